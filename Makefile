@@ -1,0 +1,71 @@
+# `make help` lists the targets. Everything runs in a virtualenv of its own; nothing needs root.
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format-check format lint types layers schema schema-check bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+run: $(VENV)/run.stamp web/node_modules ## start everything on 127.0.0.1:8000 (PORT= changes it)
+	@exec $(BIN)/rendercast dev --port $(PORT)
+
+test: $(VENV)/dev.stamp web/node_modules ## run every test, with coverage
+	$(BIN)/pytest --cov --cov-report=term
+
+check: format-check lint types layers schema-check test ## everything that must hold before a commit
+
+format: $(VENV)/dev.stamp ## rewrite the code in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet .
+
+format-check: $(VENV)/dev.stamp ## fail if `make format` would change anything
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/dev.stamp ## look for mistakes
+	$(BIN)/ruff check .
+
+types: $(VENV)/dev.stamp ## check the types
+	$(BIN)/mypy .
+
+layers: $(VENV)/dev.stamp ## check who imports whom
+	$(BIN)/lint-imports
+
+schema: $(VENV)/run.stamp ## write schema/schema.graphql
+	$(BIN)/rendercast export-schema schema/schema.graphql
+
+schema-check: $(VENV)/run.stamp ## fail if schema/schema.graphql is not what the code says
+	$(BIN)/rendercast export-schema | diff schema/schema.graphql -
+
+bench: $(VENV)/dev.stamp ## measure; benchmarks/README.md tells how to read it
+	$(BIN)/python -m benchmarks
+
+lock: ## choose the newest versions that pyproject.toml admits (needs uv)
+	$(LOCK) --group build -o requirements/run.lock
+	$(LOCK) --group build --group dev -o requirements/dev.lock
+
+clean: ## remove what the other targets made, but no data
+	rm -rf $(VENV) web/node_modules .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Rendercast needs Python 3.11 or newer." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements/run.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+# GraphiQL's parts, so that its page works without the internet. Without npm the page loads them from a CDN.
+web/node_modules: web/package-lock.json
+	@if command -v npm >/dev/null 2>&1; then npm ci --prefix web --silent --no-audit --no-fund; else echo "npm is not here: GraphiQL will load its parts from a CDN."; fi
+	@if [ -d $@ ]; then touch $@; fi

@@ -1,0 +1,50 @@
+"""The web application: every route, and what runs beside them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from resolvers.auth import Authenticate, local_developer
+from resolvers.downloads import Downloads
+from resolvers.health import Health
+from resolvers.transport import GraphQLApp
+from services.runtime import Services
+from services.supervision import keep_running
+
+
+def create_app(services: Services, *, authenticate: Authenticate = local_developer) -> Starlette:
+    """Return the application. While its lifespan is open, the hub and the worker run."""
+    graphql = GraphQLApp(services, authenticate=authenticate)
+    health = Health(services)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as tasks:
+            loops = [
+                tasks.create_task(keep_running("hub", services.hub.run)),
+                tasks.create_task(keep_running("worker", services.tracker.run)),
+            ]
+            yield
+            for loop in loops:
+                loop.cancel()
+
+    return Starlette(
+        lifespan=lifespan,
+        routes=[
+            Route("/", _home),
+            Route("/graphql", graphql),
+            WebSocketRoute("/graphql", graphql),
+            Route("/files/{name}", Downloads(services.local).serve),
+            Route("/healthz", health.alive),
+            Route("/readyz", health.ready),
+        ],
+    )
+
+
+async def _home(request: Request) -> Response:  # noqa: ARG001
+    return RedirectResponse("/graphql")

@@ -1,0 +1,131 @@
+"""The `rendercast` command."""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from app import create_app
+from resolvers.graphql_schema import build_schema
+from services.errors import StartupError
+from services.runtime import open_services
+from services.settings import Settings, load_settings
+
+MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
+GRACE_S = 5  # for requests under way when the process is asked to stop
+
+cli = typer.Typer(
+    help="Turns Render buttons into videos: a GraphQL API with realtime subscriptions.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command. A start that can't succeed ends with one sentence and exit code 1."""
+    try:
+        cli()
+    except StartupError as error:
+        sys.exit(f"rendercast: {error}")
+
+
+@cli.callback()
+def _about() -> None:
+    """Read the settings of RENDERCAST_… from the environment and from a file .env, then do as told."""
+
+
+@cli.command()
+def dev(
+    host: Annotated[str | None, typer.Option(help="Loopback address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+) -> None:
+    """Run everything in one process, with no account anywhere: API, worker, store, renderer.
+
+    You are its one user, so it listens to this machine only. Data is kept in .rendercast/.
+    """
+    given = {"host": host, "port": port}
+    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+    _require_loopback(settings.host)
+    listener = _listen(settings)
+    settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    with listener:
+        asyncio.run(_serve(settings, listener))
+
+
+@cli.command()
+def export_schema(
+    path: Annotated[Path | None, typer.Argument(help="File to write; standard output if left out.")] = None,
+) -> None:
+    """Print the GraphQL schema in its definition language."""
+    text = build_schema().as_str() + "\n"
+    if path is None:
+        typer.echo(text, nl=False)
+    else:
+        path.write_text(text, encoding="utf-8")
+
+
+class Server(uvicorn.Server):
+    """uvicorn that stops on SIGINT and SIGTERM without raising them again, so that what is open can be closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle the signals while the server runs."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    async with open_services(settings) as services:
+        config = uvicorn.Config(
+            create_app(services),
+            lifespan="on",
+            log_config=None,
+            access_log=settings.log_level == "debug",
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+            ws="websockets-sansio",
+            ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
+            ws_per_message_deflate=False,
+        )
+        typer.echo(f"Rendercast is at {settings.base_url}/graphql: open it in a browser. Ctrl-C stops it.")
+        await Server(config).serve(sockets=[listener])
+
+
+def _require_loopback(host: str) -> None:
+    with contextlib.suppress(ValueError):
+        if host == "localhost" or ipaddress.ip_address(host).is_loopback:
+            return
+    raise StartupError(f"`rendercast dev` knows no users, so it only listens to this machine; {host} is not loopback.")
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        return socket.create_server((settings.host, settings.port), family=_family(settings.host), backlog=2048)
+    except OSError as error:
+        raise StartupError(
+            f"Can't listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Stop what uses the port, or choose another: make run PORT=8001."
+        ) from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+if __name__ == "__main__":
+    main()

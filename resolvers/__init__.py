@@ -1,0 +1,1 @@
+"""The client-facing edge: who calls, what they ask, what they are told."""

@@ -1,0 +1,30 @@
+"""Videos kept on this machine, for whoever has a signed URL."""
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+
+from services.backends.local.backend import LocalBackend
+
+
+class Downloads:
+    """The endpoint of `/files/{name}`, with range requests, so that players can seek."""
+
+    def __init__(self, backend: LocalBackend) -> None:
+        self._backend = backend
+
+    async def serve(self, request: Request) -> Response:
+        """Serve the file, or 404 without telling why."""
+        path = self._backend.find_download(
+            request.path_params["name"],
+            expires=request.query_params.get("expires", ""),
+            signature=request.query_params.get("signature", ""),
+        )
+        if path is None:
+            return PlainTextResponse("This link has expired. Ask for a new one with refreshDownloadUrl.", 404)
+        return FileResponse(
+            path,
+            media_type="video/mp4",
+            filename=f"rendercast-{path.name}",
+            content_disposition_type="inline",
+            headers={"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"},
+        )

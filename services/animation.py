@@ -1,0 +1,108 @@
+"""What an animation may be. Everything is checked before a render costs anything."""
+
+import math
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from services.colors import parse_color
+from services.errors import InvalidAnimation, Problem
+from services.models import AnimationProps
+
+MIN_FONT_SIZE = 8.0
+MAX_FONT_SIZE = 500.0
+MAX_NAME_LENGTH = 100  # font families and colours: longer than any real one
+MAX_KEY_LENGTH = 200  # idempotency keys and generation ids: room for any UUID or hash
+ALLOWED_CONTROLS = frozenset("\n\t")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnimationLimits:
+    """What this deployment renders. `max_text_length` counts Unicode code points."""
+
+    max_duration_s: int
+    fps: int
+    max_text_length: int
+
+    @property
+    def max_duration_in_frames(self) -> int:
+        """The longest animation."""
+        return self.max_duration_s * self.fps
+
+
+def is_plain(text: str) -> bool:
+    """Return whether the text has neither control characters (Unicode Cc) nor unpaired surrogates (Cs)."""
+    return all(
+        character in ALLOWED_CONTROLS or unicodedata.category(character) not in {"Cc", "Cs"} for character in text
+    )
+
+
+def validate_start(
+    props: AnimationProps, *, generation_id: str | None, idempotency_key: str | None, limits: AnimationLimits
+) -> None:
+    """Raise `InvalidAnimation` with every problem there is, named by the input's GraphQL fields."""
+    problems = [
+        *_text_problems(props.text, limits),
+        *_name_problems("fontFamily", props.font_family),
+        *_font_size_problems(props.font_size),
+        *_color_problems("color", props.color),
+        *(() if props.background_color is None else _color_problems("backgroundColor", props.background_color)),
+        *_duration_problems(props.duration_in_frames, limits),
+        *_fps_problems(props.fps, limits),
+        *_key_problems("generationId", generation_id),
+        *_key_problems("idempotencyKey", idempotency_key),
+    ]
+    if problems:
+        raise InvalidAnimation(problems)
+
+
+def _text_problems(text: str, limits: AnimationLimits) -> Iterator[Problem]:
+    if not text.strip():
+        yield Problem(field="text", message="Write some text to animate.")
+    if len(text) > limits.max_text_length:
+        yield Problem(field="text", message=f"Shorten the text to {limits.max_text_length} characters or fewer.")
+    if not is_plain(text):
+        yield Problem(field="text", message="Remove control characters and unpaired surrogates from the text.")
+
+
+def _name_problems(field: str, name: str) -> Iterator[Problem]:
+    if not name.strip() or len(name) > MAX_NAME_LENGTH or not is_plain(name):
+        yield Problem(field=field, message=f"Name a font family in 1 to {MAX_NAME_LENGTH} plain characters.")
+
+
+def _font_size_problems(size: float) -> Iterator[Problem]:
+    if not (math.isfinite(size) and MIN_FONT_SIZE <= size <= MAX_FONT_SIZE):
+        yield Problem(
+            field="fontSize", message=f"Choose a font size from {MIN_FONT_SIZE:g} to {MAX_FONT_SIZE:g} pixels."
+        )
+
+
+def _color_problems(field: str, color: str) -> Iterator[Problem]:
+    problem = Problem(field=field, message="Give a CSS colour, such as #ff8800, rgb(255 136 0) or orange.")
+    if len(color) > MAX_NAME_LENGTH:
+        yield problem
+        return
+    try:
+        parse_color(color)
+    except ValueError:
+        yield problem
+
+
+def _duration_problems(frames: int, limits: AnimationLimits) -> Iterator[Problem]:
+    if frames < 1:
+        yield Problem(field="durationInFrames", message="An animation lasts at least 1 frame.")
+    elif frames > limits.max_duration_in_frames:
+        yield Problem(
+            field="durationInFrames",
+            message=f"Animation too long. Maximum duration is {limits.max_duration_s} seconds.",
+        )
+
+
+def _fps_problems(fps: int, limits: AnimationLimits) -> Iterator[Problem]:
+    if fps != limits.fps:
+        yield Problem(field="fps", message=f"Animations run at {limits.fps} frames per second.")
+
+
+def _key_problems(field: str, key: str | None) -> Iterator[Problem]:
+    if key is not None and not (0 < len(key) <= MAX_KEY_LENGTH and is_plain(key)):
+        yield Problem(field=field, message=f"Use 1 to {MAX_KEY_LENGTH} plain characters, or leave it out.")

@@ -1,0 +1,1 @@
+"""What makes videos, one package an adapter."""

@@ -1,0 +1,47 @@
+"""Signed, expiring names for files on this server, verified without any stored state."""
+
+import hmac
+import os
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+KEY_BYTES = 32
+
+
+class DownloadSigner:
+    """Signs with HMAC-SHA256 under a key that never leaves the data folder."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    @classmethod
+    def from_file(cls, path: Path) -> "DownloadSigner":
+        """Read the key, made at the first call and readable by its owner only. Raises `OSError`."""
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            pass
+        else:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(KEY_BYTES))
+        key = path.read_bytes()
+        if len(key) != KEY_BYTES:
+            raise OSError(f"{path.name} is not a key of {KEY_BYTES} bytes; remove it to have a new one made")
+        return cls(key)
+
+    def sign(self, name: str, expires_at: datetime) -> str:
+        """Return `name` with a query that `verify` accepts until `expires_at`, to the second."""
+        expires = str(int(expires_at.timestamp()))
+        return f"{name}?expires={expires}&signature={self._signature(name, expires)}"
+
+    def verify(self, name: str, *, expires: str, signature: str, now: datetime) -> bool:
+        """Return whether this key signed `name` and `expires` and that time has not come."""
+        if not hmac.compare_digest(
+            self._signature(name, expires).encode(), signature.encode(errors="replace")
+        ):
+            return False
+        return now < datetime.fromtimestamp(int(expires), UTC)
+
+    def _signature(self, name: str, expires: str) -> str:
+        return hmac.digest(self._key, f"{name}\n{expires}".encode(errors="replace"), "sha256").hex()

@@ -1,0 +1,217 @@
+"""One leased render on its way to its end: started on the backend, followed, recorded, published."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services import lifecycle
+from services.backoff import backoff_s
+from services.errors import (
+    BackendUnavailable,
+    LeaseLost,
+    StartRefused,
+    StartUncertain,
+    StoreUnavailable,
+)
+from services.hub import ProgressHub
+from services.models import Failure, Render, RenderStatus
+from services.ports import Broken, Clock, Finished, Missing, Observation, Progress, RenderBackend, RenderStore
+
+QUEUE_TIMEOUT = Failure(
+    code="QUEUE_TIMEOUT", message="The render could not be started in time. Please try again later.", retryable=True
+)
+DEADLINE_EXCEEDED = Failure(
+    code="DEADLINE_EXCEEDED", message="The render took too long and was stopped. Please try again.", retryable=True
+)
+RENDER_LOST = Failure(
+    code="RENDER_LOST", message="The render was interrupted too often. Please try again.", retryable=True
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarryRules:
+    """How long and how often a render is tried."""
+
+    queue_timeout: timedelta
+    max_attempts: int
+
+
+class Carrier:
+    """Carries one render to its end, or to where another worker must go on."""
+
+    def __init__(
+        self,
+        render: Render,
+        *,
+        worker: str,
+        store: RenderStore,
+        backend: RenderBackend,
+        hub: ProgressHub,
+        clock: Clock,
+        rules: CarryRules,
+    ) -> None:
+        self.render = render
+        self._worker = worker
+        self._store = store
+        self._backend = backend
+        self._hub = hub
+        self._clock = clock
+        self._rules = rules
+        self._nudged = asyncio.Event()
+        self._nudge_pending = False
+        self._lease_lost = False
+        self._faults = 0
+
+    def nudge(self) -> None:
+        """Look at the render now: its owner or its backend has news."""
+        self._nudge_pending = True
+        self._nudged.set()
+
+    def lose_lease(self) -> None:
+        """Stop before the next step: another worker may carry the render now."""
+        self._lease_lost = True
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Return when the render has ended or waits in the queue again. Raises `LeaseLost`."""
+        try:
+            await self._step_while_ours()
+        finally:
+            await self._backend.abandon(self.render)
+
+    async def fail(self, failure: Failure) -> None:
+        """End the render as FAILED, for a reason that lies with the service."""
+        await self._record(lambda render: lifecycle.fail(render, failure=failure, now=self._clock.now()))
+
+    async def _step_while_ours(self) -> None:
+        await self._step()
+        while self.render.status is RenderStatus.RENDERING:
+            if self._lease_lost:
+                raise LeaseLost(self.render.id)
+            await self._step()
+
+    async def _step(self) -> None:
+        if self._nudge_pending:
+            self._nudge_pending = False
+            await self._refresh()
+        now = self._clock.now()
+        if self.render.status.is_terminal:
+            return
+        if self.render.cancel_requested:
+            await self._cancel()
+        elif self.render.status is RenderStatus.QUEUED:
+            await self._launch()
+        elif self.render.deadline_at is not None and now >= self.render.deadline_at:
+            await self._give_up()
+        else:
+            await self._look()
+
+    async def _launch(self) -> None:
+        before, now = self.render, self._clock.now()
+        if now - before.created_at > self._rules.queue_timeout:
+            await self.fail(QUEUE_TIMEOUT)
+            return
+        deadline = now + self._backend.time_limit(before)
+        await self._record(lambda render: lifecycle.launch(render, now=now, deadline_at=deadline))
+        try:
+            backend_render_id = await self._backend.start(self.render)
+        except StartRefused as error:
+            log.info("render %s was refused and stays queued: %s", before.id, error)
+            due_at = self._clock.now() + timedelta(seconds=backoff_s(before.refusals + 1))
+            await self._record(lambda render: lifecycle.refuse(render, before=before, due_at=due_at))
+        except StartUncertain as error:
+            log.warning("render %s may be running without an answer: %s", before.id, error)
+        else:
+            await self._record(lambda render: lifecycle.accept(render, backend_render_id=backend_render_id))
+
+    async def _look(self) -> None:
+        try:
+            observation = await self._backend.observe(self.render)
+        except BackendUnavailable as error:
+            self._faults += 1
+            log.info("render %s could not be observed: %s", self.render.id, error)
+            await self._pause(backoff_s(self._faults))
+            return
+        self._faults = 0
+        await self._take_over(observation)
+
+    async def _take_over(self, observation: Observation) -> None:
+        match observation:
+            case Progress():
+                await self._record(lambda render: lifecycle.advance(render, observation))
+                await self._pause(self._backend.poll_interval.total_seconds())
+            case Finished(output=output, cost_usd=cost, warnings=warnings):
+                now = self._clock.now()
+                await self._record(
+                    lambda render: lifecycle.complete(render, output=output, cost_usd=cost, warnings=warnings, now=now)
+                )
+            case Broken(failure=failure):
+                await self._try_again_or_fail(failure)
+            case Missing():
+                await self._try_again_or_fail(RENDER_LOST)
+
+    async def _try_again_or_fail(self, failure: Failure) -> None:
+        log.warning("attempt %d of render %s: %s", self.render.attempt, self.render.id, failure.message)
+        if not failure.retryable or self.render.attempt >= self._rules.max_attempts:
+            await self.fail(failure)
+            return
+        wait_s = 0.0 if failure is RENDER_LOST else backoff_s(self.render.attempt)
+        due_at = self._clock.now() + timedelta(seconds=wait_s)
+        await self._record(lambda render: lifecycle.try_again(render, due_at=due_at))
+
+    async def _give_up(self) -> None:
+        await self._stop()
+        await self.fail(DEADLINE_EXCEEDED)
+
+    async def _cancel(self) -> None:
+        await self._stop()
+        await self._record(lambda render: lifecycle.cancel(render, now=self._clock.now()))
+
+    async def _stop(self) -> None:
+        """Stop the attempt; a backend that can't be told is left to its own time limit."""
+        try:
+            await self._backend.cancel(self.render)
+        except BackendUnavailable as error:
+            log.warning("render %s could not be stopped: %s", self.render.id, error)
+
+    async def _pause(self, seconds: float) -> None:
+        await self._clock.wait(self._nudged, timeout_s=seconds)
+        self._nudged.clear()
+
+    async def _refresh(self) -> None:
+        for render in await self._stored():
+            self.render = render
+
+    async def _record(self, change: Callable[[Render], Render]) -> None:
+        """Store and publish a change; if the owner changed the render in between, apply it to the newer state."""
+        while True:
+            changed = change(self.render)
+            if changed is self.render:
+                return
+            if await self._store_change(changed):
+                self.render = changed
+                await self._hub.publish(changed)
+                return
+            await self._refresh()
+
+    async def _store_change(self, changed: Render) -> bool:
+        """Return whether it was stored, waiting for a store that is away as long as the lease is ours."""
+        failures = 0
+        while not self._lease_lost:
+            try:
+                return await self._store.record(changed, worker=self._worker)
+            except StoreUnavailable as error:
+                failures += 1
+                log.warning("render %s could not be recorded: %s", changed.id, error)
+                await self._pause(backoff_s(failures))
+        raise LeaseLost(changed.id)
+
+    async def _stored(self) -> tuple[Render, ...]:
+        try:
+            return tuple(await self._store.get_many([self.render.id]))
+        except StoreUnavailable:
+            return ()

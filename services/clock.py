@@ -1,0 +1,24 @@
+"""The real clock."""
+
+import asyncio
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> datetime:
+        """Return the present time, aware, in UTC."""
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds`."""
+        await asyncio.sleep(seconds)
+
+    async def wait(self, event: asyncio.Event, *, timeout_s: float) -> bool:
+        """Return True once `event` is set, or False after `timeout_s`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await event.wait()
+        except TimeoutError:
+            return False

@@ -1,0 +1,200 @@
+"""Every error the services raise.
+
+RendercastError
+├── StartupError             the process can't start; the message says what to mend
+├── UserFault                the caller can do something about it
+│   ├── Unauthenticated
+│   ├── InvalidAnimation
+│   ├── InvalidArgument
+│   ├── RenderQuotaExceeded
+│   ├── RenderServiceNotConfigured
+│   ├── RenderNotFound
+│   ├── RenderNotComplete
+│   ├── RenderNotFinished
+│   ├── RenderAlreadyFinished
+│   ├── RenderNotRetryable
+│   └── OutputGone
+├── Unavailable              something we depend on is away; it may come back
+│   ├── StoreUnavailable
+│   ├── PubSubUnavailable
+│   └── BackendUnavailable
+├── StartRefused             the backend certainly ran nothing; it may take the render later
+├── StartUncertain           the backend may be running it; it must not be started again
+├── LeaseLost                another worker carries the render now
+└── IllegalChange            a bug: a state change the render's life does not have
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from services.models import Quota, Render
+
+
+class RendercastError(Exception):
+    """The root. `code` is stable and may be shown to clients where the class is one of theirs."""
+
+    code: ClassVar[str] = "INTERNAL"
+
+
+class StartupError(RendercastError):
+    """The process can't start. The message is one sentence that says what to mend."""
+
+
+class UserFault(RendercastError):
+    """The caller can do something about it; the message says what."""
+
+    code = "BAD_USER_INPUT"
+
+
+class Unauthenticated(UserFault):
+    """Nobody is known to be calling."""
+
+    code = "UNAUTHENTICATED"
+
+    def __init__(self) -> None:
+        super().__init__("Sign in to do this.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong with one input field, named as clients name it."""
+
+    field: str
+    message: str
+
+
+class InvalidAnimation(UserFault):
+    """The input of a start can't be rendered. Costs no quota. `problems` is never empty."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(" ".join(problem.message for problem in self.problems))
+
+
+class InvalidArgument(UserFault):
+    """An argument other than a start's input is wrong."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
+        super().__init__(message)
+
+
+class RenderQuotaExceeded(UserFault):
+    """The caller has used the present window's quota. `retry_after_s` is at least 1."""
+
+    code = "LIMIT_EXCEEDED"
+
+    def __init__(self, quota: Quota, *, retry_after_s: int) -> None:
+        self.quota = quota
+        self.retry_after_s = retry_after_s
+        window = _window_in_words(int(quota.window.total_seconds()))
+        videos = "video" if quota.limit == 1 else "videos"
+        super().__init__(
+            f"Render quota exceeded. You can render up to {quota.limit} {videos} per {window}. Please try again later."
+        )
+
+
+class RenderServiceNotConfigured(UserFault):
+    """This deployment has no renderer. The log names the missing setting."""
+
+    code = "SERVICE_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__("Render service not configured. Please contact support.")
+
+
+class RenderNotFound(UserFault):
+    """There is no such render, or it is another user's; the two can't be told apart."""
+
+    code = "NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("Render not found")
+
+
+class RenderNotComplete(UserFault):
+    """The render has no output, or not yet."""
+
+    def __init__(self, render: Render) -> None:
+        self.render = render
+        super().__init__("Render not complete")
+
+
+class RenderNotFinished(UserFault):
+    """The render still runs, so it can't be deleted."""
+
+    def __init__(self, render: Render) -> None:
+        self.render = render
+        super().__init__("This render has not finished. Cancel it first, then delete it.")
+
+
+class RenderAlreadyFinished(UserFault):
+    """The render has ended, so it can't be cancelled."""
+
+    def __init__(self, render: Render) -> None:
+        self.render = render
+        super().__init__(f"This render has already ended: it is {render.status}.")
+
+
+class RenderNotRetryable(UserFault):
+    """Only a render that FAILED or was CANCELLED can be tried again."""
+
+    def __init__(self, render: Render) -> None:
+        self.render = render
+        super().__init__(
+            f"Only a failed or cancelled render can be tried again; this one is {render.status}. "
+            "Use startRender for a new one."
+        )
+
+
+class OutputGone(UserFault):
+    """The render is COMPLETE, but its video has been removed from storage."""
+
+    def __init__(self) -> None:
+        super().__init__("The video is no longer stored. Render it again with startRender.")
+
+
+class Unavailable(RendercastError):
+    """Something the service depends on is away; the same call may work later."""
+
+    code = "SERVICE_UNAVAILABLE"
+
+
+class StoreUnavailable(Unavailable):
+    """The job documents can't be read or written now. Nothing was changed by the call that raised this."""
+
+
+class PubSubUnavailable(Unavailable):
+    """Messages can't be published or listened for now."""
+
+
+class BackendUnavailable(Unavailable):
+    """The backend didn't say how a render stands. The render itself may be fine."""
+
+
+class StartRefused(RendercastError):
+    """The backend certainly ran nothing; it may take the render later."""
+
+
+class StartUncertain(RendercastError):
+    """The backend's answer was lost: it may be running the render, which must not be started again."""
+
+
+class LeaseLost(RendercastError):
+    """Another worker carries the render now, or it is gone; this one must not touch it any more."""
+
+
+class IllegalChange(RendercastError):
+    """A state change that a render's life does not have: a bug in the caller."""
+
+    def __init__(self, change: str, status: str) -> None:
+        super().__init__(f"can't {change} a render that is {status}")
+
+
+def _window_in_words(seconds: int) -> str:
+    for length, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
+        if seconds % length == 0:
+            count = seconds // length
+            return unit if count == 1 else f"{count} {unit}s"
+    raise AssertionError(seconds)

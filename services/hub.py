@@ -1,0 +1,232 @@
+"""Progress, from whoever changes a render to everybody who watches it.
+
+Each change is published once, as the whole render, on its owner's channel. A process listens at most once to each
+channel, decodes each message once, and hands the render to its watchers. A watcher keeps only the newest state of
+each render, so a slow client skips ahead instead of growing a queue.
+
+Messages are hints: what is stored is the truth. Whoever watches reads the stored state once after it began to
+listen, and the hub reads it again for every watched render that has been silent for a while, so that a lost
+message can delay the end of a stream but never lose it.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+from services import documents
+from services.errors import RenderNotFound, Unavailable
+from services.ids import is_render_id
+from services.lifecycle import ACTIVE
+from services.models import Caller, Render, RenderFilter
+from services.ports import Clock, RenderStore
+from services.pubsub import PubSub
+
+WORK_CHANNEL = "work"
+MAX_UNFINISHED_AT_ONCE = 1000  # renders a subscriber to all of them is told about at the beginning
+REMEMBERED_REVISIONS = 1000  # ended renders of one watcher whose late messages are recognised
+
+log = logging.getLogger(__name__)
+
+
+class Watch:
+    """One subscriber's view: the newest state it hasn't taken yet, of one render or of all of its owner's."""
+
+    def __init__(self, render_id: str | None) -> None:
+        self.render_id = render_id
+        self._revisions: OrderedDict[str, int] = OrderedDict()
+        self._unfinished: set[str] = set()
+        self._pending: dict[str, Render] = {}
+        self._news = asyncio.Event()
+        self._lost = False
+
+    @property
+    def awaited(self) -> frozenset[str]:
+        """The ids of the renders whose end this watcher has not been told."""
+        return frozenset(self._unfinished)
+
+    def offer(self, render: Render) -> None:
+        """Put a state where `take` finds it, unless this or a newer one was offered before."""
+        if render.revision <= self._revisions.get(render.id, 0):
+            return
+        self._remember(render)
+        self._pending[render.id] = render
+        self._news.set()
+
+    def lose(self, render_id: str) -> None:
+        """Note that the render is no longer stored; a watcher of only that one is at its end."""
+        self._unfinished.discard(render_id)
+        if self.render_id == render_id:
+            self._lost = True
+            self._news.set()
+
+    async def take(self) -> Render | None:
+        """Wait for the next state; None if there will be none because the render is gone."""
+        while not self._pending:
+            if self._lost:
+                return None
+            self._news.clear()
+            await self._news.wait()
+        return self._pending.pop(next(iter(self._pending)))
+
+    def _remember(self, render: Render) -> None:
+        self._revisions[render.id] = render.revision
+        if not render.status.is_terminal:
+            self._unfinished.add(render.id)
+            return
+        self._unfinished.discard(render.id)
+        self._revisions.move_to_end(render.id)
+        while len(self._revisions) - len(self._unfinished) > REMEMBERED_REVISIONS:
+            del self._revisions[next(id_ for id_ in self._revisions if id_ not in self._unfinished)]
+
+
+class Room:
+    """All watchers of one owner's renders in this process, behind one subscription."""
+
+    def __init__(self) -> None:
+        self.subscription = AsyncExitStack()
+        self._of_one: defaultdict[str, set[Watch]] = defaultdict(set)
+        self._of_all: set[Watch] = set()
+
+    def join(self, watch: Watch) -> None:
+        """Let the watcher hear from now on."""
+        (self._of_all if watch.render_id is None else self._of_one[watch.render_id]).add(watch)
+
+    def leave(self, watch: Watch) -> None:
+        """Forget the watcher."""
+        if watch.render_id is None:
+            self._of_all.discard(watch)
+            return
+        self._of_one[watch.render_id].discard(watch)
+        if not self._of_one[watch.render_id]:
+            del self._of_one[watch.render_id]
+
+    def watches(self) -> Iterable[Watch]:
+        """Every watcher here."""
+        yield from self._of_all
+        for watches in self._of_one.values():
+            yield from watches
+
+    def is_empty(self) -> bool:
+        """Whether nobody watches any more."""
+        return not self._of_all and not self._of_one
+
+    def tell(self, render: Render) -> None:
+        """Offer a state to all whom it concerns."""
+        for watch in (*self._of_all, *self._of_one.get(render.id, ())):
+            watch.offer(render)
+
+    def lose(self, render_id: str) -> None:
+        """Tell all whom it concerns that the render is gone."""
+        for watch in (*self._of_all, *self._of_one.get(render_id, ())):
+            watch.lose(render_id)
+
+
+class ProgressHub:
+    """Publish changes and watch renders. `run` must be running for watchers to survive lost messages."""
+
+    def __init__(self, *, store: RenderStore, pubsub: PubSub, clock: Clock, check_interval: timedelta) -> None:
+        self._store = store
+        self._pubsub = pubsub
+        self._clock = clock
+        self._check_interval = check_interval
+        self._rooms: dict[str, Room] = {}
+        self._doors = asyncio.Lock()
+
+    async def publish(self, render: Render) -> None:
+        """Tell all watchers of a change that has been stored. A broker that is away is logged, not raised."""
+        try:
+            await self._pubsub.publish(_channel(render.owner), documents.encode(render))
+        except Unavailable as error:
+            log.warning("a change of render %s was not published: %s", render.id, error)
+
+    async def wake_workers(self, render: Render) -> None:
+        """Hint to workers that there is something to do for a render; they look on their own as well."""
+        try:
+            await self._pubsub.publish(WORK_CHANNEL, render.id)
+        except Unavailable as error:
+            log.warning("workers were not woken for render %s: %s", render.id, error)
+
+    async def watch(self, caller: Caller, render_id: str) -> AsyncGenerator[Render, None]:
+        """Yield the render as it is now, then each newer state in order, and end after the terminal one.
+
+        Raises `RenderNotFound`. States that come faster than they are taken are skipped, never the last.
+        Close the iterator (`contextlib.aclosing`) when leaving early.
+        """
+        if not is_render_id(render_id):
+            raise RenderNotFound
+        watch = Watch(render_id)
+        async with self._present(caller.id, watch):
+            stored = await self._store.get(render_id, owner=caller.id)
+            if stored is None:
+                raise RenderNotFound
+            watch.offer(stored)
+            while (render := await watch.take()) is not None:
+                yield render
+                if render.status.is_terminal:
+                    return
+
+    async def watch_all(self, caller: Caller) -> AsyncGenerator[Render, None]:
+        """Yield all of the caller's unfinished renders, oldest first, then every change of any of them, without end."""
+        watch = Watch(None)
+        async with self._present(caller.id, watch):
+            unfinished = await self._store.list(
+                owner=caller.id, first=MAX_UNFINISHED_AT_ONCE, matching=RenderFilter(statuses=ACTIVE)
+            )
+            for render in reversed(unfinished):
+                watch.offer(render)
+            while (change := await watch.take()) is not None:
+                yield change
+
+    async def run(self) -> None:
+        """Read the stored state of watched renders every `check_interval`, for ever."""
+        while True:
+            await self._clock.sleep(self._check_interval.total_seconds())
+            try:
+                await self.check()
+            except Unavailable as error:
+                log.warning("watched renders could not be read: %s", error)
+
+    async def check(self) -> None:
+        """Bring every watcher up to what is stored now."""
+        for room in list(self._rooms.values()):
+            awaited = frozenset().union(*(watch.awaited for watch in room.watches()))
+            if not awaited:
+                continue
+            stored = {render.id: render for render in await self._store.get_many(awaited)}
+            for render in stored.values():
+                room.tell(render)
+            for render_id in awaited - stored.keys():
+                room.lose(render_id)
+
+    @asynccontextmanager
+    async def _present(self, owner: str, watch: Watch) -> AsyncIterator[None]:
+        async with self._doors:
+            room = self._rooms.get(owner) or await self._open_room(owner)
+            room.join(watch)
+        try:
+            yield
+        finally:
+            room.leave(watch)
+            await asyncio.shield(self._close_room_if_empty(owner))
+
+    async def _open_room(self, owner: str) -> Room:
+        room = Room()
+        await room.subscription.enter_async_context(
+            self._pubsub.listen(_channel(owner), lambda message: room.tell(documents.decode(message)))
+        )
+        self._rooms[owner] = room
+        return room
+
+    async def _close_room_if_empty(self, owner: str) -> None:
+        async with self._doors:
+            room = self._rooms.get(owner)
+            if room is not None and room.is_empty():
+                del self._rooms[owner]
+                await room.subscription.aclose()
+
+
+def _channel(owner: str) -> str:
+    return f"renders:{owner}"

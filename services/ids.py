@@ -1,0 +1,22 @@
+"""Render ids: 26 characters of Crockford's base 32, sorting by time, as the ULID specification lays them out.
+
+48 bits of Unix milliseconds, then 80 random bits (https://github.com/ulid/spec).
+"""
+
+import re
+import secrets
+from datetime import datetime
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+RENDER_ID = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
+
+
+def new_render_id(now: datetime) -> str:
+    """Return an id that is unique and sorts after every id made in an earlier millisecond."""
+    number = int(now.timestamp() * 1000) << 80 | secrets.randbits(80)
+    return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def is_render_id(text: str) -> bool:
+    """Return whether `text` has the form of a render id; others can't name a render."""
+    return RENDER_ID.fullmatch(text) is not None

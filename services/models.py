@@ -1,0 +1,184 @@
+"""What the service talks about: renders, animations, quotas. Plain frozen values; nothing here does I/O."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class RenderStatus(StrEnum):
+    """Where a render is in its life. The last three are terminal: they never change again."""
+
+    QUEUED = "queued"
+    RENDERING = "rendering"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a render with this status never changes again."""
+        return self in TERMINAL
+
+
+TERMINAL = frozenset({RenderStatus.COMPLETE, RenderStatus.FAILED, RenderStatus.CANCELLED})
+
+
+class RenderPhase(StrEnum):
+    """What a RENDERING render is doing, in this order; short renders may skip some."""
+
+    LAUNCHING = "launching"
+    RENDERING_FRAMES = "rendering-frames"
+    ENCODING = "encoding"
+    COMBINING = "combining"
+
+
+class AnimationStyle(StrEnum):
+    """How the text appears. The values are the composition's own, as they go over the wire."""
+
+    FADE_IN = "fade-in"
+    TYPEWRITER = "typewriter"
+    SLIDE_UP = "slide-up"
+    SCALE = "scale"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnimationProps:
+    """What to draw. The font size is in pixels of the video, colours are in CSS notation."""
+
+    text: str
+    style: AnimationStyle
+    font_family: str
+    font_size: float
+    color: str
+    background_color: str | None
+    duration_in_frames: int
+    fps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a render FAILED: a stable code, a sentence for its owner, and whether trying again may help."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Where a COMPLETE render's video is kept. URLs are signed from this when asked for, and never stored."""
+
+    bucket: str
+    key: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Render:
+    """One render, the whole of its state. `lifecycle` holds the only functions that change one.
+
+    `revision` rises by one with each change. `progress` is a whole percentage that never goes down and is 100
+    only when COMPLETE. `started_at` is set as soon as something may have run for it; a render that ends without
+    it cost nothing. `due_at` is the earliest time a worker may take it, `deadline_at` ends its present attempt.
+    """
+
+    id: str
+    owner: str
+    props: AnimationProps
+    created_at: datetime
+    due_at: datetime
+    revision: int = 1
+    status: RenderStatus = RenderStatus.QUEUED
+    phase: RenderPhase | None = None
+    progress: int = 0
+    frames_rendered: int = 0
+    estimated_completion_at: datetime | None = None
+    generation_id: str | None = None
+    idempotency_key: str | None = None
+    attempt: int = 0
+    refusals: int = 0
+    cancel_requested: bool = False
+    backend_render_id: str | None = None
+    warnings: tuple[str, ...] = ()
+    failure: Failure | None = None
+    output: Output | None = None
+    cost_usd: float | None = None
+    started_at: datetime | None = None
+    deadline_at: datetime | None = None
+    completed_at: datetime | None = None
+
+    @property
+    def total_frames(self) -> int:
+        """How many frames the finished video has."""
+        return self.props.duration_in_frames
+
+    @property
+    def gives_quota_back(self) -> bool:
+        """Whether it ended without anything having run for it, so that it costs its owner nothing."""
+        return self.status.is_terminal and self.started_at is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderFilter:
+    """Which of a caller's renders to list; an absent condition admits all."""
+
+    statuses: frozenset[RenderStatus] | None = None
+    generation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks. `id` is the owner of what they start, unique over all issuers."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaWindow:
+    """One fixed window of one owner's quota: `limit` renders from `starts_at` until `starts_at + length`."""
+
+    owner: str
+    limit: int
+    starts_at: datetime
+    length: timedelta
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the next window begins and the whole quota is there again."""
+        return self.starts_at + self.length
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """What a caller may still start in the present window."""
+
+    limit: int
+    remaining: int
+    window: timedelta
+    resets_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A signed URL of an output and the time at which it stops working."""
+
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderPage:
+    """A page of renders, newest first."""
+
+    renders: tuple[Render, ...]
+    has_next: bool
+    has_previous: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The answer to a start: the render, the quota after it, and whether it is one already started earlier."""
+
+    render: Render
+    quota: Quota
+    duplicate: bool

@@ -1,0 +1,200 @@
+"""The contracts between the service and what it is plugged into. One adapter a file under `stores/` and `backends/`.
+
+Every adapter of a port passes the same suite under `tests/services/`, so what is said here is what is tested.
+Adapters raise only the errors named here; a driver's own never pass through.
+"""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Protocol
+
+from services.models import Download, Failure, Output, QuotaWindow, Render, RenderFilter, RenderPhase
+
+
+class Clock(Protocol):
+    """Time, injected so that tests need not wait."""
+
+    def now(self) -> datetime:
+        """Return the present time, aware, in UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds`."""
+        ...
+
+    async def wait(self, event: asyncio.Event, *, timeout_s: float) -> bool:
+        """Return True once `event` is set, or False after `timeout_s`."""
+        ...
+
+
+class Verdict(Enum):
+    """How a store answered `add`."""
+
+    ADDED = auto()
+    DUPLICATE = auto()
+    OVER_QUOTA = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What became of an `add`: the render now stored (an earlier one if DUPLICATE) and the window's units used."""
+
+    verdict: Verdict
+    render: Render
+    used: int
+
+
+class RenderStore(Protocol):
+    """The job documents and the quota. Any method may raise `StoreUnavailable`, and then has changed nothing.
+
+    A lease gives one worker the sole right to change a render until it expires. Ids sort by creation time.
+    """
+
+    async def add(self, render: Render, window: QuotaWindow) -> Admission:
+        """Store a new render and take one unit of `window`, both or neither, in one atomic step.
+
+        If the owner already has a render with the same idempotency key, nothing is stored or taken: DUPLICATE.
+        Else, if the window has no unit left, nothing is stored: OVER_QUOTA.
+        """
+        ...
+
+    async def quota_used(self, window: QuotaWindow) -> int:
+        """Return how many units of `window` are taken, without taking one."""
+        ...
+
+    async def get(self, render_id: str, *, owner: str) -> Render | None:
+        """Return the owner's render; None if there is none with this id or it is another's."""
+        ...
+
+    async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:
+        """Return those of the renders that exist, of any owner, in no order. For the service itself, not callers."""
+        ...
+
+    async def list(
+        self, *, owner: str, first: int, matching: RenderFilter, older_than: str | None = None
+    ) -> Sequence[Render]:
+        """Return up to `first` of the owner's renders, newest first, those with a lower id than `older_than`."""
+        ...
+
+    async def exists_newer(self, render_id: str, *, owner: str, matching: RenderFilter) -> bool:
+        """Return whether the owner has a matching render with this id or a higher one."""
+        ...
+
+    async def queue_position(self, render: Render) -> int:
+        """Return 1 for the QUEUED render that is next, counting all owners' QUEUED renders in order of id."""
+        ...
+
+    async def acquire(self, *, worker: str, now: datetime, until: datetime) -> Render | None:
+        """Lease to `worker` the oldest unfinished render that is due at `now` and not leased then, atomically."""
+        ...
+
+    async def renew(self, *, worker: str, until: datetime) -> frozenset[str]:
+        """Extend all leases the worker still holds, and return the ids of those renders."""
+        ...
+
+    async def release(self, *, worker: str) -> None:
+        """End all leases of the worker at once, so that others may acquire its renders."""
+        ...
+
+    async def record(self, render: Render, *, worker: str | None = None) -> bool:
+        """Replace the stored render, if it is exactly one revision older; return whether that was so.
+
+        With `worker`, also only if it holds the lease; else `LeaseLost` is raised. A render that is not RENDERING
+        after the change is no longer leased. One that `gives_quota_back` returns its unit in the same step.
+        """
+        ...
+
+    async def delete(self, render_id: str, *, owner: str) -> bool:
+        """Remove the owner's terminal render; return whether there was one. Its unit of quota stays taken."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """An attempt is under way. `fraction` is 0.0 to 1.0 of the whole; figures may go down between two reports."""
+
+    phase: RenderPhase
+    fraction: float
+    frames_rendered: int
+    estimated_completion_at: datetime | None = None
+    cost_usd: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The attempt produced its output, which is stored durably."""
+
+    output: Output
+    cost_usd: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """The attempt ended without an output. If `failure.retryable`, another attempt may work."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The backend knows of no such attempt and none can be running."""
+
+
+Observation = Progress | Finished | Broken | Missing
+
+
+class RenderBackend(Protocol):
+    """What turns an animation into a video and keeps it. Every method ends within its own time limit."""
+
+    @property
+    def capacity(self) -> int:
+        """How many renders one worker should carry at once."""
+        ...
+
+    @property
+    def poll_interval(self) -> timedelta:
+        """How long to wait between two `observe` calls."""
+        ...
+
+    def time_limit(self, render: Render) -> timedelta:
+        """Return how long one attempt may take before it is given up."""
+        ...
+
+    async def start(self, render: Render) -> str:
+        """Start an attempt and return the backend's own id of it. Not idempotent.
+
+        Raises `StartRefused` if certainly nothing runs and a later try may work, `StartUncertain` if something may.
+        """
+        ...
+
+    async def observe(self, render: Render) -> Observation:
+        """Return how the render's present attempt stands. Raises `BackendUnavailable` if that can't be told now."""
+        ...
+
+    async def cancel(self, render: Render) -> None:
+        """Stop the present attempt and remove what it left. Does nothing if none runs.
+
+        Raises `BackendUnavailable` if the backend could not be told.
+        """
+        ...
+
+    async def abandon(self, render: Render) -> None:
+        """Free what this process holds for the attempt, because this worker no longer carries the render."""
+        ...
+
+    async def sign(self, output: Output, *, expires_in: timedelta) -> Download:
+        """Return a URL that serves the output until the time it names, at most `expires_in` away."""
+        ...
+
+    async def has_output(self, output: Output) -> bool:
+        """Return whether the output is still stored. Raises `BackendUnavailable`."""
+        ...
+
+    async def delete_output(self, output: Output) -> None:
+        """Remove the output; does nothing if it is gone. Raises `BackendUnavailable`."""
+        ...

@@ -1,0 +1,39 @@
+"""How many renders a caller may start: fixed windows that begin at multiples of their length since the Unix epoch."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from services.errors import RenderQuotaExceeded
+from services.models import Quota, QuotaWindow
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaRule:
+    """`limit` renders per owner in each window of `window`."""
+
+    limit: int
+    window: timedelta
+
+    def window_at(self, now: datetime, *, owner: str) -> QuotaWindow:
+        """Return the owner's window that contains `now`."""
+        starts_at = EPOCH + (now - EPOCH) // self.window * self.window
+        return QuotaWindow(owner=owner, limit=self.limit, starts_at=starts_at, length=self.window)
+
+
+def quota_left(window: QuotaWindow, *, used: int) -> Quota:
+    """Return what is left of the window when `used` units are taken."""
+    return Quota(
+        limit=window.limit,
+        remaining=max(window.limit - used, 0),
+        window=window.length,
+        resets_at=window.ends_at,
+    )
+
+
+def quota_exceeded(window: QuotaWindow, *, used: int, now: datetime) -> RenderQuotaExceeded:
+    """Return the error that tells when the next window begins."""
+    retry_after_s = max(1, math.ceil((window.ends_at - now).total_seconds()))
+    return RenderQuotaExceeded(quota_left(window, used=used), retry_after_s=retry_after_s)

@@ -1,0 +1,197 @@
+"""What a caller can do with renders. Every method takes the caller and sees only the caller's own renders."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services import lifecycle
+from services.animation import AnimationLimits, is_plain, validate_start
+from services.cursors import decode_cursor
+from services.errors import (
+    InvalidArgument,
+    OutputGone,
+    RenderAlreadyFinished,
+    RenderNotComplete,
+    RenderNotFinished,
+    RenderNotFound,
+    RenderNotRetryable,
+    RenderServiceNotConfigured,
+)
+from services.hub import ProgressHub
+from services.ids import is_render_id, new_render_id
+from services.models import (
+    AnimationProps,
+    Caller,
+    Download,
+    Quota,
+    Render,
+    RenderFilter,
+    RenderPage,
+    RenderStatus,
+    Started,
+)
+from services.ports import Clock, RenderBackend, RenderStore, Verdict
+from services.quota import QuotaRule, quota_exceeded, quota_left
+
+MAX_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderService:
+    """Start, get, list, cancel, retry, refresh, delete. Errors are those of `services.errors`.
+
+    `backend` is None when the deployment has no renderer; then nothing can be started.
+    """
+
+    store: RenderStore
+    backend: RenderBackend | None
+    hub: ProgressHub
+    clock: Clock
+    quota_rule: QuotaRule
+    limits: AnimationLimits
+    download_expiry: timedelta
+
+    async def start(
+        self,
+        caller: Caller,
+        props: AnimationProps,
+        *,
+        generation_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Started:
+        """Queue a render for one unit of quota.
+
+        An idempotency key the caller used before returns that render and costs nothing. Raises
+        `InvalidAnimation`, `RenderServiceNotConfigured` or `RenderQuotaExceeded`; none of them costs quota.
+        """
+        validate_start(props, generation_id=generation_id, idempotency_key=idempotency_key, limits=self.limits)
+        key = None if idempotency_key is None else f"start:{idempotency_key}"
+        return await self._start(caller, props, generation_id=generation_id, key=key)
+
+    async def retry(self, caller: Caller, render_id: str) -> Started:
+        """Start a FAILED or CANCELLED render anew, as a new render for one unit of quota.
+
+        Retrying the same render again returns the render that the first retry started. Raises `RenderNotFound`,
+        `RenderNotRetryable`, `RenderServiceNotConfigured` or `RenderQuotaExceeded`.
+        """
+        render = await self.get(caller, render_id)
+        if render.status not in {RenderStatus.FAILED, RenderStatus.CANCELLED}:
+            raise RenderNotRetryable(render)
+        return await self._start(caller, render.props, generation_id=render.generation_id, key=f"retry:{render.id}")
+
+    async def get(self, caller: Caller, render_id: str) -> Render:
+        """Return the caller's render. Raises `RenderNotFound`."""
+        render = await self.store.get(render_id, owner=caller.id) if is_render_id(render_id) else None
+        if render is None:
+            raise RenderNotFound
+        return render
+
+    async def list(self, caller: Caller, *, first: int, after: str | None, matching: RenderFilter) -> RenderPage:
+        """Return up to `first` (1 to 100) of the caller's renders, newest first, those after the cursor `after`.
+
+        Raises `InvalidArgument` for another `first` and for a cursor that this service didn't give to the caller.
+        """
+        if not 1 <= first <= MAX_PAGE:
+            raise InvalidArgument("first", f"`first` must be from 1 to {MAX_PAGE}.")
+        if not is_plain(matching.generation_id or ""):
+            raise InvalidArgument("generationId", "`generationId` must not hold control characters.")
+        older_than = None if after is None else decode_cursor(after, owner=caller.id)
+        renders = await self.store.list(owner=caller.id, first=first + 1, matching=matching, older_than=older_than)
+        has_previous = older_than is not None and await self.store.exists_newer(
+            older_than, owner=caller.id, matching=matching
+        )
+        return RenderPage(renders=tuple(renders[:first]), has_next=len(renders) > first, has_previous=has_previous)
+
+    async def quota(self, caller: Caller) -> Quota:
+        """Return what the caller may still start now, without taking any of it."""
+        window = self.quota_rule.window_at(self.clock.now(), owner=caller.id)
+        return quota_left(window, used=await self.store.quota_used(window))
+
+    async def queue_position(self, render: Render) -> int | None:
+        """Return 1 for the render that is next to be taken; None if it isn't QUEUED."""
+        return await self.store.queue_position(render) if render.status is RenderStatus.QUEUED else None
+
+    async def cancel(self, caller: Caller, render_id: str) -> Render:
+        """Cancel a render: at once if it is QUEUED; else by asking its worker, and then `cancel_requested` is set.
+
+        Raises `RenderNotFound` or `RenderAlreadyFinished`.
+        """
+
+        def cancelled(render: Render) -> Render:
+            if render.status.is_terminal:
+                raise RenderAlreadyFinished(render)
+            if render.status is RenderStatus.QUEUED:
+                return lifecycle.cancel(render, now=self.clock.now())
+            return lifecycle.request_cancel(render)
+
+        render = await self._change(caller, render_id, cancelled)
+        await self.hub.wake_workers(render)
+        return render
+
+    async def download(self, caller: Caller, render_id: str) -> tuple[Render, Download]:
+        """Sign a new URL for the render's video, after checking that it is still stored.
+
+        Raises `RenderNotFound`, `RenderNotComplete`, `OutputGone` or `RenderServiceNotConfigured`.
+        """
+        render = await self.get(caller, render_id)
+        if render.output is None:
+            raise RenderNotComplete(render)
+        if self.backend is None:
+            raise RenderServiceNotConfigured
+        if not await self.backend.has_output(render.output):
+            raise OutputGone
+        return render, await self.backend.sign(render.output, expires_in=self.download_expiry)
+
+    async def sign(self, render: Render) -> Download | None:
+        """Sign a URL for the video of a render the caller was given; None if it has none."""
+        if render.output is None or self.backend is None:
+            return None
+        return await self.backend.sign(render.output, expires_in=self.download_expiry)
+
+    async def delete(self, caller: Caller, render_id: str) -> None:
+        """Remove an ended render and its video. Raises `RenderNotFound` or `RenderNotFinished`."""
+        render = await self.get(caller, render_id)
+        if not render.status.is_terminal:
+            raise RenderNotFinished(render)
+        if render.output is not None and self.backend is not None:
+            await self.backend.delete_output(render.output)
+        await self.store.delete(render.id, owner=caller.id)
+
+    async def _start(
+        self, caller: Caller, props: AnimationProps, *, generation_id: str | None, key: str | None
+    ) -> Started:
+        if self.backend is None:
+            raise RenderServiceNotConfigured
+        now = self.clock.now()
+        window = self.quota_rule.window_at(now, owner=caller.id)
+        queued = Render(
+            id=new_render_id(now),
+            owner=caller.id,
+            props=props,
+            created_at=now,
+            due_at=now,
+            generation_id=generation_id,
+            idempotency_key=key,
+        )
+        admission = await self.store.add(queued, window)
+        if admission.verdict is Verdict.OVER_QUOTA:
+            raise quota_exceeded(window, used=admission.used, now=now)
+        if admission.verdict is Verdict.ADDED:
+            await self.hub.publish(admission.render)
+            await self.hub.wake_workers(admission.render)
+        return Started(
+            render=admission.render,
+            quota=quota_left(window, used=admission.used),
+            duplicate=admission.verdict is Verdict.DUPLICATE,
+        )
+
+    async def _change(self, caller: Caller, render_id: str, change: Callable[[Render], Render]) -> Render:
+        """Apply `change` to the stored render, again if somebody else changed it in between."""
+        while True:
+            render = await self.get(caller, render_id)
+            changed = change(render)
+            if changed is render:
+                return render
+            if await self.store.record(changed):
+                await self.hub.publish(changed)
+                return changed

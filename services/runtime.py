@@ -1,0 +1,121 @@
+"""The only place that makes adapters and puts the services together."""
+
+import fcntl
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from services.animation import AnimationLimits
+from services.backends.local.backend import LocalBackend, open_local_backend
+from services.carrier import CarryRules
+from services.clock import SystemClock
+from services.errors import StartupError
+from services.hub import ProgressHub
+from services.ports import RenderStore
+from services.pubsub import PubSub, open_pubsub
+from services.quota import QuotaRule
+from services.renders import RenderService
+from services.settings import Settings
+from services.stores.sqlite import open_sqlite_store
+from services.tracker import Tracker, WorkerRules
+
+FPS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """All that a process runs on. `local` is set when videos are kept on this machine and must be served from it."""
+
+    settings: Settings
+    renders: RenderService
+    hub: ProgressHub
+    store: RenderStore
+    tracker: Tracker
+    local: LocalBackend
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Open the embedded services: SQLite, pub/sub in memory, renders on this machine.
+
+    Nothing runs in the background yet: `hub.run` and `tracker.run` are for the caller to run. Raises
+    `StartupError` if the data folder can't be used, or is in use.
+    """
+    clock = SystemClock()
+    with _hold_folder(settings.data_dir):
+        async with (
+            open_sqlite_store(settings.data_dir / "rendercast.sqlite3") as store,
+            open_pubsub("memory://") as pubsub,
+            open_local_backend(
+                data_dir=settings.data_dir,
+                width=settings.local_width,
+                height=settings.local_height,
+                base_url=settings.base_url,
+                clock=clock,
+            ) as backend,
+        ):
+            yield _compose(settings, clock=clock, store=store, pubsub=pubsub, backend=backend)
+
+
+def _compose(
+    settings: Settings, *, clock: SystemClock, store: RenderStore, pubsub: PubSub, backend: LocalBackend
+) -> Services:
+    check_interval = timedelta(seconds=settings.check_interval_s)
+    hub = ProgressHub(store=store, pubsub=pubsub, clock=clock, check_interval=check_interval)
+    renders = RenderService(
+        store=store,
+        backend=backend,
+        hub=hub,
+        clock=clock,
+        quota_rule=QuotaRule(limit=settings.quota_limit, window=timedelta(seconds=settings.quota_window_s)),
+        limits=AnimationLimits(
+            max_duration_s=settings.max_duration_s, fps=FPS, max_text_length=settings.max_text_length
+        ),
+        download_expiry=settings.download_expiry,
+    )
+    tracker = Tracker(
+        worker=f"{os.getpid()}-{secrets.token_hex(6)}",
+        store=store,
+        backend=backend,
+        hub=hub,
+        pubsub=pubsub,
+        clock=clock,
+        rules=_worker_rules(settings),
+    )
+    return Services(settings=settings, renders=renders, hub=hub, store=store, tracker=tracker, local=backend)
+
+
+def _worker_rules(settings: Settings) -> WorkerRules:
+    return WorkerRules(
+        lease=timedelta(seconds=settings.lease_s),
+        look_interval=timedelta(seconds=settings.look_interval_s),
+        carry=CarryRules(queue_timeout=timedelta(seconds=settings.queue_timeout_s), max_attempts=settings.max_attempts),
+    )
+
+
+@contextmanager
+def _hold_folder(folder: Path) -> Iterator[None]:
+    """Make the folder and keep every other process out of it. The kernel lets go when this process ends, however."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StartupError(
+            f"The data folder {folder} can't be written: {error.strerror}. "
+            "Mend that, or set RENDERCAST_DATA_DIR to another folder."
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StartupError(
+                f"The data folder {folder} is in use by another Rendercast. Stop that one, "
+                "or set RENDERCAST_DATA_DIR to another folder."
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)

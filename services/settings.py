@@ -1,0 +1,62 @@
+"""Every setting, read once from the environment. A wrong one stops the start with a line that says what to mend."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.errors import StartupError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """The environment's variables, prefix `RENDERCAST_`; also read from a file `.env` in the present folder."""
+
+    model_config = SettingsConfigDict(env_prefix="RENDERCAST_", env_file=".env", extra="ignore", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65_535, description="Port to listen on.")
+    public_url: str | None = Field(
+        None, pattern=r"^https?://[^/?#]+$", description="How clients reach this server; default http://HOST:PORT."
+    )
+    data_dir: Path = Field(Path(".rendercast"), description="Folder of the embedded store and of rendered videos.")
+    web_dir: Path = Field(
+        CHECKOUT / "web" / "node_modules", description="Folder of GraphiQL's npm packages; without it, a CDN is used."
+    )
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="How much to log.")
+
+    quota_limit: int = Field(5, ge=1, description="Renders a user may start in each window.")
+    quota_window_s: int = Field(3600, ge=1, le=86_400, description="Length of a quota window in seconds.")
+    max_duration_s: int = Field(20, ge=1, le=3600, description="Longest animation in seconds.")
+    max_text_length: int = Field(500, ge=1, le=10_000, description="Most characters of text in an animation.")
+    download_expiry_s: int = Field(3600, ge=1, le=604_800, description="How long a download URL works, in seconds.")
+
+    local_width: int = Field(1280, ge=16, le=3840, multiple_of=2, description="Width of locally rendered videos.")
+    local_height: int = Field(720, ge=16, le=2160, multiple_of=2, description="Height of locally rendered videos.")
+
+    lease_s: float = Field(15, ge=1, le=600, description="How long a worker holds a render without renewing.")
+    look_interval_s: float = Field(1, gt=0, le=60, description="How often a worker looks for work unasked.")
+    check_interval_s: float = Field(5, gt=0, le=60, description="How often stored state is read for watched renders.")
+    max_attempts: int = Field(5, ge=1, le=20, description="How often a render that broke is tried in all.")
+    queue_timeout_s: int = Field(3600, ge=1, description="How long a render may wait in the queue.")
+
+    @property
+    def base_url(self) -> str:
+        """The address that download URLs begin with."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def download_expiry(self) -> timedelta:
+        """How long a download URL works."""
+        return timedelta(seconds=self.download_expiry_s)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; `overrides` win over the environment. Raises `StartupError` with a line per fault."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
+    except ValidationError as error:
+        faults = (f"RENDERCAST_{fault['loc'][0]!s}".upper() + f": {fault['msg']}" for fault in error.errors())
+        raise StartupError("\n".join(faults)) from None

@@ -1,0 +1,1 @@
+"""Where job documents are kept, one adapter a file."""

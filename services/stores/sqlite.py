@@ -1,0 +1,308 @@
+"""The embedded store: one SQLite file, one process, one thread that runs every statement.
+
+Each operation is one transaction, run whole in that thread: it can't interleave with another, and it happens whole
+or not at all even if the coroutine that asked for it is cancelled. WAL with `synchronous=FULL` means that what was
+acknowledged survives a power cut (https://www.sqlite.org/pragma.html#pragma_synchronous).
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from services import documents
+from services.errors import LeaseLost, StartupError, StoreUnavailable
+from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
+from services.ports import Admission, Verdict
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BUSY_TIMEOUT_S = 5.0
+LONGEST_WINDOW_KEPT_MS = 7 * 86_400_000  # units of quota windows that began earlier are removed
+
+# `user_version` counts how many of these a file has been through. Append; never change one that was released.
+MIGRATIONS = (
+    """
+    CREATE TABLE renders (
+        id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        generation_id TEXT,
+        idempotency_key TEXT,
+        due_at INTEGER NOT NULL,
+        lease_worker TEXT,
+        lease_until INTEGER,
+        document TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX renders_of_owner ON renders (owner, id);
+    CREATE UNIQUE INDEX renders_by_key ON renders (owner, idempotency_key) WHERE idempotency_key IS NOT NULL;
+    CREATE INDEX renders_unfinished ON renders (id, status) WHERE status IN ('queued', 'rendering');
+    CREATE TABLE quota_units (
+        render_id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        window_starts_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX quota_units_of_window ON quota_units (owner, window_starts_at);
+    CREATE INDEX quota_units_by_age ON quota_units (window_starts_at);
+    """,
+)
+
+
+class SqliteStore:
+    """A `RenderStore` in one file. Open it with `open_sqlite_store`; `services.ports` says what each method does."""
+
+    def __init__(self, connection: sqlite3.Connection, executor: ThreadPoolExecutor) -> None:
+        self._connection = connection
+        self._executor = executor
+
+    async def add(self, render: Render, window: QuotaWindow) -> Admission:  # noqa: D102
+        return await self._run(_add, render, window)
+
+    async def quota_used(self, window: QuotaWindow) -> int:  # noqa: D102
+        return await self._run(_quota_used, window)
+
+    async def get(self, render_id: str, *, owner: str) -> Render | None:  # noqa: D102
+        return await self._run(_get, render_id, owner)
+
+    async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:  # noqa: D102
+        return await self._run(_get_many, tuple(render_ids))
+
+    async def list(  # noqa: D102
+        self, *, owner: str, first: int, matching: RenderFilter, older_than: str | None = None
+    ) -> Sequence[Render]:
+        return await self._run(_list, owner, first, matching, older_than)
+
+    async def exists_newer(self, render_id: str, *, owner: str, matching: RenderFilter) -> bool:  # noqa: D102
+        return await self._run(_exists_newer, render_id, owner, matching)
+
+    async def queue_position(self, render: Render) -> int:  # noqa: D102
+        return await self._run(_queue_position, render)
+
+    async def acquire(self, *, worker: str, now: datetime, until: datetime) -> Render | None:  # noqa: D102
+        return await self._run(_acquire, worker, now, until)
+
+    async def renew(self, *, worker: str, until: datetime) -> frozenset[str]:  # noqa: D102
+        return await self._run(_renew, worker, until)
+
+    async def release(self, *, worker: str) -> None:  # noqa: D102
+        await self._run(_release, worker)
+
+    async def record(self, render: Render, *, worker: str | None = None) -> bool:  # noqa: D102
+        return await self._run(_record, render, worker)
+
+    async def delete(self, render_id: str, *, owner: str) -> bool:  # noqa: D102
+        return await self._run(_delete, render_id, owner)
+
+    async def _run(
+        self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        call = partial(_in_transaction, self._connection, operation, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+
+
+@asynccontextmanager
+async def open_sqlite_store(path: Path) -> AsyncIterator[SqliteStore]:
+    """Open the file, made and migrated as needed. Nobody else may have it open, so leases left in it are ended.
+
+    Raises `StartupError` if it can't be read or written or comes from a newer version of this program.
+    """
+    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
+    in_thread = partial(asyncio.get_running_loop().run_in_executor, executor)
+    try:
+        connection = await in_thread(_open, path)
+        try:
+            yield SqliteStore(connection, executor)
+        finally:
+            await in_thread(connection.close)
+    finally:
+        executor.shutdown()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        try:
+            _prepare(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    except (sqlite3.Error, OSError) as error:
+        raise StartupError(f"The data file {path} can't be used: {error}.") from error
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise StartupError(
+            f"The data file {path} comes from a newer version of Rendercast. "
+            "Run that version, or set RENDERCAST_DATA_DIR to another folder."
+        )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+    connection.execute("UPDATE renders SET lease_worker = NULL, lease_until = NULL WHERE lease_worker IS NOT NULL")
+
+
+def _in_transaction(
+    connection: sqlite3.Connection,
+    operation: Callable[Concatenate[sqlite3.Connection, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = operation(connection, *args, **kwargs)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"The data file can't be read or written now: {error}.") from error
+    return result
+
+
+def _add(db: sqlite3.Connection, render: Render, window: QuotaWindow) -> Admission:
+    used = _quota_used(db, window)
+    if render.idempotency_key is not None:
+        row = db.execute(
+            "SELECT document FROM renders WHERE owner = ? AND idempotency_key = ?",
+            (render.owner, render.idempotency_key),
+        ).fetchone()
+        if row:
+            return Admission(verdict=Verdict.DUPLICATE, render=documents.decode(row[0]), used=used)
+    if used >= window.limit:
+        return Admission(verdict=Verdict.OVER_QUOTA, render=render, used=used)
+    starts_at = _ms(window.starts_at)
+    db.execute("DELETE FROM quota_units WHERE window_starts_at < ?", (starts_at - LONGEST_WINDOW_KEPT_MS,))
+    db.execute("INSERT INTO quota_units VALUES (?, ?, ?)", (render.id, window.owner, starts_at))
+    db.execute(
+        "INSERT INTO renders VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?)",
+        (
+            render.id,
+            render.owner,
+            render.revision,
+            render.status,
+            render.generation_id,
+            render.idempotency_key,
+            _ms(render.due_at),
+            documents.encode(render),
+        ),
+    )
+    return Admission(verdict=Verdict.ADDED, render=render, used=used + 1)
+
+
+def _quota_used(db: sqlite3.Connection, window: QuotaWindow) -> int:
+    (used,) = db.execute(
+        "SELECT count(*) FROM quota_units WHERE owner = ? AND window_starts_at = ?",
+        (window.owner, _ms(window.starts_at)),
+    ).fetchone()
+    return int(used)
+
+
+def _get(db: sqlite3.Connection, render_id: str, owner: str) -> Render | None:
+    row = db.execute("SELECT document FROM renders WHERE id = ? AND owner = ?", (render_id, owner)).fetchone()
+    return documents.decode(row[0]) if row else None
+
+
+def _get_many(db: sqlite3.Connection, render_ids: Sequence[str]) -> Sequence[Render]:
+    query = "SELECT document FROM renders WHERE id = ?"
+    rows = [db.execute(query, (render_id,)).fetchone() for render_id in render_ids]
+    return [documents.decode(row[0]) for row in rows if row]
+
+
+def _list(
+    db: sqlite3.Connection, owner: str, first: int, matching: RenderFilter, older_than: str | None
+) -> Sequence[Render]:
+    conditions, values = _conditions(owner, matching)
+    if older_than is not None:
+        conditions, values = f"{conditions} AND id < ?", [*values, older_than]
+    rows = db.execute(f"SELECT document FROM renders WHERE {conditions} ORDER BY id DESC LIMIT ?", [*values, first])
+    return [documents.decode(document) for (document,) in rows]
+
+
+def _exists_newer(db: sqlite3.Connection, render_id: str, owner: str, matching: RenderFilter) -> bool:
+    conditions, values = _conditions(owner, matching)
+    row = db.execute(f"SELECT 1 FROM renders WHERE {conditions} AND id >= ? LIMIT 1", [*values, render_id]).fetchone()
+    return row is not None
+
+
+def _conditions(owner: str, matching: RenderFilter) -> tuple[str, list[str]]:
+    """Return an SQL condition with placeholders, made of fixed text only, and its values."""
+    conditions, values = ["owner = ?"], [owner]
+    if matching.statuses is not None:
+        conditions.append(f"status IN ({', '.join('?' * len(matching.statuses))})")
+        values.extend(matching.statuses)
+    if matching.generation_id is not None:
+        conditions.append("generation_id = ?")
+        values.append(matching.generation_id)
+    return " AND ".join(conditions), values
+
+
+def _queue_position(db: sqlite3.Connection, render: Render) -> int:
+    (ahead,) = db.execute(
+        "SELECT count(*) FROM renders WHERE status = 'queued' AND id < ?",
+        (render.id,),
+    ).fetchone()
+    return int(ahead) + 1
+
+
+def _acquire(db: sqlite3.Connection, worker: str, now: datetime, until: datetime) -> Render | None:
+    row = db.execute(
+        """
+        UPDATE renders SET lease_worker = ?, lease_until = ? WHERE id = (
+            SELECT id FROM renders
+            WHERE status IN ('queued', 'rendering') AND due_at <= ? AND (lease_until IS NULL OR lease_until <= ?)
+            ORDER BY id LIMIT 1
+        ) RETURNING document
+        """,
+        (worker, _ms(until), _ms(now), _ms(now)),
+    ).fetchone()
+    return documents.decode(row[0]) if row else None
+
+
+def _renew(db: sqlite3.Connection, worker: str, until: datetime) -> frozenset[str]:
+    rows = db.execute("UPDATE renders SET lease_until = ? WHERE lease_worker = ? RETURNING id", (_ms(until), worker))
+    return frozenset(render_id for (render_id,) in rows)
+
+
+def _release(db: sqlite3.Connection, worker: str) -> None:
+    db.execute("UPDATE renders SET lease_worker = NULL, lease_until = NULL WHERE lease_worker = ?", (worker,))
+
+
+def _record(db: sqlite3.Connection, render: Render, worker: str | None) -> bool:
+    row = db.execute("SELECT revision, lease_worker FROM renders WHERE id = ?", (render.id,)).fetchone()
+    if worker is not None and (row is None or row[1] != worker):
+        raise LeaseLost(render.id)
+    if row is None or row[0] != render.revision - 1:
+        return False
+    db.execute(
+        "UPDATE renders SET revision = ?, status = ?, due_at = ?, document = ? WHERE id = ?",
+        (render.revision, render.status, _ms(render.due_at), documents.encode(render), render.id),
+    )
+    if render.status is not RenderStatus.RENDERING:
+        db.execute("UPDATE renders SET lease_worker = NULL, lease_until = NULL WHERE id = ?", (render.id,))
+    if render.gives_quota_back:
+        db.execute("DELETE FROM quota_units WHERE render_id = ?", (render.id,))
+    return True
+
+
+def _delete(db: sqlite3.Connection, render_id: str, owner: str) -> bool:
+    deleted = db.execute(
+        "DELETE FROM renders WHERE id = ? AND owner = ? AND status NOT IN ('queued', 'rendering')", (render_id, owner)
+    )
+    return deleted.rowcount == 1
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,147 @@
+"""The worker: leases renders that are due, carries each to its end, and keeps its leases alive."""
+
+import asyncio
+import logging
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.backoff import backoff_s
+from services.carrier import Carrier, CarryRules
+from services.errors import LeaseLost, StoreUnavailable
+from services.hub import WORK_CHANNEL, ProgressHub
+from services.models import Failure, Render
+from services.ports import Clock, RenderBackend, RenderStore
+from services.pubsub import PubSub
+
+MAX_CRASHES = 3
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerRules:
+    """How a worker holds and looks for work. Leases are renewed three times in their length."""
+
+    lease: timedelta
+    look_interval: timedelta
+    carry: CarryRules
+
+
+class Tracker:
+    """Runs renders. Any number may run on one store; each render is carried by one of them at a time."""
+
+    def __init__(
+        self,
+        *,
+        worker: str,
+        store: RenderStore,
+        backend: RenderBackend,
+        hub: ProgressHub,
+        pubsub: PubSub,
+        clock: Clock,
+        rules: WorkerRules,
+    ) -> None:
+        self.worker = worker
+        self.last_tick_at: datetime | None = None
+        self._store = store
+        self._backend = backend
+        self._hub = hub
+        self._pubsub = pubsub
+        self._clock = clock
+        self._rules = rules
+        self._carriers: dict[str, Carrier] = {}
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until cancelled, then give all leases back at once."""
+        try:
+            async with self._pubsub.listen(WORK_CHANNEL, self._on_hint), asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._keep_leases())
+                await self._look_for_work(tasks)
+        finally:
+            await self._give_back()
+
+    def _on_hint(self, render_id: str) -> None:
+        if carrier := self._carriers.get(render_id):
+            carrier.nudge()
+        self._wake.set()
+
+    async def _look_for_work(self, tasks: asyncio.TaskGroup) -> None:
+        failures = 0
+        while True:
+            self._wake.clear()
+            try:
+                await self._take_what_is_due(tasks)
+                failures = 0
+                self.last_tick_at = self._clock.now()
+            except StoreUnavailable as error:
+                failures += 1
+                log.warning("no work can be taken: %s", error)
+            wait_s = backoff_s(failures) if failures else self._rules.look_interval.total_seconds()
+            await self._clock.wait(self._wake, timeout_s=wait_s)
+
+    async def _take_what_is_due(self, tasks: asyncio.TaskGroup) -> None:
+        while len(self._carriers) < self._backend.capacity:
+            now = self._clock.now()
+            render = await self._store.acquire(worker=self.worker, now=now, until=now + self._rules.lease)
+            if render is None:
+                return
+            if render.id not in self._carriers:
+                self._carriers[render.id] = self._carrier(render)
+                tasks.create_task(self._carry(self._carriers[render.id]), name=f"carry {render.id}")
+
+    def _carrier(self, render: Render) -> Carrier:
+        return Carrier(
+            render,
+            worker=self.worker,
+            store=self._store,
+            backend=self._backend,
+            hub=self._hub,
+            clock=self._clock,
+            rules=self._rules.carry,
+        )
+
+    async def _carry(self, carrier: Carrier) -> None:
+        render_id = carrier.render.id
+        try:
+            await self._carry_through_crashes(carrier)
+        except LeaseLost:
+            log.warning("render %s is carried by another worker now", render_id)
+        finally:
+            del self._carriers[render_id]
+            self._wake.set()
+
+    async def _carry_through_crashes(self, carrier: Carrier) -> None:
+        """Run the carrier; what it didn't foresee is logged with an id and tried again, and fails it in the end."""
+        error_id = secrets.token_hex(6)
+        for crash in range(1, MAX_CRASHES + 1):
+            try:
+                await carrier.run()
+            except LeaseLost:
+                raise
+            except Exception:
+                log.exception("error %s while carrying render %s", error_id, carrier.render.id)
+            else:
+                return
+            await self._clock.sleep(backoff_s(crash))
+        message = f"Something went wrong on our side (error {error_id}). Please try again."
+        await carrier.fail(Failure(code="INTERNAL", message=message, retryable=True))
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await self._clock.sleep(self._rules.lease.total_seconds() / 3)
+            carried = dict(self._carriers)
+            try:
+                held = await self._store.renew(worker=self.worker, until=self._clock.now() + self._rules.lease)
+            except StoreUnavailable as error:
+                log.warning("leases could not be renewed: %s", error)
+                continue
+            for render_id in carried.keys() - held:
+                carried[render_id].lose_lease()
+
+    async def _give_back(self) -> None:
+        try:
+            await asyncio.shield(self._store.release(worker=self.worker))
+        except StoreUnavailable as error:
+            log.warning("leases were not given back and will expire: %s", error)
