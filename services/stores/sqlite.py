@@ -44,6 +44,8 @@ MIGRATIONS = (
     CREATE INDEX renders_of_owner ON renders (owner, id);
     CREATE UNIQUE INDEX renders_by_key ON renders (owner, idempotency_key) WHERE idempotency_key IS NOT NULL;
     CREATE INDEX renders_unfinished ON renders (id, status) WHERE status IN ('queued', 'rendering');
+    CREATE INDEX renders_queued ON renders (status, id) WHERE status = 'queued';
+    CREATE INDEX renders_leased ON renders (lease_worker) WHERE lease_worker IS NOT NULL;
     CREATE TABLE quota_units (
         render_id TEXT PRIMARY KEY,
         owner TEXT NOT NULL,

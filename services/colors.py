@@ -1,0 +1,144 @@
+"""CSS colours, as the API accepts them and the local renderer draws them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tinycss2 import color4
+
+_LONGEST: Final = 200
+_LONGEST_QUOTED: Final = 40
+
+# The transfer function of sRGB (IEC 61966-2-1) is a line up to here, for linear and for encoded values.
+_LINEAR_KNEE: Final = 0.0031308
+_ENCODED_KNEE: Final = 0.04045
+
+Triple = tuple[float, float, float]
+_Matrix = tuple[Triple, Triple, Triple]
+
+# CSS Color Module Level 4, section 18 (sample code for colour conversions).
+_XYZ_D50_TO_D65: Final[_Matrix] = (
+    (0.955473421488075, -0.02309845494876471, 0.06325924320057072),
+    (-0.0283697093338637, 1.0099953980813041, 0.021041441191917323),
+    (0.012314014864481998, -0.020507649298898964, 1.330365926242124),
+)
+_XYZ_D65_TO_SRGB: Final[_Matrix] = (
+    (3.2409699419045226, -1.537383177570094, -0.4986107602930034),
+    (-0.9692436362808796, 1.8759675015077202, 0.04155505740717559),
+    (0.05563007969699366, -0.20397695888897652, 1.0569715142428786),
+)
+_P3_TO_XYZ_D65: Final[_Matrix] = (
+    (0.4865709486482162, 0.26566769316909306, 0.1982172852343625),
+    (0.2289745640697488, 0.6917385218365064, 0.079286914093745),
+    (0.0, 0.04511338185890264, 1.043944368900976),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Color:
+    """A colour in sRGB: channels from 0 to 255, opacity from 0 to 1.
+
+    Where text is translucent, what lies behind it shows through; a translucent background lies over black, as a
+    video has nothing behind its background.
+    """
+
+    red: int
+    green: int
+    blue: int
+    alpha: float = 1.0
+
+    def over_black(self) -> "Color":
+        """Return the opaque colour that this one makes on black."""
+        red, green, blue = (round(channel * self.alpha) for channel in (self.red, self.green, self.blue))
+        return Color(red=red, green=green, blue=blue)
+
+
+def parse_color(text: str) -> Color:
+    """Return the colour that `text` names in CSS Color Level 4; what lies outside sRGB is clipped to it.
+
+    Raises ValueError, with a sentence for the person who wrote the colour, where `text` is no colour by itself
+    (`currentcolor` and system colours depend on a page) or names a colour space that is not supported.
+    """
+    if len(text) > _LONGEST:
+        raise ValueError(f"A colour is at most {_LONGEST} characters long.")
+    parsed = _parse(text)
+    if parsed is None:
+        raise ValueError(f"{_quoted(text)} is not a CSS colour.")
+    if isinstance(parsed, str):
+        raise ValueError("currentcolor has no meaning here; name the colour itself.")  # noqa: TRY004
+    return _to_srgb(parsed)
+
+
+def _parse(text: str) -> color4.Color | str | None:
+    try:
+        return color4.parse_color(text)
+    except ValueError:  # tinycss2 1.5 unpacks the arguments of `color()` without looking whether there are any
+        return None
+
+
+def _to_srgb(parsed: color4.Color) -> Color:
+    try:
+        channels = _srgb_channels(parsed)
+    except (OverflowError, ZeroDivisionError):
+        raise ValueError("The colour's numbers are too large.") from None
+    red, green, blue = (_to_byte(channel) for channel in channels)
+    return Color(red=red, green=green, blue=blue, alpha=parsed.alpha)
+
+
+def _srgb_channels(parsed: color4.Color) -> Triple:
+    """Return the gamma-encoded sRGB channels, 1 being the brightest, not clipped."""
+    match parsed.space:
+        case "srgb" | "hsl" | "hwb":
+            return _triple(parsed.to("srgb"))
+        case "srgb-linear":
+            return _encoded(_triple(parsed.to("srgb-linear")))
+        case "display-p3":
+            red, green, blue = _triple(parsed.to("display-p3"))
+            linear = (_to_linear(red), _to_linear(green), _to_linear(blue))
+            return _from_xyz_d65(_transformed(_P3_TO_XYZ_D65, linear))
+        case "lab" | "lch" | "xyz-d50":
+            return _from_xyz_d65(_transformed(_XYZ_D50_TO_D65, _triple(parsed.to("xyz-d50"))))
+        case "oklab" | "oklch" | "xyz" | "xyz-d65":
+            return _from_xyz_d65(_triple(parsed.to("xyz-d65") if parsed.space != "xyz" else parsed))
+        case other:
+            raise ValueError(f"The colour space {other} is not supported.")
+
+
+def _triple(parsed: color4.Color) -> Triple:
+    first, second, third = (0.0 if value is None else float(value) for value in parsed.coordinates)
+    return first, second, third
+
+
+def _from_xyz_d65(xyz: Triple) -> Triple:
+    return _encoded(_transformed(_XYZ_D65_TO_SRGB, xyz))
+
+
+def _transformed(matrix: _Matrix, vector: Triple) -> Triple:
+    x, y, z = (sum(factor * value for factor, value in zip(row, vector, strict=True)) for row in matrix)
+    return x, y, z
+
+
+def _encoded(linear: Triple) -> Triple:
+    red, green, blue = (_to_gamma(channel) for channel in linear)
+    return red, green, blue
+
+
+def _to_gamma(linear: float) -> float:
+    """Apply the transfer function of sRGB."""
+    return 12.92 * linear if linear <= _LINEAR_KNEE else 1.055 * linear ** (1 / 2.4) - 0.055
+
+
+def _to_linear(encoded: float) -> float:
+    """Undo the transfer function of sRGB, which Display P3 shares."""
+    return encoded / 12.92 if encoded <= _ENCODED_KNEE else ((encoded + 0.055) / 1.055) ** 2.4
+
+
+def _to_byte(channel: float) -> int:
+    if channel != channel:  # noqa: PLR0124 - true of NaN alone, which CSS reads as 0
+        return 0
+    return round(255 * min(1.0, max(0.0, channel)))
+
+
+def _quoted(text: str) -> str:
+    """Return `text` in quotes, cut short and free of what can't be printed or sent as UTF-8."""
+    shown = "".join(character if character.isprintable() else "\ufffd" for character in text)
+    return f'"{shown}"' if len(shown) <= _LONGEST_QUOTED else f'"{shown[:_LONGEST_QUOTED]}…"'

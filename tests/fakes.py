@@ -1,0 +1,259 @@
+"""Real implementations of the ports that keep their state in memory, so that tests can steer and look."""
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from services.errors import BackendUnavailable, LeaseLost, StartRefused, StartUncertain, StoreUnavailable
+from services.models import Download, Failure, Output, QuotaWindow, Render, RenderFilter, RenderPhase, RenderStatus
+from services.ports import Admission, Broken, Finished, Missing, Observation, Progress, Verdict
+
+START_OF_TIME = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+SETTLING_ROUNDS = 100
+
+
+async def settle() -> None:
+    """Let every task run until it waits for something that only time or a test can bring."""
+    for _ in range(SETTLING_ROUNDS):
+        await asyncio.sleep(0)
+
+
+class FakeClock:
+    """A clock that only moves when a test says so."""
+
+    def __init__(self) -> None:
+        self._now = START_OF_TIME
+        self._sleepers: list[tuple[datetime, int, asyncio.Future[None]]] = []
+        self._order = itertools.count()
+
+    def now(self) -> datetime:
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        future = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._now + timedelta(seconds=seconds), next(self._order), future))
+        await future
+
+    async def wait(self, event: asyncio.Event, *, timeout_s: float) -> bool:
+        waits = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(self.sleep(timeout_s))]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return event.is_set()
+
+    async def advance(self, seconds: float) -> None:
+        """Move on, waking sleepers in the order of their times and letting each do its work at its time."""
+        until = self._now + timedelta(seconds=seconds)
+        await settle()
+        while self._sleepers and self._sleepers[0][0] <= until:
+            due, _, future = heapq.heappop(self._sleepers)
+            self._now = max(self._now, due)
+            if not future.done():
+                future.set_result(None)
+                await settle()
+        self._now = until
+        await settle()
+
+
+@dataclass
+class StoredRender:
+    render: Render
+    worker: str | None = None
+    lease_until: datetime = START_OF_TIME
+
+
+class MemoryStore:
+    """A `RenderStore` without a disk. `away` makes every call fail, as a database does that can't be reached."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.reads = 0
+        self._rows: dict[str, StoredRender] = {}
+        self._units: dict[str, tuple[str, datetime]] = {}
+
+    def _check(self) -> None:
+        if self.away:
+            raise StoreUnavailable("the store is away")
+
+    async def add(self, render: Render, window: QuotaWindow) -> Admission:
+        self._check()
+        used = await self.quota_used(window)
+        key = render.idempotency_key
+        for row in self._rows.values():
+            if key is not None and (row.render.owner, row.render.idempotency_key) == (render.owner, key):
+                return Admission(verdict=Verdict.DUPLICATE, render=row.render, used=used)
+        if used >= window.limit:
+            return Admission(verdict=Verdict.OVER_QUOTA, render=render, used=used)
+        self._rows[render.id] = StoredRender(render)
+        self._units[render.id] = (window.owner, window.starts_at)
+        return Admission(verdict=Verdict.ADDED, render=render, used=used + 1)
+
+    async def quota_used(self, window: QuotaWindow) -> int:
+        self._check()
+        return sum(unit == (window.owner, window.starts_at) for unit in self._units.values())
+
+    async def get(self, render_id: str, *, owner: str) -> Render | None:
+        self._check()
+        self.reads += 1
+        row = self._rows.get(render_id)
+        return row.render if row and row.render.owner == owner else None
+
+    async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:
+        self._check()
+        self.reads += 1
+        return [self._rows[render_id].render for render_id in render_ids if render_id in self._rows]
+
+    async def list(
+        self, *, owner: str, first: int, matching: RenderFilter, older_than: str | None = None
+    ) -> Sequence[Render]:
+        self._check()
+        found = (row.render for _, row in sorted(self._rows.items(), reverse=True))
+        kept = (r for r in found if _matches(r, owner, matching) and (older_than is None or r.id < older_than))
+        return list(itertools.islice(kept, first))
+
+    async def exists_newer(self, render_id: str, *, owner: str, matching: RenderFilter) -> bool:
+        self._check()
+        return any(_matches(row.render, owner, matching) and id_ >= render_id for id_, row in self._rows.items())
+
+    async def queue_position(self, render: Render) -> int:
+        self._check()
+        queued = (row.render for row in self._rows.values() if row.render.status is RenderStatus.QUEUED)
+        return 1 + sum(other.id < render.id for other in queued)
+
+    async def acquire(self, *, worker: str, now: datetime, until: datetime) -> Render | None:
+        self._check()
+        for _, row in sorted(self._rows.items()):
+            free = row.worker is None or row.lease_until <= now
+            if free and not row.render.status.is_terminal and row.render.due_at <= now:
+                row.worker, row.lease_until = worker, until
+                return row.render
+        return None
+
+    async def renew(self, *, worker: str, until: datetime) -> frozenset[str]:
+        self._check()
+        held = [row for row in self._rows.values() if row.worker == worker]
+        for row in held:
+            row.lease_until = until
+        return frozenset(row.render.id for row in held)
+
+    async def release(self, *, worker: str) -> None:
+        self._check()
+        for row in self._rows.values():
+            if row.worker == worker:
+                row.worker = None
+
+    async def record(self, render: Render, *, worker: str | None = None) -> bool:
+        self._check()
+        row = self._rows.get(render.id)
+        if worker is not None and (row is None or row.worker != worker):
+            raise LeaseLost(render.id)
+        if row is None or row.render.revision != render.revision - 1:
+            return False
+        row.render = render
+        if render.status is not RenderStatus.RENDERING:
+            row.worker = None
+        if render.gives_quota_back:
+            self._units.pop(render.id, None)
+        return True
+
+    async def delete(self, render_id: str, *, owner: str) -> bool:
+        self._check()
+        row = self._rows.get(render_id)
+        if row is None or row.render.owner != owner or not row.render.status.is_terminal:
+            return False
+        del self._rows[render_id]
+        return True
+
+
+def _matches(render: Render, owner: str, matching: RenderFilter) -> bool:
+    return (
+        render.owner == owner
+        and (matching.statuses is None or render.status in matching.statuses)
+        and (matching.generation_id is None or render.generation_id == matching.generation_id)
+    )
+
+
+@dataclass
+class FakeBackend:
+    """A `RenderBackend` whose attempts do what a test tells them. Keyed by render id."""
+
+    capacity: int = 4
+    poll_interval: timedelta = timedelta(seconds=1)
+    limit: timedelta = timedelta(minutes=5)
+    refusals: int = 0
+    lost_answers: int = 0
+    unavailable: bool = False
+    starts: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    abandoned: list[str] = field(default_factory=list)
+    attempts: dict[str, Observation] = field(default_factory=dict)
+    outputs: set[str] = field(default_factory=set)
+
+    def time_limit(self, render: Render) -> timedelta:
+        del render
+        return self.limit
+
+    async def start(self, render: Render) -> str:
+        if self.refusals:
+            self.refusals -= 1
+            raise StartRefused("no room")
+        self.starts.append(render.id)
+        self.attempts[render.id] = Progress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise StartUncertain("no answer")
+        return f"attempt-{len(self.starts)}"
+
+    async def observe(self, render: Render) -> Observation:
+        if self.unavailable:
+            raise BackendUnavailable("no answer")
+        return self.attempts.get(render.id, Missing())
+
+    async def cancel(self, render: Render) -> None:
+        if self.unavailable:
+            raise BackendUnavailable("no answer")
+        self.cancelled.append(render.id)
+        self.attempts.pop(render.id, None)
+
+    async def abandon(self, render: Render) -> None:
+        self.abandoned.append(render.id)
+
+    async def sign(self, output: Output, *, expires_in: timedelta) -> Download:
+        return Download(url=f"https://videos.example/{output.key}", expires_at=START_OF_TIME + expires_in)
+
+    async def has_output(self, output: Output) -> bool:
+        return output.key in self.outputs
+
+    async def delete_output(self, output: Output) -> None:
+        self.outputs.discard(output.key)
+
+    def progress(self, render_id: str, frames: int, *, of: int = 90) -> None:
+        """Let the attempt report frames."""
+        self.attempts[render_id] = Progress(
+            phase=RenderPhase.RENDERING_FRAMES, fraction=frames / of, frames_rendered=frames
+        )
+
+    def finish(self, render_id: str) -> None:
+        """Let the attempt have made its video."""
+        key = f"{render_id}.mp4"
+        self.outputs.add(key)
+        self.attempts[render_id] = Finished(output=Output(bucket="fake", key=key, size_bytes=1000), cost_usd=0.01)
+
+    def break_down(self, render_id: str, *, retryable: bool) -> None:
+        """Let the attempt have failed."""
+        failure = Failure(code="BROKEN", message="It broke.", retryable=retryable)
+        self.attempts[render_id] = Broken(failure=failure)
+
+    def forget(self, render_id: str) -> None:
+        """Know nothing of the attempt any more."""
+        self.attempts.pop(render_id, None)
+
+
+def copy_of(render: Render, **changes: object) -> Render:
+    """Return the render with other values, without asking whether a render can get there."""
+    return replace(render, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,154 @@
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from services import lifecycle
+from services.backends.local.backend import LocalBackend, open_local_backend
+from services.clock import SystemClock
+from services.errors import StartupError
+from services.models import Render
+from services.ports import Broken, Finished, Missing
+from tests.conftest import PROPS, MakeRender
+from tests.services.backends.test_backend_contract import LONG, until
+
+
+@pytest.fixture
+async def local(tmp_path: Path) -> AsyncIterator[LocalBackend]:
+    async with open_local_backend(
+        data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock()
+    ) as opened:
+        yield opened
+
+
+@pytest.fixture
+def render(make_render: MakeRender) -> Render:
+    return launch(make_render(props=LONG))
+
+
+def launch(render: Render) -> Render:
+    return lifecycle.launch(render, now=render.created_at, deadline_at=render.created_at + timedelta(hours=1))
+
+
+def process_id(backend: LocalBackend, render: Render) -> int:
+    return backend._attempts[render.id].process.pid
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_a_crashed_child_fails_only_its_own_render(
+    local: LocalBackend, render: Render, make_render: MakeRender
+) -> None:
+    healthy = launch(make_render())
+    await local.start(render)
+    await local.start(healthy)
+    os.kill(process_id(local, render), signal.SIGSEGV)
+    broken = await until(local, render, Broken)
+    assert (broken.failure.code, broken.failure.retryable) == ("RENDERER_CRASHED", True)
+    await until(local, healthy, Finished)
+
+
+async def test_a_cancelled_child_is_dead_and_leaves_no_file(
+    local: LocalBackend, render: Render, tmp_path: Path
+) -> None:
+    await local.start(render)
+    pid = process_id(local, render)
+    await local.cancel(render)
+    assert not is_alive(pid)
+    assert list((tmp_path / "outputs").iterdir()) == []
+
+
+async def test_a_cancel_after_the_end_removes_the_video(
+    local: LocalBackend, make_render: MakeRender, tmp_path: Path
+) -> None:
+    render = launch(make_render(props=replace(PROPS, duration_in_frames=1)))
+    await local.start(render)
+    await until(local, render, Finished)
+    await local.cancel(render)
+    assert list((tmp_path / "outputs").iterdir()) == []
+
+
+async def test_a_second_start_ends_the_first_child(local: LocalBackend, render: Render) -> None:
+    await local.start(render)
+    first = process_id(local, render)
+    await local.start(render)
+    assert not is_alive(first)
+    assert is_alive(process_id(local, render))
+
+
+async def test_closing_kills_every_child(tmp_path: Path, render: Render) -> None:
+    async with open_local_backend(
+        data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock()
+    ) as backend:
+        await backend.start(render)
+        pid = process_id(backend, render)
+    assert not is_alive(pid)
+    assert await backend.observe(render) == Missing()
+    assert list((tmp_path / "outputs").iterdir()) == []
+
+
+async def test_unfinished_files_of_a_process_that_died_are_removed_and_videos_kept(tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    outputs.mkdir()
+    (outputs / "x.part").touch()
+    (outputs / "y.mp4").touch()
+    async with open_local_backend(
+        data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock()
+    ):
+        assert [path.name for path in outputs.iterdir()] == ["y.mp4"]
+
+
+async def test_a_folder_that_is_none_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "outputs").touch()
+    with pytest.raises(StartupError, match="can't be used for videos"):
+        async with open_local_backend(
+            data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock()
+        ):
+            pass
+
+
+async def test_an_unknown_font_is_told(local: LocalBackend, make_render: MakeRender) -> None:
+    render = launch(make_render(props=replace(PROPS, font_family="No Such Font", duration_in_frames=1)))
+    await local.start(render)
+    finished = await until(local, render, Finished)
+    assert len(finished.warnings) == 1
+    assert "No Such Font" in finished.warnings[0]
+
+
+async def test_a_download_is_found_by_its_signed_url_only(
+    local: LocalBackend, make_render: MakeRender, tmp_path: Path
+) -> None:
+    render = launch(make_render(props=replace(PROPS, duration_in_frames=1)))
+    await local.start(render)
+    finished = await until(local, render, Finished)
+    url = (await local.sign(finished.output, expires_in=timedelta(hours=1))).url
+    name, _, query = url.rpartition("/")[2].partition("?")
+    expires, signature = (part.partition("=")[2] for part in query.split("&"))
+    assert local.find_download(name, expires=expires, signature=signature) == tmp_path / "outputs" / name
+    assert local.find_download("../rendercast.sqlite3", expires=expires, signature=signature) is None
+    assert local.find_download(name, expires=expires, signature="") is None
+    await local.delete_output(finished.output)
+    assert local.find_download(name, expires=expires, signature=signature) is None
+
+
+async def test_progress_comes_from_frames_and_only_grows(local: LocalBackend, render: Render) -> None:
+    await local.start(render)
+    seen: list[int] = []
+    async with asyncio.timeout(60):
+        while not isinstance(observation := await local.observe(render), Finished):
+            seen.append(getattr(observation, "frames_rendered", -1))
+            await asyncio.sleep(0.005)
+    assert seen == sorted(seen)
+    assert seen[0] == 0
+    assert seen[-1] > 0

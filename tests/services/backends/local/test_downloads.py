@@ -1,0 +1,54 @@
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.backends.local.downloads import DownloadSigner
+from tests.fakes import START_OF_TIME
+
+NOW = START_OF_TIME
+SIGNER = DownloadSigner(b"k" * 32)
+ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=[]))
+
+
+def parts(url: str) -> tuple[str, str, str]:
+    split = urlsplit(url)
+    query = parse_qs(split.query)
+    return split.path, query["expires"][0], query["signature"][0]
+
+
+def test_a_name_is_good_until_it_expires() -> None:
+    name, expires, signature = parts(SIGNER.sign("a.mp4", NOW + timedelta(seconds=10)))
+    for seconds, good in ((0, True), (9, True), (10, False), (11, False)):
+        at = NOW + timedelta(seconds=seconds)
+        assert SIGNER.verify(name, expires=expires, signature=signature, now=at) is good
+
+
+def test_no_part_can_be_changed() -> None:
+    name, expires, signature = parts(SIGNER.sign("a.mp4", NOW + timedelta(hours=1)))
+    assert not SIGNER.verify("b.mp4", expires=expires, signature=signature, now=NOW)
+    assert not SIGNER.verify(name, expires=str(int(expires) + 1), signature=signature, now=NOW)
+    assert not SIGNER.verify(name, expires=expires, signature=signature[:-1] + "g", now=NOW)
+    assert not DownloadSigner(b"x" * 32).verify(name, expires=expires, signature=signature, now=NOW)
+
+
+@given(ANY_TEXT, ANY_TEXT, ANY_TEXT)
+def test_any_other_text_is_refused(name: str, expires: str, signature: str) -> None:
+    assert not SIGNER.verify(name, expires=expires, signature=signature, now=NOW)
+
+
+def test_the_key_is_made_once_and_private(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    signed = DownloadSigner.from_file(path).sign("a", NOW)
+    assert DownloadSigner.from_file(path).sign("a", NOW) == signed
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_key_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(b"short")
+    with pytest.raises(OSError, match="not a key"):
+        DownloadSigner.from_file(path)

@@ -1,0 +1,125 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from services.errors import StartupError, StoreUnavailable
+from services.lifecycle import ACTIVE, cancel
+from services.models import QuotaWindow, Render, RenderFilter
+from services.stores.sqlite import MIGRATIONS, SqliteStore, open_sqlite_store
+from tests.conftest import MakeRender
+from tests.services.stores.test_store_contract import HOUR, LATER, NOW, window
+
+
+async def test_what_was_acknowledged_is_there_after_the_file_is_opened_again(
+    tmp_path: Path, make_render: MakeRender
+) -> None:
+    path = tmp_path / "renders.sqlite3"
+    render = make_render()
+    async with open_sqlite_store(path) as store:
+        await store.add(render, window())
+        await store.acquire(worker="dead", now=NOW, until=LATER + HOUR)
+    async with open_sqlite_store(path) as store:
+        assert await store.get(render.id, owner="ann") == render
+        assert await store.quota_used(window()) == 1
+        assert await store.acquire(worker="new", now=NOW, until=LATER) == render
+
+
+async def test_the_file_is_durable_and_knows_its_version(tmp_path: Path) -> None:
+    path = tmp_path / "renders.sqlite3"
+    async with open_sqlite_store(path) as store:
+        pragmas = [store._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in PRAGMAS]
+    assert dict(zip(PRAGMAS, pragmas, strict=True)) == PRAGMAS
+
+
+PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "user_version": len(MIGRATIONS)}
+
+
+async def test_a_file_from_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "renders.sqlite3"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StartupError, match="newer version of Rendercast"):
+        async with open_sqlite_store(path):
+            pass
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"this is no database, but it is long enough to look like one" * 10, None])
+async def test_a_file_that_is_none_of_ours_stops_the_start(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "renders.sqlite3"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(StartupError, match="can't be used"):
+        async with open_sqlite_store(path):
+            pass
+
+
+async def test_a_full_disk_refuses_what_it_can_not_keep_and_keeps_what_it_has(
+    tmp_path: Path, make_render: MakeRender
+) -> None:
+    async with open_sqlite_store(tmp_path / "renders.sqlite3") as store:
+        kept = await fill(store, make_render)
+        assert len(kept) > 3
+        with pytest.raises(StoreUnavailable, match="full"):
+            await store.add(make_render(generation_id="x" * 5000), window(limit=10_000))
+        assert await store.list(owner="ann", first=10_000, matching=RenderFilter()) == kept[::-1]
+        assert await store.quota_used(window()) == len(kept)
+
+
+async def fill(store: SqliteStore, make_render: MakeRender) -> list[Render]:
+    store._connection.execute("PRAGMA max_page_count = 30")
+    kept: list[Render] = []
+    try:
+        while True:
+            render = make_render(generation_id="x" * 1000)
+            await store.add(render, window(limit=10_000))
+            kept.append(render)
+    except StoreUnavailable:
+        return sorted(kept, key=lambda render: render.id)
+
+
+async def test_units_of_windows_long_past_are_removed(tmp_path: Path, make_render: MakeRender) -> None:
+    async with open_sqlite_store(tmp_path / "renders.sqlite3") as store:
+        await store.add(make_render(), window())
+        later = QuotaWindow(owner="ann", limit=5, starts_at=NOW + 24 * 8 * HOUR, length=HOUR)
+        await store.add(make_render(), later)
+        (units,) = store._connection.execute("SELECT count(*) FROM quota_units").fetchone()
+    assert units == 1
+
+
+async def test_every_statement_finds_its_rows_by_an_index(tmp_path: Path, make_render: MakeRender) -> None:
+    statements: list[str] = []
+    async with open_sqlite_store(tmp_path / "renders.sqlite3") as store:
+        store._connection.set_trace_callback(statements.append)
+        await use_everything(store, make_render)
+        store._connection.set_trace_callback(None)
+        looking = [text for text in statements if text.split()[0] in {"SELECT", "UPDATE", "DELETE"}]
+        plans = {text: [row[3] for row in store._connection.execute(f"EXPLAIN QUERY PLAN {text}")] for text in looking}
+    assert len(plans) > 10
+    for text, steps in plans.items():
+        # Acquiring walks the unfinished renders in order of age; nothing else may walk over anything.
+        walks = [step for step in steps if step.startswith("SCAN") and not step.endswith("renders_unfinished")]
+        assert walks == [], text
+        assert not any("TEMP B-TREE" in step for step in steps), text
+
+
+async def use_everything(store: SqliteStore, make_render: MakeRender) -> None:
+    render = make_render(idempotency_key="start:k")
+    await store.add(render, window())
+    await store.quota_used(window())
+    await store.get(render.id, owner="ann")
+    await store.get_many([render.id])
+    await store.list(owner="ann", first=5, matching=RenderFilter(), older_than="7")
+    await store.list(owner="ann", first=5, matching=RenderFilter(statuses=ACTIVE, generation_id="g"))
+    await store.exists_newer(render.id, owner="ann", matching=RenderFilter())
+    await store.queue_position(render)
+    await store.acquire(worker="w", now=NOW, until=LATER)
+    await store.renew(worker="w", until=LATER)
+    await store.release(worker="w")
+    await store.record(cancel(render, now=NOW))
+    await store.delete(render.id, owner="ann")

@@ -1,0 +1,288 @@
+"""What every store promises, over each store there is. A new adapter is one more fixture."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from services import lifecycle
+from services.errors import LeaseLost
+from services.models import Failure, Output, QuotaWindow, Render, RenderFilter, RenderPhase, RenderStatus
+from services.ports import Progress, RenderStore, Verdict
+from services.stores.sqlite import open_sqlite_store
+from tests.conftest import MakeRender
+from tests.fakes import START_OF_TIME, MemoryStore
+
+NOW = START_OF_TIME
+LATER = NOW + timedelta(seconds=10)
+HOUR = timedelta(hours=1)
+ALL = RenderFilter()
+FAILURE = Failure(code="BROKEN", message="It broke.", retryable=True)
+OUTPUT = Output(bucket="b", key="k.mp4", size_bytes=7)
+
+
+@asynccontextmanager
+async def memory(_: Path) -> AsyncIterator[RenderStore]:
+    yield MemoryStore()
+
+
+def sqlite(folder: Path) -> AbstractAsyncContextManager[RenderStore]:
+    return open_sqlite_store(folder / "renders.sqlite3")
+
+
+@pytest.fixture(params=[memory, sqlite])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RenderStore]:
+    async with request.param(tmp_path) as opened:
+        yield opened
+
+
+def window(owner: str = "ann", *, limit: int = 100) -> QuotaWindow:
+    return QuotaWindow(owner=owner, limit=limit, starts_at=NOW, length=HOUR)
+
+
+async def added(store: RenderStore, render: Render) -> Render:
+    admission = await store.add(render, window(render.owner))
+    assert admission.verdict is Verdict.ADDED
+    return render
+
+
+def launched(render: Render) -> Render:
+    return lifecycle.launch(render, now=NOW, deadline_at=NOW + HOUR)
+
+
+class TestAdd:
+    async def test_keeps_every_value_of_a_render(self, store: RenderStore, make_render: MakeRender) -> None:
+        render = make_render(
+            generation_id="gen",
+            idempotency_key="start:k",
+            warnings=("one", "two"),
+            failure=FAILURE,
+            output=OUTPUT,
+            cost_usd=0.25,
+            started_at=NOW,
+            deadline_at=LATER,
+            completed_at=LATER,
+            estimated_completion_at=LATER,
+            backend_render_id="x",
+        )
+        await store.add(render, window())
+        assert await store.get(render.id, owner="ann") == render
+
+    async def test_takes_one_unit_each_until_the_window_is_used_up(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
+        admissions = [await store.add(make_render(), window(limit=2)) for _ in range(3)]
+        assert [a.verdict for a in admissions] == [Verdict.ADDED, Verdict.ADDED, Verdict.OVER_QUOTA]
+        assert [a.used for a in admissions] == [1, 2, 2]
+        assert len(await store.list(owner="ann", first=10, matching=ALL)) == 2
+
+    async def test_gives_out_no_more_than_the_quota_to_simultaneous_calls(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
+        admissions = await asyncio.gather(*(store.add(make_render(), window(limit=5)) for _ in range(50)))
+        assert sum(a.verdict is Verdict.ADDED for a in admissions) == 5
+
+    async def test_counts_windows_and_owners_apart(self, store: RenderStore, make_render: MakeRender) -> None:
+        await store.add(make_render(), window(limit=1))
+        next_window = QuotaWindow(owner="ann", limit=1, starts_at=NOW + HOUR, length=HOUR)
+        assert (await store.add(make_render(), next_window)).verdict is Verdict.ADDED
+        assert (await store.add(make_render(owner="bob"), window("bob", limit=1))).verdict is Verdict.ADDED
+        assert await store.quota_used(window()) == 1
+
+    async def test_finds_the_render_of_an_idempotency_key_and_takes_nothing(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
+        first = make_render(idempotency_key="start:k")
+        await store.add(first, window(limit=1))
+        again = await store.add(make_render(idempotency_key="start:k"), window(limit=1))
+        assert (again.verdict, again.render, again.used) == (Verdict.DUPLICATE, first, 1)
+
+    async def test_makes_one_render_of_simultaneous_calls_with_one_key(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
+        calls = (store.add(make_render(idempotency_key="start:k"), window()) for _ in range(20))
+        admissions = await asyncio.gather(*calls)
+        assert len({a.render.id for a in admissions}) == 1
+        assert await store.quota_used(window()) == 1
+
+    async def test_keeps_keys_of_different_owners_apart(self, store: RenderStore, make_render: MakeRender) -> None:
+        await store.add(make_render(idempotency_key="start:k"), window())
+        other = await store.add(make_render(owner="bob", idempotency_key="start:k"), window("bob"))
+        assert other.verdict is Verdict.ADDED
+
+
+class TestReading:
+    async def test_shows_nobody_the_render_of_another(self, store: RenderStore, make_render: MakeRender) -> None:
+        render = await added(store, make_render(owner="bob"))
+        assert await store.get(render.id, owner="ann") is None
+        assert await store.list(owner="ann", first=10, matching=ALL) == []
+        assert not await store.exists_newer("0" * 26, owner="ann", matching=ALL)
+
+    async def test_gets_those_that_exist_of_any_owner(self, store: RenderStore, make_render: MakeRender) -> None:
+        renders = [await added(store, make_render(owner=owner)) for owner in ("ann", "bob")]
+        found = await store.get_many([*(r.id for r in renders), "0" * 26])
+        assert {r.id for r in found} == {r.id for r in renders}
+        assert await store.get_many([]) == []
+
+    async def test_lists_newest_first_and_goes_on_behind_an_id(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
+        renders = [await added(store, make_render(at=NOW + timedelta(seconds=i))) for i in range(5)]
+        newest_first = renders[::-1]
+        assert await store.list(owner="ann", first=2, matching=ALL) == newest_first[:2]
+        rest = await store.list(owner="ann", first=9, matching=ALL, older_than=newest_first[1].id)
+        assert rest == newest_first[2:]
+
+    async def test_tells_whether_there_are_newer_ones(self, store: RenderStore, make_render: MakeRender) -> None:
+        old, new = [await added(store, make_render(at=NOW + timedelta(seconds=i))) for i in range(2)]
+        assert await store.exists_newer(new.id, owner="ann", matching=ALL)
+        assert await store.exists_newer(old.id, owner="ann", matching=ALL)
+        assert not await store.exists_newer("7" + "z" * 25, owner="ann", matching=ALL)
+
+    async def test_filters_by_status_and_generation(self, store: RenderStore, make_render: MakeRender) -> None:
+        queued = await added(store, make_render(generation_id="g"))
+        other = await added(store, make_render())
+        await store.record(lifecycle.cancel(other, now=NOW))
+        by_status = RenderFilter(statuses=frozenset({RenderStatus.QUEUED}))
+        assert await store.list(owner="ann", first=9, matching=by_status) == [queued]
+        assert await store.list(owner="ann", first=9, matching=RenderFilter(generation_id="g")) == [queued]
+        assert await store.list(owner="ann", first=9, matching=RenderFilter(statuses=frozenset())) == []
+
+    async def test_counts_the_queue_over_all_owners(self, store: RenderStore, make_render: MakeRender) -> None:
+        first = await added(store, make_render(owner="bob"))
+        second = await added(store, make_render(at=LATER))
+        assert (await store.queue_position(first), await store.queue_position(second)) == (1, 2)
+        await store.record(lifecycle.cancel(first, now=NOW))
+        assert await store.queue_position(second) == 1
+
+
+class TestLeases:
+    async def test_acquires_the_oldest_that_is_due(self, store: RenderStore, make_render: MakeRender) -> None:
+        await added(store, make_render(due_at=LATER))
+        old = await added(store, make_render(at=NOW + timedelta(milliseconds=1)))
+        new = await added(store, make_render(at=NOW + timedelta(milliseconds=2)))
+        now = NOW + timedelta(seconds=1)
+        taken = [await store.acquire(worker="w", now=now, until=LATER) for _ in range(3)]
+        assert taken == [old, new, None]
+
+    async def test_gives_each_render_to_one_worker_only(self, store: RenderStore, make_render: MakeRender) -> None:
+        for _ in range(10):
+            await added(store, make_render())
+        taken = await asyncio.gather(*(store.acquire(worker=f"w{i}", now=NOW, until=LATER) for i in range(30)))
+        ids = [render.id for render in taken if render]
+        assert len(ids) == len(set(ids)) == 10
+
+    async def test_gives_an_expired_lease_to_another(self, store: RenderStore, make_render: MakeRender) -> None:
+        render = await added(store, make_render())
+        await store.acquire(worker="w1", now=NOW, until=LATER)
+        assert await store.acquire(worker="w2", now=LATER - timedelta(milliseconds=1), until=LATER) is None
+        assert await store.acquire(worker="w2", now=LATER, until=LATER + HOUR) == render
+
+    async def test_renews_what_the_worker_still_holds(self, store: RenderStore, make_render: MakeRender) -> None:
+        first, second = [await added(store, make_render()) for _ in range(2)]
+        await store.acquire(worker="w1", now=NOW, until=LATER)
+        await store.acquire(worker="w1", now=NOW, until=LATER)
+        await store.acquire(worker="w2", now=LATER, until=LATER + HOUR)
+        taken_over = min(first.id, second.id)
+        assert await store.renew(worker="w1", until=LATER + HOUR) == {first.id, second.id} - {taken_over}
+        assert await store.acquire(worker="w3", now=LATER + timedelta(minutes=1), until=LATER + HOUR) is None
+
+    async def test_release_frees_at_once_and_only_ones_own(self, store: RenderStore, make_render: MakeRender) -> None:
+        for _ in range(2):
+            await added(store, make_render())
+        mine = await store.acquire(worker="w1", now=NOW, until=LATER)
+        await store.acquire(worker="w2", now=NOW, until=LATER)
+        await store.release(worker="w1")
+        assert await store.acquire(worker="w3", now=NOW, until=LATER) == mine
+        assert await store.acquire(worker="w3", now=NOW, until=LATER) is None
+
+
+class TestRecord:
+    async def test_replaces_exactly_the_revision_before(self, store: RenderStore, make_render: MakeRender) -> None:
+        render = await added(store, make_render())
+        changed = launched(render)
+        assert await store.record(changed)
+        assert not await store.record(changed)
+        assert not await store.record(lifecycle.cancel(render, now=NOW))
+        assert await store.get(render.id, owner="ann") == changed
+
+    async def test_refuses_a_render_that_is_not_there(self, store: RenderStore, make_render: MakeRender) -> None:
+        assert not await store.record(launched(make_render()))
+        with pytest.raises(LeaseLost):
+            await store.record(launched(make_render()), worker="w")
+
+    async def test_lets_one_of_two_simultaneous_changes_through(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
+        render = await added(store, make_render())
+        changes = [lifecycle.cancel(render, now=NOW), launched(render)]
+        assert sorted(await asyncio.gather(*map(store.record, changes))) == [False, True]
+
+    async def test_refuses_a_worker_whose_lease_was_taken_over(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
+        render = await added(store, make_render())
+        await store.acquire(worker="w1", now=NOW, until=LATER)
+        await store.acquire(worker="w2", now=LATER, until=LATER + HOUR)
+        with pytest.raises(LeaseLost):
+            await store.record(launched(render), worker="w1")
+        assert await store.record(launched(render), worker="w2")
+
+    async def test_keeps_the_lease_of_a_render_that_goes_on(self, store: RenderStore, make_render: MakeRender) -> None:
+        render = await added(store, make_render())
+        await store.acquire(worker="w", now=NOW, until=LATER)
+        running = launched(render)
+        assert await store.record(running, worker="w")
+        progress = Progress(phase=RenderPhase.RENDERING_FRAMES, fraction=0.5, frames_rendered=45)
+        assert await store.record(lifecycle.advance(running, progress), worker="w")
+        assert await store.acquire(worker="other", now=NOW, until=LATER) is None
+
+    async def test_ends_the_lease_of_a_render_that_waits_again(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
+        render = await added(store, make_render())
+        await store.acquire(worker="w", now=NOW, until=LATER + HOUR)
+        running = launched(render)
+        await store.record(running, worker="w")
+        waiting = lifecycle.refuse(running, before=render, due_at=LATER)
+        assert await store.record(waiting, worker="w")
+        assert await store.acquire(worker="other", now=NOW, until=LATER) is None
+        assert await store.acquire(worker="other", now=LATER, until=LATER + HOUR) == waiting
+
+    async def test_never_hands_out_an_ended_render(self, store: RenderStore, make_render: MakeRender) -> None:
+        render = await added(store, make_render())
+        await store.record(lifecycle.cancel(render, now=NOW))
+        assert await store.acquire(worker="w", now=LATER, until=LATER + HOUR) is None
+
+    async def test_gives_back_the_unit_of_a_render_for_which_nothing_ran(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
+        never_ran, ran = [await added(store, make_render()) for _ in range(2)]
+        await store.record(lifecycle.cancel(never_ran, now=NOW))
+        assert await store.quota_used(window()) == 1
+        running = launched(ran)
+        await store.record(running)
+        await store.record(lifecycle.fail(running, failure=FAILURE, now=NOW))
+        assert await store.quota_used(window()) == 1
+
+
+class TestDelete:
+    async def test_removes_an_ended_render_but_not_its_unit(self, store: RenderStore, make_render: MakeRender) -> None:
+        render = await added(store, make_render(idempotency_key="start:k"))
+        running = launched(render)
+        await store.record(running)
+        await store.record(lifecycle.complete(running, output=OUTPUT, cost_usd=None, warnings=(), now=NOW))
+        assert await store.delete(render.id, owner="ann")
+        assert not await store.delete(render.id, owner="ann")
+        assert await store.get(render.id, owner="ann") is None
+        assert await store.quota_used(window()) == 1
+
+    async def test_leaves_unfinished_ones_and_others_alone(self, store: RenderStore, make_render: MakeRender) -> None:
+        render = await added(store, make_render())
+        assert not await store.delete(render.id, owner="ann")
+        await store.record(lifecycle.cancel(render, now=NOW))
+        assert not await store.delete(render.id, owner="bob")
+        assert await store.get(render.id, owner="ann") is not None

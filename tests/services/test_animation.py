@@ -1,0 +1,92 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.animation import AnimationLimits, validate_start
+from services.errors import InvalidAnimation
+from services.models import AnimationProps
+from tests.conftest import PROPS
+
+LIMITS = AnimationLimits(max_duration_s=20, fps=30, max_text_length=500)
+ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=[]))
+
+
+def problems(props: AnimationProps = PROPS, **keys: str | None) -> dict[str, str]:
+    given_keys: dict[str, str | None] = {"generation_id": None, "idempotency_key": None, **keys}
+    try:
+        validate_start(
+            props,
+            generation_id=given_keys["generation_id"],
+            idempotency_key=given_keys["idempotency_key"],
+            limits=LIMITS,
+        )
+    except InvalidAnimation as error:
+        return {problem.field: problem.message for problem in error.problems}
+    return {}
+
+
+def test_a_good_animation_has_no_problems() -> None:
+    assert problems() == {}
+    assert problems(replace(PROPS, text="नमस्ते 👩‍👩‍👧\nمرحبا\t日本", background_color="rgb(0 0 0 / 50%)")) == {}
+    assert problems(replace(PROPS, duration_in_frames=600, text="x" * 500)) == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [
+        ("text", "", "text"),
+        ("text", " \n\t\u3000", "text"),
+        ("text", "x" * 501, "text"),
+        ("text", "a\0b", "text"),
+        ("text", "a\ud800b", "text"),
+        ("text", "a\x1bb", "text"),
+        ("font_family", "", "fontFamily"),
+        ("font_family", "x" * 101, "fontFamily"),
+        ("font_family", "In\0ter", "fontFamily"),
+        ("font_size", 0.0, "fontSize"),
+        ("font_size", -1.0, "fontSize"),
+        ("font_size", 1e308, "fontSize"),
+        ("font_size", float("inf"), "fontSize"),
+        ("font_size", float("nan"), "fontSize"),
+        ("color", "", "color"),
+        ("color", "blurple", "color"),
+        ("color", "#12", "color"),
+        ("color", "red; x", "color"),
+        ("color", "#" * 10_000, "color"),
+        ("color", "\ud800", "color"),
+        ("background_color", "url(x)", "backgroundColor"),
+        ("duration_in_frames", 0, "durationInFrames"),
+        ("duration_in_frames", -5, "durationInFrames"),
+        ("duration_in_frames", 601, "durationInFrames"),
+        ("fps", 29, "fps"),
+        ("fps", 0, "fps"),
+    ],
+)
+def test_a_bad_value_is_named_by_its_field(field: str, value: object, named: str) -> None:
+    assert list(problems(replace(PROPS, **{field: value}))) == [named]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201, "a\0", "\udfff"])
+def test_bad_keys_are_named(key: str) -> None:
+    assert list(problems(generation_id=key)) == ["generationId"]
+    assert list(problems(idempotency_key=key)) == ["idempotencyKey"]
+
+
+def test_the_sentence_on_the_longest_duration_names_it() -> None:
+    found = problems(replace(PROPS, duration_in_frames=601))
+    assert found == {"durationInFrames": "Animation too long. Maximum duration is 20 seconds."}
+
+
+def test_every_problem_is_told_at_once() -> None:
+    bad = replace(PROPS, text="", font_size=0.0, color="?", duration_in_frames=0, fps=1)
+    assert set(problems(bad)) == {"text", "fontSize", "color", "durationInFrames", "fps"}
+
+
+@given(text=ANY_TEXT, family=ANY_TEXT, color=ANY_TEXT, size=st.floats(), frames=st.integers(), fps=st.integers())
+def test_anything_at_all_is_either_accepted_or_told(
+    text: str, family: str, color: str, size: float, frames: int, fps: int
+) -> None:
+    props = replace(PROPS, text=text, font_family=family, color=color, font_size=size)
+    problems(replace(props, duration_in_frames=frames, fps=fps))

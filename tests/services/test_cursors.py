@@ -1,0 +1,33 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.cursors import decode_cursor, encode_cursor
+from services.errors import InvalidArgument
+from services.ids import new_render_id
+from tests.fakes import START_OF_TIME
+
+RENDER_ID = new_render_id(START_OF_TIME)
+CURSOR = encode_cursor(RENDER_ID, owner="ann")
+
+
+@given(st.text())
+def test_a_cursor_leads_back_to_its_render_for_its_owner_only(owner: str) -> None:
+    assert decode_cursor(encode_cursor(RENDER_ID, owner=owner), owner=owner) == RENDER_ID
+    with pytest.raises(InvalidArgument):
+        decode_cursor(encode_cursor(RENDER_ID, owner=owner), owner=owner + "x")
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=[])))
+def test_any_other_text_is_refused(text: str) -> None:
+    with pytest.raises(InvalidArgument) as error:
+        decode_cursor(text, owner="ann")
+    assert error.value.field == "after"
+
+
+@given(st.integers(0, len(CURSOR) - 1), st.characters())
+def test_a_cursor_with_one_other_character_is_refused(place: int, character: str) -> None:
+    tampered = CURSOR[:place] + character + CURSOR[place + 1 :]
+    if tampered != CURSOR:
+        with pytest.raises(InvalidArgument):
+            decode_cursor(tampered, owner="ann")

@@ -1,0 +1,26 @@
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services import documents
+from services.models import AnimationProps, Failure, Output, Render
+
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+st.register_type_strategy(datetime, MOMENTS)
+st.register_type_strategy(float, FINITE)
+
+
+@given(st.builds(Render, props=st.builds(AnimationProps), failure=st.builds(Failure), output=st.builds(Output)))
+def test_a_render_survives_being_stored(render: Render) -> None:
+    assert documents.decode(documents.encode(render)) == render
+
+
+@given(st.builds(Render))
+def test_a_document_without_newer_fields_still_opens(render: Render) -> None:
+    names = ("id", "owner", "props", "created_at", "due_at")
+    old = Render(**{name: getattr(render, name) for name in names})
+    document = documents.encode(old)
+    start = document.index(',"revision"')
+    assert documents.decode(document[:start] + "}") == old

@@ -1,0 +1,32 @@
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.ids import is_render_id, new_render_id
+
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@given(MOMENTS, st.integers(1, 10**9))
+def test_ids_sort_by_time(moment: datetime, milliseconds: int) -> None:
+    earlier = new_render_id(moment)
+    later = new_render_id(moment + timedelta(milliseconds=milliseconds))
+    assert is_render_id(earlier)
+    assert earlier < later
+
+
+def test_ids_of_one_moment_differ() -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    assert len({new_render_id(moment) for _ in range(1000)}) == 1000
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=[])))
+def test_other_texts_are_no_ids(text: str) -> None:
+    assert not is_render_id(text)
+
+
+def test_upper_case_and_a_line_feed_are_refused() -> None:
+    render_id = new_render_id(datetime(2026, 1, 1, tzinfo=UTC))
+    assert not is_render_id(render_id.upper())
+    assert not is_render_id(render_id + "\n")

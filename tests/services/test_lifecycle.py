@@ -1,0 +1,124 @@
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services import lifecycle
+from services.errors import IllegalChange
+from services.ids import new_render_id
+from services.models import Failure, Output, Render, RenderPhase, RenderStatus
+from services.ports import Progress
+from tests.conftest import PROPS
+from tests.fakes import START_OF_TIME
+
+NOW = START_OF_TIME
+FAILURE = Failure(code="BROKEN", message="It broke.", retryable=True)
+OUTPUT = Output(bucket="b", key="k", size_bytes=1)
+
+Change = Callable[[Render], Render]
+
+
+def queued() -> Render:
+    return Render(id=new_render_id(NOW), owner="ann", props=PROPS, created_at=NOW, due_at=NOW)
+
+
+def advance(fraction: float, frames: int) -> Change:
+    progress = Progress(phase=RenderPhase.RENDERING_FRAMES, fraction=fraction, frames_rendered=frames)
+    return lambda render: lifecycle.advance(render, progress)
+
+
+def launch(render: Render) -> Render:
+    return lifecycle.launch(render, now=NOW, deadline_at=NOW + timedelta(minutes=1))
+
+
+def accept(render: Render) -> Render:
+    return lifecycle.accept(render, backend_render_id="x")
+
+
+def refuse(render: Render) -> Render:
+    return lifecycle.refuse(render, before=queued(), due_at=NOW)
+
+
+def try_again(render: Render) -> Render:
+    return lifecycle.try_again(render, due_at=NOW)
+
+
+def complete(render: Render) -> Render:
+    return lifecycle.complete(render, output=OUTPUT, cost_usd=0.5, warnings=("w",), now=NOW)
+
+
+def fail(render: Render) -> Render:
+    return lifecycle.fail(render, failure=FAILURE, now=NOW)
+
+
+def cancel(render: Render) -> Render:
+    return lifecycle.cancel(render, now=NOW)
+
+
+NAMED: list[Change] = [launch, accept, refuse, try_again, complete, fail, cancel, lifecycle.request_cancel]
+CHANGES = st.one_of(
+    st.sampled_from(NAMED),
+    st.builds(advance, st.floats(-1, 2), st.integers(-10, 1000)),
+)
+LEGAL = {
+    RenderStatus.QUEUED: {RenderStatus.QUEUED, RenderStatus.RENDERING, RenderStatus.FAILED, RenderStatus.CANCELLED},
+    RenderStatus.RENDERING: set(RenderStatus),
+}
+
+
+@given(st.lists(CHANGES, max_size=30))
+def test_any_sequence_of_changes_keeps_the_promises(changes: list[Change]) -> None:
+    render = queued()
+    for change in changes:
+        try:
+            changed = change(render)
+        except IllegalChange:
+            continue
+        if changed is not render:
+            assert changed.revision == render.revision + 1
+        assert changed.status in LEGAL[render.status]
+        assert changed.progress >= render.progress
+        assert changed.frames_rendered >= render.frames_rendered
+        assert changed.frames_rendered <= changed.total_frames
+        assert (changed.progress == 100) == (changed.status is RenderStatus.COMPLETE)
+        assert (changed.completed_at is not None) == changed.status.is_terminal
+        assert (changed.phase is not None) == (changed.status is RenderStatus.RENDERING)
+        assert (changed.failure is not None) == (changed.status is RenderStatus.FAILED)
+        assert (changed.output is not None) == (changed.status is RenderStatus.COMPLETE)
+        render = changed
+
+
+@pytest.mark.parametrize("end", [complete, fail, cancel])
+@pytest.mark.parametrize("change", [*NAMED, advance(0.5, 1)])
+def test_nothing_changes_an_ended_render(end: Change, change: Change) -> None:
+    ended = end(launch(queued()))
+    with pytest.raises(IllegalChange):
+        change(ended)
+
+
+def test_a_report_without_news_is_no_change() -> None:
+    running = advance(0.5, 45)(launch(queued()))
+    assert advance(0.5, 45)(running) is running
+    assert advance(0.2, 10)(running) is running
+
+
+def test_asking_twice_to_cancel_is_no_change() -> None:
+    asked = lifecycle.request_cancel(launch(queued()))
+    assert lifecycle.request_cancel(asked) is asked
+
+
+def test_a_refused_launch_leaves_no_trace_but_the_refusal() -> None:
+    before = queued()
+    refused = lifecycle.refuse(launch(before), before=before, due_at=NOW)
+    assert (refused.attempt, refused.started_at, refused.refusals) == (0, None, 1)
+    assert cancel(refused).gives_quota_back
+
+
+def test_only_what_may_have_run_costs_quota() -> None:
+    assert cancel(queued()).gives_quota_back
+    assert fail(queued()).gives_quota_back
+    assert not cancel(launch(queued())).gives_quota_back
+    assert not cancel(try_again(launch(queued()))).gives_quota_back
+    assert not queued().gives_quota_back

@@ -1,0 +1,96 @@
+"""What pub/sub promises, over each broker there is. A new broker is one more fixture."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from services.pubsub import PubSub, open_pubsub
+
+
+def memory() -> str:
+    return "memory://"
+
+
+@pytest.fixture(params=[memory])
+async def pubsub(request: pytest.FixtureRequest) -> AsyncIterator[PubSub]:
+    async with open_pubsub(request.param()) as opened:
+        yield opened
+
+
+class Inbox:
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self._arrived = asyncio.Event()
+
+    def __call__(self, message: str) -> None:
+        self.messages.append(message)
+        self._arrived.set()
+
+    async def until(self, enough: Callable[[list[str]], bool]) -> list[str]:
+        async with asyncio.timeout(10):
+            while not enough(self.messages):
+                self._arrived.clear()
+                await self._arrived.wait()
+        return self.messages
+
+
+async def test_delivers_in_order_to_all_who_listen(pubsub: PubSub) -> None:
+    first, second = Inbox(), Inbox()
+    async with pubsub.listen("a", first), pubsub.listen("a", second):
+        for number in range(100):
+            await pubsub.publish("a", str(number))
+        for inbox in (first, second):
+            assert await inbox.until(lambda got: len(got) == 100) == [str(number) for number in range(100)]
+
+
+async def test_keeps_channels_apart(pubsub: PubSub) -> None:
+    inbox, end = Inbox(), Inbox()
+    async with pubsub.listen("a", inbox), pubsub.listen("b", end):
+        await pubsub.publish("c", "nobody")
+        await pubsub.publish("b", "other")
+        await pubsub.publish("a", "mine")
+        await end.until(bool)
+        assert await inbox.until(bool) == ["mine"]
+
+
+async def test_listening_has_begun_when_the_context_is_entered(pubsub: PubSub) -> None:
+    for number in range(50):
+        inbox = Inbox()
+        async with pubsub.listen("a", inbox):
+            await pubsub.publish("a", str(number))
+            assert await inbox.until(bool) == [str(number)]
+
+
+async def test_many_who_join_a_new_channel_together_all_hear_and_leave(pubsub: PubSub) -> None:
+    inboxes = [Inbox() for _ in range(20)]
+    async with AsyncExitStack() as stack:
+        await asyncio.gather(*(stack.enter_async_context(pubsub.listen("new", inbox)) for inbox in inboxes))
+        await pubsub.publish("new", "hello")
+        for inbox in inboxes:
+            assert await inbox.until(bool) == ["hello"]
+
+
+async def test_one_who_left_hears_nothing_and_others_go_on(pubsub: PubSub) -> None:
+    gone, there = Inbox(), Inbox()
+    async with pubsub.listen("a", there):
+        async with pubsub.listen("a", gone):
+            pass
+        await pubsub.publish("a", "later")
+        assert await there.until(bool) == ["later"]
+    assert gone.messages == []
+
+
+async def test_a_listener_that_fails_on_a_message_gets_the_next(pubsub: PubSub) -> None:
+    inbox = Inbox()
+
+    def picky(message: str) -> None:
+        if message == "bad":
+            raise ValueError(message)
+        inbox(message)
+
+    async with pubsub.listen("a", picky):
+        await pubsub.publish("a", "bad")
+        await pubsub.publish("a", "good")
+        assert await inbox.until(bool) == ["good"]

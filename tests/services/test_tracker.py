@@ -1,0 +1,362 @@
+"""The worker, carrying renders through everything that can happen, on a clock that tests move."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from services import lifecycle
+from services.carrier import CarryRules
+from services.errors import RenderAlreadyFinished
+from services.hub import ProgressHub
+from services.models import Caller, Render, RenderStatus
+from services.ports import Observation
+from services.pubsub import PubSub, open_pubsub
+from services.quota import QuotaRule
+from services.renders import RenderService
+from services.tracker import Tracker, WorkerRules
+from tests.conftest import PROPS
+from tests.fakes import FakeBackend, FakeClock, MemoryStore, settle
+from tests.services.test_animation import LIMITS
+
+ANN = Caller(id="ann")
+RULES = WorkerRules(
+    lease=timedelta(seconds=15),
+    look_interval=timedelta(seconds=1),
+    carry=CarryRules(queue_timeout=timedelta(hours=1), max_attempts=3),
+)
+
+
+class Bench:
+    """A service with workers, all on one store, one backend and one clock."""
+
+    def __init__(self, store: MemoryStore, backend: FakeBackend, clock: FakeClock, pubsub: PubSub) -> None:
+        self.store, self.backend, self.clock, self.pubsub = store, backend, clock, pubsub
+        self.hub = ProgressHub(store=store, pubsub=pubsub, clock=clock, check_interval=timedelta(seconds=5))
+        self.renders = RenderService(
+            store=store,
+            backend=backend,
+            hub=self.hub,
+            clock=clock,
+            quota_rule=QuotaRule(limit=1000, window=timedelta(days=1)),
+            limits=LIMITS,
+            download_expiry=timedelta(hours=1),
+        )
+
+    def tracker(self, worker: str = "w1", backend: FakeBackend | None = None) -> Tracker:
+        return Tracker(
+            worker=worker,
+            store=self.store,
+            backend=backend or self.backend,
+            hub=self.hub,
+            pubsub=self.pubsub,
+            clock=self.clock,
+            rules=RULES,
+        )
+
+    @asynccontextmanager
+    async def working(self, *trackers: Tracker) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(tracker.run()) for tracker in trackers or (self.tracker(),)]
+        await settle()
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def start(self) -> str:
+        started = await self.renders.start(ANN, PROPS)
+        await settle()
+        return started.render.id
+
+    async def get(self, render_id: str) -> Render:
+        return await self.renders.get(ANN, render_id)
+
+    async def quota_used(self) -> int:
+        quota = await self.renders.quota(ANN)
+        return quota.limit - quota.remaining
+
+
+@pytest.fixture
+async def bench(memory_store: MemoryStore, backend: FakeBackend, clock: FakeClock) -> AsyncIterator[Bench]:
+    async with open_pubsub("memory://") as pubsub:
+        yield Bench(memory_store, backend, clock, pubsub)
+
+
+async def test_a_render_is_started_at_once_followed_and_completed(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        launched = await bench.get(render_id)
+        assert (launched.status, launched.backend_render_id, launched.attempt) == (
+            RenderStatus.RENDERING,
+            "attempt-1",
+            1,
+        )
+        bench.backend.progress(render_id, 45)
+        await bench.clock.advance(1)
+        assert (await bench.get(render_id)).progress == 50
+        bench.backend.finish(render_id)
+        await bench.clock.advance(1)
+        done = await bench.get(render_id)
+        assert (done.status, done.progress, done.frames_rendered, done.cost_usd) == (
+            RenderStatus.COMPLETE,
+            100,
+            90,
+            0.01,
+        )
+    assert bench.backend.starts == [render_id]
+    assert bench.backend.abandoned == [render_id]
+
+
+async def test_polls_without_news_write_nothing(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        before = await bench.get(render_id)
+        await bench.clock.advance(60)
+        assert await bench.get(render_id) == before
+
+
+async def test_a_worker_finds_what_was_queued_while_nobody_worked(bench: Bench) -> None:
+    render_id = await bench.start()
+    async with bench.working():
+        assert (await bench.get(render_id)).status is RenderStatus.RENDERING
+
+
+async def test_no_more_renders_than_the_capacity_run_at_once_and_the_oldest_are_first(bench: Bench) -> None:
+    bench.backend.capacity = 2
+    ids = []
+    for _ in range(5):
+        ids.append(await bench.start())
+        await bench.clock.advance(0.01)
+    async with bench.working():
+        assert bench.backend.starts == ids[:2]
+        assert await bench.renders.queue_position(await bench.get(ids[4])) == 3
+        bench.backend.finish(ids[0])
+        await bench.clock.advance(1)
+        assert bench.backend.starts == ids[:3]
+
+
+async def test_a_refused_start_is_tried_later_without_costing_an_attempt(bench: Bench) -> None:
+    bench.backend.refusals = 3
+    async with bench.working():
+        render_id = await bench.start()
+        waiting = await bench.get(render_id)
+        assert (waiting.status, waiting.attempt, waiting.refusals) == (RenderStatus.QUEUED, 0, 1)
+        await bench.clock.advance(60)
+        running = await bench.get(render_id)
+        assert (running.status, running.attempt, running.refusals) == (RenderStatus.RENDERING, 1, 3)
+
+
+async def test_a_render_nobody_can_start_fails_in_the_end_and_costs_nothing(bench: Bench) -> None:
+    bench.backend.refusals = 1_000_000
+    async with bench.working():
+        render_id = await bench.start()
+        await bench.clock.advance(3700)
+        failed = await bench.get(render_id)
+        assert failed.failure is not None
+        assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "QUEUE_TIMEOUT")
+    assert await bench.quota_used() == 0
+
+
+async def test_a_lost_answer_starts_no_second_attempt(bench: Bench) -> None:
+    bench.backend.lost_answers = 1
+    async with bench.working():
+        render_id = await bench.start()
+        await bench.clock.advance(10)
+        bench.backend.finish(render_id)
+        await bench.clock.advance(1)
+        assert (await bench.get(render_id)).status is RenderStatus.COMPLETE
+    assert bench.backend.starts == [render_id]
+
+
+async def test_polling_errors_never_fail_a_render(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        bench.backend.unavailable = True
+        await bench.clock.advance(120)
+        assert (await bench.get(render_id)).status is RenderStatus.RENDERING
+        bench.backend.unavailable = False
+        bench.backend.finish(render_id)
+        await bench.clock.advance(31)
+        assert (await bench.get(render_id)).status is RenderStatus.COMPLETE
+
+
+@pytest.mark.parametrize("unavailable", [False, True])
+async def test_the_deadline_ends_what_never_ends(bench: Bench, unavailable: bool) -> None:  # noqa: FBT001
+    async with bench.working():
+        render_id = await bench.start()
+        bench.backend.unavailable = unavailable
+        await bench.clock.advance(bench.backend.limit.total_seconds() + 31)
+        failed = await bench.get(render_id)
+        assert failed.failure is not None
+        assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "DEADLINE_EXCEEDED")
+    assert bench.backend.cancelled == ([] if unavailable else [render_id])
+    assert await bench.quota_used() == 1
+
+
+async def test_what_may_work_again_is_tried_again_up_to_the_limit(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        bench.backend.progress(render_id, 45)
+        await bench.clock.advance(1)
+        for attempt in (1, 2, 3):
+            assert (await bench.get(render_id)).attempt == attempt
+            assert (await bench.get(render_id)).progress == 50
+            bench.backend.break_down(render_id, retryable=True)
+            await bench.clock.advance(10)
+        failed = await bench.get(render_id)
+        assert failed.failure is not None
+        assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "BROKEN")
+    assert await bench.quota_used() == 1
+
+
+async def test_what_is_final_is_not_tried_again(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        bench.backend.break_down(render_id, retryable=False)
+        await bench.clock.advance(1)
+        assert (await bench.get(render_id)).status is RenderStatus.FAILED
+    assert bench.backend.starts == [render_id]
+
+
+async def test_a_running_render_is_cancelled_at_once(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        asked = await bench.renders.cancel(ANN, render_id)
+        assert (asked.status, asked.cancel_requested) == (RenderStatus.RENDERING, True)
+        await settle()
+        assert (await bench.get(render_id)).status is RenderStatus.CANCELLED
+    assert bench.backend.cancelled == [render_id]
+    assert await bench.quota_used() == 1
+
+
+async def test_a_queued_render_is_cancelled_without_a_worker_and_costs_nothing(bench: Bench) -> None:
+    render_id = await bench.start()
+    assert (await bench.renders.cancel(ANN, render_id)).status is RenderStatus.CANCELLED
+    assert await bench.quota_used() == 0
+    with pytest.raises(RenderAlreadyFinished):
+        await bench.renders.cancel(ANN, render_id)
+
+
+async def test_a_cancel_that_nobody_heard_is_found_by_the_next_worker(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+    await bench.renders.cancel(ANN, render_id)
+    async with bench.working(bench.tracker("w2")):
+        assert (await bench.get(render_id)).status is RenderStatus.CANCELLED
+
+
+async def test_a_video_that_is_done_before_the_cancel_is_seen_stays(bench: Bench) -> None:
+    """The change that loses the race is applied to the newer state, so neither is forgotten."""
+    async with bench.working():
+        render_id = await bench.start()
+        bench.backend.finish(render_id)
+        await bench.store.record(lifecycle.request_cancel(await bench.get(render_id)))  # without waking the worker
+        await bench.clock.advance(1)
+        done = await bench.get(render_id)
+        assert (done.status, done.cancel_requested) == (RenderStatus.COMPLETE, True)
+
+
+async def test_a_worker_that_stops_gives_its_renders_back_at_once(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+    assert bench.backend.abandoned == [render_id]
+    async with bench.working(bench.tracker("w2")):
+        bench.backend.finish(render_id)
+        await bench.clock.advance(1)
+        assert (await bench.get(render_id)).status is RenderStatus.COMPLETE
+    assert bench.backend.starts == [render_id]
+
+
+async def test_a_render_whose_attempt_is_gone_is_begun_anew(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+    bench.backend.forget(render_id)
+    async with bench.working(bench.tracker("w2")):
+        await bench.clock.advance(1)
+        assert (await bench.get(render_id)).attempt == 2
+    assert bench.backend.starts == [render_id, render_id]
+
+
+async def test_leases_are_kept_alive_while_the_render_is_silent(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        async with bench.working(bench.tracker("w2", FakeBackend())):
+            await bench.clock.advance(60)
+            assert (await bench.get(render_id)).attempt == 1
+    assert bench.backend.starts == [render_id]
+
+
+async def test_a_worker_that_lost_its_lease_stops_and_changes_nothing(bench: Bench) -> None:
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(bench.working())
+        render_id = await bench.start()
+        # Another worker took over, as after a long pause of this one.
+        taken = await bench.store.acquire(
+            worker="successor", now=bench.clock.now() + timedelta(days=1), until=bench.clock.now() + timedelta(days=2)
+        )
+        assert taken is not None
+        bench.backend.finish(render_id)
+        await bench.clock.advance(30)
+        assert (await bench.get(render_id)).status is RenderStatus.RENDERING
+        assert bench.backend.abandoned == [render_id]
+
+
+async def test_a_store_that_is_away_for_a_while_loses_nothing(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        bench.store.away = True
+        bench.backend.finish(render_id)
+        await bench.clock.advance(120)
+        bench.store.away = False
+        await bench.clock.advance(60)
+        assert (await bench.get(render_id)).status is RenderStatus.COMPLETE
+        second = await bench.start()
+        assert (await bench.get(second)).status is RenderStatus.RENDERING
+
+
+async def test_a_fault_nobody_foresaw_fails_only_its_own_render(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    class Faulty(FakeBackend):
+        async def observe(self, render: Render) -> Observation:
+            if render.id == poisoned:
+                raise ZeroDivisionError
+            return await super().observe(render)
+
+    poisoned = ""
+    backend = Faulty()
+    async with bench.working(bench.tracker(backend=backend)):
+        healthy = await bench.start()
+        poisoned = await bench.start()
+        await bench.clock.advance(30)
+        failed = await bench.get(poisoned)
+        assert failed.failure is not None
+        assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "INTERNAL")
+        backend.finish(healthy)
+        await bench.clock.advance(1)
+        assert (await bench.get(healthy)).status is RenderStatus.COMPLETE
+    error_id = failed.failure.message.partition("(error ")[2].partition(")")[0]
+    assert error_id in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_two_workers_start_each_render_once(bench: Bench) -> None:
+    ids = [await bench.start() for _ in range(50)]
+    trackers = [bench.tracker(f"w{number}") for number in range(2)]
+    async with bench.working(*trackers):
+        for _ in range(60):
+            for render_id in list(bench.backend.attempts):
+                bench.backend.finish(render_id)
+            await bench.clock.advance(1)
+        assert {(await bench.get(render_id)).status for render_id in ids} == {RenderStatus.COMPLETE}
+    assert sorted(bench.backend.starts) == sorted(ids)
+
+
+async def test_the_health_check_sees_the_worker_look(bench: Bench) -> None:
+    tracker = bench.tracker()
+    assert tracker.last_tick_at is None
+    async with bench.working(tracker):
+        await bench.clock.advance(10)
+        assert tracker.last_tick_at == bench.clock.now()
