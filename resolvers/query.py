@@ -1,5 +1,7 @@
 """The Query root."""
 
+from typing import Annotated
+
 import strawberry
 
 from resolvers.context import Info
@@ -9,16 +11,21 @@ from services import models
 from services.animation import MAX_FONT_SIZE, MIN_FONT_SIZE
 from services.errors import RenderNotFound
 
+RenderId = Annotated[strawberry.ID, strawberry.argument(description="The `id` of the object.")]
+First = Annotated[int, strawberry.argument(description="How many at most, 1 to 100.")]
+After = Annotated[str | None, strawberry.argument(description="Go on behind the render with this cursor.")]
+Filter = Annotated[RenderFilter | None, strawberry.argument(description="Which renders to list; all if left out.")]
+
 
 @strawberry.type(description="What can be read. You only ever see your own renders.")
 class Query:
     @strawberry.field(description="Any of your objects by its id; null if you have none with this id.")
-    async def node(self, info: Info, id: strawberry.ID) -> Node | None:  # noqa: A002  # Relay's name
+    async def node(self, info: Info, id: RenderId) -> Node | None:  # noqa: A002  # Relay's name
         """Look the id up; renders are the only nodes there are."""
         return await _find(info, id)
 
     @strawberry.field(description="One of your renders; null if you have none with this id.")
-    async def render(self, info: Info, id: strawberry.ID) -> Render | None:  # noqa: A002  # the contract's name
+    async def render(self, info: Info, id: RenderId) -> Render | None:  # noqa: A002  # the contract's name
         """Look the render up."""
         return await _find(info, id)
 
@@ -26,9 +33,9 @@ class Query:
     async def renders(
         self,
         info: Info,
-        first: int = 20,
-        after: str | None = None,
-        filter: RenderFilter | None = None,  # noqa: A002
+        first: First = 20,
+        after: After = None,
+        filter: Filter = None,  # noqa: A002  # the contract's name
     ) -> RenderConnection:
         """List a page."""
         matching = models.RenderFilter() if filter is None else filter.to_model()

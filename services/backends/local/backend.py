@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 
 from services.backends.local.downloads import DownloadSigner
 from services.errors import BackendUnavailable, StartRefused, StartupError
@@ -30,7 +30,7 @@ POLL_INTERVAL = timedelta(milliseconds=100)
 LAUNCH_ALLOWANCE = timedelta(seconds=60)
 SLOWEST_FRAMES_PER_S = 5  # a machine slower than this is given up on; ordinary ones reach a hundred and more
 MAX_LINE_BYTES = 64 * 1024
-KILL_TIMEOUT_S = 5.0
+EXIT_TIMEOUT_S = 5.0
 
 Stream = TypeVar("Stream", asyncio.StreamReader, asyncio.StreamWriter)
 
@@ -181,10 +181,9 @@ class LocalBackend:
             await self._instruct(render, attempt)
             async for line in _pipe(attempt.process.stdout):
                 self._take_over(render, attempt, _LINE.validate_json(line))
+            await _exit(attempt.process)
         except (OSError, ValueError) as error:  # a broken pipe, a line too long, a line that is none of ours
             log.warning("render %s: the renderer can't be followed: %s", render.id, error)
-        except ValidationError as error:
-            log.warning("render %s: the renderer wrote nonsense: %s", render.id, error)
         finally:
             await _kill(attempt.process)
             attempt.part.unlink(missing_ok=True)
@@ -285,8 +284,7 @@ async def _end(attempt: Attempt) -> None:
     """Stop reading and kill the child; its unfinished file is removed by the reader on its way out."""
     if attempt.reader is not None:
         attempt.reader.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await attempt.reader
+        await asyncio.wait([attempt.reader])
     await _kill(attempt.process)
     attempt.part.unlink(missing_ok=True)
 
@@ -296,8 +294,13 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
+    await _exit(process)
+
+
+async def _exit(process: asyncio.subprocess.Process) -> None:
+    """Wait until the child is gone, but not for ever."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(KILL_TIMEOUT_S):
+        async with asyncio.timeout(EXIT_TIMEOUT_S):
             await process.wait()
 
 

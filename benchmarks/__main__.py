@@ -1,0 +1,7 @@
+"""`make bench`: every benchmark, one after the other."""
+
+from benchmarks import local_renderer, start_to_progress
+
+if __name__ == "__main__":
+    local_renderer.main()
+    start_to_progress.main()
