@@ -11,6 +11,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from resolvers.auth import Authenticate, local_developer
 from resolvers.downloads import Downloads
+from resolvers.graphiql import load_graphiql
 from resolvers.health import Health
 from resolvers.transport import GraphQLApp
 from services.runtime import Services
@@ -19,7 +20,8 @@ from services.supervision import keep_running
 
 def create_app(services: Services, *, authenticate: Authenticate = local_developer) -> Starlette:
     """Return the application. While its lifespan is open, the hub and the worker run."""
-    graphql = GraphQLApp(services, authenticate=authenticate)
+    graphiql = load_graphiql(services.settings.web_dir)
+    graphql = GraphQLApp(services, authenticate=authenticate, graphiql=graphiql)
     health = Health(services)
 
     @asynccontextmanager
@@ -39,6 +41,7 @@ def create_app(services: Services, *, authenticate: Authenticate = local_develop
             Route("/", _home),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
+            Route("/assets/{name:path}", graphiql.serve_part),
             Route("/files/{name}", Downloads(services.local).serve),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),

@@ -115,12 +115,16 @@ def _require_loopback(host: str) -> None:
 
 def _listen(settings: Settings) -> socket.socket:
     try:
-        return socket.create_server((settings.host, settings.port), family=_family(settings.host), backlog=2048)
+        listener = socket.create_server((settings.host, settings.port), family=_family(settings.host), backlog=2048)
     except OSError as error:
         raise StartupError(
             f"Can't listen on {settings.host}:{settings.port}: {error.strerror}. "
             "Stop what uses the port, or choose another: make run PORT=8001."
         ) from error
+    # Inherited by connections. asyncio sets it on those of sockets it made itself only; without, each answer waits
+    # 40 ms for the client's delayed acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
@@ -12,7 +12,7 @@ from strawberry.types.unset import UNSET, UnsetType
 
 from resolvers.auth import Authenticate
 from resolvers.context import Context
-from resolvers.graphiql import graphiql_page
+from resolvers.graphiql import GraphiQL
 from resolvers.graphql_schema import build_schema
 from services.runtime import Services
 
@@ -23,7 +23,7 @@ INIT_TIMEOUT = timedelta(seconds=5)
 class GraphQLApp(GraphQL[Context, None]):
     """The ASGI application of `/graphql`. A browser's GET without a query gets GraphiQL."""
 
-    def __init__(self, services: Services, *, authenticate: Authenticate) -> None:
+    def __init__(self, services: Services, *, authenticate: Authenticate, graphiql: GraphiQL) -> None:
         super().__init__(
             build_schema(),
             subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
@@ -31,6 +31,7 @@ class GraphQLApp(GraphQL[Context, None]):
         )
         self._services = services
         self._authenticate = authenticate
+        self._graphiql = graphiql
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
         """Return the context; a WebSocket's caller is found later, when it is initialised."""
@@ -48,4 +49,4 @@ class GraphQLApp(GraphQL[Context, None]):
 
     async def render_graphql_ide(self, request: Request) -> Response:  # noqa: ARG002
         """Return the page for people."""
-        return HTMLResponse(graphiql_page(self._services.settings.web_dir))
+        return self._graphiql.page()
