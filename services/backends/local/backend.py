@@ -259,9 +259,7 @@ async def open_local_backend(
         signer = DownloadSigner.from_file(data_dir / "download-key")
     except OSError as error:
         raise StartupError(f"The folder {folder} can't be used for videos: {error}.") from error
-    backend = LocalBackend(
-        folder=folder, width=width, height=height, base_url=base_url, signer=signer, clock=clock
-    )
+    backend = LocalBackend(folder=folder, width=width, height=height, base_url=base_url, signer=signer, clock=clock)
     try:
         yield backend
     finally:

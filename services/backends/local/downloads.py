@@ -37,9 +37,7 @@ class DownloadSigner:
 
     def verify(self, name: str, *, expires: str, signature: str, now: datetime) -> bool:
         """Return whether this key signed `name` and `expires` and that time has not come."""
-        if not hmac.compare_digest(
-            self._signature(name, expires).encode(), signature.encode(errors="replace")
-        ):
+        if not hmac.compare_digest(self._signature(name, expires).encode(), signature.encode(errors="replace")):
             return False
         return now < datetime.fromtimestamp(int(expires), UTC)
 

@@ -1,0 +1,124 @@
+"""CPU time and memory of the local renderer, each measured over whole child processes, their start included.
+
+`python -m benchmarks.local_renderer [runs]` prints two tables. Renders of all kinds take turns, so that what else the
+machine does in the meantime falls on all of them alike; each figure is the median of its runs.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+FPS = 30
+STYLES = ("fade-in", "typewriter", "slide-up", "scale")
+SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
+CAPTIONS = {
+    "short": "Hello, world",
+    "100 Latin": (
+        "The quick brown fox jumps over the lazy dog, and then it went home to sleep for the whole afternoon."
+    ),
+    "100 mixed": (
+        "Hello مرحبا بالعالم नमस्ते क्षत्रिय 日本語テキスト 한국어 สวัสดี שלום 👨‍👩‍👧‍👦🇫🇷👍🏽🎉 Ελληνικά Кириллица and the"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One video to render."""
+
+    size: str
+    style: str
+    caption: str
+    frames: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one process used."""
+
+    cpu_s: float
+    rss_mb: float
+    size_kb: float
+
+
+def render(case: Case, output: Path) -> Cost:
+    width, height = SIZES[case.size]
+    job = {
+        "output": str(output),
+        "width": width,
+        "height": height,
+        "fps": FPS,
+        "text": CAPTIONS[case.caption],
+        "style": case.style,
+        "font_family": "Inter",
+        "font_size": height / 10,
+        "color": "#ffcc00",
+        "background_color": "#204080",
+        "duration_in_frames": case.frames,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "services.backends.local.child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(json.dumps(job).encode() + b"\n")
+    process.stdin.flush()
+    said = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stdin.close()
+    assert process.returncode == 0, said.decode()
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.stat().st_size / 1024)
+
+
+def measure(cases: list[Case], runs: int) -> dict[Case, Cost]:
+    costs: dict[Case, list[Cost]] = {case: [] for case in cases}
+    with tempfile.TemporaryDirectory() as folder:
+        for _, case in product(range(runs), cases):
+            costs[case].append(render(case, Path(folder) / "video.part"))
+    return {case: median(found) for case, found in costs.items()}
+
+
+def median(costs: list[Cost]) -> Cost:
+    return Cost(
+        statistics.median(cost.cpu_s for cost in costs),
+        statistics.median(cost.rss_mb for cost in costs),
+        statistics.median(cost.size_kb for cost in costs),
+    )
+
+
+def rows(costs: dict[Case, Cost]) -> Iterator[str]:
+    yield "| size | style | caption | frames | CPU s | × realtime in CPU time | max RSS MB | file KB |"  # noqa: RUF001
+    yield "|---|---|---|---:|---:|---:|---:|---:|"
+    for case, cost in costs.items():
+        pace = case.frames / FPS / cost.cpu_s
+        yield (
+            f"| {case.size} | {case.style} | {case.caption} | {case.frames} | {cost.cpu_s:.2f} | {pace:.1f} "
+            f"| {cost.rss_mb:.0f} | {cost.size_kb:.0f} |"
+        )
+
+
+def main() -> None:
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    cases = [Case(size, style, caption, 90) for size, style, caption in product(SIZES, STYLES, CAPTIONS)]
+    costs = measure(cases, runs)
+    print(f"Medians of {runs} runs; a render is a whole process, so its start counts.\n")
+    print("\n".join(rows(costs)))
+    slowest = max(cost.cpu_s for case, cost in costs.items() if case.size == "720p")
+    largest = max(cost.rss_mb for cost in costs.values())
+    print(f"\n90 frames at 720p, process start included: at most {slowest:.2f} s of CPU (target: 1.5 s).")
+    for size, target in (("720p", 3), ("1080p", 2)):
+        pace = min(case.frames / FPS / cost.cpu_s for case, cost in costs.items() if case.size == size)
+        print(f"Slowest at {size}: {pace:.1f} × realtime in CPU time (target: {target} ×).")  # noqa: RUF001
+    print(f"Largest: {largest:.0f} MB resident (target: at most 400 MB).")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""The animation styles: how the text stands in each frame."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+_LONGEST_S: Final = 1.0  # an entrance takes a second,
+_LONGEST_SHARE: Final = 0.6  # or less, so that short animations come to rest too
+_TYPING_SHARE: Final = 0.8
+_SLOWEST_TYPING: Final = 12.0  # graphemes a second
+_SLIDE: Final = 0.14  # of the frame's height
+_SMALLEST_SCALE: Final = 0.3
+_FADE_SHARE: Final = 0.4  # of the entrance: what moves too is opaque sooner, so that the movement is seen
+
+# A mass on a spring, released at rest: stiffness 100, damping 14, mass 1. It overshoots by about 5 %.
+_SPRING_FREQUENCY: Final = 10.0
+_SPRING_DAMPING: Final = 0.7
+
+
+class Style(StrEnum):
+    """The styles by their names on the wire."""
+
+    FADE_IN = "fade-in"
+    TYPEWRITER = "typewriter"
+    SLIDE_UP = "slide-up"
+    SCALE = "scale"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pose:
+    """How the text stands in one frame.
+
+    `scale` is about the frame's centre; `drop` is how many pixels the text stands below its place at rest; graphemes
+    from the index `shown` on are hidden, all are shown where it is None.
+    """
+
+    opacity: float = 1.0
+    scale: float = 1.0
+    drop: float = 0.0
+    shown: int | None = None
+
+
+AT_REST: Final = Pose()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """What the styles need to know of an animation; `height` is the frame's, in pixels."""
+
+    frames: int
+    fps: int
+    height: int
+    graphemes: int
+
+    def pose(self, style: Style, frame: int) -> Pose:
+        """Return the pose in frame 0 to `frames - 1`; the last frame is always at rest."""
+        return _POSES[style](self, frame)
+
+    def entrance(self, frame: int) -> float:
+        """Return how far the entrance has come, from 0 to 1."""
+        length = min(int(self.fps * _LONGEST_S), int(self.frames * _LONGEST_SHARE))
+        return 1.0 if frame >= length else frame / length
+
+
+def _fade_in(timeline: Timeline, frame: int) -> Pose:
+    return Pose(opacity=timeline.entrance(frame))
+
+
+def _typewriter(timeline: Timeline, frame: int) -> Pose:
+    slowest = math.ceil(timeline.graphemes * timeline.fps / _SLOWEST_TYPING)
+    length = min(slowest, int(timeline.frames * _TYPING_SHARE))
+    if frame >= length:
+        return AT_REST
+    return Pose(shown=timeline.graphemes * frame // length)
+
+
+def _slide_up(timeline: Timeline, frame: int) -> Pose:
+    progress = timeline.entrance(frame)
+    return Pose(opacity=min(1.0, progress / _FADE_SHARE), drop=timeline.height * _SLIDE * (1 - progress) ** 3)
+
+
+def _scale(timeline: Timeline, frame: int) -> Pose:
+    progress = timeline.entrance(frame)
+    if progress == 1:
+        return AT_REST
+    scale = _SMALLEST_SCALE + (1 - _SMALLEST_SCALE) * _spring(progress)
+    return Pose(opacity=min(1.0, progress / _FADE_SHARE), scale=scale)
+
+
+def _spring(seconds: float) -> float:
+    """Return where the spring stands: 0 when released, 1 at rest."""
+    root = math.sqrt(1 - _SPRING_DAMPING**2)
+    phase = _SPRING_FREQUENCY * root * seconds
+    decay = math.exp(-_SPRING_DAMPING * _SPRING_FREQUENCY * seconds)
+    return 1 - decay * (math.cos(phase) + _SPRING_DAMPING / root * math.sin(phase))
+
+
+_POSES: Final[dict[Style, Callable[[Timeline, int], Pose]]] = {
+    Style.FADE_IN: _fade_in,
+    Style.TYPEWRITER: _typewriter,
+    Style.SLIDE_UP: _slide_up,
+    Style.SCALE: _scale,
+}

@@ -1,0 +1,114 @@
+"""What the renderer's tests share: running the child as its parent does, and reading back what it wrote."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+Plane = npt.NDArray[np.uint8]
+
+ROOT = Path(__file__).parents[4]
+LIMITED_FILE = """
+import resource, runpy
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+runpy.run_module("services.backends.local.child", run_name="__main__")
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a child said and left behind."""
+
+    status: int
+    messages: list[dict[str, object]]
+    output: Path
+
+    def of_type(self, kind: str) -> list[dict[str, object]]:
+        return [message for message in self.messages if message["type"] == kind]
+
+
+@dataclass(frozen=True)
+class Planes:
+    """One decoded frame."""
+
+    y: Plane
+    cb: Plane
+    cr: Plane
+
+    def differs_from(self, value: int, *, by: int = 40) -> npt.NDArray[np.bool_]:
+        """Where luma is further than `by` from `value`."""
+        distance = np.abs(self.y.astype(np.int16) - np.int16(value))
+        further: npt.NDArray[np.bool_] = distance > by
+        return further
+
+
+def job(output: Path, **changes: object) -> dict[str, object]:
+    """A small job, with changes."""
+    return {
+        "output": str(output),
+        "width": 320,
+        "height": 180,
+        "fps": 30,
+        "text": "Hello",
+        "style": "fade-in",
+        "font_family": "Inter",
+        "font_size": 32.0,
+        "color": "#fff",
+        "background_color": "#000",
+        "duration_in_frames": 12,
+        **changes,
+    }
+
+
+@contextmanager
+def child(*, file_limit: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A running child, killed in the end; `file_limit` bounds the size in bytes of what it may write."""
+    program = ["-m", "services.backends.local.child"]
+    if file_limit is not None:
+        program = ["-c", LIMITED_FILE.format(limit=file_limit)]
+    process = subprocess.Popen(
+        [sys.executable, *program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def send(process: subprocess.Popen[bytes], line: bytes) -> None:
+    assert process.stdin is not None
+    process.stdin.write(line + b"\n")
+    process.stdin.flush()
+
+
+def render(output: Path, **changes: object) -> Outcome:
+    """Render a job of `job` to its end."""
+    return run(json.dumps(job(output, **changes)).encode(), output)
+
+
+def run(line: bytes, output: Path, *, file_limit: int | None = None) -> Outcome:
+    """Send a line to a child and run it to its end, its stdin open all the while."""
+    with child(file_limit=file_limit) as process:
+        send(process, line)
+        assert process.stdout is not None
+        messages = [json.loads(said) for said in process.stdout]
+        return Outcome(process.wait(), messages, output)
+
+
+def decode(path: Path) -> list[Planes]:
+    """Every frame of a video, as the decoder gives it."""
+    with av.open(str(path), format="mp4") as container:
+        return [Planes(*(_pixels(plane) for plane in frame.planes)) for frame in container.decode(video=0)]
+
+
+def _pixels(plane: av.video.plane.VideoPlane) -> Plane:
+    rows = np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)
+    return rows[:, : plane.width].copy()

@@ -1,0 +1,204 @@
+import json
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.backends.local.child import render as render_job
+from services.backends.local.job import parse_job
+from services.backends.local.styles import Style
+from tests.services.backends.local.rendering import Outcome, Planes, child, decode, job, render, run, send
+
+BLUE: dict[str, object] = {"background_color": "#204080", "color": "#ffcc00"}
+BLUE_Y, BLUE_CB, BLUE_CR = 69, 159, 111  # by ITU-R BT.709-6, items 3.2 to 3.4
+YELLOW_Y = 188
+MIXED = "Hi مرحبا क्षत्रिय 漢字 😀 and more words"
+
+Video = tuple[Outcome, list[Planes]]
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Style], Video]:
+    """Videos of mixed text by style, each rendered once."""
+    folder = tmp_path_factory.mktemp("videos")
+    rendered: dict[Style, Video] = {}
+
+    def get(style: Style) -> Video:
+        if style not in rendered:
+            outcome = render(folder / f"{style}.part", style=style, text=MIXED, duration_in_frames=45, **BLUE)
+            rendered[style] = (outcome, decode(outcome.output))
+        return rendered[style]
+
+    return get
+
+
+@pytest.mark.parametrize("style", Style)
+def test_every_style_begins_bare_and_ends_with_the_text_at_rest(video: Callable[[Style], Video], style: Style) -> None:
+    _, frames = video(style)
+    assert len(frames) == 45
+    assert not frames[0].differs_from(BLUE_Y).any()
+    text = frames[-1].differs_from(BLUE_Y)
+    assert abs(int(frames[-1].y[text].max()) - YELLOW_Y) <= 8
+    assert np.abs(frames[-1].y.astype(int) - frames[-5].y).max() <= 12
+
+
+def test_all_styles_come_to_rest_in_the_same_picture(video: Callable[[Style], Video]) -> None:
+    rest = [video(style)[1][-1].y.astype(int) for style in Style]
+    assert all(np.abs(other - rest[0]).max() < 24 for other in rest[1:])
+
+
+@pytest.mark.parametrize("style", Style)
+def test_the_background_is_exact(video: Callable[[Style], Video], style: Style) -> None:
+    for frame in video(style)[1]:
+        for plane, value in ((frame.y, BLUE_Y), (frame.cb, BLUE_CB), (frame.cr, BLUE_CR)):
+            edges = np.concatenate((plane[0], plane[-1], plane[:, 0], plane[:, -1]))
+            assert np.abs(edges.astype(int) - value).max() <= 2
+
+
+@pytest.mark.parametrize("style", Style)
+def test_the_text_rests_in_the_middle_inside_the_margins(video: Callable[[Style], Video], style: Style) -> None:
+    rows, columns = np.nonzero(video(style)[1][-1].differs_from(BLUE_Y))
+    height, width = 180, 320
+    assert columns.min() >= 0.07 * width
+    assert columns.max() <= 0.93 * width
+    assert (columns.min() + columns.max()) / 2 == pytest.approx(width / 2, abs=5)
+    assert (rows.min() + rows.max()) / 2 == pytest.approx(height / 2, abs=12)
+
+
+def test_fade_in_brightens_in_place(video: Callable[[Style], Video]) -> None:
+    _, frames = video(Style.FADE_IN)
+    brightest = [int(frame.y.max()) for frame in frames]
+    assert all(after >= before - 2 for before, after in pairwise(brightest))
+    assert BLUE_Y + 30 < brightest[10] < YELLOW_Y - 30
+
+
+def test_typewriter_shows_whole_graphemes_and_never_takes_one_back(video: Callable[[Style], Video]) -> None:
+    _, frames = video(Style.TYPEWRITER)
+    shown = [frame.differs_from(BLUE_Y, by=80) for frame in frames]
+    for before, after, frame in zip(shown, shown[1:], frames[1:], strict=False):
+        assert (np.abs(frame.y.astype(int) - BLUE_Y)[before] > 55).all()
+        assert after.sum() >= before.sum() * 0.98
+    assert 0 < shown[15].sum() < shown[-1].sum()
+
+
+def test_slide_up_comes_from_below(video: Callable[[Style], Video]) -> None:
+    _, frames = video(Style.SLIDE_UP)
+    tops = [int(np.nonzero(frame.differs_from(BLUE_Y))[0].min()) for frame in frames[8:]]
+    assert tops[0] > tops[-1] + 5
+    assert all(after <= before + 1 for before, after in pairwise(tops))
+
+
+def test_scale_grows_about_the_middle(video: Callable[[Style], Video]) -> None:
+    _, frames = video(Style.SCALE)
+    widths = [np.ptp(np.nonzero(frame.differs_from(BLUE_Y))[1]) for frame in (frames[4], frames[7], frames[-1])]
+    assert widths[0] < widths[1] < widths[2]
+
+
+@pytest.mark.parametrize("style", Style)
+def test_progress_counts_encoded_frames_up_to_the_last(video: Callable[[Style], Video], style: Style) -> None:
+    outcome, _ = video(style)
+    frames = [message["frames"] for message in outcome.of_type("progress")]
+    assert frames == sorted(set(map(int, map(str, frames))))
+    assert frames[0] == 1
+    assert frames[-1] == 45
+    assert outcome.messages[-1] == {"type": "done", "size_bytes": outcome.output.stat().st_size}
+    assert outcome.status == 0
+
+
+@pytest.mark.parametrize("frames", [1, 2, 29, 600])
+def test_the_video_has_as_many_frames_as_asked_for(tmp_path: Path, frames: int) -> None:
+    outcome = render(tmp_path / "video.part", duration_in_frames=frames, style="scale")
+    decoded = decode(outcome.output)
+    assert len(decoded) == frames
+    assert decoded[-1].differs_from(16).any()
+    assert outcome.of_type("progress")[-1]["frames"] == frames
+
+
+def test_rendering_reports_as_it_goes_and_returns_the_size(tmp_path: Path) -> None:
+    wanted = parse_job(json.dumps(job(tmp_path / "video.part", font_family="Papyrus", duration_in_frames=70)).encode())
+    messages: list[Mapping[str, object]] = []
+    size_bytes = render_job(wanted, messages.append)
+    assert size_bytes == wanted.output.stat().st_size
+    assert [message["type"] for message in messages[:2]] == ["warning", "progress"]
+    assert messages[-1] == {"type": "progress", "frames": 70}
+
+
+def test_the_same_job_gives_the_same_bytes(tmp_path: Path) -> None:
+    one, two = (render(tmp_path / name, text=MIXED, style="scale") for name in ("one.part", "two.part"))
+    assert one.output.read_bytes() == two.output.read_bytes()
+
+
+def test_a_long_text_shrinks_into_the_frame(tmp_path: Path) -> None:
+    outcome = render(tmp_path / "video.part", text="words " * 80, font_size=64, duration_in_frames=2)
+    rows, columns = np.nonzero(decode(outcome.output)[-1].differs_from(16))
+    assert rows.min() >= 12
+    assert rows.max() <= 168
+    assert columns.min() >= 22
+    assert columns.max() <= 298
+
+
+def test_warnings_come_first(tmp_path: Path) -> None:
+    outcome = render(tmp_path / "video.part", font_family="Papyrus", text="a\u0378", duration_in_frames=1)
+    kinds = [message["type"] for message in outcome.messages]
+    assert kinds == ["warning", "warning", "progress", "done"]
+    assert "Papyrus" in str(outcome.messages[0]["message"])
+    assert "U+0378" in str(outcome.messages[1]["message"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"width": 321}, "width must be even, as H.264 stores colour for every second pixel."),
+        ({"font_size": float("inf")}, "font_size must be a number above 0, at most 10000."),
+        ({"color": "currentcolor"}, "currentcolor has no meaning here; name the colour itself."),
+    ],
+)
+def test_a_bad_job_ends_in_an_error_line_and_no_file(tmp_path: Path, changes: dict[str, object], sentence: str) -> None:
+    outcome = render(tmp_path / "video.part", **changes)
+    assert outcome.messages == [{"type": "error", "message": sentence}]
+    assert outcome.status == 1
+    assert not outcome.output.exists()
+
+
+def test_a_line_that_is_no_job_ends_in_an_error_line(tmp_path: Path) -> None:
+    outcome = run(b"hello", tmp_path / "video.part")
+    assert outcome.messages == [{"type": "error", "message": "The job is not valid JSON."}]
+
+
+def test_a_missing_directory_is_told(tmp_path: Path) -> None:
+    outcome = render(tmp_path / "missing" / "video.part")
+    assert outcome.messages == [
+        {"type": "error", "message": "The video could not be written: the directory does not exist."}
+    ]
+    assert outcome.status == 1
+
+
+@pytest.mark.parametrize("limit", [0, 2_000])
+def test_a_file_that_can_not_grow_is_told(tmp_path: Path, limit: int) -> None:
+    output = tmp_path / "video.part"
+    wanted = job(output, text=MIXED, duration_in_frames=60, style="scale")
+    outcome = run(json.dumps(wanted).encode(), output, file_limit=limit)
+    assert outcome.messages[-1]["type"] == "error"
+    assert "may not grow" in str(outcome.messages[-1]["message"])
+    assert outcome.status == 1
+
+
+def test_the_child_ends_when_its_parent_closes_stdin_and_takes_its_file_along(tmp_path: Path) -> None:
+    endless = job(tmp_path / "video.part", duration_in_frames=999_999, width=1280, height=720)
+    with child() as process:
+        send(process, json.dumps(endless).encode())
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert b"progress" in process.stdout.readline()
+        process.stdin.close()
+        assert process.wait(timeout=10) == 1
+    assert not (tmp_path / "video.part").exists()
+
+
+def test_stdin_closed_before_a_job_is_no_job() -> None:
+    with child() as process:
+        said, _ = process.communicate(timeout=10)
+    assert json.loads(said) == {"type": "error", "message": "The job is not valid JSON."}
+    assert process.returncode == 1

@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+
+from services.backends.local.bt709 import to_ycbcr
+from services.backends.local.frames import Painter, Picture, mixed, subsampled
+from services.backends.local.styles import AT_REST, Pose
+from services.backends.local.text import Layout, lay_out
+from services.colors import Color, parse_color
+
+WIDTH, HEIGHT = 320, 180
+WHITE, BLACK = parse_color("white"), parse_color("black")
+MIXED = "Hi مرحبا क्षत्रिय 漢 😀"
+
+
+def picture() -> Picture:
+    half = (HEIGHT // 2, WIDTH // 2)
+    return Picture(np.zeros((HEIGHT, WIDTH), np.uint8), np.zeros(half, np.uint8), np.zeros(half, np.uint8))
+
+
+def layout(text: str = "Hello", *, size: float = 40) -> Layout:
+    return lay_out(text, family="Inter", size=size, width=WIDTH, height=HEIGHT)
+
+
+def painted(*poses: Pose, text: str = "Hello", color: Color = WHITE, background: Color = BLACK) -> Picture:
+    """A picture after it was painted with one pose after another."""
+    result = picture()
+    painter = Painter(result, layout(text), text=color, background=background)
+    for pose in poses:
+        painter.paint(pose)
+    return result
+
+
+def same(one: Picture, other: Picture) -> bool:
+    return all(
+        np.array_equal(a, b) for a, b in zip((one.y, one.cb, one.cr), (other.y, other.cb, other.cr), strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("css", "expected"),
+    [
+        ("black", (16, 128, 128)),
+        ("white", (235, 128, 128)),
+        ("red", (63, 102, 240)),
+        ("lime", (173, 42, 26)),
+        ("blue", (32, 240, 118)),
+    ],
+)
+def test_colours_become_limited_range_bt709(css: str, expected: tuple[int, int, int]) -> None:
+    assert tuple(round(value) for value in to_ycbcr(parse_color(css))) == expected
+
+
+def test_a_fresh_picture_is_all_background() -> None:
+    fresh = painted(background=parse_color("red"))
+    assert [np.unique(plane).tolist() for plane in (fresh.y, fresh.cb, fresh.cr)] == [[63], [102], [240]]
+
+
+def test_full_coverage_shows_the_texts_colour() -> None:
+    shown = painted(AT_REST, text="HHH", color=parse_color("lime"), background=parse_color("red"))
+    assert shown.y.max() == 173
+    assert shown.cb.min() == 42
+
+
+def test_an_opacity_of_a_half_is_half_way_to_the_colour() -> None:
+    whole, half = painted(AT_REST), painted(Pose(opacity=0.5))
+    assert np.abs((whole.y.astype(int) + 16) / 2 - half.y).max() <= 1
+
+
+def test_translucent_text_shows_the_background() -> None:
+    assert same(painted(AT_REST, color=parse_color("rgb(255 255 255 / 50%)")), painted(Pose(opacity=0.5)))
+
+
+def test_a_translucent_background_shows_black() -> None:
+    assert np.unique(painted(background=parse_color("rgb(255 255 255 / 0%)")).y).tolist() == [16]
+
+
+@pytest.mark.parametrize("before", [Pose(opacity=0.3), Pose(scale=0.4), Pose(drop=11.3), Pose(shown=2), Pose(scale=3)])
+def test_a_pose_looks_the_same_whatever_was_painted_before(before: Pose) -> None:
+    assert same(painted(before, AT_REST, text=MIXED), painted(AT_REST, text=MIXED))
+
+
+def test_typing_ends_in_the_picture_of_the_whole_text() -> None:
+    count = layout(MIXED).grapheme_count
+    typed = painted(*(Pose(shown=shown) for shown in range(count)), AT_REST, text=MIXED)
+    whole = painted(AT_REST, text=MIXED)
+    assert np.abs(typed.y.astype(int) - whole.y).max() <= 3  # joined letters are rounded apart
+    assert np.abs(typed.cb.astype(int) - whole.cb).max() <= 3
+
+
+def test_typing_never_changes_a_glyph_that_is_shown() -> None:
+    laid_out = layout(MIXED, size=36)
+    result = picture()
+    painter = Painter(result, laid_out, text=WHITE, background=BLACK)
+    before = result.y.copy()
+    for shown in range(laid_out.grapheme_count + 1):
+        painter.paint(Pose(shown=shown))
+        assert (result.y >= before).all()
+        before = result.y.copy()
+    assert before.max() == 235
+
+
+@pytest.mark.parametrize("scale", [0.001, 0.3, 1.05, 40])
+@pytest.mark.parametrize("drop", [-500.0, 0.0, 77.7, 500.0])
+def test_text_may_lie_partly_or_wholly_outside_the_frame(scale: float, drop: float) -> None:
+    assert painted(Pose(scale=scale, drop=drop)).y.min() == 16
+
+
+def test_movement_by_a_fraction_of_a_pixel_shows() -> None:
+    rest, moved = painted(AT_REST), painted(Pose(drop=0.25))
+    difference = np.abs(rest.y.astype(int) - moved.y)
+    assert 20 < difference.max() < 120
+
+
+def test_scaled_text_is_as_sharp_as_text_at_rest() -> None:
+    def steepest(shown: Picture) -> int:
+        return int(np.abs(np.diff(shown.y.astype(int), axis=1)).max())
+
+    assert steepest(painted(Pose(scale=0.8), text="III")) > 0.8 * steepest(painted(AT_REST, text="III"))
+
+
+def test_text_of_nothing_visible_paints_nothing() -> None:
+    assert np.unique(painted(AT_REST, text="\u200d").y).tolist() == [16]
+
+
+def test_chroma_is_sampled_on_even_columns_between_rows() -> None:
+    coverage = np.zeros((2, 8), np.uint8)
+    coverage[:, 3] = 200
+    assert subsampled(coverage).tolist() == [[0, 50, 50, 0]]
+    coverage = np.zeros((2, 8), np.uint8)
+    coverage[0, 4] = 200
+    assert subsampled(coverage).tolist() == [[0, 0, 50, 0]]
+    assert subsampled(np.full((4, 6), 255, np.uint8)).tolist() == [[255] * 3] * 2
+
+
+def test_mixing_rounds_to_the_nearest_value() -> None:
+    coverage = np.array([[0, 1, 128, 255]], np.uint8)
+    assert mixed(coverage, 16, 235, opacity=1).tolist() == [[16, 17, 126, 235]]
+    assert mixed(coverage, 235, 16, opacity=0.5).tolist() == [[235, 235, 180, 126]]

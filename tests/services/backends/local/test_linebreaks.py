@@ -1,0 +1,48 @@
+from itertools import pairwise
+
+import pytest
+
+from services.backends.local.characters import graphemes
+from services.backends.local.linebreaks import Break, break_between
+
+
+def opportunities(text: str) -> str:
+    """The text with a bar wherever a line may end."""
+    parts = graphemes(text)
+    result = parts[0]
+    for before, after in pairwise(parts):
+        result += ("|" if break_between(before, after) is Break.ALLOWED else "") + after
+    return result
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        "two |words",
+        "two  |spaces",
+        "no\u00a0break",
+        "well-|known",
+        "COVID-19",
+        "1/2",
+        "and/|or",
+        "Bonjour !",  # French spaces before punctuation
+        "use |.NET",
+        "(a) |[b]",
+        "“quoted” |text",
+        "日|本|語",
+        "日|本。|語",
+        "「日」|本",
+        "キャッ|ト",
+        "100%|引",
+        "$5",
+        "한국어 |단어",
+        "😀|😀",
+        "👨‍👩‍👧‍👦|🇫🇷",
+        "ภาษา|ไทย",
+        "မြန်|မာ",
+        "zero\u200b|width",
+        "soft\u00adhyphen",
+    ],
+)
+def test_lines_end_where_readers_expect(expected: str) -> None:
+    assert opportunities(expected.replace("|", "")) == expected
