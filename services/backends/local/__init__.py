@@ -1,0 +1,1 @@
+"""Videos rendered on this machine: the parent is `backend.py`, each render a process of `child.py`."""
