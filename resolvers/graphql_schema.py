@@ -1,6 +1,9 @@
 """The roots put together into the executable schema."""
 
-from graphql import GraphQLError
+from collections.abc import Iterator
+from contextlib import suppress
+
+from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry import Schema
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
@@ -24,6 +27,17 @@ class RendercastSchema(Schema):
         """Log nothing here."""
 
 
+class CalmParserCache(ParserCache):
+    """Leaves syntax errors to the executor, which makes a result of them; raised here, they would escape it."""
+
+    def on_parse(self) -> Iterator[None]:
+        """Take the document from the cache, if it is one."""
+        context = self.execution_context
+        with suppress(GraphQLSyntaxError):
+            context.graphql_document = self.cached_parse_document(context.query, **context.parse_options)
+        yield
+
+
 def build_schema() -> RendercastSchema:
     """Return the schema that `schema/schema.graphql` is exported from."""
     return RendercastSchema(
@@ -34,7 +48,7 @@ def build_schema() -> RendercastSchema:
         config=StrawberryConfig(scalar_map=SCALARS),
         execution_context_class=FlatMemoryExecutor,
         extensions=[
-            lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
+            lambda: CalmParserCache(maxsize=CACHED_DOCUMENTS),
             lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
             ClientErrors,
         ],

@@ -1,0 +1,112 @@
+"""`rendercast` as its user runs it: a process with a port of its own, and nothing shared with the tests but files."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.resolvers.clients import PATIENCE_S, RETRY_S
+
+COMMAND = Path(sys.executable).parent / "rendercast"
+HOUR_S = 3600
+LONGEST_WINDOW_S = 86_400
+
+
+def spawn(folder: Path, *arguments: str, **settings: object) -> subprocess.Popen[bytes]:
+    """Start the command in `folder`, with no other settings than these."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RENDERCAST_")}
+    given = {f"RENDERCAST_{name.upper()}": str(value) for name, value in settings.items()}
+    with (folder / "stderr").open("ab") as stderr:
+        return subprocess.Popen(
+            [COMMAND, *arguments], cwd=folder, env=environment | given, stdout=subprocess.PIPE, stderr=stderr
+        )
+
+
+class Rendercast:
+    """`rendercast dev` on a free port. Its data is in `folder`/.rendercast, its log in `folder`/stderr."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self.folder = folder
+        self.process = spawn(folder, "dev", "--port", "0", **settings)
+        self.first_line = self._read_line()
+        self.url = next(word for word in self.first_line.split() if word.startswith("http")).partition("/graphql")[0]
+
+    @property
+    def data(self) -> Path:
+        return self.folder / ".rendercast"
+
+    @property
+    def outputs(self) -> list[str]:
+        """The names of the files in the folder of videos."""
+        return sorted(path.name for path in (self.data / "outputs").iterdir())
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "stderr").read_text()
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send the signal and return the exit code."""
+        self.process.send_signal(number)
+        return wait(self.process)
+
+    def children(self) -> set[int]:
+        """Return the ids of the renderers' processes."""
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        ids = {int(word) for task in tasks.iterdir() for word in (task / "children").read_text().split()}
+        return {process_id for process_id in ids if is_renderer(process_id)}
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        wait(self.process)
+
+    def _read_line(self) -> str:
+        stdout = self.process.stdout
+        assert stdout is not None
+        assert select.select([stdout], [], [], PATIENCE_S)[0], f"no word from it: {self.log}"
+        line = stdout.readline().decode()
+        assert line, f"it ended: {self.log}"
+        return line
+
+
+def wait(process: subprocess.Popen[bytes]) -> int:
+    """Return the exit code of a process that ends by itself."""
+    code = process.wait(PATIENCE_S)
+    assert process.stdout is not None
+    process.stdout.close()
+    return code
+
+
+def is_renderer(process_id: int) -> bool:
+    """Return whether this is a renderer's process that still runs; a zombie doesn't."""
+    try:
+        state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+        command = Path(f"/proc/{process_id}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX" and b"services.backends.local.child" in command
+
+
+def wait_until_gone(process_ids: set[int]) -> None:
+    """Return once none of these renderers runs any more."""
+    for _ in _tries():
+        if not any(is_renderer(process_id) for process_id in process_ids):
+            return
+    raise AssertionError(process_ids)
+
+
+def quiet_window_s() -> int:
+    """Return a length of quota windows with which the next one begins no sooner than in an hour."""
+    now = time.time()
+    return next(length for length in range(LONGEST_WINDOW_S, 0, -HOUR_S // 2) if length - now % length > HOUR_S)
+
+
+def _tries() -> Iterator[None]:
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        yield
+        time.sleep(RETRY_S)

@@ -1,0 +1,65 @@
+"""A disk that fills up while the process runs, played by a limit on the size of its files."""
+
+import resource
+import subprocess
+from pathlib import Path
+
+from tests.end_to_end.conftest import Start
+from tests.end_to_end.processes import COMMAND
+from tests.resolvers.clients import GET, PATIENCE_S, PROPS, START, open_client
+
+
+async def test_a_full_disk_fails_what_must_be_written_and_loses_nothing(start: Start) -> None:
+    rendercast = start(local_width=64, local_height=64)
+    pid = rendercast.process.pid
+    async with open_client(rendercast.url) as client:
+        before = await client.started(durationInFrames=1)
+        await client.until(before, status="COMPLETE")
+        full = (rendercast.data / "rendercast.sqlite3-wal").stat().st_size
+        unlimited = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (full, unlimited[1]))
+        for _ in range(3):
+            error = await client.error(START, input={"animationProps": PROPS})
+            assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
+            assert "sqlite" not in error["message"].lower()
+        assert (await client.ask(GET, id=before))["status"] == "COMPLETE"
+        assert [render["id"] for render in await client.listed()] == [before]
+        assert await client.quota_used() == 1
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
+        after = await client.started(durationInFrames=1)
+        await client.until(after, status="COMPLETE")
+        assert await client.quota_used() == 2
+    rendercast.end()
+    async with open_client(start().url) as client:
+        assert [render["id"] for render in await client.listed()] == [after, before]
+
+
+async def test_a_renderer_that_finds_the_disk_full_fails_its_render_in_words_and_leaves_nothing(start: Start) -> None:
+    rendercast = start(max_attempts=1)
+    async with open_client(rendercast.url) as client:
+        render_id = await client.started(durationInFrames=600)
+        await client.until(render_id, phase="RENDERING_FRAMES")
+        (renderer,) = rendercast.children()
+        resource.prlimit(renderer, resource.RLIMIT_FSIZE, (1, 1))
+        render = await client.until(render_id, status="FAILED")
+        assert "could not be written" in render["error"]["message"]
+        assert render["error"]["retryable"] is True
+        assert rendercast.outputs == []
+        assert rendercast.children() == set()
+        await client.until(await client.started(durationInFrames=1), status="COMPLETE")
+    assert rendercast.end() == 0
+    (rendercast.folder / "stderr").write_text("")  # the renderer's traceback there is for the operator
+
+
+def test_a_disk_full_from_the_beginning_stops_the_start_with_one_sentence(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        ["sh", "-c", 'ulimit -f 0 && exec "$@"', "sh", COMMAND, "dev", "--port", "0"],  # noqa: S607
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("rendercast: The data file ")
+    assert ended.stderr.count("\n") == 1

@@ -1,0 +1,133 @@
+"""Starts that can't succeed end with one sentence that says what to mend, and lose nothing that was stored."""
+
+import asyncio
+import shutil
+import socket
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import Start
+from tests.end_to_end.processes import Rendercast, spawn
+from tests.resolvers.clients import GET, PATIENCE_S, open_client
+
+DATA_FILE = ".rendercast/rendercast.sqlite3"
+
+
+def refusal(folder: Path, *arguments: str, **settings: object) -> str:
+    """Return what a start that can't succeed says, which is one line."""
+    process = spawn(folder, "dev", "--port", "0", *arguments, **settings)
+    try:
+        said, _ = process.communicate(timeout=PATIENCE_S)
+    finally:
+        process.kill()
+    text = (folder / "stderr").read_text()
+    assert (process.returncode, said) == (1, b""), text
+    assert text.startswith("rendercast: ")
+    assert (text[-1], text.count("\n")) == ("\n", 1)
+    return text.removeprefix("rendercast: ").removesuffix("\n")
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which Rendercast has run before, and has stored one render."""
+    return tmp_path_factory.mktemp("stored")
+
+
+@pytest.fixture(scope="module")
+def render_id(stored: Path) -> str:
+    rendercast = Rendercast(stored, local_width=64, local_height=64)
+    try:
+        render_id = asyncio.run(_one_render(rendercast.url))
+        assert rendercast.end() == 0
+    finally:
+        rendercast.close()
+    (stored / "stderr").unlink()
+    return render_id
+
+
+async def _one_render(url: str) -> str:
+    async with open_client(url) as client:
+        render_id = await client.started(durationInFrames=1)
+        await client.until(render_id, status="COMPLETE")
+        return render_id
+
+
+@pytest.fixture
+def folder(stored: Path, render_id: str, tmp_path: Path) -> Path:
+    """A copy of that folder."""
+    del render_id
+    shutil.copytree(stored, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+async def still_there(start: Start, render_id: str) -> None:
+    async with open_client(start().url) as client:
+        assert (await client.ask(GET, id=render_id))["status"] == "COMPLETE"
+
+
+async def test_a_data_file_from_a_newer_version_is_left_alone(folder: Path, render_id: str, start: Start) -> None:
+    with sqlite3.connect(folder / DATA_FILE) as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    assert "newer version" in refusal(folder)
+    with sqlite3.connect(folder / DATA_FILE) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (99,)
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+    (folder / "stderr").unlink()
+    await still_there(start, render_id)
+
+
+def test_a_file_that_is_no_data_file_is_left_alone(folder: Path) -> None:
+    (folder / DATA_FILE).write_bytes(b"My diary. " * 1000)
+    assert DATA_FILE in refusal(folder)
+    assert (folder / DATA_FILE).read_bytes() == b"My diary. " * 1000
+
+
+async def test_a_second_process_on_the_same_data_is_refused_and_the_first_goes_on(folder: Path, render_id: str) -> None:
+    first = Rendercast(folder)
+    try:
+        (folder / "stderr").rename(folder / "stderr of the first")
+        assert "in use by another Rendercast" in refusal(folder)
+        async with open_client(first.url) as client:
+            assert (await client.ask(GET, id=render_id))["status"] == "COMPLETE"
+            assert (await client.start(text=""))["__typename"] == "InvalidAnimation"
+        assert first.end() == 0
+    finally:
+        first.close()
+
+
+def test_a_busy_port_is_named_and_the_data_is_not_touched(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert f"127.0.0.1:{port}" in refusal(tmp_path, "--port", str(port))
+    assert [path.name for path in tmp_path.iterdir()] == ["stderr"]
+
+
+@pytest.mark.parametrize("path", ["a file", "/proc/nowhere"])
+def test_a_data_folder_that_cant_be_written_is_named(tmp_path: Path, path: str) -> None:
+    (tmp_path / "a file").write_text("mine")
+    assert path in refusal(tmp_path, data_dir=path)
+    assert (tmp_path / "a file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["rendercast.sqlite3", "outputs", "download-key"])
+def test_something_else_where_a_file_of_ours_belongs_is_named(tmp_path: Path, name: str) -> None:
+    data = tmp_path / ".rendercast"
+    data.mkdir()
+    if name == "outputs":
+        (data / name).write_text("mine")
+    else:
+        (data / name).mkdir()
+    assert name in refusal(tmp_path)
+
+
+def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
+    said = refusal(tmp_path, quota_limit="abc")
+    assert said.startswith("RENDERCAST_QUOTA_LIMIT: ")
+
+
+def test_an_address_that_others_can_reach_is_refused(tmp_path: Path) -> None:
+    assert "0.0.0.0 is not loopback" in refusal(tmp_path, "--host", "0.0.0.0")  # noqa: S104  # never listened on

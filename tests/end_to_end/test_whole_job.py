@@ -1,0 +1,141 @@
+"""Text in, live progress, a video out: what the project is for, in a process of its own."""
+
+import io
+import signal
+from typing import Any
+
+import av
+import httpx
+
+from tests.end_to_end.conftest import Start
+from tests.end_to_end.processes import Rendercast
+from tests.resolvers.clients import DELETE, GET, PROGRESS, REFRESH, Client, open_client, open_stream
+
+FRAMES = 150
+
+
+async def test_a_text_becomes_a_video_while_its_progress_is_watched(start: Start) -> None:
+    rendercast = start()
+    async with open_client(rendercast.url) as client:
+        render_id = await client.started(text="Hello, wörld", durationInFrames=FRAMES)
+        async with open_stream(client) as stream:
+            await stream.subscribe(PROGRESS, id=render_id)
+            states = await stream.rest()
+        _progress_was_told(states)
+        render = await client.ask(GET, id=render_id)
+        assert {**render, "outputUrl": None, "outputUrlExpiresAt": None} == {
+            **states[-1],
+            "outputUrl": None,
+            "outputUrlExpiresAt": None,
+        }
+        assert rendercast.outputs == [f"{render_id}.mp4"]
+        video = await _served_as_a_video(client, render)
+        _is_the_video_asked_for(video)
+        await _only_the_signed_url_serves(client.http, render["outputUrl"])
+        await _urls_come_and_go_with_the_file(client, render_id, rendercast)
+    assert rendercast.end() == 0
+
+
+def _progress_was_told(states: list[dict[str, Any]]) -> None:
+    revisions = [state["revision"] for state in states]
+    assert revisions == sorted(set(revisions))
+    for figure in ("progress", "framesRendered"):
+        figures = [state[figure] for state in states]
+        assert figures == sorted(figures)
+    assert any(state["phase"] == "RENDERING_FRAMES" and 0 < state["framesRendered"] < FRAMES for state in states)
+    assert all(state["progress"] < 100 for state in states[:-1])
+    last = states[-1]
+    assert (last["status"], last["progress"], last["framesRendered"]) == ("COMPLETE", 100, FRAMES)
+    assert (last["attempt"], last["warnings"], last["error"], last["phase"]) == (1, [], None, None)
+    assert last["createdAt"] <= last["startedAt"] <= last["completedAt"] < last["outputUrlExpiresAt"]
+
+
+async def _served_as_a_video(client: Client, render: dict[str, Any]) -> bytes:
+    """Return the file."""
+    url, size = render["outputUrl"], render["outputSizeBytes"]
+    whole = await client.http.get(url)
+    assert whole.status_code == 200
+    assert (len(whole.content), int(whole.headers["content-length"])) == (size, size)
+    assert whole.headers["content-type"] == "video/mp4"
+    assert whole.headers["content-disposition"] == f'inline; filename="rendercast-{render["id"]}.mp4"'
+    assert whole.headers["accept-ranges"] == "bytes"
+    for asked, first, last in (("0-99", 0, 99), ("100-", 100, size - 1), ("-10", size - 10, size - 1)):
+        part = await client.http.get(url, headers={"Range": f"bytes={asked}"})
+        assert part.status_code == 206
+        assert part.headers["content-range"] == f"bytes {first}-{last}/{size}"
+        assert part.content == whole.content[first : last + 1]
+    beyond = await client.http.get(url, headers={"Range": f"bytes={size}-"})
+    assert beyond.status_code == 416
+    assert (await client.http.head(url)).headers["content-length"] == str(size)
+    return whole.content
+
+
+def _is_the_video_asked_for(video: bytes) -> None:
+    assert video[4:8] == b"ftyp"
+    assert video.index(b"moov") < video.index(b"mdat")
+    with av.open(io.BytesIO(video), "r") as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.width, stream.height) == ("h264", 1280, 720)
+        assert stream.average_rate == 30
+        assert len(list(container.decode(stream))) == FRAMES
+
+
+async def _only_the_signed_url_serves(http: httpx.AsyncClient, url: str) -> None:
+    path, _, query = url.partition("?")
+    expires, _, signature = query.partition("&")
+    other = signature[:-1] + ("0" if signature[-1] != "0" else "1")
+    for wrong in (
+        path,
+        f"{path}?{expires}",
+        f"{path}?{signature}",
+        f"{path}?{expires}&{other}",
+        f"{path}?{expires}&signature=",
+        f"{path}?{expires}&signature=%ff%00",
+        f"{path}?{expires}0&{signature}",
+        f"{path}?expires=&{signature}",
+        f"{path}?expires=never&{signature}",
+        url.replace(".mp4", ".mp5"),
+        url.replace("/files/", "/files/x"),
+        url.replace("/files/", "/files/..%2foutputs%2f"),
+        url.replace("/files/", "/files/%00"),
+        url.replace("/files/", "/files/%ff"),
+    ):
+        refused = await http.get(wrong)
+        assert (wrong, refused.status_code) == (wrong, 404)
+        assert "signature" not in refused.text
+
+
+async def _urls_come_and_go_with_the_file(client: Client, render_id: str, rendercast: Rendercast) -> None:
+    outputs = rendercast.data / "outputs"
+    fresh = await client.ask(REFRESH, id=render_id)
+    assert (await client.http.get(fresh["url"])).status_code == 200
+    kept = outputs / f"{render_id}.kept"
+    (outputs / f"{render_id}.mp4").rename(kept)
+    assert (await client.http.get(fresh["url"])).status_code == 404
+    assert (await client.ask(REFRESH, id=render_id))["__typename"] == "OutputGone"
+    kept.rename(outputs / f"{render_id}.mp4")
+    assert (await client.ask(DELETE, id=render_id))["__typename"] == "DeleteRenderSuccess"
+    assert rendercast.outputs == []
+    assert (await client.http.get(fresh["url"])).status_code == 404
+
+
+async def test_an_unknown_font_is_replaced_and_the_render_says_so(start: Start) -> None:
+    rendercast = start(local_width=320, local_height=180)
+    async with open_client(rendercast.url) as client:
+        render_id = await client.started(fontFamily="No Such Font", durationInFrames=2)
+        render = await client.until(render_id, status="COMPLETE")
+        assert len(render["warnings"]) == 1
+        assert "No Such Font" in render["warnings"][0]
+
+
+async def test_the_process_tells_that_it_is_well_and_shows_people_the_way_until_it_is_interrupted(start: Start) -> None:
+    rendercast = start()
+    assert rendercast.first_line.count("\n") == 1
+    async with open_client(rendercast.url) as client:
+        assert (await client.http.get("/healthz")).status_code == 200
+        ready = await client.http.get("/readyz")
+        assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
+        home = await client.http.get("/", follow_redirects=True, headers={"Accept": "text/html"})
+        assert home.status_code == 200
+        assert home.headers["content-type"].startswith("text/html")
+    assert rendercast.end(signal.SIGINT) == 0

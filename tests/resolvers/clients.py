@@ -1,0 +1,243 @@
+"""GraphQL clients that share no code with the server: plain HTTP, and graphql-transport-ws frame by frame."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+GRAPHQL_TRANSPORT_WS = Subprotocol("graphql-transport-ws")
+PATIENCE_S = 30.0  # how long anything may take on a busy machine before a test gives up
+RETRY_S = 0.01
+
+PROPS: dict[str, object] = {
+    "text": "Hello",
+    "style": "FADE_IN",
+    "fontFamily": "Inter",
+    "fontSize": 64,
+    "color": "#ffffff",
+    "durationInFrames": 90,
+}
+
+RENDER = """
+fragment Render on Render {
+  id revision generationId status phase progress framesRendered totalFrames estimatedCompletionAt queuePosition
+  animationProps { text style fontFamily fontSize color backgroundColor durationInFrames fps }
+  attempt cancelRequested warnings error { code message retryable }
+  outputUrl outputUrlExpiresAt outputSizeBytes costUsd backendRenderId createdAt startedAt completedAt
+}
+"""
+QUOTA = "fragment Quota on RenderQuota { limit remaining windowSeconds resetsAt }"
+STARTED = f"""
+fragment Started on StartRenderResult {{
+  __typename
+  ... on UserError {{ message }}
+  ... on StartRenderSuccess {{ render {{ ...Render }} quota {{ ...Quota }} duplicate }}
+  ... on RenderQuotaExceeded {{ quota {{ ...Quota }} retryAfterSeconds }}
+  ... on InvalidAnimation {{ problems {{ field message }} }}
+}}
+{RENDER}
+{QUOTA}
+"""
+START = f"mutation ($input: StartRenderInput!) {{ startRender(input: $input) {{ ...Started }} }} {STARTED}"
+RETRY = f"""
+mutation ($id: ID!) {{
+  retryRender(renderId: $id) {{
+    __typename
+    ... on UserError {{ message }}
+    ... on StartRenderSuccess {{ render {{ ...Render }} quota {{ ...Quota }} duplicate }}
+    ... on RenderQuotaExceeded {{ quota {{ ...Quota }} retryAfterSeconds }}
+    ... on RenderNotRetryable {{ render {{ ...Render }} }}
+  }}
+}}
+{RENDER}
+{QUOTA}
+"""
+CANCEL = f"""
+mutation ($id: ID!) {{
+  cancelRender(renderId: $id) {{
+    __typename
+    ... on UserError {{ message }}
+    ... on CancelRenderSuccess {{ render {{ ...Render }} }}
+    ... on RenderAlreadyFinished {{ render {{ ...Render }} }}
+  }}
+}}
+{RENDER}
+"""
+DELETE = f"""
+mutation ($id: ID!) {{
+  deleteRender(renderId: $id) {{
+    __typename
+    ... on UserError {{ message }}
+    ... on DeleteRenderSuccess {{ renderId }}
+    ... on RenderNotFinished {{ render {{ ...Render }} }}
+  }}
+}}
+{RENDER}
+"""
+REFRESH = f"""
+mutation ($id: ID!) {{
+  refreshDownloadUrl(renderId: $id) {{
+    __typename
+    ... on UserError {{ message }}
+    ... on DownloadUrl {{ url expiresAt render {{ ...Render }} }}
+    ... on RenderNotComplete {{ render {{ ...Render }} }}
+  }}
+}}
+{RENDER}
+"""
+GET = f"query ($id: ID!) {{ render(id: $id) {{ ...Render }} }} {RENDER}"
+NODE = f"query ($id: ID!) {{ node(id: $id) {{ __typename id ...Render }} }} {RENDER}"
+LIST = f"""
+query ($first: Int, $after: String, $filter: RenderFilter) {{
+  renders(first: $first, after: $after, filter: $filter) {{
+    edges {{ cursor node {{ ...Render }} }}
+    pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }}
+  }}
+}}
+{RENDER}
+"""
+QUOTA_LEFT = f"query {{ renderQuota {{ ...Quota }} }} {QUOTA}"
+PROGRESS = f"subscription ($id: ID!) {{ renderProgress(renderId: $id) {{ ...Render }} }} {RENDER}"
+UPDATES = f"subscription {{ renderUpdates {{ ...Render }} }} {RENDER}"
+
+
+class Client:
+    """One user's GraphQL over HTTP POST."""
+
+    def __init__(self, http: httpx.AsyncClient, *, user: str | None = None) -> None:
+        self.http = http
+        self.user = user
+        self._headers = {} if user is None else {"X-User": user}
+
+    @property
+    def websocket_url(self) -> str:
+        return str(self.http.base_url).replace("http", "ws", 1).rstrip("/") + "/graphql"
+
+    async def post(self, document: str, **variables: object) -> dict[str, Any]:
+        """Return the whole answer. What UTF-8 can't hold is escaped, and infinity written as a number too large."""
+        body = json.dumps({"query": document, "variables": variables}).replace("Infinity", "1e999")
+        headers = {"Content-Type": "application/json", **self._headers}
+        response = await self.http.post("/graphql", content=body, headers=headers)
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    async def ask(self, document: str, **variables: object) -> Any:
+        """Return the value of the document's one root field."""
+        answer = await self.post(document, **variables)
+        assert "errors" not in answer, answer["errors"]
+        (value,) = answer["data"].values()
+        return value
+
+    async def error(self, document: str, **variables: object) -> dict[str, Any]:
+        """Return the one error that the document gives."""
+        answer = await self.post(document, **variables)
+        assert answer.get("data") is None or set(answer["data"].values()) == {None}
+        (error,) = answer["errors"]
+        assert isinstance(error, dict)
+        return error
+
+    async def start(self, *, generation_id: str | None = None, key: str | None = None, **props: object) -> Any:
+        """Return what `startRender` answers."""
+        given = {"animationProps": {**PROPS, **props}, "generationId": generation_id, "idempotencyKey": key}
+        return await self.ask(START, input=given)
+
+    async def started(self, **given: Any) -> str:
+        """Return the id of a new render."""
+        result = await self.start(**given)
+        assert result["__typename"] == "StartRenderSuccess", result
+        render_id = result["render"]["id"]
+        assert isinstance(render_id, str)
+        return render_id
+
+    async def until(self, render_id: str, **wanted: object) -> dict[str, Any]:
+        """Return the render once its fields have the wanted values, and its backend knows it if it is RENDERING."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                render: dict[str, Any] = await self.ask(GET, id=render_id)
+                known = render["status"] != "RENDERING" or render["backendRenderId"]
+                if known and all(render[field] == value for field, value in wanted.items()):
+                    return render
+                await asyncio.sleep(RETRY_S)
+
+    async def listed(self, **arguments: object) -> list[dict[str, Any]]:
+        """Return the renders of one page."""
+        page = await self.ask(LIST, **arguments)
+        return [edge["node"] for edge in page["edges"]]
+
+    async def quota_used(self) -> int:
+        """Return how many units of the present window are taken."""
+        quota = await self.ask(QUOTA_LEFT)
+        return int(quota["limit"] - quota["remaining"])
+
+
+class Stream:
+    """The operations of one WebSocket connection, after its handshake."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def send(self, **message: object) -> None:
+        await self.connection.send(json.dumps(message))
+
+    async def receive(self) -> dict[str, Any]:
+        """Return the next message, whatever operation it belongs to."""
+        async with asyncio.timeout(PATIENCE_S):
+            message: dict[str, Any] = json.loads(await self.connection.recv())
+        return message
+
+    async def subscribe(self, document: str, operation: str = "1", **variables: object) -> None:
+        payload = {"query": document, "variables": variables}
+        await self.send(id=operation, type="subscribe", payload=payload)
+
+    async def next(self, operation: str = "1") -> Any:
+        """Return the value of the root field in the next message, which must be a `next` of this operation."""
+        message = await self.receive()
+        assert (message["type"], message["id"]) == ("next", operation), message
+        assert "errors" not in message["payload"], message
+        (value,) = message["payload"]["data"].values()
+        return value
+
+    async def rest(self, operation: str = "1") -> list[dict[str, Any]]:
+        """Return all values until the operation completes."""
+        values = []
+        while (message := await self.receive())["type"] != "complete":
+            assert (message["type"], message["id"]) == ("next", operation), message
+            assert "errors" not in message["payload"], message
+            values.extend(message["payload"]["data"].values())
+        assert message["id"] == operation
+        return values
+
+
+@asynccontextmanager
+async def open_client(url: str, *, user: str | None = None) -> AsyncIterator[Client]:
+    """Connect to the server at `url`, past any proxy of this machine."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_S) as http:
+        yield Client(http, user=user)
+
+
+@asynccontextmanager
+async def open_socket(
+    url: str, *, protocol: Subprotocol = GRAPHQL_TRANSPORT_WS, **options: Any
+) -> AsyncIterator[ClientConnection]:
+    """Open a WebSocket and say nothing yet."""
+    async with connect(
+        url, subprotocols=[protocol], compression=None, proxy=None, open_timeout=PATIENCE_S, **options
+    ) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def open_stream(client: Client, **options: Any) -> AsyncIterator[Stream]:
+    """Open a WebSocket as the client's user."""
+    async with open_socket(client.websocket_url, **options) as connection:
+        stream = Stream(connection)
+        payload = {} if client.user is None else {"user": client.user}
+        await stream.send(type="connection_init", payload=payload)
+        assert await stream.receive() == {"type": "connection_ack"}
+        yield stream

@@ -1,0 +1,175 @@
+"""What clients are told when something goes wrong behind the API, and what they aren't."""
+
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from services.errors import StoreUnavailable
+from services.models import QuotaWindow, Render
+from services.ports import Admission
+from tests.fakes import MemoryStore
+from tests.resolvers.clients import (
+    GET,
+    LIST,
+    PROGRESS,
+    PROPS,
+    QUOTA_LEFT,
+    START,
+    Client,
+    Stream,
+    open_client,
+    open_stream,
+)
+from tests.resolvers.conftest import Site
+from tests.resolvers.serving import serve, with_store
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+UNKNOWN_ID = "01hzzzzzzzzzzzzzzzzzzzzzzz"
+SECRET = "password=hunter2 at /var/lib/secret"  # noqa: S105  # what must not be shown
+
+
+class CrashingStore(MemoryStore):
+    """A store with a bug."""
+
+    async def get(self, render_id: str, *, owner: str) -> Render | None:
+        del render_id, owner
+        raise RuntimeError(SECRET)
+
+    async def add(self, render: Render, window: QuotaWindow) -> Admission:
+        del render, window
+        raise KeyError(SECRET)
+
+    async def quota_used(self, window: QuotaWindow) -> int:
+        del window
+        raise StoreUnavailable(SECRET)
+
+
+@asynccontextmanager
+async def open_client_of(site: Site, store: MemoryStore) -> AsyncIterator[Client]:
+    async with serve(with_store(site.services, store)) as url, open_client(url, user="unlucky") as client:
+        yield client
+
+
+async def test_an_error_of_ours_is_masked_with_an_id_that_is_in_the_log(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_client_of(site, CrashingStore()) as client:
+        for document, variables in ((GET, {"id": UNKNOWN_ID}), (START, {"input": {"animationProps": PROPS}})):
+            caplog.clear()
+            answer = await client.post(document, **variables)
+            (error,) = answer["errors"]
+            assert error["extensions"]["code"] == "INTERNAL"
+            assert re.fullmatch("[0-9a-f]{12}", error["extensions"]["id"])
+            assert error["extensions"]["id"] in error["message"]
+            assert "hunter2" not in str(answer)
+            (record,) = (record for record in caplog.records if error["extensions"]["id"] in record.getMessage())
+            assert record.levelno == logging.ERROR
+            assert "hunter2" in caplog.text
+
+
+async def test_an_error_of_ours_in_a_subscription_is_masked_in_the_same_way(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_client_of(site, CrashingStore()) as client, open_stream(client) as stream:
+        await stream.subscribe(PROGRESS, id=UNKNOWN_ID)
+        message = await stream.receive()
+        (error,) = message["payload"]["errors"]
+        assert error["extensions"]["code"] == "INTERNAL"
+        assert error["extensions"]["id"] in error["message"]
+        assert error["extensions"]["id"] in caplog.text
+        assert "hunter2" not in str(message)
+        assert (await stream.receive())["type"] == "complete"
+        await stream.send(type="ping")
+        assert await stream.receive() == {"type": "pong"}
+
+
+async def test_a_store_that_is_away_is_told_as_such_without_details(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = MemoryStore()
+    store.away = True
+    async with open_client_of(site, store) as client:
+        for document, variables in (
+            (GET, {"id": UNKNOWN_ID}),
+            (LIST, {}),
+            (QUOTA_LEFT, {}),
+            (START, {"input": {"animationProps": PROPS}}),
+        ):
+            error = await client.error(document, **variables)
+            assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
+            assert error["message"] == "The service can't do this right now. Please try again later."
+    assert "the store is away" in caplog.text
+
+
+async def test_invalid_input_is_told_even_when_the_store_is_away(site: Site) -> None:
+    store = MemoryStore()
+    store.away = True
+    async with open_client_of(site, store) as client:
+        assert (await client.start(text=""))["__typename"] == "InvalidAnimation"
+
+
+MISTAKES = [
+    "{",
+    "{ nothing }",
+    "{ renders }",
+    "query ($x: Int!) { renderQuota { limit } }",
+    "query ($x: Int!) { renders(first: $x) { edges { cursor } } }",
+    "mutation { renderQuota }",
+    "query { renderQuota { limit } } fragment Unused on Render { id }",
+]
+
+
+@pytest.mark.parametrize("document", MISTAKES)
+async def test_a_query_that_cant_be_run_is_the_clients_mistake_and_not_logged_as_ours(
+    ann: Client, caplog: pytest.LogCaptureFixture, document: str
+) -> None:
+    for _ in range(2):  # the second time from the cache
+        answer = await ann.post(document)
+        assert answer["data"] is None
+        assert [error["extensions"] for error in answer["errors"]] == [{"code": "BAD_USER_INPUT"}]
+        assert answer["errors"][0]["locations"]
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize("document", MISTAKES)
+async def test_a_query_that_cant_be_run_doesnt_disturb_the_other_operations_of_its_websocket(
+    ann: Client, document: str
+) -> None:
+    async with open_stream(ann) as stream:
+        await stream.subscribe(document, "bad")
+        errors = await errors_of_operation(stream)
+        assert [error["extensions"] for error in errors] == [{"code": "BAD_USER_INPUT"}]
+        await stream.subscribe(QUOTA_LEFT, "good")
+        assert (await stream.next("good"))["remaining"] == 5
+
+
+async def errors_of_operation(stream: Stream) -> list[dict[str, Any]]:
+    """Return the errors with which an operation ends: those in its one result, or those for which it never began."""
+    message = await stream.receive()
+    if message["type"] == "error":
+        return list(message["payload"])
+    assert message["payload"]["data"] is None
+    assert (await stream.receive())["type"] == "complete"
+    return list(message["payload"]["errors"])
+
+
+async def test_a_request_without_a_query_is_refused(ann: Client) -> None:
+    bodies: list[dict[str, object]] = [{}, {"query": ""}, {"query": None}, {"variables": {}}]
+    for body in bodies:
+        assert (await ann.http.post("/graphql", json=body)).status_code == 400
+
+
+async def test_a_render_that_is_not_found_in_a_subscription_has_its_code(ann: Client, bob: Client) -> None:
+    anns = await ann.started()
+    async with open_stream(bob) as stream:
+        for render_id in (anns, UNKNOWN_ID, "", "\ud800", "x" * 10_000, "\x00"):
+            await stream.subscribe(PROGRESS, id=render_id)
+            errors = await errors_of_operation(stream)
+            assert [(error["message"], error["extensions"]) for error in errors] == [
+                ("Render not found", {"code": "NOT_FOUND"})
+            ]

@@ -1,0 +1,97 @@
+"""The contract as clients read it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLUnionType,
+    build_schema,
+    is_introspection_type,
+    is_specified_scalar_type,
+)
+
+from resolvers import graphql_schema
+
+CHECKOUT = Path(__file__).parents[2]
+CONTRACT = build_schema(graphql_schema.build_schema().as_str())
+ERRORS_OF_UNIONS = {"RenderQuotaExceeded", "InvalidAnimation", "RenderServiceNotConfigured", "OutputGone"}
+
+
+def own_types() -> Iterator[GraphQLNamedType]:
+    for type_ in CONTRACT.type_map.values():
+        if not is_introspection_type(type_) and not is_specified_scalar_type(type_):
+            yield type_
+
+
+def undescribed() -> Iterator[str]:
+    """Yield the names of all that clients can name and that isn't described."""
+    for type_ in own_types():
+        if not type_.description:
+            yield type_.name
+        match type_:
+            case GraphQLObjectType() | GraphQLInterfaceType():
+                for name, field in type_.fields.items():
+                    yield from _of_field(f"{type_.name}.{name}", field)
+            case GraphQLInputObjectType():
+                yield from (f"{type_.name}.{name}" for name, field in type_.fields.items() if not field.description)
+            case GraphQLEnumType():
+                yield from (f"{type_.name}.{name}" for name, value in type_.values.items() if not value.description)
+
+
+def _of_field(name: str, field: GraphQLField) -> Iterator[str]:
+    if not field.description:
+        yield name
+    arguments: dict[str, GraphQLArgument] = field.args
+    yield from (f"{name}({argument}:)" for argument, given in arguments.items() if not given.description)
+
+
+def test_everything_has_a_description() -> None:
+    assert list(undescribed()) == []
+
+
+def test_the_exported_schema_is_what_the_code_says() -> None:
+    exported = (CHECKOUT / "schema" / "schema.graphql").read_text(encoding="utf-8")
+    assert exported == graphql_schema.build_schema().as_str() + "\n"
+
+
+def test_every_operation_of_the_contract_is_there() -> None:
+    roots = (CONTRACT.query_type, CONTRACT.mutation_type, CONTRACT.subscription_type)
+    assert [set(root.fields) for root in roots if root] == [
+        {"node", "render", "renders", "renderQuota", "renderLimits"},
+        {"startRender", "refreshDownloadUrl", "cancelRender", "retryRender", "deleteRender"},
+        {"renderProgress", "renderUpdates"},
+    ]
+
+
+def test_each_mutation_answers_with_a_union_of_one_success_and_errors_that_a_client_can_handle_alike() -> None:
+    mutation = CONTRACT.mutation_type
+    assert mutation is not None
+    for field in mutation.fields.values():
+        union = CONTRACT.type_map[str(field.type).rstrip("!")]
+        assert isinstance(union, GraphQLUnionType)
+        kinds = [[interface.name for interface in member.interfaces] for member in union.types]
+        assert kinds == [[], *[["UserError"]] * (len(kinds) - 1)]
+
+
+def test_every_user_error_is_a_member_of_some_union() -> None:
+    members = {m.name for union in own_types() if isinstance(union, GraphQLUnionType) for m in union.types}
+    errors = {
+        type_.name
+        for type_ in own_types()
+        if isinstance(type_, GraphQLObjectType) and "UserError" in [i.name for i in type_.interfaces]
+    }
+    assert errors <= members
+    assert errors >= ERRORS_OF_UNIONS
+
+
+def test_a_render_is_a_node() -> None:
+    render = CONTRACT.type_map["Render"]
+    assert isinstance(render, GraphQLObjectType)
+    assert [interface.name for interface in render.interfaces] == ["Node"]

@@ -1,0 +1,56 @@
+"""What a process says of itself."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from services.clock import SystemClock
+from services.models import Render
+from services.runtime import Services, open_services
+from services.settings import load_settings
+from tests.fakes import FakeBackend, MemoryStore
+from tests.resolvers.clients import PATIENCE_S, RETRY_S, open_client
+from tests.resolvers.serving import serve, with_backend, with_store
+
+ALIVE = (200, "alive")
+
+
+class StuckStore(MemoryStore):
+    """A store that doesn't answer a worker who asks for work."""
+
+    async def acquire(self, *, worker: str, now: datetime, until: datetime) -> Render | None:
+        del worker, now, until
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def answers(services: Services, **wanted: tuple[int, str]) -> None:
+    """Wait until the paths answer as wanted."""
+    async with serve(services) as url, open_client(url) as client, asyncio.timeout(PATIENCE_S):
+        for path, answer in wanted.items():
+            while True:
+                response = await client.http.get(f"/{path}")
+                assert response.headers["cache-control"] == "no-store"
+                if (response.status_code, response.json()["status"]) == answer:
+                    break
+                await asyncio.sleep(RETRY_S)
+
+
+async def test_a_process_that_works_is_alive_and_ready(tmp_path: Path) -> None:
+    async with open_services(load_settings(data_dir=tmp_path)) as services:
+        await answers(services, healthz=ALIVE, readyz=(200, "ready"))
+
+
+async def test_a_process_whose_store_is_away_is_alive_but_not_ready_and_says_why(tmp_path: Path) -> None:
+    store = MemoryStore()
+    store.away = True
+    async with open_services(load_settings(data_dir=tmp_path)) as services:
+        await answers(with_store(services, store), healthz=ALIVE, readyz=(503, "the store is away"))
+
+
+async def test_a_process_whose_worker_is_stuck_is_not_ready_and_after_a_minute_not_alive(tmp_path: Path) -> None:
+    async with open_services(load_settings(data_dir=tmp_path)) as opened:
+        services = with_backend(opened, FakeBackend(), clock=SystemClock(), store=StuckStore())
+        await answers(services, healthz=ALIVE, readyz=(503, "the worker has not started yet"))
+        services.tracker.last_tick_at = datetime.now(UTC) - timedelta(seconds=61)
+        await answers(services, healthz=(503, "the worker has not looked for work for a minute"))

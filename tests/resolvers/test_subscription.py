@@ -1,0 +1,317 @@
+"""What subscribers may rely on, over real WebSocket frames."""
+
+import asyncio
+import itertools
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+
+from services.models import Render, RenderStatus
+from services.runtime import open_services
+from services.settings import load_settings
+from tests.fakes import FakeBackend, copy_of
+from tests.resolvers.clients import (
+    CANCEL,
+    DELETE,
+    GET,
+    PROGRESS,
+    RETRY,
+    UPDATES,
+    Client,
+    Stream,
+    open_client,
+    open_stream,
+)
+from tests.resolvers.conftest import CAPACITY, Site
+from tests.resolvers.serving import serve, with_backend
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+MANY = 100
+STEPS = (1, 10, 20, 40, 60, 80, 90)
+REVISION = "subscription ($id: ID!) { renderProgress(renderId: $id) { id revision status progress } }"
+SMALL_BUFFER = 4096
+FILLING = 3000  # events that more than fill what lies between the server and a client that doesn't read
+UNREAD = 7000
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """A site that lets each user start many renders."""
+    backend = FakeBackend(capacity=CAPACITY, poll_interval=timedelta(milliseconds=20))
+    folder: Path = tmp_path_factory.mktemp("data")
+    settings = load_settings(data_dir=folder, look_interval_s=0.05, quota_limit=1000)
+    async with open_services(settings) as services:
+        faked = with_backend(services, backend)
+        async with serve(faked) as url, open_client(url) as client:
+            yield Site(http=client.http, services=faked, backend=backend)
+
+
+async def launched(client: Client, **given: str) -> str:
+    """Return the id of a new render that the backend works on."""
+    render_id = await client.started(**given)
+    await client.until(render_id, status="RENDERING")
+    return render_id
+
+
+def tells_a_whole_story(states: list[dict[str, Any]]) -> None:
+    revisions = [state["revision"] for state in states]
+    assert revisions == sorted(set(revisions))
+    progress = [state["progress"] for state in states]
+    assert progress == sorted(progress)
+    assert [state["status"] for state in states[:-1]] == ["RENDERING"] * (len(states) - 1)
+    assert (states[-1]["status"], states[-1]["progress"]) == ("COMPLETE", 100)
+
+
+# renderProgress
+
+
+async def test_a_hundred_subscribers_of_one_render_each_see_it_from_where_they_came_in_to_its_end(
+    ann: Client, backend: FakeBackend
+) -> None:
+    render_id = await launched(ann)
+    async with AsyncExitStack() as stack:
+        streams: list[Stream] = []
+        first: list[dict[str, Any]] = []
+        for frames in STEPS:
+            backend.progress(render_id, frames)
+            present = await ann.until(render_id, framesRendered=frames)
+            arriving = [await stack.enter_async_context(open_stream(ann)) for _ in range(MANY // len(STEPS) + 1)]
+            for stream in arriving:
+                await stream.subscribe(REVISION, id=render_id)
+                first.append(await stream.next())
+                assert first[-1]["revision"] == present["revision"]
+            streams += arriving
+        assert len(streams) >= MANY
+        backend.finish(render_id)
+        for begin, states in zip(first, await asyncio.gather(*(stream.rest() for stream in streams)), strict=True):
+            tells_a_whole_story([begin, *states])
+        assert len(first) == len(streams)
+
+
+async def test_a_hundred_renders_each_have_a_subscriber_who_sees_it_to_its_end(
+    ann: Client, backend: FakeBackend
+) -> None:
+    ids = [await ann.started() for _ in range(MANY)]
+    for render_id in ids:
+        await ann.until(render_id, status="RENDERING")
+    async with AsyncExitStack() as stack:
+        streams = [await stack.enter_async_context(open_stream(ann)) for _ in ids]
+        for render_id, stream in zip(ids, streams, strict=True):
+            await stream.subscribe(REVISION, id=render_id)
+        first = [await stream.next() for stream in streams]
+        for frames in STEPS:
+            for render_id in ids:
+                backend.progress(render_id, frames)
+            await ann.until(ids[0], framesRendered=frames)
+            await ann.until(ids[-1], framesRendered=frames)
+        for render_id in ids:
+            backend.finish(render_id)
+        rests = await asyncio.gather(*(stream.rest() for stream in streams))
+    for render_id, begin, states in zip(ids, first, rests, strict=True):
+        assert {state["id"] for state in (begin, *states)} == {render_id}
+        tells_a_whole_story([begin, *states])
+        assert len(states) >= 3
+
+
+async def test_a_hundred_subscriptions_share_one_connection(ann: Client, backend: FakeBackend) -> None:
+    render_id = await launched(ann)
+    async with open_stream(ann) as stream:
+        for number in range(MANY):
+            await stream.subscribe(REVISION, str(number), id=render_id)
+        seen: dict[str, list[dict[str, Any]]] = {str(number): [] for number in range(MANY)}
+        while not all(seen.values()):
+            message = await stream.receive()
+            seen[message["id"]] += message["payload"]["data"].values()
+        backend.finish(render_id)
+        completed = 0
+        while completed < MANY:
+            message = await stream.receive()
+            if message["type"] == "complete":
+                tells_a_whole_story(seen[message["id"]])
+                completed += 1
+            else:
+                seen[message["id"]] += message["payload"]["data"].values()
+
+
+@pytest.mark.parametrize("end", ["COMPLETE", "FAILED", "CANCELLED"])
+async def test_one_who_subscribes_after_the_end_gets_one_message_and_completion(
+    ann: Client, backend: FakeBackend, end: str
+) -> None:
+    render_id = await launched(ann)
+    if end == "COMPLETE":
+        backend.finish(render_id)
+    elif end == "FAILED":
+        backend.break_down(render_id, retryable=False)
+    else:
+        await ann.ask(CANCEL, id=render_id)
+    render = await ann.until(render_id, status=end)
+    async with open_stream(ann) as stream:
+        await stream.subscribe(PROGRESS, id=render_id)
+        assert await stream.rest() == [render]
+
+
+async def test_a_render_is_followed_from_the_queue_through_attempts_that_break_to_its_end(
+    ann: Client, backend: FakeBackend
+) -> None:
+    backend.capacity = 0
+    render_id = await ann.started()
+    async with open_stream(ann) as stream:
+        await stream.subscribe(PROGRESS, id=render_id)
+        states = [await stream.next()]
+        assert (states[0]["status"], states[0]["revision"]) == ("QUEUED", 1)
+        backend.capacity = CAPACITY
+        await ann.until(render_id, status="RENDERING")
+        backend.progress(render_id, 50)
+        await ann.until(render_id, framesRendered=50)
+        backend.forget(render_id)
+        await ann.until(render_id, attempt=2, status="RENDERING")
+        backend.progress(render_id, 10)
+        await asyncio.sleep(0)
+        backend.finish(render_id)
+        states += await stream.rest()
+    revisions = [state["revision"] for state in states]
+    assert revisions == sorted(set(revisions))
+    frames = [state["framesRendered"] for state in states]
+    assert frames == sorted(frames)
+    assert (states[-1]["status"], states[-1]["attempt"]) == ("COMPLETE", 2)
+
+
+async def test_a_subscriber_hears_of_the_cancellation(ann: Client) -> None:
+    render_id = await launched(ann)
+    async with open_stream(ann) as stream:
+        await stream.subscribe(REVISION, id=render_id)
+        await stream.next()
+        await ann.ask(CANCEL, id=render_id)
+        assert (await stream.rest())[-1]["status"] == "CANCELLED"
+
+
+async def test_a_subscriber_who_completes_hears_no_more_and_may_use_the_id_again(
+    ann: Client, backend: FakeBackend
+) -> None:
+    render_id = await launched(ann)
+    async with open_stream(ann) as stream:
+        await stream.subscribe(REVISION, "a", id=render_id)
+        await stream.next("a")
+        await stream.send(id="a", type="complete")
+        await stream.subscribe(REVISION, "b", id=render_id)
+        await stream.next("b")
+        backend.finish(render_id)
+        assert (await stream.rest("b"))[-1]["status"] == "COMPLETE"
+        await stream.subscribe(REVISION, "a", id=render_id)
+        assert len(await stream.rest("a")) == 1
+
+
+async def test_the_states_a_subscriber_sees_are_those_that_can_be_read(ann: Client, backend: FakeBackend) -> None:
+    render_id = await launched(ann)
+    async with open_stream(ann) as stream:
+        await stream.subscribe(PROGRESS, id=render_id)
+        assert (await stream.next())["revision"] == (await ann.ask(GET, id=render_id))["revision"]
+        backend.finish(render_id)
+        assert (await stream.rest())[-1] == await ann.ask(GET, id=render_id)
+
+
+# renderUpdates
+
+
+async def test_updates_begin_with_what_is_unfinished_and_go_on_with_every_change_of_any_render(
+    ann: Client, bob: Client, backend: FakeBackend
+) -> None:
+    done = await launched(ann)
+    backend.finish(done)
+    await ann.until(done, status="COMPLETE")
+    backend.capacity = 0
+    old = [await ann.started() for _ in range(2)]
+    async with open_stream(ann) as stream:
+        await stream.subscribe(UPDATES)
+        assert [(await stream.next())["id"] for _ in old] == old
+        bobs = await bob.started()
+        new = await ann.started()
+        first = await stream.next()
+        assert (first["id"], first["status"], first["revision"]) == (new, "QUEUED", 1)
+        cancelled = await ann.ask(CANCEL, id=old[0])
+        assert await stream.next() == cancelled["render"]
+        retried = (await ann.ask(RETRY, id=old[0]))["render"]["id"]
+        assert (await stream.next())["id"] == retried
+        backend.capacity = CAPACITY
+        left = {old[1], new, retried}
+        seen: dict[str, list[int]] = {render_id: [0] for render_id in left}
+        while left:
+            state = await stream.next()
+            assert state["id"] != bobs
+            seen[state["id"]].append(state["revision"])
+            if state["status"] == "RENDERING":
+                backend.finish(state["id"])
+            elif state["status"] == "COMPLETE":
+                left.remove(state["id"])
+        assert all(revisions == sorted(set(revisions)) for revisions in seen.values())
+
+
+async def test_a_deleted_render_is_no_update(ann: Client, backend: FakeBackend) -> None:
+    render_id = await launched(ann)
+    backend.finish(render_id)
+    await ann.until(render_id, status="COMPLETE")
+    backend.capacity = 0
+    async with open_stream(ann) as stream:
+        await stream.subscribe(UPDATES)
+        assert (await ann.ask(DELETE, id=render_id))["__typename"] == "DeleteRenderSuccess"
+        new = await ann.started()
+        assert (await stream.next())["id"] == new
+
+
+# A client that doesn't read
+
+
+async def test_a_client_that_does_not_read_skips_to_the_newest_state_and_costs_no_memory(
+    site: Site, ann: Client, backend: FakeBackend
+) -> None:
+    backend.capacity = 0
+    render_id = await ann.started()
+    render = await stored(site, ann, render_id)
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(serve(site.services, send_buffer_bytes=SMALL_BUFFER))
+        client = Client((await stack.enter_async_context(open_client(url))).http, user=ann.user)
+        stream = await stack.enter_async_context(open_stream(client, sock=lazy_socket(url), max_queue=1))
+        await stream.subscribe(REVISION, id=render_id)
+        await stream.next()
+        revisions = itertools.count(2)
+        await publish(site, render, revisions, FILLING)
+        before = sys.getallocatedblocks()
+        await publish(site, render, revisions, UNREAD)
+        assert sys.getallocatedblocks() - before < UNREAD / 10
+        last = copy_of(render, revision=next(revisions), status=RenderStatus.COMPLETE, progress=100)
+        await site.services.hub.publish(last)
+        seen = [state["revision"] for state in await stream.rest()]
+    assert seen == sorted(set(seen))
+    assert seen[-1] == last.revision
+    assert len(seen) < FILLING
+    assert max(later - earlier for earlier, later in itertools.pairwise(seen)) > UNREAD
+
+
+def lazy_socket(url: str) -> socket.socket:
+    """Return a connection that keeps little for its client to read."""
+    address = urlsplit(url)
+    lazy = socket.socket()
+    lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+    lazy.connect((address.hostname, address.port))
+    return lazy
+
+
+async def stored(site: Site, client: Client, render_id: str) -> Render:
+    render = await site.services.store.get(render_id, owner=str(client.user))
+    assert render is not None
+    return render
+
+
+async def publish(site: Site, render: Render, revisions: "itertools.count[int]", times: int) -> None:
+    for revision in itertools.islice(revisions, times):
+        await site.services.hub.publish(copy_of(render, revision=revision))
+        await asyncio.sleep(0)

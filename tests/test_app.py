@@ -1,0 +1,96 @@
+"""The application's routes and what runs beside them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.clock import SystemClock
+from services.hub import ProgressHub
+from services.runtime import Services, open_services
+from services.settings import load_settings
+from tests.fakes import FakeBackend
+from tests.resolvers.clients import PATIENCE_S, RETRY_S, Client, open_client
+from tests.resolvers.serving import serve, with_backend
+
+
+@pytest.fixture
+async def services(tmp_path: Path) -> AsyncIterator[Services]:
+    async with open_services(load_settings(data_dir=tmp_path, look_interval_s=0.05)) as services:
+        yield with_backend(services, FakeBackend(), clock=SystemClock())
+
+
+ROUTES = {
+    ("GET", "/"): 307,
+    ("GET", "/healthz"): 200,
+    ("POST", "/healthz"): 405,
+    ("GET", "/readyz"): 200,
+    ("GET", "/nothing"): 404,
+    ("GET", "/files/"): 404,
+    ("GET", "/files/x.mp4"): 404,
+    ("DELETE", "/files/x.mp4"): 405,
+    ("GET", "/files/../cli.py"): 404,
+    ("GET", "/files/%2e%2e%2fcli.py"): 404,
+    ("PUT", "/graphql"): 405,
+}
+
+
+async def test_each_route_does_what_it_is_for_and_no_more(services: Services) -> None:
+    async with serve(services) as url, open_client(url, user="ann") as client:
+        await client.until(await client.started(), status="RENDERING")
+        assert {route: (await client.http.request(*route)).status_code for route in ROUTES} == ROUTES
+
+
+async def test_renders_run_while_the_application_does_and_leases_are_given_back_when_it_ends(
+    services: Services,
+) -> None:
+    async with serve(services) as url, open_client(url, user="ann") as client:
+        render_id = await client.started()
+        await client.until(render_id, status="RENDERING")
+        assert len(await services.store.renew(worker="test", until=services.renders.clock.now())) == 1
+    assert await services.store.renew(worker="test", until=services.renders.clock.now()) == frozenset()
+
+
+async def test_the_application_can_be_served_again_on_the_same_services(services: Services) -> None:
+    ids = []
+    for _ in range(2):
+        async with serve(services) as url, open_client(url, user="ann") as client:
+            ids.append(await client.started())
+            await client.until(ids[-1], status="RENDERING")
+            assert [render["id"] for render in await client.listed()] == ids[::-1]
+
+
+class CrashingHub(ProgressHub):
+    """A hub whose loop crashes the first time."""
+
+    runs = 0
+
+    async def run(self) -> None:
+        self.runs += 1
+        if self.runs == 1:
+            raise RuntimeError("a bug")
+        await super().run()
+
+
+async def test_a_loop_that_crashes_is_started_again(services: Services, caplog: pytest.LogCaptureFixture) -> None:
+    hub = CrashingHub(
+        store=services.store,
+        pubsub=services.hub._pubsub,
+        clock=SystemClock(),
+        check_interval=services.hub._check_interval,
+    )
+    async with serve(replace(services, hub=hub)) as url, open_client(url) as client, asyncio.timeout(PATIENCE_S):
+        while hub.runs < 2:  # noqa: ASYNC110  # told by a number
+            await asyncio.sleep(RETRY_S)
+        assert (await client.http.get("/healthz")).status_code == 200
+    assert "the hub stopped and is started again" in caplog.text
+
+
+async def test_two_users_are_kept_apart(services: Services) -> None:
+    async with serve(services) as url, open_client(url) as http:
+        ann, bob = Client(http.http, user="ann"), Client(http.http, user="bob")
+        render_id = await ann.started()
+        assert await bob.listed() == []
+        assert [render["id"] for render in await ann.listed()] == [render_id]

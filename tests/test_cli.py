@@ -1,0 +1,113 @@
+"""The command itself; `tests/end_to_end` runs it as a process."""
+
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import cli
+from resolvers.graphql_schema import build_schema
+from services.errors import StartupError
+from services.settings import load_settings
+
+Refusal = Callable[..., str]
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104  # refused, never listened on
+OPEN_HOSTS = [EVERYWHERE, "::", "192.0.2.1", "2001:db8::1", "example.org", "127.0.0.1.example.org", ""]
+
+
+@pytest.fixture
+def refusal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Refusal:
+    """Run `rendercast dev` in an empty folder and return what it ends with."""
+
+    def run(*arguments: str, **settings: str) -> str:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["rendercast", "dev", *arguments])
+        for name, value in settings.items():
+            monkeypatch.setenv(f"RENDERCAST_{name.upper()}", value)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert isinstance(ended.value.code, str)
+        assert list(tmp_path.iterdir()) == []
+        return ended.value.code
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("quota_limit", "abc"),
+        ("quota_limit", "0"),
+        ("quota_limit", ""),
+        ("quota_window_s", "-1"),
+        ("port", "99999"),
+        ("port", "http"),
+        ("local_width", "1281"),
+        ("local_height", "10000"),
+        ("public_url", "example.org/path"),
+        ("log_level", "loud"),
+        ("lease_s", "nan"),
+        ("look_interval_s", "inf"),
+        ("check_interval_s", "0"),
+    ],
+)
+def test_a_wrong_setting_ends_the_start_with_a_line_that_names_it(refusal: Refusal, name: str, value: str) -> None:
+    said = refusal(**{name: value})
+    assert said.startswith(f"rendercast: RENDERCAST_{name.upper()}: ")
+    assert "\n" not in said
+
+
+def test_each_wrong_setting_has_a_line(refusal: Refusal) -> None:
+    lines = refusal("--port", "-1", quota_limit="abc", log_level="loud").removeprefix("rendercast: ").splitlines()
+    assert {line.partition(":")[0] for line in lines} == {
+        "RENDERCAST_PORT",
+        "RENDERCAST_LOG_LEVEL",
+        "RENDERCAST_QUOTA_LIMIT",
+    }
+
+
+@pytest.mark.parametrize("host", OPEN_HOSTS)
+def test_an_address_that_others_can_reach_is_refused(refusal: Refusal, host: str) -> None:
+    said = refusal("--host", host, "--port", "0")
+    assert "is not loopback" in said
+    assert "\n" not in said
+
+
+def test_an_address_that_others_can_reach_is_refused_as_a_setting_too(refusal: Refusal) -> None:
+    assert "is not loopback" in refusal(host=EVERYWHERE, port="0")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_connections_send_what_is_written_at_once(host: str) -> None:
+    with (
+        cli._listen(load_settings(host=host, port=0)) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as connection,
+    ):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+def test_a_busy_port_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(StartupError, match=f"127.0.0.1:{port}: Address already in use"):
+            cli._listen(load_settings(host="127.0.0.1", port=port))
+
+
+def test_the_schema_is_printed_or_written(tmp_path: Path) -> None:
+    expected = build_schema().as_str() + "\n"
+    assert CliRunner().invoke(cli.cli, ["export-schema"]).output == expected
+    assert CliRunner().invoke(cli.cli, ["export-schema", str(tmp_path / "out")]).output == ""
+    assert (tmp_path / "out").read_text(encoding="utf-8") == expected
+
+
+def test_every_command_says_what_it_does() -> None:
+    shown = CliRunner().invoke(cli.cli, ["--help"])
+    assert shown.exit_code == 0
+    for command in ("dev", "export-schema"):
+        assert command in shown.output
+        assert CliRunner().invoke(cli.cli, [command, "--help"]).exit_code == 0
