@@ -35,18 +35,17 @@ def create_app(services: Services, *, authenticate: Authenticate = local_develop
             for loop in loops:
                 loop.cancel()
 
-    return Starlette(
-        lifespan=lifespan,
-        routes=[
-            Route("/", _home),
-            Route("/graphql", graphql),
-            WebSocketRoute("/graphql", graphql),
-            Route("/assets/{name:path}", graphiql.serve_part),
-            Route("/files/{name}", Downloads(services.local).serve),
-            Route("/healthz", health.alive),
-            Route("/readyz", health.ready),
-        ],
-    )
+    routes = [
+        Route("/", _home),
+        Route("/graphql", graphql),
+        WebSocketRoute("/graphql", graphql),
+        Route("/assets/{name:path}", graphiql.serve_part),
+        Route("/healthz", health.alive),
+        Route("/readyz", health.ready),
+    ]
+    if services.local is not None:
+        routes.append(Route("/files/{name}", Downloads(services.local).serve))
+    return Starlette(lifespan=lifespan, routes=routes)
 
 
 async def _home(request: Request) -> Response:  # noqa: ARG001

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 import uvicorn
+from starlette.applications import Starlette
 
 from app import create_app
 from resolvers.graphql_schema import build_schema
@@ -56,7 +57,7 @@ def dev(
     given = {"host": host, "port": port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     _require_loopback(settings.host)
-    listener = _listen(settings)
+    listener = listen(settings)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     with listener:
@@ -91,19 +92,23 @@ class Server(uvicorn.Server):
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     async with open_services(settings) as services:
-        config = uvicorn.Config(
-            create_app(services),
-            lifespan="on",
-            log_config=None,
-            access_log=settings.log_level == "debug",
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_S,
-            ws="websockets-sansio",
-            ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
-            ws_per_message_deflate=False,
-        )
-        typer.echo(f"Rendercast is at {settings.base_url}/graphql: open it in a browser. Ctrl-C stops it.")
-        await Server(config).serve(sockets=[listener])
+        typer.echo(f"Open {settings.base_url}/graphql in a browser. Ctrl-C stops Rendercast.")
+        await Server(server_config(create_app(services), settings)).serve(sockets=[listener])
+
+
+def server_config(app: Starlette, settings: Settings) -> uvicorn.Config:
+    """Return how the application is served."""
+    return uvicorn.Config(
+        app,
+        lifespan="on",
+        log_config=None,
+        access_log=settings.log_level == "debug",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        ws="websockets-sansio",
+        ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+    )
 
 
 def _require_loopback(host: str) -> None:
@@ -113,7 +118,8 @@ def _require_loopback(host: str) -> None:
     raise StartupError(f"`rendercast dev` knows no users, so it only listens to this machine; {host} is not loopback.")
 
 
-def _listen(settings: Settings) -> socket.socket:
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket that listens on the settings' address. Raises `StartupError`."""
     try:
         listener = socket.create_server((settings.host, settings.port), family=_family(settings.host), backlog=2048)
     except OSError as error:

@@ -1,6 +1,6 @@
 """Whether this process is well, for whoever restarts it or sends it traffic."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,12 +16,12 @@ class Health:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._opened_at = datetime.now(UTC)
+        self._opened_at = services.clock.now()
 
     async def alive(self, request: Request) -> Response:  # noqa: ARG002
         """Return 200 while the worker's loop ticks, else 503."""
         last_tick_at = self._services.tracker.last_tick_at or self._opened_at
-        if datetime.now(UTC) - last_tick_at > LONGEST_SILENCE:
+        if self._services.clock.now() - last_tick_at > LONGEST_SILENCE:
             return _answer(503, "the worker has not looked for work for a minute")
         return _answer(200, "alive")
 

@@ -104,15 +104,15 @@ class Render(Node):
             "null unless COMPLETE. Get another with `refreshDownloadUrl`."
         )
     )
-    async def output_url(self) -> str | None:
+    def output_url(self) -> str | None:
         """Sign when asked for."""
-        download = await self.renders.sign(self.model)
+        download = self.renders.sign(self.model)
         return None if download is None else download.url
 
     @strawberry.field(description="When a URL signed at this moment stops working; null unless COMPLETE.")
-    async def output_url_expires_at(self) -> datetime | None:
+    def output_url_expires_at(self) -> datetime | None:
         """Tell what a URL signed now is good for."""
-        download = await self.renders.sign(self.model)
+        download = self.renders.sign(self.model)
         return None if download is None else download.expires_at
 
     @classmethod

@@ -187,8 +187,8 @@ class RenderBackend(Protocol):
         """Free what this process holds for the attempt, because this worker no longer carries the render."""
         ...
 
-    async def sign(self, output: Output, *, expires_in: timedelta) -> Download:
-        """Return a URL that serves the output until the time it names, at most `expires_in` away."""
+    def sign(self, output: Output, *, expires_in: timedelta) -> Download:
+        """Return a URL that serves the output until the time it names, at most `expires_in` away. Never waits."""
         ...
 
     async def has_output(self, output: Output) -> bool:

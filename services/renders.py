@@ -140,13 +140,13 @@ class RenderService:
             raise RenderServiceNotConfigured
         if not await self.backend.has_output(render.output):
             raise OutputGone
-        return render, await self.backend.sign(render.output, expires_in=self.download_expiry)
+        return render, self.backend.sign(render.output, expires_in=self.download_expiry)
 
-    async def sign(self, render: Render) -> Download | None:
+    def sign(self, render: Render) -> Download | None:
         """Sign a URL for the video of a render the caller was given; None if it has none."""
         if render.output is None or self.backend is None:
             return None
-        return await self.backend.sign(render.output, expires_in=self.download_expiry)
+        return self.backend.sign(render.output, expires_in=self.download_expiry)
 
     async def delete(self, caller: Caller, render_id: str) -> None:
         """Remove an ended render and its video. Raises `RenderNotFound` or `RenderNotFinished`."""

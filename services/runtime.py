@@ -15,7 +15,7 @@ from services.carrier import CarryRules
 from services.clock import SystemClock
 from services.errors import StartupError
 from services.hub import ProgressHub
-from services.ports import RenderStore
+from services.ports import Clock, RenderBackend, RenderStore
 from services.pubsub import PubSub, open_pubsub
 from services.quota import QuotaRule
 from services.renders import RenderService
@@ -28,14 +28,21 @@ FPS = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """All that a process runs on. `local` is set when videos are kept on this machine and must be served from it."""
+    """All that a process runs on."""
 
     settings: Settings
-    renders: RenderService
-    hub: ProgressHub
+    clock: Clock
     store: RenderStore
+    pubsub: PubSub
+    backend: RenderBackend
+    hub: ProgressHub
+    renders: RenderService
     tracker: Tracker
-    local: LocalBackend
+
+    @property
+    def local(self) -> LocalBackend | None:
+        """The backend, if it keeps videos on this machine, from where they must be served."""
+        return self.backend if isinstance(self.backend, LocalBackend) else None
 
 
 @asynccontextmanager
@@ -58,12 +65,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 clock=clock,
             ) as backend,
         ):
-            yield _compose(settings, clock=clock, store=store, pubsub=pubsub, backend=backend)
+            yield compose(settings, clock=clock, store=store, pubsub=pubsub, backend=backend)
 
 
-def _compose(
-    settings: Settings, *, clock: SystemClock, store: RenderStore, pubsub: PubSub, backend: LocalBackend
+def compose(
+    settings: Settings, *, clock: Clock, store: RenderStore, pubsub: PubSub, backend: RenderBackend
 ) -> Services:
+    """Put the services together on adapters that are open."""
     check_interval = timedelta(seconds=settings.check_interval_s)
     hub = ProgressHub(store=store, pubsub=pubsub, clock=clock, check_interval=check_interval)
     renders = RenderService(
@@ -86,7 +94,16 @@ def _compose(
         clock=clock,
         rules=_worker_rules(settings),
     )
-    return Services(settings=settings, renders=renders, hub=hub, store=store, tracker=tracker, local=backend)
+    return Services(
+        settings=settings,
+        clock=clock,
+        store=store,
+        pubsub=pubsub,
+        backend=backend,
+        hub=hub,
+        renders=renders,
+        tracker=tracker,
+    )
 
 
 def _worker_rules(settings: Settings) -> WorkerRules:

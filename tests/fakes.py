@@ -223,7 +223,7 @@ class FakeBackend:
     async def abandon(self, render: Render) -> None:
         self.abandoned.append(render.id)
 
-    async def sign(self, output: Output, *, expires_in: timedelta) -> Download:
+    def sign(self, output: Output, *, expires_in: timedelta) -> Download:
         return Download(url=f"https://videos.example/{output.key}", expires_at=START_OF_TIME + expires_in)
 
     async def has_output(self, output: Output) -> bool:

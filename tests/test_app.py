@@ -7,19 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from services.clock import SystemClock
 from services.hub import ProgressHub
 from services.runtime import Services, open_services
 from services.settings import load_settings
 from tests.fakes import FakeBackend
 from tests.resolvers.clients import PATIENCE_S, RETRY_S, Client, open_client
-from tests.resolvers.serving import serve, with_backend
+from tests.resolvers.serving import rewired, serve
 
 
 @pytest.fixture
 async def services(tmp_path: Path) -> AsyncIterator[Services]:
     async with open_services(load_settings(data_dir=tmp_path, look_interval_s=0.05)) as services:
-        yield with_backend(services, FakeBackend(), clock=SystemClock())
+        yield rewired(services, backend=FakeBackend())
 
 
 ROUTES = {
@@ -37,8 +36,12 @@ ROUTES = {
 }
 
 
-async def test_each_route_does_what_it_is_for_and_no_more(services: Services) -> None:
-    async with serve(services) as url, open_client(url, user="ann") as client:
+async def test_each_route_does_what_it_is_for_and_no_more(tmp_path: Path) -> None:
+    async with (
+        open_services(load_settings(data_dir=tmp_path)) as services,
+        serve(services) as url,
+        open_client(url, user="ann") as client,
+    ):
         await client.until(await client.started(), status="RENDERING")
         assert {route: (await client.http.request(*route)).status_code for route in ROUTES} == ROUTES
 
@@ -49,8 +52,8 @@ async def test_renders_run_while_the_application_does_and_leases_are_given_back_
     async with serve(services) as url, open_client(url, user="ann") as client:
         render_id = await client.started()
         await client.until(render_id, status="RENDERING")
-        assert len(await services.store.renew(worker="test", until=services.renders.clock.now())) == 1
-    assert await services.store.renew(worker="test", until=services.renders.clock.now()) == frozenset()
+        assert len(await services.store.renew(worker=services.tracker.worker, until=services.clock.now())) == 1
+    assert await services.store.renew(worker=services.tracker.worker, until=services.clock.now()) == frozenset()
 
 
 async def test_the_application_can_be_served_again_on_the_same_services(services: Services) -> None:
@@ -77,8 +80,8 @@ class CrashingHub(ProgressHub):
 async def test_a_loop_that_crashes_is_started_again(services: Services, caplog: pytest.LogCaptureFixture) -> None:
     hub = CrashingHub(
         store=services.store,
-        pubsub=services.hub._pubsub,
-        clock=SystemClock(),
+        pubsub=services.pubsub,
+        clock=services.clock,
         check_interval=services.hub._check_interval,
     )
     async with serve(replace(services, hub=hub)) as url, open_client(url) as client, asyncio.timeout(PATIENCE_S):

@@ -15,7 +15,7 @@ from services.runtime import Services, open_services
 from services.settings import load_settings
 from tests.fakes import FakeBackend
 from tests.resolvers.clients import Client, open_client
-from tests.resolvers.serving import serve, with_backend
+from tests.resolvers.serving import rewired, serve
 
 USERS = (f"user-{number}" for number in itertools.count())
 CAPACITY = 1000  # every render is taken at once, unless a test sets it to 0 to keep them queued
@@ -31,7 +31,7 @@ class Site:
 
     @property
     def clock(self) -> Clock:
-        return self.services.renders.clock
+        return self.services.clock
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def site(data_dir: Path) -> AsyncIterator[Site]:
     backend = FakeBackend(capacity=CAPACITY, poll_interval=timedelta(milliseconds=10))
     async with open_services(load_settings(data_dir=data_dir, look_interval_s=0.05)) as services:
-        faked = with_backend(services, backend)
+        faked = rewired(services, backend=backend)
         async with serve(faked) as url, open_client(url) as client:
             yield Site(http=client.http, services=faked, backend=backend)
 

@@ -5,21 +5,17 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import uvicorn
 from starlette.requests import HTTPConnection
 
 from app import create_app
-from cli import MAX_WEBSOCKET_MESSAGE_BYTES
-from services.carrier import CarryRules
+from cli import listen, server_config
 from services.clock import SystemClock
-from services.hub import ProgressHub
 from services.models import Caller
 from services.ports import Clock, RenderBackend, RenderStore
-from services.runtime import Services
-from services.tracker import Tracker, WorkerRules
+from services.runtime import Services, compose
 from tests.resolvers.clients import PATIENCE_S, RETRY_S
 
 
@@ -27,17 +23,6 @@ async def named_user(connection: HTTPConnection, params: Mapping[str, object]) -
     """Believe whoever the client says it is: in the header X-User, or in `connection_init` as `user`."""
     user = params.get("user") if connection.scope["type"] == "websocket" else connection.headers.get("x-user")
     return Caller(id=user) if isinstance(user, str) and user else None
-
-
-def with_store(services: Services, store: RenderStore) -> Services:
-    """Return the services with another store behind the API; the worker keeps the old one."""
-    hub = ProgressHub(
-        store=store,
-        pubsub=services.hub._pubsub,
-        clock=services.renders.clock,
-        check_interval=timedelta(seconds=services.settings.check_interval_s),
-    )
-    return replace(services, store=store, hub=hub, renders=replace(services.renders, store=store, hub=hub))
 
 
 class NewHourClock(SystemClock):
@@ -51,28 +36,21 @@ class NewHourClock(SystemClock):
         return super().now() - self._shift
 
 
-def with_backend(
-    services: Services, backend: RenderBackend, *, clock: Clock | None = None, store: RenderStore | None = None
+def rewired(
+    services: Services,
+    *,
+    store: RenderStore | None = None,
+    backend: RenderBackend | None = None,
+    clock: Clock | None = None,
 ) -> Services:
-    """Return the services with another backend and a clock on the hour, and for the worker maybe another store."""
-    clock = clock or NewHourClock()
-    tracker = Tracker(
-        worker="test",
+    """Return the services on another store or backend, and on a clock that stands on the hour when they are made."""
+    return compose(
+        services.settings,
+        clock=clock or NewHourClock(),
         store=store or services.store,
-        backend=backend,
-        hub=services.hub,
-        pubsub=services.hub._pubsub,
-        clock=clock,
-        rules=WorkerRules(
-            lease=timedelta(seconds=services.settings.lease_s),
-            look_interval=timedelta(seconds=services.settings.look_interval_s),
-            carry=CarryRules(
-                queue_timeout=timedelta(seconds=services.settings.queue_timeout_s),
-                max_attempts=services.settings.max_attempts,
-            ),
-        ),
+        pubsub=services.pubsub,
+        backend=backend or services.backend,
     )
-    return replace(services, renders=replace(services.renders, backend=backend, clock=clock), tracker=tracker)
 
 
 class QuietServer(uvicorn.Server):
@@ -89,18 +67,9 @@ async def serve(services: Services, *, send_buffer_bytes: int | None = None) -> 
 
     The kernel keeps megabytes for a client that doesn't read, unless `send_buffer_bytes` says otherwise.
     """
-    config = uvicorn.Config(
-        create_app(services, authenticate=named_user),
-        lifespan="on",
-        log_config=None,
-        timeout_graceful_shutdown=5,
-        ws="websockets-sansio",
-        ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
-        ws_per_message_deflate=False,
-    )
+    config = server_config(create_app(services, authenticate=named_user), services.settings)
     server = QuietServer(config)
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as cli.py does
+    with listen(services.settings.model_copy(update={"port": 0})) as listener:
         if send_buffer_bytes is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
         serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -15,7 +15,7 @@ from services.runtime import open_services
 from services.settings import load_settings
 from tests.fakes import FakeClock
 from tests.resolvers.clients import open_client
-from tests.resolvers.serving import serve
+from tests.resolvers.serving import rewired, serve
 
 VIDEO = bytes(range(256)) * 40
 OUTPUT = Output(bucket="local", key="01hzzzzzzzzzzzzzzzzzzzzzzz.mp4", size_bytes=len(VIDEO))
@@ -40,14 +40,14 @@ async def files(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Files]:
         backend = await stack.enter_async_context(
             open_local_backend(data_dir=tmp_path, width=64, height=64, base_url="http://videos.example", clock=clock)
         )
-        url = await stack.enter_async_context(serve(replace(services, local=backend)))
+        url = await stack.enter_async_context(serve(rewired(services, backend=backend)))
         client = await stack.enter_async_context(open_client(url))
         (tmp_path / "outputs" / OUTPUT.key).write_bytes(VIDEO)
         yield Files(http=client.http, backend=backend, folder=tmp_path / "outputs")
 
 
 async def test_a_url_works_until_the_second_it_names(files: Files, clock: FakeClock) -> None:
-    download = await files.backend.sign(OUTPUT, expires_in=EXPIRY)
+    download = files.backend.sign(OUTPUT, expires_in=EXPIRY)
     assert download.expires_at == clock.now() + EXPIRY
     assert (await files.get(download.url)).content == VIDEO
     await clock.advance(EXPIRY.total_seconds() - 1)
@@ -58,7 +58,7 @@ async def test_a_url_works_until_the_second_it_names(files: Files, clock: FakeCl
 
 
 async def test_an_expiry_put_off_by_hand_is_refused(files: Files, clock: FakeClock) -> None:
-    download = await files.backend.sign(OUTPUT, expires_in=EXPIRY)
+    download = files.backend.sign(OUTPUT, expires_in=EXPIRY)
     expires = str(int(download.expires_at.timestamp()))
     later = download.url.replace(expires, str(int(expires) + 1))
     assert later != download.url
@@ -68,14 +68,14 @@ async def test_an_expiry_put_off_by_hand_is_refused(files: Files, clock: FakeClo
 
 
 async def test_a_part_of_the_video_can_be_asked_for(files: Files) -> None:
-    url = (await files.backend.sign(OUTPUT, expires_in=EXPIRY)).url
+    url = files.backend.sign(OUTPUT, expires_in=EXPIRY).url
     part = await files.get(url, Range="bytes=256-511")
     assert (part.status_code, part.content) == (206, bytes(range(256)))
     assert part.headers["content-range"] == f"bytes 256-511/{len(VIDEO)}"
 
 
 async def test_an_unchanged_video_need_not_be_sent_again(files: Files) -> None:
-    url = (await files.backend.sign(OUTPUT, expires_in=EXPIRY)).url
+    url = files.backend.sign(OUTPUT, expires_in=EXPIRY).url
     first = await files.get(url)
     resumed = await files.get(url, Range="bytes=0-9", **{"If-Range": first.headers["etag"]})
     assert resumed.status_code == 206
@@ -85,7 +85,7 @@ async def test_an_unchanged_video_need_not_be_sent_again(files: Files) -> None:
 
 async def test_what_is_not_a_video_is_never_served_even_if_it_is_signed(files: Files) -> None:
     for key in ("../download-key", "../rendercast.sqlite3", "..", "."):
-        url = (await files.backend.sign(replace(OUTPUT, key=key), expires_in=EXPIRY)).url
+        url = files.backend.sign(replace(OUTPUT, key=key), expires_in=EXPIRY).url
         name, _, query = url.partition("/files/")[2].partition("?")
         response = await files.http.get(f"/files/{name.replace('/', '%2f').replace('.', '%2e')}?{query}")
         assert response.status_code == 404

@@ -25,7 +25,7 @@ from tests.resolvers.clients import (
     open_stream,
 )
 from tests.resolvers.conftest import Site
-from tests.resolvers.serving import serve, with_store
+from tests.resolvers.serving import rewired, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -51,7 +51,7 @@ class CrashingStore(MemoryStore):
 
 @asynccontextmanager
 async def open_client_of(site: Site, store: MemoryStore) -> AsyncIterator[Client]:
-    async with serve(with_store(site.services, store)) as url, open_client(url, user="unlucky") as client:
+    async with serve(rewired(site.services, store=store)) as url, open_client(url, user="unlucky") as client:
         yield client
 
 

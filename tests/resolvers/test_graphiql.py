@@ -16,7 +16,7 @@ from starlette.routing import Route
 from strawberry.http.ides import get_graphql_ide_html
 
 from app import create_app
-from resolvers.graphiql import CDN, FIRST_OPERATIONS, PART, GraphiQL, adapt_page, load_graphiql
+from resolvers.graphiql import CDN, FIRST_OPERATIONS, PART, GraphiQL, adapt_page
 from resolvers.graphql_schema import build_schema
 from services.runtime import open_services
 from services.settings import CHECKOUT, load_settings

@@ -1,16 +1,15 @@
 """What a process says of itself."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from services.clock import SystemClock
 from services.models import Render
 from services.runtime import Services, open_services
 from services.settings import load_settings
-from tests.fakes import FakeBackend, MemoryStore
+from tests.fakes import MemoryStore
 from tests.resolvers.clients import PATIENCE_S, RETRY_S, open_client
-from tests.resolvers.serving import serve, with_backend, with_store
+from tests.resolvers.serving import rewired, serve
 
 ALIVE = (200, "alive")
 
@@ -45,12 +44,12 @@ async def test_a_process_whose_store_is_away_is_alive_but_not_ready_and_says_why
     store = MemoryStore()
     store.away = True
     async with open_services(load_settings(data_dir=tmp_path)) as services:
-        await answers(with_store(services, store), healthz=ALIVE, readyz=(503, "the store is away"))
+        await answers(rewired(services, store=store), healthz=ALIVE, readyz=(503, "the store is away"))
 
 
 async def test_a_process_whose_worker_is_stuck_is_not_ready_and_after_a_minute_not_alive(tmp_path: Path) -> None:
     async with open_services(load_settings(data_dir=tmp_path)) as opened:
-        services = with_backend(opened, FakeBackend(), clock=SystemClock(), store=StuckStore())
+        services = rewired(opened, store=StuckStore())
         await answers(services, healthz=ALIVE, readyz=(503, "the worker has not started yet"))
-        services.tracker.last_tick_at = datetime.now(UTC) - timedelta(seconds=61)
+        services.tracker.last_tick_at = services.clock.now() - timedelta(seconds=61)
         await answers(services, healthz=(503, "the worker has not looked for work for a minute"))

@@ -23,7 +23,7 @@ from tests.resolvers.clients import (
     open_client,
 )
 from tests.resolvers.conftest import CAPACITY, Site
-from tests.resolvers.serving import serve, with_backend
+from tests.resolvers.serving import rewired, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -168,7 +168,7 @@ async def test_twenty_calls_at_once_with_one_key_start_one_render(ann: Client) -
 
 
 async def test_a_server_without_a_renderer_says_so_at_once(site: Site, backend: FakeBackend) -> None:
-    bare = with_backend(site.services, backend)
+    bare = rewired(site.services, backend=backend)
     bare = replace(bare, renders=replace(bare.renders, backend=None))
     async with serve(bare) as url, open_client(url, user="no-renderer") as client:
         assert await client.start() == {

@@ -31,7 +31,7 @@ from tests.resolvers.clients import (
     open_stream,
 )
 from tests.resolvers.conftest import CAPACITY, Site
-from tests.resolvers.serving import serve, with_backend
+from tests.resolvers.serving import rewired, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -50,7 +50,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     folder: Path = tmp_path_factory.mktemp("data")
     settings = load_settings(data_dir=folder, look_interval_s=0.05, quota_limit=1000)
     async with open_services(settings) as services:
-        faked = with_backend(services, backend)
+        faked = rewired(services, backend=backend)
         async with serve(faked) as url, open_client(url) as client:
             yield Site(http=client.http, services=faked, backend=backend)
 

@@ -22,7 +22,7 @@ from services.runtime import Services, open_services
 from services.settings import load_settings
 from tests.fakes import FakeBackend, copy_of
 from tests.resolvers.clients import PATIENCE_S, PROGRESS, RETRY_S, UPDATES, Client, open_client, open_stream
-from tests.resolvers.serving import serve, with_backend
+from tests.resolvers.serving import rewired, serve
 
 pytestmark = pytest.mark.no_cover  # measuring coverage doubles the time, and other tests run the same lines
 
@@ -36,7 +36,7 @@ REVISION = "subscription ($id: ID!) { renderProgress(renderId: $id) { id revisio
 async def services(tmp_path: Path) -> AsyncIterator[Services]:
     backend = FakeBackend(capacity=0, poll_interval=timedelta(seconds=1))
     async with open_services(load_settings(data_dir=tmp_path)) as services:
-        yield with_backend(services, backend)
+        yield rewired(services, backend=backend)
 
 
 def blocks() -> int:
@@ -71,7 +71,7 @@ async def test_a_thousand_visitors_leave_nothing_behind(services: Services, prop
         await visits(clients, ids, VISITS)
         assert await at_rest(services) == tasks
         assert blocks() - before < VISITS
-        assert services.hub._pubsub._broadcast._subscribers.keys() == {"work"}
+        assert services.pubsub._broadcast._subscribers.keys() == {"work"}
 
 
 async def visits(clients: list[Client], ids: list[str], number: int) -> None:

@@ -93,7 +93,7 @@ async def test_without_a_backend_nothing_starts(renders: RenderService) -> None:
         await unconfigured.start(ANN, PROPS)
     assert (await unconfigured.quota(ANN)).remaining == 5
     done = await completed(renders)
-    assert await unconfigured.sign(done) is None
+    assert unconfigured.sign(done) is None
     with pytest.raises(RenderServiceNotConfigured):
         await unconfigured.download(ANN, done.id)
 
@@ -135,9 +135,9 @@ async def test_a_download_is_signed_after_a_look_at_the_output(renders: RenderSe
     backend.outputs.add(OUTPUT.key)
     _, download = await renders.download(ANN, done.id)
     assert download.url.endswith(OUTPUT.key)
-    assert await renders.sign(done) == download
+    assert renders.sign(done) == download
     queued = await start(renders)
-    assert await renders.sign(queued) is None
+    assert renders.sign(queued) is None
     with pytest.raises(RenderNotComplete):
         await renders.download(ANN, queued.id)
 

@@ -134,7 +134,7 @@ class LocalBackend:
         if attempt := self._attempts.pop(render.id, None):
             await _end(attempt)
 
-    async def sign(self, output: Output, *, expires_in: timedelta) -> Download:
+    def sign(self, output: Output, *, expires_in: timedelta) -> Download:
         """Return a URL of this server."""
         expires_at = (self._clock.now() + expires_in).replace(microsecond=0)
         return Download(

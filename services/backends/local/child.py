@@ -10,6 +10,7 @@ import os
 # numpy would start a thread per core for algebra that is not used here; it reads this when it is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import contextlib
 import errno
 import json
 import sys
@@ -55,12 +56,12 @@ def main() -> int:
     except InvalidJob as error:
         report({"type": "error", "message": str(error)})
     except OSError as error:
-        traceback.print_exc()
         reason = _REASONS.get(error.errno or 0, error.strerror or type(error).__name__)
         report({"type": "error", "message": f"The video could not be written: {reason}."})
+        _log_traceback()
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent gets its line and the log its traceback
-        traceback.print_exc()
         report({"type": "error", "message": f"The renderer failed unexpectedly ({type(error).__name__})."})
+        _log_traceback()
     else:
         finished.set()
         report({"type": "done", "size_bytes": size_bytes})
@@ -113,6 +114,12 @@ def _take_stdout() -> Report:
             line = line[os.write(channel, line) :]
 
     return report
+
+
+def _log_traceback() -> None:
+    """Print what went wrong; the log may lie on the same full disk."""
+    with contextlib.suppress(OSError):
+        traceback.print_exc()
 
 
 def _read_line() -> bytes:

@@ -18,13 +18,8 @@ class DownloadSigner:
     @classmethod
     def from_file(cls, path: Path) -> "DownloadSigner":
         """Read the key, made at the first call and readable by its owner only. Raises `OSError`."""
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass
-        else:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_bytes(KEY_BYTES))
+        if not path.exists():
+            _write_privately(path, secrets.token_bytes(KEY_BYTES))
         key = path.read_bytes()
         if len(key) != KEY_BYTES:
             raise OSError(f"{path.name} is not a key of {KEY_BYTES} bytes; remove it to have a new one made")
@@ -43,3 +38,14 @@ class DownloadSigner:
 
     def _signature(self, name: str, expires: str) -> str:
         return hmac.digest(self._key, f"{name}\n{expires}".encode(errors="replace"), "sha256").hex()
+
+
+def _write_privately(path: Path, content: bytes) -> None:
+    """Make the file whole or not at all, readable by its owner only."""
+    unfinished = path.with_suffix(".part")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.rename(path)

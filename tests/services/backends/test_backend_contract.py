@@ -82,7 +82,7 @@ async def test_a_url_is_good_for_as_long_as_was_asked(backend: RenderBackend, la
     await backend.start(render)
     finished = await until(backend, render, Finished)
     before = SystemClock().now()
-    download = await backend.sign(finished.output, expires_in=timedelta(hours=1))
+    download = backend.sign(finished.output, expires_in=timedelta(hours=1))
     assert download.url.startswith(("http://", "https://"))
     assert timedelta(minutes=59) < download.expires_at - before <= timedelta(hours=1, seconds=1)
 

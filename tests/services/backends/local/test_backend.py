@@ -132,7 +132,7 @@ async def test_a_download_is_found_by_its_signed_url_only(
     render = launch(make_render(props=replace(PROPS, duration_in_frames=1)))
     await local.start(render)
     finished = await until(local, render, Finished)
-    url = (await local.sign(finished.output, expires_in=timedelta(hours=1))).url
+    url = local.sign(finished.output, expires_in=timedelta(hours=1)).url
     name, _, query = url.rpartition("/")[2].partition("?")
     expires, signature = (part.partition("=")[2] for part in query.split("&"))
     assert local.find_download(name, expires=expires, signature=signature) == tmp_path / "outputs" / name
