@@ -1,6 +1,6 @@
 # `make help` lists the targets. Everything runs in a virtualenv of its own; nothing needs root.
 PYTHON ?= python3
-PORT ?= 8000
+PORT ?=
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 pyproject.toml
@@ -12,7 +12,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 run: $(VENV)/run.stamp web/node_modules ## start everything on 127.0.0.1:8000 (PORT= changes it)
-	@exec $(BIN)/rendercast dev --port $(PORT)
+	@exec $(BIN)/rendercast dev $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/dev.stamp web/node_modules ## run every test, with coverage
 	$(BIN)/pytest --cov --cov-report=term

@@ -22,6 +22,7 @@ from services.runtime import open_services
 from services.settings import Settings, load_settings
 
 MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_S = 5  # for requests under way when the process is asked to stop
 
 cli = typer.Typer(
@@ -77,17 +78,25 @@ def export_schema(
 
 
 class Server(uvicorn.Server):
-    """uvicorn that stops on SIGINT and SIGTERM without raising them again, so that what is open can be closed."""
+    """uvicorn that ends its application's lifespan however it is stopped, so that what is open can be closed."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Handle the signals while the server runs."""
+        """Handle the signals while the server runs, and don't raise them again afterwards."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self.handle_exit, number, None)
-        yield
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        try:
+            yield
+        finally:
+            for number in STOP_SIGNALS:
+                loop.remove_signal_handler(number)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; a second signal cuts short what is under way, and uvicorn alone would skip the lifespan then."""
+        await super().shutdown(sockets)
+        if self.force_exit:
+            await self.lifespan.shutdown()
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:

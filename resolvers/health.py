@@ -1,6 +1,7 @@
 """Whether this process is well, for whoever restarts it or sends it traffic."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -8,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from services.errors import Unavailable
 from services.runtime import Services
 
-LONGEST_SILENCE = timedelta(seconds=60)
+LONGEST_SILENCE = timedelta(seconds=90)  # longer than any interval or wait after a fault
 
 
 class Health:
@@ -19,21 +20,28 @@ class Health:
         self._opened_at = services.clock.now()
 
     async def alive(self, request: Request) -> Response:  # noqa: ARG002
-        """Return 200 while the worker's loop ticks, else 503."""
-        last_tick_at = self._services.tracker.last_tick_at or self._opened_at
-        if self._services.clock.now() - last_tick_at > LONGEST_SILENCE:
-            return _answer(503, "the worker has not looked for work for a minute")
+        """Return 200 while the loops of worker and hub tick, else 503."""
+        for name, last_tick_at in self._ticks():
+            if self._is_silent(last_tick_at or self._opened_at):
+                return _answer(503, f"the {name} has been silent for too long")
         return _answer(200, "alive")
 
     async def ready(self, request: Request) -> Response:  # noqa: ARG002
-        """Return 200 once the store answers and the worker runs, else 503 with the reason."""
+        """Return 200 while the store answers and worker and hub tick, else 503 with the reason."""
         try:
             await self._services.store.get_many([])
         except Unavailable as error:
             return _answer(503, str(error))
-        if self._services.tracker.last_tick_at is None:
-            return _answer(503, "the worker has not started yet")
+        for name, last_tick_at in self._ticks():
+            if last_tick_at is None or self._is_silent(last_tick_at):
+                return _answer(503, f"the {name} is not running")
         return _answer(200, "ready")
+
+    def _ticks(self) -> Iterable[tuple[str, datetime | None]]:
+        return (("worker", self._services.tracker.last_tick_at), ("hub", self._services.hub.last_tick_at))
+
+    def _is_silent(self, last_tick_at: datetime) -> bool:
+        return self._services.clock.now() - last_tick_at > LONGEST_SILENCE
 
 
 def _answer(status_code: int, reason: str) -> Response:

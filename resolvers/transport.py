@@ -7,7 +7,9 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
+from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.types.unset import UNSET, UnsetType
 
 from resolvers.auth import Authenticate
@@ -20,8 +22,19 @@ _NO_PAYLOAD: UnsetType = UNSET
 INIT_TIMEOUT = timedelta(seconds=5)
 
 
+class Operations(BaseGraphQLTransportWSHandler[Context, None]):
+    """The operations of one WebSocket. A client that vanishes in the middle of one is nobody's mistake."""
+
+    async def handle_task_exception(self, error: Exception) -> None:
+        """Log what went wrong in an operation, unless there is nobody left to tell."""
+        if not isinstance(error, WebSocketDisconnected):
+            await super().handle_task_exception(error)
+
+
 class GraphQLApp(GraphQL[Context, None]):
     """The ASGI application of `/graphql`. A browser's GET without a query gets GraphiQL."""
+
+    graphql_transport_ws_handler_class = Operations
 
     def __init__(self, services: Services, *, authenticate: Authenticate, graphiql: GraphiQL) -> None:
         super().__init__(

@@ -1,6 +1,7 @@
 """The render as clients see it, and what belongs to it."""
 
 from datetime import datetime
+from functools import cached_property
 
 import strawberry
 
@@ -76,7 +77,9 @@ class Render(Node):
     )
     animation_props: AnimationProps = strawberry.field(description="What is drawn.")
     attempt: int = strawberry.field(description="How many times it was begun; 0 while it waits for the first time.")
-    cancel_requested: bool = strawberry.field(description="Whether cancelling was asked for. It may still be stopping.")
+    cancel_requested: bool = strawberry.field(
+        description="Whether cancelling was asked for. `status` tells what came of it."
+    )
     warnings: list[str] = strawberry.field(
         description="Sentences on where the video deviates from what was asked, for instance in the font."
     )
@@ -93,7 +96,12 @@ class Render(Node):
     model: strawberry.Private[models.Render]
     renders: strawberry.Private[RenderService]
 
-    @strawberry.field(description="Place in the queue, 1 for the next; null unless QUEUED.")
+    @strawberry.field(
+        description=(
+            "Place in the queue at this moment, 1 for the next; null unless QUEUED. Others that leave the queue are no "
+            "change of this render, so subscriptions don't tell of them."
+        )
+    )
     async def queue_position(self) -> int | None:
         """Count when asked for, since others leave the queue without this render changing."""
         return await self.renders.queue_position(self.model)
@@ -106,14 +114,17 @@ class Render(Node):
     )
     def output_url(self) -> str | None:
         """Sign when asked for."""
-        download = self.renders.sign(self.model)
-        return None if download is None else download.url
+        return None if self.download is None else self.download.url
 
-    @strawberry.field(description="When a URL signed at this moment stops working; null unless COMPLETE.")
+    @strawberry.field(description="When that URL stops working; null unless COMPLETE.")
     def output_url_expires_at(self) -> datetime | None:
-        """Tell what a URL signed now is good for."""
-        download = self.renders.sign(self.model)
-        return None if download is None else download.expires_at
+        """Tell what the same URL is good for."""
+        return None if self.download is None else self.download.expires_at
+
+    @cached_property
+    def download(self) -> models.Download | None:
+        """The URL that this copy of the render tells, signed once."""
+        return self.renders.sign(self.model)
 
     @classmethod
     def from_model(cls, render: models.Render, renders: RenderService) -> "Render":

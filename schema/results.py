@@ -95,10 +95,13 @@ class DownloadUrl:
     render: Render = strawberry.field(description="The render the video belongs to.")
 
 
-@strawberry.type(description="The render is cancelled, or will be as soon as its worker has stopped it.")
+@strawberry.type(description="The render is cancelled, or its worker has been asked to stop it.")
 class CancelRenderSuccess:
     render: Render = strawberry.field(
-        description="CANCELLED, or still RENDERING with `cancelRequested`; `renderProgress` tells the end."
+        description=(
+            "CANCELLED, or still RENDERING with `cancelRequested`; `renderProgress` tells the end, "
+            "which is COMPLETE if the video was done before its worker heard."
+        )
     )
 
 

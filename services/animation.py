@@ -5,15 +5,19 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import regex
+
 from services.colors import parse_color
 from services.errors import InvalidAnimation, Problem
 from services.models import AnimationProps
 
+FPS = 30
 MIN_FONT_SIZE = 8.0
 MAX_FONT_SIZE = 500.0
 MAX_NAME_LENGTH = 100  # font families and colours: longer than any real one
 MAX_KEY_LENGTH = 200  # idempotency keys and generation ids: room for any UUID or hash
-ALLOWED_CONTROLS = frozenset("\n\t")
+ALLOWED_CONTROLS = frozenset("\r\n\t")
+VISIBLE = regex.compile(r"[^\p{Z}\p{C}\p{Default_Ignorable_Code_Point}\u2800]")  # U+2800 is the blank of Braille
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +61,7 @@ def validate_start(
 
 
 def _text_problems(text: str, limits: AnimationLimits) -> Iterator[Problem]:
-    if not text.strip():
+    if not VISIBLE.search(text):
         yield Problem(field="text", message="Write some text to animate.")
     if len(text) > limits.max_text_length:
         yield Problem(field="text", message=f"Shorten the text to {limits.max_text_length} characters or fewer.")

@@ -29,6 +29,8 @@ RENDER_LOST = Failure(
     code="RENDER_LOST", message="The render was interrupted too often. Please try again.", retryable=True
 )
 
+MAX_INTERRUPTIONS = 100  # a render that ends the process which carries it must not do so for ever
+
 log = logging.getLogger(__name__)
 
 
@@ -98,21 +100,18 @@ class Carrier:
         if self._nudge_pending:
             self._nudge_pending = False
             await self._refresh()
-        now = self._clock.now()
         if self.render.status.is_terminal:
             return
         if self.render.cancel_requested:
             await self._cancel()
         elif self.render.status is RenderStatus.QUEUED:
             await self._launch()
-        elif self.render.deadline_at is not None and now >= self.render.deadline_at:
-            await self._give_up()
         else:
             await self._look()
 
     async def _launch(self) -> None:
         before, now = self.render, self._clock.now()
-        if now - before.created_at > self._rules.queue_timeout:
+        if before.started_at is None and now - before.created_at > self._rules.queue_timeout:
             await self.fail(QUEUE_TIMEOUT)
             return
         deadline = now + self._backend.time_limit(before)
@@ -134,13 +133,19 @@ class Carrier:
         except BackendUnavailable as error:
             self._faults += 1
             log.info("render %s could not be observed: %s", self.render.id, error)
-            await self._pause(backoff_s(self._faults))
+            if self._is_overdue():
+                await self._give_up()
+            else:
+                await self._pause(backoff_s(self._faults))
             return
         self._faults = 0
         await self._take_over(observation)
 
     async def _take_over(self, observation: Observation) -> None:
+        """Record what was observed. The deadline ends only what still runs: after a pause it may long be past."""
         match observation:
+            case Progress() if self._is_overdue():
+                await self._give_up()
             case Progress():
                 await self._record(lambda render: lifecycle.advance(render, observation))
                 await self._pause(self._backend.poll_interval.total_seconds())
@@ -152,16 +157,23 @@ class Carrier:
             case Broken(failure=failure):
                 await self._try_again_or_fail(failure)
             case Missing():
-                await self._try_again_or_fail(RENDER_LOST)
+                await self._begin_anew_or_fail()
 
     async def _try_again_or_fail(self, failure: Failure) -> None:
         log.warning("attempt %d of render %s: %s", self.render.attempt, self.render.id, failure.message)
-        if not failure.retryable or self.render.attempt >= self._rules.max_attempts:
+        tries = self.render.attempt - self.render.interruptions
+        if not failure.retryable or tries >= self._rules.max_attempts:
             await self.fail(failure)
             return
-        wait_s = 0.0 if failure is RENDER_LOST else backoff_s(self.render.attempt)
-        due_at = self._clock.now() + timedelta(seconds=wait_s)
+        due_at = self._clock.now() + timedelta(seconds=backoff_s(tries))
         await self._record(lambda render: lifecycle.try_again(render, due_at=due_at))
+
+    async def _begin_anew_or_fail(self) -> None:
+        log.info("attempt %d of render %s is gone with its process", self.render.attempt, self.render.id)
+        if self.render.interruptions >= MAX_INTERRUPTIONS:
+            await self.fail(RENDER_LOST)
+        else:
+            await self._record(lifecycle.interrupt)
 
     async def _give_up(self) -> None:
         await self._stop()
@@ -170,6 +182,9 @@ class Carrier:
     async def _cancel(self) -> None:
         await self._stop()
         await self._record(lambda render: lifecycle.cancel(render, now=self._clock.now()))
+
+    def _is_overdue(self) -> bool:
+        return self.render.deadline_at is not None and self._clock.now() >= self.render.deadline_at
 
     async def _stop(self) -> None:
         """Stop the attempt; a backend that can't be told is left to its own time limit."""

@@ -5,7 +5,7 @@ channel, decodes each message once, and hands the render to its watchers. A watc
 each render, so a slow client skips ahead instead of growing a queue.
 
 Messages are hints: what is stored is the truth. Whoever watches reads the stored state once after it began to
-listen, and the hub reads it again for every watched render that has been silent for a while, so that a lost
+listen, and the hub reads it again every few seconds for every render whose end somebody awaits, so that a lost
 message can delay the end of a stream but never lose it.
 """
 
@@ -14,13 +14,12 @@ import logging
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services import documents
 from services.errors import RenderNotFound, Unavailable
 from services.ids import is_render_id
-from services.lifecycle import ACTIVE
-from services.models import Caller, Render, RenderFilter
+from services.models import Caller, Render
 from services.ports import Clock, RenderStore
 from services.pubsub import PubSub
 
@@ -103,15 +102,18 @@ class Room:
         if not self._of_one[watch.render_id]:
             del self._of_one[watch.render_id]
 
-    def watches(self) -> Iterable[Watch]:
-        """Every watcher here."""
-        yield from self._of_all
-        for watches in self._of_one.values():
-            yield from watches
+    def awaited(self) -> frozenset[str]:
+        """The ids of the renders whose end somebody here has not been told."""
+        watches = (*self._of_all, *(watch for watches in self._of_one.values() for watch in watches))
+        return frozenset().union(*(watch.awaited for watch in watches))
 
     def is_empty(self) -> bool:
         """Whether nobody watches any more."""
         return not self._of_all and not self._of_one
+
+    def has_watchers_of_all(self) -> bool:
+        """Whether somebody watches all of the owner's renders, and so those that are started later."""
+        return bool(self._of_all)
 
     def tell(self, render: Render) -> None:
         """Offer a state to all whom it concerns."""
@@ -131,6 +133,7 @@ class ProgressHub:
         self._store = store
         self._pubsub = pubsub
         self._clock = clock
+        self.last_tick_at: datetime | None = None
         self._check_interval = check_interval
         self._rooms: dict[str, Room] = {}
         self._doors = asyncio.Lock()
@@ -172,10 +175,7 @@ class ProgressHub:
         """Yield all of the caller's unfinished renders, oldest first, then every change of any of them, without end."""
         watch = Watch(None)
         async with self._present(caller.id, watch):
-            unfinished = await self._store.list(
-                owner=caller.id, first=MAX_UNFINISHED_AT_ONCE, matching=RenderFilter(statuses=ACTIVE)
-            )
-            for render in reversed(unfinished):
+            for render in await self._store.unfinished([caller.id], first=MAX_UNFINISHED_AT_ONCE):
                 watch.offer(render)
             while (change := await watch.take()) is not None:
                 yield change
@@ -183,6 +183,7 @@ class ProgressHub:
     async def run(self) -> None:
         """Read the stored state of watched renders every `check_interval`, for ever."""
         while True:
+            self.last_tick_at = self._clock.now()
             await self._clock.sleep(self._check_interval.total_seconds())
             try:
                 await self.check()
@@ -191,15 +192,26 @@ class ProgressHub:
 
     async def check(self) -> None:
         """Bring every watcher up to what is stored now."""
-        for room in list(self._rooms.values()):
-            awaited = frozenset().union(*(watch.awaited for watch in room.watches()))
-            if not awaited:
-                continue
-            stored = {render.id: render for render in await self._store.get_many(awaited)}
-            for render in stored.values():
+        await self._check_awaited()
+        if owners := [owner for owner, room in self._rooms.items() if room.has_watchers_of_all()]:
+            self._tell(await self._store.unfinished(owners, first=MAX_UNFINISHED_AT_ONCE))
+
+    async def _check_awaited(self) -> None:
+        awaited = {owner: room.awaited() for owner, room in self._rooms.items()}
+        if not any(awaited.values()):
+            return
+        stored = await self._store.get_many(frozenset().union(*awaited.values()))
+        self._tell(stored)
+        there = {render.id for render in stored}
+        for owner, render_ids in awaited.items():
+            for render_id in render_ids - there:
+                if room := self._rooms.get(owner):
+                    room.lose(render_id)
+
+    def _tell(self, renders: Iterable[Render]) -> None:
+        for render in renders:
+            if room := self._rooms.get(render.owner):
                 room.tell(render)
-            for render_id in awaited - stored.keys():
-                room.lose(render_id)
 
     @asynccontextmanager
     async def _present(self, owner: str, watch: Watch) -> AsyncIterator[None]:

@@ -1,7 +1,8 @@
 """Every change a render can go through, one function each.
 
     QUEUED ──launch──▶ RENDERING ──complete──▶ COMPLETE
-       ◀──refuse, try_again──     ──fail──────▶ FAILED
+       ◀──refuse, try_again,      ──fail──────▶ FAILED
+           interrupt──
                                   ──cancel────▶ CANCELLED
 
 QUEUED renders can fail and be cancelled as well.
@@ -47,30 +48,25 @@ def accept(render: Render, *, backend_render_id: str) -> Render:
 def refuse(render: Render, *, before: Render, due_at: datetime) -> Render:
     """Undo a launch that certainly never ran. `before` is the render as it was when it was launched."""
     _require(render, {RenderStatus.RENDERING}, "refuse")
-    return _next(
+    return _wait(
         render,
-        status=RenderStatus.QUEUED,
-        phase=None,
+        due_at=due_at,
         attempt=before.attempt,
         started_at=before.started_at,
         refusals=render.refusals + 1,
-        deadline_at=None,
-        due_at=due_at,
     )
 
 
 def try_again(render: Render, *, due_at: datetime) -> Render:
     """Put the render back in the queue after an attempt that broke; what was reached stays visible."""
     _require(render, {RenderStatus.RENDERING}, "try_again")
-    return _next(
-        render,
-        status=RenderStatus.QUEUED,
-        phase=None,
-        backend_render_id=None,
-        estimated_completion_at=None,
-        deadline_at=None,
-        due_at=due_at,
-    )
+    return _wait(render, due_at=due_at)
+
+
+def interrupt(render: Render) -> Render:
+    """Put the render back in the queue after an attempt that ended with its process; that was not its fault."""
+    _require(render, {RenderStatus.RENDERING}, "interrupt")
+    return _wait(render, due_at=None, interruptions=render.interruptions + 1)
 
 
 def advance(render: Render, progress: "Progress") -> Render:
@@ -125,6 +121,19 @@ def request_cancel(render: Render) -> Render:
     """Ask the worker that carries the render to stop it; the same render comes back if that was asked before."""
     _require(render, {RenderStatus.RENDERING}, "request_cancel")
     return render if render.cancel_requested else _next(render, cancel_requested=True)
+
+
+def _wait(render: Render, *, due_at: datetime | None, **changes: object) -> Render:
+    return _next(
+        render,
+        status=RenderStatus.QUEUED,
+        phase=None,
+        backend_render_id=None,
+        estimated_completion_at=None,
+        deadline_at=None,
+        due_at=None if render.cancel_requested else due_at,  # whoever takes it next has only to cancel it
+        **changes,
+    )
 
 
 def _end(render: Render, *, status: RenderStatus, now: datetime, **changes: object) -> Render:

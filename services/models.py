@@ -79,14 +79,14 @@ class Render:
 
     `revision` rises by one with each change. `progress` is a whole percentage that never goes down and is 100
     only when COMPLETE. `started_at` is set as soon as something may have run for it; a render that ends without
-    it cost nothing. `due_at` is the earliest time a worker may take it, `deadline_at` ends its present attempt.
+    it cost nothing. `interruptions` counts the attempts that ended with a process and not by themselves.
+    No worker may take it before `due_at`; `deadline_at` ends its present attempt.
     """
 
     id: str
     owner: str
     props: AnimationProps
     created_at: datetime
-    due_at: datetime
     revision: int = 1
     status: RenderStatus = RenderStatus.QUEUED
     phase: RenderPhase | None = None
@@ -96,6 +96,7 @@ class Render:
     generation_id: str | None = None
     idempotency_key: str | None = None
     attempt: int = 0
+    interruptions: int = 0
     refusals: int = 0
     cancel_requested: bool = False
     backend_render_id: str | None = None
@@ -103,6 +104,7 @@ class Render:
     failure: Failure | None = None
     output: Output | None = None
     cost_usd: float | None = None
+    due_at: datetime | None = None
     started_at: datetime | None = None
     deadline_at: datetime | None = None
     completed_at: datetime | None = None

@@ -50,7 +50,8 @@ class Admission:
 class RenderStore(Protocol):
     """The job documents and the quota. Any method may raise `StoreUnavailable`, and then has changed nothing.
 
-    A lease gives one worker the sole right to change a render until it expires. Ids sort by creation time.
+    A lease gives one worker the sole right to change a render until it expires, by the store's own clock, since those
+    of the workers may differ. Ids sort by creation time.
     """
 
     async def add(self, render: Render, window: QuotaWindow) -> Admission:
@@ -79,6 +80,10 @@ class RenderStore(Protocol):
         """Return up to `first` of the owner's renders, newest first, those with a lower id than `older_than`."""
         ...
 
+    async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:
+        """Return up to `first` unfinished renders of these owners, oldest first. For the service, not callers."""
+        ...
+
     async def exists_newer(self, render_id: str, *, owner: str, matching: RenderFilter) -> bool:
         """Return whether the owner has a matching render with this id or a higher one."""
         ...
@@ -87,12 +92,15 @@ class RenderStore(Protocol):
         """Return 1 for the QUEUED render that is next, counting all owners' QUEUED renders in order of id."""
         ...
 
-    async def acquire(self, *, worker: str, now: datetime, until: datetime) -> Render | None:
-        """Lease to `worker` the oldest unfinished render that is due at `now` and not leased then, atomically."""
+    async def acquire(self, *, worker: str, lease: timedelta) -> Render | None:
+        """Lease to `worker`, atomically, the oldest unfinished render that is due and not leased.
+
+        A stored document that can't be read is logged and passed over.
+        """
         ...
 
-    async def renew(self, *, worker: str, until: datetime) -> frozenset[str]:
-        """Extend all leases the worker still holds, and return the ids of those renders."""
+    async def renew(self, *, worker: str, lease: timedelta) -> frozenset[str]:
+        """Let all leases the worker still holds last `lease` from now, and return the ids of those renders."""
         ...
 
     async def release(self, *, worker: str) -> None:

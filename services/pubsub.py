@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from broadcaster import Broadcast
-from broadcaster._base import Subscriber, Unsubscribed
+from broadcaster._base import Subscriber
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +53,7 @@ async def open_pubsub(url: str) -> AsyncIterator[PubSub]:
 
 async def _pump(subscriber: Subscriber, on_message: Callable[[str], None]) -> None:
     while True:
-        try:
-            event = await subscriber.get()
-        except Unsubscribed:
-            return
+        event = await subscriber.get()
         try:
             on_message(event.message)
         except Exception:

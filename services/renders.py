@@ -1,5 +1,6 @@
 """What a caller can do with renders. Every method takes the caller and sees only the caller's own renders."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,13 +25,14 @@ from services.models import (
     Caller,
     Download,
     Quota,
+    QuotaWindow,
     Render,
     RenderFilter,
     RenderPage,
     RenderStatus,
     Started,
 )
-from services.ports import Clock, RenderBackend, RenderStore, Verdict
+from services.ports import Admission, Clock, RenderBackend, RenderStore, Verdict
 from services.quota import QuotaRule, quota_exceeded, quota_left
 
 MAX_PAGE = 100
@@ -124,9 +126,7 @@ class RenderService:
                 return lifecycle.cancel(render, now=self.clock.now())
             return lifecycle.request_cancel(render)
 
-        render = await self._change(caller, render_id, cancelled)
-        await self.hub.wake_workers(render)
-        return render
+        return await self._change(caller, render_id, cancelled)
 
     async def download(self, caller: Caller, render_id: str) -> tuple[Render, Download]:
         """Sign a new URL for the render's video, after checking that it is still stored.
@@ -169,21 +169,25 @@ class RenderService:
             owner=caller.id,
             props=props,
             created_at=now,
-            due_at=now,
             generation_id=generation_id,
             idempotency_key=key,
         )
-        admission = await self.store.add(queued, window)
+        admission = await asyncio.shield(self._add(queued, window))
         if admission.verdict is Verdict.OVER_QUOTA:
             raise quota_exceeded(window, used=admission.used, now=now)
-        if admission.verdict is Verdict.ADDED:
-            await self.hub.publish(admission.render)
-            await self.hub.wake_workers(admission.render)
         return Started(
             render=admission.render,
             quota=quota_left(window, used=admission.used),
             duplicate=admission.verdict is Verdict.DUPLICATE,
         )
+
+    async def _add(self, render: Render, window: QuotaWindow) -> Admission:
+        """Store and announce a render; shielded by the caller, so that a client who leaves can't part the two."""
+        admission = await self.store.add(render, window)
+        if admission.verdict is Verdict.ADDED:
+            await self.hub.publish(render)
+            await self.hub.wake_workers(render)
+        return admission
 
     async def _change(self, caller: Caller, render_id: str, change: Callable[[Render], Render]) -> Render:
         """Apply `change` to the stored render, again if somebody else changed it in between."""
@@ -192,6 +196,13 @@ class RenderService:
             changed = change(render)
             if changed is render:
                 return render
-            if await self.store.record(changed):
-                await self.hub.publish(changed)
+            if await asyncio.shield(self._record(changed)):
                 return changed
+
+    async def _record(self, changed: Render) -> bool:
+        """Store and announce a change; shielded by the caller, as `_add` is."""
+        recorded = await self.store.record(changed)
+        if recorded:
+            await self.hub.publish(changed)
+            await self.hub.wake_workers(changed)
+        return recorded

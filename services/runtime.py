@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from services.animation import AnimationLimits
+from services.animation import FPS, AnimationLimits
 from services.backends.local.backend import LocalBackend, open_local_backend
 from services.carrier import CarryRules
 from services.clock import SystemClock
@@ -22,8 +22,6 @@ from services.renders import RenderService
 from services.settings import Settings
 from services.stores.sqlite import open_sqlite_store
 from services.tracker import Tracker, WorkerRules
-
-FPS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +53,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     clock = SystemClock()
     with _hold_folder(settings.data_dir):
         async with (
-            open_sqlite_store(settings.data_dir / "rendercast.sqlite3") as store,
+            open_sqlite_store(settings.data_dir / "rendercast.sqlite3", clock) as store,
             open_pubsub("memory://") as pubsub,
             open_local_backend(
                 data_dir=settings.data_dir,

@@ -40,12 +40,13 @@ class Settings(BaseSettings):
     look_interval_s: float = Field(1, gt=0, le=60, description="How often a worker looks for work unasked.")
     check_interval_s: float = Field(5, gt=0, le=60, description="How often stored state is read for watched renders.")
     max_attempts: int = Field(5, ge=1, le=20, description="How often a render that broke is tried in all.")
-    queue_timeout_s: int = Field(3600, ge=1, description="How long a render may wait in the queue.")
+    queue_timeout_s: int = Field(86_400, ge=1, description="How long a render may wait to be begun, in seconds.")
 
     @property
     def base_url(self) -> str:
         """The address that download URLs begin with."""
-        return self.public_url or f"http://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
 
     @property
     def download_expiry(self) -> timedelta:

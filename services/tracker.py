@@ -13,6 +13,7 @@ from services.hub import WORK_CHANNEL, ProgressHub
 from services.models import Failure, Render
 from services.ports import Clock, RenderBackend, RenderStore
 from services.pubsub import PubSub
+from services.supervision import is_cancelled
 
 MAX_CRASHES = 3
 
@@ -74,17 +75,16 @@ class Tracker:
             try:
                 await self._take_what_is_due(tasks)
                 failures = 0
-                self.last_tick_at = self._clock.now()
             except StoreUnavailable as error:
                 failures += 1
                 log.warning("no work can be taken: %s", error)
+            self.last_tick_at = self._clock.now()
             wait_s = backoff_s(failures) if failures else self._rules.look_interval.total_seconds()
             await self._clock.wait(self._wake, timeout_s=wait_s)
 
     async def _take_what_is_due(self, tasks: asyncio.TaskGroup) -> None:
         while len(self._carriers) < self._backend.capacity:
-            now = self._clock.now()
-            render = await self._store.acquire(worker=self.worker, now=now, until=now + self._rules.lease)
+            render = await self._store.acquire(worker=self.worker, lease=self._rules.lease)
             if render is None:
                 return
             if render.id not in self._carriers:
@@ -107,7 +107,9 @@ class Tracker:
         try:
             await self._carry_through_crashes(carrier)
         except LeaseLost:
-            log.warning("render %s is carried by another worker now", render_id)
+            log.info("render %s is no longer ours: it was cancelled, or another worker has it", render_id)
+        except Exception:
+            log.exception("render %s can't be carried and is left until its lease expires", render_id)
         finally:
             del self._carriers[render_id]
             self._wake.set()
@@ -122,6 +124,8 @@ class Tracker:
                 raise
             except Exception:
                 log.exception("error %s while carrying render %s", error_id, carrier.render.id)
+                if is_cancelled():
+                    raise asyncio.CancelledError from None
             else:
                 return
             await self._clock.sleep(backoff_s(crash))
@@ -133,7 +137,7 @@ class Tracker:
             await self._clock.sleep(self._rules.lease.total_seconds() / 3)
             carried = dict(self._carriers)
             try:
-                held = await self._store.renew(worker=self.worker, until=self._clock.now() + self._rules.lease)
+                held = await self._store.renew(worker=self.worker, lease=self._rules.lease)
             except StoreUnavailable as error:
                 log.warning("leases could not be renewed: %s", error)
                 continue

@@ -31,7 +31,7 @@ def props() -> AnimationProps:
 @pytest.fixture
 def make_render() -> MakeRender:
     def make(*, owner: str = "ann", at: datetime = START_OF_TIME, **values: object) -> Render:
-        given = {"id": new_render_id(at), "owner": owner, "props": PROPS, "created_at": at, "due_at": at, **values}
+        given = {"id": new_render_id(at), "owner": owner, "props": PROPS, "created_at": at, **values}
         return Render(**given)  # type: ignore[arg-type]
 
     return make
@@ -43,8 +43,8 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def memory_store() -> MemoryStore:
-    return MemoryStore()
+def memory_store(clock: FakeClock) -> MemoryStore:
+    return MemoryStore(clock)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from services.errors import BackendUnavailable, LeaseLost, StartRefused, StartUncertain, StoreUnavailable
 from services.models import Download, Failure, Output, QuotaWindow, Render, RenderFilter, RenderPhase, RenderStatus
-from services.ports import Admission, Broken, Finished, Missing, Observation, Progress, Verdict
+from services.ports import Admission, Broken, Clock, Finished, Missing, Observation, Progress, Verdict
 
 START_OF_TIME = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 SETTLING_ROUNDS = 100
@@ -70,9 +70,10 @@ class StoredRender:
 class MemoryStore:
     """A `RenderStore` without a disk. `away` makes every call fail, as a database does that can't be reached."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self.away = False
         self.reads = 0
+        self._clock = clock or FakeClock()
         self._rows: dict[str, StoredRender] = {}
         self._units: dict[str, tuple[str, datetime]] = {}
 
@@ -116,6 +117,12 @@ class MemoryStore:
         kept = (r for r in found if _matches(r, owner, matching) and (older_than is None or r.id < older_than))
         return list(itertools.islice(kept, first))
 
+    async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:
+        self._check()
+        self.reads += 1
+        found = (row.render for _, row in sorted(self._rows.items()))
+        return list(itertools.islice((r for r in found if r.owner in owners and not r.status.is_terminal), first))
+
     async def exists_newer(self, render_id: str, *, owner: str, matching: RenderFilter) -> bool:
         self._check()
         return any(_matches(row.render, owner, matching) and id_ >= render_id for id_, row in self._rows.items())
@@ -125,20 +132,22 @@ class MemoryStore:
         queued = (row.render for row in self._rows.values() if row.render.status is RenderStatus.QUEUED)
         return 1 + sum(other.id < render.id for other in queued)
 
-    async def acquire(self, *, worker: str, now: datetime, until: datetime) -> Render | None:
+    async def acquire(self, *, worker: str, lease: timedelta) -> Render | None:
         self._check()
+        now = self._clock.now()
         for _, row in sorted(self._rows.items()):
             free = row.worker is None or row.lease_until <= now
-            if free and not row.render.status.is_terminal and row.render.due_at <= now:
-                row.worker, row.lease_until = worker, until
+            due = row.render.due_at is None or row.render.due_at <= now
+            if free and due and not row.render.status.is_terminal:
+                row.worker, row.lease_until = worker, now + lease
                 return row.render
         return None
 
-    async def renew(self, *, worker: str, until: datetime) -> frozenset[str]:
+    async def renew(self, *, worker: str, lease: timedelta) -> frozenset[str]:
         self._check()
         held = [row for row in self._rows.values() if row.worker == worker]
         for row in held:
-            row.lease_until = until
+            row.lease_until = self._clock.now() + lease
         return frozenset(row.render.id for row in held)
 
     async def release(self, *, worker: str) -> None:

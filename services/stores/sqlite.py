@@ -6,24 +6,27 @@ acknowledged survives a power cut (https://www.sqlite.org/pragma.html#pragma_syn
 """
 
 import asyncio
+import json
+import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TypeVar
 
 from services import documents
 from services.errors import LeaseLost, StartupError, StoreUnavailable
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
-from services.ports import Admission, Verdict
+from services.ports import Admission, Clock, Verdict
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
-BUSY_TIMEOUT_S = 5.0
+log = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_S = 2.0
 LONGEST_WINDOW_KEPT_MS = 7 * 86_400_000  # units of quota windows that began earlier are removed
 
 # `user_version` counts how many of these a file has been through. Append; never change one that was released.
@@ -36,14 +39,15 @@ MIGRATIONS = (
         status TEXT NOT NULL,
         generation_id TEXT,
         idempotency_key TEXT,
-        due_at INTEGER NOT NULL,
+        due_at INTEGER,
         lease_worker TEXT,
         lease_until INTEGER,
         document TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID;
+    ) STRICT;
     CREATE INDEX renders_of_owner ON renders (owner, id);
     CREATE UNIQUE INDEX renders_by_key ON renders (owner, idempotency_key) WHERE idempotency_key IS NOT NULL;
     CREATE INDEX renders_unfinished ON renders (id, status) WHERE status IN ('queued', 'rendering');
+    CREATE INDEX renders_unfinished_of_owner ON renders (owner, id) WHERE status IN ('queued', 'rendering');
     CREATE INDEX renders_queued ON renders (status, id) WHERE status = 'queued';
     CREATE INDEX renders_leased ON renders (lease_worker) WHERE lease_worker IS NOT NULL;
     CREATE TABLE quota_units (
@@ -60,57 +64,65 @@ MIGRATIONS = (
 class SqliteStore:
     """A `RenderStore` in one file. Open it with `open_sqlite_store`; `services.ports` says what each method does."""
 
-    def __init__(self, connection: sqlite3.Connection, executor: ThreadPoolExecutor) -> None:
+    def __init__(self, connection: sqlite3.Connection, executor: ThreadPoolExecutor, clock: Clock) -> None:
         self._connection = connection
         self._executor = executor
+        self._clock = clock
 
     async def add(self, render: Render, window: QuotaWindow) -> Admission:  # noqa: D102
-        return await self._run(_add, render, window)
+        return await self._write(_add, render, window)
 
     async def quota_used(self, window: QuotaWindow) -> int:  # noqa: D102
-        return await self._run(_quota_used, window)
+        return await self._read(_quota_used, window)
 
     async def get(self, render_id: str, *, owner: str) -> Render | None:  # noqa: D102
-        return await self._run(_get, render_id, owner)
+        return await self._read(_get, render_id, owner)
 
     async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:  # noqa: D102
-        return await self._run(_get_many, tuple(render_ids))
+        return await self._read(_get_many, render_ids)
 
     async def list(  # noqa: D102
         self, *, owner: str, first: int, matching: RenderFilter, older_than: str | None = None
     ) -> Sequence[Render]:
-        return await self._run(_list, owner, first, matching, older_than)
+        return await self._read(_list, owner, first, matching, older_than)
+
+    async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:  # noqa: D102
+        return await self._read(_unfinished, owners, first)
 
     async def exists_newer(self, render_id: str, *, owner: str, matching: RenderFilter) -> bool:  # noqa: D102
-        return await self._run(_exists_newer, render_id, owner, matching)
+        return await self._read(_exists_newer, render_id, owner, matching)
 
     async def queue_position(self, render: Render) -> int:  # noqa: D102
-        return await self._run(_queue_position, render)
+        return await self._read(_queue_position, render)
 
-    async def acquire(self, *, worker: str, now: datetime, until: datetime) -> Render | None:  # noqa: D102
-        return await self._run(_acquire, worker, now, until)
+    async def acquire(self, *, worker: str, lease: timedelta) -> Render | None:  # noqa: D102
+        return await self._write(_acquire, worker, self._clock.now(), lease)
 
-    async def renew(self, *, worker: str, until: datetime) -> frozenset[str]:  # noqa: D102
-        return await self._run(_renew, worker, until)
+    async def renew(self, *, worker: str, lease: timedelta) -> frozenset[str]:  # noqa: D102
+        return await self._write(_renew, worker, self._clock.now() + lease)
 
     async def release(self, *, worker: str) -> None:  # noqa: D102
-        await self._run(_release, worker)
+        await self._write(_release, worker)
 
     async def record(self, render: Render, *, worker: str | None = None) -> bool:  # noqa: D102
-        return await self._run(_record, render, worker)
+        return await self._write(_record, render, worker)
 
     async def delete(self, render_id: str, *, owner: str) -> bool:  # noqa: D102
-        return await self._run(_delete, render_id, owner)
+        return await self._write(_delete, render_id, owner)
 
-    async def _run(
-        self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        call = partial(_in_transaction, self._connection, operation, *args, **kwargs)
+    async def _read(self, operation: Callable[..., T], *args: object) -> T:
+        return await self._run("BEGIN", operation, *args)
+
+    async def _write(self, operation: Callable[..., T], *args: object) -> T:
+        return await self._run("BEGIN IMMEDIATE", operation, *args)
+
+    async def _run(self, begin: str, operation: Callable[..., T], *args: object) -> T:
+        call = partial(_in_transaction, self._connection, begin, operation, *args)
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
 
 @asynccontextmanager
-async def open_sqlite_store(path: Path) -> AsyncIterator[SqliteStore]:
+async def open_sqlite_store(path: Path, clock: Clock) -> AsyncIterator[SqliteStore]:
     """Open the file, made and migrated as needed. Nobody else may have it open, so leases left in it are ended.
 
     Raises `StartupError` if it can't be read or written or comes from a newer version of this program.
@@ -120,7 +132,7 @@ async def open_sqlite_store(path: Path) -> AsyncIterator[SqliteStore]:
     try:
         connection = await in_thread(_open, path)
         try:
-            yield SqliteStore(connection, executor)
+            yield SqliteStore(connection, executor, clock)
         finally:
             await in_thread(connection.close)
     finally:
@@ -156,14 +168,14 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 def _in_transaction(
     connection: sqlite3.Connection,
-    operation: Callable[Concatenate[sqlite3.Connection, P], T],
-    *args: P.args,
-    **kwargs: P.kwargs,
+    begin: str,
+    operation: Callable[..., T],
+    *args: object,
 ) -> T:
     try:
-        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(begin)
         try:
-            result = operation(connection, *args, **kwargs)
+            result = operation(connection, *args)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -197,7 +209,7 @@ def _add(db: sqlite3.Connection, render: Render, window: QuotaWindow) -> Admissi
             render.status,
             render.generation_id,
             render.idempotency_key,
-            _ms(render.due_at),
+            _due(render),
             documents.encode(render),
         ),
     )
@@ -217,10 +229,11 @@ def _get(db: sqlite3.Connection, render_id: str, owner: str) -> Render | None:
     return documents.decode(row[0]) if row else None
 
 
-def _get_many(db: sqlite3.Connection, render_ids: Sequence[str]) -> Sequence[Render]:
-    query = "SELECT document FROM renders WHERE id = ?"
-    rows = [db.execute(query, (render_id,)).fetchone() for render_id in render_ids]
-    return [documents.decode(row[0]) for row in rows if row]
+def _get_many(db: sqlite3.Connection, render_ids: Collection[str]) -> Sequence[Render]:
+    wanted = json.dumps(list(render_ids))
+    return _readable(
+        db.execute("SELECT id, document FROM renders WHERE id IN (SELECT value FROM json_each(?))", [wanted])
+    )
 
 
 def _list(
@@ -229,8 +242,17 @@ def _list(
     conditions, values = _conditions(owner, matching)
     if older_than is not None:
         conditions, values = f"{conditions} AND id < ?", [*values, older_than]
-    rows = db.execute(f"SELECT document FROM renders WHERE {conditions} ORDER BY id DESC LIMIT ?", [*values, first])
-    return [documents.decode(document) for (document,) in rows]
+    query = f"SELECT id, document FROM renders WHERE {conditions} ORDER BY id DESC LIMIT ?"
+    return _readable(db.execute(query, [*values, first]))
+
+
+def _unfinished(db: sqlite3.Connection, owners: Collection[str], first: int) -> Sequence[Render]:
+    query = """
+        SELECT id, document FROM renders
+        WHERE status IN ('queued', 'rendering') AND owner IN (SELECT value FROM json_each(?))
+        ORDER BY id LIMIT ?
+        """
+    return _readable(db.execute(query, (json.dumps(list(owners)), first)))
 
 
 def _exists_newer(db: sqlite3.Connection, render_id: str, owner: str, matching: RenderFilter) -> bool:
@@ -259,18 +281,19 @@ def _queue_position(db: sqlite3.Connection, render: Render) -> int:
     return int(ahead) + 1
 
 
-def _acquire(db: sqlite3.Connection, worker: str, now: datetime, until: datetime) -> Render | None:
-    row = db.execute(
-        """
+def _acquire(db: sqlite3.Connection, worker: str, now: datetime, lease: timedelta) -> Render | None:
+    statement = """
         UPDATE renders SET lease_worker = ?, lease_until = ? WHERE id = (
             SELECT id FROM renders
-            WHERE status IN ('queued', 'rendering') AND due_at <= ? AND (lease_until IS NULL OR lease_until <= ?)
+            WHERE status IN ('queued', 'rendering') AND (due_at IS NULL OR due_at <= ?)
+            AND (lease_until IS NULL OR lease_until <= ?)
             ORDER BY id LIMIT 1
-        ) RETURNING document
-        """,
-        (worker, _ms(until), _ms(now), _ms(now)),
-    ).fetchone()
-    return documents.decode(row[0]) if row else None
+        ) RETURNING id, document
+        """
+    while row := db.execute(statement, (worker, _ms(now + lease), _ms(now), _ms(now))).fetchone():
+        if readable := _readable([row]):
+            return readable[0]
+    return None
 
 
 def _renew(db: sqlite3.Connection, worker: str, until: datetime) -> frozenset[str]:
@@ -290,7 +313,7 @@ def _record(db: sqlite3.Connection, render: Render, worker: str | None) -> bool:
         return False
     db.execute(
         "UPDATE renders SET revision = ?, status = ?, due_at = ?, document = ? WHERE id = ?",
-        (render.revision, render.status, _ms(render.due_at), documents.encode(render), render.id),
+        (render.revision, render.status, _due(render), documents.encode(render), render.id),
     )
     if render.status is not RenderStatus.RENDERING:
         db.execute("UPDATE renders SET lease_worker = NULL, lease_until = NULL WHERE id = ?", (render.id,))
@@ -304,6 +327,21 @@ def _delete(db: sqlite3.Connection, render_id: str, owner: str) -> bool:
         "DELETE FROM renders WHERE id = ? AND owner = ? AND status NOT IN ('queued', 'rendering')", (render_id, owner)
     )
     return deleted.rowcount == 1
+
+
+def _readable(rows: Iterable[tuple[str, str]]) -> list[Render]:
+    """Decode documents; one that can't be, as after a step back to an older version, must not stop the rest."""
+    renders = []
+    for render_id, document in rows:
+        try:
+            renders.append(documents.decode(document))
+        except ValueError as error:
+            log.error("the stored document of render %s can't be read: %s", render_id, error)  # noqa: TRY400
+    return renders
+
+
+def _due(render: Render) -> int | None:
+    return None if render.due_at is None else _ms(render.due_at)
 
 
 def _ms(moment: datetime) -> int:

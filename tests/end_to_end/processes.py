@@ -22,7 +22,12 @@ def spawn(folder: Path, *arguments: str, **settings: object) -> subprocess.Popen
     given = {f"RENDERCAST_{name.upper()}": str(value) for name, value in settings.items()}
     with (folder / "stderr").open("ab") as stderr:
         return subprocess.Popen(
-            [COMMAND, *arguments], cwd=folder, env=environment | given, stdout=subprocess.PIPE, stderr=stderr
+            [COMMAND, *arguments],
+            cwd=folder,
+            env=environment | given,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            process_group=0,  # as a shell does for each command
         )
 
 

@@ -74,6 +74,35 @@ async def test_a_process_asked_to_stop_amid_renders_leaves_nothing_running_and_t
     await all_end_well(start(**SMALL), ids)
 
 
+async def test_two_interrupts_from_a_terminal_end_it_in_order_and_use_up_no_try(start: Start) -> None:
+    """A terminal sends Ctrl-C to the whole process group; people press it twice, and a client holds on meanwhile."""
+    first = start(**SMALL, max_attempts=1)
+    async with open_client(first.url) as client, open_stream(client) as stream:
+        await stream.subscribe(UPDATES)
+        ids = await three_under_way(first, client)
+        children = first.children()
+        os.killpg(first.process.pid, signal.SIGINT)
+        assert first.end(signal.SIGINT) == 0
+        await closed(stream)
+    wait_until_gone(children)
+    assert "Traceback" not in first.log
+    await all_end_well(start(**SMALL, max_attempts=1), ids)
+
+
+async def test_a_video_that_was_finished_but_not_recorded_is_not_rendered_twice(start: Start) -> None:
+    first = start(**SMALL)
+    async with open_client(first.url) as client:
+        render_id = await client.started(durationInFrames=LONG)
+        await client.until(render_id, phase="RENDERING_FRAMES")
+        first.end(signal.SIGKILL)
+    video = first.data / "outputs" / f"{render_id}.mp4"
+    video.write_bytes(b"a finished video")
+    second = start(**SMALL)
+    async with open_client(second.url) as client:
+        render = await client.until(render_id, status="COMPLETE")
+        assert (render["attempt"], render["outputSizeBytes"]) == (1, len(b"a finished video"))
+
+
 async def test_a_running_render_that_is_cancelled_leaves_nothing_and_keeps_its_unit_and_a_queued_one_gives_it_back(
     start: Start,
 ) -> None:

@@ -1,9 +1,10 @@
 """What a process says of itself."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
+from resolvers.health import LONGEST_SILENCE
 from services.models import Render
 from services.runtime import Services, open_services
 from services.settings import load_settings
@@ -17,8 +18,8 @@ ALIVE = (200, "alive")
 class StuckStore(MemoryStore):
     """A store that doesn't answer a worker who asks for work."""
 
-    async def acquire(self, *, worker: str, now: datetime, until: datetime) -> Render | None:
-        del worker, now, until
+    async def acquire(self, *, worker: str, lease: timedelta) -> Render | None:
+        del worker, lease
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -47,9 +48,13 @@ async def test_a_process_whose_store_is_away_is_alive_but_not_ready_and_says_why
         await answers(rewired(services, store=store), healthz=ALIVE, readyz=(503, "the store is away"))
 
 
-async def test_a_process_whose_worker_is_stuck_is_not_ready_and_after_a_minute_not_alive(tmp_path: Path) -> None:
+async def test_a_process_whose_worker_is_stuck_is_not_ready_and_after_a_while_not_alive(tmp_path: Path) -> None:
     async with open_services(load_settings(data_dir=tmp_path)) as opened:
         services = rewired(opened, store=StuckStore())
-        await answers(services, healthz=ALIVE, readyz=(503, "the worker has not started yet"))
-        services.tracker.last_tick_at = services.clock.now() - timedelta(seconds=61)
-        await answers(services, healthz=(503, "the worker has not looked for work for a minute"))
+        await answers(services, healthz=ALIVE, readyz=(503, "the worker is not running"))
+        services.tracker.last_tick_at = services.clock.now() - LONGEST_SILENCE - timedelta(seconds=1)
+        await answers(
+            services,
+            healthz=(503, "the worker has been silent for too long"),
+            readyz=(503, "the worker is not running"),
+        )

@@ -31,6 +31,7 @@ def test_a_good_animation_has_no_problems() -> None:
     assert problems() == {}
     assert problems(replace(PROPS, text="नमस्ते 👩‍👩‍👧\nمرحبا\t日本", background_color="rgb(0 0 0 / 50%)")) == {}
     assert problems(replace(PROPS, duration_in_frames=600, text="x" * 500)) == {}
+    assert problems(replace(PROPS, text="two\r\nlines")) == {}
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,10 @@ def test_a_good_animation_has_no_problems() -> None:
     [
         ("text", "", "text"),
         ("text", " \n\t\u3000", "text"),
+        ("text", "\u200b\u2060\ufeff", "text"),
+        ("text", "\u00ad", "text"),
+        ("text", "\u3164", "text"),
+        ("text", "\u202e", "text"),
         ("text", "x" * 501, "text"),
         ("text", "a\0b", "text"),
         ("text", "a\ud800b", "text"),

@@ -19,7 +19,7 @@ def test_a_render_survives_being_stored(render: Render) -> None:
 
 @given(st.builds(Render))
 def test_a_document_without_newer_fields_still_opens(render: Render) -> None:
-    names = ("id", "owner", "props", "created_at", "due_at")
+    names = ("id", "owner", "props", "created_at")
     old = Render(**{name: getattr(render, name) for name in names})
     document = documents.encode(old)
     start = document.index(',"revision"')

@@ -177,14 +177,12 @@ async def test_a_render_that_vanished_ends_the_stream(
 
 
 async def test_only_what_is_awaited_is_read_again(hub: ProgressHub, memory_store: MemoryStore, render: Render) -> None:
-    await hub.check()
-    assert memory_store.reads == 0
-    async with aclosing(hub.watch_all(ANN)) as states:
-        await within_limits(states)
-        await hub.publish(failed(render))
-        await within_limits(states)
+    async with aclosing(hub.watch(ANN, render.id)) as states:
+        await memory_store.record(failed(render))
+        assert (await within_limits(states)).revision == 2
+        before = memory_store.reads
         await hub.check()
-    assert memory_store.reads == 0
+        assert memory_store.reads == before
 
 
 async def test_many_watchers_of_one_render_all_see_it_rise_to_its_end(
@@ -215,6 +213,17 @@ async def test_watching_all_begins_with_what_is_unfinished_oldest_first(
         assert await within_limits(states) == new
         end = await changed(hub, memory_store, failed(new))
         assert await within_limits(states) == end
+
+
+async def test_watching_all_finds_what_was_started_without_a_message(
+    hub: ProgressHub, memory_store: MemoryStore, render: Render, make_render: MakeRender
+) -> None:
+    async with aclosing(hub.watch_all(ANN)) as states:
+        assert await within_limits(states) == render
+        unannounced = await stored(memory_store, make_render(at=NOW + timedelta(seconds=1)))
+        await stored(memory_store, make_render(owner="bob"))
+        await hub.check()
+        assert await within_limits(states) == unannounced
 
 
 async def test_watching_all_shows_nothing_of_others(

@@ -45,6 +45,10 @@ def try_again(render: Render) -> Render:
     return lifecycle.try_again(render, due_at=NOW)
 
 
+def interrupt(render: Render) -> Render:
+    return lifecycle.interrupt(render)
+
+
 def complete(render: Render) -> Render:
     return lifecycle.complete(render, output=OUTPUT, cost_usd=0.5, warnings=("w",), now=NOW)
 
@@ -57,7 +61,7 @@ def cancel(render: Render) -> Render:
     return lifecycle.cancel(render, now=NOW)
 
 
-NAMED: list[Change] = [launch, accept, refuse, try_again, complete, fail, cancel, lifecycle.request_cancel]
+NAMED: list[Change] = [launch, accept, refuse, try_again, interrupt, complete, fail, cancel, lifecycle.request_cancel]
 CHANGES = st.one_of(
     st.sampled_from(NAMED),
     st.builds(advance, st.floats(-1, 2), st.integers(-10, 1000)),

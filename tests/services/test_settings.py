@@ -9,6 +9,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RENDERCAST_PORT", "9000")
     settings = load_settings(port=9001)
     assert (settings.quota_limit, settings.port, settings.base_url) == (7, 9001, "http://127.0.0.1:9001")
+    assert load_settings(host="::1", port=1).base_url == "http://[::1]:1"
     assert load_settings(public_url="https://videos.example").base_url == "https://videos.example"
 
 

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
 
 from services import lifecycle
-from services.carrier import CarryRules
+from services.carrier import MAX_INTERRUPTIONS, CarryRules
 from services.errors import RenderAlreadyFinished
 from services.hub import ProgressHub
 from services.models import Caller, Render, RenderStatus
@@ -16,6 +16,7 @@ from services.ports import Observation
 from services.pubsub import PubSub, open_pubsub
 from services.quota import QuotaRule
 from services.renders import RenderService
+from services.supervision import keep_running
 from services.tracker import Tracker, WorkerRules
 from tests.conftest import PROPS
 from tests.fakes import FakeBackend, FakeClock, MemoryStore, settle
@@ -154,7 +155,7 @@ async def test_a_render_nobody_can_start_fails_in_the_end_and_costs_nothing(benc
     bench.backend.refusals = 1_000_000
     async with bench.working():
         render_id = await bench.start()
-        await bench.clock.advance(3700)
+        await bench.clock.advance(RULES.carry.queue_timeout.total_seconds() + 31)
         failed = await bench.get(render_id)
         assert failed.failure is not None
         assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "QUEUE_TIMEOUT")
@@ -281,6 +282,86 @@ async def test_a_render_whose_attempt_is_gone_is_begun_anew(bench: Bench) -> Non
     assert bench.backend.starts == [render_id, render_id]
 
 
+async def test_orderly_restarts_use_up_no_tries(bench: Bench) -> None:
+    render_id = await bench.start()
+    for restart in range(10):
+        async with bench.working(bench.tracker(f"w{restart}")):
+            await bench.clock.advance(1)
+        bench.backend.forget(render_id)
+    async with bench.working(bench.tracker("last")):
+        await bench.clock.advance(1)
+        bench.backend.finish(render_id)
+        await bench.clock.advance(1)
+        done = await bench.get(render_id)
+        assert (done.status, done.attempt, done.interruptions) == (RenderStatus.COMPLETE, 11, 10)
+
+
+async def test_a_render_that_ends_its_process_each_time_fails_at_last(bench: Bench) -> None:
+    render_id = await bench.start()
+    async with bench.working():
+        for _ in range(MAX_INTERRUPTIONS + 1):
+            bench.backend.forget(render_id)
+            await bench.clock.advance(1)
+        failed = await bench.get(render_id)
+        assert failed.failure is not None
+        assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "RENDER_LOST")
+
+
+@pytest.mark.parametrize("came_of_it", ["finished", "gone", "still running"])
+async def test_a_render_found_long_after_its_deadline_is_asked_about_first(bench: Bench, came_of_it: str) -> None:
+    """The process was away: a machine that slept, a restart the next morning."""
+    async with bench.working():
+        render_id = await bench.start()
+    if came_of_it == "finished":
+        bench.backend.finish(render_id)
+    elif came_of_it == "gone":
+        bench.backend.forget(render_id)
+    await bench.clock.advance(bench.backend.limit.total_seconds() * 100)
+    async with bench.working(bench.tracker("w2")):
+        await bench.clock.advance(2)
+        found = await bench.get(render_id)
+    wanted = {
+        "finished": (RenderStatus.COMPLETE, 1),
+        "gone": (RenderStatus.RENDERING, 2),
+        "still running": (RenderStatus.FAILED, 1),
+    }
+    assert (found.status, found.attempt) == wanted[came_of_it]
+
+
+async def test_a_render_that_had_begun_never_times_out_in_the_queue(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+    bench.backend.forget(render_id)
+    await bench.clock.advance(RULES.carry.queue_timeout.total_seconds() * 2)
+    async with bench.working(bench.tracker("w2")):
+        await bench.clock.advance(2)
+        assert (await bench.get(render_id)).status is RenderStatus.RENDERING
+
+
+async def test_a_cancel_is_not_put_off_by_a_wait_for_another_try(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        bench.backend.break_down(render_id, retryable=True)
+        await bench.store.record(lifecycle.request_cancel(await bench.get(render_id)))  # without waking the worker
+        await bench.clock.advance(1)
+        assert (await bench.get(render_id)).status is RenderStatus.CANCELLED
+
+
+async def test_a_fault_while_stopping_does_not_start_the_worker_again(bench: Bench) -> None:
+    class Clumsy(FakeBackend):
+        async def abandon(self, render: Render) -> None:
+            del render
+            raise OSError("no")
+
+    tracker = bench.tracker(backend=Clumsy())
+    working = asyncio.create_task(keep_running("worker", tracker.run))
+    await settle()
+    await bench.start()
+    working.cancel()
+    await settle()
+    assert working.done()
+
+
 async def test_leases_are_kept_alive_while_the_render_is_silent(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
@@ -291,14 +372,10 @@ async def test_leases_are_kept_alive_while_the_render_is_silent(bench: Bench) ->
 
 
 async def test_a_worker_that_lost_its_lease_stops_and_changes_nothing(bench: Bench) -> None:
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(bench.working())
+    async with bench.working():
         render_id = await bench.start()
-        # Another worker took over, as after a long pause of this one.
-        taken = await bench.store.acquire(
-            worker="successor", now=bench.clock.now() + timedelta(days=1), until=bench.clock.now() + timedelta(days=2)
-        )
-        assert taken is not None
+        await bench.store.release(worker="w1")  # as when it expires while this worker is paused
+        assert await bench.store.acquire(worker="successor", lease=timedelta(days=1)) is not None
         bench.backend.finish(render_id)
         await bench.clock.advance(30)
         assert (await bench.get(render_id)).status is RenderStatus.RENDERING

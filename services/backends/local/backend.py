@@ -1,7 +1,7 @@
 """The local backend: each render is a child process that writes an MP4 into the data folder.
 
 A child lives no longer than the process that started it (it watches its standard input), so after a crash nothing
-is running: every attempt this process doesn't know is `Missing`, and the tracker renders it anew.
+is running: an attempt this process doesn't know has left its finished video, or is `Missing` and rendered anew.
 """
 
 import asyncio
@@ -29,8 +29,11 @@ BUCKET = "local"
 POLL_INTERVAL = timedelta(milliseconds=100)
 LAUNCH_ALLOWANCE = timedelta(seconds=60)
 SLOWEST_FRAMES_PER_S = 5  # a machine slower than this is given up on; ordinary ones reach a hundred and more
-MAX_LINE_BYTES = 64 * 1024
 EXIT_TIMEOUT_S = 5.0
+
+RENDERER_CRASHED = Failure(
+    code="RENDERER_CRASHED", message="The renderer stopped unexpectedly. Please try again.", retryable=True
+)
 
 Stream = TypeVar("Stream", asyncio.StreamReader, asyncio.StreamWriter)
 
@@ -63,6 +66,7 @@ class ErrorLine(BaseModel):
 
     type: Literal["error"]
     message: str
+    retryable: bool
 
 
 Line = ProgressLine | WarningLine | DoneLine | ErrorLine
@@ -73,7 +77,6 @@ _LINE: TypeAdapter[Line] = TypeAdapter(Line)  # what a child may write on its st
 class Attempt:
     """A child process and what it has told so far."""
 
-    id: str
     process: asyncio.subprocess.Process
     part: Path
     first_frame: tuple[int, datetime] | None = None
@@ -108,26 +111,32 @@ class LocalBackend:
     async def start(self, render: Render) -> str:
         """Start a child process. Raises `StartRefused` if the machine can't."""
         await self.abandon(render)
-        attempt_id = f"{render.id}-{render.attempt}"
         part = self._folder / f"{render.id}.{secrets.token_hex(4)}.part"
         try:
             process = await self._spawn()
         except OSError as error:
             raise StartRefused(f"no renderer process can be started: {error}") from error
-        attempt = Attempt(id=attempt_id, process=process, part=part)
+        attempt = Attempt(process=process, part=part)
         self._attempts[render.id] = attempt
-        attempt.reader = asyncio.create_task(self._follow(render, attempt), name=f"read {attempt_id}")
-        return attempt_id
+        attempt.reader = asyncio.create_task(self._follow(render, attempt), name=f"read {render.id}")
+        return f"{render.id}-{render.attempt}"
 
     async def observe(self, render: Render) -> Observation:
-        """Return what the child last told."""
-        attempt = self._attempts.get(render.id)
-        return Missing() if attempt is None else attempt.state
+        """Return what the child last told, or what a process before this one left finished."""
+        if attempt := self._attempts.get(render.id):
+            return attempt.state
+        try:
+            size_bytes = self._path(render).stat().st_size
+        except FileNotFoundError:
+            return Missing()
+        except OSError as error:
+            raise BackendUnavailable(f"the folder of videos can't be read: {error}") from error
+        return self._finished(render, size_bytes=size_bytes, warnings=render.warnings)
 
     async def cancel(self, render: Render) -> None:
         """Kill the child and remove all it wrote."""
         await self.abandon(render)
-        self._path(render).unlink(missing_ok=True)
+        _remove(self._path(render))
 
     async def abandon(self, render: Render) -> None:
         """Kill the child if it still runs, and remove its unfinished file."""
@@ -142,8 +151,14 @@ class LocalBackend:
         )
 
     async def has_output(self, output: Output) -> bool:
-        """Return whether the file is there."""
-        return (self._folder / output.key).is_file()
+        """Return whether the file is there. Raises `BackendUnavailable` if the folder can't be read."""
+        try:
+            (self._folder / output.key).stat()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise BackendUnavailable(f"{output.key} can't be read: {error}") from error
+        return True
 
     async def delete_output(self, output: Output) -> None:
         """Remove the file. Raises `BackendUnavailable` if the folder can't be written."""
@@ -172,7 +187,7 @@ class LocalBackend:
             cwd=CHECKOUT,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            limit=MAX_LINE_BYTES,
+            process_group=0,  # a Ctrl-C in the terminal is for the parent, which then ends its children in order
         )
 
     async def _follow(self, render: Render, attempt: Attempt) -> None:
@@ -180,15 +195,16 @@ class LocalBackend:
         try:
             await self._instruct(render, attempt)
             async for line in _pipe(attempt.process.stdout):
-                self._take_over(render, attempt, _LINE.validate_json(line))
+                await self._take_over(render, attempt, _LINE.validate_json(line))
             await _exit(attempt.process)
         except (OSError, ValueError) as error:  # a broken pipe, a line too long, a line that is none of ours
             log.warning("render %s: the renderer can't be followed: %s", render.id, error)
         finally:
             await _kill(attempt.process)
-            attempt.part.unlink(missing_ok=True)
+            _remove(attempt.part)
         if isinstance(attempt.state, Progress):
-            attempt.state = _crashed(attempt.process.returncode)
+            log.warning("render %s: the renderer stopped with status %s", render.id, attempt.process.returncode)
+            attempt.state = Broken(failure=RENDERER_CRASHED)
 
     async def _instruct(self, render: Render, attempt: Attempt) -> None:
         props = render.props
@@ -209,7 +225,7 @@ class LocalBackend:
         stdin.write(json.dumps(job).encode() + b"\n")
         await stdin.drain()
 
-    def _take_over(self, render: Render, attempt: Attempt, line: Line) -> None:
+    async def _take_over(self, render: Render, attempt: Attempt, line: Line) -> None:
         match line:
             case ProgressLine(frames=frames):
                 attempt.state = self._progress(render, attempt, frames)
@@ -218,13 +234,12 @@ class LocalBackend:
                 if isinstance(attempt.state, Progress):
                     attempt.state = replace(attempt.state, warnings=attempt.warnings)
             case DoneLine(size_bytes=size_bytes):
-                path = self._path(render)
-                attempt.part.rename(path)
-                _sync_folder(self._folder)
-                output = Output(bucket=BUCKET, key=path.name, size_bytes=size_bytes)
-                attempt.state = Finished(output=output, cost_usd=0.0, warnings=attempt.warnings)
-            case ErrorLine(message=message):
-                attempt.state = Broken(failure=Failure(code="RENDER_FAILED", message=message, retryable=True))
+                await asyncio.to_thread(_keep, attempt.part, self._path(render))
+                attempt.state = self._finished(render, size_bytes=size_bytes, warnings=attempt.warnings)
+            case ErrorLine(message=message, retryable=retryable):
+                await _exit(attempt.process)
+                _remove(attempt.part)  # before anybody is told, since its owner may look at once
+                attempt.state = Broken(failure=Failure(code="RENDER_FAILED", message=message, retryable=retryable))
 
     def _progress(self, render: Render, attempt: Attempt, frames: int) -> Progress:
         now = self._clock.now()
@@ -238,6 +253,10 @@ class LocalBackend:
             estimated_completion_at=None if left is None else (now + left).replace(microsecond=0),
             warnings=attempt.warnings,
         )
+
+    def _finished(self, render: Render, *, size_bytes: int, warnings: tuple[str, ...]) -> Finished:
+        output = Output(bucket=BUCKET, key=self._path(render).name, size_bytes=size_bytes)
+        return Finished(output=output, cost_usd=0.0, warnings=warnings)
 
     def _path(self, render: Render) -> Path:
         return self._folder / f"{render.id}.mp4"
@@ -273,18 +292,13 @@ def _pipe(stream: Stream | None) -> Stream:
     return stream
 
 
-def _crashed(status: int | None) -> Broken:
-    message = f"The renderer stopped unexpectedly (status {status}). Please try again."
-    return Broken(failure=Failure(code="RENDERER_CRASHED", message=message, retryable=True))
-
-
 async def _end(attempt: Attempt) -> None:
     """Stop reading and kill the child; its unfinished file is removed by the reader on its way out."""
     if attempt.reader is not None:
         attempt.reader.cancel()
         await asyncio.wait([attempt.reader])
     await _kill(attempt.process)
-    attempt.part.unlink(missing_ok=True)
+    _remove(attempt.part)
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:
@@ -302,10 +316,19 @@ async def _exit(process: asyncio.subprocess.Process) -> None:
             await process.wait()
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in the folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _keep(part: Path, path: Path) -> None:
+    """Give a finished file its name, so that it survives a power cut."""
+    part.rename(path)
+    descriptor = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file that nobody needs, if it is there; one that can't be removed is no reason to stop anything."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("%s can't be removed: %s", path, error)

@@ -54,13 +54,13 @@ def main() -> int:
         threading.Thread(target=_end_with_parent, args=(job.output, finished), daemon=True).start()
         size_bytes = render(job, report)
     except InvalidJob as error:
-        report({"type": "error", "message": str(error)})
+        report(_error(str(error), retryable=False))
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, error.strerror or type(error).__name__)
-        report({"type": "error", "message": f"The video could not be written: {reason}."})
+        report(_error(f"The video could not be written: {reason}.", retryable=True))
         _log_traceback()
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent gets its line and the log its traceback
-        report({"type": "error", "message": f"The renderer failed unexpectedly ({type(error).__name__})."})
+        report(_error("The renderer could not draw this.", retryable=isinstance(error, MemoryError)))
         _log_traceback()
     else:
         finished.set()
@@ -114,6 +114,11 @@ def _take_stdout() -> Report:
             line = line[os.write(channel, line) :]
 
     return report
+
+
+def _error(message: str, *, retryable: bool) -> Mapping[str, object]:
+    """Return the last line of a job that failed; the same input fails again unless it is `retryable`."""
+    return {"type": "error", "message": message, "retryable": retryable}
 
 
 def _log_traceback() -> None:

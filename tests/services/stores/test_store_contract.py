@@ -3,22 +3,25 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from services import lifecycle
+from services.clock import SystemClock
 from services.errors import LeaseLost
 from services.models import Failure, Output, QuotaWindow, Render, RenderFilter, RenderPhase, RenderStatus
 from services.ports import Progress, RenderStore, Verdict
 from services.stores.sqlite import open_sqlite_store
 from tests.conftest import MakeRender
-from tests.fakes import START_OF_TIME, MemoryStore
+from tests.fakes import START_OF_TIME, MemoryStore, copy_of
 
 NOW = START_OF_TIME
 LATER = NOW + timedelta(seconds=10)
 HOUR = timedelta(hours=1)
+NO_TIME = timedelta(0)
+FAR_FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
 ALL = RenderFilter()
 FAILURE = Failure(code="BROKEN", message="It broke.", retryable=True)
 OUTPUT = Output(bucket="b", key="k.mp4", size_bytes=7)
@@ -26,11 +29,11 @@ OUTPUT = Output(bucket="b", key="k.mp4", size_bytes=7)
 
 @asynccontextmanager
 async def memory(_: Path) -> AsyncIterator[RenderStore]:
-    yield MemoryStore()
+    yield MemoryStore(SystemClock())
 
 
 def sqlite(folder: Path) -> AbstractAsyncContextManager[RenderStore]:
-    return open_sqlite_store(folder / "renders.sqlite3")
+    return open_sqlite_store(folder / "renders.sqlite3", SystemClock())
 
 
 @pytest.fixture(params=[memory, sqlite])
@@ -151,6 +154,20 @@ class TestReading:
         assert await store.list(owner="ann", first=9, matching=RenderFilter(generation_id="g")) == [queued]
         assert await store.list(owner="ann", first=9, matching=RenderFilter(statuses=frozenset())) == []
 
+    async def test_finds_the_unfinished_of_some_owners_oldest_first(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
+        owners = ("ann", "bob", "cat", "ann")
+        renders = [
+            await added(store, make_render(owner=o, at=NOW + timedelta(seconds=i))) for i, o in enumerate(owners)
+        ]
+        await store.record(lifecycle.cancel(renders[0], now=NOW))
+        running = launched(renders[1])
+        await store.record(running)
+        assert await store.unfinished(["ann", "bob"], first=9) == [running, renders[3]]
+        assert await store.unfinished(["ann", "bob"], first=1) == [running]
+        assert await store.unfinished([], first=9) == []
+
     async def test_counts_the_queue_over_all_owners(self, store: RenderStore, make_render: MakeRender) -> None:
         first = await added(store, make_render(owner="bob"))
         second = await added(store, make_render(at=LATER))
@@ -160,44 +177,45 @@ class TestReading:
 
 
 class TestLeases:
+    """The suite doesn't wait: a lease of no length has expired when it is given."""
+
     async def test_acquires_the_oldest_that_is_due(self, store: RenderStore, make_render: MakeRender) -> None:
-        await added(store, make_render(due_at=LATER))
+        await added(store, make_render(due_at=FAR_FUTURE))
         old = await added(store, make_render(at=NOW + timedelta(milliseconds=1)))
-        new = await added(store, make_render(at=NOW + timedelta(milliseconds=2)))
-        now = NOW + timedelta(seconds=1)
-        taken = [await store.acquire(worker="w", now=now, until=LATER) for _ in range(3)]
+        new = await added(store, make_render(at=NOW + timedelta(milliseconds=2), due_at=NOW))
+        taken = [await store.acquire(worker="w", lease=HOUR) for _ in range(3)]
         assert taken == [old, new, None]
 
     async def test_gives_each_render_to_one_worker_only(self, store: RenderStore, make_render: MakeRender) -> None:
         for _ in range(10):
             await added(store, make_render())
-        taken = await asyncio.gather(*(store.acquire(worker=f"w{i}", now=NOW, until=LATER) for i in range(30)))
+        taken = await asyncio.gather(*(store.acquire(worker=f"w{i}", lease=HOUR) for i in range(30)))
         ids = [render.id for render in taken if render]
         assert len(ids) == len(set(ids)) == 10
 
     async def test_gives_an_expired_lease_to_another(self, store: RenderStore, make_render: MakeRender) -> None:
         render = await added(store, make_render())
-        await store.acquire(worker="w1", now=NOW, until=LATER)
-        assert await store.acquire(worker="w2", now=LATER - timedelta(milliseconds=1), until=LATER) is None
-        assert await store.acquire(worker="w2", now=LATER, until=LATER + HOUR) == render
+        await store.acquire(worker="w1", lease=NO_TIME)
+        assert await store.acquire(worker="w2", lease=HOUR) == render
+        assert await store.acquire(worker="w3", lease=HOUR) is None
 
     async def test_renews_what_the_worker_still_holds(self, store: RenderStore, make_render: MakeRender) -> None:
-        first, second = [await added(store, make_render()) for _ in range(2)]
-        await store.acquire(worker="w1", now=NOW, until=LATER)
-        await store.acquire(worker="w1", now=NOW, until=LATER)
-        await store.acquire(worker="w2", now=LATER, until=LATER + HOUR)
-        taken_over = min(first.id, second.id)
-        assert await store.renew(worker="w1", until=LATER + HOUR) == {first.id, second.id} - {taken_over}
-        assert await store.acquire(worker="w3", now=LATER + timedelta(minutes=1), until=LATER + HOUR) is None
+        lost, kept = sorted([(await added(store, make_render())).id for _ in range(2)])
+        await store.acquire(worker="w1", lease=NO_TIME)
+        await store.acquire(worker="w2", lease=HOUR)
+        await store.acquire(worker="w1", lease=NO_TIME)
+        assert await store.renew(worker="w1", lease=HOUR) == {kept}
+        assert await store.renew(worker="w2", lease=HOUR) == {lost}
+        assert await store.acquire(worker="w3", lease=HOUR) is None
 
     async def test_release_frees_at_once_and_only_ones_own(self, store: RenderStore, make_render: MakeRender) -> None:
         for _ in range(2):
             await added(store, make_render())
-        mine = await store.acquire(worker="w1", now=NOW, until=LATER)
-        await store.acquire(worker="w2", now=NOW, until=LATER)
+        mine = await store.acquire(worker="w1", lease=HOUR)
+        await store.acquire(worker="w2", lease=HOUR)
         await store.release(worker="w1")
-        assert await store.acquire(worker="w3", now=NOW, until=LATER) == mine
-        assert await store.acquire(worker="w3", now=NOW, until=LATER) is None
+        assert await store.acquire(worker="w3", lease=HOUR) == mine
+        assert await store.acquire(worker="w3", lease=HOUR) is None
 
 
 class TestRecord:
@@ -225,37 +243,39 @@ class TestRecord:
         self, store: RenderStore, make_render: MakeRender
     ) -> None:
         render = await added(store, make_render())
-        await store.acquire(worker="w1", now=NOW, until=LATER)
-        await store.acquire(worker="w2", now=LATER, until=LATER + HOUR)
+        await store.acquire(worker="w1", lease=NO_TIME)
+        await store.acquire(worker="w2", lease=HOUR)
         with pytest.raises(LeaseLost):
             await store.record(launched(render), worker="w1")
         assert await store.record(launched(render), worker="w2")
 
     async def test_keeps_the_lease_of_a_render_that_goes_on(self, store: RenderStore, make_render: MakeRender) -> None:
         render = await added(store, make_render())
-        await store.acquire(worker="w", now=NOW, until=LATER)
+        await store.acquire(worker="w", lease=HOUR)
         running = launched(render)
         assert await store.record(running, worker="w")
         progress = Progress(phase=RenderPhase.RENDERING_FRAMES, fraction=0.5, frames_rendered=45)
         assert await store.record(lifecycle.advance(running, progress), worker="w")
-        assert await store.acquire(worker="other", now=NOW, until=LATER) is None
+        assert await store.acquire(worker="other", lease=HOUR) is None
 
     async def test_ends_the_lease_of_a_render_that_waits_again(
         self, store: RenderStore, make_render: MakeRender
     ) -> None:
         render = await added(store, make_render())
-        await store.acquire(worker="w", now=NOW, until=LATER + HOUR)
+        await store.acquire(worker="w", lease=HOUR)
         running = launched(render)
         await store.record(running, worker="w")
-        waiting = lifecycle.refuse(running, before=render, due_at=LATER)
-        assert await store.record(waiting, worker="w")
-        assert await store.acquire(worker="other", now=NOW, until=LATER) is None
-        assert await store.acquire(worker="other", now=LATER, until=LATER + HOUR) == waiting
+        refused = lifecycle.refuse(running, before=render, due_at=FAR_FUTURE)
+        assert await store.record(refused, worker="w")
+        assert await store.acquire(worker="other", lease=HOUR) is None
+        due = copy_of(refused, revision=refused.revision + 1, due_at=NOW)
+        assert await store.record(due)
+        assert await store.acquire(worker="other", lease=HOUR) == due
 
     async def test_never_hands_out_an_ended_render(self, store: RenderStore, make_render: MakeRender) -> None:
         render = await added(store, make_render())
         await store.record(lifecycle.cancel(render, now=NOW))
-        assert await store.acquire(worker="w", now=LATER, until=LATER + HOUR) is None
+        assert await store.acquire(worker="w", lease=HOUR) is None
 
     async def test_gives_back_the_unit_of_a_render_for_which_nothing_ran(
         self, store: RenderStore, make_render: MakeRender

@@ -147,6 +147,11 @@ def test_warnings_come_first(tmp_path: Path) -> None:
     assert "U+0378" in str(outcome.messages[1]["message"])
 
 
+def final_error(message: str) -> dict[str, object]:
+    """Return the line that tells of a fault which trying again won't mend."""
+    return {"type": "error", "message": message, "retryable": False}
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -157,20 +162,24 @@ def test_warnings_come_first(tmp_path: Path) -> None:
 )
 def test_a_bad_job_ends_in_an_error_line_and_no_file(tmp_path: Path, changes: dict[str, object], sentence: str) -> None:
     outcome = render(tmp_path / "video.part", **changes)
-    assert outcome.messages == [{"type": "error", "message": sentence}]
+    assert outcome.messages == [final_error(sentence)]
     assert outcome.status == 1
     assert not outcome.output.exists()
 
 
 def test_a_line_that_is_no_job_ends_in_an_error_line(tmp_path: Path) -> None:
     outcome = run(b"hello", tmp_path / "video.part")
-    assert outcome.messages == [{"type": "error", "message": "The job is not valid JSON."}]
+    assert outcome.messages == [final_error("The job is not valid JSON.")]
 
 
 def test_a_missing_directory_is_told(tmp_path: Path) -> None:
     outcome = render(tmp_path / "missing" / "video.part")
     assert outcome.messages == [
-        {"type": "error", "message": "The video could not be written: the directory does not exist."}
+        {
+            "type": "error",
+            "message": "The video could not be written: the directory does not exist.",
+            "retryable": True,
+        }
     ]
     assert outcome.status == 1
 
@@ -200,5 +209,5 @@ def test_the_child_ends_when_its_parent_closes_stdin_and_takes_its_file_along(tm
 def test_stdin_closed_before_a_job_is_no_job() -> None:
     with child() as process:
         said, _ = process.communicate(timeout=10)
-    assert json.loads(said) == {"type": "error", "message": "The job is not valid JSON."}
+    assert json.loads(said) == final_error("The job is not valid JSON.")
     assert process.returncode == 1
