@@ -1,13 +1,17 @@
 """What many tests use."""
 
-from collections.abc import Callable
+import os
+import uuid
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pytest
+from pymongo import MongoClient
 
 from services.ids import new_render_id
 from services.models import AnimationProps, AnimationStyle, Render
 from tests.fakes import START_OF_TIME, FakeBackend, FakeClock, MemoryStore
+from tests.mongo_server import MongoServer
 
 PROPS = AnimationProps(
     text="Hello",
@@ -50,3 +54,24 @@ def memory_store(clock: FakeClock) -> MemoryStore:
 @pytest.fixture
 def backend() -> FakeBackend:
     return FakeBackend()
+
+
+@pytest.fixture(scope="session")
+def mongo_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A MongoDB for the whole run: the one that TEST_MONGODB_URL names, or one that is started here."""
+    if url := os.environ.get("TEST_MONGODB_URL"):
+        yield url
+        return
+    server = MongoServer(tmp_path_factory.mktemp("mongo") / "data")
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def mongo_url(mongo_server_url: str) -> Iterator[str]:
+    """The URL of an empty database, removed after the test."""
+    name = f"test-{uuid.uuid4()}"
+    yield f"{mongo_server_url}/{name}"
+    with MongoClient[dict[str, object]](mongo_server_url) as client:
+        client.drop_database(name)

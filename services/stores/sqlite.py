@@ -7,9 +7,8 @@ acknowledged survives a power cut (https://www.sqlite.org/pragma.html#pragma_syn
 
 import asyncio
 import json
-import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -23,9 +22,6 @@ from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
 from services.ports import Admission, Clock, Verdict
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
-
 BUSY_TIMEOUT_S = 2.0
 LONGEST_WINDOW_KEPT_MS = 7 * 86_400_000  # units of quota windows that began earlier are removed
 
@@ -230,10 +226,8 @@ def _get(db: sqlite3.Connection, render_id: str, owner: str) -> Render | None:
 
 
 def _get_many(db: sqlite3.Connection, render_ids: Collection[str]) -> Sequence[Render]:
-    wanted = json.dumps(list(render_ids))
-    return _readable(
-        db.execute("SELECT id, document FROM renders WHERE id IN (SELECT value FROM json_each(?))", [wanted])
-    )
+    query = "SELECT id, document FROM renders WHERE id IN (SELECT value FROM json_each(?))"
+    return documents.readable(db.execute(query, [json.dumps(list(render_ids))]), documents.decode)
 
 
 def _list(
@@ -243,7 +237,7 @@ def _list(
     if older_than is not None:
         conditions, values = f"{conditions} AND id < ?", [*values, older_than]
     query = f"SELECT id, document FROM renders WHERE {conditions} ORDER BY id DESC LIMIT ?"
-    return _readable(db.execute(query, [*values, first]))
+    return documents.readable(db.execute(query, [*values, first]), documents.decode)
 
 
 def _unfinished(db: sqlite3.Connection, owners: Collection[str], first: int) -> Sequence[Render]:
@@ -252,7 +246,7 @@ def _unfinished(db: sqlite3.Connection, owners: Collection[str], first: int) -> 
         WHERE status IN ('queued', 'rendering') AND owner IN (SELECT value FROM json_each(?))
         ORDER BY id LIMIT ?
         """
-    return _readable(db.execute(query, (json.dumps(list(owners)), first)))
+    return documents.readable(db.execute(query, (json.dumps(list(owners)), first)), documents.decode)
 
 
 def _exists_newer(db: sqlite3.Connection, render_id: str, owner: str, matching: RenderFilter) -> bool:
@@ -291,7 +285,7 @@ def _acquire(db: sqlite3.Connection, worker: str, now: datetime, lease: timedelt
         ) RETURNING id, document
         """
     while row := db.execute(statement, (worker, _ms(now + lease), _ms(now), _ms(now))).fetchone():
-        if readable := _readable([row]):
+        if readable := documents.readable([row], documents.decode):
             return readable[0]
     return None
 
@@ -327,17 +321,6 @@ def _delete(db: sqlite3.Connection, render_id: str, owner: str) -> bool:
         "DELETE FROM renders WHERE id = ? AND owner = ? AND status NOT IN ('queued', 'rendering')", (render_id, owner)
     )
     return deleted.rowcount == 1
-
-
-def _readable(rows: Iterable[tuple[str, str]]) -> list[Render]:
-    """Decode documents; one that can't be, as after a step back to an older version, must not stop the rest."""
-    renders = []
-    for render_id, document in rows:
-        try:
-            renders.append(documents.decode(document))
-        except ValueError as error:
-            log.error("the stored document of render %s can't be read: %s", render_id, error)  # noqa: TRY400
-    return renders
 
 
 def _due(render: Render) -> int | None:

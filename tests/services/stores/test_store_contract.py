@@ -7,12 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient
 
 from services import lifecycle
 from services.clock import SystemClock
 from services.errors import LeaseLost
 from services.models import Failure, Output, QuotaWindow, Render, RenderFilter, RenderPhase, RenderStatus
 from services.ports import Progress, RenderStore, Verdict
+from services.stores.mongo import open_mongo_store
 from services.stores.sqlite import open_sqlite_store
 from tests.conftest import MakeRender
 from tests.fakes import START_OF_TIME, MemoryStore, copy_of
@@ -36,9 +39,19 @@ def sqlite(folder: Path) -> AbstractAsyncContextManager[RenderStore]:
     return open_sqlite_store(folder / "renders.sqlite3", SystemClock())
 
 
-@pytest.fixture(params=[memory, sqlite])
+def motor(url: str) -> AbstractAsyncContextManager[RenderStore]:
+    return open_mongo_store(AsyncIOMotorClient, url)
+
+
+def pymongo(url: str) -> AbstractAsyncContextManager[RenderStore]:
+    return open_mongo_store(AsyncMongoClient, url)
+
+
+@pytest.fixture(params=[memory, sqlite, motor, pymongo])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RenderStore]:
-    async with request.param(tmp_path) as opened:
+    over_the_wire = request.param in {motor, pymongo}
+    place = request.getfixturevalue("mongo_url") if over_the_wire else tmp_path
+    async with request.param(place) as opened:
         yield opened
 
 

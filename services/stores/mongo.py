@@ -1,0 +1,351 @@
+"""The store of production: MongoDB, through the calls that motor and PyMongo's `AsyncMongoClient` share.
+
+`docs/architecture.md` shows the documents. A change of one document is one conditional update; what changes a render
+and its owner's quota together is a transaction, so the server must be a replica set (of one is enough). Writes wait
+for a majority. Leases go by the server's clock, which each process follows by its monotonic clock in between.
+"""
+
+import inspect
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel, ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidURI, PyMongoError
+
+from services import documents
+from services.errors import LeaseLost, StartupError, StoreUnavailable
+from services.lifecycle import ACTIVE
+from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
+from services.ports import Admission, Verdict
+
+Document = dict[str, Any]
+Client = AsyncMongoClient[Document]
+Session = AsyncClientSession
+T = TypeVar("T")
+
+SCHEMA_VERSION = 1
+DATABASE = "rendercast"  # unless the URL names another
+ANSWER_TIMEOUT_MS = 10_000  # for one operation, its retries included
+CONNECT_TIMEOUT_MS = 5_000
+RACES = 10  # how often a first insert may collide with another's before the call gives up
+UNIT_RETENTION = timedelta(days=7)  # quota windows that ended this long ago are removed
+UNFINISHED = sorted(status.value for status in ACTIVE)
+
+RENDER_INDEXES = (
+    IndexModel([("owner", ASCENDING), ("_id", DESCENDING)], name="of_owner"),
+    IndexModel(
+        [("owner", ASCENDING), ("idempotency_key", ASCENDING)],
+        name="by_key",
+        unique=True,
+        partialFilterExpression={"idempotency_key": {"$type": "string"}},
+    ),
+    IndexModel([("status", ASCENDING), ("_id", ASCENDING)], name="by_status"),
+    IndexModel([("lease.worker", ASCENDING)], name="leased", sparse=True),
+)
+QUOTA_INDEXES = (IndexModel([("expires_at", ASCENDING)], name="expired", expireAfterSeconds=0),)
+
+
+class MongoStore:
+    """A `RenderStore` in MongoDB. Open it with `open_mongo_store`; `services.ports` says what each method does."""
+
+    def __init__(self, client: Client, time_of_server: "ServerTime") -> None:
+        database = client.get_default_database(DATABASE)
+        self._client = client
+        self._renders = database["renders"]
+        self._quota = database["quota"]
+        self._time = time_of_server
+
+    async def prepare(self, *, retention: timedelta | None) -> None:
+        """Make the indexes there are not yet; `retention` has ended renders removed by the server after that time."""
+        with _translated():
+            await self._renders.create_indexes(list(RENDER_INDEXES))
+            await self._quota.create_indexes(list(QUOTA_INDEXES))
+            await self._keep_for(retention)
+
+    async def add(self, render: Render, window: QuotaWindow) -> Admission:  # noqa: D102
+        for _ in range(RACES):
+            try:
+                return await self._in_transaction(partial(self._add, render, window))
+            except DuplicateKeyError:  # another call stored the same key, or opened the same window, a moment before
+                continue
+        raise StoreUnavailable("too many calls at once for one user")
+
+    async def quota_used(self, window: QuotaWindow) -> int:  # noqa: D102
+        with _translated():
+            return _units(await self._quota.find_one({"_id": _window_id(window)}))
+
+    async def get(self, render_id: str, *, owner: str) -> Render | None:  # noqa: D102
+        with _translated():
+            found = await self._renders.find_one({"_id": render_id, "owner": owner})
+        return None if found is None else documents.from_mapping(found["render"])
+
+    async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:  # noqa: D102
+        return await self._find({"_id": {"$in": list(render_ids)}}, order=ASCENDING, first=0)
+
+    async def list(  # noqa: D102
+        self, *, owner: str, first: int, matching: RenderFilter, older_than: str | None = None
+    ) -> Sequence[Render]:
+        conditions = _conditions(owner, matching)
+        if older_than is not None:
+            conditions["_id"] = {"$lt": older_than}
+        return await self._find(conditions, order=DESCENDING, first=first)
+
+    async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:  # noqa: D102
+        conditions = {"owner": {"$in": list(owners)}, "status": {"$in": UNFINISHED}}
+        return await self._find(conditions, order=ASCENDING, first=first)
+
+    async def exists_newer(self, render_id: str, *, owner: str, matching: RenderFilter) -> bool:  # noqa: D102
+        with _translated():
+            return (
+                await self._renders.find_one({**_conditions(owner, matching), "_id": {"$gte": render_id}}) is not None
+            )
+
+    async def queue_position(self, render: Render) -> int:  # noqa: D102
+        with _translated():
+            ahead = await self._renders.count_documents(
+                {"status": RenderStatus.QUEUED.value, "_id": {"$lt": render.id}}
+            )
+        return ahead + 1
+
+    async def acquire(self, *, worker: str, lease: timedelta) -> Render | None:  # noqa: D102
+        now = self._time.now()
+        due = {
+            "status": {"$in": UNFINISHED},
+            "$and": [
+                {"$or": [{"due_at": None}, {"due_at": {"$lte": now}}]},
+                {"$or": [{"lease": None}, {"lease.until": {"$lte": now}}]},
+            ],
+        }
+        while True:
+            with _translated():
+                taken = await self._renders.find_one_and_update(
+                    due,
+                    {"$set": {"lease": {"worker": worker, "until": now + lease}}},
+                    sort=[("_id", ASCENDING)],
+                    return_document=ReturnDocument.AFTER,
+                )
+            if taken is None:
+                return None
+            if readable := documents.readable([(taken["_id"], taken["render"])], documents.from_mapping):
+                return readable[0]
+
+    async def renew(self, *, worker: str, lease: timedelta) -> frozenset[str]:  # noqa: D102
+        await self._time.follow()
+        held = {"lease.worker": worker}
+        with _translated():
+            await self._renders.update_many(held, {"$set": {"lease.until": self._time.now() + lease}})
+            return frozenset([found["_id"] async for found in self._renders.find(held, {"_id": True})])
+
+    async def release(self, *, worker: str) -> None:  # noqa: D102
+        with _translated():
+            await self._renders.update_many({"lease.worker": worker}, {"$unset": {"lease": ""}})
+
+    async def record(self, render: Render, *, worker: str | None = None) -> bool:  # noqa: D102
+        if render.gives_quota_back:
+            return await self._in_transaction(partial(self._record, render, worker))
+        with _translated():
+            return await self._record(render, worker)
+
+    async def delete(self, render_id: str, *, owner: str) -> bool:  # noqa: D102
+        with _translated():
+            deleted = await self._renders.delete_one({"_id": render_id, "owner": owner, "status": {"$nin": UNFINISHED}})
+        return deleted.deleted_count == 1
+
+    async def _add(self, render: Render, window: QuotaWindow, session: Session) -> Admission:
+        quota = await self._quota.find_one({"_id": _window_id(window)}, session=session)
+        used = _units(quota)
+        if render.idempotency_key is not None:
+            same = {"owner": render.owner, "idempotency_key": render.idempotency_key}
+            if found := await self._renders.find_one(same, session=session):
+                earlier = documents.from_mapping(found["render"])
+                return Admission(verdict=Verdict.DUPLICATE, render=earlier, used=used)
+        if used >= window.limit:
+            return Admission(verdict=Verdict.OVER_QUOTA, render=render, used=used)
+        await self._quota.update_one(
+            {"_id": _window_id(window)},
+            {"$push": {"renders": render.id}, "$setOnInsert": {"expires_at": window.ends_at + UNIT_RETENTION}},
+            upsert=True,
+            session=session,
+        )
+        await self._renders.insert_one({"_id": render.id, **_document(render)}, session=session)
+        return Admission(verdict=Verdict.ADDED, render=render, used=used + 1)
+
+    async def _record(self, render: Render, worker: str | None, session: Session | None = None) -> bool:
+        before: Document = {"_id": render.id, "revision": render.revision - 1}
+        if worker is not None:
+            before["lease.worker"] = worker
+        change: Document = {"$set": _document(render)}
+        if render.status is not RenderStatus.RENDERING:
+            change["$unset"] = {"lease": ""}
+        changed = await self._renders.update_one(before, change, session=session)
+        if changed.matched_count == 0:
+            if worker is not None:
+                await self._require_lease(render.id, worker, session)
+            return False
+        if render.gives_quota_back:
+            units = {"renders": render.id}
+            await self._quota.update_one(units, {"$pull": units}, session=session)
+        return True
+
+    async def _require_lease(self, render_id: str, worker: str, session: Session | None) -> None:
+        if await self._renders.find_one({"_id": render_id, "lease.worker": worker}, session=session) is None:
+            raise LeaseLost(render_id)
+
+    async def _find(self, conditions: Mapping[str, Any], *, order: int, first: int) -> Sequence[Render]:
+        with _translated():
+            cursor = self._renders.find(conditions, {"render": True}).sort("_id", order).limit(first)
+            found = [(document["_id"], document["render"]) async for document in cursor]
+        return documents.readable(found, documents.from_mapping)
+
+    async def _in_transaction(self, operation: Callable[[Session], Awaitable[T]]) -> T:
+        with _translated():
+            async with await _settled(self._client.start_session()) as session:
+                return cast("T", await session.with_transaction(operation))
+
+    async def _keep_for(self, retention: timedelta | None) -> None:
+        name = "ended_long_ago"
+        existing = await self._renders.index_information()
+        if retention is None:
+            if name in existing:
+                await self._renders.drop_index(name)
+            return
+        seconds = int(retention.total_seconds())
+        if name in existing and existing[name].get("expireAfterSeconds") != seconds:
+            await self._renders.drop_index(name)
+        await self._renders.create_indexes(
+            [IndexModel([("ended_at", ASCENDING)], name=name, expireAfterSeconds=seconds)]
+        )
+
+
+class ServerTime:
+    """The server's clock, asked for now and then and followed by the monotonic clock in between."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._told: datetime | None = None
+        self._told_at = 0.0
+
+    async def follow(self) -> None:
+        """Ask the server for its time."""
+        with _translated():
+            hello = await self._client.admin.command("hello")
+        self._told, self._told_at = hello["localTime"], time.monotonic()
+
+    def now(self) -> datetime:
+        """Return the server's time, as far as it is known."""
+        if self._told is None:
+            raise StoreUnavailable("the server's time is not known")
+        return self._told + timedelta(seconds=time.monotonic() - self._told_at)
+
+
+@asynccontextmanager
+async def open_mongo_store(
+    connect: Callable[..., object], url: str, *, retention: timedelta | None = None
+) -> AsyncIterator[MongoStore]:
+    """Connect with `connect`, the client class of motor or of PyMongo, and make what indexes there are not yet.
+
+    Raises `StartupError` if the server can't be reached in a few seconds or is no replica set.
+    """
+    client = _client(connect, url)
+    try:
+        server_time = ServerTime(client)
+        store = MongoStore(client, server_time)
+        try:
+            await server_time.follow()
+            await _require_replica_set(client)
+            await store.prepare(retention=retention)
+        except StoreUnavailable as error:
+            raise StartupError(f"MongoDB at {_hosts(url)} can't be used: {error}") from error
+        yield store
+    finally:
+        await _settled(client.close())
+
+
+def _client(connect: Callable[..., object], url: str) -> Client:
+    try:
+        client = connect(
+            url,
+            appname="rendercast",
+            tz_aware=True,
+            w="majority",
+            wTimeoutMS=ANSWER_TIMEOUT_MS,
+            timeoutMS=ANSWER_TIMEOUT_MS,
+            connectTimeoutMS=CONNECT_TIMEOUT_MS,
+            serverSelectionTimeoutMS=CONNECT_TIMEOUT_MS,
+        )
+    except (ConfigurationError, InvalidURI, ValueError) as error:
+        raise StartupError(f"MONGODB_URL is not the URL of a MongoDB: {error}") from error
+    return cast("Client", client)
+
+
+async def _require_replica_set(client: Client) -> None:
+    with _translated():
+        hello = await client.admin.command("hello")
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        raise StoreUnavailable("it is not a replica set, and transactions need one; a set of one member is enough")
+
+
+async def _settled(value: Any) -> Any:
+    """Return what both drivers mean: some calls are coroutines in one of them only."""
+    return await value if inspect.isawaitable(value) else value
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except DuplicateKeyError:
+        raise
+    except PyMongoError as error:
+        raise StoreUnavailable(_first_line(error)) from error
+
+
+def _first_line(error: PyMongoError) -> str:
+    """Return what is wrong, without the topology that PyMongo appends."""
+    return str(error).partition(", Timeout:")[0].partition("\n")[0]
+
+
+def _document(render: Render) -> Document:
+    """Return what is kept of a render beside its id: what is searched for, and the whole of it."""
+    document: Document = {
+        "schema": SCHEMA_VERSION,
+        "owner": render.owner,
+        "revision": render.revision,
+        "status": render.status.value,
+        "due_at": render.due_at,
+        "render": documents.to_mapping(render),
+    }
+    searchable = {
+        "generation_id": render.generation_id,
+        "idempotency_key": render.idempotency_key,
+        "ended_at": render.completed_at,
+    }
+    return document | {name: value for name, value in searchable.items() if value is not None}
+
+
+def _conditions(owner: str, matching: RenderFilter) -> Document:
+    conditions: Document = {"owner": owner}
+    if matching.statuses is not None:
+        conditions["status"] = {"$in": [status.value for status in matching.statuses]}
+    if matching.generation_id is not None:
+        conditions["generation_id"] = matching.generation_id
+    return conditions
+
+
+def _window_id(window: QuotaWindow) -> str:
+    return f"{window.starts_at:%Y-%m-%dT%H:%M:%SZ} {window.owner}"
+
+
+def _units(quota: Mapping[str, Any] | None) -> int:
+    return 0 if quota is None else len(quota["renders"])
+
+
+def _hosts(url: str) -> str:
+    """Return the hosts a URL names, without the password it may hold."""
+    return urlsplit(url).netloc.rpartition("@")[2]
