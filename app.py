@@ -18,19 +18,20 @@ from services.runtime import Services
 from services.supervision import keep_running
 
 
-def create_app(services: Services, *, authenticate: Authenticate = local_developer) -> Starlette:
-    """Return the application. While its lifespan is open, the hub and the worker run."""
+def create_app(
+    services: Services, *, authenticate: Authenticate = local_developer, with_worker: bool = True
+) -> Starlette:
+    """Return the application. While its lifespan is open, the hub runs, and the worker too if it is `with_worker`."""
     graphiql = load_graphiql(services.settings.web_dir)
     graphql = GraphQLApp(services, authenticate=authenticate, graphiql=graphiql)
-    health = Health(services)
+    health = Health(services, with_worker=with_worker)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as tasks:
-            loops = [
-                tasks.create_task(keep_running("hub", services.hub.run)),
-                tasks.create_task(keep_running("worker", services.tracker.run)),
-            ]
+            loops = [tasks.create_task(keep_running("hub", services.hub.run))]
+            if with_worker:
+                loops.append(tasks.create_task(keep_running("worker", services.tracker.run)))
             yield
             for loop in loops:
                 loop.cancel()

@@ -7,7 +7,8 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -18,12 +19,17 @@ from starlette.applications import Starlette
 from app import create_app
 from resolvers.graphql_schema import build_schema
 from services.errors import StartupError
-from services.runtime import open_services
+from services.runtime import Services, open_embedded, open_production
 from services.settings import Settings, load_settings
+from services.supervision import keep_running
 
 MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_S = 5  # for requests under way when the process is asked to stop
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
+OpenServices = Callable[[Settings], AbstractAsyncContextManager[Services]]
 
 cli = typer.Typer(
     help="Turns Render buttons into videos: a GraphQL API with realtime subscriptions.",
@@ -47,22 +53,41 @@ def _about() -> None:
 
 
 @cli.command()
-def dev(
-    host: Annotated[str | None, typer.Option(help="Loopback address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
-) -> None:
+def dev(host: Host = None, port: Port = None) -> None:
     """Run everything in one process, with no account anywhere: API, worker, store, renderer.
 
     You are its one user, so it listens to this machine only. Data is kept in .rendercast/.
     """
-    given = {"host": host, "port": port}
-    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
-    _require_loopback(settings.host)
-    listener = listen(settings)
-    settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    with listener:
-        asyncio.run(_serve(settings, listener))
+    settings = _settings(host=host, port=port)
+    if not _is_loopback(settings.host):
+        raise StartupError(
+            f"`rendercast dev` knows no users, so it only listens to this machine; {settings.host} is not loopback."
+        )
+    _run_server(settings, open_embedded, with_worker=True)
+
+
+@cli.command()
+def serve(
+    host: Host = None,
+    port: Port = None,
+    with_worker: Annotated[bool, typer.Option("--with-worker", help="Carry renders in this process as well.")] = False,
+) -> None:
+    """Serve the API on the MongoDB of MONGODB_URL and the Redis of REDIS_URL; any number of these may run."""
+    settings = _settings(host=host, port=port)
+    if not (_is_loopback(settings.host) or settings.everyone_is_one_user):
+        raise StartupError(
+            f"`rendercast serve` tells no users apart yet, and {settings.host} is not loopback. "
+            "Set RENDERCAST_EVERYONE_IS_ONE_USER=true if everybody who can reach it may be the same user."
+        )
+    _run_server(settings, open_production, with_worker=with_worker)
+
+
+@cli.command()
+def worker() -> None:
+    """Carry renders on the MongoDB of MONGODB_URL and the Redis of REDIS_URL; any number of these may run."""
+    settings = _settings()
+    _log_to_stderr(settings)
+    asyncio.run(_work(settings))
 
 
 @cli.command()
@@ -99,10 +124,41 @@ class Server(uvicorn.Server):
             await self.lifespan.shutdown()
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+def _settings(**given: object) -> Settings:
+    """Read the settings; what is given and not None goes before the environment."""
+    return load_settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _log_to_stderr(settings: Settings) -> None:
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    logging.getLogger("pymongo").setLevel(logging.WARNING)  # else each command is a line at level debug
+
+
+def _run_server(settings: Settings, open_services: OpenServices, *, with_worker: bool) -> None:
+    with listen(settings) as listener:
+        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+        _log_to_stderr(settings)
+        asyncio.run(_serve(settings, open_services, listener, with_worker=with_worker))
+
+
+async def _serve(
+    settings: Settings, open_services: OpenServices, listener: socket.socket, *, with_worker: bool
+) -> None:
     async with open_services(settings) as services:
+        app = create_app(services, with_worker=with_worker)
         typer.echo(f"Open {settings.base_url}/graphql in a browser. Ctrl-C stops Rendercast.")
-        await Server(server_config(create_app(services), settings)).serve(sockets=[listener])
+        await Server(server_config(app, settings)).serve(sockets=[listener])
+
+
+async def _work(settings: Settings) -> None:
+    async with open_production(settings) as services:
+        working = asyncio.ensure_future(keep_running("worker", services.tracker.run))
+        loop = asyncio.get_running_loop()
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, working.cancel)
+        typer.echo(f"Worker {services.tracker.worker} carries renders. Ctrl-C stops it.")
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
 
 
 def server_config(app: Starlette, settings: Settings) -> uvicorn.Config:
@@ -120,11 +176,10 @@ def server_config(app: Starlette, settings: Settings) -> uvicorn.Config:
     )
 
 
-def _require_loopback(host: str) -> None:
+def _is_loopback(host: str) -> bool:
     with contextlib.suppress(ValueError):
-        if host == "localhost" or ipaddress.ip_address(host).is_loopback:
-            return
-    raise StartupError(f"`rendercast dev` knows no users, so it only listens to this machine; {host} is not loopback.")
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    return False
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -1,6 +1,6 @@
 """Whether this process is well, for whoever restarts it or sends it traffic."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from starlette.requests import Request
@@ -15,21 +15,23 @@ LONGEST_SILENCE = timedelta(seconds=90)  # longer than any interval or wait afte
 class Health:
     """`alive`: restart the process unless 200. `ready`: send it requests only while 200."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, with_worker: bool) -> None:
         self._services = services
+        self._with_worker = with_worker
         self._opened_at = services.clock.now()
 
     async def alive(self, request: Request) -> Response:  # noqa: ARG002
-        """Return 200 while the loops of worker and hub tick, else 503."""
+        """Return 200 while the loops of this process tick, else 503."""
         for name, last_tick_at in self._ticks():
             if self._is_silent(last_tick_at or self._opened_at):
                 return _answer(503, f"the {name} has been silent for too long")
         return _answer(200, "alive")
 
     async def ready(self, request: Request) -> Response:  # noqa: ARG002
-        """Return 200 while the store answers and worker and hub tick, else 503 with the reason."""
+        """Return 200 while store and pub/sub answer and the loops tick, else 503 with the reason."""
         try:
             await self._services.store.get_many([])
+            await self._services.pubsub.check()
         except Unavailable as error:
             return _answer(503, str(error))
         for name, last_tick_at in self._ticks():
@@ -37,8 +39,10 @@ class Health:
                 return _answer(503, f"the {name} is not running")
         return _answer(200, "ready")
 
-    def _ticks(self) -> Iterable[tuple[str, datetime | None]]:
-        return (("worker", self._services.tracker.last_tick_at), ("hub", self._services.hub.last_tick_at))
+    def _ticks(self) -> Iterator[tuple[str, datetime | None]]:
+        yield "hub", self._services.hub.last_tick_at
+        if self._with_worker:
+            yield "worker", self._services.tracker.last_tick_at
 
     def _is_silent(self, last_tick_at: datetime) -> bool:
         return self._services.clock.now() - last_tick_at > LONGEST_SILENCE

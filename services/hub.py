@@ -5,8 +5,8 @@ channel, decodes each message once, and hands the render to its watchers. A watc
 each render, so a slow client skips ahead instead of growing a queue.
 
 Messages are hints: what is stored is the truth. Whoever watches reads the stored state once after it began to
-listen, and the hub reads it again every few seconds for every render whose end somebody awaits, so that a lost
-message can delay the end of a stream but never lose it.
+listen, and the hub reads it again every few seconds, and as soon as a broker that was away is back, for every render
+whose end somebody awaits, so that a lost message can delay the end of a stream but never lose it.
 """
 
 import asyncio
@@ -181,10 +181,11 @@ class ProgressHub:
                 yield change
 
     async def run(self) -> None:
-        """Read the stored state of watched renders every `check_interval`, for ever."""
+        """Read the stored state of watched renders every `check_interval` and when pub/sub resumes, for ever."""
         while True:
             self.last_tick_at = self._clock.now()
-            await self._clock.sleep(self._check_interval.total_seconds())
+            await self._clock.wait(self._pubsub.resumed, timeout_s=self._check_interval.total_seconds())
+            self._pubsub.resumed.clear()
             try:
                 await self.check()
             except Unavailable as error:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.errors import StartupError
@@ -14,7 +14,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 class Settings(BaseSettings):
     """The environment's variables, prefix `RENDERCAST_`; also read from a file `.env` in the present folder."""
 
-    model_config = SettingsConfigDict(env_prefix="RENDERCAST_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="RENDERCAST_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on.")
@@ -26,6 +28,19 @@ class Settings(BaseSettings):
         CHECKOUT / "web" / "node_modules", description="Folder of GraphiQL's npm packages; without it, a CDN is used."
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="How much to log.")
+
+    mongodb_url: SecretStr | None = Field(
+        None, validation_alias="MONGODB_URL", description="The MongoDB of `serve` and `worker`; a replica set."
+    )
+    redis_url: SecretStr | None = Field(
+        None, validation_alias="REDIS_URL", description="The Redis of `serve` and `worker`."
+    )
+    retention_days: int | None = Field(
+        None, ge=1, description="Remove renders from MongoDB this many days after their end; never if left out."
+    )
+    everyone_is_one_user: bool = Field(
+        default=False, description="Let `serve` listen beyond this machine although it tells no users apart."
+    )
 
     quota_limit: int = Field(5, ge=1, description="Renders a user may start in each window.")
     quota_window_s: int = Field(3600, ge=1, le=86_400, description="Length of a quota window in seconds.")
@@ -49,6 +64,11 @@ class Settings(BaseSettings):
         return self.public_url or f"http://{host}:{self.port}"
 
     @property
+    def retention(self) -> timedelta | None:
+        """How long ended renders are kept; for ever if None."""
+        return None if self.retention_days is None else timedelta(days=self.retention_days)
+
+    @property
     def download_expiry(self) -> timedelta:
         """How long a download URL works."""
         return timedelta(seconds=self.download_expiry_s)
@@ -59,5 +79,14 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        faults = (f"RENDERCAST_{fault['loc'][0]!s}".upper() + f": {fault['msg']}" for fault in error.errors())
+        faults = (f"{variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors())
         raise StartupError("\n".join(faults)) from None
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting, given by its own name or by that of its variable."""
+    field = Settings.model_fields.get(name.lower())
+    alias = None if field is None else field.validation_alias
+    if alias is not None or name.isupper():
+        return str(alias or name)
+    return f"RENDERCAST_{name.upper()}"

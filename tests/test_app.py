@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.hub import ProgressHub
-from services.runtime import Services, open_services
+from services.runtime import Services, open_embedded
 from services.settings import load_settings
 from tests.fakes import FakeBackend
 from tests.resolvers.clients import PATIENCE_S, RETRY_S, Client, open_client
@@ -18,7 +18,7 @@ from tests.resolvers.serving import rewired, serve
 
 @pytest.fixture
 async def services(tmp_path: Path) -> AsyncIterator[Services]:
-    async with open_services(load_settings(data_dir=tmp_path, look_interval_s=0.05)) as services:
+    async with open_embedded(load_settings(data_dir=tmp_path, look_interval_s=0.05)) as services:
         yield rewired(services, backend=FakeBackend())
 
 
@@ -39,7 +39,7 @@ ROUTES = {
 
 async def test_each_route_does_what_it_is_for_and_no_more(tmp_path: Path) -> None:
     async with (
-        open_services(load_settings(data_dir=tmp_path)) as services,
+        open_embedded(load_settings(data_dir=tmp_path)) as services,
         serve(services) as url,
         open_client(url, user="ann") as client,
     ):

@@ -7,7 +7,7 @@ import pytest
 from graphql import parse, validate
 
 from resolvers.graphql_schema import build_schema
-from services.settings import CHECKOUT, Settings
+from services.settings import CHECKOUT, Settings, variable
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 
@@ -16,11 +16,11 @@ README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 def test_every_setting_is_in_the_table_with_its_default_and_meaning(name: str) -> None:
     field = Settings.model_fields[name]
     default = "" if field.default is None else f"`{field.default}`".replace(f"{CHECKOUT}/", "")
-    assert f"| `RENDERCAST_{name.upper()}` | {default} | {field.description} |" in README
+    assert f"| `{variable(name)}` | {default} | {field.description} |" in README
 
 
 def test_no_setting_is_in_the_table_that_does_not_exist() -> None:
-    assert len(re.findall(r"^\| `RENDERCAST_", README, re.MULTILINE)) == len(Settings.model_fields)
+    assert len(re.findall(r"^\| `[A-Z_]+` \|", README, re.MULTILINE)) == len(Settings.model_fields)
 
 
 @pytest.mark.parametrize("document", re.findall(r"```graphql\n(.*?)```", README, re.DOTALL))

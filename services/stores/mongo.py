@@ -31,8 +31,7 @@ T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 DATABASE = "rendercast"  # unless the URL names another
-ANSWER_TIMEOUT_MS = 10_000  # for one operation, its retries included
-CONNECT_TIMEOUT_MS = 5_000
+PATIENCE = timedelta(seconds=10)  # for one operation, its retries included
 RACES = 10  # how often a first insert may collide with another's before the call gives up
 UNIT_RETENTION = timedelta(days=7)  # quota windows that ended this long ago are removed
 UNFINISHED = sorted(status.value for status in ACTIVE)
@@ -246,13 +245,14 @@ class ServerTime:
 
 @asynccontextmanager
 async def open_mongo_store(
-    connect: Callable[..., object], url: str, *, retention: timedelta | None = None
+    connect: Callable[..., object], url: str, *, retention: timedelta | None = None, patience: timedelta = PATIENCE
 ) -> AsyncIterator[MongoStore]:
     """Connect with `connect`, the client class of motor or of PyMongo, and make what indexes there are not yet.
 
-    Raises `StartupError` if the server can't be reached in a few seconds or is no replica set.
+    No operation takes longer than `patience`. Raises `StartupError` if the server can't be reached or is no replica
+    set.
     """
-    client = _client(connect, url)
+    client = _client(connect, url, int(patience.total_seconds() * 1000))
     try:
         server_time = ServerTime(client)
         store = MongoStore(client, server_time)
@@ -267,17 +267,19 @@ async def open_mongo_store(
         await _settled(client.close())
 
 
-def _client(connect: Callable[..., object], url: str) -> Client:
+def _client(connect: Callable[..., object], url: str, patience_ms: int) -> Client:
+    if not url.startswith(("mongodb://", "mongodb+srv://")):
+        raise StartupError("MONGODB_URL must begin with mongodb:// or mongodb+srv://.")
     try:
         client = connect(
             url,
             appname="rendercast",
             tz_aware=True,
             w="majority",
-            wTimeoutMS=ANSWER_TIMEOUT_MS,
-            timeoutMS=ANSWER_TIMEOUT_MS,
-            connectTimeoutMS=CONNECT_TIMEOUT_MS,
-            serverSelectionTimeoutMS=CONNECT_TIMEOUT_MS,
+            wTimeoutMS=patience_ms,
+            timeoutMS=patience_ms,
+            connectTimeoutMS=patience_ms // 2,
+            serverSelectionTimeoutMS=patience_ms // 2,
         )
     except (ConfigurationError, InvalidURI, ValueError) as error:
         raise StartupError(f"MONGODB_URL is not the URL of a MongoDB: {error}") from error

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from services.ports import Clock
-from services.runtime import Services, open_services
+from services.runtime import Services, open_embedded
 from services.settings import load_settings
 from tests.fakes import FakeBackend
 from tests.resolvers.clients import Client, open_client
@@ -42,7 +42,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site(data_dir: Path) -> AsyncIterator[Site]:
     backend = FakeBackend(capacity=CAPACITY, poll_interval=timedelta(milliseconds=10))
-    async with open_services(load_settings(data_dir=data_dir, look_interval_s=0.05)) as services:
+    async with open_embedded(load_settings(data_dir=data_dir, look_interval_s=0.05)) as services:
         faked = rewired(services, backend=backend)
         async with serve(faked) as url, open_client(url) as client:
             yield Site(http=client.http, services=faked, backend=backend)

@@ -11,7 +11,7 @@ import pytest
 
 from services.backends.local.backend import LocalBackend, open_local_backend
 from services.models import Output
-from services.runtime import open_services
+from services.runtime import open_embedded
 from services.settings import load_settings
 from tests.fakes import FakeClock
 from tests.resolvers.clients import open_client
@@ -36,7 +36,7 @@ class Files:
 @pytest.fixture
 async def files(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Files]:
     async with AsyncExitStack() as stack:
-        services = await stack.enter_async_context(open_services(load_settings(data_dir=tmp_path)))
+        services = await stack.enter_async_context(open_embedded(load_settings(data_dir=tmp_path)))
         backend = await stack.enter_async_context(
             open_local_backend(data_dir=tmp_path, width=64, height=64, base_url="http://videos.example", clock=clock)
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from resolvers.health import LONGEST_SILENCE
 from services.models import Render
-from services.runtime import Services, open_services
+from services.runtime import Services, open_embedded
 from services.settings import load_settings
 from tests.fakes import MemoryStore
 from tests.resolvers.clients import PATIENCE_S, RETRY_S, open_client
@@ -37,19 +37,19 @@ async def answers(services: Services, **wanted: tuple[int, str]) -> None:
 
 
 async def test_a_process_that_works_is_alive_and_ready(tmp_path: Path) -> None:
-    async with open_services(load_settings(data_dir=tmp_path)) as services:
+    async with open_embedded(load_settings(data_dir=tmp_path)) as services:
         await answers(services, healthz=ALIVE, readyz=(200, "ready"))
 
 
 async def test_a_process_whose_store_is_away_is_alive_but_not_ready_and_says_why(tmp_path: Path) -> None:
     store = MemoryStore()
     store.away = True
-    async with open_services(load_settings(data_dir=tmp_path)) as services:
+    async with open_embedded(load_settings(data_dir=tmp_path)) as services:
         await answers(rewired(services, store=store), healthz=ALIVE, readyz=(503, "the store is away"))
 
 
 async def test_a_process_whose_worker_is_stuck_is_not_ready_and_after_a_while_not_alive(tmp_path: Path) -> None:
-    async with open_services(load_settings(data_dir=tmp_path)) as opened:
+    async with open_embedded(load_settings(data_dir=tmp_path)) as opened:
         services = rewired(opened, store=StuckStore())
         await answers(services, healthz=ALIVE, readyz=(503, "the worker is not running"))
         services.tracker.last_tick_at = services.clock.now() - LONGEST_SILENCE - timedelta(seconds=1)

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from services.models import Render, RenderStatus
-from services.runtime import open_services
+from services.runtime import open_embedded
 from services.settings import load_settings
 from tests.fakes import FakeBackend, copy_of
 from tests.resolvers.clients import (
@@ -49,7 +49,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     backend = FakeBackend(capacity=CAPACITY, poll_interval=timedelta(milliseconds=20))
     folder: Path = tmp_path_factory.mktemp("data")
     settings = load_settings(data_dir=folder, look_interval_s=0.05, quota_limit=1000)
-    async with open_services(settings) as services:
+    async with open_embedded(settings) as services:
         faked = rewired(services, backend=backend)
         async with serve(faked) as url, open_client(url) as client:
             yield Site(http=client.http, services=faked, backend=backend)

@@ -18,7 +18,7 @@ from strawberry.types import ExecutionResult
 from resolvers.context import Context
 from resolvers.graphql_schema import build_schema
 from services.models import AnimationProps, Caller
-from services.runtime import Services, open_services
+from services.runtime import Services, open_embedded
 from services.settings import load_settings
 from tests.fakes import FakeBackend, copy_of
 from tests.resolvers.clients import PATIENCE_S, PROGRESS, RETRY_S, UPDATES, Client, open_client, open_stream
@@ -35,7 +35,7 @@ REVISION = "subscription ($id: ID!) { renderProgress(renderId: $id) { id revisio
 @pytest.fixture
 async def services(tmp_path: Path) -> AsyncIterator[Services]:
     backend = FakeBackend(capacity=0, poll_interval=timedelta(seconds=1))
-    async with open_services(load_settings(data_dir=tmp_path)) as services:
+    async with open_embedded(load_settings(data_dir=tmp_path)) as services:
         yield rewired(services, backend=backend)
 
 

@@ -1,21 +1,36 @@
 """What pub/sub promises, over each broker there is. A new broker is one more fixture."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
 
 from services.pubsub import PubSub, open_pubsub
+from tests.servers import RedisServer
 
 
+@pytest.fixture(scope="module")
 def memory() -> str:
     return "memory://"
 
 
-@pytest.fixture(params=[memory])
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The Redis that TEST_REDIS_URL names, or one that is started here."""
+    if url := os.environ.get("TEST_REDIS_URL"):
+        yield url
+        return
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(params=["memory", "redis"])
 async def pubsub(request: pytest.FixtureRequest) -> AsyncIterator[PubSub]:
-    async with open_pubsub(request.param()) as opened:
+    async with open_pubsub(request.getfixturevalue(request.param)) as opened:
         yield opened
 
 
@@ -94,3 +109,31 @@ async def test_a_listener_that_fails_on_a_message_gets_the_next(pubsub: PubSub) 
         await pubsub.publish("a", "bad")
         await pubsub.publish("a", "good")
         assert await inbox.until(bool) == ["good"]
+
+
+@pytest.mark.parametrize("text", ["", "a b\r\nc", "{nonsense", "é 漢 🎬", "\ud800", "x" * 1_000_000])
+async def test_carries_any_text_on_any_channel(pubsub: PubSub, text: str) -> None:
+    inbox = Inbox()
+    async with pubsub.listen(text[:100], inbox):
+        await pubsub.publish(text[:100], text)
+        assert await inbox.until(bool) == [text]
+
+
+async def test_nothing_is_left_of_those_who_are_cancelled_as_they_join(pubsub: PubSub) -> None:
+    async def join() -> None:
+        async with pubsub.listen("a", print):
+            await asyncio.Event().wait()
+
+    for rounds in range(10):
+        joining = asyncio.create_task(join())
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        joining.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await joining
+    assert pubsub._broadcast._subscribers == {}
+
+
+async def test_is_there_and_has_not_been_away(pubsub: PubSub) -> None:
+    await pubsub.check()
+    assert not pubsub.resumed.is_set()

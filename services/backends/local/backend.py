@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import sys
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ POLL_INTERVAL = timedelta(milliseconds=100)
 LAUNCH_ALLOWANCE = timedelta(seconds=60)
 SLOWEST_FRAMES_PER_S = 5  # a machine slower than this is given up on; ordinary ones reach a hundred and more
 EXIT_TIMEOUT_S = 5.0
+LONGEST_WRITING_S = 86_400.0  # a file that was not touched for a day belongs to no process that runs
 
 RENDERER_CRASHED = Failure(
     code="RENDERER_CRASHED", message="The renderer stopped unexpectedly. Please try again.", retryable=True
@@ -264,17 +266,19 @@ class LocalBackend:
 
 @contextlib.asynccontextmanager
 async def open_local_backend(
-    *, data_dir: Path, width: int, height: int, base_url: str, clock: Clock
+    *, data_dir: Path, width: int, height: int, base_url: str, clock: Clock, shared: bool = False
 ) -> AsyncIterator[LocalBackend]:
-    """Open the backend on a folder that no other process uses; unfinished files found there are removed.
+    """Open the backend on a folder, which other processes use as well if it is `shared`.
 
-    Raises `StartupError` if the folder can't be written.
+    Unfinished files that nobody can be writing any more are removed. Raises `StartupError` if the folder can't be
+    written.
     """
     folder = data_dir / "outputs"
     try:
         folder.mkdir(exist_ok=True)
         for part in folder.glob("*.part"):
-            part.unlink()
+            if not shared or time.time() - part.stat().st_mtime > LONGEST_WRITING_S:
+                _remove(part)
         signer = DownloadSigner.from_file(data_dir / "download-key")
     except OSError as error:
         raise StartupError(f"The folder {folder} can't be used for videos: {error}.") from error

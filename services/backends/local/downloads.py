@@ -1,5 +1,6 @@
 """Signed, expiring names for files on this server, verified without any stored state."""
 
+import contextlib
 import hmac
 import os
 import secrets
@@ -19,7 +20,7 @@ class DownloadSigner:
     def from_file(cls, path: Path) -> "DownloadSigner":
         """Read the key, made at the first call and readable by its owner only. Raises `OSError`."""
         if not path.exists():
-            _write_privately(path, secrets.token_bytes(KEY_BYTES))
+            _make_privately(path, secrets.token_bytes(KEY_BYTES))
         key = path.read_bytes()
         if len(key) != KEY_BYTES:
             raise OSError(f"{path.name} is not a key of {KEY_BYTES} bytes; remove it to have a new one made")
@@ -40,12 +41,15 @@ class DownloadSigner:
         return hmac.digest(self._key, f"{name}\n{expires}".encode(errors="replace"), "sha256").hex()
 
 
-def _write_privately(path: Path, content: bytes) -> None:
-    """Make the file whole or not at all, readable by its owner only."""
-    unfinished = path.with_suffix(".part")
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(path)
+def _make_privately(path: Path, content: bytes) -> None:
+    """Make the file whole or not at all, readable by its owner only; the first of several processes wins."""
+    unfinished = path.with_suffix(f".{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(unfinished)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,255 @@
+"""Redis as the broker that broadcaster carries messages through.
+
+One connection listens, however many channels there are, and a bounded pool of others publishes. The listening
+connection is asked for a sign of life when it is quiet; once it is lost it is made anew, again and again, subscribed
+to everything that is wanted by then, and only then `resumed` is set. Pub/sub in Redis keeps nothing for those who
+are away, so `resumed` says: messages may have been missed.
+
+Each command is sent once: redis-py's own retries are off, and every wait here has an end.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from broadcaster._backends.base import BroadcastBackend
+from broadcaster._base import Event
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import RedisError
+
+from services.backoff import backoff_s
+from services.errors import PubSubUnavailable
+from services.redis_broker import LIMIT_S, read_url, reason
+
+QUIET_S = 2.5  # after so long without a word Redis is asked for one, and after as long again given up
+LONGEST_BACKOFF_S = 3.0
+MAX_UNREAD = 1000  # messages taken from the socket that broadcaster has not
+
+log = logging.getLogger(__name__)
+
+
+class RedisBroadcast(BroadcastBackend):
+    """A backend for `Broadcast` that outlives its connections.
+
+    `next_published` never raises and never ends, and subscribing works while Redis is away: the channel is then
+    subscribed when it is back. Channels are called `rendercast:<db>:<channel>` in Redis, whose pub/sub doesn't know
+    databases, so that deployments which share a Redis under different database numbers hear only themselves.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Read the URL and connect nothing yet. Raises `StartupError` if the URL can't be used."""
+        self._broker = read_url(url)
+        self._client = Redis(connection_pool=self._broker.new_pool())
+        self._begun: dict[str, asyncio.Event] = {}
+        self._unread: asyncio.Queue[Event] = asyncio.Queue(MAX_UNREAD)
+        self._line: Line | None = None
+        self._is_up = False
+        self._failures = 0
+        self._listener: asyncio.Task[None] | None = None
+        self.resumed = asyncio.Event()
+
+    async def connect(self) -> None:
+        """Begin to listen. Raises `PubSubUnavailable` if Redis doesn't let us now."""
+        line = self._open_line(await self._dial())
+        self._is_up = True
+        self._listener = asyncio.create_task(self._keep_listening(line), name="listen to Redis")
+
+    async def disconnect(self) -> None:
+        """Close all connections."""
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.gather(self._listener, return_exceptions=True)
+        with suppress(RedisError, OSError):
+            await self._client.connection_pool.aclose()
+
+    async def subscribe(self, group: str) -> None:
+        """Want the channel's messages from now on. Waits for nothing: `begin` does."""
+        self._begun[group] = self._line.subscribe(self._in_redis(group)) if self._line else _over()
+
+    async def unsubscribe(self, group: str) -> None:
+        """Want no more of the channel's messages. Waits for nothing."""
+        del self._begun[group]
+        if self._line:
+            self._line.unsubscribe(self._in_redis(group))
+
+    async def begin(self, channel: str) -> None:
+        """Wait until Redis has confirmed the subscription, or is away: then `resumed` will be set after it has.
+
+        Takes at most twice `QUIET_S`, since a connection without any answer is lost after that.
+        """
+        await self._begun[channel].wait()
+
+    async def publish(self, channel: str, message: str) -> None:
+        """Publish once. Raises `PubSubUnavailable` within `LIMIT_S` if that failed; it may have been published."""
+        await self._ask("PUBLISH", self._in_redis(channel), _encode(message))
+
+    async def check(self) -> None:
+        """Return if Redis answers and we listen. Raises `PubSubUnavailable` within `LIMIT_S` if not."""
+        if not self._is_up:
+            raise PubSubUnavailable(f"Redis at {self._broker.name} is away.")
+        await self._ask("PING")
+
+    async def next_published(self) -> Event:
+        """Return the next message on any channel that is wanted."""
+        return await self._unread.get()
+
+    async def _ask(self, *command: str | bytes) -> None:
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                await self._client.execute_command(*command)  # type: ignore[no-untyped-call]
+        except (RedisError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    async def _dial(self) -> AbstractConnection:
+        connection = self._broker.new_connection()
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                await connection.connect()  # type: ignore[no-untyped-call]
+                await connection.send_command("PING", check_health=False)
+                await connection.read_response()
+        except BaseException as error:
+            await connection.disconnect(nowait=True)
+            if isinstance(error, RedisError | OSError):
+                raise self._unavailable(error) from error
+            raise
+        return connection
+
+    def _open_line(self, connection: AbstractConnection) -> "Line":
+        line = self._line = Line(connection, on_message=self._on_message, on_answer=self._on_answer)
+        self._begun = {channel: line.subscribe(self._in_redis(channel)) for channel in self._begun}
+        return line
+
+    async def _keep_listening(self, line: "Line") -> None:
+        while True:
+            why = await self._listen_until_lost(line)
+            if self._is_up:
+                log.warning("Redis at %s is away: %s", self._broker.name, why)
+            self._is_up = False
+            with suppress(RedisError, OSError):  # those that are idle are most likely lost as well
+                await self._client.connection_pool.disconnect(inuse_connections=False)
+            line = self._open_line(await self._dial_until_connected())
+
+    async def _listen_until_lost(self, line: "Line") -> str:
+        why = ""
+        try:
+            await line.run()
+        except* (RedisError, OSError) as lost:
+            why = reason(lost.exceptions[0])
+        except* Exception as lost:
+            log.exception("the connection to Redis was given up")
+            why = type(lost.exceptions[0]).__name__
+        finally:
+            self._line = None
+            await line.close()
+        return why
+
+    async def _dial_until_connected(self) -> AbstractConnection:
+        while True:
+            self._failures += 1
+            await asyncio.sleep(backoff_s(self._failures, first_s=0.2, longest_s=LONGEST_BACKOFF_S))
+            try:
+                return await self._dial()
+            except PubSubUnavailable as error:
+                log.debug("%s", error)
+
+    async def _on_message(self, channel: bytes, message: bytes) -> None:
+        await self._unread.put(Event(_decode(channel.removeprefix(self._broker.prefix)), _decode(message)))
+
+    def _on_answer(self) -> None:
+        if not self._is_up:
+            log.info("Redis at %s is back", self._broker.name)
+            self._is_up = True
+            self._failures = 0
+            self.resumed.set()
+
+    def _in_redis(self, channel: str) -> bytes:
+        return self._broker.prefix + _encode(channel)
+
+    def _unavailable(self, error: BaseException) -> PubSubUnavailable:
+        return PubSubUnavailable(f"Redis at {self._broker.name} can't be reached: {reason(error)}.")
+
+
+class Line:
+    """One connection that listens, from when it was made to when it is lost.
+
+    Redis answers in order, so the first PING is answered after everything that was subscribed before `run`.
+    """
+
+    def __init__(
+        self,
+        connection: AbstractConnection,
+        *,
+        on_message: Callable[[bytes, bytes], Awaitable[None]],
+        on_answer: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._on_message = on_message
+        self._on_answer = on_answer
+        self._commands: asyncio.Queue[tuple[str | bytes, ...]] = asyncio.Queue()
+        self._unconfirmed: deque[asyncio.Event] = deque()
+
+    def subscribe(self, channel: bytes) -> asyncio.Event:
+        """Return an event that is set when Redis has confirmed the subscription, or the connection is lost."""
+        confirmed = asyncio.Event()
+        self._unconfirmed.append(confirmed)
+        self._commands.put_nowait(("SUBSCRIBE", channel))
+        return confirmed
+
+    def unsubscribe(self, channel: bytes) -> None:
+        """Let Redis send no more of the channel's messages."""
+        self._commands.put_nowait(("UNSUBSCRIBE", channel))
+
+    async def run(self) -> None:
+        """Pass messages on until the connection is lost, which is raised."""
+        self._commands.put_nowait(("PING",))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._write())
+            tasks.create_task(self._read())
+
+    async def close(self) -> None:
+        """Let go of the connection and of all who wait for it."""
+        for confirmed in self._unconfirmed:
+            confirmed.set()
+        with suppress(RedisError, OSError):
+            await self._connection.disconnect(nowait=True)
+
+    async def _write(self) -> None:
+        while True:
+            await self._connection.send_command(*await self._commands.get(), check_health=False)
+
+    async def _read(self) -> None:
+        asked = True
+        while True:
+            reply = await self._connection.read_response(timeout=QUIET_S, disconnect_on_error=False)
+            if reply is None and asked:
+                raise TimeoutError
+            asked = reply is None
+            match reply:
+                case None:
+                    self._commands.put_nowait(("PING",))
+                case [b"message", bytes(channel), bytes(message)]:
+                    await self._on_message(channel, message)
+                case [b"subscribe", *_]:
+                    self._unconfirmed.popleft().set()
+                case b"PONG" | [b"pong", *_]:
+                    self._on_answer()
+
+
+def _over() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _decode(text: bytes) -> str:
+    try:
+        return text.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return text.decode("utf-8", "replace")

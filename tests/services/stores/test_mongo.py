@@ -1,0 +1,128 @@
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient, MongoClient
+
+from services.errors import StartupError, StoreUnavailable
+from services.models import RenderFilter
+from services.ports import Verdict
+from services.stores.mongo import SCHEMA_VERSION, MongoStore, open_mongo_store
+from tests.conftest import MakeRender
+from tests.mongo_server import MongoServer, free_port
+from tests.services.stores.test_store_contract import HOUR, NOW, window
+
+SOON = timedelta(seconds=1)
+Database = MongoClient[dict[str, Any]]
+
+
+@pytest.fixture
+async def store(mongo_url: str) -> AsyncIterator[MongoStore]:
+    async with open_mongo_store(AsyncMongoClient, mongo_url) as opened:
+        yield opened
+
+
+def indexes(mongo_url: str) -> dict[str, Any]:
+    with Database(mongo_url) as client:
+        return dict(client.get_default_database()["renders"].index_information())
+
+
+async def test_opening_again_makes_no_other_indexes(mongo_url: str) -> None:
+    async with open_mongo_store(AsyncMongoClient, mongo_url):
+        made = indexes(mongo_url)
+    async with open_mongo_store(AsyncMongoClient, mongo_url):
+        assert indexes(mongo_url) == made
+    assert made.keys() == {"_id_", "of_owner", "by_key", "by_status", "leased"}
+
+
+async def test_many_processes_may_open_at_once(mongo_url: str) -> None:
+    async def open_and_close() -> None:
+        async with open_mongo_store(AsyncMongoClient, mongo_url):
+            pass
+
+    await asyncio.gather(*(open_and_close() for _ in range(5)))
+
+
+async def test_retention_is_the_servers_work_and_can_be_changed_and_ended(mongo_url: str) -> None:
+    for days in (7, 30, None):
+        retention = None if days is None else timedelta(days=days)
+        async with open_mongo_store(AsyncMongoClient, mongo_url, retention=retention):
+            kept = indexes(mongo_url).get("ended_long_ago", {}).get("expireAfterSeconds")
+            assert kept == (None if days is None else days * 86_400)
+
+
+async def test_a_document_has_its_version_and_what_is_searched_for(
+    store: MongoStore, mongo_url: str, make_render: MakeRender
+) -> None:
+    render = make_render(generation_id="g", idempotency_key="start:k")
+    await store.add(render, window())
+    with Database(mongo_url, tz_aware=True) as client:
+        document = client.get_default_database()["renders"].find_one({"_id": render.id})
+    assert document is not None
+    assert document["schema"] == SCHEMA_VERSION
+    assert (document["owner"], document["status"], document["revision"]) == ("ann", "queued", 1)
+    assert document["render"]["props"]["text"] == "Hello"
+
+
+async def test_a_document_that_can_not_be_read_stops_nothing_else(
+    store: MongoStore, mongo_url: str, make_render: MakeRender, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, good = make_render(at=NOW), make_render(at=NOW + HOUR)
+    for render in (broken, good):
+        await store.add(render, window())
+    with Database(mongo_url) as client:
+        client.get_default_database()["renders"].update_one({"_id": broken.id}, {"$set": {"render.phase": "new"}})
+    assert await store.acquire(worker="w", lease=HOUR) == good
+    assert await store.list(owner="ann", first=5, matching=RenderFilter()) == [good]
+    assert broken.id in caplog.text
+
+
+async def test_users_who_start_their_first_render_at_once_get_their_quota_exactly(
+    store: MongoStore, make_render: MakeRender
+) -> None:
+    """The window's document doesn't exist yet, so several calls try to make it."""
+    owners = [f"user-{number}" for number in range(5)]
+    calls = [store.add(make_render(owner=owner), window(owner, limit=3)) for owner in owners for _ in range(6)]
+    admissions = await asyncio.gather(*calls)
+    for owner in owners:
+        mine = [a.verdict for a in admissions if a.render.owner == owner]
+        assert sorted(mine, key=str) == sorted([Verdict.ADDED] * 3 + [Verdict.OVER_QUOTA] * 3, key=str)
+
+
+@pytest.mark.parametrize("client", [AsyncIOMotorClient, AsyncMongoClient])
+async def test_a_server_that_can_not_be_reached_stops_the_start_with_its_host_and_no_secret(client: type) -> None:
+    port = free_port()
+    with pytest.raises(StartupError) as error:
+        async with open_mongo_store(client, f"mongodb://ann:hunter2@127.0.0.1:{port}/x", patience=SOON):
+            pass
+    assert f"MongoDB at 127.0.0.1:{port} can't be used" in str(error.value)
+    assert "hunter2" not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "http://127.0.0.1", "mongodb://", "mongodb://a:b:c@x"])
+async def test_a_text_that_is_no_url_stops_the_start(url: str) -> None:
+    with pytest.raises(StartupError, match="MONGODB_URL"):
+        async with open_mongo_store(AsyncMongoClient, url):
+            pass
+
+
+async def test_a_server_that_ends_is_unavailable_and_then_there_again(
+    tmp_path_factory: pytest.TempPathFactory, make_render: MakeRender
+) -> None:
+    server = MongoServer(tmp_path_factory.mktemp("own") / "data")
+    server.start()
+    try:
+        async with open_mongo_store(AsyncMongoClient, f"{server.url}/test", patience=SOON) as store:
+            render = make_render()
+            await store.add(render, window())
+            server.stop()
+            with pytest.raises(StoreUnavailable):
+                await store.get(render.id, owner="ann")
+            server.start()
+            assert await store.get(render.id, owner="ann") == render
+    finally:
+        server.stop()

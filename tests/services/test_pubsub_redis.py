@@ -1,0 +1,363 @@
+"""What happens to pub/sub when Redis goes, hangs or refuses, with a real server that each test has for itself."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, aclosing, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from services import lifecycle
+from services.clock import SystemClock
+from services.errors import PubSubUnavailable, StartupError
+from services.hub import ProgressHub
+from services.models import Caller, QuotaWindow
+from services.pubsub import PubSub, open_pubsub
+from services.redis_broker import MAX_PUBLISHING
+from tests.conftest import MakeRender
+from tests.fakes import START_OF_TIME, MemoryStore
+from tests.mongo_server import free_port
+from tests.servers import PATIENCE_S, RedisServer
+
+SECRET = "hush-4711"  # noqa: S105  # a password that must not be shown
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    started = RedisServer(tmp_path)
+    started.start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+async def pubsub(server: RedisServer) -> AsyncIterator[PubSub]:
+    async with open_pubsub(server.url) as opened:
+        yield opened
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110  # what is waited for is mostly in another process
+            await asyncio.sleep(0.01)
+
+
+async def until_lost(pubsub: PubSub) -> None:
+    assert pubsub._redis is not None
+    redis = pubsub._redis
+    await until(lambda: not redis._is_up)
+
+
+async def until_resumed(pubsub: PubSub) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        await pubsub.resumed.wait()
+    pubsub.resumed.clear()
+
+
+async def hears(pubsub: PubSub, channel: str, inbox: list[str], message: str) -> None:
+    await pubsub.publish(channel, message)
+    await until(lambda: message in inbox)
+
+
+async def works(pubsub: PubSub) -> None:
+    inbox: list[str] = []
+    async with pubsub.listen("a", inbox.append):
+        await hears(pubsub, "a", inbox, "message")
+
+
+async def test_the_only_listener_hears(pubsub: PubSub) -> None:
+    await works(pubsub)
+    await works(pubsub)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+async def test_a_restart_is_survived_by_all_who_listen(server: RedisServer, pubsub: PubSub, channels: int) -> None:
+    inboxes: dict[str, list[str]] = {f"channel {number}": [] for number in range(channels)}
+    async with AsyncExitStack() as stack:
+        for channel, inbox in inboxes.items():
+            await stack.enter_async_context(pubsub.listen(channel, inbox.append))
+        for restart in range(2):
+            server.stop()
+            await until_lost(pubsub)
+            server.start()
+            await until_resumed(pubsub)
+            for channel, inbox in inboxes.items():
+                await hears(pubsub, channel, inbox, f"after {restart}")
+    assert all(inbox == ["after 0", "after 1"] for inbox in inboxes.values())
+
+
+async def test_killed_connections_are_made_again(server: RedisServer, pubsub: PubSub) -> None:
+    inbox: list[str] = []
+    async with pubsub.listen("a", inbox.append):
+        await pubsub.publish("a", "before")
+        server.command("CLIENT", "KILL", "TYPE", "pubsub")
+        await until_resumed(pubsub)
+        await hears(pubsub, "a", inbox, "pubsub")
+        server.command("CLIENT", "KILL", "TYPE", "normal")
+        with suppress(PubSubUnavailable):  # one that is sent before the loop sees that its connection is closed
+            await pubsub.publish("a", "perhaps")
+        await hears(pubsub, "a", inbox, "normal")
+    assert not pubsub.resumed.is_set()
+
+
+async def test_many_who_publish_share_few_connections(server: RedisServer, pubsub: PubSub) -> None:
+    def connections() -> int:
+        lines = server.command("INFO", "stats").splitlines()
+        return next(int(line.partition(":")[2]) for line in lines if line.startswith("total_connections_received"))
+
+    inbox: list[str] = []
+    async with pubsub.listen("a", inbox.append):
+        before = connections()
+        await asyncio.gather(*(pubsub.publish("a", str(number)) for number in range(300)))
+        assert connections() - before <= MAX_PUBLISHING + 1
+        await until(lambda: len(inbox) == 300)
+
+
+async def test_many_channels_need_one_connection(server: RedisServer, pubsub: PubSub) -> None:
+    inboxes: list[list[str]] = [[] for _ in range(200)]
+    async with AsyncExitStack() as stack:
+        listening = (pubsub.listen(f"channel {number}", inbox.append) for number, inbox in enumerate(inboxes))
+        await asyncio.gather(*(stack.enter_async_context(each) for each in listening))
+        assert server.clients("pubsub") == 1
+        await asyncio.gather(*(pubsub.publish(f"channel {number}", str(number)) for number in range(200)))
+        await until(lambda: inboxes == [[str(number)] for number in range(200)])
+    await until(lambda: server.clients("pubsub") == 0)
+
+
+async def test_while_redis_is_away_publishing_fails_and_listening_waits_for_it(
+    server: RedisServer, pubsub: PubSub
+) -> None:
+    server.stop()
+    await until_lost(pubsub)
+    for attempt in (pubsub.publish("a", "lost"), pubsub.check()):
+        with pytest.raises(PubSubUnavailable, match=f"Redis at 127.0.0.1:{server.port}"):
+            await attempt
+    inbox: list[str] = []
+    async with asyncio.timeout(PATIENCE_S), pubsub.listen("a", inbox.append):
+        async with pubsub.listen("forgotten", inbox.append):
+            pass
+        assert not pubsub.resumed.is_set()
+        server.start()
+        await until_resumed(pubsub)
+        await pubsub.check()
+        assert server.command("PUBSUB", "CHANNELS").split()[2:] == ["rendercast:0:a"]
+        await hears(pubsub, "a", inbox, "there")
+    assert inbox == ["there"]
+
+
+async def test_a_redis_that_hangs_is_noticed_and_found_again(server: RedisServer, pubsub: PubSub) -> None:
+    early: list[str] = []
+    late: list[str] = []
+    async with asyncio.timeout(PATIENCE_S), pubsub.listen("a", early.append):
+        await pubsub.publish("a", "before")
+        server.pause()
+        with pytest.raises(PubSubUnavailable, match="no answer in time"):
+            await pubsub.publish("a", "lost")
+        async with pubsub.listen("b", late.append):
+            with pytest.raises(PubSubUnavailable, match="is away"):
+                await pubsub.check()
+            server.go_on()
+            await until_resumed(pubsub)
+            await hears(pubsub, "a", early, "there")
+            await hears(pubsub, "b", late, "too")
+
+
+async def test_one_who_gives_up_joining_leaves_nothing_behind(server: RedisServer, pubsub: PubSub) -> None:
+    server.pause()
+    joining = asyncio.create_task(works(pubsub))
+    await asyncio.sleep(0.05)
+    joining.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await joining
+    assert pubsub._broadcast._subscribers == {}
+    server.go_on()
+    await until(lambda: server.clients("pubsub") == 0)
+    await works(pubsub)
+
+
+async def test_it_is_said_once_when_redis_goes_and_once_when_it_comes(
+    server: RedisServer, pubsub: PubSub, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "services")
+    await works(pubsub)
+    assert not pubsub.resumed.is_set()
+    server.stop()
+    await until_lost(pubsub)
+    assert pubsub._redis is not None
+    await until(lambda: pubsub._redis is not None and pubsub._redis._failures >= 3)
+    assert not pubsub.resumed.is_set()
+    server.start()
+    await until_resumed(pubsub)
+    await works(pubsub)
+    assert not pubsub.resumed.is_set()
+    assert len(caplog.messages) == 2
+    assert all(f"Redis at 127.0.0.1:{server.port} is" in message for message in caplog.messages)
+
+
+async def test_nothing_is_left_after_closing(server: RedisServer) -> None:
+    before = asyncio.all_tasks()
+    async with open_pubsub(server.url) as pubsub:
+        await works(pubsub)
+        async with pubsub.listen("a", print):
+            await asyncio.gather(*(pubsub.publish("b", "message") for _ in range(50)))
+            assert server.clients("pubsub") == 1
+    await until(lambda: server.clients("normal") == server.clients("pubsub") == 0)
+    await until(lambda: asyncio.all_tasks() == before)
+
+
+async def test_closing_while_redis_hangs_does_not(server: RedisServer) -> None:
+    async with open_pubsub(server.url) as pubsub:
+        await works(pubsub)
+        server.pause()
+
+
+async def refusal(url: str) -> str:
+    with pytest.raises(StartupError) as refused:
+        async with open_pubsub(url):
+            pass
+    assert SECRET not in repr(refused.value)
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+async def test_a_redis_that_is_not_there_stops_the_start() -> None:
+    port = free_port()
+    assert f"Redis at 127.0.0.1:{port} can't be reached" in await refusal(f"redis://ann:{SECRET}@127.0.0.1:{port}/2")
+    assert "nowhere.sock" in await refusal(f"unix://:{SECRET}@/tmp/nowhere.sock")
+    assert "nowhere.invalid:6379" in await refusal(f"redis://:{SECRET}@nowhere.invalid")
+
+
+async def test_a_redis_that_hangs_stops_the_start(server: RedisServer) -> None:
+    server.pause()
+    assert "no answer in time" in await refusal(server.url)
+
+
+async def test_what_is_no_redis_stops_the_start() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request: " + (await reader.read(1000)).replace(b"\r\n", b" ") + b"\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as other:
+        port = other.sockets[0].getsockname()[1]
+        assert f"127.0.0.1:{port}" in await refusal(f"redis://:{SECRET}@127.0.0.1:{port}")
+        assert f"127.0.0.1:{port}" in await refusal(f"rediss://:{SECRET}@127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "memory",
+        f"http://:{SECRET}@localhost",
+        f"redis+sentinel://:{SECRET}@localhost/mymaster",
+        f"redis://:{SECRET}@localhost:port",
+        f"redis://:{SECRET}/2@localhost",
+        f"redis://:1#{SECRET}@localhost",
+        f"redis://:1?{SECRET}@localhost",
+        f"redis://:[{SECRET}@localhost",
+        f"redis://localhost?socket_timeout=99&password={SECRET}",
+        "redis://localhost?ssl_ca_certs=/no/tls",
+        "rediss://localhost?ssl_nonsense=1",
+    ],
+)
+async def test_a_url_that_can_not_be_used_stops_the_start(url: str) -> None:
+    assert "The URL of Redis can't be used" in await refusal(url)
+
+
+async def test_passwords_and_users(server: RedisServer) -> None:
+    server.command("CONFIG", "SET", "requirepass", SECRET)
+    server.command(
+        "AUTH", SECRET, "\r\n" + "ACL SETUSER ann on", f">{SECRET}x", "+@connection", "+@pubsub", "&rendercast:*"
+    )
+    address = server.url.removeprefix("redis://")
+    for login in (f":{SECRET}", f"ann:{SECRET}x"):
+        async with open_pubsub(f"redis://{login}@{address}/3") as pubsub:
+            await works(pubsub)
+    for login in ("", f":{SECRET}y@", f"ann:{SECRET}@", f"bob:{SECRET}@"):
+        assert f"Redis at {address} can't be reached" in await refusal(f"redis://{login}{address}")
+
+
+async def test_a_user_who_may_not_subscribe_is_told_and_nobody_hangs(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.command("ACL", "SETUSER", "ann", "on", f">{SECRET}", "+@all", "resetchannels")
+    address = server.url.removeprefix("redis://")
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        open_pubsub(f"redis://ann:{SECRET}@{address}") as pubsub,
+        pubsub.listen("a", print),
+    ):
+        with pytest.raises(PubSubUnavailable):
+            await pubsub.check()
+        with pytest.raises(PubSubUnavailable, match="permit"):
+            await pubsub.publish("a", "message")
+        server.command("ACL", "SETUSER", "ann", "allchannels")
+        await until_resumed(pubsub)
+        await works(pubsub)
+    assert "permit" in caplog.text
+
+
+async def test_a_unix_socket(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, "--unixsocket", str(tmp_path / "redis.sock"))
+    server.start()
+    try:
+        async with open_pubsub(f"unix://{tmp_path}/redis.sock?db=1") as pubsub:
+            await works(pubsub)
+    finally:
+        server.stop()
+
+
+async def test_a_node_of_a_cluster(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    server.start()
+    try:
+        async with open_pubsub(server.url) as pubsub:
+            await works(pubsub)
+    finally:
+        server.stop()
+
+
+async def test_databases_keep_deployments_apart(server: RedisServer) -> None:
+    inbox: list[str] = []
+    async with (
+        open_pubsub(server.url) as ours,
+        open_pubsub(f"{server.url}/1") as others,
+        ours.listen("a", inbox.append),
+    ):
+        await others.publish("a", "theirs")
+        await hears(ours, "a", inbox, "ours")
+    assert inbox == ["ours"]
+
+
+async def test_what_others_publish_harms_nobody(server: RedisServer, pubsub: PubSub) -> None:
+    inbox: list[str] = []
+    async with pubsub.listen("a", inbox.append):
+        server.command("PUBLISH", "rendercast:0:a", '"\\xff\\xfe"')
+        await hears(pubsub, "a", inbox, "ours")
+    assert inbox == ["\ufffd\ufffd", "ours"]
+
+
+async def test_a_watcher_gets_the_end_that_was_published_while_redis_was_away(
+    server: RedisServer, pubsub: PubSub, make_render: MakeRender
+) -> None:
+    store = MemoryStore()
+    hub = ProgressHub(store=store, pubsub=pubsub, clock=SystemClock(), check_interval=timedelta(hours=1))
+    render = make_render()
+    window = QuotaWindow(owner="ann", limit=5, starts_at=START_OF_TIME, length=timedelta(hours=1))
+    await store.add(render, window)
+    running = asyncio.create_task(hub.run())
+    async with aclosing(hub.watch(Caller(id="ann"), render.id)) as states:
+        assert await anext(states) == render
+        server.stop()
+        await until_lost(pubsub)
+        end = lifecycle.cancel(render, now=START_OF_TIME)
+        assert await store.record(end)
+        await hub.publish(end)
+        server.start()
+        async with asyncio.timeout(PATIENCE_S):
+            assert await anext(states) == end
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
