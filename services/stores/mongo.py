@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel, ReturnDocument, timeout
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidURI, PyMongoError
 
@@ -38,27 +38,26 @@ UNFINISHED = sorted(status.value for status in ACTIVE)
 
 RENDER_INDEXES = (
     IndexModel([("owner", ASCENDING), ("_id", DESCENDING)], name="of_owner"),
-    IndexModel(
-        [("owner", ASCENDING), ("idempotency_key", ASCENDING)],
-        name="by_key",
-        unique=True,
-        partialFilterExpression={"idempotency_key": {"$type": "string"}},
-    ),
+    IndexModel([("key", ASCENDING)], name="by_key", unique=True, sparse=True),
     IndexModel([("status", ASCENDING), ("_id", ASCENDING)], name="by_status"),
     IndexModel([("lease.worker", ASCENDING)], name="leased", sparse=True),
 )
-QUOTA_INDEXES = (IndexModel([("expires_at", ASCENDING)], name="expired", expireAfterSeconds=0),)
+QUOTA_INDEXES = (
+    IndexModel([("renders", ASCENDING)], name="by_render"),
+    IndexModel([("expires_at", ASCENDING)], name="expired", expireAfterSeconds=0),
+)
 
 
 class MongoStore:
     """A `RenderStore` in MongoDB. Open it with `open_mongo_store`; `services.ports` says what each method does."""
 
-    def __init__(self, client: Client, time_of_server: "ServerTime") -> None:
+    def __init__(self, client: Client, time_of_server: "ServerTime", *, patience: timedelta) -> None:
         database = client.get_default_database(DATABASE)
         self._client = client
         self._renders = database["renders"]
         self._quota = database["quota"]
         self._time = time_of_server
+        self._patience = patience
 
     async def prepare(self, *, retention: timedelta | None) -> None:
         """Make the indexes there are not yet; `retention` has ended renders removed by the server after that time."""
@@ -160,8 +159,8 @@ class MongoStore:
         quota = await self._quota.find_one({"_id": _window_id(window)}, session=session)
         used = _units(quota)
         if render.idempotency_key is not None:
-            same = {"owner": render.owner, "idempotency_key": render.idempotency_key}
-            if found := await self._renders.find_one(same, session=session):
+            found = await self._renders.find_one({"key": _key(render)}, session=session)
+            if found is not None:
                 earlier = documents.from_mapping(found["render"])
                 return Admission(verdict=Verdict.DUPLICATE, render=earlier, used=used)
         if used >= window.limit:
@@ -203,9 +202,19 @@ class MongoStore:
         return documents.readable(found, documents.from_mapping)
 
     async def _in_transaction(self, operation: Callable[[Session], Awaitable[T]]) -> T:
-        with _translated():
+        """Run the operation in a transaction, again if the server says so, but no longer than an operation may take.
+
+        Not by the drivers' `with_transaction`: while a server is away it goes on for two minutes, whatever the timeout.
+        """
+        with _translated(), timeout(self._patience.total_seconds()):
             async with await _settled(self._client.start_session()) as session:
-                return cast("T", await session.with_transaction(operation))
+                while True:
+                    try:
+                        async with await _settled(session.start_transaction()):
+                            return await operation(session)
+                    except PyMongoError as error:
+                        if error.timeout or not error.has_error_label("TransientTransactionError"):
+                            raise
 
     async def _keep_for(self, retention: timedelta | None) -> None:
         name = "ended_long_ago"
@@ -255,7 +264,7 @@ async def open_mongo_store(
     client = _client(connect, url, int(patience.total_seconds() * 1000))
     try:
         server_time = ServerTime(client)
-        store = MongoStore(client, server_time)
+        store = MongoStore(client, server_time, patience=patience)
         try:
             await server_time.follow()
             await _require_replica_set(client)
@@ -325,10 +334,15 @@ def _document(render: Render) -> Document:
     }
     searchable = {
         "generation_id": render.generation_id,
-        "idempotency_key": render.idempotency_key,
+        "key": _key(render),
         "ended_at": render.completed_at,
     }
     return document | {name: value for name, value in searchable.items() if value is not None}
+
+
+def _key(render: Render) -> str | None:
+    """Return the idempotency key as one text with its owner, which a sparse index keeps unique."""
+    return None if render.idempotency_key is None else f"{render.owner}\n{render.idempotency_key}"
 
 
 def _conditions(owner: str, matching: RenderFilter) -> Document:

@@ -1,11 +1,13 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, MongoClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from services.errors import StartupError, StoreUnavailable
 from services.models import RenderFilter
@@ -13,6 +15,7 @@ from services.ports import Verdict
 from services.stores.mongo import SCHEMA_VERSION, MongoStore, open_mongo_store
 from tests.conftest import MakeRender
 from tests.mongo_server import MongoServer, free_port
+from tests.services.stores.test_sqlite import use_everything
 from tests.services.stores.test_store_contract import HOUR, NOW, window
 
 SOON = timedelta(seconds=1)
@@ -35,7 +38,13 @@ async def test_opening_again_makes_no_other_indexes(mongo_url: str) -> None:
         made = indexes(mongo_url)
     async with open_mongo_store(AsyncMongoClient, mongo_url):
         assert indexes(mongo_url) == made
-    assert made.keys() == {"_id_", "of_owner", "by_key", "by_status", "leased"}
+    assert made.keys() == {
+        "_id_",
+        "of_owner",
+        "by_key",
+        "by_status",
+        "leased",
+    }
 
 
 async def test_many_processes_may_open_at_once(mongo_url: str) -> None:
@@ -126,3 +135,47 @@ async def test_a_server_that_ends_is_unavailable_and_then_there_again(
             assert await store.get(render.id, owner="ann") == render
     finally:
         server.stop()
+
+
+class Commands(CommandListener):
+    """What a client asked of the server."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        self.sent.append(dict(event.command))
+
+    def succeeded(self, event: CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: CommandFailedEvent) -> None: ...
+
+    def searches(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The collection and the conditions of everything that was looked for, to be read or changed."""
+        for command in self.sent:
+            match command:
+                case {"find": collection, "filter": conditions} | {"findAndModify": collection, "query": conditions}:
+                    yield collection, conditions
+                case {"aggregate": collection, "pipeline": [{"$match": conditions}, *_]}:
+                    yield collection, conditions
+                case {"update": collection, "updates": changes} | {"delete": collection, "deletes": changes}:
+                    yield from ((collection, change["q"]) for change in changes)
+
+
+async def test_every_command_finds_its_documents_by_an_index(mongo_url: str, make_render: MakeRender) -> None:
+    """Asked of the server where that plans as MongoDB does; the one from a package only plans the simplest searches."""
+    commands = Commands()
+    async with open_mongo_store(partial(AsyncMongoClient, event_listeners=[commands]), mongo_url) as store:
+        await use_everything(store, make_render)
+    searches = list(commands.searches())
+    assert len(searches) > 15
+    with Database(mongo_url) as client:
+        database = client.get_default_database()
+        plans_well = client.admin.command("hello").get("setName") != "secantus"
+        for collection, conditions in searches:
+            leading = {index["key"][0][0] for index in database[collection].index_information().values()}
+            assert leading & conditions.keys(), (collection, conditions)
+            if plans_well:
+                search = {"find": collection, "filter": conditions}
+                plan = database.command("explain", search, verbosity="queryPlanner")
+                assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"]), search

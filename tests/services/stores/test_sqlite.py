@@ -7,6 +7,7 @@ from services.clock import SystemClock
 from services.errors import StartupError, StoreUnavailable
 from services.lifecycle import ACTIVE, cancel
 from services.models import QuotaWindow, Render, RenderFilter
+from services.ports import RenderStore
 from services.stores.sqlite import MIGRATIONS, SqliteStore, open_sqlite_store
 from tests.conftest import MakeRender
 from tests.services.stores.test_store_contract import ALL, HOUR, NOW, window
@@ -112,7 +113,7 @@ async def test_every_statement_finds_its_rows_by_an_index(tmp_path: Path, make_r
         assert "unfinished_of_owner" in str(steps) or "TEMP B-TREE" not in str(steps), text
 
 
-async def use_everything(store: SqliteStore, make_render: MakeRender) -> None:
+async def use_everything(store: RenderStore, make_render: MakeRender) -> None:
     render = make_render(idempotency_key="start:k")
     await store.add(render, window())
     await store.quota_used(window())
