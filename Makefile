@@ -15,7 +15,7 @@ run: $(VENV)/run.stamp web/node_modules ## start everything on 127.0.0.1:8000 (P
 	@exec $(BIN)/rendercast dev $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/dev.stamp web/node_modules ## run every test, with coverage
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term
 
 check: format-check lint types layers schema-check test ## everything that must hold before a commit
 

@@ -1,11 +1,15 @@
 """Processes that end with the test, whatever becomes of it."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.processes import Rendercast, quiet_window_s
+from tests.end_to_end.production import Site
+from tests.mongo_server import MongoServer
+from tests.servers import RedisServer
 
 Start = Callable[..., Rendercast]
 
@@ -25,3 +29,30 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for rendercast in started:
         rendercast.close()
     assert all("Traceback" not in rendercast.log for rendercast in started), started[0].log
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MongoServer, RedisServer]]:
+    """A MongoDB and a Redis for tests that stop them and start them again."""
+    folder = tmp_path_factory.mktemp("servers")
+    mongo, redis = MongoServer(folder / "data"), RedisServer(folder)
+    try:
+        mongo.start()
+        redis.start()
+        yield mongo, redis
+    finally:
+        mongo.stop(signal.SIGKILL)
+        redis.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def site(servers: tuple[MongoServer, RedisServer], tmp_path: Path) -> Iterator[Site]:
+    """A production of its own on these servers, which run again afterwards. Nobody may have logged a traceback."""
+    mongo, redis = servers
+    site = Site(tmp_path, mongo=mongo, redis=redis)
+    yield site
+    site.close()
+    for server in servers:
+        server.stop(signal.SIGKILL)
+        server.start()
+    assert all("Traceback" not in process.log for process in site.started), [process.log for process in site.started]

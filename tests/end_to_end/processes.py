@@ -6,23 +6,29 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from services.settings import variable
 from tests.resolvers.clients import PATIENCE_S, RETRY_S
 
-COMMAND = Path(sys.executable).parent / "rendercast"
+COMMAND = str(Path(sys.executable).parent / "rendercast")
 HOUR_S = 3600
 LONGEST_WINDOW_S = 86_400
 
 
 def spawn(folder: Path, *arguments: str, **settings: object) -> subprocess.Popen[bytes]:
     """Start the command in `folder`, with no other settings than these."""
+    return spawn_program(folder, [COMMAND, *arguments], settings)
+
+
+def spawn_program(folder: Path, command: Sequence[str], settings: Mapping[str, object]) -> subprocess.Popen[bytes]:
+    """Start a program that reads Rendercast's settings in `folder`, with no others than these."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RENDERCAST_")}
-    given = {f"RENDERCAST_{name.upper()}": str(value) for name, value in settings.items()}
+    given = {variable(name): str(value) for name, value in settings.items()}
     with (folder / "stderr").open("ab") as stderr:
         return subprocess.Popen(
-            [COMMAND, *arguments],
+            command,
             cwd=folder,
             env=environment | given,
             stdout=subprocess.PIPE,
@@ -31,23 +37,18 @@ def spawn(folder: Path, *arguments: str, **settings: object) -> subprocess.Popen
         )
 
 
-class Rendercast:
-    """`rendercast dev` on a free port. Its data is in `folder`/.rendercast, its log in `folder`/stderr."""
+class Running:
+    """A command of Rendercast that has said its first line. It runs in `folder`, its log is `folder`/stderr."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, command: Sequence[str], settings: Mapping[str, object]) -> None:
         self.folder = folder
-        self.process = spawn(folder, "dev", "--port", "0", **settings)
+        self.process = spawn_program(folder, command, settings)
         self.first_line = self._read_line()
-        self.url = next(word for word in self.first_line.split() if word.startswith("http")).partition("/graphql")[0]
 
     @property
-    def data(self) -> Path:
-        return self.folder / ".rendercast"
-
-    @property
-    def outputs(self) -> list[str]:
-        """The names of the files in the folder of videos."""
-        return sorted(path.name for path in (self.data / "outputs").iterdir())
+    def url(self) -> str:
+        """Where it serves, unless it is a worker."""
+        return next(word for word in self.first_line.split() if word.startswith("http")).partition("/graphql")[0]
 
     @property
     def log(self) -> str:
@@ -76,6 +77,22 @@ class Rendercast:
         line = stdout.readline().decode()
         assert line, f"it ended: {self.log}"
         return line
+
+
+class Rendercast(Running):
+    """`rendercast dev` on a free port. Its data is in `folder`/.rendercast."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        super().__init__(folder, [COMMAND, "dev", "--port", "0"], settings)
+
+    @property
+    def data(self) -> Path:
+        return self.folder / ".rendercast"
+
+    @property
+    def outputs(self) -> list[str]:
+        """The names of the files in the folder of videos."""
+        return sorted(path.name for path in (self.data / "outputs").iterdir())
 
 
 def wait(process: subprocess.Popen[bytes]) -> int:

@@ -235,8 +235,8 @@ class LocalBackend:
                 attempt.warnings = (*attempt.warnings, message)
                 if isinstance(attempt.state, Progress):
                     attempt.state = replace(attempt.state, warnings=attempt.warnings)
-            case DoneLine(size_bytes=size_bytes):
-                await asyncio.to_thread(_keep, attempt.part, self._path(render))
+            case DoneLine():
+                size_bytes = await asyncio.to_thread(_keep, attempt.part, self._path(render))
                 attempt.state = self._finished(render, size_bytes=size_bytes, warnings=attempt.warnings)
             case ErrorLine(message=message, retryable=retryable):
                 await _exit(attempt.process)
@@ -320,14 +320,20 @@ async def _exit(process: asyncio.subprocess.Process) -> None:
             await process.wait()
 
 
-def _keep(part: Path, path: Path) -> None:
-    """Give a finished file its name, so that it survives a power cut."""
+def _keep(part: Path, path: Path) -> int:
+    """Give a finished file its name, so that it survives a power cut, and return its size in bytes.
+
+    If another worker finished the same render before, because this one was paused and lost it, that one's stays.
+    """
+    if path.exists():
+        return path.stat().st_size
     part.rename(path)
     descriptor = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    return path.stat().st_size
 
 
 def _remove(path: Path) -> None:

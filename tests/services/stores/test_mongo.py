@@ -137,6 +137,23 @@ async def test_a_server_that_ends_is_unavailable_and_then_there_again(
         server.stop()
 
 
+@pytest.mark.parametrize("client", [AsyncIOMotorClient, AsyncMongoClient])
+async def test_a_start_while_the_server_is_away_is_given_up_within_the_patience(
+    client: type, tmp_path_factory: pytest.TempPathFactory, make_render: MakeRender
+) -> None:
+    server = MongoServer(tmp_path_factory.mktemp("own") / "data")
+    server.start()
+    try:
+        async with open_mongo_store(client, f"{server.url}/test", patience=SOON) as store:
+            server.stop()
+            with pytest.raises(StoreUnavailable):
+                await asyncio.wait_for(store.add(make_render(), window()), timeout=10)
+            server.start()
+            assert (await store.add(make_render(), window())).used == 1
+    finally:
+        server.stop()
+
+
 class Commands(CommandListener):
     """What a client asked of the server."""
 

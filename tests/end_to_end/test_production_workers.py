@@ -1,0 +1,146 @@
+"""What happens to workers and API processes of a production, and what becomes of its renders and subscribers."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from tests.end_to_end.processes import Running, wait_until_gone
+from tests.end_to_end.production import (
+    Site,
+    Watcher,
+    all_end_well,
+    following,
+    report,
+    started,
+    under_way,
+    watching,
+)
+from tests.resolvers.clients import PATIENCE_S, RETRY_S, open_client
+
+LONGER_THAN_THE_TEST_S = 300
+FIVE_MINUTES_S = 300
+SHIFTED = str(Path(__file__).with_name("shifted.py"))
+
+
+async def test_a_killed_workers_renders_are_begun_again_by_another(site: Site) -> None:
+    api, first, second = site.start("serve --port 0", "worker", "worker")
+    async with open_client(api.url) as client:
+        ids = await started(client)
+        async with watching(ids, client, client) as watchers:
+            await under_way(site, client, first, second)
+            assert first.end(signal.SIGKILL) == -signal.SIGKILL
+            broken = site.leased_to(first) - site.finished_files()
+        assert broken
+        assert await all_end_well(site, client, ids) == broken
+    report("worker killed", ids, broken, watchers)
+
+
+async def test_a_worker_that_is_asked_to_stop_gives_its_renders_back_at_once(site: Site) -> None:
+    api, first, second = site.start("serve --port 0", "worker", "worker", lease_s=LONGER_THAN_THE_TEST_S)
+    async with open_client(api.url) as client:
+        ids = await started(client)
+        async with watching(ids, client, client) as watchers:
+            await under_way(site, client, first, second)
+            carried, children = site.leased_to(first), first.children()
+            assert first.end(signal.SIGTERM) == 0
+            assert site.leased_to(first) == set()
+            wait_until_gone(children)
+        twice = await all_end_well(site, client, ids)
+        assert twice <= carried
+    assert list(site.outputs.glob("*.part")) == []
+    assert (second.end(), api.end()) == (0, 0)
+    report("worker stopped in order", ids, twice, watchers)
+
+
+async def test_two_workers_that_start_at_the_same_instant_begin_each_queued_render_once(site: Site) -> None:
+    (api,) = site.start("serve --port 0")
+    async with open_client(api.url) as client:
+        ids = await started(client, count=50, frames=2)
+        async with watching(ids, client) as watchers:
+            first, second = site.start("worker", "worker")
+        assert await all_end_well(site, client, ids) == set()
+    assert (first.end(), second.end()) == (0, 0)
+    report("two workers started at once", ids, (), watchers)
+
+
+async def test_workers_whose_clocks_are_off_take_nothing_from_each_other(site: Site) -> None:
+    (api,) = site.start("serve --port 0")
+    ahead, behind = (
+        site.run(sys.executable, SHIFTED, str(off_s), "worker", lease_s=1)
+        for off_s in (FIVE_MINUTES_S, -FIVE_MINUTES_S)
+    )
+    async with open_client(api.url) as client:
+        ids = await started(client)
+        async with watching(ids, client) as watchers:
+            await under_way(site, client, ahead, behind)
+        assert await all_end_well(site, client, ids) == set()
+    report("clocks 10 minutes apart", ids, (), watchers)
+
+
+async def test_a_paused_worker_that_wakes_up_while_another_carries_its_renders_lets_go_of_them(site: Site) -> None:
+    api, first, second = site.start("serve --port 0", "worker", "worker")
+    async with open_client(api.url) as client:
+        ids = await started(client)
+        async with watching(ids, client) as watchers:
+            await under_way(site, client, first, second)
+            first.process.send_signal(signal.SIGSTOP)
+            lost = site.leased_to(first)
+            await until_taken_over(site, second, lost)
+            first.process.send_signal(signal.SIGCONT)
+            await until_let_go(first, 1)
+        twice = await all_end_well(site, client, ids)
+        assert twice <= lost
+    assert (first.end(), second.end()) == (0, 0)
+    report("worker paused beyond its lease, woken amid its successor's work", ids, twice, watchers)
+
+
+async def test_a_paused_worker_that_wakes_up_after_the_end_changes_nothing(site: Site) -> None:
+    api, first, second = site.start("serve --port 0", "worker", "worker")
+    async with open_client(api.url) as client:
+        ids = await started(client)
+        async with watching(ids, client) as watchers:
+            await under_way(site, client, first, second)
+            first.process.send_signal(signal.SIGSTOP)
+            held, finished = site.leased_to(first), site.finished_files()
+        assert await all_end_well(site, client, ids) == held - finished
+        renders, files = await client.listed(first=100), _files(site)
+        first.process.send_signal(signal.SIGCONT)
+        await until_let_go(first, len(held))
+        assert await client.listed(first=100) == renders
+        assert _files(site) == files
+    assert (first.end(), second.end()) == (0, 0)
+    report("worker paused beyond its lease, woken after the end", ids, held - finished, watchers)
+
+
+async def test_subscribers_of_a_killed_api_process_go_on_at_another_and_miss_nothing(site: Site) -> None:
+    first, second, worker = site.start("serve --port 0", "serve --port 0", "worker")
+    async with open_client(first.url) as one, open_client(second.url) as other:
+        ids = await started(one)
+        watchers = [Watcher(render_id, one, other) for render_id in ids for _ in range(2)]
+        async with following(watchers):
+            await under_way(site, other, worker)
+            assert first.end(signal.SIGKILL) == -signal.SIGKILL
+        moved = sum(len(watcher.connections) == 2 for watcher in watchers)
+        assert moved
+        assert await all_end_well(site, other, ids) == set()
+    report(f"API process killed, {moved} subscribers moved", ids, (), watchers)
+
+
+async def until_taken_over(site: Site, successor: Running, render_ids: set[str]) -> None:
+    """Wait until the successor holds one of the renders."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not site.leased_to(successor) & render_ids:  # noqa: ASYNC110  # another process
+            await asyncio.sleep(RETRY_S)
+
+
+async def until_let_go(worker: Running, count: int) -> None:
+    """Wait until the worker has noticed that it lost its hold of so many renders."""
+    async with asyncio.timeout(PATIENCE_S):
+        while worker.log.count("is no longer ours") < count:  # noqa: ASYNC110  # another process
+            await asyncio.sleep(RETRY_S)
+
+
+def _files(site: Site) -> dict[str, tuple[int, int]]:
+    """Return which file each video is, and when it was last written."""
+    return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in site.outputs.glob("*.mp4")}
