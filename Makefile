@@ -3,10 +3,11 @@ PYTHON ?= python3
 PORT ?=
 VENV := .venv
 BIN := $(VENV)/bin
+TEST = $(BIN)/pytest -n 3 --dist loadfile
 LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format-check format lint types layers schema schema-check bench lock clean
+.PHONY: help run test coverage check format-check format lint types layers schema schema-check bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -14,10 +15,13 @@ help: ## list the targets
 run: $(VENV)/run.stamp web/node_modules ## start everything on 127.0.0.1:8000 (PORT= changes it)
 	@exec $(BIN)/rendercast dev $(if $(PORT),--port $(PORT))
 
-test: $(VENV)/dev.stamp web/node_modules ## run every test, with coverage
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term
+test: $(VENV)/dev.stamp web/node_modules ## run every test
+	$(TEST)
 
-check: format-check lint types layers schema-check test ## everything that must hold before a commit
+coverage: $(VENV)/dev.stamp web/node_modules ## run every test and tell which lines and branches none reached
+	$(TEST) --cov --cov-report=term
+
+check: format-check lint types layers schema-check coverage ## everything that must hold before a commit
 
 format: $(VENV)/dev.stamp ## rewrite the code in the project's format
 	$(BIN)/ruff format .

@@ -21,7 +21,7 @@ from tests.servers import RedisServer
 
 CAPACITY = os.cpu_count() or 1  # renders that one worker carries at once
 SEVERAL = 2 * CAPACITY + 2  # renders: two workers are busy, and some wait
-LONG = 9_000  # frames: a second or more of work
+LONG = 6_000  # frames: a second or more of work
 QUOTA = 1000
 SETTINGS: dict[str, object] = {
     "quota_limit": QUOTA,

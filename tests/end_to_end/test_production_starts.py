@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.processes import COMMAND, spawn_program
-from tests.end_to_end.production import SETTINGS, Site
+from tests.end_to_end.production import SETTINGS, Site, readiness
 from tests.mongo_server import MongoServer, free_port
 from tests.resolvers.clients import PATIENCE_S, open_client
 from tests.servers import RedisServer
@@ -94,7 +94,7 @@ async def test_an_address_that_others_can_reach_is_taken_if_everyone_is_one_user
     command = "serve --port 0 --host 0.0.0.0 --with-worker"
     (rendercast,) = site.start(command, everyone_is_one_user=True)
     async with open_client(rendercast.url) as client:
-        assert (await client.http.get("/readyz")).status_code == 200
+        await readiness(client, 200)
         render_id = await client.started(durationInFrames=2)
         assert (await client.until(render_id, status="COMPLETE"))["attempt"] == 1
     assert rendercast.end() == 0

@@ -28,6 +28,7 @@ from services.backends.local.styles import Timeline
 from services.backends.local.text import lay_out
 
 _PROGRESS_EVERY_S: Final = 0.1
+_LONGEST_END_S: Final = 5.0
 _STDIN: Final = 0
 _STDOUT: Final = 1
 _STDERR: Final = 2
@@ -110,8 +111,12 @@ def _take_stdout() -> Report:
 
     def report(message: Mapping[str, object]) -> None:
         line = json.dumps(message).encode() + b"\n"
-        while line:
-            line = line[os.write(channel, line) :]
+        try:
+            while line:
+                line = line[os.write(channel, line) :]
+        except BrokenPipeError:  # the parent is gone, and `_end_with_parent` about to end this process in order
+            time.sleep(_LONGEST_END_S)
+            raise SystemExit(1) from None
 
     return report
 

@@ -1,4 +1,6 @@
 import asyncio
+import gc
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from functools import partial
@@ -20,6 +22,15 @@ from tests.services.stores.test_store_contract import HOUR, NOW, window
 
 SOON = timedelta(seconds=1)
 Database = MongoClient[dict[str, Any]]
+
+
+@pytest.fixture
+def leaking() -> Iterator[None]:
+    """For tests whose server goes away: PyMongo's async client leaves sockets that failed to the garbage collector."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture
@@ -101,6 +112,7 @@ async def test_users_who_start_their_first_render_at_once_get_their_quota_exactl
         assert sorted(mine, key=str) == sorted([Verdict.ADDED] * 3 + [Verdict.OVER_QUOTA] * 3, key=str)
 
 
+@pytest.mark.usefixtures("leaking")
 @pytest.mark.parametrize("client", [AsyncIOMotorClient, AsyncMongoClient])
 async def test_a_server_that_can_not_be_reached_stops_the_start_with_its_host_and_no_secret(client: type) -> None:
     port = free_port()
@@ -119,6 +131,7 @@ async def test_a_text_that_is_no_url_stops_the_start(url: str) -> None:
             pass
 
 
+@pytest.mark.usefixtures("leaking")
 async def test_a_server_that_ends_is_unavailable_and_then_there_again(
     tmp_path_factory: pytest.TempPathFactory, make_render: MakeRender
 ) -> None:
@@ -137,6 +150,7 @@ async def test_a_server_that_ends_is_unavailable_and_then_there_again(
         server.stop()
 
 
+@pytest.mark.usefixtures("leaking")
 @pytest.mark.parametrize("client", [AsyncIOMotorClient, AsyncMongoClient])
 async def test_a_start_while_the_server_is_away_is_given_up_within_the_patience(
     client: type, tmp_path_factory: pytest.TempPathFactory, make_render: MakeRender
