@@ -225,7 +225,7 @@ async def refusal(url: str) -> str:
 async def test_a_redis_that_is_not_there_stops_the_start() -> None:
     port = free_port()
     assert f"Redis at 127.0.0.1:{port} can't be reached" in await refusal(f"redis://ann:{SECRET}@127.0.0.1:{port}/2")
-    assert "nowhere.sock" in await refusal(f"unix://:{SECRET}@/tmp/nowhere.sock")
+    assert "nowhere.sock" in await refusal(f"unix://:{SECRET}@/nowhere.sock")
     assert "nowhere.invalid:6379" in await refusal(f"redis://:{SECRET}@nowhere.invalid")
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from services.backends.local.styles import Style
 from services.colors import Color, parse_color
+from services.models import AnimationStyle
 
 _BLACK: Final = "#000"
 _SIDES: Final = range(16, 8193)
@@ -27,7 +27,7 @@ class Job:
     height: int
     fps: int
     text: str
-    style: Style
+    style: AnimationStyle
     font_family: str
     font_size: float
     color: Color
@@ -89,11 +89,11 @@ class _Fields:
             raise InvalidJob(_wrong(name, f"a number above 0, at most {_LARGEST_FONT}"))
         return float(value)
 
-    def style(self, name: str) -> Style:
+    def style(self, name: str) -> AnimationStyle:
         value = self.text(name)
-        if value not in set(Style):
-            raise InvalidJob(_wrong(name, "one of " + ", ".join(Style)))
-        return Style(value)
+        if value not in set(AnimationStyle):
+            raise InvalidJob(_wrong(name, "one of " + ", ".join(AnimationStyle)))
+        return AnimationStyle(value)
 
     def color(self, name: str, *, default: str | None = None) -> Color:
         if default is not None and self._values.get(name) is None:

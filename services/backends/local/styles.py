@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
+
+from services.models import AnimationStyle
 
 _LONGEST_S: Final = 1.0  # an entrance takes a second,
 _LONGEST_SHARE: Final = 0.6  # or less, so that short animations come to rest too
@@ -17,15 +18,6 @@ _FADE_SHARE: Final = 0.4  # of the entrance: what moves too is opaque sooner, so
 # A mass on a spring, released at rest: stiffness 100, damping 14, mass 1. It overshoots by about 5 %.
 _SPRING_FREQUENCY: Final = 10.0
 _SPRING_DAMPING: Final = 0.7
-
-
-class Style(StrEnum):
-    """The styles by their names on the wire."""
-
-    FADE_IN = "fade-in"
-    TYPEWRITER = "typewriter"
-    SLIDE_UP = "slide-up"
-    SCALE = "scale"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +46,7 @@ class Timeline:
     height: int
     graphemes: int
 
-    def pose(self, style: Style, frame: int) -> Pose:
+    def pose(self, style: AnimationStyle, frame: int) -> Pose:
         """Return the pose in frame 0 to `frames - 1`; the last frame is always at rest."""
         return _POSES[style](self, frame)
 
@@ -97,9 +89,9 @@ def _spring(seconds: float) -> float:
     return 1 - decay * (math.cos(phase) + _SPRING_DAMPING / root * math.sin(phase))
 
 
-_POSES: Final[dict[Style, Callable[[Timeline, int], Pose]]] = {
-    Style.FADE_IN: _fade_in,
-    Style.TYPEWRITER: _typewriter,
-    Style.SLIDE_UP: _slide_up,
-    Style.SCALE: _scale,
+_POSES: Final[dict[AnimationStyle, Callable[[Timeline, int], Pose]]] = {
+    AnimationStyle.FADE_IN: _fade_in,
+    AnimationStyle.TYPEWRITER: _typewriter,
+    AnimationStyle.SLIDE_UP: _slide_up,
+    AnimationStyle.SCALE: _scale,
 }

@@ -8,7 +8,7 @@ import pytest
 
 from services.backends.local.child import render as render_job
 from services.backends.local.job import parse_job
-from services.backends.local.styles import Style
+from services.models import AnimationStyle
 from tests.services.backends.local.rendering import Outcome, Planes, child, decode, job, render, run, send
 
 BLUE: dict[str, object] = {"background_color": "#204080", "color": "#ffcc00"}
@@ -20,12 +20,12 @@ Video = tuple[Outcome, list[Planes]]
 
 
 @pytest.fixture(scope="module")
-def video(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Style], Video]:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Callable[[AnimationStyle], Video]:
     """Videos of mixed text by style, each rendered once."""
     folder = tmp_path_factory.mktemp("videos")
-    rendered: dict[Style, Video] = {}
+    rendered: dict[AnimationStyle, Video] = {}
 
-    def get(style: Style) -> Video:
+    def get(style: AnimationStyle) -> Video:
         if style not in rendered:
             outcome = render(folder / f"{style}.part", style=style, text=MIXED, duration_in_frames=45, **BLUE)
             rendered[style] = (outcome, decode(outcome.output))
@@ -34,8 +34,10 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Style], Video]:
     return get
 
 
-@pytest.mark.parametrize("style", Style)
-def test_every_style_begins_bare_and_ends_with_the_text_at_rest(video: Callable[[Style], Video], style: Style) -> None:
+@pytest.mark.parametrize("style", AnimationStyle)
+def test_every_style_begins_bare_and_ends_with_the_text_at_rest(
+    video: Callable[[AnimationStyle], Video], style: AnimationStyle
+) -> None:
     _, frames = video(style)
     assert len(frames) == 45
     assert not frames[0].differs_from(BLUE_Y).any()
@@ -44,21 +46,23 @@ def test_every_style_begins_bare_and_ends_with_the_text_at_rest(video: Callable[
     assert np.abs(frames[-1].y.astype(int) - frames[-5].y).max() <= 12
 
 
-def test_all_styles_come_to_rest_in_the_same_picture(video: Callable[[Style], Video]) -> None:
-    rest = [video(style)[1][-1].y.astype(int) for style in Style]
+def test_all_styles_come_to_rest_in_the_same_picture(video: Callable[[AnimationStyle], Video]) -> None:
+    rest = [video(style)[1][-1].y.astype(int) for style in AnimationStyle]
     assert all(np.abs(other - rest[0]).max() < 24 for other in rest[1:])
 
 
-@pytest.mark.parametrize("style", Style)
-def test_the_background_is_exact(video: Callable[[Style], Video], style: Style) -> None:
+@pytest.mark.parametrize("style", AnimationStyle)
+def test_the_background_is_exact(video: Callable[[AnimationStyle], Video], style: AnimationStyle) -> None:
     for frame in video(style)[1]:
         for plane, value in ((frame.y, BLUE_Y), (frame.cb, BLUE_CB), (frame.cr, BLUE_CR)):
             edges = np.concatenate((plane[0], plane[-1], plane[:, 0], plane[:, -1]))
             assert np.abs(edges.astype(int) - value).max() <= 2
 
 
-@pytest.mark.parametrize("style", Style)
-def test_the_text_rests_in_the_middle_inside_the_margins(video: Callable[[Style], Video], style: Style) -> None:
+@pytest.mark.parametrize("style", AnimationStyle)
+def test_the_text_rests_in_the_middle_inside_the_margins(
+    video: Callable[[AnimationStyle], Video], style: AnimationStyle
+) -> None:
     rows, columns = np.nonzero(video(style)[1][-1].differs_from(BLUE_Y))
     height, width = 180, 320
     assert columns.min() >= 0.07 * width
@@ -67,15 +71,15 @@ def test_the_text_rests_in_the_middle_inside_the_margins(video: Callable[[Style]
     assert (rows.min() + rows.max()) / 2 == pytest.approx(height / 2, abs=12)
 
 
-def test_fade_in_brightens_in_place(video: Callable[[Style], Video]) -> None:
-    _, frames = video(Style.FADE_IN)
+def test_fade_in_brightens_in_place(video: Callable[[AnimationStyle], Video]) -> None:
+    _, frames = video(AnimationStyle.FADE_IN)
     brightest = [int(frame.y.max()) for frame in frames]
     assert all(after >= before - 2 for before, after in pairwise(brightest))
     assert BLUE_Y + 30 < brightest[10] < YELLOW_Y - 30
 
 
-def test_typewriter_shows_whole_graphemes_and_never_takes_one_back(video: Callable[[Style], Video]) -> None:
-    _, frames = video(Style.TYPEWRITER)
+def test_typewriter_shows_whole_graphemes_and_never_takes_one_back(video: Callable[[AnimationStyle], Video]) -> None:
+    _, frames = video(AnimationStyle.TYPEWRITER)
     shown = [frame.differs_from(BLUE_Y, by=80) for frame in frames]
     for before, after, frame in zip(shown, shown[1:], frames[1:], strict=False):
         assert (np.abs(frame.y.astype(int) - BLUE_Y)[before] > 55).all()
@@ -83,21 +87,23 @@ def test_typewriter_shows_whole_graphemes_and_never_takes_one_back(video: Callab
     assert 0 < shown[15].sum() < shown[-1].sum()
 
 
-def test_slide_up_comes_from_below(video: Callable[[Style], Video]) -> None:
-    _, frames = video(Style.SLIDE_UP)
+def test_slide_up_comes_from_below(video: Callable[[AnimationStyle], Video]) -> None:
+    _, frames = video(AnimationStyle.SLIDE_UP)
     tops = [int(np.nonzero(frame.differs_from(BLUE_Y))[0].min()) for frame in frames[8:]]
     assert tops[0] > tops[-1] + 5
     assert all(after <= before + 1 for before, after in pairwise(tops))
 
 
-def test_scale_grows_about_the_middle(video: Callable[[Style], Video]) -> None:
-    _, frames = video(Style.SCALE)
+def test_scale_grows_about_the_middle(video: Callable[[AnimationStyle], Video]) -> None:
+    _, frames = video(AnimationStyle.SCALE)
     widths = [np.ptp(np.nonzero(frame.differs_from(BLUE_Y))[1]) for frame in (frames[4], frames[7], frames[-1])]
     assert widths[0] < widths[1] < widths[2]
 
 
-@pytest.mark.parametrize("style", Style)
-def test_progress_counts_encoded_frames_up_to_the_last(video: Callable[[Style], Video], style: Style) -> None:
+@pytest.mark.parametrize("style", AnimationStyle)
+def test_progress_counts_encoded_frames_up_to_the_last(
+    video: Callable[[AnimationStyle], Video], style: AnimationStyle
+) -> None:
     outcome, _ = video(style)
     frames = [message["frames"] for message in outcome.of_type("progress")]
     assert frames == sorted(set(map(int, map(str, frames))))

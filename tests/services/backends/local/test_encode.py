@@ -7,9 +7,10 @@ import pytest
 
 from services.backends.local.encode import Encoder
 from services.backends.local.frames import Painter
-from services.backends.local.styles import Style, Timeline
+from services.backends.local.styles import Timeline
 from services.backends.local.text import lay_out
 from services.colors import parse_color
+from services.models import AnimationStyle
 from tests.services.backends.local.rendering import decode
 
 
@@ -98,8 +99,8 @@ def test_the_file_carries_no_time_and_no_versions_of_the_muxer(tmp_path: Path) -
     assert b"Lavf" not in data
 
 
-@pytest.mark.parametrize("style", Style)
-def test_every_decoded_frame_shows_what_was_painted(tmp_path: Path, style: Style) -> None:
+@pytest.mark.parametrize("style", AnimationStyle)
+def test_every_decoded_frame_shows_what_was_painted(tmp_path: Path, style: AnimationStyle) -> None:
     layout = lay_out("Slide up, softly\nwith two lines", family="Inter", size=55, width=640, height=360)
     timeline = Timeline(frames=40, fps=30, height=360, graphemes=layout.grapheme_count)
     painted = []

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from services.backends.local.job import InvalidJob, parse_job
-from services.backends.local.styles import Style
 from services.colors import Color
+from services.models import AnimationStyle
 from tests.services.backends.local.rendering import job
 
 
@@ -17,7 +17,7 @@ def test_a_job_is_read() -> None:
     read = parse_job(line(style="slide-up", background_color=None, color="#ff000080"))
     assert read.output == Path("/videos/1.part")
     assert (read.width, read.height, read.fps, read.frames) == (320, 180, 30, 12)
-    assert read.style is Style.SLIDE_UP
+    assert read.style is AnimationStyle.SLIDE_UP
     assert read.background == Color(red=0, green=0, blue=0)
     assert read.color.alpha == pytest.approx(0.5, abs=0.01)
 
