@@ -57,11 +57,15 @@ class AnimationProps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a render FAILED: a stable code, a sentence for its owner, and whether trying again may help."""
+    """Why a render FAILED: a stable code, a sentence for its owner, and whether trying again may help.
+
+    `detail` is what the renderer itself said. It is kept for the operator and never shown to clients.
+    """
 
     code: str
     message: str
     retryable: bool
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
