@@ -14,23 +14,23 @@ from resolvers.downloads import Downloads
 from resolvers.graphiql import load_graphiql
 from resolvers.health import Health
 from resolvers.transport import GraphQLApp
+from resolvers.webhooks import RemotionWebhooks
+from services.backends.remotion.webhooks import PATH as WEBHOOK_PATH
 from services.runtime import Services
 from services.supervision import keep_running
 
 
-def create_app(
-    services: Services, *, authenticate: Authenticate = local_developer, with_worker: bool = True
-) -> Starlette:
-    """Return the application. While its lifespan is open, the hub runs, and the worker too if it is `with_worker`."""
+def create_app(services: Services, *, authenticate: Authenticate = local_developer) -> Starlette:
+    """Return the application. While its lifespan is open, the hub runs, and the worker too if the services have one."""
     graphiql = load_graphiql(services.settings.web_dir)
     graphql = GraphQLApp(services, authenticate=authenticate, graphiql=graphiql)
-    health = Health(services, with_worker=with_worker)
+    health = Health(services)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as tasks:
             loops = [tasks.create_task(keep_running("hub", services.hub.run))]
-            if with_worker:
+            if services.tracker is not None:
                 loops.append(tasks.create_task(keep_running("worker", services.tracker.run)))
             yield
             for loop in loops:
@@ -46,6 +46,9 @@ def create_app(
     ]
     if services.local is not None:
         routes.append(Route("/files/{name}", Downloads(services.local).serve))
+    if services.settings.remotion_webhook_secret is not None:
+        webhooks = RemotionWebhooks(services.hub, services.settings.remotion_webhook_secret)
+        routes.append(Route(WEBHOOK_PATH, webhooks.receive, methods=["POST"]))
     return Starlette(lifespan=lifespan, routes=routes)
 
 

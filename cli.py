@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -63,7 +64,7 @@ def dev(host: Host = None, port: Port = None) -> None:
         raise StartupError(
             f"`rendercast dev` knows no users, so it only listens to this machine; {settings.host} is not loopback."
         )
-    _run_server(settings, open_embedded, with_worker=True)
+    _run_server(settings, open_embedded)
 
 
 @cli.command()
@@ -79,7 +80,7 @@ def serve(
             f"`rendercast serve` tells no users apart yet, and {settings.host} is not loopback. "
             "Set RENDERCAST_EVERYONE_IS_ONE_USER=true if everybody who can reach it may be the same user."
         )
-    _run_server(settings, open_production, with_worker=with_worker)
+    _run_server(settings, partial(open_production, with_worker=with_worker))
 
 
 @cli.command()
@@ -134,24 +135,24 @@ def _log_to_stderr(settings: Settings) -> None:
     logging.getLogger("pymongo").setLevel(logging.WARNING)  # else each command is a line at level debug
 
 
-def _run_server(settings: Settings, open_services: OpenServices, *, with_worker: bool) -> None:
+def _run_server(settings: Settings, open_services: OpenServices) -> None:
     with listen(settings) as listener:
         settings = settings.model_copy(update={"port": listener.getsockname()[1]})
         _log_to_stderr(settings)
-        asyncio.run(_serve(settings, open_services, listener, with_worker=with_worker))
+        asyncio.run(_serve(settings, open_services, listener))
 
 
-async def _serve(
-    settings: Settings, open_services: OpenServices, listener: socket.socket, *, with_worker: bool
-) -> None:
+async def _serve(settings: Settings, open_services: OpenServices, listener: socket.socket) -> None:
     async with open_services(settings) as services:
-        app = create_app(services, with_worker=with_worker)
+        app = create_app(services)
         typer.echo(f"Open {settings.base_url}/graphql in a browser. Ctrl-C stops Rendercast.")
         await Server(server_config(app, settings)).serve(sockets=[listener])
 
 
 async def _work(settings: Settings) -> None:
-    async with open_production(settings) as services:
+    async with open_production(settings, with_worker=True) as services:
+        if services.tracker is None:
+            raise AssertionError  # a production with a worker has one, or doesn't open
         working = asyncio.ensure_future(keep_running("worker", services.tracker.run))
         loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:

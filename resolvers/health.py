@@ -15,9 +15,8 @@ LONGEST_SILENCE = timedelta(seconds=90)  # longer than any interval or wait afte
 class Health:
     """`alive`: restart the process unless 200. `ready`: send it requests only while 200."""
 
-    def __init__(self, services: Services, *, with_worker: bool) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self._with_worker = with_worker
         self._opened_at = services.clock.now()
 
     async def alive(self, request: Request) -> Response:  # noqa: ARG002
@@ -41,7 +40,7 @@ class Health:
 
     def _ticks(self) -> Iterator[tuple[str, datetime | None]]:
         yield "hub", self._services.hub.last_tick_at
-        if self._with_worker:
+        if self._services.tracker is not None:
             yield "worker", self._services.tracker.last_tick_at
 
     def _is_silent(self, last_tick_at: datetime) -> bool:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services import lifecycle
-from services.backoff import backoff_s
+from services.backoff import GrowingPause, backoff_s, poll_interval_s
 from services.errors import (
     BackendUnavailable,
     LeaseLost,
+    StartImpossible,
     StartRefused,
     StartUncertain,
     StoreUnavailable,
@@ -18,6 +19,7 @@ from services.errors import (
 from services.hub import ProgressHub
 from services.models import Failure, Render, RenderStatus
 from services.ports import Broken, Clock, Finished, Missing, Observation, Progress, RenderBackend, RenderStore
+from services.supervision import finish_though_cancelled
 
 QUEUE_TIMEOUT = Failure(
     code="QUEUE_TIMEOUT", message="The render could not be started in time. Please try again later.", retryable=True
@@ -30,6 +32,7 @@ RENDER_LOST = Failure(
 )
 
 MAX_INTERRUPTIONS = 100  # a render that ends the process which carries it must not do so for ever
+LONGEST_LAUNCH_S = 60.0  # longer than any backend takes to answer a start and the store to record it
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +57,7 @@ class Carrier:
         backend: RenderBackend,
         hub: ProgressHub,
         clock: Clock,
+        queue_pause: GrowingPause,
         rules: CarryRules,
     ) -> None:
         self.render = render
@@ -62,11 +66,14 @@ class Carrier:
         self._backend = backend
         self._hub = hub
         self._clock = clock
+        self._queue_pause = queue_pause
         self._rules = rules
         self._nudged = asyncio.Event()
         self._nudge_pending = False
         self._lease_lost = False
         self._faults = 0
+        self._lasting_fault: Failure | None = None
+        self._unchanged = 0
 
     def nudge(self) -> None:
         """Look at the render now: its owner or its backend has news."""
@@ -99,13 +106,15 @@ class Carrier:
     async def _step(self) -> None:
         if self._nudge_pending:
             self._nudge_pending = False
+            self._unchanged = 0
             await self._refresh()
         if self.render.status.is_terminal:
             return
         if self.render.cancel_requested:
             await self._cancel()
         elif self.render.status is RenderStatus.QUEUED:
-            await self._launch()
+            # Left halfway, it would leave an attempt that nobody knows the backend's id of.
+            await finish_though_cancelled(self._launch(), patience_s=LONGEST_LAUNCH_S)
         else:
             await self._look()
 
@@ -120,11 +129,17 @@ class Carrier:
             backend_render_id = await self._backend.start(self.render)
         except StartRefused as error:
             log.info("render %s was refused and stays queued: %s", before.id, error)
+            self._queue_pause.fail()
             due_at = self._clock.now() + timedelta(seconds=backoff_s(before.refusals + 1))
             await self._record(lambda render: lifecycle.refuse(render, before=before, due_at=due_at))
+        except StartImpossible as error:
+            log.error("render %s can't be started: %s", before.id, error)  # noqa: TRY400  # the sentence is enough
+            now, failure = self._clock.now(), error.failure
+            await self._record(lambda render: lifecycle.reject(render, before=before, failure=failure, now=now))
         except StartUncertain as error:
             log.warning("render %s may be running without an answer: %s", before.id, error)
         else:
+            self._queue_pause.succeed()
             await self._record(lambda render: lifecycle.accept(render, backend_render_id=backend_render_id))
 
     async def _look(self) -> None:
@@ -132,6 +147,7 @@ class Carrier:
             observation = await self._backend.observe(self.render)
         except BackendUnavailable as error:
             self._faults += 1
+            self._lasting_fault = error.failure
             log.info("render %s could not be observed: %s", self.render.id, error)
             if self._is_overdue():
                 await self._give_up()
@@ -139,6 +155,7 @@ class Carrier:
                 await self._pause(backoff_s(self._faults))
             return
         self._faults = 0
+        self._lasting_fault = None
         await self._take_over(observation)
 
     async def _take_over(self, observation: Observation) -> None:
@@ -147,8 +164,7 @@ class Carrier:
             case Progress() if self._is_overdue():
                 await self._give_up()
             case Progress():
-                await self._record(lambda render: lifecycle.advance(render, observation))
-                await self._pause(self._backend.poll_interval.total_seconds())
+                await self._advance(observation)
             case Finished(output=output, cost_usd=cost, warnings=warnings):
                 now = self._clock.now()
                 await self._record(
@@ -159,8 +175,15 @@ class Carrier:
             case Missing():
                 await self._begin_anew_or_fail()
 
+    async def _advance(self, progress: Progress) -> None:
+        before = self.render.revision
+        await self._record(lambda render: lifecycle.advance(render, progress))
+        self._unchanged = self._unchanged + 1 if self.render.revision == before else 0
+        await self._pause(poll_interval_s(self._backend.poll_interval.total_seconds(), unchanged=self._unchanged))
+
     async def _try_again_or_fail(self, failure: Failure) -> None:
-        log.warning("attempt %d of render %s: %s", self.render.attempt, self.render.id, failure.message)
+        reason = failure.detail or failure.message
+        log.warning("attempt %d of render %s broke: %s: %s", self.render.attempt, self.render.id, failure.code, reason)
         tries = self.render.attempt - self.render.interruptions
         if not failure.retryable or tries >= self._rules.max_attempts:
             await self.fail(failure)
@@ -177,7 +200,7 @@ class Carrier:
 
     async def _give_up(self) -> None:
         await self._stop()
-        await self.fail(DEADLINE_EXCEEDED)
+        await self.fail(self._lasting_fault or DEADLINE_EXCEEDED)
 
     async def _cancel(self) -> None:
         await self._stop()

@@ -19,6 +19,7 @@ RendercastError
 │   ├── PubSubUnavailable
 │   └── BackendUnavailable
 ├── StartRefused             the backend certainly ran nothing; it may take the render later
+├── StartImpossible          the backend certainly ran nothing, and will not as things stand
 ├── StartUncertain           the backend may be running it; it must not be started again
 ├── LeaseLost                another worker carries the render now
 └── IllegalChange            a bug: a state change the render's life does not have
@@ -28,7 +29,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from services.models import Quota, Render
+from services.models import Failure, Quota, Render
 
 
 class RendercastError(Exception):
@@ -170,11 +171,26 @@ class PubSubUnavailable(Unavailable):
 
 
 class BackendUnavailable(Unavailable):
-    """The backend didn't say how a render stands. The render itself may be fine."""
+    """The backend didn't say how a render stands. The render itself may be fine.
+
+    `failure` is what its owner is told if that lasts until the deadline.
+    """
+
+    def __init__(self, message: str, *, failure: Failure | None = None) -> None:
+        self.failure = failure
+        super().__init__(message)
 
 
 class StartRefused(RendercastError):
     """The backend certainly ran nothing; it may take the render later."""
+
+
+class StartImpossible(RendercastError):
+    """The backend certainly ran nothing, and trying again would not help; `failure` says what to mend."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(failure.detail or failure.message)
 
 
 class StartUncertain(RendercastError):

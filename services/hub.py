@@ -145,12 +145,12 @@ class ProgressHub:
         except Unavailable as error:
             log.warning("a change of render %s was not published: %s", render.id, error)
 
-    async def wake_workers(self, render: Render) -> None:
+    async def wake_workers(self, render_id: str) -> None:
         """Hint to workers that there is something to do for a render; they look on their own as well."""
         try:
-            await self._pubsub.publish(WORK_CHANNEL, render.id)
+            await self._pubsub.publish(WORK_CHANNEL, render_id)
         except Unavailable as error:
-            log.warning("workers were not woken for render %s: %s", render.id, error)
+            log.warning("workers were not woken for render %s: %s", render_id, error)
 
     async def watch(self, caller: Caller, render_id: str) -> AsyncGenerator[Render, None]:
         """Yield the render as it is now, then each newer state in order, and end after the terminal one.

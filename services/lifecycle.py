@@ -1,9 +1,9 @@
 """Every change a render can go through, one function each.
 
-    QUEUED ──launch──▶ RENDERING ──complete──▶ COMPLETE
-       ◀──refuse, try_again,      ──fail──────▶ FAILED
+    QUEUED ──launch──▶ RENDERING ──complete──────▶ COMPLETE
+       ◀──refuse, try_again,      ──fail, reject──▶ FAILED
            interrupt──
-                                  ──cancel────▶ CANCELLED
+                                  ──cancel────────▶ CANCELLED
 
 QUEUED renders can fail and be cancelled as well.
 
@@ -57,6 +57,13 @@ def refuse(render: Render, *, before: Render, due_at: datetime) -> Render:
     )
 
 
+def reject(render: Render, *, before: Render, failure: Failure, now: datetime) -> Render:
+    """End after a launch that certainly never ran and never will. `before` is as for `refuse`."""
+    _require(render, {RenderStatus.RENDERING}, "reject")
+    undone = replace(render, attempt=before.attempt, started_at=before.started_at)
+    return _end(undone, status=RenderStatus.FAILED, now=now, failure=failure)
+
+
 def try_again(render: Render, *, due_at: datetime) -> Render:
     """Put the render back in the queue after an attempt that broke; what was reached stays visible."""
     _require(render, {RenderStatus.RENDERING}, "try_again")
@@ -82,7 +89,7 @@ def advance(render: Render, progress: "Progress") -> Render:
         progress=max(render.progress, percent),
         frames_rendered=max(render.frames_rendered, min(progress.frames_rendered, render.total_frames)),
         estimated_completion_at=progress.estimated_completion_at,
-        cost_usd=render.cost_usd if progress.cost_usd is None else progress.cost_usd,
+        cost_usd=_cost(render, progress.cost_usd),
         warnings=progress.warnings or render.warnings,
     )
     return render if advanced == render else _next(advanced)
@@ -100,7 +107,7 @@ def complete(
         progress=100,
         frames_rendered=render.total_frames,
         output=output,
-        cost_usd=render.cost_usd if cost_usd is None else cost_usd,
+        cost_usd=_cost(render, cost_usd),
         warnings=warnings or render.warnings,
     )
 
@@ -132,8 +139,16 @@ def _wait(render: Render, *, due_at: datetime | None, **changes: object) -> Rend
         estimated_completion_at=None,
         deadline_at=None,
         due_at=None if render.cancel_requested else due_at,  # whoever takes it next has only to cancel it
+        earlier_cost_usd=render.cost_usd,
         **changes,
     )
+
+
+def _cost(render: Render, of_attempt: float | None) -> float | None:
+    """Return what the render has cost with its present attempt, which never goes down."""
+    if of_attempt is None:
+        return render.cost_usd
+    return max(render.cost_usd or 0.0, (render.earlier_cost_usd or 0.0) + of_attempt)
 
 
 def _end(render: Render, *, status: RenderStatus, now: datetime, **changes: object) -> Render:

@@ -83,7 +83,8 @@ class Render:
 
     `revision` rises by one with each change. `progress` is a whole percentage that never goes down and is 100
     only when COMPLETE. `started_at` is set as soon as something may have run for it; a render that ends without
-    it cost nothing. `interruptions` counts the attempts that ended with a process and not by themselves.
+    it cost nothing. `interruptions` counts the attempts that ended with a process and not by themselves;
+    `earlier_cost_usd` is the part of the cost that attempts before the present one made.
     No worker may take it before `due_at`; `deadline_at` ends its present attempt.
     """
 
@@ -108,6 +109,7 @@ class Render:
     failure: Failure | None = None
     output: Output | None = None
     cost_usd: float | None = None
+    earlier_cost_usd: float | None = None
     due_at: datetime | None = None
     started_at: datetime | None = None
     deadline_at: datetime | None = None

@@ -166,7 +166,7 @@ class RenderBackend(Protocol):
 
     @property
     def poll_interval(self) -> timedelta:
-        """How long to wait between two `observe` calls."""
+        """How long to wait between two `observe` calls while something changes; up to twice that otherwise."""
         ...
 
     def time_limit(self, render: Render) -> timedelta:
@@ -176,16 +176,20 @@ class RenderBackend(Protocol):
     async def start(self, render: Render) -> str:
         """Start an attempt and return the backend's own id of it. Not idempotent.
 
-        Raises `StartRefused` if certainly nothing runs and a later try may work, `StartUncertain` if something may.
+        Raises `StartRefused` if certainly nothing runs and a later try may work, `StartImpossible` if it would not,
+        and `StartUncertain` if something may be running.
         """
         ...
 
     async def observe(self, render: Render) -> Observation:
-        """Return how the render's present attempt stands. Raises `BackendUnavailable` if that can't be told now."""
+        """Return how the render's present attempt stands. Raises `BackendUnavailable` if that can't be told now.
+
+        An attempt without a `backend_render_id` may be running as well: the answer to its start was lost.
+        """
         ...
 
     async def cancel(self, render: Render) -> None:
-        """Stop the present attempt and remove what it left. Does nothing if none runs.
+        """Stop the present attempt as soon as the backend can. Does nothing if none runs.
 
         Raises `BackendUnavailable` if the backend could not be told.
         """
@@ -203,6 +207,6 @@ class RenderBackend(Protocol):
         """Return whether the output is still stored. Raises `BackendUnavailable`."""
         ...
 
-    async def delete_output(self, output: Output) -> None:
-        """Remove the output; does nothing if it is gone. Raises `BackendUnavailable`."""
+    async def delete(self, render: Render) -> None:
+        """Remove all that is kept of an ended render; does nothing if it is gone. Raises `BackendUnavailable`."""
         ...

@@ -153,8 +153,8 @@ class RenderService:
         render = await self.get(caller, render_id)
         if not render.status.is_terminal:
             raise RenderNotFinished(render)
-        if render.output is not None and self.backend is not None:
-            await self.backend.delete_output(render.output)
+        if self.backend is not None:
+            await self.backend.delete(render)
         await self.store.delete(render.id, owner=caller.id)
 
     async def _start(
@@ -186,7 +186,7 @@ class RenderService:
         admission = await self.store.add(render, window)
         if admission.verdict is Verdict.ADDED:
             await self.hub.publish(render)
-            await self.hub.wake_workers(render)
+            await self.hub.wake_workers(render.id)
         return admission
 
     async def _change(self, caller: Caller, render_id: str, change: Callable[[Render], Render]) -> Render:
@@ -204,5 +204,5 @@ class RenderService:
         recorded = await self.store.record(changed)
         if recorded:
             await self.hub.publish(changed)
-            await self.hub.wake_workers(changed)
+            await self.hub.wake_workers(changed.id)
         return recorded

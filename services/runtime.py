@@ -1,12 +1,14 @@
 """The only place that makes adapters and puts the services together."""
 
 import fcntl
+import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -14,6 +16,8 @@ from pydantic import SecretStr
 
 from services.animation import FPS, AnimationLimits
 from services.backends.local.backend import LocalBackend, open_local_backend
+from services.backends.remotion.backend import open_remotion_backend
+from services.backends.remotion.deployment import read_deployment
 from services.carrier import CarryRules
 from services.clock import SystemClock
 from services.errors import StartupError
@@ -27,19 +31,21 @@ from services.stores.mongo import open_mongo_store
 from services.stores.sqlite import open_sqlite_store
 from services.tracker import Tracker, WorkerRules
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """All that a process runs on."""
+    """All that a process runs on. `backend` is None if nothing can be rendered, `tracker` if this is no worker."""
 
     settings: Settings
     clock: Clock
     store: RenderStore
     pubsub: PubSub
-    backend: RenderBackend
+    backend: RenderBackend | None
     hub: ProgressHub
     renders: RenderService
-    tracker: Tracker
+    tracker: Tracker | None
 
     @property
     def local(self) -> LocalBackend | None:
@@ -59,16 +65,17 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
         async with (
             open_sqlite_store(settings.data_dir / "rendercast.sqlite3", clock) as store,
             open_pubsub("memory://") as pubsub,
-            _open_backend(settings, clock, shared=False) as backend,
+            _open_backend(settings, clock, usual="local", shared=False, with_worker=True) as backend,
         ):
-            yield compose(settings, clock=clock, store=store, pubsub=pubsub, backend=backend)
+            yield compose(settings, clock=clock, store=store, pubsub=pubsub, backend=backend, with_worker=True)
 
 
 @asynccontextmanager
-async def open_production(settings: Settings) -> AsyncIterator[Services]:
-    """Open the services of one process of many, which share MongoDB, Redis and the folder of videos.
+async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIterator[Services]:
+    """Open the services of one process of many, which share MongoDB and Redis.
 
-    Nothing runs in the background yet. Raises `StartupError` if one of them is not set or can't be reached.
+    Nothing runs in the background yet. Raises `StartupError` if one of them is not set or can't be reached, and with
+    a worker also if nothing can be rendered.
     """
     mongodb_url = _required(settings, "mongodb_url")
     redis_url = _required(settings, "redis_url")
@@ -77,17 +84,22 @@ async def open_production(settings: Settings) -> AsyncIterator[Services]:
             "REDIS_URL names no Redis: several processes can't share memory. Use `rendercast dev` for one."
         )
     clock = SystemClock()
-    _make_folder(settings.data_dir)
     async with (
         open_mongo_store(AsyncIOMotorClient, mongodb_url, retention=settings.retention) as store,
         open_pubsub(redis_url) as pubsub,
-        _open_backend(settings, clock, shared=True) as backend,
+        _open_backend(settings, clock, usual="lambda", shared=True, with_worker=with_worker) as backend,
     ):
-        yield compose(settings, clock=clock, store=store, pubsub=pubsub, backend=backend)
+        yield compose(settings, clock=clock, store=store, pubsub=pubsub, backend=backend, with_worker=with_worker)
 
 
 def compose(
-    settings: Settings, *, clock: Clock, store: RenderStore, pubsub: PubSub, backend: RenderBackend
+    settings: Settings,
+    *,
+    clock: Clock,
+    store: RenderStore,
+    pubsub: PubSub,
+    backend: RenderBackend | None,
+    with_worker: bool,
 ) -> Services:
     """Put the services together on adapters that are open."""
     check_interval = timedelta(seconds=settings.check_interval_s)
@@ -103,15 +115,8 @@ def compose(
         ),
         download_expiry=settings.download_expiry,
     )
-    tracker = Tracker(
-        worker=f"{os.getpid()}-{secrets.token_hex(6)}",
-        store=store,
-        backend=backend,
-        hub=hub,
-        pubsub=pubsub,
-        clock=clock,
-        rules=_worker_rules(settings),
-    )
+    make_tracker = partial(Tracker, store=store, hub=hub, pubsub=pubsub, clock=clock, rules=_worker_rules(settings))
+    worker = f"{os.getpid()}-{secrets.token_hex(6)}"
     return Services(
         settings=settings,
         clock=clock,
@@ -120,7 +125,7 @@ def compose(
         backend=backend,
         hub=hub,
         renders=renders,
-        tracker=tracker,
+        tracker=make_tracker(worker=worker, backend=backend) if with_worker and backend else None,
     )
 
 
@@ -132,12 +137,37 @@ def _worker_rules(settings: Settings) -> WorkerRules:
     )
 
 
-def _open_backend(settings: Settings, clock: Clock, *, shared: bool) -> AbstractAsyncContextManager[LocalBackend]:
+@asynccontextmanager
+async def _open_backend(
+    settings: Settings, clock: Clock, *, usual: str, shared: bool, with_worker: bool
+) -> AsyncIterator[RenderBackend | None]:
+    """Open what renders; None if that is not set, which only a process without a worker can do with."""
+    if (settings.renderer or usual) == "local":
+        async with _open_local(settings, clock, shared=shared) as local:
+            yield local
+        return
+    async with AsyncExitStack() as opened:
+        try:
+            backend = await opened.enter_async_context(
+                open_remotion_backend(read_deployment(settings), clock=clock, check=with_worker)
+            )
+        except StartupError as error:
+            if with_worker:
+                raise
+            log.error("%s", error)  # noqa: TRY400  # the sentence is enough
+            yield None
+        else:
+            yield backend
+
+
+def _open_local(settings: Settings, clock: Clock, *, shared: bool) -> AbstractAsyncContextManager[LocalBackend]:
+    _make_folder(settings.data_dir)
     return open_local_backend(
         data_dir=settings.data_dir,
         width=settings.local_width,
         height=settings.local_height,
         base_url=settings.base_url,
+        capacity=settings.worker_capacity,
         clock=clock,
         shared=shared,
     )

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,7 +16,12 @@ class Settings(BaseSettings):
     """The environment's variables, prefix `RENDERCAST_`; also read from a file `.env` in the present folder."""
 
     model_config = SettingsConfigDict(
-        env_prefix="RENDERCAST_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix="RENDERCAST_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -42,6 +48,65 @@ class Settings(BaseSettings):
         default=False, description="Let `serve` listen beyond this machine although it tells no users apart."
     )
 
+    renderer: Literal["lambda", "local"] | None = Field(
+        None, description="What renders: `lambda` (default of `serve` and `worker`) or `local` (of `dev`)."
+    )
+    remotion_lambda_function_name: str | None = Field(
+        None,
+        validation_alias="REMOTION_LAMBDA_FUNCTION_NAME",
+        pattern=r"^[A-Za-z0-9:_-]{1,170}$",
+        description="The Remotion function, as its deployment named it.",
+    )
+    remotion_serve_url: str | None = Field(
+        None,
+        validation_alias="REMOTION_SERVE_URL",
+        pattern=r"^https?://\S+$",
+        description="The site that holds the composition, as its deployment named it.",
+    )
+    remotion_composition: str = Field(
+        "TextAnimation", validation_alias="REMOTION_COMPOSITION", min_length=1, description="The composition's id."
+    )
+    remotion_bucket_name: str | None = Field(
+        None,
+        validation_alias="REMOTION_BUCKET_NAME",
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        description="The bucket of renders and videos; default the one that `REMOTION_SERVE_URL` names.",
+    )
+    remotion_aws_region: str = Field(
+        "us-east-1",
+        validation_alias="REMOTION_AWS_REGION",
+        pattern=r"^[a-z0-9-]+$",
+        description="The AWS region of function and bucket.",
+    )
+    remotion_aws_access_key_id: SecretStr | None = Field(
+        None, validation_alias="REMOTION_AWS_ACCESS_KEY_ID", description="AWS key; default what boto3 finds."
+    )
+    remotion_aws_secret_access_key: SecretStr | None = Field(
+        None, validation_alias="REMOTION_AWS_SECRET_ACCESS_KEY", description="The secret of that key."
+    )
+    remotion_webhook_secret: SecretStr | None = Field(
+        None,
+        validation_alias="REMOTION_WEBHOOK_SECRET",
+        min_length=16,
+        description="Signs the function's webhooks, which are asked for if `RENDERCAST_PUBLIC_URL` is set too.",
+    )
+    remotion_version: str | None = Field(
+        None,
+        validation_alias="REMOTION_VERSION",
+        pattern=r"^\d+\.\d+\.\d+",
+        description="The function's version, if its name doesn't tell it.",
+    )
+    remotion_memory_mb: int | None = Field(
+        None, validation_alias="REMOTION_MEMORY_MB", ge=128, description="Its memory, if its name doesn't tell it."
+    )
+    remotion_timeout_s: int | None = Field(
+        None,
+        validation_alias="REMOTION_TIMEOUT_S",
+        ge=15,
+        le=900,
+        description="Its timeout in seconds, if its name doesn't tell it.",
+    )
+
     quota_limit: int = Field(5, ge=1, description="Renders a user may start in each window.")
     quota_window_s: int = Field(3600, ge=1, le=86_400, description="Length of a quota window in seconds.")
     max_duration_s: int = Field(20, ge=1, le=3600, description="Longest animation in seconds.")
@@ -54,7 +119,11 @@ class Settings(BaseSettings):
     lease_s: float = Field(15, ge=1, le=600, description="How long a worker holds a render without renewing.")
     look_interval_s: float = Field(1, gt=0, le=60, description="How often a worker looks for work unasked.")
     check_interval_s: float = Field(5, gt=0, le=60, description="How often stored state is read for watched renders.")
-    max_attempts: int = Field(5, ge=1, le=20, description="How often a render that broke is tried in all.")
+    max_attempts: int = Field(3, ge=1, le=20, description="How often a render that broke is tried in all.")
+    worker_capacity: int | None = Field(
+        None, ge=1, le=5000, description="Renders a worker carries at once; default 100, or one per core locally."
+    )
+    poll_interval_s: float = Field(1, ge=0.05, le=60, description="How often a render on Lambda is asked for progress.")
     queue_timeout_s: int = Field(86_400, ge=1, description="How long a render may wait to be begun, in seconds.")
 
     @property

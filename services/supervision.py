@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 from services.backoff import backoff_s
 
@@ -26,6 +26,19 @@ async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
         ran_s = asyncio.get_running_loop().time() - began
         failures = 1 if ran_s > HEALTHY_S else failures + 1
         await asyncio.sleep(backoff_s(failures))
+
+
+async def finish_though_cancelled(work: Coroutine[object, object, None], *, patience_s: float) -> None:
+    """Let `work` end even if this task is cancelled meanwhile, which then takes effect `patience_s` later at most."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=patience_s)
+        task.cancel()
+        if task.done() and not task.cancelled() and (error := task.exception()):
+            log.warning("what was let end before stopping failed: %s", error)
+        raise
 
 
 def is_cancelled() -> bool:

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.backoff import backoff_s
+from services.backoff import GrowingPause, backoff_s
 from services.carrier import Carrier, CarryRules
 from services.errors import LeaseLost, StoreUnavailable
 from services.hub import WORK_CHANNEL, ProgressHub
@@ -53,6 +53,7 @@ class Tracker:
         self._rules = rules
         self._carriers: dict[str, Carrier] = {}
         self._wake = asyncio.Event()
+        self._queue_pause = GrowingPause(clock)
 
     async def run(self) -> None:
         """Work until cancelled, then give all leases back at once."""
@@ -79,11 +80,12 @@ class Tracker:
                 failures += 1
                 log.warning("no work can be taken: %s", error)
             self.last_tick_at = self._clock.now()
-            wait_s = backoff_s(failures) if failures else self._rules.look_interval.total_seconds()
+            look_s = self._queue_pause.left_s or self._rules.look_interval.total_seconds()
+            wait_s = backoff_s(failures) if failures else look_s
             await self._clock.wait(self._wake, timeout_s=wait_s)
 
     async def _take_what_is_due(self, tasks: asyncio.TaskGroup) -> None:
-        while len(self._carriers) < self._backend.capacity:
+        while len(self._carriers) < self._backend.capacity and not self._queue_pause.left_s:
             render = await self._store.acquire(worker=self.worker, lease=self._rules.lease)
             if render is None:
                 return
@@ -99,6 +101,7 @@ class Tracker:
             backend=self._backend,
             hub=self._hub,
             clock=self._clock,
+            queue_pause=self._queue_pause,
             rules=self._rules.carry,
         )
 

@@ -7,7 +7,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from services.errors import BackendUnavailable, LeaseLost, StartRefused, StartUncertain, StoreUnavailable
+from services.errors import (
+    BackendUnavailable,
+    LeaseLost,
+    StartImpossible,
+    StartRefused,
+    StartUncertain,
+    StoreUnavailable,
+)
 from services.models import Download, Failure, Output, QuotaWindow, Render, RenderFilter, RenderPhase, RenderStatus
 from services.ports import Admission, Broken, Clock, Finished, Missing, Observation, Progress, Verdict
 
@@ -195,8 +202,11 @@ class FakeBackend:
     poll_interval: timedelta = timedelta(seconds=1)
     limit: timedelta = timedelta(minutes=5)
     refusals: int = 0
+    impossible: Failure | None = None
     lost_answers: int = 0
     unavailable: bool = False
+    lasting_fault: Failure | None = None
+    answer: asyncio.Event | None = None
     starts: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     abandoned: list[str] = field(default_factory=list)
@@ -211,16 +221,20 @@ class FakeBackend:
         if self.refusals:
             self.refusals -= 1
             raise StartRefused("no room")
+        if self.impossible is not None:
+            raise StartImpossible(self.impossible)
         self.starts.append(render.id)
         self.attempts[render.id] = Progress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
         if self.lost_answers:
             self.lost_answers -= 1
             raise StartUncertain("no answer")
+        if self.answer is not None:
+            await self.answer.wait()
         return f"attempt-{len(self.starts)}"
 
     async def observe(self, render: Render) -> Observation:
         if self.unavailable:
-            raise BackendUnavailable("no answer")
+            raise BackendUnavailable("no answer", failure=self.lasting_fault)
         return self.attempts.get(render.id, Missing())
 
     async def cancel(self, render: Render) -> None:
@@ -238,8 +252,9 @@ class FakeBackend:
     async def has_output(self, output: Output) -> bool:
         return output.key in self.outputs
 
-    async def delete_output(self, output: Output) -> None:
-        self.outputs.discard(output.key)
+    async def delete(self, render: Render) -> None:
+        if render.output is not None:
+            self.outputs.discard(render.output.key)
 
     def progress(self, render_id: str, frames: int, *, of: int = 90) -> None:
         """Let the attempt report frames."""

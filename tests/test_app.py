@@ -50,11 +50,13 @@ async def test_each_route_does_what_it_is_for_and_no_more(tmp_path: Path) -> Non
 async def test_renders_run_while_the_application_does_and_leases_are_given_back_when_it_ends(
     services: Services,
 ) -> None:
+    assert services.tracker is not None
+    worker = services.tracker.worker
     async with serve(services) as url, open_client(url, user="ann") as client:
         render_id = await client.started()
         await client.until(render_id, status="RENDERING")
-        assert len(await services.store.renew(worker=services.tracker.worker, lease=timedelta(0))) == 1
-    assert await services.store.renew(worker=services.tracker.worker, lease=timedelta(0)) == frozenset()
+        assert len(await services.store.renew(worker=worker, lease=timedelta(0))) == 1
+    assert await services.store.renew(worker=worker, lease=timedelta(0)) == frozenset()
 
 
 async def test_the_application_can_be_served_again_on_the_same_services(services: Services) -> None:

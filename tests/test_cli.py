@@ -42,7 +42,6 @@ def refusal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Refusal:
     [
         ("quota_limit", "abc"),
         ("quota_limit", "0"),
-        ("quota_limit", ""),
         ("quota_window_s", "-1"),
         ("port", "99999"),
         ("port", "http"),

@@ -24,6 +24,7 @@ SEVERAL = 2 * CAPACITY + 2  # renders: two workers are busy, and some wait
 LONG = 6_000  # frames: a second or more of work
 QUOTA = 1000
 SETTINGS: dict[str, object] = {
+    "renderer": "local",
     "quota_limit": QUOTA,
     "lease_s": 3,
     "check_interval_s": 0.5,

@@ -41,6 +41,10 @@ def refuse(render: Render) -> Render:
     return lifecycle.refuse(render, before=queued(), due_at=NOW)
 
 
+def reject(render: Render) -> Render:
+    return lifecycle.reject(render, before=queued(), failure=FAILURE, now=NOW)
+
+
 def try_again(render: Render) -> Render:
     return lifecycle.try_again(render, due_at=NOW)
 
@@ -61,7 +65,18 @@ def cancel(render: Render) -> Render:
     return lifecycle.cancel(render, now=NOW)
 
 
-NAMED: list[Change] = [launch, accept, refuse, try_again, interrupt, complete, fail, cancel, lifecycle.request_cancel]
+NAMED: list[Change] = [
+    launch,
+    accept,
+    refuse,
+    reject,
+    try_again,
+    interrupt,
+    complete,
+    fail,
+    cancel,
+    lifecycle.request_cancel,
+]
 CHANGES = st.one_of(
     st.sampled_from(NAMED),
     st.builds(advance, st.floats(-1, 2), st.integers(-10, 1000)),
@@ -86,6 +101,7 @@ def test_any_sequence_of_changes_keeps_the_promises(changes: list[Change]) -> No
         assert changed.progress >= render.progress
         assert changed.frames_rendered >= render.frames_rendered
         assert changed.frames_rendered <= changed.total_frames
+        assert (changed.cost_usd or 0.0) >= (render.cost_usd or 0.0)
         assert (changed.progress == 100) == (changed.status is RenderStatus.COMPLETE)
         assert (changed.completed_at is not None) == changed.status.is_terminal
         assert (changed.phase is not None) == (changed.status is RenderStatus.RENDERING)
@@ -126,3 +142,21 @@ def test_only_what_may_have_run_costs_quota() -> None:
     assert not cancel(launch(queued())).gives_quota_back
     assert not cancel(try_again(launch(queued()))).gives_quota_back
     assert not queued().gives_quota_back
+
+
+def test_a_launch_that_never_ran_and_never_will_costs_nothing() -> None:
+    rejected = reject(launch(queued()))
+    assert (rejected.status, rejected.failure, rejected.attempt) == (RenderStatus.FAILED, FAILURE, 0)
+    assert rejected.gives_quota_back
+
+
+def test_the_cost_of_all_attempts_adds_up() -> None:
+    first = lifecycle.advance(launch(queued()), costing(0.02))
+    second = lifecycle.advance(launch(try_again(first)), costing(0.005))
+    assert second.cost_usd == pytest.approx(0.025)
+    assert lifecycle.advance(second, costing(0.001)).cost_usd == pytest.approx(0.025)
+    assert complete(second).cost_usd == pytest.approx(0.52)
+
+
+def costing(cost_usd: float) -> Progress:
+    return Progress(phase=RenderPhase.RENDERING_FRAMES, fraction=0.1, frames_rendered=1, cost_usd=cost_usd)

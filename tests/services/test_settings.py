@@ -28,3 +28,10 @@ def test_every_fault_is_one_line_that_names_its_variable() -> None:
 def test_settings_do_not_change_once_read() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_settings().port = 1
+
+
+def test_an_empty_variable_is_the_same_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RENDERCAST_QUOTA_LIMIT", "")
+    monkeypatch.setenv("REMOTION_SERVE_URL", "")
+    settings = load_settings()
+    assert (settings.quota_limit, settings.remotion_serve_url) == (5, None)

@@ -11,7 +11,7 @@ from services import lifecycle
 from services.carrier import MAX_INTERRUPTIONS, CarryRules
 from services.errors import RenderAlreadyFinished
 from services.hub import ProgressHub
-from services.models import Caller, Render, RenderStatus
+from services.models import Caller, Failure, Render, RenderStatus
 from services.ports import Observation
 from services.pubsub import PubSub, open_pubsub
 from services.quota import QuotaRule
@@ -28,6 +28,8 @@ RULES = WorkerRules(
     look_interval=timedelta(seconds=1),
     carry=CarryRules(queue_timeout=timedelta(hours=1), max_attempts=3),
 )
+
+MISCONFIGURED = Failure(code="RENDERER_MISCONFIGURED", message="Tell the operator.", retryable=False)
 
 
 class Bench:
@@ -168,7 +170,7 @@ async def test_a_lost_answer_starts_no_second_attempt(bench: Bench) -> None:
         render_id = await bench.start()
         await bench.clock.advance(10)
         bench.backend.finish(render_id)
-        await bench.clock.advance(1)
+        await bench.clock.advance(2)
         assert (await bench.get(render_id)).status is RenderStatus.COMPLETE
     assert bench.backend.starts == [render_id]
 
@@ -412,7 +414,7 @@ async def test_a_fault_nobody_foresaw_fails_only_its_own_render(bench: Bench, ca
         assert failed.failure is not None
         assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "INTERNAL")
         backend.finish(healthy)
-        await bench.clock.advance(1)
+        await bench.clock.advance(2)
         assert (await bench.get(healthy)).status is RenderStatus.COMPLETE
     error_id = failed.failure.message.partition("(error ")[2].partition(")")[0]
     assert error_id in caplog.text
@@ -437,3 +439,66 @@ async def test_the_health_check_sees_the_worker_look(bench: Bench) -> None:
     async with bench.working(tracker):
         await bench.clock.advance(10)
         assert tracker.last_tick_at == bench.clock.now()
+
+
+async def test_while_the_backend_has_no_room_no_more_renders_are_taken(bench: Bench) -> None:
+    bench.backend.refusals = 1
+    bench.backend.capacity = 1
+    ids = [await bench.start() for _ in range(3)]
+    async with bench.working():
+        assert bench.backend.starts == []
+        renders = [await bench.get(render_id) for render_id in ids]
+        assert {render.status for render in renders} == {RenderStatus.QUEUED}
+        assert sorted(render.refusals for render in renders) == [0, 0, 1]
+        assert sorted([await bench.renders.queue_position(render) or 0 for render in renders]) == [1, 2, 3]
+        await bench.clock.advance(1)
+        assert len(bench.backend.starts) == 1
+    assert await bench.quota_used() == 3
+
+
+async def test_a_backend_without_room_is_asked_ever_more_rarely(bench: Bench) -> None:
+    bench.backend.refusals = 1_000_000
+    for _ in range(10):
+        await bench.start()
+    async with bench.working():
+        await bench.clock.advance(600)
+    refused = 1_000_000 - bench.backend.refusals
+    assert refused < 10 * 4 * 600 / 15  # each of the capacity of 4 once in a pause, which lasts 15 to 30 s at last
+
+
+async def test_a_start_that_can_never_work_fails_with_its_reason_and_costs_no_quota(bench: Bench) -> None:
+    bench.backend.impossible = MISCONFIGURED
+    async with bench.working():
+        failed = await bench.get(await bench.start())
+    assert (failed.status, failed.failure, failed.attempt) == (RenderStatus.FAILED, MISCONFIGURED, 0)
+    assert await bench.quota_used() == 0
+
+
+async def test_a_worker_that_stops_waits_for_the_answer_to_a_start(bench: Bench) -> None:
+    bench.backend.answer = asyncio.Event()
+    render_id = await bench.start()
+    stopping = asyncio.create_task(bench.tracker().run())
+    await settle()
+    stopping.cancel()
+    await settle()
+    assert not stopping.done()
+    bench.backend.answer.set()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    assert (await bench.get(render_id)).backend_render_id == "attempt-1"
+    async with bench.working():
+        bench.backend.finish(render_id)
+        await bench.clock.advance(1)
+        assert (await bench.get(render_id)).status is RenderStatus.COMPLETE
+    assert bench.backend.starts == [render_id]
+
+
+async def test_a_fault_that_lasts_until_the_deadline_is_what_the_render_fails_with(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        bench.backend.unavailable = True
+        bench.backend.lasting_fault = MISCONFIGURED
+        await bench.clock.advance(200)
+        assert (await bench.get(render_id)).status is RenderStatus.RENDERING
+        await bench.clock.advance(200)
+        assert (await bench.get(render_id)).failure == MISCONFIGURED

@@ -95,9 +95,17 @@ class LocalBackend:
     poll_interval = POLL_INTERVAL
 
     def __init__(
-        self, *, folder: Path, width: int, height: int, base_url: str, signer: DownloadSigner, clock: Clock
+        self,
+        *,
+        folder: Path,
+        width: int,
+        height: int,
+        base_url: str,
+        capacity: int,
+        signer: DownloadSigner,
+        clock: Clock,
     ) -> None:
-        self.capacity = os.cpu_count() or 1
+        self.capacity = capacity
         self._folder = folder
         self._width = width
         self._height = height
@@ -162,12 +170,12 @@ class LocalBackend:
             raise BackendUnavailable(f"{output.key} can't be read: {error}") from error
         return True
 
-    async def delete_output(self, output: Output) -> None:
+    async def delete(self, render: Render) -> None:
         """Remove the file. Raises `BackendUnavailable` if the folder can't be written."""
         try:
-            (self._folder / output.key).unlink(missing_ok=True)
+            self._path(render).unlink(missing_ok=True)
         except OSError as error:
-            raise BackendUnavailable(f"{output.key} can't be removed: {error}") from error
+            raise BackendUnavailable(f"the video of {render.id} can't be removed: {error}") from error
 
     def find_download(self, name: str, *, expires: str, signature: str) -> Path | None:
         """Return the file that a signed URL names; None if the URL is wrong, has expired or the file is gone."""
@@ -266,9 +274,18 @@ class LocalBackend:
 
 @contextlib.asynccontextmanager
 async def open_local_backend(
-    *, data_dir: Path, width: int, height: int, base_url: str, clock: Clock, shared: bool = False
+    *,
+    data_dir: Path,
+    width: int,
+    height: int,
+    base_url: str,
+    clock: Clock,
+    capacity: int | None = None,
+    shared: bool = False,
 ) -> AsyncIterator[LocalBackend]:
     """Open the backend on a folder, which other processes use as well if it is `shared`.
+
+    `capacity` is by default one render for each core.
 
     Unfinished files that nobody can be writing any more are removed. Raises `StartupError` if the folder can't be
     written.
@@ -282,7 +299,15 @@ async def open_local_backend(
         signer = DownloadSigner.from_file(data_dir / "download-key")
     except OSError as error:
         raise StartupError(f"The folder {folder} can't be used for videos: {error}.") from error
-    backend = LocalBackend(folder=folder, width=width, height=height, base_url=base_url, signer=signer, clock=clock)
+    backend = LocalBackend(
+        folder=folder,
+        width=width,
+        height=height,
+        base_url=base_url,
+        capacity=capacity or os.cpu_count() or 1,
+        signer=signer,
+        clock=clock,
+    )
     try:
         yield backend
     finally:

@@ -91,8 +91,9 @@ async def test_a_deleted_output_is_gone_and_may_be_deleted_again(backend: Render
     render = launched(props=replace(PROPS, duration_in_frames=1))
     await backend.start(render)
     finished = await until(backend, render, Finished)
+    ended = lifecycle.complete(render, output=finished.output, cost_usd=None, warnings=(), now=SystemClock().now())
     for _ in range(2):
-        await backend.delete_output(finished.output)
+        await backend.delete(ended)
         assert not await backend.has_output(finished.output)
 
 

@@ -138,7 +138,7 @@ async def test_a_download_is_found_by_its_signed_url_only(
     assert local.find_download(name, expires=expires, signature=signature) == tmp_path / "outputs" / name
     assert local.find_download("../rendercast.sqlite3", expires=expires, signature=signature) is None
     assert local.find_download(name, expires=expires, signature="") is None
-    await local.delete_output(finished.output)
+    await local.delete(render)
     assert local.find_download(name, expires=expires, signature=signature) is None
 
 

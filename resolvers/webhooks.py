@@ -1,0 +1,36 @@
+"""Where Remotion's function tells that a render has ended."""
+
+import logging
+from http import HTTPStatus
+
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.backends.remotion.webhooks import LARGEST_BODY_BYTES, SIGNATURE_HEADER, is_genuine, render_told_of
+from services.hub import ProgressHub
+
+log = logging.getLogger(__name__)
+
+
+class RemotionWebhooks:
+    """Takes the function's messages. A genuine one makes the render's worker look at once, and does nothing else."""
+
+    def __init__(self, hub: ProgressHub, secret: SecretStr) -> None:
+        self._hub = hub
+        self._secret = secret
+
+    async def receive(self, request: Request) -> Response:
+        """Answer 200, 401 if the message is not genuine, 413 if it is too large."""
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > LARGEST_BODY_BYTES:
+                return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        signature = request.headers.get(SIGNATURE_HEADER, "")
+        if not is_genuine(bytes(body), signature, self._secret.get_secret_value()):
+            return Response(status_code=HTTPStatus.UNAUTHORIZED)
+        if render_id := render_told_of(bytes(body)):
+            log.info("the function tells that render %s has ended", render_id)
+            await self._hub.wake_workers(render_id)
+        return Response()

@@ -1,0 +1,218 @@
+"""boto3: clients built once, whose calls run in threads of their own, so that they never hold up anything else."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+import boto3
+from botocore import UNSIGNED
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProxyConnectionError,
+    SSLError,
+)
+
+from services.backends.remotion.faults import AwsFault, Meaning, fault, no_credentials
+from services.errors import StartupError
+from services.models import Download
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+CONNECTIONS = 16  # and threads: how many calls are under way at once
+CONNECT_TIMEOUT_S = 5
+START_TIMEOUT_S = 30  # a cold start of the function takes some seconds, its own work one or two
+STORAGE_TIMEOUT_S = 5
+STORAGE_TRIES = 2
+
+_NEVER_SENT = (
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    ProxyConnectionError,
+    SSLError,
+)
+_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsAccess:
+    """How AWS is reached. Without a key, boto3's usual chain is asked for credentials."""
+
+    region: str
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What a function answered; `crashed` if it was not the function's own code that did."""
+
+    body: bytes
+    crashed: bool
+
+
+class Aws:
+    """Lambda and S3 of one region. Open it with `open_aws`; every method raises `AwsFault`.
+
+    Nothing is sent twice to Lambda. No call takes longer than about half a minute.
+    """
+
+    def __init__(self, session: boto3.Session, threads: ThreadPoolExecutor) -> None:
+        region = session.region_name
+        found = session.get_credentials()
+        if found is None:
+            raise StartupError(
+                "There are no AWS credentials: set REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY."
+            )
+        self._threads = threads
+        self._credentials: Credentials = found
+        # Sent once: what boto3 tries again after a timeout may have started a render already.
+        self._lambda: LambdaClient = session.client("lambda", config=_config(START_TIMEOUT_S, tries=1))
+        storage = _config(STORAGE_TIMEOUT_S, tries=STORAGE_TRIES)
+        self._s3: S3Client = session.client("s3", config=storage.merge(Config(signature_version="s3v4")))
+        # Asked only where things are: it never signs, so it never waits for credentials.
+        self._plain: S3Client = session.client("s3", config=storage.merge(Config(signature_version=UNSIGNED)))
+        self._region = region
+        self._frozen = self._credentials.get_frozen_credentials()
+        self._addresses: dict[str, str] = {}
+
+    async def refresh_credentials(self) -> None:
+        """Take over the credentials that boto3 has now; it renews those that expire some minutes before."""
+        self._frozen = await self._call("", self._credentials.get_frozen_credentials)
+
+    def sign(self, bucket: str, key: str, *, now: datetime, expires_in: timedelta) -> Download:
+        """Return a URL from which the object can be got, until `expires_in` or the credentials are over."""
+        request = AWSRequest(method="GET", url=self.address(bucket) + quote(key, safe="/~"))
+        expires_s = int(expires_in.total_seconds())
+        S3SigV4QueryAuth(self._frozen, "s3", self._region, expires=expires_s).add_auth(request)
+        ends = [now.replace(microsecond=0) + timedelta(seconds=expires_s)]
+        # botocore tells the end of a session nowhere else.
+        if session_ends := getattr(self._credentials, "_expiry_time", None):
+            ends.append(session_ends)
+        return Download(url=str(request.url), expires_at=min(ends))
+
+    def address(self, bucket: str) -> str:
+        """Return what the URLs of a bucket's objects begin with."""
+        if bucket not in self._addresses:
+            url = self._plain.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "key"})
+            self._addresses[bucket] = url.removesuffix("key")
+        return self._addresses[bucket]
+
+    async def invoke(self, function: str, payload: bytes) -> Invocation:
+        """Call the function once and wait for its answer."""
+        return await self._call("Invoke", lambda: self._invoke(function, payload))
+
+    async def put(self, bucket: str, key: str, body: bytes) -> None:
+        """Store an object."""
+        await self._call(
+            "PutObject",
+            lambda: self._s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json"),
+        )
+
+    async def size(self, bucket: str, key: str) -> int | None:
+        """Return the size of an object in bytes; None if it is not there."""
+        try:
+            head = await self._call("HeadObject", lambda: self._s3.head_object(Bucket=bucket, Key=key))
+        except AwsFault as error:
+            if error.meaning is Meaning.ABSENT:
+                return None
+            raise
+        return head["ContentLength"]
+
+    async def require_bucket(self, bucket: str) -> None:
+        """Return if the bucket is there and may be listed."""
+        try:
+            await self._call("HeadBucket", lambda: self._s3.head_bucket(Bucket=bucket))
+        except AwsFault as error:
+            if error.meaning is Meaning.ABSENT:
+                raise fault("HeadBucket", code="NoSuchBucket", status=404, detail=bucket) from error
+            raise
+
+    async def delete_all(self, bucket: str, prefix: str) -> None:
+        """Remove all objects whose keys begin so."""
+        await self._call("ListObjectsV2", lambda: self._delete_all(bucket, prefix))
+
+    def _invoke(self, function: str, payload: bytes) -> Invocation:
+        answer = self._lambda.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=payload)
+        return Invocation(body=answer["Payload"].read(), crashed="FunctionError" in answer)
+
+    def _delete_all(self, bucket: str, prefix: str) -> None:
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            found: list[ObjectIdentifierTypeDef] = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+            if found:
+                deleted = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})
+                for error in deleted.get("Errors", []):
+                    raise fault("DeleteObjects", code=error["Code"], status=403, detail=error["Key"])
+
+    async def _call(self, operation: str, call: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        except ClientError as error:
+            raise _meaning(error) from error
+        except _NO_CREDENTIALS as error:
+            raise no_credentials(str(error)) from error
+        except BotoCoreError as error:
+            meaning = Meaning.NEVER_SENT if isinstance(error, _NEVER_SENT) else Meaning.UNKNOWN
+            raise AwsFault(f"{operation}: {error}", meaning) from error
+
+
+@asynccontextmanager
+async def open_aws(access: AwsAccess) -> AsyncIterator[Aws]:
+    """Build the clients, which takes a moment, and later end their threads. Raises `StartupError`."""
+    threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="aws")
+    try:
+        try:
+            aws = await asyncio.get_running_loop().run_in_executor(threads, lambda: Aws(_session(access), threads))
+        except BotoCoreError as error:
+            raise StartupError(f"AWS can't be used: {error}") from error
+        yield aws
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _session(access: AwsAccess) -> boto3.Session:
+    return boto3.Session(
+        aws_access_key_id=access.access_key_id,
+        aws_secret_access_key=access.secret_access_key,
+        region_name=access.region,
+    )
+
+
+def _config(timeout_s: int, *, tries: int) -> Config:
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=timeout_s,
+        retries={"total_max_attempts": tries, "mode": "standard"},
+        max_pool_connections=CONNECTIONS,
+        s3={"us_east_1_regional_endpoint": "regional"},
+    )
+
+
+def _meaning(error: ClientError) -> AwsFault:
+    described = error.response.get("Error", {})
+    return fault(
+        error.operation_name,
+        code=described.get("Code", ""),
+        status=error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0),
+        detail=described.get("Message", ""),
+    )

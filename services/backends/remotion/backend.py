@@ -1,0 +1,289 @@
+"""The backend of production: Remotion's function on AWS Lambda renders, and keeps its progress and the videos on S3.
+
+A start is one invocation. From then on the render is followed by reading the file on S3 in which the function tells
+its progress, which costs no invocation. The video is stored under a key of our choice, so that it can be found even if
+the answer to the start was lost.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from services.backends.remotion.answers import Accepted, Refused, parse_crash, parse_start, parse_status
+from services.backends.remotion.aws import Aws, Invocation, open_aws
+from services.backends.remotion.checks import checked
+from services.backends.remotion.deployment import Deployment
+from services.backends.remotion.failures import TIMED_OUT, classify
+from services.backends.remotion.faults import AwsFault, Meaning, broken_function
+from services.backends.remotion.payloads import (
+    Webhook,
+    cancel_key,
+    folder,
+    inline,
+    input_props,
+    needs_upload,
+    props_key,
+    start_payload,
+    status_payload,
+    uploaded,
+)
+from services.backends.remotion.polling import ProgressReader, open_http
+from services.backends.remotion.progress import Snapshot, derive, from_status
+from services.backends.remotion.webhooks import ask_for_webhook
+from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartUncertain
+from services.models import Download, Failure, Output, Render, RenderPhase
+from services.ports import Broken, Clock, Finished, Observation, Progress
+
+FOLDER = "rendercast"  # of the bucket, for videos
+FRAME_TIMEOUT = timedelta(seconds=30)  # Remotion's default for one frame to be ready
+LONGEST_FUNCTION_TIMEOUT = timedelta(
+    minutes=15
+)  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
+GRACE = timedelta(seconds=70)  # a start, the 20 s after which the function counts as timed out, and some polls
+CREDENTIALS_INTERVAL_S = 60
+NEVER_RAN = {"Runtime.HandlerNotFound", "Runtime.ImportModuleError", "Runtime.InvalidEntrypoint"}
+RENDER_LOST = Failure(
+    code="RENDER_LOST", message="The render was removed while it was made. Please try again.", retryable=True
+)
+
+log = logging.getLogger(__name__)
+
+
+class RemotionBackend:
+    """A `RenderBackend` on Lambda. Open it with `open_remotion_backend`."""
+
+    def __init__(self, deployment: Deployment, *, aws: Aws, files: ProgressReader, clock: Clock) -> None:
+        self.capacity = deployment.capacity
+        self.poll_interval = deployment.poll_interval
+        self._deployment = deployment
+        self._aws = aws
+        self._files = files
+        self._clock = clock
+
+    def time_limit(self, render: Render) -> timedelta:  # noqa: ARG002  # the function has one limit for all
+        """Return the function's timeout and a grace for what comes before and after it."""
+        function = self._deployment.function
+        return (LONGEST_FUNCTION_TIMEOUT if function is None else function.timeout) + GRACE
+
+    async def start(self, render: Render) -> str:
+        """Invoke the function once and return Remotion's id of the render."""
+        payload = await self._payload(render)
+        try:
+            answer = await self._aws.invoke(self._deployment.function_name, payload)
+        except AwsFault as error:
+            raise _not_started(error) from error
+        return _started(answer)
+
+    async def observe(self, render: Render) -> Observation:
+        """Return what the function tells; or, if its answer to the start was lost, whether there is a video."""
+        try:
+            if render.backend_render_id is None:
+                return await self._finished(render) or _LAUNCHING
+            snapshot = await self._snapshot(render.backend_render_id)
+            return await self._meaning(render, snapshot)
+        except AwsFault as error:
+            if error.meaning is Meaning.ABSENT:
+                return await self._without_file(render)
+            await self._mend(error)
+            raise _unavailable(error) from error
+
+    async def cancel(self, render: Render) -> None:
+        """Put the file that the function's renderers look for every second."""
+        if render.backend_render_id is None:
+            return
+        cancelled = {"cancelledAt": int(self._clock.now().timestamp() * 1000)}
+        try:
+            await self._aws.put(
+                self._deployment.bucket, cancel_key(render.backend_render_id), json.dumps(cancelled).encode()
+            )
+        except AwsFault as error:
+            raise _unavailable(error) from error
+
+    async def abandon(self, render: Render) -> None:
+        """Forget what was read last; the function goes on by itself."""
+        if render.backend_render_id is not None:
+            self._files.forget(render.backend_render_id)
+
+    def sign(self, output: Output, *, expires_in: timedelta) -> Download:
+        """Return a presigned URL. It ends with the credentials that signed it, if that is earlier."""
+        return self._aws.sign(output.bucket, output.key, now=self._clock.now(), expires_in=expires_in)
+
+    async def has_output(self, output: Output) -> bool:
+        """Return whether the object is there."""
+        try:
+            return await self._aws.size(output.bucket, output.key) is not None
+        except AwsFault as error:
+            raise _unavailable(error) from error
+
+    async def delete(self, render: Render) -> None:
+        """Remove the videos of all attempts, and what Remotion keeps of the last one."""
+        bucket = self._deployment.bucket if render.output is None else render.output.bucket
+        try:
+            await self._aws.delete_all(bucket, f"{FOLDER}/{render.id}-")
+            if render.backend_render_id is not None:
+                await self._aws.delete_all(bucket, folder(render.backend_render_id))
+        except AwsFault as error:
+            raise _unavailable(error) from error
+
+    async def _payload(self, render: Render) -> bytes:
+        deployment = self._deployment
+        payload = start_payload(
+            version=deployment.version,
+            serve_url=deployment.serve_url,
+            composition=deployment.composition,
+            bucket=deployment.bucket,
+            output_key=_key(render),
+            props=await self._props(input_props(render.props)),
+            frame_timeout=FRAME_TIMEOUT,
+            webhook=self._webhook(render),
+        )
+        return json.dumps(payload).encode()
+
+    async def _props(self, props: str) -> dict[str, str]:
+        """Return the props as a start names them: as they are, or where they were stored if they are too large."""
+        if not needs_upload(props):
+            return inline(props)
+        name = secrets.token_hex(16)
+        try:
+            await self._aws.put(self._deployment.bucket, props_key(name), props.encode())
+        except AwsFault as error:
+            # Nothing was started, whatever became of the props.
+            raise (StartRefused(str(error)) if error.failure is None else StartImpossible(error.failure)) from error
+        return uploaded(name, bucket=self._deployment.bucket)
+
+    def _webhook(self, render: Render) -> Webhook | None:
+        url, secret = self._deployment.webhook_base_url, self._deployment.webhook_secret
+        return None if url is None or secret is None else ask_for_webhook(url, secret, render.id)
+
+    async def _snapshot(self, backend_render_id: str) -> Snapshot:
+        deployment = self._deployment
+        if deployment.function is None:
+            return await self._snapshot_by_invocation(backend_render_id)
+        reading = await self._files.read(backend_render_id)
+        return derive(
+            reading.file,
+            function=deployment.function,
+            region=deployment.access.region,
+            now=self._clock.now(),
+            written_at=reading.read_at,
+        )
+
+    async def _snapshot_by_invocation(self, backend_render_id: str) -> Snapshot:
+        deployment = self._deployment
+        payload = status_payload(version=deployment.version, bucket=deployment.bucket, render_id=backend_render_id)
+        answer = await self._aws.invoke(deployment.function_name, json.dumps(payload).encode())
+        try:
+            status = parse_status(answer.body)
+        except ValueError as error:
+            raise AwsFault(
+                f"the function's answer can't be understood: {answer.body[:500]!r}", Meaning.UNKNOWN
+            ) from error
+        if isinstance(status, Refused):
+            raise AwsFault(f"the function does not tell the status: {status.message}", Meaning.UNKNOWN)
+        return from_status(status)
+
+    async def _meaning(self, render: Render, snapshot: Snapshot) -> Observation:
+        if snapshot.done:
+            size_bytes = snapshot.output_size_bytes or await self._aws.size(self._deployment.bucket, _key(render)) or 0
+            return self._output(render, size_bytes, snapshot.cost_usd)
+        if error := snapshot.fatal_error:
+            return Broken(failure=classify(error.message, name=error.name, stack=error.stack, kind=error.type))
+        if snapshot.may_have_output and (finished := await self._finished(render, snapshot.cost_usd)):
+            return finished
+        if snapshot.timed_out:
+            return Broken(failure=TIMED_OUT)
+        return Progress(
+            phase=snapshot.phase,
+            fraction=snapshot.overall,
+            frames_rendered=snapshot.frames_rendered,
+            estimated_completion_at=snapshot.estimated_completion_at,
+            cost_usd=snapshot.cost_usd,
+        )
+
+    async def _without_file(self, render: Render) -> Observation:
+        """Return what is known of a render whose progress file is gone: it may have been removed after the end."""
+        try:
+            if finished := await self._finished(render):
+                return finished
+        except AwsFault as error:
+            raise _unavailable(error) from error
+        raise BackendUnavailable(f"there is no progress file of {render.backend_render_id}", failure=RENDER_LOST)
+
+    async def _finished(self, render: Render, cost_usd: float | None = None) -> Finished | None:
+        size_bytes = await self._aws.size(self._deployment.bucket, _key(render))
+        return None if size_bytes is None else self._output(render, size_bytes, cost_usd)
+
+    def _output(self, render: Render, size_bytes: int, cost_usd: float | None) -> Finished:
+        output = Output(bucket=self._deployment.bucket, key=_key(render), size_bytes=size_bytes)
+        return Finished(output=output, cost_usd=cost_usd)
+
+    async def _mend(self, error: AwsFault) -> None:
+        """Use newer credentials from now on, if it was those that AWS refused and boto3 has newer ones."""
+        if error.meaning is Meaning.REFUSED:
+            with contextlib.suppress(AwsFault):
+                await self._aws.refresh_credentials()
+
+
+_LAUNCHING = Progress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
+
+
+@contextlib.asynccontextmanager
+async def open_remotion_backend(deployment: Deployment, *, clock: Clock, check: bool) -> AsyncIterator[RemotionBackend]:
+    """Connect to AWS; with `check`, make sure first that renders can be started. Raises `StartupError` if not.
+
+    A process that starts no renders needs no `check`, and no right to invoke the function.
+    """
+    async with open_aws(deployment.access) as aws, open_http() as http:
+        if check:
+            deployment = await checked(deployment, aws=aws, http=http)
+        files = ProgressReader(http, aws, bucket=deployment.bucket, clock=clock)
+        renewing = asyncio.create_task(_keep_credentials(aws), name="renew AWS credentials")
+        try:
+            yield RemotionBackend(deployment, aws=aws, files=files, clock=clock)
+        finally:
+            renewing.cancel()
+            await asyncio.wait([renewing])
+
+
+async def _keep_credentials(aws: Aws) -> None:
+    while True:
+        await asyncio.sleep(CREDENTIALS_INTERVAL_S)
+        try:
+            await aws.refresh_credentials()
+        except AwsFault as error:
+            log.error("the AWS credentials could not be renewed: %s", error)  # noqa: TRY400  # the sentence is enough
+
+
+def _key(render: Render) -> str:
+    """Return where the video of the present attempt is stored. A late one of an earlier attempt can't overwrite it."""
+    return f"{FOLDER}/{render.id}-{render.attempt}.mp4"
+
+
+def _started(answer: Invocation) -> str:
+    """Return Remotion's id of the render. Raises as `RenderBackend.start`."""
+    try:
+        told = parse_crash(answer.body) if answer.crashed else parse_start(answer.body)
+    except ValueError as error:
+        raise StartUncertain(f"the function's answer can't be understood: {answer.body[:500]!r}") from error
+    if isinstance(told, Accepted):
+        return told.render_id
+    if isinstance(told, Refused):
+        failure = classify(told.message, stack=told.stack)
+        raise StartRefused(told.message) if failure.retryable else StartImpossible(failure)
+    crash = f"the function crashed: {told.error_type}: {told.error_message}"
+    raise _not_started(broken_function(crash)) if told.error_type in NEVER_RAN else StartUncertain(crash)
+
+
+def _not_started(error: AwsFault) -> StartRefused | StartImpossible | StartUncertain:
+    """Return what a fault in the course of a start leaves possible."""
+    if error.meaning in {Meaning.NEVER_SENT, Meaning.NOT_NOW}:
+        return StartRefused(str(error))
+    return StartUncertain(str(error)) if error.failure is None else StartImpossible(error.failure)
+
+
+def _unavailable(error: AwsFault) -> BackendUnavailable:
+    return BackendUnavailable(str(error), failure=error.failure)

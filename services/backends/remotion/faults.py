@@ -1,0 +1,141 @@
+"""What it means when AWS doesn't do as asked, and what to mend."""
+
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from services.models import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What is wrong, and what the operator has to do about it, as two halves of a sentence."""
+
+    code: str
+    problem: str
+    cure: str
+
+
+_CREDENTIALS = Remedy(
+    "CREDENTIALS_INVALID",
+    "the AWS credentials are wrong or have expired",
+    "renew REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY, or what stands in for them",
+)
+_FUNCTION = Remedy(
+    "FUNCTION_NOT_FOUND",
+    "the Lambda function does not exist",
+    "correct REMOTION_LAMBDA_FUNCTION_NAME or REMOTION_AWS_REGION, or deploy it",
+)
+_BROKEN_FUNCTION = Remedy("FUNCTION_BROKEN", "the Lambda function can't be run", "deploy it again")
+_BUCKET = Remedy(
+    "BUCKET_NOT_FOUND",
+    "the bucket does not exist in its region",
+    "correct REMOTION_SERVE_URL, REMOTION_BUCKET_NAME or REMOTION_AWS_REGION",
+)
+_DENIED = Remedy("ACCESS_DENIED", "a permission is missing on AWS", "grant {permission} to the AWS user")
+_OTHER = Remedy("REQUEST_REFUSED", "AWS does not accept a request", "look into the log, which has AWS's own words")
+
+# What an operation needs, of https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+# and list_awslambda.html. Without s3:ListBucket, an object that is not there is answered as one that is denied.
+_PERMISSIONS = {
+    "Invoke": "lambda:InvokeFunction",
+    "GetObject": "s3:GetObject and s3:ListBucket",
+    "HeadObject": "s3:GetObject and s3:ListBucket",
+    "HeadBucket": "s3:ListBucket",
+    "ListObjectsV2": "s3:ListBucket",
+    "PutObject": "s3:PutObject",
+    "DeleteObjects": "s3:DeleteObject",
+}
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and
+# https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html; HEAD answers have a status only, which boto3 takes
+# for the code.
+_NOT_NOW = {
+    "EC2ThrottledException",
+    "ResourceConflictException",  # the function is being updated
+    "ResourceNotReadyException",  # it was idle for weeks and is being woken
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+_ABSENT = {"NoSuchKey", "NotFound", "404"}
+_REMEDIES = {
+    "ExpiredToken": _CREDENTIALS,
+    "ExpiredTokenException": _CREDENTIALS,
+    "InvalidAccessKeyId": _CREDENTIALS,
+    "InvalidClientTokenId": _CREDENTIALS,
+    "InvalidSignatureException": _CREDENTIALS,
+    "InvalidToken": _CREDENTIALS,
+    "RequestTimeTooSkewed": _CREDENTIALS,
+    "SignatureDoesNotMatch": _CREDENTIALS,
+    "UnrecognizedClientException": _CREDENTIALS,
+    "ResourceNotFoundException": _FUNCTION,
+    "NoSuchBucket": _BUCKET,
+    "PermanentRedirect": _BUCKET,
+    "AuthorizationHeaderMalformed": _BUCKET,
+    "301": _BUCKET,
+    "AccessDenied": _DENIED,
+    "AccessDeniedException": _DENIED,
+    "403": _DENIED,
+}
+_TOO_MANY_REQUESTS = 429
+_FIRST_SERVER_ERROR = 500
+
+
+class Meaning(Enum):
+    """What is known of a request that AWS did not answer as hoped."""
+
+    NEVER_SENT = auto()
+    """It did not reach AWS, so nothing was done."""
+    NOT_NOW = auto()
+    """AWS had no room for it, so nothing was done."""
+    ABSENT = auto()
+    """The object is not there."""
+    REFUSED = auto()
+    """AWS refuses it until somebody mends what is wrong; nothing was done."""
+    UNKNOWN = auto()
+    """It may have been done or not."""
+
+
+class AwsFault(Exception):  # noqa: N818  # told from errors of the domain, which these become
+    """AWS did not do as asked. `remedy` says what to mend if it was REFUSED."""
+
+    def __init__(self, detail: str, meaning: Meaning, *, remedy: Remedy | None = None) -> None:
+        self.meaning = meaning
+        self.remedy = remedy
+        super().__init__(detail)
+
+    @property
+    def failure(self) -> Failure | None:
+        """What the owner of a render is told if it failed for this; None if it may pass."""
+        if self.remedy is None:
+            return None
+        message = (
+            f"Nothing can be rendered now: {self.remedy.problem}. "
+            f"Please tell the service's operator, who has to {self.remedy.cure}."
+        )
+        return Failure(code=self.remedy.code, message=message, retryable=False, detail=str(self))
+
+
+def fault(operation: str, *, code: str, status: int, detail: str) -> AwsFault:
+    """Return what an error answer to the operation means. `code` is AWS's own word for the error."""
+    described = f"{operation}: {code}: {detail}"
+    if code in _NOT_NOW or status == _TOO_MANY_REQUESTS:
+        return AwsFault(described, Meaning.NOT_NOW)
+    if code in _ABSENT:
+        return AwsFault(described, Meaning.ABSENT)
+    if status >= _FIRST_SERVER_ERROR:
+        return AwsFault(described, Meaning.UNKNOWN)
+    remedy = _REMEDIES.get(code, _OTHER)
+    cure = remedy.cure.format(permission=_PERMISSIONS.get(operation, operation))
+    return AwsFault(described, Meaning.REFUSED, remedy=replace(remedy, cure=cure))
+
+
+def no_credentials(detail: str) -> AwsFault:
+    """Return that no request can be signed."""
+    return AwsFault(detail, Meaning.REFUSED, remedy=_CREDENTIALS)
+
+
+def broken_function(detail: str) -> AwsFault:
+    """Return that Lambda can't run the function's code at all."""
+    return AwsFault(detail, Meaning.REFUSED, remedy=_BROKEN_FUNCTION)

@@ -1,0 +1,201 @@
+"""What is sent to the function, as Remotion's own client 4.0.527 sends it, and the keys of a render's objects in S3."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from services.models import AnimationProps
+
+LARGEST_INLINE_UNITS = 193_976  # the official client's 200,000 less 5,000 and a webhook's 1,024, in UTF-16 units
+
+PropsReference = dict[str, str]
+"""Where the function finds the composition's props: `inline` or `uploaded`."""
+
+_ENVIRONMENT: dict[str, str] = {}  # the composition needs no variables
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+# The function fails without most of these keys, at once or while it renders; null is what the client sends for unset.
+_DEFAULTS: Mapping[str, object] = {
+    "type": "start",
+    "codec": "h264",
+    "imageFormat": "jpeg",
+    "crf": None,
+    "envVariables": _ENVIRONMENT,
+    "pixelFormat": None,
+    "proResProfile": None,
+    "x264Preset": None,
+    "gopSize": None,
+    "jpegQuality": 80,
+    "maxRetries": 1,
+    "privacy": "private",
+    "logLevel": "info",
+    "frameRange": None,
+    "chromiumOptions": {},
+    "scale": 1,
+    "everyNthFrame": 1,
+    "numberOfGifLoops": None,
+    "concurrencyPerLambda": 1,
+    "downloadBehavior": {"type": "play-in-browser"},
+    "muted": False,
+    "overwrite": False,
+    "audioBitrate": None,
+    "videoBitrate": None,
+    "encodingBufferSize": None,
+    "encodingMaxRate": None,
+    "forceHeight": None,
+    "forceWidth": None,
+    "forceFps": None,
+    "forceDurationInFrames": None,
+    "audioCodec": None,
+    "offthreadVideoCacheSizeInBytes": None,
+    "deleteAfter": None,
+    "colorSpace": None,
+    "preferLossless": False,
+    "forcePathStyle": False,
+    "metadata": None,
+    "licenseKey": None,
+    "offthreadVideoThreads": None,
+    "mediaCacheSizeInBytes": None,
+    "storageClass": None,
+    "isProduction": None,
+    "sampleRate": 48_000,
+    "enableCancellation": True,
+    "rendererFunctionName": None,
+    "framesPerLambda": None,
+    "concurrency": None,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Where the function tells a render's end. `custom_data` comes back with it: ASCII, at most 1,024 bytes of JSON.
+
+    A message with any other character is never delivered, since its sender counts characters as bytes.
+    """
+
+    url: str
+    secret: str = field(repr=False)
+    custom_data: Mapping[str, str]
+
+
+def input_props(props: AnimationProps) -> str:
+    """Return the composition's props as JSON, to the byte what JSON.stringify would write."""
+    values: dict[str, object] = {
+        "text": props.text,
+        "style": props.style.value,
+        "fontFamily": props.font_family,
+        "fontSize": _number(props.font_size),
+        "color": props.color,
+    }
+    if props.background_color is not None:
+        values["backgroundColor"] = props.background_color
+    values |= {"durationInFrames": props.duration_in_frames, "fps": props.fps}
+    written = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _LONE_SURROGATE.sub(_escape, _pair_surrogates(written))
+
+
+def needs_upload(props_json: str) -> bool:
+    """Return whether the props are too large to be sent inline, so that they have to be stored in S3 first."""
+    return _units(props_json) + _units(json.dumps(_ENVIRONMENT)) > LARGEST_INLINE_UNITS
+
+
+def inline(props_json: str) -> PropsReference:
+    """Return props that are sent along."""
+    return {"type": "payload", "payload": props_json}
+
+
+def uploaded(props_hash: str, *, bucket: str) -> PropsReference:
+    """Return props stored under `props_key`. The function removes them, so each render needs a hash of its own."""
+    return {"type": "bucket-url", "hash": props_hash, "bucketName": bucket}
+
+
+def start_payload(
+    *,
+    version: str,
+    serve_url: str,
+    composition: str,
+    bucket: str,
+    output_key: str,
+    props: PropsReference,
+    frame_timeout: timedelta,
+    webhook: Webhook | None,
+) -> dict[str, object]:
+    """Return what starts a render whose video is stored under `output_key`.
+
+    `version` must be the function's. `frame_timeout` is how long a frame may wait for fonts and the like, at least
+    seven seconds. The function doesn't replace an object that is there already under `output_key`.
+    """
+    return {
+        **_DEFAULTS,
+        "version": version,
+        "serveUrl": serve_url,
+        "composition": composition,
+        "inputProps": props,
+        "bucketName": bucket,
+        "outName": {"bucketName": bucket, "key": output_key},
+        "timeoutInMilliseconds": frame_timeout // timedelta(milliseconds=1),
+        "webhook": webhook and _webhook(webhook),
+    }
+
+
+def status_payload(*, version: str, bucket: str, render_id: str) -> dict[str, object]:
+    """Return what asks the function how a render stands."""
+    return {
+        "type": "status",
+        "bucketName": bucket,
+        "renderId": render_id,
+        "version": version,
+        "s3OutputProvider": None,
+        "logLevel": "info",
+        "forcePathStyle": False,
+    }
+
+
+def info_payload() -> dict[str, object]:
+    """Return what asks the function for its version; it costs one short invocation."""
+    return {"type": "info", "logLevel": "info"}
+
+
+def props_key(props_hash: str) -> str:
+    """Return where uploaded props are stored."""
+    return f"input-props/{props_hash}.json"
+
+
+def folder(render_id: str) -> str:
+    """Return what the keys of all that Remotion keeps of a render begin with, the slash included."""
+    return f"renders/{render_id}/"
+
+
+def progress_key(render_id: str) -> str:
+    """Return where the function writes how the render stands."""
+    return f"{folder(render_id)}progress.json"
+
+
+def cancel_key(render_id: str) -> str:
+    """Return where the renderers look each second for the request to stop."""
+    return f"{folder(render_id)}cancel.json"
+
+
+def _webhook(webhook: Webhook) -> dict[str, object]:
+    return {"url": webhook.url, "secret": webhook.secret, "customData": dict(webhook.custom_data)}
+
+
+def _number(value: float) -> int | float:
+    """Return what JSON writes as JavaScript does, to which 96 and 96.0 are the same. For values from 0.0001 on."""
+    return int(value) if float(value).is_integer() else value
+
+
+def _units(text: str) -> int:
+    """Return the text's length in JavaScript, in UTF-16 units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _pair_surrogates(text: str) -> str:
+    """Return the text with two surrogates that make up a character joined, as JavaScript sees them."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"

@@ -1,0 +1,294 @@
+"""How a render stands, derived from its progress file in S3 as Remotion's own client 4.0.527 derives it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+from services.backends.remotion.answers import (
+    Count,
+    Number,
+    PostRenderData,
+    RenderError,
+    RenderMetadata,
+    StatusAnswer,
+    Timestamp,
+    Timing,
+    Wire,
+    last_object,
+)
+from services.backends.remotion.function import Function, parse_function_name
+from services.backends.remotion.prices import estimate_cost_usd
+from services.models import RenderPhase
+
+GRACE_MS = 20_000  # after a function's time is over, for S3 and clocks
+OVERHEAD_PER_CHUNK_MS = 100
+LEAST_WORK_TO_EXTRAPOLATE = 0.1
+
+# The shares of the whole.
+LAUNCHING = 0.1
+INVOKING = 0.1
+RENDERING = 0.6
+ENCODING = 0.1
+COMBINING = 0.1
+WORK = RENDERING + ENCODING + COMBINING
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_TIMEOUT_MESSAGE = "The main function timed out"  # its name, TimeoutError, is also that of errors of the browser
+
+
+class ProgressFile(Wire):
+    """A render's `progress.json`. It is there before a start is answered, and written at most every 250 ms."""
+
+    cancellation_enabled: bool = False
+    chunks: tuple[int, ...] = ()
+    frames_rendered: Count = 0
+    frames_encoded: Count = 0
+    combined_frames: Count = 0
+    time_to_combine: Number | None = None
+    lambdas_invoked: Count = 0
+    timings: tuple[Timing, ...] = ()
+    errors: tuple[RenderError, ...] = ()
+    render_metadata: RenderMetadata | None = None
+    post_render_data: PostRenderData | None = None
+    fatal_error_timestamp: Timestamp | None = None
+    timeout_timestamp: Timestamp | None = None
+    function_launched: Timestamp | None = None
+    serve_url_opened: Timestamp | None = None
+    composition_validated: Timestamp | None = None
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Self:
+        """Return the file that has this text. Raises `ValueError` if it is corrupt."""
+        return cls.model_validate(last_object(body))
+
+    @property
+    def total_frames(self) -> int | None:
+        """How many frames are rendered; None if that isn't known yet."""
+        return self.render_metadata.total_frames if self.render_metadata else None
+
+    @property
+    def has_all_chunks(self) -> bool:
+        """Whether every part of the video has been rendered."""
+        total = self.render_metadata.total_chunks if self.render_metadata else None
+        return total is not None and len({chunk for chunk in self.chunks if 0 <= chunk < total}) == total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """How a render stood at one time. `overall` is 0.0 to 1.0; like the counts, it may go down between two snapshots.
+
+    If `done`, the video is stored. If `fatal`, none will be, because of `fatal_error` or because it `timed_out`;
+    but if it `may_have_output`, look for the video first, since the function may have stored it without saying so.
+    Money is in US dollars; None if it is billed in another currency.
+    """
+
+    overall: float
+    done: bool
+    fatal: bool
+    timed_out: bool
+    fatal_error: RenderError | None
+    may_have_output: bool
+    phase: RenderPhase
+    frames_rendered: int
+    frames_encoded: int
+    combined_frames: int
+    total_frames: int | None
+    output_size_bytes: int | None
+    billed_ms: int | None
+    time_to_finish_ms: int | None
+    cost_usd: float | None
+    estimated_completion_at: datetime | None
+
+
+def derive(
+    file: ProgressFile, *, function: Function, region: str, now: datetime, written_at: datetime | None = None
+) -> Snapshot:
+    """Return how the render stands `now`.
+
+    What changes by itself while time passes, cost and estimated completion, is told as of `written_at`, when the file
+    was last written or first seen so, if that is given: then an unchanged file gives the same until it times out.
+    Beyond what the official client does, a launch is given up that has not seen the composition when its time is over.
+    """
+    if file.post_render_data is not None:
+        return _finished(file, file.post_render_data)
+    now_ms = _to_ms(now)
+    as_of_ms = now_ms if written_at is None else _to_ms(written_at)
+    fatal_error = _first_fatal(file.errors)
+    timed_out = _timed_out(file, function, now_ms)
+    ended = timed_out or fatal_error is not None
+    work = _work(file.frames_rendered, file.frames_encoded, file.combined_frames, file.total_frames)
+    billed_ms = _billed_ms(file, as_of_ms)
+    return Snapshot(
+        overall=_overall(file, work),
+        done=False,
+        fatal=ended,
+        timed_out=timed_out,
+        fatal_error=fatal_error,
+        may_have_output=fatal_error is None and _may_have_output(file, function, now_ms),
+        phase=_phase(file.frames_rendered, file.frames_encoded, file.total_frames),
+        frames_rendered=file.frames_rendered,
+        frames_encoded=file.frames_encoded,
+        combined_frames=file.combined_frames,
+        total_frames=file.total_frames,
+        output_size_bytes=None,
+        billed_ms=None if billed_ms is None else round(billed_ms),
+        time_to_finish_ms=None,
+        cost_usd=estimate_cost_usd(
+            region=region,
+            memory_mb=_renderer_memory_mb(file.render_metadata, function),
+            billed_ms=billed_ms or 0,
+            invocations=0 if billed_ms is None else file.lambdas_invoked,
+        ),
+        estimated_completion_at=None if ended else _extrapolate(work, since_ms=_work_began(file), now_ms=as_of_ms),
+    )
+
+
+def from_status(answer: StatusAnswer) -> Snapshot:
+    """Return how the render stood when the function was asked."""
+    metadata, encoding = answer.render_metadata, answer.encoding_status
+    total = metadata.total_frames if metadata else None
+    since_ms = answer.composition_validated or (metadata.started_date if metadata else None)
+    work = _work(answer.frames_rendered, encoding.frames_encoded, encoding.combined_frames, total)
+    ended = answer.done or answer.fatal_error_encountered
+    timed_out = not answer.done and any(error.message.startswith(_TIMEOUT_MESSAGE) for error in answer.errors)
+    own_errors = [error for error in answer.errors if not error.message.startswith(_TIMEOUT_MESSAGE)]
+    return Snapshot(
+        overall=1.0 if answer.done else _share(answer.overall_progress),
+        done=answer.done,
+        fatal=answer.fatal_error_encountered and not answer.done,
+        timed_out=timed_out,
+        fatal_error=None if answer.done else _first_fatal(own_errors),
+        may_have_output=False,  # the function has looked for it
+        phase=RenderPhase.COMBINING if answer.done else _phase(answer.frames_rendered, encoding.frames_encoded, total),
+        frames_rendered=answer.frames_rendered,
+        frames_encoded=encoding.frames_encoded,
+        combined_frames=encoding.combined_frames,
+        total_frames=total,
+        output_size_bytes=answer.output_size_in_bytes,
+        billed_ms=_whole(answer.estimated_billing_duration_in_milliseconds),
+        time_to_finish_ms=_whole(answer.time_to_finish),
+        cost_usd=_usd(answer.costs.accrued_so_far, answer.costs.currency),
+        estimated_completion_at=None if ended else _extrapolate(work, since_ms=since_ms, now_ms=answer.current_time),
+    )
+
+
+def _finished(file: ProgressFile, data: PostRenderData) -> Snapshot:
+    frames = file.frames_rendered if file.total_frames is None else file.total_frames
+    return Snapshot(
+        overall=1.0,
+        done=True,
+        fatal=False,
+        timed_out=False,
+        fatal_error=None,
+        may_have_output=False,
+        phase=RenderPhase.COMBINING,
+        frames_rendered=frames,
+        frames_encoded=frames,
+        combined_frames=frames,
+        total_frames=file.total_frames,
+        output_size_bytes=data.output_size,
+        billed_ms=_whole(data.estimated_billing_duration_in_milliseconds),
+        time_to_finish_ms=_whole(data.time_to_finish),
+        cost_usd=_usd(data.cost.estimated_cost, data.cost.currency) if data.cost else None,
+        estimated_completion_at=None,
+    )
+
+
+def _overall(file: ProgressFile, work: float) -> float:
+    launch = (file.lambdas_invoked > 0, bool(file.serve_url_opened), bool(file.composition_validated))
+    launched = sum(launch) / len(launch) * LAUNCHING
+    metadata = file.render_metadata
+    if metadata is None:
+        return launched
+    expected = metadata.estimated_render_lambda_invokations
+    invoked = file.lambdas_invoked / expected if expected else float(file.lambdas_invoked > 0)
+    return _share(launched + invoked * INVOKING + work * WORK)
+
+
+def _work(rendered: int, encoded: int, combined: int, total: int | None) -> float:
+    """Return which share of the frames' way into the video is done; more than 1 if more frames are told than exist."""
+    if not total:
+        return 0.0
+    return (rendered * RENDERING + encoded * ENCODING + combined * COMBINING) / total / WORK
+
+
+def _phase(rendered: int, encoded: int, total: int | None) -> RenderPhase:
+    if not rendered:
+        return RenderPhase.LAUNCHING
+    if total is None or rendered < total:
+        return RenderPhase.RENDERING_FRAMES
+    return RenderPhase.ENCODING if encoded < total else RenderPhase.COMBINING
+
+
+def _timed_out(file: ProgressFile, function: Function, now_ms: float) -> bool:
+    """Return whether the function must have been ended. It can't write that down itself."""
+    if file.render_metadata is None:
+        return file.timeout_timestamp is not None and now_ms > file.timeout_timestamp + GRACE_MS
+    runs_out = file.render_metadata.started_date + function.timeout / _MILLISECOND + GRACE_MS
+    return (now_ms > runs_out and not file.has_all_chunks) or _stitching_timed_out(file, function, now_ms)
+
+
+def _stitching_timed_out(file: ProgressFile, function: Function, now_ms: float) -> bool:
+    started = file.render_metadata.started_date if file.render_metadata else now_ms
+    return now_ms > started + 2 * (function.timeout / _MILLISECOND) + GRACE_MS
+
+
+def _may_have_output(file: ProgressFile, function: Function, now_ms: float) -> bool:
+    """Return whether nothing is missing but the function's word.
+
+    The official client asks for twice as many chunks if there is sound, which the function never writes.
+    """
+    if not file.has_all_chunks:
+        return False
+    total = file.total_frames
+    combined = total is not None and file.combined_frames >= total and file.time_to_combine is not None
+    return combined or _stitching_timed_out(file, function, now_ms)
+
+
+def _billed_ms(file: ProgressFile, now_ms: float) -> float | None:
+    if file.render_metadata is None:
+        return None
+    until = now_ms if file.fatal_error_timestamp is None else file.fatal_error_timestamp
+    elapsed = max(0.0, until - file.render_metadata.started_date)
+    finished = sum(max(0.0, timing.rendered - timing.start) + OVERHEAD_PER_CHUNK_MS for timing in file.timings)
+    return finished + max(0, file.lambdas_invoked - len(file.timings)) * elapsed
+
+
+def _renderer_memory_mb(metadata: RenderMetadata | None, function: Function) -> int:
+    """Return the memory of the functions that render, which may be others than the one that was called."""
+    renderer = parse_function_name(metadata.renderer_function_name) if metadata else None
+    return (renderer or function).memory_mb
+
+
+def _work_began(file: ProgressFile) -> float | None:
+    return file.composition_validated or (file.render_metadata.started_date if file.render_metadata else None)
+
+
+def _extrapolate(work: float, *, since_ms: float | None, now_ms: float | None) -> datetime | None:
+    """Return when all work will be done if it goes on at this pace, to the second; None while that is too early."""
+    if since_ms is None or now_ms is None or now_ms <= since_ms or work < LEAST_WORK_TO_EXTRAPOLATE:
+        return None
+    end_ms = since_ms + (now_ms - since_ms) / min(work, 1.0)
+    return _EPOCH + timedelta(seconds=round(end_ms / 1000))
+
+
+def _first_fatal(errors: Sequence[RenderError]) -> RenderError | None:
+    return next((error for error in errors if error.ends_render), None)
+
+
+def _usd(amount: float | None, currency: str) -> float | None:
+    return max(0.0, amount) if amount is not None and currency == "USD" else None
+
+
+def _share(value: float) -> float:
+    return min(max(value, 0.0), 1.0)
+
+
+def _whole(ms: float | None) -> int | None:
+    return None if ms is None else max(0, round(ms))
+
+
+def _to_ms(time: datetime) -> float:
+    return (time - _EPOCH) / _MILLISECOND

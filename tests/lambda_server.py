@@ -1,0 +1,543 @@
+"""A Remotion Lambda function for tests, behind the HTTP API that boto3 and Remotion's own clients invoke."""
+
+import hashlib
+import hmac
+import http.client
+import itertools
+import json
+import re
+import secrets
+import string
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import partial
+from heapq import heappop, heappush
+from http import HTTPStatus
+from typing import Self, cast
+from urllib.parse import unquote, urlsplit
+
+from tests import lambda_renders as renders
+from tests.lambda_renders import JSON, Course, Fatal, Function, Render, Silent, State, failure
+from tests.mongo_server import free_port
+from tests.s3_server import LocalHandler, LocalServer, S3Refused, S3Server
+
+FUNCTION = "remotion-render-4-0-527-mem2048mb-disk2048mb-120sec"
+NAME = re.compile(r"remotion-render-(.*)-mem(\d+)mb-disk(\d+)mb-(\d+)sec")
+ACCOUNT = "123456789012"
+IN_ANSWER = """framesRendered lambdasInvoked timeToRenderFrames renderMetadata timeToEncode timeToCombine combinedFrames
+    timeoutTimestamp compositionValidated functionLaunched serveUrlOpened"""
+ONLY_WHEN_DONE = "outKey outBucket outputFile outputSizeInBytes timeToFinish estimatedBillingDurationInMilliseconds"
+S3_AWAY = (OSError, http.client.HTTPException)
+
+
+class Fault(Enum):
+    """What can be wrong with the answer to an invocation."""
+
+    THROTTLED = auto()
+    SERVICE_ERROR = auto()
+    ACCESS_DENIED = auto()
+    EXPIRED_TOKEN = auto()
+    REFUSED = auto()  # by the function, with a message
+    CRASHED = auto()  # the function, before anything ran
+    CRASHED_LATE = auto()  # the function, but the render runs
+    HELD = auto()  # there is none until the client gives up, but the render runs
+    DROPPED = auto()  # the connection ends without one, but the render runs
+    SLOW = auto()  # it is right, but comes late
+    SEVERAL_OBJECTS = auto()  # it is the last of several JSON objects in a row
+    ECHOED = auto()  # it also holds the animation's properties
+
+
+# What the service answers when it invokes nothing: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+REFUSALS: dict[Fault, tuple[int, str, JSON]] = {
+    Fault.THROTTLED: (
+        429,
+        "TooManyRequestsException",
+        {"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User", "message": "Rate Exceeded."},
+    ),
+    Fault.SERVICE_ERROR: (500, "ServiceException", {"Type": "Service", "Message": "An error occurred."}),
+    Fault.ACCESS_DENIED: (403, "AccessDeniedException", {"Message": "User is not authorized to perform this action"}),
+    Fault.EXPIRED_TOKEN: (403, "ExpiredTokenException", {"message": "The security token included is expired"}),
+}
+
+
+class Webhooks(Enum):
+    """What becomes of the webhook at a render's end."""
+
+    SENT = auto()
+    LOST = auto()
+    DOUBLED = auto()
+    EARLY = auto()  # received before the file says that the render is done
+
+
+@dataclass(slots=True)
+class Trouble:
+    """What shall be wrong with the next answers to invocations of one kind."""
+
+    fault: Fault | None = None
+    left: int = 0
+    kind: str = ""
+    seconds: float = 0.0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSent:
+    """One attempt to deliver a webhook; `answered` is the HTTP status, 0 if there was no answer."""
+
+    url: str
+    body: bytes
+    headers: dict[str, str]
+    answered: int
+
+
+class Sender:
+    """Delivers webhooks, each in three attempts, in threads of its own."""
+
+    def __init__(self) -> None:
+        self.mode = Webhooks.SENT
+        self.sent: list[WebhookSent] = []
+        self._stopping = threading.Event()
+        self._threads = ThreadPoolExecutor(8, "webhooks")
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._threads.shutdown(cancel_futures=True)
+
+    def send_later(self, render: Render) -> None:
+        """Send the webhook of a render that ended, if there is one."""
+        sent_already = self.mode is Webhooks.EARLY and render.state is State.COMPLETE
+        times = {Webhooks.LOST: 0, Webhooks.DOUBLED: 2}.get(self.mode, 1)
+        for _ in range(0 if sent_already else times):
+            self._threads.submit(self.send, render)
+
+    def send(self, render: Render) -> None:
+        """Send the webhook of a render now."""
+        webhook = render.payload.get("webhook")
+        if webhook is None:
+            return
+        body = renders.compact(webhook_body(render)).encode()
+        # The real sender takes the number of characters for that of bytes, and then can't send the body.
+        for pause in (0.0, 0.5, 1.0) if body.isascii() else ():
+            if self._stopping.wait(pause) or self._post(webhook, body):
+                return
+
+    def _post(self, webhook: JSON, body: bytes) -> bool:
+        url, status = urlsplit(webhook["url"]), 0
+        signed = hmac.new((webhook["secret"] or "").encode(), body, hashlib.sha512).hexdigest()
+        headers = {
+            "Content-Type": "application/json",
+            "X-Remotion-Mode": "production",
+            "X-Remotion-Signature": f"sha512={signed}" if webhook["secret"] else "NO_SECRET_PROVIDED",
+            "X-Remotion-Status": json.loads(body)["type"],
+        }
+        with suppress(*S3_AWAY), closing(http.client.HTTPConnection(url.netloc, timeout=10)) as connection:
+            connection.request("POST", url.path + (f"?{url.query}" if url.query else ""), body, headers)
+            with connection.getresponse() as response:
+                status = response.status
+        self.sent.append(WebhookSent(webhook["url"], body, headers, status))
+        return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def webhook_body(render: Render) -> JSON:
+    """Return what the webhook says about a render that ended, or timed out."""
+    post = render.progress["postRenderData"]
+    kinds = {State.COMPLETE: "success", State.FAILED: "error"}
+    body = {"type": kinds.get(render.state, "timeout"), "renderId": render.id, "expectedBucketOwner": ACCOUNT}
+    body |= {"bucketName": render.bucket, "customData": render.payload["webhook"].get("customData")}
+    if render.state is State.COMPLETE:
+        said = {"outputUrl": post["outputFile"], "lambdaErrors": post["errors"], "outputFile": post["outputFile"]}
+        return body | said | {"timeToFinish": post["timeToFinish"], "costs": post["cost"]}
+    if render.state is State.FAILED:
+        error = render.progress["errors"][-1]
+        return body | {"errors": [{name: error[name] for name in ("message", "name", "stack")}]}
+    return body
+
+
+class Player:
+    """Plays all renders in one thread, each step when it is due. While S3 is away, it waits."""
+
+    def __init__(self, s3: S3Server, sender: Sender) -> None:
+        self._s3 = s3
+        self._sender = sender
+        self._due: list[tuple[float, int, Render]] = []
+        self._numbers = itertools.count()
+        self._changed = threading.Condition()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="player")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+        self._thread.join()
+
+    def play(self, render: Render) -> None:
+        """Take the next step of a render when it is time."""
+        with self._changed:
+            heappush(self._due, (time.monotonic() + render.interval_s, next(self._numbers), render))
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while render := self._next():
+            with suppress(*S3_AWAY):
+                self._step(render)
+            if render.state is State.PLAYING or render.to_do:
+                self.play(render)
+            else:
+                render.ended.set()
+                if render.state is not State.SILENT:
+                    self._sender.send_later(render)
+
+    def _next(self) -> Render | None:
+        with self._changed:
+            while not self._stopped:
+                wait_s = self._due[0][0] - time.monotonic() if self._due else None
+                if wait_s is not None and wait_s <= 0:
+                    return heappop(self._due)[2]
+                self._changed.wait(wait_s)
+        return None
+
+    def _step(self, render: Render) -> None:
+        if not render.to_do:
+            self._advance(render, cancelled=self._is_cancelled(render))
+        try:
+            while render.to_do:
+                render.to_do[0]()
+                render.to_do.popleft()
+        except S3Refused:  # the bucket is gone
+            render.to_do.clear()
+            render.state = State.SILENT
+
+    def _is_cancelled(self, render: Render) -> bool:
+        """Look for the signal, as renderers do while they render."""
+        renders_now = render.metadata and len(render.progress["chunks"]) < render.metadata["totalChunks"]
+        enabled = render.progress["cancellationEnabled"]
+        return bool(renders_now and enabled) and self._s3.get(render.bucket, render.key("cancel.json")) is not None
+
+    def _advance(self, render: Render, *, cancelled: bool) -> None:
+        try:
+            if cancelled:
+                raise renders.failed_in_renderer("renderMedia() got cancelled")
+            text = next(render.script)
+        except Fatal as fatal:
+            text = renders.fail(render, fatal)
+        except Silent:
+            render.state = State.SILENT
+            return
+        if render.state is State.COMPLETE and self._sender.mode is Webhooks.EARLY:
+            render.to_do.append(partial(self._sender.send, render))
+        if text not in render.written[-1:]:
+            render.written.append(text)
+            render.to_do.append(partial(self._s3.put, render.bucket, render.key("progress.json"), text.encode()))
+
+
+class LambdaServer:
+    """The function and its renders. It can be told what goes wrong next, and what it was asked can be looked at.
+
+    A render takes `seconds_per_render`, in which its file is written `steps` times with other numbers of frames and
+    four times more. Its timestamps are of `now`, which returns seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        s3: S3Server,
+        *,
+        function_name: str = FUNCTION,
+        compositions: frozenset[str] = frozenset({"TextAnimation"}),
+        seconds_per_render: float = 0.3,
+        steps: int = 3,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.function = function_named(function_name, compositions, now)
+        self.seconds_per_render = seconds_per_render
+        self.steps = steps
+        self.starts: list[JSON] = []
+        self.invocations: Counter[str] = Counter()
+        self.renders: dict[str, Render] = {}
+        self._sender = Sender()
+        self.s3 = s3
+        self._player = Player(s3, self._sender)
+        self._server: LocalServer | None = None
+        self._lock = threading.Lock()
+        self._troubles: list[Trouble] = []
+        self._courses: deque[Course] = deque()
+        self._courses_by_word: dict[str, Course] = {}
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """What becomes of the webhooks from now on; it can be set."""
+        return self._sender.mode
+
+    @webhooks.setter
+    def webhooks(self, mode: Webhooks) -> None:
+        self._sender.mode = mode
+
+    @property
+    def webhooks_sent(self) -> list[WebhookSent]:
+        return self._sender.sent
+
+    def start(self) -> None:
+        """Begin to answer, on `url`."""
+        self._player.start()
+        self.come_back()
+
+    def stop(self) -> None:
+        """End everything; renders that are under way stay as they are."""
+        self.go_offline()
+        self._player.stop()
+        self._sender.stop()
+
+    def go_offline(self) -> None:
+        """Refuse connections and cut those there are, while renders go on."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def come_back(self) -> None:
+        """Accept connections again."""
+        self._server = LocalServer(self.port, _Handler, self)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def fault(
+        self, fault: Fault, *, times: int = 1, kind: str = "start", seconds: float = 0.0, message: str = "No."
+    ) -> None:
+        """Let something be wrong with the next answers to invocations of a kind.
+
+        `seconds` is how late a SLOW answer is, `message` that of a REFUSED one.
+        """
+        with self._lock:
+            self._troubles.append(Trouble(fault, times, kind, seconds, message))
+
+    def play_next(self, course: Course, *, times: int = 1) -> None:
+        """Let the next renders go this way."""
+        with self._lock:
+            self._courses.extend([course] * times)
+
+    def play_when(self, word: str, course: Course) -> None:
+        """Let every render go this way whose text contains `word`."""
+        with self._lock:
+            self._courses_by_word[word] = course
+
+    def send_timeout(self, render_id: str) -> None:
+        """Send the webhook that the main function sends a second before its time is up."""
+        self._sender.send_later(self.renders[render_id])
+
+    def note(self, payload: JSON) -> Trouble:
+        """Count an invocation, and return what shall be wrong with its answer."""
+        kind = payload.get("type", "")
+        with self._lock:
+            self.invocations[kind] += 1
+            if kind == "start":
+                self.starts.append(payload)
+            for trouble in self._troubles:
+                if trouble.left and trouble.kind == kind:
+                    trouble.left -= 1
+                    return trouble
+        return Trouble()
+
+    def run(self, payload: JSON) -> JSON:
+        """Do what an invocation asks for and return the function's answer."""
+        kind = payload.get("type")
+        if kind == "info":
+            return {"version": self.function.version, "type": "success"}
+        if kind not in {"start", "status"}:
+            return refused(f"Command not found: {renders.compact(payload)}")
+        if payload.get("version") != self.function.version:
+            return refused(self._version_mismatch(payload))
+        try:
+            return self._start(payload) if kind == "start" else self._status(payload)
+        except (S3Refused, ValueError, TypeError, *S3_AWAY) as error:
+            return refused(str(error))
+
+    def _version_mismatch(self, payload: JSON) -> str:
+        name, own, given = self.function.name, self.function.version, payload.get("version", "")
+        api = {"start": "renderMediaOnLambda()", "status": "getRenderProgress()"}[payload["type"]]
+        passed = f"you passed {name} as the function, which has the version {own}, but the @remotion/lambda package"
+        advice = "Deploy a new function and use it to call getRenderProgress()."
+        used = f"you used to invoke the function has version {given}. {advice}"
+        return f"Version mismatch: When calling {api}, {passed} {used}"
+
+    def _start(self, payload: JSON) -> JSON:
+        if not payload.get("serveUrl"):
+            return refused("Cannot read properties of undefined (reading 'startsWith')")
+        if not payload.get("bucketName"):
+            return refused('You have multiple buckets in your S3 region us-east-1 starting with "remotionlambda-"')
+        prefix = f"{payload['deleteAfter']}-" if payload.get("deleteAfter") else ""
+        render = Render(
+            id=prefix + "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(10)),
+            function=self.function,
+            payload=payload,
+            props=read_props(self.s3, payload),
+            steps=self.steps,
+            interval_s=self.seconds_per_render / (self.steps + 4),
+            s3=self.s3,
+            progress=renders.initial_progress(self.function, payload),
+        )
+        render.course = self._course(render)
+        self.s3.put(render.bucket, render.key("progress.json"), render.text.encode())
+        self.renders[render.id] = render
+        self._player.play(render)
+        return {"type": "success", "bucketName": render.bucket, "renderId": render.id}
+
+    def _course(self, render: Render) -> Course:
+        keep = render.payload.get("outName") and not render.payload.get("overwrite")
+        if keep and self.s3.get(*render.output) is not None:
+            return Course.OUTPUT_EXISTS
+        with self._lock:
+            for word, course in self._courses_by_word.items():
+                if word in str(render.props.get("text")):
+                    return course
+            return self._courses.popleft() if self._courses else Course.WELL
+
+    def _status(self, payload: JSON) -> JSON:
+        bucket, render_id = payload["bucketName"], payload["renderId"]
+        text = self.s3.get(bucket, f"renders/{render_id}/progress.json")
+        if text is None:
+            return refused(f'No render with ID "{render_id}" found in bucket {bucket} and region us-east-1')
+        progress = json.loads(text)
+        output = self.s3.get(*renders.output_of(progress["renderMetadata"] or {}, bucket, render_id))
+        return status_answer(self.function, progress, payload, None if output is None else len(output))
+
+
+def function_named(name: str, compositions: frozenset[str], now: Callable[[], float]) -> Function:
+    found = NAME.fullmatch(name)
+    assert found is not None
+    return Function(
+        name=name,
+        version=found[1].replace("-", "."),
+        memory_mb=int(found[2]),
+        timeout_ms=int(found[4]) * 1000,
+        compositions=compositions,
+        now_ms=lambda: round(now() * 1000),
+    )
+
+
+def refused(message: str) -> JSON:
+    return {"type": "error", "message": message, "stack": f"Error: {message}\n    at innerHandler"}
+
+
+def read_props(s3: S3Server, payload: JSON) -> JSON:
+    """Return the animation's properties, empty if they are not there or no JSON object."""
+    props = payload.get("inputProps", {})
+    text = props.get("payload", "")
+    if props.get("type") == "bucket-url":
+        text = (s3.get(props["bucketName"], f"input-props/{props['hash']}.json") or b"").decode()
+    with suppress(ValueError):
+        read = json.loads(text)
+        return read if isinstance(read, dict) else {}
+    return {}
+
+
+def status_answer(function: Function, progress: JSON, payload: JSON, output_size: int | None) -> JSON:
+    """Return what the official client makes of a `progress.json`, if the output has that size or isn't there."""
+    metadata, post = progress["renderMetadata"], progress["postRenderData"]
+    answer = {"type": "success", "bucket": payload["bucketName"], "renderId": payload["renderId"], "done": False}
+    answer |= {name: progress[name] for name in IN_ANSWER.split()} | dict.fromkeys(ONLY_WHEN_DONE.split())
+    answer |= {"chunks": len(progress["chunks"]), "errors": progress["errors"], "currentTime": function.now_ms()}
+    cost, answer["overallProgress"] = 0.0, overall_progress(progress)
+    if metadata:
+        elapsed = max(0, (progress["fatalErrorTimestamp"] or answer["currentTime"]) - metadata["startedDate"])
+        billed = answer["estimatedBillingDurationInMilliseconds"] = renders.billed_ms(progress, elapsed)
+        cost = renders.cost_usd(billed, function.memory_mb, progress["lambdasInvoked"])
+        answer["errors"] = timeouts(function, progress) + progress["errors"]
+    answer["fatalErrorEncountered"] = any(error["isFatal"] and not error["willRetry"] for error in answer["errors"])
+    if metadata and (post or (output_size is not None and seems_done(function, progress))):
+        out = renders.output_of(metadata, payload["bucketName"], payload["renderId"])
+        answer |= {"done": True, "overallProgress": 1, "fatalErrorEncountered": False, "outputSizeInBytes": output_size}
+        answer |= {"outBucket": out[0], "outKey": out[1], "outputFile": renders.url_of(out)}
+        answer |= {"chunks": metadata["totalChunks"], "lambdasInvoked": metadata["totalChunks"]}
+        answer |= {"framesRendered": renders.frame_count(metadata)}
+    if post:
+        cost = post["cost"]["estimatedCost"]
+        answer |= {name: post[name] for name in post.keys() & answer.keys()} | {"outputSizeInBytes": post["outputSize"]}
+    return answer | {"costs": {"accruedSoFar": cost, "currency": "USD"}}
+
+
+def overall_progress(progress: JSON) -> float:
+    metadata, stages = progress["renderMetadata"], ("lambdasInvoked", "serveUrlOpened", "compositionValidated")
+    evaluated = sum(bool(progress[stage]) for stage in stages) / 3 * 0.1
+    if not metadata:
+        return evaluated
+    count, expected = renders.frame_count(metadata), metadata["estimatedRenderLambdaInvokations"]
+    invoked = progress["lambdasInvoked"] / expected if expected else float(progress["lambdasInvoked"] > 0)
+    frames = 0.6 * progress["framesRendered"] + 0.1 * (progress["framesEncoded"] + progress["combinedFrames"])
+    return float(evaluated + 0.1 * invoked + frames / count)
+
+
+def timeouts(function: Function, progress: JSON) -> list[JSON]:
+    """Return the error that the client adds when the main function can't be running any more."""
+    metadata = progress["renderMetadata"]
+    over_ms = function.now_ms() - metadata["startedDate"] - function.timeout_ms - 20_000
+    if over_ms <= 0 or (over_ms <= function.timeout_ms and len(progress["chunks"]) == metadata["totalChunks"]):
+        return []
+    message = f"The main function timed out after {function.timeout_ms}ms."
+    return [failure(message) | {"name": "TimeoutError"}]
+
+
+def seems_done(function: Function, progress: JSON) -> bool:
+    """Return whether the client looks for the output although the file doesn't say that it is there.
+
+    It expects two chunks of each part of a video that isn't muted, one with sound, and there never are.
+    """
+    metadata, errors = progress["renderMetadata"], progress["errors"]
+    parts = metadata["totalChunks"] * (1 if metadata["muted"] else 2)
+    late = function.now_ms() > metadata["startedDate"] + 2 * function.timeout_ms + 20_000
+    combined = progress["combinedFrames"] >= renders.frame_count(metadata) and progress["timeToCombine"] is not None
+    fatal = any(error["isFatal"] and not error["willRetry"] for error in errors)
+    return len(progress["chunks"]) == parts and not fatal and (late or combined)
+
+
+class _Handler(LocalHandler):
+    def do_POST(self) -> None:  # noqa: N802 - http.server looks for this name
+        owner = cast("LambdaServer", cast("LocalServer", self.server).owner)
+        text = self.body()
+        name = unquote(self.path).removeprefix("/2015-03-31/functions/").removesuffix("/invocations")
+        if name != owner.function.name:
+            where = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{name}"
+            error = {"Type": "User", "Message": f"Function not found: {where}"}
+            self._json(404, error, ("x-amzn-ErrorType", "ResourceNotFoundException"))
+            return
+        payload: JSON = json.loads(text)
+        trouble = owner.note(payload)
+        if trouble.fault in REFUSALS:
+            status, code, error = REFUSALS[trouble.fault]
+            self._json(status, error, ("x-amzn-ErrorType", code))
+        else:
+            self._invoke(owner, payload, trouble)
+
+    def _invoke(self, owner: LambdaServer, payload: JSON, trouble: Trouble) -> None:
+        fault = trouble.fault
+        reply = owner.run(payload) if fault not in {Fault.REFUSED, Fault.CRASHED} else refused(trouble.message)
+        cast("LocalServer", self.server).stopping.wait(trouble.seconds)
+        if fault is Fault.HELD:
+            self.hold()
+        elif fault is Fault.DROPPED:
+            self.close_connection = True
+        elif fault in {Fault.CRASHED, Fault.CRASHED_LATE}:
+            error = {"errorType": "Runtime.ExitError", "errorMessage": trouble.message, "trace": []}
+            self._json(200, error, ("X-Amz-Function-Error", "Unhandled"))
+        else:
+            echo = {"inputProps": payload.get("inputProps")} if fault is Fault.ECHOED else {}
+            before = {"type": "render-id-determined", "text": 'Hello {, "}'} if fault is Fault.SEVERAL_OBJECTS else None
+            self._json(200, reply | echo, ("X-Amz-Executed-Version", "$LATEST"), before)
+
+    def _json(self, status: int, value: JSON, header: tuple[str, str], before: JSON | None = None) -> None:
+        text = (renders.compact(before) if before else "") + renders.compact(value)
+        self.answer(status, [("Content-Type", "application/json"), header], text.encode())

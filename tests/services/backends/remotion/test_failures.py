@@ -1,0 +1,200 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from services.backends.remotion.failures import LONGEST_DETAIL, TIMED_OUT, UNKNOWN, classify
+
+IN_THE_BROWSER = "Error: {}\n    at TextAnimation (https://remotionlambda-x.s3.us-east-1.amazonaws.com/bundle.js:17:11)"
+IN_NODE = (
+    "Error: {}\n    at processTicksAndRejections (node:internal/process/task_queues:95:5)\n    at f (/var/task/i.js)"
+)
+SITE = "https://remotionlambda-x.s3.us-east-1.amazonaws.com/sites/x/index.html"
+NO_SITE = (
+    f"Error while getting compositions: Tried to go to {SITE} but the status code was {{}} instead of 200. "
+    "Does the site you specified exist?"
+)
+NO_REMOTION = (
+    "verify that it is a Remotion project by checking if window.getStaticCompositions is defined. However, the "
+    "function was undefined, which indicates that this is not a valid Remotion project."
+)
+
+FINAL = [
+    ("renderMedia() got cancelled", "RENDER_STOPPED"),
+    ("Error: renderFrames() got cancelled\n    at /var/task/x.js:12:20", "RENDER_STOPPED"),
+    ("Version mismatch: When calling renderMediaOnLambda(), you passed x as the function", "VERSION_MISMATCH"),
+    ("Function not found: arn:aws:lambda:us-east-1:123456789012:function:remotion-render-x", "FUNCTION_NOT_FOUND"),
+    ("NoSuchBucket: The specified bucket does not exist", "BUCKET_NOT_FOUND"),
+    (NO_SITE.format(404), "SITE_UNREACHABLE"),
+    (NO_SITE.format(403), "SITE_UNREACHABLE"),
+    (f"net::ERR_NAME_NOT_RESOLVED at {SITE}", "SITE_UNREACHABLE"),
+    (f"net::ERR_CONNECTION_REFUSED at {SITE}", "SITE_UNREACHABLE"),
+    (
+        "Remotion Lambda can only render based on a URL in the cloud. It seems like you passed a local file: src/x.",
+        "SITE_UNREACHABLE",
+    ),
+    (f"Error while getting compositions: Tried to go to {SITE} and {NO_REMOTION}", "SITE_INCOMPATIBLE"),
+    (
+        f"Incompatible site: When visiting {SITE}, a bundle was found, but one that is not compatible",
+        "SITE_INCOMPATIBLE",
+    ),
+    (
+        "Could not find composition with ID TextAnimatoin. Available compositions: TextAnimation",
+        "COMPOSITION_NOT_FOUND",
+    ),
+    ("No composition with the ID x found. The following compositions were found: y", "COMPOSITION_NOT_FOUND"),
+    ("Minified React error #31; visit https://react.dev/errors/31 for the full message", "COMPOSITION_ERROR"),
+    ('The "durationInFrames" prop of the <Composition/> component must be positive, but got 0.', "COMPOSITION_ERROR"),
+    ("Render was cancelled using cancelRender()", "COMPOSITION_ERROR"),
+    (
+        "User: arn:aws:sts::123456789012:assumed-role/r is not authorized to perform: s3:PutObject on resource: x",
+        "ACCESS_DENIED",
+    ),
+    ("AccessDenied: Access Denied", "ACCESS_DENIED"),
+    ('Unable to access item "k" from bucket "b" - got a 403 error when heading the file.', "ACCESS_DENIED"),
+    ("ExpiredToken: The provided token has expired.", "CREDENTIALS_INVALID"),
+    ("The security token included in the request is expired", "CREDENTIALS_INVALID"),
+    (
+        "UnrecognizedClientException: The security token included in the request is invalid.",
+        "CREDENTIALS_INVALID",
+    ),
+    (
+        'Output file "k" in bucket "b" already exists. Delete it before re-rendering, or set the \'overwrite\' option',
+        "OUTPUT_EXISTS",
+    ),
+    ("Payload is too big: 300000 bytes. Maximum size is 256 KB.", "REQUEST_TOO_LARGE"),
+    ("Compositor exited with signal SIGSEGV", "RENDER_FAILED"),
+    ("", "RENDER_FAILED"),
+    ("something new", "RENDER_FAILED"),
+]
+PASSING = [
+    (
+        "AWS Concurrency limit reached (Original Error: Rate Exceeded.). See https://www.remotion.dev/docs",
+        "RENDERER_BUSY",
+    ),
+    ("TooManyRequestsException: Rate Exceeded.", "RENDERER_BUSY"),
+    ("ConcurrentInvocationLimitExceeded", "RENDERER_BUSY"),
+    ("ServiceException: We currently do not have sufficient capacity in the region you requested.", "RENDERER_BUSY"),
+    ("The main function timed out after 240000ms.\nThe following chunks are missing", "RENDER_TIMEOUT"),
+    ("2026-11-22T10:00:00.000Z 0c0ffee Task timed out after 120.00 seconds", "RENDER_TIMEOUT"),
+    (
+        'A delayRender() "Loading font Inter" was called but not cleared after 28000ms. See https://remotion.dev',
+        "FRAME_TIMEOUT",
+    ),
+    ("A delayRender() was called but not cleared after 28000ms.", "FRAME_TIMEOUT"),
+    (
+        'Timeout (30000ms) exceeded rendering the component at frame 134. Open delayRender() handles: "1. x"',
+        "FRAME_TIMEOUT",
+    ),
+    ("Timeout exceeded rendering the component initially", "FRAME_TIMEOUT"),
+    (
+        "waiting for the page to render the React component at frame 3 failed: timeout 33000ms exceeded",
+        "FRAME_TIMEOUT",
+    ),
+    ("Timed out evaluating page function", "FRAME_TIMEOUT"),
+    (
+        "Protocol error (Page.bringToFront): Target closed. https://www.remotion.dev/docs/target-closed",
+        "RENDERER_CRASHED",
+    ),
+    (
+        "Protocol error (Runtime.callFunctionOn): Session closed. Most likely the page has been closed.",
+        "RENDERER_CRASHED",
+    ),
+    ("Page crashed!", "RENDERER_CRASHED"),
+    ("Timed out after 30000ms while setting up the headless browser.\nThis could be because", "RENDERER_CRASHED"),
+    ("Timed out after 25000 ms while trying to connect to the browser!", "RENDERER_CRASHED"),
+    ("Failed to launch the browser process!\n[0101/1.2:FATAL:zygote_communication_linux.cc(262)]", "RENDERER_CRASHED"),
+    ("chrome: error while loading shared libraries: libnss3.so: cannot open shared object file", "RENDERER_CRASHED"),
+    ("Compositor panicked: unwrap", "RENDERER_CRASHED"),
+    ("Compositor exited with code 1", "RENDERER_CRASHED"),
+    ("FFmpeg quit with signal SIGKILL", "RENDERER_CRASHED"),
+    ("ENOSPC: no space left on device, write", "RENDERER_OUT_OF_DISK"),
+    ("net::ERR_INSUFFICIENT_RESOURCES", "RENDERER_OUT_OF_MEMORY"),
+    ("RequestId: 1 Error: Runtime exited with error: signal: killed Runtime.OutOfMemory", "RENDERER_OUT_OF_MEMORY"),
+    (NO_SITE.format(503), "RENDERER_UNAVAILABLE"),
+    (f"net::ERR_CONNECTION_TIMED_OUT at {SITE}", "RENDERER_UNAVAILABLE"),
+    ("net::ERR_NETWORK_CHANGED", "RENDERER_UNAVAILABLE"),
+    ("getaddrinfo EMFILE s3.us-east-1.amazonaws.com", "RENDERER_UNAVAILABLE"),
+    ("read ECONNRESET", "RENDERER_UNAVAILABLE"),
+    ("socket hang up", "RENDERER_UNAVAILABLE"),
+    ("RequestTimeout: Your socket connection to the server was not read from", "RENDERER_UNAVAILABLE"),
+    ("InternalError: We encountered an internal error. Please try again.", "RENDERER_UNAVAILABLE"),
+    ("SlowDown: Please reduce your request rate.", "RENDERER_UNAVAILABLE"),
+    ("The browser asked for https://x.example/y but the server sent no data", "RENDERER_UNAVAILABLE"),
+]
+
+
+@pytest.mark.parametrize(("message", "code"), FINAL)
+def test_what_another_attempt_would_meet_too(message: str, code: str) -> None:
+    failure = classify(message, name="Error", stack=IN_NODE.format(message))
+    assert (failure.code, failure.retryable) == (code, False)
+
+
+@pytest.mark.parametrize(("message", "code"), PASSING)
+def test_what_another_attempt_may_not_meet(message: str, code: str) -> None:
+    for stack in (IN_NODE, IN_THE_BROWSER):
+        failure = classify(message, name="Error", stack=stack.format(message))
+        assert (failure.code, failure.retryable) == (code, True)
+
+
+def test_an_error_of_the_composition_itself() -> None:
+    message = 'Unknown style: "bogus"'
+    assert classify(message, stack=IN_THE_BROWSER.format(message)).code == "COMPOSITION_ERROR"
+    assert classify(message, stack=message, kind="browser").code == "COMPOSITION_ERROR"
+    assert classify(message, stack=IN_NODE.format(message)).code == "RENDER_FAILED"
+
+
+def test_the_cause_in_a_stack_only() -> None:
+    assert classify("Error", stack="Error\nCaused by: read ECONNRESET").code == "RENDERER_UNAVAILABLE"
+
+
+def test_a_stack_does_not_outweigh_the_message() -> None:
+    failure = classify("renderMedia() got cancelled", stack="Error: Target closed")
+    assert failure.code == "RENDER_STOPPED"
+
+
+def test_errors_of_real_renders() -> None:
+    codes = set()
+    for line in (Path(__file__).parents[3] / "data/remotion-progress.jsonl").read_text(encoding="utf-8").splitlines():
+        pair = json.loads(line)
+        codes |= {classify(error["message"], name=error["name"]).code for error in pair["expected"]["errors"][:1]}
+        for error in pair["progress"]["errors"]:
+            failure = classify(error["message"], name=error["name"], stack=error["stack"], kind=error["type"])
+            assert failure.code in {"COMPOSITION_ERROR", "RENDER_STOPPED"}
+            codes.add(failure.code)
+    assert {"COMPOSITION_ERROR", "RENDER_STOPPED", "RENDER_TIMEOUT"} <= codes
+
+
+@pytest.mark.parametrize(("message", "code"), [*FINAL, *PASSING])
+def test_sentences_tell_nothing_that_was_said(message: str, code: str) -> None:
+    failure = classify(message)
+    assert failure.code == code
+    assert failure.message.endswith(".")
+    assert "http" not in failure.message
+    assert "remotionlambda" not in failure.message
+    assert message == "" or message not in failure.message
+    assert failure.detail is not None
+    assert message in failure.detail
+
+
+def test_the_detail_is_storable() -> None:
+    failure = classify("x\ud83d" + "y" * 10_000, name="TypeError")
+    assert failure.detail is not None
+    assert len(failure.detail) == LONGEST_DETAIL
+    assert failure.detail.startswith("TypeError: x\ufffdy")
+    failure.detail.encode()
+
+
+def test_the_detail_says_nothing_twice() -> None:
+    assert classify("boom", name="Error", stack="Error: boom\n    at x").detail == "Error: boom\n    at x"
+    assert classify("boom", stack="at x").detail == "Error: boom\nat x"
+    assert classify("boom").detail == "Error: boom"
+
+
+def test_a_very_long_message_is_looked_at_in_time() -> None:
+    assert classify("A delayRender() " * 100_000).code == UNKNOWN.code
+
+
+def test_what_to_tell_of_a_timeout_that_nobody_wrote_down() -> None:
+    assert TIMED_OUT.code == "RENDER_TIMEOUT"
+    assert TIMED_OUT.retryable

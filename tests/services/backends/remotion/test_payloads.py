@@ -1,0 +1,158 @@
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from services.backends.remotion.payloads import (
+    Webhook,
+    cancel_key,
+    folder,
+    info_payload,
+    inline,
+    input_props,
+    needs_upload,
+    progress_key,
+    props_key,
+    start_payload,
+    status_payload,
+    uploaded,
+)
+from services.models import AnimationProps, AnimationStyle
+from tests.conftest import PROPS
+
+# What the official client 4.0.527 sent to a local server that stood in for Lambda.
+RECORDED: dict[str, object] = json.loads((Path(__file__).parents[3] / "data/remotion-start-payload.json").read_text())
+BUCKET = "remotionlambda-useast1-abcdefghij"
+RECORDED_PROPS = AnimationProps(
+    text='Hello {"}\u2028 😀 \ud83d é\x07\n\\',
+    style=AnimationStyle.TYPEWRITER,
+    font_family="Inter",
+    font_size=96.0,
+    color="white",
+    background_color="#103050",
+    duration_in_frames=90,
+    fps=30,
+)
+RECORDED_WEBHOOK = Webhook(
+    url="https://rendercast.example/hooks/remotion",
+    secret="s3cret",  # noqa: S106  # the recorded one
+    custom_data={"renderId": "01m817gzatj1v633w9kvyqtevh"},
+)
+DIFFERENCES: set[str] = set()  # keys sent otherwise than the official client does, and why: none
+
+
+def recorded_start() -> dict[str, object]:
+    return start_payload(
+        version="4.0.527",
+        serve_url=f"https://{BUCKET}.s3.us-east-1.amazonaws.com/sites/text/index.html",
+        composition="TextAnimation",
+        bucket=BUCKET,
+        output_key="rendercast/01m817gzatj1v633w9kvyqtevh/1.mp4",
+        props=inline(input_props(RECORDED_PROPS)),
+        frame_timeout=timedelta(seconds=45),
+        webhook=RECORDED_WEBHOOK,
+    )
+
+
+@pytest.mark.parametrize("key", sorted(RECORDED.keys() | recorded_start().keys()))
+def test_a_start_is_what_the_official_client_sends(key: str) -> None:
+    sent = recorded_start()
+    if key not in DIFFERENCES:
+        assert key in sent
+        assert key in RECORDED
+        assert sent[key] == RECORDED[key]
+        assert type(sent[key]) is type(RECORDED[key])
+
+
+def test_a_start_without_webhook() -> None:
+    payload = start_payload(
+        version="4.0.527",
+        serve_url="https://site.example",
+        composition="c",
+        bucket="b",
+        output_key="k",
+        props=uploaded("abc", bucket="b"),
+        frame_timeout=timedelta(seconds=30),
+        webhook=None,
+    )
+    assert payload["webhook"] is None
+    assert payload["inputProps"] == {"type": "bucket-url", "hash": "abc", "bucketName": "b"}
+    assert json.loads(json.dumps(payload)) == payload
+
+
+def test_the_webhooks_secret_is_not_shown() -> None:
+    assert RECORDED_WEBHOOK.secret not in repr(RECORDED_WEBHOOK)
+
+
+def test_props_in_their_order() -> None:
+    assert input_props(PROPS) == (
+        '{"text":"Hello","style":"fade-in","fontFamily":"Inter","fontSize":72,"color":"#ffffff",'
+        '"durationInFrames":90,"fps":30}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),  # by JSON.stringify of Node.js 20
+    [
+        ("Hello {", "Hello {"),
+        ('"}', '\\"}'),
+        ("\\ / </script>", "\\\\ / </script>"),
+        ("\u2028\u2029", "\u2028\u2029"),
+        ("\x00\x01\b\t\n\f\r\x1f\x7f\x80", "\\u0000\\u0001\\b\\t\\n\\f\\r\\u001f\x7f\x80"),
+        ("é ü ß 漢字 مرحبا \ufeff\uffff", "é ü ß 漢字 مرحبا \ufeff\uffff"),
+        ("😀", "😀"),
+        ("\ud83d\ude00", "😀"),
+        ("\ud83d", "\\ud83d"),
+        ("\ude00\ud83d", "\\ude00\\ud83d"),
+        ("\ud83d\ud83d\ude00", "\\ud83d😀"),
+    ],
+)
+def test_text_as_javascript_writes_it(text: str, written: str) -> None:
+    assert input_props(replace(PROPS, text=text)).startswith(f'{{"text":"{written}","style":')
+
+
+@pytest.mark.parametrize(
+    ("size", "written"),
+    [(96.0, "96"), (96, "96"), (72.5, "72.5"), (33.333333333333336, "33.333333333333336"), (12.0000001, "12.0000001")],
+)
+def test_numbers_as_javascript_writes_them(size: float, written: str) -> None:
+    assert f'"fontSize":{written},' in input_props(replace(PROPS, font_size=size))
+
+
+@pytest.mark.parametrize(
+    ("props_json", "expected"),  # the official client sent 193,974 units inline, and stored one more
+    [
+        ("x" * 193_974, False),
+        ("x" * 193_975, True),
+        ("😀" * 96_987, False),
+        ("😀" * 96_988, True),
+        ("é" * 193_974, False),
+    ],
+)
+def test_large_props_are_uploaded(props_json: str, expected: bool) -> None:  # noqa: FBT001
+    assert needs_upload(props_json) is expected
+
+
+def test_a_status_question_is_what_the_official_client_sends() -> None:
+    assert status_payload(version="4.0.527", bucket=BUCKET, render_id="abcdefghij") == {
+        "type": "status",
+        "bucketName": BUCKET,
+        "renderId": "abcdefghij",
+        "version": "4.0.527",
+        "s3OutputProvider": None,
+        "logLevel": "info",
+        "forcePathStyle": False,
+    }
+
+
+def test_info() -> None:
+    assert info_payload() == {"type": "info", "logLevel": "info"}
+
+
+def test_keys() -> None:
+    assert props_key("abc") == "input-props/abc.json"
+    assert folder("r") == "renders/r/"
+    assert progress_key("r") == "renders/r/progress.json"
+    assert cancel_key("r") == "renders/r/cancel.json"

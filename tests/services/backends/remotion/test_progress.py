@@ -1,0 +1,348 @@
+import contextlib
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.backends.remotion.answers import StatusAnswer
+from services.backends.remotion.function import Function, parse_function_name
+from services.backends.remotion.prices import estimate_cost_usd
+from services.backends.remotion.progress import ProgressFile, Snapshot, derive, from_status
+from services.models import RenderPhase
+
+Json = dict[str, Any]
+
+# Progress files of renders by the function's own handler 4.0.527, and what the official client 4.0.527 said of each.
+GOLDEN: list[Json] = [
+    json.loads(line)
+    for line in (Path(__file__).parents[3] / "data/remotion-progress.jsonl").read_text(encoding="utf-8").splitlines()
+]
+FUNCTION = Function(version="4.0.527", memory_mb=2048, disk_mb=2048, timeout=timedelta(seconds=240))
+REGION = "us-east-1"
+STARTED_MS = 1_795_331_708_343
+STARTED = datetime.fromtimestamp(STARTED_MS / 1000, UTC)
+SECOND = timedelta(seconds=1)
+
+
+def read(progress: Json) -> ProgressFile:
+    return ProgressFile.from_json(json.dumps(progress).encode())
+
+
+def golden(pair: Json) -> tuple[ProgressFile, Snapshot]:
+    function = parse_function_name(pair["functionName"])
+    assert function is not None
+    file = read(pair["progress"])
+    return file, derive(file, function=function, region=REGION, now=datetime.fromtimestamp(pair["nowMs"] / 1000, UTC))
+
+
+def progress(**changes: object) -> Json:
+    """Return a file of a render with 90 frames in 5 chunks, all of whose functions run."""
+    metadata = {
+        "startedDate": STARTED_MS,
+        "totalChunks": 5,
+        "estimatedRenderLambdaInvokations": 5,
+        "frameRange": [0, 89],
+        "everyNthFrame": 1,
+        "rendererFunctionName": "remotion-render-4-0-527-mem2048mb-disk2048mb-240sec",
+    }
+    file: Json = {
+        "chunks": [],
+        "framesRendered": 0,
+        "framesEncoded": 0,
+        "combinedFrames": 0,
+        "timeToCombine": None,
+        "lambdasInvoked": 5,
+        "timings": [],
+        "errors": [],
+        "postRenderData": None,
+        "fatalErrorTimestamp": None,
+        "serveUrlOpened": STARTED_MS,
+        "compositionValidated": STARTED_MS,
+        "renderMetadata": metadata,
+    }
+    metadata |= {key: value for key, value in changes.items() if key in metadata}
+    return file | {key: value for key, value in changes.items() if key not in metadata}
+
+
+def at(seconds: float, *, region: str = REGION, written_at: datetime | None = None, **changes: object) -> Snapshot:
+    now = STARTED + seconds * SECOND
+    return derive(read(progress(**changes)), function=FUNCTION, region=region, now=now, written_at=written_at)
+
+
+@pytest.mark.parametrize("pair", GOLDEN, ids=lambda pair: pair["name"])
+def test_as_the_official_client_derives_it(pair: Json) -> None:
+    file, snapshot = golden(pair)
+    expected = pair["expected"]
+    assert snapshot.overall == pytest.approx(expected["overallProgress"], abs=1e-9)
+    assert snapshot.done is expected["done"]
+    assert snapshot.fatal is expected["fatalErrorEncountered"]
+    assert snapshot.frames_rendered == expected["framesRendered"]
+    assert snapshot.output_size_bytes == expected["outputSizeInBytes"]
+    assert snapshot.billed_ms == expected["estimatedBillingDurationInMilliseconds"]
+    assert snapshot.time_to_finish_ms == expected["timeToFinish"]
+    assert snapshot.cost_usd == pytest.approx(expected["accruedSoFarUsd"], abs=0.00001)
+    assert len(file.chunks) == expected["chunks"]
+
+
+@pytest.mark.parametrize("pair", GOLDEN, ids=lambda pair: pair["name"])
+def test_errors_as_the_official_client_tells_them(pair: Json) -> None:
+    file, snapshot = golden(pair)
+    told = pair["expected"]["errors"]
+    assert snapshot.timed_out is any(error["name"] == "TimeoutError" for error in told)
+    own = [error for error in told if error["name"] != "TimeoutError"]
+    known = file.errors if file.post_render_data is None else file.post_render_data.errors
+    assert [error.message for error in known] == [error["message"] for error in own]
+    fatal = next((error["message"] for error in own if error["isFatal"] and not error["willRetry"]), None)
+    assert (snapshot.fatal_error.message if snapshot.fatal_error else None) == fatal
+
+
+def test_the_phases() -> None:
+    def phase(rendered: int, encoded: int = 0) -> RenderPhase:
+        return at(1, framesRendered=rendered, framesEncoded=encoded).phase
+
+    assert phase(0) is RenderPhase.LAUNCHING
+    assert phase(1) is phase(89, 72) is RenderPhase.RENDERING_FRAMES
+    assert phase(90) is phase(90, 89) is RenderPhase.ENCODING
+    assert phase(90, 90) is RenderPhase.COMBINING
+
+
+def test_a_render_without_metadata_is_launching() -> None:
+    snapshot = at(1, renderMetadata=None)
+    assert snapshot.phase is RenderPhase.LAUNCHING
+    assert snapshot.overall == pytest.approx(0.1)
+    assert (snapshot.total_frames, snapshot.billed_ms, snapshot.cost_usd) == (None, None, 0.0)
+
+
+def test_a_launch_whose_time_is_over_is_given_up() -> None:
+    timeout_ms = STARTED_MS + 240_000
+    assert not at(260, renderMetadata=None, timeoutTimestamp=timeout_ms).fatal
+    late = at(260.1, renderMetadata=None, timeoutTimestamp=timeout_ms)
+    assert late.fatal
+    assert late.timed_out
+    assert not at(10_000, renderMetadata=None).fatal
+
+
+def test_chunks_that_are_missing_when_the_time_is_over() -> None:
+    assert not at(260, chunks=[0, 1, 2, 3]).fatal
+    assert at(260.1, chunks=[0, 1, 2, 3]).timed_out
+    assert at(260.1, chunks=[0, 1, 2, 3, 3, 7]).timed_out
+    assert not at(500, chunks=[0, 1, 2, 3, 4]).timed_out
+    assert at(500.1, chunks=[0, 1, 2, 3, 4]).timed_out
+
+
+def test_when_to_look_for_the_video() -> None:
+    combined: Json = {"chunks": [4, 3, 2, 1, 0], "framesRendered": 90, "combinedFrames": 90, "timeToCombine": 50}
+    assert at(10, **combined).may_have_output
+    assert not at(10, **combined | {"timeToCombine": None}).may_have_output
+    assert not at(10, **combined | {"combinedFrames": 89}).may_have_output
+    assert not at(10, **combined | {"chunks": [0, 1, 2, 3]}).may_have_output
+    assert at(501, **combined | {"combinedFrames": 0}).may_have_output
+    fatal = {"message": "no", "isFatal": True, "willRetry": False}
+    assert not at(501, **combined, errors=[fatal]).may_have_output
+
+
+def test_the_first_error_that_ends_the_render() -> None:
+    errors = [
+        {"message": "a", "isFatal": True, "willRetry": True},
+        {"message": "b", "isFatal": False, "willRetry": False},
+        {"message": "c", "isFatal": True, "willRetry": False, "type": "renderer", "name": "Error", "stack": "Error: c"},
+        {"message": "d", "isFatal": True, "willRetry": False},
+    ]
+    error = at(1, errors=errors).fatal_error
+    assert error is not None
+    assert (error.message, error.type, error.name, error.stack) == ("c", "renderer", "Error", "Error: c")
+    assert not at(1, errors=errors[:2]).fatal
+
+
+def test_what_a_file_may_leave_out() -> None:
+    assert at(1, errors=[{"isFatal": True}], timings=[{}]).fatal
+    finished = at(1, postRenderData={"cost": {}})
+    assert (finished.done, finished.cost_usd, finished.output_size_bytes, finished.billed_ms) == (
+        True,
+        None,
+        None,
+        None,
+    )
+    assert (at(1, postRenderData={}, renderMetadata=None, framesRendered=7).frames_rendered) == 7
+
+
+def test_frame_ranges() -> None:
+    assert at(1, everyNthFrame=2).total_frames == 45
+    assert at(1, frameRange=[10, 19], everyNthFrame=3).total_frames == 4
+    assert at(1, frameRange=[5, 5]).total_frames == 1
+    assert at(1, frameRange=[5, 4]).total_frames == 0
+    assert at(1, frameRange=[5, 0], framesRendered=3).overall == pytest.approx(0.2)
+    assert at(1, frameRange=None, framesRendered=3).phase is RenderPhase.RENDERING_FRAMES
+
+
+@pytest.mark.parametrize("every", [0, -1, 0.5, "x"])
+def test_a_frame_step_that_makes_no_sense(every: object) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # pydantic's own
+        at(1, everyNthFrame=every)
+
+
+def test_overall_stays_below_one_hundred_percent() -> None:
+    assert at(1, framesRendered=900, framesEncoded=900, lambdasInvoked=50).overall == 1.0
+    assert not at(1, framesRendered=900).done
+
+
+def test_the_renderers_own_memory_is_paid() -> None:
+    small = at(10, rendererFunctionName="remotion-render-4-0-527-mem1024mb-disk2048mb-240sec").cost_usd
+    unnamed = at(10, rendererFunctionName="renderer").cost_usd
+    assert small is not None
+    assert unnamed is not None
+    assert small < unnamed == at(10).cost_usd
+
+
+def test_prices_by_region() -> None:
+    def cost(region: str) -> float | None:
+        return estimate_cost_usd(region=region, memory_mb=2048, billed_ms=100_000, invocations=5)
+
+    assert cost("us-east-1") == 0.0027
+    assert cost("eu-central-2") == 0.00298
+    assert cost("mars-north-1") == cost("us-east-1")
+    assert cost("cn-north-1") is None
+    assert at(1, region="cn-north-1").cost_usd is None
+
+
+def test_the_estimate_waits_for_a_tenth_of_the_work() -> None:
+    assert at(2, framesRendered=11).estimated_completion_at is None
+    assert at(2, framesRendered=13).estimated_completion_at is not None
+
+
+def test_the_estimate_goes_on_at_the_present_pace() -> None:
+    begun = STARTED.replace(microsecond=0)
+    half = at(6, framesRendered=60)
+    assert half.estimated_completion_at == begun + 12 * SECOND
+    assert at(10, framesRendered=90, framesEncoded=45).estimated_completion_at == begun + 13 * SECOND
+    assert at(10, framesRendered=90, framesEncoded=90, combinedFrames=90).estimated_completion_at == begun + 10 * SECOND
+
+
+def test_an_ended_render_is_not_estimated() -> None:
+    fatal = {"message": "no", "isFatal": True}
+    assert at(6, framesRendered=60, errors=[fatal]).estimated_completion_at is None
+    assert at(261, framesRendered=60).estimated_completion_at is None
+
+
+def test_an_unchanged_file_gives_the_same_while_time_passes() -> None:
+    written_at = STARTED + 6 * SECOND
+    first = at(6, framesRendered=60, written_at=written_at)
+    assert at(200, framesRendered=60, written_at=written_at) == first
+    assert at(261, framesRendered=60, written_at=written_at).timed_out
+    assert at(200, framesRendered=60) != first
+
+
+def test_a_clock_that_is_behind() -> None:
+    snapshot = at(-5, framesRendered=60)
+    assert (snapshot.billed_ms, snapshot.estimated_completion_at) == (0, None)
+
+
+def test_half_a_character_in_an_error() -> None:
+    body = b'{"errors":[{"message":"Unknown text \\ud83d","isFatal":true}]}'
+    snapshot = derive(ProgressFile.from_json(body), function=FUNCTION, region=REGION, now=STARTED)
+    assert snapshot.fatal_error is not None
+    assert snapshot.fatal_error.message == "Unknown text \ufffd"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"chunks":5}', b'{"renderMetadata":{}}', b'{"framesRendered":-1}']
+)
+def test_a_corrupt_file(body: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # whichever it is
+        ProgressFile.from_json(body)
+
+
+def test_the_same_from_a_status() -> None:
+    file = progress(framesRendered=60, framesEncoded=18, chunks=[0])
+    status = {
+        "type": "success",
+        "overallProgress": 0.62,
+        "done": False,
+        "fatalErrorEncountered": False,
+        "framesRendered": 60,
+        "encodingStatus": {"framesEncoded": 18, "combinedFrames": 0, "timeToCombine": None},
+        "costs": {"accruedSoFar": 0.00081, "currency": "USD"},
+        "estimatedBillingDurationInMilliseconds": 30_000,
+        "errors": [],
+        "outputSizeInBytes": None,
+        "timeToFinish": None,
+        "renderMetadata": file["renderMetadata"],
+        "compositionValidated": STARTED_MS,
+        "currentTime": STARTED_MS + 6_000,
+    }
+    told = from_status(StatusAnswer.model_validate(status))
+    derived = at(6, framesRendered=60, framesEncoded=18, chunks=[0])
+    assert told.overall == pytest.approx(derived.overall)
+    assert told.cost_usd == pytest.approx(derived.cost_usd, abs=0.00001)
+    assert replace(told, overall=0, cost_usd=0) == replace(derived, overall=0, cost_usd=0)
+
+
+def test_a_status_of_a_finished_render() -> None:
+    answer = StatusAnswer.model_validate(
+        {
+            "overallProgress": 1,
+            "done": True,
+            "fatalErrorEncountered": False,
+            "framesRendered": 90,
+            "outputSizeInBytes": 215_078,
+            "timeToFinish": 11_965,
+            "costs": {"accruedSoFar": 0.00031, "currency": "CNY"},
+            "errors": [{"message": "an attempt before", "isFatal": True, "willRetry": False}],
+        }
+    )
+    snapshot = from_status(answer)
+    assert (snapshot.done, snapshot.fatal, snapshot.fatal_error) == (True, False, None)
+    assert (snapshot.output_size_bytes, snapshot.time_to_finish_ms, snapshot.cost_usd) == (215_078, 11_965, None)
+
+
+def test_a_status_of_a_render_that_timed_out() -> None:
+    timeout = {"message": "The main function timed out after 240000ms.\n", "name": "TimeoutError", "isFatal": True}
+    status = {"overallProgress": 0.5, "done": False, "fatalErrorEncountered": True, "errors": [timeout]}
+    snapshot = from_status(StatusAnswer.model_validate(status))
+    assert (snapshot.fatal, snapshot.timed_out, snapshot.fatal_error) == (True, True, None)
+
+
+JUNK: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, -1, 0, 0.5, 10**9, 2**53, 2**63, 10**400, -(10**18), 1e308, "", "x", "12", "\ud83d", [], [[0, 1]], {}]
+)
+
+
+def paths(value: object) -> Iterator[tuple[str | int, ...]]:
+    """Return the ways to all parts of a JSON value but itself."""
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        yield (key,)
+        yield from ((key, *path) for path in paths(child))
+
+
+def mutate(data: st.DataObject, file: Json) -> None:
+    *way, last = data.draw(st.sampled_from(sorted(paths(file), key=str)))
+    parent: Any = file
+    for key in way:
+        parent = parent[key]
+    if data.draw(st.booleans()):
+        del parent[last]
+    else:
+        parent[last] = copy.deepcopy(data.draw(JUNK))
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_whatever_a_file_holds_it_is_understood_or_corrupt(data: st.DataObject) -> None:
+    file = copy.deepcopy(data.draw(st.sampled_from([pair["progress"] for pair in GOLDEN[::7] + GOLDEN[-3:]])))
+    for _ in range(data.draw(st.integers(1, 4))):
+        mutate(data, file)
+    now = datetime.fromtimestamp(data.draw(st.sampled_from([0, 1_795_331_860, 1_795_399_999, 4_000_000_000])), UTC)
+    with contextlib.suppress(ValueError):
+        snapshot = derive(read(file), function=FUNCTION, region=REGION, now=now)
+        assert 0 <= snapshot.overall <= 1
+        assert snapshot.frames_rendered >= 0
+        assert snapshot.billed_ms is None or snapshot.billed_ms >= 0
+        assert snapshot.cost_usd is None or snapshot.cost_usd >= 0

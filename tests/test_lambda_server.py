@@ -1,0 +1,454 @@
+"""The servers that stand in for Remotion Lambda and S3 are held to what the real ones were seen to do."""
+
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+from mypy_boto3_lambda import LambdaClient
+from mypy_boto3_s3 import S3Client
+
+from tests.lambda_renders import JSON, Course, Function, Render, State
+from tests.lambda_server import FUNCTION, Fault, LambdaServer, Webhooks, status_answer
+from tests.mongo_server import free_port
+from tests.s3_server import FaultyS3, LocalHandler, LocalServer, S3Fault, S3Server
+
+BUCKET = "remotionlambda-useast1-abcdefghij"
+RECORDED = Path(__file__).parent / "data" / "remotion-progress.jsonl"
+PAIRS = [json.loads(line) for line in RECORDED.read_text().splitlines()]
+PATIENCE_S = 30.0
+SESSION = boto3.Session("key", "secret", region_name="us-east-1")
+ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=PATIENCE_S)
+IMPATIENT = Config(retries={"total_max_attempts": 1}, read_timeout=0.2)
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with S3Server(tmp_path_factory.mktemp("s3")) as server:
+        server.make_bucket(BUCKET)
+        yield server
+
+
+class Driver(LambdaServer):
+    """The server and a client of it."""
+
+    def __init__(self, s3: S3Server) -> None:
+        super().__init__(s3, seconds_per_render=0.05, steps=2)
+        self.client: LambdaClient = SESSION.client("lambda", endpoint_url=self.url, config=ONCE)
+
+    def reply(self, payload: JSON, client: LambdaClient | None = None) -> str:
+        answer = (client or self.client).invoke(FunctionName=FUNCTION, Payload=json.dumps(payload))
+        with closing(answer["Payload"]) as body:
+            return body.read().decode()
+
+    def invoke(self, payload: JSON) -> JSON:
+        return cast("JSON", json.loads(self.reply(payload)))
+
+    def begin(self, text: str = "Hello", **changes: object) -> Render:
+        return self.renders[self.invoke(a_start(text, **changes))["renderId"]]
+
+    def play(self, text: str = "Hello", **changes: object) -> JSON:
+        """Start a render, wait for its end and return its file."""
+        render = self.begin(text, **changes)
+        assert render.ended.wait(PATIENCE_S)
+        return self.progress_of(render)
+
+    def progress_of(self, render: Render) -> JSON:
+        text = self.s3.get(BUCKET, render.key("progress.json"))
+        assert text is not None
+        return cast("JSON", json.loads(text))
+
+
+@pytest.fixture
+def server(s3: S3Server) -> Iterator[Driver]:
+    with Driver(s3) as running, closing(running.client):
+        yield running
+
+
+@pytest.fixture
+def proxy(s3: S3Server) -> Iterator[FaultyS3]:
+    with FaultyS3(s3) as running:
+        yield running
+
+
+@pytest.fixture
+def s3_client(proxy: FaultyS3) -> Iterator[S3Client]:
+    with closing(SESSION.client("s3", endpoint_url=proxy.url, config=ONCE)) as opened:
+        yield opened
+
+
+def a_start(text: str = "Hello", **changes: object) -> JSON:
+    props = json.dumps({"text": text, "durationInFrames": 90})
+    optional = dict.fromkeys(["frameRange", "audioCodec", "concurrency", "framesPerLambda", "outName", "webhook"])
+    return optional | {
+        "type": "start",
+        "version": "4.0.527",
+        "serveUrl": "https://example.com/index.html",
+        "composition": "TextAnimation",
+        "inputProps": {"type": "payload", "payload": props},
+        "codec": "h264",
+        "envVariables": {},
+        "privacy": "private",
+        "timeoutInMilliseconds": 30_000,
+        "everyNthFrame": 1,
+        "concurrencyPerLambda": 1,
+        "downloadBehavior": {"type": "play-in-browser"},
+        "scale": 1,
+        "enableCancellation": True,
+        "bucketName": BUCKET,
+        **changes,
+    }
+
+
+def shape(value: JSON) -> dict[str, type]:
+    return {name: type(each) for name, each in value.items()}
+
+
+def a_status(render_id: str) -> JSON:
+    return {"type": "status", "version": "4.0.527", "bucketName": BUCKET, "renderId": render_id}
+
+
+def test_a_render_leaves_what_a_real_one_leaves(server: Driver) -> None:
+    progress = server.play()
+    real = next(pair["progress"] for pair in PAIRS if pair["progress"]["lambdasInvoked"] and pair["expected"]["done"])
+    assert shape(progress) == shape(real)
+    for part in ("renderMetadata", "postRenderData"):
+        assert shape(progress[part]) == shape(real[part])
+    same = ("framesRendered", "framesEncoded", "combinedFrames", "lambdasInvoked")
+    assert [progress[name] for name in same] == [real[name] for name in same]
+    assert progress["renderMetadata"]["framesPerLambda"] == 18
+    assert server.s3.get(BUCKET, f"renders/{progress['renderMetadata']['renderId']}/out.mp4")
+
+
+def test_the_file_is_there_before_start_answers(server: Driver) -> None:
+    server.seconds_per_render = 1000
+    progress = server.progress_of(server.begin())
+    assert shape(progress) == shape(PAIRS[0]["progress"])
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair["name"])
+def test_status_says_what_the_official_client_said(pair: dict[str, Any]) -> None:
+    function = Function(pair["functionName"], "4.0.527", 2048, 240_000, frozenset(), lambda: int(pair["nowMs"]))
+    answer = status_answer(function, pair["progress"], pair, None)
+    answer["accruedSoFarUsd"] = answer["costs"]["accruedSoFar"]
+    expected = dict(pair["expected"])
+    errors = expected.pop("errors")
+    assert {name: answer[name] for name in expected} == pytest.approx(expected)
+    assert [(error["name"], error["isFatal"], error["chunk"]) for error in answer["errors"]] == [
+        (error["name"], error["isFatal"], error["chunk"]) for error in errors
+    ]
+
+
+def test_status_follows_a_render(server: Driver) -> None:
+    render_id = server.play()["renderMetadata"]["renderId"]
+    answer = server.invoke(a_status(render_id))
+    assert (answer["done"], answer["overallProgress"], answer["outKey"]) == (True, 1, f"renders/{render_id}/out.mp4")
+    assert "No render with ID" in server.invoke(a_status("nonesuch"))["message"]
+    assert server.invocations == {"start": 1, "status": 2}
+
+
+def test_a_version_an_unknown_function_and_a_missing_bucket_are_refused(server: Driver) -> None:
+    assert server.invoke({"type": "info"}) == {"version": "4.0.527", "type": "success"}
+    assert "has version 4.0.1" in server.invoke(a_start(version="4.0.1"))["message"]
+    assert server.invoke(a_start(bucketName="nonesuch"))["message"] == "The specified bucket does not exist"
+    with pytest.raises(server.client.exceptions.ResourceNotFoundException, match="Function not found: arn:aws:lambda"):
+        server.client.invoke(FunctionName="nonesuch", Payload=b"{}")
+
+
+ENDINGS = [
+    (Course.SITE_UNREACHABLE, "net::ERR_CONNECTION_REFUSED"),
+    (Course.UNKNOWN_COMPOSITION, "Could not find composition"),
+    (Course.BAD_PROPS, "durationInFrames"),
+    (Course.RENDERERS_THROTTLED, "AWS Concurrency limit reached (Original Error: Rate Exceeded.)"),
+    (Course.REACT_ERROR, 'Unknown style: "bogus"'),
+    (Course.BROWSER_CRASH, "Target closed."),
+    (Course.DISK_FULL, "ENOSPC"),
+]
+
+
+@pytest.mark.parametrize(("course", "message"), ENDINGS)
+def test_a_render_fails(server: Driver, course: Course, message: str) -> None:
+    server.play_when("bad", course)
+    progress = server.play(text="a bad one")
+    fatal = next(error for error in progress["errors"] if error["isFatal"])
+    real = next(error for pair in PAIRS for error in pair["progress"]["errors"])
+    assert message in fatal["message"]
+    assert set(fatal) == set(real)
+    assert set(progress) == set(PAIRS[0]["progress"])
+    assert progress["postRenderData"] is None
+    assert progress["fatalErrorTimestamp"]
+
+
+def test_what_is_missing_or_taken_fails_later(server: Driver) -> None:
+    payload = a_start()
+    del payload["privacy"]
+    render = server.renders[server.invoke(payload)["renderId"]]
+    assert render.ended.wait(PATIENCE_S)
+    assert "privacy" in server.progress_of(render)["errors"][0]["message"]
+    taken = {"bucketName": BUCKET, "key": "videos/a.mp4"}
+    assert server.play(outName=taken)["postRenderData"]["outputFile"].endswith("/videos/a.mp4")
+    assert "already exists" in server.play(outName=taken)["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("course", [Course.LAUNCH_DIES, Course.STITCHER_TIMES_OUT, Course.NO_POST_RENDER_DATA])
+def test_a_render_falls_silent(server: Driver, course: Course) -> None:
+    server.play_next(course)
+    progress = server.play()
+    assert (progress["postRenderData"], progress["errors"]) == (None, [])
+    assert (progress["renderMetadata"] is None) == (course is Course.LAUNCH_DIES)
+    assert (progress["timeToCombine"] is not None) == (course is Course.NO_POST_RENDER_DATA)
+
+
+def frames_seen(server: Driver, course: Course) -> list[int | None]:
+    """Return the numbers of frames that a render's file told of, None for a file that told nothing."""
+    server.play_next(course)
+    progress = server.play()
+    assert progress["postRenderData"]
+    written = server.renders[progress["renderMetadata"]["renderId"]].written
+    return [json.loads(text)["framesRendered"] if text.endswith("}") else None for text in written]
+
+
+def test_frames_of_a_chunk_start_again(server: Driver) -> None:
+    seen = frames_seen(server, Course.CHUNK_RETRIED)
+    assert seen == [0, 0, 45, 27, 45, 90, 90, 90]
+
+
+def test_the_file_is_corrupt_for_a_while(server: Driver) -> None:
+    assert frames_seen(server, Course.CORRUPT_FILE) == [0, 0, None, None, None, 45, 90, 90, 90]
+
+
+def test_a_hanging_chunk_can_be_cancelled(server: Driver) -> None:
+    server.play_next(Course.CHUNK_HANGS)
+    render = server.begin()
+    while server.progress_of(render)["framesRendered"] < 72:
+        assert render.state is State.PLAYING
+    server.s3.put(BUCKET, render.key("cancel.json"), b'{"cancelledAt":1}')
+    assert render.ended.wait(PATIENCE_S)
+    cancelled, stitcher = server.progress_of(render)["errors"]
+    assert cancelled["message"] == "renderMedia() got cancelled"
+    assert stitcher["message"].startswith("Error: renderMedia() got cancelled\n")
+
+
+def test_large_properties_are_removed_afterwards(server: Driver) -> None:
+    server.s3.put(BUCKET, "input-props/abc.json", json.dumps({"durationInFrames": 40}).encode())
+    url = {"type": "bucket-url", "hash": "abc", "bucketName": BUCKET}
+    assert server.play(inputProps=url)["framesRendered"] == 40
+    assert server.s3.keys(BUCKET, "input-props/") == []
+
+
+def test_one_chunk_is_rendered_by_the_main_function(server: Driver) -> None:
+    progress = server.play(concurrency=1)
+    assert (progress["lambdasInvoked"], progress["timeToCombine"], progress["chunks"]) == (0, None, [0])
+
+
+CODES = [
+    (Fault.THROTTLED, "TooManyRequestsException", 429),
+    (Fault.SERVICE_ERROR, "ServiceException", 500),
+    (Fault.ACCESS_DENIED, "AccessDeniedException", 403),
+    (Fault.EXPIRED_TOKEN, "ExpiredTokenException", 403),
+]
+
+
+@pytest.mark.parametrize(("fault", "code", "status"), CODES)
+def test_the_service_refuses(server: Driver, fault: Fault, code: str, status: int) -> None:
+    server.fault(fault)
+    with pytest.raises(ClientError) as refused:
+        server.invoke(a_start())
+    assert refused.value.response["Error"]["Code"] == code
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+    assert not server.renders
+    assert server.invoke(a_start())["type"] == "success"
+    assert len(server.starts) == 2
+
+
+def test_the_function_refuses_or_crashes(server: Driver) -> None:
+    server.fault(Fault.REFUSED, message="Not today.")
+    assert (server.invoke(a_start())["type"], len(server.renders)) == ("error", 0)
+    for fault, renders in ((Fault.CRASHED, 0), (Fault.CRASHED_LATE, 1)):
+        server.fault(fault)
+        answer = server.client.invoke(FunctionName=FUNCTION, Payload=json.dumps(a_start()))
+        with closing(answer["Payload"]) as body:
+            assert set(json.loads(body.read())) == {"errorType", "errorMessage", "trace"}
+        assert (answer["FunctionError"], len(server.renders)) == ("Unhandled", renders)
+
+
+def test_an_answer_is_lost_but_the_render_runs(server: Driver) -> None:
+    server.fault(Fault.DROPPED)
+    with pytest.raises(ConnectionClosedError):
+        server.invoke(a_start())
+    assert len(server.renders) == 1
+    server.fault(Fault.HELD)
+    impatient = SESSION.client("lambda", endpoint_url=server.url, config=IMPATIENT)
+    with closing(impatient), pytest.raises(ReadTimeoutError):
+        server.reply(a_start(), impatient)
+    until = time.monotonic() + PATIENCE_S
+    while len(server.renders) == 1:
+        assert time.monotonic() < until
+
+
+def test_an_answer_is_hard_to_read(server: Driver) -> None:
+    server.fault(Fault.SEVERAL_OBJECTS)
+    server.fault(Fault.ECHOED)
+    server.fault(Fault.SLOW, seconds=0.01)
+    decode = json.JSONDecoder().raw_decode
+    text = server.reply(a_start())
+    first, end = decode(text)
+    assert (first["type"], decode(text[end:])[0]["type"]) == ("render-id-determined", "success")
+    assert "Hello {" in server.reply(a_start(text="Hello {"))
+    assert server.invoke(a_start())["type"] == "success"
+
+
+def test_connections_are_refused_while_renders_go_on(server: Driver) -> None:
+    render = server.begin()
+    server.go_offline()
+    with pytest.raises((EndpointConnectionError, ConnectionClosedError)):
+        server.invoke(a_status(render.id))
+    assert render.ended.wait(PATIENCE_S)
+    server.come_back()
+    assert server.invoke(a_status(render.id))["done"]
+
+
+class Receiver(LocalHandler):
+    def do_POST(self) -> None:  # noqa: N802 - http.server looks for this name
+        box = cast("Mailbox", cast("LocalServer", self.server).owner)
+        box.received.append((dict(self.headers), self.body()))
+        self.answer(503 if len(box.received) <= box.refuses else 200, [], b"")
+        box.arrived.release()
+
+
+class Mailbox:
+    """What takes webhooks; it refuses the first `refuses` of them."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}/hook?a=b"
+        self.refuses = 0
+        self.received: list[tuple[dict[str, str], bytes]] = []
+        self.arrived = threading.Semaphore(0)
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    port = free_port()
+    box = Mailbox(port)
+    listener = LocalServer(port, Receiver, box)
+    yield box
+    listener.stop()
+
+
+def test_a_webhook_is_signed(server: Driver, mailbox: Mailbox) -> None:
+    hook = {"url": mailbox.url, "secret": "s", "customData": {"a": 1}}
+    render_id = server.play(webhook=hook)["renderMetadata"]["renderId"]
+    assert mailbox.arrived.acquire(timeout=PATIENCE_S)
+    headers, body = mailbox.received[0]
+    assert headers["X-Remotion-Signature"] == "sha512=" + hmac.new(b"s", body, hashlib.sha512).hexdigest()
+    assert headers["X-Remotion-Status"] == json.loads(body)["type"] == "success"
+    assert json.loads(body)["renderId"] == render_id
+    assert json.loads(body)["customData"] == {"a": 1}
+
+
+def test_webhooks_are_repeated_doubled_and_sent_early(server: Driver, mailbox: Mailbox) -> None:
+    hook = {"url": mailbox.url, "secret": None, "customData": None}
+    mailbox.refuses = 1
+    server.play_next(Course.REACT_ERROR)
+    server.play(webhook=hook)
+    server.webhooks = Webhooks.DOUBLED
+    server.play(webhook=hook)
+    for _ in range(4):
+        assert mailbox.arrived.acquire(timeout=PATIENCE_S)
+    server.webhooks = Webhooks.EARLY
+    server.play(webhook=hook)
+    server.webhooks = Webhooks.LOST
+    server.play(webhook=hook)
+    assert sorted(json.loads(body)["type"] for _, body in mailbox.received) == ["error"] * 2 + ["success"] * 3
+    assert server.webhooks_sent[-1].headers["X-Remotion-Signature"] == "NO_SECRET_PROVIDED"
+    assert {sent.answered for sent in server.webhooks_sent} == {200, 503}
+
+
+def test_a_webhook_that_is_not_ascii_never_arrives(server: Driver, mailbox: Mailbox) -> None:
+    hook = {"url": mailbox.url, "secret": None, "customData": {"name": "é"}}
+    server.play(webhook=hook)
+    server.stop()
+    assert not mailbox.received
+
+
+def test_many_renders_are_carried_at_once(server: Driver) -> None:
+    server.steps, server.seconds_per_render = 1, 0.0
+    begun = [server.begin() for _ in range(50)]
+    assert all(render.ended.wait(PATIENCE_S) for render in begun)
+    assert {render.state for render in begun} == {State.COMPLETE}
+
+
+def test_s3_keeps_objects(s3: S3Server) -> None:
+    s3.keys_per_request = 2
+    names = [f"a b/&{number}" for number in range(5)]
+    s3.make_bucket("many-objects")
+    assert s3.get("many-objects", names[0]) is None
+    for name in names:
+        s3.put("many-objects", name, b"")
+    assert s3.keys("many-objects", "a b/") == names
+    s3.delete("many-objects", names[0])
+    assert s3.keys("many-objects") == names[1:]
+
+
+def test_s3_can_be_paused(tmp_path: Path) -> None:
+    with S3Server(tmp_path) as server:
+        server.pause()
+        got = threading.Thread(target=partial(server.make_bucket, BUCKET))
+        got.start()
+        server.go_on()
+        got.join(PATIENCE_S)
+        assert server.keys(BUCKET) == []
+
+
+def test_the_proxy_passes_on(s3_client: S3Client, proxy: FaultyS3) -> None:
+    s3_client.put_object(Bucket=BUCKET, Key="passed/on", Body=b"hello")
+    got = s3_client.get_object(Bucket=BUCKET, Key="passed/on")
+    with closing(got["Body"]) as body:
+        assert body.read() == b"hello"
+    with pytest.raises(ClientError, match="Not Modified"):
+        s3_client.get_object(Bucket=BUCKET, Key="passed/on", IfNoneMatch=got["ETag"])
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        s3_client.get_object(Bucket=BUCKET, Key="nonesuch")
+    assert s3_client.head_object(Bucket=BUCKET, Key="passed/on")["ContentLength"] == 5
+    assert [proxy.count("GET"), proxy.count(status=404), proxy.count("PUT", "passed")] == [3, 1, 1]
+
+
+S3_CODES = [
+    (S3Fault.SLOW_DOWN, "SlowDown"),
+    (S3Fault.INTERNAL_ERROR, "InternalError"),
+    (S3Fault.EXPIRED_TOKEN, "ExpiredToken"),
+    (S3Fault.ACCESS_DENIED, "AccessDenied"),
+]
+
+
+@pytest.mark.parametrize(("fault", "code"), S3_CODES)
+def test_the_proxy_refuses(s3_client: S3Client, proxy: FaultyS3, fault: S3Fault, code: str) -> None:
+    proxy.fail(fault, times=1, method="GET", containing="progress.json")
+    s3_client.put_object(Bucket=BUCKET, Key="renders/a/progress.json", Body=b"{}")
+    with pytest.raises(ClientError, match=code):
+        s3_client.get_object(Bucket=BUCKET, Key="renders/a/progress.json")
+    assert s3_client.head_object(Bucket=BUCKET, Key="renders/a/progress.json")["ContentLength"] == 2
+
+
+def test_the_proxy_breaks_and_holds(s3_client: S3Client, proxy: FaultyS3) -> None:
+    proxy.fail(S3Fault.RESET, times=1)
+    with pytest.raises(ConnectionClosedError):
+        s3_client.list_buckets()
+    proxy.fail(S3Fault.DELAYED, times=1, seconds=0.01)
+    assert s3_client.list_buckets()["Buckets"]
+    proxy.fail(S3Fault.HUNG)
+    impatient = SESSION.client("s3", endpoint_url=proxy.url, config=IMPATIENT)
+    with closing(impatient), pytest.raises(ReadTimeoutError):
+        impatient.list_buckets()
+    proxy.heal()
+    assert s3_client.list_buckets()["Buckets"]
