@@ -1,0 +1,153 @@
+"""A crowd on a production: nothing is lost, nothing doubled, and nobody sees what is another's."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from tests.end_to_end.processes import Running
+from tests.end_to_end.production import Site, Watcher, report
+from tests.resolvers.clients import (
+    CANCEL,
+    DELETE,
+    GET,
+    NODE,
+    REFRESH,
+    RETRY_S,
+    Client,
+    Stream,
+    open_client,
+    open_stream,
+)
+
+MANY_USERS = str(Path(__file__).with_name("many_users.py"))
+USERS = 20
+EACH = 10  # renders, as many as a user may start
+LONGEST_S = 240.0  # for all of them, on a busy machine
+STATE = "subscription ($id: ID!) { renderProgress(renderId: $id) { id revision status progress } }"
+# The intervals are the product's own: reading 200 watched renders every 0.5 s costs this MongoDB a sixth of the time.
+SETTINGS = {"quota_limit": EACH, "lease_s": 15, "check_interval_s": 5}
+
+
+async def test_each_of_200_renders_that_20_users_start_and_watch_at_once_is_made_once_and_told_to_its_end(
+    site: Site,
+) -> None:
+    workers = site.start("worker", "worker", **SETTINGS)
+    apis = [site.run(sys.executable, MANY_USERS, "serve", "--port", "0", **SETTINGS) for _ in range(2)]
+    async with _crowd(*apis) as users:
+        async with asyncio.timeout(LONGEST_S), asyncio.TaskGroup() as tasks:
+            for user in users:
+                tasks.create_task(user.start_and_watch())
+            await _until_all_carry(site, workers)
+            await asyncio.gather(*(user.hides_from(another) for user, another in pairwise(users)))
+        for user in users:
+            await user.check()
+    ids = [render_id for user in users for render_id in user.render_ids]
+    assert len(set(ids)) == USERS * EACH
+    assert {path.name for path in site.outputs.iterdir()} == {f"{render_id}.mp4" for render_id in ids}
+    _check_documents(site, users)
+    assert await asyncio.gather(*(asyncio.to_thread(process.end) for process in (*workers, *apis))) == [0] * 4
+    report(f"{USERS} users at 2 API processes", ids, (), [watcher for user in users for watcher in user.watchers])
+
+
+class User:
+    """Somebody who starts renders at one API process, and watches every other one of them at another."""
+
+    def __init__(self, name: str, here: Client, there: Client) -> None:
+        self.name = name
+        self.watchers: list[Watcher] = []
+        self.has_started = asyncio.Event()
+        self._here = Client(here.http, user=name)
+        self._there = Client(there.http, user=name)
+
+    @property
+    def render_ids(self) -> list[str]:
+        """What the user has started, oldest first."""
+        return [watcher.render_id for watcher in self.watchers]
+
+    async def start_and_watch(self) -> None:
+        """Start what the quota allows, be refused one more, and return when the end of each has been told."""
+        async with open_stream(self._here) as here, open_stream(self._there) as there:
+            for number in range(EACH):
+                render_id = await self._here.started(durationInFrames=1 + number % 2)
+                self.watchers.append(Watcher(render_id))
+                await (here, there)[number % 2].subscribe(STATE, render_id, id=render_id)
+            self.has_started.set()
+            assert (await self._there.start())["__typename"] == "RenderQuotaExceeded"
+            await asyncio.gather(_follow(here, self.watchers[::2]), _follow(there, self.watchers[1::2]))
+
+    async def hides_from(self, stranger: "User") -> None:
+        """Require that a render of this user is not found by another, where its owner started and watches it."""
+        await self.has_started.wait()
+        render_id, client = self.render_ids[-2], stranger._there
+        assert client.http is self._here.http
+        assert await client.ask(GET, id=render_id) is None
+        assert await client.ask(NODE, id=render_id) is None
+        for mutation in (CANCEL, DELETE, REFRESH):
+            assert (await client.ask(mutation, id=render_id))["__typename"] == "RenderNotFound"
+        async with open_stream(client) as stream:
+            await stream.subscribe(STATE, id=render_id)
+            message = await stream.receive()
+        assert message["type"] == "next"
+        assert message["payload"]["data"] is None
+        assert [error["extensions"]["code"] for error in message["payload"]["errors"]] == ["NOT_FOUND"]
+
+    async def check(self) -> None:
+        """Require that the user has exactly these renders, each made once, told to its end, and to be had."""
+        renders = await self._there.listed(first=100)
+        assert [render["id"] for render in renders] == self.render_ids[::-1]
+        assert {(render["status"], render["attempt"]) for render in renders} == {("COMPLETE", 1)}
+        assert await self._there.quota_used() == EACH
+        for render, watcher in zip(renders, reversed(self.watchers), strict=True):
+            watcher.check()
+            assert watcher.connections[-1][-1]["revision"] == render["revision"]
+            video = await self._here.http.get(render["outputUrl"])
+            assert (video.status_code, len(video.content)) == (200, render["outputSizeBytes"])
+
+
+@asynccontextmanager
+async def _crowd(first: Running, second: Running) -> AsyncIterator[list[User]]:
+    """Connect the users: half of them start their renders at one API process, half at the other."""
+    async with open_client(first.url) as one, open_client(second.url) as other:
+        yield [User(f"user-{n}", *((other, one) if n % 2 else (one, other))) for n in range(USERS)]
+
+
+async def _follow(stream: Stream, watchers: list[Watcher]) -> None:
+    """Give each watcher what the stream tells of its render, and return when all operations are complete."""
+    told: dict[str, list[dict[str, Any]]] = {watcher.render_id: [] for watcher in watchers}
+    for watcher in watchers:
+        watcher.connections.append(told[watcher.render_id])
+    watched = set(told)
+    while watched:
+        message = json.loads(await stream.connection.recv())  # a user's turn may come later than `receive` waits
+        assert message["id"] in watched, message
+        if message["type"] == "complete":
+            watched.remove(message["id"])
+        else:
+            assert "errors" not in message["payload"], message
+            told[message["id"]].append(message["payload"]["data"]["renderProgress"])
+
+
+async def _until_all_carry(site: Site, workers: list[Running]) -> None:
+    """Wait until each of the workers has been seen with a render."""
+    for worker in workers:
+        while not site.leased_to(worker):  # noqa: ASYNC110  # another process
+            await asyncio.sleep(RETRY_S)
+
+
+def _check_documents(site: Site, users: list[User]) -> None:
+    """Require that the database holds the users' renders and units of quota and nothing else, and no lease."""
+    with MongoClient[dict[str, Any]](site.mongo.url) as client:
+        database = client[site._database]
+        renders, quotas = list(database["renders"].find()), list(database["quota"].find())
+    assert len(renders) == USERS * EACH
+    assert not any("lease" in render for render in renders)
+    owned = {(user.name, render_id) for user in users for render_id in user.render_ids}
+    assert {(render["owner"], render["_id"]) for render in renders} == owned
+    assert sorted(quota["renders"] for quota in quotas) == sorted(user.render_ids for user in users)
