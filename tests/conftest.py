@@ -12,6 +12,8 @@ from services.ids import new_render_id
 from services.models import AnimationProps, AnimationStyle, Render
 from tests.fakes import START_OF_TIME, FakeBackend, FakeClock, MemoryStore
 from tests.mongo_server import MongoServer
+from tests.remotion_farm import Farm, running_farm
+from tests.s3_server import S3Server
 
 PROPS = AnimationProps(
     text="Hello",
@@ -75,3 +77,17 @@ def mongo_url(mongo_server_url: str) -> Iterator[str]:
     yield f"{mongo_server_url}/{name}"
     with MongoClient[dict[str, object]](mongo_server_url) as client:
         client.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 for the whole run."""
+    with S3Server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def farm(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Farm]:
+    """A function that renders within a fraction of a second, and its bucket."""
+    with running_farm(s3_server, monkeypatch) as farm:
+        yield farm

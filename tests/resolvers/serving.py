@@ -63,14 +63,14 @@ class QuietServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve(services: Services, *, send_buffer_bytes: int | None = None) -> AsyncIterator[str]:
+async def serve(services: Services, *, port: int = 0, send_buffer_bytes: int | None = None) -> AsyncIterator[str]:
     """Serve the application as `rendercast dev` does, and return its URL.
 
     The kernel keeps megabytes for a client that doesn't read, unless `send_buffer_bytes` says otherwise.
     """
     config = server_config(create_app(services, authenticate=named_user), services.settings)
     server = QuietServer(config)
-    with listen(services.settings.model_copy(update={"port": 0})) as listener:
+    with listen(services.settings.model_copy(update={"port": port})) as listener:
         if send_buffer_bytes is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
         serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 16  # and threads: how many calls are under way at once
 CONNECT_TIMEOUT_S = 5
-START_TIMEOUT_S = 30  # a cold start of the function takes some seconds, its own work one or two
 STORAGE_TIMEOUT_S = 5
 STORAGE_TRIES = 2
 
@@ -61,6 +60,7 @@ class AwsAccess:
     region: str
     access_key_id: str | None = None
     secret_access_key: str | None = None
+    start_timeout_s: float = 30  # a cold start of the function takes some seconds, its own work one or two
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,12 @@ class Aws:
     Nothing is sent twice to Lambda. No call takes longer than about half a minute.
     """
 
-    def __init__(self, session: boto3.Session, threads: ThreadPoolExecutor) -> None:
-        region = session.region_name
+    def __init__(self, access: AwsAccess, threads: ThreadPoolExecutor) -> None:
+        session = boto3.Session(
+            aws_access_key_id=access.access_key_id,
+            aws_secret_access_key=access.secret_access_key,
+            region_name=access.region,
+        )
         found = session.get_credentials()
         if found is None:
             raise StartupError(
@@ -87,12 +91,12 @@ class Aws:
         self._threads = threads
         self._credentials: Credentials = found
         # Sent once: what boto3 tries again after a timeout may have started a render already.
-        self._lambda: LambdaClient = session.client("lambda", config=_config(START_TIMEOUT_S, tries=1))
+        self._lambda: LambdaClient = session.client("lambda", config=_config(access.start_timeout_s, tries=1))
         storage = _config(STORAGE_TIMEOUT_S, tries=STORAGE_TRIES)
         self._s3: S3Client = session.client("s3", config=storage.merge(Config(signature_version="s3v4")))
         # Asked only where things are: it never signs, so it never waits for credentials.
         self._plain: S3Client = session.client("s3", config=storage.merge(Config(signature_version=UNSIGNED)))
-        self._region = region
+        self._region = access.region
         self._frozen = self._credentials.get_frozen_credentials()
         self._addresses: dict[str, str] = {}
 
@@ -182,7 +186,7 @@ async def open_aws(access: AwsAccess) -> AsyncIterator[Aws]:
     threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="aws")
     try:
         try:
-            aws = await asyncio.get_running_loop().run_in_executor(threads, lambda: Aws(_session(access), threads))
+            aws = await asyncio.get_running_loop().run_in_executor(threads, lambda: Aws(access, threads))
         except BotoCoreError as error:
             raise StartupError(f"AWS can't be used: {error}") from error
         yield aws
@@ -190,15 +194,7 @@ async def open_aws(access: AwsAccess) -> AsyncIterator[Aws]:
         threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _session(access: AwsAccess) -> boto3.Session:
-    return boto3.Session(
-        aws_access_key_id=access.access_key_id,
-        aws_secret_access_key=access.secret_access_key,
-        region_name=access.region,
-    )
-
-
-def _config(timeout_s: int, *, tries: int) -> Config:
+def _config(timeout_s: float, *, tries: int) -> Config:
     return Config(
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=timeout_s,

@@ -16,22 +16,35 @@ from services.clock import SystemClock
 from services.models import Render
 from services.ports import Broken, Finished, Missing, Observation, Progress, RenderBackend
 from tests.conftest import PROPS, MakeRender
+from tests.lambda_renders import Course
+from tests.remotion_farm import Farm
 
 LONG = replace(PROPS, duration_in_frames=600)
+SHORT = replace(PROPS, duration_in_frames=1)
+UNDRAWABLE = "undrawable"
 
 Kind = TypeVar("Kind", bound=Observation)
 
 
 @asynccontextmanager
-async def local(folder: Path) -> AsyncIterator[RenderBackend]:
+async def remotion(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
+    farm: Farm = request.getfixturevalue("farm")
+    farm.function.play_when(UNDRAWABLE, Course.REACT_ERROR)
+    async with farm.open() as backend:
+        yield backend
+
+
+@asynccontextmanager
+async def local(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
     settings = {"width": 320, "height": 180, "base_url": "http://127.0.0.1:1"}
+    folder: Path = request.getfixturevalue("tmp_path")
     async with open_local_backend(data_dir=folder, clock=SystemClock(), **settings) as backend:  # type: ignore[arg-type]
         yield backend
 
 
-@pytest.fixture(params=[local])
-async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RenderBackend]:
-    async with request.param(tmp_path) as opened:
+@pytest.fixture(params=[local, remotion])
+async def backend(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
+    async with request.param(request) as opened:
         yield opened
 
 
@@ -47,15 +60,21 @@ def launched(make_render: MakeRender) -> Callable[..., Render]:
 Launched = Callable[..., Render]
 
 
+async def begun(backend: RenderBackend, render: Render) -> Render:
+    """Return the render with its attempt started."""
+    return lifecycle.accept(render, backend_render_id=await backend.start(render))
+
+
 async def until(
-    backend: RenderBackend, render: Render, kind: type[Kind], seen: list[Observation] | None = None
+    backend: RenderBackend, render: Render, *kinds: type[Kind], seen: list[Observation] | None = None
 ) -> Kind:
+    """Return the first observation of one of these kinds; before it, there may be progress only."""
     async with asyncio.timeout(60):
         while True:
             observation = await backend.observe(render)
             if seen is not None:
                 seen.append(observation)
-            if isinstance(observation, kind):
+            if isinstance(observation, kinds):
                 return observation
             assert isinstance(observation, Progress), observation
             await asyncio.sleep(0.01)
@@ -64,57 +83,59 @@ async def until(
 async def test_an_attempt_reports_progress_and_ends_with_a_stored_output(
     backend: RenderBackend, launched: Launched
 ) -> None:
-    render = launched()
-    assert await backend.start(render)
+    render = await begun(backend, launched())
+    assert render.backend_render_id
     seen: list[Observation] = []
-    finished = await until(backend, render, Finished, seen)
+    end = await until(backend, render, Finished, seen=seen)
     reports = [observation for observation in seen if isinstance(observation, Progress)]
     assert any(0 < report.frames_rendered <= 90 for report in reports)
     assert all(0.0 <= report.fraction <= 1.0 for report in reports)
-    assert finished.output.size_bytes > 0
-    assert await backend.has_output(finished.output)
+    assert end.output.size_bytes > 0
+    assert await backend.has_output(end.output)
     await backend.abandon(render)
-    assert await backend.has_output(finished.output)
+    assert await backend.has_output(end.output)
+
+
+async def test_another_process_finds_what_was_finished(backend: RenderBackend, launched: Launched) -> None:
+    render = await begun(backend, launched(props=SHORT))
+    end = await until(backend, render, Finished)
+    await backend.abandon(render)
+    assert (await until(backend, render, Finished)).output == end.output
 
 
 async def test_a_url_is_good_for_as_long_as_was_asked(backend: RenderBackend, launched: Launched) -> None:
-    render = launched(props=replace(PROPS, duration_in_frames=1))
-    await backend.start(render)
-    finished = await until(backend, render, Finished)
+    end = await until(backend, await begun(backend, launched(props=SHORT)), Finished)
     before = SystemClock().now()
-    download = backend.sign(finished.output, expires_in=timedelta(hours=1))
+    download = backend.sign(end.output, expires_in=timedelta(hours=1))
     assert download.url.startswith(("http://", "https://"))
     assert timedelta(minutes=59) < download.expires_at - before <= timedelta(hours=1, seconds=1)
 
 
-async def test_a_deleted_output_is_gone_and_may_be_deleted_again(backend: RenderBackend, launched: Launched) -> None:
-    render = launched(props=replace(PROPS, duration_in_frames=1))
-    await backend.start(render)
-    finished = await until(backend, render, Finished)
-    ended = lifecycle.complete(render, output=finished.output, cost_usd=None, warnings=(), now=SystemClock().now())
+async def test_what_is_deleted_is_gone_and_may_be_deleted_again(backend: RenderBackend, launched: Launched) -> None:
+    render = await begun(backend, launched(props=SHORT))
+    output = (await until(backend, render, Finished)).output
+    ended = lifecycle.complete(render, output=output, cost_usd=None, warnings=(), now=SystemClock().now())
     for _ in range(2):
         await backend.delete(ended)
-        assert not await backend.has_output(finished.output)
+        assert not await backend.has_output(output)
 
 
-async def test_an_attempt_nobody_started_is_missing(backend: RenderBackend, launched: Launched) -> None:
-    assert await backend.observe(launched()) == Missing()
+async def test_an_attempt_nobody_started_never_ends(backend: RenderBackend, launched: Launched) -> None:
+    """A backend that can't tell it from one whose answer was lost waits for it until the deadline."""
+    assert isinstance(await backend.observe(launched()), Missing | Progress)
 
 
-async def test_a_cancelled_attempt_is_gone_and_may_be_cancelled_again(
+async def test_a_cancelled_attempt_ends_without_output_and_may_be_cancelled_again(
     backend: RenderBackend, launched: Launched
 ) -> None:
-    render = launched(props=LONG)
-    await backend.start(render)
+    render = await begun(backend, launched(props=LONG))
     for _ in range(2):
         await backend.cancel(render)
-        assert await backend.observe(render) == Missing()
+        await until(backend, render, Missing, Broken)
 
 
 async def test_attempts_run_side_by_side_and_apart(backend: RenderBackend, launched: Launched) -> None:
-    stays, goes = launched(), launched(props=LONG)
-    await backend.start(stays)
-    await backend.start(goes)
+    stays, goes = await begun(backend, launched()), await begun(backend, launched(props=LONG))
     await backend.cancel(goes)
     await until(backend, stays, Finished)
 
@@ -127,7 +148,6 @@ async def test_the_time_limit_admits_the_longest_render(backend: RenderBackend, 
 
 async def test_what_can_not_be_drawn_breaks_with_a_sentence(backend: RenderBackend, launched: Launched) -> None:
     """Validation keeps this out; a backend still must not hang or crash on it."""
-    render = launched(props=replace(PROPS, color="no colour"))
-    await backend.start(render)
+    render = await begun(backend, launched(props=replace(PROPS, text=UNDRAWABLE, color="no colour")))
     broken = await until(backend, render, Broken)
     assert broken.failure.message

@@ -1,0 +1,90 @@
+"""Remotion on AWS as tests have it: a function and a bucket that keep state, and the adapter that talks to them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from services.backends.remotion.aws import AwsAccess
+from services.backends.remotion.backend import RemotionBackend, open_remotion_backend
+from services.backends.remotion.deployment import Deployment
+from services.backends.remotion.function import parse_function_name
+from services.clock import SystemClock
+from tests.lambda_server import FUNCTION, LambdaServer
+from tests.s3_server import FaultyS3, S3Server
+
+BUCKET = "remotionlambda-useast1-abcdefghij"
+POLL_INTERVAL = timedelta(milliseconds=50)
+
+
+class FastClock(SystemClock):
+    """A time that passes many times as fast as the machine's, and jumps ahead when a test says so."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._began = super().now()
+        self._ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return self._began + (super().now() - self._began) * self._speed + self._ahead
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds / self._speed)
+
+    async def wait(self, event: asyncio.Event, *, timeout_s: float) -> bool:
+        return await super().wait(event, timeout_s=timeout_s / self._speed)
+
+    def jump(self, seconds: float) -> None:
+        """Be that much later at once."""
+        self._ahead += timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Farm:
+    """Everything a render on Lambda goes through. `storage` is between the adapter and the bucket."""
+
+    function: LambdaServer
+    bucket: S3Server
+    storage: FaultyS3
+    clock: FastClock
+    deployment: Deployment = field(
+        default_factory=lambda: Deployment(
+            function_name=FUNCTION,
+            function=parse_function_name(FUNCTION),
+            version="4.0.527",
+            serve_url="http://127.0.0.1:1/index.html",
+            composition="TextAnimation",
+            bucket=BUCKET,
+            capacity=100,
+            poll_interval=POLL_INTERVAL,
+            webhook_base_url=None,
+            webhook_secret=None,
+            access=AwsAccess(region="us-east-1", access_key_id="key", secret_access_key="secret"),  # noqa: S106
+        )
+    )
+
+    @asynccontextmanager
+    async def open(self, *, check: bool = True, **changes: object) -> AsyncIterator[RemotionBackend]:
+        """Open the adapter on the deployment, changed so."""
+        deployment = replace(self.deployment, **changes)  # type: ignore[arg-type]
+        async with open_remotion_backend(deployment, clock=self.clock, check=check) as backend:
+            yield backend
+
+
+@contextmanager
+def running_farm(
+    bucket: S3Server, monkeypatch: pytest.MonkeyPatch, *, speed: float = 1, **options: object
+) -> Iterator[Farm]:
+    """Start a function, and let boto3 find it and the bucket."""
+    clock = FastClock(speed)
+    bucket.make_bucket(BUCKET)
+    with (
+        FaultyS3(bucket) as storage,
+        LambdaServer(bucket, now=lambda: clock.now().timestamp(), **options) as function,  # type: ignore[arg-type]
+    ):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", function.url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", storage.url)
+        yield Farm(function=function, bucket=bucket, storage=storage, clock=clock)

@@ -1,0 +1,287 @@
+"""The adapter on a function and a bucket that answer as the real ones, well and badly."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from services import lifecycle
+from services.backends.remotion.aws import AwsAccess
+from services.backends.remotion.backend import RemotionBackend
+from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartUncertain
+from services.models import Output, Render, RenderPhase
+from services.ports import Broken, Finished, Observation, Progress
+from tests.conftest import PROPS, MakeRender
+from tests.lambda_renders import Course
+from tests.lambda_server import FUNCTION, Fault
+from tests.remotion_farm import BUCKET, Farm
+from tests.s3_server import S3Fault
+from tests.services.backends.test_backend_contract import begun, until
+
+IMPATIENT = AwsAccess(region="us-east-1", access_key_id="key", secret_access_key="s", start_timeout_s=0.5)  # noqa: S106
+TEXTS = ["Hello {", '"}', "}{[", "👩‍👩‍👧‍👦 🇩🇪", "a\u2028b\u2029c", 'quo"te\\', "\t\n", "x" * 300_000, "é" * 100_000]
+
+Launched = Callable[..., Render]
+
+
+@pytest.fixture
+async def backend(farm: Farm) -> AsyncIterator[RemotionBackend]:
+    async with farm.open(access=IMPATIENT) as backend:
+        yield backend
+
+
+@pytest.fixture
+def launched(make_render: MakeRender) -> Launched:
+    def make(**values: object) -> Render:
+        render = make_render(**values)
+        return lifecycle.launch(render, now=render.created_at, deadline_at=render.created_at + timedelta(hours=1))
+
+    return make
+
+
+def with_text(text: str) -> dict[str, object]:
+    return {"props": replace(PROPS, text=text)}
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+async def test_any_text_is_rendered(backend: RemotionBackend, farm: Farm, launched: Launched, text: str) -> None:
+    farm.function.fault(Fault.ECHOED)
+    render = await begun(backend, launched(**with_text(text)))
+    finished = await until(backend, render, Finished)
+    (played,) = farm.function.renders.values()
+    assert (played.props["text"], played.props["style"]) == (text, "fade-in")
+    assert (finished.output.bucket, finished.output.key) == (BUCKET, f"rendercast/{render.id}-1.mp4")
+    assert farm.bucket.get(BUCKET, finished.output.key)
+    async with asyncio.timeout(10):
+        while farm.bucket.keys(BUCKET, "input-props/"):  # noqa: ASYNC110  # which the function removes afterwards
+            await asyncio.sleep(0.01)
+
+
+async def test_an_answer_may_be_the_last_of_several(backend: RemotionBackend, farm: Farm, launched: Launched) -> None:
+    farm.function.fault(Fault.SEVERAL_OBJECTS)
+    render = await begun(backend, launched())
+    assert render.backend_render_id in farm.function.renders
+
+
+async def test_what_is_told_of_a_render(backend: RemotionBackend, farm: Farm, launched: Launched) -> None:
+    farm.function.seconds_per_render = 1
+    render = await begun(backend, launched())
+    seen: list[Observation] = []
+    finished = await until(backend, render, Finished, seen=seen)
+    reports = [each for each in seen if isinstance(each, Progress)]
+    assert reports[0].phase is RenderPhase.LAUNCHING
+    assert RenderPhase.RENDERING_FRAMES in {report.phase for report in reports}
+    assert reports[-1].cost_usd
+    assert any(report.estimated_completion_at for report in reports)
+    assert finished.cost_usd
+    assert finished.output.size_bytes == len(farm.bucket.get(BUCKET, finished.output.key) or b"")
+
+
+async def test_following_costs_no_invocation_and_no_body_while_nothing_changes(
+    backend: RemotionBackend, farm: Farm, launched: Launched
+) -> None:
+    farm.function.play_next(Course.STITCHER_TIMES_OUT)
+    render = await begun(backend, launched())
+    assert farm.function.renders[render.backend_render_id or ""].ended.wait(10)
+    observations = [await backend.observe(render) for _ in range(20)]
+    assert len(set(observations)) == 1
+    assert farm.storage.count("GET", "progress.json", 304) == 19
+    assert dict(farm.function.invocations) == {"info": 1, "start": 1}
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault.THROTTLED, StartRefused),
+        (Fault.SERVICE_ERROR, StartUncertain),
+        (Fault.CRASHED, StartUncertain),
+        (Fault.CRASHED_LATE, StartUncertain),
+        (Fault.HELD, StartUncertain),
+        (Fault.DROPPED, StartUncertain),
+        (Fault.REFUSED, StartImpossible),
+        (Fault.ACCESS_DENIED, StartImpossible),
+        (Fault.EXPIRED_TOKEN, StartImpossible),
+    ],
+)
+async def test_a_start_is_sent_once_and_its_failure_told_by_what_may_run(
+    backend: RemotionBackend, farm: Farm, launched: Launched, fault: Fault, kind: type[Exception]
+) -> None:
+    farm.function.fault(fault)
+    with pytest.raises(kind):
+        await backend.start(launched())
+    assert len(farm.function.starts) == 1
+
+
+async def test_a_refused_connection_is_a_start_that_never_ran(
+    backend: RemotionBackend, farm: Farm, launched: Launched
+) -> None:
+    farm.function.go_offline()
+    with pytest.raises(StartRefused):
+        await backend.start(launched())
+    farm.function.come_back()
+    await begun(backend, launched())
+
+
+async def test_props_that_can_not_be_stored_start_nothing(
+    backend: RemotionBackend, farm: Farm, launched: Launched
+) -> None:
+    large = launched(**with_text("x" * 300_000))
+    farm.storage.fail(S3Fault.INTERNAL_ERROR, method="PUT")
+    with pytest.raises(StartRefused):
+        await backend.start(large)
+    farm.storage.heal()
+    farm.storage.fail(S3Fault.ACCESS_DENIED, method="PUT")
+    with pytest.raises(StartImpossible) as denied:
+        await backend.start(large)
+    assert "s3:PutObject" in denied.value.failure.message
+    assert farm.function.starts == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "variable"),
+    [
+        ({"function_name": FUNCTION + "x"}, "FUNCTION_NOT_FOUND", "REMOTION_LAMBDA_FUNCTION_NAME"),
+        ({"version": "4.0.1"}, "VERSION_MISMATCH", "REMOTION_LAMBDA_FUNCTION_NAME"),
+    ],
+)
+async def test_a_wrong_deployment_is_told_by_the_render(
+    farm: Farm, launched: Launched, changes: dict[str, object], code: str, variable: str
+) -> None:
+    async with farm.open(check=False, **changes) as backend:
+        with pytest.raises(StartImpossible) as impossible:
+            await backend.start(launched())
+    failure = impossible.value.failure
+    assert (failure.code, failure.retryable) == (code, False)
+    assert variable in failure.message
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (S3Fault.SLOW_DOWN, None),
+        (S3Fault.INTERNAL_ERROR, None),
+        (S3Fault.RESET, None),
+        (S3Fault.EXPIRED_TOKEN, "CREDENTIALS_INVALID"),
+        (S3Fault.ACCESS_DENIED, "ACCESS_DENIED"),
+    ],
+)
+async def test_a_poll_that_fails_says_nothing_of_the_render(
+    backend: RemotionBackend, farm: Farm, launched: Launched, fault: S3Fault, code: str | None
+) -> None:
+    render = await begun(backend, launched())
+    farm.storage.fail(fault)
+    with pytest.raises(BackendUnavailable) as unavailable:
+        await backend.observe(render)
+    assert (unavailable.value.failure and unavailable.value.failure.code) == code
+    farm.storage.heal()
+    await until(backend, render, Finished)
+
+
+async def test_a_file_that_was_removed_is_looked_for_no_further_than_its_video(
+    backend: RemotionBackend, farm: Farm, launched: Launched
+) -> None:
+    render = await begun(backend, launched())
+    finished = await until(backend, render, Finished)
+    for key in farm.bucket.keys(BUCKET, "renders/"):
+        farm.bucket.delete(BUCKET, key)
+    await backend.abandon(render)
+    assert (await until(backend, render, Finished)).output == finished.output
+    farm.bucket.delete(BUCKET, finished.output.key)
+    with pytest.raises(BackendUnavailable) as gone:
+        await backend.observe(render)
+    assert gone.value.failure is not None
+    assert gone.value.failure.code == "RENDER_LOST"
+
+
+async def test_a_video_whose_end_was_never_told_is_found(
+    backend: RemotionBackend, farm: Farm, launched: Launched
+) -> None:
+    farm.function.play_next(Course.NO_POST_RENDER_DATA)
+    assert (await until(backend, await begun(backend, launched()), Finished)).output.size_bytes
+
+
+async def test_a_render_without_an_answer_is_found_by_its_video(
+    backend: RemotionBackend, farm: Farm, launched: Launched
+) -> None:
+    farm.function.fault(Fault.DROPPED)
+    render = launched()
+    with pytest.raises(StartUncertain):
+        await backend.start(render)
+    await until(backend, render, Finished)
+    await backend.cancel(render)
+
+
+async def test_other_errors_than_these_keep_their_words_for_the_operator(
+    backend: RemotionBackend, farm: Farm, launched: Launched
+) -> None:
+    farm.function.play_next(Course.REACT_ERROR)
+    broken = await until(backend, await begun(backend, launched()), Broken)
+    assert 'Unknown style: "bogus"' in (broken.failure.detail or "")
+    assert "bogus" not in broken.failure.message
+
+
+async def test_a_function_that_tells_no_memory_is_asked_for_its_progress(farm: Farm, launched: Launched) -> None:
+    async with farm.open(function=None, version="") as backend:
+        finished = await until(backend, await begun(backend, launched()), Finished)
+        assert finished.output.size_bytes
+        assert farm.function.invocations["status"] > 0
+        assert farm.storage.count("GET", "progress.json") == 0
+        farm.function.play_next(Course.BROWSER_CRASH)
+        assert (await until(backend, await begun(backend, launched()), Broken)).failure.retryable
+        render = await begun(backend, launched())
+        for fault in (Fault.THROTTLED, Fault.SERVICE_ERROR, Fault.CRASHED, Fault.DROPPED, Fault.REFUSED):
+            farm.function.fault(fault, kind="status")
+            with pytest.raises(BackendUnavailable):
+                await backend.observe(render)
+        await until(backend, render, Finished)
+
+
+async def test_a_url_serves_the_video_and_ends_when_it_says(
+    backend: RemotionBackend, farm: Farm, launched: Launched
+) -> None:
+    output = (await until(backend, await begun(backend, launched()), Finished)).output
+    download = backend.sign(output, expires_in=timedelta(minutes=5))
+    query = parse_qs(urlsplit(download.url).query)
+    assert (query["X-Amz-Expires"], query["X-Amz-Algorithm"]) == (["300"], ["AWS4-HMAC-SHA256"])
+    async with httpx.AsyncClient(trust_env=False) as http:
+        assert len((await http.get(download.url)).content) == output.size_bytes
+    assert download.expires_at - farm.clock.now() <= timedelta(minutes=5)
+
+
+async def test_what_aws_says_of_an_output_is_not_guessed(backend: RemotionBackend, farm: Farm) -> None:
+    output = Output(bucket=BUCKET, key="rendercast/none-1.mp4", size_bytes=1)
+    assert not await backend.has_output(output)
+    farm.storage.fail(S3Fault.ACCESS_DENIED, method="HEAD")
+    with pytest.raises(BackendUnavailable):
+        await backend.has_output(output)
+
+
+async def test_deleting_removes_every_attempt_and_all_that_remotion_keeps(
+    backend: RemotionBackend, farm: Farm, launched: Launched
+) -> None:
+    render = await begun(backend, launched())
+    other = await begun(backend, launched())
+    await until(backend, render, Finished)
+    kept = (await until(backend, other, Finished)).output
+    farm.bucket.put(BUCKET, f"rendercast/{render.id}-2.mp4", b"late")
+    await backend.delete(render)
+    keys = farm.bucket.keys(BUCKET)
+    assert [key for key in keys if render.id in key or (render.backend_render_id or "") in key] == []
+    assert kept.key in keys
+
+
+async def test_aws_never_holds_up_the_event_loop(backend: RemotionBackend, farm: Farm, launched: Launched) -> None:
+    """Only the time in which nothing else could run is looked at, not how long anything takes."""
+    farm.function.fault(Fault.SLOW, times=8, seconds=0.3)
+    starting = [asyncio.create_task(backend.start(launched())) for _ in range(8)]
+    longest, last = 0.0, time.thread_time()
+    while not all(task.done() for task in starting):
+        await asyncio.sleep(0)
+        longest, last = max(longest, time.thread_time() - last), time.thread_time()
+    assert len({await task for task in starting}) == 8
+    assert longest < 0.1  # CPU seconds of this thread; a call of boto3 in it would wait here and not yield
