@@ -50,9 +50,11 @@ class Course(Enum):
     NO_POST_RENDER_DATA = auto()  # the output is there, nothing is ever written again
 
 
+STYLE_UNKNOWN = 'Unknown style: "bogus"'
+
 # The message of a renderer, and in which of its two attempts it gave up.
 IN_RENDERERS = {
-    Course.REACT_ERROR: ('Unknown style: "bogus"', 1),
+    Course.REACT_ERROR: (STYLE_UNKNOWN, 1),
     Course.BROWSER_CRASH: (CRASHED, 2),
     Course.DISK_FULL: ("ENOSPC: no space left on device, write", 1),
 }
@@ -175,12 +177,19 @@ def initial_progress(function: Function, payload: JSON) -> JSON:
     return empty | dict.fromkeys(unknown) | times | {"cancellationEnabled": bool(payload.get("enableCancellation"))}
 
 
+def thrown_at(message: str) -> str:
+    """Return where an error comes from: the composition, which runs in the browser, or the function's own code."""
+    if message == STYLE_UNKNOWN:
+        return "TextAnimation (http://127.0.0.1:9002/bundle.js:17:11)"
+    return "/var/task/node_modules/@remotion/serverless/dist/handlers/index.js:1:1"
+
+
 def failure(message: str, *, chunk: int | None = None, attempt: int = 1, retried: bool = False) -> JSON:
     """Return an entry of `errors`: of a renderer if there is a chunk, else of the main function."""
     return {
         "name": "Error",
         "message": message,
-        "stack": f"Error: {message}\n    at /var/task/node_modules/@remotion/serverless/dist/handlers/index.js:1:1",
+        "stack": f"Error: {message}\n    at {thrown_at(message)}",
         "chunk": chunk,
         "frame": None,
         "type": "stitcher" if chunk is None else "renderer",

@@ -18,8 +18,9 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 from mypy_boto3_lambda import LambdaClient
 from mypy_boto3_s3 import S3Client
 
+from tests.lambda_player import Webhooks
 from tests.lambda_renders import JSON, Course, Function, Render, State
-from tests.lambda_server import FUNCTION, Fault, LambdaServer, Webhooks, status_answer
+from tests.lambda_server import FUNCTION, Fault, LambdaServer, status_answer
 from tests.mongo_server import free_port
 from tests.s3_server import FaultyS3, LocalHandler, LocalServer, S3Fault, S3Server
 

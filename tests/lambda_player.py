@@ -1,0 +1,187 @@
+"""What goes on behind a function's answer: renders that are played, and webhooks at their ends."""
+
+import hashlib
+import hmac
+import http.client
+import itertools
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import partial
+from heapq import heappop, heappush
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from tests import lambda_renders as renders
+from tests.lambda_renders import JSON, Fatal, Render, Silent, State
+from tests.s3_server import S3Refused, S3Server
+
+ACCOUNT = "123456789012"
+S3_AWAY = (OSError, http.client.HTTPException)
+
+
+class Webhooks(Enum):
+    """What becomes of the webhook at a render's end."""
+
+    SENT = auto()
+    LOST = auto()
+    DOUBLED = auto()
+    EARLY = auto()  # received before the file says that the render is done
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSent:
+    """One attempt to deliver a webhook; `answered` is the HTTP status, 0 if there was no answer."""
+
+    url: str
+    body: bytes
+    headers: dict[str, str]
+    answered: int
+
+
+class Sender:
+    """Delivers webhooks, each in three attempts, in threads of its own."""
+
+    def __init__(self) -> None:
+        self.mode = Webhooks.SENT
+        self.sent: list[WebhookSent] = []
+        self._stopping = threading.Event()
+        self._threads = ThreadPoolExecutor(8, "webhooks")
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._threads.shutdown(cancel_futures=True)
+
+    def send_later(self, render: Render) -> None:
+        """Send the webhook of a render that ended, if there is one."""
+        sent_already = self.mode is Webhooks.EARLY and render.state is State.COMPLETE
+        times = {Webhooks.LOST: 0, Webhooks.DOUBLED: 2}.get(self.mode, 1)
+        for _ in range(0 if sent_already else times):
+            self._threads.submit(self.send, render)
+
+    def send(self, render: Render) -> None:
+        """Send the webhook of a render now."""
+        webhook = render.payload.get("webhook")
+        if webhook is None:
+            return
+        body = renders.compact(webhook_body(render)).encode()
+        # The real sender takes the number of characters for that of bytes, and then can't send the body.
+        for pause in (0.0, 0.5, 1.0) if body.isascii() else ():
+            if self._stopping.wait(pause) or self._post(webhook, body):
+                return
+
+    def _post(self, webhook: JSON, body: bytes) -> bool:
+        url, status = urlsplit(webhook["url"]), 0
+        signed = hmac.new((webhook["secret"] or "").encode(), body, hashlib.sha512).hexdigest()
+        headers = {
+            "Content-Type": "application/json",
+            "X-Remotion-Mode": "production",
+            "X-Remotion-Signature": f"sha512={signed}" if webhook["secret"] else "NO_SECRET_PROVIDED",
+            "X-Remotion-Status": json.loads(body)["type"],
+        }
+        with suppress(*S3_AWAY), closing(http.client.HTTPConnection(url.netloc, timeout=10)) as connection:
+            connection.request("POST", url.path + (f"?{url.query}" if url.query else ""), body, headers)
+            with connection.getresponse() as response:
+                status = response.status
+        self.sent.append(WebhookSent(webhook["url"], body, headers, status))
+        return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def webhook_body(render: Render) -> JSON:
+    """Return what the webhook says about a render that ended, or timed out."""
+    post = render.progress["postRenderData"]
+    kinds = {State.COMPLETE: "success", State.FAILED: "error"}
+    body = {"type": kinds.get(render.state, "timeout"), "renderId": render.id, "expectedBucketOwner": ACCOUNT}
+    body |= {"bucketName": render.bucket, "customData": render.payload["webhook"].get("customData")}
+    if render.state is State.COMPLETE:
+        said = {"outputUrl": post["outputFile"], "lambdaErrors": post["errors"], "outputFile": post["outputFile"]}
+        return body | said | {"timeToFinish": post["timeToFinish"], "costs": post["cost"]}
+    if render.state is State.FAILED:
+        error = render.progress["errors"][-1]
+        return body | {"errors": [{name: error[name] for name in ("message", "name", "stack")}]}
+    return body
+
+
+class Player:
+    """Plays all renders in one thread, each step when it is due. While S3 is away, it waits."""
+
+    def __init__(self, s3: S3Server, sender: Sender) -> None:
+        self._s3 = s3
+        self._sender = sender
+        self._due: list[tuple[float, int, Render]] = []
+        self._numbers = itertools.count()
+        self._changed = threading.Condition()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="player")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+        self._thread.join()
+
+    def play(self, render: Render) -> None:
+        """Take the next step of a render when it is time."""
+        with self._changed:
+            heappush(self._due, (time.monotonic() + render.interval_s, next(self._numbers), render))
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while render := self._next():
+            with suppress(*S3_AWAY):
+                self._step(render)
+            if render.state is State.PLAYING or render.to_do:
+                self.play(render)
+            else:
+                render.ended.set()
+                if render.state is not State.SILENT:
+                    self._sender.send_later(render)
+
+    def _next(self) -> Render | None:
+        with self._changed:
+            while not self._stopped:
+                wait_s = self._due[0][0] - time.monotonic() if self._due else None
+                if wait_s is not None and wait_s <= 0:
+                    return heappop(self._due)[2]
+                self._changed.wait(wait_s)
+        return None
+
+    def _step(self, render: Render) -> None:
+        if not render.to_do:
+            self._advance(render, cancelled=self._is_cancelled(render))
+        try:
+            while render.to_do:
+                render.to_do[0]()
+                render.to_do.popleft()
+        except S3Refused:  # the bucket is gone
+            render.to_do.clear()
+            render.state = State.SILENT
+
+    def _is_cancelled(self, render: Render) -> bool:
+        """Look for the signal, as renderers do while they render."""
+        renders_now = render.metadata and len(render.progress["chunks"]) < render.metadata["totalChunks"]
+        enabled = render.progress["cancellationEnabled"]
+        return bool(renders_now and enabled) and self._s3.get(render.bucket, render.key("cancel.json")) is not None
+
+    def _advance(self, render: Render, *, cancelled: bool) -> None:
+        try:
+            if cancelled:
+                raise renders.failed_in_renderer("renderMedia() got cancelled")
+            text = next(render.script)
+        except Fatal as fatal:
+            text = renders.fail(render, fatal)
+        except Silent:
+            render.state = State.SILENT
+            return
+        if render.state is State.COMPLETE and self._sender.mode is Webhooks.EARLY:
+            render.to_do.append(partial(self._sender.send, render))
+        if text not in render.written[-1:]:
+            render.written.append(text)
+            render.to_do.append(partial(self._s3.put, render.bucket, render.key("progress.json"), text.encode()))

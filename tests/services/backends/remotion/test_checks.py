@@ -1,0 +1,143 @@
+"""A worker that can't render says at its start what to mend."""
+
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from services.backends.remotion.aws import AwsAccess
+from services.backends.remotion.deployment import read_deployment
+from services.errors import StartupError
+from services.settings import load_settings
+from tests.lambda_server import FUNCTION, Fault
+from tests.remotion_farm import BUCKET, Farm
+from tests.s3_server import S3Fault
+
+SITE = f"https://{BUCKET}.s3.us-east-1.amazonaws.com/sites/x/index.html"
+DEPLOYED: dict[str, object] = {"remotion_lambda_function_name": FUNCTION, "remotion_serve_url": SITE}
+
+
+async def refused(farm: Farm, **changes: object) -> str:
+    with pytest.raises(StartupError) as refused:
+        async with farm.open(**changes):  # type: ignore[arg-type]
+            pass
+    return str(refused.value)
+
+
+async def test_a_deployment_that_is_there_is_asked_for_once(farm: Farm) -> None:
+    async with farm.open():
+        pass
+    assert dict(farm.function.invocations) == {"info": 1}
+    assert farm.storage.count("HEAD", status=200) == 1
+
+
+async def test_a_process_that_starts_nothing_asks_for_nothing(farm: Farm) -> None:
+    farm.function.go_offline()
+    async with farm.open(check=False):
+        pass
+    assert farm.storage.requests == []
+
+
+async def test_what_does_not_exist_is_named_with_its_setting(farm: Farm) -> None:
+    assert "REMOTION_LAMBDA_FUNCTION_NAME" in await refused(farm, function_name="remotion-render-none")
+    assert "REMOTION_BUCKET_NAME" in await refused(farm, bucket="remotionlambda-useast1-none")
+    assert "REMOTION_SERVE_URL answers 404" in await refused(farm, serve_url=f"{farm.bucket.url}/{BUCKET}/none")
+    assert "REMOTION_VERSION" in await refused(farm, version="4.0.1")
+
+
+async def test_a_site_that_is_there_or_out_of_reach_is_no_obstacle(
+    farm: Farm, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = web.Application()
+    site.router.add_get("/index.html", _page)
+    async with TestServer(site) as server, farm.open(serve_url=str(server.make_url("/index.html"))):
+        assert "REMOTION_SERVE_URL" not in caplog.text
+    async with farm.open(serve_url="http://127.0.0.1:1/"):
+        assert "REMOTION_SERVE_URL can't be reached from here" in caplog.text
+
+
+async def _page(_: web.Request) -> web.Response:
+    return web.Response(text="<html>")
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (Fault.ACCESS_DENIED, "lambda:InvokeFunction"),
+        (Fault.EXPIRED_TOKEN, "REMOTION_AWS_ACCESS_KEY_ID"),
+        (Fault.SERVICE_ERROR, "can't be reached"),
+        (Fault.THROTTLED, "can't be reached"),
+        (Fault.CRASHED, "does not tell its version"),
+        (Fault.REFUSED, "does not tell its version"),
+    ],
+)
+async def test_a_function_that_can_not_be_asked_is_told_with_the_reason(
+    farm: Farm, fault: Fault, sentence: str
+) -> None:
+    farm.function.fault(fault, kind="info")
+    assert sentence in await refused(farm)
+
+
+async def test_storage_that_may_not_be_read_is_told(farm: Farm) -> None:
+    farm.storage.fail(S3Fault.ACCESS_DENIED)
+    assert "s3:ListBucket" in await refused(farm)
+
+
+async def test_a_function_out_of_reach_is_told_with_the_host(farm: Farm) -> None:
+    farm.function.go_offline()
+    assert farm.function.url in await refused(farm)
+
+
+async def test_missing_credentials_are_named(farm: Farm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    assert "REMOTION_AWS_ACCESS_KEY_ID" in await refused(farm, access=AwsAccess(region="us-east-1"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        SITE,
+        f"https://s3.us-east-1.amazonaws.com/{BUCKET}/sites/x/index.html",
+        f"https://{BUCKET}.s3.amazonaws.com/sites/x",
+    ],
+)
+def test_the_bucket_is_the_one_of_the_site(url: str) -> None:
+    settings = load_settings(**{**DEPLOYED, "remotion_serve_url": url})
+    deployment = read_deployment(settings)
+    assert (deployment.bucket, deployment.version) == (BUCKET, "4.0.527")
+    assert deployment.function is not None
+    assert deployment.function.memory_mb == 2048
+
+
+def test_the_bucket_may_be_another() -> None:
+    settings = load_settings(
+        **{**DEPLOYED, "remotion_serve_url": "https://site.example/"}, remotion_bucket_name="videos-of-mine"
+    )
+    assert read_deployment(settings).bucket == "videos-of-mine"
+
+
+@pytest.mark.parametrize(
+    ("settings", "variable"),
+    [
+        ({}, "REMOTION_LAMBDA_FUNCTION_NAME"),
+        ({"remotion_lambda_function_name": FUNCTION}, "REMOTION_SERVE_URL"),
+        ({**DEPLOYED, "remotion_serve_url": "https://site.example/"}, "REMOTION_BUCKET_NAME"),
+    ],
+)
+def test_what_is_not_set_is_named(settings: dict[str, object], variable: str) -> None:
+    with pytest.raises(StartupError, match=f"{variable} is not set"):
+        read_deployment(load_settings(**settings))
+
+
+def test_a_function_of_another_name_is_described_by_settings() -> None:
+    named = {**DEPLOYED, "remotion_lambda_function_name": "my-function"}
+    assert read_deployment(load_settings(**named)).function is None
+    told = load_settings(**named, remotion_version="4.0.530", remotion_memory_mb=3008, remotion_timeout_s=240)
+    deployment = read_deployment(told)
+    assert deployment.function is not None
+    assert (deployment.version, deployment.function.memory_mb) == ("4.0.530", 3008)
