@@ -92,15 +92,15 @@ class RenderStore(Protocol):
         """Return 1 for the QUEUED render that is next, counting all owners' QUEUED renders in order of id."""
         ...
 
-    async def acquire(self, *, worker: str, lease: timedelta) -> Render | None:
-        """Lease to `worker`, atomically, the oldest unfinished render that is due and not leased.
+    async def acquire(self, *, worker: str, lease: timedelta, excluding: Collection[str] = ()) -> Render | None:
+        """Lease to `worker`, atomically, the oldest unfinished render that is due, not leased and not `excluding`.
 
         A stored document that can't be read is logged and passed over.
         """
         ...
 
-    async def renew(self, *, worker: str, lease: timedelta) -> frozenset[str]:
-        """Let all leases the worker still holds last `lease` from now, and return the ids of those renders."""
+    async def renew(self, render_ids: Collection[str], *, worker: str, lease: timedelta) -> frozenset[str]:
+        """Let those of these renders' leases that the worker still holds last `lease` from now; return their ids."""
         ...
 
     async def release(self, *, worker: str) -> None:

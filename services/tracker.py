@@ -86,12 +86,12 @@ class Tracker:
 
     async def _take_what_is_due(self, tasks: asyncio.TaskGroup) -> None:
         while len(self._carriers) < self._backend.capacity and not self._queue_pause.left_s:
-            render = await self._store.acquire(worker=self.worker, lease=self._rules.lease)
+            carried = list(self._carriers)  # also those that have come to their end and are about to be let go of
+            render = await self._store.acquire(worker=self.worker, lease=self._rules.lease, excluding=carried)
             if render is None:
                 return
-            if render.id not in self._carriers:
-                self._carriers[render.id] = self._carrier(render)
-                tasks.create_task(self._carry(self._carriers[render.id]), name=f"carry {render.id}")
+            self._carriers[render.id] = self._carrier(render)
+            tasks.create_task(self._carry(self._carriers[render.id]), name=f"carry {render.id}")
 
     def _carrier(self, render: Render) -> Carrier:
         return Carrier(
@@ -140,7 +140,7 @@ class Tracker:
             await self._clock.sleep(self._rules.lease.total_seconds() / 3)
             carried = dict(self._carriers)
             try:
-                held = await self._store.renew(worker=self.worker, lease=self._rules.lease)
+                held = await self._store.renew(list(carried), worker=self.worker, lease=self._rules.lease)
             except StoreUnavailable as error:
                 log.warning("leases could not be renewed: %s", error)
                 continue

@@ -75,10 +75,15 @@ class StoredRender:
 
 
 class MemoryStore:
-    """A `RenderStore` without a disk. `away` makes every call fail, as a database does that can't be reached."""
+    """A `RenderStore` without a disk.
+
+    `away` makes every call fail, as a database does that can't be reached; `lost_answers` makes so many calls of
+    workers fail after they changed something, as when a connection breaks.
+    """
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.away = False
+        self.lost_answers = 0
         self.reads = 0
         self._clock = clock or FakeClock()
         self._rows: dict[str, StoredRender] = {}
@@ -87,6 +92,11 @@ class MemoryStore:
     def _check(self) -> None:
         if self.away:
             raise StoreUnavailable("the store is away")
+
+    def _lose_answer(self) -> None:
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise StoreUnavailable("no answer")
 
     async def add(self, render: Render, window: QuotaWindow) -> Admission:
         self._check()
@@ -139,20 +149,21 @@ class MemoryStore:
         queued = (row.render for row in self._rows.values() if row.render.status is RenderStatus.QUEUED)
         return 1 + sum(other.id < render.id for other in queued)
 
-    async def acquire(self, *, worker: str, lease: timedelta) -> Render | None:
+    async def acquire(self, *, worker: str, lease: timedelta, excluding: Collection[str] = ()) -> Render | None:
         self._check()
         now = self._clock.now()
-        for _, row in sorted(self._rows.items()):
-            free = row.worker is None or row.lease_until <= now
+        for id_, row in sorted(self._rows.items()):
+            free = id_ not in excluding and (row.worker is None or row.lease_until <= now)
             due = row.render.due_at is None or row.render.due_at <= now
             if free and due and not row.render.status.is_terminal:
                 row.worker, row.lease_until = worker, now + lease
+                self._lose_answer()
                 return row.render
         return None
 
-    async def renew(self, *, worker: str, lease: timedelta) -> frozenset[str]:
+    async def renew(self, render_ids: Collection[str], *, worker: str, lease: timedelta) -> frozenset[str]:
         self._check()
-        held = [row for row in self._rows.values() if row.worker == worker]
+        held = [row for id_, row in self._rows.items() if id_ in render_ids and row.worker == worker]
         for row in held:
             row.lease_until = self._clock.now() + lease
         return frozenset(row.render.id for row in held)
@@ -175,6 +186,8 @@ class MemoryStore:
             row.worker = None
         if render.gives_quota_back:
             self._units.pop(render.id, None)
+        if worker is not None:
+            self._lose_answer()
         return True
 
     async def delete(self, render_id: str, *, owner: str) -> bool:

@@ -55,8 +55,8 @@ async def test_renders_run_while_the_application_does_and_leases_are_given_back_
     async with serve(services) as url, open_client(url, user="ann") as client:
         render_id = await client.started()
         await client.until(render_id, status="RENDERING")
-        assert len(await services.store.renew(worker=worker, lease=timedelta(0))) == 1
-    assert await services.store.renew(worker=worker, lease=timedelta(0)) == frozenset()
+        assert await services.store.renew([render_id], worker=worker, lease=timedelta(0)) == {render_id}
+    assert await services.store.renew([render_id], worker=worker, lease=timedelta(0)) == frozenset()
 
 
 async def test_the_application_can_be_served_again_on_the_same_services(services: Services) -> None:

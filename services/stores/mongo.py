@@ -111,9 +111,12 @@ class MongoStore:
             )
         return ahead + 1
 
-    async def acquire(self, *, worker: str, lease: timedelta) -> Render | None:  # noqa: D102
+    async def acquire(  # noqa: D102
+        self, *, worker: str, lease: timedelta, excluding: Collection[str] = ()
+    ) -> Render | None:
         now = self._time.now()
         due = {
+            "_id": {"$nin": list(excluding)},
             "status": {"$in": UNFINISHED},
             "$and": [
                 {"$or": [{"due_at": None}, {"due_at": {"$lte": now}}]},
@@ -133,9 +136,11 @@ class MongoStore:
             if readable := documents.readable([(taken["_id"], taken["render"])], documents.from_mapping):
                 return readable[0]
 
-    async def renew(self, *, worker: str, lease: timedelta) -> frozenset[str]:  # noqa: D102
+    async def renew(  # noqa: D102
+        self, render_ids: Collection[str], *, worker: str, lease: timedelta
+    ) -> frozenset[str]:
         await self._time.follow()
-        held = {"lease.worker": worker}
+        held = {"_id": {"$in": list(render_ids)}, "lease.worker": worker}
         with _translated():
             await self._renders.update_many(held, {"$set": {"lease.until": self._time.now() + lease}})
             return frozenset([found["_id"] async for found in self._renders.find(held, {"_id": True})])

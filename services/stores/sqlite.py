@@ -91,11 +91,15 @@ class SqliteStore:
     async def queue_position(self, render: Render) -> int:  # noqa: D102
         return await self._read(_queue_position, render)
 
-    async def acquire(self, *, worker: str, lease: timedelta) -> Render | None:  # noqa: D102
-        return await self._write(_acquire, worker, self._clock.now(), lease)
+    async def acquire(  # noqa: D102
+        self, *, worker: str, lease: timedelta, excluding: Collection[str] = ()
+    ) -> Render | None:
+        return await self._write(_acquire, worker, self._clock.now(), lease, excluding)
 
-    async def renew(self, *, worker: str, lease: timedelta) -> frozenset[str]:  # noqa: D102
-        return await self._write(_renew, worker, self._clock.now() + lease)
+    async def renew(  # noqa: D102
+        self, render_ids: Collection[str], *, worker: str, lease: timedelta
+    ) -> frozenset[str]:
+        return await self._write(_renew, render_ids, worker, self._clock.now() + lease)
 
     async def release(self, *, worker: str) -> None:  # noqa: D102
         await self._write(_release, worker)
@@ -275,23 +279,31 @@ def _queue_position(db: sqlite3.Connection, render: Render) -> int:
     return int(ahead) + 1
 
 
-def _acquire(db: sqlite3.Connection, worker: str, now: datetime, lease: timedelta) -> Render | None:
+def _acquire(
+    db: sqlite3.Connection, worker: str, now: datetime, lease: timedelta, excluding: Collection[str]
+) -> Render | None:
     statement = """
         UPDATE renders SET lease_worker = ?, lease_until = ? WHERE id = (
             SELECT id FROM renders
             WHERE status IN ('queued', 'rendering') AND (due_at IS NULL OR due_at <= ?)
-            AND (lease_until IS NULL OR lease_until <= ?)
+            AND (lease_until IS NULL OR lease_until <= ?) AND id NOT IN (SELECT value FROM json_each(?))
             ORDER BY id LIMIT 1
         ) RETURNING id, document
         """
-    while row := db.execute(statement, (worker, _ms(now + lease), _ms(now), _ms(now))).fetchone():
+    values = (worker, _ms(now + lease), _ms(now), _ms(now), json.dumps(list(excluding)))
+    while row := db.execute(statement, values).fetchone():
         if readable := documents.readable([row], documents.decode):
             return readable[0]
     return None
 
 
-def _renew(db: sqlite3.Connection, worker: str, until: datetime) -> frozenset[str]:
-    rows = db.execute("UPDATE renders SET lease_until = ? WHERE lease_worker = ? RETURNING id", (_ms(until), worker))
+def _renew(db: sqlite3.Connection, render_ids: Collection[str], worker: str, until: datetime) -> frozenset[str]:
+    statement = """
+        UPDATE renders SET lease_until = ?
+        WHERE lease_worker = ? AND id IN (SELECT value FROM json_each(?))
+        RETURNING id
+        """
+    rows = db.execute(statement, (_ms(until), worker, json.dumps(list(render_ids))))
     return frozenset(render_id for (render_id,) in rows)
 
 

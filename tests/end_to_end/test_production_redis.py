@@ -74,6 +74,21 @@ async def test_renders_finish_and_are_started_while_redis_is_away_for_10_s(site:
     report(f"Redis away for {AWAY_S} s", ids, (), [*watchers, *late_watchers])
 
 
+async def test_a_render_whose_worker_is_killed_while_redis_hangs_comes_to_its_end(site: Site) -> None:
+    api, *workers = site.start("serve --port 0", "worker", "worker", lease_s=1)
+    async with open_client(api.url) as client:
+        ids = await started(client, count=1)
+        async with watching(ids, client) as watchers:
+            await client.until(ids[0], status="RENDERING")
+            site.redis.pause()
+            next(worker for worker in workers if site.leased_to(worker)).end(signal.SIGKILL)
+            await client.until(ids[0], status="QUEUED")
+            await asyncio.sleep(2)  # the other has put it back in the queue, can't tell anybody, and looks for work
+            site.redis.go_on()
+        assert await all_end_well(site, client, ids) == set(ids)
+    report("worker killed while Redis hangs", ids, ids, watchers)
+
+
 @asynccontextmanager
 async def _watching_all(client: Client) -> AsyncIterator[None]:
     """Watch all renders, which has no end, so that the server listens meanwhile."""

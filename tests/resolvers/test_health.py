@@ -1,6 +1,7 @@
 """What a process says of itself."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,8 +19,8 @@ ALIVE = (200, "alive")
 class StuckStore(MemoryStore):
     """A store that doesn't answer a worker who asks for work."""
 
-    async def acquire(self, *, worker: str, lease: timedelta) -> Render | None:
-        del worker, lease
+    async def acquire(self, *, worker: str, lease: timedelta, excluding: Collection[str] = ()) -> Render | None:
+        del worker, lease, excluding
         await asyncio.Event().wait()
         raise AssertionError
 

@@ -48,12 +48,14 @@ class Bench:
             download_expiry=timedelta(hours=1),
         )
 
-    def tracker(self, worker: str = "w1", backend: FakeBackend | None = None) -> Tracker:
+    def tracker(
+        self, worker: str = "w1", backend: FakeBackend | None = None, hub: ProgressHub | None = None
+    ) -> Tracker:
         return Tracker(
             worker=worker,
             store=self.store,
             backend=backend or self.backend,
-            hub=self.hub,
+            hub=hub or self.hub,
             pubsub=self.pubsub,
             clock=self.clock,
             rules=RULES,
@@ -382,6 +384,34 @@ async def test_a_worker_that_lost_its_lease_stops_and_changes_nothing(bench: Ben
         await bench.clock.advance(30)
         assert (await bench.get(render_id)).status is RenderStatus.RENDERING
         assert bench.backend.abandoned == [render_id]
+
+
+async def test_a_worker_takes_a_render_again_only_when_it_has_let_go_of_it(bench: Bench) -> None:
+    class SlowHub(ProgressHub):
+        broker = asyncio.Event()
+
+        async def publish(self, render: Render) -> None:
+            await self.broker.wait()
+            await super().publish(render)
+
+    hub = SlowHub(store=bench.store, pubsub=bench.pubsub, clock=bench.clock, check_interval=timedelta(seconds=5))
+    hub.broker.set()
+    render_id = await bench.start()
+    async with bench.working(bench.tracker(hub=hub)):
+        hub.broker.clear()
+        bench.backend.forget(render_id)
+        await bench.clock.advance(5)  # it waits in the queue again and could be taken, but that isn't published yet
+        hub.broker.set()
+        await bench.clock.advance(1)
+        assert (await bench.get(render_id)).backend_render_id == "attempt-2"
+
+
+async def test_a_render_that_was_leased_without_an_answer_is_taken_when_its_lease_expires(bench: Bench) -> None:
+    render_id = await bench.start()
+    bench.store.lost_answers = 1
+    async with bench.working():
+        await bench.clock.advance(RULES.lease.total_seconds() + 1)
+        assert (await bench.get(render_id)).backend_render_id == "attempt-1"
 
 
 async def test_a_store_that_is_away_for_a_while_loses_nothing(bench: Bench) -> None:

@@ -212,14 +212,30 @@ class TestLeases:
         assert await store.acquire(worker="w2", lease=HOUR) == render
         assert await store.acquire(worker="w3", lease=HOUR) is None
 
+    async def test_passes_over_what_the_worker_excludes(self, store: RenderStore, make_render: MakeRender) -> None:
+        carried, other = sorted([(await added(store, make_render())).id for _ in range(2)])
+        taken = await store.acquire(worker="w", lease=HOUR, excluding=[carried])
+        assert taken is not None
+        assert taken.id == other
+        assert await store.acquire(worker="w", lease=HOUR, excluding=[carried]) is None
+
     async def test_renews_what_the_worker_still_holds(self, store: RenderStore, make_render: MakeRender) -> None:
-        lost, kept = sorted([(await added(store, make_render())).id for _ in range(2)])
+        lost, kept = ids = sorted([(await added(store, make_render())).id for _ in range(2)])
         await store.acquire(worker="w1", lease=NO_TIME)
         await store.acquire(worker="w2", lease=HOUR)
         await store.acquire(worker="w1", lease=NO_TIME)
-        assert await store.renew(worker="w1", lease=HOUR) == {kept}
-        assert await store.renew(worker="w2", lease=HOUR) == {lost}
+        assert await store.renew(ids, worker="w1", lease=HOUR) == {kept}
+        assert await store.renew(ids, worker="w2", lease=HOUR) == {lost}
         assert await store.acquire(worker="w3", lease=HOUR) is None
+
+    async def test_lets_leases_expire_that_are_not_asked_for(self, store: RenderStore, make_render: MakeRender) -> None:
+        forgotten, carried = sorted([(await added(store, make_render())).id for _ in range(2)])
+        for excluded in ((), (forgotten,)):
+            await store.acquire(worker="w1", lease=NO_TIME, excluding=excluded)
+        assert await store.renew([carried], worker="w1", lease=HOUR) == {carried}
+        assert await store.renew([], worker="w1", lease=HOUR) == frozenset()
+        taken = [await store.acquire(worker="w2", lease=HOUR) for _ in range(2)]
+        assert [render and render.id for render in taken] == [forgotten, None]
 
     async def test_release_frees_at_once_and_only_ones_own(self, store: RenderStore, make_render: MakeRender) -> None:
         for _ in range(2):
