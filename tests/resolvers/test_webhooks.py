@@ -1,0 +1,160 @@
+"""What the function tells of a render's end, over the real route."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from services.hub import WORK_CHANNEL
+from services.ids import new_render_id
+from services.pubsub import open_pubsub
+from services.runtime import Services, compose
+from services.settings import load_settings
+from tests.fakes import START_OF_TIME, MemoryStore
+from tests.lambda_player import Webhooks
+from tests.mongo_server import free_port
+from tests.remotion_farm import Farm
+from tests.resolvers.clients import Client, open_client
+from tests.resolvers.serving import serve
+
+SECRET = "sixteen characters or more"  # noqa: S105  # of nobody
+LONG_POLL = timedelta(seconds=50)  # longer than a test waits
+RENDER_ID = new_render_id(START_OF_TIME)
+BODY = {"type": "success", "renderId": "abcdefghij", "customData": {"render": RENDER_ID}}
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A server that takes webhooks, and the hints it gave to workers."""
+
+    services: Services
+    client: Client
+    hints: list[str]
+
+    async def post(self, body: bytes, *, secret: str = SECRET, **headers: str) -> int:
+        signature = "sha512=" + hmac.new(secret.encode(), body, hashlib.sha512).hexdigest()
+        given = {"X-Remotion-Signature": signature, **headers}
+        answer = await self.client.http.post("/webhooks/remotion", content=body, headers=given)
+        assert answer.content == b""
+        return answer.status_code
+
+
+@asynccontextmanager
+async def receiving(farm: Farm, folder: Path, *, poll_interval: timedelta) -> AsyncIterator[Receiver]:
+    port = free_port()
+    settings = load_settings(data_dir=folder, remotion_webhook_secret=SECRET)
+    hints: list[str] = []
+    async with (
+        farm.open(
+            poll_interval=poll_interval, webhook_base_url=f"http://127.0.0.1:{port}", webhook_secret=SECRET
+        ) as backend,
+        open_pubsub("memory://") as pubsub,
+        pubsub.listen(WORK_CHANNEL, hints.append),
+    ):
+        services = compose(
+            settings,
+            clock=farm.clock,
+            store=MemoryStore(farm.clock),
+            pubsub=pubsub,
+            backend=backend,
+            with_worker=True,
+        )
+        async with serve(services, port=port) as url, open_client(url, user="ann") as client:
+            yield Receiver(services, client, hints)
+
+
+@pytest.fixture
+async def receiver(farm: Farm, tmp_path: Path) -> AsyncIterator[Receiver]:
+    async with receiving(farm, tmp_path, poll_interval=LONG_POLL) as receiver:
+        yield receiver
+
+
+async def test_a_genuine_message_makes_the_worker_look_at_once(receiver: Receiver, farm: Farm) -> None:
+    """Polls are too rare to see the end within this test."""
+    done = await receiver.client.until(await receiver.client.started(), status="COMPLETE")
+    assert done["attempt"] == 1
+    (sent,) = farm.function.webhooks_sent
+    assert sent.answered == 200
+    assert json.loads(sent.body)["customData"] == {"render": done["id"]}
+
+
+@pytest.mark.parametrize("mode", [Webhooks.LOST, Webhooks.DOUBLED, Webhooks.EARLY])
+async def test_polling_is_what_decides(farm: Farm, tmp_path: Path, mode: Webhooks) -> None:
+    farm.function.webhooks = mode
+    async with receiving(farm, tmp_path, poll_interval=timedelta(milliseconds=50)) as receiver:
+        done = await receiver.client.until(await receiver.client.started(), status="COMPLETE")
+    assert done["attempt"] == 1
+    assert {sent.answered for sent in farm.function.webhooks_sent} <= {200}
+
+
+async def test_a_forged_message_is_refused_and_heard_by_nobody(receiver: Receiver) -> None:
+    body = json.dumps(BODY).encode()
+    genuine = "sha512=" + hmac.new(SECRET.encode(), body, hashlib.sha512).hexdigest()
+    assert await receiver.post(body, secret="another") == 401  # noqa: S106
+    for signature in ("", "NO_SECRET_PROVIDED", "sha512=", genuine[:-1], genuine.upper()):
+        assert await receiver.post(body, **{"X-Remotion-Signature": signature}) == 401
+    assert await receiver.post(body + b" ", **{"X-Remotion-Signature": genuine}) == 401
+    strange = await receiver.client.http.post(
+        "/webhooks/remotion", content=body, headers={b"X-Remotion-Signature": b"\xff"}
+    )
+    assert strange.status_code == 401
+    unsigned = await receiver.client.http.post("/webhooks/remotion", content=body)
+    assert (unsigned.status_code, unsigned.content) == (401, b"")
+    assert receiver.hints == []
+    assert await receiver.post(body) == 200
+    assert receiver.hints == [RENDER_ID]
+
+
+MEANINGLESS: list[Any] = [
+    None,
+    1,
+    [],
+    {},
+    {"customData": None},
+    {"customData": {"render": 1}},
+    {"customData": {"render": "x"}},
+    {"customData": {"render": "../../etc"}},
+]
+
+
+@pytest.mark.parametrize(
+    "body", [*(json.dumps(each).encode() for each in MEANINGLESS), b"", b"{", b"\xff", b"[" * 9999]
+)
+async def test_a_genuine_message_about_no_render_of_ours_does_nothing(receiver: Receiver, body: bytes) -> None:
+    assert await receiver.post(body) == 200
+    assert receiver.hints == []
+
+
+async def test_an_ended_render_is_not_disturbed(receiver: Receiver) -> None:
+    done = await receiver.client.until(await receiver.client.started(), status="COMPLETE")
+    again = json.dumps({**BODY, "type": "error", "customData": {"render": done["id"]}}).encode()
+    assert await receiver.post(again) == 200
+    assert await receiver.client.until(done["id"], status="COMPLETE")
+
+
+async def test_a_message_that_is_too_large_is_not_read_to_its_end(receiver: Receiver) -> None:
+    assert await receiver.post(b"x" * 2_000_000) == 413
+
+
+async def test_other_methods_and_unconfigured_servers_have_no_such_route(receiver: Receiver, tmp_path: Path) -> None:
+    assert (await receiver.client.http.get("/webhooks/remotion")).status_code == 405
+    settings = load_settings(data_dir=tmp_path / "other")
+    async with open_pubsub("memory://") as pubsub:
+        services = compose(
+            settings,
+            clock=receiver.services.clock,
+            store=MemoryStore(),
+            pubsub=pubsub,
+            backend=None,
+            with_worker=False,
+        )
+        async with serve(services) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+            assert (await http.post("/webhooks/remotion")).status_code == 404
