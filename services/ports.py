@@ -189,7 +189,7 @@ class RenderBackend(Protocol):
         ...
 
     async def cancel(self, render: Render) -> None:
-        """Stop the present attempt as soon as the backend can. Does nothing if none runs.
+        """Stop the present attempt as soon as the backend can. Does nothing if none runs: a finished output stays.
 
         Raises `BackendUnavailable` if the backend could not be told.
         """

@@ -1,18 +1,22 @@
 """The worker, carrying renders through everything that can happen, on a clock that tests move."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from services import lifecycle
+from services.backends.local.backend import open_local_backend
 from services.carrier import MAX_INTERRUPTIONS, CarryRules
 from services.errors import RenderAlreadyFinished
 from services.hub import ProgressHub
 from services.models import Caller, Failure, Render, RenderStatus
-from services.ports import Observation
+from services.ports import Observation, RenderBackend
 from services.pubsub import PubSub, open_pubsub
 from services.quota import QuotaRule
 from services.renders import RenderService
@@ -49,11 +53,16 @@ class Bench:
         )
 
     def tracker(
-        self, worker: str = "w1", backend: FakeBackend | None = None, hub: ProgressHub | None = None
+        self,
+        worker: str = "w1",
+        backend: RenderBackend | None = None,
+        *,
+        hub: ProgressHub | None = None,
+        store: MemoryStore | None = None,
     ) -> Tracker:
         return Tracker(
             worker=worker,
-            store=self.store,
+            store=store or self.store,
             backend=backend or self.backend,
             hub=hub or self.hub,
             pubsub=self.pubsub,
@@ -412,6 +421,38 @@ async def test_a_render_that_was_leased_without_an_answer_is_taken_when_its_leas
     async with bench.working():
         await bench.clock.advance(RULES.lease.total_seconds() + 1)
         assert (await bench.get(render_id)).backend_render_id == "attempt-1"
+
+
+async def test_a_worker_that_slept_beyond_the_deadline_leaves_its_successors_video(
+    bench: Bench, tmp_path: Path
+) -> None:
+    open_backend = partial(
+        open_local_backend, data_dir=tmp_path, width=64, height=64, base_url="http://x", clock=bench.clock, shared=True
+    )
+    sleepers_view = MemoryStore(bench.clock)
+    sleepers_view._rows = bench.store._rows
+    async with open_backend() as sleepers, open_backend() as successors:
+        sleeper = bench.tracker("sleeper", sleepers, store=sleepers_view)
+        async with bench.working(sleeper):
+            render_id = await bench.start()
+            while not (attempt := sleepers._attempts.get(render_id)):
+                await asyncio.sleep(0.01)
+            attempt.process.send_signal(signal.SIGSTOP)
+            sleepers_view.away = True
+            await bench.clock.advance(RULES.lease.total_seconds())
+            async with bench.working(bench.tracker("successor", successors)):
+                while (done := await bench.get(render_id)).output is None:
+                    await bench.clock.advance(0.05)
+                    await asyncio.sleep(0.01)
+            assert bench.clock.now() < done.created_at + sleepers.time_limit(done)
+            await bench.clock.advance(sleepers.time_limit(done).total_seconds())
+            while sleepers._attempts:
+                await asyncio.sleep(0.01)
+            sleepers_view.away = False
+            await bench.clock.advance(60)
+            assert not sleeper._carriers
+        assert await bench.get(render_id) == done
+        assert await successors.has_output(done.output)
 
 
 async def test_a_store_that_is_away_for_a_while_loses_nothing(bench: Bench) -> None:

@@ -144,9 +144,8 @@ class LocalBackend:
         return self._finished(render, size_bytes=size_bytes, warnings=render.warnings)
 
     async def cancel(self, render: Render) -> None:
-        """Kill the child and remove all it wrote."""
+        """Kill the child and remove its unfinished file."""
         await self.abandon(render)
-        _remove(self._path(render))
 
     async def abandon(self, render: Render) -> None:
         """Kill the child if it still runs, and remove its unfinished file."""

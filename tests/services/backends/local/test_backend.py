@@ -69,14 +69,19 @@ async def test_a_cancelled_child_is_dead_and_leaves_no_file(
     assert list((tmp_path / "outputs").iterdir()) == []
 
 
-async def test_a_cancel_after_the_end_removes_the_video(
-    local: LocalBackend, make_render: MakeRender, tmp_path: Path
+async def test_a_cancel_by_a_worker_that_lost_the_render_leaves_its_successors_video(
+    local: LocalBackend, render: Render, tmp_path: Path
 ) -> None:
-    render = launch(make_render(props=replace(PROPS, duration_in_frames=1)))
     await local.start(render)
-    await until(local, render, Finished)
-    await local.cancel(render)
-    assert list((tmp_path / "outputs").iterdir()) == []
+    os.kill(process_id(local, render), signal.SIGSTOP)
+    async with open_local_backend(
+        data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock(), shared=True
+    ) as successor:
+        await successor.start(render)
+        finished = await until(successor, render, Finished)
+        await local.cancel(render)
+        assert await successor.has_output(finished.output)
+    assert [path.name for path in (tmp_path / "outputs").iterdir()] == [finished.output.key]
 
 
 async def test_a_second_start_ends_the_first_child(local: LocalBackend, render: Render) -> None:
