@@ -1,7 +1,8 @@
 """`make bench`: every benchmark, one after the other."""
 
-from benchmarks import local_renderer, start_to_progress
+from benchmarks import local_renderer, polling, start_to_progress
 
 if __name__ == "__main__":
     local_renderer.main()
     start_to_progress.main()
+    polling.main()

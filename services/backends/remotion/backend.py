@@ -237,7 +237,7 @@ async def open_remotion_backend(deployment: Deployment, *, clock: Clock, check: 
 
     A process that starts no renders needs no `check`, and no right to invoke the function.
     """
-    async with open_aws(deployment.access) as aws, open_http() as http:
+    async with open_aws(deployment.access) as aws, open_http(aws.address(deployment.bucket)) as http:
         if check:
             deployment = await checked(deployment, aws=aws, http=http)
         files = ProgressReader(http, aws, bucket=deployment.bucket, clock=clock)

@@ -15,6 +15,7 @@ from http import HTTPStatus
 
 import aiohttp
 from botocore.httpsession import get_cert_path
+from botocore.utils import get_environ_proxies
 from yarl import URL
 
 from services.backends.remotion.aws import Aws
@@ -98,13 +99,13 @@ class ProgressReader:
 
 
 @asynccontextmanager
-async def open_http() -> AsyncIterator[aiohttp.ClientSession]:
-    """Open connections that trust whom boto3 trusts, and go through its proxies."""
+async def open_http(address: str) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open connections that trust whom boto3 trusts, and go through the proxy it would use for this address."""
     trusted = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or get_cert_path(verify=True))
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=trusted),
         timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
-        trust_env=True,
+        proxy=get_environ_proxies(address).get(URL(address).scheme),  # aiohttp itself would look it up for each request
     ) as http:
         yield http
 

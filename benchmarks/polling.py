@@ -1,0 +1,251 @@
+"""What it costs to follow renders on Lambda, beside the way Remotion's documentation shows: asking the function.
+
+`python -m benchmarks.polling [runs]`. CPU time (user and system) is that of the client's process alone. Both ways
+follow renders of the same length, in turns, each poll a second after the last.
+"""
+
+import asyncio
+import json
+import os
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+
+from benchmarks.render_farm import BUCKET, RenderFarm, render_farm
+from services import lifecycle
+from services.backends.remotion.aws import AwsAccess
+from services.backends.remotion.backend import RemotionBackend, open_remotion_backend
+from services.backends.remotion.deployment import Deployment
+from services.backends.remotion.function import parse_function_name
+from services.backends.remotion.payloads import status_payload
+from services.clock import SystemClock
+from services.ids import new_render_id
+from services.models import AnimationProps, AnimationStyle, Caller, Render
+from services.ports import Finished, Observation
+from services.pubsub import open_pubsub
+from services.runtime import compose
+from services.settings import load_settings
+from services.stores.sqlite import open_sqlite_store
+from tests.lambda_server import FUNCTION
+
+RENDERS = 30
+LENGTH_S = 15.0
+STEPS = 20
+INTERVAL_S = 1.0
+POLLS = 600
+AT_ONCE = 16
+MANY = 500
+MANY_LENGTH_S = 30.0
+PROPS = AnimationProps(
+    text="A caption of some length",
+    style=AnimationStyle.FADE_IN,
+    font_family="Inter",
+    font_size=72,
+    color="white",
+    background_color=None,
+    duration_in_frames=90,
+    fps=30,
+)
+
+Poll = Callable[[Render], Awaitable[bool]]
+
+
+def main() -> None:
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    with render_farm(seconds=LENGTH_S, steps=STEPS) as farm:
+        os.environ.update(farm.urls)
+        asyncio.run(_follow(farm, runs))
+        asyncio.run(_poll_without_pause(runs))
+    with render_farm(seconds=MANY_LENGTH_S, steps=STEPS) as farm:
+        os.environ.update(farm.urls)
+        asyncio.run(_carry_many())
+
+
+@asynccontextmanager
+async def opened(*, capacity: int = 100) -> AsyncIterator[RemotionBackend]:
+    deployment = Deployment(
+        function_name=FUNCTION,
+        function=parse_function_name(FUNCTION),
+        version="4.0.527",
+        serve_url="http://127.0.0.1:1/",
+        composition="TextAnimation",
+        bucket=BUCKET,
+        capacity=capacity,
+        poll_interval=timedelta(seconds=INTERVAL_S),
+        webhook_base_url=None,
+        webhook_secret=None,
+        access=AwsAccess(region="us-east-1", access_key_id="key", secret_access_key="secret"),  # noqa: S106
+    )
+    async with open_remotion_backend(deployment, clock=SystemClock(), check=False) as backend:
+        yield backend
+
+
+class Naive:
+    """One boto3 client and threads for it, which is more than most have."""
+
+    def __init__(self) -> None:
+        config = Config(max_pool_connections=AT_ONCE)
+        self._threads = ThreadPoolExecutor(AT_ONCE)
+        self._client = boto3.client(
+            "lambda",
+            region_name="us-east-1",
+            aws_access_key_id="key",
+            aws_secret_access_key="secret",  # noqa: S106
+            config=config,
+        )
+
+    async def poll(self, render: Render) -> bool:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, render)
+
+    def _ask(self, render: Render) -> bool:
+        payload = status_payload(version="4.0.527", bucket=BUCKET, render_id=str(render.backend_render_id))
+        answer = self._client.invoke(FunctionName=FUNCTION, Payload=json.dumps(payload).encode())
+        return bool(json.loads(answer["Payload"].read())["done"])
+
+
+async def _follow(farm: RenderFarm, runs: int) -> None:
+    """Follow renders to their ends, one poll a second after the other."""
+    figures: defaultdict[str, list[tuple[float, float, float]]] = defaultdict(list)
+    async with opened() as backend:
+
+        async def ours(render: Render) -> bool:
+            return isinstance(await backend.observe(render), Finished)
+
+        for _ in range(runs):
+            for name, poll in (("progress files over HTTP", ours), ("status invocations with boto3", Naive().poll)):
+                renders = await asyncio.gather(*(_begun(backend) for _ in range(RENDERS)))
+                before, cpu = farm.asked(), _cpu_s()
+                await asyncio.gather(*(_to_the_end(poll, render) for render in renders))
+                spent = _cpu_s() - cpu
+                asked = {kind: count - before.get(kind, 0) for kind, count in farm.asked().items()}
+                figures[name].append((1 + asked.get("status", 0) / RENDERS, asked.get("GET", 0) / RENDERS, spent))
+    print(
+        f"\n## Following {RENDERS} renders of {LENGTH_S:.0f} s, a poll each second, medians of {runs} runs in turns\n"
+    )
+    print("| | invocations per render | S3 requests per render | CPU ms per render |\n|---|---:|---:|---:|")
+    for name, measured in figures.items():
+        invocations, requests, cpu_s = (statistics.median(column) for column in zip(*measured, strict=True))
+        print(f"| {name} | {invocations:.1f} | {requests:.1f} | {cpu_s / RENDERS * 1000:.1f} |")
+    (fewer, _, less), (more, _, much) = ([statistics.median(c) for c in zip(*m, strict=True)] for m in figures.values())
+    print(f"| ratio | {more / fewer:.1f} times fewer | | {much / less:.1f} times less |")
+
+
+async def _poll_without_pause(runs: int) -> None:
+    """Poll as fast as it goes, to see what one core could follow."""
+    rates: defaultdict[str, list[float]] = defaultdict(list)
+    async with opened() as backend:
+
+        async def ours(render: Render) -> bool:
+            return isinstance(await backend.observe(render), Finished)
+
+        for _ in range(runs):
+            render = await _begun(backend)
+            for name, poll in (("progress files over HTTP", ours), ("status invocations with boto3", Naive().poll)):
+                cpu = _cpu_s()
+                await asyncio.gather(*(_again(poll, render, POLLS // AT_ONCE) for _ in range(AT_ONCE)))
+                rates[name].append(POLLS / (_cpu_s() - cpu))
+    print(f"\n## Polls per second of one core, medians of {runs} runs in turns\n\n| | polls/s |\n|---|---:|")
+    for name, measured in rates.items():
+        print(f"| {name} | {statistics.median(measured):.0f} |")
+    fast, slow = (statistics.median(measured) for measured in rates.values())
+    print(f"| ratio | {fast / slow:.1f} times |")
+
+
+@dataclass
+class Timed:
+    """The backend, noting when it is asked for each render."""
+
+    backend: RemotionBackend
+    asked_at: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.backend, name)
+
+    async def observe(self, render: Render) -> Observation:
+        self.asked_at[render.id].append(time.monotonic())
+        return await self.backend.observe(render)
+
+
+async def _carry_many() -> None:
+    """Carry many renders at once with one worker, and look how late its polls are."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = load_settings(data_dir=folder, quota_limit=MANY, quota_window_s=86_400)
+        clock = SystemClock()
+        async with (
+            opened(capacity=MANY) as backend,
+            open_pubsub("memory://") as pubsub,
+            open_sqlite_store(Path(folder) / "store.sqlite3", clock) as store,
+        ):
+            timed = Timed(backend)
+            services = compose(
+                settings,
+                clock=clock,
+                store=store,
+                pubsub=pubsub,
+                backend=timed,  # type: ignore[arg-type]  # it is one but for the types of __getattr__
+                with_worker=True,
+            )
+            assert services.tracker is not None
+            ids = [(await services.renders.start(Caller(id="ann"), PROPS)).render.id for _ in range(MANY)]
+            cpu, began = _cpu_s(), time.monotonic()
+            working = asyncio.create_task(services.tracker.run())
+            while await store.unfinished(["ann"], first=1):  # noqa: ASYNC110
+                await asyncio.sleep(0.5)
+            spent, took = _cpu_s() - cpu, time.monotonic() - began
+            working.cancel()
+            await asyncio.wait([working])
+            ended = await store.get_many(ids)
+    gaps = [b - a for times in timed.asked_at.values() for a, b in pairwise(times)]
+    polls = sum(map(len, timed.asked_at.values()))
+    complete = sum(render.status == "complete" and render.attempt == 1 for render in ended)
+    print(f"\n## {MANY} renders of {MANY_LENGTH_S:.0f} s at once on one worker, a poll each {INTERVAL_S:.0f} s\n")
+    print("| | |\n|---|---:|")
+    print(f"| complete at the first attempt | {complete} of {MANY} |")
+    print(f"| polls | {polls} in {took:.0f} s |")
+    print(f"| between two polls of one render: median, 99 %, longest | {_gaps(gaps)} |")
+    print(f"| CPU of the worker, starts and store included | {spent:.1f} s, {spent / polls * 1000:.2f} ms per poll |")
+    assert complete == MANY
+    assert max(gaps) <= 2 * INTERVAL_S + 1, max(gaps)
+
+
+def _gaps(gaps: list[float]) -> str:
+    return f"{statistics.median(gaps):.2f}, {statistics.quantiles(gaps, n=100)[98]:.2f}, {max(gaps):.2f} s"
+
+
+async def _begun(backend: RemotionBackend) -> Render:
+    now = SystemClock().now()
+    render = Render(id=new_render_id(now), owner="ann", props=PROPS, created_at=now)
+    launched = lifecycle.launch(render, now=now, deadline_at=now + timedelta(minutes=5))
+    return lifecycle.accept(launched, backend_render_id=await backend.start(launched))
+
+
+async def _to_the_end(poll: Poll, render: Render) -> None:
+    while not await poll(render):  # noqa: ASYNC110  # that is what is measured
+        await asyncio.sleep(INTERVAL_S)
+
+
+async def _again(poll: Poll, render: Render, times: int) -> None:
+    for _ in range(times):
+        await poll(render)
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main()
