@@ -55,6 +55,7 @@ class MongoServer:
         """Stop it from doing anything, as a machine that hangs."""
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)
 
     def go_on(self) -> None:
         """Let it do what it was about to."""

@@ -8,15 +8,14 @@ for a majority. Leases go by the server's clock, which each process follows by i
 import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar, cast
-from urllib.parse import urlsplit
 
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel, ReturnDocument, timeout
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidURI, PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from services import documents
 from services.errors import LeaseLost, StartupError, StoreUnavailable
@@ -31,10 +30,16 @@ T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 DATABASE = "rendercast"  # unless the URL names another
-PATIENCE = timedelta(seconds=10)  # for one operation, its retries included
+PATIENCE_S = 10.0  # for one operation, its retries included, unless the URL's `timeoutMS` says otherwise
+PREPARING_S = 300.0  # for the indexes of a large collection
+CONNECTING_MS = 5_000
 RACES = 10  # how often a first insert may collide with another's before the call gives up
 UNIT_RETENTION = timedelta(days=7)  # quota windows that ended this long ago are removed
 UNFINISHED = sorted(status.value for status in ACTIVE)
+BAD_URL = (
+    "MONGODB_URL can't be used. It must look like mongodb://user:password@host:27017/database, with special characters "
+    "percent-encoded; the files it names, and the DNS records of mongodb+srv://, must be there."
+)
 
 RENDER_INDEXES = (
     IndexModel([("owner", ASCENDING), ("_id", DESCENDING)], name="of_owner"),
@@ -51,17 +56,24 @@ QUOTA_INDEXES = (
 class MongoStore:
     """A `RenderStore` in MongoDB. Open it with `open_mongo_store`; `services.ports` says what each method does."""
 
-    def __init__(self, client: Client, time_of_server: "ServerTime", *, patience: timedelta) -> None:
+    def __init__(self, client: Client, *, patience_s: float) -> None:
         database = client.get_default_database(DATABASE)
         self._client = client
         self._renders = database["renders"]
         self._quota = database["quota"]
-        self._time = time_of_server
-        self._patience = patience
+        self._time = ServerTime(client)
+        self._patience_s = patience_s
 
     async def prepare(self, *, retention: timedelta | None) -> None:
-        """Make the indexes there are not yet; `retention` has ended renders removed by the server after that time."""
-        with _translated():
+        """Make the indexes there are not yet; `retention` has ended renders removed by the server after that time.
+
+        Raises `StoreUnavailable` if that can't be done, or the server is no replica set.
+        """
+        with self._asking():
+            hello = await self._time.follow()
+        if "setName" not in hello and hello.get("msg") != "isdbgrid":
+            raise StoreUnavailable("it is not a replica set, and transactions need one; a set of one member is enough")
+        with _asking(PREPARING_S):
             await self._renders.create_indexes(list(RENDER_INDEXES))
             await self._quota.create_indexes(list(QUOTA_INDEXES))
             await self._keep_for(retention)
@@ -75,11 +87,11 @@ class MongoStore:
         raise StoreUnavailable("too many calls at once for one user")
 
     async def quota_used(self, window: QuotaWindow) -> int:  # noqa: D102
-        with _translated():
+        with self._asking():
             return _units(await self._quota.find_one({"_id": _window_id(window)}))
 
     async def get(self, render_id: str, *, owner: str) -> Render | None:  # noqa: D102
-        with _translated():
+        with self._asking():
             found = await self._renders.find_one({"_id": render_id, "owner": owner})
         return None if found is None else documents.from_mapping(found["render"])
 
@@ -99,13 +111,13 @@ class MongoStore:
         return await self._find(conditions, order=ASCENDING, first=first)
 
     async def exists_newer(self, render_id: str, *, owner: str, matching: RenderFilter) -> bool:  # noqa: D102
-        with _translated():
+        with self._asking():
             return (
                 await self._renders.find_one({**_conditions(owner, matching), "_id": {"$gte": render_id}}) is not None
             )
 
     async def queue_position(self, render: Render) -> int:  # noqa: D102
-        with _translated():
+        with self._asking():
             ahead = await self._renders.count_documents(
                 {"status": RenderStatus.QUEUED.value, "_id": {"$lt": render.id}}
             )
@@ -124,7 +136,7 @@ class MongoStore:
             ],
         }
         while True:
-            with _translated():
+            with self._asking():
                 taken = await self._renders.find_one_and_update(
                     due,
                     {"$set": {"lease": {"worker": worker, "until": now + lease}}},
@@ -139,24 +151,24 @@ class MongoStore:
     async def renew(  # noqa: D102
         self, render_ids: Collection[str], *, worker: str, lease: timedelta
     ) -> frozenset[str]:
-        await self._time.follow()
         held = {"_id": {"$in": list(render_ids)}, "lease.worker": worker}
-        with _translated():
+        with self._asking():
+            await self._time.follow()
             await self._renders.update_many(held, {"$set": {"lease.until": self._time.now() + lease}})
             return frozenset([found["_id"] async for found in self._renders.find(held, {"_id": True})])
 
     async def release(self, *, worker: str) -> None:  # noqa: D102
-        with _translated():
+        with self._asking():
             await self._renders.update_many({"lease.worker": worker}, {"$unset": {"lease": ""}})
 
     async def record(self, render: Render, *, worker: str | None = None) -> bool:  # noqa: D102
         if render.gives_quota_back:
             return await self._in_transaction(partial(self._record, render, worker))
-        with _translated():
+        with self._asking():
             return await self._record(render, worker)
 
     async def delete(self, render_id: str, *, owner: str) -> bool:  # noqa: D102
-        with _translated():
+        with self._asking():
             deleted = await self._renders.delete_one({"_id": render_id, "owner": owner, "status": {"$nin": UNFINISHED}})
         return deleted.deleted_count == 1
 
@@ -201,17 +213,20 @@ class MongoStore:
             raise LeaseLost(render_id)
 
     async def _find(self, conditions: Mapping[str, Any], *, order: int, first: int) -> Sequence[Render]:
-        with _translated():
+        with self._asking():
             cursor = self._renders.find(conditions, {"render": True}).sort("_id", order).limit(first)
             found = [(document["_id"], document["render"]) async for document in cursor]
         return documents.readable(found, documents.from_mapping)
+
+    def _asking(self) -> AbstractContextManager[None]:
+        return _asking(self._patience_s)
 
     async def _in_transaction(self, operation: Callable[[Session], Awaitable[T]]) -> T:
         """Run the operation in a transaction, again if the server says so, but no longer than an operation may take.
 
         Not by the drivers' `with_transaction`: while a server is away it goes on for two minutes, whatever the timeout.
         """
-        with _translated(), timeout(self._patience.total_seconds()):
+        with self._asking():
             async with await _settled(self._client.start_session()) as session:
                 while True:
                     try:
@@ -244,11 +259,11 @@ class ServerTime:
         self._told: datetime | None = None
         self._told_at = 0.0
 
-    async def follow(self) -> None:
-        """Ask the server for its time."""
-        with _translated():
-            hello = await self._client.admin.command("hello")
+    async def follow(self) -> Document:
+        """Ask the server for its time, and return all it says of itself."""
+        hello = await self._client.admin.command("hello")
         self._told, self._told_at = hello["localTime"], time.monotonic()
+        return hello
 
     def now(self) -> datetime:
         """Return the server's time, as far as it is known."""
@@ -259,52 +274,45 @@ class ServerTime:
 
 @asynccontextmanager
 async def open_mongo_store(
-    connect: Callable[..., object], url: str, *, retention: timedelta | None = None, patience: timedelta = PATIENCE
+    connect: Callable[..., object], url: str, *, retention: timedelta | None = None
 ) -> AsyncIterator[MongoStore]:
     """Connect with `connect`, the client class of motor or of PyMongo, and make what indexes there are not yet.
 
-    No operation takes longer than `patience`. Raises `StartupError` if the server can't be reached or is no replica
-    set.
+    No operation takes longer than the URL's `timeoutMS`, by default ten seconds. Raises `StartupError` if the server
+    can't be reached or is no replica set.
     """
-    client = _client(connect, url, int(patience.total_seconds() * 1000))
+    client = _client(connect, url)
+    patience_s = client.options.timeout or PATIENCE_S
     try:
-        server_time = ServerTime(client)
-        store = MongoStore(client, server_time, patience=patience)
+        store = MongoStore(client, patience_s=patience_s)
         try:
-            await server_time.follow()
-            await _require_replica_set(client)
             await store.prepare(retention=retention)
         except StoreUnavailable as error:
             raise StartupError(f"MongoDB at {_hosts(url)} can't be used: {error}") from error
         yield store
     finally:
-        await _settled(client.close())
+        with timeout(patience_s):
+            await _settled(client.close())
 
 
-def _client(connect: Callable[..., object], url: str, patience_ms: int) -> Client:
-    if not url.startswith(("mongodb://", "mongodb+srv://")):
-        raise StartupError("MONGODB_URL must begin with mongodb:// or mongodb+srv://.")
+def _client(connect: Callable[..., object], url: str) -> Client:
+    """Return a client for the URL. Raises `StartupError` without a word of the URL, which may be secret."""
+    if not url.startswith(("mongodb://", "mongodb+srv://")):  # PyMongo would take it for the name of a host
+        raise StartupError(BAD_URL)
     try:
         client = connect(
             url,
             appname="rendercast",
             tz_aware=True,
             w="majority",
-            wTimeoutMS=patience_ms,
-            timeoutMS=patience_ms,
-            connectTimeoutMS=patience_ms // 2,
-            serverSelectionTimeoutMS=patience_ms // 2,
+            readPreference="primary",
+            retryWrites=True,
+            connectTimeoutMS=CONNECTING_MS,
+            serverSelectionTimeoutMS=CONNECTING_MS,
         )
-    except (ConfigurationError, InvalidURI, ValueError) as error:
-        raise StartupError(f"MONGODB_URL is not the URL of a MongoDB: {error}") from error
+    except (PyMongoError, ValueError, OSError):
+        raise StartupError(BAD_URL) from None
     return cast("Client", client)
-
-
-async def _require_replica_set(client: Client) -> None:
-    with _translated():
-        hello = await client.admin.command("hello")
-    if "setName" not in hello and hello.get("msg") != "isdbgrid":
-        raise StoreUnavailable("it is not a replica set, and transactions need one; a set of one member is enough")
 
 
 async def _settled(value: Any) -> Any:
@@ -313,9 +321,14 @@ async def _settled(value: Any) -> Any:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _asking(limit_s: float) -> Iterator[None]:
+    """Give the calls made meanwhile so long together. Raises `StoreUnavailable` for what they raise.
+
+    Set here, and not only for the client, the limit counts from the call: motor may keep it waiting for a thread.
+    """
     try:
-        yield
+        with timeout(limit_s):
+            yield
     except DuplicateKeyError:
         raise
     except PyMongoError as error:
@@ -368,5 +381,5 @@ def _units(quota: Mapping[str, Any] | None) -> int:
 
 
 def _hosts(url: str) -> str:
-    """Return the hosts a URL names, without the password it may hold."""
-    return urlsplit(url).netloc.rpartition("@")[2]
+    """Return the hosts a URL names, without the password it may hold, split as PyMongo does."""
+    return url.partition("://")[2].partition("?")[0].partition("/")[0].rpartition("@")[2]

@@ -435,7 +435,7 @@ async def test_a_worker_that_slept_beyond_the_deadline_leaves_its_successors_vid
         sleeper = bench.tracker("sleeper", sleepers, store=sleepers_view)
         async with bench.working(sleeper):
             render_id = await bench.start()
-            while not (attempt := sleepers._attempts.get(render_id)):
+            while not (attempt := sleepers._attempts.get(render_id)):  # noqa: ASYNC110  # as long as a process takes
                 await asyncio.sleep(0.01)
             attempt.process.send_signal(signal.SIGSTOP)
             sleepers_view.away = True
@@ -446,7 +446,7 @@ async def test_a_worker_that_slept_beyond_the_deadline_leaves_its_successors_vid
                     await asyncio.sleep(0.01)
             assert bench.clock.now() < done.created_at + sleepers.time_limit(done)
             await bench.clock.advance(sleepers.time_limit(done).total_seconds())
-            while sleepers._attempts:
+            while sleepers._attempts:  # noqa: ASYNC110  # the same
                 await asyncio.sleep(0.01)
             sleepers_view.away = False
             await bench.clock.advance(60)

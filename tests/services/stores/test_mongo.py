@@ -1,5 +1,7 @@
 import asyncio
 import gc
+import signal
+import time
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -20,7 +22,8 @@ from tests.mongo_server import MongoServer, free_port
 from tests.services.stores.test_sqlite import use_everything
 from tests.services.stores.test_store_contract import HOUR, NOW, window
 
-SOON = timedelta(seconds=1)
+PATIENCE_S = 1.0
+SOON = f"timeoutMS={PATIENCE_S * 1000:.0f}"
 Database = MongoClient[dict[str, Any]]
 
 
@@ -117,18 +120,53 @@ async def test_users_who_start_their_first_render_at_once_get_their_quota_exactl
 async def test_a_server_that_can_not_be_reached_stops_the_start_with_its_host_and_no_secret(client: type) -> None:
     port = free_port()
     with pytest.raises(StartupError) as error:
-        async with open_mongo_store(client, f"mongodb://ann:hunter2@127.0.0.1:{port}/x", patience=SOON):
+        async with open_mongo_store(client, f"mongodb://ann:hunter2@127.0.0.1:{port}/x?{SOON}"):
             pass
     assert f"MongoDB at 127.0.0.1:{port} can't be used" in str(error.value)
     assert "hunter2" not in str(error.value)
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "http://127.0.0.1", "mongodb://", "mongodb://a:b:c@x"])
-async def test_a_text_that_is_no_url_stops_the_start(url: str) -> None:
-    with pytest.raises(StartupError, match="MONGODB_URL"):
-        async with open_mongo_store(AsyncMongoClient, url):
+@pytest.mark.parametrize("client", [AsyncIOMotorClient, AsyncMongoClient])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "nonsense",
+        "http://127.0.0.1",
+        "mongodb://",
+        "mongodb://ann:hunter2:c@x",
+        "mongodb://ann:hunter2/c@x",
+        "mongodb://ann:hunter2?c@x",
+        "mongodb://ann:hunter2%zz@x",
+        "mongodb://x/?hunter2",
+        "mongodb://x/?tls=true&tlsCAFile=/hunter2",
+        "mongodb+srv://ann:hunter2@x:1",
+    ],
+)
+async def test_a_url_that_can_not_be_used_stops_the_start_and_is_not_shown(client: type, url: str) -> None:
+    with pytest.raises(StartupError, match="MONGODB_URL") as error:
+        async with open_mongo_store(client, url):
             pass
+    assert "hunter2" not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.usefixtures("leaking")
+@pytest.mark.parametrize("password", ["hunter2#c", "[hunter2", "hunter2@c"])
+async def test_a_password_with_a_special_character_is_not_shown(password: str) -> None:
+    with pytest.raises(StartupError) as error:
+        async with open_mongo_store(AsyncIOMotorClient, f"mongodb://ann:{password}@127.0.0.1:{free_port()}/x?{SOON}"):
+            pass
+    assert "hunter2" not in str(error.value)
+
+
+async def test_a_url_that_asks_for_reading_from_secondaries_changes_nothing(
+    mongo_url: str, make_render: MakeRender
+) -> None:
+    options = "readPreference=secondaryPreferred&retryWrites=false&w=0"
+    async with open_mongo_store(AsyncIOMotorClient, f"{mongo_url}?{options}") as store:
+        assert (await store.add(make_render(), window())).verdict is Verdict.ADDED
 
 
 @pytest.mark.usefixtures("leaking")
@@ -138,7 +176,7 @@ async def test_a_server_that_ends_is_unavailable_and_then_there_again(
     server = MongoServer(tmp_path_factory.mktemp("own") / "data")
     server.start()
     try:
-        async with open_mongo_store(AsyncMongoClient, f"{server.url}/test", patience=SOON) as store:
+        async with open_mongo_store(AsyncMongoClient, f"{server.url}/test?{SOON}") as store:
             render = make_render()
             await store.add(render, window())
             server.stop()
@@ -158,7 +196,7 @@ async def test_a_start_while_the_server_is_away_is_given_up_within_the_patience(
     server = MongoServer(tmp_path_factory.mktemp("own") / "data")
     server.start()
     try:
-        async with open_mongo_store(client, f"{server.url}/test", patience=SOON) as store:
+        async with open_mongo_store(client, f"{server.url}/test?{SOON}") as store:
             server.stop()
             with pytest.raises(StoreUnavailable):
                 await asyncio.wait_for(store.add(make_render(), window()), timeout=10)
@@ -166,6 +204,28 @@ async def test_a_start_while_the_server_is_away_is_given_up_within_the_patience(
             assert (await store.add(make_render(), window())).used == 1
     finally:
         server.stop()
+
+
+@pytest.mark.usefixtures("leaking")
+@pytest.mark.parametrize("client", [AsyncIOMotorClient, AsyncMongoClient])
+async def test_no_call_takes_longer_than_the_patience_however_many_there_are(
+    client: type, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """motor runs each call in one of a few threads, so most of these wait for one first."""
+    server = MongoServer(tmp_path_factory.mktemp("own") / "data")
+    server.start()
+    try:
+        async with open_mongo_store(client, f"{server.url}/test?{SOON}") as store:
+            server.pause()
+            began = time.monotonic()
+            calls = (store.quota_used(window()) for _ in range(100))
+            answers = await asyncio.gather(*calls, return_exceptions=True)
+            assert time.monotonic() - began < 3 * PATIENCE_S
+            assert {type(answer) for answer in answers} == {StoreUnavailable}
+            server.go_on()
+            assert await store.quota_used(window()) == 0
+    finally:
+        server.stop(signal.SIGKILL)
 
 
 class Commands(CommandListener):
