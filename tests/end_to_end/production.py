@@ -44,7 +44,7 @@ class Site:
         self.started: list[Running] = []
         self._folder = folder
         self._database = f"test-{uuid.uuid4()}"
-        self._settings = {
+        self.settings = {
             **SETTINGS,
             "quota_window_s": quiet_window_s(),
             "data_dir": folder / "data",
@@ -62,7 +62,7 @@ class Site:
         """Start a process and return it when it is up."""
         folder = self._folder / str(uuid.uuid4())
         folder.mkdir()
-        process = Running(folder, command, {**self._settings, **settings})
+        process = Running(folder, command, {**self.settings, **settings})
         self.started.append(process)
         return process
 

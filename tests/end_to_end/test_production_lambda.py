@@ -1,0 +1,134 @@
+"""A production that renders on Lambda: real processes on a function and a bucket that keep state."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.end_to_end.processes import COMMAND, spawn_program
+from tests.end_to_end.production import Site, report, watching
+from tests.lambda_renders import Course
+from tests.lambda_server import FUNCTION, Fault, LambdaServer
+from tests.remotion_farm import BUCKET
+from tests.resolvers.clients import PATIENCE_S, Client, open_client
+from tests.s3_server import S3Server
+
+KEY = "AKIAnobodys"
+SECRET = "a secret of nobody"  # noqa: S105
+REFRESH = """mutation ($id: ID!) { refreshDownloadUrl(renderId: $id) { __typename ... on DownloadUrl { url } } }"""
+DELETE = """mutation ($id: ID!) { deleteRender(renderId: $id) { __typename } }"""
+
+
+@pytest.fixture
+def function(s3_server: S3Server) -> Iterator[LambdaServer]:
+    s3_server.make_bucket(BUCKET)
+    with LambdaServer(s3_server, seconds_per_render=2, steps=8) as function:
+        yield function
+
+
+@pytest.fixture
+def deployment(s3_server: S3Server, function: LambdaServer) -> dict[str, object]:
+    return {
+        "renderer": "lambda",
+        "poll_interval_s": 0.1,
+        "REMOTION_LAMBDA_FUNCTION_NAME": FUNCTION,
+        "REMOTION_SERVE_URL": f"http://127.0.0.1:1/{BUCKET}/sites/x/index.html",
+        "REMOTION_BUCKET_NAME": BUCKET,
+        "REMOTION_AWS_ACCESS_KEY_ID": KEY,
+        "REMOTION_AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_ENDPOINT_URL_LAMBDA": function.url,
+        "AWS_ENDPOINT_URL_S3": s3_server.url,
+    }
+
+
+async def all_complete(client: Client, ids: list[str]) -> None:
+    """Wait for the end of all renders, each begun once and with a video that can be downloaded."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        for render_id in ids:
+            render = await client.until(render_id, status="COMPLETE")
+            assert render["attempt"] == 1
+            video = await http.get(render["outputUrl"])
+            assert (video.status_code, len(video.content)) == (200, render["outputSizeBytes"])
+    assert await client.quota_used() == len(ids)
+
+
+async def test_a_killed_worker_leaves_renders_that_another_goes_on_with(
+    site: Site, deployment: dict[str, object], function: LambdaServer, s3_server: S3Server
+) -> None:
+    api, first = site.start("serve --port 0", "worker", **deployment)
+    async with open_client(api.url) as client:
+        ids = [await client.started(text=f"render {number}") for number in range(10)]
+        async with watching(ids, client) as watchers:
+            for render_id in ids:
+                await client.until(render_id, status="RENDERING")
+            assert first.end(signal.SIGKILL) == -signal.SIGKILL
+            (second,) = site.start("worker", **deployment)
+        await all_complete(client, ids)
+        assert len(function.starts) == len(ids)
+        fresh = await client.ask(REFRESH, id=ids[0])
+        assert KEY in fresh["url"]
+        assert await client.ask(DELETE, id=ids[0]) == {"__typename": "DeleteRenderSuccess"}
+        assert not [key for key in s3_server.keys(BUCKET) if ids[0] in key]
+    assert (second.end(), api.end()) == (0, 0)
+    assert SECRET not in "".join(process.log for process in site.started)
+    report("worker killed amid renders on Lambda", ids, (), watchers)
+
+
+async def test_a_worker_that_is_asked_to_stop_amid_a_start_loses_no_answer(
+    site: Site, deployment: dict[str, object], function: LambdaServer
+) -> None:
+    api, first = site.start("serve --port 0", "worker", **deployment)
+    function.fault(Fault.SLOW, seconds=2)
+    async with open_client(api.url) as client:
+        render_id = await client.started()
+        while not function.starts:
+            await client.listed()
+        assert first.end(signal.SIGTERM) == 0
+        site.start("worker", **deployment)
+        await all_complete(client, [render_id])
+    assert len(function.starts) == 1
+
+
+async def test_an_api_that_lacks_a_setting_starts_and_says_so(site: Site, deployment: dict[str, object]) -> None:
+    (api,) = site.start("serve --port 0", **{**deployment, "REMOTION_SERVE_URL": ""})
+    async with open_client(api.url) as client:
+        assert await client.start() == {
+            "__typename": "RenderServiceNotConfigured",
+            "message": "Render service not configured. Please contact support.",
+        }
+        assert await client.quota_used() == 0
+    assert "REMOTION_SERVE_URL is not set" in api.log
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"REMOTION_SERVE_URL": ""}, "REMOTION_SERVE_URL is not set"),
+        ({"REMOTION_SERVE_URL": "nowhere"}, "REMOTION_SERVE_URL: "),
+        ({"REMOTION_LAMBDA_FUNCTION_NAME": "remotion-render-none"}, "REMOTION_LAMBDA_FUNCTION_NAME"),
+        ({"REMOTION_BUCKET_NAME": "no-such-bucket"}, "REMOTION_BUCKET_NAME"),
+    ],
+)
+def test_a_worker_that_can_not_render_ends_with_what_to_mend(
+    site: Site, deployment: dict[str, object], tmp_path: Path, changes: dict[str, object], sentence: str
+) -> None:
+    settings = {**site.settings, **deployment, **changes}
+    worker = spawn_program(tmp_path, [COMMAND, "worker"], settings)
+    said, _ = worker.communicate(timeout=PATIENCE_S)
+    log = (tmp_path / "stderr").read_text()
+    assert (worker.returncode, said) == (1, b"")
+    assert sentence in log
+    assert SECRET not in log
+
+
+async def test_renders_of_several_ends_each_have_their_own(
+    site: Site, deployment: dict[str, object], function: LambdaServer
+) -> None:
+    (api,) = site.start("serve --port 0 --with-worker", **deployment)
+    function.play_when("mistake", Course.REACT_ERROR)
+    async with open_client(api.url) as client:
+        good, bad = await client.started(text="fine"), await client.started(text="mistake")
+        assert (await client.until(bad, status="FAILED"))["error"]["code"] == "COMPOSITION_ERROR"
+        assert (await client.until(good, status="COMPLETE"))["costUsd"] > 0
