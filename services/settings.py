@@ -42,7 +42,10 @@ class Settings(BaseSettings):
         None, validation_alias="REDIS_URL", description="The Redis of `serve` and `worker`."
     )
     retention_days: int | None = Field(
-        None, ge=1, description="Remove renders from MongoDB this many days after their end; never if left out."
+        None,
+        ge=1,
+        le=24_000,
+        description="Remove renders from MongoDB this many days after their end; never if left out.",
     )
     everyone_is_one_user: bool = Field(
         default=False, description="Let `serve` listen beyond this machine although it tells no users apart."

@@ -5,19 +5,22 @@ and its owner's quota together is a transaction, so the server must be a replica
 for a majority. Leases go by the server's clock, which each process follows by its monotonic clock in between.
 """
 
+import asyncio
 import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import count
 from typing import Any, TypeVar, cast
 
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel, ReturnDocument, timeout
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from services import documents
+from services.backoff import backoff_s
 from services.errors import LeaseLost, StartupError, StoreUnavailable
 from services.lifecycle import ACTIVE
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
@@ -33,9 +36,12 @@ DATABASE = "rendercast"  # unless the URL names another
 PATIENCE_S = 10.0  # for one operation, its retries included, unless the URL's `timeoutMS` says otherwise
 PREPARING_S = 300.0  # for the indexes of a large collection
 CONNECTING_MS = 5_000
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0  # of a transaction that met another
 RACES = 10  # how often a first insert may collide with another's before the call gives up
 UNIT_RETENTION = timedelta(days=7)  # quota windows that ended this long ago are removed
 UNFINISHED = sorted(status.value for status in ACTIVE)
+INDEX_NOT_FOUND = {26, 27}  # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
+INDEX_DIFFERS = {85, 86}
 BAD_URL = (
     "MONGODB_URL can't be used. It must look like mongodb://user:password@host:27017/database, with special characters "
     "percent-encoded; the files it names, and the DNS records of mongodb+srv://, must be there."
@@ -228,27 +234,30 @@ class MongoStore:
         """
         with self._asking():
             async with await _settled(self._client.start_session()) as session:
-                while True:
+                for failures in count(1):
                     try:
                         async with await _settled(session.start_transaction()):
                             return await operation(session)
                     except PyMongoError as error:
                         if error.timeout or not error.has_error_label("TransientTransactionError"):
                             raise
+                    await asyncio.sleep(backoff_s(failures, first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S))
+        raise AssertionError
 
     async def _keep_for(self, retention: timedelta | None) -> None:
+        """Have ended renders removed so long after their end. Other processes may be changing the same right now."""
         name = "ended_long_ago"
-        existing = await self._renders.index_information()
         if retention is None:
-            if name in existing:
+            with _tolerating(INDEX_NOT_FOUND):
                 await self._renders.drop_index(name)
             return
         seconds = int(retention.total_seconds())
-        if name in existing and existing[name].get("expireAfterSeconds") != seconds:
-            await self._renders.drop_index(name)
-        await self._renders.create_indexes(
-            [IndexModel([("ended_at", ASCENDING)], name=name, expireAfterSeconds=seconds)]
-        )
+        index = IndexModel([("ended_at", ASCENDING)], name=name, expireAfterSeconds=seconds)
+        with _tolerating(INDEX_DIFFERS) as differences:
+            await self._renders.create_indexes([index])
+        if differences:
+            change = {"name": name, "expireAfterSeconds": seconds}
+            await self._renders.database.command("collMod", self._renders.name, index=change)
 
 
 class ServerTime:
@@ -313,6 +322,18 @@ def _client(connect: Callable[..., object], url: str) -> Client:
     except (PyMongoError, ValueError, OSError):
         raise StartupError(BAD_URL) from None
     return cast("Client", client)
+
+
+@contextmanager
+def _tolerating(codes: Collection[int]) -> Iterator[list[OperationFailure]]:
+    """Keep errors with these codes in the list that is returned."""
+    errors: list[OperationFailure] = []
+    try:
+        yield errors
+    except OperationFailure as error:
+        if error.code not in codes:
+            raise
+        errors.append(error)
 
 
 async def _settled(value: Any) -> Any:

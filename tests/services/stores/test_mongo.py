@@ -77,6 +77,20 @@ async def test_retention_is_the_servers_work_and_can_be_changed_and_ended(mongo_
             assert kept == (None if days is None else days * 86_400)
 
 
+@pytest.mark.parametrize("days", [30, None])
+async def test_retention_can_be_changed_by_many_processes_that_start_at_once(mongo_url: str, days: int | None) -> None:
+    async def open_and_close(days: int | None) -> None:
+        retention = None if days is None else timedelta(days=days)
+        async with open_mongo_store(AsyncMongoClient, mongo_url, retention=retention):
+            pass
+
+    for _ in range(5):
+        await open_and_close(7)
+        await asyncio.gather(*(open_and_close(days) for _ in range(4)))
+        kept = indexes(mongo_url).get("ended_long_ago", {}).get("expireAfterSeconds")
+        assert kept == (None if days is None else days * 86_400)
+
+
 async def test_a_document_has_its_version_and_what_is_searched_for(
     store: MongoStore, mongo_url: str, make_render: MakeRender
 ) -> None:
