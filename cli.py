@@ -132,7 +132,8 @@ def _settings(**given: object) -> Settings:
 
 def _log_to_stderr(settings: Settings) -> None:
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    logging.getLogger("pymongo").setLevel(logging.WARNING)  # else each command is a line at level debug
+    for driver in ("boto3", "botocore", "pymongo"):  # which else tell of each command
+        logging.getLogger(driver).setLevel(logging.WARNING)
 
 
 def _run_server(settings: Settings, open_services: OpenServices) -> None:

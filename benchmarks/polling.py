@@ -87,6 +87,8 @@ async def opened(*, capacity: int = 100) -> AsyncIterator[RemotionBackend]:
         poll_interval=timedelta(seconds=INTERVAL_S),
         webhook_base_url=None,
         webhook_secret=None,
+        privacy="private",
+        license_key=None,
         access=AwsAccess(region="us-east-1", access_key_id="key", secret_access_key="secret"),  # noqa: S106
     )
     async with open_remotion_backend(deployment, clock=SystemClock(), check=False) as backend:

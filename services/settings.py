@@ -87,6 +87,14 @@ class Settings(BaseSettings):
     remotion_aws_secret_access_key: SecretStr | None = Field(
         None, validation_alias="REMOTION_AWS_SECRET_ACCESS_KEY", description="The secret of that key."
     )
+    remotion_privacy: Literal["private", "no-acl"] = Field(
+        "private",
+        validation_alias="REMOTION_PRIVACY",
+        description="`no-acl` if the bucket has access control lists disabled.",
+    )
+    remotion_license_key: SecretStr | None = Field(
+        None, validation_alias="REMOTION_LICENSE_KEY", description="Remotion's licence key, if you have one."
+    )
     remotion_webhook_secret: SecretStr | None = Field(
         None,
         validation_alias="REMOTION_WEBHOOK_SECRET",
@@ -124,7 +132,7 @@ class Settings(BaseSettings):
     check_interval_s: float = Field(5, gt=0, le=60, description="How often stored state is read for watched renders.")
     max_attempts: int = Field(3, ge=1, le=20, description="How often a render that broke is tried in all.")
     worker_capacity: int | None = Field(
-        None, ge=1, le=5000, description="Renders a worker carries at once; default 100, or one per core locally."
+        None, ge=1, le=5000, description="Renders a worker carries at once; default 25, or one per core locally."
     )
     poll_interval_s: float = Field(1, ge=0.05, le=60, description="How often a render on Lambda is asked for progress.")
     queue_timeout_s: int = Field(86_400, ge=1, description="How long a render may wait to be begun, in seconds.")

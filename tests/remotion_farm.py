@@ -62,6 +62,8 @@ class Farm:
             poll_interval=POLL_INTERVAL,
             webhook_base_url=None,
             webhook_secret=None,
+            privacy="private",
+            license_key=None,
             access=AwsAccess(region="us-east-1", access_key_id="key", secret_access_key="secret"),  # noqa: S106
         )
     )

@@ -10,7 +10,7 @@ import contextlib
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 
 from services.backends.remotion.answers import Accepted, Refused, parse_crash, parse_start, parse_status
@@ -141,6 +141,7 @@ class RemotionBackend:
             frame_timeout=FRAME_TIMEOUT,
             webhook=self._webhook(render),
         )
+        payload |= {"privacy": deployment.privacy, "licenseKey": deployment.license_key}
         return json.dumps(payload).encode()
 
     async def _props(self, props: str) -> dict[str, str]:
@@ -241,7 +242,7 @@ async def open_remotion_backend(deployment: Deployment, *, clock: Clock, check: 
         if check:
             deployment = await checked(deployment, aws=aws, http=http)
         files = ProgressReader(http, aws, bucket=deployment.bucket, clock=clock)
-        renewing = asyncio.create_task(_keep_credentials(aws), name="renew AWS credentials")
+        renewing = asyncio.create_task(_keep_access(aws, deployment.bucket), name="keep access to AWS")
         try:
             yield RemotionBackend(deployment, aws=aws, files=files, clock=clock)
         finally:
@@ -249,13 +250,20 @@ async def open_remotion_backend(deployment: Deployment, *, clock: Clock, check: 
             await asyncio.wait([renewing])
 
 
-async def _keep_credentials(aws: Aws) -> None:
+async def _keep_access(aws: Aws, bucket: str) -> None:
+    """Renew the credentials, and tell of a bucket that the URLs signed here could not serve from."""
+    await _or_tell(aws.require_bucket(bucket))
     while True:
         await asyncio.sleep(CREDENTIALS_INTERVAL_S)
-        try:
-            await aws.refresh_credentials()
-        except AwsFault as error:
-            log.error("the AWS credentials could not be renewed: %s", error)  # noqa: TRY400  # the sentence is enough
+        await _or_tell(aws.refresh_credentials())
+
+
+async def _or_tell(call: Awaitable[None]) -> None:
+    try:
+        await call
+    except AwsFault as error:
+        problem = "AWS can't be reached" if error.remedy is None else error.remedy.sentence
+        log.error("%s (%s)", problem, error)  # noqa: TRY400  # the sentence is enough
 
 
 def _key(render: Render) -> str:

@@ -10,7 +10,7 @@ import aiohttp
 from services.backends.remotion.answers import Refused, parse_info
 from services.backends.remotion.aws import Aws
 from services.backends.remotion.deployment import Deployment
-from services.backends.remotion.faults import AwsFault
+from services.backends.remotion.faults import AwsFault, Meaning
 from services.backends.remotion.payloads import info_payload
 from services.errors import StartupError
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 async def checked(deployment: Deployment, *, aws: Aws, http: aiohttp.ClientSession) -> Deployment:
     """Return the deployment with its version, if renders can be started on it. Raises `StartupError`."""
     try:
-        version = await _version(deployment.function_name, aws)
+        version = await _version(deployment, aws)
         await aws.require_bucket(deployment.bucket)
     except AwsFault as error:
         raise StartupError(_sentence(deployment, error)) from error
@@ -33,16 +33,23 @@ async def checked(deployment: Deployment, *, aws: Aws, http: aiohttp.ClientSessi
     return replace(deployment, version=version)
 
 
-async def _version(function_name: str, aws: Aws) -> str:
-    answer = await aws.invoke(function_name, json.dumps(info_payload()).encode())
+async def _version(deployment: Deployment, aws: Aws) -> str:
+    """Ask the function; one that is there but busy is believed to be what its name says."""
+    try:
+        answer = await aws.invoke(deployment.function_name, json.dumps(info_payload()).encode())
+    except AwsFault as error:
+        if error.meaning is Meaning.NOT_NOW and deployment.version:
+            log.warning("the function is too busy to tell its version: %s", error)
+            return deployment.version
+        raise
     try:
         told = parse_info(answer.body)
     except ValueError:
         told = Refused(message=repr(answer.body[:200]))
     if isinstance(told, Refused):
         raise StartupError(
-            f"The function {function_name} does not tell its version: correct REMOTION_LAMBDA_FUNCTION_NAME if it is "
-            f"none of Remotion's. It answers: {told.message}"
+            f"The function {deployment.function_name} does not tell its version: correct REMOTION_LAMBDA_FUNCTION_NAME "
+            f"if it is none of Remotion's. It answers: {told.message}"
         )
     return told.version
 
@@ -63,6 +70,4 @@ def _sentence(deployment: Deployment, error: AwsFault) -> str:
     where = f"{deployment.function_name} in {deployment.access.region} with the bucket {deployment.bucket}"
     if error.remedy is None:
         return f"Remotion Lambda can't be reached ({where}): {error}"
-    return (
-        f"Remotion Lambda can't be used ({where}): {error.remedy.problem}. To mend it, {error.remedy.cure}. ({error})"
-    )
+    return f"Remotion Lambda can't be used ({where}). {error.remedy.sentence} ({error})"

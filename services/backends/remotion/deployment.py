@@ -11,7 +11,7 @@ from services.backends.remotion.function import Function, parse_function_name
 from services.errors import StartupError
 from services.settings import Settings, variable
 
-CAPACITY = 100  # renders of a worker: at some 6 functions for each, most of the 1,000 that AWS lets an account run
+CAPACITY = 25  # renders of a worker: a video of 20 s takes 31 functions, of the 1,000 that AWS lets an account run
 
 # https://<bucket>.s3.<region>.amazonaws.com/sites/… and https://s3.<region>.amazonaws.com/<bucket>/sites/…; the prefix
 # is that of each bucket that Remotion's tools make.
@@ -37,12 +37,17 @@ class Deployment:
     poll_interval: timedelta
     webhook_base_url: str | None
     webhook_secret: str | None
+    privacy: str
+    license_key: str | None
     access: AwsAccess
 
 
 def read_deployment(settings: Settings) -> Deployment:
     """Return what the settings tell. Raises `StartupError` with the name of what is missing."""
     function = _function(settings)
+    key_id, secret = settings.remotion_aws_access_key_id, settings.remotion_aws_secret_access_key
+    if (key_id is None) is not (secret is None):
+        raise StartupError("REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY go together: set both.")
     return Deployment(
         function_name=_required(settings, "remotion_lambda_function_name"),
         serve_url=_required(settings, "remotion_serve_url"),
@@ -54,10 +59,10 @@ def read_deployment(settings: Settings) -> Deployment:
         poll_interval=timedelta(seconds=settings.poll_interval_s),
         webhook_base_url=settings.public_url,
         webhook_secret=_secret(settings.remotion_webhook_secret),
+        privacy=settings.remotion_privacy,
+        license_key=_secret(settings.remotion_license_key),
         access=AwsAccess(
-            region=settings.remotion_aws_region,
-            access_key_id=_secret(settings.remotion_aws_access_key_id),
-            secret_access_key=_secret(settings.remotion_aws_secret_access_key),
+            region=settings.remotion_aws_region, access_key_id=_secret(key_id), secret_access_key=_secret(secret)
         ),
     )
 

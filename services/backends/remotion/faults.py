@@ -14,6 +14,11 @@ class Remedy:
     problem: str
     cure: str
 
+    @property
+    def sentence(self) -> str:
+        """What to tell the operator."""
+        return f"{self.problem[0].upper()}{self.problem[1:]}: {self.cure}."
+
 
 _CREDENTIALS = Remedy(
     "CREDENTIALS_INVALID",

@@ -285,3 +285,12 @@ async def test_aws_never_holds_up_the_event_loop(backend: RemotionBackend, farm:
         longest, last = max(longest, time.thread_time() - last), time.thread_time()
     assert len({await task for task in starting}) == 8
     assert longest < 0.1  # CPU seconds of this thread; a call of boto3 in it would wait here and not yield
+
+
+async def test_a_bucket_without_access_lists_and_a_licence_are_told_to_the_function(
+    farm: Farm, launched: Launched
+) -> None:
+    async with farm.open(privacy="no-acl", license_key="rm_pub") as backend:
+        await backend.start(launched())
+    (start,) = farm.function.starts
+    assert (start["privacy"], start["licenseKey"]) == ("no-acl", "rm_pub")
