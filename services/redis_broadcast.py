@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 from services.backoff import backoff_s
 from services.errors import PubSubUnavailable
-from services.redis_broker import LIMIT_S, read_url, reason
+from services.redis_broker import FAULTS, LIMIT_S, read_url, reason
 
 QUIET_S = 2.5  # after so long without a word Redis is asked for one, and after as long again given up
 LONGEST_BACKOFF_S = 3.0
@@ -100,7 +100,7 @@ class RedisBroadcast(BroadcastBackend):
         try:
             async with asyncio.timeout(LIMIT_S):
                 await self._client.execute_command(*command)  # type: ignore[no-untyped-call]
-        except (RedisError, OSError) as error:
+        except FAULTS as error:
             raise self._unavailable(error) from error
 
     async def _dial(self) -> AbstractConnection:
@@ -112,7 +112,7 @@ class RedisBroadcast(BroadcastBackend):
                 await connection.read_response()
         except BaseException as error:
             await connection.disconnect(nowait=True)
-            if isinstance(error, RedisError | OSError):
+            if isinstance(error, FAULTS):
                 raise self._unavailable(error) from error
             raise
         return connection
@@ -136,7 +136,7 @@ class RedisBroadcast(BroadcastBackend):
         why = ""
         try:
             await line.run()
-        except* (RedisError, OSError) as lost:
+        except* FAULTS as lost:
             why = reason(lost.exceptions[0])
         except* Exception as lost:
             log.exception("the connection to Redis was given up")
@@ -154,6 +154,8 @@ class RedisBroadcast(BroadcastBackend):
                 return await self._dial()
             except PubSubUnavailable as error:
                 log.debug("%s", error)
+            except Exception:
+                log.exception("Redis at %s can't be reached", self._broker.name)
 
     async def _on_message(self, channel: bytes, message: bytes) -> None:
         await self._unread.put(Event(_decode(channel.removeprefix(self._broker.prefix)), _decode(message)))

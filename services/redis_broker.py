@@ -16,10 +16,11 @@ from services.errors import StartupError
 LIMIT_S = 3.0  # for connecting, and for one command
 MAX_PUBLISHING = 16  # connections
 URL_OPTIONS = {"connection_class", "host", "port", "path", "db", "username", "password", "client_name"}  # and ssl_*
+FAULTS = (RedisError, OSError, ValueError)  # the last is what redis-py raises for a number that is none
 REASONS = (
     (AuthenticationError, "it doesn't accept the user or password"),
     (NoPermissionError, "it doesn't permit the user to publish and subscribe"),
-    (InvalidResponse, "it doesn't speak the protocol of Redis"),
+    ((InvalidResponse, ValueError), "it doesn't speak the protocol of Redis"),
     (ResponseError, "it refused"),
     ((TimeoutError, RedisTimeoutError), "no answer in time"),
 )

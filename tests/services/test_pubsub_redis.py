@@ -246,6 +246,30 @@ async def test_what_is_no_redis_stops_the_start() -> None:
         assert f"127.0.0.1:{port}" in await refusal(f"rediss://:{SECRET}@127.0.0.1:{port}")
 
 
+@pytest.mark.parametrize("nonsense", [b":abc\r\n", b"$abc\r\n", b"*1\r\n:abc\r\n", b"\xff\xff\r\n"])
+async def test_what_speaks_nonsense_in_redis_place_is_away_until_redis_is_back(
+    server: RedisServer, pubsub: PubSub, nonsense: bytes
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(nonsense)
+        await writer.drain()
+        asked.set()
+        writer.close()
+
+    asked = asyncio.Event()
+    server.stop()
+    await until_lost(pubsub)
+    async with await asyncio.start_server(answer, "127.0.0.1", server.port, reuse_address=True):
+        async with asyncio.timeout(PATIENCE_S):
+            await asked.wait()
+        with pytest.raises(PubSubUnavailable):
+            await pubsub.publish("a", "lost")
+    server.start()
+    await until_resumed(pubsub)
+    await works(pubsub)
+
+
 @pytest.mark.parametrize(
     "url",
     [
