@@ -31,6 +31,9 @@ RENDER_LOST = Failure(
     code="RENDER_LOST", message="The render was interrupted too often. Please try again.", retryable=True
 )
 
+FIRST_WAIT_S = 0.5  # before an attempt that may work is tried again
+FIRST_WAIT_WHEN_BUSY_S = 20.0  # when it needs room that others have to leave first
+LONGEST_WAIT_S = 120.0
 MAX_INTERRUPTIONS = 100  # a render that ends the process which carries it must not do so for ever
 LONGEST_LAUNCH_S = 60.0  # longer than any backend takes to answer a start and the store to record it
 
@@ -170,8 +173,8 @@ class Carrier:
                 await self._record(
                     lambda render: lifecycle.complete(render, output=output, cost_usd=cost, warnings=warnings, now=now)
                 )
-            case Broken(failure=failure):
-                await self._try_again_or_fail(failure)
+            case Broken():
+                await self._try_again_or_fail(observation)
             case Missing():
                 await self._begin_anew_or_fail()
 
@@ -181,14 +184,18 @@ class Carrier:
         self._unchanged = self._unchanged + 1 if self.render.revision == before else 0
         await self._pause(poll_interval_s(self._backend.poll_interval.total_seconds(), unchanged=self._unchanged))
 
-    async def _try_again_or_fail(self, failure: Failure) -> None:
+    async def _try_again_or_fail(self, broken: Broken) -> None:
+        failure = broken.failure
         reason = failure.detail or failure.message
         log.warning("attempt %d of render %s broke: %s: %s", self.render.attempt, self.render.id, failure.code, reason)
+        if broken.busy:
+            self._queue_pause.fail()
         tries = self.render.attempt - self.render.interruptions
         if not failure.retryable or tries >= self._rules.max_attempts:
             await self.fail(failure)
             return
-        due_at = self._clock.now() + timedelta(seconds=backoff_s(tries))
+        first_s = FIRST_WAIT_WHEN_BUSY_S if broken.busy else FIRST_WAIT_S
+        due_at = self._clock.now() + timedelta(seconds=backoff_s(tries, first_s=first_s, longest_s=LONGEST_WAIT_S))
         await self._record(lambda render: lifecycle.try_again(render, due_at=due_at))
 
     async def _begin_anew_or_fail(self) -> None:

@@ -143,9 +143,13 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """The attempt ended without an output. If `failure.retryable`, another attempt may work."""
+    """The attempt ended without an output. If `failure.retryable`, another attempt may work.
+
+    `busy` if that is because the backend had no room for it.
+    """
 
     failure: Failure
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -281,10 +281,10 @@ class FakeBackend:
         self.outputs.add(key)
         self.attempts[render_id] = Finished(output=Output(bucket="fake", key=key, size_bytes=1000), cost_usd=0.01)
 
-    def break_down(self, render_id: str, *, retryable: bool) -> None:
+    def break_down(self, render_id: str, *, retryable: bool, busy: bool = False) -> None:
         """Let the attempt have failed."""
         failure = Failure(code="BROKEN", message="It broke.", retryable=retryable)
-        self.attempts[render_id] = Broken(failure=failure)
+        self.attempts[render_id] = Broken(failure=failure, busy=busy)
 
     def forget(self, render_id: str) -> None:
         """Know nothing of the attempt any more."""

@@ -573,3 +573,18 @@ async def test_a_fault_that_lasts_until_the_deadline_is_what_the_render_fails_wi
         assert (await bench.get(render_id)).status is RenderStatus.RENDERING
         await bench.clock.advance(200)
         assert (await bench.get(render_id)).failure == MISCONFIGURED
+
+
+async def test_an_attempt_that_found_no_room_leaves_time_for_others_and_pauses_the_queue(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        bench.backend.break_down(render_id, retryable=True, busy=True)
+        await bench.clock.advance(1)
+        waiting = await bench.start()
+        assert (await bench.get(waiting)).status is RenderStatus.QUEUED
+        await bench.clock.advance(1)
+        assert (await bench.get(waiting)).status is RenderStatus.RENDERING
+        await bench.clock.advance(8)
+        assert (await bench.get(render_id)).status is RenderStatus.QUEUED
+        await bench.clock.advance(20)
+        assert (await bench.get(render_id)).attempt == 2

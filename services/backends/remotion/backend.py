@@ -17,7 +17,7 @@ from services.backends.remotion.answers import Accepted, Refused, parse_crash, p
 from services.backends.remotion.aws import Aws, Invocation, open_aws
 from services.backends.remotion.checks import checked
 from services.backends.remotion.deployment import Deployment
-from services.backends.remotion.failures import TIMED_OUT, classify
+from services.backends.remotion.failures import BUSY, TIMED_OUT, classify
 from services.backends.remotion.faults import AwsFault, Meaning, broken_function
 from services.backends.remotion.payloads import (
     Webhook,
@@ -192,7 +192,8 @@ class RemotionBackend:
             size_bytes = snapshot.output_size_bytes or await self._aws.size(self._deployment.bucket, _key(render)) or 0
             return self._output(render, size_bytes, snapshot.cost_usd)
         if error := snapshot.fatal_error:
-            return Broken(failure=classify(error.message, name=error.name, stack=error.stack, kind=error.type))
+            failure = classify(error.message, name=error.name, stack=error.stack, kind=error.type)
+            return Broken(failure=failure, busy=failure.code == BUSY.code)
         if snapshot.may_have_output and (finished := await self._finished(render, snapshot.cost_usd)):
             return finished
         if snapshot.timed_out:

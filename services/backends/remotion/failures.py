@@ -33,9 +33,7 @@ TIMED_OUT = _passing(
 UNKNOWN = _final(
     "RENDER_FAILED", "The renderer could not make this video. Please tell the service's operator, whose log says why."
 )
-_BUSY = _passing(
-    "RENDERER_BUSY", "Too many videos are being rendered at the moment. Please try again in a few minutes."
-)
+BUSY = _passing("RENDERER_BUSY", "Too many videos are being rendered at the moment. Please try again in a few minutes.")
 _CONNECTION = _passing("RENDERER_UNAVAILABLE", "The renderer lost a connection that it needs. Please try again.")
 _CRASHED = _passing(
     "RENDERER_CRASHED",
@@ -113,7 +111,7 @@ _TOO_LARGE = _final("REQUEST_TOO_LARGE", "The animation is too large for the ren
 _PATTERNS: tuple[tuple[Failure, tuple[str, ...]], ...] = (
     (_STOPPED, (r"\brender\w+\(\) got cancelled",)),
     (
-        _BUSY,
+        BUSY,
         (
             r"TooManyRequestsException",
             r"ConcurrentInvocationLimitExceeded",
