@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -24,12 +24,9 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
-from benchmarks.render_farm import BUCKET, RenderFarm, render_farm
+from benchmarks.render_farm import RenderFarm, render_farm
 from services import lifecycle
-from services.backends.remotion.aws import AwsAccess
 from services.backends.remotion.backend import RemotionBackend, open_remotion_backend
-from services.backends.remotion.deployment import Deployment
-from services.backends.remotion.function import parse_function_name
 from services.backends.remotion.payloads import status_payload
 from services.clock import SystemClock
 from services.ids import new_render_id
@@ -40,6 +37,7 @@ from services.runtime import compose
 from services.settings import load_settings
 from services.stores.sqlite import open_sqlite_store
 from tests.lambda_server import FUNCTION
+from tests.remotion_farm import BUCKET, DEPLOYMENT
 
 RENDERS = 30
 LENGTH_S = 15.0
@@ -76,21 +74,7 @@ def main() -> None:
 
 @asynccontextmanager
 async def opened(*, capacity: int = 100) -> AsyncIterator[RemotionBackend]:
-    deployment = Deployment(
-        function_name=FUNCTION,
-        function=parse_function_name(FUNCTION),
-        version="4.0.527",
-        serve_url="http://127.0.0.1:1/",
-        composition="TextAnimation",
-        bucket=BUCKET,
-        capacity=capacity,
-        poll_interval=timedelta(seconds=INTERVAL_S),
-        webhook_base_url=None,
-        webhook_secret=None,
-        privacy="private",
-        license_key=None,
-        access=AwsAccess(region="us-east-1", access_key_id="key", secret_access_key="secret"),  # noqa: S106
-    )
+    deployment = replace(DEPLOYMENT, capacity=capacity, poll_interval=timedelta(seconds=INTERVAL_S))
     async with open_remotion_backend(deployment, clock=SystemClock(), check=False) as backend:
         yield backend
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -18,6 +18,21 @@ from tests.s3_server import FaultyS3, S3Server
 
 BUCKET = "remotionlambda-useast1-abcdefghij"
 POLL_INTERVAL = timedelta(milliseconds=50)
+DEPLOYMENT = Deployment(
+    function_name=FUNCTION,
+    function=parse_function_name(FUNCTION),
+    version="4.0.527",
+    serve_url="http://127.0.0.1:1/index.html",
+    composition="TextAnimation",
+    bucket=BUCKET,
+    capacity=100,
+    poll_interval=POLL_INTERVAL,
+    webhook_base_url=None,
+    webhook_secret=None,
+    privacy="private",
+    license_key=None,
+    access=AwsAccess(region="us-east-1", access_key_id="key", secret_access_key="secret"),  # noqa: S106
+)
 
 
 class FastClock(SystemClock):
@@ -50,23 +65,7 @@ class Farm:
     bucket: S3Server
     storage: FaultyS3
     clock: FastClock
-    deployment: Deployment = field(
-        default_factory=lambda: Deployment(
-            function_name=FUNCTION,
-            function=parse_function_name(FUNCTION),
-            version="4.0.527",
-            serve_url="http://127.0.0.1:1/index.html",
-            composition="TextAnimation",
-            bucket=BUCKET,
-            capacity=100,
-            poll_interval=POLL_INTERVAL,
-            webhook_base_url=None,
-            webhook_secret=None,
-            privacy="private",
-            license_key=None,
-            access=AwsAccess(region="us-east-1", access_key_id="key", secret_access_key="secret"),  # noqa: S106
-        )
-    )
+    deployment: Deployment = DEPLOYMENT
 
     @asynccontextmanager
     async def open(self, *, check: bool = True, **changes: object) -> AsyncIterator[RemotionBackend]:

@@ -1,0 +1,53 @@
+"""Hundreds of renders at once on one worker."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from services.backends.remotion.backend import open_remotion_backend
+from services.models import Caller, RenderStatus
+from services.pubsub import open_pubsub
+from services.runtime import compose
+from services.settings import load_settings
+from tests.conftest import PROPS
+from tests.fakes import MemoryStore
+from tests.lambda_server import Fault, LambdaServer
+from tests.memory_bucket import MemoryBucket
+from tests.remotion_farm import DEPLOYMENT, FastClock
+from tests.s3_server import S3Server
+
+ANN = Caller(id="ann")
+MANY = 500
+PATIENCE_S = 120
+
+
+async def test_five_hundred_renders_at_once_lose_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FastClock(speed=4)
+    deployment = replace(DEPLOYMENT, capacity=MANY, poll_interval=timedelta(seconds=1))
+    settings = load_settings(data_dir=tmp_path, quota_limit=MANY, quota_window_s=86_400)
+    with MemoryBucket() as bucket, LambdaServer(cast("S3Server", bucket), seconds_per_render=4, steps=4) as function:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", function.url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", bucket.url)
+        function.fault(Fault.THROTTLED, times=20)
+        async with (
+            open_remotion_backend(deployment, clock=clock, check=False) as backend,
+            open_pubsub("memory://") as pubsub,
+        ):
+            store = MemoryStore(clock)
+            services = compose(settings, clock=clock, store=store, pubsub=pubsub, backend=backend, with_worker=True)
+            assert services.tracker is not None
+            ids = [(await services.renders.start(ANN, PROPS)).render.id for _ in range(MANY)]
+            working = asyncio.create_task(services.tracker.run())
+            async with asyncio.timeout(PATIENCE_S):
+                while await store.unfinished([ANN.id], first=1):  # noqa: ASYNC110  # of the store
+                    await asyncio.sleep(0.1)
+            working.cancel()
+            await asyncio.wait([working])
+            renders = await store.get_many(ids)
+    assert {(render.status, render.attempt) for render in renders} == {(RenderStatus.COMPLETE, 1)}
+    assert len(renders) == len(function.renders) == MANY
+    assert function.invocations["status"] == 0
