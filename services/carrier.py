@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -55,8 +55,8 @@ class Carrier:
         self,
         render: Render,
         *,
-        worker: str,
         store: RenderStore,
+        record: Callable[[Render], Awaitable[bool]],
         backend: RenderBackend,
         hub: ProgressHub,
         clock: Clock,
@@ -64,8 +64,8 @@ class Carrier:
         rules: CarryRules,
     ) -> None:
         self.render = render
-        self._worker = worker
         self._store = store
+        self._record_as_worker = record
         self._backend = backend
         self._hub = hub
         self._clock = clock
@@ -237,18 +237,33 @@ class Carrier:
             changed = change(self.render)
             if changed is self.render:
                 return
-            if await self._store_change(changed):
-                self.render = changed
+            if await self._is_recorded(changed):
                 await self._hub.publish(changed)
                 return
+
+    async def _is_recorded(self, changed: Render) -> bool:
+        """Store a change, and return whether it is stored; if not, `render` is the newer state it must be made to.
+
+        A call whose answer was lost may have stored it, and have ended the lease by that. Raises `LeaseLost`.
+        """
+        try:
+            recorded = await self._store_change(changed)
+        except LeaseLost:
+            recorded = changed.status is not RenderStatus.RENDERING and changed in await self._stored()
+            if not recorded:
+                raise
+        if recorded:
+            self.render = changed
+        else:
             await self._refresh()
+        return self.render == changed
 
     async def _store_change(self, changed: Render) -> bool:
         """Return whether it was stored, waiting for a store that is away as long as the lease is ours."""
         failures = 0
         while not self._lease_lost:
             try:
-                return await self._store.record(changed, worker=self._worker)
+                return await self._record_as_worker(changed)
             except StoreUnavailable as error:
                 failures += 1
                 log.warning("render %s could not be recorded: %s", changed.id, error)

@@ -163,7 +163,7 @@ class Unavailable(RendercastError):
 
 
 class StoreUnavailable(Unavailable):
-    """The job documents can't be read or written now. Nothing was changed by the call that raised this."""
+    """The job documents can't be read or written now. The call may have changed them if its answer was lost."""
 
 
 class PubSubUnavailable(Unavailable):

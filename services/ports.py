@@ -48,7 +48,7 @@ class Admission:
 
 
 class RenderStore(Protocol):
-    """The job documents and the quota. Any method may raise `StoreUnavailable`, and then has changed nothing.
+    """The job documents and the quota. Any method may raise `StoreUnavailable`: it changed everything or nothing.
 
     A lease gives one worker the sole right to change a render until it expires, by the store's own clock, since those
     of the workers may differ. Ids sort by creation time.
@@ -107,11 +107,12 @@ class RenderStore(Protocol):
         """End all leases of the worker at once, so that others may acquire its renders."""
         ...
 
-    async def record(self, render: Render, *, worker: str | None = None) -> bool:
+    async def record(self, render: Render, *, worker: str | None = None, lease: timedelta | None = None) -> bool:
         """Replace the stored render, if it is exactly one revision older; return whether that was so.
 
-        With `worker`, also only if it holds the lease; else `LeaseLost` is raised. A render that is not RENDERING
-        after the change is no longer leased. One that `gives_quota_back` returns its unit in the same step.
+        With `worker`, also only if it holds the lease, which then lasts `lease` from now; else `LeaseLost` is raised.
+        A render that is not RENDERING after the change is no longer leased. One that `gives_quota_back` returns its
+        unit in the same step.
         """
         ...
 

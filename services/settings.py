@@ -127,7 +127,7 @@ class Settings(BaseSettings):
     local_width: int = Field(1280, ge=16, le=3840, multiple_of=2, description="Width of locally rendered videos.")
     local_height: int = Field(720, ge=16, le=2160, multiple_of=2, description="Height of locally rendered videos.")
 
-    lease_s: float = Field(15, ge=1, le=600, description="How long a worker holds a render without renewing.")
+    lease_s: float = Field(30, ge=1, le=600, description="How long a worker holds a render without renewing.")
     look_interval_s: float = Field(1, gt=0, le=60, description="How often a worker looks for work unasked.")
     check_interval_s: float = Field(5, gt=0, le=60, description="How often stored state is read for watched renders.")
     max_attempts: int = Field(3, ge=1, le=20, description="How often a render that broke is tried in all.")

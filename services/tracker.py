@@ -5,6 +5,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from services.backoff import GrowingPause, backoff_s
 from services.carrier import Carrier, CarryRules
@@ -16,13 +17,14 @@ from services.pubsub import PubSub
 from services.supervision import is_cancelled
 
 MAX_CRASHES = 3
+LONGEST_RETRY_S = 1.0  # until leases that could not be renewed are renewed again
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerRules:
-    """How a worker holds and looks for work. Leases are renewed three times in their length."""
+    """How a worker holds and looks for work. Leases are renewed three times in their length, and by each change."""
 
     lease: timedelta
     look_interval: timedelta
@@ -96,8 +98,8 @@ class Tracker:
     def _carrier(self, render: Render) -> Carrier:
         return Carrier(
             render,
-            worker=self.worker,
             store=self._store,
+            record=partial(self._store.record, worker=self.worker, lease=self._rules.lease),
             backend=self._backend,
             hub=self._hub,
             clock=self._clock,
@@ -136,14 +138,19 @@ class Tracker:
         await carrier.fail(Failure(code="INTERNAL", message=message, retryable=True))
 
     async def _keep_leases(self) -> None:
+        failures = 0
         while True:
-            await self._clock.sleep(self._rules.lease.total_seconds() / 3)
+            usual_s = self._rules.lease.total_seconds() / 3
+            soon_s = backoff_s(failures, longest_s=min(usual_s, LONGEST_RETRY_S))
+            await self._clock.sleep(soon_s if failures else usual_s)
             carried = dict(self._carriers)
             try:
                 held = await self._store.renew(list(carried), worker=self.worker, lease=self._rules.lease)
             except StoreUnavailable as error:
+                failures += 1
                 log.warning("leases could not be renewed: %s", error)
                 continue
+            failures = 0
             for render_id in carried.keys() - held:
                 carried[render_id].lose_lease()
 

@@ -77,13 +77,13 @@ class StoredRender:
 class MemoryStore:
     """A `RenderStore` without a disk.
 
-    `away` makes every call fail, as a database does that can't be reached; `lost_answers` makes so many calls of
-    workers fail after they changed something, as when a connection breaks.
+    `away` makes every call fail, as a database does that can't be reached. A worker's next call of each method named
+    in `lost_answers` fails after it changed something, as when a connection breaks.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.away = False
-        self.lost_answers = 0
+        self.lost_answers: set[str] = set()
         self.reads = 0
         self._clock = clock or FakeClock()
         self._rows: dict[str, StoredRender] = {}
@@ -93,9 +93,9 @@ class MemoryStore:
         if self.away:
             raise StoreUnavailable("the store is away")
 
-    def _lose_answer(self) -> None:
-        if self.lost_answers:
-            self.lost_answers -= 1
+    def _answer(self, method: str) -> None:
+        if method in self.lost_answers:
+            self.lost_answers.remove(method)
             raise StoreUnavailable("no answer")
 
     async def add(self, render: Render, window: QuotaWindow) -> Admission:
@@ -157,7 +157,7 @@ class MemoryStore:
             due = row.render.due_at is None or row.render.due_at <= now
             if free and due and not row.render.status.is_terminal:
                 row.worker, row.lease_until = worker, now + lease
-                self._lose_answer()
+                self._answer("acquire")
                 return row.render
         return None
 
@@ -174,7 +174,7 @@ class MemoryStore:
             if row.worker == worker:
                 row.worker = None
 
-    async def record(self, render: Render, *, worker: str | None = None) -> bool:
+    async def record(self, render: Render, *, worker: str | None = None, lease: timedelta | None = None) -> bool:
         self._check()
         row = self._rows.get(render.id)
         if worker is not None and (row is None or row.worker != worker):
@@ -182,12 +182,14 @@ class MemoryStore:
         if row is None or row.render.revision != render.revision - 1:
             return False
         row.render = render
+        if lease is not None:
+            row.lease_until = self._clock.now() + lease
         if render.status is not RenderStatus.RENDERING:
             row.worker = None
         if render.gives_quota_back:
             self._units.pop(render.id, None)
         if worker is not None:
-            self._lose_answer()
+            self._answer("record")
         return True
 
     async def delete(self, render_id: str, *, owner: str) -> bool:

@@ -167,11 +167,14 @@ class MongoStore:
         with self._asking():
             await self._renders.update_many({"lease.worker": worker}, {"$unset": {"lease": ""}})
 
-    async def record(self, render: Render, *, worker: str | None = None) -> bool:  # noqa: D102
+    async def record(  # noqa: D102
+        self, render: Render, *, worker: str | None = None, lease: timedelta | None = None
+    ) -> bool:
+        record = partial(self._record, render, worker, lease)
         if render.gives_quota_back:
-            return await self._in_transaction(partial(self._record, render, worker))
+            return await self._in_transaction(record)
         with self._asking():
-            return await self._record(render, worker)
+            return await record()
 
     async def delete(self, render_id: str, *, owner: str) -> bool:  # noqa: D102
         with self._asking():
@@ -197,13 +200,17 @@ class MongoStore:
         await self._renders.insert_one({"_id": render.id, **_document(render)}, session=session)
         return Admission(verdict=Verdict.ADDED, render=render, used=used + 1)
 
-    async def _record(self, render: Render, worker: str | None, session: Session | None = None) -> bool:
+    async def _record(
+        self, render: Render, worker: str | None, lease: timedelta | None, session: Session | None = None
+    ) -> bool:
         before: Document = {"_id": render.id, "revision": render.revision - 1}
         if worker is not None:
             before["lease.worker"] = worker
         change: Document = {"$set": _document(render)}
         if render.status is not RenderStatus.RENDERING:
             change["$unset"] = {"lease": ""}
+        elif lease is not None:
+            change["$set"]["lease.until"] = self._time.now() + lease
         changed = await self._renders.update_one(before, change, session=session)
         if changed.matched_count == 0:
             if worker is not None:

@@ -104,8 +104,10 @@ class SqliteStore:
     async def release(self, *, worker: str) -> None:  # noqa: D102
         await self._write(_release, worker)
 
-    async def record(self, render: Render, *, worker: str | None = None) -> bool:  # noqa: D102
-        return await self._write(_record, render, worker)
+    async def record(  # noqa: D102
+        self, render: Render, *, worker: str | None = None, lease: timedelta | None = None
+    ) -> bool:
+        return await self._write(_record, render, worker, None if lease is None else self._clock.now() + lease)
 
     async def delete(self, render_id: str, *, owner: str) -> bool:  # noqa: D102
         return await self._write(_delete, render_id, owner)
@@ -311,7 +313,7 @@ def _release(db: sqlite3.Connection, worker: str) -> None:
     db.execute("UPDATE renders SET lease_worker = NULL, lease_until = NULL WHERE lease_worker = ?", (worker,))
 
 
-def _record(db: sqlite3.Connection, render: Render, worker: str | None) -> bool:
+def _record(db: sqlite3.Connection, render: Render, worker: str | None, until: datetime | None) -> bool:
     row = db.execute("SELECT revision, lease_worker FROM renders WHERE id = ?", (render.id,)).fetchone()
     if worker is not None and (row is None or row[1] != worker):
         raise LeaseLost(render.id)
@@ -323,6 +325,8 @@ def _record(db: sqlite3.Connection, render: Render, worker: str | None) -> bool:
     )
     if render.status is not RenderStatus.RENDERING:
         db.execute("UPDATE renders SET lease_worker = NULL, lease_until = NULL WHERE id = ?", (render.id,))
+    elif until is not None:
+        db.execute("UPDATE renders SET lease_until = ? WHERE id = ?", (_ms(until), render.id))
     if render.gives_quota_back:
         db.execute("DELETE FROM quota_units WHERE render_id = ?", (render.id,))
     return True

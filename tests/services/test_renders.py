@@ -215,13 +215,13 @@ async def test_a_change_that_meets_another_is_made_again(
     class Raced(MemoryStore):
         raced = False
 
-        async def record(self, render: Render, *, worker: str | None = None) -> bool:
+        async def record(self, render: Render, *, worker: str | None = None, lease: timedelta | None = None) -> bool:
             if not self.raced:
                 self.raced = True
                 stored = await memory_store.get(render.id, owner="ann")
                 assert stored is not None
                 await memory_store.record(lifecycle.launch(stored, now=clock.now(), deadline_at=clock.now()))
-            return await memory_store.record(render, worker=worker)
+            return await memory_store.record(render, worker=worker, lease=lease)
 
         async def get(self, render_id: str, *, owner: str) -> Render | None:
             return await memory_store.get(render_id, owner=owner)

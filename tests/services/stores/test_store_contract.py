@@ -287,6 +287,12 @@ class TestRecord:
         assert await store.record(lifecycle.advance(running, progress), worker="w")
         assert await store.acquire(worker="other", lease=HOUR) is None
 
+    async def test_renews_the_lease_of_the_worker(self, store: RenderStore, make_render: MakeRender) -> None:
+        render = await added(store, make_render())
+        await store.acquire(worker="w", lease=NO_TIME)
+        assert await store.record(launched(render), worker="w", lease=HOUR)
+        assert await store.acquire(worker="other", lease=HOUR) is None
+
     async def test_ends_the_lease_of_a_render_that_waits_again(
         self, store: RenderStore, make_render: MakeRender
     ) -> None:
