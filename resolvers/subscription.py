@@ -34,7 +34,8 @@ class Subscription:
         description=(
             "All of your renders: first each one that has not ended, as it is now, then every change of any of them, "
             "those started later included. It does not complete. Order by `revision` within a render; after a lost "
-            "connection subscribe again and read `renders` for what ended meanwhile."
+            "connection subscribe again and read `renders` for what ended meanwhile. It may miss a render that "
+            "begins and ends within seconds while the service has a fault; `renders` has it."
         )
     )
     async def render_updates(self, info: Info) -> AsyncGenerator[Render, None]:

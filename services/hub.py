@@ -85,6 +85,8 @@ class Room:
     """All watchers of one owner's renders in this process, behind one subscription."""
 
     def __init__(self) -> None:
+        self.door = asyncio.Lock()
+        self.is_listening = False
         self.subscription = AsyncExitStack()
         self._of_one: defaultdict[str, set[Watch]] = defaultdict(set)
         self._of_all: set[Watch] = set()
@@ -136,7 +138,6 @@ class ProgressHub:
         self.last_tick_at: datetime | None = None
         self._check_interval = check_interval
         self._rooms: dict[str, Room] = {}
-        self._doors = asyncio.Lock()
 
     async def publish(self, render: Render) -> None:
         """Tell all watchers of a change that has been stored. A broker that is away is logged, not raised."""
@@ -195,7 +196,7 @@ class ProgressHub:
         """Bring every watcher up to what is stored now."""
         await self._check_awaited()
         if owners := [owner for owner, room in self._rooms.items() if room.has_watchers_of_all()]:
-            self._tell(await self._store.unfinished(owners, first=MAX_UNFINISHED_AT_ONCE))
+            self._tell(await self._store.unfinished(owners, first=MAX_UNFINISHED_AT_ONCE * len(owners)))
 
     async def _check_awaited(self) -> None:
         awaited = {owner: room.awaited() for owner, room in self._rooms.items()}
@@ -216,29 +217,25 @@ class ProgressHub:
 
     @asynccontextmanager
     async def _present(self, owner: str, watch: Watch) -> AsyncIterator[None]:
-        async with self._doors:
-            room = self._rooms.get(owner) or await self._open_room(owner)
-            room.join(watch)
+        room = self._rooms.setdefault(owner, Room())
+        room.join(watch)  # before it waits, so that nobody who leaves closes the room
         try:
+            await self._open(room, owner)
             yield
         finally:
             room.leave(watch)
-            await asyncio.shield(self._close_room_if_empty(owner))
+            if room.is_empty():
+                del self._rooms[owner]  # whoever comes from now on opens another
+                await asyncio.shield(room.subscription.aclose())
 
-    async def _open_room(self, owner: str) -> Room:
-        room = Room()
-        await room.subscription.enter_async_context(
-            self._pubsub.listen(_channel(owner), lambda message: room.tell(documents.decode(message)))
-        )
-        self._rooms[owner] = room
-        return room
-
-    async def _close_room_if_empty(self, owner: str) -> None:
-        async with self._doors:
-            room = self._rooms.get(owner)
-            if room is not None and room.is_empty():
-                del self._rooms[owner]
-                await room.subscription.aclose()
+    async def _open(self, room: Room, owner: str) -> None:
+        """Listen to the owner's channel, unless somebody in the room does. Others wait for this room only."""
+        async with room.door:
+            if not room.is_listening:
+                await room.subscription.enter_async_context(
+                    self._pubsub.listen(_channel(owner), lambda message: room.tell(documents.decode(message)))
+                )
+                room.is_listening = True
 
 
 def _channel(owner: str) -> str:

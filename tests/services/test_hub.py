@@ -1,13 +1,13 @@
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 
 import pytest
 
 from services import lifecycle
 from services.errors import RenderNotFound
-from services.hub import ProgressHub, Watch
+from services.hub import MAX_UNFINISHED_AT_ONCE, ProgressHub, Watch
 from services.models import Caller, Failure, QuotaWindow, Render, RenderPhase
 from services.ports import Progress
 from services.pubsub import PubSub, open_pubsub
@@ -261,6 +261,98 @@ async def test_nothing_is_left_of_watchers_that_were_cancelled_while_they_waited
     await settle()
     assert hub._rooms == {}
     assert pubsub._broadcast._subscribers == {}
+
+
+class SlowPubSub(PubSub):
+    """Begins to listen, and ends it, when `answer` is set."""
+
+    answer = asyncio.Event()
+
+    @asynccontextmanager
+    async def listen(self, channel: str, on_message: Callable[[str], None]) -> AsyncIterator[None]:
+        await self.answer.wait()
+        async with super().listen(channel, on_message):
+            yield
+            await self.answer.wait()
+
+
+@pytest.fixture
+def slow(pubsub: PubSub) -> SlowPubSub:
+    slow = SlowPubSub(pubsub._broadcast)
+    slow.answer = asyncio.Event()
+    return slow
+
+
+@pytest.fixture
+def slow_hub(memory_store: MemoryStore, slow: SlowPubSub, clock: FakeClock) -> ProgressHub:
+    return ProgressHub(store=memory_store, pubsub=slow, clock=clock, check_interval=timedelta(seconds=5))
+
+
+async def test_owners_need_not_wait_for_each_other(
+    slow_hub: ProgressHub, slow: SlowPubSub, memory_store: MemoryStore, render: Render, make_render: MakeRender
+) -> None:
+    other = await stored(memory_store, make_render(owner="bob"))
+    watchers = [asyncio.create_task(all_of(slow_hub, render)) for _ in range(3)]
+    await settle()
+    async with aclosing(slow_hub.watch(Caller(id="bob"), other.id)) as states:
+        joining = asyncio.create_task(within_limits(states))
+        await settle()
+        assert slow_hub._rooms.keys() == {"ann", "bob"}
+        slow.answer.set()
+        assert await joining == other
+    await changed(slow_hub, memory_store, failed(render))
+    assert await asyncio.gather(*watchers) == [[1, 2]] * 3
+
+
+async def test_those_who_come_with_one_who_gives_up_joining_are_let_in(
+    slow_hub: ProgressHub, slow: SlowPubSub, memory_store: MemoryStore, render: Render
+) -> None:
+    first, second, third = (asyncio.create_task(all_of(slow_hub, render)) for _ in range(3))
+    await settle()
+    first.cancel()
+    third.cancel()
+    await settle()
+    slow.answer.set()
+    await settle()
+    await changed(slow_hub, memory_store, failed(render))
+    assert await second == [1, 2]
+    assert slow_hub._rooms == {}
+    assert slow._broadcast._subscribers == {}
+
+
+async def test_one_who_comes_while_the_last_leaves_hears(
+    slow_hub: ProgressHub, slow: SlowPubSub, memory_store: MemoryStore, render: Render
+) -> None:
+    slow.answer.set()
+    last = asyncio.create_task(all_of(slow_hub, render))
+    await settle()
+    slow.answer.clear()
+    last.cancel()
+    await settle()
+    late = asyncio.create_task(all_of(slow_hub, render))
+    await settle()
+    slow.answer.set()
+    await settle()
+    running = await changed(slow_hub, memory_store, launched(render))
+    await settle()
+    await changed(slow_hub, memory_store, failed(running))
+    assert await late == [1, 2, 3]
+    assert slow_hub._rooms == {}
+    assert slow._broadcast._subscribers == {}
+
+
+async def test_watching_all_finds_what_was_started_without_a_message_however_much_others_have(
+    hub: ProgressHub, memory_store: MemoryStore, make_render: MakeRender
+) -> None:
+    async with aclosing(hub.watch_all(ANN)) as states, aclosing(hub.watch_all(Caller(id="bob"))) as others:
+        for _ in range(MAX_UNFINISHED_AT_ONCE):
+            await stored(memory_store, make_render(owner="bob"))
+        first = asyncio.create_task(within_limits(states))
+        await within_limits(others)
+        await settle()
+        unannounced = await stored(memory_store, make_render(at=NOW + timedelta(seconds=1)))
+        await hub.check()
+        assert await first == unannounced
 
 
 def test_a_watcher_of_all_remembers_a_bounded_number_of_ended_renders(make_render: MakeRender) -> None:
