@@ -1,15 +1,18 @@
 """Whether this process is well, for whoever restarts it or sends it traffic."""
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.errors import Unavailable
+from services.errors import StoreUnavailable, Unavailable
 from services.runtime import Services
 
 LONGEST_SILENCE = timedelta(seconds=90)  # longer than any interval or wait after a fault
+
+log = logging.getLogger(__name__)
 
 
 class Health:
@@ -27,12 +30,14 @@ class Health:
         return _answer(200, "alive")
 
     async def ready(self, request: Request) -> Response:  # noqa: ARG002
-        """Return 200 while store and pub/sub answer and the loops tick, else 503 with the reason."""
+        """Return 200 while store and pub/sub answer and the loops tick, else 503 with what is amiss."""
         try:
             await self._services.store.get_many([])
             await self._services.pubsub.check()
         except Unavailable as error:
-            return _answer(503, str(error))
+            log.warning("not ready: %s", error)
+            what = "the store" if isinstance(error, StoreUnavailable) else "pub/sub"
+            return _answer(503, f"{what} is away")
         for name, last_tick_at in self._ticks():
             if last_tick_at is None or self._is_silent(last_tick_at):
                 return _answer(503, f"the {name} is not running")

@@ -1,17 +1,23 @@
 """What a process says of itself."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from resolvers.health import LONGEST_SILENCE
+from services.errors import StoreUnavailable
 from services.models import Render
+from services.pubsub import open_pubsub
 from services.runtime import Services, open_embedded
 from services.settings import load_settings
 from tests.fakes import MemoryStore
 from tests.resolvers.clients import PATIENCE_S, RETRY_S, open_client
 from tests.resolvers.serving import rewired, serve
+from tests.servers import RedisServer
 
 ALIVE = (200, "alive")
 
@@ -42,11 +48,32 @@ async def test_a_process_that_works_is_alive_and_ready(tmp_path: Path) -> None:
         await answers(services, healthz=ALIVE, readyz=(200, "ready"))
 
 
-async def test_a_process_whose_store_is_away_is_alive_but_not_ready_and_says_why(tmp_path: Path) -> None:
-    store = MemoryStore()
-    store.away = True
+async def test_a_process_whose_store_is_away_is_alive_but_not_ready_and_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class HiddenStore(MemoryStore):
+        async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:
+            del render_ids
+            raise StoreUnavailable("mongo-7.internal:27017 refused the connection")
+
     async with open_embedded(load_settings(data_dir=tmp_path)) as services:
-        await answers(rewired(services, store=store), healthz=ALIVE, readyz=(503, "the store is away"))
+        await answers(rewired(services, store=HiddenStore()), healthz=ALIVE, readyz=(503, "the store is away"))
+    assert "mongo-7.internal" in caplog.text
+
+
+async def test_a_process_whose_broker_is_away_is_not_ready(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    server.start()
+    try:
+        async with (
+            open_embedded(load_settings(data_dir=tmp_path)) as services,
+            open_pubsub(server.url) as pubsub,
+        ):
+            server.stop()
+            unwell = replace(services, pubsub=pubsub)
+            await answers(unwell, healthz=ALIVE, readyz=(503, "pub/sub is away"))
+    finally:
+        server.stop()
 
 
 async def test_a_process_whose_worker_is_stuck_is_not_ready_and_after_a_while_not_alive(tmp_path: Path) -> None:

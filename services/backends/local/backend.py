@@ -293,8 +293,9 @@ async def open_local_backend(
     try:
         folder.mkdir(exist_ok=True)
         for part in folder.glob("*.part"):
-            if not shared or time.time() - part.stat().st_mtime > LONGEST_WRITING_S:
-                _remove(part)
+            with contextlib.suppress(FileNotFoundError):  # a process that shares the folder has just finished it
+                if not shared or time.time() - part.stat().st_mtime > LONGEST_WRITING_S:
+                    _remove(part)
         signer = DownloadSigner.from_file(data_dir / "download-key")
     except OSError as error:
         raise StartupError(f"The folder {folder} can't be used for videos: {error}.") from error

@@ -114,6 +114,16 @@ async def test_unfinished_files_of_a_process_that_died_are_removed_and_videos_ke
         assert [path.name for path in outputs.iterdir()] == ["y.mp4"]
 
 
+async def test_a_file_that_another_process_takes_away_meanwhile_stops_no_start(tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    outputs.mkdir()
+    (outputs / "finished.part").symlink_to("finished.mp4")  # it is listed, but can't be looked at any more
+    async with open_local_backend(
+        data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock(), shared=True
+    ):
+        pass
+
+
 async def test_a_folder_that_is_none_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "outputs").touch()
     with pytest.raises(StartupError, match="can't be used for videos"):
