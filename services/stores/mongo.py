@@ -6,18 +6,16 @@ for a majority. Leases go by the server's clock, which each process follows by i
 """
 
 import asyncio
-import inspect
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from itertools import count
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel, ReturnDocument, timeout
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, timeout
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from services import documents
 from services.backoff import backoff_s
@@ -25,27 +23,30 @@ from services.errors import LeaseLost, StartupError, StoreUnavailable
 from services.lifecycle import ACTIVE
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
 from services.ports import Admission, Verdict
+from services.stores.mongo_connection import (
+    Client,
+    Document,
+    ServerTime,
+    asking,
+    hosts_of,
+    new_client,
+    patience_of,
+    settled,
+    tolerating,
+)
 
-Document = dict[str, Any]
-Client = AsyncMongoClient[Document]
 Session = AsyncClientSession
 T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 DATABASE = "rendercast"  # unless the URL names another
-PATIENCE_S = 10.0  # for one operation, its retries included, unless the URL's `timeoutMS` says otherwise
 PREPARING_S = 300.0  # for the indexes of a large collection
-CONNECTING_MS = 5_000
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0  # of a transaction that met another
 RACES = 10  # how often a first insert may collide with another's before the call gives up
 UNIT_RETENTION = timedelta(days=7)  # quota windows that ended this long ago are removed
 UNFINISHED = sorted(status.value for status in ACTIVE)
 INDEX_NOT_FOUND = {26, 27}  # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 INDEX_DIFFERS = {85, 86}
-BAD_URL = (
-    "MONGODB_URL can't be used. It must look like mongodb://user:password@host:27017/database, with special characters "
-    "percent-encoded; the files it names, and the DNS records of mongodb+srv://, must be there."
-)
 
 RENDER_INDEXES = (
     IndexModel([("owner", ASCENDING), ("_id", DESCENDING)], name="of_owner"),
@@ -79,7 +80,7 @@ class MongoStore:
             hello = await self._time.follow()
         if "setName" not in hello and hello.get("msg") != "isdbgrid":
             raise StoreUnavailable("it is not a replica set, and transactions need one; a set of one member is enough")
-        with _asking(PREPARING_S):
+        with asking(PREPARING_S):
             await self._renders.create_indexes(list(RENDER_INDEXES))
             await self._quota.create_indexes(list(QUOTA_INDEXES))
             await self._keep_for(retention)
@@ -232,7 +233,7 @@ class MongoStore:
         return documents.readable(found, documents.from_mapping)
 
     def _asking(self) -> AbstractContextManager[None]:
-        return _asking(self._patience_s)
+        return asking(self._patience_s)
 
     async def _in_transaction(self, operation: Callable[[Session], Awaitable[T]]) -> T:
         """Run the operation in a transaction, again if the server says so, but no longer than an operation may take.
@@ -240,10 +241,10 @@ class MongoStore:
         Not by the drivers' `with_transaction`: while a server is away it goes on for two minutes, whatever the timeout.
         """
         with self._asking():
-            async with await _settled(self._client.start_session()) as session:
+            async with await settled(self._client.start_session()) as session:
                 for failures in count(1):
                     try:
-                        async with await _settled(session.start_transaction()):
+                        async with await settled(session.start_transaction()):
                             return await operation(session)
                     except PyMongoError as error:
                         if error.timeout or not error.has_error_label("TransientTransactionError"):
@@ -255,37 +256,16 @@ class MongoStore:
         """Have ended renders removed so long after their end. Other processes may be changing the same right now."""
         name = "ended_long_ago"
         if retention is None:
-            with _tolerating(INDEX_NOT_FOUND):
+            with tolerating(INDEX_NOT_FOUND):
                 await self._renders.drop_index(name)
             return
         seconds = int(retention.total_seconds())
         index = IndexModel([("ended_at", ASCENDING)], name=name, expireAfterSeconds=seconds)
-        with _tolerating(INDEX_DIFFERS) as differences:
+        with tolerating(INDEX_DIFFERS) as differences:
             await self._renders.create_indexes([index])
         if differences:
             change = {"name": name, "expireAfterSeconds": seconds}
             await self._renders.database.command("collMod", self._renders.name, index=change)
-
-
-class ServerTime:
-    """The server's clock, asked for now and then and followed by the monotonic clock in between."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._told: datetime | None = None
-        self._told_at = 0.0
-
-    async def follow(self) -> Document:
-        """Ask the server for its time, and return all it says of itself."""
-        hello = await self._client.admin.command("hello")
-        self._told, self._told_at = hello["localTime"], time.monotonic()
-        return hello
-
-    def now(self) -> datetime:
-        """Return the server's time, as far as it is known."""
-        if self._told is None:
-            raise StoreUnavailable("the server's time is not known")
-        return self._told + timedelta(seconds=time.monotonic() - self._told_at)
 
 
 @asynccontextmanager
@@ -297,75 +277,18 @@ async def open_mongo_store(
     No operation takes longer than the URL's `timeoutMS`, by default ten seconds. Raises `StartupError` if the server
     can't be reached or is no replica set.
     """
-    client = _client(connect, url)
-    patience_s = client.options.timeout or PATIENCE_S
+    client = new_client(connect, url)
+    patience_s = patience_of(client)
     try:
         store = MongoStore(client, patience_s=patience_s)
         try:
             await store.prepare(retention=retention)
         except StoreUnavailable as error:
-            raise StartupError(f"MongoDB at {_hosts(url)} can't be used: {error}") from error
+            raise StartupError(f"MongoDB at {hosts_of(url)} can't be used: {error}") from error
         yield store
     finally:
         with timeout(patience_s):
-            await _settled(client.close())
-
-
-def _client(connect: Callable[..., object], url: str) -> Client:
-    """Return a client for the URL. Raises `StartupError` without a word of the URL, which may be secret."""
-    if not url.startswith(("mongodb://", "mongodb+srv://")):  # PyMongo would take it for the name of a host
-        raise StartupError(BAD_URL)
-    try:
-        client = connect(
-            url,
-            appname="rendercast",
-            tz_aware=True,
-            w="majority",
-            readPreference="primary",
-            retryWrites=True,
-            connectTimeoutMS=CONNECTING_MS,
-            serverSelectionTimeoutMS=CONNECTING_MS,
-        )
-    except (PyMongoError, ValueError, OSError):
-        raise StartupError(BAD_URL) from None
-    return cast("Client", client)
-
-
-@contextmanager
-def _tolerating(codes: Collection[int]) -> Iterator[list[OperationFailure]]:
-    """Keep errors with these codes in the list that is returned."""
-    errors: list[OperationFailure] = []
-    try:
-        yield errors
-    except OperationFailure as error:
-        if error.code not in codes:
-            raise
-        errors.append(error)
-
-
-async def _settled(value: Any) -> Any:
-    """Return what both drivers mean: some calls are coroutines in one of them only."""
-    return await value if inspect.isawaitable(value) else value
-
-
-@contextmanager
-def _asking(limit_s: float) -> Iterator[None]:
-    """Give the calls made meanwhile so long together. Raises `StoreUnavailable` for what they raise.
-
-    Set here, and not only for the client, the limit counts from the call: motor may keep it waiting for a thread.
-    """
-    try:
-        with timeout(limit_s):
-            yield
-    except DuplicateKeyError:
-        raise
-    except PyMongoError as error:
-        raise StoreUnavailable(_first_line(error)) from error
-
-
-def _first_line(error: PyMongoError) -> str:
-    """Return what is wrong, without the topology that PyMongo appends."""
-    return str(error).partition(", Timeout:")[0].partition("\n")[0]
+            await settled(client.close())
 
 
 def _document(render: Render) -> Document:
@@ -406,8 +329,3 @@ def _window_id(window: QuotaWindow) -> str:
 
 def _units(quota: Mapping[str, Any] | None) -> int:
     return 0 if quota is None else len(quota["renders"])
-
-
-def _hosts(url: str) -> str:
-    """Return the hosts a URL names, without the password it may hold, split as PyMongo does."""
-    return url.partition("://")[2].partition("?")[0].partition("/")[0].rpartition("@")[2]
