@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from resolvers.auth import Authenticate, local_developer
+from resolvers.auth import Authenticate
 from resolvers.downloads import Downloads
 from resolvers.graphiql import load_graphiql
 from resolvers.health import Health
@@ -20,7 +20,7 @@ from services.runtime import Services
 from services.supervision import keep_running
 
 
-def create_app(services: Services, *, authenticate: Authenticate = local_developer) -> Starlette:
+def create_app(services: Services, *, authenticate: Authenticate) -> Starlette:
     """Return the application. While its lifespan is open, the hub runs, and the worker too if the services have one."""
     graphiql = load_graphiql(services.settings.web_dir)
     graphql = GraphQLApp(services, authenticate=authenticate, graphiql=graphiql)

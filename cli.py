@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import re
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -18,19 +20,24 @@ import uvicorn
 from starlette.applications import Starlette
 
 from app import create_app
+from resolvers.auth import Authenticate, local_developer, open_bearer_tokens, read_token_rules
 from resolvers.graphql_schema import build_schema
+from resolvers.tokens import is_subject, make_token
 from services.errors import StartupError
 from services.runtime import Services, open_embedded, open_production
-from services.settings import Settings, load_settings
+from services.settings import Settings, load_settings, variable
 from services.supervision import keep_running
 
 MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
+TIME = re.compile(r"(?P<number>[1-9][0-9]{0,5})(?P<unit>[smhd])")
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_S = 5  # for requests under way when the process is asked to stop
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
 OpenServices = Callable[[Settings], AbstractAsyncContextManager[Services]]
+OpenAuthentication = Callable[[Settings], AbstractAsyncContextManager[Authenticate]]
 
 cli = typer.Typer(
     help="Turns Render buttons into videos: a GraphQL API with realtime subscriptions.",
@@ -64,7 +71,7 @@ def dev(host: Host = None, port: Port = None) -> None:
         raise StartupError(
             f"`rendercast dev` knows no users, so it only listens to this machine; {settings.host} is not loopback."
         )
-    _run_server(settings, open_embedded)
+    _run_server(settings, open_embedded, lambda _: contextlib.nullcontext(local_developer))
 
 
 @cli.command()
@@ -73,14 +80,13 @@ def serve(
     port: Port = None,
     with_worker: Annotated[bool, typer.Option("--with-worker", help="Carry renders in this process as well.")] = False,
 ) -> None:
-    """Serve the API on the MongoDB of MONGODB_URL and the Redis of REDIS_URL; any number of these may run."""
+    """Serve the API on the MongoDB of MONGODB_URL and the Redis of REDIS_URL; any number of these may run.
+
+    Its users have tokens of the issuer of RENDERCAST_JWT_ISSUER, or signed with RENDERCAST_JWT_SECRET.
+    """
     settings = _settings(host=host, port=port)
-    if not (_is_loopback(settings.host) or settings.everyone_is_one_user):
-        raise StartupError(
-            f"`rendercast serve` tells no users apart yet, and {settings.host} is not loopback. "
-            "Set RENDERCAST_EVERYONE_IS_ONE_USER=true if everybody who can reach it may be the same user."
-        )
-    _run_server(settings, partial(open_production, with_worker=with_worker))
+    read_token_rules(settings)
+    _run_server(settings, partial(open_production, with_worker=with_worker), open_bearer_tokens)
 
 
 @cli.command()
@@ -89,6 +95,23 @@ def worker() -> None:
     settings = _settings()
     _log_to_stderr(settings)
     asyncio.run(_work(settings))
+
+
+@cli.command()
+def token(
+    subject: Annotated[str, typer.Argument(help="Whom it is for: any name that stays the same.")],
+    expires_in: Annotated[
+        str, typer.Option(metavar="TIME", help="How long it is good: a number with s, m, h or d behind it.")
+    ] = "1h",
+) -> None:
+    """Print a token that RENDERCAST_JWT_SECRET signs, for deployments that have no issuer of their own."""
+    settings = _settings()
+    if settings.jwt_secret is None:
+        raise StartupError(f"{variable('jwt_secret')} is not set, so tokens are made by the issuer and not here.")
+    lifetime = _time(expires_in)
+    if not is_subject(subject) or lifetime is None:
+        raise StartupError("A token needs a subject of 1 to 255 printable characters, and a time such as 90s or 12h.")
+    typer.echo(make_token(settings.jwt_secret, subject=subject, audience=settings.jwt_audience, lifetime=lifetime))
 
 
 @cli.command()
@@ -130,22 +153,34 @@ def _settings(**given: object) -> Settings:
     return load_settings(**{name: value for name, value in given.items() if value is not None})
 
 
+def _time(text: str) -> timedelta | None:
+    """Return what a text such as `12h` means; None if it isn't one."""
+    found = TIME.fullmatch(text)
+    return found and timedelta(seconds=int(found["number"]) * SECONDS[found["unit"]])
+
+
 def _log_to_stderr(settings: Settings) -> None:
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     for driver in ("boto3", "botocore", "pymongo"):  # which else tell of each command
         logging.getLogger(driver).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # which else repeats all that is said on a WebSocket
 
 
-def _run_server(settings: Settings, open_services: OpenServices) -> None:
+def _run_server(settings: Settings, open_services: OpenServices, open_authentication: OpenAuthentication) -> None:
     with listen(settings) as listener:
         settings = settings.model_copy(update={"port": listener.getsockname()[1]})
         _log_to_stderr(settings)
-        asyncio.run(_serve(settings, open_services, listener))
+        asyncio.run(_serve(settings, open_services, open_authentication, listener))
 
 
-async def _serve(settings: Settings, open_services: OpenServices, listener: socket.socket) -> None:
-    async with open_services(settings) as services:
-        app = create_app(services)
+async def _serve(
+    settings: Settings,
+    open_services: OpenServices,
+    open_authentication: OpenAuthentication,
+    listener: socket.socket,
+) -> None:
+    async with open_services(settings) as services, open_authentication(settings) as authenticate:
+        app = create_app(services, authenticate=authenticate)
         typer.echo(f"Open {settings.base_url}/graphql in a browser. Ctrl-C stops Rendercast.")
         await Server(server_config(app, settings)).serve(sockets=[listener])
 

@@ -1,21 +1,96 @@
 """Who calls: found once for each HTTP request, and once for each WebSocket when it is initialised."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from starlette.requests import HTTPConnection
 
+from resolvers.issuer import open_issuer_keys
+from resolvers.tokens import SecretKey, TokenRules, TokenVerifier
+from services.errors import StartupError, TokenInvalid, Unauthenticated
 from services.models import Caller
+from services.settings import Settings, variable
+
+LONGEST_TOKEN = 8192  # characters
+BEARER = re.compile(r"bearer +(?P<token>[\w-]+\.[\w-]+\.[\w-]+)", re.ASCII | re.IGNORECASE)
+PARAMETERS = ("Authorization", "authorization")  # of `connection_init`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who calls, and until when that holds; for ever if None."""
+
+    caller: Caller
+    expires_at: datetime | None = None
 
 
 class Authenticate(Protocol):
     """Finds the caller in a request's headers or in the parameters of a WebSocket's `connection_init`."""
 
-    async def __call__(self, connection: HTTPConnection, params: Mapping[str, object]) -> Caller | None:
-        """Return the caller; None if nobody is known to be calling."""
+    async def __call__(self, connection: HTTPConnection, params: Mapping[str, object]) -> Identity:
+        """Return who calls. Raises `Unauthenticated`, or `IssuerUnavailable` if that can't be found out now."""
         ...
 
 
-async def local_developer(connection: HTTPConnection, params: Mapping[str, object]) -> Caller | None:  # noqa: ARG001
+async def local_developer(connection: HTTPConnection, params: Mapping[str, object]) -> Identity:  # noqa: ARG001
     """Return the one user of a server that only this machine can reach."""
-    return Caller(id="local-developer")
+    return Identity(caller=Caller(id="local-developer"))
+
+
+class BearerTokens:
+    """Finds the caller in a bearer token (RFC 6750): in `Authorization` over HTTP, in `connection_init` otherwise.
+
+    A WebSocket's own headers are not read: a browser sends those of its choice to whatever page asked for it.
+    """
+
+    def __init__(self, verifier: TokenVerifier) -> None:
+        self._verifier = verifier
+
+    async def __call__(self, connection: HTTPConnection, params: Mapping[str, object]) -> Identity:
+        """Return who calls. Raises `Unauthenticated` or `IssuerUnavailable`."""
+        if connection.scope["type"] == "websocket":
+            given = [params[name] for name in PARAMETERS if params.get(name) is not None]
+        else:
+            given = list(connection.headers.getlist("authorization"))
+        claims = await self._verifier.verify(_token(given))
+        return Identity(caller=Caller(id=f"{claims.issuer} {claims.subject}"), expires_at=claims.expires_at)
+
+
+def _token(given: list[object]) -> str:
+    """Return the one token that was given."""
+    match given:
+        case []:
+            raise Unauthenticated
+        case [str(value)] if len(value) <= LONGEST_TOKEN and (found := BEARER.fullmatch(value)):
+            return found["token"]
+        case _:
+            raise TokenInvalid
+
+
+def read_token_rules(settings: Settings) -> TokenRules:
+    """Return what tokens must hold. Raises `StartupError` unless there is either an issuer or a secret."""
+    issuer, secret = variable("jwt_issuer"), variable("jwt_secret")
+    if settings.jwt_issuer is None and settings.jwt_secret is None:
+        raise StartupError(
+            f"`rendercast serve` must know who signs its users' tokens: set {issuer}, or {secret} where there is none."
+        )
+    if settings.jwt_issuer is not None and settings.jwt_secret is not None:
+        raise StartupError(
+            f"{issuer} and {secret} are both set, but users' tokens are signed by one of them: unset the other."
+        )
+    return TokenRules.from_settings(settings)
+
+
+@asynccontextmanager
+async def open_bearer_tokens(settings: Settings) -> AsyncIterator[Authenticate]:
+    """Open what verifies tokens; while it is open, the issuer's keys are kept up to date. Raises `StartupError`."""
+    rules = read_token_rules(settings)
+    if settings.jwt_secret is not None:
+        yield BearerTokens(TokenVerifier(rules, SecretKey(settings.jwt_secret)))
+        return
+    async with open_issuer_keys(rules, jwks_url=settings.jwt_jwks_url) as keys:
+        yield BearerTokens(TokenVerifier(rules, keys))

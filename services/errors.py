@@ -4,6 +4,8 @@ RendercastError
 ├── StartupError             the process can't start; the message says what to mend
 ├── UserFault                the caller can do something about it
 │   ├── Unauthenticated
+│   │   ├── TokenExpired
+│   │   └── TokenInvalid
 │   ├── InvalidAnimation
 │   ├── InvalidArgument
 │   ├── RenderQuotaExceeded
@@ -17,7 +19,8 @@ RendercastError
 ├── Unavailable              something we depend on is away; it may come back
 │   ├── StoreUnavailable
 │   ├── PubSubUnavailable
-│   └── BackendUnavailable
+│   ├── BackendUnavailable
+│   └── IssuerUnavailable
 ├── StartRefused             the backend certainly ran nothing; it may take the render later
 ├── StartImpossible          the backend certainly ran nothing, and will not as things stand
 ├── StartUncertain           the backend may be running it; it must not be started again
@@ -53,8 +56,22 @@ class Unauthenticated(UserFault):
 
     code = "UNAUTHENTICATED"
 
+    def __init__(self, message: str = "Sign in to do this.") -> None:
+        super().__init__(message)
+
+
+class TokenExpired(Unauthenticated):
+    """The caller's token was good once."""
+
     def __init__(self) -> None:
-        super().__init__("Sign in to do this.")
+        super().__init__("Your session has expired. Sign in again.")
+
+
+class TokenInvalid(Unauthenticated):
+    """What the caller sent is no token that is good here; why is nobody's business."""
+
+    def __init__(self) -> None:
+        super().__init__("Your sign-in is not valid here. Sign in again.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +196,13 @@ class BackendUnavailable(Unavailable):
     def __init__(self, message: str, *, failure: Failure | None = None) -> None:
         self.failure = failure
         super().__init__(message)
+
+
+class IssuerUnavailable(Unavailable):
+    """Nobody's token can be verified now: the issuer's keys were never read, and can't be."""
+
+    def __init__(self) -> None:
+        super().__init__("the issuer's keys have not been read yet")
 
 
 class StartRefused(RendercastError):

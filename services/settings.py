@@ -47,9 +47,26 @@ class Settings(BaseSettings):
         le=24_000,
         description="Remove renders from MongoDB this many days after their end; never if left out.",
     )
-    everyone_is_one_user: bool = Field(
-        default=False, description="Let `serve` listen beyond this machine although it tells no users apart."
+    jwt_issuer: str | None = Field(
+        None, pattern=r"^https?://[^\s?#]+$", description="Who signs users' tokens: their `iss`, a URL."
     )
+    jwt_audience: str = Field("rendercast", min_length=1, description="The `aud` that users' tokens must have.")
+    jwt_jwks_url: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        description="Where the issuer's keys are; default what its OpenID configuration says.",
+    )
+    jwt_algorithms: str = Field(
+        "RS256,ES256,EdDSA",
+        pattern=r"^(?:(?:RS|PS|ES)(?:256|384|512)|EdDSA)(?:,(?:(?:RS|PS|ES)(?:256|384|512)|EdDSA))*$",
+        description="What the issuer may sign with; no others are accepted.",
+    )
+    jwt_secret: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="Signs users' tokens (HS256) where there is no issuer; random, at least 32 characters.",
+    )
+    jwt_leeway_s: int = Field(30, ge=0, le=300, description="How far the issuer's clock may be off, in seconds.")
 
     renderer: Literal["lambda", "local"] | None = Field(
         None, description="What renders: `lambda` (default of `serve` and `worker`) or `local` (of `dev`)."

@@ -5,7 +5,7 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ import httpx
 from pymongo import MongoClient
 from websockets.exceptions import ConnectionClosed
 
+from tests import tokens
 from tests.end_to_end.processes import COMMAND, Running, quiet_window_s
 from tests.mongo_server import MongoServer
+from tests.resolvers import clients
 from tests.resolvers.clients import GET, PATIENCE_S, PROGRESS, RETRY_S, Client, Stream, open_stream
 from tests.servers import RedisServer
 
@@ -31,6 +33,7 @@ SETTINGS: dict[str, object] = {
     "local_width": 320,
     "local_height": 180,
     "max_duration_s": 600,
+    "jwt_secret": tokens.SECRET,
 }
 
 
@@ -80,6 +83,11 @@ class Site:
         """End all processes, whatever state they are in."""
         for process in self.started:
             process.close()
+
+
+def open_client(url: str, *, user: str = "ann") -> AbstractAsyncContextManager[Client]:
+    """Connect to a server as one of its users."""
+    return clients.open_client(url, user=user, token=tokens.token_of(user))
 
 
 class Watcher:

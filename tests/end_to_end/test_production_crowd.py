@@ -2,17 +2,15 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
 
-from tests.end_to_end.processes import Running
-from tests.end_to_end.production import Site, Watcher, report
+from tests.end_to_end.processes import COMMAND, Running
+from tests.end_to_end.production import Site, Watcher, open_client, report
 from tests.resolvers.clients import (
     CANCEL,
     DELETE,
@@ -22,11 +20,10 @@ from tests.resolvers.clients import (
     RETRY_S,
     Client,
     Stream,
-    open_client,
     open_stream,
 )
+from tests.tokens import token_of
 
-MANY_USERS = str(Path(__file__).with_name("many_users.py"))
 USERS = 20
 EACH = 10  # renders, as many as a user may start
 LONGEST_S = 240.0  # for all of them, on a busy machine
@@ -39,7 +36,7 @@ async def test_each_of_200_renders_that_20_users_start_and_watch_at_once_is_made
     site: Site,
 ) -> None:
     workers = site.start("worker", "worker", **SETTINGS)
-    apis = [site.run(sys.executable, MANY_USERS, "serve", "--port", "0", **SETTINGS) for _ in range(2)]
+    apis = [site.run(COMMAND, "serve", "--port", "0", **SETTINGS) for _ in range(2)]
     async with _crowd(*apis) as users:
         async with asyncio.timeout(LONGEST_S), asyncio.TaskGroup() as tasks:
             for user in users:
@@ -63,8 +60,8 @@ class User:
         self.name = name
         self.watchers: list[Watcher] = []
         self.has_started = asyncio.Event()
-        self._here = Client(here.http, user=name)
-        self._there = Client(there.http, user=name)
+        self._here = Client(here.http, user=name, token=token_of(name))
+        self._there = Client(there.http, user=name, token=token_of(name))
 
     @property
     def render_ids(self) -> list[str]:
@@ -148,6 +145,6 @@ def _check_documents(site: Site, users: list[User]) -> None:
         renders, quotas = list(database["renders"].find()), list(database["quota"].find())
     assert len(renders) == USERS * EACH
     assert not any("lease" in render for render in renders)
-    owned = {(user.name, render_id) for user in users for render_id in user.render_ids}
+    owned = {(f"rendercast {user.name}", render_id) for user in users for render_id in user.render_ids}
     assert {(render["owner"], render["_id"]) for render in renders} == owned
     assert sorted(quota["renders"] for quota in quotas) == sorted(user.render_ids for user in users)

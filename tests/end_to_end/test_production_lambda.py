@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from tests.end_to_end.processes import COMMAND, spawn_program
-from tests.end_to_end.production import Site, report, watching
+from tests.end_to_end.production import Site, open_client, report, watching
 from tests.lambda_renders import Course
 from tests.lambda_server import FUNCTION, Fault, LambdaServer
 from tests.remotion_farm import BUCKET
-from tests.resolvers.clients import PATIENCE_S, Client, open_client
+from tests.resolvers.clients import PATIENCE_S, Client
 from tests.s3_server import S3Server
 
 KEY = "AKIAnobodys"

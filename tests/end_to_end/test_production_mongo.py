@@ -11,13 +11,14 @@ from tests.end_to_end.production import (
     SEVERAL,
     Site,
     all_end_well,
+    open_client,
     readiness,
     report,
     started,
     under_way,
     watching,
 )
-from tests.resolvers.clients import GET, PROPS, RETRY_S, START, Client, open_client
+from tests.resolvers.clients import GET, PROPS, RETRY_S, START, Client
 
 AWAY_S = 10
 HANGING_S = 5

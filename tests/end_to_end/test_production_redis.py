@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager
 from tests.end_to_end.production import (
     Site,
     all_end_well,
+    open_client,
     readiness,
     report,
     started,
     under_way,
     watching,
 )
-from tests.resolvers.clients import PATIENCE_S, RETRY_S, UPDATES, Client, open_client, open_stream
+from tests.resolvers.clients import PATIENCE_S, RETRY_S, UPDATES, Client, open_stream
 
 AWAY_S = 10
 LONGEST_ANSWER_S = 10  # the limits of publishing a new render and of waking the workers, and what a busy machine adds

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.processes import COMMAND, spawn_program
-from tests.end_to_end.production import SETTINGS, Site, readiness
+from tests.end_to_end.production import SETTINGS, Site, open_client, readiness
 from tests.mongo_server import MongoServer, free_port
-from tests.resolvers.clients import PATIENCE_S, open_client
+from tests.resolvers.clients import PATIENCE_S
 from tests.servers import RedisServer
 
 LONGEST_START_S = 15  # five for a server that doesn't answer, and what a busy machine adds
@@ -84,15 +84,20 @@ def test_memory_is_no_pubsub_of_several_processes(tmp_path: Path, servers: Serve
     assert "can't share memory" in refusal(tmp_path, servers, "serve", "--port", "0", REDIS_URL="memory://")
 
 
-def test_an_address_that_others_can_reach_is_refused(tmp_path: Path, servers: Servers) -> None:
-    said = refusal(tmp_path, servers, "serve", "--port", "0", "--host", "0.0.0.0")  # noqa: S104  # never listened on
-    assert "0.0.0.0 is not loopback" in said
-    assert "RENDERCAST_EVERYONE_IS_ONE_USER" in said
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104  # never listened on
+def test_an_api_that_could_not_tell_who_calls_is_refused(tmp_path: Path, servers: Servers, host: str) -> None:
+    said = refusal(tmp_path, servers, "serve", "--port", "0", "--host", host, jwt_secret=None)
+    assert "RENDERCAST_JWT_ISSUER" in said
+    assert "RENDERCAST_JWT_SECRET" in said
 
 
-async def test_an_address_that_others_can_reach_is_taken_if_everyone_is_one_user(site: Site) -> None:
-    command = "serve --port 0 --host 0.0.0.0 --with-worker"
-    (rendercast,) = site.start(command, everyone_is_one_user=True)
+def test_an_issuer_beside_a_secret_is_refused(tmp_path: Path, servers: Servers) -> None:
+    said = refusal(tmp_path, servers, "serve", "--port", "0", jwt_issuer="https://issuer.test")
+    assert "RENDERCAST_JWT_ISSUER and RENDERCAST_JWT_SECRET are both set" in said
+
+
+async def test_an_address_that_others_can_reach_is_taken(site: Site) -> None:
+    (rendercast,) = site.start("serve --port 0 --host 0.0.0.0 --with-worker")
     async with open_client(rendercast.url) as client:
         await readiness(client, 200)
         render_id = await client.started(durationInFrames=2)

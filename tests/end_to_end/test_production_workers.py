@@ -12,12 +12,13 @@ from tests.end_to_end.production import (
     Watcher,
     all_end_well,
     following,
+    open_client,
     report,
     started,
     under_way,
     watching,
 )
-from tests.resolvers.clients import PATIENCE_S, RETRY_S, Client, open_client
+from tests.resolvers.clients import PATIENCE_S, RETRY_S, Client
 
 LONGER_THAN_THE_TEST_S = 300
 FIVE_MINUTES_S = 300

@@ -109,10 +109,14 @@ UPDATES = f"subscription {{ renderUpdates {{ ...Render }} }} {RENDER}"
 class Client:
     """One user's GraphQL over HTTP POST."""
 
-    def __init__(self, http: httpx.AsyncClient, *, user: str | None = None) -> None:
+    def __init__(self, http: httpx.AsyncClient, *, user: str | None = None, token: str | None = None) -> None:
+        """Say who one is: `user` is believed by `serving.named_user` only, `token` must be a good one."""
         self.http = http
         self.user = user
         self._headers = {} if user is None else {"X-User": user}
+        self.websocket_params: dict[str, object] = {} if user is None else {"user": user}
+        if token is not None:
+            self._headers["Authorization"] = self.websocket_params["Authorization"] = f"Bearer {token}"
 
     @property
     def websocket_url(self) -> str:
@@ -215,10 +219,10 @@ class Stream:
 
 
 @asynccontextmanager
-async def open_client(url: str, *, user: str | None = None) -> AsyncIterator[Client]:
+async def open_client(url: str, *, user: str | None = None, token: str | None = None) -> AsyncIterator[Client]:
     """Connect to the server at `url`, past any proxy of this machine."""
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_S) as http:
-        yield Client(http, user=user)
+        yield Client(http, user=user, token=token)
 
 
 @asynccontextmanager
@@ -237,7 +241,6 @@ async def open_stream(client: Client, **options: Any) -> AsyncIterator[Stream]:
     """Open a WebSocket as the client's user."""
     async with open_socket(client.websocket_url, **options) as connection:
         stream = Stream(connection)
-        payload = {} if client.user is None else {"user": client.user}
-        await stream.send(type="connection_init", payload=payload)
+        await stream.send(type="connection_init", payload=client.websocket_params)
         assert await stream.receive() == {"type": "connection_ack"}
         yield stream

@@ -12,17 +12,21 @@ from starlette.requests import HTTPConnection
 
 from app import create_app
 from cli import listen, server_config
+from resolvers.auth import Authenticate, Identity
 from services.clock import SystemClock
+from services.errors import Unauthenticated
 from services.models import Caller
 from services.ports import Clock, RenderBackend, RenderStore
 from services.runtime import Services, compose
 from tests.resolvers.clients import PATIENCE_S, RETRY_S
 
 
-async def named_user(connection: HTTPConnection, params: Mapping[str, object]) -> Caller | None:
+async def named_user(connection: HTTPConnection, params: Mapping[str, object]) -> Identity:
     """Believe whoever the client says it is: in the header X-User, or in `connection_init` as `user`."""
     user = params.get("user") if connection.scope["type"] == "websocket" else connection.headers.get("x-user")
-    return Caller(id=user) if isinstance(user, str) and user else None
+    if not isinstance(user, str) or not user:
+        raise Unauthenticated
+    return Identity(caller=Caller(id=user))
 
 
 class NewHourClock(SystemClock):
@@ -63,12 +67,18 @@ class QuietServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve(services: Services, *, port: int = 0, send_buffer_bytes: int | None = None) -> AsyncIterator[str]:
+async def serve(
+    services: Services,
+    *,
+    authenticate: Authenticate = named_user,
+    port: int = 0,
+    send_buffer_bytes: int | None = None,
+) -> AsyncIterator[str]:
     """Serve the application as `rendercast dev` does, and return its URL.
 
     The kernel keeps megabytes for a client that doesn't read, unless `send_buffer_bytes` says otherwise.
     """
-    config = server_config(create_app(services, authenticate=named_user), services.settings)
+    config = server_config(create_app(services, authenticate=authenticate), services.settings)
     server = QuietServer(config)
     with listen(services.settings.model_copy(update={"port": port})) as listener:
         if send_buffer_bytes is not None:

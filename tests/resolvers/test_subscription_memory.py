@@ -15,6 +15,7 @@ import pytest
 from starlette.requests import HTTPConnection
 from strawberry.types import ExecutionResult
 
+from resolvers.auth import Identity
 from resolvers.context import Context
 from resolvers.graphql_schema import build_schema
 from services.models import AnimationProps, Caller
@@ -47,7 +48,9 @@ def blocks() -> int:
 async def test_fifty_thousand_events_leave_nothing_behind(services: Services, props: AnimationProps) -> None:
     ann = Caller(id="ann")
     render = (await services.renders.start(ann, props)).render
-    context = Context(services=services, connection=HTTPConnection({"type": "websocket"}), known_caller=ann)
+    context = Context(
+        services=services, connection=HTTPConnection({"type": "websocket"}), identity=Identity(caller=ann)
+    )
     stream = await build_schema().stream(REVISION, variable_values={"id": render.id}, context_value=context)
     before = 0
     async with aclosing(stream):

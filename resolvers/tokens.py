@@ -1,0 +1,130 @@
+"""Users' tokens: JSON Web Tokens (RFC 7519), verified as RFC 8725 advises, and made where we hold the secret.
+
+A key is found by the token's key id and algorithm, and is bound to that algorithm: a token can neither choose how it
+is verified nor bring or point to a key (`jwk`, `jku`, `x5c`, `x5u` are never read).
+"""
+
+import logging
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import jwt
+from pydantic import SecretStr
+
+from services.errors import TokenExpired, TokenInvalid
+from services.settings import Settings
+
+SECRET_ALGORITHM = "HS256"  # noqa: S105  # a name
+OWN_ISSUER = "rendercast"  # of tokens signed with the secret
+LONGEST_SUBJECT = 255  # characters; OpenID Connect Core 1.0, section 2
+LATEST_EXPIRY = 253_402_300_000  # the last seconds of the year 9999, which Python's times end with
+REFUSED_HEADERS = frozenset({"crit", "b64"})  # extensions that must be understood; we have none
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRules:
+    """What a token must hold to be good here."""
+
+    issuer: str
+    audience: str
+    algorithms: tuple[str, ...]
+    leeway_s: int
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "TokenRules":
+        """Return the rules for the issuer's tokens, or for our own if there is no issuer."""
+        return cls(
+            issuer=settings.jwt_issuer or OWN_ISSUER,
+            audience=settings.jwt_audience,
+            algorithms=tuple(settings.jwt_algorithms.split(",")) if settings.jwt_issuer else (SECRET_ALGORITHM,),
+            leeway_s=settings.jwt_leeway_s,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What a good token says. It is refused from `expires_at` on; the leeway is in it."""
+
+    issuer: str
+    subject: str
+    expires_at: datetime
+
+
+class Keys(Protocol):
+    """The keys that tokens may be signed with."""
+
+    async def find(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
+        """Return the key for this algorithm; None if there is none. Raises `IssuerUnavailable`."""
+        ...
+
+
+class SecretKey:
+    """The one key of a deployment without an issuer."""
+
+    def __init__(self, secret: SecretStr) -> None:
+        text = urlsafe_b64encode(secret.get_secret_value().encode()).decode().rstrip("=")
+        self._key = jwt.PyJWK({"kty": "oct", "k": text}, SECRET_ALGORITHM)
+
+    async def find(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:  # noqa: ARG002
+        """Return the key, whatever it is called."""
+        return self._key if algorithm == SECRET_ALGORITHM else None
+
+
+class TokenVerifier:
+    """Tells whose a token is. Why one is not good is logged for debugging, without a word of it, and never told."""
+
+    def __init__(self, rules: TokenRules, keys: Keys) -> None:
+        self._rules = rules
+        self._keys = keys
+        self._decoder = jwt.PyJWT(
+            {"require": ["iss", "aud", "exp", "sub"], "enforce_minimum_key_length": True},
+        )
+
+    async def verify(self, token: str) -> Claims:
+        """Return what the token says. Raises `TokenExpired`, `TokenInvalid` or `IssuerUnavailable`."""
+        try:
+            return self._claims(token, await self._key(token))
+        except jwt.ExpiredSignatureError:
+            raise TokenExpired from None
+        except (jwt.PyJWTError, ValueError) as error:
+            log.debug("a token was refused: %s", type(error).__name__)
+            raise TokenInvalid from None
+
+    async def _key(self, token: str) -> jwt.PyJWK:
+        header = jwt.get_unverified_header(token)
+        algorithm = header.get("alg")
+        if algorithm not in self._rules.algorithms:
+            raise jwt.InvalidAlgorithmError
+        if not REFUSED_HEADERS.isdisjoint(header):
+            raise jwt.InvalidTokenError
+        key = await self._keys.find(header.get("kid"), algorithm)
+        if key is None:
+            raise jwt.InvalidKeyError
+        return key
+
+    def _claims(self, token: str, key: jwt.PyJWK) -> Claims:
+        rules = self._rules
+        claims = self._decoder.decode(
+            token, key, rules.algorithms, audience=rules.audience, issuer=rules.issuer, leeway=rules.leeway_s
+        )
+        subject = claims["sub"]
+        if not is_subject(subject):
+            raise jwt.InvalidTokenError
+        expires_at = datetime.fromtimestamp(min(int(claims["exp"]) + rules.leeway_s, LATEST_EXPIRY), UTC)
+        return Claims(issuer=rules.issuer, subject=subject, expires_at=expires_at)
+
+
+def is_subject(text: str) -> bool:
+    """Return whether the text can name a user."""
+    return 0 < len(text) <= LONGEST_SUBJECT and text.isprintable()
+
+
+def make_token(secret: SecretStr, *, subject: str, audience: str, lifetime: timedelta) -> str:
+    """Return a token of ours for this subject, good from now on for `lifetime`."""
+    now = datetime.now(UTC)
+    claims = {"iss": OWN_ISSUER, "sub": subject, "aud": audience, "iat": now, "exp": now + lifetime}
+    return jwt.encode(claims, secret.get_secret_value(), SECRET_ALGORITHM)
