@@ -8,6 +8,8 @@ RendercastError
 │   │   └── TokenInvalid
 │   ├── InvalidAnimation
 │   ├── InvalidArgument
+│   ├── LimitExceeded
+│   ├── TookTooLong
 │   ├── RenderQuotaExceeded
 │   ├── RenderServiceNotConfigured
 │   ├── RenderNotFound
@@ -96,6 +98,24 @@ class InvalidArgument(UserFault):
     def __init__(self, field: str, message: str) -> None:
         self.field = field
         super().__init__(message)
+
+
+class LimitExceeded(UserFault):
+    """A request is too much for one, or a caller's requests for their time. The message names the limit."""
+
+    code = "LIMIT_EXCEEDED"
+
+
+class TookTooLong(UserFault):
+    """A request was stopped in the middle."""
+
+    code = "TIMEOUT"
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(
+            f"This took longer than {limit_s:g} seconds and was stopped. Try again later or ask for less; "
+            "if it was to change something, look first whether it did."
+        )
 
 
 class RenderQuotaExceeded(UserFault):

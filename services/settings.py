@@ -154,6 +154,30 @@ class Settings(BaseSettings):
     poll_interval_s: float = Field(1, ge=0.05, le=60, description="How often a render on Lambda is asked for progress.")
     queue_timeout_s: int = Field(86_400, ge=1, description="How long a render may wait to be begun, in seconds.")
 
+    introspection: bool | None = Field(
+        None, description="Let clients read the schema, and give them hints; default yes in `dev`, no in `serve`."
+    )
+    max_query_tokens: int = Field(
+        1000, ge=100, le=100_000, description="Most tokens in a GraphQL document, and most values in its variables."
+    )
+    max_query_depth: int = Field(15, ge=5, le=100, description="How deep its fields may be nested, and its variables.")
+    max_query_fields: int = Field(
+        500, ge=50, le=10_000, description="Most fields in a document, each counted wherever its fragment is spread."
+    )
+    max_query_aliases: int = Field(
+        50, ge=1, le=1000, description="Most aliases in a document, most directives, and most operations."
+    )
+    max_query_cost: int = Field(
+        10_000,
+        ge=1000,
+        le=1_000_000,
+        description="Most fields in an answer: those in lists count for each item, those that read the store tenfold.",
+    )
+    max_mutations_per_minute: int = Field(120, ge=1, le=10_000, description="Mutations a user may run in any minute.")
+    execution_timeout_s: float = Field(
+        30, gt=0, le=600, description="How long an operation, or an event of a subscription, may take, in seconds."
+    )
+
     @property
     def base_url(self) -> str:
         """The address that download URLs begin with."""

@@ -1,0 +1,226 @@
+"""What a document is counted for: never less than executing it takes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from graphql import GraphQLError, build_schema, execute_sync, parse, validate
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resolvers import graphql_schema
+from resolvers.cost import LIST_SIZE, Operation, measure
+from services.errors import LimitExceeded
+from services.settings import Settings
+
+DEFAULTS = Settings.model_construct()
+GENEROUS = Settings.model_construct(max_query_cost=10**9, max_query_fields=10**6, max_query_aliases=10**6)
+RENDERCAST = graphql_schema.build_schema()._schema
+EXAMPLE = build_schema("""
+    type Query { one: Thing! many: [Thing!]! page(first: Int! = 20): Page! any: Named named: [Named!]! }
+    type Page { things: [Thing!]! size: Int! }
+    interface Named { name: String }
+    type Thing implements Named {
+      name: String words: [String!]! one: Thing! many: [Thing!]! page(first: Int! = 20): Page!
+    }
+""")
+
+
+def cost(document: str) -> int:
+    """Return the cost of the document's one operation on the real schema."""
+    [operation] = measured(document).values()
+    return operation.cost
+
+
+def measured(document: str) -> dict[str | None, Operation]:
+    parsed = parse(document)
+    assert validate(RENDERCAST, parsed) == []
+    return measure(parsed, RENDERCAST, DEFAULTS)
+
+
+def refusal(document: str, **limits: int) -> str:
+    with pytest.raises(GraphQLError) as caught:
+        measure(parse(document), RENDERCAST, DEFAULTS.model_copy(update=limits))
+    assert isinstance(caught.value.original_error, LimitExceeded)
+    assert caught.value.locations
+    return caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("document", "fields"),
+    [
+        ("{ renderLimits { fps } }", 10 + 1),
+        ("{ renderQuota { limit remaining } }", 10 + 2),
+        ("{ renders { edges { cursor } } }", 10 + 1 + 20),
+        ("{ renders(first: 3) { edges { cursor } } }", 10 + 1 + 3),
+        ("{ renders(first: 3) { edges { node { id queuePosition } } pageInfo { endCursor } } }", 10 + 1 + 3 * 12 + 2),
+        ("{ renders(first: 3) { edges { node { animationProps { fps } warnings } } } }", 10 + 1 + 3 * 4),
+        ("query ($n: Int!) { renders(first: $n) { edges { cursor } } }", 10 + 1 + 100),
+        ("query ($n: Int! = 3) { renders(first: $n) { edges { cursor } } }", 10 + 1 + 100),
+        ("{ renders(first: 0) { edges { cursor } } }", 10 + 1),
+        ("{ renders(first: 101) { edges { cursor } } }", 10 + 1 + 100),
+        ("{ renders(first: -1000000000) { edges { cursor } } }", 10 + 1 + 100),
+        ("{ __typename __schema { types { name fields { name } } } }", 0),
+        ('{ __type(name: "Render") { ...T } } fragment T on __Type { fields { name } }', 0),
+        ("{ renderLimits { ...F ...F } } fragment F on RenderLimits { fps }", 10 + 2),
+        ('{ node(id: "1") { id ... on Render { status } ... { id } ... @skip(if: true) { id } } }', 10 + 4),
+        ('mutation { startRender: deleteRender(renderId: "1") { ... on UserError { message } } }', 10 + 1),
+    ],
+)
+def test_a_field_counts_as_often_as_it_may_be_resolved_and_tenfold_if_it_reads(document: str, fields: int) -> None:
+    assert cost(document) == fields
+
+
+def test_a_connection_in_a_fragment_is_as_long_as_where_it_is_spread() -> None:
+    page = "fragment Page on RenderConnection { edges { cursor } }"
+    assert cost(f"{{ renders(first: 3) {{ ...Page }} more: renders(first: 7) {{ ...Page }} }} {page}") == 22 + 3 + 7
+
+
+def test_a_list_that_nothing_limits_counts_as_ten() -> None:
+    problems = 'mutation { retryRender(renderId: "") { ... on InvalidAnimation { problems { field } } } }'
+    with pytest.raises(AssertionError):  # retryRender has no such answer; the walk doesn't mind
+        measured(problems)
+    assert measure(parse(problems), RENDERCAST, DEFAULTS)[None].cost == 10 + 1 + LIST_SIZE
+
+
+def test_operations_are_counted_each_by_its_name_and_root_fields_through_fragments() -> None:
+    counted = measured("""
+        query A { renderLimits { fps } }
+        mutation B { ...Two cancelRender(renderId: "3") { __typename } }
+        fragment Two on Mutation {
+          one: cancelRender(renderId: "1") { __typename } ... { two: cancelRender(renderId: "2") { __typename } } }
+    """)
+    assert {name: (operation.root_fields, operation.cost) for name, operation in counted.items()} == {
+        "A": (1, 11),
+        "B": (3, 30),
+    }
+
+
+@pytest.mark.parametrize(
+    ("document", "limits", "said"),
+    [
+        ("{ renders(first: 100) { edges { cursor } } }", {"max_query_cost": 110}, "more than 110 fields long"),
+        ("{ renders { edges { node { id } } } }", {"max_query_depth": 3}, "fields nested deeper than 3"),
+        ("{ a { ...F } } fragment F on X { b { c } }", {"max_query_depth": 2}, "fields nested deeper than 2"),
+        ("{ a b: a c: a }", {"max_query_aliases": 1}, "more than 1 aliases"),
+        ("{ ...F ...F } fragment F on Query { a: b }", {"max_query_aliases": 1}, "more than 1 aliases"),
+        ("{ a @x @y }", {"max_query_aliases": 1}, "more than 1 directives"),
+        ("query @x { ...F @y } fragment F on Query { a }", {"max_query_aliases": 1}, "more than 1 directives"),
+        ("query ($v: Int @x @y) { a }", {"max_query_aliases": 1}, "more than 1 directives"),
+        ("{ ...F } fragment F on Query @x @y { a }", {"max_query_aliases": 1}, "more than 1 directives"),
+        ("{ ... @x @y { a } }", {"max_query_aliases": 1}, "more than 1 directives"),
+        ("query A { a } query B { a }", {"max_query_aliases": 1}, "more than 1 operations"),
+        ("{ a b c d }", {"max_query_fields": 3}, "more than 3 fields"),
+        ("{ a } fragment Unused on Query { b c d }", {"max_query_fields": 3}, "more than 3 fields"),
+        (
+            "query A { ...F } query B { ...F } fragment F on Query { a b }",
+            {"max_query_fields": 5},
+            "more than 5 fields",
+        ),
+        ("{ ...F } fragment F on Query { ...F ...G } fragment G on Query { ...F ...G }", {"max_query_fields": 3}, "3"),
+        ("{" + "a " * 21 + "}", {"max_query_fields": 50}, "more than 200 pairs of fields"),
+        (
+            "{ ...F ...F } fragment F on X {" + "a " * 11 + "}",
+            {"max_query_fields": 50},
+            "more than 200 pairs of fields",
+        ),
+        ("{" + "x { a }" * 15 + "}", {"max_query_fields": 50}, "more than 200 pairs of fields"),
+    ],
+)
+def test_what_is_more_than_a_limit_is_refused_with_its_number_and_what_to_do(
+    document: str, limits: dict[str, int], said: str
+) -> None:
+    message = refusal(document, **limits)
+    assert said in message
+    assert "Ask for" in message
+
+
+@pytest.mark.parametrize(
+    "document", ["{ ...Unknown }", "{ a { ...F } } fragment F on X { ...F }", "{ ... on X { a } }", "{ }"]
+)
+def test_a_document_that_isnt_valid_is_left_to_validation(document: str) -> None:
+    assert measure(parse(document), RENDERCAST, DEFAULTS)[None].cost == 0
+
+
+# The walk against the real thing: the example is executed with every list as long as it may be, and what is resolved
+# is counted.
+
+FRAGMENTS = (("P", "Page"), ("T", "Thing"), ("N", "Named"), ("Q", "Query"))
+LEAVES = {"Query": (), "Page": ("size",), "Thing": ("name", "words"), "Named": ("name",)}
+BRANCHES = {
+    "Query": (("one", "Thing"), ("many", "Thing"), ("any", "Named"), ("named", "Named"), ("page", "Page")),
+    "Page": (("things", "Thing"),),
+    "Thing": (("one", "Thing"), ("many", "Thing"), ("page", "Page")),
+    "Named": (),
+}
+PAGES = {"page: page": 20, "p0: page(first: 0)": 0, "p2: page(first: 2)": 2, "p25: page(first: 25)": 25}
+
+
+class Thing:
+    """Any object of the example. `size` is that of the page it may be."""
+
+    name = "thing"
+
+    def __init__(self, size: int = 0) -> None:
+        self.size = size
+
+    def one(self, _info: Any) -> "Thing":
+        return Thing()
+
+    any = one
+
+    def many(self, _info: Any) -> "list[Thing]":
+        return [Thing() for _ in range(LIST_SIZE)]
+
+    named = many
+
+    def words(self, _info: Any) -> list[str]:
+        return ["word"] * LIST_SIZE
+
+    def page(self, _info: Any, first: int) -> "Thing":
+        return Thing(first)
+
+    def things(self, _info: Any) -> "list[Thing]":
+        return [Thing() for _ in range(self.size)]
+
+
+def resolved(document: str) -> int:
+    """Return how many fields are resolved when the document is executed."""
+    count = 0
+
+    def counting(resolve: Any, source: Any, info: Any, **arguments: Any) -> Any:
+        nonlocal count
+        count += not info.field_name.startswith("__")
+        return resolve(source, info, **arguments)
+
+    result = execute_sync(EXAMPLE, parse(document), Thing(), middleware=[counting], type_resolver=lambda *_: "Thing")
+    assert result.errors is None
+    return count
+
+
+@st.composite
+def selections(draw: st.DrawFn, parent: str, fragments: Sequence[tuple[str, str]], depth: int = 2) -> str:
+    """Draw what may be selected on a type, spreading only the fragments given."""
+    spreads = [f"...{name}" for name, type_ in fragments if type_ == parent or {type_, parent} == {"Thing", "Named"}]
+    chosen = draw(st.lists(st.sampled_from(["__typename", *LEAVES[parent], *spreads]), min_size=1, max_size=3))
+    if depth:
+        for name, below in draw(st.lists(st.sampled_from(BRANCHES[parent] or [("...", parent)]), max_size=2)):
+            field = draw(st.sampled_from(sorted(PAGES))) if name == "page" else name
+            chosen.append(f"{field} {{ {draw(selections(below, fragments, depth - 1))} }}")
+    return " ".join(chosen)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> str:
+    """Draw a valid document, in which each fragment spreads only later ones."""
+    text = f"{{ {draw(selections('Query', FRAGMENTS))} }}"
+    for number, (name, type_) in enumerate(FRAGMENTS, start=1):
+        text += f" fragment {name} on {type_} {{ {draw(selections(type_, FRAGMENTS[number:], depth=1))} }}"
+    return text
+
+
+@settings(deadline=None)  # some have thousands of fields
+@given(documents())
+def test_no_document_is_counted_for_less_than_executing_it_takes(document: str) -> None:
+    operation = measure(parse(document), EXAMPLE, GENEROUS)[None]
+    assert operation.cost >= resolved(document)
