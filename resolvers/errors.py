@@ -1,36 +1,40 @@
 """Errors as clients see them: what they can act on is told, everything else is logged with an id and masked."""
 
 import logging
+import re
 import secrets
 
 from graphql import GraphQLError
-from strawberry.extensions import MaskErrors
 
 from services.errors import InvalidArgument, RendercastError, Unavailable, UserFault
+
+LONGEST_MESSAGE = 500  # characters; what is wrong with a long input must not send it back
+HINT = re.compile(r" Did you mean .*", re.DOTALL)
 
 log = logging.getLogger(__name__)
 
 
-class ClientErrors(MaskErrors):
-    """Turns every error of a result, streamed or not, into one with `extensions.code`."""
+def client_error(error: GraphQLError, *, hints: bool) -> GraphQLError:
+    """Return what the client may see of an error, with `extensions.code`.
 
-    def anonymise_error(self, error: GraphQLError) -> GraphQLError:
-        """Return what the client may see of the error."""
-        cause = error.original_error
-        while isinstance(cause, GraphQLError) and cause.original_error is not None:
-            cause = cause.original_error
-        match cause:
-            case None | GraphQLError():  # found by graphql-core itself: syntax, validation, variables
-                return _told(error, error.message, code="BAD_USER_INPUT")
-            case InvalidArgument():
-                return _told(error, str(cause), code=cause.code, field=cause.field)
-            case UserFault():
-                return _told(error, str(cause), code=cause.code)
-            case Unavailable():
-                log.error("unavailable at %s: %s", error.path, cause)
-                return _told(error, "The service can't do this right now. Please try again later.", code=cause.code)
-            case _:
-                return _masked(error, cause)
+    Without `hints`, it doesn't tell what else the schema has: that is for those who may read it.
+    """
+    cause = error.original_error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    match cause:
+        case None | GraphQLError():  # found by graphql-core itself: syntax, validation, variables
+            message = error.message if hints else HINT.sub("", error.message)
+            return _told(error, message, code="BAD_USER_INPUT")
+        case InvalidArgument():
+            return _told(error, str(cause), code=cause.code, field=cause.field)
+        case UserFault():
+            return _told(error, str(cause), code=cause.code)
+        case Unavailable():
+            log.error("unavailable at %s: %s", error.path, cause)
+            return _told(error, "The service can't do this right now. Please try again later.", code=cause.code)
+        case _:
+            return _masked(error, cause)
 
 
 def _masked(error: GraphQLError, cause: Exception) -> GraphQLError:
@@ -42,7 +46,7 @@ def _masked(error: GraphQLError, cause: Exception) -> GraphQLError:
 
 def _told(error: GraphQLError, message: str, **extensions: str) -> GraphQLError:
     return GraphQLError(
-        message,
+        message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}…",
         nodes=error.nodes,
         source=error.source,
         positions=error.positions,

@@ -77,7 +77,7 @@ class GraphQLApp(GraphQL[Context, None]):
 
     def __init__(self, services: Services, *, authenticate: Authenticate, graphiql: GraphiQL) -> None:
         super().__init__(
-            build_schema(),
+            build_schema(services.settings),
             subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
             connection_init_wait_timeout=INIT_TIMEOUT,
         )

@@ -60,6 +60,8 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
     Nothing runs in the background yet: `hub.run` and `tracker.run` are for the caller to run. Raises
     `StartupError` if the data folder can't be used, or is in use.
     """
+    if settings.introspection is None:
+        settings = settings.model_copy(update={"introspection": True})
     clock = SystemClock()
     with _hold_folder(settings.data_dir):
         async with (

@@ -1,0 +1,267 @@
+"""Documents made to cost much, against a running server: each is refused, and the server is as it was."""
+
+import asyncio
+import gc
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from resolvers.documents import Remembered
+from resolvers.errors import LONGEST_MESSAGE
+from services.models import Render
+from services.runtime import Services, open_embedded
+from services.settings import load_settings
+from tests.fakes import FakeBackend, MemoryStore
+from tests.resolvers.clients import (
+    CANCEL,
+    GET,
+    LIST,
+    PROPS,
+    QUOTA_LEFT,
+    START,
+    UPDATES,
+    Client,
+    Stream,
+    open_client,
+    open_stream,
+)
+from tests.resolvers.serving import rewired, serve
+from tests.security.attacks import DOCUMENTS, VARIABLES, Attack, aliases
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+UNKNOWN_ID = "01hzzzzzzzzzzzzzzzzzzzzzzz"
+TWO = "query A { renderLimits { fps } } query B { renderLimits { maxTextLength } }"
+CANCEL_TWICE = f"""
+mutation {{
+  one: cancelRender(renderId: "{UNKNOWN_ID}") {{ __typename }}
+  two: cancelRender(renderId: "{UNKNOWN_ID}") {{ __typename }}
+}}
+"""
+TYPOS: list[tuple[str, Mapping[str, object]]] = [
+    ("{ renderLimit { fps } }", {}),
+    ("{ renderLimits }", {}),
+    ("{ renderLimits { fsp } }", {}),
+    ("{ renders(frist: 1) { edges { cursor } } }", {}),
+    ("{ renders(filter: {statu: QUEUED}) { edges { cursor } } }", {}),
+    ("{ renders(filter: {status: QUEUE}) { edges { cursor } } }", {}),
+    ('{ renders(filter: {status: "QUEUED"}) { edges { cursor } } }', {}),
+    ("{ renderLimits @skp(if: true) { fps } }", {}),
+    ("{ renderLimits @skip(fi: true) { fps } }", {}),
+    ("query ($s: RenderStatu) { renders(filter: {status: [$s]}) { edges { cursor } } }", {}),
+    ("{ node(id: 1) { ... on Rendr { id } } }", {}),
+    (f'{{ node(id: "{UNKNOWN_ID}") {{ status }} }}', {}),
+    (LIST, {"filter": {"status": ["QUEUE"]}}),
+    (LIST, {"filter": {"statu": ["QUEUED"]}}),
+    (START, {"input": {"animationProps": {**PROPS, "style": "FADE_ON"}}}),
+    (START, {"input": {"animationProps": {**PROPS, "colour": "red"}}}),
+]
+
+
+class StuckStore(MemoryStore):
+    """A store that never answers some questions."""
+
+    async def get(self, render_id: str, *, owner: str) -> Render | None:
+        await asyncio.Event().wait()
+        return await super().get(render_id, owner=owner)
+
+    async def queue_position(self, render: Render) -> int:
+        await asyncio.Event().wait()
+        return await super().queue_position(render)
+
+
+@asynccontextmanager
+async def open_services(folder: Path, **settings: object) -> AsyncIterator[Services]:
+    """Open services as `rendercast serve` limits them."""
+    given = {"data_dir": folder, "look_interval_s": 0.05, "introspection": False, **settings}
+    async with open_embedded(load_settings(**given)) as services:
+        yield services
+
+
+@asynccontextmanager
+async def open_user(services: Services, *, store: MemoryStore | None = None) -> AsyncIterator[Client]:
+    backend = FakeBackend(capacity=0, poll_interval=timedelta(milliseconds=10))  # whatever is started stays queued
+    async with serve(rewired(services, store=store, backend=backend)) as url, open_client(url, user="ann") as client:
+        yield client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ann(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    async with open_services(tmp_path_factory.mktemp("data")) as services, open_user(services) as client:
+        yield client
+
+
+def remembered() -> tuple[int, int]:
+    """Return how many documents this process has in memory, and how much they take."""
+    caches = [thing for thing in gc.get_objects() if type(thing) is Remembered]
+    return sum(map(len, caches)), sum(cache.size_bytes for cache in caches)
+
+
+async def answers(client: Client) -> None:
+    """See that the server answers a normal query."""
+    assert (await client.ask(QUOTA_LEFT))["remaining"] > 0
+
+
+async def ended(stream: Stream, operation: str = "1") -> list[dict[str, Any]]:
+    """Return the errors with which an operation ends that never began."""
+    message = await stream.receive()
+    assert (message["type"], message["id"]) == ("error", operation), message
+    return list(message["payload"])
+
+
+@pytest.mark.parametrize("attack", DOCUMENTS.values(), ids=DOCUMENTS)
+async def test_a_document_made_to_cost_much_is_refused_and_leaves_the_server_as_it_was(
+    ann: Client, attack: Attack
+) -> None:
+    await answers(ann)
+    before = remembered()
+    for _ in range(3):
+        answer = await ann.post(attack.text)
+        assert answer.get("data") is None
+        told(answer["errors"], attack)
+        await answers(ann)
+    assert remembered() == before
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [a for a in DOCUMENTS.values() if len(a.text) < 200_000],
+    ids=[n for n, a in DOCUMENTS.items() if len(a.text) < 200_000],
+)
+async def test_over_a_websocket_it_ends_its_operation_and_nothing_else(ann: Client, attack: Attack) -> None:
+    async with open_stream(ann) as stream:
+        await stream.subscribe(UPDATES, "other")
+        await stream.subscribe(attack.text)
+        told(await ended(stream), attack)
+        await stream.subscribe(QUOTA_LEFT)
+        assert (await stream.next())["remaining"] > 0
+
+
+def told(errors: list[dict[str, Any]], attack: Attack) -> None:
+    assert errors[0]["extensions"]["code"] == attack.code
+    assert attack.said in errors[0]["message"]
+    assert len(errors) <= 11
+    assert all(len(error["message"]) <= LONGEST_MESSAGE + 1 for error in errors)
+
+
+@pytest.mark.parametrize("variables", VARIABLES.values(), ids=VARIABLES)
+async def test_variables_made_to_cost_much_are_refused(ann: Client, variables: dict[str, object]) -> None:
+    await ann.ask(LIST)
+    before = remembered()
+    error = await ann.error(LIST, **variables)
+    assert error["extensions"] == {"code": "LIMIT_EXCEEDED"}
+    assert re.search(r"1000 values|deeper than 15", error["message"])
+    async with open_stream(ann) as stream:
+        await stream.send(id="1", type="subscribe", payload={"query": LIST, "variables": variables})
+        assert (await ended(stream))[0]["extensions"] == {"code": "LIMIT_EXCEEDED"}
+    assert remembered() == before
+
+
+async def test_a_wrong_variable_is_not_sent_back_in_full(ann: Client) -> None:
+    for status in ("x" * 50_000, ["y" * 50_000] * 500, [{"z": "z" * 50_000}]):
+        answer = await ann.post(LIST, filter={"status": status})
+        assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
+        assert all(len(error["message"]) <= LONGEST_MESSAGE + 1 for error in answer["errors"])
+        assert len(json.dumps(answer)) < 100 * LONGEST_MESSAGE
+
+
+async def test_of_several_operations_one_must_be_named(ann: Client) -> None:
+    async def post(**body: object) -> Any:
+        response = await ann.http.post("/graphql", json={"query": TWO, **body}, headers={"X-User": "ann"})
+        return response.json()
+
+    assert (await post(operationName="B"))["data"] == {"renderLimits": {"maxTextLength": 500}}
+    for body, said in (({}, "Must provide operation name"), ({"operationName": "C"}, 'Unknown operation named "C".')):
+        answer = await post(**body)
+        assert answer.get("data") is None
+        assert said in answer["errors"][0]["message"]
+        assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
+    async with open_stream(ann) as stream:
+        await stream.subscribe(TWO)
+        assert "Must provide operation name" in (await ended(stream))[0]["message"]
+        await stream.send(id="2", type="subscribe", payload={"query": TWO, "operationName": "C"})
+        assert "Unknown operation" in (await ended(stream, "2"))[0]["message"]
+        await stream.send(id="3", type="subscribe", payload={"query": TWO, "operationName": "A"})
+        assert await stream.next("3") == {"fps": 30}
+
+
+@pytest.mark.parametrize(("document", "variables"), TYPOS)
+async def test_no_error_tells_what_else_the_schema_has(
+    ann: Client, document: str, variables: Mapping[str, object]
+) -> None:
+    answer = await ann.post(document, **variables)
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
+    assert "Did you mean" not in str(answer)
+
+
+async def test_the_schema_can_be_read_and_errors_have_hints_in_development_only(ann: Client, tmp_path: Path) -> None:
+    schema = "{ __schema { queryType { name } } }"
+    for document in (schema, '{ __type(name: "Render") { name } }'):
+        assert "introspection has been disabled" in (await ann.post(document))["errors"][0]["message"]
+    assert await ann.ask("{ __typename }") == "Query"
+    async with open_services(tmp_path, introspection=None) as services, open_user(services) as client:
+        assert await client.ask(schema) == {"queryType": {"name": "Query"}}
+        hints = [str(await client.post(document, **variables)) for document, variables in TYPOS]
+        assert sum("Did you mean" in hint for hint in hints) > len(TYPOS) / 2
+
+
+async def test_mutations_of_a_user_are_limited_and_queries_are_not(tmp_path: Path) -> None:
+    async with open_services(tmp_path, max_mutations_per_minute=4) as services, open_user(services) as ann:
+        assert (await ann.post(CANCEL_TWICE))["data"]
+        for _ in range(2):
+            assert (await ann.ask(CANCEL, id=UNKNOWN_ID))["__typename"] == "RenderNotFound"
+        error = await ann.error(CANCEL, id=UNKNOWN_ID)
+        assert error["extensions"] == {"code": "LIMIT_EXCEEDED"}
+        assert re.fullmatch(r"You may run 4 mutations in a minute\. Try again in \d+ seconds\.", error["message"])
+        async with open_stream(ann) as stream:
+            await stream.subscribe(CANCEL, id=UNKNOWN_ID)
+            assert (await ended(stream))[0]["extensions"] == {"code": "LIMIT_EXCEEDED"}
+            await stream.subscribe(QUOTA_LEFT)
+            await stream.next()
+        bob = Client(ann.http, user="bob")
+        assert (await bob.ask(CANCEL, id=UNKNOWN_ID))["__typename"] == "RenderNotFound"
+        assert (await Client(ann.http).error(CANCEL, id=UNKNOWN_ID))["extensions"] == {"code": "UNAUTHENTICATED"}
+
+
+async def test_an_invalid_mutation_isnt_counted(tmp_path: Path) -> None:
+    async with open_services(tmp_path, max_mutations_per_minute=1) as services, open_user(services) as ann:
+        for _ in range(3):
+            await ann.error("mutation { cancelRender { __typename } }")
+            await ann.error(aliases(100).replace("{a0", "mutation {a0"))
+        assert (await ann.ask(CANCEL, id=UNKNOWN_ID))["__typename"] == "RenderNotFound"
+
+
+async def test_what_takes_too_long_is_stopped_and_told_so(tmp_path: Path) -> None:
+    async with (
+        open_services(tmp_path, execution_timeout_s=0.3) as services,
+        open_user(services, store=StuckStore()) as ann,
+    ):
+        for document in (GET, CANCEL):
+            error = await ann.error(document, id=UNKNOWN_ID)
+            assert error["extensions"] == {"code": "TIMEOUT"}
+            assert "longer than 0.3 seconds" in error["message"]
+        assert await ann.ask("{ renderLimits { fps } }") == {"fps": 30}
+
+
+async def test_an_event_that_takes_too_long_is_told_so_and_the_subscription_goes_on(tmp_path: Path) -> None:
+    async with (
+        open_services(tmp_path, execution_timeout_s=0.3) as services,
+        open_user(services, store=StuckStore()) as ann,
+        open_stream(ann) as stream,
+    ):
+        await stream.subscribe("subscription { renderUpdates { id queuePosition } }")
+        start = "mutation ($input: StartRenderInput!) { startRender(input: $input) { __typename } }"
+        for _ in range(2):
+            await ann.ask(start, input={"animationProps": PROPS})
+            message = await stream.receive()
+            assert message["type"] == "next"
+            assert [error["extensions"] for error in message["payload"]["errors"]] == [{"code": "TIMEOUT"}]
+        await stream.send(type="ping")
+        assert await stream.receive() == {"type": "pong"}
