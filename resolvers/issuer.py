@@ -114,15 +114,18 @@ class IssuerKeys:
 class JwksReader:
     """Reads the keys of one issuer: what it answers is bounded in size and time, and redirects are not followed."""
 
-    def __init__(self, http: aiohttp.ClientSession, rules: TokenRules, *, jwks_url: str | None) -> None:
+    def __init__(
+        self, http: aiohttp.ClientSession, rules: TokenRules, *, jwks_url: str | None, timeout_s: float = TIMEOUT_S
+    ) -> None:
         self._http = http
         self._rules = rules
         self._jwks_url = jwks_url
+        self._timeout_s = timeout_s
 
     async def read(self) -> KeySet:
         """Return the keys for the algorithms that the rules allow. Raises `IssuerFault`."""
         try:
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 url = self._jwks_url or await self._discover()
                 published = JwkSet.model_validate_json(await self._get(url))
         except ValidationError as error:
@@ -195,19 +198,21 @@ def _key(jwk: dict[str, object], algorithm: str) -> jwt.PyJWK | None:
     return None if key.Algorithm.check_key_length(key.key) else key
 
 
+def open_http() -> aiohttp.ClientSession:
+    """Open connections to an issuer, through the proxy that the environment names if any. Nothing is decompressed."""
+    return aiohttp.ClientSession(
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+        trust_env=True,
+    )
+
+
 @asynccontextmanager
 async def open_issuer_keys(rules: TokenRules, *, jwks_url: str | None) -> AsyncIterator[IssuerKeys]:
-    """Open the issuer's keys. While this is open they are kept up to date, through the proxy the environment names."""
+    """Open the issuer's keys. While this is open they are kept up to date."""
     _warn_of_plain_http(jwks_url or rules.issuer)
-    async with (
-        aiohttp.ClientSession(
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-            trust_env=True,
-        ) as http,
-        asyncio.TaskGroup() as tasks,
-    ):
+    async with open_http() as http, asyncio.TaskGroup() as tasks:
         keys = IssuerKeys(JwksReader(http, rules, jwks_url=jwks_url).read, SystemClock())
         loop = tasks.create_task(keep_running("reading of the issuer's keys", keys.run))
         yield keys

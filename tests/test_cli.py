@@ -5,13 +5,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import jwt
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 import cli
 from resolvers.graphql_schema import build_schema
 from services.errors import StartupError
 from services.settings import load_settings
+
+SECRET = "a secret of nobody, long enough to be one"  # noqa: S105
+TIMES = ["", "0s", "1", "h", "1w", "1.5h", "-1h", "1 h", "1000000s", "１h"]
 
 Refusal = Callable[..., str]
 
@@ -97,6 +101,42 @@ def test_a_busy_port_is_named() -> None:
             cli.listen(load_settings(host="127.0.0.1", port=port))
 
 
+def token(*arguments: str, **settings: str) -> Result:
+    """Run `rendercast token` with these settings."""
+    return CliRunner().invoke(cli.cli, ["token", *arguments], env={f"RENDERCAST_{n}": v for n, v in settings.items()})
+
+
+@pytest.mark.parametrize(("text", "lifetime_s"), [("90s", 90), ("15m", 900), ("12h", 43_200), ("30d", 2_592_000)])
+def test_a_token_is_made_for_as_long_as_asked(text: str, lifetime_s: int) -> None:
+    made = token("ann", "--expires-in", text, JWT_SECRET=SECRET, JWT_AUDIENCE="an API")
+    claims = jwt.decode(made.output.strip(), SECRET, ["HS256"], audience="an API", issuer="rendercast")
+    assert (claims["sub"], claims["exp"] - claims["iat"]) == ("ann", lifetime_s)
+
+
+@pytest.mark.parametrize("arguments", [[""], ["a" * 256], ["ann\n"], *(["ann", "--expires-in", t] for t in TIMES)])
+def test_a_token_for_nobody_or_for_no_time_is_refused(arguments: list[str]) -> None:
+    refused = token(*arguments, JWT_SECRET=SECRET)
+    assert isinstance(refused.exception, StartupError)
+    assert refused.output == ""
+
+
+@pytest.mark.parametrize(("secret", "said"), [("", "JWT_SECRET is not set"), ("short", "JWT_SECRET: ")])
+def test_a_token_needs_a_secret_of_some_length(secret: str, said: str) -> None:
+    refused = token("ann", JWT_SECRET=secret)
+    assert isinstance(refused.exception, StartupError)
+    assert said in str(refused.exception)
+    assert "short" not in str(refused.exception)
+
+
+@pytest.mark.parametrize("algorithms", ["none", "HS256", "RS256,HS256", "RS256,", "RS257", "", " "])
+def test_only_signatures_that_need_no_secret_are_taken_from_an_issuer(algorithms: str) -> None:
+    if algorithms:
+        with pytest.raises(StartupError):
+            load_settings(jwt_algorithms=algorithms)
+    else:
+        assert load_settings(jwt_algorithms="RS256,PS512,EdDSA").jwt_algorithms == "RS256,PS512,EdDSA"
+
+
 def test_the_schema_is_printed_or_written(tmp_path: Path) -> None:
     expected = build_schema().as_str() + "\n"
     assert CliRunner().invoke(cli.cli, ["export-schema"]).output == expected
@@ -107,6 +147,6 @@ def test_the_schema_is_printed_or_written(tmp_path: Path) -> None:
 def test_every_command_says_what_it_does() -> None:
     shown = CliRunner().invoke(cli.cli, ["--help"])
     assert shown.exit_code == 0
-    for command in ("dev", "export-schema"):
+    for command in ("dev", "serve", "worker", "token", "export-schema"):
         assert command in shown.output
         assert CliRunner().invoke(cli.cli, [command, "--help"]).exit_code == 0

@@ -1,0 +1,52 @@
+"""A server that knows its users by the tokens of an issuer, both on this machine, shared by a module's tests."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from resolvers.auth import open_bearer_tokens
+from services.clock import SystemClock
+from services.ports import Clock
+from services.runtime import Services, open_embedded
+from services.settings import load_settings
+from tests.fakes import FakeBackend
+from tests.resolvers.clients import Client, open_client
+from tests.resolvers.serving import rewired, serve
+from tests.security.issuer import Issuer, open_issuer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A server and whom it trusts."""
+
+    issuer: Issuer
+    services: Services
+    http: httpx.AsyncClient
+
+    def client(self, token: str | None) -> Client:
+        return Client(self.http, token=token)
+
+
+@asynccontextmanager
+async def open_site(issuer: Issuer, folder: Path, *, clock: Clock | None = None) -> AsyncIterator[Site]:
+    settings = load_settings(data_dir=folder, jwt_issuer=issuer.url, look_interval_s=0.05)
+    async with open_embedded(settings) as services, open_bearer_tokens(settings) as authenticate:
+        faked = rewired(services, backend=FakeBackend(), clock=clock or SystemClock())
+        async with serve(faked, authenticate=authenticate) as url, open_client(url) as client:
+            yield Site(issuer=issuer, services=faked, http=client.http)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    async with open_issuer() as issuer, open_site(issuer, tmp_path_factory.mktemp("data")) as site:
+        yield site
+
+
+@pytest.fixture
+def issuer(site: Site) -> Issuer:
+    return site.issuer

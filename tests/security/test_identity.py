@@ -1,0 +1,253 @@
+"""Whose tokens are good, and what becomes of everybody else. Each attack meets the running server, twice over."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resolvers.auth import LONGEST_TOKEN
+from resolvers.tokens import SecretKey, TokenRules, TokenVerifier
+from services.errors import TokenInvalid
+from services.settings import load_settings
+from tests import tokens
+from tests.resolvers.clients import LIST, Client, open_stream
+from tests.security.closing import refused
+from tests.security.conftest import Site
+from tests.security.issuer import Issuer, key_of, long_ago, published
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+RSA_KEY = "the RS256 key"
+EXPIRED = "Your session has expired. Sign in again."
+INVALID = "Your sign-in is not valid here. Sign in again."
+DEEP = b'{"alg":' + b"[" * 3000 + b"]" * 3000 + b"}"
+
+Forge = Callable[[Issuer], str]
+
+
+def encoded(part: bytes) -> str:
+    return base64.urlsafe_b64encode(part).decode().rstrip("=")
+
+
+def handmade(header: dict[str, Any], claims: dict[str, Any], key: bytes = b"") -> str:
+    """Return a token that no library would make, signed with this HMAC key if any."""
+    signed = f"{encoded(json.dumps(header).encode())}.{encoded(json.dumps(claims).encode())}"
+    return f"{signed}.{encoded(hmac.digest(key, signed.encode(), hashlib.sha256)) if key else ''}"
+
+
+def signed(issuer: Issuer, **headers: object) -> str:
+    """Return a token with the issuer's own signature and other headers."""
+    return jwt.encode(issuer.claims(), key_of("RS256", RSA_KEY), "RS256", headers={"kid": RSA_KEY, **headers})
+
+
+def confused(issuer: Issuer, key: bytes) -> str:
+    """Return a token that takes what everybody knows of the issuer's key for a secret."""
+    return handmade({"alg": "HS256", "typ": "JWT", "kid": RSA_KEY}, issuer.claims(), key)
+
+
+def public_pem() -> bytes:
+    key = key_of("RS256", RSA_KEY)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+FORGERIES: dict[str, Forge] = {
+    "alg none": lambda issuer: handmade({"alg": "none"}, issuer.claims()),
+    "alg none, with a signature": lambda issuer: handmade({"alg": "none", "kid": RSA_KEY}, issuer.claims(), b"key"),
+    "alg nOnE": lambda issuer: handmade({"alg": "nOnE", "kid": RSA_KEY}, issuer.claims(), b"key"),
+    "no alg": lambda issuer: handmade({"kid": RSA_KEY}, issuer.claims(), b"key"),
+    "alg that is a list": lambda issuer: handmade({"alg": ["RS256"], "kid": RSA_KEY}, issuer.claims(), b"key"),
+    "the public key as a secret": lambda issuer: confused(issuer, public_pem()),
+    "the public key as a secret, trimmed": lambda issuer: confused(issuer, public_pem().strip()),
+    "the published key as a secret": lambda issuer: confused(issuer, json.dumps(issuer.keys[0]).encode()),
+    "an empty secret": lambda issuer: handmade({"alg": "HS256", "kid": RSA_KEY}, issuer.claims(), b"\0"),
+    "wrong key": lambda issuer: issuer.forged(),
+    "key of another algorithm": lambda issuer: jwt.encode(
+        issuer.claims(), key_of("ES256", "attacker"), "ES256", headers={"kid": RSA_KEY}
+    ),
+    "algorithm that the issuer doesn't use": lambda issuer: jwt.encode(
+        issuer.claims(), key_of("RS256", RSA_KEY), "PS256", headers={"kid": RSA_KEY}
+    ),
+    "key in the token": lambda issuer: issuer.forged(jwk=published("RS256", "attacker")),
+    "key at jku": lambda issuer: issuer.forged(jku=f"{issuer.url}/attacker"),
+    "key at x5u": lambda issuer: issuer.forged(x5u=f"{issuer.url}/attacker"),
+    "key in x5c": lambda issuer: issuer.forged(x5c=["MIIB"]),
+    "unknown key": lambda issuer: issuer.forged(kid="nobody's"),
+    "kid that is a path": lambda issuer: issuer.forged(kid="../../../../dev/null"),
+    "kid that is a URL": lambda issuer: issuer.forged(kid=f"{issuer.url}/attacker"),
+    "kid that is SQL": lambda issuer: issuer.forged(kid="x' UNION SELECT 'secret' --"),
+    "kid with NUL": lambda issuer: issuer.forged(kid="the RS256 key\0"),
+    "kid that is long": lambda issuer: issuer.forged(kid="k" * 4000),
+    "kid that is no text": lambda issuer: handmade({"alg": "RS256", "kid": {"$ne": ""}}, issuer.claims(), b"key"),
+    "no kid, and another key": lambda issuer: jwt.encode(issuer.claims(), key_of("RS256", "attacker"), "RS256"),
+    "critical extension": lambda issuer: handmade(
+        {"alg": "RS256", "kid": RSA_KEY, "crit": ["exp"], "exp": 1}, issuer.claims(), b"key"
+    ),
+    "critical extension that the library knows": lambda issuer: signed(issuer, crit=["b64"], b64=True),
+    "detached payload": lambda issuer: signed(issuer, b64=False),
+    "wrong issuer": lambda issuer: issuer.token(iss="https://attacker.test"),
+    "issuer with a slash": lambda issuer: issuer.token(iss=f"{issuer.url}/"),
+    "no issuer": lambda issuer: issuer.token(iss=None),
+    "wrong audience": lambda issuer: issuer.token(aud="another API"),
+    "wrong audiences": lambda issuer: issuer.token(aud=["another API", "rendercast2"]),
+    "no audience": lambda issuer: issuer.token(aud=None),
+    "no expiry": lambda issuer: issuer.token(exp=None),
+    "expiry that is a text": lambda issuer: issuer.token(exp="tomorrow"),
+    "expiry that is infinite": lambda issuer: issuer.token(exp=float("inf")),
+    "not yet valid": lambda issuer: issuer.token(nbf=issuer.claims()["exp"]),
+    "issued in the future": lambda issuer: issuer.token(iat=issuer.claims()["exp"]),
+    "no subject": lambda issuer: issuer.token(sub=None),
+    "subject that is empty": lambda issuer: issuer.token(""),
+    "subject that is long": lambda issuer: issuer.token("a" * 256),
+    "subject with a line break": lambda issuer: issuer.token("ann\nbob"),
+    "subject with half a character": lambda issuer: issuer.token("\ud800"),
+    "subject that is a number": lambda issuer: handmade_by_issuer(issuer, sub=7),
+    "payload changed": lambda issuer: with_payload(issuer.token("ann"), issuer.claims("bob")),
+    "signature cut": lambda issuer: issuer.token()[:-4],
+    "two parts": lambda issuer: issuer.token().rpartition(".")[0],
+    "five parts": lambda issuer: f"{issuer.token()}.a.b",
+    "long": lambda issuer: issuer.token(more="x" * LONGEST_TOKEN),
+    "header that is deep": lambda _: f"{encoded(DEEP)}.e30.e30",
+    "header that is no object": lambda _: f"{encoded(b'[]')}.e30.e30",
+    "header that is no JSON": lambda _: f"{encoded(b'{')}.e30.e30",
+    "header with a long number": lambda _: f"{encoded(b'[' + b'9' * 5000 + b']')}.e30.e30",
+    "nonsense": lambda _: "not.a.token",
+    "empty parts": lambda _: "..",
+}
+
+
+def handmade_by_issuer(issuer: Issuer, **changes: object) -> str:
+    """Return a token that the issuer signs although its library would not."""
+    key = key_of("RS256", RSA_KEY)
+    return jwt.PyJWS().encode(json.dumps(issuer.claims() | changes).encode(), key, "RS256", headers={"kid": RSA_KEY})
+
+
+def with_payload(token: str, claims: dict[str, Any]) -> str:
+    header, _, signature = token.split(".")
+    return f"{header}.{encoded(json.dumps(claims).encode())}.{signature}"
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+async def test_a_good_token_opens_both_doors(site: Site, issuer: Issuer, algorithm: str) -> None:
+    client = site.client(issuer.token(algorithm, algorithm=algorithm))
+    render_id = await client.started()
+    assert await site.services.store.get(render_id, owner=f"{issuer.url} {algorithm}") is not None
+    token = client.websocket_params.pop("Authorization")
+    for name in ("Authorization", "authorization"):
+        client.websocket_params = {name: token}
+        async with open_stream(client) as stream:
+            await stream.subscribe(LIST)
+            (edge,) = (await stream.next())["edges"]
+            assert edge["node"]["id"] == render_id
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+async def test_a_forged_token_opens_neither_door_and_nobody_is_told_why(site: Site, issuer: Issuer, name: str) -> None:
+    forged = site.client(FORGERIES[name](issuer))
+    error = await forged.error(LIST)
+    assert (error["message"], error["extensions"]) == (INVALID, {"code": "UNAUTHENTICATED"})
+    assert await refused(forged) == (4403, INVALID)
+    assert await site.client(issuer.token("carol")).listed() == []
+
+
+async def test_an_expired_token_opens_neither_door_and_says_so(site: Site, issuer: Issuer) -> None:
+    client = site.client(issuer.token(exp=long_ago()))
+    error = await client.error(LIST)
+    assert (error["message"], error["extensions"]) == (EXPIRED, {"code": "UNAUTHENTICATED"})
+    assert await refused(client) == (4403, EXPIRED)
+
+
+async def test_whether_a_token_has_expired_is_told_to_nobody_who_made_it_up(site: Site, issuer: Issuer) -> None:
+    claims = issuer.claims(exp=long_ago())
+    token = jwt.encode(claims, key_of("RS256", "attacker"), "RS256", headers={"kid": RSA_KEY})
+    assert (await site.client(token).error(LIST))["message"] == INVALID
+
+
+async def test_one_of_several_audiences_and_the_end_of_time_are_good(site: Site, issuer: Issuer) -> None:
+    for exp in (253_402_300_799, 10**30):
+        assert await site.client(issuer.token("dave", aud=["another API", "rendercast"], exp=exp)).listed() == []
+
+
+async def test_a_token_without_a_key_id_is_by_the_only_key_for_its_algorithm(site: Site, issuer: Issuer) -> None:
+    token = jwt.encode(issuer.claims("erin"), key_of("RS256", RSA_KEY), "RS256")
+    assert await site.client(token).listed() == []
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer   "])
+async def test_the_scheme_is_known_however_it_is_written(site: Site, issuer: Issuer, scheme: str) -> None:
+    assert await answer(site, ("Authorization", f"{scheme} {issuer.token()}")) is None
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Token", "JWT", "Bearer,", "Bearer\t", "Bearer Bearer"])
+async def test_other_schemes_are_refused(site: Site, issuer: Issuer, scheme: str) -> None:
+    assert await answer(site, ("Authorization", f"{scheme} {issuer.token()}")) == INVALID
+
+
+async def test_two_tokens_are_as_good_as_none(site: Site, issuer: Issuer) -> None:
+    ann, bob = (("Authorization", f"Bearer {issuer.token(name)}") for name in ("ann", "bob"))
+    assert await answer(site, ann, bob) == INVALID
+    client = site.client(issuer.token("ann"))
+    client.websocket_params["authorization"] = f"Bearer {issuer.token('bob')}"
+    assert await refused(client) == (4403, INVALID)
+
+
+async def test_a_token_is_read_nowhere_else(site: Site, issuer: Issuer) -> None:
+    token = issuer.token()
+    for header in (("Cookie", f"Authorization=Bearer {token}"), ("X-Authorization", f"Bearer {token}")):
+        assert await answer(site, header) == "Sign in to do this."
+    url = f"/graphql?access_token={token}"
+    response = await site.http.post(url, json={"query": "{ renderQuota { limit } }"})
+    assert response.json()["errors"][0]["message"] == "Sign in to do this."
+
+
+async def test_a_header_of_the_handshake_lets_nobody_in(site: Site, issuer: Issuer) -> None:
+    header = {"Authorization": f"Bearer {issuer.token()}"}
+    assert await refused(site.client(None), additional_headers=header) == (4403, "Sign in to do this.")
+
+
+@pytest.mark.parametrize("value", [7, ["Bearer x.y.z"], {"Bearer": "x"}, True, "", "x.y.z"])
+async def test_a_parameter_that_is_no_bearer_token_is_refused(site: Site, value: object) -> None:
+    client = Client(site.http)
+    client.websocket_params = {"Authorization": value}
+    assert await refused(client) == (4403, INVALID)
+
+
+async def test_what_needs_no_caller_is_told_to_everybody(site: Site) -> None:
+    for token in (None, "not.a.token"):
+        assert await site.client(token).ask("{ renderLimits { fps } }") == {"fps": 30}
+
+
+async def answer(site: Site, *headers: tuple[str, str]) -> str | None:
+    """Return the message of the one error that a request with these headers gets; None if it gets none."""
+    response = await site.http.post("/graphql", json={"query": "{ renderQuota { limit } }"}, headers=list(headers))
+    errors = response.json().get("errors", [])
+    return errors[0]["message"] if errors else None
+
+
+def verifier() -> TokenVerifier:
+    settings = load_settings(jwt_secret=tokens.SECRET)
+    assert settings.jwt_secret is not None
+    return TokenVerifier(TokenRules.from_settings(settings), SecretKey(settings.jwt_secret))
+
+
+@given(header=st.binary() | st.recursive(st.none() | st.integers() | st.text(), st.lists), rest=st.binary())
+async def test_nonsense_is_never_more_than_invalid(header: object, rest: bytes) -> None:
+    first = header if isinstance(header, bytes) else json.dumps({"alg": "HS256", "kid": header}).encode()
+    with pytest.raises(TokenInvalid):
+        await verifier().verify(f"{encoded(first)}.{encoded(rest)}.{encoded(rest[:32])}")
+
+
+async def test_the_secret_signs_hs256_and_nothing_else() -> None:
+    assert (await verifier().verify(tokens.token_of("ann"))).subject == "ann"
+    for algorithm in ("HS384", "HS512"):
+        with pytest.raises(TokenInvalid):
+            await verifier().verify(jwt.encode(tokens.claims("ann"), tokens.SECRET * 2, algorithm))

@@ -1,0 +1,120 @@
+"""Identity while a server runs: tokens that expire, an issuer that is away, floods of made-up keys."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+from resolvers.issuer import PAUSE_S
+from services.clock import SystemClock
+from tests.resolvers.clients import LIST, PATIENCE_S, PROGRESS, RETRY_S, UPDATES, open_socket, open_stream
+from tests.security.closing import ending, refused
+from tests.security.conftest import Site, open_site
+from tests.security.issuer import open_issuer
+
+LEEWAY_S = 30  # of the settings
+LONG_S = 60  # all that this server itself waits for is shorter
+FLOOD = 300
+
+
+class HeldClock(SystemClock):
+    """The machine's time, except that long sleeps end when the test lets them."""
+
+    def __init__(self) -> None:
+        self.lengths_s: list[float] = []
+        self.over = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds < LONG_S:
+            await super().sleep(seconds)
+            return
+        self.lengths_s.append(seconds)
+        await self.over.wait()
+
+
+async def away(request: web.Request) -> web.Response:
+    del request
+    return web.Response(status=503)
+
+
+@asynccontextmanager
+async def opened(folder: Path, *, answers: bool = True, clock: SystemClock | None = None) -> AsyncIterator[Site]:
+    async with open_issuer() as issuer:
+        issuer.answer = None if answers else away
+        async with open_site(issuer, folder, clock=clock) as site:
+            yield site
+
+
+async def test_a_websocket_ends_with_its_token_and_so_does_all_that_runs_on_it(tmp_path: Path) -> None:
+    clock = HeldClock()
+    async with opened(tmp_path, clock=clock) as site:
+        client = site.client(site.issuer.token("ann"))
+        render_id = await client.started()
+        async with open_stream(client) as stream:
+            await stream.subscribe(PROGRESS, "one", id=render_id)
+            await stream.subscribe(UPDATES, "all")
+            for _ in range(2):
+                assert (await stream.receive())["type"] == "next"
+            assert site.services.hub._rooms
+            (length_s,) = clock.lengths_s
+            assert 3000 < length_s < 3700
+            clock.over.set()
+            assert await ending(stream.connection) == (4403, "Your session has expired. Sign in again.")
+        async with asyncio.timeout(PATIENCE_S):
+            while site.services.hub._rooms:  # noqa: ASYNC110  # it says to nobody that they have left
+                await asyncio.sleep(RETRY_S)
+        assert [render["id"] for render in await client.listed()] == [render_id]
+
+
+async def test_a_token_that_lives_for_seconds_really_ends_its_websocket(tmp_path: Path) -> None:
+    async with opened(tmp_path) as site:
+        said: list[str] = []
+        for left_s in (1, 4, 16):  # a machine that is too slow for one is let in with the next
+            client = site.client(site.issuer.token("ann", exp=int(time.time()) + left_s - LEEWAY_S))
+            async with open_socket(client.websocket_url) as connection:
+                await connection.send(json.dumps({"type": "connection_init", "payload": client.websocket_params}))
+                end = await ending(connection, said)
+            assert end == (4403, "Your session has expired. Sign in again.")
+            if said:
+                break
+        assert [json.loads(text) for text in said] == [{"type": "connection_ack"}]
+
+
+async def test_a_flood_of_unknown_keys_reaches_the_issuer_at_most_once_in_a_pause(tmp_path: Path) -> None:
+    async with opened(tmp_path) as site:
+        good = site.client(site.issuer.token("ann"))
+        assert await good.listed() == []
+        began = time.monotonic()
+        forged = [site.issuer.forged(kid=f"unknown {n}") for n in range(FLOOD)]
+        async with asyncio.TaskGroup() as tasks:
+            errors = [tasks.create_task(site.client(token).error(LIST)) for token in forged]
+        assert {error.result()["extensions"]["code"] for error in errors} == {"UNAUTHENTICATED"}
+        assert site.issuer.reads <= 2 + (time.monotonic() - began) / PAUSE_S
+        assert await good.listed() == []
+
+
+async def test_users_stay_while_their_issuer_is_away(tmp_path: Path) -> None:
+    async with opened(tmp_path) as site:
+        client = site.client(site.issuer.token("ann"))
+        assert await client.listed() == []
+        site.issuer.answer = away
+        error = await site.client(site.issuer.forged(kid="unknown")).error(LIST)
+        assert error["extensions"] == {"code": "UNAUTHENTICATED"}
+        assert await client.listed() == []
+        async with open_stream(client) as stream:
+            await stream.subscribe(LIST)
+            assert (await stream.next())["edges"] == []
+
+
+async def test_before_the_first_keys_everybody_is_asked_to_come_again(tmp_path: Path) -> None:
+    async with opened(tmp_path, answers=False) as site:
+        client = site.client(site.issuer.token("ann"))
+        assert (await client.error(LIST))["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
+        assert await refused(client) == (1013, "Please try again later.")
+        assert await client.ask("{ renderLimits { fps } }") == {"fps": 30}
+        assert (await site.client(None).error(LIST))["extensions"] == {"code": "UNAUTHENTICATED"}
+        assert site.issuer.reads >= 1

@@ -1,0 +1,294 @@
+"""The issuer's keys: how they are read, kept and changed, whatever the issuer answers and whoever asks."""
+
+import asyncio
+import contextlib
+import gzip
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from resolvers.issuer import (
+    FRESH_FOR_S,
+    LARGEST_ANSWER_BYTES,
+    MOST_KEYS,
+    PAUSE_S,
+    RETRY_AFTER_S,
+    IssuerFault,
+    IssuerKeys,
+    JwkSet,
+    JwksReader,
+    KeySet,
+    open_http,
+    usable_keys,
+)
+from resolvers.tokens import TokenRules
+from services.errors import IssuerUnavailable
+from tests.fakes import FakeClock, settle
+from tests.security.issuer import Issuer, open_issuer, published
+
+ALGORITHMS = ("RS256", "ES256", "EdDSA")
+OLD, NEW = published("RS256", "old"), published("RS256", "new")
+
+
+def rules(issuer: str = "") -> TokenRules:
+    return TokenRules(issuer=issuer, audience="rendercast", algorithms=ALGORITHMS, leeway_s=0)
+
+
+class Published:
+    """What an issuer publishes, counting how often it is read; None if it is away."""
+
+    def __init__(self, *keys: dict[str, Any]) -> None:
+        self.keys: tuple[dict[str, Any], ...] | None = keys
+        self.reads = 0
+
+    async def read(self) -> KeySet:
+        self.reads += 1
+        await asyncio.sleep(0)
+        if self.keys is None:
+            raise IssuerFault("away")
+        return usable_keys(JwkSet(keys=list(self.keys)), ALGORITHMS)
+
+
+@contextlib.asynccontextmanager
+async def reading(source: Published, clock: FakeClock) -> AsyncIterator[IssuerKeys]:
+    keys = IssuerKeys(source.read, clock)
+    loop = asyncio.create_task(keys.run())
+    await settle()
+    yield keys
+    loop.cancel()
+
+
+async def test_the_first_tokens_wait_for_the_first_reading() -> None:
+    keys = IssuerKeys(Published(OLD).read, FakeClock())
+    finding = asyncio.create_task(keys.find("old", "RS256"))
+    await settle()
+    loop = asyncio.create_task(keys.run())
+    assert await finding is not None
+    loop.cancel()
+
+
+async def test_new_keys_need_no_restart_and_old_ones_end() -> None:
+    source, clock = Published(OLD), FakeClock()
+    async with reading(source, clock) as keys:
+        source.keys = (OLD, NEW)
+        assert await keys.find("new", "RS256") is None  # read only just now
+        await clock.advance(PAUSE_S)
+        assert await keys.find("new", "RS256") is not None
+        source.keys = (NEW,)
+        await clock.advance(FRESH_FOR_S)
+        assert await keys.find("old", "RS256") is None
+        assert source.reads == 3
+
+
+async def test_a_flood_of_unknown_keys_is_one_reading_in_a_pause() -> None:
+    source, clock = Published(OLD), FakeClock()
+    async with reading(source, clock) as keys:
+        for reads in range(1, 5):
+            assert set(await asyncio.gather(*(keys.find(f"{n}", "RS256") for n in range(1000)))) == {None}
+            assert source.reads == reads
+            await clock.advance(PAUSE_S)
+
+
+async def test_known_keys_are_used_while_the_issuer_is_away_and_never_wait_for_it() -> None:
+    source, clock = Published(OLD), FakeClock()
+    async with reading(source, clock) as keys:
+        source.keys = None
+        await clock.advance(10 * FRESH_FOR_S)
+        assert source.reads > 10
+        assert await keys.find("old", "RS256") is not None
+        source.keys = (NEW,)
+        await clock.advance(RETRY_AFTER_S)
+        assert await keys.find("old", "RS256") is None
+        assert await keys.find("new", "RS256") is not None
+
+
+async def test_without_any_keys_nobody_is_let_in_or_called_a_liar(caplog: pytest.LogCaptureFixture) -> None:
+    source, clock = Published(), FakeClock()
+    source.keys = None
+    async with reading(source, clock) as keys:
+        for _ in range(3):
+            with pytest.raises(IssuerUnavailable):
+                await keys.find("old", "RS256")
+        assert source.reads == 1
+        source.keys = (OLD,)
+        await clock.advance(PAUSE_S)
+        assert await keys.find("old", "RS256") is not None
+    assert "the issuer's keys could not be read: away" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "unusable",
+    [
+        {"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0", "kid": "x", "alg": "HS256"},
+        {"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0", "kid": "x", "alg": "RS256"},
+        published("RS256", "x", use="enc"),
+        published("RS256", "x", key_ops=["encrypt"]),
+        published("RS256", "x", key_ops="verify"),
+        published("RS256", "x", alg="PS256"),
+        published("RS256", "x", alg="none"),
+        published("RS256", "x", alg=["RS256"]),
+        published("RS256", "x", kid=7),
+        published("RS256", "x", n=None),
+        published("RS256", "x", n="!"),
+        published("RS256", "x", n="AQAB"),
+        published("RS256", "x", d="AQAB"),
+        published("ES256", "x", alg="ES384"),
+        published("ES256", "x", crv="P-384", alg=None),
+        published("ES256", "x", crv=["P-256"]),
+        published("ES256", "x", y="AAAA"),
+        published("ES384", "x"),
+        published("EdDSA", "x", kty="EC"),
+        published("EdDSA", "x", x="AAAA"),
+        {"kty": "RSA"},
+        {"kty": ["RSA"]},
+        {},
+    ],
+)
+def test_a_key_that_is_of_no_use_is_passed_over(unusable: dict[str, Any]) -> None:
+    assert set(usable_keys(JwkSet(keys=[unusable, OLD]), ALGORITHMS)) == {("old", "RS256")}
+
+
+def test_a_key_that_names_no_algorithm_is_for_those_of_its_type_that_are_allowed() -> None:
+    keys = [published("RS256", "x", alg=None), published("ES256", "y", alg=None, use=None), published("EdDSA", "z")]
+    found = usable_keys(JwkSet(keys=keys), ("RS256", "PS384", "ES256"))
+    assert set(found) == {("x", "RS256"), ("x", "PS384"), ("y", "ES256")}
+    assert {name: key.algorithm_name for (_, name), key in found.items()} == {n: n for _, n in found}
+
+
+def test_of_two_keys_with_one_name_the_first_counts() -> None:
+    first, second = published("RS256", "x"), published("RS256", "y", kid="x")
+    (key,) = usable_keys(JwkSet(keys=[first, second]), ALGORITHMS).values()
+    assert key._jwk_data == first
+
+
+async def read(issuer: Issuer, *, jwks_url: str | None = None, timeout_s: float = 30.0) -> KeySet:
+    async with open_http() as http:
+        return await JwksReader(http, rules(issuer.url), jwks_url=jwks_url, timeout_s=timeout_s).read()
+
+
+@pytest.fixture
+async def issuer() -> AsyncIterator[Issuer]:
+    async with open_issuer() as issuer:
+        yield issuer
+
+
+async def test_keys_are_where_the_configuration_or_the_setting_says(issuer: Issuer) -> None:
+    assert set(await read(issuer)) == {(f"the {name} key", name) for name in ALGORITHMS}
+    issuer.configuration = {"jwks_uri": f"{issuer.url}/nowhere"}
+    with pytest.raises(IssuerFault, match="nowhere answered 404"):
+        await read(issuer)
+    assert len(await read(issuer, jwks_url=f"{issuer.url}/keys")) == len(ALGORITHMS)
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {"issuer": "https://attacker.test"},
+        {"issuer": None},
+        {"jwks_uri": None},
+        {"jwks_uri": "file:///etc/passwd"},
+        {"jwks_uri": "ftp://127.0.0.1/keys"},
+        {"jwks_uri": "/keys"},
+        {"jwks_uri": "http://[::1/keys"},
+    ],
+)
+async def test_a_configuration_of_somebody_else_or_of_nonsense_is_refused(
+    issuer: Issuer, configuration: dict[str, object]
+) -> None:
+    issuer.configuration = configuration
+    with pytest.raises(IssuerFault):
+        await read(issuer)
+    assert issuer.reads == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b"<html>",
+        b'{"keys": {}}',
+        b'{"keys": [1]}',
+        b'{"keys": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+        b'{"keys": [], "x": "\xff"}',
+        json.dumps({"keys": [OLD] * (MOST_KEYS + 1)}).encode(),
+        b'{"keys": [], "x": "' + b"x" * LARGEST_ANSWER_BYTES + b'"}',
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+async def test_an_answer_that_is_garbage_or_huge_is_refused(issuer: Issuer, body: bytes) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        del request
+        return web.Response(body=body, content_type="application/json")
+
+    issuer.answer = answer
+    with pytest.raises(IssuerFault) as caught:
+        await read(issuer)
+    assert len(str(caught.value)) < 200
+
+
+async def test_an_answer_without_end_is_left_in_time(issuer: Issuer) -> None:
+    written = 0
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        nonlocal written
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await response.write(b" " * 65536)
+                written += 65536
+        return response
+
+    issuer.answer = answer
+    with pytest.raises(IssuerFault, match="more than"):
+        await read(issuer)
+    assert written < 100 * LARGEST_ANSWER_BYTES
+
+
+async def test_a_bomb_is_not_unpacked(issuer: Issuer) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        assert request.headers["Accept-Encoding"] == "identity"
+        bomb = gzip.compress(b'{"keys": []' + b" " * 100_000_000 + b"}")
+        return web.Response(body=bomb, headers={"Content-Encoding": "gzip"})
+
+    issuer.answer = answer
+    with pytest.raises(IssuerFault):
+        await read(issuer)
+
+
+async def test_an_issuer_that_never_answers_is_given_up(issuer: Issuer) -> None:
+    gone = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        del request
+        await gone.wait()
+        return web.Response()
+
+    issuer.answer = answer
+    with pytest.raises(IssuerFault, match="TimeoutError"):
+        await read(issuer, timeout_s=0.2)
+    gone.set()
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_redirect_is_not_followed(issuer: Issuer, status: int) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if "again" in request.query:
+            return web.json_response({"keys": [published("RS256", "attacker")]})
+        return web.Response(status=status, headers={"Location": f"{issuer.url}/keys?again"})
+
+    issuer.answer = answer
+    with pytest.raises(IssuerFault, match=f"answered {status}"):
+        await read(issuer)
+    assert issuer.reads == 1
+
+
+async def test_an_issuer_that_is_not_there_is_a_fault_of_its_own(issuer: Issuer) -> None:
+    with pytest.raises(IssuerFault, match="ClientConnectorError"):
+        await read(issuer, jwks_url="http://127.0.0.1:9/keys")
