@@ -6,8 +6,10 @@ is verified nor bring or point to a key (`jwk`, `jku`, `x5c`, `x5u` are never re
 
 import logging
 from base64 import urlsafe_b64encode
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Protocol
 
 import jwt
@@ -20,6 +22,7 @@ SECRET_ALGORITHM = "HS256"  # noqa: S105  # a name
 OWN_ISSUER = "rendercast"  # of tokens signed with the secret
 LONGEST_SUBJECT = 255  # characters; OpenID Connect Core 1.0, section 2
 LATEST_EXPIRY = 253_402_300_000  # the last seconds of the year 9999, which Python's times end with
+MOST_REMEMBERED = 10_000  # tokens
 REFUSED_HEADERS = frozenset({"crit", "b64"})  # extensions that must be understood; we have none
 
 log = logging.getLogger(__name__)
@@ -74,37 +77,71 @@ class SecretKey:
         return self._key if algorithm == SECRET_ALGORITHM else None
 
 
-class TokenVerifier:
-    """Tells whose a token is. Why one is not good is logged for debugging, without a word of it, and never told."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """A good token, by the name of the key that verified it."""
 
-    def __init__(self, rules: TokenRules, keys: Keys) -> None:
+    key_id: str | None
+    algorithm: str
+    key: jwt.PyJWK
+    claims: Claims
+
+
+class TokenVerifier:
+    """Tells whose a token is. Why one is not good is logged for debugging, without a word of it, and never told.
+
+    Verifying takes longer than a small query, so good tokens are remembered by their digest until they expire or
+    their key is no longer the issuer's.
+    """
+
+    def __init__(self, rules: TokenRules, keys: Keys, *, most_remembered: int = MOST_REMEMBERED) -> None:
         self._rules = rules
         self._keys = keys
+        self._most_remembered = most_remembered
         self._decoder = jwt.PyJWT(
             {"require": ["iss", "aud", "exp", "sub"], "enforce_minimum_key_length": True},
         )
+        self._remembered: OrderedDict[bytes, Verified] = OrderedDict()
 
     async def verify(self, token: str) -> Claims:
         """Return what the token says. Raises `TokenExpired`, `TokenInvalid` or `IssuerUnavailable`."""
+        digest = sha256(token.encode()).digest()
+        if claims := await self._recall(digest):
+            return claims
         try:
-            return self._claims(token, await self._key(token))
+            verified = await self._verify(token)
         except jwt.ExpiredSignatureError:
             raise TokenExpired from None
         except (jwt.PyJWTError, ValueError) as error:
             log.debug("a token was refused: %s", type(error).__name__)
             raise TokenInvalid from None
+        self._remembered[digest] = verified
+        if len(self._remembered) > self._most_remembered:
+            self._remembered.popitem(last=False)
+        return verified.claims
 
-    async def _key(self, token: str) -> jwt.PyJWK:
+    async def _recall(self, digest: bytes) -> Claims | None:
+        """Return what a token says that was good before, if it still is."""
+        known = self._remembered.get(digest)
+        if known is None:
+            return None
+        is_good = known.claims.expires_at > datetime.now(UTC)
+        if is_good and await self._keys.find(known.key_id, known.algorithm) is known.key:
+            return known.claims
+        self._remembered.pop(digest, None)
+        return None
+
+    async def _verify(self, token: str) -> Verified:
         header = jwt.get_unverified_header(token)
-        algorithm = header.get("alg")
+        key_id, algorithm = header.get("kid"), header.get("alg")
         if algorithm not in self._rules.algorithms:
             raise jwt.InvalidAlgorithmError
         if not REFUSED_HEADERS.isdisjoint(header):
             raise jwt.InvalidTokenError
-        key = await self._keys.find(header.get("kid"), algorithm)
+        key = await self._keys.find(key_id, algorithm)
         if key is None:
             raise jwt.InvalidKeyError
-        return key
+        return Verified(key_id=key_id, algorithm=algorithm, key=key, claims=self._claims(token, key))
 
     def _claims(self, token: str, key: jwt.PyJWK) -> Claims:
         rules = self._rules
