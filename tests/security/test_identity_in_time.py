@@ -10,30 +10,15 @@ from pathlib import Path
 from aiohttp import web
 
 from resolvers.issuer import PAUSE_S
-from services.clock import SystemClock
-from tests.resolvers.clients import LIST, PATIENCE_S, PROGRESS, RETRY_S, UPDATES, open_socket, open_stream
+from tests.resolvers.clients import LIST, PATIENCE_S, RETRY_S, Stream, open_socket, open_stream
 from tests.security.closing import ending, refused
 from tests.security.conftest import Site, open_site
 from tests.security.issuer import open_issuer
 
 LEEWAY_S = 30  # of the settings
-LONG_S = 60  # all that this server itself waits for is shorter
+REVISION = "subscription ($id: ID!) { renderProgress(renderId: $id) { revision } }"
+REVISIONS = "subscription { renderUpdates { revision } }"
 FLOOD = 300
-
-
-class HeldClock(SystemClock):
-    """The machine's time, except that long sleeps end when the test lets them."""
-
-    def __init__(self) -> None:
-        self.lengths_s: list[float] = []
-        self.over = asyncio.Event()
-
-    async def sleep(self, seconds: float) -> None:
-        if seconds < LONG_S:
-            await super().sleep(seconds)
-            return
-        self.lengths_s.append(seconds)
-        await self.over.wait()
 
 
 async def away(request: web.Request) -> web.Response:
@@ -42,46 +27,42 @@ async def away(request: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def opened(folder: Path, *, answers: bool = True, clock: SystemClock | None = None) -> AsyncIterator[Site]:
+async def opened(folder: Path, *, answers: bool = True) -> AsyncIterator[Site]:
     async with open_issuer() as issuer:
         issuer.answer = None if answers else away
-        async with open_site(issuer, folder, clock=clock) as site:
+        async with open_site(issuer, folder) as site:
             yield site
 
 
 async def test_a_websocket_ends_with_its_token_and_so_does_all_that_runs_on_it(tmp_path: Path) -> None:
-    clock = HeldClock()
-    async with opened(tmp_path, clock=clock) as site:
+    async with opened(tmp_path) as site:
         client = site.client(site.issuer.token("ann"))
         render_id = await client.started()
-        async with open_stream(client) as stream:
-            await stream.subscribe(PROGRESS, "one", id=render_id)
-            await stream.subscribe(UPDATES, "all")
-            for _ in range(2):
-                assert (await stream.receive())["type"] == "next"
-            assert site.services.hub._rooms
-            (length_s,) = clock.lengths_s
-            assert 3000 < length_s < 3700
-            clock.over.set()
-            assert await ending(stream.connection) == (4403, "Your session has expired. Sign in again.")
+        await client.until(render_id, status="RENDERING")
+        said: list[str] = []
+        for left_s in (2, 8, 32):  # a machine that is too slow for one comes to its operations with the next
+            said = await _said_until_expiry(site, render_id, left_s)
+            if said[1:]:
+                break
+        assert said[:3] == ["connection_ack", "next", "next"]
         async with asyncio.timeout(PATIENCE_S):
             while site.services.hub._rooms:  # noqa: ASYNC110  # it says to nobody that they have left
                 await asyncio.sleep(RETRY_S)
         assert [render["id"] for render in await client.listed()] == [render_id]
 
 
-async def test_a_token_that_lives_for_seconds_really_ends_its_websocket(tmp_path: Path) -> None:
-    async with opened(tmp_path) as site:
-        said: list[str] = []
-        for left_s in (1, 4, 16):  # a machine that is too slow for one is let in with the next
-            client = site.client(site.issuer.token("ann", exp=int(time.time()) + left_s - LEEWAY_S))
-            async with open_socket(client.websocket_url) as connection:
-                await connection.send(json.dumps({"type": "connection_init", "payload": client.websocket_params}))
-                end = await ending(connection, said)
-            assert end == (4403, "Your session has expired. Sign in again.")
-            if said:
-                break
-        assert [json.loads(text) for text in said] == [{"type": "connection_ack"}]
+async def _said_until_expiry(site: Site, render_id: str, left_s: int) -> list[str]:
+    """Return the types of the messages on a WebSocket with two operations whose token expires."""
+    client = site.client(site.issuer.token("ann", exp=int(time.time()) + left_s - LEEWAY_S))
+    said: list[str] = []
+    async with open_socket(client.websocket_url) as connection:
+        await connection.send(json.dumps({"type": "connection_init", "payload": client.websocket_params}))
+        stream = Stream(connection)
+        await stream.subscribe(REVISION, "one", id=render_id)
+        await stream.subscribe(REVISIONS, "all")
+        code, reason = await ending(connection, said)
+    assert (code, "expired" in reason) == (4403, True)
+    return [json.loads(text)["type"] for text in said]
 
 
 async def test_a_flood_of_unknown_keys_reaches_the_issuer_at_most_once_in_a_pause(tmp_path: Path) -> None:
