@@ -14,7 +14,7 @@ from tests.mongo_server import MongoServer, free_port
 from tests.resolvers.clients import PATIENCE_S
 from tests.servers import RedisServer
 
-LONGEST_START_S = 15  # five for a server that doesn't answer, and what a busy machine adds
+LONGEST_START_S = 25  # five for a server that doesn't answer, and what a busy machine adds
 SECRET = "hunter2"  # noqa: S105  # a password of nobody
 AWAY = {
     "MONGODB_URL": f"mongodb://ann:{SECRET}@127.0.0.1:{{port}}/x?timeoutMS=5000",
