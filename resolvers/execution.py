@@ -16,29 +16,59 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from services.errors import TookTooLong
 
 
-class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Executes a query, a mutation or one event of a subscription, within its time and in memory of its own.
+class Deadlines:
+    """Ends executions that take longer than `timeout_s`.
 
-    Only what waits can be stopped; that the rest is little is the work of `resolvers/cost.py`.
+    Only what waits can be ended; that the rest is little is the work of `resolvers/cost.py`. There is one timer for
+    all, of the execution that began first: one for each would take longer than all else that limits a small query.
     """
 
-    timeout_s: float
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._ends: dict[asyncio.Timeout, float] = {}  # in their order, by the loop's clock
+        self._timer: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
 
-    def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  # graphql-core's signature
-        """Return the result, or what it can be awaited by."""
-        result = super().execute_operation(serially)
-        return self._in_time(result) if self.is_awaitable(result) else result
-
-    async def _in_time(self, result: Awaitable[ExecutionResult]) -> ExecutionResult:
-        limit = asyncio.timeout(self.timeout_s)
+    async def keep(self, result: Awaitable[ExecutionResult]) -> ExecutionResult:
+        """Return the result, or one that says that it took too long."""
+        limit = asyncio.timeout(None)
         try:
             async with limit:
+                self._begin(limit)
                 return await result
         except TimeoutError:
             if not limit.expired():
                 raise
-            error = TookTooLong(self.timeout_s)
+            error = TookTooLong(self._timeout_s)
             return ExecutionResult(data=None, errors=[GraphQLError(str(error), original_error=error)])
+        finally:
+            self._ends.pop(limit, None)
+
+    def _begin(self, limit: asyncio.Timeout) -> None:
+        loop = asyncio.get_running_loop()
+        self._ends[limit] = end = loop.time() + self._timeout_s
+        if self._timer is None or self._timer[0] is not loop:
+            self._timer = loop, loop.call_at(end, self._end_overdue, loop)
+
+    def _end_overdue(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        while self._ends:
+            limit, end = next(iter(self._ends.items()))
+            if end > loop.time():
+                self._timer = loop, loop.call_at(end, self._end_overdue, loop)
+                return
+            del self._ends[limit]
+            limit.reschedule(end)
+
+
+class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Executes a query, a mutation or one event of a subscription, within its time and in memory of its own."""
+
+    deadlines: Deadlines
+
+    def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  # graphql-core's signature
+        """Return the result, or what it can be awaited by."""
+        result = super().execute_operation(serially)
+        return self.deadlines.keep(result) if self.is_awaitable(result) else result
 
     def build_per_event_executor(self, payload: Any) -> Any:
         """Return the executor of one event."""
@@ -48,5 +78,5 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
 
 
 def executor_within(timeout_s: float) -> type[BoundedExecutor]:
-    """Return the executor that stops after `timeout_s`."""
-    return type("ExecutorInTime", (BoundedExecutor,), {"timeout_s": timeout_s})
+    """Return the executor whose executions end after `timeout_s`."""
+    return type("ExecutorInTime", (BoundedExecutor,), {"deadlines": Deadlines(timeout_s)})

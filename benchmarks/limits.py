@@ -1,0 +1,128 @@
+"""What the limits on documents cost: CPU time of the same operations with and without, in turns.
+
+Without HTTP, so that nothing else is in the figures; the share of a whole request is smaller.
+"""
+
+import asyncio
+import gc
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+from graphql import parse, validate
+from starlette.requests import HTTPConnection
+from strawberry import Schema
+from strawberry.extensions import MaskErrors, ParserCache, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.types import ExecutionContext
+from strawberry.types.graphql import OperationType
+
+from resolvers.auth import Identity
+from resolvers.context import Context
+from resolvers.cost import measure
+from resolvers.graphql_schema import RendercastSchema
+from resolvers.mutation import Mutation
+from resolvers.query import Query
+from resolvers.subscription import Subscription
+from schema.render import Render
+from schema.scalars import SCALARS
+from services.clock import SystemClock
+from services.models import Caller
+from services.pubsub import open_pubsub
+from services.runtime import compose
+from services.settings import Settings
+from tests.fakes import MemoryStore
+from tests.resolvers.clients import LIST, START
+
+SETTINGS = Settings.model_construct(max_mutations_per_minute=10_000_000)
+QUERY = "query ($n: Int!) { renders(first: $n) { edges { node { id status } } } renderQuota { remaining } }"
+MUTATION = 'mutation { cancelRender(renderId: "01hzzzzzzzzzzzzzzzzzzzzzzz") { __typename } }'
+TURNS = 31
+TIMES = 100
+
+
+class Unlimited(RendercastSchema):
+    """The schema without limits: documents are only parsed, validated and remembered."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.execution_context_class = StrawberryGraphQLCoreExecutionContext
+
+    def _admit(self, context: ExecutionContext, text: str) -> None:
+        accepted = self.documents.accept(text)
+        context.graphql_document = accepted.document
+        assert OperationType(accepted.operation(None).type.value) in context.allowed_operations
+
+
+def stock() -> Schema:
+    """Return the schema as Strawberry makes it, with its caches, its way to mask errors, and no limits."""
+    return Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[Render],
+        config=StrawberryConfig(scalar_map=SCALARS),
+        extensions=[lambda: ParserCache(maxsize=500), lambda: ValidationCache(maxsize=500), MaskErrors],
+    )
+
+
+def main() -> None:
+    schemas = {"limits": RendercastSchema(SETTINGS), "none": Unlimited(SETTINGS), "Strawberry's caches": stock()}
+    print("\n## Limits on documents: CPU time of an operation that was asked before\n")
+    print("| | " + " | ".join(schemas) + " | limits add |\n|---|" + "---:|" * (len(schemas) + 1))
+    for name, document, variables in (("query", QUERY, {"n": 10}), ("mutation", MUTATION, {})):
+        row = asyncio.run(repeated(schemas, document, variables))
+        told = " | ".join(f"{row[each] * 1e6:.0f} µs" for each in schemas)
+        print(f"| small {name} | {told} | {(row['limits'] / row['none'] - 1) * 100:.1f} % |")
+    print("\n## The same, when a document comes for the first time\n")
+    print("| | parse and validate | count | limits add |\n|---|---:|---:|---:|")
+    core = schemas["limits"]._schema  # noqa: SLF001  # what both need
+    for name, document in (("small query", QUERY), ("LIST of the tests", LIST), ("START of the tests", START)):
+        parsed = parse(document)
+        row = in_turns(
+            {
+                "check": lambda document=document: validate(core, parse(document)),  # type: ignore[misc]
+                "count": lambda parsed=parsed: measure(parsed, core, SETTINGS),  # type: ignore[misc]
+            }
+        )
+        share = row["count"] / row["check"] * 100
+        print(f"| {name} | {row['check'] * 1e6:.0f} µs | {row['count'] * 1e6:.0f} µs | {share:.1f} % |")
+
+
+async def repeated(schemas: dict[str, Any], document: str, variables: dict[str, Any]) -> dict[str, float]:
+    """Return the CPU seconds of one operation on each schema, medians of turns."""
+    async with open_pubsub("memory://") as pubsub:
+        clock = SystemClock()
+        services = compose(
+            SETTINGS, clock=clock, store=MemoryStore(clock), pubsub=pubsub, backend=None, with_worker=False
+        )
+        connection = HTTPConnection({"type": "http", "headers": []})
+        identity = Identity(caller=Caller(id="ann"))
+        context = Context(services=services, connection=connection, identity=identity)
+        took: dict[str, list[float]] = {name: [] for name in schemas}
+        for _ in range(TURNS):
+            for name, schema in schemas.items():
+                gc.collect()
+                began = time.process_time()
+                for _ in range(TIMES):
+                    await schema.execute(document, variable_values=variables, context_value=context)
+                took[name].append((time.process_time() - began) / TIMES)
+    return {name: statistics.median(seconds) for name, seconds in took.items()}
+
+
+def in_turns(functions: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Return the CPU seconds of one call of each, medians of turns."""
+    took: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(TURNS):
+        for name, function in functions.items():
+            began = time.process_time()
+            for _ in range(10):
+                function()
+            took[name].append((time.process_time() - began) / 10)
+    return {name: statistics.median(seconds) for name, seconds in took.items()}
+
+
+if __name__ == "__main__":
+    main()
