@@ -165,7 +165,7 @@ async def test_variables_made_to_cost_much_are_refused(ann: Client, variables: d
 
 
 async def test_a_wrong_variable_is_not_sent_back_in_full(ann: Client) -> None:
-    for status in ("x" * 50_000, ["y" * 50_000] * 500, [{"z": "z" * 50_000}]):
+    for status in ("x" * 50_000, ["y" * 50_000] * 15, [{"z": "z" * 50_000}]):
         answer = await ann.post(LIST, filter={"status": status})
         assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
         assert all(len(error["message"]) <= LONGEST_MESSAGE + 1 for error in answer["errors"])
