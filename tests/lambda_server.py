@@ -7,8 +7,8 @@ import string
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Self, cast
@@ -37,6 +37,7 @@ class Fault(Enum):
     REFUSED = auto()  # by the function, with a message
     CRASHED = auto()  # the function, before anything ran
     CRASHED_LATE = auto()  # the function, but the render runs
+    UNLOADABLE = auto()  # the function's code
     HELD = auto()  # there is none until the client gives up, but the render runs
     DROPPED = auto()  # the connection ends without one, but the render runs
     SLOW = auto()  # it is right, but comes late
@@ -55,6 +56,13 @@ REFUSALS: dict[Fault, tuple[int, str, JSON]] = {
     Fault.ACCESS_DENIED: (403, "AccessDeniedException", {"Message": "User is not authorized to perform this action"}),
     Fault.EXPIRED_TOKEN: (403, "ExpiredTokenException", {"message": "The security token included is expired"}),
 }
+
+CRASHES = {
+    Fault.CRASHED: "Runtime.ExitError",
+    Fault.CRASHED_LATE: "Runtime.ExitError",
+    Fault.UNLOADABLE: "Runtime.ImportModuleError",
+}
+RUN_NOTHING = {Fault.REFUSED, Fault.CRASHED, Fault.UNLOADABLE}
 
 
 @dataclass(slots=True)
@@ -92,12 +100,14 @@ class LambdaServer:
         self.steps = steps
         self.starts: list[JSON] = []
         self.invocations: Counter[str] = Counter()
+        self.most_at_once = 0
         self.renders: dict[str, Render] = {}
         self._sender = Sender()
         self.s3 = s3
         self._player = Player(s3, self._sender)
         self._server: LocalServer | None = None
         self._lock = threading.Lock()
+        self._under_way = 0
         self._troubles: list[Trouble] = []
         self._courses: deque[Course] = deque()
         self._courses_by_word: dict[str, Course] = {}
@@ -179,6 +189,18 @@ class LambdaServer:
                     trouble.left -= 1
                     return trouble
         return Trouble()
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Count an invocation among those that are not answered yet."""
+        with self._lock:
+            self._under_way += 1
+            self.most_at_once = max(self.most_at_once, self._under_way)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
 
     def run(self, payload: JSON) -> JSON:
         """Do what an invocation asks for and return the function's answer."""
@@ -348,18 +370,19 @@ class _Handler(LocalHandler):
             status, code, error = REFUSALS[trouble.fault]
             self._json(status, error, ("x-amzn-ErrorType", code))
         else:
-            self._invoke(owner, payload, trouble)
+            with owner.under_way():
+                self._invoke(owner, payload, trouble)
 
     def _invoke(self, owner: LambdaServer, payload: JSON, trouble: Trouble) -> None:
         fault = trouble.fault
-        reply = owner.run(payload) if fault not in {Fault.REFUSED, Fault.CRASHED} else refused(trouble.message)
+        reply = owner.run(payload) if fault not in RUN_NOTHING else refused(trouble.message)
         cast("LocalServer", self.server).stopping.wait(trouble.seconds)
         if fault is Fault.HELD:
             self.hold()
         elif fault is Fault.DROPPED:
             self.close_connection = True
-        elif fault in {Fault.CRASHED, Fault.CRASHED_LATE}:
-            error = {"errorType": "Runtime.ExitError", "errorMessage": trouble.message, "trace": []}
+        elif fault in CRASHES:
+            error = {"errorType": CRASHES[fault], "errorMessage": trouble.message, "trace": []}
             self._json(200, error, ("X-Amz-Function-Error", "Unhandled"))
         else:
             echo = {"inputProps": payload.get("inputProps")} if fault is Fault.ECHOED else {}

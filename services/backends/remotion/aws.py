@@ -14,7 +14,7 @@ from botocore import UNSIGNED
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -24,7 +24,6 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
     ProxyConnectionError,
-    SSLError,
 )
 
 from services.backends.remotion.faults import AwsFault, Meaning, fault, no_credentials
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
-CONNECTIONS = 16  # and threads: how many calls are under way at once
+CONNECTIONS = 16  # and threads, to Lambda and to S3 each: how many calls are under way at once
 CONNECT_TIMEOUT_S = 5
 STORAGE_TIMEOUT_S = 5
 STORAGE_TRIES = 2
@@ -46,9 +45,9 @@ _NEVER_SENT = (
     CredentialRetrievalError,
     EndpointConnectionError,
     ProxyConnectionError,
-    SSLError,
 )
-_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError)
+# RuntimeError is what boto3 raises if even renewed credentials have expired.
+_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, RuntimeError)
 
 T = TypeVar("T")
 
@@ -71,13 +70,22 @@ class Invocation:
     crashed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Signer:
+    """Credentials, and until when they are good at least."""
+
+    credentials: ReadOnlyCredentials
+    expires_at: datetime | None
+
+
 class Aws:
     """Lambda and S3 of one region. Open it with `open_aws`; every method raises `AwsFault`.
 
-    Nothing is sent twice to Lambda. No call takes longer than about half a minute.
+    Nothing is sent twice to Lambda, and nothing at all before there are credentials to sign it with. No call takes
+    longer than about half a minute. Starts, which take long, hold up no call of storage.
     """
 
-    def __init__(self, access: AwsAccess, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, access: AwsAccess) -> None:
         session = boto3.Session(
             aws_access_key_id=access.access_key_id,
             aws_secret_access_key=access.secret_access_key,
@@ -88,7 +96,8 @@ class Aws:
             raise StartupError(
                 "There are no AWS credentials: set REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY."
             )
-        self._threads = threads
+        self._invoking = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lambda")
+        self._storing = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="s3")
         self._credentials: Credentials = found
         # Sent once: what boto3 tries again after a timeout may have started a render already.
         self._lambda: LambdaClient = session.client("lambda", config=_config(access.start_timeout_s, tries=1))
@@ -97,23 +106,26 @@ class Aws:
         # Asked only where things are: it never signs, so it never waits for credentials.
         self._plain: S3Client = session.client("s3", config=storage.merge(Config(signature_version=UNSIGNED)))
         self._region = access.region
-        self._frozen = self._credentials.get_frozen_credentials()
+        self._signer = self._obtain_signer()
         self._addresses: dict[str, str] = {}
+
+    def close(self) -> None:
+        """End the threads; what they are doing is not waited for."""
+        for threads in (self._invoking, self._storing):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def refresh_credentials(self) -> None:
         """Take over the credentials that boto3 has now; it renews those that expire some minutes before."""
-        self._frozen = await self._call("", self._credentials.get_frozen_credentials)
+        await self._call(self._storing, "", lambda: None)
 
     def sign(self, bucket: str, key: str, *, now: datetime, expires_in: timedelta) -> Download:
         """Return a URL from which the object can be got, until `expires_in` or the credentials are over."""
         request = AWSRequest(method="GET", url=self.address(bucket) + quote(key, safe="/~"))
         expires_s = int(expires_in.total_seconds())
-        S3SigV4QueryAuth(self._frozen, "s3", self._region, expires=expires_s).add_auth(request)
-        ends = [now.replace(microsecond=0) + timedelta(seconds=expires_s)]
-        # botocore tells the end of a session nowhere else.
-        if session_ends := getattr(self._credentials, "_expiry_time", None):
-            ends.append(session_ends)
-        return Download(url=str(request.url), expires_at=min(ends))
+        signer = self._signer
+        S3SigV4QueryAuth(signer.credentials, "s3", self._region, expires=expires_s).add_auth(request)
+        ends = now.replace(microsecond=0) + timedelta(seconds=expires_s)
+        return Download(url=str(request.url), expires_at=min(ends, signer.expires_at or ends))
 
     def address(self, bucket: str) -> str:
         """Return what the URLs of a bucket's objects begin with."""
@@ -124,11 +136,12 @@ class Aws:
 
     async def invoke(self, function: str, payload: bytes) -> Invocation:
         """Call the function once and wait for its answer."""
-        return await self._call("Invoke", lambda: self._invoke(function, payload))
+        return await self._call(self._invoking, "Invoke", lambda: self._invoke(function, payload))
 
     async def put(self, bucket: str, key: str, body: bytes) -> None:
         """Store an object."""
         await self._call(
+            self._storing,
             "PutObject",
             lambda: self._s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json"),
         )
@@ -136,7 +149,7 @@ class Aws:
     async def size(self, bucket: str, key: str) -> int | None:
         """Return the size of an object in bytes; None if it is not there."""
         try:
-            head = await self._call("HeadObject", lambda: self._s3.head_object(Bucket=bucket, Key=key))
+            head = await self._call(self._storing, "HeadObject", lambda: self._s3.head_object(Bucket=bucket, Key=key))
         except AwsFault as error:
             if error.meaning is Meaning.ABSENT:
                 return None
@@ -146,7 +159,7 @@ class Aws:
     async def require_bucket(self, bucket: str) -> None:
         """Return if the bucket is there and may be listed."""
         try:
-            await self._call("HeadBucket", lambda: self._s3.head_bucket(Bucket=bucket))
+            await self._call(self._storing, "HeadBucket", lambda: self._s3.head_bucket(Bucket=bucket))
         except AwsFault as error:
             if error.meaning is Meaning.ABSENT:
                 raise fault("HeadBucket", code="NoSuchBucket", status=404, detail=bucket) from error
@@ -154,7 +167,7 @@ class Aws:
 
     async def delete_all(self, bucket: str, prefix: str) -> None:
         """Remove all objects whose keys begin so."""
-        await self._call("ListObjectsV2", lambda: self._delete_all(bucket, prefix))
+        await self._call(self._storing, "ListObjectsV2", lambda: self._delete_all(bucket, prefix))
 
     def _invoke(self, function: str, payload: bytes) -> Invocation:
         answer = self._lambda.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=payload)
@@ -168,30 +181,49 @@ class Aws:
                 for error in deleted.get("Errors", []):
                     raise fault("DeleteObjects", code=error["Code"], status=403, detail=error["Key"])
 
-    async def _call(self, operation: str, call: Callable[[], T]) -> T:
+    async def _call(self, threads: ThreadPoolExecutor, operation: str, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads, lambda: self._ask(operation, call))
+
+    def _ask(self, operation: str, call: Callable[[], T]) -> T:
+        """Return what the call does. Whatever else comes of it is told as an `AwsFault`."""
+        self._signer = self._obtain_signer()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+            return call()
         except ClientError as error:
             raise _meaning(error) from error
+        except _NEVER_SENT as error:
+            raise AwsFault(f"{operation}: {error}", Meaning.NEVER_SENT) from error
+        except Exception as error:  # urllib3's own pass through boto3 while it reads an answer
+            raise AwsFault(f"{operation}: {error}", Meaning.UNKNOWN) from error
+
+    def _obtain_signer(self) -> _Signer:
+        """Return the credentials of now, renewed if that is due."""
+        try:
+            self._credentials.get_frozen_credentials()
+            # botocore tells the end of a session nowhere else. Read before the keys, which another thread may renew
+            # meanwhile, it is never later than theirs.
+            expires_at: datetime | None = getattr(self._credentials, "_expiry_time", None)
+            return _Signer(self._credentials.get_frozen_credentials(), expires_at)
         except _NO_CREDENTIALS as error:
             raise no_credentials(str(error)) from error
-        except BotoCoreError as error:
-            meaning = Meaning.NEVER_SENT if isinstance(error, _NEVER_SENT) else Meaning.UNKNOWN
-            raise AwsFault(f"{operation}: {error}", meaning) from error
+        except Exception as error:  # whatever it is, of all the places that boto3 asks
+            raise AwsFault(f"no credentials: {type(error).__name__}: {error}", Meaning.NEVER_SENT) from error
 
 
 @asynccontextmanager
 async def open_aws(access: AwsAccess) -> AsyncIterator[Aws]:
     """Build the clients, which takes a moment, and later end their threads. Raises `StartupError`."""
-    threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="aws")
     try:
-        try:
-            aws = await asyncio.get_running_loop().run_in_executor(threads, lambda: Aws(access, threads))
-        except BotoCoreError as error:
-            raise StartupError(f"AWS can't be used: {error}") from error
+        aws = await asyncio.to_thread(Aws, access)
+    except AwsFault as error:
+        reason = f"{error}" if error.remedy is None else f"{error.remedy.sentence} ({error})"
+        raise StartupError(f"AWS can't be used. {reason}") from error
+    except BotoCoreError as error:
+        raise StartupError(f"AWS can't be used: {error}") from error
+    try:
         yield aws
     finally:
-        threads.shutdown(wait=False, cancel_futures=True)
+        aws.close()
 
 
 def _config(timeout_s: float, *, tries: int) -> Config:

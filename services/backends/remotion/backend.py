@@ -243,7 +243,7 @@ async def open_remotion_backend(deployment: Deployment, *, clock: Clock, check: 
         if check:
             deployment = await checked(deployment, aws=aws, http=http)
         files = ProgressReader(http, aws, bucket=deployment.bucket, clock=clock)
-        renewing = asyncio.create_task(_keep_access(aws, deployment.bucket), name="keep access to AWS")
+        renewing = asyncio.create_task(_keep_access(aws, deployment.bucket, clock), name="keep access to AWS")
         try:
             yield RemotionBackend(deployment, aws=aws, files=files, clock=clock)
         finally:
@@ -251,11 +251,11 @@ async def open_remotion_backend(deployment: Deployment, *, clock: Clock, check: 
             await asyncio.wait([renewing])
 
 
-async def _keep_access(aws: Aws, bucket: str) -> None:
+async def _keep_access(aws: Aws, bucket: str, clock: Clock) -> None:
     """Renew the credentials, and tell of a bucket that the URLs signed here could not serve from."""
     await _or_tell(aws.require_bucket(bucket))
     while True:
-        await asyncio.sleep(CREDENTIALS_INTERVAL_S)
+        await clock.sleep(CREDENTIALS_INTERVAL_S)
         await _or_tell(aws.refresh_credentials())
 
 
