@@ -10,11 +10,14 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from resolvers.auth import Authenticate
+from resolvers.browsers import for_browsers
 from resolvers.downloads import Downloads
 from resolvers.graphiql import load_graphiql
+from resolvers.graphql_schema import build_schema
 from resolvers.health import Health
-from resolvers.transport import GraphQLApp
+from resolvers.http import METHODS, GraphQLOverHttp
 from resolvers.webhooks import RemotionWebhooks
+from resolvers.websocket import WebSockets
 from services.backends.remotion.webhooks import PATH as WEBHOOK_PATH
 from services.runtime import Services
 from services.supervision import keep_running
@@ -23,7 +26,9 @@ from services.supervision import keep_running
 def create_app(services: Services, *, authenticate: Authenticate) -> Starlette:
     """Return the application. While its lifespan is open, the hub runs, and the worker too if the services have one."""
     graphiql = load_graphiql(services.settings.web_dir)
-    graphql = GraphQLApp(services, authenticate=authenticate, graphiql=graphiql)
+    schema = build_schema(services.settings)
+    over_http = GraphQLOverHttp(services, schema=schema, authenticate=authenticate, graphiql=graphiql)
+    over_websockets = WebSockets(services, schema=schema, authenticate=authenticate)
     health = Health(services)
 
     @asynccontextmanager
@@ -38,8 +43,8 @@ def create_app(services: Services, *, authenticate: Authenticate) -> Starlette:
 
     routes = [
         Route("/", _home),
-        Route("/graphql", graphql),
-        WebSocketRoute("/graphql", graphql),
+        Route("/graphql", over_http.serve, methods=METHODS),
+        WebSocketRoute("/graphql", over_websockets.serve),
         Route("/assets/{name:path}", graphiql.serve_part),
         Route("/healthz", health.alive),
         Route("/readyz", health.ready),
@@ -49,7 +54,7 @@ def create_app(services: Services, *, authenticate: Authenticate) -> Starlette:
     if services.settings.remotion_webhook_secret is not None:
         webhooks = RemotionWebhooks(services.hub, services.settings.remotion_webhook_secret)
         routes.append(Route(WEBHOOK_PATH, webhooks.receive, methods=["POST"]))
-    return Starlette(lifespan=lifespan, routes=routes)
+    return Starlette(lifespan=lifespan, routes=routes, middleware=for_browsers(services.settings.origins))
 
 
 async def _home(request: Request) -> Response:  # noqa: ARG001

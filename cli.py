@@ -22,6 +22,7 @@ from starlette.applications import Starlette
 from app import create_app
 from resolvers.auth import Authenticate, local_developer, open_bearer_tokens, read_token_rules
 from resolvers.graphql_schema import build_schema
+from resolvers.punctual import PunctualWebSockets, http_within
 from resolvers.tokens import is_subject, make_token
 from services.errors import StartupError
 from services.runtime import Services, open_embedded, open_production
@@ -207,7 +208,10 @@ def server_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         access_log=settings.log_level == "debug",
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
-        ws="websockets-sansio",
+        http=http_within(settings.request_timeout_s),
+        ws=PunctualWebSockets,
+        ws_ping_interval=settings.ping_interval_s,
+        ws_ping_timeout=settings.ping_interval_s,
         ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,
     )

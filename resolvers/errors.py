@@ -34,10 +34,11 @@ def client_error(error: GraphQLError, *, hints: bool) -> GraphQLError:
             log.error("unavailable at %s: %s", error.path, cause)
             return _told(error, "The service can't do this right now. Please try again later.", code=cause.code)
         case _:
-            return _masked(error, cause)
+            return masked(error, cause)
 
 
-def _masked(error: GraphQLError, cause: Exception) -> GraphQLError:
+def masked(error: GraphQLError, cause: Exception) -> GraphQLError:
+    """Return an error that tells nothing but the id under which the log has the cause."""
     error_id = secrets.token_hex(6)
     log.error("error %s at %s", error_id, error.path, exc_info=cause)
     message = f"Something went wrong on our side (error {error_id})."

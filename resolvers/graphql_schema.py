@@ -2,7 +2,6 @@
 
 from graphql import GraphQLError
 from strawberry import Schema
-from strawberry.exceptions import MissingQueryError
 from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema._graphql_core import ResultType
 from strawberry.schema.config import StrawberryConfig
@@ -51,10 +50,8 @@ class RendercastSchema(Schema):
         extensions_runner: SchemaExtensionsRunner,  # noqa: ARG002
     ) -> PreExecutionError | None:
         """Parse, validate and choose the operation, in the place of Strawberry's own way, which has no limits."""
-        if not context.query:
-            raise MissingQueryError
         try:
-            self._admit(context, context.query)
+            self._admit(context, context.query or "")
         except Refused as refused:
             return PreExecutionError(data=None, errors=refused.errors)
         return None

@@ -178,6 +178,29 @@ class Settings(BaseSettings):
         30, gt=0, le=600, description="How long an operation, or an event of a subscription, may take, in seconds."
     )
 
+    allowed_origins: str = Field(
+        "", description="Origins, with commas between, whose pages may use this server beside its own."
+    )
+    max_body_bytes: int = Field(
+        256 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest body of a request, in bytes."
+    )
+    request_timeout_s: float = Field(15, gt=0, le=300, description="How long a request may take to arrive, in seconds.")
+    ping_interval_s: float = Field(
+        20, gt=0, le=300, description="How often a WebSocket's client is asked whether it is there, and for how long."
+    )
+    max_operations_per_connection: int = Field(
+        200, ge=1, le=10_000, description="Most operations at once on a WebSocket."
+    )
+    max_connections_per_user: int = Field(200, ge=1, le=100_000, description="Most WebSockets of a user at once.")
+    max_connections_per_address: int = Field(
+        1000, ge=1, le=100_000, description="Most WebSockets from an IP address at once."
+    )
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The other origins whose pages may use this server."""
+        return frozenset(origin.strip() for origin in self.allowed_origins.split(",") if origin.strip())
+
     @property
     def base_url(self) -> str:
         """The address that download URLs begin with."""

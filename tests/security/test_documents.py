@@ -100,6 +100,7 @@ async def ann(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]
 
 def remembered() -> tuple[int, int]:
     """Return how many documents this process has in memory, and how much they take."""
+    gc.collect()  # those of servers that other tests had
     caches = [thing for thing in gc.get_objects() if type(thing) is Remembered]
     return sum(map(len, caches)), sum(cache.size_bytes for cache in caches)
 
@@ -165,7 +166,7 @@ async def test_variables_made_to_cost_much_are_refused(ann: Client, variables: d
 
 
 async def test_a_wrong_variable_is_not_sent_back_in_full(ann: Client) -> None:
-    for status in ("x" * 50_000, ["y" * 50_000] * 15, [{"z": "z" * 50_000}]):
+    for status in ("x" * 50_000, ["y" * 50_000] * 4, [{"z": "z" * 50_000}]):
         answer = await ann.post(LIST, filter={"status": status})
         assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
         assert all(len(error["message"]) <= LONGEST_MESSAGE + 1 for error in answer["errors"])

@@ -1,0 +1,205 @@
+"""GraphQL over HTTP, as https://graphql.github.io/graphql-over-http/draft/ has it."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from graphql import GraphQLFormattedError
+from pydantic import BaseModel, Field, Json, ValidationError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from strawberry import Schema
+from strawberry.schema.exceptions import InvalidOperationTypeError
+from strawberry.types.execution import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from resolvers.auth import Authenticate
+from resolvers.bodies import read_body
+from resolvers.context import Context
+from resolvers.graphiql import GraphiQL
+from resolvers.json_text import read_json
+from services.errors import RendercastError, TookTooLong
+from services.runtime import Services
+
+JSON = "application/json"
+GRAPHQL_JSON = "application/graphql-response+json"
+TIMEOUT = TookTooLong.code
+METHODS = ("GET", "POST")
+ALLOWED = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
+
+
+class Parameters(BaseModel):
+    """What a request asks for, in the body of a POST."""
+
+    query: Annotated[str, Field(min_length=1)]
+    variables: dict[str, Any] | None = None
+    operationName: str | None = None  # noqa: N815  # the specification's name
+    extensions: dict[str, Any] | None = None
+
+
+class UrlParameters(BaseModel):
+    """The same in the URL of a GET."""
+
+    query: Annotated[str, Field(min_length=1)]
+    variables: Json[dict[str, Any] | None] = None
+    operationName: str | None = None  # noqa: N815
+    extensions: Json[dict[str, Any] | None] = None
+
+
+class BadRequest(Exception):  # noqa: N818  # HTTP's word
+    """The request can't be answered by a result."""
+
+    def __init__(self, status: HTTPStatus, message: str, **headers: str) -> None:
+        self.status = status
+        self.message = message
+        self.headers = headers
+        super().__init__(message)
+
+
+NOT_ACCEPTABLE = BadRequest(HTTPStatus.NOT_ACCEPTABLE, f"This server answers {GRAPHQL_JSON} and {JSON}.")
+
+
+class GraphQLOverHttp:
+    """Answers requests to `/graphql`. A browser's GET without a query gets the page for people."""
+
+    def __init__(
+        self,
+        services: Services,
+        *,
+        schema: Schema,
+        authenticate: Authenticate,
+        graphiql: GraphiQL,
+    ) -> None:
+        self._services = services
+        self._schema = schema
+        self._authenticate = authenticate
+        self._graphiql = graphiql
+        self._max_body_bytes = services.settings.max_body_bytes
+
+    async def serve(self, request: Request) -> Response:
+        """Return the result, or what is wrong with the request."""
+        if _wants_page(request):
+            return self._graphiql.page()
+        media_type = _media_type(request.headers.get("accept"))
+        if media_type is None:
+            return _refusal(NOT_ACCEPTABLE, JSON)
+        try:
+            parameters = await self._parameters(request)
+            result = await self._execute(request, parameters)
+        except ClientDisconnect:
+            return Response(status_code=HTTPStatus.BAD_REQUEST)  # which nobody will see
+        except BadRequest as refused:
+            return _refusal(refused, media_type)
+        return _answer(result, media_type)
+
+    async def _execute(self, request: Request, parameters: Parameters | UrlParameters) -> ExecutionResult:
+        context = Context(services=self._services, connection=request)
+        with suppress(RendercastError):  # the context raises it for what needs a caller
+            await context.identify(self._authenticate, {})
+        try:
+            return await self._schema.execute(
+                parameters.query,
+                variable_values=parameters.variables,
+                context_value=context,
+                operation_name=parameters.operationName,
+                allowed_operation_types=ALLOWED[request.method],
+            )
+        except InvalidOperationTypeError as error:
+            raise _wrong_operation(error.operation_type) from error
+
+    async def _parameters(self, request: Request) -> Parameters | UrlParameters:
+        try:
+            if request.method == "GET":
+                return UrlParameters.model_validate(dict(request.query_params))
+            _require_json(request)
+            return Parameters.model_validate(_json(await self._body(request)))
+        except ValidationError as error:
+            raise BadRequest(HTTPStatus.BAD_REQUEST, _what_is_wrong(error)) from error
+
+    async def _body(self, request: Request) -> bytes:
+        body = await read_body(request, at_most=self._max_body_bytes)
+        if body is None:
+            too_large = f"A body may have {self._max_body_bytes} bytes."
+            raise BadRequest(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)
+        return body
+
+
+def _wants_page(request: Request) -> bool:
+    return (
+        request.method == "GET"
+        and "query" not in request.query_params
+        and "text/html" in request.headers.get("accept", "")
+    )
+
+
+def _media_type(accept: str | None) -> str | None:
+    """Return the type that is accepted and comes first, None if it is neither of ours."""
+    if not accept:
+        return JSON
+    for each in accept.split(","):
+        media_type = each.partition(";")[0].strip().lower()
+        if media_type in {JSON, GRAPHQL_JSON}:
+            return media_type
+        if media_type in {"*/*", "application/*"}:
+            return JSON
+    return None
+
+
+def _require_json(request: Request) -> None:
+    """Raise unless the body says that it is JSON in UTF-8, which no form of another site can."""
+    media_type, *options = [part.strip().lower() for part in request.headers.get("content-type", "").split(";")]
+    charsets = {option.partition("=")[2].strip('"') for option in options if option.startswith("charset=")}
+    encoding = request.headers.get("content-encoding", "identity")
+    if media_type != JSON or charsets - {"utf-8", "utf8"} or encoding.lower() != "identity":
+        raise BadRequest(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send a body of {JSON} in UTF-8, without a content encoding."
+        )
+
+
+def _json(body: bytes) -> object:
+    try:
+        return read_json(body)
+    except ValueError as error:
+        raise BadRequest(HTTPStatus.BAD_REQUEST, "The body is no JSON.") from error
+
+
+def _what_is_wrong(error: ValidationError) -> str:
+    """Return a sentence that repeats nothing of what was sent."""
+    first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"`{where}`: {first['msg']}." if where else "The body must be a JSON object."
+
+
+def _wrong_operation(kind: OperationType) -> BadRequest:
+    if kind is OperationType.MUTATION:
+        return BadRequest(HTTPStatus.METHOD_NOT_ALLOWED, "Send mutations by POST.", Allow="POST")
+    return BadRequest(HTTPStatus.BAD_REQUEST, "Send subscriptions over a WebSocket (graphql-transport-ws).")
+
+
+def _answer(result: ExecutionResult, media_type: str) -> Response:
+    """Return a result. One of a request that wasn't executed has no data, and tells so by its status if it may."""
+    errors = [error.formatted for error in result.errors or []]
+    executed = result.data is not None or any("path" in each or _code(each) == TIMEOUT for each in errors)
+    body: dict[str, object] = {"errors": errors} if errors else {}
+    if executed:
+        body = {"data": result.data, **body}
+    status = HTTPStatus.OK if executed or media_type == JSON else HTTPStatus.BAD_REQUEST
+    return _response(body, status, media_type)
+
+
+def _code(error: GraphQLFormattedError) -> object:
+    return error.get("extensions", {}).get("code")
+
+
+def _refusal(refused: BadRequest, media_type: str) -> Response:
+    error = {"message": refused.message, "extensions": {"code": "BAD_USER_INPUT"}}
+    return _response({"errors": [error]}, refused.status, media_type, refused.headers)
+
+
+def _response(
+    body: Mapping[str, object], status: HTTPStatus, media_type: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    given = {"Cache-Control": "no-store", "Content-Type": f"{media_type}; charset=utf-8", **(headers or {})}
+    return Response(json.dumps(body), status, given)

@@ -1,0 +1,92 @@
+"""uvicorn's protocols, made to give up on clients that don't go on.
+
+uvicorn waits without limit for the rest of a request, keeps whatever it is sent as headers, and doesn't close a
+WebSocket whose client stopped reading, since what is still to be sent goes before the end.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+LARGEST_HEAD_BYTES = 64 * 1024
+
+
+class PunctualHttp(HttpToolsProtocol):
+    """HTTP whose requests have to arrive within a time and whose headers within a size.
+
+    The time runs from a request's first byte to its last; for the first request, from the connection on.
+    """
+
+    request_timeout_s: float
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._head_bytes = 0
+        self._late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._expect()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._cease()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what came, unless it makes the head of a request too large."""
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes > LARGEST_HEAD_BYTES:
+            self.transport.abort()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand over to the WebSocket, which has times of its own."""
+        self._cease()
+        super().handle_websocket_upgrade()
+
+    def on_message_begin(self) -> None:
+        """Begin to wait for the rest."""
+        self._expect()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Count anew: the body has a limit of its own."""
+        self._head_bytes = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Count no bytes of a body."""
+        self._head_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Wait no longer."""
+        self._cease()
+        super().on_message_complete()
+
+    def _expect(self) -> None:
+        if self._late is None:
+            self._late = self.loop.call_later(self.request_timeout_s, self.transport.abort)
+
+    def _cease(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
+class PunctualWebSockets(WebSocketsSansIOProtocol):
+    """WebSockets whose clients have to answer pings, whatever is still to be sent to them."""
+
+    def keepalive_timeout(self) -> None:
+        """Let go of a client that didn't answer, with all that it never read."""
+        super().keepalive_timeout()
+        self.transport.abort()
+
+
+def http_within(request_timeout_s: float) -> type[PunctualHttp]:
+    """Return the protocol for this time."""
+    return type("HttpInTime", (PunctualHttp,), {"request_timeout_s": request_timeout_s})

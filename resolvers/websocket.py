@@ -1,0 +1,277 @@
+"""GraphQL over WebSockets: the server's side of graphql-transport-ws, in the protocol's own words.
+
+A connection is given a few seconds to say who it is. What doesn't keep to the protocol is answered by the close code
+that the protocol has for it; what is wrong with one operation ends that operation only.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, aclosing, contextmanager, suppress
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from graphql import GraphQLError
+from starlette.responses import Response
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
+from strawberry import Schema
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+
+from resolvers.auth import Authenticate
+from resolvers.context import Context
+from resolvers.errors import masked
+from resolvers.websocket_messages import (
+    SUBPROTOCOL,
+    CloseCode,
+    Complete,
+    ConnectionInit,
+    Message,
+    Ping,
+    Request,
+    Subscribe,
+    read_message,
+)
+from services.errors import IssuerUnavailable, TokenExpired, Unauthenticated
+from services.runtime import Services
+
+INIT_TIMEOUT_S = 5.0
+INIT_TIMEOUT = (CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")
+TOKEN_EXPIRED = (CloseCode.FORBIDDEN, str(TokenExpired()))
+
+
+class ProtocolViolation(Exception):  # noqa: N818  # the protocol's word
+    """The client doesn't keep to the protocol; the connection ends with this code."""
+
+    def __init__(self, code: CloseCode, reason: str) -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(reason)
+
+
+class WebSockets:
+    """Serves every WebSocket of `/graphql`."""
+
+    def __init__(self, services: Services, *, schema: Schema, authenticate: Authenticate) -> None:
+        self._services = services
+        self._schema = schema
+        self._authenticate = authenticate
+        self._settings = services.settings
+        self._of_address: Counter[str] = Counter()
+        self._of_user: Counter[str] = Counter()
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Let the client in if it may, and return when it has left."""
+        if not self._is_welcome(websocket):
+            await websocket.send_denial_response(Response(status_code=HTTPStatus.FORBIDDEN))
+            return
+        address = websocket.client.host if websocket.client else ""
+        with _counted(self._of_address, address, self._settings.max_connections_per_address) as admitted:
+            if admitted:
+                await self._accept(websocket)
+            else:
+                await websocket.send_denial_response(Response(status_code=HTTPStatus.TOO_MANY_REQUESTS))
+
+    async def _accept(self, websocket: WebSocket) -> None:
+        if SUBPROTOCOL not in websocket.scope["subprotocols"]:
+            await websocket.accept()
+            await websocket.close(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
+            return
+        await websocket.accept(SUBPROTOCOL)
+        context = Context(services=self._services, connection=websocket)
+        await Connection(
+            websocket,
+            context=context,
+            schema=self._schema,
+            authenticate=self._authenticate,
+            of_user=self._of_user,
+        ).run()
+
+    def _is_welcome(self, websocket: WebSocket) -> bool:
+        """Return whether no browser asks, or one that shows a site that may ask."""
+        origin = websocket.headers.get("origin")
+        if origin is None:
+            return True
+        own = {websocket.headers.get("host"), urlsplit(self._settings.base_url).netloc}
+        return urlsplit(origin).netloc in own or origin in self._settings.origins
+
+
+class Connection:
+    """One client that has been let in, and its operations."""
+
+    def __init__(
+        self,
+        websocket: WebSocket,
+        *,
+        context: Context,
+        schema: Schema,
+        authenticate: Authenticate,
+        of_user: Counter[str],
+    ) -> None:
+        self._websocket = websocket
+        self._context = context
+        self._schema = schema
+        self._authenticate = authenticate
+        self._settings = context.services.settings
+        self._of_user = of_user
+        self._initialised = False
+        self._acknowledged = False
+        self._deadline = asyncio.timeout(INIT_TIMEOUT_S)
+        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._leaving = ExitStack()
+
+    async def run(self) -> None:
+        """Serve the client until either side ends the connection; all its operations have ended then."""
+        try:
+            async with self._deadline:
+                await self._converse()
+        except TimeoutError:
+            await self._end(*(TOKEN_EXPIRED if self._acknowledged else INIT_TIMEOUT))
+        except ProtocolViolation as violation:
+            await self._end(violation.code, violation.reason)
+        finally:
+            self._leaving.close()
+            await self._end_operations()
+
+    async def _converse(self) -> None:
+        while (received := await self._websocket.receive())["type"] != "websocket.disconnect":
+            text = received.get("text")
+            if text is None:
+                raise ProtocolViolation(CloseCode.BAD_MESSAGE, "Messages must be text")
+            try:
+                message = read_message(text)
+            except ValueError as error:
+                raise ProtocolViolation(CloseCode.BAD_MESSAGE, "Invalid message") from error
+            await self._handle(message)
+
+    async def _handle(self, message: Message) -> None:
+        match message:
+            case ConnectionInit(payload=payload):
+                await self._initialise(payload or {})
+            case Ping(payload=payload):
+                await self._send({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
+            case Subscribe(id=operation_id, payload=request):
+                await self._subscribe(operation_id, request)
+            case Complete(id=operation_id):
+                if operation := self._operations.pop(operation_id, None):
+                    operation.cancel()
+            case _:
+                pass  # a pong needs no answer
+
+    async def _initialise(self, params: dict[str, object]) -> None:
+        if self._initialised:
+            raise ProtocolViolation(CloseCode.TOO_MANY, "Too many initialisation requests")
+        self._initialised = True
+        try:
+            await self._context.identify(self._authenticate, params)
+        except Unauthenticated as refusal:
+            raise ProtocolViolation(CloseCode.FORBIDDEN, str(refusal)) from refusal
+        except IssuerUnavailable as refusal:
+            raise ProtocolViolation(CloseCode.TRY_AGAIN_LATER, "Please try again later.") from refusal
+        counted = _counted(self._of_user, self._context.caller.id, self._settings.max_connections_per_user)
+        if not self._leaving.enter_context(counted):
+            raise ProtocolViolation(CloseCode.TOO_MANY, "Too many connections")
+        self._deadline.reschedule(self._expiry())
+        await self._send({"type": "connection_ack"})
+        self._acknowledged = True
+
+    def _expiry(self) -> float | None:
+        """Return when the caller's identity expires, by the event loop's clock; None if never."""
+        identity = self._context.identity
+        if identity is None or identity.expires_at is None:
+            return None
+        left = identity.expires_at - self._context.services.clock.now()
+        return asyncio.get_running_loop().time() + left.total_seconds()
+
+    async def _subscribe(self, operation_id: str, request: Request) -> None:
+        if not self._acknowledged:
+            raise ProtocolViolation(CloseCode.UNAUTHORIZED, "Unauthorized")
+        if operation_id in self._operations:
+            raise ProtocolViolation(CloseCode.SUBSCRIBER_EXISTS, f"Subscriber for {operation_id[:50]} already exists")
+        limit = self._settings.max_operations_per_connection
+        if len(self._operations) >= limit:
+            await self._send_error(operation_id, [_too_many_operations(limit)])
+            return
+        operation = asyncio.create_task(self._operate(operation_id, request), name=f"operation {operation_id}")
+        self._operations[operation_id] = operation
+
+    async def _operate(self, operation_id: str, request: Request) -> None:
+        """Send the results of an operation to its end. The client may use the id again as soon as it is told."""
+        try:
+            await self._execute(operation_id, request)
+        except WebSocketDisconnect:
+            pass  # nobody is left to tell
+        except Exception as error:  # noqa: BLE001  # logged with its id
+            with suppress(WebSocketDisconnect):
+                await self._send_error(operation_id, [masked(GraphQLError(str(error)), error)])
+
+    async def _execute(self, operation_id: str, request: Request) -> None:
+        results = await self._schema.stream(
+            request.query,
+            variable_values=request.variables,
+            context_value=self._context,
+            operation_name=request.operationName,
+        )
+        async with aclosing(results):
+            async for result in results:
+                if not isinstance(result, ExecutionResult):
+                    raise TypeError("incremental delivery is not offered")
+                if isinstance(result, PreExecutionError):
+                    await self._send_error(operation_id, result.errors or [])
+                    return
+                await self._send({"id": operation_id, "type": "next", "payload": _payload(result)})
+        self._forget(operation_id)
+        await self._send({"id": operation_id, "type": "complete"})
+
+    async def _send(self, message: Mapping[str, object]) -> None:
+        await self._websocket.send_text(json.dumps(message))
+
+    async def _send_error(self, operation_id: str, errors: Iterable[GraphQLError]) -> None:
+        self._forget(operation_id)
+        await self._send({"id": operation_id, "type": "error", "payload": [error.formatted for error in errors]})
+
+    def _forget(self, operation_id: str) -> None:
+        """Let the id be used again, unless it is already."""
+        if self._operations.get(operation_id) is asyncio.current_task():
+            del self._operations[operation_id]
+
+    async def _end(self, code: CloseCode, reason: str) -> None:
+        with suppress(WebSocketDisconnect, WebSocketDisconnected):
+            await self._websocket.close(code, reason)
+
+    async def _end_operations(self) -> None:
+        operations = list(self._operations.values())
+        for operation in operations:
+            operation.cancel()
+        if operations:
+            await asyncio.wait(operations)
+
+
+@contextmanager
+def _counted(counter: Counter[str], key: str, limit: int) -> Iterator[bool]:
+    """Count one more of `key` meanwhile; yield False, and count nothing, if there are as many as may be."""
+    if counter[key] >= limit:
+        yield False
+        return
+    counter[key] += 1
+    try:
+        yield True
+    finally:
+        counter[key] -= 1
+        if not counter[key]:
+            del counter[key]
+
+
+def _payload(result: ExecutionResult) -> dict[str, Any]:
+    payload: dict[str, Any] = {"data": result.data}
+    if result.errors:
+        payload["errors"] = [error.formatted for error in result.errors]
+    return payload
+
+
+def _too_many_operations(limit: int) -> GraphQLError:
+    return GraphQLError(
+        f"There may be {limit} operations at once on a connection. Complete one first, or open another connection.",
+        extensions={"code": "LIMIT_EXCEEDED"},
+    )

@@ -1,0 +1,211 @@
+"""HTTP that means harm, or doesn't know better."""
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from services.runtime import open_embedded
+from services.settings import load_settings
+from tests.fakes import FakeBackend
+from tests.resolvers.clients import PATIENCE_S, PROPS, START, Client, open_client
+from tests.resolvers.serving import rewired, serve
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+FRIEND = "https://app.example"
+QUERY = {"query": "{ renderLimits { fps } }"}
+ANSWER = {"data": {"renderLimits": {"fps": 30}}}
+JSON = {"Content-Type": "application/json"}
+REQUEST_TIMEOUT_S = 0.5
+LARGEST_BODY = 256 * 1024
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    folder: Path = tmp_path_factory.mktemp("http")
+    settings = load_settings(data_dir=folder, allowed_origins=FRIEND, request_timeout_s=REQUEST_TIMEOUT_S)
+    async with open_embedded(settings) as services, serve(rewired(services, backend=FakeBackend())) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def ann(url: str) -> AsyncIterator[Client]:
+    async with open_client(url, user="ann") as client:
+        yield client
+        assert (await client.http.post("/graphql", json=QUERY)).json() == ANSWER
+
+
+MALFORMED = {
+    "nothing": b"",
+    "half an object": b'{"query": "{ __typename',
+    "null": b"null",
+    "true": b"true",
+    "a number": b"7",
+    "a text": b'"{ __typename }"',
+    "a batch": json.dumps([QUERY, QUERY]).encode(),
+    "no query": b'{"variables": {}}',
+    "a query that is none": b'{"query": {}}',
+    "variables that are none": b'{"query": "{ __typename }", "variables": []}',
+    "a name that is none": b'{"query": "{ __typename }", "operationName": 1}',
+    "extensions that are none": b'{"query": "{ __typename }", "extensions": "x"}',
+    "bad UTF-8": b'{"query": "{ __typename }\xff"}',
+    "half a surrogate": b'{"query": "{ __typename \\ud800 }"}',
+    "deep": b'{"query": "{ __typename }", "variables": {"a": ' + b"[" * 10_000 + b"]" * 10_000 + b"}}",
+    "a number of 5,000 digits": b'{"query": "{ __typename }", "variables": {"a": ' + b"9" * 5_000 + b"}}",
+    "not a number": b'{"query": "{ __typename }", "variables": {"a": NaN}}',
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+async def test_a_malformed_body_is_refused_with_a_sentence(ann: Client, name: str) -> None:
+    answer = await ann.http.post("/graphql", content=MALFORMED[name], headers=JSON)
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    body = answer.json()
+    if name in {"half a surrogate", "a number of 5,000 digits", "not a number"} and answer.status_code == 200:
+        return  # understood, and harmless
+    assert answer.status_code == 400
+    assert list(body) == ["errors"]
+    assert body["errors"][0]["message"]
+    assert body["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+async def test_a_body_that_is_too_large_is_refused_by_its_length_and_by_count(ann: Client) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(256):
+            yield b" " * LARGEST_BODY
+
+    told = await ann.http.post("/graphql", content=b" " * (LARGEST_BODY + 1), headers=JSON)
+    assert told.status_code == 413
+    try:
+        counted = await ann.http.post("/graphql", content=parts(), headers=JSON)
+    except httpx.TransportError:
+        return  # it was cut off before it had sent all of it
+    assert counted.status_code == 413
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "multipart/form-data; boundary=x"},
+        {"Content-Type": "application/json; charset=utf-16"},
+        {**JSON, "Content-Encoding": "gzip"},
+        {**JSON, "Content-Encoding": "deflate"},
+    ],
+)
+async def test_only_plain_json_is_executed(ann: Client, headers: dict[str, str]) -> None:
+    bomb = gzip.compress(json.dumps({"query": START, "variables": {"input": {"animationProps": PROPS}}}).encode())
+    body = bomb if "Content-Encoding" in headers else json.dumps(QUERY).encode()
+    assert (await ann.http.post("/graphql", content=body, headers=headers)).status_code == 415
+
+
+async def test_a_get_executes_queries_only(ann: Client) -> None:
+    mutation = "mutation { cancelRender(renderId: 1) { __typename } }"
+    for accept in ("application/json", "application/graphql-response+json"):
+        refused = await ann.http.get("/graphql", params={"query": mutation}, headers={"Accept": accept})
+        assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+    with_variables = {"query": "query ($yes: Boolean!) { __typename @include(if: $yes) }", "variables": '{"yes": true}'}
+    answer = await ann.http.get("/graphql", params=with_variables, headers={"Accept": "*/*"})
+    assert answer.json() == {"data": {"__typename": "Query"}}
+    for variables in ("", "[]", "{", "1"):
+        refused = await ann.http.get("/graphql", params={**QUERY, "variables": variables}, headers={"Accept": "*/*"})
+        assert refused.status_code == 400
+
+
+async def test_a_subscription_is_shown_the_way(ann: Client) -> None:
+    refused = await ann.http.post("/graphql", json={"query": "subscription { renderUpdates { id } }"})
+    assert refused.status_code == 400
+    assert "WebSocket" in refused.json()["errors"][0]["message"]
+
+
+async def test_other_methods_are_told_which_there_are(ann: Client) -> None:
+    for method in ("PUT", "DELETE", "PATCH"):
+        refused = await ann.http.request(method, "/graphql")
+        assert refused.status_code == 405
+        assert {"GET", "POST"} <= {each.strip() for each in refused.headers["allow"].split(",")}
+
+
+async def test_what_is_not_accepted_is_not_sent(ann: Client) -> None:
+    assert (await ann.http.post("/graphql", json=QUERY, headers={"Accept": "text/plain"})).status_code == 406
+
+
+async def test_every_answer_tells_browsers_to_be_careful(ann: Client) -> None:
+    for path in ("/", "/graphql", "/healthz", "/readyz", "/nothing", "/files/x.mp4"):
+        headers = (await ann.http.get(path, headers={"Accept": "text/html"})).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "server" not in headers
+    assert (await ann.http.post("/graphql", json=QUERY)).headers["cache-control"] == "no-store"
+
+
+async def test_only_pages_of_friends_may_read_answers(ann: Client) -> None:
+    preflight = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    friend = await ann.http.options("/graphql", headers={"Origin": FRIEND, **preflight})
+    assert (friend.status_code, friend.headers["access-control-allow-origin"]) == (200, FRIEND)
+    for origin in ("https://evil.example", "null", f"{FRIEND}.evil.example", "http://app.example"):
+        stranger = await ann.http.options("/graphql", headers={"Origin": origin, **preflight})
+        assert stranger.status_code == 400
+        answer = await ann.http.post("/graphql", json=QUERY, headers={"Origin": origin})
+        assert "access-control-allow-origin" not in answer.headers
+
+
+HEAD = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+UNFINISHED = {
+    "nothing at all": b"",
+    "a line": b"POST /graphql HT",
+    "headers": b"POST /graphql HTTP/1.1\r\nHost: x\r\nX-A: ",
+    "a body": HEAD + b"Content-Length: 100\r\n\r\n{",
+    "a chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{",
+}
+
+
+@pytest.mark.parametrize("name", UNFINISHED)
+async def test_a_request_that_never_ends_is_given_up(ann: Client, name: str) -> None:
+    reader, writer = await _connect(ann)
+    writer.write(UNFINISHED[name])
+    async with asyncio.timeout(PATIENCE_S):
+        await _until_gone(reader)
+    writer.close()
+
+
+async def test_headers_without_end_are_cut_off(ann: Client) -> None:
+    reader, writer = await _connect(ann)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n")
+    async with asyncio.timeout(PATIENCE_S):
+        try:
+            for _ in range(100_000):
+                writer.write(b"X-A: " + b"a" * 1000 + b"\r\n")
+                await writer.drain()
+        except ConnectionError:
+            pass
+        else:
+            raise AssertionError("it takes whatever it is sent")
+        await _until_gone(reader)
+    writer.close()
+
+
+async def _connect(client: Client) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    address = urlsplit(str(client.http.base_url))
+    return await asyncio.open_connection(address.hostname, address.port)
+
+
+async def _until_gone(reader: asyncio.StreamReader) -> None:
+    try:
+        while await reader.read(65_536):
+            pass
+    except ConnectionError:
+        pass
