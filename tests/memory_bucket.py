@@ -1,7 +1,10 @@
 """What a function and its clients need of S3, in memory."""
 
 import hashlib
+import time
 from collections import Counter
+from collections.abc import Callable
+from email.utils import formatdate
 from typing import Self, cast
 from urllib.parse import unquote, urlsplit
 
@@ -10,9 +13,13 @@ from tests.s3_server import LocalHandler, LocalServer
 
 
 class MemoryBucket:
-    """A bucket that is fast enough for hundreds of renders at once. It serves GET and HEAD, and checks nothing."""
+    """A bucket that is fast enough for hundreds of renders at once. It serves GET and HEAD, and checks nothing.
 
-    def __init__(self) -> None:
+    Its answers are dated by `now`, in seconds since 1970.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = time.time) -> None:
+        self.now = now
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.requests: Counter[str] = Counter()
@@ -51,7 +58,8 @@ class _Handler(LocalHandler):
             return
         etag = f'"{hashlib.md5(body).hexdigest()}"'  # noqa: S324  # what S3 does
         unchanged = self.headers.get("If-None-Match") == etag
-        headers = [("ETag", etag), ("Content-Type", "application/json")]
+        date = formatdate(bucket.now(), usegmt=True)
+        headers = [("Date", date), ("ETag", etag), ("Content-Type", "application/json")]
         self.answer(304 if unchanged else 200, headers, b"" if unchanged else body)
 
     do_HEAD = do_GET  # noqa: N815  # and this

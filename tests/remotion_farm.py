@@ -82,9 +82,13 @@ def running_farm(
     """Start a function, and let boto3 find it and the bucket."""
     clock = FastClock(speed)
     bucket.make_bucket(BUCKET)
+
+    def now() -> float:
+        return clock.now().timestamp()
+
     with (
-        FaultyS3(bucket) as storage,
-        LambdaServer(bucket, now=lambda: clock.now().timestamp(), **options) as function,  # type: ignore[arg-type]
+        FaultyS3(bucket, now=now) as storage,
+        LambdaServer(bucket, now=now, **options) as function,  # type: ignore[arg-type]
     ):
         monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", function.url)
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", storage.url)

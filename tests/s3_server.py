@@ -12,8 +12,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import formatdate
 from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -269,9 +270,13 @@ class _Trouble:
 
 
 class FaultyS3:
-    """A proxy on a port of its own that passes requests on to S3, except those a test wants to fail."""
+    """A proxy on a port of its own that passes requests on to S3, except those a test wants to fail.
 
-    def __init__(self, server: S3Server) -> None:
+    Its answers are dated by `now`, which can be set, in seconds since 1970.
+    """
+
+    def __init__(self, server: S3Server, *, now: Callable[[], float] = time.time) -> None:
+        self.now = now
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.upstream_port = server.port
@@ -346,7 +351,7 @@ class _Proxy(LocalHandler):
             return
         status, headers, answer = self._refusal(fault) if fault in REFUSALS else self._pass_on(owner, body)
         owner.requests.append(Seen(self.command, self.path, status))
-        self.answer(status, headers, answer)
+        self.answer(status, [("Date", formatdate(owner.now(), usegmt=True)), *headers], answer)
 
     do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - http.server looks for these names
 

@@ -58,9 +58,6 @@ class RenderError(Wire):
     name: Text = ""
     message: Text = ""
     stack: Text = ""
-    frame: Number | None = None
-    chunk: Number | None = None
-    attempt: Number = 1
     is_fatal: bool = False
     will_retry: bool = False
 
@@ -108,7 +105,6 @@ class PostRenderData(Wire):
 
     output_size: Count | None = None
     cost: FinalCost | None = None
-    time_to_finish: Number | None = None
     estimated_billing_duration_in_milliseconds: Number | None = None
     errors: tuple[RenderError, ...] = ()
 
@@ -138,7 +134,6 @@ class Crash(Wire):
 
     error_type: Text = ""
     error_message: Text = ""
-    trace: tuple[Text, ...] = ()
 
 
 class EncodingStatus(Wire):
@@ -165,10 +160,7 @@ class StatusAnswer(Wire):
     encoding_status: EncodingStatus = EncodingStatus()
     costs: Costs = Costs()
     errors: tuple[RenderError, ...] = ()
-    out_key: Text | None = None
-    out_bucket: Text | None = None
     output_size_in_bytes: Count | None = None
-    time_to_finish: Number | None = None
     estimated_billing_duration_in_milliseconds: Number | None = None
     render_metadata: RenderMetadata | None = None
     composition_validated: Timestamp | None = None

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
@@ -179,7 +180,7 @@ class Aws:
             if found:
                 deleted = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})
                 for error in deleted.get("Errors", []):
-                    raise fault("DeleteObjects", code=error["Code"], status=403, detail=error["Key"])
+                    raise fault("DeleteObjects", code=error["Code"], status=HTTPStatus.OK, detail=error["Key"])
 
     async def _call(self, threads: ThreadPoolExecutor, operation: str, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(threads, lambda: self._ask(operation, call))

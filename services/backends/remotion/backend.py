@@ -86,8 +86,8 @@ class RemotionBackend:
             snapshot = await self._snapshot(render.backend_render_id)
             return await self._meaning(render, snapshot)
         except AwsFault as error:
-            if error.meaning is Meaning.ABSENT:
-                return await self._without_file(render)
+            if error.meaning in {Meaning.ABSENT, Meaning.UNREADABLE}:
+                return await self._without_file(render, error)
             await self._mend(error)
             raise _unavailable(error) from error
 
@@ -169,7 +169,7 @@ class RemotionBackend:
             reading.file,
             function=deployment.function,
             region=deployment.access.region,
-            now=self._clock.now(),
+            now=reading.now,
             written_at=reading.read_at,
         )
 
@@ -181,10 +181,10 @@ class RemotionBackend:
             status = parse_status(answer.body)
         except ValueError as error:
             raise AwsFault(
-                f"the function's answer can't be understood: {answer.body[:500]!r}", Meaning.UNKNOWN
+                f"the function's answer can't be understood: {answer.body[:500]!r}", Meaning.UNREADABLE
             ) from error
         if isinstance(status, Refused):
-            raise AwsFault(f"the function does not tell the status: {status.message}", Meaning.UNKNOWN)
+            raise AwsFault(f"the function does not tell the status: {status.message}", Meaning.UNREADABLE)
         return from_status(status)
 
     async def _meaning(self, render: Render, snapshot: Snapshot) -> Observation:
@@ -206,14 +206,14 @@ class RemotionBackend:
             cost_usd=snapshot.cost_usd,
         )
 
-    async def _without_file(self, render: Render) -> Observation:
-        """Return what is known of a render whose progress file is gone: it may have been removed after the end."""
+    async def _without_file(self, render: Render, fault: AwsFault) -> Observation:
+        """Return what is known of a render whose progress can't be read: its video, if that is stored."""
         try:
             if finished := await self._finished(render):
                 return finished
         except AwsFault as error:
             raise _unavailable(error) from error
-        raise BackendUnavailable(f"there is no progress file of {render.backend_render_id}", failure=RENDER_LOST)
+        raise BackendUnavailable(str(fault), failure=RENDER_LOST if fault.meaning is Meaning.ABSENT else None)
 
     async def _finished(self, render: Render, cost_usd: float | None = None) -> Finished | None:
         size_bytes = await self._aws.size(self._deployment.bucket, _key(render))

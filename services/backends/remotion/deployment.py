@@ -62,7 +62,7 @@ def read_deployment(settings: Settings) -> Deployment:
         privacy=settings.remotion_privacy,
         license_key=_secret(settings.remotion_license_key),
         access=AwsAccess(
-            region=settings.remotion_aws_region, access_key_id=_secret(key_id), secret_access_key=_secret(secret)
+            region=settings.remotion_aws_region, access_key_id=_aws_key(key_id), secret_access_key=_aws_key(secret)
         ),
     )
 
@@ -81,7 +81,7 @@ def _function(settings: Settings) -> Function | None:
     version, memory_mb, timeout_s = settings.remotion_version, settings.remotion_memory_mb, settings.remotion_timeout_s
     if version is None or memory_mb is None or timeout_s is None:
         return None
-    return Function(version=version, memory_mb=memory_mb, disk_mb=0, timeout=timedelta(seconds=timeout_s))
+    return Function(version=version, memory_mb=memory_mb, timeout=timedelta(seconds=timeout_s))
 
 
 def _bucket(settings: Settings) -> str | None:
@@ -92,3 +92,8 @@ def _bucket(settings: Settings) -> str | None:
 
 def _secret(value: SecretStr | None) -> str | None:
     return None if value is None else value.get_secret_value()
+
+
+def _aws_key(value: SecretStr | None) -> str | None:
+    """Return the key without the line break that is left if it was read from a file; none has any space."""
+    return None if value is None else value.get_secret_value().strip()

@@ -37,6 +37,12 @@ _BUCKET = Remedy(
     "correct REMOTION_SERVE_URL, REMOTION_BUCKET_NAME or REMOTION_AWS_REGION",
 )
 _DENIED = Remedy("ACCESS_DENIED", "a permission is missing on AWS", "grant {permission} to the AWS user")
+_UNKNOWN_REASON = Remedy(
+    "CREDENTIALS_INVALID",
+    "the AWS credentials have expired, or the region is wrong",
+    "renew REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY, or what stands in for them, or correct "
+    "REMOTION_AWS_REGION",
+)
 _OTHER = Remedy("REQUEST_REFUSED", "AWS does not accept a request", "look into the log, which has AWS's own words")
 
 # What an operation needs, of https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
@@ -64,6 +70,7 @@ _NOT_NOW = {
     "TooManyRequestsException",
 }
 _ABSENT = {"NoSuchKey", "NotFound", "404"}
+_UNKNOWN = {"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable"}
 _REMEDIES = {
     "ExpiredToken": _CREDENTIALS,
     "ExpiredTokenException": _CREDENTIALS,
@@ -81,6 +88,7 @@ _REMEDIES = {
     "301": _BUCKET,
     "AccessDenied": _DENIED,
     "AccessDeniedException": _DENIED,
+    "400": _UNKNOWN_REASON,
     "403": _DENIED,
 }
 _TOO_MANY_REQUESTS = 429
@@ -96,6 +104,8 @@ class Meaning(Enum):
     """AWS had no room for it, so nothing was done."""
     ABSENT = auto()
     """The object is not there."""
+    UNREADABLE = auto()
+    """It was answered, but with what nobody can understand."""
     REFUSED = auto()
     """AWS refuses it until somebody mends what is wrong; nothing was done."""
     UNKNOWN = auto()
@@ -129,7 +139,7 @@ def fault(operation: str, *, code: str, status: int, detail: str) -> AwsFault:
         return AwsFault(described, Meaning.NOT_NOW)
     if code in _ABSENT:
         return AwsFault(described, Meaning.ABSENT)
-    if status >= _FIRST_SERVER_ERROR:
+    if code in _UNKNOWN or status >= _FIRST_SERVER_ERROR:
         return AwsFault(described, Meaning.UNKNOWN)
     remedy = _REMEDIES.get(code, _OTHER)
     cure = remedy.cure.format(permission=_PERMISSIONS.get(operation, operation))

@@ -9,7 +9,7 @@ from datetime import timedelta
 _NAME = re.compile(
     r"(?:(?:arn:[a-z-]+:lambda:[a-z0-9-]+:)?\d{12}:function:)?"
     r"remotion-render-(?P<version>\d+-\d+-\d+[\w-]*)"
-    r"-mem(?P<memory>\d{1,5})mb-disk(?P<disk>\d{1,5})mb-(?P<timeout>\d{1,5})sec"
+    r"-mem(?P<memory>\d{1,5})mb-disk\d{1,5}mb-(?P<timeout>\d{1,5})sec"
     r"(?::[\w$-]+)?",
     re.ASCII,
 )
@@ -17,11 +17,10 @@ _NAME = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """A deployed function. The disk is its ephemeral storage; `timeout` ends each of its invocations."""
+    """A deployed function. `timeout` ends each of its invocations."""
 
     version: str
     memory_mb: int
-    disk_mb: int
     timeout: timedelta
 
 
@@ -36,6 +35,5 @@ def parse_function_name(name: str) -> Function | None:
     return Function(
         version=match["version"].replace("-", ".", 2),
         memory_mb=int(match["memory"]),
-        disk_mb=int(match["disk"]),
         timeout=timedelta(seconds=int(match["timeout"])),
     )

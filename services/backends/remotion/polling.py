@@ -2,6 +2,8 @@
 
 A URL is signed once for many reads of one file. Asked with the last answer's ETag, S3 answers 304 without a body while
 nothing has changed. One read costs a tenth of the CPU time of the same through boto3 (`benchmarks/polling.py`).
+
+Such a URL is as good as a password for an hour, so none is told in a fault.
 """
 
 import os
@@ -9,8 +11,9 @@ import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import aiohttp
@@ -30,15 +33,32 @@ TIMEOUT_S = 10
 URL_LASTS = timedelta(hours=1)
 URL_SPARE = timedelta(minutes=1)
 
-_ERROR_CODE = re.compile(rb"<Code>(\w+)</Code>")
+LARGEST_BODY_BYTES = 8 * 1024 * 1024  # a file of a video of an hour has less than a tenth
+
+_CODE = re.compile(rb"<Code>(\w+)</Code>")
+_MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A progress file, and when it was first seen to be so."""
+    """A progress file, when it was first seen to be so, and the present time, both by the clock of S3.
+
+    The times that the function writes are AWS's; this machine's clock may be off.
+    """
 
     file: ProgressFile
     read_at: datetime
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What S3 answered to a GET. `date` is when, by its own clock."""
+
+    status: int
+    etag: str
+    date: datetime | None
+    body: bytes
 
 
 @dataclass(slots=True)
@@ -64,29 +84,30 @@ class ProgressReader:
         """Return the render's file as it is now. Raises `AwsFault`, also if the file can't be understood."""
         followed = self._follow(backend_render_id)
         try:
-            status, etag, body = await self._get(followed)
+            answer = await self._get(followed)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise AwsFault(f"GetObject: {type(error).__name__}: {error}", Meaning.UNKNOWN) from error
-        if status == HTTPStatus.NOT_MODIFIED and followed.last is not None:
-            return followed.last
-        if status != HTTPStatus.OK:
+            # Its words, and those of what it comes from, hold the URL.
+            raise AwsFault(f"GetObject: {type(error).__name__}", Meaning.UNKNOWN) from None
+        now = answer.date or self._clock.now()
+        if answer.status == HTTPStatus.NOT_MODIFIED and followed.last is not None:
+            return replace(followed.last, now=now)
+        if answer.status != HTTPStatus.OK:
             self.forget(backend_render_id)  # so that the next read is signed anew
-            raise _fault(status, body)
-        try:
-            followed.last = Reading(ProgressFile.from_json(body), self._clock.now())
-        except ValueError as error:
-            raise AwsFault(f"the progress file of {backend_render_id} is corrupt", Meaning.UNKNOWN) from error
-        followed.etag = etag
+            raise _fault(answer)
+        followed.last = Reading(_read(answer.body, backend_render_id), read_at=now, now=now)
+        followed.etag = answer.etag
         return followed.last
 
     def forget(self, backend_render_id: str) -> None:
         """Keep nothing of the file any more."""
         self._followed.pop(backend_render_id, None)
 
-    async def _get(self, followed: Followed) -> tuple[int, str, bytes]:
+    async def _get(self, followed: Followed) -> Answer:
         headers = {"If-None-Match": followed.etag} if followed.last else {}
-        async with self._http.get(URL(followed.url.url, encoded=True), headers=headers) as answer:
-            return answer.status, answer.headers.get("ETag", ""), await answer.read()
+        url = URL(followed.url.url, encoded=True)
+        async with self._http.get(url, headers=headers, allow_redirects=False) as answer:
+            body = await _beginning(answer)
+            return Answer(answer.status, answer.headers.get("ETag", ""), _date(answer.headers.get("Date", "")), body)
 
     def _follow(self, backend_render_id: str) -> Followed:
         now = self._clock.now()
@@ -110,7 +131,39 @@ async def open_http(address: str) -> AsyncIterator[aiohttp.ClientSession]:
         yield http
 
 
-def _fault(status: int, body: bytes) -> AwsFault:
-    found = _ERROR_CODE.search(body)
-    code = found[1].decode() if found else str(status)
-    return fault("GetObject", code=code, status=status, detail=body[:500].decode(errors="replace"))
+async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
+    """Return the body; if it is larger than it may be, not all of it, but more than it may be."""
+    body = bytearray()
+    async for piece in answer.content.iter_any():
+        body += piece
+        if len(body) > LARGEST_BODY_BYTES:
+            break
+    return bytes(body)
+
+
+def _date(header: str) -> datetime | None:
+    """Return the time that the header `Date` tells, if any."""
+    try:
+        return parsedate_to_datetime(header).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _read(body: bytes, backend_render_id: str) -> ProgressFile:
+    if len(body) > LARGEST_BODY_BYTES:
+        raise AwsFault(f"the progress file of {backend_render_id} is too large", Meaning.UNREADABLE)
+    try:
+        return ProgressFile.from_json(body)
+    except ValueError as error:
+        raise AwsFault(f"the progress file of {backend_render_id} is corrupt", Meaning.UNREADABLE) from error
+
+
+def _fault(answer: Answer) -> AwsFault:
+    """Return what an error answer means, with AWS's own words, but without what else it holds, such as tokens."""
+    code, message = _CODE.search(answer.body), _MESSAGE.search(answer.body)
+    return fault(
+        "GetObject",
+        code=code[1].decode() if code else str(answer.status),
+        status=answer.status,
+        detail=message[1].decode(errors="replace")[:500] if message else "",
+    )

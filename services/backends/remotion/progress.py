@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from services.backends.remotion.answers import (
+    LAST_MS,
     Count,
     Number,
     PostRenderData,
@@ -41,7 +42,6 @@ _TIMEOUT_MESSAGE = "The main function timed out"  # its name, TimeoutError, is a
 class ProgressFile(Wire):
     """A render's `progress.json`. It is there before a start is answered, and written at most every 250 ms."""
 
-    cancellation_enabled: bool = False
     chunks: tuple[int, ...] = ()
     frames_rendered: Count = 0
     frames_encoded: Count = 0
@@ -54,7 +54,6 @@ class ProgressFile(Wire):
     post_render_data: PostRenderData | None = None
     fatal_error_timestamp: Timestamp | None = None
     timeout_timestamp: Timestamp | None = None
-    function_launched: Timestamp | None = None
     serve_url_opened: Timestamp | None = None
     composition_validated: Timestamp | None = None
 
@@ -92,12 +91,8 @@ class Snapshot:
     may_have_output: bool
     phase: RenderPhase
     frames_rendered: int
-    frames_encoded: int
-    combined_frames: int
-    total_frames: int | None
     output_size_bytes: int | None
     billed_ms: int | None
-    time_to_finish_ms: int | None
     cost_usd: float | None
     estimated_completion_at: datetime | None
 
@@ -129,12 +124,8 @@ def derive(
         may_have_output=fatal_error is None and _may_have_output(file, function, now_ms),
         phase=_phase(file.frames_rendered, file.frames_encoded, file.total_frames),
         frames_rendered=file.frames_rendered,
-        frames_encoded=file.frames_encoded,
-        combined_frames=file.combined_frames,
-        total_frames=file.total_frames,
         output_size_bytes=None,
         billed_ms=None if billed_ms is None else round(billed_ms),
-        time_to_finish_ms=None,
         cost_usd=estimate_cost_usd(
             region=region,
             memory_mb=_renderer_memory_mb(file.render_metadata, function),
@@ -163,19 +154,14 @@ def from_status(answer: StatusAnswer) -> Snapshot:
         may_have_output=False,  # the function has looked for it
         phase=RenderPhase.COMBINING if answer.done else _phase(answer.frames_rendered, encoding.frames_encoded, total),
         frames_rendered=answer.frames_rendered,
-        frames_encoded=encoding.frames_encoded,
-        combined_frames=encoding.combined_frames,
-        total_frames=total,
         output_size_bytes=answer.output_size_in_bytes,
         billed_ms=_whole(answer.estimated_billing_duration_in_milliseconds),
-        time_to_finish_ms=_whole(answer.time_to_finish),
         cost_usd=_usd(answer.costs.accrued_so_far, answer.costs.currency),
         estimated_completion_at=None if ended else _extrapolate(work, since_ms=since_ms, now_ms=answer.current_time),
     )
 
 
 def _finished(file: ProgressFile, data: PostRenderData) -> Snapshot:
-    frames = file.frames_rendered if file.total_frames is None else file.total_frames
     return Snapshot(
         overall=1.0,
         done=True,
@@ -184,13 +170,9 @@ def _finished(file: ProgressFile, data: PostRenderData) -> Snapshot:
         fatal_error=None,
         may_have_output=False,
         phase=RenderPhase.COMBINING,
-        frames_rendered=frames,
-        frames_encoded=frames,
-        combined_frames=frames,
-        total_frames=file.total_frames,
+        frames_rendered=file.frames_rendered if file.total_frames is None else file.total_frames,
         output_size_bytes=data.output_size,
         billed_ms=_whole(data.estimated_billing_duration_in_milliseconds),
-        time_to_finish_ms=_whole(data.time_to_finish),
         cost_usd=_usd(data.cost.estimated_cost, data.cost.currency) if data.cost else None,
         estimated_completion_at=None,
     )
@@ -270,7 +252,7 @@ def _extrapolate(work: float, *, since_ms: float | None, now_ms: float | None) -
     """Return when all work will be done if it goes on at this pace, to the second; None while that is too early."""
     if since_ms is None or now_ms is None or now_ms <= since_ms or work < LEAST_WORK_TO_EXTRAPOLATE:
         return None
-    end_ms = since_ms + (now_ms - since_ms) / min(work, 1.0)
+    end_ms = min(since_ms + (now_ms - since_ms) / min(work, 1.0), LAST_MS - 1000)  # what rounds up stays in its year
     return _EPOCH + timedelta(seconds=round(end_ms / 1000))
 
 

@@ -104,8 +104,6 @@ def test_a_crash() -> None:
     body = b'{"errorType":"Runtime.OutOfMemory","errorMessage":"RequestId: 1 Error: killed","trace":["a","b"]}'
     crash = parse_crash(body)
     assert (crash.error_type, crash.error_message) == ("Runtime.OutOfMemory", "RequestId: 1 Error: killed")
-    assert crash.trace == ("a", "b")
-    assert parse_crash(b'{"errorMessage":"2026-11-22 Task timed out after 120.00 seconds"}').trace == ()
     assert parse_crash(b"{}") == Crash()
 
 

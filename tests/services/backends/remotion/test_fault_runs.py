@@ -61,8 +61,9 @@ class Run:
         """Return the render when it has ended."""
         return await self.until(render_id, lambda render: render.status.is_terminal)
 
-    async def silence(self) -> None:
+    async def silence(self, render_id: str) -> None:
         """Wait until the function has written all it ever will, and let its time pass."""
+        await self.until(render_id, lambda render: render.backend_render_id is not None)
         (played,) = self.farm.function.renders.values()
         async with asyncio.timeout(PATIENCE_S):
             while played.state is State.PLAYING and not (played.course is Course.CHUNK_HANGS and played.metadata):  # noqa: ASYNC110
@@ -200,8 +201,7 @@ async def test_a_chunk_that_is_begun_again_never_shows_less(run: Run) -> None:
 async def test_a_chunk_that_hangs_is_given_up_when_the_function_must_have_ended(run: Run) -> None:
     run.farm.function.play_next(Course.CHUNK_HANGS)
     render_id = await run.start()
-    await run.until(render_id, is_rendering)
-    await run.silence()
+    await run.silence(render_id)
     done = await run.end(render_id)
     assert (done.status, done.attempt) == (RenderStatus.COMPLETE, 2)
 
@@ -209,8 +209,7 @@ async def test_a_chunk_that_hangs_is_given_up_when_the_function_must_have_ended(
 async def test_a_launch_that_dies_is_begun_anew_when_its_time_is_over(run: Run) -> None:
     run.farm.function.play_next(Course.LAUNCH_DIES)
     render_id = await run.start()
-    await run.until(render_id, is_rendering)
-    await run.silence()
+    await run.silence(render_id)
     done = await run.end(render_id)
     assert (done.status, done.attempt) == (RenderStatus.COMPLETE, 2)
 
@@ -218,8 +217,7 @@ async def test_a_launch_that_dies_is_begun_anew_when_its_time_is_over(run: Run) 
 async def test_a_stitcher_that_never_ends_is_given_up_at_the_deadline(run: Run) -> None:
     run.farm.function.play_next(Course.STITCHER_TIMES_OUT)
     render_id = await run.start()
-    await run.until(render_id, is_rendering)
-    await run.silence()
+    await run.silence(render_id)
     run.farm.clock.jump(50)
     failed = await run.end(render_id)
     assert failed.failure is not None

@@ -5,7 +5,7 @@ import pytest
 from services.backends.remotion.function import Function, parse_function_name
 
 NAME = "remotion-render-4-0-527-mem2048mb-disk10240mb-120sec"
-FUNCTION = Function(version="4.0.527", memory_mb=2048, disk_mb=10240, timeout=timedelta(seconds=120))
+FUNCTION = Function(version="4.0.527", memory_mb=2048, timeout=timedelta(seconds=120))
 
 
 @pytest.mark.parametrize(

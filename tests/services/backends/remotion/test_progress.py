@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.backends.remotion.answers import StatusAnswer
+from services.backends.remotion.answers import LAST_MS, StatusAnswer
 from services.backends.remotion.function import Function, parse_function_name
 from services.backends.remotion.prices import estimate_cost_usd
 from services.backends.remotion.progress import ProgressFile, Snapshot, derive, from_status
@@ -24,7 +24,7 @@ GOLDEN: list[Json] = [
     json.loads(line)
     for line in (Path(__file__).parents[3] / "data/remotion-progress.jsonl").read_text(encoding="utf-8").splitlines()
 ]
-FUNCTION = Function(version="4.0.527", memory_mb=2048, disk_mb=2048, timeout=timedelta(seconds=240))
+FUNCTION = Function(version="4.0.527", memory_mb=2048, timeout=timedelta(seconds=240))
 REGION = "us-east-1"
 STARTED_MS = 1_795_331_708_343
 STARTED = datetime.fromtimestamp(STARTED_MS / 1000, UTC)
@@ -86,7 +86,6 @@ def test_as_the_official_client_derives_it(pair: Json) -> None:
     assert snapshot.frames_rendered == expected["framesRendered"]
     assert snapshot.output_size_bytes == expected["outputSizeInBytes"]
     assert snapshot.billed_ms == expected["estimatedBillingDurationInMilliseconds"]
-    assert snapshot.time_to_finish_ms == expected["timeToFinish"]
     assert snapshot.cost_usd == pytest.approx(expected["accruedSoFarUsd"], abs=0.00001)
     assert len(file.chunks) == expected["chunks"]
 
@@ -117,7 +116,7 @@ def test_a_render_without_metadata_is_launching() -> None:
     snapshot = at(1, renderMetadata=None)
     assert snapshot.phase is RenderPhase.LAUNCHING
     assert snapshot.overall == pytest.approx(0.1)
-    assert (snapshot.total_frames, snapshot.billed_ms, snapshot.cost_usd) == (None, None, 0.0)
+    assert (snapshot.billed_ms, snapshot.cost_usd) == (None, 0.0)
 
 
 def test_a_launch_whose_time_is_over_is_given_up() -> None:
@@ -174,10 +173,10 @@ def test_what_a_file_may_leave_out() -> None:
 
 
 def test_frame_ranges() -> None:
-    assert at(1, everyNthFrame=2).total_frames == 45
-    assert at(1, frameRange=[10, 19], everyNthFrame=3).total_frames == 4
-    assert at(1, frameRange=[5, 5]).total_frames == 1
-    assert at(1, frameRange=[5, 4]).total_frames == 0
+    assert read(progress(everyNthFrame=2)).total_frames == 45
+    assert read(progress(frameRange=[10, 19], everyNthFrame=3)).total_frames == 4
+    assert read(progress(frameRange=[5, 5])).total_frames == 1
+    assert read(progress(frameRange=[5, 4])).total_frames == 0
     assert at(1, frameRange=[5, 0], framesRendered=3).overall == pytest.approx(0.2)
     assert at(1, frameRange=None, framesRendered=3).phase is RenderPhase.RENDERING_FRAMES
 
@@ -292,14 +291,21 @@ def test_a_status_of_a_finished_render() -> None:
             "fatalErrorEncountered": False,
             "framesRendered": 90,
             "outputSizeInBytes": 215_078,
-            "timeToFinish": 11_965,
             "costs": {"accruedSoFar": 0.00031, "currency": "CNY"},
             "errors": [{"message": "an attempt before", "isFatal": True, "willRetry": False}],
         }
     )
     snapshot = from_status(answer)
     assert (snapshot.done, snapshot.fatal, snapshot.fatal_error) == (True, False, None)
-    assert (snapshot.output_size_bytes, snapshot.time_to_finish_ms, snapshot.cost_usd) == (215_078, 11_965, None)
+    assert (snapshot.output_size_bytes, snapshot.cost_usd) == (215_078, None)
+
+
+def test_a_status_whose_render_would_end_after_all_time() -> None:
+    metadata = {"startedDate": 1, "frameRange": [0, 99]}
+    half = {"overallProgress": 0.5, "done": False, "framesRendered": 50, "currentTime": LAST_MS}
+    snapshot = from_status(StatusAnswer.model_validate(half | {"renderMetadata": metadata}))
+    assert snapshot.estimated_completion_at is not None
+    assert snapshot.estimated_completion_at.year == 9999
 
 
 def test_a_status_of_a_render_that_timed_out() -> None:
