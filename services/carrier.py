@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services import lifecycle
-from services.backoff import GrowingPause, backoff_s, poll_interval_s
+from services.backoff import Room, backoff_s, poll_interval_s
 from services.errors import (
     BackendUnavailable,
     LeaseLost,
@@ -42,7 +42,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarryRules:
-    """How long and how often a render is tried."""
+    """How long and how often a render is tried.
+
+    `queue_timeout` ends the wait for a first attempt, and for another after one that found no room. `max_attempts`
+    counts neither those nor what ended with its process.
+    """
 
     queue_timeout: timedelta
     max_attempts: int
@@ -60,7 +64,7 @@ class Carrier:
         backend: RenderBackend,
         hub: ProgressHub,
         clock: Clock,
-        queue_pause: GrowingPause,
+        room: Room,
         rules: CarryRules,
     ) -> None:
         self.render = render
@@ -69,14 +73,21 @@ class Carrier:
         self._backend = backend
         self._hub = hub
         self._clock = clock
-        self._queue_pause = queue_pause
+        self._room = room
         self._rules = rules
+        self._taken_at = clock.now()
+        self._launching = False
         self._nudged = asyncio.Event()
         self._nudge_pending = False
         self._lease_lost = False
         self._faults = 0
         self._lasting_fault: Failure | None = None
         self._unchanged = 0
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether a start is ahead or its answer is awaited."""
+        return self._launching or self.render.status is RenderStatus.QUEUED
 
     def nudge(self) -> None:
         """Look at the render now: its owner or its backend has news."""
@@ -117,7 +128,12 @@ class Carrier:
             await self._cancel()
         elif self.render.status is RenderStatus.QUEUED:
             # Left halfway, it would leave an attempt that nobody knows the backend's id of.
-            await finish_though_cancelled(self._launch(), patience_s=LONGEST_LAUNCH_S)
+            self._launching = True
+            try:
+                await finish_though_cancelled(self._launch(), patience_s=LONGEST_LAUNCH_S)
+            finally:
+                self._launching = False
+                self._room.answered()
         else:
             await self._look()
 
@@ -126,13 +142,13 @@ class Carrier:
         if before.started_at is None and now - before.created_at > self._rules.queue_timeout:
             await self.fail(QUEUE_TIMEOUT)
             return
-        deadline = now + self._backend.time_limit(before)
-        await self._record(lambda render: lifecycle.launch(render, now=now, deadline_at=deadline))
+        limit = self._backend.time_limit(before)
+        await self._record(lambda render: lifecycle.launch(render, now=now, deadline_at=now + limit))
         try:
             backend_render_id = await self._backend.start(self.render)
         except StartRefused as error:
             log.info("render %s was refused and stays queued: %s", before.id, error)
-            self._queue_pause.fail()
+            self._room.narrow(taken_at=self._taken_at)
             due_at = self._clock.now() + timedelta(seconds=backoff_s(before.refusals + 1))
             await self._record(lambda render: lifecycle.refuse(render, before=before, due_at=due_at))
         except StartImpossible as error:
@@ -142,8 +158,10 @@ class Carrier:
         except StartUncertain as error:
             log.warning("render %s may be running without an answer: %s", before.id, error)
         else:
-            self._queue_pause.succeed()
-            await self._record(lambda render: lifecycle.accept(render, backend_render_id=backend_render_id))
+            deadline = self._clock.now() + limit  # the attempt's time begins now, however long the answer took
+            await self._record(
+                lambda render: lifecycle.accept(render, backend_render_id=backend_render_id, deadline_at=deadline)
+            )
 
     async def _look(self) -> None:
         try:
@@ -169,6 +187,7 @@ class Carrier:
             case Progress():
                 await self._advance(observation)
             case Finished(output=output, cost_usd=cost, warnings=warnings):
+                self._room.widen()
                 now = self._clock.now()
                 await self._record(
                     lambda render: lifecycle.complete(render, output=output, cost_usd=cost, warnings=warnings, now=now)
@@ -188,15 +207,20 @@ class Carrier:
         failure = broken.failure
         reason = failure.detail or failure.message
         log.warning("attempt %d of render %s broke: %s: %s", self.render.attempt, self.render.id, failure.code, reason)
+        now = self._clock.now()
         if broken.busy:
-            self._queue_pause.fail()
-        tries = self.render.attempt - self.render.interruptions
-        if not failure.retryable or tries >= self._rules.max_attempts:
+            self._room.narrow(taken_at=self._taken_at)
+            tries, first_s = self.render.busy_attempts + 1, FIRST_WAIT_WHEN_BUSY_S
+            exhausted = now - self.render.created_at > self._rules.queue_timeout
+        else:
+            tries = self.render.attempt - self.render.interruptions - self.render.busy_attempts
+            first_s = FIRST_WAIT_S
+            exhausted = tries >= self._rules.max_attempts
+        if exhausted or not failure.retryable:
             await self.fail(failure)
             return
-        first_s = FIRST_WAIT_WHEN_BUSY_S if broken.busy else FIRST_WAIT_S
-        due_at = self._clock.now() + timedelta(seconds=backoff_s(tries, first_s=first_s, longest_s=LONGEST_WAIT_S))
-        await self._record(lambda render: lifecycle.try_again(render, due_at=due_at))
+        due_at = now + timedelta(seconds=backoff_s(tries, first_s=first_s, longest_s=LONGEST_WAIT_S))
+        await self._record(lambda render: lifecycle.try_again(render, due_at=due_at, busy=broken.busy))
 
     async def _begin_anew_or_fail(self) -> None:
         log.info("attempt %d of render %s is gone with its process", self.render.attempt, self.render.id)

@@ -39,10 +39,10 @@ def launch(render: Render, *, now: datetime, deadline_at: datetime) -> Render:
     )
 
 
-def accept(render: Render, *, backend_render_id: str) -> Render:
-    """Note the id the backend gave to the attempt."""
+def accept(render: Render, *, backend_render_id: str, deadline_at: datetime | None = None) -> Render:
+    """Note the id the backend gave to the attempt, and its deadline now that it runs; None keeps the launch's."""
     _require(render, {RenderStatus.RENDERING}, "accept")
-    return _next(render, backend_render_id=backend_render_id)
+    return _next(render, backend_render_id=backend_render_id, deadline_at=deadline_at or render.deadline_at)
 
 
 def refuse(render: Render, *, before: Render, due_at: datetime) -> Render:
@@ -64,10 +64,13 @@ def reject(render: Render, *, before: Render, failure: Failure, now: datetime) -
     return _end(undone, status=RenderStatus.FAILED, now=now, failure=failure)
 
 
-def try_again(render: Render, *, due_at: datetime) -> Render:
-    """Put the render back in the queue after an attempt that broke; what was reached stays visible."""
+def try_again(render: Render, *, due_at: datetime, busy: bool = False) -> Render:
+    """Put the render back in the queue after an attempt that broke; what was reached stays visible.
+
+    `busy` if the backend had no room for the attempt, which was not the render's fault.
+    """
     _require(render, {RenderStatus.RENDERING}, "try_again")
-    return _wait(render, due_at=due_at)
+    return _wait(render, due_at=due_at, busy_attempts=render.busy_attempts + busy)
 
 
 def interrupt(render: Render) -> Render:

@@ -83,8 +83,9 @@ class Render:
 
     `revision` rises by one with each change. `progress` is a whole percentage that never goes down and is 100
     only when COMPLETE. `started_at` is set as soon as something may have run for it; a render that ends without
-    it cost nothing. `interruptions` counts the attempts that ended with a process and not by themselves;
-    `earlier_cost_usd` is the part of the cost that attempts before the present one made.
+    it cost nothing. `interruptions` counts the attempts that ended with a process and not by themselves,
+    `busy_attempts` those for which the backend had no room; `earlier_cost_usd` is the part of the cost that attempts
+    before the present one made.
     No worker may take it before `due_at`; `deadline_at` ends its present attempt.
     """
 
@@ -102,6 +103,7 @@ class Render:
     idempotency_key: str | None = None
     attempt: int = 0
     interruptions: int = 0
+    busy_attempts: int = 0
     refusals: int = 0
     cancel_requested: bool = False
     backend_render_id: str | None = None

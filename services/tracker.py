@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from services.backoff import GrowingPause, backoff_s
+from services.backoff import Room, backoff_s
 from services.carrier import Carrier, CarryRules
 from services.errors import LeaseLost, StoreUnavailable
 from services.hub import WORK_CHANNEL, ProgressHub
@@ -55,7 +55,7 @@ class Tracker:
         self._rules = rules
         self._carriers: dict[str, Carrier] = {}
         self._wake = asyncio.Event()
-        self._queue_pause = GrowingPause(clock)
+        self._room = Room(backend, clock, wake=self._wake)
 
     async def run(self) -> None:
         """Work until cancelled, then give all leases back at once."""
@@ -82,18 +82,22 @@ class Tracker:
                 failures += 1
                 log.warning("no work can be taken: %s", error)
             self.last_tick_at = self._clock.now()
-            look_s = self._queue_pause.left_s or self._rules.look_interval.total_seconds()
+            look_s = self._room.pause_s or self._rules.look_interval.total_seconds()
             wait_s = backoff_s(failures) if failures else look_s
             await self._clock.wait(self._wake, timeout_s=wait_s)
 
     async def _take_what_is_due(self, tasks: asyncio.TaskGroup) -> None:
-        while len(self._carriers) < self._backend.capacity and not self._queue_pause.left_s:
+        while self._has_room():
             carried = list(self._carriers)  # also those that have come to their end and are about to be let go of
             render = await self._store.acquire(worker=self.worker, lease=self._rules.lease, excluding=carried)
             if render is None:
                 return
             self._carriers[render.id] = self._carrier(render)
             tasks.create_task(self._carry(self._carriers[render.id]), name=f"carry {render.id}")
+
+    def _has_room(self) -> bool:
+        starting = sum(carrier.is_starting for carrier in self._carriers.values())
+        return self._room.fits(carried=len(self._carriers), starting=starting)
 
     def _carrier(self, render: Render) -> Carrier:
         return Carrier(
@@ -103,7 +107,7 @@ class Tracker:
             backend=self._backend,
             hub=self._hub,
             clock=self._clock,
-            queue_pause=self._queue_pause,
+            room=self._room,
             rules=self._rules.carry,
         )
 

@@ -211,17 +211,24 @@ def _matches(render: Render, owner: str, matching: RenderFilter) -> bool:
 
 @dataclass
 class FakeBackend:
-    """A `RenderBackend` whose attempts do what a test tells them. Keyed by render id."""
+    """A `RenderBackend` whose attempts do what a test tells them. Keyed by render id.
+
+    With `concurrency`, no more functions run at once: each attempt is one until it draws frames, then it has
+    `functions`.
+    """
 
     capacity: int = 4
     poll_interval: timedelta = timedelta(seconds=1)
     limit: timedelta = timedelta(minutes=5)
     refusals: int = 0
+    concurrency: int | None = None
+    functions: int = 1
     impossible: Failure | None = None
     lost_answers: int = 0
     unavailable: bool = False
     lasting_fault: Failure | None = None
     answer: asyncio.Event | None = None
+    refused: int = 0
     starts: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     abandoned: list[str] = field(default_factory=list)
@@ -235,6 +242,9 @@ class FakeBackend:
     async def start(self, render: Render) -> str:
         if self.refusals:
             self.refusals -= 1
+            raise StartRefused("no room")
+        if not self._has_room(1):
+            self.refused += 1
             raise StartRefused("no room")
         if self.impossible is not None:
             raise StartImpossible(self.impossible)
@@ -276,6 +286,23 @@ class FakeBackend:
         self.attempts[render_id] = Progress(
             phase=RenderPhase.RENDERING_FRAMES, fraction=frames / of, frames_rendered=frames
         )
+
+    def draw(self, render_id: str, frames: int, *, of: int = 90) -> None:
+        """Let the attempt go on by so many frames to its end. If its functions find no room, it breaks at its first."""
+        attempt = self.attempts[render_id]
+        assert isinstance(attempt, Progress)
+        drawn = attempt.frames_rendered + frames
+        if not attempt.frames_rendered and not self._has_room(self.functions - 1):
+            self.break_down(render_id, retryable=True, busy=True)
+        elif drawn < of:
+            self.progress(render_id, drawn, of=of)
+        else:
+            self.finish(render_id)
+
+    def _has_room(self, functions: int) -> bool:
+        running = [attempt for attempt in self.attempts.values() if isinstance(attempt, Progress)]
+        used = sum(self.functions if attempt.frames_rendered else 1 for attempt in running)
+        return self.concurrency is None or used + functions <= self.concurrency
 
     def finish(self, render_id: str) -> None:
         """Let the attempt have made its video."""

@@ -1,8 +1,10 @@
+import asyncio
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.backoff import GrowingPause, backoff_s, poll_interval_s
-from tests.fakes import FakeClock
+from services.backoff import MOST_STARTS, GrowingPause, Room, backoff_s, poll_interval_s
+from tests.fakes import START_OF_TIME, FakeBackend, FakeClock
 
 
 @given(st.integers(0, 10_000))
@@ -36,3 +38,44 @@ async def test_a_pause_grows_with_each_failure_that_follows_it_and_ends_with_a_s
     assert pause.left_s == 0.0
     pause.fail()
     assert pause.left_s <= 0.5
+
+
+def room(clock: FakeClock, *, capacity: int = 25) -> Room:
+    return Room(FakeBackend(capacity=capacity), clock, wake=asyncio.Event())
+
+
+async def test_room_is_halved_by_what_found_none_and_grows_by_what_finishes() -> None:
+    clock = FakeClock()
+    narrowing = room(clock)
+    capacities = []
+    for _ in range(6):
+        narrowing.narrow(taken_at=clock.now())
+        capacities.append(narrowing.capacity)
+        await clock.advance(60)
+    assert capacities == [12, 6, 3, 1, 1, 1]
+    for capacity in [*range(2, 26), 25, 25]:
+        narrowing.widen()
+        assert narrowing.capacity == capacity
+
+
+async def test_what_was_taken_before_room_was_halved_does_not_halve_it_again() -> None:
+    clock = FakeClock()
+    narrowing = room(clock)
+    await clock.advance(1)
+    for _ in range(20):
+        narrowing.narrow(taken_at=START_OF_TIME)
+        await clock.advance(1)
+    assert (narrowing.capacity, narrowing.pause_s) == (12, 0.0)
+
+
+async def test_another_render_fits_only_beside_few_enough_and_not_in_a_pause() -> None:
+    clock = FakeClock()
+    some = room(clock, capacity=30)
+    assert some.fits(carried=29, starting=MOST_STARTS - 1)
+    assert not some.fits(carried=30, starting=0)
+    assert not some.fits(carried=20, starting=MOST_STARTS)
+    some.narrow(taken_at=clock.now())
+    assert not some.fits(carried=0, starting=0)
+    some.widen()
+    assert some.fits(carried=15, starting=0)
+    assert not some.fits(carried=16, starting=0)

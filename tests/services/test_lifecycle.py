@@ -160,3 +160,9 @@ def test_the_cost_of_all_attempts_adds_up() -> None:
 
 def costing(cost_usd: float) -> Progress:
     return Progress(phase=RenderPhase.RENDERING_FRAMES, fraction=0.1, frames_rendered=1, cost_usd=cost_usd)
+
+
+def test_an_accepted_attempt_has_the_deadline_given_or_else_that_of_its_launch() -> None:
+    launched, later = launch(queued()), NOW + timedelta(hours=1)
+    assert accept(launched).deadline_at == launched.deadline_at
+    assert lifecycle.accept(launched, backend_render_id="x", deadline_at=later).deadline_at == later

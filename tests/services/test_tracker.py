@@ -12,11 +12,12 @@ import pytest
 
 from services import lifecycle
 from services.backends.local.backend import open_local_backend
-from services.carrier import MAX_INTERRUPTIONS, CarryRules
+from services.backoff import MOST_STARTS
+from services.carrier import DEADLINE_EXCEEDED, MAX_INTERRUPTIONS, CarryRules
 from services.errors import RenderAlreadyFinished
 from services.hub import ProgressHub
 from services.models import Caller, Failure, Render, RenderStatus
-from services.ports import Observation, RenderBackend
+from services.ports import Observation, Progress, RenderBackend
 from services.pubsub import PubSub, open_pubsub
 from services.quota import QuotaRule
 from services.renders import RenderService
@@ -640,3 +641,103 @@ async def test_an_attempt_that_found_no_room_leaves_time_for_others_and_pauses_t
         assert (await bench.get(render_id)).status is RenderStatus.QUEUED
         await bench.clock.advance(20)
         assert (await bench.get(render_id)).attempt == 2
+
+
+class SlowStarts(FakeBackend):
+    """Answers a start after 8 s; more than 16 at once wait for a thread, as boto3's calls do."""
+
+    def __init__(self, clock: FakeClock, **values: object) -> None:
+        super().__init__(**values)  # type: ignore[arg-type]
+        self.under_way = self.most_under_way = 0
+        self._clock = clock
+        self._threads = asyncio.Semaphore(16)
+
+    async def start(self, render: Render) -> str:
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            async with self._threads:
+                await self._clock.sleep(8)
+                return await super().start(render)
+        finally:
+            self.under_way -= 1
+
+
+async def test_the_deadline_counts_from_the_answer_to_the_start(bench: Bench) -> None:
+    backend = SlowStarts(bench.clock, limit=timedelta(seconds=5))
+    async with bench.working(bench.tracker(backend=backend)):
+        render_id = await bench.start()
+        await bench.clock.advance(12)
+        assert (await bench.get(render_id)).status is RenderStatus.RENDERING
+        await bench.clock.advance(3)
+        assert (await bench.get(render_id)).failure == DEADLINE_EXCEEDED
+
+
+async def test_a_start_without_an_answer_has_the_deadline_of_its_launch(bench: Bench) -> None:
+    backend = SlowStarts(bench.clock, limit=timedelta(seconds=10), lost_answers=1)
+    async with bench.working(bench.tracker(backend=backend)):
+        render_id = await bench.start()
+        await bench.clock.advance(9)
+        assert (await bench.get(render_id)).status is RenderStatus.RENDERING
+        await bench.clock.advance(3)
+        assert (await bench.get(render_id)).failure == DEADLINE_EXCEEDED
+
+
+async def test_a_render_waits_in_the_queue_for_its_turn_to_start(bench: Bench) -> None:
+    backend = SlowStarts(bench.clock, capacity=100, limit=timedelta(seconds=30))
+    ids = [await bench.start() for _ in range(80)]
+    async with bench.working(bench.tracker(backend=backend)):
+        await bench.clock.advance(1)
+        statuses = [(await bench.get(render_id)).status for render_id in ids]
+        assert (statuses.count(RenderStatus.RENDERING), statuses.count(RenderStatus.QUEUED)) == (16, 64)
+        for _ in range(6):
+            await bench.clock.advance(8)
+            for render_id in backend.starts:
+                backend.finish(render_id)
+        assert {(await bench.get(render_id)).status for render_id in ids} == {RenderStatus.COMPLETE}
+    assert backend.most_under_way == MOST_STARTS
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("functions", [2, 5])
+async def test_an_account_with_little_room_completes_every_render(bench: Bench, workers: int, functions: int) -> None:
+    bench.backend.capacity, bench.backend.concurrency, bench.backend.functions = 25, 10, functions
+    ids = [await bench.start() for _ in range(60)]
+    async with bench.working(*[bench.tracker(f"w{number}") for number in range(workers)]):
+        for _ in range(600):
+            running = [id_ for id_, attempt in bench.backend.attempts.items() if isinstance(attempt, Progress)]
+            for render_id in running:
+                bench.backend.draw(render_id, 18)  # so that each takes five seconds
+            await bench.clock.advance(1)
+        renders = [await bench.get(render_id) for render_id in ids]
+    assert {render.status for render in renders} == {RenderStatus.COMPLETE}
+    assert len(bench.backend.starts) + bench.backend.refused < 3 * len(ids)
+
+
+async def test_attempts_that_found_no_room_are_no_tries_but_end_with_the_queue_timeout(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        until = (await bench.get(render_id)).created_at + RULES.carry.queue_timeout
+        broken = 0
+        while bench.clock.now() < until:
+            assert (await bench.get(render_id)).status is RenderStatus.RENDERING
+            bench.backend.break_down(render_id, retryable=True, busy=True)
+            broken += 1
+            await bench.clock.advance(121)
+        assert (await bench.get(render_id)).busy_attempts == broken > RULES.carry.max_attempts
+        bench.backend.break_down(render_id, retryable=True, busy=True)
+        await bench.clock.advance(2)
+        failed = await bench.get(render_id)
+        assert failed.failure is not None
+        assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "BROKEN")
+
+
+async def test_what_found_no_room_leaves_all_tries_for_what_breaks(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        for busy in (True, False, True, False, True, False):
+            assert (await bench.get(render_id)).status is RenderStatus.RENDERING
+            bench.backend.break_down(render_id, retryable=True, busy=busy)
+            await bench.clock.advance(121)
+        failed = await bench.get(render_id)
+        assert (failed.status, failed.attempt, failed.busy_attempts) == (RenderStatus.FAILED, 6, 3)
