@@ -67,7 +67,7 @@ class Carrier:
         room: Room,
         rules: CarryRules,
     ) -> None:
-        self.render = render
+        self.render = self._attempted = render
         self._store = store
         self._record_as_worker = record
         self._backend = backend
@@ -104,7 +104,7 @@ class Carrier:
         try:
             await self._step_while_ours()
         finally:
-            await self._backend.abandon(self.render)
+            await self._backend.abandon(self._attempted)
 
     async def fail(self, failure: Failure) -> None:
         """End the render as FAILED, for a reason that lies with the service."""
@@ -253,7 +253,12 @@ class Carrier:
 
     async def _refresh(self) -> None:
         for render in await self._stored():
-            self.render = render
+            self._go_on_with(render)
+
+    def _go_on_with(self, render: Render) -> None:
+        self.render = render
+        if render.status is not RenderStatus.QUEUED:  # which has no attempt, but the backend may hold its last one
+            self._attempted = render
 
     async def _record(self, change: Callable[[Render], Render]) -> None:
         """Store and publish a change; if the owner changed the render in between, apply it to the newer state."""
@@ -277,7 +282,7 @@ class Carrier:
             if not recorded:
                 raise
         if recorded:
-            self.render = changed
+            self._go_on_with(changed)
         else:
             await self._refresh()
         return self.render == changed

@@ -92,10 +92,12 @@ class RenderStore(Protocol):
         """Return 1 for the QUEUED render that is next, counting all owners' QUEUED renders in order of id."""
         ...
 
-    async def acquire(self, *, worker: str, lease: timedelta, excluding: Collection[str] = ()) -> Render | None:
+    async def acquire(
+        self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
+    ) -> Render | None:
         """Lease to `worker`, atomically, the oldest unfinished render that is due, not leased and not `excluding`.
 
-        A stored document that can't be read is logged and passed over.
+        Without `queued`, only one that is RENDERING. A stored document that can't be read is logged and passed over.
         """
         ...
 
@@ -103,8 +105,8 @@ class RenderStore(Protocol):
         """Let those of these renders' leases that the worker still holds last `lease` from now; return their ids."""
         ...
 
-    async def release(self, *, worker: str) -> None:
-        """End all leases of the worker at once, so that others may acquire its renders."""
+    async def release(self, render_ids: Collection[str] | None = None, *, worker: str) -> None:
+        """End the worker's leases of these renders, or all it has, at once, so that others may acquire them."""
         ...
 
     async def record(self, render: Render, *, worker: str | None = None, lease: timedelta | None = None) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -58,11 +59,12 @@ class Tracker:
         self._room = Room(backend, clock, wake=self._wake)
 
     async def run(self) -> None:
-        """Work until cancelled, then give all leases back at once."""
+        """Work until cancelled, then give each lease back as soon as its carrier has let go of the render."""
         try:
-            async with self._pubsub.listen(WORK_CHANNEL, self._on_hint), asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._keep_leases())
-                await self._look_for_work(tasks)
+            async with self._pubsub.listen(WORK_CHANNEL, self._on_hint), asyncio.TaskGroup() as keeping:
+                keeping.create_task(self._keep_leases())
+                async with asyncio.TaskGroup() as carrying:  # which may take a while to end
+                    await self._look_for_work(carrying)
         finally:
             await self._give_back()
 
@@ -82,14 +84,18 @@ class Tracker:
                 failures += 1
                 log.warning("no work can be taken: %s", error)
             self.last_tick_at = self._clock.now()
-            look_s = self._room.pause_s or self._rules.look_interval.total_seconds()
+            usual_s = self._rules.look_interval.total_seconds()
+            look_s = min(usual_s, self._room.pause_s or usual_s)
             wait_s = backoff_s(failures) if failures else look_s
             await self._clock.wait(self._wake, timeout_s=wait_s)
 
     async def _take_what_is_due(self, tasks: asyncio.TaskGroup) -> None:
-        while self._has_room():
+        """Take renders while there is room to begin them; those under way already need none, only to be followed."""
+        while len(self._carriers) < self._backend.capacity:
             carried = list(self._carriers)  # also those that have come to their end and are about to be let go of
-            render = await self._store.acquire(worker=self.worker, lease=self._rules.lease, excluding=carried)
+            render = await self._store.acquire(
+                worker=self.worker, lease=self._rules.lease, excluding=carried, queued=self._has_room()
+            )
             if render is None:
                 return
             self._carriers[render.id] = self._carrier(render)
@@ -115,6 +121,9 @@ class Tracker:
         render_id = carrier.render.id
         try:
             await self._carry_through_crashes(carrier)
+        except asyncio.CancelledError:
+            await self._give_back([render_id])
+            raise
         except LeaseLost:
             log.info("render %s is no longer ours: it was cancelled, or another worker has it", render_id)
         except Exception:
@@ -158,8 +167,9 @@ class Tracker:
             for render_id in carried.keys() - held:
                 carried[render_id].lose_lease()
 
-    async def _give_back(self) -> None:
+    async def _give_back(self, render_ids: Collection[str] | None = None) -> None:
+        """End the leases of these renders, or all there are."""
         try:
-            await asyncio.shield(self._store.release(worker=self.worker))
+            await asyncio.shield(self._store.release(render_ids, worker=self.worker))
         except StoreUnavailable as error:
             log.warning("leases were not given back and will expire: %s", error)

@@ -149,13 +149,16 @@ class MemoryStore:
         queued = (row.render for row in self._rows.values() if row.render.status is RenderStatus.QUEUED)
         return 1 + sum(other.id < render.id for other in queued)
 
-    async def acquire(self, *, worker: str, lease: timedelta, excluding: Collection[str] = ()) -> Render | None:
+    async def acquire(
+        self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
+    ) -> Render | None:
         self._check()
         now = self._clock.now()
         for id_, row in sorted(self._rows.items()):
             free = id_ not in excluding and (row.worker is None or row.lease_until <= now)
             due = row.render.due_at is None or row.render.due_at <= now
-            if free and due and not row.render.status.is_terminal:
+            wanted = {RenderStatus.QUEUED, RenderStatus.RENDERING} if queued else {RenderStatus.RENDERING}
+            if free and due and row.render.status in wanted:
                 row.worker, row.lease_until = worker, now + lease
                 self._answer("acquire")
                 return row.render
@@ -168,10 +171,10 @@ class MemoryStore:
             row.lease_until = self._clock.now() + lease
         return frozenset(row.render.id for row in held)
 
-    async def release(self, *, worker: str) -> None:
+    async def release(self, render_ids: Collection[str] | None = None, *, worker: str) -> None:
         self._check()
-        for row in self._rows.values():
-            if row.worker == worker:
+        for id_, row in self._rows.items():
+            if row.worker == worker and (render_ids is None or id_ in render_ids):
                 row.worker = None
 
     async def record(self, render: Render, *, worker: str | None = None, lease: timedelta | None = None) -> bool:
@@ -231,7 +234,7 @@ class FakeBackend:
     refused: int = 0
     starts: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
-    abandoned: list[str] = field(default_factory=list)
+    abandoned: list[tuple[str, str | None]] = field(default_factory=list)
     attempts: dict[str, Observation] = field(default_factory=dict)
     outputs: set[str] = field(default_factory=set)
 
@@ -269,7 +272,7 @@ class FakeBackend:
         self.attempts.pop(render.id, None)
 
     async def abandon(self, render: Render) -> None:
-        self.abandoned.append(render.id)
+        self.abandoned.append((render.id, render.backend_render_id))
 
     def sign(self, output: Output, *, expires_in: timedelta) -> Download:
         return Download(url=f"https://videos.example/{output.key}", expires_at=START_OF_TIME + expires_in)

@@ -131,12 +131,12 @@ class MongoStore:
         return ahead + 1
 
     async def acquire(  # noqa: D102
-        self, *, worker: str, lease: timedelta, excluding: Collection[str] = ()
+        self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
     ) -> Render | None:
         now = self._time.now()
         due = {
             "_id": {"$nin": list(excluding)},
-            "status": {"$in": UNFINISHED},
+            "status": {"$in": UNFINISHED if queued else [RenderStatus.RENDERING.value]},
             "$and": [
                 {"$or": [{"due_at": None}, {"due_at": {"$lte": now}}]},
                 {"$or": [{"lease": None}, {"lease.until": {"$lte": now}}]},
@@ -164,9 +164,12 @@ class MongoStore:
             await self._renders.update_many(held, {"$set": {"lease.until": self._time.now() + lease}})
             return frozenset([found["_id"] async for found in self._renders.find(held, {"_id": True})])
 
-    async def release(self, *, worker: str) -> None:  # noqa: D102
+    async def release(self, render_ids: Collection[str] | None = None, *, worker: str) -> None:  # noqa: D102
+        held: Document = {"lease.worker": worker}
+        if render_ids is not None:
+            held["_id"] = {"$in": list(render_ids)}
         with self._asking():
-            await self._renders.update_many({"lease.worker": worker}, {"$unset": {"lease": ""}})
+            await self._renders.update_many(held, {"$unset": {"lease": ""}})
 
     async def record(  # noqa: D102
         self, render: Render, *, worker: str | None = None, lease: timedelta | None = None

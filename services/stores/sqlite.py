@@ -92,17 +92,17 @@ class SqliteStore:
         return await self._read(_queue_position, render)
 
     async def acquire(  # noqa: D102
-        self, *, worker: str, lease: timedelta, excluding: Collection[str] = ()
+        self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
     ) -> Render | None:
-        return await self._write(_acquire, worker, self._clock.now(), lease, excluding)
+        return await self._write(_acquire, worker, self._clock.now(), lease, excluding, queued)
 
     async def renew(  # noqa: D102
         self, render_ids: Collection[str], *, worker: str, lease: timedelta
     ) -> frozenset[str]:
         return await self._write(_renew, render_ids, worker, self._clock.now() + lease)
 
-    async def release(self, *, worker: str) -> None:  # noqa: D102
-        await self._write(_release, worker)
+    async def release(self, render_ids: Collection[str] | None = None, *, worker: str) -> None:  # noqa: D102
+        await self._write(_release, render_ids, worker)
 
     async def record(  # noqa: D102
         self, render: Render, *, worker: str | None = None, lease: timedelta | None = None
@@ -282,17 +282,22 @@ def _queue_position(db: sqlite3.Connection, render: Render) -> int:
 
 
 def _acquire(
-    db: sqlite3.Connection, worker: str, now: datetime, lease: timedelta, excluding: Collection[str]
+    db: sqlite3.Connection,
+    worker: str,
+    now: datetime,
+    lease: timedelta,
+    excluding: Collection[str],
+    queued: bool,  # noqa: FBT001  # `acquire` takes it by name
 ) -> Render | None:
     statement = """
         UPDATE renders SET lease_worker = ?, lease_until = ? WHERE id = (
             SELECT id FROM renders
-            WHERE status IN ('queued', 'rendering') AND (due_at IS NULL OR due_at <= ?)
+            WHERE status IN ('queued', 'rendering') AND (status = 'rendering' OR ?) AND (due_at IS NULL OR due_at <= ?)
             AND (lease_until IS NULL OR lease_until <= ?) AND id NOT IN (SELECT value FROM json_each(?))
             ORDER BY id LIMIT 1
         ) RETURNING id, document
         """
-    values = (worker, _ms(now + lease), _ms(now), _ms(now), json.dumps(list(excluding)))
+    values = (worker, _ms(now + lease), queued, _ms(now), _ms(now), json.dumps(list(excluding)))
     while row := db.execute(statement, values).fetchone():
         if readable := documents.readable([row], documents.decode):
             return readable[0]
@@ -309,8 +314,12 @@ def _renew(db: sqlite3.Connection, render_ids: Collection[str], worker: str, unt
     return frozenset(render_id for (render_id,) in rows)
 
 
-def _release(db: sqlite3.Connection, worker: str) -> None:
-    db.execute("UPDATE renders SET lease_worker = NULL, lease_until = NULL WHERE lease_worker = ?", (worker,))
+def _release(db: sqlite3.Connection, render_ids: Collection[str] | None, worker: str) -> None:
+    statement = "UPDATE renders SET lease_worker = NULL, lease_until = NULL WHERE lease_worker = ?"
+    if render_ids is None:
+        db.execute(statement, (worker,))
+    else:
+        db.execute(f"{statement} AND id IN (SELECT value FROM json_each(?))", (worker, json.dumps(list(render_ids))))
 
 
 def _record(db: sqlite3.Connection, render: Render, worker: str | None, until: datetime | None) -> bool:

@@ -25,8 +25,10 @@ ALIVE = (200, "alive")
 class StuckStore(MemoryStore):
     """A store that doesn't answer a worker who asks for work."""
 
-    async def acquire(self, *, worker: str, lease: timedelta, excluding: Collection[str] = ()) -> Render | None:
-        del worker, lease, excluding
+    async def acquire(
+        self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
+    ) -> Render | None:
+        del worker, lease, excluding, queued
         await asyncio.Event().wait()
         raise AssertionError
 

@@ -123,7 +123,7 @@ async def test_a_render_is_started_at_once_followed_and_completed(bench: Bench) 
             0.01,
         )
     assert bench.backend.starts == [render_id]
-    assert bench.backend.abandoned == [render_id]
+    assert bench.backend.abandoned == [(render_id, "attempt-1")]
 
 
 async def test_polls_without_news_write_nothing(bench: Bench) -> None:
@@ -278,7 +278,7 @@ async def test_a_video_that_is_done_before_the_cancel_is_seen_stays(bench: Bench
 async def test_a_worker_that_stops_gives_its_renders_back_at_once(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
-    assert bench.backend.abandoned == [render_id]
+    assert bench.backend.abandoned == [(render_id, "attempt-1")]
     async with bench.working(bench.tracker("w2")):
         bench.backend.finish(render_id)
         await bench.clock.advance(1)
@@ -393,7 +393,7 @@ async def test_a_worker_that_lost_its_lease_stops_and_changes_nothing(bench: Ben
         bench.backend.finish(render_id)
         await bench.clock.advance(30)
         assert (await bench.get(render_id)).status is RenderStatus.RENDERING
-        assert bench.backend.abandoned == [render_id]
+        assert bench.backend.abandoned == [(render_id, "attempt-1")]
 
 
 async def test_a_worker_takes_a_render_again_only_when_it_has_let_go_of_it(bench: Bench) -> None:
@@ -741,3 +741,50 @@ async def test_what_found_no_room_leaves_all_tries_for_what_breaks(bench: Bench)
             await bench.clock.advance(121)
         failed = await bench.get(render_id)
         assert (failed.status, failed.attempt, failed.busy_attempts) == (RenderStatus.FAILED, 6, 3)
+
+
+async def test_each_attempt_is_abandoned_by_the_id_the_backend_knows_it_by(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        bench.backend.break_down(render_id, retryable=True)
+        await bench.clock.advance(3)
+        bench.backend.forget(render_id)
+        await bench.clock.advance(3)
+    assert bench.backend.abandoned == [(render_id, f"attempt-{attempt}") for attempt in (1, 2, 3)]
+
+
+async def test_a_worker_that_stops_amid_a_slow_start_gives_its_other_render_back_at_once(bench: Bench) -> None:
+    stopping = asyncio.create_task(bench.tracker().run())
+    await settle()
+    other = await bench.start()
+    bench.backend.answer = asyncio.Event()
+    slow = await bench.start()
+    stopping.cancel()
+    await settle()
+    async with bench.working(bench.tracker("w2")):
+        bench.backend.finish(other)
+        await bench.clock.advance(2)
+        assert (await bench.get(other)).status is RenderStatus.COMPLETE
+        await bench.clock.advance(RULES.lease.total_seconds() * 3)
+        bench.backend.answer.set()
+        with pytest.raises(asyncio.CancelledError):
+            await stopping
+        running = await bench.get(slow)
+        assert (running.attempt, running.backend_render_id) == (1, "attempt-2")
+        bench.backend.finish(slow)
+        await bench.clock.advance(2)
+        assert (await bench.get(slow)).status is RenderStatus.COMPLETE
+    assert bench.backend.starts == [other, slow]
+
+
+async def test_while_the_backend_has_no_room_renders_under_way_are_taken_over(bench: Bench) -> None:
+    async with bench.working(bench.tracker("dead")):
+        under_way = await bench.start()
+    bench.backend.refusals = 1_000_000
+    waiting = await bench.start()
+    await bench.store.acquire(worker="dead", lease=timedelta(seconds=100), excluding=[waiting])
+    async with bench.working():
+        bench.backend.finish(under_way)
+        await bench.clock.advance(103)  # by now each pause lasts 15 to 30 s
+        assert (await bench.get(under_way)).status is RenderStatus.COMPLETE
+        assert (await bench.get(waiting)).status is RenderStatus.QUEUED

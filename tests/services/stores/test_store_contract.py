@@ -219,6 +219,14 @@ class TestLeases:
         assert taken.id == other
         assert await store.acquire(worker="w", lease=HOUR, excluding=[carried]) is None
 
+    async def test_passes_over_what_is_queued_if_asked_to(self, store: RenderStore, make_render: MakeRender) -> None:
+        queued, left = [await added(store, make_render()) for _ in range(2)]
+        under_way = launched(left)
+        await store.record(under_way)
+        taken = [await store.acquire(worker="w", lease=HOUR, queued=False) for _ in range(2)]
+        assert taken == [under_way, None]
+        assert await store.acquire(worker="w", lease=HOUR) == queued
+
     async def test_renews_what_the_worker_still_holds(self, store: RenderStore, make_render: MakeRender) -> None:
         lost, kept = ids = sorted([(await added(store, make_render())).id for _ in range(2)])
         await store.acquire(worker="w1", lease=NO_TIME)
@@ -245,6 +253,21 @@ class TestLeases:
         await store.release(worker="w1")
         assert await store.acquire(worker="w3", lease=HOUR) == mine
         assert await store.acquire(worker="w3", lease=HOUR) is None
+
+    async def test_release_frees_only_those_named(self, store: RenderStore, make_render: MakeRender) -> None:
+        for _ in range(3):
+            await added(store, make_render())
+        first, second = [await store.acquire(worker="w1", lease=HOUR) for _ in range(2)]
+        others = await store.acquire(worker="w2", lease=HOUR)
+        assert first is not None
+        assert others is not None
+        await store.release([first.id, others.id], worker="w1")
+        assert await store.acquire(worker="w3", lease=HOUR) == first
+        assert await store.acquire(worker="w3", lease=HOUR) is None
+        await store.release([], worker="w1")
+        assert await store.acquire(worker="w3", lease=HOUR) is None
+        await store.release(worker="w1")
+        assert await store.acquire(worker="w3", lease=HOUR) == second
 
 
 class TestRecord:
