@@ -6,6 +6,10 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from services.backends.local.backend import LocalBackend
 
 
+# A browser shows a video that is opened by itself in a page of its own making, to which this applies.
+POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+
+
 class Downloads:
     """The endpoint of `/files/{name}`, with range requests, so that players can seek."""
 
@@ -26,5 +30,5 @@ class Downloads:
             media_type="video/mp4",
             filename=f"rendercast-{path.name}",
             content_disposition_type="inline",
-            headers={"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"},
+            headers={"Cache-Control": "private, max-age=3600", "Content-Security-Policy": POLICY},
         )

@@ -67,7 +67,8 @@ class Site:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    settings = load_settings(data_dir=tmp_path_factory.mktemp("data"), look_interval_s=0.05, quota_limit=50)
+    limits = {"quota_limit": 50, "max_mutations_per_minute": 10_000}
+    settings = load_settings(data_dir=tmp_path_factory.mktemp("data"), look_interval_s=0.05, **limits)
     async with open_embedded(settings) as services:
         store, backend = WatchedStore(services.store), FakeBackend(capacity=1000)
         faked = rewired(services, store=cast("RenderStore", store), backend=backend, clock=SystemClock())
