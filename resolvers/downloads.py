@@ -5,7 +5,6 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from services.backends.local.backend import LocalBackend
 
-
 # A browser shows a video that is opened by itself in a page of its own making, to which this applies.
 POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
