@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     remotion_lambda_function_name: str | None = Field(
         None,
         validation_alias="REMOTION_LAMBDA_FUNCTION_NAME",
-        pattern=r"^[A-Za-z0-9:_-]{1,170}$",
+        pattern=r"^[A-Za-z0-9:$_-]{1,170}$",
         description="The Remotion function, as its deployment named it.",
     )
     remotion_serve_url: str | None = Field(

@@ -1,6 +1,7 @@
 """boto3: clients built once, whose calls run in threads of their own, so that they never hold up anything else."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -27,7 +28,7 @@ from botocore.exceptions import (
     ProxyConnectionError,
 )
 
-from services.backends.remotion.faults import AwsFault, Meaning, fault, no_credentials
+from services.backends.remotion.faults import AwsFault, Meaning, fault, no_address, no_credentials
 from services.errors import StartupError
 from services.models import Download
 
@@ -193,7 +194,7 @@ class Aws:
         except ClientError as error:
             raise _meaning(error) from error
         except _NEVER_SENT as error:
-            raise AwsFault(f"{operation}: {error}", Meaning.NEVER_SENT) from error
+            raise _never_sent(operation, error) from error
         except Exception as error:  # urllib3's own pass through boto3 while it reads an answer
             raise AwsFault(f"{operation}: {error}", Meaning.UNKNOWN) from error
 
@@ -235,6 +236,14 @@ def _config(timeout_s: float, *, tries: int) -> Config:
         max_pool_connections=CONNECTIONS,
         s3={"us_east_1_regional_endpoint": "regional"},
     )
+
+
+def _never_sent(operation: str, error: BotoCoreError) -> AwsFault:
+    described = f"{operation}: {error}"
+    # boto3 keeps the error of urllib3, which came of this one if the host's name has no address.
+    if isinstance(getattr(error.kwargs.get("error"), "__context__", None), socket.gaierror):
+        return no_address(described)
+    return AwsFault(described, Meaning.NEVER_SENT)
 
 
 def _meaning(error: ClientError) -> AwsFault:

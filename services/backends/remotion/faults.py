@@ -37,6 +37,11 @@ _BUCKET = Remedy(
     "correct REMOTION_SERVE_URL, REMOTION_BUCKET_NAME or REMOTION_AWS_REGION",
 )
 _DENIED = Remedy("ACCESS_DENIED", "a permission is missing on AWS", "grant {permission} to the AWS user")
+_REGION = Remedy(
+    "REGION_NOT_FOUND",
+    "AWS has no address in the region",
+    "correct REMOTION_AWS_REGION, or mend how this machine looks up names",
+)
 _UNKNOWN_REASON = Remedy(
     "CREDENTIALS_INVALID",
     "the AWS credentials have expired, or the region is wrong",
@@ -113,7 +118,7 @@ class Meaning(Enum):
 
 
 class AwsFault(Exception):  # noqa: N818  # told from errors of the domain, which these become
-    """AWS did not do as asked. `remedy` says what to mend if it was REFUSED."""
+    """AWS did not do as asked. `remedy` says what to mend, if that is known."""
 
     def __init__(self, detail: str, meaning: Meaning, *, remedy: Remedy | None = None) -> None:
         self.meaning = meaning
@@ -123,7 +128,7 @@ class AwsFault(Exception):  # noqa: N818  # told from errors of the domain, whic
     @property
     def failure(self) -> Failure | None:
         """What the owner of a render is told if it failed for this; None if it may pass."""
-        if self.remedy is None:
+        if self.remedy is None or self.meaning is not Meaning.REFUSED:
             return None
         message = (
             f"Nothing can be rendered now: {self.remedy.problem}. "
@@ -149,6 +154,11 @@ def fault(operation: str, *, code: str, status: int, detail: str) -> AwsFault:
 def no_credentials(detail: str) -> AwsFault:
     """Return that no request can be signed."""
     return AwsFault(detail, Meaning.REFUSED, remedy=_CREDENTIALS)
+
+
+def no_address(detail: str) -> AwsFault:
+    """Return that the host's name stands for nothing, which may be an outage as well."""
+    return AwsFault(detail, Meaning.NEVER_SENT, remedy=_REGION)
 
 
 def broken_function(detail: str) -> AwsFault:

@@ -96,6 +96,19 @@ async def test_storage_that_may_not_be_read_is_told(farm: Farm) -> None:
     assert "s3:ListBucket" in await refused(farm)
 
 
+async def test_a_refusal_without_a_reason_is_told_with_all_it_may_be(farm: Farm) -> None:
+    """An answer to HEAD has no body."""
+    farm.storage.fail(S3Fault.EXPIRED_TOKEN, method="HEAD")
+    sentence = await refused(farm)
+    assert "REMOTION_AWS_ACCESS_KEY_ID" in sentence
+    assert "REMOTION_AWS_REGION" in sentence
+
+
+async def test_a_region_that_does_not_exist_is_named(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", "http://lambda.mars-1.invalid")
+    assert "REMOTION_AWS_REGION" in await refused(farm)
+
+
 async def test_a_function_out_of_reach_is_told_with_the_host(farm: Farm) -> None:
     farm.function.go_offline()
     assert farm.function.url in await refused(farm)
@@ -150,6 +163,17 @@ def test_what_is_not_set_is_named(settings: dict[str, object], variable: str) ->
 def test_half_a_key_is_refused(name: str) -> None:
     with pytest.raises(StartupError, match="go together"):
         read_deployment(load_settings(**DEPLOYED, **{name: "half"}))
+
+
+def test_a_line_break_after_a_key_is_no_part_of_it() -> None:
+    keys = {"remotion_aws_access_key_id": "AKIA\n", "remotion_aws_secret_access_key": "secret\r\n"}
+    access = read_deployment(load_settings(**DEPLOYED, **keys)).access
+    assert (access.access_key_id, access.secret_access_key) == ("AKIA", "secret")
+
+
+def test_a_function_may_be_named_with_its_latest_version() -> None:
+    latest = {**DEPLOYED, "remotion_lambda_function_name": f"{FUNCTION}:$LATEST"}
+    assert read_deployment(load_settings(**latest)).version == "4.0.527"
 
 
 def test_a_function_of_another_name_is_described_by_settings() -> None:

@@ -148,7 +148,6 @@ async def test_a_lost_answer_to_a_start_that_never_ran_fails_at_the_deadline(run
 @pytest.mark.parametrize(
     ("course", "code"),
     [
-        (Course.RENDERERS_THROTTLED, "RENDERER_BUSY"),
         (Course.BROWSER_CRASH, "RENDERER_CRASHED"),
         (Course.DISK_FULL, "RENDERER_OUT_OF_DISK"),
     ],
@@ -164,6 +163,13 @@ async def test_what_may_work_again_is_tried_again_without_more_quota(run: Run, c
     assert (failed.status, failed.attempt, failed.failure.code) == (RenderStatus.FAILED, 3, code)
     assert failed.failure.retryable
     assert failed.failure.detail
+
+
+async def test_attempts_for_which_the_account_had_no_room_are_no_tries(run: Run) -> None:
+    run.farm.function.play_next(Course.RENDERERS_THROTTLED, times=3)
+    done = await run.end(await run.start())
+    assert (done.status, done.attempt, done.busy_attempts) == (RenderStatus.COMPLETE, 4, 3)
+    assert await run.quota_used() == 1
 
 
 @pytest.mark.parametrize(
