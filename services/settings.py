@@ -147,12 +147,17 @@ class Settings(BaseSettings):
     lease_s: float = Field(30, ge=1, le=600, description="How long a worker holds a render without renewing.")
     look_interval_s: float = Field(1, gt=0, le=60, description="How often a worker looks for work unasked.")
     check_interval_s: float = Field(5, gt=0, le=60, description="How often stored state is read for watched renders.")
-    max_attempts: int = Field(3, ge=1, le=20, description="How often a render that broke is tried in all.")
+    max_attempts: int = Field(
+        3,
+        ge=1,
+        le=20,
+        description="How often a render that broke is tried in all, not counted when there was no room for it.",
+    )
     worker_capacity: int | None = Field(
         None, ge=1, le=5000, description="Renders a worker carries at once; default 25, or one per core locally."
     )
     poll_interval_s: float = Field(1, ge=0.05, le=60, description="How often a render on Lambda is asked for progress.")
-    queue_timeout_s: int = Field(86_400, ge=1, description="How long a render may wait to be begun, in seconds.")
+    queue_timeout_s: int = Field(86_400, ge=1, description="How long a render may wait for room, in seconds.")
 
     introspection: bool | None = Field(
         None, description="Let clients read the schema, and give them hints; default yes in `dev`, no in `serve`."

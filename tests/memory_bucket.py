@@ -51,7 +51,8 @@ class MemoryBucket:
 class _Handler(LocalHandler):
     def do_GET(self) -> None:  # noqa: N802  # http.server looks for this name
         bucket = cast("MemoryBucket", cast("LocalServer", self.server).owner)
-        body = bucket.get(*unquote(urlsplit(self.path).path).lstrip("/").partition("/")[::2])
+        name, _, key = unquote(urlsplit(self.path).path).lstrip("/").partition("/")
+        body = bucket.get(name, key) if key else b""  # the bucket itself is always there
         bucket.requests[self.command] += 1
         if body is None:
             self.answer(404, [], b"")
