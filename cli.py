@@ -33,6 +33,7 @@ MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
 TIME = re.compile(r"(?P<number>[1-9][0-9]{0,5})(?P<unit>[smhd])")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+KEEP_ALIVE_S = 75  # longer than load balancers keep idle connections, who else send requests into a closing one
 GRACE_S = 5  # for requests under way when the process is asked to stop
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
@@ -208,6 +209,7 @@ def server_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         access_log=settings.log_level == "debug",
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
         http=http_within(settings.request_timeout_s),
         ws=PunctualWebSockets,
         ws_ping_interval=settings.ping_interval_s,
