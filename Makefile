@@ -3,7 +3,8 @@ PYTHON ?= python3
 PORT ?=
 VENV := .venv
 BIN := $(VENV)/bin
-TEST = $(BIN)/pytest -n 3 --dist loadfile
+# The longest files come first in the order of their names, and so they should.
+TEST = $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 pyproject.toml
 
 .DEFAULT_GOAL := help
