@@ -39,12 +39,10 @@ class Parameters(BaseModel):
     extensions: dict[str, Any] | None = None
 
 
-class UrlParameters(BaseModel):
+class UrlParameters(Parameters):
     """The same in the URL of a GET."""
 
-    query: Annotated[str, Field(min_length=1)]
     variables: Json[dict[str, Any] | None] = None
-    operationName: str | None = None  # noqa: N815
     extensions: Json[dict[str, Any] | None] = None
 
 
@@ -94,7 +92,7 @@ class GraphQLOverHttp:
             return _refusal(refused, media_type)
         return _answer(result, media_type)
 
-    async def _execute(self, request: Request, parameters: Parameters | UrlParameters) -> ExecutionResult:
+    async def _execute(self, request: Request, parameters: Parameters) -> ExecutionResult:
         context = Context(services=self._services, connection=request)
         with suppress(RendercastError):  # the context raises it for what needs a caller
             await context.identify(self._authenticate, {})
@@ -109,7 +107,7 @@ class GraphQLOverHttp:
         except InvalidOperationTypeError as error:
             raise _wrong_operation(error.operation_type) from error
 
-    async def _parameters(self, request: Request) -> Parameters | UrlParameters:
+    async def _parameters(self, request: Request) -> Parameters:
         try:
             if request.method == "GET":
                 return UrlParameters.model_validate(dict(request.query_params))

@@ -130,6 +130,8 @@ class Connection:
             await self._end(*(TOKEN_EXPIRED if self._acknowledged else INIT_TIMEOUT))
         except ProtocolViolation as violation:
             await self._end(violation.code, violation.reason)
+        except WebSocketDisconnect:
+            pass  # it left while it was being answered
         finally:
             self._leaving.close()
             await self._end_operations()

@@ -40,9 +40,8 @@ from services.ports import Broken, Clock, Finished, Observation, Progress
 
 FOLDER = "rendercast"  # of the bucket, for videos
 FRAME_TIMEOUT = timedelta(seconds=30)  # Remotion's default for one frame to be ready
-LONGEST_FUNCTION_TIMEOUT = timedelta(
-    minutes=15
-)  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
+LONGEST_FUNCTION_TIMEOUT = timedelta(minutes=15)
 GRACE = timedelta(seconds=70)  # a start, the 20 s after which the function counts as timed out, and some polls
 CREDENTIALS_INTERVAL_S = 60
 NEVER_RAN = {"Runtime.HandlerNotFound", "Runtime.ImportModuleError", "Runtime.InvalidEntrypoint"}
@@ -243,7 +242,8 @@ async def open_remotion_backend(deployment: Deployment, *, clock: Clock, check: 
         if check:
             deployment = await checked(deployment, aws=aws, http=http)
         files = ProgressReader(http, aws, bucket=deployment.bucket, clock=clock)
-        renewing = asyncio.create_task(_keep_access(aws, deployment.bucket, clock), name="keep access to AWS")
+        unchecked = None if check else deployment.bucket
+        renewing = asyncio.create_task(_keep_access(aws, unchecked, clock), name="keep access to AWS")
         try:
             yield RemotionBackend(deployment, aws=aws, files=files, clock=clock)
         finally:
@@ -251,9 +251,10 @@ async def open_remotion_backend(deployment: Deployment, *, clock: Clock, check: 
             await asyncio.wait([renewing])
 
 
-async def _keep_access(aws: Aws, bucket: str, clock: Clock) -> None:
-    """Renew the credentials, and tell of a bucket that the URLs signed here could not serve from."""
-    await _or_tell(aws.require_bucket(bucket))
+async def _keep_access(aws: Aws, unchecked: str | None, clock: Clock) -> None:
+    """Renew the credentials; tell first of a bucket that nobody has looked for, if it could not be served from."""
+    if unchecked is not None:
+        await _or_tell(aws.require_bucket(unchecked))
     while True:
         await clock.sleep(CREDENTIALS_INTERVAL_S)
         await _or_tell(aws.refresh_credentials())
