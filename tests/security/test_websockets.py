@@ -208,8 +208,6 @@ async def test_connections_broken_in_the_middle_leave_nothing_behind(
     for _ in range(20):
         async with open_stream(ann) as stream:
             await stream.subscribe(UPDATES)
-            for _ in range(50):
-                await stream.send(type="ping")
             raw: Any = stream.connection.transport.get_extra_info("socket")
             raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
             stream.connection.transport.abort()

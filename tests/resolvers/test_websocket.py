@@ -1,0 +1,35 @@
+"""What only bare ASGI can show of a WebSocket."""
+
+import json
+from pathlib import Path
+
+from starlette.types import Message
+from starlette.websockets import WebSocket
+
+from resolvers.auth import local_developer
+from resolvers.graphql_schema import build_schema
+from resolvers.websocket import WebSockets
+from services.runtime import open_embedded
+from services.settings import load_settings
+
+SCOPE = {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": ["graphql-transport-ws"]}
+
+
+async def test_a_client_that_leaves_while_it_is_answered_is_nobodys_mistake(tmp_path: Path) -> None:
+    said = iter(({"type": "connection_init"}, {"type": "ping"}))
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        if not sent:
+            return {"type": "websocket.connect"}
+        return {"type": "websocket.receive", "text": json.dumps(next(said))}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        if "pong" in message.get("text", ""):
+            raise OSError("it has left")
+
+    async with open_embedded(load_settings(data_dir=tmp_path)) as services:
+        websockets = WebSockets(services, schema=build_schema(), authenticate=local_developer)
+        await websockets.serve(WebSocket(SCOPE, receive, send))
+    assert [message["type"] for message in sent] == ["websocket.accept", "websocket.send", "websocket.send"]
