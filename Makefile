@@ -31,8 +31,9 @@ format: $(VENV)/dev.stamp ## rewrite the code in the project's format
 format-check: $(VENV)/dev.stamp ## fail if `make format` would change anything
 	$(BIN)/ruff format --check .
 
-lint: $(VENV)/dev.stamp ## look for mistakes
+lint: $(VENV)/dev.stamp ## look for mistakes, and for weaknesses
 	$(BIN)/ruff check .
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app.py cli.py resolvers schema services
 
 types: $(VENV)/dev.stamp ## check the types
 	$(BIN)/mypy .

@@ -105,6 +105,7 @@ def token(
     expires_in: Annotated[
         str, typer.Option(metavar="TIME", help="How long it is good: a number with s, m, h or d behind it.")
     ] = "1h",
+    scope: Annotated[str, typer.Option(help="Scopes it has, with spaces between.")] = "",
 ) -> None:
     """Print a token that RENDERCAST_JWT_SECRET signs, for deployments that have no issuer of their own."""
     settings = _settings()
@@ -113,7 +114,8 @@ def token(
     lifetime = _time(expires_in)
     if not is_subject(subject) or lifetime is None:
         raise StartupError("A token needs a subject of 1 to 255 printable characters, and a time such as 90s or 12h.")
-    typer.echo(make_token(settings.jwt_secret, subject=subject, audience=settings.jwt_audience, lifetime=lifetime))
+    audience = settings.jwt_audience
+    typer.echo(make_token(settings.jwt_secret, subject=subject, audience=audience, lifetime=lifetime, scope=scope))
 
 
 @cli.command()

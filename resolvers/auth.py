@@ -47,8 +47,9 @@ class BearerTokens:
     A WebSocket's own headers are not read: a browser sends those of its choice to whatever page asked for it.
     """
 
-    def __init__(self, verifier: TokenVerifier) -> None:
+    def __init__(self, verifier: TokenVerifier, *, operator_scope: str | None) -> None:
         self._verifier = verifier
+        self._operator_scope = operator_scope
 
     async def __call__(self, connection: HTTPConnection, params: Mapping[str, object]) -> Identity:
         """Return who calls. Raises `Unauthenticated` or `IssuerUnavailable`."""
@@ -57,7 +58,8 @@ class BearerTokens:
         else:
             given = list(connection.headers.getlist("authorization"))
         claims = await self._verifier.verify(_token(given))
-        return Identity(caller=Caller(id=f"{claims.issuer} {claims.subject}"), expires_at=claims.expires_at)
+        caller = Caller(id=f"{claims.issuer} {claims.subject}", is_operator=self._operator_scope in claims.scopes)
+        return Identity(caller=caller, expires_at=claims.expires_at)
 
 
 def _token(given: list[object]) -> str:
@@ -90,7 +92,8 @@ async def open_bearer_tokens(settings: Settings) -> AsyncIterator[Authenticate]:
     """Open what verifies tokens; while it is open, the issuer's keys are kept up to date. Raises `StartupError`."""
     rules = read_token_rules(settings)
     if settings.jwt_secret is not None:
-        yield BearerTokens(TokenVerifier(rules, SecretKey(settings.jwt_secret)))
+        verifier = TokenVerifier(rules, SecretKey(settings.jwt_secret))
+        yield BearerTokens(verifier, operator_scope=settings.operator_scope)
         return
     async with open_issuer_keys(rules, jwks_url=settings.jwt_jwks_url) as keys:
-        yield BearerTokens(TokenVerifier(rules, keys))
+        yield BearerTokens(TokenVerifier(rules, keys), operator_scope=settings.operator_scope)

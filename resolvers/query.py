@@ -17,7 +17,7 @@ After = Annotated[str | None, strawberry.argument(description="Go on behind the 
 Filter = Annotated[RenderFilter | None, strawberry.argument(description="Which renders to list; all if left out.")]
 
 
-@strawberry.type(description="What can be read. You only ever see your own renders.")
+@strawberry.type(description="What can be read. You only ever see your own renders, unless you are an operator.")
 class Query:
     @strawberry.field(description="Any of your objects by its id; null if you have none with this id.")
     async def node(self, info: Info, id: RenderId) -> Node | None:  # noqa: A002  # Relay's name

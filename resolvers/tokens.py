@@ -7,10 +7,11 @@ is verified nor bring or point to a key (`jwk`, `jku`, `x5c`, `x5u` are never re
 import logging
 from base64 import urlsafe_b64encode
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Protocol
+from typing import Any, Protocol
 
 import jwt
 from pydantic import SecretStr
@@ -54,6 +55,7 @@ class Claims:
 
     issuer: str
     subject: str
+    scopes: frozenset[str]
     expires_at: datetime
 
 
@@ -152,7 +154,7 @@ class TokenVerifier:
         if not is_subject(subject):
             raise jwt.InvalidTokenError
         expires_at = datetime.fromtimestamp(min(int(claims["exp"]) + rules.leeway_s, LATEST_EXPIRY), UTC)
-        return Claims(issuer=rules.issuer, subject=subject, expires_at=expires_at)
+        return Claims(issuer=rules.issuer, subject=subject, scopes=_scopes(claims), expires_at=expires_at)
 
 
 def is_subject(text: str) -> bool:
@@ -160,8 +162,19 @@ def is_subject(text: str) -> bool:
     return 0 < len(text) <= LONGEST_SUBJECT and text.isprintable()
 
 
-def make_token(secret: SecretStr, *, subject: str, audience: str, lifetime: timedelta) -> str:
+def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
+    """Return a token's scopes: RFC 8693, section 4.2, or as Okta and Microsoft's issuers name them."""
+    match claims.get("scope", claims.get("scp")):
+        case str(text):
+            return frozenset(text.split())
+        case [*texts]:
+            return frozenset(text for text in texts if isinstance(text, str))
+        case _:
+            return frozenset()
+
+
+def make_token(secret: SecretStr, *, subject: str, audience: str, lifetime: timedelta, scope: str = "") -> str:
     """Return a token of ours for this subject, good from now on for `lifetime`."""
     now = datetime.now(UTC)
-    claims = {"iss": OWN_ISSUER, "sub": subject, "aud": audience, "iat": now, "exp": now + lifetime}
+    claims = {"iss": OWN_ISSUER, "sub": subject, "aud": audience, "iat": now, "exp": now + lifetime, "scope": scope}
     return jwt.encode(claims, secret.get_secret_value(), SECRET_ALGORITHM)

@@ -50,10 +50,13 @@ class StartRenderInput:
     )
 
 
-@strawberry.input(description="Which renders to list. Conditions add up; an absent one admits all.")
+@strawberry.input(description="Which renders to list. Conditions add up; an absent one admits all of yours.")
 class RenderFilter:
     status: list[RenderStatus] | None = strawberry.field(default=None, description="Only renders with one of these.")
     generation_id: strawberry.ID | None = strawberry.field(default=None, description="Only renders started with this.")
+    of_everybody: bool = strawberry.field(
+        default=False, description="Everybody's renders, not only yours. For operators; a FORBIDDEN error for others."
+    )
 
     def to_model(self) -> models.RenderFilter:
         """Return the domain's filter, not yet validated."""
@@ -62,4 +65,5 @@ class RenderFilter:
             if self.status is None
             else frozenset(models.RenderStatus[status.name] for status in self.status),
             generation_id=self.generation_id,
+            of_everybody=self.of_everybody,
         )

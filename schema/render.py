@@ -61,6 +61,9 @@ class RenderError:
 
 @strawberry.type(description="One video being made, or made. Watch it with `renderProgress`.")
 class Render(Node):
+    owner: str = strawberry.field(
+        description="Whose it is: the issuer and the subject of the token it was started with, a space between them."
+    )
     revision: int = strawberry.field(
         description="Rises with every change. Of two copies of a render, the one with the higher revision is newer."
     )
@@ -128,9 +131,10 @@ class Render(Node):
 
     @classmethod
     def from_model(cls, render: models.Render, renders: RenderService) -> "Render":
-        """Return the render for its owner; `renders` signs and counts when a field asks for it."""
+        """Return the render for one who may see it; `renders` signs and counts when a field asks for it."""
         return cls(
             id=strawberry.ID(render.id),
+            owner=render.owner,
             revision=render.revision,
             generation_id=None if render.generation_id is None else strawberry.ID(render.generation_id),
             status=RenderStatus(render.status),
@@ -204,9 +208,9 @@ class RenderConnection:
 
     @classmethod
     def from_model(cls, page: models.RenderPage, renders: RenderService) -> "RenderConnection":
-        """Return a page of a caller's renders."""
+        """Return a page of renders."""
         edges = [
-            RenderEdge(node=Render.from_model(render, renders), cursor=encode_cursor(render.id, owner=render.owner))
+            RenderEdge(node=Render.from_model(render, renders), cursor=encode_cursor(render.id, owner=page.owner))
             for render in page.renders
         ]
         return cls(

@@ -8,6 +8,7 @@ RendercastError
 │   │   └── TokenInvalid
 │   ├── InvalidAnimation
 │   ├── InvalidArgument
+│   ├── NotAllowed
 │   ├── LimitExceeded
 │   ├── TookTooLong
 │   ├── RenderQuotaExceeded
@@ -98,6 +99,15 @@ class InvalidArgument(UserFault):
     def __init__(self, field: str, message: str) -> None:
         self.field = field
         super().__init__(message)
+
+
+class NotAllowed(UserFault):
+    """The caller asks for what only operators may have."""
+
+    code = "FORBIDDEN"
+
+    def __init__(self) -> None:
+        super().__init__("Only operators may see everybody's renders. Ask for your own.")
 
 
 class LimitExceeded(UserFault):

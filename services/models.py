@@ -130,17 +130,22 @@ class Render:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderFilter:
-    """Which of a caller's renders to list; an absent condition admits all."""
+    """Which renders to list: the caller's own unless `of_everybody`. An absent condition admits all."""
 
     statuses: frozenset[RenderStatus] | None = None
     generation_id: str | None = None
+    of_everybody: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks. `id` is the owner of what they start, unique over all issuers."""
+    """Who asks. `id` is the owner of what they start, unique over all issuers.
+
+    An operator may read everybody's renders, but change only their own.
+    """
 
     id: str
+    is_operator: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,8 +183,9 @@ class Download:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderPage:
-    """A page of renders, newest first."""
+    """A page of renders, newest first: of one owner, or of everybody if None."""
 
+    owner: str | None
     renders: tuple[Render, ...]
     has_next: bool
     has_previous: bool

@@ -75,17 +75,20 @@ class RenderStore(Protocol):
         ...
 
     async def list(
-        self, *, owner: str, first: int, matching: RenderFilter, older_than: str | None = None
+        self, *, owner: str | None, first: int, matching: RenderFilter, older_than: str | None = None
     ) -> Sequence[Render]:
-        """Return up to `first` of the owner's renders, newest first, those with a lower id than `older_than`."""
+        """Return up to `first` of the owner's renders, newest first, those with a lower id than `older_than`.
+
+        Everybody's if the owner is None.
+        """
         ...
 
     async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:
         """Return up to `first` unfinished renders of these owners, oldest first. For the service, not callers."""
         ...
 
-    async def exists_newer(self, render_id: str, *, owner: str, matching: RenderFilter) -> bool:
-        """Return whether the owner has a matching render with this id or a higher one."""
+    async def exists_newer(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:
+        """Return whether the owner, or anybody if None, has a matching render with this id or a higher one."""
         ...
 
     async def queue_position(self, render: Render) -> int:

@@ -1,4 +1,7 @@
-"""What a caller can do with renders. Every method takes the caller and sees only the caller's own renders."""
+"""What a caller can do with renders. Every method takes the caller and sees only the caller's own renders.
+
+Operators may read everybody's: `get`, `list` when asked to, and `download`.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -10,6 +13,7 @@ from services.animation import AnimationLimits, is_plain, validate_start
 from services.cursors import decode_cursor
 from services.errors import (
     InvalidArgument,
+    NotAllowed,
     OutputGone,
     RenderAlreadyFinished,
     RenderNotComplete,
@@ -76,33 +80,42 @@ class RenderService:
         Retrying the same render again returns the render that the first retry started. Raises `RenderNotFound`,
         `RenderNotRetryable`, `RenderServiceNotConfigured` or `RenderQuotaExceeded`.
         """
-        render = await self.get(caller, render_id)
+        render = await self._own(caller, render_id)
         if render.status not in {RenderStatus.FAILED, RenderStatus.CANCELLED}:
             raise RenderNotRetryable(render)
         return await self._start(caller, render.props, generation_id=render.generation_id, key=f"retry:{render.id}")
 
     async def get(self, caller: Caller, render_id: str) -> Render:
-        """Return the caller's render. Raises `RenderNotFound`."""
-        render = await self.store.get(render_id, owner=caller.id) if is_render_id(render_id) else None
-        if render is None:
+        """Return the caller's render, or anybody's to an operator. Raises `RenderNotFound`."""
+        if not caller.is_operator:
+            return await self._own(caller, render_id)
+        found = await self.store.get_many([render_id]) if is_render_id(render_id) else ()
+        if not found:
             raise RenderNotFound
-        return render
+        return found[0]
 
     async def list(self, caller: Caller, *, first: int, after: str | None, matching: RenderFilter) -> RenderPage:
         """Return up to `first` (1 to 100) of the caller's renders, newest first, those after the cursor `after`.
 
-        Raises `InvalidArgument` for another `first` and for a cursor that this service didn't give to the caller.
+        Raises `InvalidArgument` for another `first` and for a cursor that isn't from this list, and `NotAllowed` if
+        everybody's are asked for by one who is no operator.
         """
         if not 1 <= first <= MAX_PAGE:
             raise InvalidArgument("first", f"`first` must be from 1 to {MAX_PAGE}.")
         if not is_plain(matching.generation_id or ""):
             raise InvalidArgument("generationId", "`generationId` must not hold control characters.")
-        older_than = None if after is None else decode_cursor(after, owner=caller.id)
-        renders = await self.store.list(owner=caller.id, first=first + 1, matching=matching, older_than=older_than)
-        has_previous = older_than is not None and await self.store.exists_newer(
-            older_than, owner=caller.id, matching=matching
+        if matching.of_everybody and not caller.is_operator:
+            raise NotAllowed
+        owner = None if matching.of_everybody else caller.id
+        older_than = None if after is None else decode_cursor(after, owner=owner)
+        renders = await self.store.list(owner=owner, first=first + 1, matching=matching, older_than=older_than)
+        return RenderPage(
+            owner=owner,
+            renders=tuple(renders[:first]),
+            has_next=len(renders) > first,
+            has_previous=older_than is not None
+            and await self.store.exists_newer(older_than, owner=owner, matching=matching),
         )
-        return RenderPage(renders=tuple(renders[:first]), has_next=len(renders) > first, has_previous=has_previous)
 
     async def quota(self, caller: Caller) -> Quota:
         """Return what the caller may still start now, without taking any of it."""
@@ -150,12 +163,18 @@ class RenderService:
 
     async def delete(self, caller: Caller, render_id: str) -> None:
         """Remove an ended render and its video. Raises `RenderNotFound` or `RenderNotFinished`."""
-        render = await self.get(caller, render_id)
+        render = await self._own(caller, render_id)
         if not render.status.is_terminal:
             raise RenderNotFinished(render)
         if self.backend is not None:
             await self.backend.delete(render)
         await self.store.delete(render.id, owner=caller.id)
+
+    async def _own(self, caller: Caller, render_id: str) -> Render:
+        render = await self.store.get(render_id, owner=caller.id) if is_render_id(render_id) else None
+        if render is None:
+            raise RenderNotFound
+        return render
 
     async def _start(
         self, caller: Caller, props: AnimationProps, *, generation_id: str | None, key: str | None
@@ -192,7 +211,7 @@ class RenderService:
     async def _change(self, caller: Caller, render_id: str, change: Callable[[Render], Render]) -> Render:
         """Apply `change` to the stored render, again if somebody else changed it in between."""
         while True:
-            render = await self.get(caller, render_id)
+            render = await self._own(caller, render_id)
             changed = change(render)
             if changed is render:
                 return render

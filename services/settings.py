@@ -67,6 +67,11 @@ class Settings(BaseSettings):
         description="Signs users' tokens (HS256) where there is no issuer; random, at least 32 characters.",
     )
     jwt_leeway_s: int = Field(30, ge=0, le=300, description="How far the issuer's clock may be off, in seconds.")
+    operator_scope: str | None = Field(
+        None,
+        pattern=r"^[!#-\[\]-~]+$",  # a scope-token of RFC 6749, section 3.3
+        description="Whoever's token has this scope may read everybody's renders; nobody may if left out.",
+    )
 
     renderer: Literal["lambda", "local"] | None = Field(
         None, description="What renders: `lambda` (default of `serve` and `worker`) or `local` (of `dev`)."

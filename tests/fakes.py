@@ -127,7 +127,7 @@ class MemoryStore:
         return [self._rows[render_id].render for render_id in render_ids if render_id in self._rows]
 
     async def list(
-        self, *, owner: str, first: int, matching: RenderFilter, older_than: str | None = None
+        self, *, owner: str | None, first: int, matching: RenderFilter, older_than: str | None = None
     ) -> Sequence[Render]:
         self._check()
         found = (row.render for _, row in sorted(self._rows.items(), reverse=True))
@@ -140,7 +140,7 @@ class MemoryStore:
         found = (row.render for _, row in sorted(self._rows.items()))
         return list(itertools.islice((r for r in found if r.owner in owners and not r.status.is_terminal), first))
 
-    async def exists_newer(self, render_id: str, *, owner: str, matching: RenderFilter) -> bool:
+    async def exists_newer(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:
         self._check()
         return any(_matches(row.render, owner, matching) and id_ >= render_id for id_, row in self._rows.items())
 
@@ -204,9 +204,9 @@ class MemoryStore:
         return True
 
 
-def _matches(render: Render, owner: str, matching: RenderFilter) -> bool:
+def _matches(render: Render, owner: str | None, matching: RenderFilter) -> bool:
     return (
-        render.owner == owner
+        owner in {None, render.owner}
         and (matching.statuses is None or render.status in matching.statuses)
         and (matching.generation_id is None or render.generation_id == matching.generation_id)
     )

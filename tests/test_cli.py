@@ -113,6 +113,11 @@ def test_a_token_is_made_for_as_long_as_asked(text: str, lifetime_s: int) -> Non
     assert (claims["sub"], claims["exp"] - claims["iat"]) == ("ann", lifetime_s)
 
 
+def test_a_token_has_the_scopes_asked_for() -> None:
+    made = token("ann", "--scope", "openid renders:all", JWT_SECRET=SECRET)
+    assert jwt.decode(made.output.strip(), SECRET, ["HS256"], audience="rendercast")["scope"] == "openid renders:all"
+
+
 @pytest.mark.parametrize("arguments", [[""], ["a" * 256], ["ann\n"], *(["ann", "--expires-in", t] for t in TIMES)])
 def test_a_token_for_nobody_or_for_no_time_is_refused(arguments: list[str]) -> None:
     refused = token(*arguments, JWT_SECRET=SECRET)

@@ -106,7 +106,7 @@ class MongoStore:
         return await self._find({"_id": {"$in": list(render_ids)}}, order=ASCENDING, first=0)
 
     async def list(  # noqa: D102
-        self, *, owner: str, first: int, matching: RenderFilter, older_than: str | None = None
+        self, *, owner: str | None, first: int, matching: RenderFilter, older_than: str | None = None
     ) -> Sequence[Render]:
         conditions = _conditions(owner, matching)
         if older_than is not None:
@@ -117,7 +117,7 @@ class MongoStore:
         conditions = {"owner": {"$in": list(owners)}, "status": {"$in": UNFINISHED}}
         return await self._find(conditions, order=ASCENDING, first=first)
 
-    async def exists_newer(self, render_id: str, *, owner: str, matching: RenderFilter) -> bool:  # noqa: D102
+    async def exists_newer(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:  # noqa: D102
         with self._asking():
             return (
                 await self._renders.find_one({**_conditions(owner, matching), "_id": {"$gte": render_id}}) is not None
@@ -317,8 +317,8 @@ def _key(render: Render) -> str | None:
     return None if render.idempotency_key is None else f"{render.owner}\n{render.idempotency_key}"
 
 
-def _conditions(owner: str, matching: RenderFilter) -> Document:
-    conditions: Document = {"owner": owner}
+def _conditions(owner: str | None, matching: RenderFilter) -> Document:
+    conditions: Document = {} if owner is None else {"owner": owner}
     if matching.statuses is not None:
         conditions["status"] = {"$in": [status.value for status in matching.statuses]}
     if matching.generation_id is not None:

@@ -78,14 +78,14 @@ class SqliteStore:
         return await self._read(_get_many, render_ids)
 
     async def list(  # noqa: D102
-        self, *, owner: str, first: int, matching: RenderFilter, older_than: str | None = None
+        self, *, owner: str | None, first: int, matching: RenderFilter, older_than: str | None = None
     ) -> Sequence[Render]:
         return await self._read(_list, owner, first, matching, older_than)
 
     async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:  # noqa: D102
         return await self._read(_unfinished, owners, first)
 
-    async def exists_newer(self, render_id: str, *, owner: str, matching: RenderFilter) -> bool:  # noqa: D102
+    async def exists_newer(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:  # noqa: D102
         return await self._read(_exists_newer, render_id, owner, matching)
 
     async def queue_position(self, render: Render) -> int:  # noqa: D102
@@ -237,7 +237,7 @@ def _get_many(db: sqlite3.Connection, render_ids: Collection[str]) -> Sequence[R
 
 
 def _list(
-    db: sqlite3.Connection, owner: str, first: int, matching: RenderFilter, older_than: str | None
+    db: sqlite3.Connection, owner: str | None, first: int, matching: RenderFilter, older_than: str | None
 ) -> Sequence[Render]:
     conditions, values = _conditions(owner, matching)
     if older_than is not None:
@@ -255,15 +255,15 @@ def _unfinished(db: sqlite3.Connection, owners: Collection[str], first: int) -> 
     return documents.readable(db.execute(query, (json.dumps(list(owners)), first)), documents.decode)
 
 
-def _exists_newer(db: sqlite3.Connection, render_id: str, owner: str, matching: RenderFilter) -> bool:
+def _exists_newer(db: sqlite3.Connection, render_id: str, owner: str | None, matching: RenderFilter) -> bool:
     conditions, values = _conditions(owner, matching)
     row = db.execute(f"SELECT 1 FROM renders WHERE {conditions} AND id >= ? LIMIT 1", [*values, render_id]).fetchone()
     return row is not None
 
 
-def _conditions(owner: str, matching: RenderFilter) -> tuple[str, list[str]]:
+def _conditions(owner: str | None, matching: RenderFilter) -> tuple[str, list[str]]:
     """Return an SQL condition with placeholders, made of fixed text only, and its values."""
-    conditions, values = ["owner = ?"], [owner]
+    conditions, values = (["TRUE"], []) if owner is None else (["owner = ?"], [owner])
     if matching.statuses is not None:
         conditions.append(f"status IN ({', '.join('?' * len(matching.statuses))})")
         values.extend(matching.statuses)
@@ -315,11 +315,12 @@ def _renew(db: sqlite3.Connection, render_ids: Collection[str], worker: str, unt
 
 
 def _release(db: sqlite3.Connection, render_ids: Collection[str] | None, worker: str) -> None:
-    statement = "UPDATE renders SET lease_worker = NULL, lease_until = NULL WHERE lease_worker = ?"
-    if render_ids is None:
-        db.execute(statement, (worker,))
-    else:
-        db.execute(f"{statement} AND id IN (SELECT value FROM json_each(?))", (worker, json.dumps(list(render_ids))))
+    statement = """
+        UPDATE renders SET lease_worker = NULL, lease_until = NULL
+        WHERE lease_worker = ? AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))
+        """
+    chosen = None if render_ids is None else json.dumps(list(render_ids))
+    db.execute(statement, (worker, chosen, chosen))
 
 
 def _record(db: sqlite3.Connection, render: Render, worker: str | None, until: datetime | None) -> bool:

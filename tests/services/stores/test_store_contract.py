@@ -158,6 +158,17 @@ class TestReading:
         assert await store.exists_newer(old.id, owner="ann", matching=ALL)
         assert not await store.exists_newer("7" + "z" * 25, owner="ann", matching=ALL)
 
+    async def test_lists_those_of_everybody_if_asked_to(self, store: RenderStore, make_render: MakeRender) -> None:
+        renders = [
+            await added(store, make_render(owner=owner, at=NOW + timedelta(seconds=i)))
+            for i, owner in enumerate(("ann", "bob", "ann"))
+        ]
+        assert await store.list(owner=None, first=9, matching=ALL) == renders[::-1]
+        assert await store.list(owner=None, first=9, matching=ALL, older_than=renders[2].id) == renders[1::-1]
+        assert await store.list(owner=None, first=9, matching=RenderFilter(generation_id="g")) == []
+        assert await store.exists_newer(renders[1].id, owner=None, matching=ALL)
+        assert not await store.exists_newer("7" + "z" * 25, owner=None, matching=ALL)
+
     async def test_filters_by_status_and_generation(self, store: RenderStore, make_render: MakeRender) -> None:
         queued = await added(store, make_render(generation_id="g"))
         other = await added(store, make_render())

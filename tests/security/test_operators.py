@@ -1,0 +1,171 @@
+"""Who may see everybody's renders, and that seeing is all they may."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from resolvers.auth import open_bearer_tokens
+from services.errors import StartupError
+from services.runtime import open_embedded
+from services.settings import load_settings
+from tests import tokens
+from tests.fakes import FakeBackend
+from tests.resolvers.clients import (
+    CANCEL,
+    DELETE,
+    GET,
+    LIST,
+    NODE,
+    PROGRESS,
+    REFRESH,
+    RETRY,
+    UPDATES,
+    Client,
+    open_client,
+    open_stream,
+)
+from tests.resolvers.serving import rewired, serve
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SCOPE = "renders:all"
+EVERYBODY = {"ofEverybody": True}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A server with an operator, and renders of Ann and Bob."""
+
+    http: httpx.AsyncClient
+    backend: FakeBackend
+    anns: str
+    bobs: str
+
+    def user(self, name: str, **claims: object) -> Client:
+        return Client(self.http, token=tokens.token_of(name, **claims))
+
+    @property
+    def operator(self) -> Client:
+        return self.user("olga", scope=f"openid {SCOPE}")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    given = {"jwt_secret": tokens.SECRET, "operator_scope": SCOPE, "look_interval_s": 0.05}
+    settings = load_settings(data_dir=tmp_path_factory.mktemp("data"), **given)
+    backend = FakeBackend()
+    async with (
+        open_embedded(settings) as services,
+        open_bearer_tokens(settings) as authenticate,
+        serve(rewired(services, backend=backend), authenticate=authenticate) as url,
+        open_client(url) as client,
+    ):
+        anns, bobs = [await Client(client.http, token=tokens.token_of(name)).started() for name in ("ann", "bob")]
+        yield Site(http=client.http, backend=backend, anns=anns, bobs=bobs)
+
+
+@pytest.mark.parametrize("claims", [{"scope": SCOPE}, {"scope": f"a {SCOPE} b"}, {"scp": SCOPE}, {"scp": ["a", SCOPE]}])
+async def test_an_operator_reads_anybodys_render(site: Site, claims: dict[str, object]) -> None:
+    operator = site.user("olga", **claims)
+    for render_id, owner in ((site.anns, "rendercast ann"), (site.bobs, "rendercast bob")):
+        for document in (GET, NODE):
+            assert (await operator.ask(document, id=render_id))["id"] == render_id
+        assert (await operator.ask("query ($id: ID!) { render(id: $id) { owner } }", id=render_id))["owner"] == owner
+
+
+async def test_an_operator_lists_everybodys_renders_page_by_page_when_asked_to(site: Site) -> None:
+    operator = site.operator
+    assert await operator.listed() == []
+    first = await operator.ask(LIST, first=1, filter=EVERYBODY)
+    rest = await operator.ask(LIST, first=9, filter=EVERYBODY, after=first["pageInfo"]["endCursor"])
+    assert [edge["node"]["id"] for page in (first, rest) for edge in page["edges"]] == [site.bobs, site.anns]
+    assert (first["pageInfo"]["hasNextPage"], rest["pageInfo"]["hasPreviousPage"]) == (True, True)
+    error = await operator.error(LIST, after=first["pageInfo"]["endCursor"])
+    assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": "after"}
+
+
+async def test_an_operator_watches_anybodys_render(site: Site) -> None:
+    async with open_stream(site.operator) as stream:
+        await stream.subscribe(PROGRESS, id=site.anns)
+        assert (await stream.next())["id"] == site.anns
+        await site.user("ann").until(site.anns, status="RENDERING")
+        site.backend.progress(site.anns, 45)
+        while (await stream.next())["progress"] < 50:
+            pass
+
+
+async def test_an_operator_downloads_anybodys_video(site: Site) -> None:
+    carol = site.user("carol")
+    render_id = await carol.started()
+    await carol.until(render_id, status="RENDERING")
+    site.backend.finish(render_id)
+    await carol.until(render_id, status="COMPLETE")
+    assert (await site.operator.ask(REFRESH, id=render_id))["__typename"] == "DownloadUrl"
+
+
+async def test_an_operator_changes_nobodys_render(site: Site) -> None:
+    for document in (CANCEL, DELETE, RETRY):
+        assert (await site.operator.ask(document, id=site.anns))["__typename"] == "RenderNotFound"
+
+
+async def test_an_operator_is_told_of_own_changes_only(site: Site) -> None:
+    async with open_stream(site.operator) as stream:
+        await stream.subscribe(UPDATES)
+        await stream.send(type="ping")
+        assert await stream.receive() == {"type": "pong"}
+
+
+async def test_an_operator_finds_no_render_where_there_is_none(site: Site) -> None:
+    for render_id in ("01hzzzzzzzzzzzzzzzzzzzzzzz", "", "\0", "*" * 9999):
+        assert await site.operator.ask(GET, id=render_id) is None
+        async with open_stream(site.operator) as stream:
+            await stream.subscribe(PROGRESS, id=render_id)
+            assert (await stream.receive())["payload"]["errors"][0]["extensions"] == {"code": "NOT_FOUND"}
+
+
+NEARLY: list[dict[str, object]] = [
+    {},
+    {"scope": ""},
+    {"scope": "renders"},
+    {"scope": "renders:all:not"},
+    {"scope": SCOPE.upper()},
+    {"scope": {SCOPE: True}},
+    {"scope": [["renders:all"]]},
+    {"scope": "", "scp": SCOPE},
+    {"scp": f"{SCOPE},other"},
+    {"roles": [SCOPE]},
+]
+
+
+@pytest.mark.parametrize("claims", NEARLY)
+async def test_nobody_else_is_an_operator(site: Site, claims: dict[str, object]) -> None:
+    mallory = site.user("mallory", **claims)
+    assert await mallory.ask(GET, id=site.anns) is None
+    error = await mallory.error(LIST, filter=EVERYBODY)
+    assert error["extensions"] == {"code": "FORBIDDEN"}
+    async with open_stream(mallory) as stream:
+        await stream.subscribe(PROGRESS, id=site.anns)
+        assert (await stream.receive())["payload"]["errors"][0]["extensions"] == {"code": "NOT_FOUND"}
+
+
+async def test_without_the_setting_nobody_is(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path, jwt_secret=tokens.SECRET)
+    async with (
+        open_embedded(settings) as services,
+        open_bearer_tokens(settings) as authenticate,
+        serve(services, authenticate=authenticate) as url,
+        open_client(url) as client,
+    ):
+        for scope in (SCOPE, "None", "null"):
+            operator = Client(client.http, token=tokens.token_of("olga", scope=scope))
+            assert (await operator.error(LIST, filter=EVERYBODY))["extensions"] == {"code": "FORBIDDEN"}
+
+
+@pytest.mark.parametrize("scope", ["two scopes", 'quo"ted', "back\\slash", "é"])
+async def test_the_setting_is_one_scope(tmp_path: Path, scope: str) -> None:
+    with pytest.raises(StartupError, match="RENDERCAST_OPERATOR_SCOPE"):
+        load_settings(data_dir=tmp_path, operator_scope=scope)
