@@ -191,6 +191,10 @@ class Settings(BaseSettings):
     allowed_origins: str = Field(
         "", description="Origins, with commas between, whose pages may use this server beside its own."
     )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="Addresses or networks, with commas between, whose `X-Forwarded-For` and `-Proto` are believed.",
+    )
     max_body_bytes: int = Field(
         256 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest body of a request, in bytes."
     )

@@ -1,0 +1,48 @@
+"""Whose word is taken for a client's address, which limits count by."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from services.runtime import open_embedded
+from services.settings import load_settings
+from tests.fakes import FakeBackend
+from tests.resolvers.clients import Client, open_client, open_stream
+from tests.resolvers.serving import rewired, serve
+
+MOST = 2
+
+
+async def let_in(stack: AsyncExitStack, client: Client, forwarded_for: str) -> int:
+    """Open a WebSocket that stays open, and return the status of the handshake."""
+    try:
+        await stack.enter_async_context(open_stream(client, additional_headers={"X-Forwarded-For": forwarded_for}))
+    except InvalidStatus as refused:
+        return refused.response.status_code
+    return 101
+
+
+@pytest.mark.parametrize(
+    ("trusted", "addresses", "statuses"),
+    [
+        ("127.0.0.1", ["192.0.2.1"] * 3 + ["192.0.2.2"], [101, 101, 429, 101]),
+        ("127.0.0.0/8", ["192.0.2.1"] * 3 + ["192.0.2.2"], [101, 101, 429, 101]),
+        ("127.0.0.1", [f"192.0.2.{n}, 192.0.2.1" for n in range(3)], [101, 101, 429]),
+        ("127.0.0.1,192.0.2.9", ["192.0.2.1, 192.0.2.9"] * 3, [101, 101, 429]),
+        ("", [f"192.0.2.{n}" for n in range(3)], [101, 101, 429]),
+        ("192.0.2.1", [f"192.0.2.{n}" for n in range(3)], [101, 101, 429]),
+    ],
+)
+async def test_a_client_has_the_address_that_the_nearest_trusted_proxy_says(
+    tmp_path: Path, trusted: str, addresses: list[str], statuses: list[int]
+) -> None:
+    settings = load_settings(data_dir=tmp_path, max_connections_per_address=MOST, trusted_proxies=trusted)
+    async with (
+        open_embedded(settings) as services,
+        serve(rewired(services, backend=FakeBackend())) as url,
+        open_client(url, user="ann") as ann,
+        AsyncExitStack() as stack,
+    ):
+        assert [await let_in(stack, ann, address) for address in addresses] == statuses
