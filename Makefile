@@ -3,6 +3,7 @@ PYTHON ?= python3
 PORT ?=
 VENV := .venv
 BIN := $(VENV)/bin
+PACKAGES := web/node_modules tests/clients/node_modules
 # The longest files come first in the order of their names, and so they should.
 TEST = $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 pyproject.toml
@@ -16,10 +17,10 @@ help: ## list the targets
 run: $(VENV)/run.stamp web/node_modules ## start everything on 127.0.0.1:8000 (PORT= changes it)
 	@exec $(BIN)/rendercast dev $(if $(PORT),--port $(PORT))
 
-test: $(VENV)/dev.stamp web/node_modules ## run every test
+test: $(VENV)/dev.stamp $(PACKAGES) ## run every test
 	$(TEST)
 
-coverage: $(VENV)/dev.stamp web/node_modules ## run every test and tell which lines and branches none reached
+coverage: $(VENV)/dev.stamp $(PACKAGES) ## run every test and tell which lines and branches none reached
 	$(TEST) --cov --cov-report=term
 
 check: format-check lint types layers schema-check coverage ## everything that must hold before a commit
@@ -55,7 +56,8 @@ lock: ## choose the newest versions that pyproject.toml admits (needs uv)
 	$(LOCK) --group build --group dev -o requirements/dev.lock
 
 clean: ## remove what the other targets made, but no data
-	rm -rf $(VENV) web/node_modules .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(PACKAGES) tests/clients/relay/__generated__
+	rm -rf .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -74,4 +76,9 @@ $(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
 # GraphiQL's parts, so that its page works without the internet. Without npm the page loads them from a CDN.
 web/node_modules: web/package-lock.json
 	@if command -v npm >/dev/null 2>&1; then npm ci --prefix web --silent --no-audit --no-fund; else echo "npm is not here: GraphiQL will load its parts from a CDN."; fi
+	@if [ -d $@ ]; then touch $@; fi
+
+# The GraphQL clients that are tested. Without npm those tests are skipped.
+tests/clients/node_modules: tests/clients/package-lock.json
+	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/clients --silent --no-audit --no-fund; else echo "npm is not here: the tests of JavaScript clients will be skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi

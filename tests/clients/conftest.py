@@ -1,0 +1,35 @@
+"""The servers whose clients are tested."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from resolvers.auth import open_bearer_tokens
+from services.runtime import open_embedded
+from services.settings import load_settings
+from tests import tokens
+from tests.end_to_end.processes import Rendercast
+from tests.mongo_server import free_port
+from tests.resolvers.serving import serve
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`rendercast dev`, shared by a module's tests."""
+    with closing(Rendercast(tmp_path_factory.mktemp("server"), quota_limit=100)) as rendercast:
+        yield rendercast.url
+    assert "Traceback" not in rendercast.log, rendercast.log
+
+
+@pytest.fixture
+async def guarded_url(tmp_path: Path) -> AsyncIterator[str]:
+    """A server that lets nobody in without a token of `tests.tokens`."""
+    settings = load_settings(data_dir=tmp_path, port=free_port(), jwt_secret=tokens.SECRET, jwt_leeway_s=0)
+    async with (
+        open_embedded(settings) as services,
+        open_bearer_tokens(settings) as authenticate,
+        serve(services, authenticate=authenticate, port=settings.port) as url,
+    ):
+        yield url

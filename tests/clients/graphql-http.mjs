@@ -1,0 +1,10 @@
+// The audits of GraphQL over HTTP, whatever they demand: MUST, SHOULD or MAY.
+
+import assert from "node:assert/strict";
+import { auditServer } from "graphql-http";
+import { url } from "./job.mjs";
+
+const results = await auditServer({ url });
+const failed = results.filter(({ status }) => status !== "ok").map(({ id, name, reason }) => `${id} ${name}: ${reason}`);
+assert.deepEqual(failed, []);
+assert.equal(results.length, 61);

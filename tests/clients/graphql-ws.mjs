@@ -1,0 +1,40 @@
+// graphql-ws alone, with queries and mutations over its WebSocket too.
+
+import assert from "node:assert/strict";
+import { createClient } from "graphql-ws";
+import WebSocket from "ws";
+import * as job from "./job.mjs";
+import { CANCEL, INPUT, LIST, PROGRESS, START } from "./operations.mjs";
+
+const client = createClient({
+  url: job.websocketUrl,
+  connectionParams: job.credentials,
+  webSocketImpl: WebSocket,
+  retryAttempts: 0,
+});
+
+/** Return all results until the operation completes. */
+async function all(query, variables) {
+  const results = [];
+  for await (const result of client.iterate({ query, variables })) results.push(result);
+  return results;
+}
+
+/** Return the data of results without an error. */
+async function ask(query, variables) {
+  const results = await all(query, variables);
+  assert(results.every(({ errors }) => errors === undefined), JSON.stringify(results));
+  return results.map(({ data }) => data);
+}
+
+const [started] = await ask(START, { input: INPUT });
+const id = job.startedId(started);
+const states = (await ask(PROGRESS, { id })).map((data) => data.renderProgress);
+job.checkStates(states, id);
+const [list] = await ask(LIST);
+await job.checkVideo(job.checkList(list, states.at(-1)).outputUrl);
+
+const [cancelled] = await ask(CANCEL, { id: job.UNKNOWN_ID });
+job.checkUnknown(cancelled);
+const [refused] = await all(PROGRESS, { id: job.UNKNOWN_ID });
+job.checkNotFound(refused.errors);

@@ -1,0 +1,57 @@
+// What the clients ask for, as a frontend would. Relay has its own in relay/operations.js, for its compiler.
+
+export const INPUT = {
+  animationProps: {
+    text: "Hello",
+    style: "TYPEWRITER",
+    fontFamily: "Inter",
+    fontSize: 96,
+    color: "white",
+    durationInFrames: 300, // most of a second of work
+  },
+};
+
+export const LONG = { animationProps: { ...INPUT.animationProps, durationInFrames: 600 } };
+export const SHORT = { animationProps: { ...INPUT.animationProps, durationInFrames: 1 } };
+
+export const START = `
+  mutation Start($input: StartRenderInput!) {
+    startRender(input: $input) {
+      __typename
+      ... on StartRenderSuccess { render { id status } quota { remaining } }
+      ... on InvalidAnimation { message problems { field message } }
+      ... on RenderQuotaExceeded { message retryAfterSeconds }
+      ... on RenderServiceNotConfigured { message }
+    }
+  }
+`;
+
+export const PROGRESS = `
+  subscription Progress($id: ID!) {
+    renderProgress(renderId: $id) { __typename id revision status progress outputUrl error { message } }
+  }
+`;
+
+export const UPDATES = `
+  subscription Updates {
+    renderUpdates { id revision status }
+  }
+`;
+
+export const LIST = `
+  query List {
+    renders(first: 10) {
+      edges { node { __typename id revision status progress outputUrl } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+`;
+
+export const CANCEL = `
+  mutation Cancel($id: ID!) {
+    cancelRender(renderId: $id) {
+      __typename
+      ... on RenderNotFound { message }
+    }
+  }
+`;

@@ -1,0 +1,91 @@
+"""gql, the client of Python programs, which checks all it asks against the schema."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import pytest
+from gql import Client, GraphQLRequest
+from gql.client import AsyncClientSession
+from gql.transport.aiohttp import AIOHTTPTransport
+from gql.transport.aiohttp_websockets import AIOHTTPWebsocketsTransport
+from gql.transport.async_transport import AsyncTransport
+from gql.transport.exceptions import TransportQueryError
+from gql.transport.websockets import WebsocketsTransport
+
+from tests import tokens
+from tests.resolvers.clients import CANCEL, LIST, PATIENCE_S, PROGRESS, PROPS, START
+
+Transport = Callable[..., AsyncTransport]
+
+INPUT = {"animationProps": {**PROPS, "durationInFrames": 300}}  # most of a second of work
+UNKNOWN_ID = "01m817gzatj1v633w9kvyqtevh"
+WEBSOCKETS: dict[str, Transport] = {
+    "websockets": partial(WebsocketsTransport, connect_args={"proxy": None}),
+    "aiohttp": AIOHTTPWebsocketsTransport,
+}
+
+
+@pytest.fixture(params=WEBSOCKETS)
+def websocket_transport(request: pytest.FixtureRequest) -> Transport:
+    return WEBSOCKETS[request.param]
+
+
+@asynccontextmanager
+async def connected(transport: AsyncTransport) -> AsyncIterator[AsyncClientSession]:
+    async with Client(transport=transport, fetch_schema_from_transport=True, execute_timeout=PATIENCE_S) as session:
+        yield session
+
+
+async def ask(session: AsyncClientSession, document: str, **variables: object) -> Any:
+    """Return the value of the document's one root field."""
+    (value,) = (await session.execute(GraphQLRequest(document, variable_values=variables))).values()
+    return value
+
+
+async def watch(session: AsyncClientSession, render_id: str) -> list[dict[str, Any]]:
+    """Return the states of a render until the stream completes."""
+    request = GraphQLRequest(PROGRESS, variable_values={"id": render_id})
+    return [result["renderProgress"] async for result in session.subscribe(request)]
+
+
+async def make_a_video(asked: AsyncClientSession, watched: AsyncClientSession) -> None:
+    """Start a render, watch it to its end, find it in the list and fetch its video."""
+    render_id = (await ask(asked, START, input=INPUT))["render"]["id"]
+    states = await watch(watched, render_id)
+    assert all(earlier["revision"] < later["revision"] for earlier, later in pairwise(states))
+    assert any(0 < state["progress"] < 100 for state in states)
+    assert (states[-1]["status"], states[-1]["progress"]) == ("COMPLETE", 100)
+    (edge,) = (await ask(asked, LIST, first=1))["edges"]
+    assert (edge["node"]["id"], edge["node"]["revision"]) == (render_id, states[-1]["revision"])
+    async with httpx.AsyncClient(trust_env=False) as http:
+        video = await http.get(edge["node"]["outputUrl"])
+    assert (video.status_code, video.content[4:8]) == (200, b"ftyp")
+
+
+async def test_gql_starts_a_render_watches_it_and_fetches_its_video(url: str, websocket_transport: Transport) -> None:
+    async with (
+        connected(AIOHTTPTransport(f"{url}/graphql")) as asked,
+        connected(websocket_transport(url=f"{url}/graphql".replace("http", "ws"))) as watched,
+    ):
+        await make_a_video(asked, watched)
+
+
+async def test_gql_with_a_token_does_the_same(guarded_url: str, websocket_transport: Transport) -> None:
+    url, credentials = f"{guarded_url}/graphql", {"Authorization": f"Bearer {tokens.token_of('ann')}"}
+    async with (
+        connected(AIOHTTPTransport(url, headers=credentials)) as asked,
+        connected(websocket_transport(url=url.replace("http", "ws"), init_payload=credentials)) as watched,
+    ):
+        await make_a_video(asked, watched)
+
+
+async def test_gql_is_told_that_there_is_no_such_render(url: str, websocket_transport: Transport) -> None:
+    async with connected(websocket_transport(url=f"{url}/graphql".replace("http", "ws"))) as session:
+        assert (await ask(session, CANCEL, id=UNKNOWN_ID))["__typename"] == "RenderNotFound"
+        with pytest.raises(TransportQueryError) as refused:
+            await watch(session, UNKNOWN_ID)
+        assert [error["extensions"]["code"] for error in refused.value.errors or []] == ["NOT_FOUND"]
