@@ -42,8 +42,8 @@ def create_app(services: Services, *, authenticate: Authenticate) -> Starlette:
                 loop.cancel()
 
     routes = [
-        Route("/", _home),
         Route("/graphql", over_http.serve, methods=METHODS),
+        Route("/", _home),
         WebSocketRoute("/graphql", over_websockets.serve),
         Route("/assets/{name:path}", graphiql.serve_part),
         Route("/healthz", health.alive),

@@ -1,9 +1,10 @@
 """`make bench`: every benchmark, one after the other."""
 
-from benchmarks import limits, local_renderer, polling, start_to_progress
+from benchmarks import limits, local_renderer, polling, requests, start_to_progress
 
 if __name__ == "__main__":
     local_renderer.main()
     start_to_progress.main()
     polling.main()
     limits.main()
+    requests.main()

@@ -56,7 +56,8 @@ class BearerTokens:
         if connection.scope["type"] == "websocket":
             given = [params[name] for name in PARAMETERS if params.get(name) is not None]
         else:
-            given = list(connection.headers.getlist("authorization"))
+            headers = connection.scope["headers"]
+            given = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
         claims = await self._verifier.verify(_token(given))
         caller = Caller(id=f"{claims.issuer} {claims.subject}", is_operator=self._operator_scope in claims.scopes)
         return Identity(caller=caller, expires_at=claims.expires_at)

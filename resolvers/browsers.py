@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 
-from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,13 +9,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 PREFLIGHT_LASTS_S = 600
 
 # https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html; a page brings a policy of its own.
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
+HEADERS = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+)
 
 
 class SafeHeaders:
@@ -30,9 +29,8 @@ class SafeHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] in {"http.response.start", "websocket.http.response.start"}:
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                brought = {name for name, _ in message["headers"]}
+                message["headers"] += [header for header in HEADERS if header[0] not in brought]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
@@ -40,13 +38,15 @@ class SafeHeaders:
 
 def for_browsers(allowed_origins: Collection[str]) -> list[Middleware]:
     """Return what goes around the application. Pages of these origins may read answers and send tokens."""
-    return [
-        Middleware(SafeHeaders),
-        Middleware(
-            CORSMiddleware,
-            allow_origins=list(allowed_origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
-            max_age=PREFLIGHT_LASTS_S,
-        ),
-    ]
+    around = [Middleware(SafeHeaders)]
+    if allowed_origins:  # without, browsers let no other page read anything
+        around.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(allowed_origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=["Authorization", "Content-Type"],
+                max_age=PREFLIGHT_LASTS_S,
+            )
+        )
+    return around

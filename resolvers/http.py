@@ -1,6 +1,5 @@
 """GraphQL over HTTP, as https://graphql.github.io/graphql-over-http/draft/ has it."""
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -19,7 +18,7 @@ from resolvers.auth import Authenticate
 from resolvers.bodies import read_body
 from resolvers.context import Context
 from resolvers.graphiql import GraphiQL
-from resolvers.json_text import read_json
+from resolvers.json_text import read_json, write_json
 from services.errors import RendercastError, TookTooLong
 from services.runtime import Services
 
@@ -147,13 +146,19 @@ def _media_type(accept: str | None) -> str | None:
 
 def _require_json(request: Request) -> None:
     """Raise unless the body says that it is JSON in UTF-8, which no form of another site can."""
-    media_type, *options = [part.strip().lower() for part in request.headers.get("content-type", "").split(";")]
-    charsets = {option.partition("=")[2].strip('"') for option in options if option.startswith("charset=")}
     encoding = request.headers.get("content-encoding", "identity")
-    if media_type != JSON or charsets - {"utf-8", "utf8"} or encoding.lower() != "identity":
+    if not _is_json(request.headers.get("content-type", "")) or encoding.lower() != "identity":
         raise BadRequest(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send a body of {JSON} in UTF-8, without a content encoding."
         )
+
+
+def _is_json(content_type: str) -> bool:
+    if content_type == JSON:
+        return True
+    media_type, *options = [part.strip().lower() for part in content_type.split(";")]
+    charsets = {option.partition("=")[2].strip('"') for option in options if option.startswith("charset=")}
+    return media_type == JSON and charsets <= {"utf-8", "utf8"}
 
 
 def _json(body: bytes) -> object:
@@ -200,4 +205,4 @@ def _response(
     body: Mapping[str, object], status: HTTPStatus, media_type: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     given = {"Cache-Control": "no-store", "Content-Type": f"{media_type}; charset=utf-8", **(headers or {})}
-    return Response(json.dumps(body), status, given)
+    return Response(write_json(body), status, given)

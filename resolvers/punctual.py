@@ -1,7 +1,8 @@
-"""uvicorn's protocols, made to give up on clients that don't go on.
+"""uvicorn's protocols, made to give up on clients that don't go on, and to answer in one piece.
 
 uvicorn waits without limit for the rest of a request, keeps whatever it is sent as headers, and doesn't close a
-WebSocket whose client stopped reading, since what is still to be sent goes before the end.
+WebSocket whose client stopped reading, since what is still to be sent goes before the end. And it sends the head and
+the body of an answer one after the other, which takes longer than all the limits here.
 """
 
 import asyncio
@@ -11,6 +12,37 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 LARGEST_HEAD_BYTES = 64 * 1024
+HEAD = b"HTTP/1.1 "
+CONTINUE = b"HTTP/1.1 100 "
+
+
+class InOnePiece:
+    """A transport that keeps the head of an answer until there is more to send. All else is the transport's."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+        self._head = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send this, after a head that was kept; or keep it, if it is one."""
+        if not self._head and data.startswith(HEAD) and not data.startswith(CONTINUE):
+            self._head = data
+        else:
+            self.send(data)
+
+    def send(self, data: bytes = b"") -> None:
+        """Send all there is."""
+        if piece := self._head + data:
+            self._head = b""
+            self.transport.write(piece)
+
+    def close(self) -> None:
+        """Send what was kept, and close."""
+        self.send()
+        self.transport.close()
 
 
 class PunctualHttp(HttpToolsProtocol):
@@ -24,11 +56,13 @@ class PunctualHttp(HttpToolsProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._head_bytes = 0
+        self._is_amid_request = False
         self._late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        self.transport = self._answers = InOnePiece(transport)  # type: ignore[assignment]  # it has all that is used
         self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -42,15 +76,19 @@ class PunctualHttp(HttpToolsProtocol):
         super().data_received(data)
         if self._head_bytes > LARGEST_HEAD_BYTES:
             self.transport.abort()
+        elif self._is_amid_request:
+            self._expect()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand over to the WebSocket, which has times of its own."""
+        self._is_amid_request = False
         self._cease()
+        self.transport = self._answers.transport
         super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
-        """Begin to wait for the rest."""
-        self._expect()
+        """Begin to wait for the rest, unless it came along."""
+        self._is_amid_request = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -65,8 +103,14 @@ class PunctualHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Wait no longer."""
+        self._is_amid_request = False
         self._cease()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Send the head of an answer that has no body."""
+        self._answers.send()
+        super().on_response_complete()
 
     def _expect(self) -> None:
         if self._late is None:

@@ -5,7 +5,6 @@ that the protocol has for it; what is wrong with one operation ends that operati
 """
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, aclosing, contextmanager, suppress
@@ -22,6 +21,7 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from resolvers.auth import Authenticate
 from resolvers.context import Context
 from resolvers.errors import masked
+from resolvers.json_text import write_json
 from resolvers.websocket_messages import (
     SUBPROTOCOL,
     CloseCode,
@@ -227,7 +227,7 @@ class Connection:
         await self._send({"id": operation_id, "type": "complete"})
 
     async def _send(self, message: Mapping[str, object]) -> None:
-        await self._websocket.send_text(json.dumps(message))
+        await self._websocket.send_text(write_json(message).decode())
 
     async def _send_error(self, operation_id: str, errors: Iterable[GraphQLError]) -> None:
         self._forget(operation_id)

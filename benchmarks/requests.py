@@ -1,0 +1,180 @@
+"""What everything that protects the API costs: CPU time of the server per request, with and without, in turns.
+
+`python -m benchmarks.requests [turns]`. Each server is a process of its own on the same schema and store, asked over
+one connection that stays open: as `rendercast serve` answers, tokens, limits and all; the same schema with none of it,
+on a plain uvicorn; and Strawberry's own ASGI view with its caches.
+"""
+
+import asyncio
+import http.client
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import uvicorn
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+from strawberry.asgi import GraphQL
+
+from app import create_app
+from benchmarks.limits import Unlimited, stock
+from cli import server_config
+from resolvers.auth import Identity, open_bearer_tokens
+from resolvers.context import Context
+from resolvers.tokens import OWN_ISSUER, make_token
+from services.clock import SystemClock
+from services.ids import new_render_id
+from services.models import AnimationProps, AnimationStyle, Caller, QuotaWindow, Render
+from services.pubsub import open_pubsub
+from services.runtime import Services, compose
+from services.settings import Settings
+from tests.fakes import MemoryStore
+
+SECRET = SecretStr("a secret for measuring, of some length")
+SETTINGS = Settings.model_construct(
+    introspection=False, jwt_secret=SECRET, max_mutations_per_minute=10_000_000, web_dir=Path("nowhere")
+)
+USER = Caller(id=f"{OWN_ISSUER} ann")
+RENDERS = 20
+TIMES = 300
+TURNS = 25
+OPERATIONS = {
+    "small query": "{ renderQuota { remaining resetsAt } }",
+    "list of 20": "{ renders(first: 20) { edges { node { id status progress createdAt } } } }",
+    "small mutation": 'mutation { cancelRender(renderId: "01hzzzzzzzzzzzzzzzzzzzzzzz") { __typename } }',
+}
+
+
+@asynccontextmanager
+async def open_services() -> AsyncIterator[Services]:
+    """Open services on a store in memory, where one user has some renders."""
+    clock = SystemClock()
+    store = MemoryStore(clock)
+    props = AnimationProps(
+        text="A caption",
+        style=AnimationStyle.FADE_IN,
+        font_family="Inter",
+        font_size=72,
+        color="white",
+        background_color=None,
+        duration_in_frames=90,
+        fps=30,
+    )
+    for number in range(RENDERS):
+        now = clock.now() + timedelta(milliseconds=number)
+        window = QuotaWindow(owner=USER.id, limit=RENDERS, starts_at=now, length=timedelta(hours=1))
+        await store.add(Render(id=new_render_id(now), owner=USER.id, props=props, created_at=now), window)
+    async with open_pubsub("memory://") as pubsub:
+        yield compose(SETTINGS, clock=clock, store=store, pubsub=pubsub, backend=None, with_worker=False)
+
+
+def unprotected(services: Services) -> Starlette:
+    """Return an application that executes whatever it is sent, in the name of one user."""
+    schema = Unlimited(SETTINGS)
+    identity = Identity(caller=USER)
+
+    async def answer(request: Request) -> Response:
+        asked = json.loads(await request.body())
+        context = Context(services=services, connection=request, identity=identity)
+        result = await schema.execute(asked["query"], variable_values=asked.get("variables"), context_value=context)
+        return JSONResponse({"data": result.data})
+
+    return Starlette(routes=[Route("/graphql", answer, methods=["POST"])])
+
+
+class Stock(GraphQL[Context, None]):
+    """Strawberry's own view of the schema."""
+
+    services: Services
+
+    async def get_context(self, request: Request, response: Response) -> Context:  # type: ignore[override]
+        del response
+        return Context(services=self.services, connection=request, identity=Identity(caller=USER))
+
+
+async def serve(kind: str, listener: socket.socket) -> None:
+    async with open_services() as services, open_bearer_tokens(SETTINGS) as authenticate:
+        app: ASGIApp
+        match kind:
+            case "protected":
+                config = server_config(create_app(services, authenticate=authenticate), SETTINGS)
+            case "unprotected":
+                config = uvicorn.Config(unprotected(services), log_config=None, access_log=False)
+            case _:
+                app = Stock(stock())
+                app.services = services
+                config = uvicorn.Config(app, log_config=None, access_log=False)
+        await uvicorn.Server(config).serve(sockets=[listener])
+
+
+class Server:
+    """A server in a process of its own, and one connection to it."""
+
+    def __init__(self, kind: str, process_id: int, port: int) -> None:
+        token = make_token(SECRET, subject="ann", audience=SETTINGS.jwt_audience, lifetime=timedelta(hours=1))
+        self._headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        self._tasks = Path(f"/proc/{process_id}/task")
+        self._connection = http.client.HTTPConnection("127.0.0.1", port)
+        self.kind = kind
+
+    def cpu_s_per_request(self, document: str, times: int) -> float:
+        """Ask so many times and return the CPU seconds, user and system, of one answer."""
+        body = json.dumps({"query": document})
+        before = self._cpu_s()
+        for _ in range(times):
+            self._connection.request("POST", "/graphql", body, self._headers)
+            answer = self._connection.getresponse()
+            assert b'"errors"' not in answer.read(), self.kind
+        return (self._cpu_s() - before) / times
+
+    def _cpu_s(self) -> float:
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in self._tasks.iterdir()) / 1e9
+
+
+@contextmanager
+def running(kind: str) -> Iterator[Server]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        command = [sys.executable, "-m", "benchmarks.requests", kind, str(listener.fileno())]
+        process = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL, env=os.environ)
+        try:
+            yield Server(kind, process.pid, listener.getsockname()[1])
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def main(turns: int = TURNS) -> None:
+    with ExitStack() as stack:
+        servers = [stack.enter_context(running(kind)) for kind in ("protected", "unprotected", "Strawberry's view")]
+        print("\n## What protection costs: the server's CPU time per request\n")
+        kinds = " | ".join(server.kind for server in servers)
+        print(f"| | {kinds} | protection adds |\n|---|---:|---:|---:|---:|")
+        for name, document in OPERATIONS.items():
+            for server in servers:
+                server.cpu_s_per_request(document, TIMES)
+            took = {server.kind: [server.cpu_s_per_request(document, TIMES)] for server in servers}
+            for _ in range(turns - 1):
+                for server in servers:
+                    took[server.kind].append(server.cpu_s_per_request(document, TIMES))
+            median = {kind: statistics.median(seconds) for kind, seconds in took.items()}
+            told = " | ".join(f"{seconds * 1e6:.0f} µs" for seconds in median.values())
+            print(f"| {name} | {told} | {(median['protected'] / median['unprotected'] - 1) * 100:.1f} % |")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        asyncio.run(serve(sys.argv[1], socket.socket(fileno=int(sys.argv[2]))))
+    else:
+        main(*map(int, sys.argv[1:]))

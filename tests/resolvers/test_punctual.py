@@ -1,0 +1,88 @@
+"""Answers in one piece, as clients get them over a socket of their own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from resolvers.punctual import InOnePiece
+from services.runtime import open_embedded
+from services.settings import load_settings
+from tests.fakes import FakeBackend
+from tests.resolvers.clients import PATIENCE_S
+from tests.resolvers.serving import rewired, serve
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
+QUERY = b'{"query": "{ renderLimits { fps } }"}'
+POST = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % len(QUERY)
+
+
+class Wire(asyncio.Transport):
+    """A transport that writes down what is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.sent.append(bytes(data))
+
+    def close(self) -> None:
+        self.sent.append(b"closed")
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ([HEAD, b"body"], [HEAD + b"body"]),
+        ([HEAD], []),
+        ([HEAD, b""], [HEAD]),
+        ([HEAD, b"1", b"2"], [HEAD + b"1", b"2"]),
+        ([HEAD, HEAD], [HEAD + HEAD]),
+        ([b"HTTP/1.1 100 Continue\r\n\r\n", HEAD, b"body"], [b"HTTP/1.1 100 Continue\r\n\r\n", HEAD + b"body"]),
+    ],
+)
+async def test_a_head_goes_with_what_follows_it(written: list[bytes], sent: list[bytes]) -> None:
+    wire = Wire()
+    answers = InOnePiece(wire)
+    for piece in written:
+        answers.write(piece)
+    assert wire.sent == sent
+
+
+async def test_a_head_that_nothing_follows_goes_before_the_end() -> None:
+    wire = Wire()
+    answers = InOnePiece(wire)
+    answers.write(HEAD)
+    answers.close()
+    assert wire.sent == [HEAD, b"closed"]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def port(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
+    settings = load_settings(data_dir=tmp_path_factory.mktemp("data"))
+    async with open_embedded(settings) as services, serve(rewired(services, backend=FakeBackend())) as url:
+        yield int(url.rpartition(":")[2])
+
+
+@pytest.mark.parametrize(
+    ("request_", "answers"),
+    [
+        (b"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n", [b"200 OK"]),
+        (POST + b"Expect: 100-continue\r\n\r\n" + QUERY, [b"100 Continue", b"200 OK", b'"fps":30']),
+        (POST + b"\r\n" + QUERY, [b"200 OK", b'"fps":30']),
+        ((POST + b"\r\n" + QUERY) * 3, [b"200 OK", b'"fps":30'] * 3),
+        (POST + b"Connection: close\r\n\r\n" + QUERY, [b"200 OK", b'"fps":30']),
+        (b"nonsense\r\n\r\n", [b"400 Bad Request", b"Invalid HTTP request received."]),
+    ],
+)
+async def test_every_answer_arrives_in_full(port: int, request_: bytes, answers: list[bytes]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request_)
+    async with asyncio.timeout(PATIENCE_S):
+        for answer in answers:
+            assert answer in await reader.readuntil(answer)
+    writer.close()
