@@ -26,7 +26,7 @@ JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 TIMEOUT = TookTooLong.code
 METHODS = ("GET", "POST")
-ALLOWED = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
+ALLOWED_BY_POST = {OperationType.QUERY, OperationType.MUTATION}
 
 
 class Parameters(BaseModel):
@@ -101,14 +101,14 @@ class GraphQLOverHttp:
                 variable_values=parameters.variables,
                 context_value=context,
                 operation_name=parameters.operationName,
-                allowed_operation_types=ALLOWED[request.method],
+                allowed_operation_types=ALLOWED_BY_POST if request.method == "POST" else {OperationType.QUERY},
             )
         except InvalidOperationTypeError as error:
             raise _wrong_operation(error.operation_type) from error
 
     async def _parameters(self, request: Request) -> Parameters:
         try:
-            if request.method == "GET":
+            if request.method != "POST":  # GET, or HEAD, which asks for the head of what GET is answered
                 return UrlParameters.model_validate(dict(request.query_params))
             _require_json(request)
             return Parameters.model_validate(_json(await self._body(request)))
@@ -125,7 +125,7 @@ class GraphQLOverHttp:
 
 def _wants_page(request: Request) -> bool:
     return (
-        request.method == "GET"
+        request.method != "POST"
         and "query" not in request.query_params
         and "text/html" in request.headers.get("accept", "")
     )

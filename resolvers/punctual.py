@@ -1,17 +1,19 @@
 """uvicorn's protocols, made to give up on clients that don't go on, and to answer in one piece.
 
-uvicorn waits without limit for the rest of a request, keeps whatever it is sent as headers, and doesn't close a
-WebSocket whose client stopped reading, since what is still to be sent goes before the end. And it sends the head and
-the body of an answer one after the other, which takes longer than all the limits here.
+uvicorn waits without limit for the rest of a request, and for ever after an empty line; it keeps whatever it is sent as
+headers; and it doesn't end a connection whose client stopped reading, since what is still to be sent goes before the
+end. And it sends the head and the body of an answer one after the other, which takes longer than all the limits here.
 """
 
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from resolvers.bounded import BoundedHttp, BoundedWebSockets
 
 LARGEST_HEAD_BYTES = 64 * 1024
+READING_TIMES = 4  # how many times longer than a request the next 64 KiB of an answer, or its rest, may take
 HEAD = b"HTTP/1.1 "
 CONTINUE = b"HTTP/1.1 100 "
 
@@ -45,8 +47,8 @@ class InOnePiece:
         self.transport.close()
 
 
-class PunctualHttp(HttpToolsProtocol):
-    """HTTP whose requests have to arrive within a time and whose headers within a size.
+class PunctualHttp(BoundedHttp):
+    """HTTP whose requests have to arrive within a time and whose headers within a size, and whose answers be read.
 
     The time runs from a request's first byte to its last; for the first request, from the connection on.
     """
@@ -58,6 +60,7 @@ class PunctualHttp(HttpToolsProtocol):
         self._head_bytes = 0
         self._is_amid_request = False
         self._late: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for the first request."""
@@ -68,10 +71,13 @@ class PunctualHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         self._cease()
+        if self._unread is not None:
+            self._unread.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take in what came, unless it makes the head of a request too large."""
+        self._is_amid_request |= self._is_idle  # even if it is an empty line, of which the parser says nothing
         self._head_bytes += len(data)
         super().data_received(data)
         if self._head_bytes > LARGEST_HEAD_BYTES:
@@ -102,15 +108,32 @@ class PunctualHttp(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Wait no longer."""
-        self._is_amid_request = False
+        """Wait no longer; but for the next one, if this one was answered before all of it was there."""
+        self._is_amid_request = self._is_idle
         self._cease()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Send the head of an answer that has no body."""
+        """Send the head of an answer that has no body, and begin to wait until all is read."""
         self._answers.send()
         super().on_response_complete()
+        self._expect_reader()
+
+    def pause_writing(self) -> None:
+        """Begin to wait until the client reads on."""
+        super().pause_writing()
+        self._expect_reader()
+
+    def resume_writing(self) -> None:
+        """Begin to wait until the client has read the rest."""
+        super().resume_writing()
+        self._expect_reader()
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether nothing has been asked that is still to be answered."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
 
     def _expect(self) -> None:
         if self._late is None:
@@ -121,14 +144,38 @@ class PunctualHttp(HttpToolsProtocol):
             self._late.cancel()
             self._late = None
 
+    def _expect_reader(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+        if self.transport.get_write_buffer_size():
+            self._unread = self.loop.call_later(READING_TIMES * self.request_timeout_s, self._end_unread)
 
-class PunctualWebSockets(WebSocketsSansIOProtocol):
+    def _end_unread(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+
+
+class PunctualWebSockets(BoundedWebSockets):
     """WebSockets whose clients have to answer pings, whatever is still to be sent to them."""
+
+    def send_keepalive_ping(self) -> None:
+        """Ask whether the client is there. If the connection is closed, all that keeps it is what was never read."""
+        super().send_keepalive_ping()
+        if self.pong_timer is None and self.ping_timeout is not None:
+            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
 
     def keepalive_timeout(self) -> None:
         """Let go of a client that didn't answer, with all that it never read."""
         super().keepalive_timeout()
         self.transport.abort()
+
+    def shutdown(self) -> None:
+        """Take leave of the client, unless it took its leave before: uvicorn has an error for that."""
+        if self.transport.is_closing():
+            self.transport.abort()
+        else:
+            super().shutdown()
 
 
 def http_within(request_timeout_s: float) -> type[PunctualHttp]:

@@ -37,6 +37,7 @@ from services.errors import IssuerUnavailable, TokenExpired, Unauthenticated
 from services.runtime import Services
 
 INIT_TIMEOUT_S = 5.0
+LONGEST_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame has 125, of which the code takes two
 INIT_TIMEOUT = (CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")
 TOKEN_EXPIRED = (CloseCode.FORBIDDEN, str(TokenExpired()))
 
@@ -93,8 +94,8 @@ class WebSockets:
         origin = websocket.headers.get("origin")
         if origin is None:
             return True
-        own = {websocket.headers.get("host"), urlsplit(self._settings.base_url).netloc}
-        return urlsplit(origin).netloc in own or origin in self._settings.origins
+        own = {websocket.headers.get("host"), urlsplit(self._settings.base_url).netloc} - {""}
+        return origin.partition("://")[2] in own or origin in self._settings.origins
 
 
 class Connection:
@@ -239,8 +240,9 @@ class Connection:
             del self._operations[operation_id]
 
     async def _end(self, code: CloseCode, reason: str) -> None:
+        brief = reason.encode()[:LONGEST_REASON_BYTES].decode(errors="ignore")
         with suppress(WebSocketDisconnect, WebSocketDisconnected):
-            await self._websocket.close(code, reason)
+            await self._websocket.close(code, brief)
 
     async def _end_operations(self) -> None:
         operations = list(self._operations.values())

@@ -1,0 +1,173 @@
+"""WebSockets by bare hands: frames and handshakes that no library would send, and readers that don't."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from resolvers.bounded import MOST_BARE_FRAMES
+from services.runtime import open_embedded
+from services.settings import load_settings
+from tests.fakes import FakeBackend
+from tests.resolvers.clients import UPDATES, Client, open_client, open_stream
+from tests.resolvers.serving import rewired, serve
+from tests.security.peers import (
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    Peer,
+    frame,
+    handshake,
+    message,
+    open_peer,
+    upgrade,
+)
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PING_INTERVAL_S = 0.3
+ANN: dict[str, object] = {"user": "ann"}
+LITTLE = 4096  # bytes that the kernel keeps for a reader that stops
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    settings = load_settings(data_dir=tmp_path_factory.mktemp("data"), ping_interval_s=PING_INTERVAL_S)
+    async with (
+        open_embedded(settings) as services,
+        serve(rewired(services, backend=FakeBackend()), send_buffer_bytes=LITTLE) as url,
+    ):
+        yield url
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def ann(url: str, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Client]:
+    """A user whom the server answers afterwards, and nothing went wrong in it."""
+    async with open_client(url, user="ann") as client:
+        yield client
+        async with open_stream(client) as stream:
+            await stream.subscribe("{ renderLimits { fps } }")
+            assert await stream.next() == {"fps": 30}
+    assert not [record for record in caplog.get_records("call") if record.exc_info]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def peer(ann: Client) -> AsyncIterator[Peer]:
+    """A WebSocket of ann's."""
+    async with open_peer(str(ann.http.base_url)) as peer:
+        await upgrade(peer, ANN)
+        yield peer
+
+
+TEXT_THAT_IS_NONE = b'{"type": "ping", "payload": {"a": "\xff"}}'
+WRONG: dict[str, tuple[bytes, int]] = {
+    "bad UTF-8": (frame(TEXT_THAT_IS_NONE), 1007),
+    "bad UTF-8 in fragments": (
+        frame(TEXT_THAT_IS_NONE[:-4], last=False) + frame(TEXT_THAT_IS_NONE[-4:], CONTINUATION),
+        1007,
+    ),
+    "half a surrogate": (frame(b'{"type": "ping", "payload": {"a": "\xed\xa0\x80"}}'), 1007),
+    "compressed, though it was not agreed on": (frame(b"\xaaV*I-.\x01\x00", reserved=4), 1002),
+    "not masked": (bytes([0x81, 2]) + b"{}", 1002),
+    "an unknown opcode": (frame(b"{}", 3), 1002),
+    "a long ping": (frame(b"x" * 126, PING), 1002),
+    "a ping in fragments": (frame(b"x", PING, last=False), 1002),
+    "a continuation of nothing": (frame(b"{}", CONTINUATION), 1002),
+    "a message amid another": (frame(b"{", last=False) + frame(b"{}"), 1002),
+    "a close that is cut": (frame(b"x", CLOSE), 1002),
+    "a close without a reason to close": (frame(b"\x03\xed", CLOSE), 1002),
+    "one frame that is too large": (frame(b"", size=64 * 1024 * 1024), 1009),
+    "one frame as large as can be": (frame(b"", size=2**64 - 1), 1009),
+    "fragments that are too large": (frame(b" " * 200_000, last=False) + frame(b" " * 200_000, CONTINUATION), 1009),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+async def test_a_wrong_frame_ends_the_connection_with_its_code(peer: Peer, name: str) -> None:
+    data, code = WRONG[name]
+    await peer.send(data)
+    assert await peer.close_code() == code
+
+
+BARE = {
+    "pings": frame(b"", PING),
+    "pongs": frame(b"", PONG),
+    "fragments": frame(b"", CONTINUATION, last=False),
+}
+
+
+@pytest.mark.parametrize("name", BARE)
+async def test_a_flood_of_frames_that_are_no_messages_ends_the_connection(peer: Peer, name: str) -> None:
+    await peer.send(frame(b"", last=False) + BARE[name] * (MOST_BARE_FRAMES + 1))
+    assert await peer.close_code() == 1008
+
+
+async def test_compression_is_not_agreed_on(ann: Client) -> None:
+    async with open_peer(str(ann.http.base_url)) as peer:
+        await peer.send(handshake(peer.host, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"))
+        head = await peer.until(b"\r\n\r\n")
+    assert b" 101 " in head
+    assert b"extensions" not in head.lower()
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/graphql", [f"X-{number}: a" for number in range(200)]),
+        ("/graphql", [f"X: {'a' * 9000}"]),
+        (f"/graphql?{'a' * 9000}", []),
+        ("/graphql", ["Content-Length: 5"]),
+        ("/graphql", ["Transfer-Encoding: chunked"]),
+    ],
+    ids=["many headers", "a long header", "a long path", "a body", "a body in chunks"],
+)
+async def test_a_handshake_that_is_not_understood_leaves_no_connection(
+    ann: Client, path: str, headers: list[str]
+) -> None:
+    async with open_peer(str(ann.http.base_url)) as peer:
+        await peer.send(handshake(peer.host, *headers, path=path) + b"5\r\nabcde\r\n0\r\n\r\n")
+        assert b" 101 " not in await peer.rest()
+
+
+@pytest.mark.parametrize("origin", ["http://[::1", "http://[", "http://]", "null", "//"])
+async def test_an_origin_that_is_none_is_refused(ann: Client, origin: str) -> None:
+    for host in ("x", ""):
+        async with open_peer(str(ann.http.base_url)) as peer:
+            await peer.send(handshake(host, f"Origin: {origin}"))
+            assert b" 403 " in await peer.rest()
+
+
+async def test_an_id_in_use_is_told_of_however_long_it_is(peer: Peer) -> None:
+    for _ in range(2):
+        await peer.send(message(type="subscribe", id="😀" * 60, payload={"query": UPDATES}))
+    assert await peer.close_code() == 4409
+
+
+@pytest.mark.parametrize("last_words", [frame(b"", CLOSE), frame(b"", 3), message(type="nonsense")])
+async def test_a_reader_that_stops_is_cut_off_however_it_takes_its_leave(ann: Client, last_words: bytes) -> None:
+    """What it didn't read would keep the connection for ever."""
+    async with open_peer(str(ann.http.base_url), receive_bytes=LITTLE) as peer:
+        await upgrade(peer, ANN)
+        padding = message(type="ping", payload={"a": "x" * 1000})
+        await peer.send(padding * 60)
+        await peer.answered()
+        await peer.send(last_words)
+        await peer.cut_off(b"x" * 65_536)
+
+
+async def test_a_server_stops_in_order_although_a_client_left_with_something_unread(tmp_path: Path) -> None:
+    async with (
+        open_embedded(load_settings(data_dir=tmp_path)) as services,
+        AsyncExitStack() as stack,
+        serve(rewired(services, backend=FakeBackend()), send_buffer_bytes=LITTLE) as url,
+    ):
+        peer = await stack.enter_async_context(open_peer(url, receive_bytes=LITTLE))
+        await upgrade(peer, ANN)
+        await peer.send(message(type="ping", payload={"a": "x" * 1000}) * 60)
+        await peer.answered()
+        await peer.send(frame(b"", CLOSE))
+        async with open_client(url) as anybody:
+            assert await anybody.ask("{ renderLimits { fps } }") == {"fps": 30}
