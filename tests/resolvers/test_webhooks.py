@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.backends.remotion.webhooks import LARGEST_BODY_BYTES
 from services.hub import WORK_CHANNEL
 from services.ids import new_render_id
 from services.pubsub import open_pubsub
@@ -50,9 +51,11 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(farm: Farm, folder: Path, *, poll_interval: timedelta) -> AsyncIterator[Receiver]:
+async def receiving(
+    farm: Farm, folder: Path, *, poll_interval: timedelta = LONG_POLL, **given: object
+) -> AsyncIterator[Receiver]:
     port = free_port()
-    settings = load_settings(data_dir=folder, remotion_webhook_secret=SECRET)
+    settings = load_settings(data_dir=folder, remotion_webhook_secret=SECRET, **given)
     hints: list[str] = []
     async with (
         farm.open(
@@ -75,7 +78,7 @@ async def receiving(farm: Farm, folder: Path, *, poll_interval: timedelta) -> As
 
 @pytest.fixture
 async def receiver(farm: Farm, tmp_path: Path) -> AsyncIterator[Receiver]:
-    async with receiving(farm, tmp_path, poll_interval=LONG_POLL) as receiver:
+    async with receiving(farm, tmp_path) as receiver:
         yield receiver
 
 
@@ -142,15 +145,19 @@ async def test_an_ended_render_is_not_disturbed(receiver: Receiver) -> None:
     assert await receiver.client.until(done["id"], status="COMPLETE")
 
 
-async def test_a_message_that_is_too_large_is_not_read_to_its_end(receiver: Receiver) -> None:
+async def test_a_message_that_is_too_large_is_not_read_to_its_end(farm: Farm, tmp_path: Path) -> None:
+    body = json.dumps(BODY).encode()
+
     async def endless() -> AsyncIterator[bytes]:
         while True:
             yield b"x" * 65_536
 
-    assert await receiver.post(b"x" * 2_000_000) == 413
-    with contextlib.suppress(httpx.TransportError):  # it is cut off before it has sent all of it
-        counted = await receiver.client.http.post("/webhooks/remotion", content=endless())
-        assert counted.status_code == 413
+    async with receiving(farm, tmp_path, request_timeout_s=1) as receiver:
+        assert await receiver.post(body.rjust(LARGEST_BODY_BYTES)) == 200
+        assert await receiver.post(body.rjust(LARGEST_BODY_BYTES + 1)) == 413
+        with contextlib.suppress(httpx.TransportError):  # it is cut off before it has sent all of it
+            counted = await receiver.client.http.post("/webhooks/remotion", content=endless())
+            assert counted.status_code == 413
 
 
 async def test_a_sender_that_goes_away_leaves_no_traceback(

@@ -11,7 +11,7 @@ from services.ids import is_render_id
 
 PATH = "/webhooks/remotion"
 SIGNATURE_HEADER = "X-Remotion-Signature"
-LARGEST_BODY_BYTES = 1024 * 1024
+LARGEST_BODY_BYTES = 256 * 1024  # hundreds of errors with their stacks; one that tells of more is a hint that is lost
 
 
 class _CustomData(BaseModel):
