@@ -1,4 +1,4 @@
-"""The only place that makes adapters and puts the services together."""
+"""The only place that makes adapters and puts the services together. An adapter is loaded where it is opened."""
 
 import fcntl
 import logging
@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from motor.motor_asyncio import AsyncIOMotorClient
 from pydantic import SecretStr
 
 from services.animation import FPS, AnimationLimits
-from services.backends.local.backend import LocalBackend, open_local_backend
-from services.backends.remotion.backend import open_remotion_backend
-from services.backends.remotion.deployment import read_deployment
 from services.carrier import CarryRules
 from services.clock import SystemClock
 from services.errors import StartupError
@@ -27,9 +24,11 @@ from services.pubsub import PubSub, open_pubsub
 from services.quota import QuotaRule
 from services.renders import RenderService
 from services.settings import Settings, variable
-from services.stores.mongo import open_mongo_store
-from services.stores.sqlite import open_sqlite_store
 from services.tracker import Tracker, WorkerRules
+
+if TYPE_CHECKING:
+    from services.backends.local.backend import LocalBackend
+    from services.stores.mongo_connection import Client
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +47,10 @@ class Services:
     tracker: Tracker | None
 
     @property
-    def local(self) -> LocalBackend | None:
+    def local(self) -> "LocalBackend | None":
         """The backend, if it keeps videos on this machine, from where they must be served."""
+        from services.backends.local.backend import LocalBackend
+
         return self.backend if isinstance(self.backend, LocalBackend) else None
 
 
@@ -60,6 +61,8 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
     Nothing runs in the background yet: `hub.run` and `tracker.run` are for the caller to run. Raises
     `StartupError` if the data folder can't be used, or is in use.
     """
+    from services.stores.sqlite import open_sqlite_store
+
     if settings.introspection is None:
         settings = settings.model_copy(update={"introspection": True})
     clock = SystemClock()
@@ -79,6 +82,10 @@ async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIter
     Nothing runs in the background yet. Raises `StartupError` if one of them is not set or can't be reached, and with
     a worker also if nothing can be rendered.
     """
+    from motor.motor_asyncio import AsyncIOMotorClient
+
+    from services.stores.mongo import open_mongo_store
+
     mongodb_url = _required(settings, "mongodb_url")
     redis_url = _required(settings, "redis_url")
     if redis_url.startswith("memory:"):
@@ -148,6 +155,9 @@ async def _open_backend(
         async with _open_local(settings, clock, shared=shared) as local:
             yield local
         return
+    from services.backends.remotion.backend import open_remotion_backend
+    from services.backends.remotion.deployment import read_deployment
+
     async with AsyncExitStack() as opened:
         try:
             backend = await opened.enter_async_context(
@@ -162,7 +172,9 @@ async def _open_backend(
             yield backend
 
 
-def _open_local(settings: Settings, clock: Clock, *, shared: bool) -> AbstractAsyncContextManager[LocalBackend]:
+def _open_local(settings: Settings, clock: Clock, *, shared: bool) -> "AbstractAsyncContextManager[LocalBackend]":
+    from services.backends.local.backend import open_local_backend
+
     _make_folder(settings.data_dir)
     return open_local_backend(
         data_dir=settings.data_dir,
@@ -173,6 +185,15 @@ def _open_local(settings: Settings, clock: Clock, *, shared: bool) -> AbstractAs
         clock=clock,
         shared=shared,
     )
+
+
+def new_mongo_client(url: str) -> "Client":
+    """Return a client that is not connected yet, of the driver that the store uses. Raises `StartupError`."""
+    from motor.motor_asyncio import AsyncIOMotorClient
+
+    from services.stores.mongo_connection import new_client
+
+    return new_client(AsyncIOMotorClient, url)
 
 
 def _required(settings: Settings, name: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import cli
+from commands.serving import listen
 from resolvers.graphql_schema import build_schema
 from services.errors import StartupError
 from services.settings import load_settings
@@ -87,7 +88,7 @@ def test_an_address_that_others_can_reach_is_refused_as_a_setting_too(refusal: R
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_connections_send_what_is_written_at_once(host: str) -> None:
     with (
-        cli.listen(load_settings(host=host, port=0)) as listener,
+        listen(load_settings(host=host, port=0)) as listener,
         socket.create_connection(listener.getsockname()),
         listener.accept()[0] as connection,
     ):
@@ -98,7 +99,7 @@ def test_a_busy_port_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(StartupError, match=f"127.0.0.1:{port}: Address already in use"):
-            cli.listen(load_settings(host="127.0.0.1", port=port))
+            listen(load_settings(host="127.0.0.1", port=port))
 
 
 def token(*arguments: str, **settings: str) -> Result:

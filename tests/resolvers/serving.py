@@ -11,7 +11,7 @@ import uvicorn
 from starlette.requests import HTTPConnection
 
 from app import create_app
-from cli import listen, server_config
+from commands.serving import listen, server_config
 from resolvers.auth import Authenticate, Identity
 from services.clock import SystemClock
 from services.errors import Unauthenticated

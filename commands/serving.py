@@ -1,0 +1,131 @@
+"""`rendercast dev` and `rendercast serve`: the application behind uvicorn."""
+
+import asyncio
+import contextlib
+import ipaddress
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+import typer
+import uvicorn
+from starlette.applications import Starlette
+
+from app import create_app
+from commands.logs import log_to_stderr
+from resolvers.auth import Authenticate, local_developer, open_bearer_tokens, read_token_rules
+from resolvers.punctual import PunctualWebSockets, http_within
+from services.errors import StartupError
+from services.runtime import Services, open_embedded, open_production
+from services.settings import Settings
+
+MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+KEEP_ALIVE_S = 75  # longer than load balancers keep idle connections, who else send requests into a closing one
+GRACE_S = 5  # for requests under way when the process is asked to stop
+
+OpenServices = Callable[[Settings], AbstractAsyncContextManager[Services]]
+OpenAuthentication = Callable[[Settings], AbstractAsyncContextManager[Authenticate]]
+
+
+def serve_one_user(settings: Settings) -> None:
+    """Serve the one user of this machine until SIGINT or SIGTERM. Raises `StartupError`."""
+    if not _is_loopback(settings.host):
+        raise StartupError(
+            f"`rendercast dev` knows no users, so it only listens to this machine; {settings.host} is not loopback."
+        )
+    _run_server(settings, open_embedded, lambda _: contextlib.nullcontext(local_developer))
+
+
+def serve_users(settings: Settings, *, with_worker: bool) -> None:
+    """Serve whoever has a token until SIGINT or SIGTERM. Raises `StartupError`."""
+    read_token_rules(settings)
+    _run_server(settings, partial(open_production, with_worker=with_worker), open_bearer_tokens)
+
+
+class Server(uvicorn.Server):
+    """uvicorn that ends its application's lifespan however it is stopped, so that what is open can be closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle the signals while the server runs, and don't raise them again afterwards."""
+        loop = asyncio.get_running_loop()
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in STOP_SIGNALS:
+                loop.remove_signal_handler(number)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; a second signal cuts short what is under way, and uvicorn alone would skip the lifespan then."""
+        await super().shutdown(sockets)
+        if self.force_exit:
+            await self.lifespan.shutdown()
+
+
+def _run_server(settings: Settings, open_services: OpenServices, open_authentication: OpenAuthentication) -> None:
+    with listen(settings) as listener:
+        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+        log_to_stderr(settings)
+        asyncio.run(_serve(settings, open_services, open_authentication, listener))
+
+
+async def _serve(
+    settings: Settings,
+    open_services: OpenServices,
+    open_authentication: OpenAuthentication,
+    listener: socket.socket,
+) -> None:
+    async with open_services(settings) as services, open_authentication(settings) as authenticate:
+        app = create_app(services, authenticate=authenticate)
+        typer.echo(f"Open {settings.base_url}/graphql in a browser. Ctrl-C stops Rendercast.")
+        await Server(server_config(app, settings)).serve(sockets=[listener])
+
+
+def server_config(app: Starlette, settings: Settings) -> uvicorn.Config:
+    """Return how the application is served."""
+    return uvicorn.Config(
+        app,
+        lifespan="on",
+        log_config=None,
+        access_log=settings.log_level == "debug",
+        server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        http=http_within(settings.request_timeout_s),
+        ws=PunctualWebSockets,
+        ws_ping_interval=settings.ping_interval_s,
+        ws_ping_timeout=settings.ping_interval_s,
+        ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    return False
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket that listens on the settings' address. Raises `StartupError`."""
+    try:
+        listener = socket.create_server((settings.host, settings.port), family=_family(settings.host), backlog=2048)
+    except OSError as error:
+        raise StartupError(
+            f"Can't listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Stop what uses the port, or choose another: make run PORT=8001."
+        ) from error
+    # Inherited by connections. asyncio sets it on those of sockets it made itself only; without, each answer waits
+    # 40 ms for the client's delayed acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

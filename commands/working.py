@@ -1,0 +1,31 @@
+"""`rendercast worker`: a process that carries renders and answers nobody."""
+
+import asyncio
+import contextlib
+import signal
+
+import typer
+
+from commands.logs import log_to_stderr
+from services.runtime import open_production
+from services.settings import Settings
+from services.supervision import keep_running
+
+
+def run_worker(settings: Settings) -> None:
+    """Carry renders until SIGINT or SIGTERM. Raises `StartupError`."""
+    log_to_stderr(settings)
+    asyncio.run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    async with open_production(settings, with_worker=True) as services:
+        if services.tracker is None:
+            raise AssertionError  # a production with a worker has one, or doesn't open
+        working = asyncio.ensure_future(keep_running("worker", services.tracker.run))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, working.cancel)
+        typer.echo(f"Worker {services.tracker.worker} carries renders. Ctrl-C stops it.")
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
