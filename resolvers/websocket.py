@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, aclosing, contextmanager, suppress
 from http import HTTPStatus
+from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -67,7 +68,7 @@ class WebSockets:
         if not self._is_welcome(websocket):
             await websocket.send_denial_response(Response(status_code=HTTPStatus.FORBIDDEN))
             return
-        address = websocket.client.host if websocket.client else ""
+        address = _who_counts(websocket.client.host if websocket.client else "")
         with _counted(self._of_address, address, self._settings.max_connections_per_address) as admitted:
             if admitted:
                 await self._accept(websocket)
@@ -96,6 +97,14 @@ class WebSockets:
             return True
         own = {websocket.headers.get("host"), urlsplit(self._settings.base_url).netloc} - {""}
         return origin.partition("://")[2] in own or origin in self._settings.origins
+
+
+def _who_counts(address: str) -> str:
+    """Return whom connections are counted for: of IPv6 the network of 64 bits that one subscriber has to themselves."""
+    with suppress(ValueError):
+        ip = IPv6Address(address)
+        return str(ip.ipv4_mapped or IPv6Network((int(ip) >> 64 << 64, 64)))
+    return address
 
 
 class Connection:
