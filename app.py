@@ -9,17 +9,19 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from resolvers.auth import Authenticate
+from resolvers.auth import Authenticate, local_developer
 from resolvers.browsers import for_browsers
 from resolvers.downloads import Downloads
 from resolvers.graphiql import load_graphiql
 from resolvers.graphql_schema import build_schema
 from resolvers.health import Health
 from resolvers.http import METHODS, GraphQLOverHttp
+from resolvers.studio import load_studio
 from resolvers.webhooks import RemotionWebhooks
 from resolvers.websocket import WebSockets
 from services.backends.remotion.webhooks import PATH as WEBHOOK_PATH
 from services.runtime import Services
+from services.settings import Settings
 from services.supervision import keep_running
 
 
@@ -43,7 +45,7 @@ def create_app(services: Services, *, authenticate: Authenticate) -> Starlette:
 
     routes = [
         Route("/graphql", over_http.serve, methods=METHODS),
-        Route("/", _home),
+        *_home(services.settings, alone=authenticate is local_developer),
         WebSocketRoute("/graphql", over_websockets.serve),
         Route("/assets/{name:path}", graphiql.serve_part),
         Route("/healthz", health.alive),
@@ -57,5 +59,14 @@ def create_app(services: Services, *, authenticate: Authenticate) -> Starlette:
     return Starlette(lifespan=lifespan, routes=routes, middleware=for_browsers(services.settings.origins))
 
 
-async def _home(request: Request) -> Response:  # noqa: ARG001
+def _home(settings: Settings, *, alone: bool) -> list[Route]:
+    """Return what `/` has: the studio if it is wanted, as it is by default where the one user needs no token."""
+    wanted = alone if settings.studio is None else settings.studio
+    if not wanted:
+        return [Route("/", _to_graphiql)]
+    studio = load_studio(settings)
+    return [Route("/", studio.serve_page), Route("/assets/studio/{name:path}", studio.serve_part)]
+
+
+async def _to_graphiql(request: Request) -> Response:  # noqa: ARG001
     return RedirectResponse("/graphql")

@@ -35,26 +35,35 @@ class GraphiQL:
 
     def page(self) -> Response:
         """Return the page."""
-        return HTMLResponse(
-            self.html,
-            headers={
-                "Cache-Control": "no-cache",
-                "Content-Security-Policy": self.policy,
-                "Referrer-Policy": "no-referrer",
-                "X-Content-Type-Options": "nosniff",
-            },
-        )
+        return page(self.html, self.policy)
 
     async def serve_part(self, request: Request) -> Response:
-        """Serve a part. Its name holds its version, so browsers may keep it for ever."""
-        name = request.path_params["name"]
-        if name not in self.parts:
-            return PlainTextResponse("Not found", 404)
-        return Response(
-            self.parts[name],
-            media_type=MEDIA_TYPES[PurePosixPath(name).suffix],
-            headers={"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"},
-        )
+        """Serve a part."""
+        return part(self.parts, request.path_params["name"])
+
+
+def page(html: str, policy: str) -> Response:
+    """Return a page for people, which may do what its policy admits."""
+    return HTMLResponse(
+        html,
+        headers={
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": policy,
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+def part(parts: Mapping[str, bytes], name: str) -> Response:
+    """Return a part of a page. Its name holds its version, so browsers may keep it for ever."""
+    if name not in parts:
+        return PlainTextResponse("Not found", 404)
+    return Response(
+        parts[name],
+        media_type=MEDIA_TYPES[PurePosixPath(name).suffix],
+        headers={"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"},
+    )
 
 
 def load_graphiql(web_dir: Path) -> GraphiQL:
@@ -68,7 +77,9 @@ def load_graphiql(web_dir: Path) -> GraphiQL:
 def adapt_page(html: str, web_dir: Path) -> GraphiQL:
     """Return GraphiQL made of Strawberry's page. Raises `ValueError` if it isn't the page known here."""
     html = _begin_with_our_operations(html)
-    parts = _read_parts(html, web_dir)
+    if CDN not in html or len(PART.findall(html)) != html.count(CDN):
+        raise ValueError("Strawberry's GraphiQL page has changed: it names what it loads in another way.")
+    parts = read_parts(html, web_dir)
     if parts:
         html = html.replace(CDN, LOCAL)
     return GraphiQL(html=html, policy=_policy(html, source="'self'" if parts else CDN), parts=parts)
@@ -95,20 +106,20 @@ def _replace_once(html: str, pattern: str, new: str) -> str:
     return html
 
 
-def _read_parts(html: str, web_dir: Path) -> dict[str, bytes]:
-    """Return what the page loads; nothing unless all of it is in `web_dir`, exactly as the page's hashes demand."""
-    named = list(PART.finditer(html))
-    if not named or len(named) != html.count(CDN):
-        raise ValueError("Strawberry's GraphiQL page has changed: it names what it loads in another way.")
+def read_parts(html: str, web_dir: Path) -> dict[str, bytes]:
+    """Return what a page loads from the CDN, by name.
+
+    Nothing unless all of it is in `web_dir`, exactly as the page's hashes demand.
+    """
     parts = {}
-    for part in named:
+    for named in PART.finditer(html):
         try:
-            content = (web_dir / part["package"] / part["file"]).read_bytes()
+            content = (web_dir / named["package"] / named["file"]).read_bytes()
         except OSError:
             return {}
-        if _hash("sha384", content) != part["integrity"]:
+        if _hash("sha384", content) != named["integrity"]:
             return {}
-        parts[part["name"]] = content
+        parts[named["name"]] = content
     return parts
 
 

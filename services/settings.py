@@ -164,6 +164,7 @@ class Settings(BaseSettings):
     poll_interval_s: float = Field(1, ge=0.05, le=60, description="How often a render on Lambda is asked for progress.")
     queue_timeout_s: int = Field(86_400, ge=1, description="How long a render may wait for room, in seconds.")
 
+    studio: bool | None = Field(None, description="Serve the studio page at `/`; default yes in `dev`, no in `serve`.")
     introspection: bool | None = Field(
         None, description="Let clients read the schema, and give them hints; default yes in `dev`, no in `serve`."
     )

@@ -1,0 +1,83 @@
+// Every operation the page sends. schema/schema.graphql says what the fields mean.
+
+const RENDER = `
+fragment Render on Render {
+  id revision status phase progress framesRendered totalFrames estimatedCompletionAt queuePosition
+  animationProps { text style fontFamily fontSize color backgroundColor durationInFrames fps }
+  cancelRequested warnings error { message retryable }
+  outputUrl outputUrlExpiresAt outputSizeBytes costUsd createdAt completedAt
+}`;
+
+const QUOTA = `
+fragment Quota on RenderQuota { limit remaining resetsAt }`;
+
+export const OVERVIEW = `
+query Overview {
+  renders(first: 20) { edges { node { ...Render } } pageInfo { hasNextPage endCursor } }
+  renderQuota { ...Quota }
+  renderLimits { maxDurationSeconds fps maxTextLength minFontSize maxFontSize }
+}${RENDER}${QUOTA}`;
+
+export const OLDER = `
+query Older($after: String) {
+  renders(first: 20, after: $after) { edges { node { ...Render } } pageInfo { hasNextPage endCursor } }
+}${RENDER}`;
+
+export const LOOK = `
+query Look($id: ID!) { render(id: $id) { ...Render } }${RENDER}`;
+
+export const READ_QUOTA = `
+query ReadQuota { renderQuota { ...Quota } }${QUOTA}`;
+
+export const UPDATES = `
+subscription Updates { renderUpdates { ...Render } }${RENDER}`;
+
+export const START = `
+mutation Start($input: StartRenderInput!) {
+  startRender(input: $input) {
+    __typename
+    ... on UserError { message }
+    ... on StartRenderSuccess { render { ...Render } quota { ...Quota } }
+    ... on RenderQuotaExceeded { quota { ...Quota } }
+    ... on InvalidAnimation { problems { field message } }
+  }
+}${RENDER}${QUOTA}`;
+
+export const RETRY = `
+mutation Retry($id: ID!) {
+  retryRender(renderId: $id) {
+    __typename
+    ... on UserError { message }
+    ... on StartRenderSuccess { render { ...Render } quota { ...Quota } duplicate }
+    ... on RenderQuotaExceeded { quota { ...Quota } }
+    ... on RenderNotRetryable { render { ...Render } }
+  }
+}${RENDER}${QUOTA}`;
+
+export const CANCEL = `
+mutation Cancel($id: ID!) {
+  cancelRender(renderId: $id) {
+    __typename
+    ... on UserError { message }
+    ... on CancelRenderSuccess { render { ...Render } }
+    ... on RenderAlreadyFinished { render { ...Render } }
+  }
+}${RENDER}`;
+
+export const DELETE = `
+mutation Delete($id: ID!) {
+  deleteRender(renderId: $id) {
+    __typename
+    ... on UserError { message }
+    ... on RenderNotFinished { render { ...Render } }
+  }
+}${RENDER}`;
+
+export const REFRESH_URL = `
+mutation RefreshUrl($id: ID!) {
+  refreshDownloadUrl(renderId: $id) {
+    __typename
+    ... on UserError { message }
+    ... on DownloadUrl { render { ...Render } }
+  }
+}${RENDER}`;
