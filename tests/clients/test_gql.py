@@ -1,5 +1,6 @@
 """gql, the client of Python programs, which checks all it asks against the schema."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -49,7 +50,8 @@ async def ask(session: AsyncClientSession, document: str, **variables: object) -
 async def watch(session: AsyncClientSession, render_id: str) -> list[dict[str, Any]]:
     """Return the states of a render until the stream completes."""
     request = GraphQLRequest(PROGRESS, variable_values={"id": render_id})
-    return [result["renderProgress"] async for result in session.subscribe(request)]
+    async with asyncio.timeout(PATIENCE_S):
+        return [result["renderProgress"] async for result in session.subscribe(request)]
 
 
 async def make_a_video(asked: AsyncClientSession, watched: AsyncClientSession) -> None:
