@@ -29,6 +29,7 @@ from resolvers.websocket_messages import (
     Complete,
     ConnectionInit,
     Message,
+    Payload,
     Ping,
     Request,
     Subscribe,
@@ -162,7 +163,7 @@ class Connection:
             case ConnectionInit(payload=payload):
                 await self._initialise(payload or {})
             case Ping(payload=payload):
-                await self._send({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
+                await self._answer_ping(payload)
             case Subscribe(id=operation_id, payload=request):
                 await self._subscribe(operation_id, request)
             case Complete(id=operation_id):
@@ -170,6 +171,12 @@ class Connection:
                     operation.cancel()
             case _:
                 pass  # a pong needs no answer
+
+    async def _answer_ping(self, payload: Payload) -> None:
+        try:
+            await self._send({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
+        except RecursionError as error:  # a little less deep than what can't be read
+            raise ProtocolViolation(CloseCode.BAD_MESSAGE, "Invalid message") from error
 
     async def _initialise(self, params: dict[str, object]) -> None:
         if self._initialised:

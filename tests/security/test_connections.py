@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -16,7 +18,7 @@ from tests.security.peers import Peer, message, open_peer, post, upgrade
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-REQUEST_TIMEOUT_S = 0.5
+REQUEST_TIMEOUT_S = 1
 LARGEST_BODY = 256 * 1024
 LITTLE = 4096  # bytes that the kernel keeps for a reader that stops
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
@@ -25,13 +27,25 @@ QUERY = b'{"query": "{ renderLimits { fps } }"}'
 PAGE = b"GET /graphql HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    settings = load_settings(data_dir=tmp_path_factory.mktemp("data"), request_timeout_s=REQUEST_TIMEOUT_S)
+@asynccontextmanager
+async def serving(folder: Path, **settings: object) -> AsyncIterator[str]:
     async with (
-        open_embedded(settings) as services,
+        open_embedded(load_settings(data_dir=folder, **settings)) as services,
         serve(rewired(services, backend=FakeBackend()), send_buffer_bytes=LITTLE) as url,
     ):
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    async with serving(tmp_path_factory.mktemp("data")) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def impatient(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The URL of a server that gives no one much time."""
+    async with serving(tmp_path_factory.mktemp("data"), request_timeout_s=REQUEST_TIMEOUT_S) as url:
         yield url
 
 
@@ -135,23 +149,31 @@ async def test_requests_without_end_are_cut_off(peer: Peer) -> None:
     await peer.cut_off((ALIVE + b"\r\n") * 10_000)
 
 
-async def test_an_empty_line_begins_a_request_that_has_to_come(peer: Peer) -> None:
-    await peer.send(post(QUERY))
-    assert (await peer.answer())[0] == 200
-    await peer.send(b"\r\n")
-    assert await peer.rest() == b""
+async def test_an_empty_line_begins_a_request_that_has_to_come(impatient: str) -> None:
+    async with open_peer(impatient) as peer:
+        await peer.send(post(QUERY))
+        assert (await peer.answer())[0] == 200
+        await peer.send(b"\r\n")
+        assert await peer.rest() == b""
 
 
-async def test_a_body_that_was_refused_and_came_nevertheless_is_followed_by_a_request_in_time(peer: Peer) -> None:
-    await peer.send(post(b"", length=LARGEST_BODY + 1))
-    assert (await peer.answer())[0] == 413
-    await peer.send(b" " * (LARGEST_BODY + 1))
-    assert await peer.rest() == b""
+async def test_a_body_that_was_refused_and_came_nevertheless_is_followed_by_a_request_in_time(impatient: str) -> None:
+    async with open_peer(impatient) as peer:
+        await peer.send(post(b"", length=LARGEST_BODY + 1))
+        assert (await peer.answer())[0] == 413
+        await peer.send(b" " * (LARGEST_BODY + 1))
+        assert await peer.rest() == b""
 
 
-@pytest.mark.parametrize("asked", [PAGE * 16, PAGE * 4 + PAGE.replace(b"Host: x", b"Host: x\r\nConnection: close")])
-async def test_answers_that_nobody_reads_are_not_kept(ann: Client, asked: bytes) -> None:
-    async with open_peer(str(ann.http.base_url), receive_bytes=LITTLE) as peer:
+async def test_answers_that_nobody_reads_are_not_kept(impatient: str) -> None:
+    last_one = PAGE.replace(b"Host: x", b"Host: x\r\nConnection: close")
+    async with asyncio.TaskGroup() as tasks:
+        for asked in (PAGE * 16, PAGE * 4 + last_one):
+            tasks.create_task(leave_unread(impatient, asked))
+
+
+async def leave_unread(url: str, asked: bytes) -> None:
+    async with open_peer(url, receive_bytes=LITTLE) as peer:
         await peer.send(asked)
         await peer.answered()
         await peer.let_go()

@@ -1,11 +1,13 @@
 """WebSockets by bare hands: frames and handshakes that no library would send, and readers that don't."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from websockets.exceptions import ConnectionClosed
 
 from resolvers.bounded import MOST_BARE_FRAMES
 from services.runtime import open_embedded
@@ -13,6 +15,7 @@ from services.settings import load_settings
 from tests.fakes import FakeBackend
 from tests.resolvers.clients import UPDATES, Client, open_client, open_stream
 from tests.resolvers.serving import rewired, serve
+from tests.security.closing import ending
 from tests.security.peers import (
     CLOSE,
     CONTINUATION,
@@ -28,18 +31,23 @@ from tests.security.peers import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PING_INTERVAL_S = 0.3
+PING_INTERVAL_S = 1
 ANN: dict[str, object] = {"user": "ann"}
 LITTLE = 4096  # bytes that the kernel keeps for a reader that stops
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    settings = load_settings(data_dir=tmp_path_factory.mktemp("data"), ping_interval_s=PING_INTERVAL_S)
+@asynccontextmanager
+async def serving(folder: Path, **settings: object) -> AsyncIterator[str]:
     async with (
-        open_embedded(settings) as services,
+        open_embedded(load_settings(data_dir=folder, **settings)) as services,
         serve(rewired(services, backend=FakeBackend()), send_buffer_bytes=LITTLE) as url,
     ):
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    async with serving(tmp_path_factory.mktemp("data")) as url:
         yield url
 
 
@@ -140,30 +148,44 @@ async def test_an_origin_that_is_none_is_refused(ann: Client, origin: str) -> No
             assert b" 403 " in await peer.rest()
 
 
-async def test_an_id_in_use_is_told_of_however_long_it_is(peer: Peer) -> None:
-    for _ in range(2):
-        await peer.send(message(type="subscribe", id="😀" * 60, payload={"query": UPDATES}))
-    assert await peer.close_code() == 4409
+async def test_an_id_in_use_is_told_of_however_long_it_is(ann: Client) -> None:
+    async with open_stream(ann) as stream:
+        for _ in range(2):
+            await stream.subscribe(UPDATES, "😀" * 60)
+        code, reason = await ending(stream.connection)
+    assert (code, "😀" * 20 in reason) == (4409, True)
 
 
-@pytest.mark.parametrize("last_words", [frame(b"", CLOSE), frame(b"", 3), message(type="nonsense")])
-async def test_a_reader_that_stops_is_cut_off_however_it_takes_its_leave(ann: Client, last_words: bytes) -> None:
+async def test_a_reader_that_stops_is_cut_off_however_it_takes_its_leave(tmp_path: Path) -> None:
     """What it didn't read would keep the connection for ever."""
-    async with open_peer(str(ann.http.base_url), receive_bytes=LITTLE) as peer:
+    async with serving(tmp_path, ping_interval_s=PING_INTERVAL_S) as url, asyncio.TaskGroup() as tasks:
+        for last_words in (frame(b"", CLOSE), frame(b"", 3), message(type="nonsense")):
+            tasks.create_task(leave_unread(url, last_words))
+
+
+async def leave_unread(url: str, last_words: bytes) -> None:
+    async with open_peer(url, receive_bytes=LITTLE) as peer:
         await upgrade(peer, ANN)
-        padding = message(type="ping", payload={"a": "x" * 1000})
-        await peer.send(padding * 60)
+        await peer.send(message(type="ping", payload={"a": "x" * 1000}) * 60)
         await peer.answered()
         await peer.send(last_words)
-        await peer.cut_off(b"x" * 65_536)
+        await peer.let_go()
+
+
+async def test_a_ping_is_answered_or_refused_however_deep_it_is(ann: Client) -> None:
+    ends = set()
+    for depth in range(700, 1000):
+        async with open_stream(ann) as stream:
+            await stream.connection.send('{"type": "ping", "payload": {"a": %s}}' % ("[" * depth + "]" * depth))
+            try:
+                ends.add((await stream.receive())["type"])
+            except ConnectionClosed as closed:
+                ends.add(closed.rcvd and closed.rcvd.code)
+    assert ends == {"pong", 4400}
 
 
 async def test_a_server_stops_in_order_although_a_client_left_with_something_unread(tmp_path: Path) -> None:
-    async with (
-        open_embedded(load_settings(data_dir=tmp_path)) as services,
-        AsyncExitStack() as stack,
-        serve(rewired(services, backend=FakeBackend()), send_buffer_bytes=LITTLE) as url,
-    ):
+    async with AsyncExitStack() as stack, serving(tmp_path) as url:
         peer = await stack.enter_async_context(open_peer(url, receive_bytes=LITTLE))
         await upgrade(peer, ANN)
         await peer.send(message(type="ping", payload={"a": "x" * 1000}) * 60)
