@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from commands import render, renders
 from services.errors import StartupError
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 TIME = re.compile(r"(?P<number>[1-9][0-9]{0,5})(?P<unit>[smhd])")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-SERVING = "On a server"
+ASKING = "Videos from a server"
+SERVING = "Being a server"
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
@@ -38,6 +40,14 @@ def main() -> None:
 @cli.callback()
 def _about() -> None:
     """Read the settings of RENDERCAST_… from the environment and from a file .env, then do as told."""
+
+
+cli.command(rich_help_panel=ASKING, epilog=render.RENDER_HELP)(render.render)
+cli.command(rich_help_panel=ASKING, epilog=render.WATCH_HELP)(render.watch)
+cli.command(rich_help_panel=ASKING, epilog=render.DOWNLOAD_HELP)(render.download)
+cli.command("list", rich_help_panel=ASKING, epilog=renders.LIST_HELP)(renders.list_renders)
+cli.command(rich_help_panel=ASKING, epilog=renders.CANCEL_HELP)(renders.cancel)
+cli.command(rich_help_panel=ASKING, epilog=renders.QUOTA_HELP)(renders.quota)
 
 
 @cli.command(rich_help_panel=SERVING)

@@ -1,0 +1,134 @@
+"""`rendercast list`, `cancel` and `quota`: what there is, and what may still be."""
+
+import shutil
+import sys
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.options import DEFAULT_URL, Json, RenderId, Token, Url, read_server
+from services.models import RenderStatus
+
+if TYPE_CHECKING:
+    from commands.answers import Quota, Render
+    from commands.api import Api
+
+LIST_HELP = """\b
+Examples:
+  rendercast list
+  rendercast list --status failed --all --json | jq -r .error.code"""
+CANCEL_HELP = """\b
+Example:
+  rendercast cancel 01m817gzatj1v633w9kvyqtevh
+
+Exit codes: 0 cancelled; 1 it has ended otherwise, or there is none with this id; 3 the server can't be reached."""
+QUOTA_HELP = """\b
+Examples:
+  rendercast quota
+  rendercast quota --json | jq .remaining"""
+
+HEADER = ("id", "status", "progress", "created", "size", "text")
+WIDTHS = (26, 9, 8, 16, 9)
+MOST_TEXT = 60
+WAITING_S = 30.0
+MINUTE_S = 60
+
+
+def list_renders(
+    status: Annotated[list[RenderStatus] | None, typer.Option(help="Only those; may be repeated.")] = None,
+    first: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    every: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """List your renders, newest first."""
+    server = read_server(url, token)
+    from commands.running import run
+    from commands.views import write_json
+
+    async def work(api: "Api") -> None:
+        statuses = [each.name for each in status or ()]
+        async with aclosing(api.list(first=None if every else first, statuses=statuses)) as renders:
+            is_first = True
+            async for render in renders:
+                if as_json:
+                    write_json(render.raw)
+                    continue
+                if is_first:
+                    typer.echo(_row(HEADER))
+                    is_first = False
+                typer.echo(_row(_cells(render)))
+
+    run(work, server=server, as_json=as_json)
+
+
+def cancel(render_id: RenderId, as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None) -> None:
+    """Cancel a render that has not ended, and wait until it is."""
+    server = read_server(url, token)
+    from commands.faults import CommandFault
+    from commands.following import follow
+    from commands.running import run
+    from commands.views import Silence, write_json
+
+    async def work(api: "Api") -> None:
+        render = await api.cancel(render_id)
+        if not render.has_ended:
+            render = await follow(api, render_id, Silence(), timeout_s=WAITING_S)
+        if as_json:
+            write_json(render.raw)
+        if render.status != "CANCELLED":
+            message = f"The render had ended before it could be cancelled: it is {render.status.lower()}."
+            raise CommandFault(message, code="RENDER_ALREADY_FINISHED", renderId=render_id)
+        if not as_json:
+            typer.echo(f"{render_id} is cancelled.")
+
+    run(work, server=server, as_json=as_json)
+
+
+def quota(as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None) -> None:
+    """Tell how many renders you can still start, which takes none of them."""
+    server = read_server(url, token)
+    from commands.running import run
+    from commands.views import write_json
+
+    async def work(api: "Api") -> None:
+        found = await api.quota()
+        write_json(found.raw) if as_json else typer.echo(_sentence(found))
+
+    run(work, server=server, as_json=as_json)
+
+
+def _cells(render: "Render") -> tuple[str, ...]:
+    from commands.views import size
+
+    return (
+        render.id,
+        render.status.lower(),
+        f"{render.progress} %",
+        f"{render.created_at.astimezone():%Y-%m-%d %H:%M}",
+        "" if render.output_size_bytes is None else size(render.output_size_bytes),
+        " ".join(render.text.split()),
+    )
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    """Return a line of the table. The text is last, since scripts differ in the width of their letters."""
+    from rich.cells import cell_len, set_cell_size
+
+    from commands.views import printable
+
+    before = "  ".join(printable(cell).ljust(width) for cell, width in zip(cells, WIDTHS, strict=False)) + "  "
+    text = printable(cells[-1])
+    room = max(10, shutil.get_terminal_size().columns - len(before) - 1) if sys.stdout.isatty() else MOST_TEXT
+    if cell_len(text) > room:
+        text = set_cell_size(text, room - 1).rstrip() + "…"
+    return (before + text).rstrip()
+
+
+def _sentence(quota: "Quota") -> str:
+    minutes = max(1, round((quota.resets_at - datetime.now(UTC)).total_seconds() / MINUTE_S))
+    resets = f"{quota.resets_at.astimezone():%H:%M}"
+    return f"{quota.remaining} of {quota.limit} renders left until {resets}, in {minutes} min."
