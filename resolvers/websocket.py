@@ -41,6 +41,7 @@ from services.runtime import Services
 INIT_TIMEOUT_S = 5.0
 LONGEST_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame has 125, of which the code takes two
 INIT_TIMEOUT = (CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")
+GONE = (WebSocketDisconnect, WebSocketDisconnected)  # for the first that writes to it, and for all others
 TOKEN_EXPIRED = (CloseCode.FORBIDDEN, str(TokenExpired()))
 
 
@@ -141,7 +142,7 @@ class Connection:
             await self._end(*(TOKEN_EXPIRED if self._acknowledged else INIT_TIMEOUT))
         except ProtocolViolation as violation:
             await self._end(violation.code, violation.reason)
-        except WebSocketDisconnect:
+        except GONE:
             pass  # it left while it was being answered
         finally:
             self._leaving.close()
@@ -219,10 +220,10 @@ class Connection:
         """Send the results of an operation to its end. The client may use the id again as soon as it is told."""
         try:
             await self._execute(operation_id, request)
-        except WebSocketDisconnect:
+        except GONE:
             pass  # nobody is left to tell
         except Exception as error:  # noqa: BLE001  # logged with its id
-            with suppress(WebSocketDisconnect):
+            with suppress(*GONE):
                 await self._send_error(operation_id, [masked(GraphQLError(str(error)), error)])
 
     async def _execute(self, operation_id: str, request: Request) -> None:
@@ -257,7 +258,7 @@ class Connection:
 
     async def _end(self, code: CloseCode, reason: str) -> None:
         brief = reason.encode()[:LONGEST_REASON_BYTES].decode(errors="ignore")
-        with suppress(WebSocketDisconnect, WebSocketDisconnected):
+        with suppress(*GONE):
             await self._websocket.close(code, brief)
 
     async def _end_operations(self) -> None:
