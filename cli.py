@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands import render, renders
+from commands import doctor, render, renders
 from services.errors import StartupError
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ cli.command(rich_help_panel=ASKING, epilog=render.DOWNLOAD_HELP)(render.download
 cli.command("list", rich_help_panel=ASKING, epilog=renders.LIST_HELP)(renders.list_renders)
 cli.command(rich_help_panel=ASKING, epilog=renders.CANCEL_HELP)(renders.cancel)
 cli.command(rich_help_panel=ASKING, epilog=renders.QUOTA_HELP)(renders.quota)
+cli.command(rich_help_panel=SERVING, epilog=doctor.HELP)(doctor.doctor)
 
 
 @cli.command(rich_help_panel=SERVING)

@@ -255,7 +255,9 @@ def unreachable(name: str, error: Exception) -> Unreachable:
 def _reason(error: aiohttp.ClientConnectionError) -> str:
     cause = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
     number = getattr(cause, "errno", None)
-    return os.strerror(number) if number and number > 0 else str(cause).rstrip(".")
+    if isinstance(number, int) and number > 0:
+        return os.strerror(number)
+    return str(getattr(cause, "strerror", None) or cause).rstrip(".")
 
 
 def _code(result: Json) -> str:
