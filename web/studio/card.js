@@ -16,6 +16,7 @@ export class Card {
   #badge = make("span", "badge");
   #state = make("span");
   #progress = make("progress");
+  #count = make("p", "count");
   #notice = make("p", "notice");
   #buttons = make("div", "buttons");
   #play = make("button", "play");
@@ -33,7 +34,7 @@ export class Card {
     const details = make("div", "details");
     this.#heading.tabIndex = -1;
     this.#heading.dir = "auto";
-    details.append(this.#heading, this.#facts, state, this.#progress, this.#notice, this.#buttons);
+    details.append(this.#heading, this.#facts, state, this.#progress, this.#count, this.#notice, this.#buttons);
     const picture = make("div", "picture");
     picture.append(this.#screen, this.#play);
     this.element.append(picture, details);
@@ -76,6 +77,7 @@ export class Card {
   /** Say again what changes with time alone. */
   tick() {
     setText(this.#state, this.#stateInWords());
+    setText(this.#count, this.#countInWords());
   }
 
   focus() {
@@ -83,15 +85,18 @@ export class Card {
   }
 
   #stateInWords() {
-    const { status, phase, progress, framesRendered, totalFrames, queuePosition, estimatedCompletionAt, cancelRequested } =
-      this.#render;
-    if (status === "QUEUED") {
-      if (queuePosition === null) return "";
+    const { status, phase, queuePosition, cancelRequested } = this.#render;
+    if (status === "QUEUED" && queuePosition !== null) {
       return queuePosition === 1 ? "Next in the queue" : `Number ${queuePosition} in the queue`;
     }
     if (status !== "RENDERING") return "";
-    if (cancelRequested) return "The renderer has been asked to stop";
-    const parts = [`${progress}%`, words.phase(phase ?? "LAUNCHING"), `${framesRendered} of ${totalFrames} frames`];
+    return cancelRequested ? "The renderer has been asked to stop" : words.phase(phase ?? "LAUNCHING");
+  }
+
+  #countInWords() {
+    const { status, progress, framesRendered, totalFrames, estimatedCompletionAt } = this.#render;
+    if (status !== "RENDERING") return "";
+    const parts = [`${progress}%`, `${framesRendered} of ${totalFrames} frames`];
     if (estimatedCompletionAt) parts.push(`about ${words.timeUntil(estimatedCompletionAt)} left`);
     return parts.join(" · ");
   }

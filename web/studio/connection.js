@@ -13,14 +13,17 @@ export class Connection {
   #signOut = document.querySelector("#sign-out");
   #sheet = document.querySelector("#sign-in");
 
-  /** `api` is asked for when it is needed: the page shows "connecting" before it has one. */
-  constructor(api, onSignIn) {
+  /** `api` is asked for when it is needed. `onLeave` is called when what is shown may be another person's. */
+  constructor(api, onLeave) {
     const [form] = this.#sheet.getElementsByTagName("form");
     this.#tryNow.addEventListener("click", () => api().hurry());
-    this.#signOut.addEventListener("click", () => api().signOut());
+    this.#signOut.addEventListener("click", () => {
+      onLeave();
+      api().signOut();
+    });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      onSignIn();
+      onLeave();
       api().signIn(form.elements.token.value);
       form.reset();
     });

@@ -21,7 +21,7 @@ const tell = (element, text) => {
 const renders = new Renders(onChange);
 const connection = new Connection(
   () => api,
-  () => renders.clear(), // somebody else may sign in
+  () => renders.clear(),
 );
 const quota = new Quota($("#quota"), readQuota);
 const form = new Form($("#make"), start);

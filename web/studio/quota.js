@@ -18,11 +18,13 @@ export class Quota {
   show(quota) {
     this.#quota = quota;
     const { limit, remaining } = quota;
-    const line = document.createElement("p");
-    line.textContent = `${remaining} of ${words.count(limit, "render", "renders")} left`;
+    const left = document.createElement("p");
+    left.className = "left";
+    left.append(`${remaining} of ${words.count(limit, "render", "renders")} left`);
+    if (limit <= MOST_DOTS) left.append(dots(limit, remaining));
     const reset = document.createElement("p");
     reset.className = "hint";
-    this.#element.replaceChildren(line, ...(limit <= MOST_DOTS ? [dots(limit, remaining)] : []), reset);
+    this.#element.replaceChildren(left, reset);
     this.#element.classList.toggle("used-up", remaining === 0);
     this.tick();
   }
@@ -43,7 +45,7 @@ export class Quota {
 }
 
 function dots(limit, remaining) {
-  const row = document.createElement("div");
+  const row = document.createElement("span");
   row.className = "dots";
   row.ariaHidden = "true";
   for (let index = 0; index < limit; index++) {
