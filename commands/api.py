@@ -18,7 +18,7 @@ import aiohttp
 from commands import documents
 from commands.answers import Json, Quota, Render, not_understood, read_quota, read_render
 from commands.faults import CommandFault, OverQuota, Unreachable
-from commands.options import Server, is_loopback
+from commands.options import Server, is_local
 from services.backoff import backoff_s
 
 SUBPROTOCOL = "graphql-transport-ws"
@@ -275,7 +275,7 @@ def new_session(url: str) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S, connect=10.0),
-        trust_env=not is_loopback(url),
+        trust_env=not is_local(url),
     )
 
 

@@ -1,13 +1,13 @@
 """Options that several commands have, and the server that they name."""
 
-import ipaddress
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 import typer
+
+from services.loopback import is_loopback
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 SERVER = "Which server"
@@ -52,7 +52,7 @@ class Server:
     @property
     def is_careless(self) -> bool:
         """Whether the token can be read by whoever is on the way."""
-        return self.token is not None and self.endpoint.startswith("http:") and not is_loopback(self.endpoint)
+        return self.token is not None and self.endpoint.startswith("http:") and not is_local(self.endpoint)
 
 
 def read_server(url: str, token: str | None) -> Server:
@@ -83,9 +83,6 @@ def _split(url: str) -> SplitResult | None:
     return parts if parts.scheme in WEBSOCKET_SCHEMES and parts.hostname and is_plain else None
 
 
-def is_loopback(url: str) -> bool:
+def is_local(url: str) -> bool:
     """Return whether the URL is of this machine."""
-    host = urlsplit(url).hostname or ""
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
+    return is_loopback(urlsplit(url).hostname or "")

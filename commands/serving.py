@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -15,9 +14,10 @@ from starlette.applications import Starlette
 
 from app import create_app
 from commands.logs import log_to_stderr
-from resolvers.auth import Authenticate, local_developer, open_bearer_tokens, read_token_rules
+from resolvers.auth import Authenticate, LocalDeveloper, open_bearer_tokens, read_token_rules
 from resolvers.punctual import PunctualWebSockets, http_within
 from services.errors import StartupError
+from services.loopback import is_loopback
 from services.runtime import Services, open_embedded, open_production
 from services.settings import Settings
 
@@ -32,11 +32,11 @@ OpenAuthentication = Callable[[Settings], AbstractAsyncContextManager[Authentica
 
 def serve_one_user(settings: Settings) -> None:
     """Serve the one user of this machine until SIGINT or SIGTERM. Raises `StartupError`."""
-    if not _is_loopback(settings.host):
+    if not is_loopback(settings.host):
         raise StartupError(
             f"`rendercast dev` knows no users, so it only listens to this machine; {settings.host} is not loopback."
         )
-    _run_server(settings, open_embedded, lambda _: contextlib.nullcontext(local_developer))
+    _run_server(settings, open_embedded, lambda settings: contextlib.nullcontext(LocalDeveloper(settings)))
 
 
 def serve_users(settings: Settings, *, with_worker: bool) -> None:
@@ -104,12 +104,6 @@ def server_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,
     )
-
-
-def _is_loopback(host: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    return False
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -1,0 +1,76 @@
+"""The command as a process, and a server for it."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import servers, site, start
+from tests.end_to_end.processes import COMMAND, Rendercast, quiet_window_s
+from tests.resolvers.clients import PATIENCE_S
+
+__all__ = ["servers", "site", "start"]
+
+ENDLESS = 100_000  # frames: half a minute of work or more
+SMALL: dict[str, object] = {"local_width": 320, "local_height": 180, "max_duration_s": 3600}
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+Spawn = Callable[..., subprocess.Popen[bytes]]
+
+
+def environment(url: str, **more: str) -> dict[str, str]:
+    """Return the environment of a client of this server."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RENDERCAST_")}
+    return {**inherited, "RENDERCAST_URL": url, "COLUMNS": "200", **more}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rendercast]:
+    """A server for all tests of a file."""
+    settings = {**SMALL, "quota_limit": 1000, "quota_window_s": quiet_window_s()}
+    running = Rendercast(tmp_path_factory.mktemp("server"), **settings)
+    yield running
+    running.close()
+    assert "Traceback" not in running.log, running.log
+
+
+@pytest.fixture
+def run(server: Rendercast, tmp_path: Path) -> Run:
+    """Run the command in an empty folder and return how it ended."""
+
+    def run(*arguments: str, url: str = server.url, text: str = "", **more: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [COMMAND, *arguments],
+            cwd=tmp_path,
+            env=environment(url, **more),
+            input=text.encode(),
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE_S,
+        )
+
+    return run
+
+
+@pytest.fixture
+def spawn(server: Rendercast, tmp_path: Path) -> Iterator[Spawn]:
+    """Start the command in an empty folder; it ends with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def spawn(*arguments: str, url: str = server.url) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [COMMAND, *arguments],
+            cwd=tmp_path,
+            env=environment(url),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        started.append(process)
+        return process
+
+    yield spawn
+    for process in started:
+        process.kill()
+        process.communicate()

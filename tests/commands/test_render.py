@@ -1,0 +1,345 @@
+"""`rendercast render`, `watch` and `download` as processes, on a real server."""
+
+import asyncio
+import json
+import os
+import pty
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import av
+import httpx
+import pytest
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
+
+from tests import tokens
+from tests.commands.conftest import ENDLESS, SMALL, Run, Spawn, environment
+from tests.end_to_end.conftest import Start
+from tests.end_to_end.processes import COMMAND, Rendercast, Running
+from tests.end_to_end.production import Site
+from tests.mongo_server import free_port
+from tests.resolvers.clients import GET, PATIENCE_S, open_client
+
+LONG = 9_000  # frames: a second or more of work
+
+
+def frames_of(path: Path) -> int:
+    with av.open(str(path)) as video:
+        return sum(1 for _ in video.decode(video=0))
+
+
+def objects(output: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def wait_for_line(process: subprocess.Popen[bytes], *, containing: bytes) -> str:
+    """Return the first line of standard error that has this in it."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if containing in line:
+            return line.decode()
+    raise AssertionError(containing)
+
+
+async def stored(url: str, render_id: str) -> dict[str, Any]:
+    async with open_client(url) as client:
+        render: dict[str, Any] = await client.ask(GET, id=render_id)
+        return render
+
+
+async def newest(url: str) -> dict[str, Any]:
+    async with open_client(url) as client:
+        return (await client.listed(first=1))[0]
+
+
+def test_a_video_is_saved_with_the_frames_asked_for(run: Run, tmp_path: Path) -> None:
+    ended = run("render", "Hello", "--style", "typewriter", "--frames", "7", "-o", "hello.mp4")
+    assert (ended.returncode, ended.stdout) == (0, b""), ended.stderr
+    assert b"Saved hello.mp4: 7 frames" in ended.stderr
+    assert frames_of(tmp_path / "hello.mp4") == 7
+    assert [path.name for path in tmp_path.iterdir()] == ["hello.mp4"]
+
+
+def test_without_a_file_the_url_is_all_that_standard_output_gets(run: Run) -> None:
+    ended = run("render", "Hello", "--seconds", "0.1", "--quiet")
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    video = httpx.get(ended.stdout.decode().strip(), trust_env=False)
+    assert video.headers["content-type"] == "video/mp4"
+
+
+async def test_all_that_is_asked_for_arrives(run: Run, server: Rendercast) -> None:
+    options = ["--style", "scale", "--font", "Roboto", "--size", "33.5", "--color", "red", "--background", "#123456"]
+    ended = run("render", "-", *options, "--seconds", "0.2", "--json", text="Two\nlines\n")
+    assert ended.returncode == 0, ended.stderr
+    assert (await stored(server.url, objects(ended.stdout)[-1]["id"]))["animationProps"] == {
+        "text": "Two\nlines",
+        "style": "SCALE",
+        "fontFamily": "Roboto",
+        "fontSize": 33.5,
+        "color": "red",
+        "backgroundColor": "#123456",
+        "durationInFrames": 6,
+        "fps": 30,
+    }
+
+
+def test_json_tells_each_state_and_the_render_last(run: Run) -> None:
+    ended = run("render", "Hello", "--frames", "3", "--json")
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    states = objects(ended.stdout)
+    revisions = [state["revision"] for state in states]
+    assert revisions == sorted(set(revisions))
+    assert (states[-1]["status"], states[-1]["totalFrames"]) == ("COMPLETE", 3)
+    assert all(state["status"] != "COMPLETE" for state in states[:-1])
+
+
+def test_standard_output_gets_a_whole_video(run: Run, tmp_path: Path) -> None:
+    ended = run("render", "Hello", "--frames", "4", "-o", "-")
+    assert ended.returncode == 0, ended.stderr
+    (tmp_path / "piped.mp4").write_bytes(ended.stdout)
+    assert frames_of(tmp_path / "piped.mp4") == 4
+
+
+def test_a_file_is_replaced_by_a_video_only(run: Run, tmp_path: Path) -> None:
+    target, link = tmp_path / "hello.mp4", tmp_path / "link.mp4"
+    target.write_bytes(b"mine")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    assert run("render", "Hello", "--size", "-1", "-o", "link.mp4").returncode == 1
+    assert target.read_bytes() == b"mine"
+    assert run("render", "Hello", "--frames", "2", "-o", "link.mp4").returncode == 0
+    assert (frames_of(target), target.stat().st_mode & 0o777, link.is_symlink()) == (2, 0o640, True)
+    assert {path.name for path in tmp_path.iterdir()} == {"hello.mp4", "link.mp4"}
+
+
+def test_a_folder_gets_the_video_by_its_id_and_so_does_this_one(run: Run, tmp_path: Path) -> None:
+    started = run("render", "Hello", "--frames", "2", "--no-wait")
+    render_id = started.stdout.decode().strip()
+    (tmp_path / "videos").mkdir()
+    assert run("watch", render_id, "-o", "videos").returncode == 0
+    assert run("download", render_id).returncode == 0
+    assert frames_of(tmp_path / f"{render_id}.mp4") == frames_of(tmp_path / "videos" / f"{render_id}.mp4") == 2
+
+
+def test_a_device_is_written_to_and_not_replaced(run: Run) -> None:
+    assert run("render", "Hello", "--frames", "2", "-o", "/dev/null").returncode == 0
+    assert not Path("/dev/null").is_file()
+
+
+def test_a_full_disk_is_told_with_what_to_do(run: Run) -> None:
+    ended = run("render", "Hello", "--frames", "2", "-o", "/dev/full")
+    assert ended.returncode == 1
+    assert b"No space left on device. The server still has it: rendercast download " in ended.stderr
+
+
+def test_what_cant_be_rendered_is_told_in_the_servers_sentences(run: Run) -> None:
+    ended = run("render", "Hello", "--size", "-1", "--color", "none of it", "--json")
+    assert ended.returncode == 1
+    (told,) = objects(ended.stdout)
+    assert told["error"]["code"] == "INVALID_ANIMATION"
+    assert {problem["field"] for problem in told["error"]["problems"]} == {"fontSize", "color"}
+    for problem in told["error"]["problems"]:
+        assert problem["message"].encode() in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["render"],
+        ["render", "Hello", "--style", "spin"],
+        ["render", "Hello", "--seconds", "1", "--frames", "30"],
+        ["render", "Hello", "--seconds", "nan"],
+        ["render", "Hello", "-o", "nowhere/hello.mp4"],
+        ["render", "Hello", "-o", "hello.mp4", "--no-wait"],
+        ["render", "Hello", "--token", "two words"],
+        ["list", "--url", "127.0.0.1:8000"],
+        ["list", "--url", "ftp://127.0.0.1"],
+        ["list", "--url", "http://me:secret@127.0.0.1"],
+        ["list", "--url", "http://[::1"],
+        ["list", "--status", "lost"],
+        ["list", "--first", "0"],
+    ],
+    ids=" ".join,
+)
+async def test_wrong_usage_is_told_before_anything_is_asked(arguments: list[str], run: Run, server: Rendercast) -> None:
+    async with open_client(server.url) as client:
+        before = await client.quota_used()
+        assert run(*arguments).returncode == 2
+        assert await client.quota_used() == before
+
+
+def test_a_used_up_quota_has_an_exit_code_of_its_own(run: Run, start: Start) -> None:
+    url = start(**SMALL, quota_limit=1).url
+    assert run("render", "Hello", "--frames", "1", url=url).returncode == 0
+    ended = run("render", "Hello", "--frames", "1", "--json", url=url)
+    assert ended.returncode == 4
+    assert b"quota exceeded" in ended.stderr
+    (told,) = objects(ended.stdout)
+    assert (told["error"]["code"], told["error"]["quota"]["remaining"]) == ("RENDER_QUOTA_EXCEEDED", 0)
+    assert run("quota", url=url).stdout.startswith(b"0 of 1 renders left until ")
+
+
+@pytest.mark.parametrize("command", [["render", "Hello"], ["list"], ["quota"], ["cancel", "x"], ["watch", "x"]])
+def test_a_server_that_is_away_has_an_exit_code_of_its_own(command: list[str], run: Run) -> None:
+    ended = run(*command, "--json", url=f"http://127.0.0.1:{free_port()}")
+    assert (ended.returncode, objects(ended.stdout)[0]["error"]["code"]) == (3, "UNREACHABLE")
+    assert b"can't be reached: Connection refused." in ended.stderr
+    assert b"Traceback" not in ended.stderr
+
+
+def test_another_kind_of_server_is_told_from_ours(run: Run, server: Rendercast) -> None:
+    ended = run("list", url=f"{server.url}/nowhere")
+    assert ended.returncode == 3
+    assert b"is no Rendercast: it answers 404" in ended.stderr
+    assert run("list", url=f"{server.url}/graphql").returncode == 0
+
+
+def test_a_render_that_is_not_there_is_told(run: Run) -> None:
+    for command in ("watch", "download", "cancel"):
+        ended = run(command, "01m817gzatj1v633w9kvyqtevh")
+        assert ended.returncode == 1
+        assert b"ender" in ended.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_cancels_the_render(
+    number: signal.Signals, code: int, spawn: Spawn, server: Rendercast, tmp_path: Path
+) -> None:
+    process = spawn("render", "Hello", "--frames", str(ENDLESS), "-o", "hello.mp4")
+    render_id = wait_for_line(process, containing=b"rendering").split()[0]
+    process.send_signal(number)
+    _, told = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, b"Traceback" in told) == (code, False), told
+    assert b"The render is cancelled." in told
+    assert asyncio.run(stored(server.url, render_id))["status"] == "CANCELLED"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_signal_waits_for_nothing(spawn: Spawn, start: Start) -> None:
+    server = start(**SMALL)
+    process = spawn("render", "Hello", "--frames", str(ENDLESS), url=server.url)
+    wait_for_line(process, containing=b"rendering")
+    server.process.send_signal(signal.SIGSTOP)
+    process.send_signal(signal.SIGINT)
+    wait_for_line(process, containing=b"Cancelling")
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=PATIENCE_S)
+    server.process.send_signal(signal.SIGCONT)
+    assert (process.returncode, b"may go on" in told) == (130, False)
+
+
+async def test_the_end_of_watching_is_none_of_the_renders(run: Run, spawn: Spawn, server: Rendercast) -> None:
+    render_id = run("render", "Hello", "--frames", str(ENDLESS), "--no-wait").stdout.decode().strip()
+    late = run("watch", render_id, "--timeout", "1", "--json")
+    assert (late.returncode, objects(late.stdout)[-1]["error"]["code"]) == (3, "NOT_IN_TIME")
+    process = spawn("watch", render_id)
+    wait_for_line(process, containing=b"rendering")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+    assert (await stored(server.url, render_id))["status"] == "RENDERING"
+    cancelled = run("cancel", render_id)
+    assert (cancelled.returncode, cancelled.stdout) == (0, f"{render_id} is cancelled.\n".encode())
+    assert run("cancel", render_id).returncode == 0
+    ended = run("watch", render_id)
+    assert (ended.returncode, b"The render is cancelled." in ended.stderr) == (1, True)
+
+
+async def test_a_server_that_is_killed_and_comes_back_is_followed_to_the_end(
+    spawn: Spawn, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    folder, port = tmp_path_factory.mktemp("restarted"), free_port()
+    command = [COMMAND, "dev", "--port", str(port)]
+    first = Running(folder, command, SMALL)
+    process = spawn("render", "Hello", "--frames", str(LONG), "-o", "hello.mp4", url=first.url)
+    render_id = wait_for_line(process, containing=b"rendering").split()[0]
+    first.end(signal.SIGKILL)
+    second = Running(folder, command, SMALL)
+    try:
+        _, told = await asyncio.to_thread(process.communicate, timeout=PATIENCE_S)
+        assert process.returncode == 0, told
+        assert (await stored(second.url, render_id))["attempt"] == 2
+    finally:
+        second.close()
+    assert frames_of(tmp_path / "hello.mp4") == LONG
+
+
+async def test_a_start_whose_answer_is_lost_is_asked_for_again_and_renders_once(server: Rendercast) -> None:
+    asked: list[bytes] = []
+
+    async def lose_first(request: web.Request) -> web.Response:
+        body = await request.read()
+        asked.append(body)
+        async with (
+            ClientSession() as http,
+            http.post(f"{server.url}/graphql", data=body, headers={"Content-Type": "application/json"}) as answer,
+        ):
+            text = await answer.read()
+        if len(asked) == 1:
+            assert request.transport is not None
+            request.transport.abort()
+        return web.Response(body=text, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_post("/graphql", lose_first)
+    async with TestServer(app) as proxy, open_client(server.url) as client:
+        before = await client.quota_used()
+        process = await asyncio.create_subprocess_exec(
+            COMMAND, "render", "Hello", "--frames", "1", "--no-wait",
+            env=environment(str(proxy.make_url(""))),
+            stdout=subprocess.PIPE,
+        )  # fmt: skip
+        out, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+        assert (process.returncode, len(asked), asked[0]) == (0, 2, asked[1])
+        assert await client.quota_used() == before + 1
+        assert (await newest(server.url))["id"] == out.decode().strip()
+
+
+def test_the_same_key_gives_the_same_render(run: Run) -> None:
+    command = ["render", "Hello", "--frames", "1", "--no-wait", "--idempotency-key"]
+    ids = [run(*command, key).stdout for key in ("a", "a", "b")]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_a_terminal_sees_a_bar_and_a_pipe_the_url_only(server: Rendercast) -> None:
+    ours, its = pty.openpty()
+    process = subprocess.Popen(
+        [COMMAND, "render", "Hello", "--frames", "3"],
+        env=environment(server.url, TERM="xterm"),
+        stdout=subprocess.PIPE,
+        stderr=its,
+    )
+    os.close(its)
+    out, _ = process.communicate(timeout=PATIENCE_S)
+    shown = b""
+    try:
+        while piece := os.read(ours, 65_536):
+            shown += piece
+    except OSError:  # Linux says so of the end
+        pass
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"100%" in shown
+    assert b"3/3 frames" in shown
+    assert out.startswith(b"http")
+    assert out.count(b"\n") == 1
+
+
+async def test_a_remote_server_is_asked_with_a_token(run: Run, site: Site, tmp_path: Path) -> None:
+    (serving,) = site.start("serve --with-worker --port 0")
+    stranger = run("render", "Hello", "--frames", "2", "--json", url=serving.url)
+    assert (stranger.returncode, objects(stranger.stdout)[0]["error"]["code"]) == (1, "UNAUTHENTICATED")
+    assert b"Set RENDERCAST_TOKEN" in stranger.stderr
+    token = tokens.token_of("ann")
+    ended = run("render", "Hello", "--frames", "2", "-o", "hello.mp4", url=serving.url, RENDERCAST_TOKEN=token)
+    assert ended.returncode == 0, ended.stderr
+    assert frames_of(tmp_path / "hello.mp4") == 2
+    assert token.encode() not in ended.stderr
+    assert len(run("list", "--json", url=serving.url, RENDERCAST_TOKEN=token).stdout.splitlines()) == 1
+    expired = tokens.token_of("ann", exp=1)
+    assert run("list", url=serving.url, RENDERCAST_TOKEN=expired).returncode == 1
+    bob = run("list", "--token", tokens.token_of("bob"), url=serving.url)
+    assert (bob.returncode, bob.stdout) == (0, b"")
