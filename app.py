@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from resolvers.auth import Authenticate, local_developer
+from resolvers.auth import Authenticate
 from resolvers.browsers import for_browsers
 from resolvers.downloads import Downloads
 from resolvers.graphiql import load_graphiql
@@ -45,7 +45,7 @@ def create_app(services: Services, *, authenticate: Authenticate) -> Starlette:
 
     routes = [
         Route("/graphql", over_http.serve, methods=METHODS),
-        *_home(services.settings, alone=authenticate is local_developer),
+        *_home(services.settings),
         WebSocketRoute("/graphql", over_websockets.serve),
         Route("/assets/{name:path}", graphiql.serve_part),
         Route("/healthz", health.alive),
@@ -59,10 +59,9 @@ def create_app(services: Services, *, authenticate: Authenticate) -> Starlette:
     return Starlette(lifespan=lifespan, routes=routes, middleware=for_browsers(services.settings.origins))
 
 
-def _home(settings: Settings, *, alone: bool) -> list[Route]:
-    """Return what `/` has: the studio if it is wanted, as it is by default where the one user needs no token."""
-    wanted = alone if settings.studio is None else settings.studio
-    if not wanted:
+def _home(settings: Settings) -> list[Route]:
+    """Return what `/` has: the studio if it is wanted."""
+    if not settings.studio:
         return [Route("/", _to_graphiql)]
     studio = load_studio(settings)
     return [Route("/", studio.serve_page), Route("/assets/studio/{name:path}", studio.serve_part)]

@@ -29,7 +29,7 @@ from strawberry.asgi import GraphQL
 
 from app import create_app
 from benchmarks.limits import Unlimited, stock
-from cli import server_config
+from commands.serving import server_config
 from resolvers.auth import Identity, open_bearer_tokens
 from resolvers.context import Context
 from resolvers.tokens import OWN_ISSUER, make_token

@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
 from resolvers.issuer import open_issuer_keys
 from resolvers.tokens import SecretKey, TokenRules, TokenVerifier
 from services.errors import StartupError, TokenInvalid, Unauthenticated
+from services.loopback import is_loopback
 from services.models import Caller
 from services.settings import Settings, variable
 
@@ -36,9 +38,27 @@ class Authenticate(Protocol):
         ...
 
 
-async def local_developer(connection: HTTPConnection, params: Mapping[str, object]) -> Identity:  # noqa: ARG001
-    """Return the one user of a server that only this machine can reach."""
-    return Identity(caller=Caller(id="local-developer"))
+class LocalDeveloper:
+    """Takes everybody for the one user of a server that only this machine can reach, and that nobody else may name.
+
+    A page of any site can have its own name mean this machine (DNS rebinding), and then asks as one of our pages.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._hosts = {"localhost", urlsplit(settings.base_url).hostname}
+
+    async def __call__(self, connection: HTTPConnection, params: Mapping[str, object]) -> Identity:  # noqa: ARG002
+        """Return who calls. Raises `Unauthenticated` if the server was called by a name of others."""
+        hosts = map(_hostname, connection.headers.getlist("host"))
+        if not all(host in self._hosts or is_loopback(host) for host in hosts):
+            raise Unauthenticated("Call this server localhost; another name needs RENDERCAST_PUBLIC_URL.")
+        return Identity(caller=Caller(id="local-developer"))
+
+
+def _hostname(authority: str) -> str:
+    with suppress(ValueError):
+        return urlsplit(f"//{authority}").hostname or ""
+    return ""
 
 
 class BearerTokens:

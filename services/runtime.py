@@ -63,8 +63,8 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
     """
     from services.stores.sqlite import open_sqlite_store
 
-    if settings.introspection is None:
-        settings = settings.model_copy(update={"introspection": True})
+    unset = [name for name in ("introspection", "studio") if getattr(settings, name) is None]
+    settings = settings.model_copy(update=dict.fromkeys(unset, True))
     clock = SystemClock()
     with _hold_folder(settings.data_dir):
         async with (

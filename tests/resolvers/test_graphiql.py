@@ -16,7 +16,7 @@ from starlette.routing import Route
 from strawberry.http.ides import get_graphql_ide_html
 
 from app import create_app
-from resolvers.auth import local_developer
+from resolvers.auth import LocalDeveloper
 from resolvers.graphiql import CDN, FIRST_OPERATIONS, PART, GraphiQL, adapt_page
 from resolvers.graphql_schema import build_schema
 from services.runtime import open_embedded
@@ -66,7 +66,10 @@ def policy(graphiql: GraphiQL) -> dict[str, list[str]]:
 
 async def test_without_the_npm_packages_the_page_is_whole_and_loads_its_parts_from_the_cdn(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path, web_dir=tmp_path / "nowhere")
-    async with open_embedded(settings) as services, client(create_app(services, authenticate=local_developer)) as http:
+    async with (
+        open_embedded(settings) as services,
+        client(create_app(services, authenticate=LocalDeveloper(services.settings))) as http,
+    ):
         answer = await http.get("/graphql", headers={"accept": "text/html"})
         part = await http.get(f"/assets/{STYLE}")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")

@@ -11,10 +11,10 @@ import pytest
 from graphql import parse, validate
 
 from app import create_app
-from resolvers.auth import Authenticate, local_developer
 from resolvers.graphiql import CDN, PART
 from resolvers.graphql_schema import build_schema
 from resolvers.studio import FILES, FOLDER, Studio, load_studio
+from services.errors import StartupError
 from services.runtime import open_embedded
 from services.settings import CHECKOUT, load_settings
 from tests.resolvers.serving import named_user
@@ -27,9 +27,9 @@ INSTALLED = pytest.mark.skipif(
 
 
 @asynccontextmanager
-async def client(folder: Path, *, authenticate: Authenticate, **settings: object) -> AsyncIterator[httpx.AsyncClient]:
+async def client(folder: Path, **settings: object) -> AsyncIterator[httpx.AsyncClient]:
     async with open_embedded(load_settings(data_dir=folder, **settings)) as services:
-        transport = httpx.ASGITransport(create_app(services, authenticate=authenticate))
+        transport = httpx.ASGITransport(create_app(services, authenticate=named_user))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
             yield http
 
@@ -44,28 +44,18 @@ def loaded(html: str) -> list[str]:
     return re.findall(r'(?:src|stylesheet" href|modulepreload" href)="(?!data:)([^"]+)"', html)
 
 
-@pytest.mark.parametrize(
-    ("authenticate", "wish", "served"),
-    [
-        (local_developer, None, True),
-        (local_developer, False, False),
-        (named_user, None, False),
-        (named_user, True, True),
-    ],
-)
-async def test_it_is_there_by_default_where_nobody_needs_a_token_and_elsewhere_if_it_is_wanted(
-    tmp_path: Path, authenticate: Authenticate, *, wish: bool | None, served: bool
-) -> None:
-    async with client(tmp_path, authenticate=authenticate, studio=wish) as http:
+@pytest.mark.parametrize("wish", [None, True, False])
+async def test_it_is_there_unless_it_is_not_wanted(tmp_path: Path, *, wish: bool | None) -> None:
+    async with client(tmp_path, studio=wish) as http:
         answer = await http.get("/")
-    if served:
+    if wish is not False:
         assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     else:
         assert (answer.status_code, answer.headers["location"]) == (307, "/graphql")
 
 
 async def test_all_it_loads_is_there_and_may_be_kept_for_ever(tmp_path: Path) -> None:
-    async with client(tmp_path, authenticate=local_developer) as http:
+    async with client(tmp_path) as http:
         page = await http.get("/")
         ours = [path for path in loaded(page.text) if not path.startswith(CDN)]
         answers = {path: await http.get(f"/{path}") for path in ours}
@@ -89,6 +79,11 @@ def test_files_that_changed_have_other_names(tmp_path: Path) -> None:
         assert f'"{FILES}{name}"' in studio.html
         names.append(name)
     assert names[0] != names[1]
+
+
+def test_where_its_files_are_missing_the_start_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="RENDERCAST_STUDIO"):
+        load_studio(load_settings(), tmp_path)
 
 
 def test_without_the_npm_packages_it_loads_graphql_ws_from_the_cdn_and_lets_nothing_else_in(tmp_path: Path) -> None:

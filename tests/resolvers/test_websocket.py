@@ -8,7 +8,7 @@ import pytest
 from starlette.types import Message
 from starlette.websockets import WebSocket
 
-from resolvers.auth import local_developer
+from resolvers.auth import LocalDeveloper
 from resolvers.graphql_schema import build_schema
 from resolvers.websocket import WebSockets
 from services.runtime import open_embedded
@@ -33,7 +33,7 @@ async def test_a_client_that_leaves_while_it_is_answered_is_nobodys_mistake(tmp_
             raise OSError("it has left")
 
     async with open_embedded(load_settings(data_dir=tmp_path)) as services:
-        websockets = WebSockets(services, schema=build_schema(), authenticate=local_developer)
+        websockets = WebSockets(services, schema=build_schema(), authenticate=LocalDeveloper(services.settings))
         await websockets.serve(WebSocket(SCOPE, receive, send))
     assert [message["type"] for message in sent] == ["websocket.accept", "websocket.send", "websocket.send"]
 
@@ -63,7 +63,7 @@ async def test_a_client_that_leaves_while_several_operations_run_is_nobodys_mist
             raise OSError("it has left")
 
     async with open_embedded(load_settings(data_dir=tmp_path)) as services:
-        websockets = WebSockets(services, schema=build_schema(), authenticate=local_developer)
+        websockets = WebSockets(services, schema=build_schema(), authenticate=LocalDeveloper(services.settings))
         await websockets.serve(WebSocket(SCOPE, receive, send))
     assert "next" in sent[-1]["text"]
     assert caplog.text == ""
