@@ -23,9 +23,8 @@ from services.pubsub import open_pubsub
 from services.runtime import new_mongo_client
 from services.settings import Settings, load_settings, variable
 from services.stores.mongo import DATABASE, QUOTA_INDEXES, RENDER_INDEXES
-from services.stores.mongo_connection import Client, ServerTime, asking, hosts_of, settled
+from services.stores.mongo_connection import Client, ServerTime, asking, hosts_of, patience_of, settled
 
-MONGODB_LIMIT_S = 10.0
 HEARING_S = 5.0
 LARGEST_CLOCK_DIFFERENCE_S = 10.0
 LITTLE_SPACE_BYTES = 500_000_000
@@ -128,13 +127,9 @@ async def _mongodb(part: Examination) -> None:
 
     async def compare_clocks() -> str:
         told = ServerTime(opened[0])
-        before = datetime.now(UTC)
-        with asking(MONGODB_LIMIT_S):
+        with asking(patience_of(opened[0])):
             await told.follow()
-        off_s = (told.now() - before).total_seconds()
-        if abs(off_s) > LARGEST_CLOCK_DIFFERENCE_S:
-            raise StartupError(f"Its clock and this machine's are {abs(off_s):.0f} s apart: keep both in step, by NTP.")
-        return f"Its clock and this machine's are {abs(off_s):.1f} s apart."
+        return judge_clocks(told.now().replace(tzinfo=UTC), datetime.now(UTC))
 
     opened: list[Client] = []
     try:
@@ -146,10 +141,18 @@ async def _mongodb(part: Examination) -> None:
             await settled(client.close())
 
 
+def judge_clocks(its: datetime, ours: datetime) -> str:
+    """Return how far two clocks are apart. Raises `StartupError` if that is too much."""
+    apart_s = abs((its - ours).total_seconds())
+    if apart_s > LARGEST_CLOCK_DIFFERENCE_S:
+        raise StartupError(f"Its clock and this machine's are {apart_s:.0f} s apart: keep both in step, by NTP.")
+    return f"Its clock and this machine's are {apart_s:.1f} s apart."
+
+
 async def _ask_mongodb(client: Client, hosts: str) -> str:
     """Return that the server is one we can use. Raises `StartupError`."""
     try:
-        with asking(MONGODB_LIMIT_S):
+        with asking(patience_of(client)):
             hello = await ServerTime(client).follow()
     except RendercastError as error:
         raise StartupError(

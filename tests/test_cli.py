@@ -1,5 +1,6 @@
 """The command itself; `tests/end_to_end` runs it as a process."""
 
+import re
 import socket
 import sys
 from collections.abc import Callable
@@ -150,9 +151,38 @@ def test_the_schema_is_printed_or_written(tmp_path: Path) -> None:
     assert (tmp_path / "out").read_text(encoding="utf-8") == expected
 
 
+COMMANDS = ["render", "watch", "download", "list", "cancel", "quota", "dev", "serve", "worker", "doctor", "token"]
+
+
 def test_every_command_says_what_it_does() -> None:
     shown = CliRunner().invoke(cli.cli, ["--help"])
     assert shown.exit_code == 0
-    for command in ("dev", "serve", "worker", "token", "export-schema"):
+    for command in [*COMMANDS, "export-schema"]:
         assert command in shown.output
         assert CliRunner().invoke(cli.cli, [command, "--help"]).exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["render", "watch", "download", "list", "cancel", "quota", "doctor"])
+def test_help_has_an_example_that_is_not_cut(command: str) -> None:
+    shown = CliRunner().invoke(cli.cli, [command, "--help"], env={"COLUMNS": "80"}).output
+    assert re.search(rf"^ +rendercast {command}\b", shown, re.MULTILINE)
+
+
+def test_exit_codes_are_told() -> None:
+    shown = " ".join(CliRunner().invoke(cli.cli, ["render", "--help"]).output.split())
+    for words in ("0 done", "1 the render failed", "2 wrong usage", "3 the server", "4 quota exceeded", "130 Ctrl-C"):
+        assert words in shown
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_can_complete(shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    shown = CliRunner().invoke(cli.cli, ["--show-completion", shell], prog_name="rendercast")
+    assert (shown.exit_code, "rendercast" in shown.output) == (0, True)
+    words = {
+        "COMP_WORDS": "rendercast render --style ",
+        "COMP_CWORD": "3",
+        "_TYPER_COMPLETE_ARGS": "rendercast render --style ",
+    }
+    asked = {"_RENDERCAST_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_FISH_ACTION": "get-args", **words}
+    assert "typewriter" in CliRunner().invoke(cli.cli, [], env=asked, prog_name="rendercast").output

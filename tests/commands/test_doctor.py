@@ -1,0 +1,236 @@
+"""`rendercast doctor` on real servers, each of which is well or not."""
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import BaseTestServer, TestServer
+
+from commands.diagnosis import diagnose, judge_clocks, read_settings
+from commands.doctor import Role
+from services.backends.remotion.checks import unsupported
+from services.errors import StartupError
+from tests import tokens
+from tests.commands.conftest import Run
+from tests.fakes import START_OF_TIME
+from tests.lambda_server import FUNCTION, Fault
+from tests.mongo_server import free_port
+from tests.remotion_farm import BUCKET, Farm
+from tests.s3_server import S3Fault
+from tests.security.issuer import open_issuer
+from tests.servers import RedisServer
+
+ON_LAMBDA = ["Lambda function", "S3 bucket", "S3 writing", "S3 reading", "S3 privacy", "S3 deleting", "Remotion site"]
+OPEN_TO_ALL = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+    ],
+}
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Be in an empty folder, with no settings."""
+    for name in os.environ:
+        if name.startswith(("RENDERCAST_", "MONGODB_", "REDIS_", "REMOTION_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def lambda_settings(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a function, a bucket and a site there."""
+    farm.bucket.put(BUCKET, "sites/x/index.html", b"<html>")
+    monkeypatch.setenv("RENDERCAST_RENDERER", "lambda")
+    monkeypatch.setenv("REMOTION_LAMBDA_FUNCTION_NAME", FUNCTION)
+    monkeypatch.setenv("REMOTION_BUCKET_NAME", BUCKET)
+    monkeypatch.setenv("REMOTION_AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("REMOTION_AWS_SECRET_ACCESS_KEY", "secret")
+
+
+@pytest.fixture
+async def site(lambda_settings: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[BaseTestServer]:
+    """Serve the site."""
+    del lambda_settings
+
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(text="<html>")
+
+    app = web.Application()
+    app.router.add_get("/index.html", page)
+    async with TestServer(app) as server:
+        monkeypatch.setenv("REMOTION_SERVE_URL", str(server.make_url("/index.html")))
+        yield server
+
+
+async def found(role: Role | None = None) -> Mapping[str, str]:
+    """Return the results by check, with the sentence if it is one to mend."""
+    findings = await diagnose(role)
+    said: dict[str, str] = {}
+    for finding in findings:
+        words = f"{finding.result} {finding.sentence}" if finding.result == "WRONG" else str(finding.result)
+        said[finding.check] = f"{said[finding.check]}\n{words}" if finding.check in said else words
+    return said
+
+
+def test_a_fresh_folder_is_well_and_what_it_needs_not_is_skipped(run: Run) -> None:
+    ended = run("doctor", "--json")
+    results = {each["check"]: each["result"] for each in map(json.loads, ended.stdout.splitlines())}
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert (results["settings"], results["data folder"], results["MongoDB"]) == ("OK", "OK", "SKIPPED")
+    assert len(results) == 7 + 8 + 1
+
+
+def test_what_is_wrong_is_told_with_what_to_mend(run: Run) -> None:
+    ended = run("doctor", RENDERCAST_QUOTA_LIMT="9", REMOTION_TIMEOUT_S="5", RENDERCAST_PORT="http")
+    lines = [line.split(maxsplit=2) for line in ended.stdout.decode().splitlines()]
+    told = [words for result, check, words in lines if (result, check) == ("WRONG", "settings")]
+    assert ended.returncode == 1
+    assert {words.partition(":")[0] for words in told[:2]} == {"RENDERCAST_PORT", "REMOTION_TIMEOUT_S"}
+    assert told[2] == "RENDERCAST_QUOTA_LIMT is no setting; do you mean RENDERCAST_QUOTA_LIMIT?"
+    assert ended.stdout.decode().splitlines()[3].split()[:3] == ["OK", "data", "folder"]
+    assert run("doctor", "--role", "cook").returncode == 2
+
+
+def test_a_misspelt_setting_of_the_file_is_found(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("RENDERCAST_PROT=1\nRENDERCAST_TOKEN=x\nRENDERCAST_PORT=9\n")
+    settings, (finding,) = read_settings()
+    assert (settings.port, finding.sentence) == (9, "RENDERCAST_PROT is no setting; do you mean RENDERCAST_PORT?")
+
+
+async def test_all_that_a_command_needs_must_be_set() -> None:
+    worker, serve = await found(Role.WORKER), await found(Role.SERVE)
+    for name in ("MongoDB", "Redis", "AWS access"):
+        assert worker[name].startswith("WRONG"), name
+        assert serve[name].startswith("WRONG"), name
+    assert worker["users' tokens"] == "SKIPPED"
+    assert "RENDERCAST_JWT_ISSUER" in serve["users' tokens"]
+    dev = await found(Role.DEV)
+    assert {name: words for name, words in dev.items() if words.startswith("WRONG")} == {}
+
+
+async def test_a_data_folder_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RENDERCAST_DATA_DIR", "/proc/nowhere")
+    assert "RENDERCAST_DATA_DIR" in (await found())["data folder"]
+
+
+async def test_a_mongodb_and_a_redis_that_are_well(
+    mongo_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis = RedisServer(tmp_path)
+    redis.start()
+    try:
+        monkeypatch.setenv("MONGODB_URL", mongo_url)
+        monkeypatch.setenv("REDIS_URL", redis.url)
+        monkeypatch.setenv("RENDERCAST_RENDERER", "local")
+        monkeypatch.setenv("RENDERCAST_JWT_SECRET", tokens.SECRET)
+        results = await found(Role.SERVE)
+        for name in ("MongoDB", "MongoDB indexes", "MongoDB clock", "Redis", "users' tokens", "data folder"):
+            assert results[name] == "OK", name
+        redis.command("ACL", "SETUSER", "default", "-publish")
+        assert "doesn't permit" in (await found())["Redis"]
+        redis.command("ACL", "SETUSER", "default", "+publish", "-subscribe")
+        assert "rendercast:*" in (await found())["Redis"]
+    finally:
+        redis.stop()
+
+
+async def test_a_mongodb_and_a_redis_that_are_away_hide_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONGODB_URL", f"mongodb://me:secret@127.0.0.1:{free_port()}/?timeoutMS=500")
+    monkeypatch.setenv("REDIS_URL", f"redis://:secret@127.0.0.1:{free_port()}")
+    monkeypatch.setenv("RENDERCAST_JWT_SECRET", tokens.SECRET)
+    monkeypatch.setenv("RENDERCAST_RENDERER", "local")
+    results = await found()
+    assert "correct MONGODB_URL" in results["MongoDB"]
+    assert results["MongoDB clock"] == "SKIPPED"
+    assert "can't be reached" in results["Redis"]
+    assert "secret" not in results["MongoDB"] + results["Redis"]
+    assert (results["data folder"], results["users' tokens"]) == ("OK", "OK")
+
+
+@pytest.mark.parametrize("seconds", [-3600, -11, 11, 3600])
+def test_a_mongodb_with_another_time_is_told(seconds: int) -> None:
+    assert judge_clocks(START_OF_TIME, START_OF_TIME + timedelta(seconds=9)).endswith("9.0 s apart.")
+    with pytest.raises(StartupError, match="NTP"):
+        judge_clocks(START_OF_TIME, START_OF_TIME + timedelta(seconds=seconds))
+
+
+async def test_an_issuers_keys_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_issuer() as issuer:
+        monkeypatch.setenv("RENDERCAST_JWT_ISSUER", issuer.url)
+        assert (await found(Role.SERVE))["users' tokens"] == "OK"
+        monkeypatch.setenv("RENDERCAST_JWT_ALGORITHMS", "PS512")
+        issuer.keys = []
+        assert "RENDERCAST_JWT_ALGORITHMS" in (await found(Role.SERVE))["users' tokens"]
+    assert "RENDERCAST_JWT_ISSUER" in (await found(Role.SERVE))["users' tokens"]
+
+
+async def test_a_deployment_on_lambda_that_is_well(site: BaseTestServer, farm: Farm) -> None:
+    del site
+    results = await found()
+    assert {name: results[name] for name in ["AWS access", *ON_LAMBDA]} == dict.fromkeys(
+        ["AWS access", *ON_LAMBDA], "OK"
+    )
+    assert farm.bucket.keys(BUCKET, "renders/rendercast-doctor") == []
+    assert farm.bucket.keys(BUCKET, "rendercast/rendercast-doctor") == []
+
+
+async def test_the_least_permissions_of_a_worker_are_enough_for_a_worker(site: BaseTestServer, farm: Farm) -> None:
+    del site
+    farm.storage.fail(S3Fault.ACCESS_DENIED, method="PUT", containing="/rendercast/")
+    farm.storage.fail(S3Fault.ACCESS_DENIED, method="POST", containing="delete")
+    results = await found(Role.WORKER)
+    assert {name: results[name] for name in ON_LAMBDA} == {**dict.fromkeys(ON_LAMBDA, "OK"), "S3 deleting": "SKIPPED"}
+    assert "s3:DeleteObject" in (await found())["S3 deleting"]
+
+
+async def test_the_least_permissions_of_the_api_are_enough_for_the_api(site: BaseTestServer, farm: Farm) -> None:
+    del site
+    farm.function.fault(Fault.ACCESS_DENIED, kind="info", times=9)
+    farm.storage.fail(S3Fault.ACCESS_DENIED, method="PUT")
+    results = await found(Role.SERVE)
+    assert [name for name in ON_LAMBDA if results[name].startswith("WRONG")] == []
+    everything = await found()
+    assert "lambda:InvokeFunction" in everything["Lambda function"]
+    assert "s3:PutObject" in everything["S3 writing"]
+    assert everything["S3 bucket"] == everything["S3 reading"] == everything["Remotion site"] == "OK"
+
+
+async def test_each_thing_that_is_wrong_on_lambda_is_told_by_itself(
+    site: BaseTestServer, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.close()
+    farm.storage.fail(S3Fault.ACCESS_DENIED, method="HEAD")
+    farm.storage.fail(S3Fault.ACCESS_DENIED, method="GET")
+    monkeypatch.setenv("REMOTION_LAMBDA_FUNCTION_NAME", FUNCTION.replace("527", "526"))
+    results = await found()
+    assert "REMOTION_LAMBDA_FUNCTION_NAME" in results["Lambda function"]
+    assert "s3:ListBucket" in results["S3 bucket"]
+    assert results["S3 writing"] == "OK"
+    assert "s3:GetObject" in results["S3 reading"]
+    assert "REMOTION_SERVE_URL can't be reached" in results["Remotion site"]
+
+
+async def test_a_bucket_that_everybody_can_read_is_told(site: BaseTestServer, farm: Farm) -> None:
+    del site
+    farm.bucket._request("PUT", f"/{BUCKET}?policy", json.dumps(OPEN_TO_ALL).encode())
+    try:
+        assert "replace the bucket's policy" in (await found())["S3 privacy"]
+    finally:
+        farm.bucket._request("DELETE", f"/{BUCKET}?policy")
+    assert (await found())["S3 privacy"] == "OK"
+
+
+@pytest.mark.parametrize("version", ["4.0.515", "4.0.527", "4.0.600", "4.0.528-alpha1"])
+def test_versions_that_can_cancel_are_supported(version: str) -> None:
+    assert unsupported(version) is None
+
+
+@pytest.mark.parametrize(("version", "words"), [("4.0.514", "cancelled"), ("3.3.101", "cancelled"), ("4.1.0", "built")])
+def test_versions_that_are_not_supported_are_told(version: str, words: str) -> None:
+    assert words in (unsupported(version) or "")
