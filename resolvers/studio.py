@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from resolvers.graphiql import CDN, page, part, read_parts
-from services.settings import CHECKOUT, Settings
+from services.errors import StartupError
+from services.settings import CHECKOUT, Settings, variable
 
 FOLDER = CHECKOUT / "web" / "studio"
 FILES = "assets/studio/"  # where the page says its files are; relative to `/`
@@ -38,7 +39,14 @@ class Studio:
 
 
 def load_studio(settings: Settings, folder: Path = FOLDER) -> Studio:
-    """Return the studio as the files of `folder` and the npm packages of the settings' `web_dir` make it."""
+    """Return the studio as the files of `folder` and the npm packages of the settings' `web_dir` make it.
+
+    Raises `StartupError` if the files are not there, as in an installation that left them out.
+    """
+    if not (folder / "index.html").exists():
+        raise StartupError(
+            f"The studio's page is not in {folder}. Set {variable('studio')} to no, or bring web/studio."
+        )
     html = (folder / "index.html").read_text(encoding="utf-8")
     files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in {".js", ".css"}}
     version = _version(files)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import (
     Browser,
     BrowserContext,
@@ -49,10 +50,13 @@ DESKTOP = ViewportSize(width=1440, height=900)
 SMALLEST_TARGET = 24  # CSS pixels; WCAG 2.2, success criterion 2.5.8
 LOST = ("WebSocket connection to", "ERR_CONNECTION_REFUSED")  # what Chromium says while the server is away
 
-pytestmark = pytest.mark.skipif(
-    "CHROMIUM" not in os.environ and not (CHROMIUM and SERVED_FROM_HERE and AXE.exists()),
-    reason="needs Chromium (CHROMIUM= or `chromium` on the path) and web/node_modules (`npm ci --prefix web`)",
-)
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(
+        "CHROMIUM" not in os.environ and not (CHROMIUM and SERVED_FROM_HERE and AXE.exists()),
+        reason="needs Chromium (CHROMIUM= or `chromium` on the path) and web/node_modules (`npm ci --prefix web`)",
+    ),
+]
 
 Start = Callable[..., Running]
 Visit = Callable[..., AbstractAsyncContextManager["Person"]]
@@ -131,7 +135,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     assert all("Traceback" not in each.log for each in started), started[0].log
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     async with (
         async_playwright() as playwright,
@@ -487,6 +491,25 @@ async def test_who_needs_a_token_is_asked_for_one_and_again_when_it_is_refused(t
         await expect(ann.card("Mine")).to_be_visible(timeout=PATIENCE_MS)  # this tab stays signed in
         await ann.button("Sign out").click()
         await expect(token).to_be_visible(timeout=PATIENCE_MS)
+        await expect(ann.cards).to_have_count(0)
+
+
+async def test_what_one_person_asked_for_is_not_done_for_the_next(tmp_path: Path, visit: Visit) -> None:
+    settings = load_settings(data_dir=tmp_path, jwt_secret=SECRET, studio=True)
+    async with (
+        open_embedded(settings) as services,
+        open_bearer_tokens(settings) as authenticate,
+        serve(services, authenticate=authenticate) as url,
+        visit(url) as ann,
+    ):
+        await ann.open("/")
+        await expect(ann.connection).to_have_text("Signed out", timeout=PATIENCE_MS)
+        await ann.button("Render").click()
+        await expect(ann.button("Starting…")).to_be_visible()
+        await ann.page.get_by_label("Token").fill(token_of("bob"))
+        await ann.button("Sign in").click()
+        await expect(ann.page.get_by_text("Nothing here yet.")).to_be_visible(timeout=PATIENCE_MS)
+        await expect(ann.button("Render")).to_be_visible()
         await expect(ann.cards).to_have_count(0)
 
 

@@ -19,7 +19,6 @@ from services.runtime import open_embedded
 from services.settings import CHECKOUT, load_settings
 from tests.resolvers.serving import named_user
 
-PACKAGES = CHECKOUT / "web" / "node_modules"
 INSTALLED = pytest.mark.skipif(
     not load_studio(load_settings()).parts.keys() - load_studio(load_settings(web_dir=Path("nowhere"))).parts.keys(),
     reason="needs web/node_modules (`npm ci --prefix web`)",

@@ -17,8 +17,9 @@ export class Api {
   #client;
   #refused = false;
   #hurry = () => {};
+  #unanswered = new Set(); // what gives each of them up
 
-  /** `onState` is told "connecting", "live", "offline" or "signed-out", the latter with the reason in words. */
+  /** `onState` is told "live", "offline" or "signed-out", the latter with the reason in words. */
   constructor({ createClient, url, onState }) {
     let pongTimer;
     this.#client = createClient({
@@ -57,6 +58,7 @@ export class Api {
 
   /** Keep the token for this tab and connect with it. */
   signIn(token) {
+    this.#giveUp();
     sessionStorage.setItem(TOKEN, token.trim().replace(/^bearer\s+/i, ""));
     this.#refused = false;
     this.#hurry();
@@ -64,6 +66,7 @@ export class Api {
 
   /** Forget the token and leave. */
   signOut() {
+    this.#giveUp();
     sessionStorage.removeItem(TOKEN);
     this.#client.terminate();
   }
@@ -77,14 +80,22 @@ export class Api {
   ask(query, variables) {
     return new Promise((resolve, reject) => {
       let answer;
-      this.#client.subscribe(
+      const giveUp = this.#client.subscribe(
         { query, variables },
         {
           next: (result) => (answer = result),
-          error: (cause) => reject(inWords(cause)),
-          complete: () => (answer && !answer.errors ? resolve(answer.data) : reject(inWords(answer?.errors))),
+          error: (cause) => {
+            this.#unanswered.delete(giveUp);
+            reject(inWords(cause));
+          },
+          complete: () => {
+            this.#unanswered.delete(giveUp);
+            if (answer && !answer.errors) resolve(answer.data);
+            else reject(inWords(answer?.errors));
+          },
         },
       );
+      this.#unanswered.add(giveUp);
     });
   }
 
@@ -102,6 +113,11 @@ export class Api {
       }
       await this.#pause(failures);
     }
+  }
+
+  /** What one person asked for must not be done in the name of the next. */
+  #giveUp() {
+    for (const giveUp of this.#unanswered) giveUp();
   }
 
   /** Wait longer each time, and not at the same pace as everybody else; while signed out, until a token is given. */

@@ -21,7 +21,10 @@ const tell = (element, text) => {
 const renders = new Renders(onChange);
 const connection = new Connection(
   () => api,
-  () => renders.clear(),
+  () => {
+    hasBeenRead = false;
+    renders.clear();
+  },
 );
 const quota = new Quota($("#quota"), readQuota);
 const form = new Form($("#make"), start);
@@ -130,7 +133,7 @@ function showRest() {
 function tick() {
   list.tick();
   quota.tick();
-  if (state === "live") for (const render of renders.silentFor(SILENCE_MS)) look(render);
+  if (state === "live") for (const render of renders.takeSilent(SILENCE_MS)) look(render);
 }
 
 async function look({ id }) {

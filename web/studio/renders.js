@@ -80,10 +80,13 @@ export class Renders {
     return edges.length;
   }
 
-  /** The unfinished ones of which nothing was heard for so long. */
-  silentFor(milliseconds) {
-    const before = Date.now() - milliseconds;
-    return [...this.#byId.values()].filter((each) => isUnfinished(each) && this.#heardAt.get(each.id) < before);
+  /** Take the unfinished ones of which nothing was heard for so long. They are due again as long after this. */
+  takeSilent(milliseconds) {
+    const now = Date.now();
+    const isSilent = (each) => isUnfinished(each) && this.#heardAt.get(each.id) < now - milliseconds;
+    const silent = [...this.#byId.values()].filter(isSilent);
+    for (const { id } of silent) this.#heardAt.set(id, now);
+    return silent;
   }
 
   #turnTo({ endCursor, hasNextPage }) {
