@@ -171,20 +171,28 @@ async def _redis(part: Examination) -> None:
             raise NotNeeded("`rendercast dev` needs none. For `serve` and `worker`, set REDIS_URL.")
         if url is None or url.get_secret_value().startswith("memory:"):
             raise StartupError("REDIS_URL names no Redis: give it an address such as redis://:password@host:6379/0.")
-        heard = asyncio.Event()
-        channel = f"doctor:{secrets.token_hex(8)}"
-        async with open_pubsub(url.get_secret_value()) as pubsub, pubsub.listen(channel, lambda _: heard.set()):
-            await pubsub.publish(channel, "Are you well?")
-            try:
-                async with asyncio.timeout(HEARING_S):
-                    await heard.wait()
-            except TimeoutError:
-                raise StartupError(
-                    "What is published on Redis is not heard: its user needs +@connection +@pubsub &rendercast:*."
-                ) from None
-        return "It answers; what is published is heard."
+        try:
+            return await _ask_redis(url.get_secret_value())
+        except RendercastError as error:
+            raise StartupError(f"{error} Start it, or correct REDIS_URL or what its user may do.") from error
 
     await part.check("Redis", look)
+
+
+async def _ask_redis(url: str) -> str:
+    """Return that what is published is heard. Raises `StartupError` or `PubSubUnavailable`."""
+    heard = asyncio.Event()
+    channel = f"doctor:{secrets.token_hex(8)}"
+    async with open_pubsub(url) as pubsub, pubsub.listen(channel, lambda _: heard.set()):
+        await pubsub.publish(channel, "Are you well?")
+        try:
+            async with asyncio.timeout(HEARING_S):
+                await heard.wait()
+        except TimeoutError:
+            raise StartupError(
+                "What is published is not heard: the user of Redis needs +@connection +@pubsub &rendercast:*."
+            ) from None
+    return "It answers; what is published is heard."
 
 
 async def _tokens(part: Examination) -> None:
