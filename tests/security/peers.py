@@ -5,7 +5,7 @@ import contextlib
 import json
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -54,9 +54,25 @@ class Peer:
         return self.read
 
     async def close_code(self) -> int:
-        """Return the code of the WebSocket's last frame, once the server has ended the connection."""
-        _, _, frame = (await self.rest()).rpartition(bytes([0x80 | CLOSE]))
-        return int.from_bytes(frame[1:3], "big")
+        """Return the code with which the server closes the WebSocket; 1006 if it ends it without one."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                for opcode, payload in frames(self.read):
+                    if opcode == CLOSE:
+                        return int.from_bytes(payload[:2], "big")
+                if not await self._more():
+                    return 1006
+
+    async def exchange(self, data: bytes, last: bytes) -> None:
+        """Send this, and read meanwhile, up to and with these bytes."""
+        sending = asyncio.create_task(self.send(data))
+        await self.until(last)
+        await sending
+
+    def break_off(self) -> None:
+        """End the connection without taking leave."""
+        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._connection.close()
 
     async def cut_off(self, data: bytes) -> None:
         """Send this again and again, until the server ends the connection."""
@@ -158,6 +174,17 @@ def frame(
     else:
         length = bytes([0xFF]) + struct.pack(">Q", size)
     return bytes([last << 7 | reserved << 4 | opcode]) + length + bytes(4) + payload
+
+
+def frames(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the opcodes and payloads of all frames of a server that are there in full."""
+    while len(data) >= 2:
+        begin = {126: 4, 127: 10}.get(data[1], 2)
+        end = begin + (int.from_bytes(data[2:begin], "big") if begin > 2 else data[1])
+        if len(data) < max(begin, end):
+            return
+        yield data[0] & 0x0F, data[begin:end]
+        data = data[end:]
 
 
 def post(body: bytes, *headers: str, length: int | None = None) -> bytes:

@@ -1,0 +1,196 @@
+"""Attacks by HTTP on a server in a process of its own. What each is told is required; what it leaves is the test's."""
+
+import asyncio
+import contextlib
+import json
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import cache
+
+from tests.resolvers.clients import NODE
+from tests.security.attacks import DOCUMENTS, VARIABLES
+from tests.security.peers import Peer, open_peer, open_peers, post
+from tests.security.target import Attack, Target
+
+MIB = 1024 * 1024
+POST = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+LONG = json.dumps({"query": "{" + "".join(f"{'a' * 1200}{n}: __typename " for n in range(50)) + "}"}).encode()
+LITTLE = 4096  # bytes that the kernel keeps for a reader that stops
+
+
+def at_once(attack: Callable[[Target], Awaitable[None]]) -> Attack:
+    """Return an attack that is over when it has been carried out."""
+
+    @asynccontextmanager
+    async def opened(target: Target) -> AsyncIterator[None]:
+        await attack(target)
+        yield
+
+    return opened
+
+
+def bodies(status: int, *requests: bytes, times: int = 10) -> Attack:
+    """Return an attack by bodies, sent again and again on one connection."""
+
+    async def attack(target: Target) -> None:
+        async with open_peer(target.url) as peer:
+            for body in requests * times:
+                await peer.send(target.request(body))
+                answer = await peer.answer()
+                assert (answer[0], b'"errors"' in answer[1]) == (status, True), answer
+
+    return at_once(attack)
+
+
+def documents(*names: str) -> Attack:
+    """Return an attack by documents that are made to cost much."""
+    texts = [DOCUMENTS[name].text for name in names]
+    return bodies(200, *(json.dumps({"query": text}).encode() for text in texts), times=10 // len(names) + 1)
+
+
+@at_once
+async def guess_ids(target: Target) -> None:
+    async with open_peer(target.url) as peer:
+        for number in range(100):
+            guess = {"query": NODE, "variables": {"id": f"01m8{number:022d}"}}
+            await peer.send(target.request(json.dumps(guess).encode()))
+            assert await peer.answer() == (200, b'{"data":{"node":null}}')
+
+
+@cache
+def bomb() -> bytes:
+    """Return 64 KiB that are 64 MiB when they are unpacked."""
+    return zlib.compress(b'{"query": "' + b" " * 64 * MIB)
+
+
+@at_once
+async def send_bombs(target: Target) -> None:
+    async with open_peer(target.url) as peer:
+        for encoding in ("deflate", "gzip", "br", "zstd"):
+            await peer.send(target.request(bomb(), f"Content-Encoding: {encoding}"))
+            assert (await peer.answer())[0] == 415
+
+
+@at_once
+async def send_large_bodies(target: Target) -> None:
+    """Each is told to stop before it has sent anything; one goes on, to the end if it is quick enough."""
+    async with open_peers(target.url, 20) as peers:
+        for peer in peers:
+            await peer.send(post(b"", length=64 * MIB))
+        for peer in peers:
+            assert (await peer.answer())[0] == 413
+        await go_on(peers[0], b" " * MIB)
+
+
+@at_once
+async def send_large_bodies_in_chunks(target: Target) -> None:
+    """Each is told to stop as soon as it is too large, and goes on nevertheless."""
+    chunk = b"100000\r\n" + b" " * MIB + b"\r\n"
+    async with open_peers(target.url, 2) as peers:
+        for peer in peers:
+            await peer.send(POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunk)
+        for peer in peers:
+            assert (await peer.answer())[0] == 413
+            await go_on(peer, chunk)
+
+
+async def go_on(peer: Peer, part: bytes) -> None:
+    with contextlib.suppress(ConnectionError):
+        for _ in range(63):
+            await peer.send(part)
+
+
+@at_once
+async def send_small_chunks(target: Target) -> None:
+    async with open_peers(target.url, 3) as peers:
+        for peer in peers:
+            await peer.send(POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 50_000 + b"0\r\n\r\n")
+        for peer in peers:
+            assert (await peer.answer())[0] == 400
+
+
+def cut_off(begin: bytes, rest: bytes, *, times: int = 10) -> Attack:
+    """Return an attack by what has no end, which each time ends the connection."""
+
+    async def attack(target: Target) -> None:
+        async with open_peers(target.url, times) as peers:
+            for peer in peers:
+                await peer.send(begin)
+                await peer.cut_off(rest)
+
+    return at_once(attack)
+
+
+def held(number: int, begin: Callable[[Target, Peer], Awaitable[None]]) -> Attack:
+    """Return an attack by connections that are kept."""
+
+    @asynccontextmanager
+    async def opened(target: Target) -> AsyncIterator[None]:
+        async with open_peers(target.url, number) as peers:
+            for peer in peers:
+                await begin(target, peer)
+            yield
+
+    return opened
+
+
+def sent(data: bytes) -> Callable[[Target, Peer], Awaitable[None]]:
+    async def begin(_: Target, peer: Peer) -> None:
+        await peer.send(data)
+
+    return begin
+
+
+@asynccontextmanager
+async def read_no_answer(target: Target) -> AsyncIterator[None]:
+    """Ask for more than the kernel keeps."""
+    async with open_peers(target.url, 10, receive_bytes=LITTLE) as peers, unread(target, peers, post(LONG) * 80):
+        yield
+
+
+@asynccontextmanager
+async def unread(target: Target, peers: list[Peer], data: bytes) -> AsyncIterator[None]:
+    """Send all of this as far as the server takes it, until the server has no more to do."""
+    sending = [asyncio.create_task(peer.send(data)) for peer in peers]
+    try:
+        for peer in peers:
+            await peer.answered()
+        await target.process.idle()
+        yield
+    finally:
+        for task in sending:
+            task.cancel()
+        await asyncio.gather(*sending, return_exceptions=True)
+
+
+NAMED = ("1,000 aliases", "60-level cycle", "fragment bomb", "10,000 directives")
+ATTACKS: dict[str, Attack] = {
+    **{name: documents(name) for name in NAMED},
+    "all other documents": documents(*(name for name in DOCUMENTS if name not in NAMED)),
+    "variables": bodies(
+        200,
+        *(json.dumps({"query": "{ __typename }", "variables": given}).encode() for given in VARIABLES.values()),
+        times=3,
+    ),
+    "batched arrays": bodies(400, json.dumps([{"query": "{ renderQuota { remaining } }"}] * 1000).encode()),
+    "10,000-deep JSON": bodies(400, b'{"query": "{ a }", "variables": {"a": ' + b"[" * 10_000 + b"]" * 10_000 + b"}}"),
+    "5,000 digit integers": bodies(400, b'{"query": "{ a }", "variables": {"a": ' + b"9" * 5000 + b"}}"),
+    "bad UTF-8": bodies(400, b'{"query": "{ a \xff }"}', b'{"query": "{ a \xed\xa0\x80 }"}', b"\xff" * 100_000),
+    "ids guessed": guess_ids,
+    "deflate bombs": send_bombs,
+    "64 MiB bodies": send_large_bodies,
+    "64 MiB bodies in chunks": send_large_bodies_in_chunks,
+    "small chunks": send_small_chunks,
+    "100,000 headers": cut_off(ALIVE, b"a:\r\n" * 10_000),
+    "headers without end": cut_off(ALIVE + b"X: ", b"a" * 65_536),
+    "headers behind a body": cut_off(POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"a:\r\n" * 10_000),
+    "a URL of 1 MB": cut_off(b"GET /graphql?query=", b"a" * 65_536),
+    "requests without end": cut_off(b"", (ALIVE + b"\r\n") * 2000),
+    "nothing at all": held(100, sent(b"")),
+    "unfinished headers": held(100, sent(ALIVE + b"X: " + b"x" * 10_000)),
+    "unfinished bodies": held(100, sent(POST + b"Content-Length: 100000\r\n\r\n{" + b" " * 50_000)),
+    "unfinished chunks": held(100, sent(POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{")),
+    "answers that nobody reads": read_no_answer,
+}
