@@ -1,5 +1,6 @@
 """What every resolver gets: the services, and who calls."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,19 +13,37 @@ from services.models import Caller
 from services.runtime import Services
 
 
+class Turn:
+    """An operation's turn on its connection: from its execution until its result is sent, or nobody wants it."""
+
+    def __init__(self, turns: asyncio.Semaphore) -> None:
+        self._turns = turns
+        self._has_begun = False
+
+    async def begin(self) -> None:
+        """Wait for it."""
+        await self._turns.acquire()
+        self._has_begun = True
+
+    def end(self) -> None:
+        """Let the next operation have its turn, if this one had its own."""
+        if self._has_begun:
+            self._has_begun = False
+            self._turns.release()
+
+
 @dataclass(slots=True, kw_only=True)
 class Context:
-    """One HTTP request, or one WebSocket connection with all its operations.
+    """One HTTP request, or one operation on a WebSocket.
 
-    Strawberry fills `connection_params` from the WebSocket's `connection_init` message. `refusal` says why nobody is
-    known to be calling, if that is so; what needs no caller works all the same.
+    `refusal` says why nobody is known to be calling, if that is so; what needs no caller works all the same.
     """
 
     services: Services
     connection: HTTPConnection
     identity: Identity | None = None
     refusal: RendercastError = field(default_factory=Unauthenticated)
-    connection_params: dict[str, object] = field(default_factory=dict)
+    turn: Turn | None = None
 
     @property
     def caller(self) -> Caller:

@@ -38,7 +38,7 @@ from services.renders import MAX_PAGE
 from services.settings import Settings
 
 LIST_SIZE = 10  # what a list counts for whose length no `first` tells
-READ_COST = 10  # what a field counts for that may read from the store; others count 1
+READ_COST = 25  # what a field counts for that may read from the store; others count 1
 PAIRS_PER_FIELD = 4  # how many pairs of fields may ask for the same, for each field that is admitted
 
 FIELDS = "fields, each counted wherever its fragment is spread"
@@ -228,7 +228,7 @@ def _list_size(node: FieldNode, definition: GraphQLField | None) -> int:
     for given in node.arguments or ():
         if given.name.value == "first":
             first = given.value.value if isinstance(given.value, IntValueNode) else None
-    return min(int(first), MAX_PAGE) if len(str(first)) <= len(str(MAX_PAGE)) else MAX_PAGE
+    return max(0, min(int(first), MAX_PAGE)) if len(str(first)) <= len(str(MAX_PAGE)) else MAX_PAGE
 
 
 def _too_much(what: str, node: Node, *, hint: str = "Ask for less at once, or in several requests.") -> GraphQLError:

@@ -6,7 +6,7 @@ import secrets
 
 from graphql import GraphQLError
 
-from services.errors import InvalidArgument, RendercastError, Unavailable, UserFault
+from services.errors import InvalidArgument, LimitExceeded, RendercastError, Unavailable, UserFault
 
 LONGEST_MESSAGE = 500  # characters; what is wrong with a long input must not send it back
 HINT = re.compile(r" Did you mean .*", re.DOTALL)
@@ -35,6 +35,14 @@ def client_error(error: GraphQLError, *, hints: bool) -> GraphQLError:
             return _told(error, "The service can't do this right now. Please try again later.", code=cause.code)
         case _:
             return masked(error, cause)
+
+
+def result_too_large(limit_bytes: int) -> GraphQLError:
+    """Return what is told in the place of a result that is larger than is sent."""
+    return GraphQLError(
+        f"This answer would have more than {limit_bytes} bytes. Ask for fewer fields, or a shorter page with `first`.",
+        extensions={"code": LimitExceeded.code},
+    )
 
 
 def masked(error: GraphQLError, cause: Exception) -> GraphQLError:

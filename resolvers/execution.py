@@ -1,16 +1,17 @@
-"""Two corrections of graphql-core's executor.
+"""Three corrections of graphql-core's executor.
 
-It executes without a limit of time. And graphql-core 3.3.1 and 3.3.2 share the cache of collected sub-fields between
-all events of a subscription, keyed by the identity of a list that is new for each event: it grows by about 2 KiB an
-event and is never hit. Remove `build_per_event_executor` once a subscription's memory stays flat without it
-(`tests/resolvers/test_subscription_memory.py` tells).
+It executes without a limit of time, and as much at once as it is asked to. And graphql-core 3.3.1 and 3.3.2 share the
+cache of collected sub-fields between all events of a subscription, keyed by the identity of a list that is new for each
+event: it grows by about 2 KiB an event and is never hit. Remove `build_per_event_executor` once a subscription's memory
+stays flat without it (`tests/resolvers/test_subscription_memory.py` tells).
 """
 
 import asyncio
 from collections.abc import Awaitable
 from typing import Any
+from weakref import WeakValueDictionary
 
-from graphql import ExecutionResult, GraphQLError
+from graphql import ExecutionResult, GraphQLError, OperationType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from services.errors import TookTooLong
@@ -60,15 +61,42 @@ class Deadlines:
             limit.reschedule(end)
 
 
+class Shares:
+    """Lets `most` operations of each caller be executed at once, so that nobody has all the time there is."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    def of(self, caller_id: str) -> asyncio.Semaphore:
+        """Return what an operation of the caller has to hold. It lasts while anybody holds it or waits for it."""
+        share = self._of.get(caller_id)
+        if share is None:
+            share = self._of[caller_id] = asyncio.Semaphore(self._most)
+        return share
+
+
 class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
     """Executes a query, a mutation or one event of a subscription, within its time and in memory of its own."""
 
     deadlines: Deadlines
+    shares: Shares
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  # graphql-core's signature
         """Return the result, or what it can be awaited by."""
-        result = super().execute_operation(serially)
+        if self.operation.operation is not OperationType.SUBSCRIPTION:
+            return self.deadlines.keep(self._in_turn(serially))
+        result = super().execute_operation(serially)  # of one event
         return self.deadlines.keep(result) if self.is_awaitable(result) else result
+
+    async def _in_turn(self, serially: bool | None) -> Any:  # noqa: FBT001
+        """Execute the operation when it is the caller's turn, and its connection's."""
+        context = self.context_value
+        if context.turn is not None:
+            await context.turn.begin()
+        async with self.shares.of("" if context.identity is None else context.identity.caller.id):
+            result = super().execute_operation(serially)
+            return await result if self.is_awaitable(result) else result
 
     def build_per_event_executor(self, payload: Any) -> Any:
         """Return the executor of one event."""
@@ -77,6 +105,7 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         return executor
 
 
-def executor_within(timeout_s: float) -> type[BoundedExecutor]:
-    """Return the executor whose executions end after `timeout_s`."""
-    return type("ExecutorInTime", (BoundedExecutor,), {"deadlines": Deadlines(timeout_s)})
+def executor_within(timeout_s: float, *, at_once: int) -> type[BoundedExecutor]:
+    """Return the executor whose executions end after `timeout_s`, and of which each caller has so many at once."""
+    bounds = {"deadlines": Deadlines(timeout_s), "shares": Shares(at_once)}
+    return type("ExecutorWithin", (BoundedExecutor,), bounds)

@@ -35,7 +35,9 @@ class RendercastSchema(Schema):
             subscription=Subscription,
             types=[Render],
             config=StrawberryConfig(scalar_map=SCALARS),
-            execution_context_class=executor_within(settings.execution_timeout_s),
+            execution_context_class=executor_within(
+                settings.execution_timeout_s, at_once=settings.max_operations_at_once
+            ),
         )
         self.documents = Documents(self._schema, settings)
         self.mutation_rate = MutationRate(settings.max_mutations_per_minute)

@@ -17,6 +17,7 @@ from strawberry.types.graphql import OperationType
 from resolvers.auth import Authenticate
 from resolvers.bodies import read_body
 from resolvers.context import Context
+from resolvers.errors import result_too_large
 from resolvers.graphiql import GraphiQL
 from resolvers.json_text import read_json, write_json
 from services.errors import RendercastError, TookTooLong
@@ -74,6 +75,7 @@ class GraphQLOverHttp:
         self._authenticate = authenticate
         self._graphiql = graphiql
         self._max_body_bytes = services.settings.max_body_bytes
+        self._max_result_bytes = services.settings.max_result_bytes
 
     async def serve(self, request: Request) -> Response:
         """Return the result, or what is wrong with the request."""
@@ -89,7 +91,7 @@ class GraphQLOverHttp:
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # which nobody will see
         except BadRequest as refused:
             return _refusal(refused, media_type)
-        return _answer(result, media_type)
+        return _answer(result, media_type, at_most=self._max_result_bytes)
 
     async def _execute(self, request: Request, parameters: Parameters) -> ExecutionResult:
         context = Context(services=self._services, connection=request)
@@ -181,7 +183,7 @@ def _wrong_operation(kind: OperationType) -> BadRequest:
     return BadRequest(HTTPStatus.BAD_REQUEST, "Send subscriptions over a WebSocket (graphql-transport-ws).")
 
 
-def _answer(result: ExecutionResult, media_type: str) -> Response:
+def _answer(result: ExecutionResult, media_type: str, *, at_most: int) -> Response:
     """Return a result. One of a request that wasn't executed has no data, and tells so by its status if it may."""
     errors = [error.formatted for error in result.errors or []]
     executed = result.data is not None or any("path" in each or _code(each) == TIMEOUT for each in errors)
@@ -189,7 +191,10 @@ def _answer(result: ExecutionResult, media_type: str) -> Response:
     if executed:
         body = {"data": result.data, **body}
     status = HTTPStatus.OK if executed or media_type == JSON else HTTPStatus.BAD_REQUEST
-    return _response(body, status, media_type)
+    text = write_json(body)
+    if len(text) > at_most:
+        text = write_json({"data": None, "errors": [result_too_large(at_most).formatted]})
+    return _response(text, status, media_type)
 
 
 def _code(error: GraphQLFormattedError) -> object:
@@ -198,11 +203,9 @@ def _code(error: GraphQLFormattedError) -> object:
 
 def _refusal(refused: BadRequest, media_type: str) -> Response:
     error = {"message": refused.message, "extensions": {"code": "BAD_USER_INPUT"}}
-    return _response({"errors": [error]}, refused.status, media_type, refused.headers)
+    return _response(write_json({"errors": [error]}), refused.status, media_type, refused.headers)
 
 
-def _response(
-    body: Mapping[str, object], status: HTTPStatus, media_type: str, headers: Mapping[str, str] | None = None
-) -> Response:
+def _response(text: bytes, status: HTTPStatus, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
     given = {"Cache-Control": "no-store", "Content-Type": f"{media_type}; charset=utf-8", **(headers or {})}
-    return Response(write_json(body), status, given)
+    return Response(text, status, given)

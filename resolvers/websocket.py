@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, aclosing, contextmanager, suppress
+from dataclasses import replace
 from http import HTTPStatus
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
@@ -20,8 +21,8 @@ from strawberry import Schema
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from resolvers.auth import Authenticate
-from resolvers.context import Context
-from resolvers.errors import masked
+from resolvers.context import Context, Turn
+from resolvers.errors import masked, result_too_large
 from resolvers.json_text import write_json
 from resolvers.websocket_messages import (
     SUBPROTOCOL,
@@ -131,6 +132,7 @@ class Connection:
         self._acknowledged = False
         self._deadline = asyncio.timeout(INIT_TIMEOUT_S)
         self._operations: dict[str, asyncio.Task[None]] = {}
+        self._turns = asyncio.Semaphore(self._settings.max_operations_at_once)
         self._leaving = ExitStack()
 
     async def run(self) -> None:
@@ -218,19 +220,22 @@ class Connection:
 
     async def _operate(self, operation_id: str, request: Request) -> None:
         """Send the results of an operation to its end. The client may use the id again as soon as it is told."""
+        turn = Turn(self._turns)
         try:
-            await self._execute(operation_id, request)
+            await self._execute(operation_id, request, turn)
         except GONE:
             pass  # nobody is left to tell
         except Exception as error:  # noqa: BLE001  # logged with its id
             with suppress(*GONE):
                 await self._send_error(operation_id, [masked(GraphQLError(str(error)), error)])
+        finally:
+            turn.end()
 
-    async def _execute(self, operation_id: str, request: Request) -> None:
+    async def _execute(self, operation_id: str, request: Request, turn: Turn) -> None:
         results = await self._schema.stream(
             request.query,
             variable_values=request.variables,
-            context_value=self._context,
+            context_value=replace(self._context, turn=turn),
             operation_name=request.operationName,
         )
         async with aclosing(results):
@@ -240,12 +245,20 @@ class Connection:
                 if isinstance(result, PreExecutionError):
                     await self._send_error(operation_id, result.errors or [])
                     return
-                await self._send({"id": operation_id, "type": "next", "payload": _payload(result)})
+                await self._send_result(operation_id, result)
         self._forget(operation_id)
         await self._send({"id": operation_id, "type": "complete"})
 
     async def _send(self, message: Mapping[str, object]) -> None:
         await self._websocket.send_text(write_json(message).decode())
+
+    async def _send_result(self, operation_id: str, result: ExecutionResult) -> None:
+        message: dict[str, object] = {"id": operation_id, "type": "next", "payload": _payload(result)}
+        text = write_json(message)
+        if len(text) > self._settings.max_result_bytes:
+            refusal = result_too_large(self._settings.max_result_bytes)
+            text = write_json({**message, "payload": {"data": None, "errors": [refusal.formatted]}})
+        await self._websocket.send_text(text.decode())
 
     async def _send_error(self, operation_id: str, errors: Iterable[GraphQLError]) -> None:
         self._forget(operation_id)

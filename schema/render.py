@@ -1,5 +1,6 @@
 """The render as clients see it, and what belongs to it."""
 
+import asyncio
 from datetime import datetime
 from functools import cached_property
 
@@ -106,8 +107,13 @@ class Render(Node):
         )
     )
     async def queue_position(self) -> int | None:
-        """Count when asked for, since others leave the queue without this render changing."""
-        return await self.renders.queue_position(self.model)
+        """Count when asked for, since others leave the queue without this render changing; once for each copy of it."""
+        return await self.position
+
+    @cached_property
+    def position(self) -> "asyncio.Future[int | None]":
+        """The place in the queue that this copy of the render tells, counted once."""
+        return asyncio.ensure_future(self.renders.queue_position(self.model))
 
     @strawberry.field(
         description=(

@@ -182,7 +182,7 @@ class Settings(BaseSettings):
         10_000,
         ge=1000,
         le=1_000_000,
-        description="Most fields in an answer: those in lists count for each item, those that read the store tenfold.",
+        description="Most fields in an answer: those in lists count for each item, those that read the store for 25.",
     )
     max_mutations_per_minute: int = Field(120, ge=1, le=10_000, description="Mutations a user may run in any minute.")
     execution_timeout_s: float = Field(
@@ -204,9 +204,15 @@ class Settings(BaseSettings):
         20, gt=0, le=300, description="How often a WebSocket's client is asked whether it is there, and for how long."
     )
     max_operations_per_connection: int = Field(
-        200, ge=1, le=10_000, description="Most operations at once on a WebSocket."
+        50, ge=1, le=10_000, description="Most operations at once on a WebSocket."
     )
-    max_connections_per_user: int = Field(200, ge=1, le=100_000, description="Most WebSockets of a user at once.")
+    max_operations_at_once: int = Field(
+        4, ge=1, le=1000, description="Queries and mutations of a user that are executed at once; more wait."
+    )
+    max_result_bytes: int = Field(
+        1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest result of an operation, or of an event."
+    )
+    max_connections_per_user: int = Field(20, ge=1, le=100_000, description="Most WebSockets of a user at once.")
     max_connections_per_address: int = Field(
         1000, ge=1, le=100_000, description="Most WebSockets from an IP address at once."
     )

@@ -58,7 +58,7 @@ def test_variables_within_the_limits_pass() -> None:
 @pytest.mark.parametrize("name", ["START", "RETRY", "CANCEL", "LIST", "NODE", "PROGRESS", "UPDATES"])
 def test_what_clients_ask_is_far_from_every_limit(name: str) -> None:
     tight = {"max_query_tokens": 250, "max_query_depth": 6, "max_query_fields": 125, "max_query_aliases": 1}
-    documents = build_schema(DEFAULTS.model_copy(update={**tight, "max_query_cost": 5000})).documents
+    documents = build_schema(DEFAULTS.model_copy(update={**tight, "max_query_cost": 7500})).documents
     assert documents.accept(getattr(clients, name)).operations
 
 

@@ -48,7 +48,8 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """A site that lets each user start many renders."""
     backend = FakeBackend(capacity=CAPACITY, poll_interval=timedelta(milliseconds=20))
     folder: Path = tmp_path_factory.mktemp("data")
-    settings = load_settings(data_dir=folder, look_interval_s=0.05, quota_limit=1000)
+    limits = {"quota_limit": 1000, "max_connections_per_user": 110, "max_operations_per_connection": 100}
+    settings = load_settings(data_dir=folder, look_interval_s=0.05, **limits)
     async with open_embedded(settings) as services:
         faked = rewired(services, backend=backend)
         async with serve(faked) as url, open_client(url) as client:
