@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 
 from app import create_app
 from commands.logs import log_to_stderr
+from commands.scraping import answering_scrapes, listen_for_scrapes
 from resolvers.auth import Authenticate, LocalDeveloper, open_bearer_tokens, read_token_rules
 from resolvers.punctual import PunctualWebSockets, http_within
 from services.errors import StartupError
@@ -68,10 +69,10 @@ class Server(uvicorn.Server):
 
 
 def _run_server(settings: Settings, open_services: OpenServices, open_authentication: OpenAuthentication) -> None:
-    with listen(settings) as listener:
+    with listen(settings) as listener, listen_for_scrapes(settings) as for_scrapes:
         settings = settings.model_copy(update={"port": listener.getsockname()[1]})
         log_to_stderr(settings)
-        asyncio.run(_serve(settings, open_services, open_authentication, listener))
+        asyncio.run(_serve(settings, open_services, open_authentication, listener, for_scrapes))
 
 
 async def _serve(
@@ -79,8 +80,13 @@ async def _serve(
     open_services: OpenServices,
     open_authentication: OpenAuthentication,
     listener: socket.socket,
+    for_scrapes: socket.socket | None,
 ) -> None:
-    async with open_services(settings) as services, open_authentication(settings) as authenticate:
+    async with (
+        open_services(settings) as services,
+        open_authentication(settings) as authenticate,
+        answering_scrapes(for_scrapes, services),
+    ):
         app = create_app(services, authenticate=authenticate)
         typer.echo(f"Open {settings.base_url}/graphql in a browser. Ctrl-C stops Rendercast.")
         await Server(server_config(app, settings)).serve(sockets=[listener])

@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import signal
+import socket
 
 import typer
 
 from commands.logs import log_to_stderr
+from commands.scraping import answering_scrapes, listen_for_scrapes
 from services.runtime import open_production
 from services.settings import Settings
 from services.supervision import keep_running
@@ -14,12 +16,16 @@ from services.supervision import keep_running
 
 def run_worker(settings: Settings) -> None:
     """Carry renders until SIGINT or SIGTERM. Raises `StartupError`."""
-    log_to_stderr(settings)
-    asyncio.run(_work(settings))
+    with listen_for_scrapes(settings) as for_scrapes:
+        log_to_stderr(settings)
+        asyncio.run(_work(settings, for_scrapes))
 
 
-async def _work(settings: Settings) -> None:
-    async with open_production(settings, with_worker=True) as services:
+async def _work(settings: Settings, for_scrapes: socket.socket | None) -> None:
+    async with (
+        open_production(settings, with_worker=True) as services,
+        answering_scrapes(for_scrapes, services),
+    ):
         if services.tracker is None:
             raise AssertionError  # a production with a worker has one, or doesn't open
         working = asyncio.ensure_future(keep_running("worker", services.tracker.run))

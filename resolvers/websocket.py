@@ -74,7 +74,8 @@ class WebSockets:
         address = _who_counts(websocket.client.host if websocket.client else "")
         with _counted(self._of_address, address, self._settings.max_connections_per_address) as admitted:
             if admitted:
-                await self._accept(websocket)
+                with self._services.metrics.connected():
+                    await self._accept(websocket)
             else:
                 await websocket.send_denial_response(Response(status_code=HTTPStatus.TOO_MANY_REQUESTS))
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services import lifecycle
 from services.backoff import Room, backoff_s, poll_interval_s
@@ -17,6 +17,7 @@ from services.errors import (
     StoreUnavailable,
 )
 from services.hub import ProgressHub
+from services.metrics import Metrics
 from services.models import Failure, Render, RenderStatus
 from services.ports import Broken, Clock, Finished, Missing, Observation, Progress, RenderBackend, RenderStore
 from services.supervision import finish_though_cancelled
@@ -55,7 +56,7 @@ class CarryRules:
 class Carrier:
     """Carries one render to its end, or to where another worker must go on."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that it works with, once
         self,
         render: Render,
         *,
@@ -64,6 +65,7 @@ class Carrier:
         backend: RenderBackend,
         hub: ProgressHub,
         clock: Clock,
+        metrics: Metrics,
         room: Room,
         rules: CarryRules,
     ) -> None:
@@ -73,6 +75,7 @@ class Carrier:
         self._backend = backend
         self._hub = hub
         self._clock = clock
+        self._metrics = metrics
         self._room = room
         self._rules = rules
         self._taken_at = clock.now()
@@ -83,6 +86,7 @@ class Carrier:
         self._faults = 0
         self._lasting_fault: Failure | None = None
         self._unchanged = 0
+        self._look_due_at: datetime | None = None
 
     @property
     def is_starting(self) -> bool:
@@ -164,9 +168,11 @@ class Carrier:
             )
 
     async def _look(self) -> None:
+        due_at = self._look_due_at = self._look_due_at or self._clock.now()
         try:
             observation = await self._backend.observe(self.render)
         except BackendUnavailable as error:
+            self._metrics.poll_failed()
             self._faults += 1
             self._lasting_fault = error.failure
             log.info("render %s could not be observed: %s", self.render.id, error)
@@ -175,6 +181,7 @@ class Carrier:
             else:
                 await self._pause(backoff_s(self._faults))
             return
+        self._metrics.polled(due_at=due_at, now=self._clock.now())
         self._faults = 0
         self._lasting_fault = None
         await self._take_over(observation)
@@ -201,7 +208,9 @@ class Carrier:
         before = self.render.revision
         await self._record(lambda render: lifecycle.advance(render, progress))
         self._unchanged = self._unchanged + 1 if self.render.revision == before else 0
-        await self._pause(poll_interval_s(self._backend.poll_interval.total_seconds(), unchanged=self._unchanged))
+        pause_s = poll_interval_s(self._backend.poll_interval.total_seconds(), unchanged=self._unchanged)
+        self._look_due_at = self._clock.now() + timedelta(seconds=pause_s)
+        await self._pause(pause_s)
 
     async def _try_again_or_fail(self, broken: Broken) -> None:
         failure = broken.failure

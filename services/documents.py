@@ -2,13 +2,25 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
 from services.models import Render
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """A change as it is sent from process to process: the changed render, and when it was published by wall clock."""
+
+    render: Render
+    published_at: datetime
+
+
 _RENDER = TypeAdapter(Render)
+_ANNOUNCEMENT = TypeAdapter(Announcement)
 
 Form = TypeVar("Form")
 
@@ -23,6 +35,16 @@ def encode(render: Render) -> str:
 def decode(document: str | bytes) -> Render:
     """Return the render that `encode` made the document of. Fields added since take their defaults."""
     return _RENDER.validate_json(document)
+
+
+def encode_announcement(announcement: Announcement) -> str:
+    """Return the announcement as JSON, times in ISO 8601."""
+    return _ANNOUNCEMENT.dump_json(announcement).decode()
+
+
+def decode_announcement(message: str | bytes) -> Announcement:
+    """Return the announcement that `encode_announcement` made the message of."""
+    return _ANNOUNCEMENT.validate_json(message)
 
 
 def to_mapping(render: Render) -> dict[str, Any]:

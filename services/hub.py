@@ -17,8 +17,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 
 from services import documents
+from services.documents import Announcement
 from services.errors import RenderNotFound, Unavailable
 from services.ids import is_render_id
+from services.metrics import Metrics
 from services.models import Caller, Render
 from services.ports import Clock, RenderStore
 from services.pubsub import PubSub
@@ -37,7 +39,7 @@ class Watch:
         self.render_id = render_id
         self._revisions: OrderedDict[str, int] = OrderedDict()
         self._unfinished: set[str] = set()
-        self._pending: dict[str, Render] = {}
+        self._pending: dict[str, tuple[Render, datetime | None]] = {}
         self._news = asyncio.Event()
         self._lost = False
 
@@ -46,12 +48,12 @@ class Watch:
         """The ids of the renders whose end this watcher has not been told."""
         return frozenset(self._unfinished)
 
-    def offer(self, render: Render) -> None:
+    def offer(self, render: Render, published_at: datetime | None = None) -> None:
         """Put a state where `take` finds it, unless this or a newer one was offered before."""
         if render.revision <= self._revisions.get(render.id, 0):
             return
         self._remember(render)
-        self._pending[render.id] = render
+        self._pending[render.id] = render, published_at
         self._news.set()
 
     def lose(self, render_id: str) -> None:
@@ -61,8 +63,8 @@ class Watch:
             self._lost = True
             self._news.set()
 
-    async def take(self) -> Render | None:
-        """Wait for the next state; None if there will be none because the render is gone."""
+    async def take(self) -> tuple[Render, datetime | None] | None:
+        """Wait for the next state, and when it was published if that brought it; None if the render is gone."""
         while not self._pending:
             if self._lost:
                 return None
@@ -117,10 +119,10 @@ class Room:
         """Whether somebody watches all of the owner's renders, and so those that are started later."""
         return bool(self._of_all)
 
-    def tell(self, render: Render) -> None:
+    def tell(self, render: Render, published_at: datetime | None = None) -> None:
         """Offer a state to all whom it concerns."""
         for watch in (*self._of_all, *self._of_one.get(render.id, ())):
-            watch.offer(render)
+            watch.offer(render, published_at)
 
     def lose(self, render_id: str) -> None:
         """Tell all whom it concerns that the render is gone."""
@@ -131,18 +133,23 @@ class Room:
 class ProgressHub:
     """Publish changes and watch renders. `run` must be running for watchers to survive lost messages."""
 
-    def __init__(self, *, store: RenderStore, pubsub: PubSub, clock: Clock, check_interval: timedelta) -> None:
+    def __init__(
+        self, *, store: RenderStore, pubsub: PubSub, clock: Clock, metrics: Metrics, check_interval: timedelta
+    ) -> None:
         self._store = store
         self._pubsub = pubsub
         self._clock = clock
+        self._metrics = metrics
         self.last_tick_at: datetime | None = None
         self._check_interval = check_interval
         self._rooms: dict[str, Room] = {}
 
     async def publish(self, render: Render) -> None:
         """Tell all watchers of a change that has been stored. A broker that is away is logged, not raised."""
+        self._metrics.changed(render)
+        announcement = Announcement(render=render, published_at=self._clock.now())
         try:
-            await self._pubsub.publish(_channel(render.owner), documents.encode(render))
+            await self._pubsub.publish(_channel(render.owner), documents.encode_announcement(announcement))
         except Unavailable as error:
             log.warning("a change of render %s was not published: %s", render.id, error)
 
@@ -169,8 +176,10 @@ class ProgressHub:
             if stored is None:
                 raise RenderNotFound
             watch.offer(stored)
-            while (render := await watch.take()) is not None:
+            while (taken := await watch.take()) is not None:
+                render, published_at = taken
                 yield render
+                self._note_sent(published_at)
                 if render.status.is_terminal:
                     return
 
@@ -180,8 +189,10 @@ class ProgressHub:
         async with self._present(caller.id, watch):
             for render in await self._store.unfinished([caller.id], first=MAX_UNFINISHED_AT_ONCE):
                 watch.offer(render)
-            while (change := await watch.take()) is not None:
+            while (taken := await watch.take()) is not None:
+                change, published_at = taken
                 yield change
+                self._note_sent(published_at)
 
     async def run(self) -> None:
         """Read the stored state of watched renders every `check_interval` and when pub/sub resumes, for ever."""
@@ -199,6 +210,11 @@ class ProgressHub:
         await self._check_awaited()
         if owners := [owner for owner, room in self._rooms.items() if room.has_watchers_of_all()]:
             self._tell(await self._store.unfinished(owners, first=MAX_UNFINISHED_AT_ONCE * len(owners)))
+
+    def _note_sent(self, published_at: datetime | None) -> None:
+        """Report how long ago what was sent had been published: whoever asks for the next state has sent the last."""
+        if published_at is not None:
+            self._metrics.sent(published_at=published_at, now=self._clock.now())
 
     async def _owner(self, render_id: str, caller: Caller) -> str:
         """Return whose render the caller means: always their own, unless an operator asks."""
@@ -228,7 +244,8 @@ class ProgressHub:
         room.join(watch)  # before it waits, so that nobody who leaves closes the room
         try:
             await self._open(room, owner)
-            yield
+            with self._metrics.subscribed():
+                yield
         finally:
             room.leave(watch)
             if room.is_empty():
@@ -240,9 +257,14 @@ class ProgressHub:
         async with room.door:
             if not room.is_listening:
                 await room.subscription.enter_async_context(
-                    self._pubsub.listen(_channel(owner), lambda message: room.tell(documents.decode(message)))
+                    self._pubsub.listen(_channel(owner), lambda message: _pass_on(message, room))
                 )
                 room.is_listening = True
+
+
+def _pass_on(message: str, room: Room) -> None:
+    announcement = documents.decode_announcement(message)
+    room.tell(announcement.render, announcement.published_at)
 
 
 def _channel(owner: str) -> str:

@@ -5,7 +5,7 @@
 
 import re
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 RENDER_ID = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
@@ -15,6 +15,14 @@ def new_render_id(now: datetime) -> str:
     """Return an id that is unique and sorts after every id made in an earlier millisecond."""
     number = int(now.timestamp() * 1000) << 80 | secrets.randbits(80)
     return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def time_of(render_id: str) -> datetime:
+    """Return the time with which `new_render_id` made an id, to the millisecond."""
+    number = 0
+    for letter in render_id[:10]:
+        number = number << 5 | ALPHABET.index(letter)
+    return datetime.fromtimestamp(number / 1000, UTC)
 
 
 def is_render_id(text: str) -> bool:

@@ -47,6 +47,14 @@ class Admission:
     used: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """How many renders are QUEUED, of all owners, and when the oldest of them was asked for; None if there is none."""
+
+    depth: int
+    oldest_created_at: datetime | None
+
+
 class RenderStore(Protocol):
     """The job documents and the quota. Any method may raise `StoreUnavailable`: it changed everything or nothing.
 
@@ -93,6 +101,10 @@ class RenderStore(Protocol):
 
     async def queue_position(self, render: Render) -> int:
         """Return 1 for the QUEUED render that is next, counting all owners' QUEUED renders in order of id."""
+        ...
+
+    async def queue(self) -> Queue:
+        """Return how the queue stands, without reading its renders."""
         ...
 
     async def acquire(

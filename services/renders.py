@@ -24,6 +24,7 @@ from services.errors import (
 )
 from services.hub import ProgressHub
 from services.ids import is_render_id, new_render_id
+from services.metrics import Metrics
 from services.models import (
     AnimationProps,
     Caller,
@@ -53,6 +54,7 @@ class RenderService:
     backend: RenderBackend | None
     hub: ProgressHub
     clock: Clock
+    metrics: Metrics
     quota_rule: QuotaRule
     limits: AnimationLimits
     download_expiry: timedelta
@@ -193,6 +195,7 @@ class RenderService:
         )
         admission = await asyncio.shield(self._add(queued, window))
         if admission.verdict is Verdict.OVER_QUOTA:
+            self.metrics.quota_refused()
             raise quota_exceeded(window, used=admission.used, now=now)
         return Started(
             render=admission.render,

@@ -19,11 +19,13 @@ from services.carrier import CarryRules
 from services.clock import SystemClock
 from services.errors import StartupError
 from services.hub import ProgressHub
+from services.metrics import Metrics
 from services.ports import Clock, RenderBackend, RenderStore
 from services.pubsub import PubSub, open_pubsub
 from services.quota import QuotaRule
 from services.renders import RenderService
 from services.settings import Settings, variable
+from services.timed import timed
 from services.tracker import Tracker, WorkerRules
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Services:
 
     settings: Settings
     clock: Clock
+    metrics: Metrics
     store: RenderStore
     pubsub: PubSub
     backend: RenderBackend | None
@@ -112,29 +115,41 @@ def compose(
 ) -> Services:
     """Put the services together on adapters that are open."""
     check_interval = timedelta(seconds=settings.check_interval_s)
-    hub = ProgressHub(store=store, pubsub=pubsub, clock=clock, check_interval=check_interval)
+    metrics = Metrics()
+    store, pubsub = timed(store, metrics.store), timed(pubsub, metrics.pubsub)
+    hub = ProgressHub(store=store, pubsub=pubsub, clock=clock, metrics=metrics, check_interval=check_interval)
     renders = RenderService(
         store=store,
         backend=backend,
         hub=hub,
         clock=clock,
+        metrics=metrics,
         quota_rule=QuotaRule(limit=settings.quota_limit, window=timedelta(seconds=settings.quota_window_s)),
         limits=AnimationLimits(
             max_duration_s=settings.max_duration_s, fps=FPS, max_text_length=settings.max_text_length
         ),
         download_expiry=settings.download_expiry,
     )
-    make_tracker = partial(Tracker, store=store, hub=hub, pubsub=pubsub, clock=clock, rules=_worker_rules(settings))
+    make_tracker = partial(
+        Tracker, store=store, hub=hub, pubsub=pubsub, clock=clock, metrics=metrics, rules=_worker_rules(settings)
+    )
     worker = f"{os.getpid()}-{secrets.token_hex(6)}"
+    tracker = make_tracker(worker=worker, backend=backend) if with_worker and backend else None
+    opened_at = clock.now()
+    metrics.follow_loop("hub", lambda: hub.last_tick_at or opened_at)
+    if tracker and backend:
+        metrics.follow_loop("worker", lambda: tracker.last_tick_at or opened_at)
+        metrics.follow_worker(lambda: tracker.carried, capacity=backend.capacity)
     return Services(
         settings=settings,
         clock=clock,
+        metrics=metrics,
         store=store,
         pubsub=pubsub,
         backend=backend,
         hub=hub,
         renders=renders,
-        tracker=make_tracker(worker=worker, backend=backend) if with_worker and backend else None,
+        tracker=tracker,
     )
 
 

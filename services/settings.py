@@ -34,6 +34,16 @@ class Settings(BaseSettings):
         CHECKOUT / "web" / "node_modules", description="Folder of GraphiQL's npm packages; without it, a CDN is used."
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="How much to log.")
+    log_format: Literal["text", "json"] | None = Field(
+        None, description="How to log: `text` (default of `dev`) or `json` (of `serve` and `worker`)."
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="Port of Prometheus' `/metrics`, for `serve`, `worker` and `dev`; none if left out.",
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address that `/metrics` is served on.")
 
     mongodb_url: SecretStr | None = Field(
         None, validation_alias="MONGODB_URL", description="The MongoDB of `serve` and `worker`; a replica set."

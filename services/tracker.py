@@ -12,6 +12,7 @@ from services.backoff import Room, backoff_s
 from services.carrier import Carrier, CarryRules
 from services.errors import LeaseLost, StoreUnavailable
 from services.hub import WORK_CHANNEL, ProgressHub
+from services.metrics import Metrics
 from services.models import Failure, Render
 from services.ports import Clock, RenderBackend, RenderStore
 from services.pubsub import PubSub
@@ -44,6 +45,7 @@ class Tracker:
         hub: ProgressHub,
         pubsub: PubSub,
         clock: Clock,
+        metrics: Metrics,
         rules: WorkerRules,
     ) -> None:
         self.worker = worker
@@ -53,10 +55,16 @@ class Tracker:
         self._hub = hub
         self._pubsub = pubsub
         self._clock = clock
+        self._metrics = metrics
         self._rules = rules
         self._carriers: dict[str, Carrier] = {}
         self._wake = asyncio.Event()
         self._room = Room(backend, clock, wake=self._wake)
+
+    @property
+    def carried(self) -> int:
+        """How many renders it carries now."""
+        return len(self._carriers)
 
     async def run(self) -> None:
         """Work until cancelled, then give each lease back as soon as its carrier has let go of the render."""
@@ -113,6 +121,7 @@ class Tracker:
             backend=self._backend,
             hub=self._hub,
             clock=self._clock,
+            metrics=self._metrics,
             room=self._room,
             rules=self._rules.carry,
         )
@@ -125,6 +134,7 @@ class Tracker:
             await self._give_back([render_id])
             raise
         except LeaseLost:
+            self._metrics.lease_lost()
             log.info("render %s is no longer ours: it was cancelled, or another worker has it", render_id)
         except Exception:
             log.exception("render %s can't be carried and is left until its lease expires", render_id)

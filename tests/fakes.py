@@ -16,7 +16,7 @@ from services.errors import (
     StoreUnavailable,
 )
 from services.models import Download, Failure, Output, QuotaWindow, Render, RenderFilter, RenderPhase, RenderStatus
-from services.ports import Admission, Broken, Clock, Finished, Missing, Observation, Progress, Verdict
+from services.ports import Admission, Broken, Clock, Finished, Missing, Observation, Progress, Queue, Verdict
 
 START_OF_TIME = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 SETTLING_ROUNDS = 100
@@ -148,6 +148,12 @@ class MemoryStore:
         self._check()
         queued = (row.render for row in self._rows.values() if row.render.status is RenderStatus.QUEUED)
         return 1 + sum(other.id < render.id for other in queued)
+
+    async def queue(self) -> Queue:
+        self._check()
+        queued = [row.render for row in self._rows.values() if row.render.status is RenderStatus.QUEUED]
+        oldest = min((render.created_at for render in queued), default=None)
+        return Queue(depth=len(queued), oldest_created_at=oldest)
 
     async def acquire(
         self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True

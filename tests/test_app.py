@@ -85,6 +85,7 @@ async def test_a_loop_that_crashes_is_started_again(services: Services, caplog: 
         store=services.store,
         pubsub=services.pubsub,
         clock=services.clock,
+        metrics=services.metrics,
         check_interval=services.hub._check_interval,
     )
     async with serve(replace(services, hub=hub)) as url, open_client(url) as client, asyncio.timeout(PATIENCE_S):

@@ -20,9 +20,10 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from services import documents
 from services.backoff import backoff_s
 from services.errors import LeaseLost, StartupError, StoreUnavailable
+from services.ids import time_of
 from services.lifecycle import ACTIVE
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
-from services.ports import Admission, Verdict
+from services.ports import Admission, Queue, Verdict
 from services.stores.mongo_connection import (
     Client,
     Document,
@@ -129,6 +130,13 @@ class MongoStore:
                 {"status": RenderStatus.QUEUED.value, "_id": {"$lt": render.id}}
             )
         return ahead + 1
+
+    async def queue(self) -> Queue:  # noqa: D102
+        queued = {"status": RenderStatus.QUEUED.value}
+        with self._asking():
+            depth = await self._renders.count_documents(queued)
+            oldest = await self._renders.find_one(queued, {"_id": True}, sort=[("_id", ASCENDING)])
+        return Queue(depth=depth, oldest_created_at=time_of(oldest["_id"]) if oldest else None)
 
     async def acquire(  # noqa: D102
         self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True

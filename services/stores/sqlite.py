@@ -18,8 +18,9 @@ from typing import TypeVar
 
 from services import documents
 from services.errors import LeaseLost, StartupError, StoreUnavailable
+from services.ids import time_of
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
-from services.ports import Admission, Clock, Verdict
+from services.ports import Admission, Clock, Queue, Verdict
 
 T = TypeVar("T")
 BUSY_TIMEOUT_S = 2.0
@@ -90,6 +91,9 @@ class SqliteStore:
 
     async def queue_position(self, render: Render) -> int:  # noqa: D102
         return await self._read(_queue_position, render)
+
+    async def queue(self) -> Queue:  # noqa: D102
+        return await self._read(_queue)
 
     async def acquire(  # noqa: D102
         self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
@@ -279,6 +283,11 @@ def _queue_position(db: sqlite3.Connection, render: Render) -> int:
         (render.id,),
     ).fetchone()
     return int(ahead) + 1
+
+
+def _queue(db: sqlite3.Connection) -> Queue:
+    depth, oldest = db.execute("SELECT count(*), min(id) FROM renders WHERE status = 'queued'").fetchone()
+    return Queue(depth=depth, oldest_created_at=time_of(oldest) if oldest else None)
 
 
 def _acquire(

@@ -17,6 +17,11 @@ def test_a_render_survives_being_stored(render: Render) -> None:
     assert documents.decode(documents.encode(render)) == render
 
 
+@given(st.builds(documents.Announcement, render=st.builds(Render, props=st.builds(AnimationProps))))
+def test_an_announcement_survives_being_sent(announcement: documents.Announcement) -> None:
+    assert documents.decode_announcement(documents.encode_announcement(announcement)) == announcement
+
+
 @given(st.builds(Render))
 def test_a_document_without_newer_fields_still_opens(render: Render) -> None:
     names = ("id", "owner", "props", "created_at")

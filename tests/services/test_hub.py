@@ -8,11 +8,13 @@ import pytest
 from services import lifecycle
 from services.errors import RenderNotFound
 from services.hub import MAX_UNFINISHED_AT_ONCE, ProgressHub, Watch
+from services.metrics import Metrics
 from services.models import Caller, Failure, QuotaWindow, Render, RenderPhase
 from services.ports import Progress
 from services.pubsub import PubSub, open_pubsub
 from tests.conftest import MakeRender
 from tests.fakes import START_OF_TIME, FakeClock, MemoryStore, settle
+from tests.scraping import samples_of
 
 NOW = START_OF_TIME
 ANN = Caller(id="ann")
@@ -39,8 +41,15 @@ async def pubsub() -> AsyncIterator[PubSub]:
 
 
 @pytest.fixture
-def hub(memory_store: MemoryStore, pubsub: PubSub, clock: FakeClock) -> ProgressHub:
-    return ProgressHub(store=memory_store, pubsub=pubsub, clock=clock, check_interval=timedelta(seconds=5))
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def hub(memory_store: MemoryStore, pubsub: PubSub, clock: FakeClock, metrics: Metrics) -> ProgressHub:
+    return ProgressHub(
+        store=memory_store, pubsub=pubsub, clock=clock, metrics=metrics, check_interval=timedelta(seconds=5)
+    )
 
 
 @pytest.fixture
@@ -80,6 +89,31 @@ async def test_a_watcher_sees_the_present_state_then_every_change_then_the_end(
         assert await within_limits(states) == end
         with pytest.raises(StopAsyncIteration):
             await within_limits(states)
+
+
+@pytest.mark.parametrize("all_of_them", [True, False])
+async def test_what_was_sent_tells_how_long_it_took_since_it_was_published(
+    hub: ProgressHub,
+    memory_store: MemoryStore,
+    clock: FakeClock,
+    metrics: Metrics,
+    render: Render,
+    all_of_them: bool,  # noqa: FBT001
+) -> None:
+    def lags() -> tuple[float, float]:
+        samples = samples_of(metrics.text().decode())
+        lag = "rendercast_publish_to_send_lag_seconds"
+        return samples[f"{lag}_count"], samples[f"{lag}_sum"]
+
+    async with aclosing(hub.watch_all(ANN) if all_of_them else hub.watch(ANN, render.id)) as states:
+        assert await within_limits(states) == render
+        running = await changed(hub, memory_store, launched(render))
+        assert await within_limits(states) == running
+        assert lags() == (0, 0), "it is being sent"
+        await clock.advance(2)
+        end = await changed(hub, memory_store, failed(running))
+        assert await within_limits(states) == end
+        assert lags() == (1, 2)
 
 
 async def test_one_who_comes_after_the_end_gets_the_end_only(
@@ -141,7 +175,9 @@ async def test_a_change_between_listening_and_reading_is_seen_once(
             await settle()
             return before
 
-    raced = ProgressHub(store=SlowStore(), pubsub=pubsub, clock=clock, check_interval=timedelta(seconds=5))
+    raced = ProgressHub(
+        store=SlowStore(), pubsub=pubsub, clock=clock, metrics=Metrics(), check_interval=timedelta(seconds=5)
+    )
     async with aclosing(raced.watch(ANN, render.id)) as states:
         assert (await within_limits(states)).revision == 2
         await raced.publish(failed(launched(render)))
@@ -285,7 +321,9 @@ def slow(pubsub: PubSub) -> SlowPubSub:
 
 @pytest.fixture
 def slow_hub(memory_store: MemoryStore, slow: SlowPubSub, clock: FakeClock) -> ProgressHub:
-    return ProgressHub(store=memory_store, pubsub=slow, clock=clock, check_interval=timedelta(seconds=5))
+    return ProgressHub(
+        store=memory_store, pubsub=slow, clock=clock, metrics=Metrics(), check_interval=timedelta(seconds=5)
+    )
 
 
 async def test_owners_need_not_wait_for_each_other(

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ids import is_render_id, new_render_id
+from services.ids import is_render_id, new_render_id, time_of
 
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
@@ -14,6 +14,11 @@ def test_ids_sort_by_time(moment: datetime, milliseconds: int) -> None:
     later = new_render_id(moment + timedelta(milliseconds=milliseconds))
     assert is_render_id(earlier)
     assert earlier < later
+
+
+@given(MOMENTS)
+def test_an_id_tells_when_it_was_made(moment: datetime) -> None:
+    assert abs(time_of(new_render_id(moment)) - moment) <= timedelta(milliseconds=1)
 
 
 def test_ids_of_one_moment_differ() -> None:

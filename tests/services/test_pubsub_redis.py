@@ -13,6 +13,7 @@ from services import lifecycle
 from services.clock import SystemClock
 from services.errors import PubSubUnavailable, StartupError
 from services.hub import ProgressHub
+from services.metrics import Metrics
 from services.models import Caller, QuotaWindow
 from services.pubsub import PubSub, open_pubsub
 from services.redis_broker import MAX_PUBLISHING
@@ -368,7 +369,9 @@ async def test_a_watcher_gets_the_end_that_was_published_while_redis_was_away(
     server: RedisServer, pubsub: PubSub, make_render: MakeRender
 ) -> None:
     store = MemoryStore()
-    hub = ProgressHub(store=store, pubsub=pubsub, clock=SystemClock(), check_interval=timedelta(hours=1))
+    hub = ProgressHub(
+        store=store, pubsub=pubsub, clock=SystemClock(), metrics=Metrics(), check_interval=timedelta(hours=1)
+    )
     render = make_render()
     window = QuotaWindow(owner="ann", limit=5, starts_at=START_OF_TIME, length=timedelta(hours=1))
     await store.add(render, window)

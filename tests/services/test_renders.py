@@ -20,6 +20,7 @@ from services.errors import (
     RenderServiceNotConfigured,
 )
 from services.hub import ProgressHub
+from services.metrics import Metrics
 from services.models import Caller, Output, Render, RenderFilter, RenderStatus
 from services.pubsub import open_pubsub
 from services.quota import QuotaRule
@@ -39,8 +40,11 @@ async def renders(memory_store: MemoryStore, backend: FakeBackend, clock: FakeCl
         yield RenderService(
             store=memory_store,
             backend=backend,
-            hub=ProgressHub(store=memory_store, pubsub=pubsub, clock=clock, check_interval=timedelta(seconds=5)),
+            hub=ProgressHub(
+                store=memory_store, pubsub=pubsub, clock=clock, metrics=Metrics(), check_interval=timedelta(seconds=5)
+            ),
             clock=clock,
+            metrics=Metrics(),
             quota_rule=QuotaRule(limit=5, window=timedelta(hours=1)),
             limits=LIMITS,
             download_expiry=timedelta(hours=1),
@@ -179,12 +183,15 @@ async def test_paging_visits_every_matching_render_once_newest_first(
 ) -> None:
     clock, store = FakeClock(), MemoryStore()
     async with open_pubsub("memory://") as pubsub:
-        hub = ProgressHub(store=store, pubsub=pubsub, clock=clock, check_interval=timedelta(seconds=5))
+        hub = ProgressHub(
+            store=store, pubsub=pubsub, clock=clock, metrics=Metrics(), check_interval=timedelta(seconds=5)
+        )
         renders = RenderService(
             store=store,
             backend=FakeBackend(),
             hub=hub,
             clock=clock,
+            metrics=Metrics(),
             quota_rule=QuotaRule(limit=100, window=timedelta(days=1)),
             limits=LIMITS,
             download_expiry=timedelta(hours=1),

@@ -16,6 +16,7 @@ from services.backoff import MOST_STARTS
 from services.carrier import DEADLINE_EXCEEDED, LONGEST_WAIT_S, MAX_INTERRUPTIONS, CarryRules
 from services.errors import RenderAlreadyFinished
 from services.hub import ProgressHub
+from services.metrics import Metrics
 from services.models import Caller, Failure, Render, RenderStatus
 from services.ports import Observation, Progress, RenderBackend
 from services.pubsub import PubSub, open_pubsub
@@ -25,6 +26,7 @@ from services.supervision import keep_running
 from services.tracker import Tracker, WorkerRules
 from tests.conftest import PROPS
 from tests.fakes import FakeBackend, FakeClock, MemoryStore, settle
+from tests.scraping import samples_of
 from tests.services.test_animation import LIMITS
 
 ANN = Caller(id="ann")
@@ -42,12 +44,16 @@ class Bench:
 
     def __init__(self, store: MemoryStore, backend: FakeBackend, clock: FakeClock, pubsub: PubSub) -> None:
         self.store, self.backend, self.clock, self.pubsub = store, backend, clock, pubsub
-        self.hub = ProgressHub(store=store, pubsub=pubsub, clock=clock, check_interval=timedelta(seconds=5))
+        self.metrics = Metrics()
+        self.hub = ProgressHub(
+            store=store, pubsub=pubsub, clock=clock, metrics=self.metrics, check_interval=timedelta(seconds=5)
+        )
         self.renders = RenderService(
             store=store,
             backend=backend,
             hub=self.hub,
             clock=clock,
+            metrics=self.metrics,
             quota_rule=QuotaRule(limit=1000, window=timedelta(days=1)),
             limits=LIMITS,
             download_expiry=timedelta(hours=1),
@@ -68,6 +74,7 @@ class Bench:
             hub=hub or self.hub,
             pubsub=self.pubsub,
             clock=self.clock,
+            metrics=self.metrics,
             rules=RULES,
         )
 
@@ -89,6 +96,11 @@ class Bench:
 
     async def get(self, render_id: str) -> Render:
         return await self.renders.get(ANN, render_id)
+
+    def told(self, *series: str) -> list[float]:
+        """Return the values of these metrics."""
+        samples = samples_of(self.metrics.text().decode())
+        return [samples[f"rendercast_{name}"] for name in series]
 
     async def quota_used(self) -> int:
         quota = await self.renders.quota(ANN)
@@ -394,6 +406,24 @@ async def test_a_worker_that_lost_its_lease_stops_and_changes_nothing(bench: Ben
         await bench.clock.advance(30)
         assert (await bench.get(render_id)).status is RenderStatus.RENDERING
         assert bench.backend.abandoned == [(render_id, "attempt-1")]
+    assert bench.told("leases_lost_total") == [1]
+
+
+async def test_polls_tell_how_late_they_are(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        await bench.clock.advance(5)
+        (polls,) = bench.told("poll_lag_seconds_count")
+        assert polls >= 3
+        assert bench.told("poll_lag_seconds_sum", "poll_failures_total") == [0, 0]
+        bench.backend.unavailable = True
+        await bench.clock.advance(2)
+        (failures,) = bench.told("poll_failures_total")
+        bench.backend.unavailable = False
+        bench.backend.finish(render_id)
+        await bench.clock.advance(60)
+    assert failures >= 1
+    assert bench.told("poll_lag_seconds_sum") > [0]
 
 
 async def test_a_worker_takes_a_render_again_only_when_it_has_let_go_of_it(bench: Bench) -> None:
@@ -404,7 +434,13 @@ async def test_a_worker_takes_a_render_again_only_when_it_has_let_go_of_it(bench
             await self.broker.wait()
             await super().publish(render)
 
-    hub = SlowHub(store=bench.store, pubsub=bench.pubsub, clock=bench.clock, check_interval=timedelta(seconds=5))
+    hub = SlowHub(
+        store=bench.store,
+        pubsub=bench.pubsub,
+        clock=bench.clock,
+        metrics=bench.metrics,
+        check_interval=timedelta(seconds=5),
+    )
     hub.broker.set()
     render_id = await bench.start()
     async with bench.working(bench.tracker(hub=hub)):

@@ -14,7 +14,7 @@ from services import lifecycle
 from services.clock import SystemClock
 from services.errors import LeaseLost
 from services.models import Failure, Output, QuotaWindow, Render, RenderFilter, RenderPhase, RenderStatus
-from services.ports import Progress, RenderStore, Verdict
+from services.ports import Progress, Queue, RenderStore, Verdict
 from services.stores.mongo import open_mongo_store
 from services.stores.sqlite import open_sqlite_store
 from tests.conftest import MakeRender
@@ -198,6 +198,16 @@ class TestReading:
         assert (await store.queue_position(first), await store.queue_position(second)) == (1, 2)
         await store.record(lifecycle.cancel(first, now=NOW))
         assert await store.queue_position(second) == 1
+
+    async def test_tells_how_long_the_queue_is_and_how_old(self, store: RenderStore, make_render: MakeRender) -> None:
+        assert await store.queue() == Queue(depth=0, oldest_created_at=None)
+        old = await added(store, make_render(owner="bob"))
+        running = await added(store, make_render(at=NOW - HOUR))
+        await added(store, make_render(at=LATER, due_at=FAR_FUTURE))
+        await store.record(launched(running))
+        assert await store.queue() == Queue(depth=2, oldest_created_at=NOW)
+        await store.record(lifecycle.cancel(old, now=NOW))
+        assert await store.queue() == Queue(depth=1, oldest_created_at=LATER)
 
 
 class TestLeases:

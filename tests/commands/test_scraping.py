@@ -1,0 +1,55 @@
+"""The port of `/metrics` as any client may use it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from commands.scraping import LONGEST_HEAD_BYTES, answering_scrapes, listen_for_scrapes
+from services.runtime import open_embedded
+from services.settings import load_settings
+from tests.resolvers.clients import PATIENCE_S
+
+
+@pytest.fixture
+async def address(tmp_path: Path) -> AsyncIterator[tuple[str, int]]:
+    settings = load_settings(data_dir=tmp_path, metrics_port=0)
+    with listen_for_scrapes(settings) as listener:
+        assert listener is not None
+        async with open_embedded(settings) as services, answering_scrapes(listener, services):
+            yield listener.getsockname()
+
+
+@pytest.fixture
+async def client(address: tuple[str, int]) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=f"http://{address[0]}:{address[1]}") as client:
+        yield client
+
+
+async def test_metrics_are_where_prometheus_looks(client: httpx.AsyncClient) -> None:
+    response = await client.get("/metrics?name=x")
+    assert response.status_code == 200
+    assert "rendercast_queue_depth 0.0\n" in response.text
+    assert (await client.head("/metrics")).headers["content-type"] == response.headers["content-type"]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/", 404), ("POST", "/metrics", 405)])
+async def test_nothing_else_is_there(client: httpx.AsyncClient, method: str, path: str, status: int) -> None:
+    assert (await client.request(method, path)).status_code == status
+
+
+@pytest.mark.parametrize("sent", [b"GET /metrics HTTP/1.1\r\n", b"x" * 4 * LONGEST_HEAD_BYTES, b"\r\n\r\n"])
+async def test_what_is_no_request_is_ended_and_others_are_answered(
+    address: tuple[str, int], client: httpx.AsyncClient, sent: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(sent)
+    writer.write_eof()
+    async with asyncio.timeout(PATIENCE_S):
+        with contextlib.suppress(ConnectionResetError):
+            assert b" 200 " not in await reader.read()
+    writer.close()
+    assert (await client.get("/metrics")).status_code == 200

@@ -1,0 +1,184 @@
+"""Each report moves its own figure, and the figures are such as Prometheus wants them."""
+
+import re
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from services import lifecycle
+from services.metrics import Metrics
+from services.models import Failure, Output, Render
+from tests.conftest import MakeRender
+from tests.fakes import START_OF_TIME
+from tests.scraping import Samples, samples_of
+
+NOW = START_OF_TIME
+LATER = NOW + timedelta(seconds=3)
+FAILURE = Failure(code="QUEUE_TIMEOUT", message="Too late.", retryable=True)
+OUTPUT = Output(bucket="b", key="k", size_bytes=1)
+UNITS = ("seconds", "bytes", "total")
+COUNTS_OF_THINGS = {
+    "rendercast_queue_depth",
+    "rendercast_carried_renders",
+    "rendercast_worker_capacity",
+    "rendercast_connections",
+    "rendercast_subscriptions",
+}
+
+
+def rendering(render: Render) -> Render:
+    return lifecycle.launch(render, now=NOW, deadline_at=LATER)
+
+
+def complete(render: Render) -> Render:
+    return lifecycle.complete(rendering(render), output=OUTPUT, cost_usd=None, warnings=(), now=LATER)
+
+
+def failed(render: Render) -> Render:
+    return lifecycle.fail(rendering(render), failure=FAILURE, now=LATER)
+
+
+def cancelled(render: Render) -> Render:
+    return lifecycle.cancel(render, now=LATER)
+
+
+def ours(metrics: Metrics) -> Samples:
+    """Return the series that say something: no zeros, no single buckets, nothing of the process."""
+    samples = samples_of(metrics.text().decode())
+    return {
+        series: value
+        for series, value in samples.items()
+        if value and series.startswith("rendercast_") and "_bucket" not in series
+    }
+
+
+def used() -> Metrics:
+    """Return metrics to which everything was reported."""
+    metrics = Metrics()
+    for calls in (metrics.store, metrics.pubsub):
+        took, fail = calls.of("operation")
+        took(0.1)
+        fail()
+    metrics.follow_loop("hub", lambda: NOW)
+    return metrics
+
+
+@pytest.mark.parametrize(
+    ("change", "figures"),
+    [
+        (lambda render: render, {"rendercast_renders_started_total": 1}),
+        (rendering, {}),
+        (
+            complete,
+            {
+                'rendercast_renders_ended_total{code="",status="complete"}': 1,
+                'rendercast_render_duration_seconds_count{status="complete"}': 1,
+                'rendercast_render_duration_seconds_sum{status="complete"}': 3,
+            },
+        ),
+        (
+            failed,
+            {
+                'rendercast_renders_ended_total{code="QUEUE_TIMEOUT",status="failed"}': 1,
+                'rendercast_render_duration_seconds_count{status="failed"}': 1,
+                'rendercast_render_duration_seconds_sum{status="failed"}': 3,
+            },
+        ),
+        (
+            cancelled,
+            {
+                'rendercast_renders_ended_total{code="",status="cancelled"}': 1,
+                'rendercast_render_duration_seconds_count{status="cancelled"}': 1,
+                'rendercast_render_duration_seconds_sum{status="cancelled"}': 3,
+            },
+        ),
+    ],
+)
+def test_a_change_of_a_render_is_counted(
+    make_render: MakeRender, change: Callable[[Render], Render], figures: Samples
+) -> None:
+    metrics = Metrics()
+    metrics.changed(change(make_render()))
+    assert ours(metrics) == figures
+
+
+@pytest.mark.parametrize(
+    ("report", "figures"),
+    [
+        (Metrics.quota_refused, {"rendercast_quota_refusals_total": 1}),
+        (Metrics.lease_lost, {"rendercast_leases_lost_total": 1}),
+        (Metrics.poll_failed, {"rendercast_poll_failures_total": 1}),
+        (
+            lambda metrics: metrics.queued(7, oldest_age_s=2.5),
+            {"rendercast_queue_depth": 7, "rendercast_queue_oldest_age_seconds": 2.5},
+        ),
+        (
+            lambda metrics: metrics.polled(due_at=NOW, now=LATER),
+            {"rendercast_poll_lag_seconds_count": 1, "rendercast_poll_lag_seconds_sum": 3},
+        ),
+        (
+            lambda metrics: metrics.sent(published_at=NOW, now=LATER),
+            {"rendercast_publish_to_send_lag_seconds_count": 1, "rendercast_publish_to_send_lag_seconds_sum": 3},
+        ),
+        (
+            lambda metrics: metrics.sent(published_at=LATER, now=NOW),  # by the clock of another machine
+            {"rendercast_publish_to_send_lag_seconds_count": 1},
+        ),
+        (
+            lambda metrics: metrics.follow_loop("worker", lambda: NOW),
+            {'rendercast_last_tick_timestamp_seconds{loop="worker"}': NOW.timestamp()},
+        ),
+        (
+            lambda metrics: metrics.follow_worker(lambda: 3, capacity=25),
+            {"rendercast_carried_renders": 3, "rendercast_worker_capacity": 25},
+        ),
+    ],
+)
+def test_a_report_moves_its_figures_and_no_others(report: Callable[[Metrics], None], figures: Samples) -> None:
+    metrics = Metrics()
+    report(metrics)
+    assert ours(metrics) == figures
+
+
+def test_connections_and_subscriptions_are_counted_while_they_last() -> None:
+    metrics = Metrics()
+    with ExitStack() as stack:
+        for context in (metrics.connected(), metrics.connected(), metrics.subscribed()):
+            stack.enter_context(context)
+        assert ours(metrics) == {"rendercast_connections": 2, "rendercast_subscriptions": 1}
+    assert ours(metrics) == {}
+
+
+def test_metrics_of_one_process_are_apart() -> None:
+    one, other = Metrics(), Metrics()
+    one.quota_refused()
+    assert ours(other) == {}
+
+
+def test_figures_are_named_for_their_units_and_explained() -> None:
+    for family in text_string_to_metric_families(used().text().decode()):
+        if not family.name.startswith("process_"):
+            assert re.fullmatch(r"rendercast_[a-z_]+", family.name)
+            assert family.documentation.endswith(".")
+            named = f"{family.name}_total" if family.type == "counter" else family.name
+            assert named.rpartition("_")[2] in UNITS or named in COUNTS_OF_THINGS
+
+
+def test_labels_have_few_values(make_render: MakeRender) -> None:
+    metrics = used()
+    before = len(samples_of(metrics.text().decode()))
+    for number in range(50):
+        render = make_render(owner=f"user-{number}", at=datetime.now(UTC))
+        for change in (render, complete(render)):
+            metrics.changed(change)
+    text = metrics.text().decode()
+    assert len(samples_of(text)) - before < 25
+    assert set(re.findall(r"(\w+)=\"", text)) == {"code", "le", "loop", "operation", "status"}
+    assert "user-" not in text
+
+
+def test_no_series_tells_when_others_were_made() -> None:
+    assert "_created" not in used().text().decode()
