@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -16,6 +17,7 @@ from resolvers.graphiql import load_graphiql
 from resolvers.graphql_schema import build_schema
 from resolvers.health import Health
 from resolvers.http import METHODS, GraphQLOverHttp
+from resolvers.request_ids import RequestIds
 from resolvers.studio import load_studio
 from resolvers.webhooks import RemotionWebhooks
 from resolvers.websocket import WebSockets
@@ -56,7 +58,8 @@ def create_app(services: Services, *, authenticate: Authenticate) -> Starlette:
     if services.settings.remotion_webhook_secret is not None:
         webhooks = RemotionWebhooks(services.hub, services.settings.remotion_webhook_secret)
         routes.append(Route(WEBHOOK_PATH, webhooks.receive, methods=["POST"]))
-    return Starlette(lifespan=lifespan, routes=routes, middleware=for_browsers(services.settings.origins))
+    middleware = [Middleware(RequestIds), *for_browsers(services.settings.origins)]
+    return Starlette(lifespan=lifespan, routes=routes, middleware=middleware)
 
 
 def _home(settings: Settings) -> list[Route]:

@@ -1,7 +1,11 @@
-"""What a server writes to its log."""
+"""What a server writes to its log, as lines for people or as an object a line for what collects logs."""
 
+import json
 import logging
+from datetime import UTC, datetime
+from typing import Literal
 
+from services import log_ids
 from services.settings import Settings
 
 
@@ -15,9 +19,42 @@ class WithoutQueries(logging.Filter):
         return True
 
 
-def log_to_stderr(settings: Settings) -> None:
-    """Log to standard error what the settings ask for."""
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+class Lines(logging.Formatter):
+    """A line for people, with the ids that are known at its end, and what went wrong below."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
+        """Return the line."""
+        ids = " ".join(f"{name}={value}" for name, value in log_ids.known().items())
+        return super().formatMessage(record) + (f" [{ids}]" if ids else "")
+
+
+class JsonLines(logging.Formatter):
+    """An object on one line of ASCII, whatever is in it; times as RFC 3339 has them, in UTC."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **log_ids.known(),
+        }
+        if error_id := getattr(record, "error_id", None):
+            line["error_id"] = error_id
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def log_to_stderr(settings: Settings, *, usual: Literal["text", "json"]) -> None:
+    """Log to standard error what the settings ask for, in the usual format unless they name one."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines() if (settings.log_format or usual) == "json" else Lines())
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
     for driver in ("boto3", "botocore", "pymongo"):  # which else tell of each command
         logging.getLogger(driver).setLevel(logging.WARNING)
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # which else repeats all that is said on a WebSocket

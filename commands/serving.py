@@ -37,12 +37,14 @@ def serve_one_user(settings: Settings) -> None:
         raise StartupError(
             f"`rendercast dev` knows no users, so it only listens to this machine; {settings.host} is not loopback."
         )
+    log_to_stderr(settings, usual="text")
     _run_server(settings, open_embedded, lambda settings: contextlib.nullcontext(LocalDeveloper(settings)))
 
 
 def serve_users(settings: Settings, *, with_worker: bool) -> None:
     """Serve whoever has a token until SIGINT or SIGTERM. Raises `StartupError`."""
     read_token_rules(settings)
+    log_to_stderr(settings, usual="json")
     _run_server(settings, partial(open_production, with_worker=with_worker), open_bearer_tokens)
 
 
@@ -71,7 +73,6 @@ class Server(uvicorn.Server):
 def _run_server(settings: Settings, open_services: OpenServices, open_authentication: OpenAuthentication) -> None:
     with listen(settings) as listener, listen_for_scrapes(settings) as for_scrapes:
         settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-        log_to_stderr(settings)
         asyncio.run(_serve(settings, open_services, open_authentication, listener, for_scrapes))
 
 

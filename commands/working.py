@@ -16,8 +16,8 @@ from services.supervision import keep_running
 
 def run_worker(settings: Settings) -> None:
     """Carry renders until SIGINT or SIGTERM. Raises `StartupError`."""
+    log_to_stderr(settings, usual="json")
     with listen_for_scrapes(settings) as for_scrapes:
-        log_to_stderr(settings)
         asyncio.run(_work(settings, for_scrapes))
 
 

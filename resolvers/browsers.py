@@ -46,6 +46,7 @@ def for_browsers(allowed_origins: Collection[str]) -> list[Middleware]:
                 allow_origins=list(allowed_origins),
                 allow_methods=["GET", "POST"],
                 allow_headers=["Authorization", "Content-Type"],
+                expose_headers=["X-Request-ID"],
                 max_age=PREFLIGHT_LASTS_S,
             )
         )

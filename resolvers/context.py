@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 from strawberry.types import Info as StrawberryInfo
 
 from resolvers.auth import Authenticate, Identity
+from services import log_ids
 from services.errors import RendercastError, TokenExpired, Unauthenticated
 from services.models import Caller
 from services.runtime import Services
@@ -61,6 +62,7 @@ class Context:
         except RendercastError as refusal:
             self.refusal = refusal
             raise
+        log_ids.user_id.set(self.identity.caller.id)
 
 
 Info = StrawberryInfo[Context, None]

@@ -48,7 +48,7 @@ def result_too_large(limit_bytes: int) -> GraphQLError:
 def masked(error: GraphQLError, cause: Exception) -> GraphQLError:
     """Return an error that tells nothing but the id under which the log has the cause."""
     error_id = secrets.token_hex(6)
-    log.error("error %s at %s", error_id, error.path, exc_info=cause)
+    log.error("error %s at %s", error_id, error.path, exc_info=cause, extra={"error_id": error_id})
     message = f"Something went wrong on our side (error {error_id})."
     return _told(error, message, code=RendercastError.code, id=error_id)
 

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import Context
 
 from broadcaster import Broadcast
 from broadcaster._base import Subscriber
@@ -49,7 +50,11 @@ class PubSub:
         subscription = self._broadcast.subscribe(channel)
         async with self._membership:
             subscriber = await subscription.__aenter__()
-        pump = asyncio.create_task(_pump(subscriber, on_message), name=f"listen {channel}")
+        pump = asyncio.create_task(
+            _pump(subscriber, on_message),
+            name=f"listen {channel}",
+            context=Context(),  # it may go on for others: not the first one's ids are to be in the log
+        )
         try:
             if self._redis:
                 await self._redis.begin(channel)

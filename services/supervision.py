@@ -20,7 +20,9 @@ async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
         try:
             await run()
         except Exception:
-            log.exception("error %s: the %s stopped and is started again", secrets.token_hex(6), name)
+            error_id = secrets.token_hex(6)
+            told = {"error_id": error_id}
+            log.exception("error %s: the %s stopped and is started again", error_id, name, extra=told)
             if is_cancelled():
                 raise asyncio.CancelledError from None
         ran_s = asyncio.get_running_loop().time() - began

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from services import log_ids
 from services.backoff import Room, backoff_s
 from services.carrier import Carrier, CarryRules
 from services.errors import LeaseLost, StoreUnavailable
@@ -128,6 +129,8 @@ class Tracker:
 
     async def _carry(self, carrier: Carrier) -> None:
         render_id = carrier.render.id
+        log_ids.render_id.set(render_id)
+        log_ids.user_id.set(carrier.render.owner)
         try:
             await self._carry_through_crashes(carrier)
         except asyncio.CancelledError:
@@ -151,7 +154,8 @@ class Tracker:
             except LeaseLost:
                 raise
             except Exception:
-                log.exception("error %s while carrying render %s", error_id, carrier.render.id)
+                told = {"error_id": error_id}
+                log.exception("error %s while carrying render %s", error_id, carrier.render.id, extra=told)
                 if is_cancelled():
                     raise asyncio.CancelledError from None
             else:

@@ -4,16 +4,22 @@ import json
 from urllib.parse import quote_plus
 
 import httpx
+import pytest
 
+from resolvers.tokens import OWN_ISSUER
+from services.log_ids import pseudonym
+from tests.end_to_end import production
 from tests.end_to_end.conftest import Start
+from tests.end_to_end.production import Site
 from tests.resolvers.clients import GET, LIST, PROGRESS, REFRESH, START, Client, open_client, open_socket, open_stream
 
 SECRETS = ("Ünspeakable words", "Hidden Sans", "a private generation", "a private key", "#12fe34")
 TEXT, FONT, GENERATION, KEY, COLOR = SECRETS
 
 
-async def test_the_log_holds_no_text_of_a_render_and_no_signature(start: Start) -> None:
-    rendercast = start(log_level="debug", quota_limit=20)
+@pytest.mark.parametrize("log_format", ["text", "json"])
+async def test_the_log_holds_no_text_of_a_render_and_no_signature(start: Start, log_format: str) -> None:
+    rendercast = start(log_level="debug", log_format=log_format, quota_limit=20)
     async with open_client(rendercast.url) as client:
         urls = await _use(client)
         await _misuse(client)
@@ -27,6 +33,24 @@ async def test_the_log_holds_no_text_of_a_render_and_no_signature(start: Start) 
             assert quote_plus(written) not in log
     for url in urls:
         assert httpx.URL(url).params["signature"] not in log
+
+
+async def test_a_production_logs_objects_with_ids_and_no_names(site: Site) -> None:
+    api, worker = site.start("serve --port 0", "worker", log_level="debug")
+    async with production.open_client(api.url, user="somebody") as client:
+        render_id = await client.started(durationInFrames=2)
+        await client.until(render_id, status="COMPLETE")
+        response = await client.http.get("/readyz", headers={"X-Request-ID": "from-a-proxy"})
+        assert response.headers["x-request-id"] == "from-a-proxy"
+    assert (api.end(), worker.end()) == (0, 0)
+    lines = [json.loads(line) for process in (api, worker) for line in process.log.splitlines()]
+    asked = [line for line in lines if "POST /graphql" in line["message"]]
+    assert {line["user_id"] for line in asked} == {pseudonym(f"{OWN_ISSUER} somebody")}
+    assert len({line["request_id"] for line in asked}) == len(asked)
+    (probed,) = [line for line in lines if "GET /readyz" in line["message"]]
+    assert probed["request_id"] == "from-a-proxy"
+    assert "user_id" not in probed
+    assert "somebody" not in api.log + worker.log
 
 
 async def _use(client: Client) -> list[str]:

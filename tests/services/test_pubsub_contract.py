@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from services import log_ids
 from services.pubsub import PubSub, open_pubsub
 from tests.servers import RedisServer
 
@@ -137,3 +138,12 @@ async def test_nothing_is_left_of_those_who_are_cancelled_as_they_join(pubsub: P
 async def test_is_there_and_has_not_been_away(pubsub: PubSub) -> None:
     await pubsub.check()
     assert not pubsub.resumed.is_set()
+
+
+async def test_what_listens_for_many_is_not_laid_to_who_came_first(pubsub: PubSub) -> None:
+    inbox = Inbox()
+    token = log_ids.request_id.set("first")
+    async with pubsub.listen("a", lambda _: inbox(str(log_ids.known()))):
+        log_ids.request_id.reset(token)
+        await pubsub.publish("a", "hello")
+        assert await inbox.until(bool) == ["{}"]

@@ -1,6 +1,7 @@
 """The worker, carrying renders through everything that can happen, on a clock that tests move."""
 
 import asyncio
+import json
 import signal
 from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing, asynccontextmanager
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from services import lifecycle
+from commands.logs import JsonLines
+from services import lifecycle, log_ids
 from services.backends.local.backend import open_local_backend
 from services.backoff import MOST_STARTS
 from services.carrier import DEADLINE_EXCEEDED, LONGEST_WAIT_S, MAX_INTERRUPTIONS, CarryRules
 from services.errors import RenderAlreadyFinished
 from services.hub import ProgressHub
+from services.log_ids import pseudonym
 from services.metrics import Metrics
 from services.models import Caller, Failure, Render, RenderStatus
 from services.ports import Observation, Progress, RenderBackend
@@ -407,6 +410,23 @@ async def test_a_worker_that_lost_its_lease_stops_and_changes_nothing(bench: Ben
         assert (await bench.get(render_id)).status is RenderStatus.RENDERING
         assert bench.backend.abandoned == [(render_id, "attempt-1")]
     assert bench.told("leases_lost_total") == [1]
+
+
+async def test_the_log_has_the_ids_of_the_render_that_is_carried(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Crashing(FakeBackend):
+        async def observe(self, render: Render) -> Observation:
+            raise RuntimeError(render.id)
+
+    caplog.handler.setFormatter(JsonLines())
+    async with bench.working(bench.tracker(backend=Crashing())):
+        render_id = await bench.start()
+    lines = [json.loads(line) for line in caplog.text.splitlines()]
+    assert [(line["render_id"], line["user_id"]) for line in lines] == [(render_id, pseudonym(ANN.id))]
+    assert "RuntimeError" in lines[0]["exception"]
+    assert len(lines[0]["error_id"]) == 12
+    assert log_ids.known() == {}
 
 
 async def test_polls_tell_how_late_they_are(bench: Bench) -> None:

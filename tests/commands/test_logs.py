@@ -1,0 +1,90 @@
+"""How a line of the log looks, and whose ids it has."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextvars import copy_context
+from datetime import datetime, timedelta
+
+import pytest
+
+from commands.logs import JsonLines, Lines
+from services import log_ids
+
+RENDER = "01m817gzatj1v633w9kvyqtevh"
+USER = "https://issuer.example ann"
+PSEUDONYM = "eb4c85dbf066"
+
+
+@pytest.fixture(autouse=True)
+def ids() -> Iterator[None]:
+    """Let no test set ids for another."""
+    tokens = [(variable, variable.set("")) for variable in (log_ids.request_id, log_ids.user_id, log_ids.render_id)]
+    yield
+    for variable, token in tokens:
+        variable.reset(token)
+
+
+def record(message: str = "it is %s", *args: object, **extra: object) -> logging.LogRecord:
+    made = logging.getLogger("somewhere").makeRecord(
+        "somewhere", logging.WARNING, __file__, 1, message, args or ("so",), None, extra=extra
+    )
+    if "Error" in message:
+        error = ValueError("first\nsecond")
+        made.exc_info = (ValueError, error, error.__traceback__)
+    return made
+
+
+def as_json(made: logging.LogRecord) -> dict[str, str]:
+    line = JsonLines().format(made)
+    assert line.isascii()
+    assert "\n" not in line
+    written: dict[str, str] = json.loads(line)
+    return written
+
+
+def test_a_line_is_an_object_that_says_when_what_and_where() -> None:
+    written = as_json(record())
+    time = datetime.fromisoformat(written.pop("time"))
+    assert time.utcoffset() == timedelta(0)
+    assert written == {"level": "warning", "logger": "somewhere", "message": "it is so"}
+
+
+def test_lines_have_the_ids_that_are_known() -> None:
+    log_ids.begin_request("a-request")
+    log_ids.user_id.set(USER)
+    log_ids.render_id.set(RENDER)
+    written = as_json(record(error_id="0123"))
+    ids = {"request_id": "a-request", "render_id": RENDER, "user_id": PSEUDONYM}
+    assert {name: written[name] for name in ids} == ids
+    assert written["error_id"] == "0123"
+    assert (
+        Lines()
+        .format(record())
+        .endswith(f" somewhere: it is so [request_id=a-request render_id={RENDER} user_id={PSEUDONYM}]")
+    )
+
+
+def test_a_user_is_a_pseudonym_only() -> None:
+    log_ids.user_id.set(USER)
+    for formatter in (JsonLines(), Lines()):
+        assert "ann" not in formatter.format(record())
+
+
+def test_what_went_wrong_is_on_the_same_line() -> None:
+    assert "ValueError: first\nsecond" in as_json(record("an Error %s"))["exception"]
+    assert "ValueError: first\nsecond" in Lines().format(record("an Error %s"))
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "\N{LINE SEPARATOR}", "\ud800", "\x1b[31m", "Ünspeakable"])
+def test_whatever_is_logged_is_one_line_that_can_be_read_again(text: str) -> None:
+    assert as_json(record("%s", text))["message"] == text
+
+
+def test_another_request_on_the_same_connection_is_not_the_same_users() -> None:
+    log_ids.begin_request("first")
+    log_ids.user_id.set(USER)
+    copy_context().run(log_ids.begin_request, "second")
+    assert log_ids.known() == {"request_id": "first", "user_id": PSEUDONYM}
+    log_ids.begin_request("third")
+    assert log_ids.known() == {"request_id": "third"}

@@ -1,0 +1,62 @@
+"""Every answer has an id by which the log can be searched."""
+
+import json
+import re
+
+import pytest
+
+from commands.logs import JsonLines
+from services.log_ids import pseudonym
+from tests.resolvers.clients import GET, PROGRESS, Client, open_socket, open_stream
+from tests.resolvers.conftest import Site
+from tests.resolvers.test_errors import UNKNOWN_ID, CrashingStore, open_client_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+MADE = re.compile(r"[0-9a-f]{16}")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/nowhere"])
+async def test_a_request_gets_an_id_of_its_own(site: Site, path: str) -> None:
+    ids = {(await site.http.get(path)).headers["x-request-id"] for _ in range(3)}
+    assert len(ids) == 3
+    assert all(MADE.fullmatch(each) for each in ids)
+
+
+@pytest.mark.parametrize("given", ["x", "0f8fad5b-d9cb-469f-a165-70867728950e", "a" * 64, "A.b_c-9"])
+async def test_an_id_that_was_given_is_kept(site: Site, given: str) -> None:
+    assert (await site.http.get("/healthz", headers={"X-Request-ID": given})).headers["x-request-id"] == given
+
+
+@pytest.mark.parametrize("given", ["", "a" * 65, "a b", 'a"', "a\tb", "ä", "a;b", "a\\nb", "{}", "${x}"])
+async def test_what_is_no_id_is_not_repeated(site: Site, given: str) -> None:
+    headers = {b"X-Request-ID": given.encode("latin-1")}
+    assert MADE.fullmatch((await site.http.get("/healthz", headers=headers)).headers["x-request-id"])
+
+
+async def test_a_websocket_has_one_id(site: Site) -> None:
+    async with open_socket(Client(site.http).websocket_url) as socket:
+        assert socket.response is not None
+        assert MADE.fullmatch(socket.response.headers["x-request-id"])
+
+
+async def test_the_log_has_the_id_and_who_asked(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.handler.setFormatter(JsonLines())
+    async with open_client_of(site, CrashingStore()) as client:
+        error = await client.error(GET, id=UNKNOWN_ID)
+        (line,) = [json.loads(line) for line in caplog.text.splitlines() if '"error_id"' in line]
+        assert line["error_id"] == error["extensions"]["id"]
+        assert line["user_id"] == pseudonym(str(client.user))
+        assert MADE.fullmatch(line["request_id"])
+        assert "RuntimeError" in line["exception"]
+
+
+async def test_the_log_of_a_websocket_has_its_id_and_who_it_is(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.handler.setFormatter(JsonLines())
+    async with open_client_of(site, CrashingStore()) as client, open_stream(client) as stream:
+        assert stream.connection.response is not None
+        request_id = stream.connection.response.headers["x-request-id"]
+        await stream.subscribe(PROGRESS, id=UNKNOWN_ID)
+        await stream.receive()
+        (line,) = [json.loads(line) for line in caplog.text.splitlines() if '"error_id"' in line]
+        assert (line["request_id"], line["user_id"]) == (request_id, pseudonym(str(client.user)))
