@@ -2,16 +2,20 @@
 
 uvicorn reads as much as the kernel has and works through it before anybody else has their turn. It keeps every request
 that is sent before the last one is answered, every fragment of a message, and every pong that a client doesn't read.
-And it waits for ever on a connection whose handshake for a WebSocket it didn't understand.
+It waits for ever on a connection whose handshake for a WebSocket it didn't understand. And it takes connections until
+the process may open no more files, after which asyncio does little but log that.
 """
 
 import asyncio
+import resource
+import sys
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 
+FILES_FOR_CONNECTIONS = 0.75  # of those that the process may open; the others are for the store, Redis and videos
 MOST_HEADERS = 100
 MOST_WAITING = 16  # requests that are sent before the one before them is answered
 MOST_BARE_FRAMES = 1000  # control frames and fragments, from one ping of ours to the next
@@ -44,9 +48,16 @@ class InTurn(asyncio.BufferedProtocol):
 
 
 class BoundedHttp(HttpToolsProtocol, InTurn):
-    """HTTP with a limit to the number of headers, and of requests that wait for those before them."""
+    """HTTP with a limit to the number of connections, of headers, and of requests that wait for those before them."""
 
     largest_read_bytes = 16 * 1024
+    most_connections: int
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Take the connection, unless there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self.most_connections:
+            transport.abort()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header. Raises `TooMuch`."""
@@ -123,6 +134,12 @@ class BoundedWebSockets(WebSocketsSansIOProtocol, InTurn):
         if not self.close_sent:
             self.conn.fail(code, reason)
             self.handle_parser_exception()
+
+
+def most_connections() -> int:
+    """Return for how many connections this process may open files."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if files == resource.RLIM_INFINITY else int(files * FILES_FOR_CONNECTIONS)
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from resolvers.bounded import BoundedHttp, BoundedWebSockets
+from resolvers.bounded import BoundedHttp, BoundedWebSockets, most_connections
 
 LARGEST_HEAD_BYTES = 64 * 1024
 READING_TIMES = 4  # how many times longer than a request the next 64 KiB of an answer, or its rest, may take
@@ -179,5 +179,6 @@ class PunctualWebSockets(BoundedWebSockets):
 
 
 def http_within(request_timeout_s: float) -> type[PunctualHttp]:
-    """Return the protocol for this time."""
-    return type("HttpInTime", (PunctualHttp,), {"request_timeout_s": request_timeout_s})
+    """Return the protocol for this time, and for as many connections as this process may have."""
+    given = {"request_timeout_s": request_timeout_s, "most_connections": most_connections()}
+    return type("HttpInTime", (PunctualHttp,), given)

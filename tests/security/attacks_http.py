@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 
+from resolvers.bounded import FILES_FOR_CONNECTIONS
 from tests.resolvers.clients import NODE
 from tests.security.attacks import DOCUMENTS, VARIABLES
 from tests.security.peers import Peer, open_peer, open_peers, post
-from tests.security.target import Attack, Target
+from tests.security.target import MOST_FILES, Attack, Target
 
 MIB = 1024 * 1024
 POST = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -136,6 +137,17 @@ def held(number: int, begin: Callable[[Target, Peer], Awaitable[None]]) -> Attac
     return opened
 
 
+@at_once
+async def open_as_many_as_files(target: Target) -> None:
+    """For the last ones there is no room."""
+    most = int(MOST_FILES * FILES_FOR_CONNECTIONS)
+    async with open_peers(target.url, most):
+        for _ in range(MOST_FILES):
+            async with open_peer(target.url) as one_too_many:
+                assert await one_too_many.rest() == b""
+                assert target.process.connections() <= most
+
+
 def sent(data: bytes) -> Callable[[Target, Peer], Awaitable[None]]:
     async def begin(_: Target, peer: Peer) -> None:
         await peer.send(data)
@@ -188,6 +200,7 @@ ATTACKS: dict[str, Attack] = {
     "headers behind a body": cut_off(POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"a:\r\n" * 10_000),
     "a URL of 1 MB": cut_off(b"GET /graphql?query=", b"a" * 65_536),
     "requests without end": cut_off(b"", (ALIVE + b"\r\n") * 2000),
+    "as many connections as files": open_as_many_as_files,
     "nothing at all": held(100, sent(b"")),
     "unfinished headers": held(100, sent(ALIVE + b"X: " + b"x" * 10_000)),
     "unfinished bodies": held(100, sent(POST + b"Content-Length: 100000\r\n\r\n{" + b" " * 50_000)),

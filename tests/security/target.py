@@ -18,6 +18,8 @@ from tests.servers import RedisServer
 
 QUERY = "{ renderQuota { remaining } }"
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+MOST_FILES = 400
+WITH_FEW_FILES = ("sh", "-c", f'ulimit -n {MOST_FILES}; exec "$0" "$@"')
 IS_LINUX = Path("/proc/self/smaps_rollup").exists()  # no other system tells of a process what is asked here
 
 
@@ -145,7 +147,7 @@ async def open_target(folder: Path, mongo_url: str) -> AsyncIterator[Target]:
         with contextlib.ExitStack() as stack:
             stack.callback(redis.stop)
             redis.start()
-            running = Running(folder, [COMMAND, "serve", "--port", "0"], settings)
+            running = Running(folder, [*WITH_FEW_FILES, COMMAND, "serve", "--port", "0"], settings)
             stack.callback(running.close)
             process = Process(running.process.pid, int(running.url.rpartition(":")[2]))
             yield Target(url=running.url, process=process, issuer=issuer, token=issuer.token("attacker"))
