@@ -18,7 +18,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from services.models import Render
+from services.models import Render, RenderStatus
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 BRIEF_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -64,6 +64,8 @@ class Metrics:
             ["status", "code"],
             registry=registry,
         )
+        for status in (RenderStatus.COMPLETE, RenderStatus.CANCELLED):  # which a rate misses the first of otherwise
+            self._ended.labels(status.value, "")
         self._durations = Histogram(
             "rendercast_render_duration_seconds",
             "From the start that a user asked for to the end, waiting in the queue included.",
