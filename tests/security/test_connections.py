@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import resource
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from services.settings import load_settings
 from tests.fakes import FakeBackend
 from tests.resolvers.clients import Client, open_client
 from tests.resolvers.serving import rewired, serve
-from tests.security.peers import Peer, message, open_peer, post, upgrade
+from tests.security.peers import Peer, message, open_peer, open_peers, post, upgrade
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -177,6 +178,20 @@ async def leave_unread(url: str, asked: bytes) -> None:
         await peer.send(asked)
         await peer.answered()
         await peer.let_go()
+
+
+async def test_connections_leave_files_for_all_else(tmp_path: Path) -> None:
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with AsyncExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (files, most))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
+        url = await stack.enter_async_context(serving(tmp_path, request_timeout_s=300))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+        first, *_ = await stack.enter_async_context(open_peers(url, 192))
+        async with open_peer(url) as one_too_many:
+            assert await one_too_many.rest() == b""
+        await first.send(post(QUERY))
+        assert (await first.answer())[0] == 200
 
 
 async def test_one_who_says_much_at_once_lets_others_have_their_turn(ann: Client) -> None:
