@@ -1,6 +1,6 @@
 """`make bench`: every benchmark, one after the other."""
 
-from benchmarks import limits, local_renderer, polling, requests, start_to_progress
+from benchmarks import limits, local_renderer, polling, requests, start_to_progress, watching
 
 if __name__ == "__main__":
     local_renderer.main()
@@ -8,3 +8,4 @@ if __name__ == "__main__":
     polling.main()
     limits.main()
     requests.main()
+    watching.main()

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 
 from services.errors import StartupError
 from services.metrics import CONTENT_TYPE
@@ -51,19 +51,28 @@ async def answering_scrapes(listener: socket.socket | None, services: Services) 
     at_once = asyncio.Semaphore(MOST_SCRAPES)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        with closing(writer), suppress(TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             async with asyncio.timeout(TIME_S), at_once:
                 writer.write(await _answer(await reader.readuntil(b"\r\n\r\n"), scrapes))
                 await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(serve, sock=listener, limit=LONGEST_HEAD_BYTES)
+    under_way: set[asyncio.Task[None]] = set()  # asyncio's own has a traceback for each when they are cancelled
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(serve(reader, writer), name="answer a scrape")
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+
+    server = await asyncio.start_server(begin, sock=listener, limit=LONGEST_HEAD_BYTES)
     address, port = listener.getsockname()[:2]
     log.info("metrics are at http://%s:%s%s", f"[{address}]" if ":" in address else address, port, PATH)
     try:
         yield
     finally:
         server.close()
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
 
 
 async def _answer(head: bytes, scrapes: Scrapes) -> bytes:

@@ -14,14 +14,19 @@ from tests.resolvers.clients import GET, PATIENCE_S, PROGRESS, Client, open_stre
 from tests.resolvers.clients import open_client as open_local_client
 from tests.scraping import Samples, samples_of
 
-ADDRESS = re.compile(r"metrics are at (http://127\.0\.0\.1:\d+/metrics)")
+ADDRESS = re.compile(r"metrics are at http://127\.0\.0\.1:(\d+)/metrics")
 COMPLETE = 'rendercast_renders_ended_total{code="",status="complete"}'
 
 
-def scrape(process: Running) -> Samples:
+def address(process: Running) -> tuple[str, int]:
     found = ADDRESS.search(process.log)
     assert found, process.log
-    response = httpx.get(found[1])
+    return "127.0.0.1", int(found[1])
+
+
+def scrape(process: Running) -> Samples:
+    host, port = address(process)
+    response = httpx.get(f"http://{host}:{port}/metrics")
     assert response.headers["content-type"].startswith("text/plain; version=")
     return samples_of(response.text)
 
@@ -55,7 +60,13 @@ async def test_one_process_tells_of_all(start: Start) -> None:
             await stream.subscribe(GET, id="x")
             await stream.receive()
             assert scrape(rendercast)["rendercast_connections"] == 1
-    assert rendercast.end() == 0
+
+
+def test_a_stop_waits_for_nobody_who_asks_for_metrics(start: Start) -> None:
+    rendercast = start(metrics_port=0)
+    with socket.create_connection(address(rendercast)):
+        scrape(rendercast)
+        assert rendercast.end() == 0
 
 
 async def test_each_process_of_a_production_tells_its_part(site: Site) -> None:
