@@ -10,7 +10,9 @@ RUN useradd --system --uid 10001 --home-dir /app rendercast && install -d -o ren
 COPY requirements/run.lock requirements/
 RUN pip install --no-cache-dir --require-hashes -r requirements/run.lock
 COPY --from=web /web/node_modules web/node_modules
+COPY web/studio web/studio
 COPY pyproject.toml README.md LICENSE app.py cli.py ./
+COPY commands commands
 COPY schema schema
 COPY resolvers resolvers
 COPY services services

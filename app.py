@@ -59,7 +59,9 @@ def create_app(services: Services, *, authenticate: Authenticate) -> Starlette:
         webhooks = RemotionWebhooks(services.hub, services.settings.remotion_webhook_secret)
         routes.append(Route(WEBHOOK_PATH, webhooks.receive, methods=["POST"]))
     middleware = [Middleware(RequestIds), *for_browsers(services.settings.origins)]
-    return Starlette(lifespan=lifespan, routes=routes, middleware=middleware)
+    app = Starlette(lifespan=lifespan, routes=routes, middleware=middleware)
+    app.router.redirect_slashes = False  # to wherever the header Host says
+    return app
 
 
 def _home(settings: Settings) -> list[Route]:

@@ -38,7 +38,7 @@ def main() -> None:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=settings, text=True)
         try:
             assert server.stdout is not None
-            url = server.stdout.readline().split()[1]
+            url = server.stdout.readline().split()[1] + "graphql"
             asyncio.run(measure(url))
         finally:
             server.terminate()

@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import logging
+import math
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -11,11 +14,13 @@ from functools import partial
 import typer
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from app import create_app
 from commands.logs import log_to_stderr
 from commands.scraping import answering_scrapes, listen_for_scrapes
 from resolvers.auth import Authenticate, LocalDeveloper, open_bearer_tokens, read_token_rules
+from resolvers.crowd import Crowd
 from resolvers.punctual import PunctualWebSockets, http_within
 from services.errors import StartupError
 from services.loopback import is_loopback
@@ -25,7 +30,10 @@ from services.settings import Settings
 MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 KEEP_ALIVE_S = 75  # longer than load balancers keep idle connections, who else send requests into a closing one
+FILES_FOR_CONNECTIONS = 0.75  # of those that the process may open; the others are for the store, Redis and videos
 GRACE_S = 5  # for requests under way when the process is asked to stop
+
+log = logging.getLogger(__name__)
 
 OpenServices = Callable[[Settings], AbstractAsyncContextManager[Services]]
 OpenAuthentication = Callable[[Settings], AbstractAsyncContextManager[Authenticate]]
@@ -72,7 +80,8 @@ class Server(uvicorn.Server):
 
 def _run_server(settings: Settings, open_services: OpenServices, open_authentication: OpenAuthentication) -> None:
     with listen(settings) as listener, listen_for_scrapes(settings) as for_scrapes:
-        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+        found = {"port": listener.getsockname()[1], "max_connections": most_connections(settings)}
+        settings = settings.model_copy(update=found)
         asyncio.run(_serve(settings, open_services, open_authentication, listener, for_scrapes))
 
 
@@ -89,12 +98,18 @@ async def _serve(
         answering_scrapes(for_scrapes, services),
     ):
         app = create_app(services, authenticate=authenticate)
-        typer.echo(f"Open {settings.base_url}/graphql in a browser. Ctrl-C stops Rendercast.")
+        page = services.settings.base_url + ("/" if services.settings.studio else "/graphql")
+        typer.echo(f"Open {page} in a browser. Ctrl-C stops Rendercast.")
         await Server(server_config(app, settings)).serve(sockets=[listener])
 
 
 def server_config(app: Starlette, settings: Settings) -> uvicorn.Config:
     """Return how the application is served."""
+    crowd = Crowd(
+        most=settings.max_connections,
+        most_of_address=settings.max_connections_per_address,
+        is_trusted=_TrustedHosts(settings.trusted_proxies).__contains__,
+    )
     return uvicorn.Config(
         app,
         lifespan="on",
@@ -104,13 +119,26 @@ def server_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
-        http=http_within(settings.request_timeout_s),
+        http=http_within(settings.request_timeout_s, crowd),
         ws=PunctualWebSockets,
         ws_ping_interval=settings.ping_interval_s,
         ws_ping_timeout=settings.ping_interval_s,
         ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,
     )
+
+
+def most_connections(settings: Settings) -> int:
+    """Return how many connections there may be, after asking the system for as many files as they take."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = math.ceil(settings.max_connections / FILES_FOR_CONNECTIONS)
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    most = min(settings.max_connections, int(soft * FILES_FOR_CONNECTIONS))
+    if most < settings.max_connections:
+        log.warning("There may be %d connections at once, because this process may open %d files.", most, soft)
+    return most
 
 
 def listen(settings: Settings) -> socket.socket:

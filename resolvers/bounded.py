@@ -2,27 +2,23 @@
 
 uvicorn reads as much as the kernel has and works through it before anybody else has their turn. It keeps every request
 that is sent before the last one is answered, every fragment of a message, and every pong that a client doesn't read.
-It waits for ever on a connection whose handshake for a WebSocket it didn't understand. And it takes connections until
-the process may open no more files, after which asyncio does little but log that.
+And it waits for ever on a connection whose handshake for a WebSocket it didn't understand.
 """
 
 import asyncio
-import resource
-import sys
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 
-FILES_FOR_CONNECTIONS = 0.75  # of those that the process may open; the others are for the store, Redis and videos
 MOST_HEADERS = 100
 MOST_WAITING = 16  # requests that are sent before the one before them is answered
 MOST_BARE_FRAMES = 1000  # control frames and fragments, from one ping of ours to the next
 
 
 class TooMuch(Exception):  # noqa: N818  # named for what happened
-    """A request is more than is admitted; it is answered as any that is malformed."""
+    """A request is more than is admitted, or less; it is answered as any that is malformed."""
 
 
 class InTurn(asyncio.BufferedProtocol):
@@ -48,16 +44,9 @@ class InTurn(asyncio.BufferedProtocol):
 
 
 class BoundedHttp(HttpToolsProtocol, InTurn):
-    """HTTP with a limit to the number of connections, of headers, and of requests that wait for those before them."""
+    """HTTP with a limit to the number of headers, and of requests that wait for those before them."""
 
     largest_read_bytes = 16 * 1024
-    most_connections: int
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Take the connection, unless there are too many."""
-        super().connection_made(transport)
-        if len(self.connections) > self.most_connections:
-            transport.abort()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header. Raises `TooMuch`."""
@@ -68,6 +57,9 @@ class BoundedHttp(HttpToolsProtocol, InTurn):
     def on_headers_complete(self) -> None:
         """Answer the request, or let it wait. Raises `TooMuch`."""
         if len(self.pipeline) == MOST_WAITING:
+            raise TooMuch
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):  # RFC 9112, section 3.2
             raise TooMuch
         super().on_headers_complete()
         if not self.parser.should_upgrade():
@@ -94,6 +86,12 @@ class BoundedWebSockets(WebSocketsSansIOProtocol, InTurn):
         if not self.queue.empty():
             await asyncio.sleep(0)
         return await super().receive()
+
+    async def send(self, message: Any) -> None:
+        """Send a message. A handshake that was refused is complete, and no error of ours to be logged."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            self.handshake_complete = True
 
     def send_keepalive_ping(self) -> None:
         """Ask whether the client is there, and count its frames anew."""
@@ -134,12 +132,6 @@ class BoundedWebSockets(WebSocketsSansIOProtocol, InTurn):
         if not self.close_sent:
             self.conn.fail(code, reason)
             self.handle_parser_exception()
-
-
-def most_connections() -> int:
-    """Return for how many connections this process may open files."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return sys.maxsize if files == resource.RLIM_INFINITY else int(files * FILES_FOR_CONNECTIONS)
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -27,6 +27,7 @@ JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 TIMEOUT = TookTooLong.code
 METHODS = ("GET", "POST")
+STRANGERS_BODY_BYTES = 16 * 1024  # of who is not known; many of them may send at once
 ALLOWED_BY_POST = {OperationType.QUERY, OperationType.MUTATION}
 
 
@@ -85,18 +86,23 @@ class GraphQLOverHttp:
         if media_type is None:
             return _refusal(NOT_ACCEPTABLE, JSON)
         try:
-            parameters = await self._parameters(request)
-            result = await self._execute(request, parameters)
+            context = await self._context(request)
+            largest = STRANGERS_BODY_BYTES if context.identity is None else self._max_body_bytes
+            parameters = await self._parameters(request, at_most=largest)
+            result = await self._execute(request, parameters, context)
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # which nobody will see
         except BadRequest as refused:
             return _refusal(refused, media_type)
         return _answer(result, media_type, at_most=self._max_result_bytes)
 
-    async def _execute(self, request: Request, parameters: Parameters) -> ExecutionResult:
+    async def _context(self, request: Request) -> Context:
         context = Context(services=self._services, connection=request)
         with suppress(RendercastError):  # the context raises it for what needs a caller
             await context.identify(self._authenticate, {})
+        return context
+
+    async def _execute(self, request: Request, parameters: Parameters, context: Context) -> ExecutionResult:
         try:
             return await self._schema.execute(
                 parameters.query,
@@ -108,21 +114,21 @@ class GraphQLOverHttp:
         except InvalidOperationTypeError as error:
             raise _wrong_operation(error.operation_type) from error
 
-    async def _parameters(self, request: Request) -> Parameters:
+    async def _parameters(self, request: Request, *, at_most: int) -> Parameters:
         try:
             if request.method != "POST":  # GET, or HEAD, which asks for the head of what GET is answered
                 return UrlParameters.model_validate(dict(request.query_params))
             _require_json(request)
-            return Parameters.model_validate(_json(await self._body(request)))
+            return Parameters.model_validate(_json(await _body(request, at_most)))
         except ValidationError as error:
             raise BadRequest(HTTPStatus.BAD_REQUEST, _what_is_wrong(error)) from error
 
-    async def _body(self, request: Request) -> bytes:
-        body = await read_body(request, at_most=self._max_body_bytes)
-        if body is None:
-            too_large = f"A body may have {self._max_body_bytes} bytes."
-            raise BadRequest(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)
-        return body
+
+async def _body(request: Request, at_most: int) -> bytes:
+    body = await read_body(request, at_most=at_most)
+    if body is None:
+        raise BadRequest(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body may have {at_most} bytes.")
+    return body
 
 
 def _wants_page(request: Request) -> bool:

@@ -6,11 +6,15 @@ end. And it sends the head and the body of an answer one after the other, which 
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from resolvers.bounded import BoundedHttp, BoundedWebSockets, most_connections
+from resolvers.bounded import BoundedHttp, BoundedWebSockets
+from resolvers.browsers import HEADERS
+from resolvers.crowd import Crowd
+from resolvers.json_text import write_json
 
 LARGEST_HEAD_BYTES = 64 * 1024
 READING_TIMES = 4  # how many times longer than a request the next 64 KiB of an answer, or its rest, may take
@@ -54,6 +58,7 @@ class PunctualHttp(BoundedHttp):
     """
 
     request_timeout_s: float
+    crowd: Crowd
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -66,13 +71,19 @@ class PunctualHttp(BoundedHttp):
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self.transport = self._answers = InOnePiece(transport)  # type: ignore[assignment]  # it has all that is used
-        self._expect()
+        self._address = self.client[0] if self.client else ""
+        self._is_admitted = self.crowd.admit(self._address)
+        if self._is_admitted:
+            self._expect()
+        else:
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         self._cease()
         if self._unread is not None:
             self._unread.cancel()
+        self._leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -86,11 +97,27 @@ class PunctualHttp(BoundedHttp):
             self._expect()
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand over to the WebSocket, which has times of its own."""
+        """Hand over to the WebSocket, which has times of its own, unless an answer is still owed here."""
         self._is_amid_request = False
         self._cease()
         self.transport = self._answers.transport
+        if not self._is_idle:
+            self.transport.abort()
+            return
         super().handle_websocket_upgrade()
+        protocol = self.transport.get_protocol()
+        if isinstance(protocol, PunctualWebSockets):
+            protocol.on_end = self._leave
+
+    def send_400_response(self, msg: str) -> None:
+        """Tell what is wrong and close; but first of all give the answers that are owed, if there are any."""
+        if self.pipeline or not (self._is_idle or self._is_amid_request):
+            self.flow.pause_reading()
+            self.cycle.keep_alive = False
+            return
+        if self._is_idle or not self.cycle.response_started:
+            self._answers.write(_malformed(msg))
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         """Begin to wait for the rest, unless it came along."""
@@ -135,6 +162,11 @@ class PunctualHttp(BoundedHttp):
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete
 
+    def _leave(self) -> None:
+        if self._is_admitted:
+            self._is_admitted = False
+            self.crowd.leave(self._address)
+
     def _expect(self) -> None:
         if self._late is None:
             self._late = self.loop.call_later(self.request_timeout_s, self.transport.abort)
@@ -159,6 +191,14 @@ class PunctualHttp(BoundedHttp):
 class PunctualWebSockets(BoundedWebSockets):
     """WebSockets whose clients have to answer pings, whatever is still to be sent to them."""
 
+    on_end: Callable[[], None] | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell that it has ended."""
+        super().connection_lost(exc)
+        if self.on_end is not None:
+            self.on_end()
+
     def send_keepalive_ping(self) -> None:
         """Ask whether the client is there. If the connection is closed, all that keeps it is what was never read."""
         super().send_keepalive_ping()
@@ -178,7 +218,18 @@ class PunctualWebSockets(BoundedWebSockets):
             super().shutdown()
 
 
-def http_within(request_timeout_s: float) -> type[PunctualHttp]:
-    """Return the protocol for this time, and for as many connections as this process may have."""
-    given = {"request_timeout_s": request_timeout_s, "most_connections": most_connections()}
-    return type("HttpInTime", (PunctualHttp,), given)
+def http_within(request_timeout_s: float, crowd: Crowd) -> type[PunctualHttp]:
+    """Return the protocol for this time, and for connections that count as one crowd."""
+    return type("HttpWithin", (PunctualHttp,), {"request_timeout_s": request_timeout_s, "crowd": crowd})
+
+
+def _malformed(message: str) -> bytes:
+    """Return the whole answer to what is no request."""
+    body = write_json({"errors": [{"message": message, "extensions": {"code": "BAD_USER_INPUT"}}]})
+    headers = (
+        *HEADERS,
+        (b"content-type", b"application/json; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    )
+    return b"HTTP/1.1 400 Bad Request\r\n" + b"".join(b"%b: %b\r\n" % header for header in headers) + b"\r\n" + body

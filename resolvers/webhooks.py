@@ -1,6 +1,5 @@
 """Where Remotion's function tells that a render has ended."""
 
-import asyncio
 import logging
 from http import HTTPStatus
 
@@ -9,10 +8,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from resolvers.bodies import read_body
-from services.backends.remotion.webhooks import LARGEST_BODY_BYTES, SIGNATURE_HEADER, is_genuine, render_told_of
+from services.backends.remotion.webhooks import (
+    LARGEST_BODY_BYTES,
+    SIGNATURE,
+    SIGNATURE_HEADER,
+    is_genuine,
+    render_told_of,
+)
 from services.hub import ProgressHub
-
-MOST_READERS = 20  # bodies of strangers that are kept in memory at once
 
 log = logging.getLogger(__name__)
 
@@ -23,18 +26,18 @@ class RemotionWebhooks:
     def __init__(self, hub: ProgressHub, secret: SecretStr) -> None:
         self._hub = hub
         self._secret = secret
-        self._readers = asyncio.Semaphore(MOST_READERS)
 
     async def receive(self, request: Request) -> Response:
         """Answer 200, 401 if the message is not genuine, 413 if it is too large."""
-        async with self._readers:
-            try:
-                body = await read_body(request, at_most=LARGEST_BODY_BYTES)
-            except ClientDisconnect:
-                return Response(status_code=HTTPStatus.BAD_REQUEST)  # which nobody will see
+        signature = request.headers.get(SIGNATURE_HEADER, "")
+        if not SIGNATURE.fullmatch(signature):
+            return Response(status_code=HTTPStatus.UNAUTHORIZED)
+        try:
+            body = await read_body(request, at_most=LARGEST_BODY_BYTES)
+        except ClientDisconnect:
+            return Response(status_code=HTTPStatus.BAD_REQUEST)  # which nobody will see
         if body is None:
             return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        signature = request.headers.get(SIGNATURE_HEADER, "")
         if not is_genuine(body, signature, self._secret.get_secret_value()):
             return Response(status_code=HTTPStatus.UNAUTHORIZED)
         if render_id := render_told_of(body):

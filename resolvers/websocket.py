@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, aclosing, contextmanager, suppress
 from dataclasses import replace
 from http import HTTPStatus
-from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from resolvers.auth import Authenticate
 from resolvers.context import Context, Turn
+from resolvers.crowd import subscriber_of
 from resolvers.errors import masked, result_too_large
 from resolvers.json_text import write_json
 from resolvers.websocket_messages import (
@@ -71,7 +71,7 @@ class WebSockets:
         if not self._is_welcome(websocket):
             await websocket.send_denial_response(Response(status_code=HTTPStatus.FORBIDDEN))
             return
-        address = _who_counts(websocket.client.host if websocket.client else "")
+        address = subscriber_of(websocket.client.host if websocket.client else "")
         with _counted(self._of_address, address, self._settings.max_connections_per_address) as admitted:
             if admitted:
                 with self._services.metrics.connected():
@@ -101,14 +101,6 @@ class WebSockets:
             return True
         own = {websocket.headers.get("host"), urlsplit(self._settings.base_url).netloc} - {""}
         return origin.partition("://")[2] in own or origin in self._settings.origins
-
-
-def _who_counts(address: str) -> str:
-    """Return whom connections are counted for: of IPv6 the network of 64 bits that one subscriber has to themselves."""
-    with suppress(ValueError):
-        ip = IPv6Address(address)
-        return str(ip.ipv4_mapped or IPv6Network((int(ip) >> 64 << 64, 64)))
-    return address
 
 
 class Connection:

@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(Path(".rendercast"), description="Folder of the embedded store and of rendered videos.")
     web_dir: Path = Field(
-        CHECKOUT / "web" / "node_modules", description="Folder of GraphiQL's npm packages; without it, a CDN is used."
+        CHECKOUT / "web" / "node_modules", description="Folder of the pages' npm packages; without it, a CDN is used."
     )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="How much to log.")
     log_format: Literal["text", "json"] | None = Field(
@@ -200,7 +200,9 @@ class Settings(BaseSettings):
     )
 
     allowed_origins: str = Field(
-        "", description="Origins, with commas between, whose pages may use this server beside its own."
+        "",
+        pattern=r"^(?:\s*https?://[^\s/?#,*@]+\s*(?:,|$))*$",
+        description="Origins, with commas between, whose pages may use this server beside its own.",
     )
     trusted_proxies: str = Field(
         "127.0.0.1,::1",
@@ -222,9 +224,12 @@ class Settings(BaseSettings):
     max_result_bytes: int = Field(
         1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest result of an operation, or of an event."
     )
+    max_connections: int = Field(
+        10_000, ge=10, le=1_000_000, description="Most connections at once, if the process may open so many files."
+    )
     max_connections_per_user: int = Field(20, ge=1, le=100_000, description="Most WebSockets of a user at once.")
     max_connections_per_address: int = Field(
-        1000, ge=1, le=100_000, description="Most WebSockets from an IP address at once."
+        1000, ge=1, le=100_000, description="Most connections from an IP address at once."
     )
 
     @property

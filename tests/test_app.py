@@ -23,7 +23,8 @@ async def services(tmp_path: Path) -> AsyncIterator[Services]:
 
 
 ROUTES = {
-    ("GET", "/"): 307,
+    ("GET", "/"): 200,
+    ("GET", "/graphql/"): 404,
     ("GET", "/healthz"): 200,
     ("POST", "/healthz"): 405,
     ("GET", "/readyz"): 200,

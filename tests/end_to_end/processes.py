@@ -48,7 +48,8 @@ class Running:
     @property
     def url(self) -> str:
         """Where it serves, unless it is a worker."""
-        return next(word for word in self.first_line.split() if word.startswith("http")).partition("/graphql")[0]
+        page = next(word for word in self.first_line.split() if word.startswith("http"))
+        return page.removesuffix("/graphql").rstrip("/")
 
     @property
     def log(self) -> str:

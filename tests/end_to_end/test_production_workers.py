@@ -56,7 +56,7 @@ async def test_a_worker_that_is_asked_to_stop_gives_its_renders_back_at_once(sit
 
 
 async def test_two_workers_that_start_at_the_same_instant_begin_each_queued_render_once(site: Site) -> None:
-    (api,) = site.start("serve --port 0")
+    (api,) = site.start("serve --port 0", max_connections_per_user=50)
     async with open_client(api.url) as client:
         ids = await started(client, count=50, frames=2)
         async with watching(ids, client) as watchers:

@@ -27,6 +27,7 @@ from tests.mongo_server import free_port
 from tests.remotion_farm import Farm
 from tests.resolvers.clients import Client, open_client
 from tests.resolvers.serving import serve
+from tests.security.peers import open_peer
 
 SECRET = "sixteen characters or more"  # noqa: S105  # of nobody
 LONG_POLL = timedelta(seconds=50)  # longer than a test waits
@@ -156,8 +157,17 @@ async def test_a_message_that_is_too_large_is_not_read_to_its_end(farm: Farm, tm
         assert await receiver.post(body.rjust(LARGEST_BODY_BYTES)) == 200
         assert await receiver.post(body.rjust(LARGEST_BODY_BYTES + 1)) == 413
         with contextlib.suppress(httpx.TransportError):  # it is cut off before it has sent all of it
-            counted = await receiver.client.http.post("/webhooks/remotion", content=endless())
+            signed = {"X-Remotion-Signature": "sha512=" + "0" * 128}
+            counted = await receiver.client.http.post("/webhooks/remotion", content=endless(), headers=signed)
             assert counted.status_code == 413
+
+
+@pytest.mark.parametrize("signature", ["", "NO_SECRET_PROVIDED", "sha512=0", "sha256=" + "0" * 128])
+async def test_who_brings_no_signature_is_refused_before_a_word_is_read(receiver: Receiver, signature: str) -> None:
+    async with open_peer(str(receiver.client.http.base_url)) as peer:
+        headers = f"Host: {peer.host}\r\nContent-Length: 1000\r\nX-Remotion-Signature: {signature}\r\n"
+        await peer.send(f"POST /webhooks/remotion HTTP/1.1\r\n{headers}\r\n{{".encode())
+        assert b"401" in await peer.until(b"\r\n\r\n")
 
 
 async def test_a_sender_that_goes_away_leaves_no_traceback(

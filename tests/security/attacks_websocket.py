@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from services.settings import Settings
 from tests.resolvers.clients import QUOTA_LEFT
 from tests.security.attacks import DOCUMENTS
 from tests.security.attacks_http import LITTLE, MIB, at_once, held, unread
@@ -25,7 +26,8 @@ from tests.security.target import Attack, Target
 
 UPDATES = {"query": "subscription { renderUpdates { id } }"}
 SUBSCRIBE = message(type="subscribe", id="1", payload=UPDATES)
-MOST = 200  # operations of a connection, and connections of a user, as the settings have it
+MOST_OPERATIONS = Settings.model_fields["max_operations_per_connection"].default
+MOST_CONNECTIONS = Settings.model_fields["max_connections_per_user"].default
 NO_CODE = 1006
 
 
@@ -81,7 +83,7 @@ async def read_nothing(target: Target) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def open_too_many(target: Target) -> AsyncIterator[None]:
-    async with open_peers(target.url, MOST) as peers, open_peer(target.url) as one_too_many:
+    async with open_peers(target.url, MOST_CONNECTIONS) as peers, open_peer(target.url) as one_too_many:
         for peer in peers:
             await upgrade(peer, target.params)
         await upgrade(one_too_many)
@@ -151,11 +153,11 @@ ATTACKS: dict[str, Attack] = {
     "many queries at once": borne(subscribed(QUOTA_LEFT, 50), number=3),
     "ends of unknown operations": borne(b"".join(message(type="complete", id=str(n)) for n in range(2000))),
     "subscriptions opened and closed": borne(completed(800)),
-    "operations over the limit": borne(subscribed(UPDATES["query"], MOST + 600)),
+    "operations over the limit": borne(subscribed(UPDATES["query"], MOST_OPERATIONS + 600)),
     "cross-site WebSockets": shaken(b"HTTP/1.1 403 ", "Origin: https://evil.example"),
     "handshakes that are not understood": shaken(b"", f"X: {'x' * 9000}"),
     "handshakes for nothing": shaken(b"HTTP/1.1 403 ", path="/nothing"),
-    "half-open peers": held(100, introduced),
+    "half-open peers": held(MOST_CONNECTIONS, introduced),
     "peers that don't introduce themselves": held(100, upgraded),
     "more connections than a user may have": open_too_many,
     "readers that stop": read_nothing,

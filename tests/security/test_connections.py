@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import resource
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from services.settings import load_settings
 from tests.fakes import FakeBackend
 from tests.resolvers.clients import Client, open_client
 from tests.resolvers.serving import rewired, serve
-from tests.security.peers import Peer, message, open_peer, open_peers, post, upgrade
+from tests.security.peers import Peer, handshake, message, open_peer, post, upgrade
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -180,20 +179,6 @@ async def leave_unread(url: str, asked: bytes) -> None:
         await peer.let_go()
 
 
-async def test_connections_leave_files_for_all_else(tmp_path: Path) -> None:
-    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    async with AsyncExitStack() as stack:
-        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (files, most))
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
-        url = await stack.enter_async_context(serving(tmp_path, request_timeout_s=300))
-        resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
-        first, *_ = await stack.enter_async_context(open_peers(url, 192))
-        async with open_peer(url) as one_too_many:
-            assert await one_too_many.rest() == b""
-        await first.send(post(QUERY))
-        assert (await first.answer())[0] == 200
-
-
 async def test_one_who_says_much_at_once_lets_others_have_their_turn(ann: Client) -> None:
     messages, turns = 1000, 0
 
@@ -210,3 +195,51 @@ async def test_one_who_says_much_at_once_lets_others_have_their_turn(ann: Client
         await peer.until(b"pong")
         other.cancel()
     assert turns > messages / 2
+
+
+@pytest.mark.usefixtures("ann")
+async def test_answers_that_are_owed_go_before_the_refusal_of_what_comes_after_them(url: str) -> None:
+    asked = POST + b"Content-Length: %d\r\n\r\n" % len(QUERY) + QUERY
+    async with open_peer(url) as peer:
+        await peer.send(asked * 2 + b"nonsense\r\n\r\n")
+        answers = await peer.rest()
+    assert answers.count(b"HTTP/1.1 200 OK") == answers.count(b'"fps":30') == 2
+    assert b"400" not in answers
+
+
+@pytest.mark.usefixtures("ann")
+async def test_a_websocket_doesnt_begin_before_the_answers_that_are_owed(url: str) -> None:
+    asked = POST + b"Content-Length: %d\r\n\r\n" % len(QUERY) + QUERY
+    async with open_peer(url) as peer:
+        await peer.send(asked + handshake(peer.host))
+        assert b"101" not in await peer.rest()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        POST + b"Transfer-Encoding: chunked\r\n\r\nnonsense",
+    ],
+)
+@pytest.mark.usefixtures("ann")
+async def test_what_is_no_request_is_told_so_as_everything_is(url: str, request_: bytes) -> None:
+    async with open_peer(url) as peer:
+        await peer.send(request_)
+        answer = await peer.rest()
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request")
+    for header in (b"content-type: application/json", b"x-content-type-options: nosniff", b"connection: close"):
+        assert header in answer
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
+
+
+async def test_a_handshake_that_is_refused_is_no_error_of_ours(
+    ann: Client, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_peer(url) as peer:
+        await peer.send(handshake(peer.host, "Origin: https://evil.example"))
+        assert (await peer.rest()).startswith(b"HTTP/1.1 403")
+        await ann.ask("{ renderLimits { fps } }")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -65,7 +65,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("name", MALFORMED)
 async def test_a_malformed_body_is_refused_with_a_sentence(ann: Client, name: str) -> None:
-    answer = await ann.http.post("/graphql", content=MALFORMED[name], headers=JSON)
+    answer = await ann.http.post("/graphql", content=MALFORMED[name], headers={**JSON, "X-User": "ann"})
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
     body = answer.json()
     if name in {"half a surrogate", "a number of 5,000 digits", "not a number"} and answer.status_code == 200:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import re
 
 from pydantic import BaseModel, ValidationError
 
@@ -11,7 +12,8 @@ from services.ids import is_render_id
 
 PATH = "/webhooks/remotion"
 SIGNATURE_HEADER = "X-Remotion-Signature"
-LARGEST_BODY_BYTES = 256 * 1024  # hundreds of errors with their stacks; one that tells of more is a hint that is lost
+SIGNATURE = re.compile("sha512=[0-9a-f]{128}")
+LARGEST_BODY_BYTES = 64 * 1024  # dozens of errors with their stacks; one that tells of more is a hint that is lost
 
 
 class _CustomData(BaseModel):
