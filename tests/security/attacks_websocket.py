@@ -8,13 +8,12 @@ from contextlib import asynccontextmanager
 from services.settings import Settings
 from tests.resolvers.clients import QUOTA_LEFT
 from tests.security.attacks import DOCUMENTS
-from tests.security.attacks_http import LITTLE, MIB, at_once, held, unread
+from tests.security.attacks_http import LITTLE, MIB, at_once, unread
 from tests.security.peers import (
     BINARY,
     CONTINUATION,
     PING,
     PONG,
-    Peer,
     frame,
     handshake,
     message,
@@ -22,12 +21,11 @@ from tests.security.peers import (
     open_peers,
     upgrade,
 )
-from tests.security.target import Attack, Target
+from tests.security.target import MOST_CONNECTIONS, Attack, Target
 
 UPDATES = {"query": "subscription { renderUpdates { id } }"}
 SUBSCRIBE = message(type="subscribe", id="1", payload=UPDATES)
 MOST_OPERATIONS = Settings.model_fields["max_operations_per_connection"].default
-MOST_CONNECTIONS = Settings.model_fields["max_connections_per_user"].default
 NO_CODE = 1006
 
 
@@ -39,8 +37,8 @@ def refused(code: int, *parts: bytes, number: int = 20, introduced: bool = True)
 
     async def attack(target: Target) -> None:
         async with open_peers(target.url, number) as peers:
-            for peer in peers:
-                await upgrade(peer, target.params if introduced else None)
+            for connection, peer in enumerate(peers):
+                await upgrade(peer, target.params(connection) if introduced else None)
                 with contextlib.suppress(ConnectionError):
                     for part in parts:
                         await peer.send(part)
@@ -56,27 +54,35 @@ def borne(data: bytes, *, number: int = 1) -> Attack:
 
     async def attack(target: Target) -> None:
         async with open_peers(target.url, number) as peers:
-            for peer in peers:
-                await upgrade(peer, target.params)
+            for connection, peer in enumerate(peers):
+                await upgrade(peer, target.params(connection))
             await asyncio.gather(*(peer.exchange(data + last, b'{"last":1}') for peer in peers))
 
     return at_once(attack)
 
 
-async def upgraded(_: Target, peer: Peer) -> None:
-    await upgrade(peer)
+@asynccontextmanager
+async def be_silent(target: Target) -> AsyncIterator[None]:
+    async with open_peers(target.url, 100) as peers:
+        for connection, peer in enumerate(peers):
+            await upgrade(peer, target.params(connection))
+        yield
 
 
-async def introduced(target: Target, peer: Peer) -> None:
-    await upgrade(peer, target.params)
+@asynccontextmanager
+async def be_nobody(target: Target) -> AsyncIterator[None]:
+    async with open_peers(target.url, 100) as peers:
+        for peer in peers:
+            await upgrade(peer)
+        yield
 
 
 @asynccontextmanager
 async def read_nothing(target: Target) -> AsyncIterator[None]:
     """Send pings whose pongs are more than the kernel keeps."""
-    async with open_peers(target.url, 10, receive_bytes=LITTLE) as peers:
+    async with open_peers(target.url, 5, receive_bytes=LITTLE) as peers:
         for peer in peers:
-            await upgrade(peer, target.params)
+            await upgrade(peer, target.params())
         async with unread(target, peers, message(type="ping", payload={"a": "x" * 200_000}) * 20):
             yield
 
@@ -85,9 +91,9 @@ async def read_nothing(target: Target) -> AsyncIterator[None]:
 async def open_too_many(target: Target) -> AsyncIterator[None]:
     async with open_peers(target.url, MOST_CONNECTIONS) as peers, open_peer(target.url) as one_too_many:
         for peer in peers:
-            await upgrade(peer, target.params)
+            await upgrade(peer, target.params())
         await upgrade(one_too_many)
-        await one_too_many.send(message(type="connection_init", payload=target.params))
+        await one_too_many.send(message(type="connection_init", payload=target.params()))
         assert await one_too_many.close_code() == 4429
         yield
 
@@ -107,8 +113,8 @@ def shaken(answer: bytes, *headers: str, path: str = "/graphql") -> Attack:
 @at_once
 async def break_off(target: Target) -> None:
     async with open_peers(target.url, 50) as peers:
-        for peer in peers:
-            await upgrade(peer, target.params)
+        for connection, peer in enumerate(peers):
+            await upgrade(peer, target.params(connection))
             await peer.send(SUBSCRIBE)
             peer.break_off()
 
@@ -143,7 +149,7 @@ ATTACKS: dict[str, Attack] = {
     "messages in bad UTF-8": refused(1007, pinged(b'"\xff"')),
     "10,000-deep messages": refused(4400, pinged(b"[" * 10_000 + b"]" * 10_000)),
     "5,000 digit integers in messages": refused(4400, pinged(b"9" * 5000)),
-    "ids of 256 KiB": refused(4400, message(type="complete", id="x" * 255 * 1024)),
+    "ids of 256 KiB": refused(4400, message(type="complete", id="x" * 255 * 1024), number=5),
     "introductions without end": refused(4429, message(type="connection_init") * 100),
     "pings without end": refused(1008, frame(b"x" * 125, PING) * 1000, *[frame(b"x" * 125, PING) * 1000] * 20),
     "pongs without end": refused(1008, *[frame(b"", PONG) * 1000] * 20),
@@ -157,8 +163,8 @@ ATTACKS: dict[str, Attack] = {
     "cross-site WebSockets": shaken(b"HTTP/1.1 403 ", "Origin: https://evil.example"),
     "handshakes that are not understood": shaken(b"", f"X: {'x' * 9000}"),
     "handshakes for nothing": shaken(b"HTTP/1.1 403 ", path="/nothing"),
-    "half-open peers": held(MOST_CONNECTIONS, introduced),
-    "peers that don't introduce themselves": held(100, upgraded),
+    "half-open peers": be_silent,
+    "peers that don't introduce themselves": be_nobody,
     "more connections than a user may have": open_too_many,
     "readers that stop": read_nothing,
     "peers that break off": break_off,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import math
 import os
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.settings import Settings
 from tests.end_to_end.processes import COMMAND, Running
 from tests.resolvers.clients import PATIENCE_S, RETRY_S, Stream, open_socket
 from tests.security.issuer import Issuer, open_issuer
@@ -18,6 +20,7 @@ from tests.servers import RedisServer
 
 QUERY = "{ renderQuota { remaining } }"
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+MOST_CONNECTIONS = Settings.model_fields["max_connections_per_user"].default
 MOST_FILES = 400
 WITH_FEW_FILES = ("sh", "-c", f'ulimit -n {MOST_FILES}; exec "$0" "$@"')
 IS_LINUX = Path("/proc/self/smaps_rollup").exists()  # no other system tells of a process what is asked here
@@ -69,20 +72,25 @@ class Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The server, whom it trusts, and who attacks it: a user like any other."""
+    """The server, whom it trusts, and who attack it: users like any other."""
 
     url: str
     process: Process
     issuer: Issuer
-    token: str
+    tokens: list[str]  # of as many users as it takes for 100 connections
 
-    @property
-    def params(self) -> dict[str, object]:
-        return {"Authorization": f"Bearer {self.token}"}
+    def params(self, connection: int = 0) -> dict[str, object]:
+        """Return what introduces one who attacks, and another one if they have too many connections already."""
+        return {"Authorization": f"Bearer {self.tokens[connection // MOST_CONNECTIONS]}"}
 
-    def request(self, body: bytes, *headers: str) -> bytes:
-        """Return a request of who attacks."""
-        return post(body, f"Authorization: Bearer {self.token}", *headers)
+    def request(self, body: bytes, *headers: str, length: int | None = None) -> bytes:
+        """Return a request of one who attacks, to execute the body."""
+        return post(body, f"Authorization: Bearer {self.tokens[0]}", *headers, length=length)
+
+    def request_in_chunks(self, chunks: bytes) -> bytes:
+        """Return the same, which tells no length."""
+        head = self.request(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+        return head + chunks
 
 
 Attack = Callable[[Target], AbstractAsyncContextManager[None]]  # under way, or done, as long as it is open
@@ -150,6 +158,7 @@ async def open_target(folder: Path, mongo_url: str) -> AsyncIterator[Target]:
             running = Running(folder, [*WITH_FEW_FILES, COMMAND, "serve", "--port", "0"], settings)
             stack.callback(running.close)
             process = Process(running.process.pid, int(running.url.rpartition(":")[2]))
-            yield Target(url=running.url, process=process, issuer=issuer, token=issuer.token("attacker"))
+            tokens = [issuer.token(f"attacker {number}") for number in range(math.ceil(100 / MOST_CONNECTIONS))]
+            yield Target(url=running.url, process=process, issuer=issuer, tokens=tokens)
             assert running.end() == 0
             assert "Traceback" not in running.log
