@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed
 
+from commands.serving import server_config
 from resolvers.bounded import MOST_BARE_FRAMES
+from resolvers.websocket import INIT_TIMEOUT_S
 from services.runtime import open_embedded
 from services.settings import load_settings
 from tests.fakes import FakeBackend
@@ -193,3 +196,12 @@ async def test_a_server_stops_in_order_although_a_client_left_with_something_unr
         await peer.send(frame(b"", CLOSE))
         async with open_client(url) as anybody:
             assert await anybody.ask("{ renderLimits { fps } }") == {"fps": 30}
+
+
+async def test_without_any_setting_a_dead_peer_is_gone_within_a_minute_and_messages_are_small_and_plain() -> None:
+    config = server_config(Starlette(), load_settings())
+    assert config.ws_ping_interval == 20
+    assert config.ws_ping_interval + (config.ws_ping_timeout or 60) < 60
+    assert config.ws_max_size == 256 * 1024
+    assert not config.ws_per_message_deflate
+    assert INIT_TIMEOUT_S == 5

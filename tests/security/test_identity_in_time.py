@@ -13,7 +13,7 @@ from resolvers.issuer import PAUSE_S
 from tests.resolvers.clients import LIST, PATIENCE_S, RETRY_S, Stream, open_socket, open_stream
 from tests.security.closing import ending, refused
 from tests.security.conftest import Site, open_site
-from tests.security.issuer import open_issuer
+from tests.security.issuer import open_issuer, published
 
 LEEWAY_S = 30  # of the settings
 REVISION = "subscription ($id: ID!) { renderProgress(renderId: $id) { revision } }"
@@ -76,6 +76,20 @@ async def test_a_flood_of_unknown_keys_reaches_the_issuer_at_most_once_in_a_paus
         assert {error.result()["extensions"]["code"] for error in errors} == {"UNAUTHENTICATED"}
         assert site.issuer.reads <= 2 + (time.monotonic() - began) / PAUSE_S
         assert await good.listed() == []
+
+
+async def test_an_issuer_changes_its_keys_without_a_restart_of_ours(tmp_path: Path) -> None:
+    """The first token by the new key makes the server look, as soon as it may look again."""
+    async with opened(tmp_path) as site:
+        old, new = site.client(site.issuer.token("ann")), site.client(site.issuer.token("ann", key="the next key"))
+        render_id = await old.started()
+        site.issuer.keys = [published("RS256", "the next key")]
+        async with asyncio.timeout(PATIENCE_S):
+            while "errors" in await new.post(LIST):  # noqa: ASYNC110  # until it has looked
+                await asyncio.sleep(20 * RETRY_S)
+        assert [render["id"] for render in await new.listed()] == [render_id]
+        assert (await old.error(LIST))["extensions"] == {"code": "UNAUTHENTICATED"}
+        assert (await refused(old))[0] == 4403
 
 
 async def test_users_stay_while_their_issuer_is_away(tmp_path: Path) -> None:

@@ -1,0 +1,80 @@
+"""What a token must hold is what the settings say."""
+
+import time
+from collections.abc import Mapping
+
+import jwt
+import pytest
+
+from resolvers.issuer import JwkSet, KeySet, usable_keys
+from resolvers.tokens import TokenRules, TokenVerifier
+from services.errors import TokenExpired, TokenInvalid
+from services.settings import load_settings
+from tests import tokens
+from tests.security.issuer import key_of, published
+
+ISSUER = "https://issuer.test"
+LEEWAY_S = 300
+USUAL: Mapping[str, object] = {}
+WITHIN_S, BEYOND_S = 100, 1000  # neither is reached while a test runs
+
+
+class Known:
+    """An issuer's keys: one for each of two algorithms, as far as the rules allow them."""
+
+    def __init__(self, rules: TokenRules) -> None:
+        both = [published(algorithm, algorithm) for algorithm in ("RS256", "ES256")]
+        self._keys: KeySet = usable_keys(JwkSet(keys=both), rules.algorithms)
+
+    async def find(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
+        return self._keys.get((key_id, algorithm))
+
+
+async def subject(
+    algorithm: str = "RS256", *, settings: Mapping[str, object] = USUAL, claims: Mapping[str, object] = USUAL
+) -> str:
+    """Return whose the token is that says this, by these settings."""
+    rules = TokenRules.from_settings(load_settings(**{"jwt_issuer": ISSUER, "jwt_leeway_s": LEEWAY_S, **settings}))
+    said = tokens.claims("ann", **{"iss": ISSUER, **claims})
+    token = jwt.encode(said, key_of(algorithm, algorithm), algorithm, headers={"kid": algorithm})
+    return (await TokenVerifier(rules, Known(rules)).verify(token)).subject
+
+
+@pytest.mark.parametrize("allowed", ["RS256", "ES256", "RS256,ES256"])
+async def test_a_token_is_signed_by_an_algorithm_that_is_allowed(allowed: str) -> None:
+    for algorithm in ("RS256", "ES256"):
+        if algorithm in allowed.split(","):
+            assert await subject(algorithm, settings={"jwt_algorithms": allowed}) == "ann"
+        else:
+            with pytest.raises(TokenInvalid):
+                await subject(algorithm, settings={"jwt_algorithms": allowed})
+
+
+async def test_a_token_is_for_the_audience_that_is_set() -> None:
+    assert await subject(settings={"jwt_audience": "videos"}, claims={"aud": ["videos", "mail"]}) == "ann"
+    with pytest.raises(TokenInvalid):
+        await subject(settings={"jwt_audience": "videos"})
+
+
+async def test_a_token_is_from_the_issuer_that_is_set() -> None:
+    with pytest.raises(TokenInvalid):
+        await subject(settings={"jwt_issuer": "https://another.test"})
+
+
+@pytest.mark.parametrize("claim", ["nbf", "iat"])
+async def test_a_clock_may_be_ahead_as_far_as_is_set(claim: str) -> None:
+    now = int(time.time())
+    assert await subject(claims={claim: now + WITHIN_S}) == "ann"
+    with pytest.raises(TokenInvalid):
+        await subject(claims={claim: now + BEYOND_S})
+    with pytest.raises(TokenInvalid):
+        await subject(settings={"jwt_leeway_s": 0}, claims={claim: now + WITHIN_S})
+
+
+async def test_a_clock_may_be_behind_as_far_as_is_set() -> None:
+    now = int(time.time())
+    assert await subject(claims={"exp": now - WITHIN_S}) == "ann"
+    with pytest.raises(TokenExpired):
+        await subject(claims={"exp": now - BEYOND_S})
+    with pytest.raises(TokenExpired):
+        await subject(settings={"jwt_leeway_s": 0}, claims={"exp": now - WITHIN_S})
