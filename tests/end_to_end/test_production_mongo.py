@@ -25,6 +25,7 @@ HANGING_S = 5
 PATIENCE_S = 2
 MANY = 30  # requests at once, more than motor has threads
 LONGER_THAN_AWAY_S = 30
+AT_ONCE = 100  # operations of a user, so that all of those requests meet the store
 LONGEST_ANSWER_S = 15  # the limit of an answer from MongoDB, and what a busy machine adds
 
 
@@ -46,7 +47,9 @@ async def test_a_restart_of_mongodb_loses_no_render_and_begins_none_twice(site: 
 
 
 async def test_mongodb_away_for_10_s_is_told_to_clients_and_delays_renders_only(site: Site) -> None:
-    api, *workers = site.start("serve --port 0", "worker", "worker", lease_s=LONGER_THAN_AWAY_S)
+    api, *workers = site.start(
+        "serve --port 0", "worker", "worker", lease_s=LONGER_THAN_AWAY_S, max_operations_at_once=AT_ONCE
+    )
     async with open_client(api.url) as client:
         ids = await started(client)
         async with watching(ids, client, client) as watchers:
@@ -63,7 +66,9 @@ async def test_mongodb_away_for_10_s_is_told_to_clients_and_delays_renders_only(
 
 async def test_a_mongodb_that_hangs_is_told_to_clients_and_delays_renders_only(site: Site) -> None:
     site.settings["MONGODB_URL"] = f"{site.settings['MONGODB_URL']}?timeoutMS={PATIENCE_S * 1000}"
-    api, *workers = site.start("serve --port 0", "worker", "worker", lease_s=LONGER_THAN_AWAY_S)
+    api, *workers = site.start(
+        "serve --port 0", "worker", "worker", lease_s=LONGER_THAN_AWAY_S, max_operations_at_once=AT_ONCE
+    )
     async with open_client(api.url) as client:
         ids = await started(client)
         async with watching(ids, client) as watchers:

@@ -39,6 +39,7 @@ async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
 async def ann(url: str) -> AsyncIterator[Client]:
     async with open_client(url, user="ann") as client:
         yield client
+    async with open_client(url, user="ann") as client:  # on no connection that a test has left
         assert (await client.http.post("/graphql", json=QUERY)).json() == ANSWER
 
 
