@@ -6,6 +6,7 @@ And it waits for ever on a connection whose handshake for a WebSocket it didn't 
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -25,6 +26,7 @@ class InTurn(asyncio.BufferedProtocol):
     """A protocol that takes in little at a time, so that nobody waits long for their turn."""
 
     largest_read_bytes: int
+    data_received: Callable[[Any], None]  # the protocol's own
     _room = bytearray()
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002
@@ -37,10 +39,6 @@ class InTurn(asyncio.BufferedProtocol):
         room, self._room = self._room, bytearray()
         del room[nbytes:]
         self.data_received(room)
-
-    def data_received(self, data: Any) -> None:
-        """Take it in; the protocol's own work."""
-        raise NotImplementedError
 
 
 class BoundedHttp(HttpToolsProtocol, InTurn):
