@@ -1,21 +1,24 @@
-"""`/metrics` on a port of its own, in whichever process is to be watched: as much HTTP as a scrape needs.
+"""`/metrics` and `/healthz` on a port of their own, in whichever process is to be watched: as much HTTP as they need.
 
 Not by uvicorn, which a worker doesn't load, nor by prometheus_client's server, whose thread could not ask the store.
 """
 
 import asyncio
+import json
 import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 
 from services.errors import StartupError
+from services.liveness import ALIVE, Liveness
 from services.metrics import CONTENT_TYPE
 from services.runtime import Services
 from services.scrapes import Scrapes
 from services.settings import Settings
 
 PATH = "/metrics"
+HEALTH_PATH = "/healthz"
 TIME_S = 10.0  # for one scrape, from the connection to its end
 LONGEST_HEAD_BYTES = 16 * 1024
 MOST_SCRAPES = 20  # at once; more are left waiting
@@ -43,17 +46,18 @@ def listen_for_scrapes(settings: Settings) -> Iterator[socket.socket | None]:
 
 @asynccontextmanager
 async def answering_scrapes(listener: socket.socket | None, services: Services) -> AsyncIterator[None]:
-    """Answer scrapes while this is open; do nothing without a listener."""
+    """Answer scrapes, and whether the process is alive, while this is open; do nothing without a listener."""
     if listener is None:
         yield
         return
     scrapes = Scrapes(services.metrics, store=services.store, clock=services.clock)
+    liveness = Liveness(services)
     at_once = asyncio.Semaphore(MOST_SCRAPES)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer), suppress(TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             async with asyncio.timeout(TIME_S), at_once:
-                writer.write(await _answer(await reader.readuntil(b"\r\n\r\n"), scrapes))
+                writer.write(await _answer(await reader.readuntil(b"\r\n\r\n"), scrapes, liveness))
                 await writer.drain()
 
     under_way: set[asyncio.Task[None]] = set()  # asyncio's own has a traceback for each when they are cancelled
@@ -75,14 +79,21 @@ async def answering_scrapes(listener: socket.socket | None, services: Services) 
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
-async def _answer(head: bytes, scrapes: Scrapes) -> bytes:
+async def _answer(head: bytes, scrapes: Scrapes, liveness: Liveness) -> bytes:
     method, _, target = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
-    if target.partition(" ")[0].partition("?")[0] != PATH:
+    path = target.partition(" ")[0].partition("?")[0]
+    if path not in {PATH, HEALTH_PATH}:
         return _response("404 Not Found", "text/plain", f"Metrics are at {PATH}.\n".encode())
     if method not in {"GET", "HEAD"}:
         return _response("405 Method Not Allowed", "text/plain", b"GET it.\n", "Allow: GET, HEAD")
-    response = _response("200 OK", CONTENT_TYPE, await scrapes.text())
+    response = _health(liveness) if path == HEALTH_PATH else _response("200 OK", CONTENT_TYPE, await scrapes.text())
     return response if method == "GET" else response.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
+def _health(liveness: Liveness) -> bytes:
+    fault = liveness.fault()
+    body = json.dumps({"status": fault or ALIVE}).encode()
+    return _response("503 Service Unavailable" if fault else "200 OK", "application/json", body)
 
 
 def _response(status: str, content_type: str, body: bytes, *headers: str) -> bytes:

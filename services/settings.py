@@ -41,9 +41,9 @@ class Settings(BaseSettings):
         None,
         ge=0,
         le=65_535,
-        description="Port of Prometheus' `/metrics`, for `serve`, `worker` and `dev`; none if left out.",
+        description="Port of Prometheus' `/metrics`, and of a `/healthz` that workers have too; none if left out.",
     )
-    metrics_host: str = Field("127.0.0.1", description="Address that `/metrics` is served on.")
+    metrics_host: str = Field("127.0.0.1", description="Address that this port is on.")
 
     mongodb_url: SecretStr | None = Field(
         None, validation_alias="MONGODB_URL", description="The MongoDB of `serve` and `worker`; a replica set."

@@ -3,23 +3,30 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from commands.scraping import LONGEST_HEAD_BYTES, answering_scrapes, listen_for_scrapes
-from services.runtime import open_embedded
+from services.liveness import LONGEST_SILENCE
+from services.runtime import Services, open_embedded
 from services.settings import load_settings
 from tests.resolvers.clients import PATIENCE_S
 
 
 @pytest.fixture
-async def address(tmp_path: Path) -> AsyncIterator[tuple[str, int]]:
-    settings = load_settings(data_dir=tmp_path, metrics_port=0)
-    with listen_for_scrapes(settings) as listener:
+async def services(tmp_path: Path) -> AsyncIterator[Services]:
+    async with open_embedded(load_settings(data_dir=tmp_path, metrics_port=0)) as services:
+        yield services
+
+
+@pytest.fixture
+async def address(services: Services) -> AsyncIterator[tuple[str, int]]:
+    with listen_for_scrapes(services.settings) as listener:
         assert listener is not None
-        async with open_embedded(settings) as services, answering_scrapes(listener, services):
+        async with answering_scrapes(listener, services):
             yield listener.getsockname()
 
 
@@ -34,6 +41,15 @@ async def test_metrics_are_where_prometheus_looks(client: httpx.AsyncClient) -> 
     assert response.status_code == 200
     assert "rendercast_queue_depth 0.0\n" in response.text
     assert (await client.head("/metrics")).headers["content-type"] == response.headers["content-type"]
+
+
+async def test_who_restarts_it_is_told_whether_it_goes_on(services: Services, client: httpx.AsyncClient) -> None:
+    alive = await client.get("/healthz")
+    assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
+    assert services.tracker is not None
+    services.tracker.last_tick_at = services.clock.now() - LONGEST_SILENCE - timedelta(seconds=1)
+    stuck = await client.get("/healthz")
+    assert (stuck.status_code, stuck.json()) == (503, {"status": "the worker has been silent for too long"})
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/", 404), ("POST", "/metrics", 405)])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from resolvers.health import LONGEST_SILENCE
 from services.errors import StoreUnavailable
+from services.liveness import LONGEST_SILENCE
 from services.models import Render
 from services.pubsub import open_pubsub
 from services.runtime import Services, open_embedded

@@ -1,0 +1,166 @@
+"""What `docker build` does, without Docker: the steps of a Dockerfile carried out in a folder that stands for `/`.
+
+Every stage is made in the same folder, since what pip writes knows its own path, and moved away when the next begins.
+An image of Python is this interpreter in a virtual environment at `usr/local`; one of Node is this machine's.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.image.dockerfile import Instruction, read
+
+ABSOLUTE = re.compile(r"(?<![\w./-])/(?=[a-z])")
+# How this machine reaches packages, which is no part of an image.
+REACHES_PACKAGES = re.compile(r"HOME|PIP_.*|npm_config_.*|SSL_CERT_.*|NODE_EXTRA_CA_CERTS|.*_proxy", re.IGNORECASE)
+LONGEST_STEP_S = 300
+CACHES = {"pip": [sys.executable, "-m", "pip", "cache", "dir"], "npm": ["npm", "config", "get", "cache"]}
+
+
+@dataclass(slots=True, kw_only=True)
+class Image:
+    """A stage under way, in the end the image: a folder, and what a container of it runs and how."""
+
+    root: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    workdir: Path
+    user: str = "0:0"
+    volumes: list[Path] = field(default_factory=list)
+    entrypoint: list[str] = field(default_factory=list)
+    cmd: list[str] = field(default_factory=list)
+    health: list[str] = field(default_factory=list)
+    stopsignal: str = "SIGTERM"
+
+    def inside(self, text: str) -> str:
+        """Return a text whose absolute paths are those of the image, as this machine sees them."""
+        return ABSOLUTE.sub(f"{self.root}/", text)
+
+    def path(self, name: str) -> Path:
+        """Return where a path of the image, perhaps relative to its WORKDIR, is on this machine."""
+        return self.root / name[1:] if name.startswith("/") else self.workdir / name
+
+    def configure(self, instruction: Instruction) -> None:
+        """Take over what an instruction says of containers."""
+        match instruction.name:
+            case "WORKDIR":
+                self.workdir = self.path(instruction.text)
+                self.workdir.mkdir(parents=True, exist_ok=True)
+            case "ENV":
+                self.environment |= {name: self.inside(value) for name, value in instruction.pairs.items()}
+            case "VOLUME":
+                self.volumes.append(self.path(instruction.text))
+            case "HEALTHCHECK":
+                self.health = Instruction(name="CMD", text=instruction.text.removeprefix("CMD ")).words
+            case "ENTRYPOINT" | "CMD" | "USER" | "STOPSIGNAL" as name:
+                value = instruction.words if name in {"ENTRYPOINT", "CMD"} else instruction.text
+                setattr(self, name.lower(), value)
+            case "EXPOSE" | "LABEL":
+                pass
+            case other:
+                raise NotImplementedError(other)
+
+
+class Build:
+    """Carries out a Dockerfile on a context, in an empty folder."""
+
+    def __init__(self, folder: Path, context: Path) -> None:
+        self._context = context
+        self._root = folder / "root"
+        self._stages = folder / "stages"
+        self._python = folder / "python"
+        self._name = ""
+
+    def run(self, dockerfile: str) -> Image:
+        """Return the image. Raises `CalledProcessError` if a step fails, `OSError` if one copies what isn't there."""
+        image = Image(root=self._root, workdir=self._root)
+        for instruction in read(dockerfile):
+            if instruction.name == "FROM":
+                image = self._begin(*instruction.words)
+            else:
+                self._step(image, instruction)
+        return image
+
+    def _begin(self, base: str, _as: str = "", name: str = "") -> Image:
+        if self._root.exists():
+            self._stages.mkdir(exist_ok=True)
+            self._root.rename(self._stages / self._name)
+        self._name = name
+        self._root.mkdir()
+        (self._root / "tmp").mkdir(mode=0o777)
+        (self._root / "tmp").chmod(0o777)
+        if base.startswith("python:"):
+            self._bring_python()
+        return Image(root=self._root, workdir=self._root)
+
+    def _bring_python(self) -> None:
+        place = self._root / "usr" / "local"
+        if self._python.exists():
+            shutil.copytree(self._python, place, symlinks=True)
+            return
+        subprocess.run([sys.executable, "-m", "venv", place], check=True, timeout=LONGEST_STEP_S)
+        shutil.copytree(place, self._python, symlinks=True)
+
+    def _step(self, image: Image, instruction: Instruction) -> None:
+        match instruction.name:
+            case "COPY":
+                self._copy(image, instruction)
+            case "RUN":
+                with _caches(image, instruction.flags.get("mount", "")):
+                    self._execute(image, instruction.text)
+            case _:
+                image.configure(instruction)
+
+    def _copy(self, image: Image, instruction: Instruction) -> None:
+        *sources, target = instruction.words
+        to = image.path(target)
+        for source in sources:
+            if "from" in instruction.flags:
+                self._move(self._stages / instruction.flags["from"] / source.removeprefix("/"), to)
+            elif (found := self._context / source).is_dir():
+                shutil.copytree(found, to, dirs_exist_ok=True)
+            else:
+                shutil.copy2(found, to)
+        if os.geteuid() == 0 and "chown" in instruction.flags:
+            os.chown(to, *map(int, instruction.flags["chown"].split(":")))
+
+    def _move(self, found: Path, to: Path) -> None:
+        """Take what a stage made; faster than to copy it, so nothing can be taken twice."""
+        if not to.exists():
+            to.parent.mkdir(parents=True, exist_ok=True)
+            found.rename(to)
+            return
+        for path in found.iterdir():
+            self._move(path, to / path.name)
+
+    def _execute(self, image: Image, text: str) -> None:
+        tools = {str(Path(found).parent) for name in ("node", "npm") if (found := shutil.which(name))}
+        path = [f"{self._root}/usr/local/bin", *sorted(tools), "/usr/bin", "/bin"]
+        environment = {name: value for name, value in os.environ.items() if REACHES_PACKAGES.fullmatch(name)}
+        subprocess.run(
+            ["/bin/sh", "-ec", image.inside(text)],
+            cwd=image.workdir,
+            env=environment | {"PATH": ":".join(path)} | image.environment,
+            stdout=subprocess.DEVNULL,
+            check=True,
+            timeout=LONGEST_STEP_S,
+        )
+
+
+@contextmanager
+def _caches(image: Image, mount: str) -> Iterator[None]:
+    """Have the cache of this machine's pip or npm where a step wants one of that name."""
+    if not mount:
+        yield
+        return
+    place = image.path(mount.removeprefix("type=cache,target="))
+    asked = subprocess.run(CACHES[place.name], capture_output=True, text=True, check=True)
+    place.parent.mkdir(parents=True)
+    place.symlink_to(asked.stdout.strip(), target_is_directory=True)
+    yield
+    shutil.rmtree(place.parent)

@@ -1,0 +1,99 @@
+"""What holds of compose.yaml and `.env.example`, as far as reading tells."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cli import cli
+from services.carrier import LONGEST_LAUNCH_S
+from services.settings import CHECKOUT, Settings, load_settings, variable
+from tests import tokens
+from tests.image.dockerfile import read, text_of_ours
+
+COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "compose.yaml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+STORES = {name: service for name, service in SERVICES.items() if name not in OURS}
+EXAMPLE = (CHECKOUT / ".env.example").read_text(encoding="utf-8")
+VARIABLES = {variable(name) for name in Settings.model_fields}
+DEMANDED = re.compile(r"\$\{(\w+):\?[^}]+\}")
+WITH_DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")
+
+
+@pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+def test_every_service_has_as_few_rights_as_it_needs(service: dict[str, Any]) -> None:
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "network_mode", "pid"} & set(service)
+    assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+    assert service["restart"] == "unless-stopped"
+
+
+@pytest.mark.parametrize("service", STORES.values(), ids=STORES)
+def test_a_store_is_of_a_named_version_and_out_of_reach(service: dict[str, Any]) -> None:
+    assert re.fullmatch(r"[a-z]+:[1-9][0-9.]*", service["image"])
+    assert service["user"] == "999:999"
+    assert "ports" not in service
+    assert service["networks"] == ["stores"]
+    assert COMPOSE["networks"]["stores"] == {"internal": True}
+
+
+@pytest.mark.parametrize("service", OURS.values(), ids=OURS)
+def test_our_services_are_one_image_that_waits_for_the_stores(service: dict[str, Any]) -> None:
+    assert (service["build"], service["image"]) == (".", "rendercast")
+    assert not {"user", "entrypoint", "healthcheck"} & set(service)  # the image's
+    assert service["depends_on"] == {name: {"condition": "service_healthy"} for name in STORES}
+    assert all("healthcheck" in store for store in STORES.values())
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+@pytest.mark.parametrize("service", OURS.values(), ids=OURS)
+def test_what_our_services_are_given_are_settings_that_are_right(
+    service: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert set(service["environment"]) <= VARIABLES
+    for name, value in service["environment"].items():
+        text = WITH_DEFAULT.sub(r"\1", DEMANDED.sub(tokens.SECRET, str(value)))
+        assert "$" not in text
+        monkeypatch.setenv(name, text)
+    settings = load_settings()
+    (exposed,) = (found.words for found in read(text_of_ours()) if found.name == "EXPOSE")
+    assert [str(settings.port), str(settings.metrics_port)] == exposed
+    assert f"videos:{settings.data_dir}" in service["volumes"]
+    assert all(port.endswith(f":{settings.port}") for port in service.get("ports", []))
+
+
+def test_commands_exist_and_a_worker_is_given_the_time_to_stop() -> None:
+    commands = {command.name or command.callback.__name__ for command in cli.registered_commands if command.callback}
+    assert {word for service in OURS.values() for word in service.get("command", [])} <= commands
+    assert int(SERVICES["worker"]["stop_grace_period"].removesuffix("s")) > LONGEST_LAUNCH_S
+
+
+def test_who_serves_demands_a_secret_and_nobody_else_has_it() -> None:
+    serving = {name for name, service in OURS.items() if "command" not in service}
+    for name, service in OURS.items():
+        secret = DEMANDED.fullmatch(service["environment"]["RENDERCAST_JWT_SECRET"])
+        assert secret if name in serving else service["environment"]["RENDERCAST_JWT_SECRET"] == ""
+    assert re.search(r"^RENDERCAST_JWT_SECRET=$", EXAMPLE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_in_the_example_with_its_meaning_and_default(name: str) -> None:
+    field = Settings.model_fields[name]
+    default = "" if field.default is None else str(field.default).replace(f"{CHECKOUT}/", "")
+    lines = rf"# {re.escape(field.description or '')}\n(#.*\n)?#?{variable(name)}={re.escape(default)}\n"
+    assert re.search(lines, EXAMPLE), f"Add to .env.example:\n\n# {field.description}\n#{variable(name)}={default}"
+
+
+def test_the_example_names_no_setting_twice_and_none_that_does_not_exist() -> None:
+    named = re.findall(r"^#?([A-Z][A-Z0-9_]+)=", EXAMPLE, re.MULTILINE)
+    assert sorted(named) == sorted(VARIABLES)
+
+
+def test_what_the_example_sets_itself_is_left_to_its_reader() -> None:
+    assert re.findall(r"^[^#\n].*", EXAMPLE, re.MULTILINE) == ["RENDERCAST_JWT_SECRET="]

@@ -1,0 +1,76 @@
+"""What holds of the Dockerfile and of what Docker is sent, as far as reading tells."""
+
+import re
+import subprocess
+import sys
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+
+from services.settings import CHECKOUT
+from tests.image.context import NOT_FOR_THE_IMAGE, checkout_in_use, context_of
+from tests.image.dockerfile import Instruction, read, text_of_ours
+
+HADOLINT = Path(sys.executable).with_name("hadolint")
+INSTRUCTIONS = read(text_of_ours())
+FROMS = [number for number, instruction in enumerate(INSTRUCTIONS) if instruction.name == "FROM"]
+LAST_STAGE = INSTRUCTIONS[FROMS[-1] :]
+
+
+def named(name: str, among: list[Instruction]) -> list[Instruction]:
+    return [instruction for instruction in among if instruction.name == name]
+
+
+def test_hadolint_finds_nothing() -> None:
+    found = subprocess.run(
+        [HADOLINT, "--no-color", "--failure-threshold", "style", CHECKOUT / "Dockerfile"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (found.returncode, found.stdout) == (0, "")
+
+
+def test_every_base_is_of_a_version_and_a_distribution_that_are_named() -> None:
+    stages = {instruction.words[2] for instruction in named("FROM", INSTRUCTIONS) if len(instruction.words) > 1}
+    bases = {instruction.words[0] for instruction in named("FROM", INSTRUCTIONS)} - stages
+    assert [base for base in bases if not re.fullmatch(r"\w+:[1-9][0-9.]*-(slim-)?[a-z]+(-slim)?", base)] == []
+
+
+def test_python_is_the_oldest_that_is_supported_which_is_what_is_tested() -> None:
+    (required,) = re.findall(r'requires-python = ">=([0-9.]+)"', (CHECKOUT / "pyproject.toml").read_text())
+    pythons = [found.text for found in named("FROM", INSTRUCTIONS) if found.text.startswith("python:")]
+    assert all(python.startswith(f"python:{required}-") for python in pythons)
+
+
+@pytest.mark.parametrize("command", ["pip --python", "npm ci"])
+def test_what_is_downloaded_is_locked_cached_and_fetched_before_a_source_is_copied(command: str) -> None:
+    (number,) = [number for number, found in enumerate(INSTRUCTIONS) if found.name == "RUN" and command in found.text]
+    install = INSTRUCTIONS[number]
+    assert install.flags["mount"].startswith("type=cache,")
+    assert command == "npm ci" or "--require-hashes" in install.words
+    stage = takewhile(lambda found: found.name != "FROM", reversed(INSTRUCTIONS[:number]))
+    copied = {source for found in stage if found.name == "COPY" for source in found.words[:-1]}
+    assert copied in ({"requirements/run.lock"}, {"web/package.json", "web/package-lock.json", "web/.npmrc"})
+
+
+def test_the_image_has_only_what_other_stages_made() -> None:
+    assert [copy for copy in named("COPY", LAST_STAGE) if "from" not in copy.flags] == []
+
+
+def test_a_container_is_nobody_with_rights_and_says_how_it_ends_and_is_asked() -> None:
+    (user,) = named("USER", LAST_STAGE)
+    assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", user.text)
+    assert [found.text for found in named("STOPSIGNAL", LAST_STAGE)] == ["SIGTERM"]
+    assert [found.words for found in named("ENTRYPOINT", LAST_STAGE)] == [["rendercast"]]
+    assert len(named("HEALTHCHECK", LAST_STAGE)) == 1
+
+
+def test_nothing_is_sent_to_docker_that_is_not_for_the_image(tmp_path: Path) -> None:
+    sent = context_of(checkout_in_use(tmp_path))
+    assert sent & set(NOT_FOR_THE_IMAGE) == set()
+    assert {name.split("/")[0] for name in sent} == {
+        *(".dockerignore", "Dockerfile"),  # Docker's own; no step copies them
+        *("LICENSE", "app.py", "cli.py", "commands", "requirements", "resolvers", "schema", "services", "web"),
+    }

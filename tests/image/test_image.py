@@ -1,0 +1,151 @@
+"""The image as its Dockerfile makes it: all of its steps carried out, and its commands run with no rights."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from resolvers.graphiql import CDN
+from tests import tokens
+from tests.image.build import Build, Image
+from tests.image.container import PATIENCE_S, Container, sealed
+from tests.image.context import checkout_in_use, copy_context
+from tests.image.dockerfile import text_of_ours
+from tests.mongo_server import free_port
+from tests.resolvers.clients import open_client
+from tests.servers import RedisServer
+
+MEGABYTE = 1024 * 1024
+MOST_MEGABYTES = 500
+
+Start = Callable[..., Container]
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[Image]:
+    if shutil.which("npm") is None and "NODE" not in os.environ:
+        pytest.skip("npm is not here, which brings the pages' packages into the image")
+    folder = Path(tempfile.mkdtemp(prefix="image-"))
+    folder.chmod(0o755)  # the image's user comes by
+    try:
+        for name in ("checkout", "context", "build"):
+            (folder / name).mkdir()
+        context = copy_context(checkout_in_use(folder / "checkout"), folder / "context")
+        yield Build(folder / "build", context).run(text_of_ours())
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def start(image: Image, mongo_url: str, tmp_path: Path) -> Iterator[Start]:
+    """Start a command of the image beside a MongoDB and a Redis, in a file system that can't be written."""
+    redis = RedisServer(tmp_path)
+    redis.start()
+    started: list[Container] = []
+
+    def start(*command: str, **settings: object) -> Container:
+        given = {
+            "MONGODB_URL": mongo_url,
+            "REDIS_URL": redis.url,
+            "RENDERCAST_RENDERER": "local",
+            "RENDERCAST_HOST": "127.0.0.1",
+            "RENDERCAST_PORT": free_port(),
+            "RENDERCAST_METRICS_PORT": free_port(),
+            "RENDERCAST_JWT_SECRET": tokens.SECRET,
+            **settings,
+        }
+        started.append(Container(image, tmp_path / f"log-{len(started)}", given, list(command)))
+        return started[-1]
+
+    try:
+        with sealed(image):
+            yield start
+            for container in started:
+                container.close()
+    finally:
+        redis.stop()
+    assert all("Traceback" not in container.log for container in started)
+
+
+def healthy(container: Container) -> None:
+    """Wait until the container's health check passes, which it may not before it runs."""
+    until = time.monotonic() + PATIENCE_S
+    while not container.is_healthy():
+        assert container.process.poll() is None, container.log
+        assert time.monotonic() < until, container.log
+        time.sleep(0.1)
+
+
+async def test_serve_and_worker_make_a_video(start: Start) -> None:
+    api, worker = start(), start("worker")
+    healthy(api)
+    healthy(worker)
+    made = api.run("rendercast", "token", "ann")
+    assert (made.returncode, made.stderr) == (0, "")
+    async with open_client(api.url, token=made.stdout.strip()) as client:
+        render = await client.until(await client.started(durationInFrames=30), status="COMPLETE")
+        video = await client.http.get(render["outputUrl"])
+    assert (video.status_code, len(video.content)) == (200, render["outputSizeBytes"])
+    assert (api.stop(), worker.stop()) == (0, 0)
+    assert not api.is_healthy()
+    assert not worker.is_healthy()
+
+
+def test_a_container_without_what_it_needs_ends_with_a_sentence(start: Start) -> None:
+    container = start(RENDERCAST_JWT_SECRET="")
+    assert container.process.wait(PATIENCE_S) == 1
+    assert container.log.startswith("rendercast: ")
+
+
+def test_the_pages_load_nothing_from_elsewhere(start: Start) -> None:
+    api = start(RENDERCAST_STUDIO="yes")
+    healthy(api)
+    with httpx.Client(base_url=api.url, headers={"Accept": "text/html"}, trust_env=False) as client:
+        for page in ("/", "/graphql"):
+            answer = client.get(page)
+            assert answer.status_code == 200
+            assert CDN not in answer.headers["content-security-policy"] + answer.text
+
+
+def test_nothing_is_in_the_image_but_what_runs(image: Image) -> None:
+    packages = image.root / "venv" / "lib"
+    installed = {path.name.split("-")[0].lower() for path in packages.glob("*/site-packages/*.dist-info")}
+    assert {"starlette", "av", "motor"} <= installed
+    assert installed & {"pip", "setuptools", "wheel", "hatchling", "pytest", "rendercast"} == set()
+    assert {path.name for path in image.root.iterdir()} == {"app", "data", "tmp", "usr", "venv"}
+    assert {path.name for path in (image.root / "usr" / "local" / "bin").glob("pip*")} == set()
+    sources = {path.name for path in (image.root / "app").iterdir() if path.name != "__pycache__"}
+    assert sources == {"LICENSE", "app.py", "cli.py", "commands", "resolvers", "schema", "services", "web"}
+
+
+def test_all_that_is_needed_is_installed(image: Image) -> None:
+    python = image.root / "venv" / "bin" / "python"
+    checked = subprocess.run(
+        [sys.executable, "-m", "pip", "--python", python, "check"], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_every_source_is_compiled(image: Image) -> None:
+    sources = list((image.root / "app").rglob("*.py"))
+    assert sources
+    assert [path for path in sources if not list(path.parent.glob(f"__pycache__/{path.stem}.*.pyc"))] == []
+
+
+def test_anybody_can_read_it(image: Image) -> None:
+    paths = [
+        path for name in ("app", "usr", "venv") for path in (image.root / name).rglob("*") if not path.is_symlink()
+    ]
+    assert [path for path in paths if path.stat().st_mode & 0o004 == 0] == []
+
+
+def test_it_is_small(image: Image) -> None:
+    size = sum(path.lstat().st_size for path in image.root.rglob("*"))
+    assert size < MOST_MEGABYTES * MEGABYTE
