@@ -52,6 +52,7 @@ def render(case: Case, output: Path) -> Cost:
     width, height = SIZES[case.size]
     job = {
         "output": str(output),
+        "poster": str(output.with_suffix(".jpg")),
         "width": width,
         "height": height,
         "fps": FPS,

@@ -1,12 +1,13 @@
-"""Videos kept on this machine, for whoever has a signed URL."""
+"""Videos and posters kept on this machine, for whoever has a signed URL."""
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from services.backends.local.backend import LocalBackend
 
-# A browser shows a video that is opened by itself in a page of its own making, to which this applies.
-POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+# A browser shows a file that is opened by itself in a page of its own making, to which this applies.
+POLICY = "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+MEDIA_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
 
 
 class Downloads:
@@ -26,7 +27,7 @@ class Downloads:
             return PlainTextResponse("This link has expired. Ask for a new one with refreshDownloadUrl.", 404)
         return FileResponse(
             path,
-            media_type="video/mp4",
+            media_type=MEDIA_TYPES.get(path.suffix, "application/octet-stream"),
             filename=f"rendercast-{path.name}",
             content_disposition_type="inline",
             headers={"Cache-Control": "private, max-age=3600", "Content-Security-Policy": POLICY},

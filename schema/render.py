@@ -135,6 +135,26 @@ class Render(Node):
         """The URL that this copy of the render tells, signed once."""
         return self.renders.sign(self.model)
 
+    @strawberry.field(
+        description=(
+            "URL of the poster, a JPEG of the video's last frame, signed for you at this moment, usable without "
+            "credentials until `posterUrlExpiresAt`; null unless COMPLETE, and if no poster could be made."
+        )
+    )
+    def poster_url(self) -> str | None:
+        """Sign when asked for."""
+        return None if self.poster is None else self.poster.url
+
+    @strawberry.field(description="When that URL stops working; null if there is none.")
+    def poster_url_expires_at(self) -> datetime | None:
+        """Tell what the same URL is good for."""
+        return None if self.poster is None else self.poster.expires_at
+
+    @cached_property
+    def poster(self) -> models.Download | None:
+        """The URL of the poster that this copy of the render tells, signed once."""
+        return self.renders.sign_poster(self.model)
+
     @classmethod
     def from_model(cls, render: models.Render, renders: RenderService) -> "Render":
         """Return the render for one who may see it; `renders` signs and counts when a field asks for it."""

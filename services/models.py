@@ -70,11 +70,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """Where a COMPLETE render's video is kept. URLs are signed from this when asked for, and never stored."""
+    """Where a COMPLETE render's video is kept. URLs are signed from this when asked for, and never stored.
+
+    Its poster, in the same bucket, is a picture of its last frame; None if there is none.
+    """
 
     bucket: str
     key: str
     size_bytes: int
+    poster_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +179,7 @@ class Quota:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """A signed URL of an output and the time at which it stops working."""
+    """A signed URL of a video or its poster, and the time at which it stops working."""
 
     url: str
     expires_at: datetime

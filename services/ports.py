@@ -152,7 +152,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """The attempt produced its output, which is stored durably."""
+    """The attempt produced its output, which is stored durably. A poster that can't be made is done without."""
 
     output: Output
     cost_usd: float | None = None
@@ -222,7 +222,11 @@ class RenderBackend(Protocol):
         ...
 
     def sign(self, output: Output, *, expires_in: timedelta) -> Download:
-        """Return a URL that serves the output until the time it names, at most `expires_in` away. Never waits."""
+        """Return a URL that serves the video until the time it names, at most `expires_in` away. Never waits."""
+        ...
+
+    def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
+        """Return such a URL of the poster, a JPEG; None if there is none."""
         ...
 
     async def has_output(self, output: Output) -> bool:

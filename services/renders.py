@@ -163,8 +163,14 @@ class RenderService:
             return None
         return self.backend.sign(render.output, expires_in=self.download_expiry)
 
+    def sign_poster(self, render: Render) -> Download | None:
+        """Sign a URL for the poster of a render the caller was given; None if it has none."""
+        if render.output is None or self.backend is None:
+            return None
+        return self.backend.sign_poster(render.output, expires_in=self.download_expiry)
+
     async def delete(self, caller: Caller, render_id: str) -> None:
-        """Remove an ended render and its video. Raises `RenderNotFound` or `RenderNotFinished`."""
+        """Remove an ended render with its video and poster. Raises `RenderNotFound` or `RenderNotFinished`."""
         render = await self._own(caller, render_id)
         if not render.status.is_terminal:
             raise RenderNotFinished(render)

@@ -243,6 +243,7 @@ class FakeBackend:
     abandoned: list[tuple[str, str | None]] = field(default_factory=list)
     attempts: dict[str, Observation] = field(default_factory=dict)
     outputs: set[str] = field(default_factory=set)
+    signed: list[str] = field(default_factory=list)
 
     def time_limit(self, render: Render) -> timedelta:
         del render
@@ -281,7 +282,15 @@ class FakeBackend:
         self.abandoned.append((render.id, render.backend_render_id))
 
     def sign(self, output: Output, *, expires_in: timedelta) -> Download:
+        self.signed.append(output.key)
         return Download(url=f"https://videos.example/{output.key}", expires_at=START_OF_TIME + expires_in)
+
+    def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
+        return (
+            None
+            if output.poster_key is None
+            else self.sign(replace(output, key=output.poster_key), expires_in=expires_in)
+        )
 
     async def has_output(self, output: Output) -> bool:
         return output.key in self.outputs
@@ -315,9 +324,9 @@ class FakeBackend:
 
     def finish(self, render_id: str) -> None:
         """Let the attempt have made its video."""
-        key = f"{render_id}.mp4"
-        self.outputs.add(key)
-        self.attempts[render_id] = Finished(output=Output(bucket="fake", key=key, size_bytes=1000), cost_usd=0.01)
+        output = Output(bucket="fake", key=f"{render_id}.mp4", size_bytes=1000, poster_key=f"{render_id}.jpg")
+        self.outputs.add(output.key)
+        self.attempts[render_id] = Finished(output=output, cost_usd=0.01)
 
     def break_down(self, render_id: str, *, retryable: bool, busy: bool = False) -> None:
         """Let the attempt have failed."""

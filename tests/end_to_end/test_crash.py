@@ -27,6 +27,11 @@ async def three_under_way(rendercast: Rendercast, client: Client) -> list[str]:
     return ids
 
 
+def files_of(ids: list[str]) -> list[str]:
+    """Return what finished renders leave: a poster and a video each."""
+    return sorted(f"{render_id}.{suffix}" for render_id in ids for suffix in ("jpg", "mp4"))
+
+
 async def closed(stream: Stream) -> None:
     """Wait until the server closes the connection."""
     with pytest.raises(ConnectionClosed):  # noqa: PT012  # after what it still sends
@@ -44,7 +49,7 @@ async def all_end_well(rendercast: Rendercast, ids: list[str]) -> None:
             video = await client.http.get(render["outputUrl"])
             assert (video.status_code, len(video.content)) == (200, render["outputSizeBytes"])
         assert await client.quota_used() == 3
-    assert rendercast.outputs == [f"{render_id}.mp4" for render_id in ids]
+    assert rendercast.outputs == files_of(ids)
 
 
 async def test_three_renders_survive_kill_9_of_the_process(start: Start) -> None:
@@ -134,4 +139,4 @@ async def test_a_renderer_that_is_killed_fails_nobody_elses_render_and_is_starte
         os.kill(min(rendercast.children()), signal.SIGKILL)
         renders = [await client.until(render_id, status="COMPLETE") for render_id in ids]
         assert sorted(render["attempt"] for render in renders) == [1, 2]
-    assert rendercast.outputs == [f"{render_id}.mp4" for render_id in ids]
+    assert rendercast.outputs == files_of(ids)

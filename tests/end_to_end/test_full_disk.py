@@ -51,6 +51,24 @@ async def test_a_renderer_that_finds_the_disk_full_fails_its_render_in_words_and
     (rendercast.folder / "stderr").write_text("")  # the renderer's traceback there is for the operator
 
 
+async def test_a_disk_with_room_for_the_video_alone_leaves_it_without_a_poster(start: Start) -> None:
+    """The letters fill a large frame, so that its poster is larger than the video and than what SQLite writes."""
+    letters: dict[str, object] = {"text": "Hello " * 80, "fontSize": 500, "color": "#e11d48", "durationInFrames": 1}
+    rendercast = start(local_width=3840, local_height=2160)
+    async with open_client(rendercast.url) as client:
+        whole = await client.until(await client.started(**letters), status="COMPLETE")
+        poster_bytes = len((await client.http.get(whole["posterUrl"])).content)
+        limit = (whole["outputSizeBytes"] + poster_bytes) // 2
+        assert whole["outputSizeBytes"] < limit
+        resource.prlimit(rendercast.process.pid, resource.RLIMIT_FSIZE, (limit, limit))
+        render = await client.until(await client.started(**letters), status="COMPLETE")
+        assert (render["outputSizeBytes"], render["posterUrl"]) == (whole["outputSizeBytes"], None)
+        assert (await client.http.get(render["outputUrl"])).status_code == 200
+    assert rendercast.outputs == sorted([f"{whole['id']}.jpg", f"{whole['id']}.mp4", f"{render['id']}.mp4"])
+    assert rendercast.end() == 0
+    (rendercast.folder / "stderr").write_text("")  # the renderer's traceback there is for the operator
+
+
 def test_a_disk_full_from_the_beginning_stops_the_start_with_one_sentence(tmp_path: Path) -> None:
     ended = subprocess.run(
         ["sh", "-c", 'ulimit -f 0 && exec "$@"', "sh", COMMAND, "dev", "--port", "0"],  # noqa: S607

@@ -63,7 +63,7 @@ async def _use(client: Client) -> list[str]:
         last = (await stream.rest())[-1]
     assert last["animationProps"]["text"] == TEXT
     refreshed = await client.ask(REFRESH, id=render_id)
-    urls = [last["outputUrl"], refreshed["url"]]
+    urls = [last["outputUrl"], last["posterUrl"], refreshed["url"]]
     for url in urls:
         assert (await client.http.get(url)).status_code == 200
         assert (await client.http.get(url[:-1])).status_code == 404

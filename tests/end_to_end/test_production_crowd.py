@@ -47,7 +47,8 @@ async def test_each_of_200_renders_that_20_users_start_and_watch_at_once_is_made
             await user.check()
     ids = [render_id for user in users for render_id in user.render_ids]
     assert len(set(ids)) == USERS * EACH
-    assert {path.name for path in site.outputs.iterdir()} == {f"{render_id}.mp4" for render_id in ids}
+    kept = {f"{render_id}.{suffix}" for render_id in ids for suffix in ("mp4", "jpg")}
+    assert {path.name for path in site.outputs.iterdir()} == kept
     _check_documents(site, users)
     assert await asyncio.gather(*(asyncio.to_thread(process.end) for process in (*workers, *apis))) == [0] * 4
     report(f"{USERS} users at 2 API processes", ids, (), [watcher for user in users for watcher in user.watchers])

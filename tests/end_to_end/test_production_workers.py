@@ -117,7 +117,7 @@ async def test_a_paused_worker_that_wakes_up_after_the_end_changes_nothing(site:
 
 async def _listed(client: Client) -> list[dict[str, Any]]:
     """Return all renders without their URLs, which are signed anew each time."""
-    signed = {"outputUrl", "outputUrlExpiresAt"}
+    signed = {"outputUrl", "outputUrlExpiresAt", "posterUrl", "posterUrlExpiresAt"}
     renders = await client.listed(first=100)
     return [{name: value for name, value in render.items() if name not in signed} for render in renders]
 
@@ -151,5 +151,6 @@ async def until_let_go(worker: Running, count: int) -> None:
 
 
 def _files(site: Site) -> dict[str, tuple[int, int]]:
-    """Return which file each video is, and when it was last written."""
-    return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in site.outputs.glob("*.mp4")}
+    """Return which file each video and each poster is, and when it was last written."""
+    finished = [path for path in site.outputs.iterdir() if path.suffix != ".part"]
+    return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in finished}

@@ -23,14 +23,12 @@ async def test_a_text_becomes_a_video_while_its_progress_is_watched(start: Start
             states = await stream.rest()
         _progress_was_told(states)
         render = await client.ask(GET, id=render_id)
-        assert {**render, "outputUrl": None, "outputUrlExpiresAt": None} == {
-            **states[-1],
-            "outputUrl": None,
-            "outputUrlExpiresAt": None,
-        }
-        assert rendercast.outputs == [f"{render_id}.mp4"]
+        signed = dict.fromkeys(("outputUrl", "outputUrlExpiresAt", "posterUrl", "posterUrlExpiresAt"))
+        assert {**render, **signed} == {**states[-1], **signed}
+        assert rendercast.outputs == [f"{render_id}.jpg", f"{render_id}.mp4"]
         video = await _served_as_a_video(client, render)
         _is_the_video_asked_for(video)
+        _is_the_poster_of_a_video((await client.http.get(render["posterUrl"])).content)
         await _only_the_signed_url_serves(client.http, render["outputUrl"])
         await _urls_come_and_go_with_the_file(client, render_id, rendercast)
     assert rendercast.end() == 0
@@ -78,6 +76,15 @@ def _is_the_video_asked_for(video: bytes) -> None:
         assert (stream.codec_context.name, stream.width, stream.height) == ("h264", 1280, 720)
         assert stream.average_rate == 30
         assert len(list(container.decode(stream))) == FRAMES
+
+
+def _is_the_poster_of_a_video(poster: bytes) -> None:
+    with av.open(io.BytesIO(poster), "r", format="jpeg_pipe") as container:
+        (picture,) = container.decode(video=0)
+    assert (picture.width, picture.height) == (1280, 720)
+    luma = bytes(picture.planes[0])
+    assert luma[0] < 10
+    assert max(luma) > 240  # white letters
 
 
 async def _only_the_signed_url_serves(http: httpx.AsyncClient, url: str) -> None:

@@ -28,7 +28,8 @@ fragment Render on Render {
   id revision generationId status phase progress framesRendered totalFrames estimatedCompletionAt queuePosition
   animationProps { text style fontFamily fontSize color backgroundColor durationInFrames fps }
   attempt cancelRequested warnings error { code message retryable }
-  outputUrl outputUrlExpiresAt outputSizeBytes costUsd backendRenderId createdAt startedAt completedAt
+  outputUrl outputUrlExpiresAt outputSizeBytes posterUrl posterUrlExpiresAt
+  costUsd backendRenderId createdAt startedAt completedAt
 }
 """
 QUOTA = "fragment Quota on RenderQuota { limit remaining windowSeconds resetsAt }"

@@ -83,6 +83,18 @@ async def test_an_unchanged_video_need_not_be_sent_again(files: Files) -> None:
     assert (changed.status_code, len(changed.content)) == (200, len(VIDEO))
 
 
+@pytest.mark.parametrize(("suffix", "media_type"), [("mp4", "video/mp4"), ("jpg", "image/jpeg")])
+async def test_a_file_is_served_as_what_it_is_and_as_nothing_else(files: Files, suffix: str, media_type: str) -> None:
+    name = f"01hzzzzzzzzzzzzzzzzzzzzzzz.{suffix}"
+    (files.folder / name).write_bytes(VIDEO)
+    served = await files.get(files.backend.sign(replace(OUTPUT, key=name), expires_in=EXPIRY).url)
+    assert (served.content, served.headers["content-type"]) == (VIDEO, media_type)
+    assert served.headers["content-disposition"] == f'inline; filename="rendercast-{name}"'
+    assert served.headers["x-content-type-options"] == "nosniff"
+    assert served.headers["content-security-policy"].startswith("default-src 'none'")
+    assert served.headers["cache-control"] == "private, max-age=3600"
+
+
 async def test_what_is_not_a_video_is_never_served_even_if_it_is_signed(files: Files) -> None:
     for key in ("../download-key", "../rendercast.sqlite3", "..", "."):
         url = files.backend.sign(replace(OUTPUT, key=key), expires_in=EXPIRY).url

@@ -370,6 +370,7 @@ async def test_an_unfinished_or_failed_render_has_no_url(ann: Client, backend: F
     for status in ("QUEUED", "RENDERING", "FAILED"):
         render = await ann.until(render_id, status=status)
         assert (render["outputUrl"], render["outputUrlExpiresAt"], render["outputSizeBytes"]) == (None, None, None)
+        assert (render["posterUrl"], render["posterUrlExpiresAt"]) == (None, None)
         result = await ann.ask(REFRESH, id=render_id)
         assert (result["__typename"], result["message"]) == ("RenderNotComplete", "Render not complete")
         assert result["render"]["status"] == status

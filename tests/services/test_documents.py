@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from services import documents
 from services.models import AnimationProps, Failure, Output, Render
+from tests.conftest import MakeRender
 
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -20,6 +21,13 @@ def test_a_render_survives_being_stored(render: Render) -> None:
 @given(st.builds(documents.Announcement, render=st.builds(Render, props=st.builds(AnimationProps))))
 def test_an_announcement_survives_being_sent(announcement: documents.Announcement) -> None:
     assert documents.decode_announcement(documents.encode_announcement(announcement)) == announcement
+
+
+def test_a_video_from_before_there_were_posters_has_none(make_render: MakeRender) -> None:
+    render = make_render(output=Output(bucket="b", key="k.mp4", size_bytes=1))
+    document = documents.encode(render)
+    assert documents.decode(document.replace(',"poster_key":null', "")) == render
+    assert '"poster_key"' in document
 
 
 @given(st.builds(Render))

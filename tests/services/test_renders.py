@@ -146,6 +146,15 @@ async def test_a_download_is_signed_after_a_look_at_the_output(renders: RenderSe
         await renders.download(ANN, queued.id)
 
 
+async def test_a_poster_is_signed_if_there_is_one(renders: RenderService) -> None:
+    done = await completed(renders)
+    assert renders.sign_poster(done) is None  # as of renders from before there were posters
+    poster = renders.sign_poster(replace(done, output=replace(OUTPUT, poster_key="k.jpg")))
+    assert poster is not None
+    assert poster.url.endswith("k.jpg")
+    assert renders.sign_poster(await start(renders)) is None
+
+
 async def test_a_delete_removes_the_video_too(renders: RenderService, backend: FakeBackend) -> None:
     backend.outputs.add(OUTPUT.key)
     done = await completed(renders)

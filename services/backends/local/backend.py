@@ -1,4 +1,4 @@
-"""The local backend: each render is a child process that writes an MP4 into the data folder.
+"""The local backend: each render is a child process that writes an MP4 and its poster into the data folder.
 
 A child lives no longer than the process that started it (it watches its standard input), so after a crash nothing
 is running: an attempt this process doesn't know has left its finished video, or is `Missing` and rendered anew.
@@ -57,7 +57,7 @@ class WarningLine(BaseModel):
 
 
 class DoneLine(BaseModel):
-    """The child has written the whole file and synced it to disk."""
+    """The child has written the whole video and synced it to disk; its poster too, unless that was not possible."""
 
     type: Literal["done"]
     size_bytes: int
@@ -81,6 +81,7 @@ class Attempt:
 
     process: asyncio.subprocess.Process
     part: Path
+    poster_part: Path
     first_frame: tuple[int, datetime] | None = None
     state: Observation = field(
         default_factory=lambda: Progress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
@@ -121,12 +122,14 @@ class LocalBackend:
     async def start(self, render: Render) -> str:
         """Start a child process. Raises `StartRefused` if the machine can't."""
         await self.abandon(render)
-        part = self._folder / f"{render.id}.{secrets.token_hex(4)}.part"
+        name = f"{render.id}.{secrets.token_hex(4)}"
         try:
             process = await self._spawn()
         except OSError as error:
             raise StartRefused(f"no renderer process can be started: {error}") from error
-        attempt = Attempt(process=process, part=part)
+        attempt = Attempt(
+            process=process, part=self._folder / f"{name}.part", poster_part=self._folder / f"{name}.poster.part"
+        )
         self._attempts[render.id] = attempt
         attempt.reader = asyncio.create_task(self._follow(render, attempt), name=f"read {render.id}")
         return f"{render.id}-{render.attempt}"
@@ -154,10 +157,11 @@ class LocalBackend:
 
     def sign(self, output: Output, *, expires_in: timedelta) -> Download:
         """Return a URL of this server."""
-        expires_at = (self._clock.now() + expires_in).replace(microsecond=0)
-        return Download(
-            url=f"{self._base_url}/files/{self._signer.sign(output.key, expires_at)}", expires_at=expires_at
-        )
+        return self._sign(output.key, expires_in)
+
+    def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
+        """Return a URL of this server, if there is a poster."""
+        return None if output.poster_key is None else self._sign(output.poster_key, expires_in)
 
     async def has_output(self, output: Output) -> bool:
         """Return whether the file is there. Raises `BackendUnavailable` if the folder can't be read."""
@@ -170,8 +174,9 @@ class LocalBackend:
         return True
 
     async def delete(self, render: Render) -> None:
-        """Remove the file. Raises `BackendUnavailable` if the folder can't be written."""
+        """Remove the files. Raises `BackendUnavailable` if the folder can't be written."""
         try:
+            self._poster(render).unlink(missing_ok=True)
             self._path(render).unlink(missing_ok=True)
         except OSError as error:
             raise BackendUnavailable(f"the video of {render.id} can't be removed: {error}") from error
@@ -210,7 +215,7 @@ class LocalBackend:
             log.warning("render %s: the renderer can't be followed: %s", render.id, error)
         finally:
             await _kill(attempt.process)
-            _remove(attempt.part)
+            _remove_parts(attempt)
         if isinstance(attempt.state, Progress):
             log.warning("render %s: the renderer stopped with status %s", render.id, attempt.process.returncode)
             attempt.state = Broken(failure=RENDERER_CRASHED)
@@ -219,6 +224,7 @@ class LocalBackend:
         props = render.props
         job = {
             "output": str(attempt.part.resolve()),
+            "poster": str(attempt.poster_part.resolve()),
             "width": self._width,
             "height": self._height,
             "fps": props.fps,
@@ -243,11 +249,11 @@ class LocalBackend:
                 if isinstance(attempt.state, Progress):
                     attempt.state = replace(attempt.state, warnings=attempt.warnings)
             case DoneLine():
-                size_bytes = await asyncio.to_thread(_keep, attempt.part, self._path(render))
+                size_bytes = await asyncio.to_thread(_keep, attempt, self._path(render), self._poster(render))
                 attempt.state = self._finished(render, size_bytes=size_bytes, warnings=attempt.warnings)
             case ErrorLine(message=message, retryable=retryable):
                 await _exit(attempt.process)
-                _remove(attempt.part)  # before anybody is told, since its owner may look at once
+                _remove_parts(attempt)  # before anybody is told, since its owner may look at once
                 attempt.state = Broken(failure=Failure(code="RENDER_FAILED", message=message, retryable=retryable))
 
     def _progress(self, render: Render, attempt: Attempt, frames: int) -> Progress:
@@ -264,11 +270,24 @@ class LocalBackend:
         )
 
     def _finished(self, render: Render, *, size_bytes: int, warnings: tuple[str, ...]) -> Finished:
-        output = Output(bucket=BUCKET, key=self._path(render).name, size_bytes=size_bytes)
+        poster = self._poster(render)
+        output = Output(
+            bucket=BUCKET,
+            key=self._path(render).name,
+            size_bytes=size_bytes,
+            poster_key=poster.name if poster.is_file() else None,
+        )
         return Finished(output=output, cost_usd=0.0, warnings=warnings)
 
     def _path(self, render: Render) -> Path:
         return self._folder / f"{render.id}.mp4"
+
+    def _poster(self, render: Render) -> Path:
+        return self._folder / f"{render.id}.jpg"
+
+    def _sign(self, name: str, expires_in: timedelta) -> Download:
+        expires_at = (self._clock.now() + expires_in).replace(microsecond=0)
+        return Download(url=f"{self._base_url}/files/{self._signer.sign(name, expires_at)}", expires_at=expires_at)
 
 
 @contextlib.asynccontextmanager
@@ -322,12 +341,12 @@ def _pipe(stream: Stream | None) -> Stream:
 
 
 async def _end(attempt: Attempt) -> None:
-    """Stop reading and kill the child; its unfinished file is removed by the reader on its way out."""
+    """Stop reading and kill the child; its unfinished files are removed by the reader on its way out."""
     if attempt.reader is not None:
         attempt.reader.cancel()
         await asyncio.wait([attempt.reader])
     await _kill(attempt.process)
-    _remove(attempt.part)
+    _remove_parts(attempt)
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:
@@ -345,20 +364,32 @@ async def _exit(process: asyncio.subprocess.Process) -> None:
             await process.wait()
 
 
-def _keep(part: Path, path: Path) -> int:
-    """Give a finished file its name, so that it survives a power cut, and return its size in bytes.
+def _keep(attempt: Attempt, path: Path, poster: Path) -> int:
+    """Give finished files their names, so that they survive a power cut, and return the video's size in bytes.
 
-    If another worker finished the same render before, because this one was paused and lost it, that one's stays.
+    The poster comes first, if there is one: who sees the video sees it too. If another worker finished the same render
+    before, because this one was paused and lost it, that one's files stay.
     """
     if path.exists():
         return path.stat().st_size
-    part.rename(path)
+    try:
+        attempt.poster_part.rename(poster)
+    except OSError as error:
+        log.warning("%s has no poster: %s", path.name, error)
+        _remove(attempt.poster_part)
+    attempt.part.rename(path)
     descriptor = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
     return path.stat().st_size
+
+
+def _remove_parts(attempt: Attempt) -> None:
+    """Remove what an attempt has left unfinished."""
+    for part in (attempt.part, attempt.poster_part):
+        _remove(part)
 
 
 def _remove(path: Path) -> None:

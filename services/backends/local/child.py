@@ -2,7 +2,7 @@
 
 It reads one job (see `job.py`) as a line of JSON on stdin and writes lines of JSON on stdout: `warning`s, `progress`
 with the frames written so far, and `done` or `error` last. Stdin stays open as long as the parent lives; when it
-closes, the process ends at once and takes its unfinished file along.
+closes, the process ends at once and takes its unfinished files along.
 """
 
 import os
@@ -52,7 +52,7 @@ def main() -> int:
     finished = threading.Event()
     try:
         job = parse_job(_read_line())
-        threading.Thread(target=_end_with_parent, args=(job.output, finished), daemon=True).start()
+        threading.Thread(target=_end_with_parent, args=(job, finished), daemon=True).start()
         size_bytes = render(job, report)
     except InvalidJob as error:
         report(_error(str(error), retryable=False))
@@ -83,9 +83,20 @@ def render(job: Job, report: Report) -> int:
             painter.paint(timeline.pose(job.style, frame))
             encoder.add_frame()
             progress.note(encoder.frames_written)
+        _try_poster(encoder, job.poster)
         size_bytes = encoder.finish()
     progress.note(encoder.frames_written, is_last=True)
     return size_bytes
+
+
+def _try_poster(encoder: Encoder, path: Path) -> None:
+    """Write the poster, which shows the last frame. A video without one is better than none."""
+    try:
+        encoder.write_poster(path)
+    except OSError:
+        _log_traceback()
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 class _Progress:
@@ -143,12 +154,13 @@ def _read_line() -> bytes:
     return received
 
 
-def _end_with_parent(output: Path, finished: threading.Event) -> None:
-    """Wait until the parent closes stdin or dies; unless the file is finished, remove it and end the process."""
+def _end_with_parent(job: Job, finished: threading.Event) -> None:
+    """Wait until the parent closes stdin or dies; unless the video is finished, remove all and end the process."""
     while os.read(_STDIN, _CHUNK):
         pass
     if not finished.is_set():
-        output.unlink(missing_ok=True)
+        job.output.unlink(missing_ok=True)
+        job.poster.unlink(missing_ok=True)
         os._exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Encoding: pictures in, an H.264 MP4 out."""
+"""Encoding: pictures in, an H.264 MP4 and a JPEG of one of them out."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -13,9 +13,10 @@ import numpy as np
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.plane import VideoPlane
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from av.video.stream import VideoStream
 
-from services.backends.local.frames import Picture, Plane
+from services.backends.local.frames import Picture, Plane, upsampled
 
 # ITU-T H.273: code points of BT.709, and of limited ("MPEG") range in libav's own counting.
 _BT709: Final = 1
@@ -33,6 +34,9 @@ _X264: Final = {"preset": "veryfast", "crf": "20", "profile": "high"}
 _X264_PARAMS: Final = (
     "threads=1:aq-mode=0:mbtree=0:no-deblock=1:weightp=0:weightb=0:subme=1:me=dia:b-adapt=0:scenecut=0:rc-lookahead=0"
 )
+
+_EXACT: Final = Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
+_JPEG_QUANTISER: Final = 2  # of 1 to 31, the finest first
 
 
 class Encoder:
@@ -81,6 +85,15 @@ class Encoder:
             os.fsync(file.fileno())
             return os.fstat(file.fileno()).st_size
 
+    def write_poster(self, path: Path) -> None:
+        """Write the picture as it is now to a JPEG file and force it to disk. Raises OSError if that can't be done."""
+        with _os_errors():
+            content = _jpeg(self.picture)
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
     def _mux(self, packets: Iterable["Packet[VideoStream]"]) -> None:
         for packet in packets:
             self._container.mux(packet)
@@ -93,6 +106,33 @@ def _configure(context: VideoCodecContext, *, width: int, height: int, fps: int)
     context.color_primaries = context.color_trc = context.colorspace = _BT709
     context.color_range = _LIMITED
     context.options = {**_X264, "x264-params": _X264_PARAMS, "chroma_sample_location": "left"}
+
+
+def _jpeg(picture: Picture) -> bytes:
+    """Return a picture as a JPEG file, whose colours are BT.601's in full range (ITU-T T.871, section 7).
+
+    Chroma is there for every pixel: with less, the edges of coloured text are seen to bleed.
+    """
+    planes = np.stack((picture.y, upsampled(picture.cb), upsampled(picture.cr)))
+    frame = av.VideoFrame.from_ndarray(planes, format="yuv444p").reformat(
+        format="yuvj444p",
+        src_colorspace=Colorspace.ITU709,
+        dst_colorspace=Colorspace.ITU601,
+        src_color_range=ColorRange.MPEG,
+        dst_color_range=ColorRange.JPEG,
+        interpolation=_EXACT,
+        threads=1,
+    )
+    frame.pts = 0
+    context = av.CodecContext.create("mjpeg", "w")
+    context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name
+    context.time_base = Fraction(1)
+    context.sample_aspect_ratio = Fraction(1)  # without, libav leaves out the header that says it is a JFIF file
+    context.color_range = ColorRange.JPEG
+    context.qmin = context.qmax = _JPEG_QUANTISER
+    context.thread_count = 1
+    context.options = {"flags": "+bitexact"}  # without, the file would carry the version of the library
+    return b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))
 
 
 def _writable(plane: VideoPlane) -> Plane:

@@ -147,6 +147,15 @@ def subsampled(coverage: Coverage) -> Coverage:
     return ((2 * even + left + right + 4) >> 3).astype(np.uint8)
 
 
+def upsampled(chroma: Plane) -> Plane:
+    """Give chroma the height and width of luma, by the nearest samples at the places that `subsampled` says."""
+    padded = np.pad(chroma, 1, mode="edge").astype(np.uint16)
+    above, here, below = padded[:-2, 1:], padded[1:-1, 1:], padded[2:, 1:]
+    rows = np.stack((3 * here + above, 3 * here + below), axis=1).reshape(2 * chroma.shape[0], -1)
+    columns = np.stack((2 * rows[:, :-1], rows[:, :-1] + rows[:, 1:]), axis=2)
+    return ((columns.reshape(len(rows), -1) + 4) >> 3).astype(np.uint8)
+
+
 def _newly_shown(glyphs: Sequence[Glyph], before: Pose | None, pose: Pose) -> list[Glyph]:
     """Return the glyphs that `pose` shows and `before` does not."""
     first = 0 if before is None else _shown(before)

@@ -20,9 +20,10 @@ class InvalidJob(ValueError):  # noqa: N818 - named as the domain's other errors
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One video: sizes in pixels, `output` where to write it."""
+    """One video: sizes in pixels, `output` where to write it, `poster` where to write the picture of its last frame."""
 
     output: Path
+    poster: Path
     width: int
     height: int
     fps: int
@@ -40,6 +41,7 @@ def parse_job(line: bytes) -> Job:
     fields = _Fields(line)
     return Job(
         output=Path(fields.text("output")),
+        poster=Path(fields.text("poster")),
         width=fields.side("width"),
         height=fields.side("height"),
         fps=fields.whole("fps", _RATES),

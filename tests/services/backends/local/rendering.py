@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 Plane = npt.NDArray[np.uint8]
 
@@ -29,6 +30,10 @@ class Outcome:
     status: int
     messages: list[dict[str, object]]
     output: Path
+
+    @property
+    def poster(self) -> Path:
+        return poster_of(self.output)
 
     def of_type(self, kind: str) -> list[dict[str, object]]:
         return [message for message in self.messages if message["type"] == kind]
@@ -49,10 +54,16 @@ class Planes:
         return further
 
 
+def poster_of(output: Path) -> Path:
+    """Where a job of `job` puts its poster."""
+    return output.with_suffix(".poster.part")
+
+
 def job(output: Path, **changes: object) -> dict[str, object]:
     """A small job, with changes."""
     return {
         "output": str(output),
+        "poster": str(poster_of(output)),
         "width": 320,
         "height": 180,
         "fps": 30,
@@ -107,6 +118,32 @@ def decode(path: Path) -> list[Planes]:
     """Every frame of a video, as the decoder gives it."""
     with av.open(str(path), format="mp4") as container:
         return [Planes(*(_pixels(plane) for plane in frame.planes)) for frame in container.decode(video=0)]
+
+
+def rgb(frame: av.VideoFrame) -> npt.NDArray[np.int16]:
+    """A frame's colours as browsers show them: a video's by BT.709, a JPEG's by BT.601 in full range."""
+    is_jpeg = frame.format.name.startswith("yuvj")
+    shown = frame.reformat(
+        format="rgb24",
+        src_colorspace=Colorspace.ITU601 if is_jpeg else Colorspace.ITU709,
+        src_color_range=ColorRange.JPEG if is_jpeg else ColorRange.MPEG,
+        dst_color_range=ColorRange.JPEG,
+        interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT,
+    )
+    return shown.to_ndarray().astype(np.int16)
+
+
+def decode_poster(path: Path) -> av.VideoFrame:
+    """The picture of a JPEG file."""
+    with av.open(str(path), format="jpeg_pipe") as container:
+        (frame,) = container.decode(video=0)
+    return frame
+
+
+def last_frame(path: Path) -> av.VideoFrame:
+    """The last frame of a video."""
+    with av.open(str(path), format="mp4") as container:
+        return list(container.decode(video=0))[-1]
 
 
 def _pixels(plane: av.video.plane.VideoPlane) -> Plane:

@@ -81,7 +81,8 @@ async def test_a_cancel_by_a_worker_that_lost_the_render_leaves_its_successors_v
         finished = await until(successor, render, Finished)
         await local.cancel(render)
         assert await successor.has_output(finished.output)
-    assert [path.name for path in (tmp_path / "outputs").iterdir()] == [finished.output.key]
+    kept = {path.name for path in (tmp_path / "outputs").iterdir()}
+    assert kept == {finished.output.key, finished.output.poster_key}
 
 
 async def test_a_second_start_ends_the_first_child(local: LocalBackend, render: Render) -> None:
@@ -107,6 +108,7 @@ async def test_unfinished_files_of_a_process_that_died_are_removed_and_videos_ke
     outputs = tmp_path / "outputs"
     outputs.mkdir()
     (outputs / "x.part").touch()
+    (outputs / "x.poster.part").touch()
     (outputs / "y.mp4").touch()
     async with open_local_backend(
         data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock()
@@ -155,6 +157,20 @@ async def test_a_download_is_found_by_its_signed_url_only(
     assert local.find_download(name, expires=expires, signature="") is None
     await local.delete(render)
     assert local.find_download(name, expires=expires, signature=signature) is None
+
+
+async def test_an_attempt_whose_poster_could_not_be_made_has_none(
+    local: LocalBackend, make_render: MakeRender, tmp_path: Path
+) -> None:
+    """The folder of the same name is what keeps it from its place."""
+    render = launch(make_render(props=replace(PROPS, duration_in_frames=1)))
+    (tmp_path / "outputs" / f"{render.id}.jpg").mkdir()
+    await local.start(render)
+    finished = await until(local, render, Finished)
+    assert finished.output.poster_key is None
+    assert local.sign_poster(finished.output, expires_in=timedelta(hours=1)) is None
+    assert await local.has_output(finished.output)
+    assert list((tmp_path / "outputs").glob("*.part")) == []
 
 
 async def test_progress_comes_from_frames_and_only_grows(local: LocalBackend, render: Render) -> None:

@@ -9,7 +9,19 @@ import pytest
 from services.backends.local.child import render as render_job
 from services.backends.local.job import parse_job
 from services.models import AnimationStyle
-from tests.services.backends.local.rendering import Outcome, Planes, child, decode, job, render, run, send
+from tests.services.backends.local.rendering import (
+    Outcome,
+    Planes,
+    child,
+    decode,
+    decode_poster,
+    job,
+    last_frame,
+    render,
+    rgb,
+    run,
+    send,
+)
 
 BLUE: dict[str, object] = {"background_color": "#204080", "color": "#ffcc00"}
 BLUE_Y, BLUE_CB, BLUE_CR = 69, 159, 111  # by ITU-R BT.709-6, items 3.2 to 3.4
@@ -136,6 +148,45 @@ def test_the_same_job_gives_the_same_bytes(tmp_path: Path) -> None:
     assert one.output.read_bytes() == two.output.read_bytes()
 
 
+@pytest.mark.parametrize("style", AnimationStyle)
+def test_the_poster_shows_the_last_frame_in_the_videos_colours(
+    video: Callable[[AnimationStyle], Video], style: AnimationStyle
+) -> None:
+    outcome, _ = video(style)
+    shown, last = rgb(decode_poster(outcome.poster)), rgb(last_frame(outcome.output))
+    assert shown.shape == last.shape == (180, 320, 3)
+    assert np.abs(shown - last).mean() < 2
+    for color, tolerance in (((0x20, 0x40, 0x80), 3), ((0xFF, 0xCC, 0x00), 20)):  # of small letters, all is edge
+        flat = np.abs(last - color).max(axis=2) <= 4
+        assert flat.sum() > 20
+        assert np.abs(np.median(shown[flat], axis=0) - color).max() <= tolerance
+
+
+def test_the_same_job_gives_the_same_poster_with_no_word_of_who_made_it(tmp_path: Path) -> None:
+    one, two = (render(tmp_path / name, text=MIXED, **BLUE).poster.read_bytes() for name in ("one.part", "two.part"))
+    assert one == two
+    assert one.startswith(b"\xff\xd8\xff\xe0\x00\x10JFIF\0")  # ITU-T T.871, clause 10.1: these colours, no others
+    assert b"Lavc" not in one
+
+
+def test_a_poster_that_can_not_be_written_leaves_the_video_alone(tmp_path: Path) -> None:
+    outcome = render(tmp_path / "video.part", poster=str(tmp_path / "missing" / "poster.part"))
+    assert outcome.messages[-1] == {"type": "done", "size_bytes": outcome.output.stat().st_size}
+    assert len(decode(outcome.output)) == 12
+
+
+def test_half_a_poster_is_none(tmp_path: Path) -> None:
+    """The poster of coloured letters is larger than a video of one frame, so a limit can lie between the two."""
+    whole = render(tmp_path / "whole.part", text=MIXED, duration_in_frames=1, **BLUE)
+    video_bytes, poster_bytes = whole.output.stat().st_size, whole.poster.stat().st_size
+    assert video_bytes < poster_bytes
+    output = tmp_path / "video.part"
+    wanted = json.dumps(job(output, text=MIXED, duration_in_frames=1, **BLUE)).encode()
+    outcome = run(wanted, output, file_limit=(video_bytes + poster_bytes) // 2)
+    assert outcome.messages[-1] == {"type": "done", "size_bytes": video_bytes}
+    assert not outcome.poster.exists()
+
+
 def test_a_long_text_shrinks_into_the_frame(tmp_path: Path) -> None:
     outcome = render(tmp_path / "video.part", text="words " * 80, font_size=64, duration_in_frames=2)
     rows, columns = np.nonzero(decode(outcome.output)[-1].differs_from(16))
@@ -202,6 +253,7 @@ def test_a_file_that_can_not_grow_is_told(tmp_path: Path, limit: int) -> None:
 
 def test_the_child_ends_when_its_parent_closes_stdin_and_takes_its_file_along(tmp_path: Path) -> None:
     endless = job(tmp_path / "video.part", duration_in_frames=999_999, width=1280, height=720)
+    (tmp_path / "video.poster.part").touch()
     with child() as process:
         send(process, json.dumps(endless).encode())
         assert process.stdin is not None
@@ -209,7 +261,7 @@ def test_the_child_ends_when_its_parent_closes_stdin_and_takes_its_file_along(tm
         assert b"progress" in process.stdout.readline()
         process.stdin.close()
         assert process.wait(timeout=10) == 1
-    assert not (tmp_path / "video.part").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_stdin_closed_before_a_job_is_no_job() -> None:

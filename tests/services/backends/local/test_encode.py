@@ -5,13 +5,14 @@ import av
 import numpy as np
 import pytest
 
+from services.backends.local.bt709 import to_ycbcr
 from services.backends.local.encode import Encoder
 from services.backends.local.frames import Painter
 from services.backends.local.styles import Timeline
 from services.backends.local.text import lay_out
 from services.colors import parse_color
 from services.models import AnimationStyle
-from tests.services.backends.local.rendering import decode
+from tests.services.backends.local.rendering import decode, decode_poster, rgb
 
 
 def encode(path: Path, *, frames: int, width: int = 64, height: int = 48, fps: int = 30) -> int:
@@ -117,6 +118,26 @@ def test_every_decoded_frame_shows_what_was_painted(tmp_path: Path, style: Anima
     assert max(error[0].max() for error in errors) <= 1  # the background
 
 
+@pytest.mark.parametrize(
+    "color", ["#000", "#fff", "#f00", "#0f0", "#00f", "#ff0", "#0ff", "#f0f", "#204080", "#e11d48"]
+)
+def test_a_poster_has_the_colours_that_were_asked_for(tmp_path: Path, color: str) -> None:
+    wanted = parse_color(color)
+    with Encoder(tmp_path / "video.part", width=64, height=48, fps=30) as encoder:
+        for plane, value in zip(
+            (encoder.picture.y, encoder.picture.cb, encoder.picture.cr), to_ycbcr(wanted), strict=True
+        ):
+            plane[:] = round(value)
+        encoder.write_poster(tmp_path / "poster.part")
+    shown = rgb(decode_poster(tmp_path / "poster.part"))
+    assert np.abs(shown - (wanted.red, wanted.green, wanted.blue)).max() <= 3
+
+
 def test_what_can_not_be_written_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Encoder(tmp_path / "missing" / "video.part", width=64, height=48, fps=30)
+    with (
+        Encoder(tmp_path / "video.part", width=64, height=48, fps=30) as encoder,
+        pytest.raises(FileNotFoundError),
+    ):
+        encoder.write_poster(tmp_path / "missing" / "poster.part")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from services.backends.local.bt709 import to_ycbcr
-from services.backends.local.frames import Painter, Picture, mixed, subsampled
+from services.backends.local.frames import Painter, Picture, mixed, subsampled, upsampled
 from services.backends.local.styles import AT_REST, Pose
 from services.backends.local.text import Layout, lay_out
 from services.colors import Color, parse_color
@@ -130,6 +130,12 @@ def test_chroma_is_sampled_on_even_columns_between_rows() -> None:
     coverage[0, 4] = 200
     assert subsampled(coverage).tolist() == [[0, 0, 50, 0]]
     assert subsampled(np.full((4, 6), 255, np.uint8)).tolist() == [[255] * 3] * 2
+
+
+def test_chroma_is_spread_from_where_it_was_sampled() -> None:
+    assert upsampled(np.array([[0, 80, 80]], np.uint8)).tolist() == [[0, 40, 80, 80, 80, 80]] * 2
+    assert upsampled(np.array([[0], [80]], np.uint8)).tolist() == [[0, 0], [20, 20], [60, 60], [80, 80]]
+    assert upsampled(np.full((2, 3), 255, np.uint8)).tolist() == [[255] * 6] * 4
 
 
 def test_mixing_rounds_to_the_nearest_value() -> None:
