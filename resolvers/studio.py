@@ -68,13 +68,14 @@ def _version(files: Mapping[str, bytes]) -> str:
 
 def _policy(settings: Settings, *, scripts: str) -> str:
     ours = urlsplit(settings.base_url)  # not what the browser calls 'self' if it came by another of our names
+    outputs = f"'self' {ours.scheme}://{ours.netloc} https:"  # https: for presigned URLs
     return "; ".join(
         (
             "default-src 'none'",
             f"script-src {scripts}",
             "style-src 'self'",
-            "img-src data:",
-            f"media-src 'self' {ours.scheme}://{ours.netloc} https:",  # https: for presigned URLs
+            f"img-src data: {outputs}",
+            f"media-src {outputs}",
             "connect-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",

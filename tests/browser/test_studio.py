@@ -193,12 +193,17 @@ async def test_a_first_visitor_starts_a_render_watches_it_to_its_end_and_plays_i
         await expect(ann.page.locator("[aria-live]")).to_have_text("“Fish & <b>chips</b>” is done.")
         await expect(ann.page.get_by_text("4 of 5 renders left")).to_be_visible()
         await expect(card.locator("video")).to_have_count(0)  # nothing is loaded before somebody wants it
+        poster = card.locator("img")
+        await expect(poster).to_have_js_property("naturalWidth", 640, timeout=PATIENCE_MS)
+        assert await poster.bounding_box() == await card.locator(".screen").bounding_box()
 
         await ann.button("Play “Fish & <b>chips</b>”").click()
         video = card.locator("video")
         await expect(video).to_have_js_property("duration", 4, timeout=PATIENCE_MS)
         await expect(video).to_have_js_property("videoWidth", 640)
         await expect(video).to_be_focused()
+        await expect(video).to_have_attribute("poster", re.compile(r"/files/\w+\.jpg\?"))
+        await expect(poster).to_have_count(0)
         await ann.page.wait_for_function("document.querySelector('video').currentTime > 0", timeout=PATIENCE_MS)
 
         async with ann.page.expect_download() as downloading:
@@ -471,6 +476,16 @@ async def test_an_address_that_no_longer_works_is_replaced(start: Start, visit: 
         assert (await ann.page.request.get(link)).headers["content-type"] == "video/mp4"
 
 
+async def test_a_poster_that_can_not_be_loaded_leaves_the_drawing(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url, excused=("404",)) as ann:
+        await ann.come()
+        await ann.page.route(re.compile(r"\.jpg\?"), lambda route: route.fulfill(status=404))
+        async with ann.page.expect_response(re.compile(r"\.jpg\?"), timeout=PATIENCE_MS):
+            card = await ann.render(seconds=0.5)
+        await expect(card.locator("img")).to_have_count(0, timeout=PATIENCE_MS)
+        await expect(card.locator(".words")).to_be_visible()
+
+
 async def test_who_needs_a_token_is_asked_for_one_and_again_when_it_is_refused(tmp_path: Path, visit: Visit) -> None:
     settings = load_settings(data_dir=tmp_path, jwt_secret=SECRET, studio=True)
     async with (
@@ -480,7 +495,7 @@ async def test_who_needs_a_token_is_asked_for_one_and_again_when_it_is_refused(t
         visit(url) as ann,
         open_client(url, token=token_of("ann")) as elsewhere,
     ):
-        await elsewhere.started(text="Mine", durationInFrames=1)
+        await elsewhere.ask(CANCEL, id=await elsewhere.started(text="Mine", durationInFrames=600))
         await ann.open("/")
         await expect(ann.connection).to_have_text("Signed out", timeout=PATIENCE_MS)
         await expect(ann.page.get_by_text("Sign in to do this.")).to_be_visible()

@@ -99,12 +99,13 @@ def test_with_them_it_names_no_other_host() -> None:
     assert policy(studio)["script-src"] == ["'self'"]
 
 
-def test_its_policy_admits_no_inline_code_and_only_videos_from_elsewhere() -> None:
+def test_its_policy_admits_no_inline_code_and_only_videos_and_posters_from_elsewhere() -> None:
     studio = load_studio(load_settings(public_url="https://render.example"))
     allowed = policy(studio)
     assert allowed["default-src"] == allowed["base-uri"] == allowed["frame-ancestors"] == ["'none'"]
     assert allowed["connect-src"] == allowed["style-src"] == ["'self'"]
     assert allowed["media-src"] == ["'self'", "https://render.example", "https:"]
+    assert allowed["img-src"] == ["data:", *allowed["media-src"]]
     assert "unsafe" not in studio.policy
     assert re.findall(r"<script>|<style|\sstyle=|\son\w+=", studio.html) == []
 

@@ -20,6 +20,7 @@ export class Card {
   #notice = make("p", "notice");
   #buttons = make("div", "buttons");
   #play = make("button", "play");
+  #poster;
   #video;
 
   /** `actions` has `cancel`, `retry`, `remove`, `refreshUrl` and `announce`; the first four return promises. */
@@ -67,6 +68,7 @@ export class Card {
     this.#progress.ariaLabel = `Progress of ${words.name(render)}`;
     this.#play.hidden = render.status !== "COMPLETE" || this.#video !== undefined;
     this.#play.ariaLabel = `Play ${words.name(render)}`;
+    this.#showPoster();
     if (before?.status !== render.status) {
       this.#showButtons();
       this.#notify(render.error?.message ?? render.warnings.join(" "), render.error ? "bad" : "");
@@ -99,6 +101,21 @@ export class Card {
     const parts = [`${progress}%`, `${framesRendered} of ${totalFrames} frames`];
     if (estimatedCompletionAt) parts.push(`about ${words.timeUntil(estimatedCompletionAt)} left`);
     return parts.join(" · ");
+  }
+
+  /** Lay the poster over the drawing, which stays where there is none. It is kept, though each copy has another URL. */
+  #showPoster() {
+    if (!this.#render.posterUrl || this.#poster || this.#video) return;
+    const poster = make("img", "poster");
+    poster.alt = ""; // the heading says the same
+    poster.width = 1280;
+    poster.height = 720;
+    poster.loading = "lazy";
+    poster.decoding = "async";
+    poster.addEventListener("error", () => poster.remove());
+    poster.src = this.#render.posterUrl;
+    this.#poster = poster;
+    this.#screen.after(poster);
   }
 
   #showButtons() {
@@ -183,8 +200,10 @@ export class Card {
       video.playsInline = true;
       video.ariaLabel = `Video ${words.name(this.#render)}`;
       video.addEventListener("error", () => this.#mend(video), { once: true });
+      video.poster = this.#render.posterUrl ?? "";
       video.src = url;
       this.#video = video;
+      this.#poster?.remove();
       this.#play.hidden = true;
       this.element.classList.add("open");
       this.#screen.replaceWith(video);

@@ -5,7 +5,7 @@ fragment Render on Render {
   id revision status phase progress framesRendered totalFrames estimatedCompletionAt queuePosition
   animationProps { text style fontFamily fontSize color backgroundColor durationInFrames fps }
   cancelRequested warnings error { message retryable }
-  outputUrl outputUrlExpiresAt outputSizeBytes costUsd createdAt completedAt
+  outputUrl outputUrlExpiresAt outputSizeBytes posterUrl costUsd createdAt completedAt
 }`;
 
 const QUOTA = `
