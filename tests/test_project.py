@@ -2,11 +2,12 @@
 
 import importlib
 import re
-import subprocess
 from importlib.metadata import distribution, distributions
 from pathlib import Path
 
 import pytest
+
+from tests import checkout
 
 CHECKOUT = Path(__file__).parents[1]
 LOCKS = sorted((CHECKOUT / "requirements").glob("*.lock"))
@@ -21,14 +22,8 @@ HOMES = ["/" + name + "/" for name in ("root", "work")]
 
 def tracked_texts() -> list[Path]:
     """Return the text files that git has, or would have after `git add`."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],  # noqa: S607
-        cwd=CHECKOUT,
-        capture_output=True,
-        check=True,
-    )
-    paths = [CHECKOUT / name for name in listed.stdout.decode().split("\0") if name]
-    return [path for path in paths if path.is_file() and b"\0" not in path.read_bytes()]
+    paths = [CHECKOUT / name for name in checkout.files()]
+    return [path for path in paths if b"\0" not in path.read_bytes()]
 
 
 @pytest.mark.parametrize("package", ["commands", "schema", "resolvers", "services"])

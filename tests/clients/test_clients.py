@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests import tokens
+from tests.end_to_end.documents import blocks
 from tests.end_to_end.processes import COMMAND, Rendercast, Running, wait
 from tests.resolvers.clients import PATIENCE_S
 
@@ -27,6 +28,18 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+README_SHOWS = """
+import {{ start }} from "./job.mjs";
+import {{ INPUT }} from "./operations.mjs";
+import WebSocket from "ws";
+globalThis.WebSocket ??= WebSocket; // which browsers have
+const id = await start(INPUT);
+const bar = {{}};
+{shown}
+if (bar.value !== 100) throw new Error(`the bar is at ${{bar.value}}`);
+"""
+
+
 def run(script: str, *arguments: str) -> None:
     """Run a script of this folder to its good end. What it says is shown when the test fails."""
     subprocess.run([NODE, script, *arguments], cwd=FOLDER, check=True, timeout=PATIENCE_S)
@@ -34,6 +47,13 @@ def run(script: str, *arguments: str) -> None:
 
 def test_all_audits_of_graphql_over_http_pass(url: str) -> None:
     run("graphql-http.mjs", url)
+
+
+def test_what_the_readme_shows_moves_a_bar_to_its_end(url: str) -> None:
+    (shown,) = (block.text for block in blocks() if (block.page, block.language) == ("README.md", "js"))
+    script = README_SHOWS.format(shown=shown.replace("ws://127.0.0.1:8000", url.replace("http", "ws")))
+    command = [NODE, "--input-type=module", "-", url]
+    subprocess.run(command, input=script.encode(), cwd=FOLDER, check=True, timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("client", ["apollo", "graphql-ws", "urql"])

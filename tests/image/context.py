@@ -1,12 +1,11 @@
 """What Docker is sent of a checkout."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 from docker.utils.build import exclude_paths
 
-from services.settings import CHECKOUT
+from tests import checkout
 
 NOT_FOR_THE_IMAGE = (
     ".env",
@@ -25,34 +24,25 @@ NOT_FOR_THE_IMAGE = (
 
 
 def checkout_in_use(folder: Path) -> Path:
-    """Copy what git has of the checkout into `folder`, and put there what lies in one that is worked in."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],  # noqa: S607
-        cwd=CHECKOUT,
-        capture_output=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (CHECKOUT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(CHECKOUT / name, folder / name)
+    """Copy the checkout into `folder`, and put there what lies in one that is worked in."""
+    checkout.clone(folder)
     for name in NOT_FOR_THE_IMAGE:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("not for others")
     return folder
 
 
-def context_of(checkout: Path) -> set[str]:
+def context_of(folder: Path) -> set[str]:
     """Return the files of a checkout that its `.dockerignore` lets into an image."""
-    lines = (checkout / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    lines = (folder / ".dockerignore").read_text(encoding="utf-8").splitlines()
     patterns = [line for line in lines if line and not line.startswith("#")]
-    return {name for name in exclude_paths(str(checkout), patterns) if (checkout / name).is_file()}
+    return {name for name in exclude_paths(str(folder), patterns) if (folder / name).is_file()}
 
 
-def copy_context(checkout: Path, folder: Path) -> Path:
+def copy_context(source: Path, folder: Path) -> Path:
     """Copy the context of a build into `folder`, as of somebody who lets nobody else read their files."""
-    for name in context_of(checkout):
+    for name in context_of(source):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(checkout / name, folder / name)
+        shutil.copy2(source / name, folder / name)
         (folder / name).chmod(0o600)
     return folder

@@ -1,0 +1,79 @@
+"""The documents as their reader sees them: blocks of code, the commands in them and those in the text."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from services.settings import CHECKOUT
+
+PAGES = [
+    *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md")),
+    *sorted(path for path in CHECKOUT.glob("docs/**/*.md") if path.name != "frontend.md"),  # has a test of its own
+]
+FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+ASSIGNMENTS = re.compile(r"^(?:[A-Z_]+=\S* )*")
+PROGRAMS = "make rendercast curl docker npx npm aws openssl printf cp .venv/bin/pytest .venv/bin/python pytest python"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A fenced block of code."""
+
+    page: str
+    language: str
+    text: str
+
+    def commands(self) -> Iterator[str]:
+        """Yield the commands of a script or a session, each without its comment."""
+        lines = self.text.splitlines()
+        if self.language == "console":
+            yield from (line.removeprefix("$ ") for line in lines if line.startswith("$ "))
+        elif self.language == "sh":
+            yield from _commands(lines)
+
+
+def blocks() -> list[Block]:
+    """Return all blocks, in order."""
+    return [
+        Block(page=str(page.relative_to(CHECKOUT)), language=found["language"], text=found["text"])
+        for page in PAGES
+        for found in FENCE.finditer(page.read_text(encoding="utf-8"))
+    ]
+
+
+def commands_in_text() -> Iterator[str]:
+    """Yield the commands that stand in sentences: a program we know, and what it is to do."""
+    for page in PAGES:
+        for span in SPAN.findall(FENCE.sub("", page.read_text(encoding="utf-8")).replace("``", "")):
+            command = " ".join(span.split())
+            if program(command) in PROGRAMS.split() and " " in ASSIGNMENTS.sub("", command):
+                yield command
+
+
+def program(command: str) -> str:
+    """Return what a command runs, behind the variables it sets."""
+    return ASSIGNMENTS.sub("", command).partition(" ")[0]
+
+
+def _commands(lines: list[str]) -> Iterator[str]:
+    command = ""
+    for line in lines:
+        command += line
+        if _is_whole(command):
+            yield re.sub(r" +# .*", "", command)
+            command = ""
+        else:
+            command += "\n"
+    assert command == "", f"a command without an end: {command}"
+
+
+def _is_whole(command: str) -> bool:
+    if command.endswith("\\"):
+        return False
+    try:
+        shlex.split(command, comments=True)
+    except ValueError:
+        return False
+    return True

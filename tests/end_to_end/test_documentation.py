@@ -1,0 +1,330 @@
+"""What the documents say to type has been typed: in a fresh clone, with the server that its `make run` starts.
+
+A command that is neither run here nor listed with the reason why it isn't makes a test fail.
+"""
+
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from graphql import OperationDefinitionNode, OperationType, parse
+
+from services.log_ids import pseudonym
+from services.settings import CHECKOUT, Settings, variable
+from tests import checkout, tokens
+from tests.end_to_end.documents import Block, blocks, commands_in_text, program
+from tests.end_to_end.processes import quiet_window_s
+from tests.image.build import REACHES_PACKAGES
+from tests.mongo_server import free_port
+from tests.resolvers.clients import Client, open_client, open_stream
+
+LONGEST_COMMAND_S = 60.0
+LANGUAGES = {"sh", "console", "graphql", "json", "js", "ts", "tsx", "yaml", "dotenv", "text"}
+BLOCKS = blocks()
+SESSIONS = [block for block in BLOCKS if block.language == "console"]
+COMMANDS = sorted(
+    {command for block in BLOCKS if block.language == "sh" for command in block.commands()} | set(commands_in_text())
+)
+NOT_HERE = {
+    "docker": "needs a Docker engine; tests/image carries out what the Dockerfile says",
+    "npm": "brings Remotion, which nothing here needs",
+    "npx": "needs Remotion's packages and an AWS account",
+    "aws": "needs an AWS account",
+}
+UNTIL_STOPPED = "runs until it is stopped; `make run` is dev, tests/image runs serve and worker"
+NOT_RUN = {f"rendercast {name}": UNTIL_STOPPED for name in ("dev", "serve", "worker")} | {
+    "rendercast doctor --role worker": "needs an AWS account; tests/commands/test_doctor.py has a farm",
+}
+RUN = {
+    "curl http://127.0.0.1:8001/readyz": r'\{"status":"ready"\}',
+    "curl -i -X POST https://render.example.com/webhooks/remotion": r"HTTP/1.1 401 .*",
+    "cp .env.example .env": "",
+    "openssl rand -hex 32": r"[0-9a-f]{64}\n",
+    "printf '%s' 'https://issuer.example SUBJECT' | sha256sum | cut -c 1-12": (
+        pseudonym("https://issuer.example SUBJECT") + "\n"
+    ),
+    "rendercast --install-completion": r".*completion installed.*",
+    "rendercast doctor": r"OK +settings .*",
+    "rendercast token NAME --expires-in 30d": r"[\w-]+\.[\w-]+\.[\w-]+\n",
+    "rendercast token NAME --scope renders:all": r"[\w-]+\.[\w-]+\.[\w-]+\n",
+    "rendercast watch ID": r"http://\S+\n",
+    "rendercast download ID": "",
+    "rendercast cancel ID": r".*",
+}
+TERMINAL_CODES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()].")
+
+
+class Clone:
+    """A fresh clone, and `make run` in it. Its user has this machine's way to packages and nothing else."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = checkout.clone(folder / "rendercast")
+        self.home = folder / "home"
+        self.home.mkdir()
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        known = {name: value for name, value in os.environ.items() if REACHES_PACKAGES.fullmatch(name)}
+        self.environment = known | {"PATH": os.environ["PATH"], "RENDERCAST_JWT_SECRET": tokens.SECRET}
+        given = {"quota_limit": 1000, "quota_window_s": quiet_window_s(), "REMOTION_WEBHOOK_SECRET": tokens.SECRET}
+        self._served = self.environment | {variable(name): str(value) for name, value in given.items()}
+        self._process: subprocess.Popen[str] | None = None
+
+    def make_run(self) -> None:
+        """Do what the README begins with, and wait for the line that it says."""
+        with (self.folder.parent / "log").open("w") as log:
+            self._process = subprocess.Popen(
+                ["make", "run", f"PORT={self.port}"],  # noqa: S607
+                cwd=self.folder,
+                env=self._served,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                process_group=0,
+            )
+        assert self._process.stdout is not None
+        assert any(f"Open {self.url}/" in line for line in self._process.stdout), self.log
+
+    @property
+    def log(self) -> str:
+        return (self.folder.parent / "log").read_text()
+
+    def stop(self) -> None:
+        """End make and all it started, as Ctrl-C does."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGINT)
+            self._process.communicate(timeout=LONGEST_COMMAND_S)
+            self._process = None
+
+    def run(self, command: str, **settings: str) -> str:
+        """Return the standard output of a command of the documents, which must end well."""
+        ended = self.ended(command, **settings)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    def ended(self, command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the documents in the clone, with its environment first on the path."""
+        return subprocess.run(
+            ["/bin/bash", "-c", f"{self.here(command)}\nexit $?"],  # from a shell, whose completion may be wanted
+            cwd=self.folder,
+            env=self._environment(settings),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LONGEST_COMMAND_S,
+        )
+
+    def on_a_terminal(self, command: str, **settings: str) -> str:
+        """Return what a person sees, without colours."""
+        ours, theirs = pty.openpty()
+        size = {"COLUMNS": "120", "LINES": "50", "TERM": "xterm"}
+        process = subprocess.Popen(
+            ["/bin/bash", "-c", self.here(command)],
+            cwd=self.folder,
+            env=self._environment(settings) | size,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        seen = b"".join(_read(ours))
+        process.wait(LONGEST_COMMAND_S)
+        return TERMINAL_CODES.sub("", seen.decode()).replace("\r", "\n")
+
+    def here(self, text: str) -> str:
+        """Return a text of the documents with this server's address."""
+        return re.sub(r"http://127\.0\.0\.1:800[01]|https://render\.example\.com", self.url, text)
+
+    def _environment(self, settings: dict[str, str]) -> dict[str, str]:
+        path = f"{self.folder}/.venv/bin:{os.environ['PATH']}"
+        ours = {"PATH": path, "HOME": str(self.home), "RENDERCAST_URL": self.url}
+        return self.environment | ours | settings
+
+
+def _read(terminal: int) -> Iterator[bytes]:
+    try:
+        while some := os.read(terminal, 65_536):
+            yield some
+    except OSError:  # what Linux says when nobody has the other end any more
+        os.close(terminal)
+
+
+@pytest.fixture(scope="module")
+def clone() -> Iterator[Clone]:
+    folder = Path(tempfile.mkdtemp(prefix="clone-"))
+    clone = Clone(folder)
+    try:
+        clone.make_run()
+        yield clone
+        clone.stop()
+        assert "Traceback" not in clone.log, clone.log
+    finally:
+        clone.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def client(clone: Clone) -> AsyncIterator[Client]:
+    async with open_client(clone.url) as client:
+        yield client
+
+
+def shape(value: Any) -> Any:
+    """Return what an answer looks like, without what it says."""
+    match value:
+        case dict():
+            return {name: shape(inner) for name, inner in value.items()}
+        case list():
+            return [shape(inner) for inner in value[:1]]
+        case bool() | int() | float():
+            return type(value).__name__
+        case _:
+            return "text or nothing"
+
+
+def answers(text: str) -> list[Any]:
+    """Return the JSON values of a text, one after another."""
+    found = []
+    decoder = json.JSONDecoder()
+    while text := text.lstrip():
+        value, end = decoder.raw_decode(text)
+        found.append(value)
+        text = text[end:]
+    return found
+
+
+def words(text: str) -> str:
+    """Return a text without what differs each time: numbers, ids, times, and spaces."""
+    text = re.sub(r"\b0[0-9a-z]{25}\b", "ID", text)
+    text = re.sub(r"until .*", "until", text)
+    text = re.sub(r"[\d.]*\d", "0", text)
+    return re.sub(r"[\s━]+", " ", text).strip()
+
+
+def test_every_block_says_what_it_is() -> None:
+    assert [block for block in BLOCKS if block.language not in LANGUAGES] == []
+
+
+def test_every_command_is_run_here_or_it_is_said_why_not() -> None:
+    elsewhere = {"make", ".venv/bin/pytest", ".venv/bin/python", *NOT_HERE}
+    posts = {command for command in COMMANDS if command.startswith("curl http://127.0.0.1:8000/graphql ")}
+    here = {command for command in COMMANDS if program(command) not in elsewhere} - posts
+    assert here == set(RUN) | set(NOT_RUN)
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if program(command) == "make"])
+def test_what_is_made_has_a_rule(clone: Clone, command: str) -> None:
+    # `make run` was run. The others take minutes, change files, or run this very test.
+    assert "No rule" not in clone.run(f"{command.replace('make', 'make -n', 1)} 2>&1")
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if program(command) == ".venv/bin/pytest"])
+def test_what_pytest_is_to_run_is_there(command: str) -> None:
+    arguments = command.partition("pytest ")[2].split()
+    collected = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", *arguments],
+        cwd=CHECKOUT,
+        capture_output=True,
+        check=False,
+    )
+    assert collected.returncode == 0, collected.stdout
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if program(command) == ".venv/bin/python"])
+def test_what_is_measured_is_there(command: str) -> None:
+    assert (CHECKOUT / (command.split()[2].replace(".", "/") + ".py")).exists()  # each takes a minute
+
+
+@pytest.mark.parametrize("command", [command for command in RUN if "ID" not in command.split()])
+def test_a_command_does_what_is_said(clone: Clone, command: str) -> None:
+    assert re.match(f"(?s){RUN[command]}", clone.run(command))
+
+
+async def test_a_render_is_watched_downloaded_and_cancelled(clone: Clone, client: Client) -> None:
+    render = await client.until(await client.started(durationInFrames=30), status="COMPLETE")
+    clone.run(f"rendercast watch {render['id']}")
+    clone.run(f"rendercast download {render['id']}")
+    assert (clone.folder / f"{render['id']}.mp4").stat().st_size == render["outputSizeBytes"]
+    queued = [await client.started(durationInFrames=600) for _ in range(2 * (os.cpu_count() or 1) + 2)]
+    clone.run(f"rendercast cancel {queued[-1]}")
+    assert (await client.until(queued[-1], status="CANCELLED"))["framesRendered"] == 0
+    for render_id in queued[:-1]:
+        await client.ask("mutation ($id: ID!) { cancelRender(renderId: $id) { __typename } }", id=render_id)
+
+
+@pytest.mark.parametrize("block", SESSIONS, ids=lambda block: next(block.commands()))
+def test_a_session_looks_as_shown(clone: Clone, block: Block, mongo_server_url: str) -> None:
+    settings = {
+        "MONGODB_URL": mongo_server_url,
+        "REDIS_URL": f"redis://127.0.0.1:{free_port()}",
+        "RENDERCAST_QUOTA_LIMT": "5",
+        "RENDERCAST_RENDERER": "local",
+    }
+    doctor = any("doctor" in command for command in block.commands())
+    for said in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+        command, _, shown = said.partition("\n")
+        seen = words(clone.on_a_terminal(command, **(settings if doctor else {})))
+        for line in shown.partition("…")[0].splitlines():
+            assert words(line) in seen, clone.log
+
+
+def operations() -> list[tuple[Block, Block]]:
+    return [(one, then) for one, then in pairwise(BLOCKS) if one.language == "graphql" and then.language == "json"]
+
+
+async def test_operations_are_answered_as_shown(client: Client) -> None:
+    render_id = ""
+    for block, shown in operations():
+        document = re.sub(r"01[0-9a-z]{24}", render_id, block.text)
+        (operation,) = parse(document).definitions
+        assert isinstance(operation, OperationDefinitionNode)
+        if operation.operation == OperationType.SUBSCRIPTION:
+            async with open_stream(client) as stream:
+                await stream.subscribe(document)
+                states = await stream.rest()
+            told = [answer["data"]["renderProgress"] for answer in answers(shown.text)]
+            assert {str(shape(state)) for state in states} == {str(shape(state)) for state in told}
+        else:
+            answer = await client.post(document)
+            assert shape(answer) == shape(answers(shown.text)[0])
+            render_id = answer["data"]["startRender"]["render"]["id"]
+
+
+async def test_requests_are_answered_as_shown(clone: Clone, client: Client) -> None:
+    for block, shown in pairwise(BLOCKS):
+        for command in block.commands():
+            if command.startswith("curl http://127.0.0.1:8000/graphql "):
+                (answer,) = answers(clone.run(command))
+                assert shape(answer) == shape(answers(shown.text)[0])
+                for render in await client.listed(first=1):
+                    await client.until(render["id"], status="COMPLETE")
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.language in {"json", "yaml", "dotenv"}])
+def test_what_is_to_be_put_into_files_can_be_read(block: Block) -> None:
+    if block.language == "json":
+        assert answers(block.text)
+    elif block.language == "yaml":
+        assert yaml.safe_load(block.text)
+    else:
+        names = {line.partition("=")[0] for line in block.text.splitlines()}
+        assert names <= {variable(name) for name in Settings.model_fields}
+
+
+def test_lambda_without_its_settings_is_refused_with_a_sentence(clone: Clone) -> None:
+    command = "RENDERCAST_RENDERER=lambda make run"
+    assert command in COMMANDS
+    ended = clone.ended(command, RENDERCAST_DATA_DIR="elsewhere")
+    assert ended.returncode != 0
+    assert "rendercast: Nothing can be rendered: REMOTION_" in ended.stderr
