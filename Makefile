@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?=
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := web/node_modules tests/clients/node_modules
+PACKAGES := web/node_modules tests/clients/node_modules tests/frontend/node_modules
 # The longest files come first in the order of their names, and so they should.
 TEST = $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 pyproject.toml
@@ -81,4 +81,9 @@ web/node_modules: web/package-lock.json
 # The GraphQL clients that are tested. Without npm those tests are skipped.
 tests/clients/node_modules: tests/clients/package-lock.json
 	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/clients --silent --no-audit --no-fund; else echo "npm is not here: the tests of JavaScript clients will be skipped."; fi
+	@if [ -d $@ ]; then touch $@; fi
+
+# What the program in docs/frontend.md is made with. Without npm its test is skipped.
+tests/frontend/node_modules: tests/frontend/package-lock.json
+	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/frontend --silent --no-audit --no-fund; else echo "npm is not here: the test of docs/frontend.md will be skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi

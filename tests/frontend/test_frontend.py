@@ -1,0 +1,395 @@
+"""The program in docs/frontend.md: its types are made and checked, it is bundled, and used in Debian's Chromium.
+
+Skipped without Node, Chromium or the npm packages of this folder; where it must run, name both: NODE=/usr/bin/node
+CHROMIUM=/usr/bin/chromium. Skipped also on a Node older than the code generator takes.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Locator, Request, Route, WebSocket, async_playwright, expect
+
+from resolvers.auth import open_bearer_tokens
+from services.runtime import open_embedded
+from services.settings import CHECKOUT, load_settings
+from tests.browser.test_graphiql_page import CHROMIUM, OPTIONS, PATIENCE_MS, Visitor
+from tests.end_to_end.processes import COMMAND, Rendercast, Running, quiet_window_s
+from tests.mongo_server import free_port
+from tests.resolvers.clients import CANCEL, PATIENCE_S, open_client
+from tests.resolvers.serving import serve
+from tests.tokens import SECRET, token_of
+
+FOLDER = Path(__file__).parent
+NODE = os.environ.get("NODE") or shutil.which("node") or ""
+AXE = CHECKOUT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+PAGE = (CHECKOUT / "docs" / "frontend.md").read_text(encoding="utf-8")
+FILES = dict(re.findall(r"```\w+\n(?://|#|<!--) (\S+\.\w+)(?: -->)?\n(.*?)```", PAGE, re.DOTALL))
+COMMANDS = re.findall(r"^npx (.*)", PAGE, re.MULTILINE)
+OLDEST_NODE = 20
+ADDRESS = "127.0.0.1:5173"
+DEFAULT_API = "http://127.0.0.1:8000/graphql"
+LARGE = {"local_width": 2560, "local_height": 1440}  # 20 s of it take longer to render than a page to load
+LOST = ("WebSocket connection to", "ERR_CONNECTION_REFUSED")  # what Chromium says while the server is away
+
+
+def node_version() -> int:
+    """Return Node's major version, 0 without Node."""
+    if not NODE:
+        return 0
+    told = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=True)
+    return int(told.stdout.strip("v\n").partition(".")[0])
+
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(0 < node_version() < OLDEST_NODE, reason=f"needs Node {OLDEST_NODE} or newer"),
+    pytest.mark.skipif(
+        not {"NODE", "CHROMIUM"} <= os.environ.keys()
+        and not (NODE and CHROMIUM and AXE.exists() and (FOLDER / "node_modules").exists()),
+        reason="needs Node (NODE= or `node` on the path), Chromium (CHROMIUM= or `chromium` on the path), "
+        "tests/frontend/node_modules and web/node_modules (`npm ci --prefix` each folder)",
+    ),
+]
+
+Visit = Callable[..., AbstractAsyncContextManager["Person"]]
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of the document, with types made and checked."""
+    folder = tmp_path_factory.mktemp("program")
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "node_modules").symlink_to(FOLDER / "node_modules")
+    shutil.copy(CHECKOUT / "schema" / "schema.graphql", folder)
+    for command in COMMANDS[:2]:
+        subprocess.run(tool(command), cwd=folder, env=environment(), check=True, timeout=PATIENCE_S)
+    return folder
+
+
+def tool(command: str) -> list[str]:
+    """Return a command of the document, which `npx` would find."""
+    name, *arguments = command.split()
+    return [str(FOLDER / "node_modules" / ".bin" / name), *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Return an environment in which `node` is the one that was named."""
+    return {**os.environ, "PATH": f"{Path(NODE).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+@contextmanager
+def served(command: str, folder: Path) -> Iterator[str]:
+    """Bundle and serve the page by a command of the document, on a free port."""
+    address = f"127.0.0.1:{free_port()}"
+    process = subprocess.Popen(
+        tool(command.replace(ADDRESS, address)),
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stderr is not None
+    try:
+        while (line := process.stderr.readline()) and address.encode() not in line:
+            pass
+        assert line, "it ended"
+        yield f"http://{address}"
+    finally:
+        process.stdin.close()
+        process.stderr.close()
+        process.wait(PATIENCE_S)
+
+
+@pytest.fixture(scope="module", params=["apollo", "urql"])
+def page(request: pytest.FixtureRequest, program: Path) -> Iterator[str]:
+    """The address of the page with each client."""
+    [command] = [command for command in COMMANDS if f"src/{request.param}/" in command]
+    with served(command, program) as url:
+        yield url
+
+
+@dataclass(kw_only=True)
+class Person(Visitor):
+    """Somebody who uses the page."""
+
+    api: str
+    tokens: Iterator[str | None]
+    excused: list[str] = field(default_factory=list)
+
+    @property
+    def connection(self) -> Locator:
+        return self.page.get_by_role("status").first
+
+    @property
+    def render(self) -> Locator:
+        """The render that is looked at."""
+        return self.page.locator("section[aria-labelledby=render-heading]")
+
+    @property
+    def status(self) -> Locator:
+        return self.render.get_by_role("status")
+
+    @property
+    def bar(self) -> Locator:
+        return self.page.get_by_role("progressbar", name="Progress")
+
+    def listed(self, text: str) -> Locator:
+        return self.page.get_by_role("list", name="My renders").get_by_role("listitem").filter(has_text=text)
+
+    async def come(self) -> None:
+        await self.open("/")
+        await expect(self.connection).to_have_text("Live", timeout=PATIENCE_MS)
+
+    async def fill(self, text: str, *, frames: int = 15) -> None:
+        await self.page.get_by_label("Text").fill(text)
+        await self.page.get_by_label("Frames").fill(str(frames))
+
+    async def start(self, text: str, *, frames: int = 15) -> None:
+        """Fill in the form, click twice as people do, and wait until the render is shown."""
+        await self.fill(text, frames=frames)
+        await self.page.get_by_role("button", name="Render").dblclick()
+        await expect(self.render.get_by_role("heading", name=text)).to_be_visible(timeout=PATIENCE_MS)
+
+    async def see_progress(self, at_least: float = 1) -> float:
+        """Wait until the bar has come so far, and return how far."""
+        await self.page.wait_for_function(
+            "(least) => document.querySelector('progress')?.value >= least", arg=at_least, timeout=PATIENCE_MS
+        )
+        return float(await self.bar.evaluate("(bar) => bar.value"))
+
+    async def see_quota(self, text: str) -> None:
+        await expect(self.page.get_by_text(re.compile(rf"^{text} renders left until"))).to_be_visible(
+            timeout=PATIENCE_MS
+        )
+
+    def _hear(self, message: Any) -> None:
+        if not any(words in message.text for words in self.excused):
+            super()._hear(message)
+
+    def _see_websocket(self, websocket: WebSocket) -> None:
+        if websocket.url != self.api.replace("http:", "ws:") + "/graphql":
+            self.complaints.append(f"connected to {websocket.url}")
+
+    async def _let_pass_if_ours(self, route: Route) -> None:
+        url = route.request.url
+        if url == f"{self.site}/session":
+            await route.fulfill(json={"token": next(self.tokens)})
+        elif url.startswith((f"{self.site}/", f"{self.api}/")):
+            await route.continue_()
+        else:
+            self.complaints.append(f"asked for {url}")
+            await route.abort()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with (
+        async_playwright() as playwright,
+        await playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS) as browser,
+    ):
+        yield browser
+
+
+@pytest.fixture
+def visit(browser: Browser, page: str, program: Path) -> Visit:
+    """Send somebody to the page, and see in the end that it did nothing it should not."""
+
+    @asynccontextmanager
+    async def visit(
+        api: str, *, tokens: Iterator[str | None] | None = None, excused: tuple[str, ...] = ()
+    ) -> AsyncIterator[Person]:
+        (program / "index.html").write_text(FILES["index.html"].replace(DEFAULT_API, f"{api}/graphql"))
+        async with await browser.new_context() as context:
+            given = iter(lambda: None, 0) if tokens is None else tokens
+            person = Person(page=await context.new_page(), site=page, api=api, tokens=given, excused=list(excused))
+            yield person
+            assert person.complaints == []
+
+    return visit
+
+
+@pytest.fixture
+def start(tmp_path: Path, page: str) -> Iterator[Callable[..., Running]]:
+    """Start `rendercast dev` that lets the page in, on another's port if there is one; all on the same data."""
+    started: list[Running] = []
+    window_s = quiet_window_s()
+
+    def start(after: Running | None = None, **given: object) -> Running:
+        settings: Mapping[str, object] = {"quota_window_s": window_s, "allowed_origins": page, **given}
+        if after is None:
+            started.append(Rendercast(tmp_path, **settings))
+        else:
+            started.append(Running(tmp_path, [COMMAND, "dev", "--port", after.url.rpartition(":")[2]], settings))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.close()
+    assert all("Traceback" not in each.log for each in started), started[0].log
+
+
+async def test_a_person_starts_watches_plays_and_cancels_until_the_quota_is_used(
+    start: Callable[..., Running], visit: Visit
+) -> None:
+    server = start(quota_limit=4, **LARGE)
+    async with visit(server.url) as ann, open_client(server.url) as elsewhere:
+        await ann.come()
+        await ann.see_quota("4 of 4")
+
+        await ann.fill(" ")
+        await ann.page.get_by_role("button", name="Render").click()
+        text = ann.page.get_by_label("Text")
+        await expect(text).to_have_accessible_description("Write some text to animate.", timeout=PATIENCE_MS)
+        await expect(text).to_have_attribute("aria-invalid", "true")
+
+        await see_a_video_though_its_first_url_fails(ann)
+        await ann.see_quota("3 of 4")
+
+        await ann.start("Second", frames=600)
+        before = await ann.see_progress()
+        await expect(ann.listed("Second")).to_contain_text(re.compile(r"Rendering \d+ %"))
+        await ann.page.reload()
+        await ann.see_progress(before)
+        await ann.page.get_by_role("button", name="Cancel").click()
+        await expect(ann.status).to_have_text("Cancelled", timeout=PATIENCE_MS)
+        await expect(ann.bar).to_have_count(0)
+        await expect(ann.listed("Second")).to_contain_text("Cancelled")
+
+        await elsewhere.started(text="Elsewhere", durationInFrames=1)
+        await expect(ann.listed("Elsewhere")).to_contain_text("Done", timeout=PATIENCE_MS)
+        await ann.start("Last", frames=1)
+        await ann.see_quota("0 of 4")
+        await ann.fill("No more")
+        await ann.page.get_by_role("button", name="Render").click()
+        await expect(ann.page.get_by_role("alert")).to_have_text(
+            re.compile(r"^Render quota exceeded\. .* There is more at \d+:\d\d"), timeout=PATIENCE_MS
+        )
+        await expect(ann.page.get_by_role("listitem")).to_have_count(4)
+        await assert_axe_finds_nothing(ann)
+
+
+async def see_a_video_though_its_first_url_fails(ann: Person) -> None:
+    """Start a render, and play and download its video, although its URL has expired each time."""
+    asked: list[Request] = []
+
+    async def lose_the_first(route: Route) -> None:
+        asked.append(route.request)
+        await (route.fulfill(status=404) if len(asked) == 1 else route.continue_())
+
+    ann.excused.append("404")
+    await ann.page.route("**/*.mp4?*", lose_the_first)
+    await ann.start("First")
+    await expect(ann.status).to_have_text("Done", timeout=PATIENCE_MS)
+    video = ann.render.locator("video")
+    await expect(video).to_have_js_property("duration", 0.5, timeout=PATIENCE_MS)
+    assert len(asked) > 1
+    poster = await video.get_attribute("poster")
+    assert poster is not None
+    assert (await ann.page.request.get(poster)).headers["content-type"] == "image/jpeg"
+    await video.evaluate("(video) => { video.muted = true; return video.play(); }")
+    await ann.page.wait_for_function("document.querySelector('video').ended", timeout=PATIENCE_MS)
+
+    link = ann.render.get_by_role("link", name="Download")
+    stale = await link.get_attribute("href")
+    assert stale is not None
+    await ann.page.clock.set_fixed_time(time.time() + 3600 - 30)
+    async with ann.page.expect_popup() as opening:
+        await link.click()
+    opened = await opening.value
+    assert opened.url != stale
+    assert (await ann.page.request.get(opened.url)).headers["content-type"] == "video/mp4"
+    await opened.close()
+
+
+async def assert_axe_finds_nothing(ann: Person) -> None:
+    await ann.page.add_script_tag(path=AXE)
+    found = await ann.page.evaluate("axe.run()")
+    assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found["violations"]] == []
+    assert len(found["passes"]) > 10
+
+
+async def test_it_goes_on_where_it_was_when_the_server_comes_back(start: Callable[..., Running], visit: Visit) -> None:
+    first = start(**LARGE)
+    async with visit(first.url, excused=LOST) as ann:
+        await ann.come()
+        await ann.start("Long", frames=600)
+        before = await ann.see_progress(2)
+        first.end(signal.SIGKILL)
+        await expect(ann.connection).to_have_text("Offline. Trying again…", timeout=PATIENCE_MS)
+        assert await ann.see_progress(before) < 100
+        await ann.fill("Not now")
+        await ann.page.get_by_role("button", name="Render").click()
+        await expect(ann.page.get_by_role("alert")).to_have_text("Rendercast can't be reached. Please try again.")
+
+        again = start(after=first, **LARGE)
+        await expect(ann.connection).to_have_text("Live", timeout=PATIENCE_MS)
+        await ann.page.get_by_role("button", name="Render").click()
+        await expect(ann.listed("Not now")).to_have_count(1, timeout=PATIENCE_MS)
+        await ann.listed("Long").get_by_role("link").click()
+        await ann.page.get_by_role("button", name="Cancel").click()
+        await expect(ann.status).to_have_text("Cancelled", timeout=PATIENCE_MS)
+        async with open_client(again.url) as elsewhere:
+            assert await elsewhere.quota_used() == 2
+
+
+async def test_older_renders_are_shown_when_asked_for(start: Callable[..., Running], visit: Visit) -> None:
+    server = start(quota_limit=20, local_width=640, local_height=360)
+    async with visit(server.url) as ann, open_client(server.url) as elsewhere:
+        for number in range(11):
+            render_id = await elsewhere.started(text=f"Number {number}")
+            await elsewhere.ask(CANCEL, id=render_id)
+        await ann.come()
+        items = ann.page.get_by_role("listitem")
+        await expect(ann.listed("Number 10")).to_contain_text("Cancelled", timeout=PATIENCE_MS)
+        await expect(ann.page.get_by_role("button", name="Show older renders")).to_be_visible()
+        await ann.page.get_by_role("button", name="Show older renders").click()
+        await expect(items).to_have_count(11, timeout=PATIENCE_MS)
+        await expect(ann.page.get_by_role("button", name="Show older renders")).to_have_count(0)
+        await elsewhere.started(text="Newest", durationInFrames=1)
+        await expect(items.first).to_contain_text("Newest Done", timeout=PATIENCE_MS)
+        await expect(items).to_have_count(12)
+        await expect(items.last).to_contain_text("Number 0")
+
+
+async def test_a_person_whose_token_expires_stays_signed_in(tmp_path: Path, page: str, visit: Visit) -> None:
+    given = {"data_dir": tmp_path, "port": free_port(), "allowed_origins": page}
+    settings = load_settings(jwt_secret=SECRET, jwt_leeway_s=0, **given)
+    has_come = asyncio.Event()
+
+    def tokens() -> Iterator[str]:
+        yield token_of("ann", exp=int(time.time()) - 10)  # renewed by HTTP and by the WebSocket
+        while True:
+            yield token_of("ann") if has_come.is_set() else token_of("ann", exp=int(time.time()) + 3)
+
+    async with (
+        open_embedded(settings) as services,
+        open_bearer_tokens(settings) as authenticate,
+        serve(services, authenticate=authenticate, port=settings.port) as url,
+        open_client(url, token=token_of("ann")) as elsewhere,
+        visit(url, tokens=tokens()) as ann,
+    ):
+        await elsewhere.started(text="Mine", durationInFrames=1)
+        await ann.come()
+        await expect(ann.listed("Mine")).to_contain_text("Done", timeout=PATIENCE_MS)
+        async with ann.page.expect_websocket(timeout=PATIENCE_MS):
+            has_come.set()
+        await elsewhere.started(text="Later", durationInFrames=1)
+        await expect(ann.listed("Later")).to_contain_text("Done", timeout=PATIENCE_MS)
+        await expect(ann.connection).to_have_text("Live")
+        await ann.start("With the next token", frames=1)
+        await expect(ann.status).to_have_text("Done", timeout=PATIENCE_MS)
