@@ -124,6 +124,11 @@ class Settings(BaseSettings):
         validation_alias="REMOTION_PRIVACY",
         description="`no-acl` if the bucket has access control lists disabled.",
     )
+    remotion_posters: bool = Field(
+        default=True,
+        validation_alias="REMOTION_POSTERS",
+        description="Have the function make a poster of each video, by one more invocation.",
+    )
     remotion_license_key: SecretStr | None = Field(
         None, validation_alias="REMOTION_LICENSE_KEY", description="Remotion's licence key, if you have one."
     )

@@ -2,8 +2,6 @@
 
 import json
 import re
-import secrets
-import string
 import threading
 import time
 from collections import Counter, deque
@@ -17,6 +15,7 @@ from urllib.parse import unquote
 from tests import lambda_renders as renders
 from tests.lambda_player import ACCOUNT, S3_AWAY, Player, Sender, Webhooks, WebhookSent
 from tests.lambda_renders import JSON, Course, Function, Render, failure
+from tests.lambda_stills import make_still, new_id
 from tests.mongo_server import free_port
 from tests.s3_server import LocalHandler, LocalServer, S3Refused, S3Server
 
@@ -99,6 +98,7 @@ class LambdaServer:
         self.seconds_per_render = seconds_per_render
         self.steps = steps
         self.starts: list[JSON] = []
+        self.stills: list[JSON] = []
         self.invocations: Counter[str] = Counter()
         self.most_at_once = 0
         self.renders: dict[str, Render] = {}
@@ -184,6 +184,8 @@ class LambdaServer:
             self.invocations[kind] += 1
             if kind == "start":
                 self.starts.append(payload)
+            if kind == "still":
+                self.stills.append(payload)
             for trouble in self._troubles:
                 if trouble.left and trouble.kind == kind:
                     trouble.left -= 1
@@ -207,18 +209,19 @@ class LambdaServer:
         kind = payload.get("type")
         if kind == "info":
             return {"version": self.function.version, "type": "success"}
-        if kind not in {"start", "status"}:
+        if kind not in {"start", "status", "still"}:
             return refused(f"Command not found: {renders.compact(payload)}")
         if payload.get("version") != self.function.version:
             return refused(self._version_mismatch(payload))
         try:
-            return self._start(payload) if kind == "start" else self._status(payload)
-        except (S3Refused, ValueError, TypeError, *S3_AWAY) as error:
+            return {"start": self._start, "status": self._status, "still": self._still}[kind](payload)
+        except (S3Refused, KeyError, ValueError, TypeError, *S3_AWAY) as error:
             return refused(str(error))
 
     def _version_mismatch(self, payload: JSON) -> str:
         name, own, given = self.function.name, self.function.version, payload.get("version", "")
-        api = {"start": "renderMediaOnLambda()", "status": "getRenderProgress()"}[payload["type"]]
+        apis = {"start": "renderMediaOnLambda()", "status": "getRenderProgress()", "still": "renderStillOnLambda()"}
+        api = apis[payload["type"]]
         passed = f"you passed {name} as the function, which has the version {own}, but the @remotion/lambda package"
         advice = "Deploy a new function and use it to call getRenderProgress()."
         used = f"you used to invoke the function has version {given}. {advice}"
@@ -229,9 +232,8 @@ class LambdaServer:
             return refused("Cannot read properties of undefined (reading 'startsWith')")
         if not payload.get("bucketName"):
             return refused('You have multiple buckets in your S3 region us-east-1 starting with "remotionlambda-"')
-        prefix = f"{payload['deleteAfter']}-" if payload.get("deleteAfter") else ""
         render = Render(
-            id=prefix + "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(10)),
+            id=new_id(payload),
             function=self.function,
             payload=payload,
             props=read_props(self.s3, payload),
@@ -245,6 +247,9 @@ class LambdaServer:
         self.renders[render.id] = render
         self._player.play(render)
         return {"type": "success", "bucketName": render.bucket, "renderId": render.id}
+
+    def _still(self, payload: JSON) -> JSON:
+        return make_still(self.function, self.s3, payload, read_props(self.s3, payload))
 
     def _course(self, render: Render) -> Course:
         keep = render.payload.get("outName") and not render.payload.get("overwrite")

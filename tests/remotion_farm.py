@@ -31,6 +31,7 @@ DEPLOYMENT = Deployment(
     webhook_secret=None,
     privacy="private",
     license_key=None,
+    posters=True,
     access=AwsAccess(region="us-east-1", access_key_id="key", secret_access_key="secret"),  # noqa: S106
 )
 

@@ -21,6 +21,7 @@ from mypy_boto3_s3 import S3Client
 from tests.lambda_player import Webhooks
 from tests.lambda_renders import JSON, Course, Function, Render, State
 from tests.lambda_server import FUNCTION, Fault, LambdaServer, status_answer
+from tests.lambda_stills import PICTURE
 from tests.mongo_server import free_port
 from tests.s3_server import FaultyS3, LocalHandler, LocalServer, S3Fault, S3Server
 
@@ -188,6 +189,39 @@ def test_a_render_fails(server: Driver, course: Course, message: str) -> None:
     assert set(progress) == set(PAIRS[0]["progress"])
     assert progress["postRenderData"] is None
     assert progress["fatalErrorTimestamp"]
+
+
+def a_still(**changes: object) -> JSON:
+    stored = {"bucketName": BUCKET, "key": "p.jpg"}
+    return a_start() | {"type": "still", "streamed": False, "frame": 89, "outName": stored, **changes}
+
+
+def test_a_still_is_stored_over_what_is_there_before_it_is_answered(server: Driver) -> None:
+    for _ in range(2):
+        server.s3.put(BUCKET, "p.jpg", b"another")
+        answer = server.invoke(a_still())
+        assert (answer["type"], answer["outKey"], answer["sizeInBytes"]) == ("success", "p.jpg", len(PICTURE))
+        assert answer["estimatedPrice"]["accruedSoFar"] > 0
+        assert server.s3.get(BUCKET, "p.jpg") == PICTURE
+        assert server.s3.keys(BUCKET, f"renders/{answer['renderId']}/") == [
+            f"renders/{answer['renderId']}/progress.json"
+        ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"version": "4.0.1"}, "renderStillOnLambda()"),
+        ({"composition": "Nothing"}, "Could not find composition"),
+        ({"frame": 90}, "Cannot use frame 90"),
+        ({"timeoutInMilliseconds": 6_999}, "at least 7000"),
+        ({"bucketName": "none"}, "The specified bucket does not exist"),
+    ],
+)
+def test_a_still_is_refused(server: Driver, change: JSON, message: str) -> None:
+    answer = server.invoke(a_still(**{"outName": None, **change}))
+    assert answer["type"] == "error"
+    assert message in answer["message"]
 
 
 def test_what_is_missing_or_taken_fails_later(server: Driver) -> None:

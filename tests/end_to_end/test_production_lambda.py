@@ -11,6 +11,7 @@ from tests.end_to_end.processes import COMMAND, spawn_program
 from tests.end_to_end.production import Site, open_client, report, watching
 from tests.lambda_renders import Course
 from tests.lambda_server import FUNCTION, Fault, LambdaServer
+from tests.lambda_stills import PICTURE
 from tests.remotion_farm import BUCKET
 from tests.resolvers.clients import PATIENCE_S, Client
 from tests.s3_server import S3Server
@@ -51,6 +52,7 @@ async def all_complete(client: Client, ids: list[str]) -> None:
             assert render["attempt"] == 1
             video = await http.get(render["outputUrl"])
             assert (video.status_code, len(video.content)) == (200, render["outputSizeBytes"])
+            assert (await http.get(render["posterUrl"])).content == PICTURE
     assert await client.quota_used() == len(ids)
 
 

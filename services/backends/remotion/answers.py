@@ -149,6 +149,18 @@ class Costs(Wire):
     accrued_so_far: Number = 0
     currency: Text = "USD"
 
+    @property
+    def usd(self) -> float | None:
+        """The cost in US dollars; None if it is told in another currency, as in China."""
+        return self.accrued_so_far if self.currency == "USD" else None
+
+
+class StillAnswer(Wire):
+    """A still has been stored, by a render of its own."""
+
+    render_id: Key
+    estimated_price: Costs = Costs()
+
 
 class StatusAnswer(Wire):
     """How a render stands, as the function derives it. Always holds `overallProgress` and `done`."""
@@ -196,6 +208,12 @@ def parse_status(body: bytes) -> StatusAnswer | Refused:
     """Return the answer to a question for the status. Raises `ValueError` if it is none."""
     answer = last_object(body)
     return _refusal(answer) or StatusAnswer.model_validate(answer)
+
+
+def parse_still(body: bytes) -> StillAnswer | Refused:
+    """Return the answer to what asks for a still. Raises `ValueError` if it is none."""
+    answer = last_object(body)
+    return _refusal(answer) or StillAnswer.model_validate(answer)
 
 
 def parse_info(body: bytes) -> InfoAnswer | Refused:

@@ -13,38 +13,44 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 
-from services.backends.remotion.answers import Accepted, Refused, parse_crash, parse_start, parse_status
-from services.backends.remotion.aws import Aws, Invocation, open_aws
+from services.backends.remotion.answers import Refused, parse_status
+from services.backends.remotion.aws import Aws, open_aws
 from services.backends.remotion.checks import checked
 from services.backends.remotion.deployment import Deployment
 from services.backends.remotion.failures import BUSY, TIMED_OUT, classify
-from services.backends.remotion.faults import AwsFault, Meaning, broken_function
+from services.backends.remotion.faults import AwsFault, Meaning
 from services.backends.remotion.payloads import (
+    PropsReference,
     Webhook,
     cancel_key,
     folder,
     inline,
     input_props,
     needs_upload,
+    outputs_prefix,
+    poster_key,
     props_key,
     start_payload,
     status_payload,
+    still_payload,
     uploaded,
+    video_key,
 )
 from services.backends.remotion.polling import ProgressReader, open_http
+from services.backends.remotion.posters import Posters
 from services.backends.remotion.progress import Snapshot, derive, from_status
+from services.backends.remotion.starts import not_started, started
 from services.backends.remotion.webhooks import ask_for_webhook
-from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartUncertain
+from services.errors import BackendUnavailable, StartImpossible, StartRefused
 from services.models import Download, Failure, Output, Render, RenderPhase
 from services.ports import Broken, Clock, Finished, Observation, Progress
 
-FOLDER = "rendercast"  # of the bucket, for videos
 FRAME_TIMEOUT = timedelta(seconds=30)  # Remotion's default for one frame to be ready
+POSTER_TIMEOUT = timedelta(seconds=15)  # the same for a poster's, which nobody waits for so long
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
 LONGEST_FUNCTION_TIMEOUT = timedelta(minutes=15)
 GRACE = timedelta(seconds=70)  # a start, the 20 s after which the function counts as timed out, and some polls
 CREDENTIALS_INTERVAL_S = 60
-NEVER_RAN = {"Runtime.HandlerNotFound", "Runtime.ImportModuleError", "Runtime.InvalidEntrypoint"}
 RENDER_LOST = Failure(
     code="RENDER_LOST", message="The render was removed while it was made. Please try again.", retryable=True
 )
@@ -62,6 +68,7 @@ class RemotionBackend:
         self._aws = aws
         self._files = files
         self._clock = clock
+        self._posters = Posters(deployment, aws=aws, clock=clock, payload=self._poster_payload)
 
     def time_limit(self, render: Render) -> timedelta:  # noqa: ARG002  # the function has one limit for all
         """Return the function's timeout and a grace for what comes before and after it."""
@@ -70,15 +77,23 @@ class RemotionBackend:
 
     async def start(self, render: Render) -> str:
         """Invoke the function once and return Remotion's id of the render."""
-        payload = await self._payload(render)
+        payload = self._payload(render, await self._props(input_props(render.props)))
         try:
-            answer = await self._aws.invoke(self._deployment.function_name, payload)
+            answer = await self._aws.invoke(self._deployment.function_name, json.dumps(payload).encode())
         except AwsFault as error:
-            raise _not_started(error) from error
-        return _started(answer)
+            raise not_started(error) from error
+        return started(answer)
 
     async def observe(self, render: Render) -> Observation:
-        """Return what the function tells; or, if its answer to the start was lost, whether there is a video."""
+        """Return what the function tells; or, if its answer to the start was lost, whether there is a video.
+
+        Meanwhile its poster is made: from the first look on, whichever process looks.
+        """
+        if render.backend_render_id is not None:
+            self._posters.begin(render)
+        return await self._posters.added_to(await self._look(render), render)
+
+    async def _look(self, render: Render) -> Observation:
         try:
             if render.backend_render_id is None:
                 return await self._finished(render) or _LAUNCHING
@@ -104,6 +119,7 @@ class RemotionBackend:
 
     async def abandon(self, render: Render) -> None:
         """Forget what was read last; the function goes on by itself."""
+        self._posters.abandon(render)
         if render.backend_render_id is not None:
             self._files.forget(render.backend_render_id)
 
@@ -125,31 +141,44 @@ class RemotionBackend:
             raise _unavailable(error) from error
 
     async def delete(self, render: Render) -> None:
-        """Remove the videos of all attempts, and what Remotion keeps of the last one."""
+        """Remove the videos of all attempts, the poster, and what Remotion keeps of the last attempt."""
         bucket = self._deployment.bucket if render.output is None else render.output.bucket
         try:
-            await self._aws.delete_all(bucket, f"{FOLDER}/{render.id}-")
+            await self._aws.delete_all(bucket, outputs_prefix(render.id))
             if render.backend_render_id is not None:
                 await self._aws.delete_all(bucket, folder(render.backend_render_id))
         except AwsFault as error:
             raise _unavailable(error) from error
 
-    async def _payload(self, render: Render) -> bytes:
+    async def close(self) -> None:
+        """Stop making posters."""
+        await self._posters.close()
+
+    def _payload(self, render: Render, props: PropsReference) -> dict[str, object]:
         deployment = self._deployment
         payload = start_payload(
             version=deployment.version,
             serve_url=deployment.serve_url,
             composition=deployment.composition,
             bucket=deployment.bucket,
-            output_key=_key(render),
-            props=await self._props(input_props(render.props)),
+            output_key=video_key(render.id, render.attempt),
+            props=props,
             frame_timeout=FRAME_TIMEOUT,
             webhook=self._webhook(render),
         )
-        payload |= {"privacy": deployment.privacy, "licenseKey": deployment.license_key}
-        return json.dumps(payload).encode()
+        return payload | {"privacy": deployment.privacy, "licenseKey": deployment.license_key}
 
-    async def _props(self, props: str) -> dict[str, str]:
+    def _poster_payload(self, render: Render) -> dict[str, object]:
+        props = inline(input_props(render.props))
+        return still_payload(
+            self._payload(render, props),
+            output_key=poster_key(render.id),
+            props=props,
+            frame=render.total_frames - 1,
+            frame_timeout=POSTER_TIMEOUT,
+        )
+
+    async def _props(self, props: str) -> PropsReference:
         """Return the props as a start names them: as they are, or where they were stored if they are too large."""
         if not needs_upload(props):
             return inline(props)
@@ -194,7 +223,11 @@ class RemotionBackend:
 
     async def _meaning(self, render: Render, snapshot: Snapshot) -> Observation:
         if snapshot.done:
-            size_bytes = snapshot.output_size_bytes or await self._aws.size(self._deployment.bucket, _key(render)) or 0
+            size_bytes = (
+                snapshot.output_size_bytes
+                or await self._aws.size(self._deployment.bucket, video_key(render.id, render.attempt))
+                or 0
+            )
             return self._output(render, size_bytes, snapshot.cost_usd)
         if error := snapshot.fatal_error:
             failure = classify(error.message, name=error.name, stack=error.stack, kind=error.type)
@@ -221,11 +254,11 @@ class RemotionBackend:
         raise BackendUnavailable(str(fault), failure=RENDER_LOST if fault.meaning is Meaning.ABSENT else None)
 
     async def _finished(self, render: Render, cost_usd: float | None = None) -> Finished | None:
-        size_bytes = await self._aws.size(self._deployment.bucket, _key(render))
+        size_bytes = await self._aws.size(self._deployment.bucket, video_key(render.id, render.attempt))
         return None if size_bytes is None else self._output(render, size_bytes, cost_usd)
 
     def _output(self, render: Render, size_bytes: int, cost_usd: float | None) -> Finished:
-        output = Output(bucket=self._deployment.bucket, key=_key(render), size_bytes=size_bytes)
+        output = Output(bucket=self._deployment.bucket, key=video_key(render.id, render.attempt), size_bytes=size_bytes)
         return Finished(output=output, cost_usd=cost_usd)
 
     async def _mend(self, error: AwsFault) -> None:
@@ -249,10 +282,12 @@ async def open_remotion_backend(deployment: Deployment, *, clock: Clock, check: 
             deployment = await checked(deployment, aws=aws, http=http)
         files = ProgressReader(http, aws, bucket=deployment.bucket, clock=clock)
         unchecked = None if check else deployment.bucket
+        backend = RemotionBackend(deployment, aws=aws, files=files, clock=clock)
         renewing = asyncio.create_task(_keep_access(aws, unchecked, clock), name="keep access to AWS")
         try:
-            yield RemotionBackend(deployment, aws=aws, files=files, clock=clock)
+            yield backend
         finally:
+            await backend.close()
             renewing.cancel()
             await asyncio.wait([renewing])
 
@@ -272,33 +307,6 @@ async def _or_tell(call: Awaitable[None]) -> None:
     except AwsFault as error:
         problem = "AWS can't be reached" if error.remedy is None else error.remedy.sentence
         log.error("%s (%s)", problem, error)  # noqa: TRY400  # the sentence is enough
-
-
-def _key(render: Render) -> str:
-    """Return where the video of the present attempt is stored. A late one of an earlier attempt can't overwrite it."""
-    return f"{FOLDER}/{render.id}-{render.attempt}.mp4"
-
-
-def _started(answer: Invocation) -> str:
-    """Return Remotion's id of the render. Raises as `RenderBackend.start`."""
-    try:
-        told = parse_crash(answer.body) if answer.crashed else parse_start(answer.body)
-    except ValueError as error:
-        raise StartUncertain(f"the function's answer can't be understood: {answer.body[:500]!r}") from error
-    if isinstance(told, Accepted):
-        return told.render_id
-    if isinstance(told, Refused):
-        failure = classify(told.message, stack=told.stack)
-        raise StartRefused(told.message) if failure.retryable else StartImpossible(failure)
-    crash = f"the function crashed: {told.error_type}: {told.error_message}"
-    raise _not_started(broken_function(crash)) if told.error_type in NEVER_RAN else StartUncertain(crash)
-
-
-def _not_started(error: AwsFault) -> StartRefused | StartImpossible | StartUncertain:
-    """Return what a fault in the course of a start leaves possible."""
-    if error.meaning in {Meaning.NEVER_SENT, Meaning.NOT_NOW}:
-        return StartRefused(str(error))
-    return StartUncertain(str(error)) if error.failure is None else StartImpossible(error.failure)
 
 
 def _unavailable(error: AwsFault) -> BackendUnavailable:

@@ -39,6 +39,7 @@ class Deployment:
     webhook_secret: str | None
     privacy: str
     license_key: str | None
+    posters: bool
     access: AwsAccess
 
 
@@ -61,6 +62,7 @@ def read_deployment(settings: Settings) -> Deployment:
         webhook_secret=_secret(settings.remotion_webhook_secret),
         privacy=settings.remotion_privacy,
         license_key=_secret(settings.remotion_license_key),
+        posters=settings.remotion_posters,
         access=AwsAccess(
             region=settings.remotion_aws_region, access_key_id=_aws_key(key_id), secret_access_key=_aws_key(secret)
         ),

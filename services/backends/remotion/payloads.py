@@ -68,6 +68,36 @@ _DEFAULTS: Mapping[str, object] = {
 }
 
 
+# What a still is asked for with just as a video.
+_SHARED = (
+    "version",
+    "serveUrl",
+    "composition",
+    "bucketName",
+    "imageFormat",
+    "envVariables",
+    "jpegQuality",
+    "maxRetries",
+    "privacy",
+    "logLevel",
+    "chromiumOptions",
+    "scale",
+    "downloadBehavior",
+    "forceHeight",
+    "forceWidth",
+    "forceFps",
+    "forceDurationInFrames",
+    "offthreadVideoCacheSizeInBytes",
+    "deleteAfter",
+    "forcePathStyle",
+    "licenseKey",
+    "offthreadVideoThreads",
+    "mediaCacheSizeInBytes",
+    "storageClass",
+    "isProduction",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
     """Where the function tells a render's end. `custom_data` comes back with it: ASCII, at most 1,024 bytes of JSON.
@@ -140,6 +170,26 @@ def start_payload(
     }
 
 
+def still_payload(
+    start: Mapping[str, object], *, output_key: str, props: PropsReference, frame: int, frame_timeout: timedelta
+) -> dict[str, object]:
+    """Return what stores a frame of the render that `start` starts as a JPEG under `output_key`, again and again.
+
+    Its props may be 4,993,976 UTF-16 units long inline. It is answered in one piece, as in China; elsewhere the
+    official client has the answer streamed, to learn the id sooner.
+    """
+    return {
+        **{key: start[key] for key in _SHARED},
+        "type": "still",
+        "attempt": 1,
+        "streamed": False,
+        "inputProps": props,
+        "frame": frame,
+        "outName": {"bucketName": start["bucketName"], "key": output_key},
+        "timeoutInMilliseconds": frame_timeout // timedelta(milliseconds=1),
+    }
+
+
 def status_payload(*, version: str, bucket: str, render_id: str) -> dict[str, object]:
     """Return what asks the function how a render stands."""
     return {
@@ -156,6 +206,21 @@ def status_payload(*, version: str, bucket: str, render_id: str) -> dict[str, ob
 def info_payload() -> dict[str, object]:
     """Return what asks the function for its version; it costs one short invocation."""
     return {"type": "info", "logLevel": "info"}
+
+
+def video_key(render_id: str, attempt: int) -> str:
+    """Return where the video of an attempt is stored. A late one of an earlier attempt can't overwrite it."""
+    return f"{outputs_prefix(render_id)}{attempt}.mp4"
+
+
+def poster_key(render_id: str) -> str:
+    """Return where the poster is stored, which is the same picture whatever the attempt."""
+    return f"{outputs_prefix(render_id)}poster.jpg"
+
+
+def outputs_prefix(render_id: str) -> str:
+    """Return what the keys of all videos and posters of a render begin with."""
+    return f"rendercast/{render_id}-"
 
 
 def props_key(props_hash: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 from services import lifecycle
 from services.backends.local.backend import open_local_backend
 from services.clock import SystemClock
-from services.models import Render
+from services.models import Output, Render
 from services.ports import Broken, Finished, Missing, Observation, Progress, RenderBackend
 from tests.conftest import PROPS, MakeRender
 from tests.lambda_renders import Course
@@ -111,6 +111,22 @@ async def test_a_url_is_good_for_as_long_as_was_asked(backend: RenderBackend, la
     assert timedelta(minutes=59) < download.expires_at - before <= timedelta(hours=1, seconds=1)
 
 
+async def test_a_poster_is_there_as_soon_as_the_video_is(backend: RenderBackend, launched: Launched) -> None:
+    output = (await until(backend, await begun(backend, launched()), Finished)).output
+    before = SystemClock().now()
+    download = backend.sign_poster(output, expires_in=timedelta(hours=1))
+    assert output.poster_key is not None
+    assert download is not None
+    assert download.url.partition("?")[0].endswith(output.poster_key)
+    assert timedelta(minutes=59) < download.expires_at - before <= timedelta(hours=1, seconds=1)
+    assert await backend.has_output(replace(output, key=output.poster_key))
+
+
+async def test_what_has_no_poster_signs_none(backend: RenderBackend) -> None:
+    without = Output(bucket="b", key="k.mp4", size_bytes=1)
+    assert backend.sign_poster(without, expires_in=timedelta(hours=1)) is None
+
+
 async def test_what_is_deleted_is_gone_and_may_be_deleted_again(backend: RenderBackend, launched: Launched) -> None:
     render = await begun(backend, launched(props=SHORT))
     output = (await until(backend, render, Finished)).output
@@ -118,6 +134,7 @@ async def test_what_is_deleted_is_gone_and_may_be_deleted_again(backend: RenderB
     for _ in range(2):
         await backend.delete(ended)
         assert not await backend.has_output(output)
+        assert not await backend.has_output(replace(output, key=output.poster_key or ""))
 
 
 async def test_an_attempt_nobody_started_never_ends(backend: RenderBackend, launched: Launched) -> None:

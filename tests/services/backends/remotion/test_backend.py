@@ -71,13 +71,12 @@ async def test_what_is_told_of_a_render(backend: RemotionBackend, farm: Farm, la
     assert finished.output.size_bytes == len(farm.bucket.get(BUCKET, finished.output.key) or b"")
 
 
-async def test_following_costs_no_invocation_and_no_body_while_nothing_changes(
-    backend: RemotionBackend, farm: Farm, launched: Launched
-) -> None:
+async def test_following_costs_no_invocation_and_no_body_while_nothing_changes(farm: Farm, launched: Launched) -> None:
     farm.function.play_next(Course.STITCHER_TIMES_OUT)
-    render = await begun(backend, launched())
-    assert farm.function.renders[render.backend_render_id or ""].ended.wait(10)
-    observations = [await backend.observe(render) for _ in range(20)]
+    async with farm.open(posters=False) as backend:
+        render = await begun(backend, launched())
+        assert farm.function.renders[render.backend_render_id or ""].ended.wait(10)
+        observations = [await backend.observe(render) for _ in range(20)]
     assert len(set(observations)) == 1
     assert farm.storage.count("GET", "progress.json", 304) == 19
     assert dict(farm.function.invocations) == {"info": 1, "start": 1}

@@ -13,17 +13,23 @@ from services.backends.remotion.payloads import (
     inline,
     input_props,
     needs_upload,
+    outputs_prefix,
+    poster_key,
     progress_key,
     props_key,
     start_payload,
     status_payload,
+    still_payload,
     uploaded,
+    video_key,
 )
 from services.models import AnimationProps, AnimationStyle
 from tests.conftest import PROPS
 
 # What the official client 4.0.527 sent to a local server that stood in for Lambda.
-RECORDED: dict[str, object] = json.loads((Path(__file__).parents[3] / "data/remotion-start-payload.json").read_text())
+DATA = Path(__file__).parents[3] / "data"
+RECORDED: dict[str, object] = json.loads((DATA / "remotion-start-payload.json").read_text())
+RECORDED_STILL: dict[str, object] = json.loads((DATA / "remotion-still-payload.json").read_text())
 BUCKET = "remotionlambda-useast1-abcdefghij"
 RECORDED_PROPS = AnimationProps(
     text='Hello {"}\u2028 😀 \ud83d é\x07\n\\',
@@ -64,6 +70,26 @@ def test_a_start_is_what_the_official_client_sends(key: str) -> None:
         assert key in RECORDED
         assert sent[key] == RECORDED[key]
         assert type(sent[key]) is type(RECORDED[key])
+
+
+def recorded_still() -> dict[str, object]:
+    return still_payload(
+        recorded_start(),
+        output_key="rendercast/01m817gzatj1v633w9kvyqtevh-poster.jpg",
+        props=inline(input_props(RECORDED_PROPS)),
+        frame=89,
+        frame_timeout=timedelta(seconds=20),
+    )
+
+
+@pytest.mark.parametrize("key", sorted(RECORDED_STILL.keys() | recorded_still().keys()))
+def test_a_still_is_what_the_official_client_sends_in_china(key: str) -> None:
+    """There, as here, the answer is not streamed."""
+    sent = recorded_still()
+    assert key in sent
+    assert key in RECORDED_STILL
+    assert sent[key] == RECORDED_STILL[key]
+    assert type(sent[key]) is type(RECORDED_STILL[key])
 
 
 def test_a_start_without_webhook() -> None:
@@ -156,3 +182,5 @@ def test_keys() -> None:
     assert folder("r") == "renders/r/"
     assert progress_key("r") == "renders/r/progress.json"
     assert cancel_key("r") == "renders/r/cancel.json"
+    assert (video_key("r", 2), poster_key("r")) == ("rendercast/r-2.mp4", "rendercast/r-poster.jpg")
+    assert all(key.startswith(outputs_prefix("r")) for key in (video_key("r", 2), poster_key("r")))

@@ -1,0 +1,51 @@
+"""Stills of the Remotion Lambda that tests use: no picture, but stored and answered for as the real ones are."""
+
+import secrets
+import string
+
+from tests import lambda_renders as renders
+from tests.lambda_renders import JSON, Function
+from tests.s3_server import S3Server
+
+PICTURE = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00" + bytes(2000) + b"\xff\xd9"
+STILL_MS = 2_000
+
+
+def new_id(payload: JSON) -> str:
+    """Return the id that the function gives a render."""
+    prefix = f"{payload['deleteAfter']}-" if payload.get("deleteAfter") else ""
+    return prefix + "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(10))
+
+
+def make_still(function: Function, s3: S3Server, payload: JSON, props: JSON) -> JSON:
+    """Store a picture over what is there, and a file of its progress; return the answer. Raises `ValueError`."""
+    _refuse_what_the_function_would(function, payload, props)
+    still_id, bucket = new_id(payload), payload["bucketName"]
+    stored = renders.output_of(payload, bucket, still_id)
+    progress = renders.compact(renders.initial_progress(function, payload))
+    s3.put(bucket, f"renders/{still_id}/progress.json", progress.encode())
+    s3.put(*stored, PICTURE, "image/jpeg")
+    cost = renders.cost_usd(STILL_MS + 100, function.memory_mb, 1)
+    return {
+        "type": "success",
+        "output": renders.url_of(stored),
+        "size": len(PICTURE),
+        "sizeInBytes": len(PICTURE),
+        "bucketName": bucket,
+        "estimatedPrice": {"accruedSoFar": cost, "displayCost": f"${cost:.3f}", "currency": "USD", "disclaimer": ""},
+        "renderId": still_id,
+        "outKey": stored[1],
+        "receivedArtifacts": [],
+    }
+
+
+def _refuse_what_the_function_would(function: Function, payload: JSON, props: JSON) -> None:
+    if payload["streamed"]:
+        raise ValueError("the answer would be streamed, which is not played here")
+    if payload["composition"] not in function.compositions:
+        raise ValueError(f"Could not find composition with ID {payload['composition']}.")
+    frames = props["durationInFrames"]
+    if not -frames <= payload["frame"] < frames:
+        raise ValueError(f"Cannot use frame {payload['frame']}: Duration of composition is {frames}")
+    if payload["timeoutInMilliseconds"] < 7000:
+        raise ValueError("'timeoutInMilliseconds' should be at least 7000")
