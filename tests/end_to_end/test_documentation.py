@@ -5,10 +5,8 @@ A command that is neither run here nor listed with the reason why it isn't makes
 
 import json
 import os
-import pty
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,22 +19,22 @@ import pytest
 import yaml
 from graphql import OperationDefinitionNode, OperationType, parse
 
+from commands import doctor, render, renders
 from services.log_ids import pseudonym
 from services.settings import CHECKOUT, Settings, variable
-from tests import checkout, tokens
+from tests.end_to_end.clone import Clone
 from tests.end_to_end.documents import Block, blocks, commands_in_text, program
-from tests.end_to_end.processes import quiet_window_s
-from tests.image.build import REACHES_PACKAGES
 from tests.mongo_server import free_port
 from tests.resolvers.clients import Client, open_client, open_stream
 
-LONGEST_COMMAND_S = 60.0
 LANGUAGES = {"sh", "console", "graphql", "json", "js", "ts", "tsx", "yaml", "dotenv", "text"}
 BLOCKS = blocks()
 SESSIONS = [block for block in BLOCKS if block.language == "console"]
 COMMANDS = sorted(
     {command for block in BLOCKS if block.language == "sh" for command in block.commands()} | set(commands_in_text())
 )
+HELP = [text for module in (doctor, render, renders) for name, text in vars(module).items() if name.endswith("HELP")]
+EXAMPLES = [found for text in HELP for found in re.findall(r"^  (rendercast .*?)(?: +# .*)?$", text, re.MULTILINE)]
 NOT_HERE = {
     "docker": "needs a Docker engine; tests/image carries out what the Dockerfile says",
     "npm": "brings Remotion, which nothing here needs",
@@ -63,101 +61,6 @@ RUN = {
     "rendercast download ID": "",
     "rendercast cancel ID": r".*",
 }
-TERMINAL_CODES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()].")
-
-
-class Clone:
-    """A fresh clone, and `make run` in it. Its user has this machine's way to packages and nothing else."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = checkout.clone(folder / "rendercast")
-        self.home = folder / "home"
-        self.home.mkdir()
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        known = {name: value for name, value in os.environ.items() if REACHES_PACKAGES.fullmatch(name)}
-        self.environment = known | {"PATH": os.environ["PATH"], "RENDERCAST_JWT_SECRET": tokens.SECRET}
-        given = {"quota_limit": 1000, "quota_window_s": quiet_window_s(), "REMOTION_WEBHOOK_SECRET": tokens.SECRET}
-        self._served = self.environment | {variable(name): str(value) for name, value in given.items()}
-        self._process: subprocess.Popen[str] | None = None
-
-    def make_run(self) -> None:
-        """Do what the README begins with, and wait for the line that it says."""
-        with (self.folder.parent / "log").open("w") as log:
-            self._process = subprocess.Popen(
-                ["make", "run", f"PORT={self.port}"],  # noqa: S607
-                cwd=self.folder,
-                env=self._served,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                process_group=0,
-            )
-        assert self._process.stdout is not None
-        assert any(f"Open {self.url}/" in line for line in self._process.stdout), self.log
-
-    @property
-    def log(self) -> str:
-        return (self.folder.parent / "log").read_text()
-
-    def stop(self) -> None:
-        """End make and all it started, as Ctrl-C does."""
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGINT)
-            self._process.communicate(timeout=LONGEST_COMMAND_S)
-            self._process = None
-
-    def run(self, command: str, **settings: str) -> str:
-        """Return the standard output of a command of the documents, which must end well."""
-        ended = self.ended(command, **settings)
-        assert ended.returncode == 0, ended.stderr
-        return ended.stdout
-
-    def ended(self, command: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the documents in the clone, with its environment first on the path."""
-        return subprocess.run(
-            ["/bin/bash", "-c", f"{self.here(command)}\nexit $?"],  # from a shell, whose completion may be wanted
-            cwd=self.folder,
-            env=self._environment(settings),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=LONGEST_COMMAND_S,
-        )
-
-    def on_a_terminal(self, command: str, **settings: str) -> str:
-        """Return what a person sees, without colours."""
-        ours, theirs = pty.openpty()
-        size = {"COLUMNS": "120", "LINES": "50", "TERM": "xterm"}
-        process = subprocess.Popen(
-            ["/bin/bash", "-c", self.here(command)],
-            cwd=self.folder,
-            env=self._environment(settings) | size,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-        )
-        os.close(theirs)
-        seen = b"".join(_read(ours))
-        process.wait(LONGEST_COMMAND_S)
-        return TERMINAL_CODES.sub("", seen.decode()).replace("\r", "\n")
-
-    def here(self, text: str) -> str:
-        """Return a text of the documents with this server's address."""
-        return re.sub(r"http://127\.0\.0\.1:800[01]|https://render\.example\.com", self.url, text)
-
-    def _environment(self, settings: dict[str, str]) -> dict[str, str]:
-        path = f"{self.folder}/.venv/bin:{os.environ['PATH']}"
-        ours = {"PATH": path, "HOME": str(self.home), "RENDERCAST_URL": self.url}
-        return self.environment | ours | settings
-
-
-def _read(terminal: int) -> Iterator[bytes]:
-    try:
-        while some := os.read(terminal, 65_536):
-            yield some
-    except OSError:  # what Linux says when nobody has the other end any more
-        os.close(terminal)
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +107,12 @@ def answers(text: str) -> list[Any]:
     return found
 
 
+def demand(name: str) -> None:
+    """Skip the test if a program isn't here, unless it is one of ours or a CI names what must run."""
+    if name != "rendercast" and shutil.which(name) is None and "NODE" not in os.environ:
+        pytest.skip(f"{name} is not here")
+
+
 def words(text: str) -> str:
     """Return a text without what differs each time: numbers, ids, times, and spaces."""
     text = re.sub(r"\b0[0-9a-z]{25}\b", "ID", text)
@@ -248,6 +157,7 @@ def test_what_is_measured_is_there(command: str) -> None:
 
 @pytest.mark.parametrize("command", [command for command in RUN if "ID" not in command.split()])
 def test_a_command_does_what_is_said(clone: Clone, command: str) -> None:
+    demand(program(command))
     assert re.match(f"(?s){RUN[command]}", clone.run(command))
 
 
@@ -263,6 +173,16 @@ async def test_a_render_is_watched_downloaded_and_cancelled(clone: Clone, client
         await client.ask("mutation ($id: ID!) { cancelRender(renderId: $id) { __typename } }", id=render_id)
 
 
+@pytest.mark.parametrize("command", [found for found in EXAMPLES if found not in NOT_RUN and "cancel" not in found])
+async def test_an_example_of_help_works(clone: Clone, client: Client, command: str) -> None:
+    if "jq" in command:
+        demand("jq")
+    render_id = await client.started(durationInFrames=2)
+    await client.until(render_id, status="COMPLETE")
+    (clone.folder / "poem.txt").write_text("Roses are red")
+    clone.run(re.sub(r"01[0-9a-z]{24}", render_id, command).replace("| mpv -", "| wc -c"))
+
+
 @pytest.mark.parametrize("block", SESSIONS, ids=lambda block: next(block.commands()))
 def test_a_session_looks_as_shown(clone: Clone, block: Block, mongo_server_url: str) -> None:
     settings = {
@@ -271,7 +191,8 @@ def test_a_session_looks_as_shown(clone: Clone, block: Block, mongo_server_url: 
         "RENDERCAST_QUOTA_LIMT": "5",
         "RENDERCAST_RENDERER": "local",
     }
-    doctor = any("doctor" in command for command in block.commands())
+    if doctor := any("doctor" in command for command in block.commands()):
+        demand("npm")
     for said in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
         command, _, shown = said.partition("\n")
         seen = words(clone.on_a_terminal(command, **(settings if doctor else {})))
@@ -302,6 +223,7 @@ async def test_operations_are_answered_as_shown(client: Client) -> None:
 
 
 async def test_requests_are_answered_as_shown(clone: Clone, client: Client) -> None:
+    demand("curl")
     for block, shown in pairwise(BLOCKS):
         for command in block.commands():
             if command.startswith("curl http://127.0.0.1:8000/graphql "):

@@ -19,7 +19,7 @@ from tests.image.dockerfile import Instruction, read
 ABSOLUTE = re.compile(r"(?<![\w./-])/(?=[a-z])")
 # How this machine reaches packages, which is no part of an image.
 REACHES_PACKAGES = re.compile(r"HOME|PIP_.*|npm_config_.*|SSL_CERT_.*|NODE_EXTRA_CA_CERTS|.*_proxy", re.IGNORECASE)
-LONGEST_STEP_S = 300
+LONGEST_STEP_S = 900
 CACHES = {"pip": [sys.executable, "-m", "pip", "cache", "dir"], "npm": ["npm", "config", "get", "cache"]}
 
 
