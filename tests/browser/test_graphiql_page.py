@@ -8,12 +8,13 @@ import json
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import ConsoleMessage, Page, Route, WebSocket, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, Route, WebSocket, async_playwright, expect
 
 from resolvers.graphiql import FIRST_OPERATIONS, load_graphiql
 from services.settings import CHECKOUT
@@ -96,12 +97,18 @@ def site(tmp_path: Path) -> Iterator[str]:
         rendercast.close()
 
 
-@pytest.fixture
-async def visitor(site: str) -> AsyncIterator[Visitor]:
+@asynccontextmanager
+async def open_browser() -> AsyncIterator[Browser]:
     async with (
         async_playwright() as playwright,
         await playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS) as browser,
     ):
+        yield browser
+
+
+@pytest.fixture
+async def visitor(site: str) -> AsyncIterator[Visitor]:
+    async with open_browser() as browser:
         page = await browser.new_page(viewport={"width": 1440, "height": 900})
         visitor = Visitor(page=page, site=site)
         yield visitor

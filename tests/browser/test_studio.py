@@ -24,7 +24,6 @@ from playwright.async_api import (
     Request,
     Route,
     ViewportSize,
-    async_playwright,
     expect,
 )
 
@@ -33,8 +32,8 @@ from resolvers.graphiql import CDN
 from resolvers.studio import load_studio
 from services.runtime import open_embedded
 from services.settings import CHECKOUT, load_settings
-from tests.browser.test_graphiql_page import CHROMIUM, OPTIONS, PATIENCE_MS, Visitor
-from tests.end_to_end.processes import COMMAND, Rendercast, Running, quiet_window_s
+from tests.browser.test_graphiql_page import CHROMIUM, PATIENCE_MS, Visitor, open_browser
+from tests.end_to_end.processes import Running, dev_servers, quiet_window_s
 from tests.fakes import FakeBackend
 from tests.resolvers.clients import CANCEL, open_client
 from tests.resolvers.serving import rewired, serve
@@ -121,30 +120,13 @@ class Person(Visitor):
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start `rendercast dev`, on another's port if there is one; all on the same data."""
-    started: list[Running] = []
-    window_s = quiet_window_s()
-
-    def start(after: Running | None = None, **settings: object) -> Running:
-        settings = {"quota_window_s": window_s, **settings}
-        if after is None:
-            started.append(Rendercast(tmp_path, **settings))
-        else:
-            started.append(Running(tmp_path, [COMMAND, "dev", "--port", after.url.rpartition(":")[2]], settings))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.close()
-    assert all("Traceback" not in each.log for each in started), started[0].log
+    with dev_servers(tmp_path) as start:
+        yield start
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    async with (
-        async_playwright() as playwright,
-        await playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS) as browser,
-    ):
+    async with open_browser() as browser:
         yield browser
 
 

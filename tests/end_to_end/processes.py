@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from services.settings import variable
@@ -94,6 +95,26 @@ class Rendercast(Running):
     def outputs(self) -> list[str]:
         """The names of the files in the folder of videos."""
         return sorted(path.name for path in (self.data / "outputs").iterdir())
+
+
+@contextmanager
+def dev_servers(folder: Path, **common: object) -> Iterator[Callable[..., Running]]:
+    """Yield what starts `rendercast dev`, on another's port if there is one; all on the same data."""
+    started: list[Running] = []
+    window_s = quiet_window_s()
+
+    def start(after: Running | None = None, **settings: object) -> Running:
+        settings = {"quota_window_s": window_s, **common, **settings}
+        if after is None:
+            started.append(Rendercast(folder, **settings))
+        else:
+            started.append(Running(folder, [COMMAND, "dev", "--port", after.url.rpartition(":")[2]], settings))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.close()
+    assert all("Traceback" not in each.log for each in started), started[0].log
 
 
 def wait(process: subprocess.Popen[bytes]) -> int:

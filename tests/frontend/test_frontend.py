@@ -11,21 +11,21 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Request, Route, WebSocket, async_playwright, expect
+from playwright.async_api import Browser, Locator, Request, Route, WebSocket, expect
 
 from resolvers.auth import open_bearer_tokens
 from services.runtime import open_embedded
 from services.settings import CHECKOUT, load_settings
-from tests.browser.test_graphiql_page import CHROMIUM, OPTIONS, PATIENCE_MS, Visitor
-from tests.end_to_end.processes import COMMAND, Rendercast, Running, quiet_window_s
+from tests.browser.test_graphiql_page import CHROMIUM, PATIENCE_MS, open_browser
+from tests.browser.test_studio import AXE, LARGE, LOST, Person, Start, assert_axe_finds_nothing
+from tests.end_to_end.processes import dev_servers
 from tests.mongo_server import free_port
 from tests.resolvers.clients import CANCEL, PATIENCE_S, open_client
 from tests.resolvers.serving import serve
@@ -33,15 +33,13 @@ from tests.tokens import SECRET, token_of
 
 FOLDER = Path(__file__).parent
 NODE = os.environ.get("NODE") or shutil.which("node") or ""
-AXE = CHECKOUT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PAGE = (CHECKOUT / "docs" / "frontend.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"```\w+\n(?://|#|<!--) (\S+\.\w+)(?: -->)?\n(.*?)```", PAGE, re.DOTALL))
 COMMANDS = re.findall(r"^npx (.*)", PAGE, re.MULTILINE)
 OLDEST_NODE = 20
 ADDRESS = "127.0.0.1:5173"
 DEFAULT_API = "http://127.0.0.1:8000/graphql"
-LARGE = {"local_width": 2560, "local_height": 1440}  # 20 s of it take longer to render than a page to load
-LOST = ("WebSocket connection to", "ERR_CONNECTION_REFUSED")  # what Chromium says while the server is away
+NO_TOKENS: Iterator[str] = iter(())
 
 
 def node_version() -> int:
@@ -63,7 +61,7 @@ pytestmark = [
     ),
 ]
 
-Visit = Callable[..., AbstractAsyncContextManager["Person"]]
+Visit = Callable[..., AbstractAsyncContextManager["Guest"]]
 
 
 @pytest.fixture(scope="module")
@@ -124,29 +122,24 @@ def page(request: pytest.FixtureRequest, program: Path) -> Iterator[str]:
 
 
 @dataclass(kw_only=True)
-class Person(Visitor):
+class Guest(Person):
     """Somebody who uses the page."""
 
     api: str
-    tokens: Iterator[str | None]
-    excused: list[str] = field(default_factory=list)
+    tokens: Iterator[str]
 
     @property
     def connection(self) -> Locator:
         return self.page.get_by_role("status").first
 
     @property
-    def render(self) -> Locator:
+    def shown(self) -> Locator:
         """The render that is looked at."""
         return self.page.locator("section[aria-labelledby=render-heading]")
 
     @property
     def status(self) -> Locator:
-        return self.render.get_by_role("status")
-
-    @property
-    def bar(self) -> Locator:
-        return self.page.get_by_role("progressbar", name="Progress")
+        return self.shown.get_by_role("status")
 
     def listed(self, text: str) -> Locator:
         return self.page.get_by_role("list", name="My renders").get_by_role("listitem").filter(has_text=text)
@@ -162,24 +155,13 @@ class Person(Visitor):
     async def start(self, text: str, *, frames: int = 15) -> None:
         """Fill in the form, click twice as people do, and wait until the render is shown."""
         await self.fill(text, frames=frames)
-        await self.page.get_by_role("button", name="Render").dblclick()
-        await expect(self.render.get_by_role("heading", name=text)).to_be_visible(timeout=PATIENCE_MS)
-
-    async def see_progress(self, at_least: float = 1) -> float:
-        """Wait until the bar has come so far, and return how far."""
-        await self.page.wait_for_function(
-            "(least) => document.querySelector('progress')?.value >= least", arg=at_least, timeout=PATIENCE_MS
-        )
-        return float(await self.bar.evaluate("(bar) => bar.value"))
+        await self.button("Render").dblclick()
+        await expect(self.shown.get_by_role("heading", name=text)).to_be_visible(timeout=PATIENCE_MS)
 
     async def see_quota(self, text: str) -> None:
         await expect(self.page.get_by_text(re.compile(rf"^{text} renders left until"))).to_be_visible(
             timeout=PATIENCE_MS
         )
-
-    def _hear(self, message: Any) -> None:
-        if not any(words in message.text for words in self.excused):
-            super()._hear(message)
 
     def _see_websocket(self, websocket: WebSocket) -> None:
         if websocket.url != self.api.replace("http:", "ws:") + "/graphql":
@@ -188,7 +170,7 @@ class Person(Visitor):
     async def _let_pass_if_ours(self, route: Route) -> None:
         url = route.request.url
         if url == f"{self.site}/session":
-            await route.fulfill(json={"token": next(self.tokens)})
+            await route.fulfill(json={"token": next(self.tokens, None)})
         elif url.startswith((f"{self.site}/", f"{self.api}/")):
             await route.continue_()
         else:
@@ -198,10 +180,7 @@ class Person(Visitor):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    async with (
-        async_playwright() as playwright,
-        await playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS) as browser,
-    ):
+    async with open_browser() as browser:
         yield browser
 
 
@@ -211,12 +190,11 @@ def visit(browser: Browser, page: str, program: Path) -> Visit:
 
     @asynccontextmanager
     async def visit(
-        api: str, *, tokens: Iterator[str | None] | None = None, excused: tuple[str, ...] = ()
-    ) -> AsyncIterator[Person]:
+        api: str, *, tokens: Iterator[str] = NO_TOKENS, excused: tuple[str, ...] = ()
+    ) -> AsyncIterator[Guest]:
         (program / "index.html").write_text(FILES["index.html"].replace(DEFAULT_API, f"{api}/graphql"))
         async with await browser.new_context() as context:
-            given = iter(lambda: None, 0) if tokens is None else tokens
-            person = Person(page=await context.new_page(), site=page, api=api, tokens=given, excused=list(excused))
+            person = Guest(page=await context.new_page(), site=page, api=api, tokens=tokens, excused=list(excused))
             yield person
             assert person.complaints == []
 
@@ -224,35 +202,19 @@ def visit(browser: Browser, page: str, program: Path) -> Visit:
 
 
 @pytest.fixture
-def start(tmp_path: Path, page: str) -> Iterator[Callable[..., Running]]:
-    """Start `rendercast dev` that lets the page in, on another's port if there is one; all on the same data."""
-    started: list[Running] = []
-    window_s = quiet_window_s()
-
-    def start(after: Running | None = None, **given: object) -> Running:
-        settings: Mapping[str, object] = {"quota_window_s": window_s, "allowed_origins": page, **given}
-        if after is None:
-            started.append(Rendercast(tmp_path, **settings))
-        else:
-            started.append(Running(tmp_path, [COMMAND, "dev", "--port", after.url.rpartition(":")[2]], settings))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.close()
-    assert all("Traceback" not in each.log for each in started), started[0].log
+def start(tmp_path: Path, page: str) -> Iterator[Start]:
+    with dev_servers(tmp_path, allowed_origins=page) as start:
+        yield start
 
 
-async def test_a_person_starts_watches_plays_and_cancels_until_the_quota_is_used(
-    start: Callable[..., Running], visit: Visit
-) -> None:
+async def test_a_person_starts_watches_plays_and_cancels_until_the_quota_is_used(start: Start, visit: Visit) -> None:
     server = start(quota_limit=4, **LARGE)
     async with visit(server.url) as ann, open_client(server.url) as elsewhere:
         await ann.come()
         await ann.see_quota("4 of 4")
 
         await ann.fill(" ")
-        await ann.page.get_by_role("button", name="Render").click()
+        await ann.button("Render").click()
         text = ann.page.get_by_label("Text")
         await expect(text).to_have_accessible_description("Write some text to animate.", timeout=PATIENCE_MS)
         await expect(text).to_have_attribute("aria-invalid", "true")
@@ -265,7 +227,7 @@ async def test_a_person_starts_watches_plays_and_cancels_until_the_quota_is_used
         await expect(ann.listed("Second")).to_contain_text(re.compile(r"Rendering \d+ %"))
         await ann.page.reload()
         await ann.see_progress(before)
-        await ann.page.get_by_role("button", name="Cancel").click()
+        await ann.button("Cancel").click()
         await expect(ann.status).to_have_text("Cancelled", timeout=PATIENCE_MS)
         await expect(ann.bar).to_have_count(0)
         await expect(ann.listed("Second")).to_contain_text("Cancelled")
@@ -275,15 +237,15 @@ async def test_a_person_starts_watches_plays_and_cancels_until_the_quota_is_used
         await ann.start("Last", frames=1)
         await ann.see_quota("0 of 4")
         await ann.fill("No more")
-        await ann.page.get_by_role("button", name="Render").click()
+        await ann.button("Render").click()
         await expect(ann.page.get_by_role("alert")).to_have_text(
             re.compile(r"^Render quota exceeded\. .* There is more at \d+:\d\d"), timeout=PATIENCE_MS
         )
         await expect(ann.page.get_by_role("listitem")).to_have_count(4)
-        await assert_axe_finds_nothing(ann)
+        await assert_axe_finds_nothing(ann.page)
 
 
-async def see_a_video_though_its_first_url_fails(ann: Person) -> None:
+async def see_a_video_though_its_first_url_fails(ann: Guest) -> None:
     """Start a render, and play and download its video, although its URL has expired each time."""
     asked: list[Request] = []
 
@@ -295,7 +257,7 @@ async def see_a_video_though_its_first_url_fails(ann: Person) -> None:
     await ann.page.route("**/*.mp4?*", lose_the_first)
     await ann.start("First")
     await expect(ann.status).to_have_text("Done", timeout=PATIENCE_MS)
-    video = ann.render.locator("video")
+    video = ann.shown.locator("video")
     await expect(video).to_have_js_property("duration", 0.5, timeout=PATIENCE_MS)
     assert len(asked) > 1
     poster = await video.get_attribute("poster")
@@ -304,7 +266,7 @@ async def see_a_video_though_its_first_url_fails(ann: Person) -> None:
     await video.evaluate("(video) => { video.muted = true; return video.play(); }")
     await ann.page.wait_for_function("document.querySelector('video').ended", timeout=PATIENCE_MS)
 
-    link = ann.render.get_by_role("link", name="Download")
+    link = ann.shown.get_by_role("link", name="Download")
     stale = await link.get_attribute("href")
     assert stale is not None
     await ann.page.clock.set_fixed_time(time.time() + 3600 - 30)
@@ -316,14 +278,7 @@ async def see_a_video_though_its_first_url_fails(ann: Person) -> None:
     await opened.close()
 
 
-async def assert_axe_finds_nothing(ann: Person) -> None:
-    await ann.page.add_script_tag(path=AXE)
-    found = await ann.page.evaluate("axe.run()")
-    assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found["violations"]] == []
-    assert len(found["passes"]) > 10
-
-
-async def test_it_goes_on_where_it_was_when_the_server_comes_back(start: Callable[..., Running], visit: Visit) -> None:
+async def test_it_goes_on_where_it_was_when_the_server_comes_back(start: Start, visit: Visit) -> None:
     first = start(**LARGE)
     async with visit(first.url, excused=LOST) as ann:
         await ann.come()
@@ -333,21 +288,45 @@ async def test_it_goes_on_where_it_was_when_the_server_comes_back(start: Callabl
         await expect(ann.connection).to_have_text("Offline. Trying again…", timeout=PATIENCE_MS)
         assert await ann.see_progress(before) < 100
         await ann.fill("Not now")
-        await ann.page.get_by_role("button", name="Render").click()
+        await ann.button("Render").click()
         await expect(ann.page.get_by_role("alert")).to_have_text("Rendercast can't be reached. Please try again.")
 
         again = start(after=first, **LARGE)
         await expect(ann.connection).to_have_text("Live", timeout=PATIENCE_MS)
-        await ann.page.get_by_role("button", name="Render").click()
+        await ann.button("Render").click()
         await expect(ann.listed("Not now")).to_have_count(1, timeout=PATIENCE_MS)
         await ann.listed("Long").get_by_role("link").click()
-        await ann.page.get_by_role("button", name="Cancel").click()
+        await ann.button("Cancel").click()
         await expect(ann.status).to_have_text("Cancelled", timeout=PATIENCE_MS)
         async with open_client(again.url) as elsewhere:
             assert await elsewhere.quota_used() == 2
 
 
-async def test_older_renders_are_shown_when_asked_for(start: Callable[..., Running], visit: Visit) -> None:
+async def test_an_answer_that_is_overtaken_by_newer_messages_undoes_nothing(start: Start, visit: Visit) -> None:
+    server = start(**LARGE)
+    async with visit(server.url) as ann, open_client(server.url) as elsewhere:
+        render_id = await elsewhere.started(text="Long", durationInFrames=600)
+        await ann.come()
+        newer = asyncio.Event()
+
+        async def hold_back(route: Route) -> None:
+            answer = await route.fetch()
+            if '"operationName":"Renders"' in (route.request.post_data or ""):
+                await newer.wait()
+            await route.fulfill(response=answer)
+
+        await ann.page.route(f"{server.url}/graphql", hold_back)
+        await ann.page.goto(f"{ann.site}/#{render_id}")
+        await ann.page.reload()
+        await ann.see_progress(2)
+        await elsewhere.ask(CANCEL, id=render_id)
+        await expect(ann.status).to_have_text("Cancelled", timeout=PATIENCE_MS)
+        await expect(ann.listed("Long")).to_have_count(0)
+        newer.set()
+        await expect(ann.listed("Long")).to_have_text("Long Cancelled", timeout=PATIENCE_MS)
+
+
+async def test_older_renders_are_shown_when_asked_for(start: Start, visit: Visit) -> None:
     server = start(quota_limit=20, local_width=640, local_height=360)
     async with visit(server.url) as ann, open_client(server.url) as elsewhere:
         for number in range(11):
@@ -356,10 +335,10 @@ async def test_older_renders_are_shown_when_asked_for(start: Callable[..., Runni
         await ann.come()
         items = ann.page.get_by_role("listitem")
         await expect(ann.listed("Number 10")).to_contain_text("Cancelled", timeout=PATIENCE_MS)
-        await expect(ann.page.get_by_role("button", name="Show older renders")).to_be_visible()
-        await ann.page.get_by_role("button", name="Show older renders").click()
+        await expect(ann.button("Show older renders")).to_be_visible()
+        await ann.button("Show older renders").click()
         await expect(items).to_have_count(11, timeout=PATIENCE_MS)
-        await expect(ann.page.get_by_role("button", name="Show older renders")).to_have_count(0)
+        await expect(ann.button("Show older renders")).to_have_count(0)
         await elsewhere.started(text="Newest", durationInFrames=1)
         await expect(items.first).to_contain_text("Newest Done", timeout=PATIENCE_MS)
         await expect(items).to_have_count(12)
@@ -374,7 +353,7 @@ async def test_a_person_whose_token_expires_stays_signed_in(tmp_path: Path, page
     def tokens() -> Iterator[str]:
         yield token_of("ann", exp=int(time.time()) - 10)  # renewed by HTTP and by the WebSocket
         while True:
-            yield token_of("ann") if has_come.is_set() else token_of("ann", exp=int(time.time()) + 3)
+            yield token_of("ann") if has_come.is_set() else token_of("ann", exp=int(time.time()) + 2)
 
     async with (
         open_embedded(settings) as services,
