@@ -13,14 +13,14 @@ import secrets
 import sys
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel, TypeAdapter
-
+from services.backends.local.attempt import Attempt, remove
 from services.backends.local.downloads import DownloadSigner
+from services.backends.local.lines import DoneLine, ErrorLine, Line, ProgressLine, WarningLine, read_line
 from services.errors import BackendUnavailable, StartRefused, StartupError
 from services.models import Download, Failure, Output, Render, RenderPhase
 from services.ports import Broken, Clock, Finished, Missing, Observation, Progress
@@ -30,7 +30,6 @@ BUCKET = "local"
 POLL_INTERVAL = timedelta(milliseconds=100)
 LAUNCH_ALLOWANCE = timedelta(seconds=60)
 SLOWEST_FRAMES_PER_S = 5  # a machine slower than this is given up on; ordinary ones reach a hundred and more
-EXIT_TIMEOUT_S = 5.0
 LONGEST_WRITING_S = 86_400.0  # a file that was not touched for a day belongs to no process that runs
 
 RENDERER_CRASHED = Failure(
@@ -40,54 +39,6 @@ RENDERER_CRASHED = Failure(
 Stream = TypeVar("Stream", asyncio.StreamReader, asyncio.StreamWriter)
 
 log = logging.getLogger(__name__)
-
-
-class ProgressLine(BaseModel):
-    """The child has encoded this many frames."""
-
-    type: Literal["progress"]
-    frames: int
-
-
-class WarningLine(BaseModel):
-    """The child had to deviate from what was asked, for instance from the font."""
-
-    type: Literal["warning"]
-    message: str
-
-
-class DoneLine(BaseModel):
-    """The child has written the whole video and synced it to disk; its poster too, unless that was not possible."""
-
-    type: Literal["done"]
-    size_bytes: int
-
-
-class ErrorLine(BaseModel):
-    """The child gives up."""
-
-    type: Literal["error"]
-    message: str
-    retryable: bool
-
-
-Line = ProgressLine | WarningLine | DoneLine | ErrorLine
-_LINE: TypeAdapter[Line] = TypeAdapter(Line)  # what a child may write on its standard output, a line each
-
-
-@dataclass(slots=True, kw_only=True)
-class Attempt:
-    """A child process and what it has told so far."""
-
-    process: asyncio.subprocess.Process
-    part: Path
-    poster_part: Path
-    first_frame: tuple[int, datetime] | None = None
-    state: Observation = field(
-        default_factory=lambda: Progress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
-    )
-    warnings: tuple[str, ...] = ()
-    reader: asyncio.Task[None] | None = None
 
 
 class LocalBackend:
@@ -153,7 +104,7 @@ class LocalBackend:
     async def abandon(self, render: Render) -> None:
         """Kill the child if it still runs, and remove its unfinished file."""
         if attempt := self._attempts.pop(render.id, None):
-            await _end(attempt)
+            await attempt.end()
 
     def sign(self, output: Output, *, expires_in: timedelta) -> Download:
         """Return a URL of this server."""
@@ -191,7 +142,7 @@ class LocalBackend:
     async def close(self) -> None:
         """Kill all children."""
         for render_id in list(self._attempts):
-            await _end(self._attempts.pop(render_id))
+            await self._attempts.pop(render_id).end()
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -209,13 +160,13 @@ class LocalBackend:
         try:
             await self._instruct(render, attempt)
             async for line in _pipe(attempt.process.stdout):
-                await self._take_over(render, attempt, _LINE.validate_json(line))
-            await _exit(attempt.process)
+                await self._take_over(render, attempt, read_line(line))
+            await attempt.wait()
         except (OSError, ValueError) as error:  # a broken pipe, a line too long, a line that is none of ours
             log.warning("render %s: the renderer can't be followed: %s", render.id, error)
         finally:
-            await _kill(attempt.process)
-            _remove_parts(attempt)
+            await attempt.kill()
+            attempt.remove_parts()
         if isinstance(attempt.state, Progress):
             log.warning("render %s: the renderer stopped with status %s", render.id, attempt.process.returncode)
             attempt.state = Broken(failure=RENDERER_CRASHED)
@@ -249,11 +200,11 @@ class LocalBackend:
                 if isinstance(attempt.state, Progress):
                     attempt.state = replace(attempt.state, warnings=attempt.warnings)
             case DoneLine():
-                size_bytes = await asyncio.to_thread(_keep, attempt, self._path(render), self._poster(render))
+                size_bytes = await asyncio.to_thread(attempt.keep, self._path(render), self._poster(render))
                 attempt.state = self._finished(render, size_bytes=size_bytes, warnings=attempt.warnings)
             case ErrorLine(message=message, retryable=retryable):
-                await _exit(attempt.process)
-                _remove_parts(attempt)  # before anybody is told, since its owner may look at once
+                await attempt.wait()
+                attempt.remove_parts()  # before anybody is told, since its owner may look at once
                 attempt.state = Broken(failure=Failure(code="RENDER_FAILED", message=message, retryable=retryable))
 
     def _progress(self, render: Render, attempt: Attempt, frames: int) -> Progress:
@@ -314,7 +265,7 @@ async def open_local_backend(
         for part in folder.glob("*.part"):
             with contextlib.suppress(FileNotFoundError):  # a process that shares the folder has just finished it
                 if not shared or time.time() - part.stat().st_mtime > LONGEST_WRITING_S:
-                    _remove(part)
+                    remove(part)
         signer = DownloadSigner.from_file(data_dir / "download-key")
     except OSError as error:
         raise StartupError(f"The folder {folder} can't be used for videos: {error}.") from error
@@ -338,63 +289,3 @@ def _pipe(stream: Stream | None) -> Stream:
     if stream is None:
         raise OSError("the renderer has no pipe")
     return stream
-
-
-async def _end(attempt: Attempt) -> None:
-    """Stop reading and kill the child; its unfinished files are removed by the reader on its way out."""
-    if attempt.reader is not None:
-        attempt.reader.cancel()
-        await asyncio.wait([attempt.reader])
-    await _kill(attempt.process)
-    _remove_parts(attempt)
-
-
-async def _kill(process: asyncio.subprocess.Process) -> None:
-    """End the child at once, unless it has ended, and wait until it is gone."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-    await _exit(process)
-
-
-async def _exit(process: asyncio.subprocess.Process) -> None:
-    """Wait until the child is gone, but not for ever."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(EXIT_TIMEOUT_S):
-            await process.wait()
-
-
-def _keep(attempt: Attempt, path: Path, poster: Path) -> int:
-    """Give finished files their names, so that they survive a power cut, and return the video's size in bytes.
-
-    The poster comes first, if there is one: who sees the video sees it too. If another worker finished the same render
-    before, because this one was paused and lost it, that one's files stay.
-    """
-    if path.exists():
-        return path.stat().st_size
-    try:
-        attempt.poster_part.rename(poster)
-    except OSError as error:
-        log.warning("%s has no poster: %s", path.name, error)
-        _remove(attempt.poster_part)
-    attempt.part.rename(path)
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    return path.stat().st_size
-
-
-def _remove_parts(attempt: Attempt) -> None:
-    """Remove what an attempt has left unfinished."""
-    for part in (attempt.part, attempt.poster_part):
-        _remove(part)
-
-
-def _remove(path: Path) -> None:
-    """Remove a file that nobody needs, if it is there; one that can't be removed is no reason to stop anything."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        log.warning("%s can't be removed: %s", path, error)
