@@ -41,6 +41,8 @@ def create_app(services: Services, *, authenticate: Authenticate) -> Starlette:
             loops = [tasks.create_task(keep_running("hub", services.hub.run))]
             if services.tracker is not None:
                 loops.append(tasks.create_task(keep_running("worker", services.tracker.run)))
+            if services.deliverer is not None:
+                loops.append(tasks.create_task(keep_running("deliverer of webhooks", services.deliverer.run)))
             yield
             for loop in loops:
                 loop.cancel()

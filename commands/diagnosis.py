@@ -22,8 +22,11 @@ from services.errors import RendercastError, StartupError
 from services.pubsub import open_pubsub
 from services.runtime import new_mongo_client
 from services.settings import Settings, load_settings, variable
-from services.stores.mongo import DATABASE, QUOTA_INDEXES, RENDER_INDEXES
-from services.stores.mongo_connection import Client, ServerTime, asking, hosts_of, patience_of, settled
+from services.stores.mongo import QUOTA_INDEXES, RENDER_INDEXES
+from services.stores.mongo_connection import DATABASE, Client, ServerTime, asking, hosts_of, patience_of, settled
+from services.stores.mongo_outbox import WEBHOOK_INDEXES
+from services.webhooks.configuration import read_endpoint
+from services.webhooks.endpoint import EndpointFault, open_endpoint
 
 HEARING_S = 5.0
 LARGEST_CLOCK_DIFFERENCE_S = 10.0
@@ -123,6 +126,7 @@ async def _mongodb(part: Examination) -> None:
         with asking(LIMIT_S):
             await database["renders"].create_indexes(list(RENDER_INDEXES))
             await database["quota"].create_indexes(list(QUOTA_INDEXES))
+            await database["webhooks"].create_indexes(list(WEBHOOK_INDEXES))
         return f"The indexes of the database {database.name} are there."
 
     async def compare_clocks() -> str:
@@ -218,11 +222,29 @@ async def _tokens(part: Examination) -> None:
     await part.check("users' tokens", look)
 
 
+async def _webhooks(part: Examination) -> None:
+    async def look() -> str:
+        rules = read_endpoint(part.settings)
+        if rules is None:
+            raise NotNeeded("Nobody is told of ends: RENDERCAST_WEBHOOK_URL is not set.")
+        async with open_endpoint(rules) as endpoint:
+            try:
+                addresses = await endpoint.look_up()
+            except EndpointFault as fault:
+                raise StartupError(f"RENDERCAST_WEBHOOK_URL can't be used: {fault}.") from fault
+        if part.renderer == "local" and part.settings.public_url is None and not part.is_embedded:
+            raise StartupError("RENDERCAST_PUBLIC_URL is not set: `outputUrl` in webhooks would lead to this machine.")
+        return f"{rules.host} is {', '.join(addresses)}, which may be called."
+
+    await part.check("webhooks", look)
+
+
 PARTS: tuple[Callable[[Examination], Coroutine[None, None, None]], ...] = (
     _data_folder,
     _web_page,
     _mongodb,
     _redis,
     _tokens,
+    _webhooks,
     examine_lambda,
 )

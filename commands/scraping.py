@@ -50,7 +50,7 @@ async def answering_scrapes(listener: socket.socket | None, services: Services) 
     if listener is None:
         yield
         return
-    scrapes = Scrapes(services.metrics, store=services.store, clock=services.clock)
+    scrapes = Scrapes(services.metrics, store=services.store, clock=services.clock, outbox=services.outbox)
     liveness = Liveness(services)
     at_once = asyncio.Semaphore(MOST_SCRAPES)
 

@@ -12,6 +12,8 @@ from commands.scraping import answering_scrapes, listen_for_scrapes
 from services.runtime import open_production
 from services.settings import Settings
 from services.supervision import keep_running
+from services.tracker import Tracker
+from services.webhooks.deliverer import Deliverer
 
 
 def run_worker(settings: Settings) -> None:
@@ -28,10 +30,18 @@ async def _work(settings: Settings, for_scrapes: socket.socket | None) -> None:
     ):
         if services.tracker is None:
             raise AssertionError  # a production with a worker has one, or doesn't open
-        working = asyncio.ensure_future(keep_running("worker", services.tracker.run))
+        working = asyncio.ensure_future(_run_loops(services.tracker, services.deliverer))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, working.cancel)
         typer.echo(f"Worker {services.tracker.worker} carries renders. Ctrl-C stops it.")
         with contextlib.suppress(asyncio.CancelledError):
             await working
+
+
+async def _run_loops(tracker: Tracker, deliverer: Deliverer | None) -> None:
+    """Carry renders, and deliver webhooks if there are any, until cancelled."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(keep_running("worker", tracker.run))
+        if deliverer is not None:
+            tasks.create_task(keep_running("deliverer of webhooks", deliverer.run))

@@ -1,4 +1,4 @@
-"""A render as a document: JSON text where text is kept or sent, a mapping where a database keeps mappings."""
+"""Renders and webhook messages as documents: JSON where text is kept or sent, mappings where a database keeps those."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from services.models import Render
+from services.webhooks.messages import WebhookMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +22,10 @@ class Announcement:
 
 _RENDER = TypeAdapter(Render)
 _ANNOUNCEMENT = TypeAdapter(Announcement)
+_MESSAGE = TypeAdapter(WebhookMessage)
 
 Form = TypeVar("Form")
+Kept = TypeVar("Kept")
 
 log = logging.getLogger(__name__)
 
@@ -58,15 +61,36 @@ def from_mapping(mapping: Mapping[str, Any]) -> Render:
     return _RENDER.validate_python(mapping)
 
 
-def readable(rows: Iterable[tuple[str, Form]], read: Callable[[Form], Render]) -> list[Render]:
+def encode_message(message: WebhookMessage) -> str:
+    """Return the whole message as JSON, times in ISO 8601."""
+    return _MESSAGE.dump_json(message).decode()
+
+
+def decode_message(document: str | bytes) -> WebhookMessage:
+    """Return the message that `encode_message` made the document of."""
+    return _MESSAGE.validate_json(document)
+
+
+def message_to_mapping(message: WebhookMessage) -> dict[str, Any]:
+    """Return what `encode_message` would write, not yet as text."""
+    mapping: dict[str, Any] = _MESSAGE.dump_python(message, mode="json")
+    return mapping
+
+
+def message_from_mapping(mapping: Mapping[str, Any]) -> WebhookMessage:
+    """Return the message that `message_to_mapping` made the mapping of."""
+    return _MESSAGE.validate_python(mapping)
+
+
+def readable(rows: Iterable[tuple[str, Form]], read: Callable[[Form], Kept]) -> list[Kept]:
     """Read stored documents given with their ids.
 
     One that can't be read, as after a step back to an older version, is logged: it must not stop the rest.
     """
-    renders = []
-    for render_id, document in rows:
+    read_ones = []
+    for document_id, document in rows:
         try:
-            renders.append(read(document))
+            read_ones.append(read(document))
         except ValueError as error:
-            log.error("the stored document of render %s can't be read: %s", render_id, error)  # noqa: TRY400
-    return renders
+            log.error("the stored document %s can't be read: %s", document_id, error)  # noqa: TRY400
+    return read_ones

@@ -34,6 +34,8 @@ class Liveness:
         yield "hub", self._services.hub.last_tick_at
         if self._services.tracker is not None:
             yield "worker", self._services.tracker.last_tick_at
+        if self._services.deliverer is not None:
+            yield "deliverer of webhooks", self._services.deliverer.last_tick_at
 
     def _is_silent(self, last_tick_at: datetime) -> bool:
         return self._services.clock.now() - last_tick_at > LONGEST_SILENCE

@@ -19,6 +19,7 @@ from prometheus_client import (
 )
 
 from services.models import Render, RenderStatus
+from services.webhooks.messages import WebhookStatus
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 BRIEF_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -106,6 +107,22 @@ class Metrics:
         )
         self._connections = Gauge("rendercast_connections", "WebSockets that are open.", registry=registry)
         self._subscriptions = Gauge("rendercast_subscriptions", "Subscriptions to renders.", registry=registry)
+        self._webhook_attempts = Counter(
+            "rendercast_webhook_attempts_total",
+            "Attempts to deliver a webhook, by what became of its message: delivered, still pending, or given up.",
+            ["status"],
+            registry=registry,
+        )
+        for outcome in WebhookStatus:
+            self._webhook_attempts.labels(outcome.value)
+        self._webhooks_pending = Gauge(
+            "rendercast_webhooks_pending", "Webhook messages to be delivered; NaN if not known.", registry=registry
+        )
+        self._webhooks_age = Gauge(
+            "rendercast_webhooks_oldest_age_seconds",
+            "Time since the end that the oldest of them tells of; 0 if there is none, NaN if not known.",
+            registry=registry,
+        )
         self._ticks = Gauge(
             "rendercast_last_tick_timestamp_seconds",
             "When a background loop was last seen going on, in Unix time.",
@@ -130,6 +147,15 @@ class Metrics:
         """Report the queue; both NaN if it can't be read."""
         self._depth.set(depth)
         self._age.set(oldest_age_s)
+
+    def webhook_attempted(self, status: WebhookStatus) -> None:
+        """Report an attempt that has ended, and how its message stands after it."""
+        self._webhook_attempts.labels(status.value).inc()
+
+    def webhooks_waiting(self, pending: float, *, oldest_age_s: float) -> None:
+        """Report the outbox; both NaN if it can't be read."""
+        self._webhooks_pending.set(pending)
+        self._webhooks_age.set(oldest_age_s)
 
     def polled(self, *, due_at: datetime, now: datetime) -> None:
         """Report that a render was looked at."""

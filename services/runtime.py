@@ -1,15 +1,13 @@
 """The only place that makes adapters and puts the services together. An adapter is loaded where it is opened."""
 
-import fcntl
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -17,27 +15,36 @@ from pydantic import SecretStr
 from services.animation import FPS, AnimationLimits
 from services.carrier import CarryRules
 from services.clock import SystemClock
+from services.data_folder import STORE_FILE, hold_folder, make_folder
 from services.errors import StartupError
 from services.hub import ProgressHub
 from services.metrics import Metrics
-from services.ports import Clock, RenderBackend, RenderStore
+from services.ports import Clock, Outbox, RenderBackend, RenderStore
 from services.pubsub import PubSub, open_pubsub
 from services.quota import QuotaRule
 from services.renders import RenderService
 from services.settings import Settings, variable
 from services.timed import timed
 from services.tracker import Tracker, WorkerRules
+from services.webhooks.configuration import EndpointRules, read_endpoint
+from services.webhooks.messages import PREFIX, Outcome
 
 if TYPE_CHECKING:
     from services.backends.local.backend import LocalBackend
     from services.stores.mongo_connection import Client
+    from services.webhooks.deliverer import Deliverer
+    from services.webhooks.endpoint import WebhookEndpoint
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """All that a process runs on. `backend` is None if nothing can be rendered, `tracker` if this is no worker."""
+    """All that a process runs on.
+
+    `backend` is None if nothing can be rendered, `tracker` if this is no worker, `outbox` if the store has none, and
+    `deliverer` if this is no worker or nobody is told by webhooks.
+    """
 
     settings: Settings
     clock: Clock
@@ -48,6 +55,8 @@ class Services:
     hub: ProgressHub
     renders: RenderService
     tracker: Tracker | None
+    outbox: Outbox | None
+    deliverer: "Deliverer | None"
 
     @property
     def local(self) -> "LocalBackend | None":
@@ -69,13 +78,24 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
     unset = [name for name in ("introspection", "studio") if getattr(settings, name) is None]
     settings = settings.model_copy(update=dict.fromkeys(unset, True))
     clock = SystemClock()
-    with _hold_folder(settings.data_dir):
+    rules = read_endpoint(settings)
+    with hold_folder(settings.data_dir):
         async with (
-            open_sqlite_store(settings.data_dir / "rendercast.sqlite3", clock) as store,
+            open_sqlite_store(settings.data_dir / STORE_FILE, clock, announces_ends=rules is not None) as store,
             open_pubsub("memory://") as pubsub,
             _open_backend(settings, clock, usual="local", shared=False, with_worker=True) as backend,
+            _open_endpoint(rules) as endpoint,
         ):
-            yield compose(settings, clock=clock, store=store, pubsub=pubsub, backend=backend, with_worker=True)
+            yield compose(
+                settings,
+                clock=clock,
+                store=store,
+                pubsub=pubsub,
+                backend=backend,
+                with_worker=True,
+                outbox=store.outbox,
+                endpoint=endpoint,
+            )
 
 
 @asynccontextmanager
@@ -96,12 +116,37 @@ async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIter
             "REDIS_URL names no Redis: several processes can't share memory. Use `rendercast dev` for one."
         )
     clock = SystemClock()
+    rules = read_endpoint(settings)
     async with (
-        open_mongo_store(AsyncIOMotorClient, mongodb_url, retention=settings.retention) as store,
+        open_mongo_store(
+            AsyncIOMotorClient, mongodb_url, retention=settings.retention, announces_ends=rules is not None
+        ) as store,
         open_pubsub(redis_url) as pubsub,
         _open_backend(settings, clock, usual="lambda", shared=True, with_worker=with_worker) as backend,
+        _open_endpoint(rules) as endpoint,
     ):
-        yield compose(settings, clock=clock, store=store, pubsub=pubsub, backend=backend, with_worker=with_worker)
+        yield compose(
+            settings,
+            clock=clock,
+            store=store,
+            pubsub=pubsub,
+            backend=backend,
+            with_worker=with_worker,
+            outbox=store.outbox,
+            endpoint=endpoint,
+        )
+
+
+@asynccontextmanager
+async def _open_endpoint(rules: EndpointRules | None) -> AsyncIterator["WebhookEndpoint | None"]:
+    """Open the receiver of webhooks; None if there is none."""
+    if rules is None:
+        yield None
+        return
+    from services.webhooks.endpoint import open_endpoint
+
+    async with open_endpoint(rules) as endpoint:
+        yield endpoint
 
 
 def compose(
@@ -112,6 +157,8 @@ def compose(
     pubsub: PubSub,
     backend: RenderBackend | None,
     with_worker: bool,
+    outbox: Outbox | None = None,
+    endpoint: "WebhookEndpoint | None" = None,
 ) -> Services:
     """Put the services together on adapters that are open."""
     check_interval = timedelta(seconds=settings.check_interval_s)
@@ -136,7 +183,10 @@ def compose(
     worker = f"{os.getpid()}-{secrets.token_hex(6)}"
     tracker = make_tracker(worker=worker, backend=backend) if with_worker and backend else None
     opened_at = clock.now()
+    deliverer = _deliverer(settings, worker, outbox, endpoint, renders) if tracker and outbox and endpoint else None
     metrics.follow_loop("hub", lambda: hub.last_tick_at or opened_at)
+    if deliverer:
+        metrics.follow_loop("webhooks", lambda: deliverer.last_tick_at or opened_at)
     if tracker and backend:
         metrics.follow_loop("worker", lambda: tracker.last_tick_at or opened_at)
         metrics.follow_worker(lambda: tracker.carried, capacity=backend.capacity)
@@ -150,6 +200,29 @@ def compose(
         hub=hub,
         renders=renders,
         tracker=tracker,
+        outbox=outbox,
+        deliverer=deliverer,
+    )
+
+
+def _deliverer(
+    settings: Settings, worker: str, outbox: Outbox, endpoint: "WebhookEndpoint", renders: RenderService
+) -> "Deliverer":
+    from services.webhooks.deliverer import Deliverer, DeliveryRules
+
+    return Deliverer(
+        worker=worker,
+        outbox=outbox,
+        post=endpoint.post,
+        sign=renders.sign,
+        sign_poster=renders.sign_poster,
+        clock=renders.clock,
+        metrics=renders.metrics,
+        rules=DeliveryRules(
+            lease=timedelta(seconds=settings.lease_s + endpoint.rules.timeout_s),
+            look_interval=timedelta(seconds=settings.look_interval_s),
+            secrets=endpoint.rules.secrets,
+        ),
     )
 
 
@@ -190,7 +263,7 @@ async def _open_backend(
 def _open_local(settings: Settings, clock: Clock, *, shared: bool) -> "AbstractAsyncContextManager[LocalBackend]":
     from services.backends.local.backend import open_local_backend
 
-    _make_folder(settings.data_dir)
+    make_folder(settings.data_dir)
     return open_local_backend(
         data_dir=settings.data_dir,
         width=settings.local_width,
@@ -200,6 +273,41 @@ def _open_local(settings: Settings, clock: Clock, *, shared: bool) -> "AbstractA
         clock=clock,
         shared=shared,
     )
+
+
+@asynccontextmanager
+async def open_outbox(settings: Settings) -> AsyncIterator[Outbox]:
+    """Open the webhook messages of the store that the settings name, beside the processes that use it.
+
+    That is MongoDB if it is set, else the file of `rendercast dev`. Raises `StartupError` if it can't be used.
+    """
+    if settings.mongodb_url is None:
+        from services.stores.sqlite_outbox import open_sqlite_outbox
+
+        async with open_sqlite_outbox(settings.data_dir / STORE_FILE, SystemClock()) as embedded:
+            yield embedded
+        return
+    from motor.motor_asyncio import AsyncIOMotorClient
+
+    from services.stores.mongo_outbox import open_mongo_outbox
+
+    async with open_mongo_outbox(AsyncIOMotorClient, settings.mongodb_url.get_secret_value()) as outbox:
+        yield outbox
+
+
+async def send_test_webhook(settings: Settings) -> Outcome:
+    """Send a message without meaning, once. Raises `StartupError` if there is nobody to send it to."""
+    from services.webhooks.deliverer import send
+    from services.webhooks.endpoint import open_endpoint
+    from services.webhooks.payloads import encode
+
+    rules = read_endpoint(settings)
+    if rules is None:
+        raise StartupError("RENDERCAST_WEBHOOK_URL is not set: there is nobody to send it to.")
+    clock = SystemClock()
+    body = encode("webhook.test", clock.now(), {})
+    async with open_endpoint(rules) as endpoint:
+        return await send(PREFIX + "test_" + secrets.token_hex(8), body, rules.secrets, endpoint.post, clock)
 
 
 def new_mongo_client(url: str) -> "Client":
@@ -216,38 +324,3 @@ def _required(settings: Settings, name: str) -> str:
     if value is None:
         raise StartupError(f"{variable(name)} is not set. `rendercast dev` needs no server; this command does.")
     return value.get_secret_value()
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
-@contextmanager
-def _hold_folder(folder: Path) -> Iterator[None]:
-    """Make the folder and keep every other process out of it. The kernel lets go when this process ends, however."""
-    _make_folder(folder)
-    try:
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StartupError(
-                f"The data folder {folder} is in use by another Rendercast. Stop that one, "
-                "or set RENDERCAST_DATA_DIR to another folder."
-            ) from error
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _unwritable(folder: Path, error: OSError) -> StartupError:
-    return StartupError(
-        f"The data folder {folder} can't be written: {error.strerror}. "
-        "Mend that, or set RENDERCAST_DATA_DIR to another folder."
-    )

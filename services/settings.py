@@ -155,6 +155,19 @@ class Settings(BaseSettings):
         description="Its timeout in seconds, if its name doesn't tell it.",
     )
 
+    webhook_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#@]+(?:[/?][^\s#]*)?$",
+        description="Who is told of the end of each render, by a signed POST; nobody if left out.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        None, description="Signs it: `whsec_…` as Standard Webhooks have it; several, with spaces, while they change."
+    )
+    webhook_networks: str = Field(
+        "", description="Networks, with commas between, that it may be sent to beside the internet, also by http."
+    )
+    webhook_timeout_s: float = Field(20, gt=0, le=60, description="How long an answer to it may take, in seconds.")
+
     quota_limit: int = Field(5, ge=1, description="Renders a user may start in each window.")
     quota_window_s: int = Field(3600, ge=1, le=86_400, description="Length of a quota window in seconds.")
     max_duration_s: int = Field(20, ge=1, le=3600, description="Longest animation in seconds.")

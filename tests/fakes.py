@@ -16,7 +16,8 @@ from services.errors import (
     StoreUnavailable,
 )
 from services.models import Download, Failure, Output, QuotaWindow, Render, RenderFilter, RenderPhase, RenderStatus
-from services.ports import Admission, Broken, Clock, Finished, Missing, Observation, Progress, Queue, Verdict
+from services.ports import Admission, Backlog, Broken, Clock, Finished, Missing, Observation, Progress, Queue, Verdict
+from services.webhooks.messages import WebhookMessage, WebhookStatus
 
 START_OF_TIME = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 SETTLING_ROUNDS = 100
@@ -81,11 +82,13 @@ class MemoryStore:
     in `lost_answers` fails after it changed something, as when a connection breaks.
     """
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, *, announces_ends: bool = False) -> None:
         self.away = False
         self.lost_answers: set[str] = set()
         self.reads = 0
         self._clock = clock or FakeClock()
+        self.outbox = MemoryOutbox(self._clock)
+        self._announces_ends = announces_ends
         self._rows: dict[str, StoredRender] = {}
         self._units: dict[str, tuple[str, datetime]] = {}
 
@@ -191,6 +194,8 @@ class MemoryStore:
         if row is None or row.render.revision != render.revision - 1:
             return False
         row.render = render
+        if self._announces_ends and render.status.is_terminal:
+            self.outbox.add(WebhookMessage(render=render))
         if lease is not None:
             row.lease_until = self._clock.now() + lease
         if render.status is not RenderStatus.RENDERING:
@@ -208,6 +213,81 @@ class MemoryStore:
             return False
         del self._rows[render_id]
         return True
+
+
+@dataclass
+class StoredMessage:
+    message: WebhookMessage
+    worker: str | None = None
+    lease_until: datetime = START_OF_TIME
+
+
+class MemoryOutbox:
+    """An `Outbox` without a disk. `away` makes every call fail."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.away = False
+        self._clock = clock
+        self._rows: dict[str, StoredMessage] = {}
+
+    def _check(self) -> None:
+        if self.away:
+            raise StoreUnavailable("the store is away")
+
+    def add(self, message: WebhookMessage) -> None:
+        self._rows.setdefault(message.id, StoredMessage(message))
+
+    async def acquire(self, *, worker: str, lease: timedelta) -> WebhookMessage | None:
+        self._check()
+        now = self._clock.now()
+        due = [
+            row
+            for row in self._rows.values()
+            if row.message.status is WebhookStatus.PENDING
+            and (row.message.due_at is None or row.message.due_at <= now)
+            and (row.worker is None or row.lease_until <= now)
+        ]
+        if not due:
+            return None
+        row = min(due, key=lambda row: row.message.due_at or datetime.min.replace(tzinfo=UTC))
+        row.worker, row.lease_until = worker, now + lease
+        return row.message
+
+    async def record(self, message: WebhookMessage, *, worker: str | None = None) -> bool:
+        self._check()
+        now = self._clock.now()
+        for id_, row in list(self._rows.items()):
+            if row.message.expires_at is not None and row.message.expires_at <= now:
+                del self._rows[id_]
+        stored = self._rows.get(message.id)
+        if stored is None or stored.message.revision != message.revision - 1 or worker not in {None, stored.worker}:
+            return False
+        stored.message = message
+        if not message.is_under_way:
+            stored.worker = None
+        return True
+
+    async def release(self, *, worker: str) -> None:
+        self._check()
+        for row in self._rows.values():
+            if row.worker == worker:
+                row.worker = None
+
+    async def get(self, message_id: str) -> WebhookMessage | None:
+        self._check()
+        row = self._rows.get(message_id)
+        return row.message if row else None
+
+    async def list(self, *, first: int, status: WebhookStatus | None = None) -> Sequence[WebhookMessage]:
+        self._check()
+        found = [row.message for row in self._rows.values() if status in {None, row.message.status}]
+        return sorted(found, key=lambda message: message.occurred_at, reverse=True)[:first]
+
+    async def backlog(self) -> Backlog:
+        self._check()
+        pending = [row.message for row in self._rows.values() if row.message.status is WebhookStatus.PENDING]
+        oldest = min((message.occurred_at for message in pending), default=None)
+        return Backlog(pending=len(pending), oldest_occurred_at=oldest)
 
 
 def _matches(render: Render, owner: str | None, matching: RenderFilter) -> bool:

@@ -25,6 +25,7 @@ from services.lifecycle import ACTIVE
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
 from services.ports import Admission, Queue, Verdict
 from services.stores.mongo_connection import (
+    DATABASE,
     Client,
     Document,
     ServerTime,
@@ -35,12 +36,13 @@ from services.stores.mongo_connection import (
     settled,
     tolerating,
 )
+from services.stores.mongo_outbox import MongoOutbox
+from services.webhooks.messages import WebhookMessage
 
 Session = AsyncClientSession
 T = TypeVar("T")
 
 SCHEMA_VERSION = 1
-DATABASE = "rendercast"  # unless the URL names another
 PREPARING_S = 300.0  # for the indexes of a large collection
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0  # of a transaction that met another
 RACES = 10  # how often a first insert may collide with another's before the call gives up
@@ -64,13 +66,15 @@ QUOTA_INDEXES = (
 class MongoStore:
     """A `RenderStore` in MongoDB. Open it with `open_mongo_store`; `services.ports` says what each method does."""
 
-    def __init__(self, client: Client, *, patience_s: float) -> None:
+    def __init__(self, client: Client, *, patience_s: float, announces_ends: bool) -> None:
         database = client.get_default_database(DATABASE)
         self._client = client
         self._renders = database["renders"]
         self._quota = database["quota"]
         self._time = ServerTime(client)
         self._patience_s = patience_s
+        self._announces_ends = announces_ends
+        self.outbox = MongoOutbox(client, self._time, patience_s=patience_s)
 
     async def prepare(self, *, retention: timedelta | None) -> None:
         """Make the indexes there are not yet; `retention` has ended renders removed by the server after that time.
@@ -84,6 +88,7 @@ class MongoStore:
         with asking(PREPARING_S):
             await self._renders.create_indexes(list(RENDER_INDEXES))
             await self._quota.create_indexes(list(QUOTA_INDEXES))
+            await self.outbox.make_indexes()
             await self._keep_for(retention)
 
     async def add(self, render: Render, window: QuotaWindow) -> Admission:  # noqa: D102
@@ -183,7 +188,7 @@ class MongoStore:
         self, render: Render, *, worker: str | None = None, lease: timedelta | None = None
     ) -> bool:
         record = partial(self._record, render, worker, lease)
-        if render.gives_quota_back:
+        if render.gives_quota_back or self._announces(render):
             return await self._in_transaction(record)
         with self._asking():
             return await record()
@@ -231,7 +236,12 @@ class MongoStore:
         if render.gives_quota_back:
             units = {"renders": render.id}
             await self._quota.update_one(units, {"$pull": units}, session=session)
+        if session is not None and self._announces(render):
+            await self.outbox.add(WebhookMessage(render=render), session)
         return True
+
+    def _announces(self, render: Render) -> bool:
+        return self._announces_ends and render.status.is_terminal
 
     async def _require_lease(self, render_id: str, worker: str, session: Session | None) -> None:
         if await self._renders.find_one({"_id": render_id, "lease.worker": worker}, session=session) is None:
@@ -281,17 +291,17 @@ class MongoStore:
 
 @asynccontextmanager
 async def open_mongo_store(
-    connect: Callable[..., object], url: str, *, retention: timedelta | None = None
+    connect: Callable[..., object], url: str, *, retention: timedelta | None = None, announces_ends: bool = False
 ) -> AsyncIterator[MongoStore]:
     """Connect with `connect`, the client class of motor or of PyMongo, and make what indexes there are not yet.
 
-    No operation takes longer than the URL's `timeoutMS`, by default ten seconds. Raises `StartupError` if the server
-    can't be reached or is no replica set.
+    No operation takes longer than the URL's `timeoutMS`, by default ten seconds. If it `announces_ends`, its outbox
+    gets a message with each. Raises `StartupError` if the server can't be reached or is no replica set.
     """
     client = new_client(connect, url)
     patience_s = patience_of(client)
     try:
-        store = MongoStore(client, patience_s=patience_s)
+        store = MongoStore(client, patience_s=patience_s, announces_ends=announces_ends)
         try:
             await store.prepare(retention=retention)
         except StoreUnavailable as error:

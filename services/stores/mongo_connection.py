@@ -15,6 +15,7 @@ from services.errors import StartupError, StoreUnavailable
 Document = dict[str, Any]
 Client = AsyncMongoClient[Document]
 
+DATABASE = "rendercast"  # unless the URL names another
 PATIENCE_S = 10.0  # unless the URL's `timeoutMS` says otherwise
 CONNECTING_MS = 5_000
 BAD_URL = (

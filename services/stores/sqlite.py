@@ -1,195 +1,96 @@
-"""The embedded store: one SQLite file, one process, one thread that runs every statement.
+"""The embedded store: one SQLite file, one process, one thread that runs every statement."""
 
-Each operation is one transaction, run whole in that thread: it can't interleave with another, and it happens whole
-or not at all even if the coroutine that asked for it is cancelled. WAL with `synchronous=FULL` means that what was
-acknowledged survives a power cut (https://www.sqlite.org/pragma.html#pragma_synchronous).
-"""
-
-import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from services import documents
-from services.errors import LeaseLost, StartupError, StoreUnavailable
+from services.errors import LeaseLost
 from services.ids import time_of
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
 from services.ports import Admission, Clock, Queue, Verdict
+from services.stores import sqlite_outbox
+from services.stores.sqlite_connection import SqliteFile, ms, open_sqlite_file
+from services.stores.sqlite_outbox import SqliteOutbox
+from services.webhooks.messages import WebhookMessage
 
-T = TypeVar("T")
-BUSY_TIMEOUT_S = 2.0
 LONGEST_WINDOW_KEPT_MS = 7 * 86_400_000  # units of quota windows that began earlier are removed
-
-# `user_version` counts how many of these a file has been through. Append; never change one that was released.
-MIGRATIONS = (
-    """
-    CREATE TABLE renders (
-        id TEXT PRIMARY KEY,
-        owner TEXT NOT NULL,
-        revision INTEGER NOT NULL,
-        status TEXT NOT NULL,
-        generation_id TEXT,
-        idempotency_key TEXT,
-        due_at INTEGER,
-        lease_worker TEXT,
-        lease_until INTEGER,
-        document TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX renders_of_owner ON renders (owner, id);
-    CREATE UNIQUE INDEX renders_by_key ON renders (owner, idempotency_key) WHERE idempotency_key IS NOT NULL;
-    CREATE INDEX renders_unfinished ON renders (id, status) WHERE status IN ('queued', 'rendering');
-    CREATE INDEX renders_unfinished_of_owner ON renders (owner, id) WHERE status IN ('queued', 'rendering');
-    CREATE INDEX renders_queued ON renders (status, id) WHERE status = 'queued';
-    CREATE INDEX renders_leased ON renders (lease_worker) WHERE lease_worker IS NOT NULL;
-    CREATE TABLE quota_units (
-        render_id TEXT PRIMARY KEY,
-        owner TEXT NOT NULL,
-        window_starts_at INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX quota_units_of_window ON quota_units (owner, window_starts_at);
-    CREATE INDEX quota_units_by_age ON quota_units (window_starts_at);
-    """,
-)
 
 
 class SqliteStore:
     """A `RenderStore` in one file. Open it with `open_sqlite_store`; `services.ports` says what each method does."""
 
-    def __init__(self, connection: sqlite3.Connection, executor: ThreadPoolExecutor, clock: Clock) -> None:
-        self._connection = connection
-        self._executor = executor
+    def __init__(self, file: SqliteFile, clock: Clock, *, announces_ends: bool) -> None:
+        self.outbox = SqliteOutbox(file, clock)
+        self._file = file
         self._clock = clock
+        self._announces_ends = announces_ends
 
     async def add(self, render: Render, window: QuotaWindow) -> Admission:  # noqa: D102
-        return await self._write(_add, render, window)
+        return await self._file.write(_add, render, window)
 
     async def quota_used(self, window: QuotaWindow) -> int:  # noqa: D102
-        return await self._read(_quota_used, window)
+        return await self._file.read(_quota_used, window)
 
     async def get(self, render_id: str, *, owner: str) -> Render | None:  # noqa: D102
-        return await self._read(_get, render_id, owner)
+        return await self._file.read(_get, render_id, owner)
 
     async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:  # noqa: D102
-        return await self._read(_get_many, render_ids)
+        return await self._file.read(_get_many, render_ids)
 
     async def list(  # noqa: D102
         self, *, owner: str | None, first: int, matching: RenderFilter, older_than: str | None = None
     ) -> Sequence[Render]:
-        return await self._read(_list, owner, first, matching, older_than)
+        return await self._file.read(_list, owner, first, matching, older_than)
 
     async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:  # noqa: D102
-        return await self._read(_unfinished, owners, first)
+        return await self._file.read(_unfinished, owners, first)
 
     async def exists_newer(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:  # noqa: D102
-        return await self._read(_exists_newer, render_id, owner, matching)
+        return await self._file.read(_exists_newer, render_id, owner, matching)
 
     async def queue_position(self, render: Render) -> int:  # noqa: D102
-        return await self._read(_queue_position, render)
+        return await self._file.read(_queue_position, render)
 
     async def queue(self) -> Queue:  # noqa: D102
-        return await self._read(_queue)
+        return await self._file.read(_queue)
 
     async def acquire(  # noqa: D102
         self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
     ) -> Render | None:
-        return await self._write(_acquire, worker, self._clock.now(), lease, excluding, queued)
+        return await self._file.write(_acquire, worker, self._clock.now(), lease, excluding, queued)
 
     async def renew(  # noqa: D102
         self, render_ids: Collection[str], *, worker: str, lease: timedelta
     ) -> frozenset[str]:
-        return await self._write(_renew, render_ids, worker, self._clock.now() + lease)
+        return await self._file.write(_renew, render_ids, worker, self._clock.now() + lease)
 
     async def release(self, render_ids: Collection[str] | None = None, *, worker: str) -> None:  # noqa: D102
-        await self._write(_release, render_ids, worker)
+        await self._file.write(_release, render_ids, worker)
 
     async def record(  # noqa: D102
         self, render: Render, *, worker: str | None = None, lease: timedelta | None = None
     ) -> bool:
-        return await self._write(_record, render, worker, None if lease is None else self._clock.now() + lease)
+        until = None if lease is None else self._clock.now() + lease
+        announcement = WebhookMessage(render=render) if self._announces_ends and render.status.is_terminal else None
+        return await self._file.write(_record, render, worker, until, announcement)
 
     async def delete(self, render_id: str, *, owner: str) -> bool:  # noqa: D102
-        return await self._write(_delete, render_id, owner)
-
-    async def _read(self, operation: Callable[..., T], *args: object) -> T:
-        return await self._run("BEGIN", operation, *args)
-
-    async def _write(self, operation: Callable[..., T], *args: object) -> T:
-        return await self._run("BEGIN IMMEDIATE", operation, *args)
-
-    async def _run(self, begin: str, operation: Callable[..., T], *args: object) -> T:
-        call = partial(_in_transaction, self._connection, begin, operation, *args)
-        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+        return await self._file.write(_delete, render_id, owner)
 
 
 @asynccontextmanager
-async def open_sqlite_store(path: Path, clock: Clock) -> AsyncIterator[SqliteStore]:
+async def open_sqlite_store(path: Path, clock: Clock, *, announces_ends: bool = False) -> AsyncIterator[SqliteStore]:
     """Open the file, made and migrated as needed. Nobody else may have it open, so leases left in it are ended.
 
-    Raises `StartupError` if it can't be read or written or comes from a newer version of this program.
+    If it `announces_ends`, its outbox gets a message with each. Raises `StartupError` if the file can't be read or
+    written or comes from a newer version of this program.
     """
-    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
-    in_thread = partial(asyncio.get_running_loop().run_in_executor, executor)
-    try:
-        connection = await in_thread(_open, path)
-        try:
-            yield SqliteStore(connection, executor, clock)
-        finally:
-            await in_thread(connection.close)
-    finally:
-        executor.shutdown()
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-        try:
-            _prepare(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-    except (sqlite3.Error, OSError) as error:
-        raise StartupError(f"The data file {path} can't be used: {error}.") from error
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise StartupError(
-            f"The data file {path} comes from a newer version of Rendercast. "
-            "Run that version, or set RENDERCAST_DATA_DIR to another folder."
-        )
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
-    connection.execute("UPDATE renders SET lease_worker = NULL, lease_until = NULL WHERE lease_worker IS NOT NULL")
-
-
-def _in_transaction(
-    connection: sqlite3.Connection,
-    begin: str,
-    operation: Callable[..., T],
-    *args: object,
-) -> T:
-    try:
-        connection.execute(begin)
-        try:
-            result = operation(connection, *args)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-    except sqlite3.Error as error:
-        raise StoreUnavailable(f"The data file can't be read or written now: {error}.") from error
-    return result
+    async with open_sqlite_file(path) as file:
+        yield SqliteStore(file, clock, announces_ends=announces_ends)
 
 
 def _add(db: sqlite3.Connection, render: Render, window: QuotaWindow) -> Admission:
@@ -203,7 +104,7 @@ def _add(db: sqlite3.Connection, render: Render, window: QuotaWindow) -> Admissi
             return Admission(verdict=Verdict.DUPLICATE, render=documents.decode(row[0]), used=used)
     if used >= window.limit:
         return Admission(verdict=Verdict.OVER_QUOTA, render=render, used=used)
-    starts_at = _ms(window.starts_at)
+    starts_at = ms(window.starts_at)
     db.execute("DELETE FROM quota_units WHERE window_starts_at < ?", (starts_at - LONGEST_WINDOW_KEPT_MS,))
     db.execute("INSERT INTO quota_units VALUES (?, ?, ?)", (render.id, window.owner, starts_at))
     db.execute(
@@ -225,7 +126,7 @@ def _add(db: sqlite3.Connection, render: Render, window: QuotaWindow) -> Admissi
 def _quota_used(db: sqlite3.Connection, window: QuotaWindow) -> int:
     (used,) = db.execute(
         "SELECT count(*) FROM quota_units WHERE owner = ? AND window_starts_at = ?",
-        (window.owner, _ms(window.starts_at)),
+        (window.owner, ms(window.starts_at)),
     ).fetchone()
     return int(used)
 
@@ -306,7 +207,7 @@ def _acquire(
             ORDER BY id LIMIT 1
         ) RETURNING id, document
         """
-    values = (worker, _ms(now + lease), queued, _ms(now), _ms(now), json.dumps(list(excluding)))
+    values = (worker, ms(now + lease), queued, ms(now), ms(now), json.dumps(list(excluding)))
     while row := db.execute(statement, values).fetchone():
         if readable := documents.readable([row], documents.decode):
             return readable[0]
@@ -319,7 +220,7 @@ def _renew(db: sqlite3.Connection, render_ids: Collection[str], worker: str, unt
         WHERE lease_worker = ? AND id IN (SELECT value FROM json_each(?))
         RETURNING id
         """
-    rows = db.execute(statement, (_ms(until), worker, json.dumps(list(render_ids))))
+    rows = db.execute(statement, (ms(until), worker, json.dumps(list(render_ids))))
     return frozenset(render_id for (render_id,) in rows)
 
 
@@ -332,7 +233,13 @@ def _release(db: sqlite3.Connection, render_ids: Collection[str] | None, worker:
     db.execute(statement, (worker, chosen, chosen))
 
 
-def _record(db: sqlite3.Connection, render: Render, worker: str | None, until: datetime | None) -> bool:
+def _record(
+    db: sqlite3.Connection,
+    render: Render,
+    worker: str | None,
+    until: datetime | None,
+    announcement: WebhookMessage | None,
+) -> bool:
     row = db.execute("SELECT revision, lease_worker FROM renders WHERE id = ?", (render.id,)).fetchone()
     if worker is not None and (row is None or row[1] != worker):
         raise LeaseLost(render.id)
@@ -345,9 +252,11 @@ def _record(db: sqlite3.Connection, render: Render, worker: str | None, until: d
     if render.status is not RenderStatus.RENDERING:
         db.execute("UPDATE renders SET lease_worker = NULL, lease_until = NULL WHERE id = ?", (render.id,))
     elif until is not None:
-        db.execute("UPDATE renders SET lease_until = ? WHERE id = ?", (_ms(until), render.id))
+        db.execute("UPDATE renders SET lease_until = ? WHERE id = ?", (ms(until), render.id))
     if render.gives_quota_back:
         db.execute("DELETE FROM quota_units WHERE render_id = ?", (render.id,))
+    if announcement is not None:
+        sqlite_outbox.add(db, announcement)
     return True
 
 
@@ -359,8 +268,4 @@ def _delete(db: sqlite3.Connection, render_id: str, owner: str) -> bool:
 
 
 def _due(render: Render) -> int | None:
-    return None if render.due_at is None else _ms(render.due_at)
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
+    return None if render.due_at is None else ms(render.due_at)

@@ -23,6 +23,7 @@ from tests.remotion_farm import BUCKET, Farm
 from tests.s3_server import S3Fault
 from tests.security.issuer import open_issuer
 from tests.servers import RedisServer
+from tests.webhook_receiver import SECRET
 
 ON_LAMBDA = ["Lambda function", "S3 bucket", "S3 writing", "S3 reading", "S3 privacy", "S3 deleting", "Remotion site"]
 OPEN_TO_ALL = {
@@ -83,7 +84,7 @@ def test_a_fresh_folder_is_well_and_what_it_needs_not_is_skipped(run: Run) -> No
     results = {each["check"]: each["result"] for each in map(json.loads, ended.stdout.splitlines())}
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert (results["settings"], results["data folder"], results["MongoDB"]) == ("OK", "OK", "SKIPPED")
-    assert len(results) == 7 + 8 + 1
+    assert len(results) == 7 + 8 + 2
 
 
 def test_what_is_wrong_is_told_with_what_to_mend(run: Run) -> None:
@@ -234,3 +235,27 @@ def test_versions_that_can_cancel_are_supported(version: str) -> None:
 @pytest.mark.parametrize(("version", "words"), [("4.0.514", "cancelled"), ("3.3.101", "cancelled"), ("4.1.0", "built")])
 def test_versions_that_are_not_supported_are_told(version: str, words: str) -> None:
     assert words in (unsupported(version) or "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "SKIPPED"),
+        ({"URL": "https://127.0.0.1/x"}, "WRONG RENDERCAST_WEBHOOK_URL is set, but not RENDERCAST_WEBHOOK_SECRET"),
+        (
+            {"URL": "https://127.0.0.1/hunter2", "SECRET": SECRET},
+            "WRONG RENDERCAST_WEBHOOK_URL can't be used: 127.0.0.1",
+        ),
+        ({"URL": "https://localhost/", "SECRET": SECRET, "NETWORKS": "10.0.0.0/8"}, "may not be called"),
+        ({"URL": "https://hooks.invalid/", "SECRET": SECRET}, "its name can't be resolved"),
+        ({"URL": "http://localhost/", "SECRET": SECRET, "NETWORKS": "127.0.0.0/8,::1"}, "OK"),
+    ],
+)
+async def test_webhooks_that_can_not_be_sent_are_told(
+    settings: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(f"RENDERCAST_WEBHOOK_{name}", value)
+    said = (await found())["webhooks"]
+    assert words in said
+    assert "hunter2" not in said

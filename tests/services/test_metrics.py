@@ -26,6 +26,7 @@ COUNTS_OF_THINGS = {
     "rendercast_worker_capacity",
     "rendercast_connections",
     "rendercast_subscriptions",
+    "rendercast_webhooks_pending",
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 from services.metrics import Metrics
 from services.ports import Queue
 from services.scrapes import Scrapes
+from services.webhooks.messages import WebhookMessage
 from tests.conftest import MakeRender
 from tests.fakes import FakeClock, MemoryStore
 from tests.scraping import samples_of
@@ -64,3 +65,19 @@ async def test_a_store_that_hangs_delays_a_scrape_but_little(clock: FakeClock) -
 
     scrapes = Scrapes(Metrics(), store=Hanging(), clock=clock, patience_s=0.01)
     assert all(math.isnan(figure) for figure in await figures(scrapes))
+
+
+async def test_a_scrape_tells_how_many_webhooks_wait_and_since_when(
+    memory_store: MemoryStore, clock: FakeClock, make_render: MakeRender
+) -> None:
+    scrapes = Scrapes(Metrics(), store=memory_store, clock=clock, outbox=memory_store.outbox)
+    told = [samples_of((await scrapes.text()).decode())]
+    memory_store.outbox.add(WebhookMessage(render=make_render(completed_at=clock.now())))
+    await clock.advance(30)
+    told.append(samples_of((await scrapes.text()).decode()))
+    memory_store.outbox.away = True
+    await clock.advance(10)
+    told.append(samples_of((await scrapes.text()).decode()))
+    names = ("rendercast_webhooks_pending", "rendercast_webhooks_oldest_age_seconds")
+    assert [[each[name] for name in names] for each in told[:2]] == [[0, 0], [1, 30]]
+    assert all(math.isnan(told[2][name]) for name in names)

@@ -19,7 +19,7 @@ from services.ports import Verdict
 from services.stores.mongo import SCHEMA_VERSION, MongoStore, open_mongo_store
 from tests.conftest import MakeRender
 from tests.mongo_server import MongoServer, free_port
-from tests.services.stores.test_sqlite import use_everything
+from tests.services.stores.test_sqlite import use_everything, use_outbox
 from tests.services.stores.test_store_contract import HOUR, NOW, window
 
 PATIENCE_S = 1.0
@@ -270,8 +270,11 @@ class Commands(CommandListener):
 async def test_every_command_finds_its_documents_by_an_index(mongo_url: str, make_render: MakeRender) -> None:
     """Asked of the server where that plans as MongoDB does; the one from a package only plans the simplest searches."""
     commands = Commands()
-    async with open_mongo_store(partial(AsyncMongoClient, event_listeners=[commands]), mongo_url) as store:
+    async with open_mongo_store(
+        partial(AsyncMongoClient, event_listeners=[commands]), mongo_url, announces_ends=True
+    ) as store:
         await use_everything(store, make_render)
+        await use_outbox(store.outbox)
     searches = list(commands.searches())
     assert len(searches) > 15
     with Database(mongo_url) as client:

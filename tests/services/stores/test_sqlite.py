@@ -3,12 +3,17 @@ from pathlib import Path
 
 import pytest
 
+from services import documents
 from services.clock import SystemClock
 from services.errors import StartupError, StoreUnavailable
 from services.lifecycle import ACTIVE, cancel
 from services.models import QuotaWindow, Render, RenderFilter
-from services.ports import RenderStore
-from services.stores.sqlite import MIGRATIONS, SqliteStore, open_sqlite_store
+from services.ports import Outbox, RenderStore
+from services.stores.sqlite import SqliteStore, open_sqlite_store
+from services.stores.sqlite_connection import MIGRATIONS
+from services.stores.sqlite_outbox import open_sqlite_outbox
+from services.webhooks import messages
+from services.webhooks.messages import Outcome, WebhookStatus
 from tests.conftest import MakeRender
 from tests.services.stores.test_store_contract import ALL, HOUR, NOW, window
 
@@ -32,7 +37,7 @@ async def test_what_was_acknowledged_is_there_after_the_file_is_opened_again(
 async def test_the_file_is_durable_and_knows_its_version(tmp_path: Path) -> None:
     path = tmp_path / "renders.sqlite3"
     async with open_sqlite_store(path, CLOCK) as store:
-        pragmas = [store._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in PRAGMAS]
+        pragmas = [store._file.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in PRAGMAS]
     assert dict(zip(PRAGMAS, pragmas, strict=True)) == PRAGMAS
 
 
@@ -76,7 +81,7 @@ async def test_a_full_disk_refuses_what_it_can_not_keep_and_keeps_what_it_has(
 
 
 async def fill(store: SqliteStore, make_render: MakeRender) -> list[Render]:
-    store._connection.execute("PRAGMA max_page_count = 30")
+    store._file.connection.execute("PRAGMA max_page_count = 30")
     kept: list[Render] = []
     try:
         while True:
@@ -92,22 +97,26 @@ async def test_units_of_windows_long_past_are_removed(tmp_path: Path, make_rende
         await store.add(make_render(), window())
         later = QuotaWindow(owner="ann", limit=5, starts_at=NOW + 24 * 8 * HOUR, length=HOUR)
         await store.add(make_render(), later)
-        (units,) = store._connection.execute("SELECT count(*) FROM quota_units").fetchone()
+        (units,) = store._file.connection.execute("SELECT count(*) FROM quota_units").fetchone()
     assert units == 1
 
 
 async def test_every_statement_finds_its_rows_by_an_index(tmp_path: Path, make_render: MakeRender) -> None:
     statements: list[str] = []
-    async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK) as store:
-        store._connection.set_trace_callback(statements.append)
+    async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK, announces_ends=True) as store:
+        store._file.connection.set_trace_callback(statements.append)
         await use_everything(store, make_render)
-        store._connection.set_trace_callback(None)
+        await use_outbox(store.outbox)
+        store._file.connection.set_trace_callback(None)
         looking = [text for text in statements if text.split()[0] in {"SELECT", "UPDATE", "DELETE"}]
-        plans = {text: [row[3] for row in store._connection.execute(f"EXPLAIN QUERY PLAN {text}")] for text in looking}
+        plans = {
+            text: [row[3] for row in store._file.connection.execute(f"EXPLAIN QUERY PLAN {text}")] for text in looking
+        }
     assert len(plans) > 10
     for text, steps in plans.items():
-        # Acquiring walks the unfinished renders in order of age; nothing else may walk over anything.
-        walks = [step for step in steps if step.startswith("SCAN renders") and not step.endswith("renders_unfinished")]
+        # Acquiring walks the unfinished renders in order of age, and listing messages those; nothing else may walk.
+        walks = [step for step in steps if step.startswith(("SCAN renders", "SCAN webhooks"))]
+        walks = [step for step in walks if not step.endswith(("renders_unfinished", "webhooks_by_age"))]
         assert walks == [], text
         # The unfinished of several owners are few and sorted; every other order is an index's own.
         assert "unfinished_of_owner" in str(steps) or "TEMP B-TREE" not in str(steps), text
@@ -131,6 +140,76 @@ async def use_everything(store: RenderStore, make_render: MakeRender) -> None:
     await store.delete(render.id, owner="ann")
 
 
+async def use_outbox(outbox: Outbox) -> None:
+    (message,) = await outbox.list(first=5)
+    await outbox.list(first=5, status=WebhookStatus.PENDING)
+    await outbox.get(message.id)
+    await outbox.acquire(worker="w", lease=HOUR)
+    begun = messages.begin(message, now=NOW)
+    assert await outbox.record(begun, worker="w")
+    assert await outbox.record(messages.end(begun, Outcome(status_code=200), now=NOW, duration_s=0.1), worker="w")
+    await outbox.release(worker="w")
+    await outbox.backlog()
+
+
+async def test_a_message_that_can_not_be_read_stops_nothing_else(
+    tmp_path: Path, make_render: MakeRender, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK, announces_ends=True) as store:
+        renders = [make_render(at=NOW), make_render(at=NOW + HOUR)]
+        for render in renders:
+            await store.add(render, window())
+            await store.record(cancel(render, now=NOW))
+        broken, good = (messages.message_id(render.id) for render in renders)
+        store._file.connection.execute("UPDATE webhooks SET document = '{\"tries\": true}' WHERE id = ?", (broken,))
+        taken = [await store.outbox.acquire(worker="w", lease=HOUR) for _ in range(2)]
+        assert [message and message.id for message in taken] == [good, None]
+        assert [message.id for message in await store.outbox.list(first=5)] == [good]
+    assert broken in caplog.text
+
+
+async def test_the_messages_of_a_file_are_opened_beside_its_process_and_only_if_it_is_of_this_version(
+    tmp_path: Path, make_render: MakeRender
+) -> None:
+    path = tmp_path / "renders.sqlite3"
+    with pytest.raises(StartupError, match="no data file"):
+        async with open_sqlite_outbox(path, CLOCK):
+            pass
+    assert not path.exists()
+    async with open_sqlite_store(path, CLOCK, announces_ends=True) as store:
+        render = make_render()
+        await store.add(render, window())
+        await store.record(cancel(render, now=NOW))
+        await store.outbox.acquire(worker="w", lease=HOUR)
+        async with open_sqlite_outbox(path, CLOCK) as beside:
+            (message,) = await beside.list(first=5)
+            assert await beside.acquire(worker="other", lease=HOUR) is None
+            assert await beside.record(messages.replay(message))
+        assert await store.outbox.acquire(worker="w", lease=HOUR) == messages.replay(message)
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    with pytest.raises(StartupError, match="another version"):
+        async with open_sqlite_outbox(path, CLOCK):
+            pass
+
+
+async def test_a_file_of_the_version_before_gets_what_is_new_and_keeps_what_it_has(
+    tmp_path: Path, make_render: MakeRender
+) -> None:
+    path = tmp_path / "renders.sqlite3"
+    render = make_render()
+    with sqlite3.connect(path) as connection:
+        connection.executescript(f"{MIGRATIONS[0]}; PRAGMA user_version = 1;")
+        values = (render.id, "ann", 1, "queued", documents.encode(render))
+        connection.execute("INSERT INTO renders VALUES (?, ?, ?, ?, NULL, NULL, NULL, NULL, NULL, ?)", values)
+    connection.close()
+    async with open_sqlite_store(path, CLOCK, announces_ends=True) as store:
+        assert await store.get(render.id, owner="ann") == render
+        assert await store.record(cancel(render, now=NOW))
+        assert len(await store.outbox.list(first=5)) == 1
+
+
 async def test_a_document_that_can_not_be_read_stops_nothing_else(
     tmp_path: Path, make_render: MakeRender, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -138,7 +217,7 @@ async def test_a_document_that_can_not_be_read_stops_nothing_else(
         broken, good = (make_render(at=NOW), make_render(at=NOW + HOUR))
         for render in (broken, good):
             await store.add(render, window())
-        store._connection.execute('UPDATE renders SET document = \'{"phase": "new"}\' WHERE id = ?', (broken.id,))
+        store._file.connection.execute('UPDATE renders SET document = \'{"phase": "new"}\' WHERE id = ?', (broken.id,))
         assert await store.acquire(worker="w", lease=HOUR) == good
         assert await store.acquire(worker="w", lease=HOUR) is None
         assert await store.list(owner="ann", first=5, matching=ALL) == [good]

@@ -1,0 +1,151 @@
+"""The webhook messages of production, in the collection `webhooks`."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, timeout
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from services import documents
+from services.errors import StartupError, StoreUnavailable
+from services.ports import Backlog
+from services.stores.mongo_connection import (
+    DATABASE,
+    Client,
+    Document,
+    ServerTime,
+    asking,
+    hosts_of,
+    new_client,
+    patience_of,
+    settled,
+)
+from services.webhooks.messages import WebhookMessage, WebhookStatus
+
+SCHEMA_VERSION = 1
+AT_ONCE = datetime.fromtimestamp(0, UTC)  # as in sqlite_outbox.py
+EVERY = [status.value for status in WebhookStatus]
+
+WEBHOOK_INDEXES = (
+    IndexModel([("status", ASCENDING), ("occurred_at", DESCENDING)], name="by_status"),
+    IndexModel([("due_at", ASCENDING)], name="pending", sparse=True),
+    IndexModel([("lease.worker", ASCENDING)], name="leased", sparse=True),
+    IndexModel([("expires_at", ASCENDING)], name="expired", expireAfterSeconds=0),
+)
+
+
+class MongoOutbox:
+    """An `Outbox` in MongoDB; `services.ports` says what each method does."""
+
+    def __init__(self, client: Client, time: ServerTime, *, patience_s: float) -> None:
+        self._webhooks = client.get_default_database(DATABASE)["webhooks"]
+        self._time = time
+        self._patience_s = patience_s
+
+    async def make_indexes(self) -> None:
+        """Make the indexes there are not yet."""
+        await self._webhooks.create_indexes(list(WEBHOOK_INDEXES))
+
+    async def add(self, message: WebhookMessage, session: AsyncClientSession) -> None:
+        """Store a new message, in the transaction that ends its render."""
+        await self._webhooks.update_one(
+            {"_id": message.id}, {"$setOnInsert": _document(message)}, upsert=True, session=session
+        )
+
+    async def acquire(self, *, worker: str, lease: timedelta) -> WebhookMessage | None:  # noqa: D102
+        now = self._time.now()
+        due = {
+            "due_at": {"$lte": now},
+            "$or": [{"lease": None}, {"lease.until": {"$lte": now}}],
+        }
+        while True:
+            with asking(self._patience_s):
+                taken = await self._webhooks.find_one_and_update(
+                    due,
+                    {"$set": {"lease": {"worker": worker, "until": now + lease}}},
+                    sort=[("due_at", ASCENDING)],
+                    return_document=ReturnDocument.AFTER,
+                )
+            if taken is None:
+                return None
+            if read := _read([taken]):
+                return read[0]
+
+    async def record(self, message: WebhookMessage, *, worker: str | None = None) -> bool:  # noqa: D102
+        before: Document = {"_id": message.id, "revision": message.revision - 1}
+        if worker is not None:
+            before["lease.worker"] = worker
+        document = _document(message)
+        gone = {name: "" for name in ("due_at", "expires_at") if name not in document}
+        if not message.is_under_way:
+            gone["lease"] = ""
+        change = {"$set": document, "$unset": gone} if gone else {"$set": document}
+        with asking(self._patience_s):
+            changed = await self._webhooks.update_one(before, change)
+        return changed.matched_count == 1
+
+    async def release(self, *, worker: str) -> None:  # noqa: D102
+        with asking(self._patience_s):
+            await self._webhooks.update_many({"lease.worker": worker}, {"$unset": {"lease": ""}})
+
+    async def get(self, message_id: str) -> WebhookMessage | None:  # noqa: D102
+        with asking(self._patience_s):
+            found = await self._webhooks.find_one({"_id": message_id})
+        return None if found is None else documents.message_from_mapping(found["message"])
+
+    async def list(  # noqa: D102
+        self, *, first: int, status: WebhookStatus | None = None
+    ) -> Sequence[WebhookMessage]:
+        conditions = {"status": {"$in": EVERY} if status is None else status.value}
+        with asking(self._patience_s):
+            cursor = self._webhooks.find(conditions).sort("occurred_at", DESCENDING).limit(first)
+            found = [document async for document in cursor]
+        return _read(found)
+
+    async def backlog(self) -> Backlog:  # noqa: D102
+        pending = {"status": WebhookStatus.PENDING.value}
+        with asking(self._patience_s):
+            count = await self._webhooks.count_documents(pending)
+            oldest = await self._webhooks.find_one(pending, {"occurred_at": True}, sort=[("occurred_at", ASCENDING)])
+        return Backlog(pending=count, oldest_occurred_at=oldest["occurred_at"] if oldest else None)
+
+
+@asynccontextmanager
+async def open_mongo_outbox(connect: Callable[..., object], url: str) -> AsyncIterator[MongoOutbox]:
+    """Open the messages that production keeps. Raises `StartupError` if the server can't be reached."""
+    client = new_client(connect, url)
+    patience_s = patience_of(client)
+    time = ServerTime(client)
+    try:
+        try:
+            with asking(patience_s):
+                await time.follow()
+        except StoreUnavailable as error:
+            raise StartupError(f"MongoDB at {hosts_of(url)} can't be used: {error}") from error
+        yield MongoOutbox(client, time, patience_s=patience_s)
+    finally:
+        with timeout(patience_s):
+            await settled(client.close())
+
+
+def _document(message: WebhookMessage) -> Document:
+    """Return what is kept of a message beside its id: what is searched for, and the whole of it."""
+    document: Document = {
+        "schema": SCHEMA_VERSION,
+        "revision": message.revision,
+        "status": message.status.value,
+        "occurred_at": message.occurred_at,
+        "message": documents.message_to_mapping(message),
+    }
+    if message.status is WebhookStatus.PENDING:
+        document["due_at"] = message.due_at or AT_ONCE
+    if message.expires_at is not None:
+        document["expires_at"] = message.expires_at
+    return document
+
+
+def _read(found: Sequence[Mapping[str, Any]]) -> list[WebhookMessage]:
+    rows = ((document["_id"], document["message"]) for document in found)
+    return documents.readable(rows, documents.message_from_mapping)

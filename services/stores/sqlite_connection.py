@@ -1,0 +1,175 @@
+"""How the file of the embedded store is opened and its operations are run, one at a time, in one thread.
+
+Each operation is one transaction, run whole in that thread: it can't interleave with another, and it happens whole
+or not at all even if the coroutine that asked for it is cancelled. WAL with `synchronous=FULL` means that what was
+acknowledged survives a power cut (https://www.sqlite.org/pragma.html#pragma_synchronous).
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from services.errors import StartupError, StoreUnavailable
+
+T = TypeVar("T")
+BUSY_TIMEOUT_S = 2.0
+
+# `user_version` counts how many of these a file has been through. Append; never change one that was released.
+MIGRATIONS = (
+    """
+    CREATE TABLE renders (
+        id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        generation_id TEXT,
+        idempotency_key TEXT,
+        due_at INTEGER,
+        lease_worker TEXT,
+        lease_until INTEGER,
+        document TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX renders_of_owner ON renders (owner, id);
+    CREATE UNIQUE INDEX renders_by_key ON renders (owner, idempotency_key) WHERE idempotency_key IS NOT NULL;
+    CREATE INDEX renders_unfinished ON renders (id, status) WHERE status IN ('queued', 'rendering');
+    CREATE INDEX renders_unfinished_of_owner ON renders (owner, id) WHERE status IN ('queued', 'rendering');
+    CREATE INDEX renders_queued ON renders (status, id) WHERE status = 'queued';
+    CREATE INDEX renders_leased ON renders (lease_worker) WHERE lease_worker IS NOT NULL;
+    CREATE TABLE quota_units (
+        render_id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        window_starts_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX quota_units_of_window ON quota_units (owner, window_starts_at);
+    CREATE INDEX quota_units_by_age ON quota_units (window_starts_at);
+    """,
+    """
+    CREATE TABLE webhooks (
+        id TEXT PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        occurred_at INTEGER NOT NULL,
+        due_at INTEGER,
+        expires_at INTEGER,
+        lease_worker TEXT,
+        lease_until INTEGER,
+        document TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX webhooks_by_age ON webhooks (occurred_at);
+    CREATE INDEX webhooks_by_status ON webhooks (status, occurred_at);
+    CREATE INDEX webhooks_pending ON webhooks (due_at) WHERE due_at IS NOT NULL;
+    CREATE INDEX webhooks_expiring ON webhooks (expires_at) WHERE expires_at IS NOT NULL;
+    CREATE INDEX webhooks_leased ON webhooks (lease_worker) WHERE lease_worker IS NOT NULL;
+    """,
+)
+
+
+class SqliteFile:
+    """An open file and the thread that works on it."""
+
+    def __init__(self, connection: sqlite3.Connection, executor: ThreadPoolExecutor) -> None:
+        self.connection = connection
+        self._executor = executor
+
+    async def read(self, operation: Callable[..., T], *args: object) -> T:
+        """Run an operation that changes nothing; it sees one state of the file. Raises `StoreUnavailable`."""
+        return await self._run("BEGIN", operation, *args)
+
+    async def write(self, operation: Callable[..., T], *args: object) -> T:
+        """Run an operation that changes something, with no other program in between. Raises `StoreUnavailable`."""
+        return await self._run("BEGIN IMMEDIATE", operation, *args)
+
+    async def _run(self, begin: str, operation: Callable[..., T], *args: object) -> T:
+        call = partial(_in_transaction, self.connection, begin, operation, *args)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+
+
+@asynccontextmanager
+async def open_sqlite_file(path: Path, *, beside: bool = False) -> AsyncIterator[SqliteFile]:
+    """Open the file, made and migrated as needed. Nobody else may have it open, so leases left in it are ended.
+
+    Opened `beside` the process that may have it open, it must be there and is left as it is. Raises `StartupError` if
+    it can't be read or written or comes from another version of this program than can be dealt with.
+    """
+    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
+    in_thread = partial(asyncio.get_running_loop().run_in_executor, executor)
+    try:
+        connection = await in_thread(_open, path, beside)
+        try:
+            yield SqliteFile(connection, executor)
+        finally:
+            await in_thread(connection.close)
+    finally:
+        executor.shutdown()
+
+
+def ms(moment: datetime) -> int:
+    """Return a time as it is kept: milliseconds since 1970."""
+    return round(moment.timestamp() * 1000)
+
+
+def _open(path: Path, beside: bool) -> sqlite3.Connection:  # noqa: FBT001  # `open_sqlite_file` takes it by name
+    if beside and not path.exists():
+        raise StartupError(f"There is no data file {path}: `rendercast dev` makes it.")
+    try:
+        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        try:
+            (_look_at if beside else _prepare)(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    except (sqlite3.Error, OSError) as error:
+        raise StartupError(f"The data file {path} can't be used: {error}.") from error
+    return connection
+
+
+def _look_at(connection: sqlite3.Connection, path: Path) -> None:
+    if _version(connection) != len(MIGRATIONS):
+        raise StartupError(f"The data file {path} is of another version of Rendercast: start `rendercast dev` once.")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    version = _version(connection)
+    if version > len(MIGRATIONS):
+        raise StartupError(
+            f"The data file {path} comes from a newer version of Rendercast. "
+            "Run that version, or set RENDERCAST_DATA_DIR to another folder."
+        )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+    for table in ("renders", "webhooks"):
+        connection.execute(f"UPDATE {table} SET lease_worker = NULL, lease_until = NULL WHERE lease_worker IS NOT NULL")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _in_transaction(
+    connection: sqlite3.Connection,
+    begin: str,
+    operation: Callable[..., T],
+    *args: object,
+) -> T:
+    try:
+        connection.execute(begin)
+        try:
+            result = operation(connection, *args)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"The data file can't be read or written now: {error}.") from error
+    return result

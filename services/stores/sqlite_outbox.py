@@ -1,0 +1,132 @@
+"""The webhook messages of the embedded store."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from services import documents
+from services.ports import Backlog, Clock
+from services.stores.sqlite_connection import SqliteFile, ms, open_sqlite_file
+from services.webhooks.messages import WebhookMessage, WebhookStatus
+
+AT_ONCE = 0  # when a PENDING message is due that has no time for it; before all that have, and no others are due
+
+
+class SqliteOutbox:
+    """An `Outbox` in the file of a `SqliteStore`; `services.ports` says what each method does."""
+
+    def __init__(self, file: SqliteFile, clock: Clock) -> None:
+        self._file = file
+        self._clock = clock
+
+    async def acquire(self, *, worker: str, lease: timedelta) -> WebhookMessage | None:  # noqa: D102
+        return await self._file.write(_acquire, worker, self._clock.now(), lease)
+
+    async def record(self, message: WebhookMessage, *, worker: str | None = None) -> bool:  # noqa: D102
+        return await self._file.write(_record, message, worker, self._clock.now())
+
+    async def release(self, *, worker: str) -> None:  # noqa: D102
+        await self._file.write(_release, worker)
+
+    async def get(self, message_id: str) -> WebhookMessage | None:  # noqa: D102
+        return await self._file.read(_get, message_id)
+
+    async def list(  # noqa: D102
+        self, *, first: int, status: WebhookStatus | None = None
+    ) -> Sequence[WebhookMessage]:
+        return await self._file.read(_list, first, status)
+
+    async def backlog(self) -> Backlog:  # noqa: D102
+        return await self._file.read(_backlog)
+
+
+@asynccontextmanager
+async def open_sqlite_outbox(path: Path, clock: Clock) -> AsyncIterator[SqliteOutbox]:
+    """Open the messages of a store that a process may have open. Raises `StartupError` if there is none."""
+    async with open_sqlite_file(path, beside=True) as file:
+        yield SqliteOutbox(file, clock)
+
+
+def add(db: sqlite3.Connection, message: WebhookMessage) -> None:
+    """Store a new message, in the transaction that ends its render."""
+    db.execute(
+        "INSERT INTO webhooks VALUES (?, ?, ?, ?, ?, NULL, NULL, NULL, ?) ON CONFLICT DO NOTHING",
+        (
+            message.id,
+            message.revision,
+            message.status,
+            ms(message.occurred_at),
+            _due(message),
+            documents.encode_message(message),
+        ),
+    )
+
+
+def _acquire(db: sqlite3.Connection, worker: str, now: datetime, lease: timedelta) -> WebhookMessage | None:
+    statement = """
+        UPDATE webhooks SET lease_worker = ?, lease_until = ? WHERE id = (
+            SELECT id FROM webhooks
+            WHERE due_at <= ? AND (lease_until IS NULL OR lease_until <= ?)
+            ORDER BY due_at LIMIT 1
+        ) RETURNING id, document
+        """
+    while row := db.execute(statement, (worker, ms(now + lease), ms(now), ms(now))).fetchone():
+        if readable := documents.readable([row], documents.decode_message):
+            return readable[0]
+    return None
+
+
+def _record(db: sqlite3.Connection, message: WebhookMessage, worker: str | None, now: datetime) -> bool:
+    keeps_lease = message.is_under_way
+    db.execute("DELETE FROM webhooks WHERE expires_at <= ?", (ms(now),))
+    changed = db.execute(
+        """
+        UPDATE webhooks SET revision = ?, status = ?, due_at = ?, expires_at = ?, document = ?,
+            lease_worker = iif(?, lease_worker, NULL), lease_until = iif(?, lease_until, NULL)
+        WHERE id = ? AND revision = ? AND (? IS NULL OR lease_worker = ?)
+        """,
+        (
+            message.revision,
+            message.status,
+            _due(message),
+            None if message.expires_at is None else ms(message.expires_at),
+            documents.encode_message(message),
+            keeps_lease,
+            keeps_lease,
+            message.id,
+            message.revision - 1,
+            worker,
+            worker,
+        ),
+    )
+    return changed.rowcount == 1
+
+
+def _release(db: sqlite3.Connection, worker: str) -> None:
+    db.execute("UPDATE webhooks SET lease_worker = NULL, lease_until = NULL WHERE lease_worker = ?", (worker,))
+
+
+def _get(db: sqlite3.Connection, message_id: str) -> WebhookMessage | None:
+    row = db.execute("SELECT document FROM webhooks WHERE id = ?", (message_id,)).fetchone()
+    return documents.decode_message(row[0]) if row else None
+
+
+def _list(db: sqlite3.Connection, first: int, status: WebhookStatus | None) -> Sequence[WebhookMessage]:
+    condition, values = ("TRUE", []) if status is None else ("status = ?", [status])
+    query = f"SELECT id, document FROM webhooks WHERE {condition} ORDER BY occurred_at DESC LIMIT ?"
+    return documents.readable(db.execute(query, [*values, first]), documents.decode_message)
+
+
+def _backlog(db: sqlite3.Connection) -> Backlog:
+    pending, oldest = db.execute("SELECT count(*), min(occurred_at) FROM webhooks WHERE status = 'pending'").fetchone()
+    return Backlog(
+        pending=pending, oldest_occurred_at=None if oldest is None else datetime.fromtimestamp(oldest / 1000, UTC)
+    )
+
+
+def _due(message: WebhookMessage) -> int | None:
+    if message.status is not WebhookStatus.PENDING:
+        return None
+    return AT_ONCE if message.due_at is None else ms(message.due_at)

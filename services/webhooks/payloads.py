@@ -1,0 +1,93 @@
+"""What is sent of a message: its body and its headers, signed as Standard Webhooks 1.0.0 says."""
+
+import base64
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from services.models import AnimationProps, Download, Failure, Render
+from services.webhooks.messages import WebhookMessage
+
+Json = dict[str, object]
+
+
+def body_of(message: WebhookMessage, *, video: Download | None, poster: Download | None) -> bytes:
+    """Return the body: type, time and the render, with these URLs of its video and poster if it has them."""
+    urls = {**_url("output", video), **_url("poster", poster)}
+    return encode(message.event_type, message.occurred_at, {**_render(message.render), **urls})
+
+
+def encode(event_type: str, occurred_at: datetime, data: Json) -> bytes:
+    """Return the body of an event as JSON."""
+    payload = {"type": event_type, "timestamp": occurred_at.isoformat(), "data": data}
+    return json.dumps(payload, separators=(",", ":")).encode()
+
+
+def headers_of(message_id: str, body: bytes, *, secrets: Sequence[bytes], now: datetime) -> Mapping[str, str]:
+    """Return the headers of an attempt at this time, with a signature by each secret."""
+    timestamp = str(int(now.timestamp()))
+    signed = b".".join((message_id.encode(), timestamp.encode(), body))
+    return {
+        "content-type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": " ".join(_signature(secret, signed) for secret in secrets),
+    }
+
+
+def _signature(secret: bytes, signed: bytes) -> str:
+    return "v1," + base64.b64encode(hmac.digest(secret, signed, "sha256")).decode()
+
+
+def _url(name: str, download: Download | None) -> Json:
+    url, expires_at = (None, None) if download is None else (download.url, download.expires_at)
+    return {f"{name}Url": url, f"{name}UrlExpiresAt": _time(expires_at)}
+
+
+def _render(render: Render) -> Json:
+    """Return the render as the GraphQL type `Render` has it, without URLs and what only unfinished ones have."""
+    return {
+        "id": render.id,
+        "generationId": render.generation_id,
+        "owner": render.owner,
+        "revision": render.revision,
+        "status": render.status.name,
+        "progress": render.progress,
+        "framesRendered": render.frames_rendered,
+        "totalFrames": render.total_frames,
+        "animationProps": _props(render.props),
+        "attempt": render.attempt,
+        "cancelRequested": render.cancel_requested,
+        "warnings": list(render.warnings),
+        "error": _error(render.failure),
+        "outputSizeBytes": None if render.output is None else render.output.size_bytes,
+        "costUsd": render.cost_usd,
+        "backendRenderId": render.backend_render_id,
+        "createdAt": render.created_at.isoformat(),
+        "startedAt": _time(render.started_at),
+        "completedAt": _time(render.completed_at),
+    }
+
+
+def _props(props: AnimationProps) -> Json:
+    return {
+        "text": props.text,
+        "style": props.style.name,
+        "fontFamily": props.font_family,
+        "fontSize": props.font_size,
+        "color": props.color,
+        "backgroundColor": props.background_color,
+        "durationInFrames": props.duration_in_frames,
+        "fps": props.fps,
+    }
+
+
+def _error(failure: Failure | None) -> Json | None:
+    if failure is None:
+        return None
+    return {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

@@ -1,0 +1,74 @@
+import base64
+
+import pytest
+
+from services.errors import StartupError
+from services.settings import Settings, load_settings
+from services.webhooks.configuration import read_endpoint
+from tests.webhook_receiver import KEY, SECRET
+
+URL = "https://hooks.example.com/renders?key=hunter2"
+OTHER = "whsec_" + base64.b64encode(b"x" * 24).decode()
+
+
+def settings(**values: object) -> Settings:
+    return Settings(_env_file=None, **values)  # type: ignore[arg-type,call-arg]
+
+
+def test_nobody_is_told_unless_somebody_is_named() -> None:
+    assert read_endpoint(settings()) is None
+
+
+def test_a_receiver_has_a_url_and_one_or_more_secrets() -> None:
+    rules = read_endpoint(settings(webhook_url=URL, webhook_secret=f"{SECRET}  {OTHER}"))
+    assert rules is not None
+    assert (rules.url, rules.secrets, rules.host, rules.is_encrypted) == (
+        URL,
+        (KEY, b"x" * 24),
+        "hooks.example.com",
+        True,
+    )
+    assert "hunter2" not in repr(rules)
+    assert repr(KEY) not in repr(rules)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"webhook_url": URL}, "RENDERCAST_WEBHOOK_SECRET"),
+        ({"webhook_secret": SECRET}, "RENDERCAST_WEBHOOK_URL"),
+        ({"webhook_url": "http://hooks.example.com", "webhook_secret": SECRET}, "RENDERCAST_WEBHOOK_NETWORKS"),
+        ({"webhook_url": URL, "webhook_secret": SECRET, "webhook_networks": "10.0.0.1/8"}, "WEBHOOK_NETWORKS"),
+        ({"webhook_url": URL, "webhook_secret": SECRET, "webhook_networks": "home"}, "WEBHOOK_NETWORKS"),
+    ],
+)
+def test_what_does_not_fit_together_stops_the_start_with_a_sentence(given: dict[str, str], named: str) -> None:
+    with pytest.raises(StartupError, match=named) as error:
+        read_endpoint(settings(**given))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        " ",
+        "hunter2",
+        "whsec_",
+        "whsec_hunter2",
+        SECRET.removeprefix("whsec_"),
+        "whsec_" + base64.b64encode(b"x" * 23).decode(),
+        "whsec_" + base64.b64encode(b"x" * 65).decode(),
+        f"{SECRET} hunter2",
+    ],
+)
+def test_a_secret_of_another_form_stops_the_start_and_is_not_shown(secret: str) -> None:
+    with pytest.raises(StartupError, match="RENDERCAST_WEBHOOK_SECRET must be whsec_") as error:
+        read_endpoint(settings(webhook_url=URL, webhook_secret=secret))
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["hooks.example.com", "ftp://x", "https://", "https://ann:hunter2@x/", "https://x/#a"])
+def test_a_url_that_is_none_stops_the_start_and_is_not_shown(url: str) -> None:
+    with pytest.raises(StartupError, match="RENDERCAST_WEBHOOK_URL") as error:
+        load_settings(_env_file=None, webhook_url=url)
+    assert "hunter2" not in str(error.value)

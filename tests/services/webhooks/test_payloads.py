@@ -1,0 +1,98 @@
+"""What is sent is what the API answers, signed so that the library of Standard Webhooks verifies it."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from strawberry.utils.str_converters import to_camel_case
+
+from schema.render import AnimationProps, RenderError
+from schema.render import Render as GraphQLRender
+from services import lifecycle
+from services.models import Download, Failure, Output, Render
+from services.webhooks.messages import WebhookMessage
+from services.webhooks.payloads import body_of, encode, headers_of
+from tests.conftest import MakeRender
+from tests.fakes import START_OF_TIME
+from tests.webhook_receiver import KEY, SECRET
+
+LATER = START_OF_TIME + timedelta(seconds=12)
+OUTPUT = Output(bucket="b", key="k.mp4", size_bytes=3_000_000_000)
+OF_UNFINISHED_ONES = {"phase", "estimatedCompletionAt", "queuePosition"}
+DOWNLOAD = Download(url="https://videos.example/k.mp4?signature=s", expires_at=LATER + timedelta(hours=1))
+
+POSTER = Download(url="https://videos.example/k.jpg?signature=s", expires_at=LATER + timedelta(hours=2))
+
+
+def running(make_render: MakeRender) -> Render:
+    render = make_render(generation_id="g")
+    return lifecycle.launch(render, now=START_OF_TIME, deadline_at=LATER)
+
+
+def payload(render: Render, download: Download | None = None, poster: Download | None = None) -> dict[str, Any]:
+    sent: dict[str, Any] = json.loads(body_of(WebhookMessage(render=render), video=download, poster=poster))
+    return sent
+
+
+def test_a_finished_render_is_told_with_a_url_that_was_signed_for_this_attempt(make_render: MakeRender) -> None:
+    render = lifecycle.complete(
+        running(make_render), output=OUTPUT, cost_usd=0.25, warnings=("Another font was used.",), now=LATER
+    )
+    sent = payload(render, DOWNLOAD, POSTER)
+    assert (sent["type"], sent["timestamp"]) == ("render.completed", "2026-01-01T12:00:12+00:00")
+    data = sent["data"]
+    assert (data["id"], data["owner"], data["generationId"], data["status"]) == (render.id, "ann", "g", "COMPLETE")
+    assert (data["outputUrl"], data["outputUrlExpiresAt"]) == (DOWNLOAD.url, "2026-01-01T13:00:12+00:00")
+    assert (data["posterUrl"], data["posterUrlExpiresAt"]) == (POSTER.url, "2026-01-01T14:00:12+00:00")
+    assert (data["outputSizeBytes"], data["costUsd"]) == (3_000_000_000, 0.25)
+    assert (data["createdAt"], data["completedAt"]) == ("2026-01-01T12:00:00+00:00", "2026-01-01T12:00:12+00:00")
+    assert data["animationProps"]["style"] == "FADE_IN"
+    assert data["error"] is None
+
+
+def test_a_failure_is_told_without_what_only_the_operator_may_know(make_render: MakeRender) -> None:
+    failure = Failure(code="BROKEN", message="It broke.", retryable=True, detail="hunter2")
+    sent = payload(lifecycle.fail(running(make_render), failure=failure, now=LATER))
+    assert sent["type"] == "render.failed"
+    assert sent["data"]["error"] == {"code": "BROKEN", "message": "It broke.", "retryable": True}
+    assert (sent["data"]["outputUrl"], sent["data"]["outputSizeBytes"]) == (None, None)
+    assert "hunter2" not in json.dumps(sent)
+
+
+def test_a_cancelled_one_that_never_ran_is_told(make_render: MakeRender) -> None:
+    sent = payload(lifecycle.cancel(make_render(), now=LATER))
+    assert (sent["type"], sent["data"]["status"], sent["data"]["startedAt"]) == ("render.cancelled", "CANCELLED", None)
+
+
+def test_every_field_of_the_api_is_there_but_for_those_of_unfinished_renders(make_render: MakeRender) -> None:
+    failure = Failure(code="BROKEN", message="It broke.", retryable=True)
+    sent = payload(lifecycle.fail(running(make_render), failure=failure, now=LATER))["data"]
+    assert sent.keys() == names(GraphQLRender) - OF_UNFINISHED_ONES
+    assert sent["animationProps"].keys() == names(AnimationProps)
+    assert sent["error"].keys() == names(RenderError)
+
+
+def names(kind: type) -> set[str]:
+    """Return the names of a GraphQL type's fields."""
+    fields = kind.__strawberry_definition__.fields  # type: ignore[attr-defined]
+    return {to_camel_case(field.python_name) for field in fields}
+
+
+def test_the_library_verifies_each_signature_and_nothing_that_was_changed() -> None:
+    now = datetime.now(UTC)
+    body = encode("webhook.test", now, {"text": "Füße 🦶\ud800", "n": 1})
+    other = b"y" * 24
+    headers = dict(headers_of("msg_1", body, secrets=(KEY, other), now=now))
+    for secret in (SECRET, "whsec_" + base64.b64encode(other).decode()):
+        assert Webhook(secret).verify(body, headers)["data"]["n"] == 1
+    changes = [{"webhook-id": "msg_2"}, {"webhook-timestamp": str(int(now.timestamp()) - 1)}]
+    for change in changes:
+        with pytest.raises(WebhookVerificationError):
+            Webhook(SECRET).verify(body, headers | change)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(SECRET).verify(body + b" ", headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook("whsec_" + base64.b64encode(b"z" * 24).decode()).verify(body, headers)
