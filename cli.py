@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands import doctor, render, renders
+from commands import doctor, render, renders, webhooks
 from services.errors import StartupError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ cli.command("list", rich_help_panel=ASKING, epilog=renders.LIST_HELP)(renders.li
 cli.command(rich_help_panel=ASKING, epilog=renders.CANCEL_HELP)(renders.cancel)
 cli.command(rich_help_panel=ASKING, epilog=renders.QUOTA_HELP)(renders.quota)
 cli.command(rich_help_panel=SERVING, epilog=doctor.HELP)(doctor.doctor)
+cli.add_typer(webhooks.webhooks, name="webhooks", rich_help_panel=SERVING)
 
 
 @cli.command(rich_help_panel=SERVING)

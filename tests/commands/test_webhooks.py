@@ -1,0 +1,227 @@
+"""`rendercast webhooks` on the data of a `dev` that runs or doesn't, and the receivers that the documentation shows."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from services import lifecycle
+from services.clock import SystemClock
+from services.models import Failure
+from services.settings import CHECKOUT
+from services.stores.sqlite import open_sqlite_store
+from services.webhooks import messages
+from services.webhooks.messages import Outcome, WebhookMessage, WebhookStatus
+from tests.commands.conftest import environment
+from tests.conftest import MakeRender
+from tests.end_to_end.processes import COMMAND
+from tests.mongo_server import free_port
+from tests.services.stores.test_store_contract import added
+from tests.webhook_receiver import PATIENCE_S, SECRET, open_receiver, status
+
+DOCS = (CHECKOUT / "docs" / "webhooks.md").read_text(encoding="utf-8")
+NODE = os.environ.get("NODE") or shutil.which("node")
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / ".rendercast").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+async def kept(folder: Path, make_render: MakeRender) -> AsyncIterator[list[WebhookMessage]]:
+    """Messages of a store that is open, as of a `dev` that runs: one pending, one delivered, one given up."""
+    async with open_sqlite_store(
+        folder / ".rendercast" / "rendercast.sqlite3", SystemClock(), announces_ends=True
+    ) as store:
+        kept = []
+        for number, outcome in enumerate((None, Outcome(status_code=204), Outcome(status_code=410))):
+            at = NOW + timedelta(seconds=number)
+            render = await added(store, make_render())
+            failure = Failure(code="BROKEN", message="It broke.", retryable=True)
+            await store.record(lifecycle.fail(render, failure=failure, now=at))
+            message = await store.outbox.get(messages.message_id(render.id))
+            assert message is not None
+            if outcome:
+                begun = messages.begin(message, now=at)
+                message = messages.end(begun, outcome, now=at, duration_s=0.125)
+                assert await store.outbox.record(begun)
+                assert await store.outbox.record(message)
+            kept.append(message)
+        yield kept
+
+
+def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, "webhooks", *arguments],
+        cwd=folder,
+        env=environment("", **settings),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+
+def statuses(folder: Path) -> dict[str, str]:
+    ended = run(folder, "list", "--json")
+    assert ended.returncode == 0, ended.stderr
+    return {each["id"]: each["status"] for each in map(json.loads, ended.stdout.splitlines())}
+
+
+async def test_messages_are_listed_while_the_server_runs(folder: Path, kept: list[WebhookMessage]) -> None:
+    pending, delivered, failed = kept
+    lines = run(folder, "list").stdout.splitlines()
+    assert lines[0].split() == ["id", "status", "type", "occurred", "attempts", "last"]
+    assert [line.split()[:3] for line in lines[1:]] == [
+        [failed.id, "failed", "render.failed"],
+        [delivered.id, "delivered", "render.failed"],
+        [pending.id, "pending", "render.failed"],
+    ]
+    assert lines[1].endswith("1         answered 410")
+    assert len(run(folder, "list", "--first", "1").stdout.splitlines()) == 2
+    assert [line.split()[0] for line in run(folder, "list", "--failed").stdout.splitlines()[1:]] == [failed.id]
+    assert [
+        json.loads(line)["id"]
+        for line in run(folder, "list", "--json", "--render", pending.render.id).stdout.splitlines()
+    ] == [pending.id]
+    assert run(folder, "list", "--failed", "--render", pending.render.id).stdout == ""
+
+
+async def test_a_message_is_shown_with_the_record_of_each_attempt_and_no_text(
+    folder: Path, kept: list[WebhookMessage]
+) -> None:
+    failed = kept[2]
+    shown = run(folder, "show", failed.id)
+    assert re.search(r"^ +1 .* answered 410 after 0.125 s$", shown.stdout, re.MULTILINE)
+    told = json.loads(run(folder, "show", "--json", failed.render.id).stdout)
+    assert told["attempts"] == [
+        {
+            "number": 1,
+            "beganAt": (NOW + timedelta(seconds=2)).isoformat(),
+            "durationSeconds": 0.125,
+            "statusCode": 410,
+            "error": None,
+            "nextAttemptAt": None,
+        }
+    ]
+    assert (told["id"], told["renderId"], told["status"]) == (failed.id, failed.render.id, "FAILED")
+    assert failed.render.props.text not in json.dumps(told) + shown.stdout
+    missing = run(folder, "show", "msg_0")
+    assert (missing.returncode, missing.stderr.startswith("rendercast: There is no message msg_0")) == (1, True)
+
+
+async def test_messages_are_replayed_by_id_or_all_that_failed(folder: Path, kept: list[WebhookMessage]) -> None:
+    pending, delivered, failed = kept
+    ended = run(folder, "replay", "--failed")
+    assert (ended.returncode, ended.stdout) == (0, f"{failed.id} is sent again.\n")
+    assert statuses(folder) == {pending.id: "PENDING", delivered.id: "DELIVERED", failed.id: "PENDING"}
+    assert run(folder, "replay", delivered.id, "msg_0").returncode == 1
+    assert statuses(folder)[delivered.id] == "DELIVERED"
+    assert run(folder, "replay", delivered.render.id, pending.id).returncode == 0
+    assert set(statuses(folder).values()) == {"PENDING"}
+    assert run(folder, "replay").returncode == 2
+    assert run(folder, "replay", failed.id, "--failed").returncode == 2
+
+
+async def test_all_that_failed_are_more_than_are_read_at_once(folder: Path, make_render: MakeRender) -> None:
+    path = folder / ".rendercast" / "rendercast.sqlite3"
+    async with open_sqlite_store(path, SystemClock(), announces_ends=True) as store:
+        for _ in range(120):
+            render = await added(store, make_render())
+            await store.record(lifecycle.cancel(render, now=NOW))
+            message = await store.outbox.get(messages.message_id(render.id))
+            assert message is not None
+            begun = messages.begin(message, now=NOW)
+            await store.outbox.record(begun)
+            await store.outbox.record(messages.end(begun, Outcome(status_code=410), now=NOW, duration_s=0.1))
+    assert len(run(folder, "replay", "--failed").stdout.splitlines()) == 120
+    async with open_sqlite_store(path, SystemClock()) as store:
+        assert await store.outbox.list(first=9, status=WebhookStatus.FAILED) == []
+
+
+def test_without_data_there_is_a_sentence(tmp_path: Path) -> None:
+    ended = run(tmp_path, "list")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("rendercast: There is no data file .rendercast/rendercast.sqlite3")
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_test_is_sent_once_and_its_answer_told(folder: Path) -> None:
+    async with open_receiver(status(200), status(403)) as receiver:
+        given = {
+            "RENDERCAST_WEBHOOK_URL": receiver.url,
+            "RENDERCAST_WEBHOOK_SECRET": SECRET,
+            "RENDERCAST_WEBHOOK_NETWORKS": "127.0.0.1",
+        }
+        good = await asyncio.to_thread(run, folder, "send-test", **given)
+        bad = await asyncio.to_thread(run, folder, "send-test", **given)
+        refused = await asyncio.to_thread(
+            run, folder, "send-test", **{**given, "RENDERCAST_WEBHOOK_NETWORKS": "10.0.0.1"}
+        )
+        received = list(receiver.received)
+    assert (good.returncode, good.stdout) == (0, "The receiver has it: it answered 200.\n")
+    assert (bad.returncode, bad.stderr) == (1, "rendercast: The receiver doesn't have it: it answered 403.\n")
+    assert "127.0.0.1 may not be called" in refused.stderr
+    assert [request.verified()["type"] for request in received] == ["webhook.test"] * 2
+    assert "RENDERCAST_WEBHOOK_URL is not set" in run(folder, "send-test").stderr
+
+
+@pytest.fixture(params=["python", "js"])
+def receiver_of_the_docs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A receiver that the documentation shows: its URL and its process."""
+    kind = request.param
+    (code,) = re.findall(rf"```{kind}\n(.*?)```", DOCS, re.DOTALL)
+    file = tmp_path / ("receiver.py" if kind == "python" else "receiver.mjs")
+    file.write_text(code, encoding="utf-8")
+    program = sys.executable if kind == "python" else NODE
+    if program is None:
+        pytest.skip("there is no Node")
+    port = free_port()
+    given = {**os.environ, "PORT": str(port), "WEBHOOK_SECRET": SECRET}
+    process = subprocess.Popen([program, file], env=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        until = time.monotonic() + PATIENCE_S
+        while not answers(port):
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}/", process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def answers(port: int) -> bool:
+    try:
+        httpx.get(f"http://127.0.0.1:{port}/", trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+def test_the_receivers_of_the_documentation_take_what_is_signed_and_nothing_else(
+    folder: Path, receiver_of_the_docs: tuple[str, subprocess.Popen[str]]
+) -> None:
+    url, process = receiver_of_the_docs
+    given = {"RENDERCAST_WEBHOOK_URL": url, "RENDERCAST_WEBHOOK_NETWORKS": "127.0.0.1"}
+    other = SECRET[:-8] + "AAAAAAA="
+    assert run(folder, "send-test", RENDERCAST_WEBHOOK_SECRET=SECRET, **given).returncode == 0
+    refused = run(folder, "send-test", RENDERCAST_WEBHOOK_SECRET=other, **given)
+    assert refused.stderr == "rendercast: The receiver doesn't have it: it answered 400.\n"
+    assert run(folder, "send-test", RENDERCAST_WEBHOOK_SECRET=f"{other} {SECRET}", **given).returncode == 0
+    assert httpx.post(url, content=b"{}", trust_env=False).status_code == 400
+    assert process.stdout is not None
+    assert [process.stdout.readline().split()[0] for _ in range(2)] == ["webhook.test"] * 2

@@ -1,0 +1,194 @@
+"""Webhooks of real processes to a real receiver: none is lost however a process ends, and each can be verified."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import httpx
+
+from tests.conftest import PROPS
+from tests.end_to_end.conftest import Start
+from tests.end_to_end.processes import COMMAND
+from tests.end_to_end.production import Site, open_client
+from tests.resolvers.clients import CANCEL, PATIENCE_S, RETRY_S
+from tests.resolvers.clients import open_client as open_dev_client
+from tests.webhook_receiver import SECRET, hang, open_receiver, reset, status
+
+SMALL = {"local_width": 320, "local_height": 180}
+LONG = 18_000  # frames: seconds of work
+LOOPBACK = "127.0.0.0/8"
+
+
+def webhooks(url: str, **more: object) -> dict[str, object]:
+    return {"webhook_url": url, "webhook_secret": SECRET, "webhook_networks": LOOPBACK, **more}
+
+
+def command(folder: Path, settings: dict[str, object], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `rendercast webhooks` in a folder, with settings."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RENDERCAST_")}
+    given = {name if name.isupper() else f"RENDERCAST_{name.upper()}": str(value) for name, value in settings.items()}
+    return subprocess.run(
+        [COMMAND, "webhooks", *arguments],
+        cwd=folder,
+        env=environment | given,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+
+def listed(folder: Path, settings: dict[str, object], *arguments: str) -> list[dict[str, object]]:
+    ended = command(folder, settings, "list", "--json", *arguments)
+    assert ended.returncode == 0, ended.stderr
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+async def settled(folder: Path, settings: dict[str, object], count: int) -> list[dict[str, object]]:
+    """Wait until so many messages are no longer pending, and return them."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            messages = await asyncio.to_thread(listed, folder, settings)
+            done = [message for message in messages if message["status"] != "PENDING"]
+            if len(done) == count:
+                return done
+            await asyncio.sleep(RETRY_S)
+
+
+async def test_a_receiver_learns_of_every_end_with_a_url_that_serves_the_video(start: Start) -> None:
+    async with open_receiver(reset) as receiver:
+        rendercast = start(**SMALL, **webhooks(receiver.url, max_duration_s=600))
+        async with open_dev_client(rendercast.url) as client:
+            done = await client.started()
+            cancelled = await client.started(durationInFrames=LONG)
+            await client.ask(CANCEL, id=cancelled)
+            await client.until(cancelled, status="CANCELLED")
+            requests = await receiver.got(3)
+        payloads = [request.verified() for request in requests[1:]]
+        told = {payload["data"]["id"]: payload for payload in payloads}
+        assert {told[done]["type"], told[cancelled]["type"]} == {"render.completed", "render.cancelled"}
+        assert told[done]["data"]["outputUrl"].startswith(rendercast.url)
+        async with httpx.AsyncClient(trust_env=False) as http:
+            video = await http.get(told[done]["data"]["outputUrl"])
+        assert len(video.content) == told[done]["data"]["outputSizeBytes"]
+        messages = await settled(rendercast.folder, {}, 2)
+        assert [len(message["attempts"]) for message in messages if message["id"] == requests[0].id] == [2]  # type: ignore[arg-type]
+        assert rendercast.end() == 0
+    for secret in (SECRET, "hunter2", PROPS.text, "signature="):
+        assert secret not in rendercast.log
+
+
+async def test_an_end_that_was_stored_is_told_though_the_process_is_killed_before_the_delivery(start: Start) -> None:
+    async with open_receiver() as receiver:
+        first = start(
+            **SMALL, **webhooks(receiver.url, look_interval_s=60)
+        )  # it looks when it starts, and then is dead
+        async with open_dev_client(first.url) as client:
+            render_id = await client.started()
+            await client.until(render_id, status="COMPLETE")
+            first.end(signal.SIGKILL)
+        assert receiver.received == []
+        (message,) = await asyncio.to_thread(listed, first.folder, {})
+        assert (message["status"], message["attempts"]) == ("PENDING", [])
+        second = start(**SMALL, **webhooks(receiver.url))
+        (request,) = await receiver.got(1)
+        assert request.verified()["data"]["id"] == render_id
+        await settled(second.folder, {}, 1)
+        assert second.end() == 0
+
+
+async def test_an_end_that_was_stored_is_told_though_the_process_is_killed_amid_the_delivery(start: Start) -> None:
+    async with open_receiver(hang) as receiver:
+        settings = webhooks(receiver.url, lease_s=1, webhook_timeout_s=2)
+        first = start(**SMALL, **settings)
+        async with open_dev_client(first.url) as client:
+            render_id = await client.started()
+            (amid,) = await receiver.got(1)  # and says nothing
+            first.end(signal.SIGKILL)
+        second = start(**SMALL, **settings)
+        requests = await receiver.got(2)
+        assert requests[1].id == amid.id == f"msg_{render_id}"
+        assert requests[1].verified()["data"]["id"] == render_id
+        (message,) = await settled(second.folder, {}, 1)
+        attempts = message["attempts"]
+        assert [attempt["statusCode"] for attempt in attempts] == [None, 204]  # type: ignore[attr-defined]
+        assert second.end() == 0
+        assert len(receiver.received) == 2
+
+
+async def test_a_worker_killed_before_or_amid_deliveries_loses_none_and_two_workers_send_each_once(site: Site) -> None:
+    async with open_receiver(*[hang] * 20, always=status(204)) as receiver:
+        settings = webhooks(receiver.url, lease_s=2, webhook_timeout_s=3)
+        api, doomed = site.start("serve --port 0", "worker", **settings)
+        async with open_client(api.url) as client:
+            early = [await client.started() for _ in range(4)]
+            await receiver.got(1)
+            doomed.end(signal.SIGKILL)  # one attempt at least is under way
+            receiver.replies.clear()
+            site.start("worker", "worker", **settings)
+            late = [await client.started() for _ in range(6)]
+            for render_id in early + late:
+                await client.until(render_id, status="COMPLETE")
+        told = await settled(site.started[0].folder, _of(site), len(early + late))
+        assert {message["status"] for message in told} == {"DELIVERED"}
+        ids = [request.id for request in receiver.received]
+        assert set(ids) == {f"msg_{render_id}" for render_id in early + late}
+        attempts = {str(message["id"]): [each["statusCode"] for each in message["attempts"]] for message in told}  # type: ignore[attr-defined]
+        assert [None, 204] in attempts.values()
+        for id_, codes in attempts.items():
+            assert codes in ([204], [None, 204]), codes  # what the dead worker was at is the only one without an answer
+            assert 1 <= ids.count(id_) <= len(codes)
+        assert all(request.verified()["type"] == "render.completed" for request in receiver.received)
+
+
+async def test_ends_that_nobody_could_be_told_of_are_told_when_a_worker_comes(site: Site) -> None:
+    """The API ends a queued render by itself: the message is in MongoDB though no worker was there."""
+    async with open_receiver() as receiver:
+        settings = webhooks(receiver.url)
+        (api,) = site.start("serve --port 0", **settings)
+        async with open_client(api.url) as client:
+            render_id = await client.started()
+            assert (await client.ask(CANCEL, id=render_id))["render"]["status"] == "CANCELLED"
+        api.end(signal.SIGKILL)
+        (message,) = await asyncio.to_thread(listed, api.folder, _of(site))
+        assert (message["status"], message["attempts"]) == ("PENDING", [])
+        (worker,) = site.start("worker", **settings)
+        (request,) = await receiver.got(1)
+        assert request.verified()["type"] == "render.cancelled"
+        await settled(api.folder, _of(site), 1)
+        assert worker.end() == 0
+
+
+async def test_a_worker_asked_to_stop_amid_a_delivery_ends_in_time(site: Site) -> None:
+    async with open_receiver(hang) as receiver:
+        api, worker = site.start("serve --port 0", "worker", **webhooks(receiver.url))
+        async with open_client(api.url) as client:
+            render_id = await client.started()
+            await receiver.got(1)
+        assert await asyncio.to_thread(worker.end) == 0
+        site.start("worker", **webhooks(receiver.url))
+        requests = await receiver.got(2)  # long before the lease of the first one would be over
+        assert {request.id for request in requests} == {f"msg_{render_id}"}
+
+
+def test_what_does_not_fit_together_stops_the_start(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [COMMAND, "dev", "--port", "0"],
+        cwd=tmp_path,
+        env={**os.environ, "RENDERCAST_WEBHOOK_URL": "https://hooks.example.com"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "rendercast: RENDERCAST_WEBHOOK_URL is set, but not RENDERCAST_WEBHOOK_SECRET: webhooks need both.\n"
+    )
+
+
+def _of(site: Site) -> dict[str, object]:
+    return {"MONGODB_URL": site.settings["MONGODB_URL"]}
