@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from commands.webhooks import LIST_HELP, REPLAY_HELP, SHOW_HELP
 from services import lifecycle
 from services.clock import SystemClock
 from services.models import Failure
@@ -31,6 +32,7 @@ from tests.webhook_receiver import PATIENCE_S, SECRET, open_receiver, status
 
 DOCS = (CHECKOUT / "docs" / "webhooks.md").read_text(encoding="utf-8")
 NODE = os.environ.get("NODE") or shutil.which("node")
+EXAMPLES = re.findall(r"^  (rendercast .*?)(?: +# .*)?$", f"{LIST_HELP}\n{SHOW_HELP}\n{REPLAY_HELP}", re.MULTILINE)
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -134,6 +136,23 @@ async def test_messages_are_replayed_by_id_or_all_that_failed(folder: Path, kept
     assert set(statuses(folder).values()) == {"PENDING"}
     assert run(folder, "replay").returncode == 2
     assert run(folder, "replay", failed.id, "--failed").returncode == 2
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_what_help_shows_can_be_typed(folder: Path, kept: list[WebhookMessage], example: str) -> None:
+    if "| jq" in example and shutil.which("jq") is None:
+        pytest.skip("there is no jq")
+    typed = re.sub(r"msg_01[0-9a-z]{24}", kept[2].id, example).replace("rendercast", COMMAND, 1)
+    ended = subprocess.run(
+        ["/bin/bash", "-o", "pipefail", "-c", typed],
+        cwd=folder,
+        env=environment(""),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 async def test_all_that_failed_are_more_than_are_read_at_once(folder: Path, make_render: MakeRender) -> None:

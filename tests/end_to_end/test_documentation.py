@@ -27,7 +27,7 @@ from tests.end_to_end.documents import Block, blocks, commands_in_text, program
 from tests.mongo_server import free_port
 from tests.resolvers.clients import Client, open_client, open_stream
 
-LANGUAGES = {"sh", "console", "graphql", "json", "js", "ts", "tsx", "yaml", "dotenv", "text"}
+LANGUAGES = {"sh", "console", "graphql", "json", "js", "ts", "tsx", "python", "yaml", "dotenv", "text"}
 BLOCKS = blocks()
 SESSIONS = [block for block in BLOCKS if block.language == "console"]
 COMMANDS = sorted(
@@ -42,7 +42,11 @@ NOT_HERE = {
     "aws": "needs an AWS account",
 }
 UNTIL_STOPPED = "runs until it is stopped; `make run` is dev, tests/image runs serve and worker"
+A_RECEIVER = "needs a receiver, or messages to one; tests/commands/test_webhooks.py has both"
 NOT_RUN = {f"rendercast {name}": UNTIL_STOPPED for name in ("dev", "serve", "worker")} | {
+    "rendercast webhooks send-test": A_RECEIVER,
+    "rendercast webhooks show ID": A_RECEIVER,
+    "rendercast webhooks replay ID": A_RECEIVER,
     "rendercast doctor --role worker": "needs an AWS account; tests/commands/test_doctor.py has a farm",
 }
 RUN = {
@@ -50,6 +54,7 @@ RUN = {
     "curl -i -X POST https://render.example.com/webhooks/remotion": r"HTTP/1.1 401 .*",
     "cp .env.example .env": "",
     "openssl rand -hex 32": r"[0-9a-f]{64}\n",
+    'echo "whsec_$(openssl rand -base64 32)"': r"whsec_[A-Za-z0-9+/]{43}=\n",
     "printf '%s' 'https://issuer.example SUBJECT' | sha256sum | cut -c 1-12": (
         pseudonym("https://issuer.example SUBJECT") + "\n"
     ),
@@ -57,6 +62,9 @@ RUN = {
     "rendercast doctor": r"OK +settings .*",
     "rendercast token NAME --expires-in 30d": r"[\w-]+\.[\w-]+\.[\w-]+\n",
     "rendercast token NAME --scope renders:all": r"[\w-]+\.[\w-]+\.[\w-]+\n",
+    "rendercast webhooks list": "",
+    "rendercast webhooks list --failed": "",
+    "rendercast webhooks replay --failed": "",
     "rendercast watch ID": r"http://\S+\n",
     "rendercast download ID": "",
     "rendercast cancel ID": r".*",
