@@ -5,7 +5,7 @@ fragment Render on Render {
   id revision status phase progress framesRendered totalFrames queuePosition estimatedCompletionAt
   animationProps { text style fontFamily fontSize color backgroundColor durationInFrames fps }
   attempt cancelRequested warnings error { code message retryable }
-  outputUrl outputUrlExpiresAt outputSizeBytes costUsd createdAt startedAt completedAt
+  outputUrl outputUrlExpiresAt outputSizeBytes posterUrl costUsd createdAt startedAt completedAt
 }
 """
 START = f"""

@@ -93,7 +93,8 @@ def test_json_tells_each_state_and_the_render_last(run: Run) -> None:
     revisions = [state["revision"] for state in states]
     assert revisions == sorted(set(revisions))
     assert (states[-1]["status"], states[-1]["totalFrames"]) == ("COMPLETE", 3)
-    assert all(state["status"] != "COMPLETE" for state in states[:-1])
+    assert all((state["status"] != "COMPLETE", state["posterUrl"]) == (True, None) for state in states[:-1])
+    assert httpx.get(states[-1]["posterUrl"], trust_env=False).headers["content-type"] == "image/jpeg"
 
 
 def test_standard_output_gets_a_whole_video(run: Run, tmp_path: Path) -> None:
