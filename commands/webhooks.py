@@ -45,8 +45,7 @@ webhooks = typer.Typer(no_args_is_help=True)
 def _about() -> None:
     """See what was sent to RENDERCAST_WEBHOOK_URL, and send it again.
 
-    Run it with the settings of the server: it reads MONGODB_URL if that is set, else the data folder of
-    `rendercast dev`, which may run meanwhile.
+    It reads the MongoDB of MONGODB_URL if that is set, else the data of `rendercast dev`, which may run meanwhile.
     """
 
 
@@ -93,7 +92,9 @@ def show(message: MessageId, as_json: Json = False) -> None:
 
 @webhooks.command(epilog=REPLAY_HELP)
 def replay(
-    messages: Annotated[list[str] | None, typer.Argument(help="Ids of messages.", metavar="[ID]...")] = None,
+    messages: Annotated[
+        list[str] | None, typer.Argument(help="Ids of messages, or of their renders.", metavar="ID")
+    ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All that were given up.")] = False,
 ) -> None:
     """Have messages sent again: at once, and by the whole schedule if that fails."""

@@ -193,7 +193,7 @@ async def test_a_message_whose_worker_died_is_sent_by_another_once_the_lease_is_
     bench.endpoint.open.clear()
     dying = asyncio.create_task(bench.deliverer("w1").run())
     await settle()
-    bench.endpoint.open = asyncio.Event()  # what the dead one sent is never answered
+    stuck, bench.endpoint.open = bench.endpoint.open, asyncio.Event()  # what the dead one sent is not answered
     bench.endpoint.open.set()
     async with bench.delivering(bench.deliverer("w2")):
         await bench.clock.advance(49)
@@ -203,6 +203,7 @@ async def test_a_message_whose_worker_died_is_sent_by_another_once_the_lease_is_
     message = await bench.stored(ended)
     assert [(each.number, each.has_ended) for each in message.attempts] == [(1, False), (2, True)]
     assert message.status is WebhookStatus.DELIVERED
+    stuck.set()
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
 
