@@ -5,19 +5,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from resolvers.auth import Authenticate
-from resolvers.browsers import for_browsers
 from resolvers.downloads import Downloads
 from resolvers.graphiql import load_graphiql
 from resolvers.graphql_schema import build_schema
+from resolvers.heads import around
 from resolvers.health import Health
 from resolvers.http import METHODS, GraphQLOverHttp
-from resolvers.request_ids import RequestIds
 from resolvers.studio import load_studio
 from resolvers.webhooks import RemotionWebhooks
 from resolvers.websocket import WebSockets
@@ -48,7 +46,7 @@ def create_app(services: Services, *, authenticate: Authenticate) -> Starlette:
                 loop.cancel()
 
     routes = [
-        Route("/graphql", over_http.serve, methods=METHODS),
+        Route("/graphql", over_http, methods=METHODS),
         *_home(services.settings),
         WebSocketRoute("/graphql", over_websockets.serve),
         Route("/assets/{name:path}", graphiql.serve_part),
@@ -60,8 +58,7 @@ def create_app(services: Services, *, authenticate: Authenticate) -> Starlette:
     if services.settings.remotion_webhook_secret is not None:
         webhooks = RemotionWebhooks(services.hub, services.settings.remotion_webhook_secret)
         routes.append(Route(WEBHOOK_PATH, webhooks.receive, methods=["POST"]))
-    middleware = [Middleware(RequestIds), *for_browsers(services.settings.origins)]
-    app = Starlette(lifespan=lifespan, routes=routes, middleware=middleware)
+    app = Starlette(lifespan=lifespan, routes=routes, middleware=around(services.settings.origins))
     app.router.redirect_slashes = False  # to wherever the header Host says
     return app
 

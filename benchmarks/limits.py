@@ -19,10 +19,10 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 
-from resolvers.auth import Identity
 from resolvers.context import Context
 from resolvers.cost import measure
 from resolvers.graphql_schema import RendercastSchema
+from resolvers.identity import Identity
 from resolvers.mutation import Mutation
 from resolvers.query import Query
 from resolvers.subscription import Subscription

@@ -6,6 +6,7 @@ on a plain uvicorn; and Strawberry's own ASGI view with its caches.
 """
 
 import asyncio
+import gc
 import http.client
 import json
 import os
@@ -17,6 +18,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from pydantic import SecretStr
@@ -29,9 +31,10 @@ from strawberry.asgi import GraphQL
 
 from app import create_app
 from benchmarks.limits import Unlimited, stock
-from commands.serving import server_config
-from resolvers.auth import Identity, open_bearer_tokens
+from commands.serving import KEEP_ALIVE_S, server_config
+from resolvers.auth import open_bearer_tokens
 from resolvers.context import Context
+from resolvers.identity import Identity
 from resolvers.tokens import OWN_ISSUER, make_token
 from services.clock import SystemClock
 from services.ids import new_render_id
@@ -48,6 +51,7 @@ SETTINGS = Settings.model_construct(
 USER = Caller(id=f"{OWN_ISSUER} ann")
 RENDERS = 20
 TIMES = 300
+PLAIN: dict[str, Any] = {"log_config": None, "access_log": False, "timeout_keep_alive": KEEP_ALIVE_S}
 TURNS = 25
 OPERATIONS = {
     "small query": "{ renderQuota { remaining resetsAt } }",
@@ -110,11 +114,12 @@ async def serve(kind: str, listener: socket.socket) -> None:
             case "protected":
                 config = server_config(create_app(services, authenticate=authenticate), SETTINGS)
             case "unprotected":
-                config = uvicorn.Config(unprotected(services), log_config=None, access_log=False)
+                config = uvicorn.Config(unprotected(services), **PLAIN)
             case _:
                 app = Stock(stock())
                 app.services = services
-                config = uvicorn.Config(app, log_config=None, access_log=False)
+                config = uvicorn.Config(app, **PLAIN)
+        gc.freeze()  # as `rendercast serve` does
         await uvicorn.Server(config).serve(sockets=[listener])
 
 

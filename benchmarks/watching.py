@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from starlette.types import Message, Receive, Scope, Send
 
-from resolvers.request_ids import RequestIds
+from resolvers.heads import Heads
 from services import documents, lifecycle
 from services.clock import SystemClock
 from services.documents import Announcement
@@ -34,7 +34,9 @@ def main() -> None:
     print(f"a message: {encoding - _us(lambda: documents.encode(render)):.2f} µs more to write")
     more = _us(lambda: documents.decode_announcement(whole)) - _us(lambda: documents.decode(plain))
     print(f"a message: {more:.2f} µs more to read, once in each process")
-    print(f"a request: {_request(RequestIds(_answer)) - _request(_answer):.2f} µs for its id\n")
+    print(
+        f"a request: {_request(Heads(_answer)) - _request(_answer):.2f} µs for its id and the headers of its answer\n"
+    )
 
 
 async def _answer(scope: Scope, receive: Receive, send: Send) -> None:

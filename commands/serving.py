@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import math
 import resource
@@ -21,7 +22,8 @@ from commands.logs import log_to_stderr
 from commands.scraping import answering_scrapes, listen_for_scrapes
 from resolvers.auth import Authenticate, LocalDeveloper, open_bearer_tokens, read_token_rules
 from resolvers.crowd import Crowd
-from resolvers.punctual import PunctualWebSockets, http_within
+from resolvers.http_protocol import http_within
+from resolvers.websocket_protocol import WebSocketProtocol
 from services.errors import StartupError
 from services.loopback import is_loopback
 from services.runtime import Services, open_embedded, open_production
@@ -31,6 +33,8 @@ MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 KEEP_ALIVE_S = 75  # longer than load balancers keep idle connections, who else send requests into a closing one
 FILES_FOR_CONNECTIONS = 0.75  # of those that the process may open; the others are for the store, Redis and videos
+MOST_WAITING = 2048  # connections that the kernel keeps until they are accepted
+FRACTION_AT_ONCE = 24  # of the connections there may be that are accepted before any that is too many is turned away
 GRACE_S = 5  # for requests under way when the process is asked to stop
 
 log = logging.getLogger(__name__)
@@ -71,6 +75,12 @@ class Server(uvicorn.Server):
             for number in STOP_SIGNALS:
                 loop.remove_signal_handler(number)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen. For asyncio, the backlog is how many to accept at once; the kernel is to keep more."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(MOST_WAITING)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; a second signal cuts short what is under way, and uvicorn alone would skip the lifespan then."""
         await super().shutdown(sockets)
@@ -100,6 +110,7 @@ async def _serve(
         app = create_app(services, authenticate=authenticate)
         page = services.settings.base_url + ("/" if services.settings.studio else "/graphql")
         typer.echo(f"Open {page} in a browser. Ctrl-C stops Rendercast.")
+        gc.freeze()  # what there is now stays: looking through it again and again takes a tenth of a small query's time
         await Server(server_config(app, settings)).serve(sockets=[listener])
 
 
@@ -119,8 +130,9 @@ def server_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
+        backlog=max(1, settings.max_connections // FRACTION_AT_ONCE),
         http=http_within(settings.request_timeout_s, crowd),
-        ws=PunctualWebSockets,
+        ws=WebSocketProtocol,
         ws_ping_interval=settings.ping_interval_s,
         ws_ping_timeout=settings.ping_interval_s,
         ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
@@ -144,7 +156,7 @@ def most_connections(settings: Settings) -> int:
 def listen(settings: Settings) -> socket.socket:
     """Return a socket that listens on the settings' address. Raises `StartupError`."""
     try:
-        listener = socket.create_server((settings.host, settings.port), family=_family(settings.host), backlog=2048)
+        listener = socket.create_server((settings.host, settings.port), family=_family(settings.host))
     except OSError as error:
         raise StartupError(
             f"Can't listen on {settings.host}:{settings.port}: {error.strerror}. "

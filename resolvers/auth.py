@@ -3,13 +3,12 @@
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
+from resolvers.identity import Identity
 from resolvers.issuer import open_issuer_keys
 from resolvers.tokens import SecretKey, TokenRules, TokenVerifier
 from services.errors import StartupError, TokenInvalid, Unauthenticated
@@ -20,14 +19,6 @@ from services.settings import Settings, variable
 LONGEST_TOKEN = 8192  # characters
 BEARER = re.compile(r"bearer +(?P<token>[\w-]+\.[\w-]+\.[\w-]+)", re.ASCII | re.IGNORECASE)
 PARAMETERS = ("Authorization", "authorization")  # of `connection_init`
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Who calls, and until when that holds; for ever if None."""
-
-    caller: Caller
-    expires_at: datetime | None = None
 
 
 class Authenticate(Protocol):
@@ -67,9 +58,8 @@ class BearerTokens:
     A WebSocket's own headers are not read: a browser sends those of its choice to whatever page asked for it.
     """
 
-    def __init__(self, verifier: TokenVerifier, *, operator_scope: str | None) -> None:
+    def __init__(self, verifier: TokenVerifier) -> None:
         self._verifier = verifier
-        self._operator_scope = operator_scope
 
     async def __call__(self, connection: HTTPConnection, params: Mapping[str, object]) -> Identity:
         """Return who calls. Raises `Unauthenticated` or `IssuerUnavailable`."""
@@ -78,9 +68,7 @@ class BearerTokens:
         else:
             headers = connection.scope["headers"]
             given = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
-        claims = await self._verifier.verify(_token(given))
-        caller = Caller(id=f"{claims.issuer} {claims.subject}", is_operator=self._operator_scope in claims.scopes)
-        return Identity(caller=caller, expires_at=claims.expires_at)
+        return await self._verifier.verify(_token(given))
 
 
 def _token(given: list[object]) -> str:
@@ -113,8 +101,7 @@ async def open_bearer_tokens(settings: Settings) -> AsyncIterator[Authenticate]:
     """Open what verifies tokens; while it is open, the issuer's keys are kept up to date. Raises `StartupError`."""
     rules = read_token_rules(settings)
     if settings.jwt_secret is not None:
-        verifier = TokenVerifier(rules, SecretKey(settings.jwt_secret))
-        yield BearerTokens(verifier, operator_scope=settings.operator_scope)
+        yield BearerTokens(TokenVerifier(rules, SecretKey(settings.jwt_secret)))
         return
     async with open_issuer_keys(rules, jwks_url=settings.jwt_jwks_url) as keys:
-        yield BearerTokens(TokenVerifier(rules, keys), operator_scope=settings.operator_scope)
+        yield BearerTokens(TokenVerifier(rules, keys))

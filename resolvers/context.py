@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 from strawberry.types import Info as StrawberryInfo
 
-from resolvers.auth import Authenticate, Identity
+from resolvers.auth import Authenticate
+from resolvers.identity import Identity
 from services import log_ids
 from services.errors import RendercastError, TokenExpired, Unauthenticated
 from services.models import Caller
@@ -43,26 +44,27 @@ class Context:
     services: Services
     connection: HTTPConnection
     identity: Identity | None = None
-    refusal: RendercastError = field(default_factory=Unauthenticated)
+    refusal: RendercastError | None = None
     turn: Turn | None = None
 
     @property
     def caller(self) -> Caller:
         """Who calls. Raises `Unauthenticated`, or `IssuerUnavailable` if that could not be found out."""
         if self.identity is None:
-            raise self.refusal
-        if self.identity.expires_at is not None and self.identity.expires_at <= self.services.clock.now():
+            raise self.refusal or Unauthenticated
+        if not self.identity.holds(self.services.clock.now()):
             raise TokenExpired
         return self.identity.caller
 
-    async def identify(self, authenticate: Authenticate, params: Mapping[str, object]) -> None:
-        """Find out who calls. Raises what `authenticate` does, and remembers it as the refusal."""
+    async def identify(self, authenticate: Authenticate, params: Mapping[str, object]) -> RendercastError | None:
+        """Find out who calls. Return why that can't be told, which is the refusal from now on; None if it can."""
         try:
             self.identity = await authenticate(self.connection, params)
         except RendercastError as refusal:
             self.refusal = refusal
-            raise
+            return refusal
         log_ids.user_id.set(self.identity.caller.id)
+        return None
 
 
 Info = StrawberryInfo[Context, None]

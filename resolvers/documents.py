@@ -134,10 +134,10 @@ class Remembered:
             self.size_bytes -= forgotten.size_bytes
 
 
-def check_variables(variables: Mapping[str, object] | None, settings: Settings) -> None:
+def check_variables(variables: Mapping[str, object], settings: Settings) -> None:
     """Count the values of an operation's variables, which are as much work as tokens. Raises `Refused`."""
     count = depth = 0
-    containers: list[Mapping[str, object] | list[object]] = [variables] if variables else []
+    containers: list[Mapping[str, object] | list[object]] = [variables]
     while containers:
         count += sum(map(len, containers))
         if count > settings.max_query_tokens:

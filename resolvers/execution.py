@@ -7,14 +7,38 @@ stays flat without it (`tests/resolvers/test_subscription_memory.py` tells).
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable
 from typing import Any
-from weakref import WeakValueDictionary
 
 from graphql import ExecutionResult, GraphQLError, OperationType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from services.errors import TookTooLong
+
+
+class Limit:
+    """Ends what the present task is at by cancelling the task, as `asyncio.timeout` does, for less."""
+
+    __slots__ = ("_cancellations", "_is_over", "_task")
+
+    def __init__(self) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("only tasks can be cancelled")
+        self._task = task
+        self._cancellations = task.cancelling()
+        self._is_over = False
+
+    def end(self) -> None:
+        """End the execution."""
+        self._is_over = True
+        self._task.cancel()
+
+    def lift(self) -> bool:
+        """Take the cancellation back, if there was one; return whether there was no other."""
+        was_over, self._is_over = self._is_over, False
+        return was_over and self._task.uncancel() <= self._cancellations
 
 
 class Deadlines:
@@ -26,25 +50,25 @@ class Deadlines:
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
-        self._ends: dict[asyncio.Timeout, float] = {}  # in their order, by the loop's clock
+        self._ends: dict[Limit, float] = {}  # in their order, by the loop's clock
         self._timer: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
 
     async def keep(self, result: Awaitable[ExecutionResult]) -> ExecutionResult:
         """Return the result, or one that says that it took too long."""
-        limit = asyncio.timeout(None)
+        limit = Limit()
+        self._begin(limit)
         try:
-            async with limit:
-                self._begin(limit)
-                return await result
-        except TimeoutError:
-            if not limit.expired():
+            return await result
+        except asyncio.CancelledError:
+            if not limit.lift():
                 raise
             error = TookTooLong(self._timeout_s)
             return ExecutionResult(data=None, errors=[GraphQLError(str(error), original_error=error)])
         finally:
             self._ends.pop(limit, None)
+            limit.lift()
 
-    def _begin(self, limit: asyncio.Timeout) -> None:
+    def _begin(self, limit: Limit) -> None:
         loop = asyncio.get_running_loop()
         self._ends[limit] = end = loop.time() + self._timeout_s
         if self._timer is None or self._timer[0] is not loop:
@@ -58,22 +82,48 @@ class Deadlines:
                 self._timer = loop, loop.call_at(end, self._end_overdue, loop)
                 return
             del self._ends[limit]
-            limit.reschedule(end)
+            limit.end()
 
 
 class Shares:
-    """Lets `most` operations of each caller be executed at once, so that nobody has all the time there is."""
+    """Lets `most` operations of each caller be executed at once, so that nobody has all the time there is.
+
+    asyncio's semaphores do the same, in several times the time.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._taken: dict[str, int] = {}
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
-    def of(self, caller_id: str) -> asyncio.Semaphore:
-        """Return what an operation of the caller has to hold. It lasts while anybody holds it or waits for it."""
-        share = self._of.get(caller_id)
-        if share is None:
-            share = self._of[caller_id] = asyncio.Semaphore(self._most)
-        return share
+    async def take(self, caller_id: str) -> None:
+        """Take a part of the caller's share when there is one; who comes first is served first."""
+        taken = self._taken.get(caller_id, 0)
+        if taken < self._most:
+            self._taken[caller_id] = taken + 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(caller_id, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it was given a moment before
+                self.give_back(caller_id)
+            raise
+
+    def give_back(self, caller_id: str) -> None:
+        """Give it back, to who has waited longest."""
+        waiting = self._waiting.get(caller_id)
+        while waiting:
+            turn = waiting.popleft()
+            if not waiting:
+                del self._waiting[caller_id]
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._taken[caller_id] -= 1
+        if not self._taken[caller_id]:
+            del self._taken[caller_id]
 
 
 class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -94,9 +144,13 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         context = self.context_value
         if context.turn is not None:
             await context.turn.begin()
-        async with self.shares.of("" if context.identity is None else context.identity.caller.id):
+        caller_id = "" if context.identity is None else context.identity.caller.id
+        await self.shares.take(caller_id)
+        try:
             result = super().execute_operation(serially)
             return await result if self.is_awaitable(result) else result
+        finally:
+            self.shares.give_back(caller_id)
 
     def build_per_event_executor(self, payload: Any) -> Any:
         """Return the executor of one event."""

@@ -1,6 +1,7 @@
 """The roots put together into the executable schema, with the limits that hold for every operation on it."""
 
 from graphql import GraphQLError
+from graphql import OperationType as GraphQLOperationType
 from strawberry import Schema
 from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema._graphql_core import ResultType
@@ -23,6 +24,8 @@ from schema.render import Render
 from schema.scalars import SCALARS
 from services.errors import LimitExceeded
 from services.settings import Settings
+
+KINDS = {kind: OperationType(kind.value) for kind in GraphQLOperationType}  # Strawberry has its own name for each
 
 
 class RendercastSchema(Schema):
@@ -79,10 +82,11 @@ class RendercastSchema(Schema):
         accepted = self.documents.accept(text)
         operation = accepted.operation(context._provided_operation_name)  # noqa: SLF001  # else the first one's
         context.graphql_document = accepted.document
-        kind = OperationType(operation.type.value)
+        kind = KINDS[operation.type]
         if kind not in context.allowed_operations:
             raise InvalidOperationTypeError(kind)
-        check_variables(context.variables, self._settings)
+        if context.variables:
+            check_variables(context.variables, self._settings)
         if kind is OperationType.MUTATION:
             self._admit_mutation(context.context, operation)
 

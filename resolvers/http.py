@@ -1,7 +1,6 @@
 """GraphQL over HTTP, as https://graphql.github.io/graphql-over-http/draft/ has it."""
 
-from collections.abc import Mapping
-from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ from graphql import GraphQLFormattedError
 from pydantic import BaseModel, Field, Json, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry import Schema
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.execution import ExecutionResult
@@ -20,7 +20,7 @@ from resolvers.context import Context
 from resolvers.errors import result_too_large
 from resolvers.graphiql import GraphiQL
 from resolvers.json_text import read_json, write_json
-from services.errors import RendercastError, TookTooLong
+from services.errors import TookTooLong
 from services.runtime import Services
 
 JSON = "application/json"
@@ -50,11 +50,40 @@ class UrlParameters(Parameters):
 class BadRequest(Exception):  # noqa: N818  # HTTP's word
     """The request can't be answered by a result."""
 
-    def __init__(self, status: HTTPStatus, message: str, **headers: str) -> None:
+    def __init__(self, status: HTTPStatus, message: str, *headers: tuple[bytes, bytes]) -> None:
         self.status = status
         self.message = message
         self.headers = headers
         super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """JSON on its way to the client."""
+
+    text: bytes
+    status: HTTPStatus
+    media_type: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Send it."""
+        headers = [
+            (b"cache-control", b"no-store"),
+            (b"content-length", b"%d" % len(self.text)),
+            (b"content-type", b"%b; charset=utf-8" % self.media_type.encode()),
+            *self.headers,
+        ]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.text})
+
+
+class Head(dict[bytes, bytes]):
+    """A request's headers by their names, each looked for at once; of one sent twice, what was sent last."""
+
+    def value(self, name: bytes) -> str:
+        """Return the header's text, empty if it isn't there."""
+        return self.get(name, b"").decode("latin-1")
 
 
 NOT_ACCEPTABLE = BadRequest(HTTPStatus.NOT_ACCEPTABLE, f"This server answers {GRAPHQL_JSON} and {JSON}.")
@@ -78,17 +107,23 @@ class GraphQLOverHttp:
         self._max_body_bytes = services.settings.max_body_bytes
         self._max_result_bytes = services.settings.max_result_bytes
 
-    async def serve(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        response = await self._respond(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> ASGIApp:
         """Return the result, or what is wrong with the request."""
-        if _wants_page(request):
+        head = Head(request.scope["headers"])
+        if _wants_page(request, head):
             return self._graphiql.page()
-        media_type = _media_type(request.headers.get("accept"))
+        media_type = _media_type(head.value(b"accept"))
         if media_type is None:
             return _refusal(NOT_ACCEPTABLE, JSON)
         try:
             context = await self._context(request)
             largest = STRANGERS_BODY_BYTES if context.identity is None else self._max_body_bytes
-            parameters = await self._parameters(request, at_most=largest)
+            parameters = await self._parameters(request, head, at_most=largest)
             result = await self._execute(request, parameters, context)
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # which nobody will see
@@ -98,8 +133,7 @@ class GraphQLOverHttp:
 
     async def _context(self, request: Request) -> Context:
         context = Context(services=self._services, connection=request)
-        with suppress(RendercastError):  # the context raises it for what needs a caller
-            await context.identify(self._authenticate, {})
+        await context.identify(self._authenticate, {})  # the context raises the refusal for what needs a caller
         return context
 
     async def _execute(self, request: Request, parameters: Parameters, context: Context) -> ExecutionResult:
@@ -114,11 +148,11 @@ class GraphQLOverHttp:
         except InvalidOperationTypeError as error:
             raise _wrong_operation(error.operation_type) from error
 
-    async def _parameters(self, request: Request, *, at_most: int) -> Parameters:
+    async def _parameters(self, request: Request, head: Head, *, at_most: int) -> Parameters:
         try:
             if request.method != "POST":  # GET, or HEAD, which asks for the head of what GET is answered
                 return UrlParameters.model_validate(dict(request.query_params))
-            _require_json(request)
+            _require_json(head)
             return Parameters.model_validate(_json(await _body(request, at_most)))
         except ValidationError as error:
             raise BadRequest(HTTPStatus.BAD_REQUEST, _what_is_wrong(error)) from error
@@ -131,15 +165,11 @@ async def _body(request: Request, at_most: int) -> bytes:
     return body
 
 
-def _wants_page(request: Request) -> bool:
-    return (
-        request.method != "POST"
-        and "query" not in request.query_params
-        and "text/html" in request.headers.get("accept", "")
-    )
+def _wants_page(request: Request, head: Head) -> bool:
+    return request.method != "POST" and "query" not in request.query_params and "text/html" in head.value(b"accept")
 
 
-def _media_type(accept: str | None) -> str | None:
+def _media_type(accept: str) -> str | None:
     """Return the type that is accepted and comes first, None if it is neither of ours."""
     if not accept:
         return JSON
@@ -152,10 +182,10 @@ def _media_type(accept: str | None) -> str | None:
     return None
 
 
-def _require_json(request: Request) -> None:
+def _require_json(head: Head) -> None:
     """Raise unless the body says that it is JSON in UTF-8, which no form of another site can."""
-    encoding = request.headers.get("content-encoding", "identity")
-    if not _is_json(request.headers.get("content-type", "")) or encoding.lower() != "identity":
+    encoding = head.value(b"content-encoding")
+    if not _is_json(head.value(b"content-type")) or encoding.lower() not in {"", "identity"}:
         raise BadRequest(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send a body of {JSON} in UTF-8, without a content encoding."
         )
@@ -185,11 +215,11 @@ def _what_is_wrong(error: ValidationError) -> str:
 
 def _wrong_operation(kind: OperationType) -> BadRequest:
     if kind is OperationType.MUTATION:
-        return BadRequest(HTTPStatus.METHOD_NOT_ALLOWED, "Send mutations by POST.", Allow="POST")
+        return BadRequest(HTTPStatus.METHOD_NOT_ALLOWED, "Send mutations by POST.", (b"allow", b"POST"))
     return BadRequest(HTTPStatus.BAD_REQUEST, "Send subscriptions over a WebSocket (graphql-transport-ws).")
 
 
-def _answer(result: ExecutionResult, media_type: str, *, at_most: int) -> Response:
+def _answer(result: ExecutionResult, media_type: str, *, at_most: int) -> Answer:
     """Return a result. One of a request that wasn't executed has no data, and tells so by its status if it may."""
     errors = [error.formatted for error in result.errors or []]
     executed = result.data is not None or any("path" in each or _code(each) == TIMEOUT for each in errors)
@@ -200,18 +230,13 @@ def _answer(result: ExecutionResult, media_type: str, *, at_most: int) -> Respon
     text = write_json(body)
     if len(text) > at_most:
         text = write_json({"data": None, "errors": [result_too_large(at_most).formatted]})
-    return _response(text, status, media_type)
+    return Answer(text, status, media_type)
 
 
 def _code(error: GraphQLFormattedError) -> object:
     return error.get("extensions", {}).get("code")
 
 
-def _refusal(refused: BadRequest, media_type: str) -> Response:
+def _refusal(refused: BadRequest, media_type: str) -> Answer:
     error = {"message": refused.message, "extensions": {"code": "BAD_USER_INPUT"}}
-    return _response(write_json({"errors": [error]}), refused.status, media_type, refused.headers)
-
-
-def _response(text: bytes, status: HTTPStatus, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
-    given = {"Cache-Control": "no-store", "Content-Type": f"{media_type}; charset=utf-8", **(headers or {})}
-    return Response(text, status, given)
+    return Answer(write_json({"errors": [error]}), refused.status, media_type, refused.headers)

@@ -16,7 +16,9 @@ from typing import Any, Protocol
 import jwt
 from pydantic import SecretStr
 
+from resolvers.identity import Identity
 from services.errors import TokenExpired, TokenInvalid
+from services.models import Caller
 from services.settings import Settings
 
 SECRET_ALGORITHM = "HS256"  # noqa: S105  # a name
@@ -31,12 +33,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRules:
-    """What a token must hold to be good here."""
+    """What a token must hold to be good here, and what makes its bearer an operator."""
 
     issuer: str
     audience: str
     algorithms: tuple[str, ...]
     leeway_s: int
+    operator_scope: str | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "TokenRules":
@@ -46,17 +49,8 @@ class TokenRules:
             audience=settings.jwt_audience,
             algorithms=tuple(settings.jwt_algorithms.split(",")) if settings.jwt_issuer else (SECRET_ALGORITHM,),
             leeway_s=settings.jwt_leeway_s,
+            operator_scope=settings.operator_scope,
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
-    """What a good token says. It is refused from `expires_at` on; the leeway is in it."""
-
-    issuer: str
-    subject: str
-    scopes: frozenset[str]
-    expires_at: datetime
 
 
 class Keys(Protocol):
@@ -86,7 +80,7 @@ class Verified:
     key_id: str | None
     algorithm: str
     key: jwt.PyJWK
-    claims: Claims
+    identity: Identity
 
 
 class TokenVerifier:
@@ -105,11 +99,11 @@ class TokenVerifier:
         )
         self._remembered: OrderedDict[bytes, Verified] = OrderedDict()
 
-    async def verify(self, token: str) -> Claims:
-        """Return what the token says. Raises `TokenExpired`, `TokenInvalid` or `IssuerUnavailable`."""
+    async def verify(self, token: str) -> Identity:
+        """Return whose the token is. Raises `TokenExpired`, `TokenInvalid` or `IssuerUnavailable`."""
         digest = sha256(token.encode()).digest()
-        if claims := await self._recall(digest):
-            return claims
+        if identity := await self._recall(digest):
+            return identity
         try:
             verified = await self._verify(token)
         except jwt.ExpiredSignatureError:
@@ -120,16 +114,16 @@ class TokenVerifier:
         self._remembered[digest] = verified
         if len(self._remembered) > self._most_remembered:
             self._remembered.popitem(last=False)
-        return verified.claims
+        return verified.identity
 
-    async def _recall(self, digest: bytes) -> Claims | None:
-        """Return what a token says that was good before, if it still is."""
+    async def _recall(self, digest: bytes) -> Identity | None:
+        """Return whose a token is that was good before, if it still is."""
         known = self._remembered.get(digest)
         if known is None:
             return None
-        is_good = known.claims.expires_at > datetime.now(UTC)
+        is_good = known.identity.holds(datetime.now(UTC))
         if is_good and await self._keys.find(known.key_id, known.algorithm) is known.key:
-            return known.claims
+            return known.identity
         self._remembered.pop(digest, None)
         return None
 
@@ -143,9 +137,9 @@ class TokenVerifier:
         key = await self._keys.find(key_id, algorithm)
         if key is None:
             raise jwt.InvalidKeyError
-        return Verified(key_id=key_id, algorithm=algorithm, key=key, claims=self._claims(token, key))
+        return Verified(key_id=key_id, algorithm=algorithm, key=key, identity=self._identity(token, key))
 
-    def _claims(self, token: str, key: jwt.PyJWK) -> Claims:
+    def _identity(self, token: str, key: jwt.PyJWK) -> Identity:
         rules = self._rules
         claims = self._decoder.decode(
             token, key, rules.algorithms, audience=rules.audience, issuer=rules.issuer, leeway=rules.leeway_s
@@ -154,7 +148,8 @@ class TokenVerifier:
         if not is_subject(subject):
             raise jwt.InvalidTokenError
         expires_at = datetime.fromtimestamp(min(int(claims["exp"]) + rules.leeway_s, LATEST_EXPIRY), UTC)
-        return Claims(issuer=rules.issuer, subject=subject, scopes=_scopes(claims), expires_at=expires_at)
+        caller = Caller(id=f"{rules.issuer} {subject}", is_operator=rules.operator_scope in _scopes(claims))
+        return Identity(caller=caller, expires_at=expires_at)
 
 
 def is_subject(text: str) -> bool:

@@ -36,7 +36,7 @@ from resolvers.websocket_messages import (
     Subscribe,
     read_message,
 )
-from services.errors import IssuerUnavailable, TokenExpired, Unauthenticated
+from services.errors import TokenExpired, Unauthenticated
 from services.runtime import Services
 
 INIT_TIMEOUT_S = 5.0
@@ -178,12 +178,11 @@ class Connection:
         if self._initialised:
             raise ProtocolViolation(CloseCode.TOO_MANY, "Too many initialisation requests")
         self._initialised = True
-        try:
-            await self._context.identify(self._authenticate, params)
-        except Unauthenticated as refusal:
-            raise ProtocolViolation(CloseCode.FORBIDDEN, str(refusal)) from refusal
-        except IssuerUnavailable as refusal:
-            raise ProtocolViolation(CloseCode.TRY_AGAIN_LATER, "Please try again later.") from refusal
+        refusal = await self._context.identify(self._authenticate, params)
+        if isinstance(refusal, Unauthenticated):
+            raise ProtocolViolation(CloseCode.FORBIDDEN, str(refusal))
+        if refusal is not None:
+            raise ProtocolViolation(CloseCode.TRY_AGAIN_LATER, "Please try again later.")
         counted = _counted(self._of_user, self._context.caller.id, self._settings.max_connections_per_user)
         if not self._leaving.enter_context(counted):
             raise ProtocolViolation(CloseCode.TOO_MANY, "Too many connections")

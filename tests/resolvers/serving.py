@@ -12,7 +12,8 @@ from starlette.requests import HTTPConnection
 
 from app import create_app
 from commands.serving import listen, server_config
-from resolvers.auth import Authenticate, Identity
+from resolvers.auth import Authenticate
+from resolvers.identity import Identity
 from services.clock import SystemClock
 from services.errors import Unauthenticated
 from services.models import Caller

@@ -15,9 +15,9 @@ import pytest
 from starlette.requests import HTTPConnection
 from strawberry.types import ExecutionResult
 
-from resolvers.auth import Identity
 from resolvers.context import Context
 from resolvers.graphql_schema import build_schema
+from resolvers.identity import Identity
 from services.models import AnimationProps, Caller
 from services.runtime import Services, open_embedded
 from services.settings import load_settings

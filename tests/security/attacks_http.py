@@ -137,12 +137,12 @@ def held(begin: Callable[[Target], bytes]) -> Attack:
 
 
 @at_once
-async def open_as_many_as_files(target: Target) -> None:
-    """Some at a time, for asyncio takes in all that wait before any is turned away."""
+async def open_more_than_files(target: Target) -> None:
+    """All of them wait when the server looks for the first."""
     async with AsyncExitStack() as stack:
-        for _ in range(MOST_FILES // 50):
-            await stack.enter_async_context(open_peers(target.url, 50))
-            await target.process.idle()
+        with target.process.stopped():
+            await stack.enter_async_context(open_peers(target.url, MOST_FILES + 100))
+        await target.process.idle()
 
 
 @asynccontextmanager
@@ -193,7 +193,7 @@ ATTACKS: dict[str, Attack] = {
     "headers behind a body": cut_off(POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"a:\r\n" * 10_000),
     "a URL of 1 MB": cut_off(b"GET /graphql?query=", b"a" * 65_536),
     "requests without end": cut_off(b"", (ALIVE + b"\r\n") * 2000),
-    "as many connections as files": open_as_many_as_files,
+    "more connections than files": open_more_than_files,
     "nothing at all": held(lambda _: b""),
     "unfinished headers": held(lambda _: ALIVE + b"X: " + b"x" * 10_000),
     "unfinished bodies": held(lambda target: target.request(b"{".ljust(50_000), length=100_000)),

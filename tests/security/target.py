@@ -5,8 +5,9 @@ import contextlib
 import json
 import math
 import os
+import signal
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ class Process:
     """What the kernel tells of a server."""
 
     def __init__(self, process_id: int, port: int) -> None:
+        self._id = process_id
         self._folder = Path(f"/proc/{process_id}")
         self._port = f":{port:04X}"
 
@@ -50,6 +52,15 @@ class Process:
         """Return how long its threads have been computing, in all."""
         fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Have it do nothing meanwhile."""
+        os.kill(self._id, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._id, signal.SIGCONT)
 
     async def idle(self) -> None:
         """Wait until it computes no more."""

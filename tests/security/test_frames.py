@@ -11,8 +11,8 @@ from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed
 
 from commands.serving import server_config
-from resolvers.bounded import MOST_BARE_FRAMES
 from resolvers.websocket import INIT_TIMEOUT_S
+from resolvers.websocket_protocol import MOST_BARE_FRAMES
 from services.runtime import open_embedded
 from services.settings import load_settings
 from tests.fakes import FakeBackend

@@ -45,13 +45,13 @@ async def test_a_token_is_good_as_long_as_its_key_is() -> None:
     keys = Published("old")
     verifier = TokenVerifier(rules("RS256"), keys)
     for _ in range(3):
-        assert (await verifier.verify(by("old"))).subject == "ann"
+        assert (await verifier.verify(by("old"))).caller.id == "rendercast ann"
     keys.publish("old")  # read again, unchanged
-    assert (await verifier.verify(by("old"))).subject == "ann"
+    assert (await verifier.verify(by("old"))).caller.id == "rendercast ann"
     keys.publish("new")
     with pytest.raises(TokenInvalid):
         await verifier.verify(by("old"))
-    assert (await verifier.verify(by("new"))).subject == "ann"
+    assert (await verifier.verify(by("new"))).caller.id == "rendercast ann"
     keys.publish()
     with pytest.raises(TokenInvalid):
         await verifier.verify(by("new"))
@@ -73,7 +73,7 @@ async def _use_for_ever(verifier: TokenVerifier, token: str) -> None:
 
 async def test_a_token_that_differs_in_anything_is_verified_anew() -> None:
     verifier, token = TokenVerifier(rules("RS256"), Published("old")), by("old")
-    assert (await verifier.verify(token)).subject == "ann"
+    assert (await verifier.verify(token)).caller.id == "rendercast ann"
     for place in range(len(token)):
         other = "A" if token[place] != "A" else "B"
         with pytest.raises(TokenInvalid):
@@ -83,5 +83,5 @@ async def test_a_token_that_differs_in_anything_is_verified_anew() -> None:
 async def test_what_is_remembered_is_bounded() -> None:
     verifier = TokenVerifier(rules("HS256"), signed_by_secret(), most_remembered=10)
     for n in range(30):
-        assert (await verifier.verify(tokens.token_of(f"user-{n}"))).subject == f"user-{n}"
+        assert (await verifier.verify(tokens.token_of(f"user-{n}"))).caller.id == f"rendercast user-{n}"
     assert len(verifier._remembered) == 10

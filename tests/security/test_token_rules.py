@@ -37,7 +37,7 @@ async def subject(
     rules = TokenRules.from_settings(load_settings(**{"jwt_issuer": ISSUER, "jwt_leeway_s": LEEWAY_S, **settings}))
     said = tokens.claims("ann", **{"iss": ISSUER, **claims})
     token = jwt.encode(said, key_of(algorithm, algorithm), algorithm, headers={"kid": algorithm})
-    return (await TokenVerifier(rules, Known(rules)).verify(token)).subject
+    return (await TokenVerifier(rules, Known(rules)).verify(token)).caller.id.removeprefix(f"{rules.issuer} ")
 
 
 @pytest.mark.parametrize("allowed", ["RS256", "ES256", "RS256,ES256"])

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from resolvers.punctual import InOnePiece
+from resolvers.http_protocol import InOnePiece
 from services.runtime import open_embedded
 from services.settings import load_settings
 from tests.fakes import FakeBackend

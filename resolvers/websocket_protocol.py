@@ -1,77 +1,37 @@
-"""uvicorn's protocols, made to do and to keep little for any one client.
+"""uvicorn's protocol of WebSockets, made to do and keep little for any one client, and to let go of who is gone.
 
-uvicorn reads as much as the kernel has and works through it before anybody else has their turn. It keeps every request
-that is sent before the last one is answered, every fragment of a message, and every pong that a client doesn't read.
-And it waits for ever on a connection whose handshake for a WebSocket it didn't understand.
+uvicorn keeps every fragment of a message, and every pong that a client doesn't read. It waits for ever on a connection
+whose handshake it didn't understand, and for a client that stopped reading, since what is still to be sent goes before
+the end.
 """
 
 import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 
-MOST_HEADERS = 100
-MOST_WAITING = 16  # requests that are sent before the one before them is answered
+from resolvers.in_turn import InTurn
+
 MOST_BARE_FRAMES = 1000  # control frames and fragments, from one ping of ours to the next
 
 
-class TooMuch(Exception):  # noqa: N818  # named for what happened
-    """A request is more than is admitted, or less; it is answered as any that is malformed."""
-
-
-class InTurn(asyncio.BufferedProtocol):
-    """A protocol that takes in little at a time, so that nobody waits long for their turn."""
-
-    largest_read_bytes: int
-    data_received: Callable[[Any], None]  # the protocol's own
-    _room = bytearray()
-
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002
-        """Return room for what is to be read next."""
-        self._room = bytearray(self.largest_read_bytes)
-        return self._room
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Take in what was read."""
-        room, self._room = self._room, bytearray()
-        del room[nbytes:]
-        self.data_received(room)
-
-
-class BoundedHttp(HttpToolsProtocol, InTurn):
-    """HTTP with a limit to the number of headers, and of requests that wait for those before them."""
-
-    largest_read_bytes = 16 * 1024
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header. Raises `TooMuch`."""
-        if len(self.headers) == MOST_HEADERS:
-            raise TooMuch
-        super().on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        """Answer the request, or let it wait. Raises `TooMuch`."""
-        if len(self.pipeline) == MOST_WAITING:
-            raise TooMuch
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):  # RFC 9112, section 3.2
-            raise TooMuch
-        super().on_headers_complete()
-        if not self.parser.should_upgrade():
-            self.headers = []  # what comes behind the body is for nobody: RFC 9110, section 6.5.1
-
-
-class BoundedWebSockets(WebSocketsSansIOProtocol, InTurn):
-    """WebSockets with a limit to frames that are no messages."""
+class WebSocketProtocol(WebSocketsSansIOProtocol, InTurn):
+    """WebSockets with a limit to frames that are no messages, whose clients have to answer pings whatever is unsent."""
 
     largest_read_bytes = 4 * 1024
+    on_end: Callable[[], None] | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._bare_frames = 0
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell that it has ended."""
+        super().connection_lost(exc)
+        if self.on_end is not None:
+            self.on_end()
 
     def data_received(self, data: bytes) -> None:
         """Take in what came: first of all the whole handshake, which is understood at once or never."""
@@ -92,9 +52,16 @@ class BoundedWebSockets(WebSocketsSansIOProtocol, InTurn):
             self.handshake_complete = True
 
     def send_keepalive_ping(self) -> None:
-        """Ask whether the client is there, and count its frames anew."""
+        """Ask whether the client is there. If the connection is closed, all that keeps it is what was never read."""
         self._bare_frames = 0
         super().send_keepalive_ping()
+        if self.pong_timer is None and self.ping_timeout is not None:
+            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+
+    def keepalive_timeout(self) -> None:
+        """Let go of a client that didn't answer, with all that it never read."""
+        super().keepalive_timeout()
+        self.transport.abort()
 
     def handle_ping(self) -> None:
         """Answer, unless the client doesn't read the answers. RFC 6455, section 5.5.3, lets us leave some out."""
@@ -120,6 +87,13 @@ class BoundedWebSockets(WebSocketsSansIOProtocol, InTurn):
             self._fail(CloseCode.INVALID_DATA, "Not UTF-8")
         else:
             super().send_receive_event_to_app()
+
+    def shutdown(self) -> None:
+        """Take leave of the client, unless it took its leave before: uvicorn has an error for that."""
+        if self.transport.is_closing():
+            self.transport.abort()
+        else:
+            super().shutdown()
 
     def _count(self) -> None:
         self._bare_frames += 1

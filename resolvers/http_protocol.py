@@ -1,25 +1,31 @@
-"""uvicorn's protocols, made to give up on clients that don't go on, and to answer in one piece.
+"""uvicorn's protocol of HTTP, made to do and keep little for any one client, and to answer in one piece.
 
-uvicorn waits without limit for the rest of a request, and for ever after an empty line; it keeps whatever it is sent as
-headers; and it doesn't end a connection whose client stopped reading, since what is still to be sent goes before the
-end. And it sends the head and the body of an answer one after the other, which takes longer than all the limits here.
+uvicorn keeps whatever it is sent as headers, and every request that is sent before the last one is answered. It waits
+without limit for the rest of a request, for ever after an empty line, and for clients that don't read. And it sends the
+head and the body of an answer one after the other, which takes longer than all the limits here.
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from resolvers.bounded import BoundedHttp, BoundedWebSockets
-from resolvers.browsers import HEADERS
 from resolvers.crowd import Crowd
+from resolvers.heads import SAFE_HEADERS
+from resolvers.in_turn import InTurn
 from resolvers.json_text import write_json
+from resolvers.websocket_protocol import WebSocketProtocol
 
 LARGEST_HEAD_BYTES = 64 * 1024
+MOST_HEADERS = 100
+MOST_WAITING = 16  # requests that are sent before the one before them is answered
 READING_TIMES = 4  # how many times longer than a request the next 64 KiB of an answer, or its rest, may take
 HEAD = b"HTTP/1.1 "
 CONTINUE = b"HTTP/1.1 100 "
+
+
+class TooMuch(Exception):  # noqa: N818  # named for what happened
+    """A request is more than is admitted, or less; it is answered as any that is malformed."""
 
 
 class InOnePiece:
@@ -27,6 +33,7 @@ class InOnePiece:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.transport = transport
+        self.is_closing = transport.is_closing  # asked at each answer, and found sooner here
         self._head = b""
 
     def __getattr__(self, name: str) -> Any:
@@ -51,12 +58,13 @@ class InOnePiece:
         self.transport.close()
 
 
-class PunctualHttp(BoundedHttp):
+class HttpProtocol(HttpToolsProtocol, InTurn):
     """HTTP whose requests have to arrive within a time and whose headers within a size, and whose answers be read.
 
     The time runs from a request's first byte to its last; for the first request, from the connection on.
     """
 
+    largest_read_bytes = 16 * 1024
     request_timeout_s: float
     crowd: Crowd
 
@@ -64,6 +72,7 @@ class PunctualHttp(BoundedHttp):
         super().__init__(*args, **options)
         self._head_bytes = 0
         self._is_amid_request = False
+        self._expected_since: float | None = None  # by the loop's clock
         self._late: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
 
@@ -80,9 +89,7 @@ class PunctualHttp(BoundedHttp):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
-        self._cease()
-        if self._unread is not None:
-            self._unread.cancel()
+        self._stop_clocks()
         self._leave()
         super().connection_lost(exc)
 
@@ -93,20 +100,22 @@ class PunctualHttp(BoundedHttp):
         super().data_received(data)
         if self._head_bytes > LARGEST_HEAD_BYTES:
             self.transport.abort()
+        elif len(self.headers or ()) > MOST_HEADERS:
+            self.send_400_response("Too many headers.")
         elif self._is_amid_request:
             self._expect()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand over to the WebSocket, which has times of its own, unless an answer is still owed here."""
         self._is_amid_request = False
-        self._cease()
+        self._stop_clocks()
         self.transport = self._answers.transport
         if not self._is_idle:
             self.transport.abort()
             return
         super().handle_websocket_upgrade()
         protocol = self.transport.get_protocol()
-        if isinstance(protocol, PunctualWebSockets):
+        if isinstance(protocol, WebSocketProtocol):
             protocol.on_end = self._leave
 
     def send_400_response(self, msg: str) -> None:
@@ -125,9 +134,19 @@ class PunctualHttp(BoundedHttp):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Count anew: the body has a limit of its own."""
+        """Answer the request, or let it wait. From now on count anew: the body has a limit of its own.
+
+        Raises `TooMuch`.
+        """
+        if len(self.pipeline) == MOST_WAITING or len(self.headers) > MOST_HEADERS:
+            raise TooMuch
+        hosts = [name for name, _ in self.headers].count(b"host")
+        if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):  # RFC 9112, section 3.2
+            raise TooMuch
         self._head_bytes = 0
         super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            self.headers = []  # what comes behind the body is for nobody: RFC 9110, section 6.5.1
 
     def on_body(self, body: bytes) -> None:
         """Count no bytes of a body."""
@@ -137,7 +156,7 @@ class PunctualHttp(BoundedHttp):
     def on_message_complete(self) -> None:
         """Wait no longer; but for the next one, if this one was answered before all of it was there."""
         self._is_amid_request = self._is_idle
-        self._cease()
+        self._expected_since = None
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -168,66 +187,49 @@ class PunctualHttp(BoundedHttp):
             self.crowd.leave(self._address)
 
     def _expect(self) -> None:
+        """Begin to wait for the rest of a request. The clock stays until it is due: few requests come that late."""
+        if self._expected_since is None:
+            self._expected_since = self.loop.time()
         if self._late is None:
-            self._late = self.loop.call_later(self.request_timeout_s, self.transport.abort)
+            self._late = self.loop.call_later(self.request_timeout_s, self._end_late)
 
-    def _cease(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+    def _end_late(self) -> None:
+        self._late = None
+        if self._expected_since is None:
+            return
+        due_at = self._expected_since + self.request_timeout_s
+        if due_at > self.loop.time():
+            self._late = self.loop.call_at(due_at, self._end_late)
+        else:
+            self.transport.abort()
 
     def _expect_reader(self) -> None:
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
-        if self.transport.get_write_buffer_size():
+        if self._answers.transport.get_write_buffer_size():
             self._unread = self.loop.call_later(READING_TIMES * self.request_timeout_s, self._end_unread)
 
     def _end_unread(self) -> None:
         if self.transport.get_write_buffer_size():
             self.transport.abort()
 
-
-class PunctualWebSockets(BoundedWebSockets):
-    """WebSockets whose clients have to answer pings, whatever is still to be sent to them."""
-
-    on_end: Callable[[], None] | None = None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell that it has ended."""
-        super().connection_lost(exc)
-        if self.on_end is not None:
-            self.on_end()
-
-    def send_keepalive_ping(self) -> None:
-        """Ask whether the client is there. If the connection is closed, all that keeps it is what was never read."""
-        super().send_keepalive_ping()
-        if self.pong_timer is None and self.ping_timeout is not None:
-            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
-
-    def keepalive_timeout(self) -> None:
-        """Let go of a client that didn't answer, with all that it never read."""
-        super().keepalive_timeout()
-        self.transport.abort()
-
-    def shutdown(self) -> None:
-        """Take leave of the client, unless it took its leave before: uvicorn has an error for that."""
-        if self.transport.is_closing():
-            self.transport.abort()
-        else:
-            super().shutdown()
+    def _stop_clocks(self) -> None:
+        for clock in (self._late, self._unread):
+            if clock is not None:
+                clock.cancel()
 
 
-def http_within(request_timeout_s: float, crowd: Crowd) -> type[PunctualHttp]:
+def http_within(request_timeout_s: float, crowd: Crowd) -> type[HttpProtocol]:
     """Return the protocol for this time, and for connections that count as one crowd."""
-    return type("HttpWithin", (PunctualHttp,), {"request_timeout_s": request_timeout_s, "crowd": crowd})
+    return type("HttpWithin", (HttpProtocol,), {"request_timeout_s": request_timeout_s, "crowd": crowd})
 
 
 def _malformed(message: str) -> bytes:
     """Return the whole answer to what is no request."""
     body = write_json({"errors": [{"message": message, "extensions": {"code": "BAD_USER_INPUT"}}]})
     headers = (
-        *HEADERS,
+        *SAFE_HEADERS,
         (b"content-type", b"application/json; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
