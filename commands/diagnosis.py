@@ -12,9 +12,9 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from commands.doctor import Role
 from commands.examination import LIMIT_S, Examination, Finding, NotNeeded, Result
 from commands.lambda_diagnosis import examine_lambda
+from commands.options import Role
 from resolvers.auth import read_token_rules
 from resolvers.graphiql import load_graphiql
 from resolvers.issuer import IssuerFault, JwksReader, open_http

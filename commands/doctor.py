@@ -1,11 +1,10 @@
 """`rendercast doctor`: what is wrong with the settings and with what they name."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from commands.options import Json
+from commands.options import Json, Role
 
 HELP = """\b
 Examples:
@@ -18,14 +17,6 @@ probe in the bucket that it removes if it may.
 
 Exit codes: 0 nothing is wrong; 1 something is; 2 wrong usage."""
 WIDTH = 18
-
-
-class Role(StrEnum):
-    """The command that is to run with these settings."""
-
-    DEV = "dev"
-    SERVE = "serve"
-    WORKER = "worker"
 
 
 def doctor(

@@ -2,8 +2,8 @@
 
 from contextlib import AsyncExitStack
 
-from commands.doctor import Role
 from commands.examination import Examination, NotNeeded
+from commands.options import Role
 from services.backends.remotion.checks import Checks, open_checks
 from services.backends.remotion.deployment import read_deployment
 

@@ -1,6 +1,7 @@
 """Options that several commands have, and the server that they name."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
@@ -38,6 +39,14 @@ Output = Annotated[
 Timeout = Annotated[
     float, typer.Option(min=1, max=1e6, metavar="SECONDS", help="How long to wait for the end; the render goes on.")
 ]
+
+
+class Role(StrEnum):
+    """The command that is to run with these settings."""
+
+    DEV = "dev"
+    SERVE = "serve"
+    WORKER = "worker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
 from commands.diagnosis import diagnose, judge_clocks, read_settings
-from commands.doctor import Role
+from commands.options import Role
 from services.backends.remotion.checks import unsupported
 from services.errors import StartupError
 from tests import tokens
