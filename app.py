@@ -8,12 +8,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp
 
 from resolvers.auth import Authenticate
 from resolvers.downloads import Downloads
 from resolvers.graphiql import load_graphiql
 from resolvers.graphql_schema import build_schema
-from resolvers.heads import around
+from resolvers.heads import Heads, for_pages
 from resolvers.health import Health
 from resolvers.http import METHODS, GraphQLOverHttp
 from resolvers.studio import load_studio
@@ -25,7 +26,7 @@ from services.settings import Settings
 from services.supervision import keep_running
 
 
-def create_app(services: Services, *, authenticate: Authenticate) -> Starlette:
+def create_app(services: Services, *, authenticate: Authenticate) -> ASGIApp:
     """Return the application. While its lifespan is open, the hub runs, and the worker too if the services have one."""
     graphiql = load_graphiql(services.settings.web_dir)
     schema = build_schema(services.settings)
@@ -58,9 +59,9 @@ def create_app(services: Services, *, authenticate: Authenticate) -> Starlette:
     if services.settings.remotion_webhook_secret is not None:
         webhooks = RemotionWebhooks(services.hub, services.settings.remotion_webhook_secret)
         routes.append(Route(WEBHOOK_PATH, webhooks.receive, methods=["POST"]))
-    app = Starlette(lifespan=lifespan, routes=routes, middleware=around(services.settings.origins))
+    app = Starlette(lifespan=lifespan, routes=routes, middleware=for_pages(services.settings.origins))
     app.router.redirect_slashes = False  # to wherever the header Host says
-    return app
+    return Heads(app)
 
 
 def _home(settings: Settings) -> list[Route]:

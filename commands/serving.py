@@ -14,7 +14,7 @@ from functools import partial
 
 import typer
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from app import create_app
@@ -114,7 +114,7 @@ async def _serve(
         await Server(server_config(app, settings)).serve(sockets=[listener])
 
 
-def server_config(app: Starlette, settings: Settings) -> uvicorn.Config:
+def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     """Return how the application is served."""
     crowd = Crowd(
         most=settings.max_connections,

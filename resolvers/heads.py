@@ -26,7 +26,10 @@ SAFE_NAMES = frozenset(name for name, _ in SAFE_HEADERS)
 
 
 class Heads:
-    """Gives every request an id, a proxy's or client's own if it is one, and every answer the headers it lacks."""
+    """Gives every request an id, a proxy's or client's own if it is one, and every answer the headers it lacks.
+
+    It goes around all of Starlette, whose own middleware is inside the one that answers what crashed.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -62,18 +65,17 @@ def _lacking(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, by
     return [header for header in SAFE_HEADERS if header[0] not in brought] if brought else SAFE_HEADERS
 
 
-def around(allowed_origins: Collection[str]) -> list[Middleware]:
-    """Return what goes around the application. Pages of these origins may read answers and send tokens."""
-    heads = [Middleware(Heads)]
-    if allowed_origins:  # without, browsers let no other page read anything
-        heads.append(
-            Middleware(
-                CORSMiddleware,
-                allow_origins=list(allowed_origins),
-                allow_methods=["GET", "POST"],
-                allow_headers=["Authorization", "Content-Type"],
-                expose_headers=["X-Request-ID"],
-                max_age=PREFLIGHT_LASTS_S,
-            )
+def for_pages(allowed_origins: Collection[str]) -> list[Middleware]:
+    """Return what goes around the routes. Pages of these origins may read answers and send tokens."""
+    if not allowed_origins:  # browsers let no other page read anything
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=list(allowed_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["X-Request-ID"],
+            max_age=PREFLIGHT_LASTS_S,
         )
-    return heads
+    ]

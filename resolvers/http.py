@@ -1,5 +1,6 @@
 """GraphQL over HTTP, as https://graphql.github.io/graphql-over-http/draft/ has it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -79,7 +80,12 @@ class Answer:
 
 
 class Head(dict[bytes, bytes]):
-    """A request's headers by their names, each looked for at once; of one sent twice, what was sent last."""
+    """A request's headers by their names, each looked for at once; of one sent twice, both (RFC 9110, section 5.3)."""
+
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        super().__init__()
+        for name, value in headers:
+            self[name] = b"%b, %b" % (self[name], value) if name in self else value
 
     def value(self, name: bytes) -> str:
         """Return the header's text, empty if it isn't there."""

@@ -13,6 +13,7 @@ import pytest
 from graphql import GraphQLUnionType, parse, validate
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import ASGIApp
 from strawberry.http.ides import get_graphql_ide_html
 
 from app import create_app
@@ -49,7 +50,7 @@ def graphiql(page: str, tmp_path: Path) -> GraphiQL:
 
 
 @asynccontextmanager
-async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
         yield http
 

@@ -2,13 +2,18 @@
 
 import json
 import re
+from collections.abc import Mapping
 
 import pytest
+from starlette.requests import HTTPConnection
 
 from commands.logs import JsonLines
+from resolvers.heads import SAFE_HEADERS
+from resolvers.identity import Identity
 from services.log_ids import pseudonym
-from tests.resolvers.clients import GET, PROGRESS, Client, open_socket, open_stream
+from tests.resolvers.clients import GET, PROGRESS, Client, open_client, open_socket, open_stream
 from tests.resolvers.conftest import Site
+from tests.resolvers.serving import rewired, serve
 from tests.resolvers.test_errors import UNKNOWN_ID, CrashingStore, open_client_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -60,3 +65,22 @@ async def test_the_log_of_a_websocket_has_its_id_and_who_it_is(site: Site, caplo
         await stream.receive()
         (line,) = [json.loads(line) for line in caplog.text.splitlines() if '"error_id"' in line]
         assert (line["request_id"], line["user_id"]) == (request_id, pseudonym(str(client.user)))
+
+
+async def crash(connection: HTTPConnection, params: Mapping[str, object]) -> Identity:
+    del connection, params
+    raise RuntimeError("a bug of ours")
+
+
+async def test_the_answer_to_what_crashed_has_an_id_that_the_log_has_too(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.handler.setFormatter(JsonLines())
+    async with serve(rewired(site.services), authenticate=crash) as url, open_client(url) as client:
+        answer = await client.http.post("/graphql", json={"query": "{ __typename }"})
+    assert answer.status_code == 500
+    assert {name: value.encode() for name, value in answer.headers.items()}.items() >= {
+        (name.decode(), value) for name, value in SAFE_HEADERS
+    }
+    (line,) = [json.loads(line) for line in caplog.text.splitlines() if "a bug of ours" in line]
+    assert line["request_id"] == answer.headers["x-request-id"]

@@ -109,6 +109,26 @@ async def test_only_plain_json_is_executed(ann: Client, headers: dict[str, str])
     assert (await ann.http.post("/graphql", content=body, headers=headers)).status_code == 415
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "status"),
+    [
+        ("Content-Type", ["text/plain", "application/json"], 415),
+        ("Content-Type", ["application/json", "text/plain"], 415),
+        ("Content-Encoding", ["gzip", "identity"], 415),
+        ("Content-Encoding", ["identity", "gzip"], 415),
+        ("Accept", ["application/json", "text/plain"], 200),
+        ("Accept", ["text/plain", "application/json"], 200),
+    ],
+)
+async def test_of_a_header_that_is_sent_twice_neither_is_passed_over(
+    ann: Client, name: str, values: list[str], status: int
+) -> None:
+    others = {} if name == "Content-Type" else JSON
+    headers = httpx.Headers([*others.items(), *((name, value) for value in values)])
+    answer = await ann.http.post("/graphql", content=json.dumps(QUERY), headers=headers)
+    assert answer.status_code == status
+
+
 async def test_a_get_executes_queries_only(ann: Client) -> None:
     mutation = "mutation { cancelRender(renderId: 1) { __typename } }"
     for accept in ("application/json", "application/graphql-response+json"):
