@@ -234,7 +234,7 @@ async def _webhooks(part: Examination) -> None:
                 raise StartupError(f"RENDERCAST_WEBHOOK_URL can't be used: {fault}.") from fault
         if part.renderer == "local" and part.settings.public_url is None and not part.is_embedded:
             raise StartupError("RENDERCAST_PUBLIC_URL is not set: `outputUrl` in webhooks would lead to this machine.")
-        return f"{rules.host} is {', '.join(addresses)}, which may be called."
+        return f"{endpoint.host} is {', '.join(addresses)}, which may be called."
 
     await part.check("webhooks", look)
 

@@ -3,7 +3,6 @@
 import base64
 import binascii
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from services.errors import StartupError
 from services.settings import Settings, variable
@@ -30,11 +29,6 @@ class EndpointRules:
     def is_encrypted(self) -> bool:
         """Whether nobody on the way can read it."""
         return self.url.startswith("https:")
-
-    @property
-    def host(self) -> str:
-        """The receiver's name or address."""
-        return urlsplit(self.url).hostname or ""
 
 
 def read_endpoint(settings: Settings) -> EndpointRules | None:

@@ -1,11 +1,13 @@
 """The receiver of webhooks, over aiohttp. It gets a request and a few seconds, and is believed nothing.
 
 Each connection's address is checked where its socket is made: whatever a name means by then, and for literal addresses
-alike, what was checked is what is connected to. Redirects are not followed and bodies of answers not read, no proxy is
+alike, what was checked is what is connected to. Of several addresses one that is silent or refused keeps nobody from
+the others. Redirects are not followed and bodies of answers not read, no proxy is
 used and nothing is kept. Faults name no part of the URL but the host.
 """
 
 import asyncio
+import errno
 import socket
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +19,9 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from services.webhooks.addresses import is_admitted
+from services.errors import StartupError
+from services.settings import variable
+from services.webhooks.addresses import is_admitted, is_public
 from services.webhooks.configuration import EndpointRules
 
 AGENT = "Rendercast (Standard Webhooks 1.0.0)"
@@ -39,11 +43,14 @@ class Answer:
 class WebhookEndpoint:
     """The receiver. Open it with `open_endpoint`."""
 
-    def __init__(self, http: aiohttp.ClientSession, resolver: AbstractResolver, rules: EndpointRules) -> None:
+    def __init__(
+        self, http: aiohttp.ClientSession, resolver: AbstractResolver, rules: EndpointRules, *, url: URL
+    ) -> None:
+        self.rules = rules
+        self.host = url.host or ""
         self._http = http
         self._resolver = resolver
-        self.rules = rules
-        self._url = URL(rules.url)
+        self._url = url
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send a request and return its answer, within the time limit. Raises `EndpointFault`."""
@@ -60,18 +67,18 @@ class WebhookEndpoint:
 
     async def look_up(self) -> list[str]:
         """Return the addresses it has now, all of which may be called. Raises `EndpointFault`."""
-        host = self.rules.host
         try:
-            addresses = [str(ip_address(host))]
+            addresses = [str(ip_address(self.host))]
         except ValueError:
             try:
                 async with asyncio.timeout(self.rules.timeout_s):
-                    found = await self._resolver.resolve(host, self._url.port or 0, socket.AF_UNSPEC)
+                    found = await self._resolver.resolve(self.host, self._url.port or 0, socket.AF_UNSPEC)
             except (OSError, TimeoutError):
                 raise EndpointFault("its name can't be resolved") from None
             addresses = [each["host"] for each in found]
         for address in addresses:
-            require_admitted(address, self.rules)
+            if refusal := refusal_of(address, self.rules):
+                raise EndpointFault(refusal)
         return addresses
 
 
@@ -88,7 +95,10 @@ class OwnThreads(AbstractResolver):
 
         def ask() -> list[ResolveResult]:
             flags = socket.AI_ADDRCONFIG
-            found = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM, flags=flags)
+            try:
+                found = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM, flags=flags)
+            except UnicodeError as error:
+                raise OSError("no name may be so long") from error
             return [
                 ResolveResult(hostname=host, host=str(at[0]), port=port, family=kind, proto=proto, flags=0)
                 for kind, _, proto, _, at in found
@@ -105,12 +115,17 @@ class OwnThreads(AbstractResolver):
 async def open_endpoint(
     rules: EndpointRules, *, resolver: AbstractResolver | None = None
 ) -> AsyncIterator[WebhookEndpoint]:
-    """Open the receiver; nothing is sent yet."""
+    """Open the receiver; nothing is sent yet. Raises `StartupError` if its URL leads nowhere."""
+    try:
+        url = URL(rules.url)
+    except ValueError:  # whose words hold the URL
+        raise StartupError(f"{variable('webhook_url')} is not a URL: its host or port can't be.") from None
     resolver = resolver or OwnThreads()
 
     def make_socket(at: aiohttp.AddrInfoType) -> socket.socket:
         family, kind, proto, _, address = at
-        require_admitted(str(address[0]), rules)
+        if refusal := refusal_of(str(address[0]), rules):
+            raise PermissionError(errno.EACCES, refusal)
         return socket.socket(family, kind, proto)
 
     connector = aiohttp.TCPConnector(
@@ -119,7 +134,6 @@ async def open_endpoint(
         use_dns_cache=False,
         force_close=True,
         limit=0,  # whoever sends bounds that
-        happy_eyeballs_delay=None,  # with which the first address that is refused ends the attempt
     )
     try:
         async with aiohttp.ClientSession(
@@ -130,17 +144,18 @@ async def open_endpoint(
             headers={"User-Agent": AGENT},
             trust_env=False,
         ) as http:
-            yield WebhookEndpoint(http, resolver, rules)
+            yield WebhookEndpoint(http, resolver, rules, url=url)
     finally:
         await resolver.close()
 
 
-def require_admitted(address: str, rules: EndpointRules) -> None:
-    """Raise `EndpointFault` unless webhooks may be sent to the address."""
-    if is_admitted(address.partition("%")[0], networks=rules.networks, encrypted=rules.is_encrypted):
-        return
-    why = "is not in RENDERCAST_WEBHOOK_NETWORKS" + ("" if rules.is_encrypted else ", so it needs https")
-    raise EndpointFault(f"{address} may not be called: it {why}")
+def refusal_of(address: str, rules: EndpointRules) -> str | None:
+    """Return why no webhook may be sent to the address; None if one may."""
+    bare = address.partition("%")[0]
+    if is_admitted(bare, networks=rules.networks, encrypted=rules.is_encrypted):
+        return None
+    why = "is public, which needs https" if is_public(bare) else f"is not in {variable('webhook_networks')}"
+    return f"{bare} may not be called: it {why}"
 
 
 def _words(error: Exception) -> str:

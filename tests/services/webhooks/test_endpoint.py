@@ -1,6 +1,7 @@
 """The receiver, over real connections on loopback: what it may do to us, and where we go."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -8,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from services.errors import StartupError
 from services.webhooks.addresses import read_networks
 from services.webhooks.configuration import EndpointRules
 from services.webhooks.endpoint import EndpointFault, WebhookEndpoint, open_endpoint
@@ -63,6 +65,24 @@ async def receiving(*replies: Reply, timeout_s: float = 20.0) -> AsyncIterator[t
         open_endpoint(rules(receiver.url, timeout_s=timeout_s)) as endpoint,
     ):
         yield receiver, endpoint
+
+
+@asynccontextmanager
+async def silent_address(receiver: Receiver) -> AsyncIterator[str]:
+    """An address of this machine where the receiver's port takes no connection and refuses none: its queue is full."""
+    address, port = "127.0.0.9", int(receiver.url.rpartition(":")[2].partition("/")[0])
+    with contextlib.ExitStack() as sockets:
+        listening = sockets.enter_context(socket.socket())
+        listening.bind((address, port))
+        listening.listen(0)
+        while True:
+            waiting = sockets.enter_context(socket.socket())
+            waiting.settimeout(0.5)
+            try:
+                await asyncio.to_thread(waiting.connect, (address, port))
+            except TimeoutError:
+                break
+        yield address
 
 
 async def fault_of(endpoint: WebhookEndpoint) -> str:
@@ -180,10 +200,18 @@ async def test_a_name_that_has_an_address_among_others_that_may_not_be_called_is
         assert receiver.received == []
 
 
+async def test_an_address_that_does_not_answer_keeps_nobody_from_the_others() -> None:
+    """As where IPv6 leads nowhere: without an answer to the first packet there is nothing to see but silence."""
+    async with open_receiver() as receiver, silent_address(receiver) as silent:
+        url = receiver.url.replace("127.0.0.1", "hooks.example.com")
+        async with open_endpoint(rules(url), resolver=Names([silent, "127.0.0.1"])) as endpoint:
+            assert (await endpoint.post(b"{}", HEADERS)).status_code == 204
+
+
 async def test_a_public_address_is_not_called_without_encryption() -> None:
     names = Names(["93.184.216.34"])
     async with open_endpoint(rules("http://hooks.example.com/"), resolver=names) as endpoint:
-        assert "needs https" in await fault_of(endpoint)
+        assert "93.184.216.34 may not be called: it is public, which needs https" in await fault_of(endpoint)
 
 
 async def test_a_name_that_has_no_address_is_a_fault() -> None:
@@ -191,6 +219,22 @@ async def test_a_name_that_has_no_address_is_a_fault() -> None:
         assert await fault_of(endpoint) == "its name can't be resolved"
         with pytest.raises(EndpointFault, match="can't be resolved"):
             await endpoint.look_up()
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example.com", "a..example.com"])
+async def test_a_name_that_can_be_none_is_a_fault(host: str) -> None:
+    async with open_endpoint(rules(f"https://{host}/")) as endpoint:
+        assert await fault_of(endpoint) == "its name can't be resolved"
+        with pytest.raises(EndpointFault, match="can't be resolved"):
+            await endpoint.look_up()
+
+
+@pytest.mark.parametrize("authority", ["x:99999", "x:http", ":443", "[::1", "[::1]x", r"x\y", "\u200d"])
+async def test_a_url_that_leads_nowhere_stops_the_start_and_is_not_shown(authority: str) -> None:
+    with pytest.raises(StartupError, match="RENDERCAST_WEBHOOK_URL") as error:
+        async with open_endpoint(rules(f"https://{authority}/?key=hunter2")):
+            pass
+    assert "hunter2" not in str(error.value)
 
 
 async def test_the_systems_names_are_asked_in_threads_of_their_own() -> None:
