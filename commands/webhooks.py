@@ -159,10 +159,16 @@ async def _all_of(outbox: "Outbox", ids: list[str]) -> "AsyncIterator[WebhookMes
 
 
 async def _all_failed(outbox: "Outbox") -> "AsyncIterator[WebhookMessage]":
+    """Yield each that was given up, once: a receiver that says 410 again would make this endless."""
     from services.webhooks.messages import WebhookStatus
 
-    while found := await outbox.list(first=REPLAYED_AT_ONCE, status=WebhookStatus.FAILED):
-        for message in found:
+    done: set[str] = set()
+    while True:
+        found = await outbox.list(first=len(done) + REPLAYED_AT_ONCE, status=WebhookStatus.FAILED)
+        if not (new := [message for message in found if message.id not in done]):
+            return
+        done.update(message.id for message in new)
+        for message in new:
             yield message
 
 

@@ -15,12 +15,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from commands.webhooks import LIST_HELP, REPLAY_HELP, SHOW_HELP
+from commands.webhooks import LIST_HELP, REPLAY_HELP, REPLAYED_AT_ONCE, SHOW_HELP
 from services import lifecycle
 from services.clock import SystemClock
-from services.models import Failure
+from services.models import Failure, Render
+from services.ports import Outbox
 from services.settings import CHECKOUT
-from services.stores.sqlite import open_sqlite_store
+from services.stores.sqlite import SqliteStore, open_sqlite_store
 from services.webhooks import messages
 from services.webhooks.messages import Outcome, WebhookMessage, WebhookStatus
 from tests.commands.conftest import environment
@@ -63,6 +64,29 @@ async def kept(folder: Path, make_render: MakeRender) -> AsyncIterator[list[Webh
                 assert await store.outbox.record(message)
             kept.append(message)
         yield kept
+
+
+async def given_up(store: SqliteStore, render: Render) -> str:
+    """Store the render, ended, and a message on it whose receiver said 410; return the message's id."""
+    render = await added(store, render)
+    await store.record(lifecycle.cancel(render, now=NOW))
+    message = await store.outbox.get(messages.message_id(render.id))
+    assert message is not None
+    await fail(store.outbox, message)
+    return message.id
+
+
+async def fail(outbox: Outbox, message: WebhookMessage) -> None:
+    begun = messages.begin(message, now=NOW)
+    await outbox.record(begun)
+    await outbox.record(messages.end(begun, Outcome(status_code=410), now=NOW, duration_s=0.1))
+
+
+async def fail_what_is_due(outbox: Outbox) -> None:
+    """Bring messages to a receiver that answers 410, as fast as can be."""
+    while True:
+        message = await outbox.acquire(worker="w", lease=timedelta(seconds=50))
+        await (fail(outbox, message) if message else asyncio.sleep(0.001))
 
 
 def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -159,16 +183,24 @@ async def test_all_that_failed_are_more_than_are_read_at_once(folder: Path, make
     path = folder / ".rendercast" / "rendercast.sqlite3"
     async with open_sqlite_store(path, SystemClock(), announces_ends=True) as store:
         for _ in range(120):
-            render = await added(store, make_render())
-            await store.record(lifecycle.cancel(render, now=NOW))
-            message = await store.outbox.get(messages.message_id(render.id))
-            assert message is not None
-            begun = messages.begin(message, now=NOW)
-            await store.outbox.record(begun)
-            await store.outbox.record(messages.end(begun, Outcome(status_code=410), now=NOW, duration_s=0.1))
+            await given_up(store, make_render())
     assert len(run(folder, "replay", "--failed").stdout.splitlines()) == 120
     async with open_sqlite_store(path, SystemClock()) as store:
         assert await store.outbox.list(first=9, status=WebhookStatus.FAILED) == []
+
+
+async def test_all_that_failed_are_replayed_once_though_they_fail_again_meanwhile(
+    folder: Path, make_render: MakeRender
+) -> None:
+    count = 2 * REPLAYED_AT_ONCE + 1
+    async with open_sqlite_store(
+        folder / ".rendercast" / "rendercast.sqlite3", SystemClock(), announces_ends=True
+    ) as store:
+        ids = [await given_up(store, make_render()) for _ in range(count)]
+        failing = asyncio.create_task(fail_what_is_due(store.outbox))
+        ended = await asyncio.to_thread(run, folder, "replay", "--failed")
+        failing.cancel()
+    assert sorted(line.split()[0] for line in ended.stdout.splitlines()) == sorted(ids)
 
 
 def test_without_data_there_is_a_sentence(tmp_path: Path) -> None:
