@@ -6,6 +6,7 @@ import secrets as random_words
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from services import log_ids
 from services.backoff import backoff_s
@@ -122,9 +123,14 @@ class Deliverer:
         began_at = asyncio.get_running_loop().time()  # which no change of the clock moves
         outcome = await self._attempt(begun)
         duration_s = round(asyncio.get_running_loop().time() - began_at, 3)
-        ended = messages.end(begun, outcome, now=self._clock.now(), duration_s=duration_s)
+        end = partial(messages.end, outcome=outcome, now=self._clock.now(), duration_s=duration_s)
+        ended = end(begun)
         self._tell(ended, outcome)
-        await self._record(ended)
+        if await self._record(ended):
+            return
+        stored = await self._outbox.get(begun.id)
+        if stored and stored.attempts == begun.attempts:  # it was replayed meanwhile
+            await self._outbox.record(end(stored), worker=self.worker)
 
     async def _attempt(self, message: WebhookMessage) -> Outcome:
         try:
@@ -136,17 +142,15 @@ class Deliverer:
             log.exception("error %s while sending %s", error_id, message.id, extra={"error_id": error_id})
             return Outcome(fault=f"something went wrong on our side (error {error_id})")
 
-    async def _record(self, ended: WebhookMessage) -> None:
-        """Store what came of an attempt, waiting for a store that is away; a replay that came between stays."""
+    async def _record(self, ended: WebhookMessage) -> bool:
+        """Store what came of an attempt, waiting for a store that is away; return whether nobody came between."""
         for failures in range(1, MOST_RECORDINGS):
             try:
-                await self._outbox.record(ended, worker=self.worker)
+                return await self._outbox.record(ended, worker=self.worker)
             except StoreUnavailable as error:
                 log.warning("what came of webhook %s could not be recorded: %s", ended.id, error)
                 await self._clock.sleep(backoff_s(failures))
-            else:
-                return
-        await self._outbox.record(ended, worker=self.worker)
+        return await self._outbox.record(ended, worker=self.worker)
 
     def _tell(self, message: WebhookMessage, outcome: Outcome) -> None:
         number = len(message.attempts)

@@ -115,17 +115,26 @@ def message_id(render_id: str) -> str:
 
 
 def begin(message: WebhookMessage, *, now: datetime) -> WebhookMessage:
-    """Begin an attempt, recorded before anything is sent; FAILED if it has had all, as when they end with workers."""
+    """Begin an attempt, recorded before anything is sent; FAILED if it has had all, as when they end with workers.
+
+    Should this one end with its worker too, the next is due as after any that failed: a process that dies again and
+    again must not use up the tries of three days in minutes.
+    """
     if message.tries >= MOST_TRIES:
         return _next(message, status=WebhookStatus.FAILED, due_at=None, settled_at=now)
     attempt = WebhookAttempt(number=len(message.attempts) + 1, began_at=now)
-    return _next(message, tries=message.tries + 1, due_at=None, attempts=(*message.attempts, attempt))
+    tries = message.tries + 1
+    return _next(message, tries=tries, due_at=_next_due(tries, now=now), attempts=(*message.attempts, attempt))
 
 
 def end(message: WebhookMessage, outcome: Outcome, *, now: datetime, duration_s: float) -> WebhookMessage:
-    """End the attempt that was begun last: the message is delivered, due again later, or given up."""
-    delay_s = None if outcome.is_final else retry_delay_s(message.tries, retry_after_s=outcome.retry_after_s)
-    due_at = None if delay_s is None else now + timedelta(seconds=delay_s)
+    """End the attempt that was begun last: the message is delivered, due again later, or given up.
+
+    If it was replayed meanwhile it is due at once, whatever came of that attempt.
+    """
+    was_replayed = message.tries == 0
+    ends_it = outcome.is_final or was_replayed
+    due_at = None if ends_it else _next_due(message.tries, now=now, retry_after_s=outcome.retry_after_s)
     attempt = replace(
         message.attempts[-1],
         duration_s=duration_s,
@@ -134,15 +143,20 @@ def end(message: WebhookMessage, outcome: Outcome, *, now: datetime, duration_s:
         next_attempt_at=due_at,
     )
     attempts = (*message.attempts[:-1], attempt)
-    if due_at is not None:
+    if due_at is not None or was_replayed:
         return _next(message, due_at=due_at, attempts=attempts)
     status = WebhookStatus.DELIVERED if outcome.is_delivery else WebhookStatus.FAILED
-    return _next(message, status=status, attempts=attempts, settled_at=now)
+    return _next(message, status=status, due_at=None, attempts=attempts, settled_at=now)
 
 
 def replay(message: WebhookMessage) -> WebhookMessage:
     """Have it sent at once and, if need be, by the whole schedule, whatever became of it before."""
     return _next(message, status=WebhookStatus.PENDING, due_at=None, tries=0, settled_at=None)
+
+
+def _next_due(tries: int, *, now: datetime, retry_after_s: float | None = None) -> datetime | None:
+    delay_s = retry_delay_s(tries, retry_after_s=retry_after_s)
+    return None if delay_s is None else now + timedelta(seconds=delay_s)
 
 
 def _next(message: WebhookMessage, **changes: object) -> WebhookMessage:

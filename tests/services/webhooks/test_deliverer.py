@@ -208,6 +208,20 @@ async def test_a_message_whose_worker_died_is_sent_by_another_once_the_lease_is_
     await asyncio.gather(dying, return_exceptions=True)
 
 
+async def test_workers_that_die_again_and_again_use_no_try_before_its_time(bench: Bench, ended: str) -> None:
+    bench.endpoint.open.clear()  # so each ends in the middle of what it sent
+    dying = []
+    for number in range(MOST_TRIES + 1):
+        dying.append(asyncio.create_task(bench.deliverer(f"w{number}", rules=RARELY).run()))
+        await bench.clock.advance(51)
+    message = await bench.stored(ended)
+    assert (message.status, len(bench.endpoint.ids)) == (WebhookStatus.PENDING, 3)
+    bench.endpoint.open.set()
+    for task in dying:
+        task.cancel()
+    await asyncio.gather(*dying, return_exceptions=True)
+
+
 async def test_a_worker_that_stops_lets_its_attempt_end_and_what_does_not_end_is_another_s_at_once(
     bench: Bench, ended: str
 ) -> None:
@@ -259,11 +273,15 @@ async def test_what_goes_wrong_here_is_logged_with_an_id_and_tried_again(
     assert fault.partition("(")[2].rstrip(")") in caplog.text
 
 
-async def test_a_replay_while_an_attempt_is_under_way_stays(bench: Bench, ended: str) -> None:
+async def test_a_replay_while_an_attempt_is_under_way_is_sent_as_soon_as_that_has_ended_on_the_record(
+    bench: Bench, ended: str
+) -> None:
     bench.endpoint.open.clear()
     bench.endpoint.answers = [Answer(status_code=410, retry_after=None)]
     async with bench.delivering():
         assert await bench.outbox.record(replay(await bench.stored(ended)))
         bench.endpoint.open.set()
-        await bench.clock.advance(60)
-    assert (await bench.stored(ended)).status is WebhookStatus.DELIVERED
+        await bench.clock.advance(1)
+    message = await bench.stored(ended)
+    assert [each.status_code for each in message.attempts] == [410, 204]
+    assert (message.status, message.tries) == (WebhookStatus.DELIVERED, 1)

@@ -59,10 +59,14 @@ def test_it_is_given_up_after_the_whole_schedule(message: WebhookMessage) -> Non
     assert [each.number for each in message.attempts] == list(range(1, 11))
 
 
-def test_attempts_that_end_with_their_worker_count(message: WebhookMessage) -> None:
-    for _ in range(MOST_TRIES):
+def test_attempts_that_end_with_their_worker_count_and_wait_as_those_that_fail(message: WebhookMessage) -> None:
+    for usual_s in RETRY_DELAYS_S:
         message = begin(message, now=NOW)
         assert message.is_under_way
+        assert message.due_at is not None
+        assert usual_s <= (message.due_at - NOW).total_seconds() <= 1.2 * usual_s
+    message = begin(message, now=NOW)
+    assert message.is_under_way
     message = begin(message, now=NOW)
     assert (message.status, message.is_under_way, len(message.attempts)) == (WebhookStatus.FAILED, False, MOST_TRIES)
 
