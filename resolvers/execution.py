@@ -9,11 +9,13 @@ stays flat without it (`tests/resolvers/test_subscription_memory.py` tells).
 import asyncio
 from collections import deque
 from collections.abc import Awaitable
+from functools import cached_property
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError, OperationType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from resolvers.projection import Projection, Projections, Result
 from services.errors import TookTooLong
 
 
@@ -126,11 +128,28 @@ class Shares:
             del self._taken[caller_id]
 
 
+class Done:
+    """An event of a subscription whose result is there."""
+
+    def __init__(self, result: Result) -> None:
+        self._result = result
+
+    def execute_operation(self, serially: bool | None = None) -> ExecutionResult:  # noqa: ARG002, FBT001
+        """Return the result."""
+        return ExecutionResult(data=self._result, errors=None)
+
+
 class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
     """Executes a query, a mutation or one event of a subscription, within its time and in memory of its own."""
 
     deadlines: Deadlines
     shares: Shares
+    projections: Projections | None = None
+
+    @cached_property
+    def projection(self) -> Projection | None:
+        """What makes this subscription's results without executing them, if anything does."""
+        return None if self.projections is None else self.projections.of(self)
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  # graphql-core's signature
         """Return the result, or what it can be awaited by."""
@@ -154,12 +173,17 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def build_per_event_executor(self, payload: Any) -> Any:
         """Return the executor of one event."""
+        if self.projection is not None and (result := self.projection.result(payload)) is not None:
+            return Done(result)
         executor = super().build_per_event_executor(payload)
         executor._relevant_sub_fields = {}  # noqa: SLF001
         return executor
 
 
 def executor_within(timeout_s: float, *, at_once: int) -> type[BoundedExecutor]:
-    """Return the executor whose executions end after `timeout_s`, and of which each caller has so many at once."""
+    """Return the executor whose executions end after `timeout_s`, and of which each caller has so many at once.
+
+    Its `projections` are for who has the schema to set.
+    """
     bounds = {"deadlines": Deadlines(timeout_s), "shares": Shares(at_once)}
     return type("ExecutorWithin", (BoundedExecutor,), bounds)

@@ -18,6 +18,7 @@ from resolvers.errors import client_error
 from resolvers.execution import executor_within
 from resolvers.mutation import Mutation
 from resolvers.mutation_rate import MutationRate
+from resolvers.projection import Projections
 from resolvers.query import Query
 from resolvers.subscription import Subscription
 from schema.render import Render
@@ -32,16 +33,17 @@ class RendercastSchema(Schema):
     """Admits operations, over HTTP and WebSockets alike, as the settings say."""
 
     def __init__(self, settings: Settings) -> None:
+        executor = executor_within(settings.execution_timeout_s, at_once=settings.max_operations_at_once)
         super().__init__(
             query=Query,
             mutation=Mutation,
             subscription=Subscription,
             types=[Render],
             config=StrawberryConfig(scalar_map=SCALARS),
-            execution_context_class=executor_within(
-                settings.execution_timeout_s, at_once=settings.max_operations_at_once
-            ),
+            execution_context_class=executor,
         )
+        if settings.projections:
+            executor.projections = Projections(self._schema)
         self.documents = Documents(self._schema, settings)
         self.mutation_rate = MutationRate(settings.max_mutations_per_minute)
         self._settings = settings

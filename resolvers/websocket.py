@@ -24,6 +24,7 @@ from resolvers.context import Context, Turn
 from resolvers.crowd import subscriber_of
 from resolvers.errors import masked, result_too_large
 from resolvers.json_text import write_json
+from resolvers.projection import Result
 from resolvers.websocket_messages import (
     SUBPROTOCOL,
     CloseCode,
@@ -245,8 +246,11 @@ class Connection:
         await self._websocket.send_text(write_json(message).decode())
 
     async def _send_result(self, operation_id: str, result: ExecutionResult) -> None:
-        message: dict[str, object] = {"id": operation_id, "type": "next", "payload": _payload(result)}
-        text = write_json(message)
+        message: dict[str, object] = {"id": operation_id, "type": "next"}
+        if isinstance(result.data, Result) and not result.errors:
+            text = b'%b,"payload":{"data":%b}}' % (write_json(message)[:-1], result.data.text)
+        else:
+            text = write_json({**message, "payload": _payload(result)})
         if len(text) > self._settings.max_result_bytes:
             refusal = result_too_large(self._settings.max_result_bytes)
             text = write_json({**message, "payload": {"data": None, "errors": [refusal.formatted]}})

@@ -101,14 +101,15 @@ class Render(Node):
     renders: strawberry.Private[RenderService]
 
     @strawberry.field(
+        graphql_type=int | None,
         description=(
             "Place in the queue at this moment, 1 for the next; null unless QUEUED. Others that leave the queue are no "
             "change of this render, so subscriptions don't tell of them."
-        )
+        ),
     )
-    async def queue_position(self) -> int | None:
+    def queue_position(self) -> "asyncio.Future[int | None] | None":
         """Count when asked for, since others leave the queue without this render changing; once for each copy of it."""
-        return await self.position
+        return self.position if self.model.status is models.RenderStatus.QUEUED else None
 
     @cached_property
     def position(self) -> "asyncio.Future[int | None]":

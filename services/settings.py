@@ -217,6 +217,10 @@ class Settings(BaseSettings):
         30, gt=0, le=600, description="How long an operation, or an event of a subscription, may take, in seconds."
     )
 
+    projections: bool = Field(
+        default=True,
+        description="Make subscriptions' results without executing each; to be switched off for comparison.",
+    )
     allowed_origins: str = Field(
         "",
         pattern=r"^(?:\s*https?://[^\s/?#,*@]+\s*(?:,|$))*$",
