@@ -39,7 +39,9 @@ RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-has
 FROM python:3.11-slim-trixie
 LABEL org.opencontainers.image.title="Rendercast" \
     org.opencontainers.image.description="A GraphQL API that turns Render buttons into videos: serve and worker."
-RUN pip uninstall --yes --root-user-action ignore setuptools wheel pip
+# The base image has its library uncompiled, and nobody could keep what each process, each render's too, would compile.
+RUN pip uninstall --yes --root-user-action ignore setuptools wheel pip \
+    && python -m compileall -q --invalidation-mode unchecked-hash /usr/local/lib
 COPY --from=packages /venv /venv
 COPY --from=web /app/web/node_modules /app/web/node_modules
 COPY --from=sources /app /app

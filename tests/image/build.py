@@ -104,6 +104,7 @@ class Build:
             shutil.copytree(self._python, place, symlinks=True)
             return
         subprocess.run([sys.executable, "-m", "venv", place], check=True, timeout=LONGEST_STEP_S)
+        (place / "lib" / "uncompiled.py").touch()  # as all of the library is there
         shutil.copytree(place, self._python, symlinks=True)
 
     def _step(self, image: Image, instruction: Instruction) -> None:

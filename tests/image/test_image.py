@@ -134,8 +134,8 @@ def test_all_that_is_needed_is_installed(image: Image) -> None:
 
 
 def test_every_source_is_compiled(image: Image) -> None:
-    sources = list((image.root / "app").rglob("*.py"))
-    assert sources
+    sources = [path for name in ("app", "usr", "venv") for path in (image.root / name).rglob("*.py")]
+    assert image.root / "usr" / "local" / "lib" / "uncompiled.py" in sources
     assert [path for path in sources if not list(path.parent.glob(f"__pycache__/{path.stem}.*.pyc"))] == []
 
 
