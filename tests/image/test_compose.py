@@ -68,6 +68,11 @@ def test_what_our_services_are_given_are_settings_that_are_right(
     assert all(port.endswith(f":{settings.port}") for port in service.get("ports", []))
 
 
+@pytest.mark.parametrize("service", OURS.values(), ids=OURS)
+def test_the_address_outside_is_that_of_the_proxy_if_the_reader_names_it(service: dict[str, Any]) -> None:
+    assert service["environment"]["RENDERCAST_PUBLIC_URL"].startswith("${RENDERCAST_PUBLIC_URL:-")
+
+
 def test_commands_exist_and_a_worker_is_given_the_time_to_stop() -> None:
     commands = {command.name or command.callback.__name__ for command in cli.registered_commands if command.callback}
     assert {word for service in OURS.values() for word in service.get("command", [])} <= commands
