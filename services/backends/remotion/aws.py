@@ -1,8 +1,9 @@
 """boto3: clients built once, whose calls run in threads of their own, so that they never hold up anything else."""
 
 import asyncio
+import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from botocore.exceptions import (
 from services.backends.remotion.faults import AwsFault, Meaning, fault, no_address, no_credentials
 from services.errors import StartupError
 from services.models import Download
+from services.ports import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -41,6 +43,7 @@ CONNECTIONS = 16  # and threads, to Lambda and to S3 each: how many calls are un
 CONNECT_TIMEOUT_S = 5
 STORAGE_TIMEOUT_S = 5
 STORAGE_TRIES = 2
+CREDENTIALS_INTERVAL_S = 60
 
 _NEVER_SENT = (
     ConnectTimeoutError,
@@ -52,6 +55,8 @@ _NEVER_SENT = (
 _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, RuntimeError)
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +231,23 @@ async def open_aws(access: AwsAccess) -> AsyncIterator[Aws]:
         yield aws
     finally:
         aws.close()
+
+
+async def keep_access(aws: Aws, *, clock: Clock, unchecked: str | None) -> None:
+    """Renew the credentials for ever; tell first of a bucket that nobody has looked for, if it can't be served from."""
+    if unchecked is not None:
+        await _or_tell(aws.require_bucket(unchecked))
+    while True:
+        await clock.sleep(CREDENTIALS_INTERVAL_S)
+        await _or_tell(aws.refresh_credentials())
+
+
+async def _or_tell(call: Awaitable[None]) -> None:
+    try:
+        await call
+    except AwsFault as error:
+        problem = "AWS can't be reached" if error.remedy is None else error.remedy.sentence
+        log.error("%s (%s)", problem, error)  # noqa: TRY400  # the sentence is enough
 
 
 def _config(timeout_s: float, *, tries: int) -> Config:

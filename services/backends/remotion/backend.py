@@ -8,13 +8,12 @@ the answer to the start was lost.
 import asyncio
 import contextlib
 import json
-import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from services.backends.remotion.answers import Refused, parse_status
-from services.backends.remotion.aws import Aws, open_aws
+from services.backends.remotion.aws import Aws, keep_access, open_aws
 from services.backends.remotion.checks import checked
 from services.backends.remotion.deployment import Deployment
 from services.backends.remotion.failures import BUSY, TIMED_OUT, classify
@@ -50,12 +49,9 @@ POSTER_TIMEOUT = timedelta(seconds=15)  # the same for a poster's, which nobody 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
 LONGEST_FUNCTION_TIMEOUT = timedelta(minutes=15)
 GRACE = timedelta(seconds=70)  # a start, the 20 s after which the function counts as timed out, and some polls
-CREDENTIALS_INTERVAL_S = 60
 RENDER_LOST = Failure(
     code="RENDER_LOST", message="The render was removed while it was made. Please try again.", retryable=True
 )
-
-log = logging.getLogger(__name__)
 
 
 class RemotionBackend:
@@ -87,10 +83,8 @@ class RemotionBackend:
     async def observe(self, render: Render) -> Observation:
         """Return what the function tells; or, if its answer to the start was lost, whether there is a video.
 
-        Meanwhile its poster is made: from the first look on, whichever process looks.
+        Meanwhile its poster is made, whichever process looks.
         """
-        if render.backend_render_id is not None:
-            self._posters.begin(render)
         return await self._posters.added_to(await self._look(render), render)
 
     async def _look(self, render: Render) -> Observation:
@@ -283,30 +277,13 @@ async def open_remotion_backend(deployment: Deployment, *, clock: Clock, check: 
         files = ProgressReader(http, aws, bucket=deployment.bucket, clock=clock)
         unchecked = None if check else deployment.bucket
         backend = RemotionBackend(deployment, aws=aws, files=files, clock=clock)
-        renewing = asyncio.create_task(_keep_access(aws, unchecked, clock), name="keep access to AWS")
+        renewing = asyncio.create_task(keep_access(aws, clock=clock, unchecked=unchecked), name="keep access to AWS")
         try:
             yield backend
         finally:
             await backend.close()
             renewing.cancel()
             await asyncio.wait([renewing])
-
-
-async def _keep_access(aws: Aws, unchecked: str | None, clock: Clock) -> None:
-    """Renew the credentials; tell first of a bucket that nobody has looked for, if it could not be served from."""
-    if unchecked is not None:
-        await _or_tell(aws.require_bucket(unchecked))
-    while True:
-        await clock.sleep(CREDENTIALS_INTERVAL_S)
-        await _or_tell(aws.refresh_credentials())
-
-
-async def _or_tell(call: Awaitable[None]) -> None:
-    try:
-        await call
-    except AwsFault as error:
-        problem = "AWS can't be reached" if error.remedy is None else error.remedy.sentence
-        log.error("%s (%s)", problem, error)  # noqa: TRY400  # the sentence is enough
 
 
 def _unavailable(error: AwsFault) -> BackendUnavailable:

@@ -1,7 +1,8 @@
 """Posters: the function makes a still of each render's last frame, beside the video.
 
-A poster is worth less than all else. It is asked for once; what goes wrong with it is logged, and the render does
-without. Once the video is there, it is waited for no longer than `PATIENCE_S`.
+A poster is worth less than all else. It is asked for once, not before the video has frames, so that the functions that
+draw those have found their room. What goes wrong with it is logged, and the render does without. Once the video is
+there, it is waited for no longer than `PATIENCE_S`.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from services.backends.remotion.aws import CONNECTIONS, Aws, Invocation
 from services.backends.remotion.deployment import Deployment
 from services.backends.remotion.faults import AwsFault, Meaning
 from services.backends.remotion.payloads import folder, poster_key
-from services.models import Render
+from services.models import Render, RenderPhase
 from services.ports import Clock, Finished, Observation, Progress
 
 AT_ONCE = CONNECTIONS // 2  # so that starts find room
@@ -49,20 +50,19 @@ class Posters:
         self._posters: dict[str, Poster] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, render: Render) -> None:
-        """Let the poster be made in the background, unless that was begun or it is there."""
-        if self._deployment.posters and render.id not in self._posters:
-            poster = self._posters[render.id] = Poster(key=poster_key(render.id))
-            self._spawn(self._make(render, poster))
-
     async def added_to(self, observation: Observation, render: Render) -> Observation:
-        """Return the observation with what is known of the poster. Of a finished video, it is waited for, not long."""
+        """Return the observation with what is known of the poster. Of a finished video, it is waited for, not long.
+
+        The poster is begun in the background once there are frames, unless it was begun or is there.
+        """
         match observation:
             case Finished(output=output):
-                self.begin(render)
+                self._begin(render)
                 output = replace(output, poster_key=await self._finished(render))
                 return replace(observation, output=output, cost_usd=self._cost_usd(render, observation.cost_usd))
-            case Progress():
+            case Progress(phase=phase):
+                if phase is not RenderPhase.LAUNCHING:
+                    self._begin(render)
                 return replace(observation, cost_usd=self._cost_usd(render, observation.cost_usd))
         return observation
 
@@ -82,6 +82,11 @@ class Posters:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, render: Render) -> None:
+        if self._deployment.posters and render.id not in self._posters:
+            poster = self._posters[render.id] = Poster(key=poster_key(render.id))
+            self._spawn(self._make(render, poster))
 
     async def _finished(self, render: Render) -> str | None:
         poster = self._posters.get(render.id)

@@ -11,8 +11,8 @@ import pytest
 from services import lifecycle
 from services.backends.remotion.backend import RemotionBackend
 from services.backends.remotion.posters import AT_ONCE
-from services.models import Failure, Render, RenderStatus
-from services.ports import Finished, Progress
+from services.models import Failure, Render, RenderPhase, RenderStatus
+from services.ports import Broken, Finished, Progress
 from tests.conftest import PROPS
 from tests.lambda_renders import Course
 from tests.lambda_server import Fault
@@ -44,6 +44,16 @@ def key_of(render: Render) -> str:
 async def becomes(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110  # what happens in the function tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def drawn_into(backend: RemotionBackend, render: Render) -> None:
+    """Look at a render until it has frames."""
+    async with asyncio.timeout(60):
+        while True:
+            observation = await backend.observe(render)
+            if not isinstance(observation, Progress) or observation.phase is not RenderPhase.LAUNCHING:
+                return
             await asyncio.sleep(0.01)
 
 
@@ -109,7 +119,7 @@ async def test_one_that_can_not_be_looked_for_is_done_without(
 ) -> None:
     render = await begun(backend, launched())
     farm.storage.fail(S3Fault.ACCESS_DENIED, method="HEAD")
-    await backend.observe(render)
+    await drawn_into(backend, render)
     await becomes(lambda: "HeadObject" in caplog.text)
     farm.storage.heal()
     assert (await until(backend, render, Finished)).output.poster_key is None
@@ -144,7 +154,7 @@ async def test_one_that_comes_too_late_is_not_waited_for_and_removed_when_it_com
 async def test_another_process_takes_the_one_there_is(farm: Farm, launched: Launched) -> None:
     async with farm.open() as first, farm.open() as second:
         render = await begun(first, launched())
-        await first.observe(render)
+        await drawn_into(first, render)
         await becomes(lambda: farm.bucket.get(BUCKET, key_of(render)))
         await first.abandon(render)
         assert (await until(second, render, Finished)).output.poster_key == key_of(render)
@@ -171,16 +181,25 @@ async def test_a_start_without_an_answer_has_none_made_before_there_is_a_video(
 async def test_only_some_are_made_at_once_and_none_of_a_render_that_was_left_meanwhile(
     backend: RemotionBackend, farm: Farm, launched: Launched
 ) -> None:
+    farm.function.play_next(Course.CHUNK_HANGS, times=2 * AT_ONCE + 1)
     farm.function.fault(Fault.SLOW, kind="still", times=100, seconds=0.5)
     rendering = [await begun(backend, launched()) for _ in range(2 * AT_ONCE + 1)]
     farm.function.most_at_once = 0
     for render in rendering:
-        await backend.observe(render)
+        await drawn_into(backend, render)
     await backend.abandon(rendering.pop())
-    for render in rendering:
-        await until(backend, render, Finished)
+    await becomes(lambda: all(farm.bucket.get(BUCKET, key_of(render)) for render in rendering))
     assert farm.function.most_at_once == AT_ONCE
     assert farm.function.invocations["still"] == len(rendering)
+
+
+async def test_none_takes_room_that_the_parts_of_its_video_still_need(
+    backend: RemotionBackend, farm: Farm, launched: Launched
+) -> None:
+    for course in (Course.UNKNOWN_COMPOSITION, Course.RENDERERS_THROTTLED):
+        farm.function.play_next(course)
+        await until(backend, await begun(backend, launched()), Broken)
+    assert farm.function.invocations["still"] == 0
 
 
 async def test_none_is_made_if_they_are_not_wanted(farm: Farm, launched: Launched) -> None:
