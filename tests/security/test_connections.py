@@ -1,6 +1,7 @@
 """HTTP by bare hands: requests that no library would send, in any number, and answers that nobody reads."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -118,6 +119,15 @@ async def test_a_header_behind_the_body_is_none(peer: Peer) -> None:
         await peer.send(head + b"%x\r\n%s\r\n0\r\n%s\r\n" % (len(body), body, behind))
         _, answer = await peer.answer()
         assert (b"UNAUTHENTICATED" in answer) == (not inside)
+
+
+async def test_a_body_behind_an_upgrade_that_is_not_offered_is_no_request(peer: Peer) -> None:
+    request = post(QUERY)
+    await peer.send(ALIVE + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n\r\n" % len(request))
+    assert b"connection: close" in await peer.until(b"\r\n\r\n")
+    with contextlib.suppress(ConnectionError):
+        await peer.send(request)
+    assert b"HTTP/1.1" not in await peer.rest()
 
 
 async def test_headers_behind_the_body_are_limited_too(peer: Peer) -> None:
