@@ -145,10 +145,10 @@ class HttpProtocol(HttpToolsProtocol, InTurn):
             raise TooMuch
         self._head_bytes = 0
         super().on_headers_complete()
-        if self.parser.should_upgrade() and not self._should_upgrade():
-            self.cycle.keep_alive = False  # the parser takes what follows, a body even, for another request
         if not self.parser.should_upgrade():
             self.headers = []  # what comes behind the body is for nobody: RFC 9110, section 6.5.1
+        elif not self._should_upgrade():
+            self.cycle.keep_alive = False  # the parser takes what follows, a body even, for another request
 
     def on_body(self, body: bytes) -> None:
         """Count no bytes of a body."""
