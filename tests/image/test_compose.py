@@ -42,6 +42,12 @@ def test_a_store_is_of_a_named_version_and_out_of_reach(service: dict[str, Any])
     assert COMPOSE["networks"]["stores"] == {"internal": True}
 
 
+def test_mongodb_is_waited_for_closely_and_then_left_in_peace() -> None:
+    check = STORES["mongo"]["healthcheck"]
+    assert int(check["start_interval"].removesuffix("s")) < 5
+    assert int(check["interval"].removesuffix("s")) >= 30
+
+
 @pytest.mark.parametrize("service", OURS.values(), ids=OURS)
 def test_our_services_are_one_image_that_waits_for_the_stores(service: dict[str, Any]) -> None:
     assert (service["build"], service["image"]) == (".", "rendercast")
