@@ -97,8 +97,11 @@ class Rendercast(Running):
         return sorted(path.name for path in (self.data / "outputs").iterdir())
 
 
+Start = Callable[..., Running]
+
+
 @contextmanager
-def dev_servers(folder: Path, **common: object) -> Iterator[Callable[..., Running]]:
+def dev_servers(folder: Path, **common: object) -> Iterator[Start]:
     """Yield what starts `rendercast dev`, on another's port if there is one; all on the same data."""
     started: list[Running] = []
     window_s = quiet_window_s()

@@ -23,9 +23,18 @@ from playwright.async_api import Browser, Locator, Request, Route, WebSocket, ex
 from resolvers.auth import open_bearer_tokens
 from services.runtime import open_embedded
 from services.settings import CHECKOUT, load_settings
-from tests.browser.test_graphiql_page import CHROMIUM, PATIENCE_MS, open_browser
-from tests.browser.test_studio import AXE, LARGE, LOST, Person, Start, assert_axe_finds_nothing
-from tests.end_to_end.processes import dev_servers
+from tests.browser.sites import LARGE, SMALL
+from tests.browser.visitors import (
+    AXE,
+    CHROMIUM,
+    LOST,
+    PATIENCE_MS,
+    Visitor,
+    assert_axe_finds_nothing,
+    open_browser,
+    visiting,
+)
+from tests.end_to_end.processes import Start, dev_servers
 from tests.mongo_server import free_port
 from tests.resolvers.clients import CANCEL, PATIENCE_S, open_client
 from tests.resolvers.serving import serve
@@ -122,7 +131,7 @@ def page(request: pytest.FixtureRequest, program: Path) -> Iterator[str]:
 
 
 @dataclass(kw_only=True)
-class Guest(Person):
+class Guest(Visitor):
     """Somebody who uses the page."""
 
     api: str
@@ -193,10 +202,10 @@ def visit(browser: Browser, page: str, program: Path) -> Visit:
         api: str, *, tokens: Iterator[str] = NO_TOKENS, excused: tuple[str, ...] = ()
     ) -> AsyncIterator[Guest]:
         (program / "index.html").write_text(FILES["index.html"].replace(DEFAULT_API, f"{api}/graphql"))
-        async with await browser.new_context() as context:
-            person = Guest(page=await context.new_page(), site=page, api=api, tokens=tokens, excused=list(excused))
+        async with visiting(
+            browser, lambda opened: Guest(page=opened, site=page, api=api, tokens=tokens, excused=excused)
+        ) as person:
             yield person
-            assert person.complaints == []
 
     return visit
 
@@ -253,7 +262,7 @@ async def see_a_video_though_its_first_url_fails(ann: Guest) -> None:
         asked.append(route.request)
         await (route.fulfill(status=404) if len(asked) == 1 else route.continue_())
 
-    ann.excused.append("404")
+    ann.excuse("404")
     await ann.page.route("**/*.mp4?*", lose_the_first)
     await ann.start("First")
     await expect(ann.status).to_have_text("Done", timeout=PATIENCE_MS)
@@ -327,7 +336,7 @@ async def test_an_answer_that_is_overtaken_by_newer_messages_undoes_nothing(star
 
 
 async def test_older_renders_are_shown_when_asked_for(start: Start, visit: Visit) -> None:
-    server = start(quota_limit=20, local_width=640, local_height=360)
+    server = start(quota_limit=20, **SMALL)
     async with visit(server.url) as ann, open_client(server.url) as elsewhere:
         for number in range(11):
             render_id = await elsewhere.started(text=f"Number {number}")

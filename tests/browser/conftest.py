@@ -1,0 +1,35 @@
+"""A browser for each file, servers for each test, and somebody who goes to the studio."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from tests.browser.visitors import Person, open_browser, visiting
+from tests.end_to_end.processes import Start, dev_servers
+
+Visit = Callable[..., AbstractAsyncContextManager[Person]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    with dev_servers(tmp_path) as start:
+        yield start
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Visit:
+    def visit(site: str, *, excused: tuple[str, ...] = (), **options: Any) -> AbstractAsyncContextManager[Person]:
+        return visiting(browser, lambda page: Person(page=page, site=site, excused=excused), **options)
+
+    return visit

@@ -1,0 +1,67 @@
+"""The studio for those who must say who they are."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from resolvers.auth import open_bearer_tokens
+from services.runtime import open_embedded
+from services.settings import load_settings
+from tests.browser.conftest import Visit
+from tests.browser.visitors import (
+    NEEDS_BROWSER,
+    PATIENCE_MS,
+)
+from tests.resolvers.clients import CANCEL, open_client
+from tests.resolvers.serving import serve
+from tests.tokens import SECRET, token_of
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
+
+
+async def test_who_needs_a_token_is_asked_for_one_and_again_when_it_is_refused(tmp_path: Path, visit: Visit) -> None:
+    settings = load_settings(data_dir=tmp_path, jwt_secret=SECRET, studio=True)
+    async with (
+        open_embedded(settings) as services,
+        open_bearer_tokens(settings) as authenticate,
+        serve(services, authenticate=authenticate) as url,
+        visit(url) as ann,
+        open_client(url, token=token_of("ann")) as elsewhere,
+    ):
+        await elsewhere.ask(CANCEL, id=await elsewhere.started(text="Mine", durationInFrames=600))
+        await ann.open("/")
+        await expect(ann.connection).to_have_text("Signed out", timeout=PATIENCE_MS)
+        await expect(ann.page.get_by_text("Sign in to do this.")).to_be_visible()
+        token = ann.page.get_by_label("Token")
+        await expect(token).to_be_focused()
+        await token.fill("no token at all")
+        await token.press("Enter")
+        await expect(ann.page.get_by_text("Your sign-in is not valid here.")).to_be_visible(timeout=PATIENCE_MS)
+        await token.fill(token_of("ann"))
+        await token.press("Enter")
+        await expect(ann.card("Mine")).to_be_visible(timeout=PATIENCE_MS)
+        await ann.page.reload()
+        await expect(ann.card("Mine")).to_be_visible(timeout=PATIENCE_MS)  # this tab stays signed in
+        await ann.button("Sign out").click()
+        await expect(token).to_be_visible(timeout=PATIENCE_MS)
+        await expect(ann.cards).to_have_count(0)
+
+
+async def test_what_one_person_asked_for_is_not_done_for_the_next(tmp_path: Path, visit: Visit) -> None:
+    settings = load_settings(data_dir=tmp_path, jwt_secret=SECRET, studio=True)
+    async with (
+        open_embedded(settings) as services,
+        open_bearer_tokens(settings) as authenticate,
+        serve(services, authenticate=authenticate) as url,
+        visit(url) as ann,
+    ):
+        await ann.open("/")
+        await expect(ann.connection).to_have_text("Signed out", timeout=PATIENCE_MS)
+        await ann.button("Render").click()
+        await expect(ann.button("Starting…")).to_be_visible()
+        await ann.page.get_by_label("Token").fill(token_of("bob"))
+        await ann.button("Sign in").click()
+        await expect(ann.page.get_by_text("Nothing here yet.")).to_be_visible(timeout=PATIENCE_MS)
+        await expect(ann.button("Render")).to_be_visible()
+        await expect(ann.cards).to_have_count(0)
