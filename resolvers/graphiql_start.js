@@ -16,3 +16,14 @@
           return variables; // half written: left alone
         }
       }
+
+      // graphql-ws takes a connection that is refused for the end: it is told where to connect once the server answers.
+      async function subscriptionUrlOnceItAnswers() {
+        while (!(await answers())) await new Promise((resolve) => setTimeout(resolve, 1000));
+        return subscriptionUrl;
+      }
+
+      function answers() {
+        const page = fetch(fetchURL, { headers: { Accept: "text/html" }, cache: "no-store" });
+        return page.then((response) => response.ok, () => false);
+      }

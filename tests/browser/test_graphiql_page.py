@@ -1,182 +1,225 @@
 """GraphiQL as a person uses it: in Debian's Chromium, on the real `rendercast dev`, with no other host within reach.
 
-Skipped without Chromium or GraphiQL's npm packages; where they must run, name the browser: CHROMIUM=/usr/bin/chromium.
 SCREENSHOT=docs/images/graphiql.png takes the README's picture again.
 """
 
 import json
 import os
-import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+import re
+import signal
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, Route, WebSocket, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
-from resolvers.graphiql import FIRST_OPERATIONS, load_graphiql
-from services.settings import CHECKOUT
-from tests.end_to_end.processes import Rendercast
+from resolvers.graphiql import FIRST_OPERATIONS
+from tests.browser.sites import FULL, LARGE, SMALL
+from tests.browser.visitors import LOST, NEEDS_BROWSER, PATIENCE_MS, PHONE, Visitor, visiting
+from tests.end_to_end.processes import Start
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-OPTIONS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-]
-PATIENCE_MS = 60_000
+EDITOR = ".graphiql-query-editor"
+ANSWER = ".graphiql-response"
+DRAWN = re.compile(r'"framesRendered": [1-9]')
+VARIABLES = ".graphiql-editor-tool >> nth=0"
 # The menu's library measures a scroll bar that Strawberry's page has hidden, and says so.
 HARMLESS = "react-remove-scroll-bar: cannot calculate scrollbar size"
 
-pytestmark = pytest.mark.skipif(
-    "CHROMIUM" not in os.environ and not (CHROMIUM and load_graphiql(CHECKOUT / "web" / "node_modules").parts),
-    reason="needs Chromium (CHROMIUM= or `chromium` on the path) and web/node_modules (`npm ci --prefix web`)",
-)
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
+
+Visit = Callable[..., AbstractAsyncContextManager["Explorer"]]
 
 
-@dataclass(kw_only=True)
-class Visitor:
-    """Somebody in front of the page, and whatever it did that it should not."""
+class Explorer(Visitor):
+    """Somebody who uses GraphiQL."""
 
-    page: Page
-    site: str
-    complaints: list[str] = field(default_factory=list)
-
-    async def open(self, path: str = "/graphql") -> None:
-        self.page.on("console", self._hear)
-        self.page.on("pageerror", lambda error: self.complaints.append(f"raised {error}"))
-        self.page.on("websocket", self._see_websocket)
-        await self.page.route("**/*", self._let_pass_if_ours)
-        await self.page.goto(self.site + path)
+    async def come(self) -> None:
+        await self.open("/graphql")
+        await expect(self.button("Execute query (Ctrl-Enter)")).to_be_visible(timeout=PATIENCE_MS)
 
     async def run(self, operation: str) -> None:
         """Choose an operation from the menu of the play button."""
         await self.page.get_by_role("button", name="Execute query").click()
         await self.page.get_by_role("menuitem", name=operation, exact=True).click()
 
-    async def see(self, text: str, *, where: str = ".graphiql-response") -> None:
+    async def start(self) -> str:
+        """Start a render and return its id once Watch has it."""
+        await self.run("Start")
+        await self.see('"StartRenderSuccess"')
+        render_id: str = (await self.answer())["startRender"]["render"]["id"]
+        await self.see(render_id, where=VARIABLES)
+        return render_id
+
+    async def stop(self) -> None:
+        """Press the button that ends a subscription."""
+        await self.page.get_by_role("button", name="Stop query").click()
+        await expect(self.page.get_by_role("button", name="Execute query")).to_be_visible()
+
+    async def see(self, text: str, *, where: str = ANSWER) -> None:
         """Wait until the answer shows the text."""
         await expect(self.page.locator(where)).to_contain_text(text, timeout=PATIENCE_MS)
 
+    async def see_frames(self) -> None:
+        """Wait until some frames of the render that is watched have been drawn."""
+        await expect(self.page.locator(ANSWER)).to_contain_text(DRAWN, timeout=PATIENCE_MS)
+
     async def answer(self) -> dict[str, Any]:
         """Return the answer that is shown, with what is scrolled away."""
-        text = await self.page.locator(".graphiql-response .CodeMirror").evaluate("it => it.CodeMirror.getValue()")
+        text = await self.page.locator(f"{ANSWER} .CodeMirror").evaluate("it => it.CodeMirror.getValue()")
         data: dict[str, Any] = json.loads(text)["data"]
         return data
 
-    def _hear(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not message.text.startswith(HARMLESS):
-            self.complaints.append(f"said {message.text}")
-
-    def _see_websocket(self, websocket: WebSocket) -> None:
-        if websocket.url != self.site.replace("http:", "ws:") + "/graphql":
-            self.complaints.append(f"connected to {websocket.url}")
-
-    async def _let_pass_if_ours(self, route: Route) -> None:
-        if route.request.url.startswith(self.site + "/"):
-            await route.continue_()
-        else:
-            self.complaints.append(f"asked for {route.request.url}")
-            await route.abort()
-
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[str]:
-    rendercast = Rendercast(tmp_path, local_width=640, local_height=360)
-    try:
-        yield rendercast.url
-    finally:
-        rendercast.close()
+def visit(browser: Browser) -> Visit:
+    def visit(site: str, *, excused: tuple[str, ...] = (), **options: Any) -> AbstractAsyncContextManager[Explorer]:
+        excused = (HARMLESS, *excused)
+        return visiting(browser, lambda page: Explorer(page=page, site=site, excused=excused), **options)
+
+    return visit
 
 
-@asynccontextmanager
-async def open_browser() -> AsyncIterator[Browser]:
-    async with (
-        async_playwright() as playwright,
-        await playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS) as browser,
-    ):
-        yield browser
+async def test_a_first_visitor_looks_around_starts_a_render_and_watches_it_to_its_video(
+    start: Start, visit: Visit
+) -> None:
+    async with visit(start(**SMALL).url) as ann:
+        await ann.come()
+        await expect(ann.page).to_have_title("Rendercast")
+
+        await ann.run("Overview")
+        await ann.see('"renders"')
+        overview = await ann.answer()
+        assert (overview["renderQuota"]["remaining"], overview["renders"]["edges"]) == (5, [])
+
+        await ann.start()
+        await ann.run("Watch")
+        await ann.see('"COMPLETE"')
+        if picture := os.environ.get("SCREENSHOT"):
+            await take_picture(ann.page, picture)
+        progress = (await ann.answer())["renderProgress"]
+        assert (progress["progress"], progress["framesRendered"]) == (100, 600)
+        assert (progress["warnings"], progress["error"]) == ([], None)
+
+        await ann.page.goto(progress["outputUrl"])
+        video = ann.page.locator("video")
+        await expect(video).to_have_js_property("videoWidth", 640, timeout=PATIENCE_MS)
+        await expect(video).to_have_js_property("videoHeight", 360)
+        await expect(video).to_have_js_property("duration", 20)
 
 
-@pytest.fixture
-async def visitor(site: str) -> AsyncIterator[Visitor]:
-    async with open_browser() as browser:
-        page = await browser.new_page(viewport={"width": 1440, "height": 900})
-        visitor = Visitor(page=page, site=site)
-        yield visitor
-        assert visitor.complaints == []
+async def test_all_renders_can_be_watched_until_one_stops_watching(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url) as ann:
+        await ann.come()
+        await ann.run("WatchAll")
+        operation = {"query": FIRST_OPERATIONS.read_text(), "operationName": "Start"}
+        await ann.page.request.post(f"{ann.site}/graphql", data=operation)
+        await ann.see('"COMPLETE"')
+        await ann.stop()
 
 
-async def test_a_first_visitor_looks_around_starts_a_render_and_watches_it_to_its_video(visitor: Visitor) -> None:
-    await visitor.open()
-    await expect(visitor.page).to_have_title("Rendercast")
-
-    await visitor.run("Overview")
-    await visitor.see('"renders"')
-    overview = await visitor.answer()
-    assert (overview["renderQuota"]["remaining"], overview["renders"]["edges"]) == (5, [])
-
-    await visitor.run("Start")
-    await visitor.see('"StartRenderSuccess"')
-    render_id = (await visitor.answer())["startRender"]["render"]["id"]
-    await visitor.see(render_id, where=".graphiql-editor-tool >> nth=0")  # filled in for Watch
-
-    await visitor.run("Watch")
-    await visitor.see('"COMPLETE"')
-    if picture := os.environ.get("SCREENSHOT"):
-        await take_picture(visitor.page, picture)
-    progress = (await visitor.answer())["renderProgress"]
-    assert (progress["progress"], progress["framesRendered"]) == (100, 600)
-    assert (progress["warnings"], progress["error"]) == ([], None)
-
-    await visitor.page.goto(progress["outputUrl"])
-    video = visitor.page.locator("video")
-    await expect(video).to_have_js_property("videoWidth", 640, timeout=PATIENCE_MS)
-    await expect(video).to_have_js_property("videoHeight", 360)
-    await expect(video).to_have_js_property("duration", 20)
+async def test_a_render_under_way_is_cancelled(start: Start, visit: Visit) -> None:
+    async with visit(start(**LARGE).url) as ann:
+        await ann.come()
+        await ann.start()
+        await ann.run("Watch")
+        await ann.see_frames()
+        await ann.stop()
+        await ann.run("Cancel")
+        await ann.see('"CancelRenderSuccess"')
+        await ann.run("Watch")
+        await ann.see('"CANCELLED"')
+        progress = (await ann.answer())["renderProgress"]
+        assert 0 < progress["framesRendered"] < 600
+        assert progress["outputUrl"] is None
 
 
-async def test_all_renders_can_be_watched_until_one_stops_watching(visitor: Visitor) -> None:
-    await visitor.open()
-    await visitor.run("WatchAll")
-    start = {"query": FIRST_OPERATIONS.read_text(), "operationName": "Start"}
-    await visitor.page.request.post(f"{visitor.site}/graphql", data=start)
-    await visitor.see('"COMPLETE"')
-    await visitor.page.get_by_role("button", name="Stop query").click()
-    await expect(visitor.page.get_by_role("button", name="Execute query")).to_be_visible()
+async def test_when_the_quota_is_reached_it_says_so(start: Start, visit: Visit) -> None:
+    async with visit(start(quota_limit=1, **SMALL).url) as ann:
+        await ann.come()
+        await ann.start()
+        await ann.run("Start")
+        await ann.see('"RenderQuotaExceeded"')
+        refusal = (await ann.answer())["startRender"]
+        assert refusal["message"].startswith("Render quota exceeded. You can render up to 1 video")
+        assert refusal["retryAfterSeconds"] > 0
 
 
-async def test_the_documentation_and_the_explorer_open(visitor: Visitor) -> None:
-    await visitor.open()
-    await visitor.page.get_by_role("button", name="Show Documentation Explorer").click()
-    await visitor.see("subscription: Subscription", where=".graphiql-doc-explorer")
-    await visitor.page.get_by_role("button", name="Show GraphiQL Explorer").click()
-    await visitor.see("renderQuota", where=".docExplorerWrap")
+async def test_watching_goes_on_when_the_server_was_killed_midway(start: Start, visit: Visit) -> None:
+    first = start(**FULL)
+    async with visit(first.url, excused=LOST) as ann:
+        await ann.come()
+        await ann.start()
+        await ann.run("Watch")
+        await ann.see_frames()
+        async with ann.page.expect_event("requestfailed", timeout=PATIENCE_MS):
+            first.end(signal.SIGKILL)
+        assert (await ann.answer())["renderProgress"]["status"] == "RENDERING"
+        start(after=first, **FULL)
+        await ann.see('"COMPLETE"')
+        await expect(ann.page.get_by_role("button", name="Execute query")).to_be_visible()
 
 
-async def test_a_reload_keeps_what_was_written(visitor: Visitor) -> None:
-    await visitor.open()
-    await visitor.run("Start")
-    await visitor.see('"StartRenderSuccess"')
-    render_id = (await visitor.answer())["startRender"]["render"]["id"]
-    await visitor.page.wait_for_url(f"**/*{render_id}*")
-    await visitor.page.reload()
-    await visitor.run("Watch")
-    await visitor.see('"renderProgress"')
-    assert render_id in visitor.page.url
+async def test_the_documentation_and_the_explorer_open(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url) as ann:
+        await ann.come()
+        await ann.page.get_by_role("button", name="Show Documentation Explorer").click()
+        await ann.see("subscription: Subscription", where=".graphiql-doc-explorer")
+        await ann.page.get_by_role("button", name="Show GraphiQL Explorer").click()
+        await ann.see("renderQuota", where=".docExplorerWrap")
+
+
+async def test_a_reload_keeps_what_was_written(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url) as ann:
+        await ann.come()
+        render_id = await ann.start()
+        await ann.page.wait_for_url(f"**/*{render_id}*")
+        await ann.page.reload()
+        await ann.run("Watch")
+        await ann.see('"renderProgress"')
+        assert render_id in ann.page.url
+
+
+async def test_operations_are_run_by_keyboard(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url) as ann:
+        await ann.come()
+        press = ann.page.keyboard.press
+        lines = FIRST_OPERATIONS.read_text().splitlines()
+
+        async def run(first_line: str) -> None:
+            """Move the cursor to an operation and press what runs it."""
+            await press("Control+Home")
+            for _ in range(lines.index(first_line)):
+                await press("ArrowDown")
+            await press("Control+Enter")
+
+        while not await ann.page.evaluate(f"document.activeElement.closest('{EDITOR}') !== null"):
+            await press("Tab")
+        await run("mutation Start {")
+        await ann.see('"StartRenderSuccess"')
+        await ann.see((await ann.answer())["startRender"]["render"]["id"], where=VARIABLES)
+        await run("subscription Watch($renderId: ID!) {")
+        await ann.see('"COMPLETE"')
+
+
+async def test_it_fits_on_a_phone(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url, viewport=PHONE, is_mobile=True, has_touch=True) as ann:
+        await ann.come()
+        await ann.start()
+        await ann.run("Watch")
+        await ann.see('"COMPLETE"')
+        editor, answer = [await ann.page.locator(part).bounding_box() for part in (EDITOR, ANSWER)]
+        assert editor is not None
+        assert answer is not None
+        assert min(editor["width"], answer["width"]) > PHONE["width"] * 0.7
+        assert min(editor["height"], answer["height"]) > PHONE["height"] * 0.3
+        assert editor["y"] + editor["height"] < answer["y"] < answer["y"] + answer["height"] < PHONE["height"]
+        assert await ann.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
 async def take_picture(page: Page, path: str) -> None:
     """Show the operations in the editor, then save what is seen."""
-    await page.locator(".graphiql-query-editor .CodeMirror").evaluate(
-        "it => it.CodeMirror.scrollTo(0, it.CodeMirror.heightAtLine(17, 'local'))"
+    await page.locator(f"{EDITOR} .CodeMirror").evaluate(
+        "it => it.CodeMirror.scrollTo(0, it.CodeMirror.heightAtLine(18, 'local'))"
     )
     await page.screenshot(path=path)

@@ -74,7 +74,7 @@ def test_tools_can_read_the_whole_schema_where_they_may(documents: Documents, *,
 
 def test_graphiqls_first_operations_are_accepted_together(documents: Documents) -> None:
     accepted = documents.accept(FIRST_OPERATIONS.read_text(encoding="utf-8"))
-    assert set(accepted.operations) == {"Overview", "Start", "Watch", "WatchAll"}
+    assert set(accepted.operations) == {"Overview", "Start", "Watch", "Cancel", "WatchAll"}
 
 
 @pytest.mark.parametrize(

@@ -139,23 +139,34 @@ def test_it_begins_with_operations_the_schema_knows_in_an_order_that_makes_sense
     document = json.loads(literal)
     assert document == FIRST_OPERATIONS.read_text(encoding="utf-8")
     assert validate(build_schema()._schema, parse(document)) == []
-    assert re.findall(r"^(\w+) (\w+)", document, re.MULTILINE)[:4] == [
+    assert re.findall(r"^(\w+) (\w+)", document, re.MULTILINE)[:5] == [
         ("query", "Overview"),
         ("mutation", "Start"),
         ("subscription", "Watch"),
+        ("mutation", "Cancel"),
         ("subscription", "WatchAll"),
     ]
 
 
-def test_it_asks_for_every_answer_that_starting_a_render_has() -> None:
-    union = build_schema()._schema.type_map["StartRenderResult"]
-    assert isinstance(union, GraphQLUnionType)
+def test_it_asks_for_every_answer_that_starting_and_cancelling_a_render_have() -> None:
+    unions = [build_schema()._schema.type_map[f"{name}Result"] for name in ("StartRender", "CancelRender")]
     document = FIRST_OPERATIONS.read_text(encoding="utf-8")
-    assert {member.name for member in union.types} == set(re.findall(r"\.\.\. on (\w+)", document))
+    members = {member.name for union in unions if isinstance(union, GraphQLUnionType) for member in union.types}
+    assert members == set(re.findall(r"\.\.\. on (\w+)", document))
 
 
 @pytest.mark.parametrize(
-    "known", ["Strawberry GraphiQL", "&#x1f353;", "EXAMPLE_QUERY = `", "createFetcher({", "onEditVariables(", CDN]
+    "known",
+    [
+        "Strawberry GraphiQL",
+        "&#x1f353;",
+        "EXAMPLE_QUERY = `",
+        "</head>",
+        "createFetcher({",
+        "subscriptionUrl,",
+        "onEditVariables(",
+        CDN,
+    ],
 )
 def test_a_page_that_changed_is_refused_rather_than_served_half_adapted(known: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Strawberry's GraphiQL page has changed"):
