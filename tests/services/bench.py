@@ -1,0 +1,117 @@
+"""A service with workers, for tests of what they do."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from services.carrier import CarryRules
+from services.hub import ProgressHub
+from services.metrics import Metrics
+from services.models import Caller, Failure, Render
+from services.ports import RenderBackend
+from services.pubsub import PubSub
+from services.quota import QuotaRule
+from services.renders import RenderService
+from services.tracker import Tracker, WorkerRules
+from tests.conftest import PROPS
+from tests.fakes import FakeBackend, FakeClock, MemoryStore, settle
+from tests.scraping import samples_of
+from tests.services.test_animation import LIMITS
+
+ANN = Caller(id="ann")
+RULES = WorkerRules(
+    lease=timedelta(seconds=15),
+    look_interval=timedelta(seconds=1),
+    carry=CarryRules(queue_timeout=timedelta(hours=1), max_attempts=3),
+)
+
+MISCONFIGURED = Failure(code="RENDERER_MISCONFIGURED", message="Tell the operator.", retryable=False)
+
+
+class Bench:
+    """A service with workers, all on one store, one backend and one clock."""
+
+    def __init__(self, store: MemoryStore, backend: FakeBackend, clock: FakeClock, pubsub: PubSub) -> None:
+        self.store, self.backend, self.clock, self.pubsub = store, backend, clock, pubsub
+        self.metrics = Metrics()
+        self.hub = ProgressHub(
+            store=store, pubsub=pubsub, clock=clock, metrics=self.metrics, check_interval=timedelta(seconds=5)
+        )
+        self.renders = RenderService(
+            store=store,
+            backend=backend,
+            hub=self.hub,
+            clock=clock,
+            metrics=self.metrics,
+            quota_rule=QuotaRule(limit=1000, window=timedelta(days=1)),
+            limits=LIMITS,
+            download_expiry=timedelta(hours=1),
+        )
+
+    def tracker(
+        self,
+        worker: str = "w1",
+        backend: RenderBackend | None = None,
+        *,
+        hub: ProgressHub | None = None,
+        store: MemoryStore | None = None,
+    ) -> Tracker:
+        return Tracker(
+            worker=worker,
+            store=store or self.store,
+            backend=backend or self.backend,
+            hub=hub or self.hub,
+            pubsub=self.pubsub,
+            clock=self.clock,
+            metrics=self.metrics,
+            rules=RULES,
+        )
+
+    @asynccontextmanager
+    async def working(self, *trackers: Tracker) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(tracker.run()) for tracker in trackers or (self.tracker(),)]
+        await settle()
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def start(self) -> str:
+        started = await self.renders.start(ANN, PROPS)
+        await settle()
+        return started.render.id
+
+    async def get(self, render_id: str) -> Render:
+        return await self.renders.get(ANN, render_id)
+
+    def told(self, *series: str) -> list[float]:
+        """Return the values of these metrics."""
+        samples = samples_of(self.metrics.text().decode())
+        return [samples[f"rendercast_{name}"] for name in series]
+
+    async def quota_used(self) -> int:
+        quota = await self.renders.quota(ANN)
+        return quota.limit - quota.remaining
+
+
+class SlowStarts(FakeBackend):
+    """Answers a start after 8 s; more than 16 at once wait for a thread, as boto3's calls do."""
+
+    def __init__(self, clock: FakeClock, **values: object) -> None:
+        super().__init__(**values)  # type: ignore[arg-type]
+        self.under_way = self.most_under_way = 0
+        self._clock = clock
+        self._threads = asyncio.Semaphore(16)
+
+    async def start(self, render: Render) -> str:
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            async with self._threads:
+                await self._clock.sleep(8)
+                return await super().start(render)
+        finally:
+            self.under_way -= 1

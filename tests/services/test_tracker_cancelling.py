@@ -1,0 +1,56 @@
+"""The worker, told that a render is no longer wanted."""
+
+import pytest
+
+from services import lifecycle
+from services.errors import RenderAlreadyFinished
+from services.models import RenderStatus
+from tests.fakes import settle
+from tests.services.bench import ANN, Bench
+
+
+async def test_a_running_render_is_cancelled_at_once(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        asked = await bench.renders.cancel(ANN, render_id)
+        assert (asked.status, asked.cancel_requested) == (RenderStatus.RENDERING, True)
+        await settle()
+        assert (await bench.get(render_id)).status is RenderStatus.CANCELLED
+    assert bench.backend.cancelled == [render_id]
+    assert await bench.quota_used() == 1
+
+
+async def test_a_queued_render_is_cancelled_without_a_worker_and_costs_nothing(bench: Bench) -> None:
+    render_id = await bench.start()
+    assert (await bench.renders.cancel(ANN, render_id)).status is RenderStatus.CANCELLED
+    assert await bench.quota_used() == 0
+    with pytest.raises(RenderAlreadyFinished):
+        await bench.renders.cancel(ANN, render_id)
+
+
+async def test_a_cancel_that_nobody_heard_is_found_by_the_next_worker(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+    await bench.renders.cancel(ANN, render_id)
+    async with bench.working(bench.tracker("w2")):
+        assert (await bench.get(render_id)).status is RenderStatus.CANCELLED
+
+
+async def test_a_video_that_is_done_before_the_cancel_is_seen_stays(bench: Bench) -> None:
+    """The change that loses the race is applied to the newer state, so neither is forgotten."""
+    async with bench.working():
+        render_id = await bench.start()
+        bench.backend.finish(render_id)
+        await bench.store.record(lifecycle.request_cancel(await bench.get(render_id)))  # without waking the worker
+        await bench.clock.advance(1)
+        done = await bench.get(render_id)
+        assert (done.status, done.cancel_requested) == (RenderStatus.COMPLETE, True)
+
+
+async def test_a_cancel_is_not_put_off_by_a_wait_for_another_try(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        bench.backend.break_down(render_id, retryable=True)
+        await bench.store.record(lifecycle.request_cancel(await bench.get(render_id)))  # without waking the worker
+        await bench.clock.advance(1)
+        assert (await bench.get(render_id)).status is RenderStatus.CANCELLED

@@ -1,0 +1,165 @@
+"""The worker, when the backend refuses starts or has no room: who waits, how long, and what it costs."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.backoff import MOST_STARTS
+from services.carrier import LONGEST_WAIT_S
+from services.models import RenderStatus
+from services.ports import Progress
+from tests.services.bench import MISCONFIGURED, RULES, Bench, SlowStarts
+
+
+async def test_a_refused_start_is_tried_later_without_costing_an_attempt(bench: Bench) -> None:
+    bench.backend.refusals = 3
+    async with bench.working():
+        render_id = await bench.start()
+        waiting = await bench.get(render_id)
+        assert (waiting.status, waiting.attempt, waiting.refusals) == (RenderStatus.QUEUED, 0, 1)
+        await bench.clock.advance(60)
+        running = await bench.get(render_id)
+        assert (running.status, running.attempt, running.refusals) == (RenderStatus.RENDERING, 1, 3)
+
+
+async def test_a_render_nobody_can_start_fails_in_the_end_and_costs_nothing(bench: Bench) -> None:
+    bench.backend.refusals = 1_000_000
+    async with bench.working():
+        render_id = await bench.start()
+        await bench.clock.advance(RULES.carry.queue_timeout.total_seconds() + 31)
+        failed = await bench.get(render_id)
+        assert failed.failure is not None
+        assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "QUEUE_TIMEOUT")
+    assert await bench.quota_used() == 0
+
+
+async def test_a_start_that_can_never_work_fails_with_its_reason_and_costs_no_quota(bench: Bench) -> None:
+    bench.backend.impossible = MISCONFIGURED
+    async with bench.working():
+        failed = await bench.get(await bench.start())
+    assert (failed.status, failed.failure, failed.attempt) == (RenderStatus.FAILED, MISCONFIGURED, 0)
+    assert await bench.quota_used() == 0
+
+
+async def test_while_the_backend_has_no_room_no_more_renders_are_taken(bench: Bench) -> None:
+    bench.backend.refusals = 1
+    bench.backend.capacity = 1
+    ids = [await bench.start() for _ in range(3)]
+    async with bench.working():
+        assert bench.backend.starts == []
+        renders = [await bench.get(render_id) for render_id in ids]
+        assert {render.status for render in renders} == {RenderStatus.QUEUED}
+        assert sorted(render.refusals for render in renders) == [0, 0, 1]
+        assert sorted([await bench.renders.queue_position(render) or 0 for render in renders]) == [1, 2, 3]
+        await bench.clock.advance(1)
+        assert len(bench.backend.starts) == 1
+    assert await bench.quota_used() == 3
+
+
+async def test_a_backend_without_room_is_asked_ever_more_rarely(bench: Bench) -> None:
+    bench.backend.refusals = 1_000_000
+    for _ in range(10):
+        await bench.start()
+    async with bench.working():
+        await bench.clock.advance(600)
+    refused = 1_000_000 - bench.backend.refusals
+    assert refused < 10 * 4 * 600 / 15  # each of the capacity of 4 once in a pause, which lasts 15 to 30 s at last
+
+
+async def test_an_attempt_that_found_no_room_leaves_time_for_others_and_pauses_the_queue(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        bench.backend.break_down(render_id, retryable=True, busy=True)
+        await bench.clock.advance(1)
+        waiting = await bench.start()
+        assert (await bench.get(waiting)).status is RenderStatus.QUEUED
+        await bench.clock.advance(1)
+        assert (await bench.get(waiting)).status is RenderStatus.RENDERING
+        await bench.clock.advance(8)
+        assert (await bench.get(render_id)).status is RenderStatus.QUEUED
+        await bench.clock.advance(20)
+        assert (await bench.get(render_id)).attempt == 2
+
+
+async def test_a_render_waits_in_the_queue_for_its_turn_to_start(bench: Bench) -> None:
+    backend = SlowStarts(bench.clock, capacity=100, limit=timedelta(seconds=30))
+    ids = [await bench.start() for _ in range(80)]
+    async with bench.working(bench.tracker(backend=backend)):
+        await bench.clock.advance(1)
+        statuses = [(await bench.get(render_id)).status for render_id in ids]
+        assert (statuses.count(RenderStatus.RENDERING), statuses.count(RenderStatus.QUEUED)) == (16, 64)
+        for _ in range(6):
+            await bench.clock.advance(8)
+            for render_id in backend.starts:
+                backend.finish(render_id)
+        assert {(await bench.get(render_id)).status for render_id in ids} == {RenderStatus.COMPLETE}
+    assert backend.most_under_way == MOST_STARTS
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("functions", [2, 5])
+async def test_an_account_with_little_room_completes_every_render(bench: Bench, workers: int, functions: int) -> None:
+    bench.backend.capacity, bench.backend.concurrency, bench.backend.functions = 25, 10, functions
+    ids = [await bench.start() for _ in range(60)]
+    async with bench.working(*[bench.tracker(f"w{number}") for number in range(workers)]):
+        for _ in range(600):
+            running = [id_ for id_, attempt in bench.backend.attempts.items() if isinstance(attempt, Progress)]
+            for render_id in running:
+                bench.backend.draw(render_id, 18)  # so that each takes five seconds
+            await bench.clock.advance(1)
+        renders = [await bench.get(render_id) for render_id in ids]
+    assert {render.status for render in renders} == {RenderStatus.COMPLETE}
+    wasted = len(bench.backend.starts) + bench.backend.refused - len(ids)
+    assert wasted < 3 * len(ids)
+
+
+async def test_attempts_that_found_no_room_are_no_tries_but_end_with_the_queue_timeout(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        until = (await bench.get(render_id)).created_at + RULES.carry.queue_timeout
+        broken = 0
+        while bench.clock.now() < until:
+            assert (await bench.get(render_id)).status is RenderStatus.RENDERING
+            bench.backend.break_down(render_id, retryable=True, busy=True)
+            broken += 1
+            await bench.clock.advance(LONGEST_WAIT_S + 5)
+        assert (await bench.get(render_id)).busy_attempts == broken > RULES.carry.max_attempts
+        bench.backend.break_down(render_id, retryable=True, busy=True)
+        await bench.clock.advance(2)
+        failed = await bench.get(render_id)
+        assert failed.failure is not None
+        assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "BROKEN")
+
+
+async def test_what_found_no_room_leaves_all_tries_for_what_breaks(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        for busy in (True, False, True, False, True, False):
+            assert (await bench.get(render_id)).status is RenderStatus.RENDERING
+            bench.backend.break_down(render_id, retryable=True, busy=busy)
+            await bench.clock.advance(LONGEST_WAIT_S + 5)
+        failed = await bench.get(render_id)
+        assert (failed.status, failed.attempt, failed.busy_attempts) == (RenderStatus.FAILED, 6, 3)
+
+
+async def test_while_the_backend_has_no_room_renders_under_way_are_taken_over(bench: Bench) -> None:
+    async with bench.working(bench.tracker("dead")):
+        under_way = await bench.start()
+    bench.backend.refusals = 1_000_000
+    waiting = await bench.start()
+    await bench.store.acquire(worker="dead", lease=timedelta(seconds=100), excluding=[waiting])
+    async with bench.working():
+        bench.backend.finish(under_way)
+        await bench.clock.advance(103)  # by now each pause lasts 15 to 30 s
+        assert (await bench.get(under_way)).status is RenderStatus.COMPLETE
+        assert (await bench.get(waiting)).status is RenderStatus.QUEUED
+
+
+async def test_a_render_that_had_begun_never_times_out_in_the_queue(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+    bench.backend.forget(render_id)
+    await bench.clock.advance(RULES.carry.queue_timeout.total_seconds() * 2)
+    async with bench.working(bench.tracker("w2")):
+        await bench.clock.advance(2)
+        assert (await bench.get(render_id)).status is RenderStatus.RENDERING

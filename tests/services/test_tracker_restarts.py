@@ -1,0 +1,221 @@
+"""Workers that stop, sleep, and take over from each other."""
+
+import asyncio
+import signal
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from services.backends.local.backend import open_local_backend
+from services.hub import ProgressHub
+from services.models import Render, RenderStatus
+from services.supervision import keep_running
+from tests.fakes import FakeBackend, MemoryStore, settle
+from tests.services.bench import RULES, Bench
+
+
+async def test_a_worker_that_stops_gives_its_renders_back_at_once(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+    assert bench.backend.abandoned == [(render_id, "attempt-1")]
+    async with bench.working(bench.tracker("w2")):
+        bench.backend.finish(render_id)
+        await bench.clock.advance(1)
+        assert (await bench.get(render_id)).status is RenderStatus.COMPLETE
+    assert bench.backend.starts == [render_id]
+
+
+async def test_a_render_whose_attempt_is_gone_is_begun_anew(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+    bench.backend.forget(render_id)
+    async with bench.working(bench.tracker("w2")):
+        await bench.clock.advance(1)
+        assert (await bench.get(render_id)).attempt == 2
+    assert bench.backend.starts == [render_id, render_id]
+
+
+async def test_orderly_restarts_use_up_no_tries(bench: Bench) -> None:
+    render_id = await bench.start()
+    for restart in range(10):
+        async with bench.working(bench.tracker(f"w{restart}")):
+            await bench.clock.advance(1)
+        bench.backend.forget(render_id)
+    async with bench.working(bench.tracker("last")):
+        await bench.clock.advance(1)
+        bench.backend.finish(render_id)
+        await bench.clock.advance(1)
+        done = await bench.get(render_id)
+        assert (done.status, done.attempt, done.interruptions) == (RenderStatus.COMPLETE, 11, 10)
+
+
+@pytest.mark.parametrize("came_of_it", ["finished", "gone", "still running"])
+async def test_a_render_found_long_after_its_deadline_is_asked_about_first(bench: Bench, came_of_it: str) -> None:
+    """The process was away: a machine that slept, a restart the next morning."""
+    async with bench.working():
+        render_id = await bench.start()
+    if came_of_it == "finished":
+        bench.backend.finish(render_id)
+    elif came_of_it == "gone":
+        bench.backend.forget(render_id)
+    await bench.clock.advance(bench.backend.limit.total_seconds() * 100)
+    async with bench.working(bench.tracker("w2")):
+        await bench.clock.advance(2)
+        found = await bench.get(render_id)
+    wanted = {
+        "finished": (RenderStatus.COMPLETE, 1),
+        "gone": (RenderStatus.RENDERING, 2),
+        "still running": (RenderStatus.FAILED, 1),
+    }
+    assert (found.status, found.attempt) == wanted[came_of_it]
+
+
+async def test_a_fault_while_stopping_does_not_start_the_worker_again(bench: Bench) -> None:
+    class Clumsy(FakeBackend):
+        async def abandon(self, render: Render) -> None:
+            del render
+            raise OSError("no")
+
+    tracker = bench.tracker(backend=Clumsy())
+    working = asyncio.create_task(keep_running("worker", tracker.run))
+    await settle()
+    await bench.start()
+    working.cancel()
+    await settle()
+    assert working.done()
+
+
+async def test_leases_are_kept_alive_while_the_render_is_silent(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        async with bench.working(bench.tracker("w2", FakeBackend())):
+            await bench.clock.advance(60)
+            assert (await bench.get(render_id)).attempt == 1
+    assert bench.backend.starts == [render_id]
+
+
+async def test_a_worker_that_lost_its_lease_stops_and_changes_nothing(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        await bench.store.release(worker="w1")  # as when it expires while this worker is paused
+        assert await bench.store.acquire(worker="successor", lease=timedelta(days=1)) is not None
+        bench.backend.finish(render_id)
+        await bench.clock.advance(30)
+        assert (await bench.get(render_id)).status is RenderStatus.RENDERING
+        assert bench.backend.abandoned == [(render_id, "attempt-1")]
+    assert bench.told("leases_lost_total") == [1]
+
+
+async def test_a_worker_takes_a_render_again_only_when_it_has_let_go_of_it(bench: Bench) -> None:
+    class SlowHub(ProgressHub):
+        broker = asyncio.Event()
+
+        async def publish(self, render: Render) -> None:
+            await self.broker.wait()
+            await super().publish(render)
+
+    hub = SlowHub(
+        store=bench.store,
+        pubsub=bench.pubsub,
+        clock=bench.clock,
+        metrics=bench.metrics,
+        check_interval=timedelta(seconds=5),
+    )
+    hub.broker.set()
+    render_id = await bench.start()
+    async with bench.working(bench.tracker(hub=hub)):
+        hub.broker.clear()
+        bench.backend.forget(render_id)
+        await bench.clock.advance(5)  # it waits in the queue again and could be taken, but that isn't published yet
+        hub.broker.set()
+        await bench.clock.advance(1)
+        assert (await bench.get(render_id)).backend_render_id == "attempt-2"
+
+
+async def test_a_worker_that_slept_beyond_the_deadline_leaves_its_successors_video(
+    bench: Bench, tmp_path: Path
+) -> None:
+    open_backend = partial(
+        open_local_backend, data_dir=tmp_path, width=64, height=64, base_url="http://x", clock=bench.clock, shared=True
+    )
+    sleepers_view = MemoryStore(bench.clock)
+    sleepers_view._rows = bench.store._rows
+    async with open_backend() as sleepers, open_backend() as successors:
+        sleeper = bench.tracker("sleeper", sleepers, store=sleepers_view)
+        async with bench.working(sleeper):
+            render_id = await bench.start()
+            while not (attempt := sleepers._attempts.get(render_id)):  # noqa: ASYNC110  # as long as a process takes
+                await asyncio.sleep(0.01)
+            attempt.process.send_signal(signal.SIGSTOP)
+            sleepers_view.away = True
+            await bench.clock.advance(RULES.lease.total_seconds())
+            async with bench.working(bench.tracker("successor", successors)):
+                while (done := await bench.get(render_id)).output is None:
+                    await bench.clock.advance(0.05)
+                    await asyncio.sleep(0.01)
+            assert bench.clock.now() < done.created_at + sleepers.time_limit(done)
+            await bench.clock.advance(sleepers.time_limit(done).total_seconds())
+            while sleepers._attempts:  # noqa: ASYNC110  # the same
+                await asyncio.sleep(0.01)
+            sleepers_view.away = False
+            await bench.clock.advance(60)
+            assert not sleeper._carriers
+        assert await bench.get(render_id) == done
+        assert await successors.has_output(done.output)
+
+
+async def test_two_workers_start_each_render_once(bench: Bench) -> None:
+    ids = [await bench.start() for _ in range(50)]
+    trackers = [bench.tracker(f"w{number}") for number in range(2)]
+    async with bench.working(*trackers):
+        for _ in range(60):
+            for render_id in list(bench.backend.attempts):
+                bench.backend.finish(render_id)
+            await bench.clock.advance(1)
+        assert {(await bench.get(render_id)).status for render_id in ids} == {RenderStatus.COMPLETE}
+    assert sorted(bench.backend.starts) == sorted(ids)
+
+
+async def test_a_worker_that_stops_waits_for_the_answer_to_a_start(bench: Bench) -> None:
+    bench.backend.answer = asyncio.Event()
+    render_id = await bench.start()
+    stopping = asyncio.create_task(bench.tracker().run())
+    await settle()
+    stopping.cancel()
+    await settle()
+    assert not stopping.done()
+    bench.backend.answer.set()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    assert (await bench.get(render_id)).backend_render_id == "attempt-1"
+    async with bench.working():
+        bench.backend.finish(render_id)
+        await bench.clock.advance(1)
+        assert (await bench.get(render_id)).status is RenderStatus.COMPLETE
+    assert bench.backend.starts == [render_id]
+
+
+async def test_a_worker_that_stops_amid_a_slow_start_gives_its_other_render_back_at_once(bench: Bench) -> None:
+    stopping = asyncio.create_task(bench.tracker().run())
+    await settle()
+    other = await bench.start()
+    bench.backend.answer = asyncio.Event()
+    slow = await bench.start()
+    stopping.cancel()
+    await settle()
+    async with bench.working(bench.tracker("w2")):
+        bench.backend.finish(other)
+        await bench.clock.advance(2)
+        assert (await bench.get(other)).status is RenderStatus.COMPLETE
+        await bench.clock.advance(RULES.lease.total_seconds() * 3)
+        bench.backend.answer.set()
+        with pytest.raises(asyncio.CancelledError):
+            await stopping
+        running = await bench.get(slow)
+        assert (running.attempt, running.backend_render_id) == (1, "attempt-2")
+        bench.backend.finish(slow)
+        await bench.clock.advance(2)
+        assert (await bench.get(slow)).status is RenderStatus.COMPLETE
+    assert bench.backend.starts == [other, slow]
