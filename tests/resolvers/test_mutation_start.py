@@ -1,0 +1,286 @@
+"""startRender over HTTP: what it starts, and what it refuses."""
+
+import asyncio
+import math
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.fakes import FakeBackend
+from tests.resolvers.clients import (
+    PROPS,
+    QUOTA_LEFT,
+    START,
+    Client,
+    open_client,
+)
+from tests.resolvers.conftest import Site
+from tests.resolvers.serving import rewired, serve
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+TOO_LONG = "Animation too long. Maximum duration is 20 seconds."
+BAD_PROPS: list[tuple[str, object]] = [
+    ("text", ""),
+    ("text", " \n\t "),
+    ("text", "\u00a0\u2003"),
+    ("text", "x" * 501),
+    ("text", "a\x00b"),
+    ("text", "a\x1bb"),
+    ("text", "a\ud800b"),
+    ("text", "a\udc00\ud800b"),
+    ("fontFamily", ""),
+    ("fontFamily", "x" * 10_000),
+    ("fontFamily", "Inter\x00"),
+    ("fontFamily", "Inter\ud800"),
+    ("fontSize", 0),
+    ("fontSize", -0.0),
+    ("fontSize", -12),
+    ("fontSize", 1e-300),
+    ("fontSize", 1e6),
+    ("fontSize", 1e308),
+    ("color", ""),
+    ("color", "no colour"),
+    ("color", "#ffff1"),
+    ("color", "rgb(1,2)"),
+    ("color", "currentcolor"),
+    ("color", "red;"),
+    ("color", "red\x00"),
+    ("color", "\ud800"),
+    ("color", "x" * 10_000),
+    ("color", "(" * 99),
+    ("backgroundColor", ""),
+    ("backgroundColor", "none"),
+    ("backgroundColor", "\ud800"),
+    ("durationInFrames", 0),
+    ("durationInFrames", -1),
+    ("durationInFrames", -(2**31)),
+    ("durationInFrames", 601),
+    ("durationInFrames", 2**31 - 1),
+    ("fps", 29),
+    ("fps", 0),
+    ("fps", -30),
+    ("fps", 60),
+]
+
+
+async def test_a_start_answers_with_the_queued_render_and_what_is_left_of_the_quota(
+    site: Site, ann: Client, backend: FakeBackend
+) -> None:
+    backend.capacity = 0
+    before = site.clock.now()
+    result = await ann.start(generation_id="film 7", text="Hi\nthere", backgroundColor="navy")
+    after = site.clock.now()
+    render, quota = result["render"], result["quota"]
+    assert result["__typename"] == "StartRenderSuccess"
+    assert result["duplicate"] is False
+    assert render == {
+        **dict.fromkeys(render),
+        "id": render["id"],
+        "revision": 1,
+        "generationId": "film 7",
+        "status": "QUEUED",
+        "progress": 0,
+        "framesRendered": 0,
+        "totalFrames": 90,
+        "queuePosition": render["queuePosition"],
+        "animationProps": {**PROPS, "text": "Hi\nthere", "fontSize": 64.0, "backgroundColor": "navy", "fps": 30},
+        "attempt": 0,
+        "cancelRequested": False,
+        "warnings": [],
+        "createdAt": render["createdAt"],
+    }
+    assert render["queuePosition"] >= 1
+    assert before <= datetime.fromisoformat(render["createdAt"]) <= after
+    assert (quota["limit"], quota["remaining"], quota["windowSeconds"]) == (5, 4, 3600)
+    assert datetime.fromisoformat(quota["resetsAt"]) > before
+
+
+async def test_ids_are_unique_and_sort_by_time_of_start(ann: Client) -> None:
+    ids = []
+    for _ in range(5):
+        ids.append(await ann.started())
+        await asyncio.sleep(0.002)  # ids made in different milliseconds sort
+    assert sorted(set(ids)) == ids
+
+
+async def test_a_start_beyond_the_quota_says_when_to_come_back_and_stores_nothing(site: Site, ann: Client) -> None:
+    for _ in range(5):
+        await ann.started()
+    before = site.clock.now()
+    result = await ann.start()
+    seconds = (datetime.fromisoformat(result["quota"]["resetsAt"]) - before).total_seconds()
+    assert result == {
+        "__typename": "RenderQuotaExceeded",
+        "message": "Render quota exceeded. You can render up to 5 videos per hour. Please try again later.",
+        "quota": {**result["quota"], "limit": 5, "remaining": 0, "windowSeconds": 3600},
+        "retryAfterSeconds": pytest.approx(math.ceil(seconds), abs=60),
+    }
+    assert result["retryAfterSeconds"] >= 1
+    assert len(await ann.listed()) == 5
+
+
+async def test_one_users_quota_is_not_anothers(ann: Client, bob: Client) -> None:
+    for _ in range(5):
+        await ann.started()
+    result = await bob.start()
+    assert result["quota"]["remaining"] == 4
+
+
+async def test_an_idempotency_key_used_before_gives_that_render_as_it_is_now_and_costs_nothing(
+    ann: Client, backend: FakeBackend
+) -> None:
+    render_id = await ann.started(key="k")
+    await ann.until(render_id, status="RENDERING")
+    backend.finish(render_id)
+    await ann.until(render_id, status="COMPLETE")
+    again = await ann.start(key="k", text="other words")
+    assert (again["duplicate"], again["render"]["id"], again["render"]["status"]) == (True, render_id, "COMPLETE")
+    assert again["render"]["animationProps"]["text"] == "Hello"
+    assert again["quota"]["remaining"] == 4
+    assert len(await ann.listed()) == 1
+
+
+async def test_an_idempotency_key_works_when_the_quota_is_used_up(ann: Client) -> None:
+    render_id = await ann.started(key="k")
+    for _ in range(4):
+        await ann.started()
+    assert (await ann.start(key="k"))["render"]["id"] == render_id
+    assert (await ann.start(key="other"))["__typename"] == "RenderQuotaExceeded"
+
+
+async def test_an_idempotency_key_of_another_user_is_another_key(ann: Client, bob: Client) -> None:
+    assert await ann.started(key="same") != await bob.started(key="same")
+
+
+async def test_twenty_calls_at_once_with_one_key_start_one_render(ann: Client) -> None:
+    results = await asyncio.gather(*(ann.start(key="one") for _ in range(20)))
+    assert {result["render"]["id"] for result in results} == {results[0]["render"]["id"]}
+    assert sorted(result["duplicate"] for result in results) == [False, *[True] * 19]
+    assert await ann.quota_used() == 1
+
+
+async def test_a_server_without_a_renderer_says_so_at_once(site: Site, backend: FakeBackend) -> None:
+    bare = rewired(site.services, backend=backend)
+    bare = replace(bare, renders=replace(bare.renders, backend=None))
+    async with serve(bare) as url, open_client(url, user="no-renderer") as client:
+        assert await client.start() == {
+            "__typename": "RenderServiceNotConfigured",
+            "message": "Render service not configured. Please contact support.",
+        }
+        assert await client.listed() == []
+        assert await client.quota_used() == 0
+
+
+async def test_several_operations_in_one_mutation_run_one_after_the_other(ann: Client) -> None:
+    answer: dict[str, Any] = await ann.post(
+        "mutation ($input: StartRenderInput!) {"
+        + " ".join(
+            f"m{n}: startRender(input: $input) {{ __typename ... on StartRenderSuccess {{ quota {{ remaining }} }} }}"
+            for n in range(7)
+        )
+        + "}",
+        input={"animationProps": PROPS},
+    )
+    results = list(answer["data"].values())
+    assert [result["quota"]["remaining"] for result in results[:5]] == [4, 3, 2, 1, 0]
+    assert [result["__typename"] for result in results[5:]] == ["RenderQuotaExceeded"] * 2
+    assert (await ann.ask(QUOTA_LEFT))["remaining"] == 0
+
+
+@pytest.mark.parametrize(("field", "value"), BAD_PROPS, ids=lambda value: repr(value)[:24])
+async def test_a_bad_value_gets_an_answer_that_names_its_field_and_costs_and_leaves_nothing(
+    ann: Client, field: str, value: object
+) -> None:
+    result = await ann.ask(START, input={"animationProps": {**PROPS, field: value}})
+    assert result["__typename"] == "InvalidAnimation"
+    assert {problem["field"] for problem in result["problems"]} == {field}
+    assert all(problem["message"] for problem in result["problems"])
+    assert result["message"] == " ".join(problem["message"] for problem in result["problems"])
+    await nothing_was_left(ann)
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201, "a\x00", "a\ud800"], ids=repr)
+@pytest.mark.parametrize("field", ["generationId", "idempotencyKey"])
+async def test_a_bad_key_gets_an_answer_that_names_its_field_and_costs_and_leaves_nothing(
+    ann: Client, field: str, key: str
+) -> None:
+    result = await ann.ask(START, input={"animationProps": PROPS, field: key})
+    assert result["__typename"] == "InvalidAnimation"
+    assert [problem["field"] for problem in result["problems"]] == [field]
+    await nothing_was_left(ann)
+
+
+async def test_all_that_is_wrong_is_told_at_once(ann: Client) -> None:
+    result = await ann.start(text="", fontSize=0, color="?", durationInFrames=9000, fps=25)
+    assert [problem["field"] for problem in result["problems"]] == [
+        "text",
+        "fontSize",
+        "color",
+        "durationInFrames",
+        "fps",
+    ]
+    assert TOO_LONG in [problem["message"] for problem in result["problems"]]
+
+
+async def test_invalid_input_is_told_even_when_the_quota_is_used_up(ann: Client) -> None:
+    for _ in range(5):
+        await ann.started()
+    assert (await ann.start(text=""))["__typename"] == "InvalidAnimation"
+
+
+async def test_the_longest_animation_is_accepted_and_one_frame_more_is_not(ann: Client) -> None:
+    assert (await ann.start(durationInFrames=600))["__typename"] == "StartRenderSuccess"
+    result = await ann.start(durationInFrames=601)
+    assert result["message"] == TOO_LONG
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("fontSize", math.inf),
+        ("fontSize", -math.inf),
+        ("fontSize", "64"),
+        ("fontSize", None),
+        ("fontSize", True),
+        ("style", "SPIN"),
+        ("style", "fade-in"),
+        ("style", None),
+        ("text", None),
+        ("text", 7),
+        ("text", ["a"]),
+        ("durationInFrames", 1.5),
+        ("durationInFrames", 2**31),
+        ("durationInFrames", 10**400),
+        ("fps", "30"),
+        ("fps", None),
+        ("color", {}),
+        ("shadow", "yes"),
+    ],
+    ids=lambda value: repr(value)[:24],
+)
+async def test_a_value_of_the_wrong_kind_is_a_graphql_error_that_names_the_field_and_leaves_nothing(
+    ann: Client, field: str, value: object
+) -> None:
+    error = await ann.error(START, input={"animationProps": {**PROPS, field: value}})
+    assert error["extensions"] == {"code": "BAD_USER_INPUT"}
+    assert field in error["message"]
+    await nothing_was_left(ann)
+
+
+@pytest.mark.parametrize("literal", ["1e999", "-1e999"])
+async def test_a_font_size_that_is_not_finite_is_refused_in_the_query_text_too(ann: Client, literal: str) -> None:
+    result = await ann.ask(
+        f"""mutation {{ startRender(input: {{ animationProps: {{
+            text: "Hi", style: FADE_IN, fontFamily: "Inter", color: "red", durationInFrames: 30, fontSize: {literal}
+        }} }}) {{ __typename ... on InvalidAnimation {{ problems {{ field }} }} }} }}"""
+    )
+    assert result == {"__typename": "InvalidAnimation", "problems": [{"field": "fontSize"}]}
+    await nothing_was_left(ann)
+
+
+async def nothing_was_left(client: Client) -> None:
+    assert await client.listed() == []
+    assert await client.quota_used() == 0
