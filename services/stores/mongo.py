@@ -6,20 +6,20 @@ for a majority. Leases go by the server's clock, which each process follows by i
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import timedelta
 from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, timeout
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from services import documents
 from services.backoff import backoff_s
-from services.errors import LeaseLost, StartupError, StoreUnavailable
+from services.errors import LeaseLost, StoreUnavailable
 from services.ids import time_of
 from services.lifecycle import ACTIVE
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
@@ -30,8 +30,7 @@ from services.stores.mongo_connection import (
     Document,
     ServerTime,
     asking,
-    hosts_of,
-    new_client,
+    open_through,
     patience_of,
     settled,
     tolerating,
@@ -66,15 +65,15 @@ QUOTA_INDEXES = (
 class MongoStore:
     """A `RenderStore` in MongoDB. Open it with `open_mongo_store`; `services.ports` says what each method does."""
 
-    def __init__(self, client: Client, *, patience_s: float, announces_ends: bool) -> None:
+    def __init__(self, client: Client, *, announces_ends: bool) -> None:
         database = client.get_default_database(DATABASE)
         self._client = client
         self._renders = database["renders"]
         self._quota = database["quota"]
         self._time = ServerTime(client)
-        self._patience_s = patience_s
+        self._patience_s = patience_of(client)
         self._announces_ends = announces_ends
-        self.outbox = MongoOutbox(client, self._time, patience_s=patience_s)
+        self.outbox = MongoOutbox(client, self._time)
 
     async def prepare(self, *, retention: timedelta | None) -> None:
         """Make the indexes there are not yet; `retention` has ended renders removed by the server after that time.
@@ -289,27 +288,21 @@ class MongoStore:
             await self._renders.database.command("collMod", self._renders.name, index=change)
 
 
-@asynccontextmanager
-async def open_mongo_store(
+def open_mongo_store(
     connect: Callable[..., object], url: str, *, retention: timedelta | None = None, announces_ends: bool = False
-) -> AsyncIterator[MongoStore]:
+) -> AbstractAsyncContextManager[MongoStore]:
     """Connect with `connect`, the client class of motor or of PyMongo, and make what indexes there are not yet.
 
     No operation takes longer than the URL's `timeoutMS`, by default ten seconds. If it `announces_ends`, its outbox
     gets a message with each. Raises `StartupError` if the server can't be reached or is no replica set.
     """
-    client = new_client(connect, url)
-    patience_s = patience_of(client)
-    try:
-        store = MongoStore(client, patience_s=patience_s, announces_ends=announces_ends)
-        try:
-            await store.prepare(retention=retention)
-        except StoreUnavailable as error:
-            raise StartupError(f"MongoDB at {hosts_of(url)} can't be used: {error}") from error
-        yield store
-    finally:
-        with timeout(patience_s):
-            await settled(client.close())
+
+    async def prepare(client: Client) -> MongoStore:
+        store = MongoStore(client, announces_ends=announces_ends)
+        await store.prepare(retention=retention)
+        return store
+
+    return open_through(connect, url, prepare)
 
 
 def _document(render: Render) -> Document:

@@ -2,10 +2,10 @@
 
 import inspect
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from pymongo import AsyncMongoClient, timeout
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
@@ -14,6 +14,7 @@ from services.errors import StartupError, StoreUnavailable
 
 Document = dict[str, Any]
 Client = AsyncMongoClient[Document]
+Opened = TypeVar("Opened")
 
 DATABASE = "rendercast"  # unless the URL names another
 PATIENCE_S = 10.0  # unless the URL's `timeoutMS` says otherwise
@@ -43,6 +44,23 @@ class ServerTime:
         if self._told is None:
             raise StoreUnavailable("the server's time is not known")
         return self._told + timedelta(seconds=time.monotonic() - self._told_at)
+
+
+@asynccontextmanager
+async def open_through(
+    connect: Callable[..., object], url: str, prepare: Callable[[Client], Awaitable[Opened]]
+) -> AsyncIterator[Opened]:
+    """Open what `prepare` makes of a client of the URL. Raises `StartupError` if it raises `StoreUnavailable`."""
+    client = new_client(connect, url)
+    try:
+        try:
+            opened = await prepare(client)
+        except StoreUnavailable as error:
+            raise StartupError(f"MongoDB at {hosts_of(url)} can't be used: {error}") from error
+        yield opened
+    finally:
+        with timeout(patience_of(client)):
+            await settled(client.close())
 
 
 def new_client(connect: Callable[..., object], url: str) -> Client:

@@ -1,15 +1,14 @@
 """The webhook messages of production, in the collection `webhooks`."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, timeout
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from services import documents
-from services.errors import StartupError, StoreUnavailable
 from services.ports import Backlog
 from services.stores.mongo_connection import (
     DATABASE,
@@ -17,10 +16,8 @@ from services.stores.mongo_connection import (
     Document,
     ServerTime,
     asking,
-    hosts_of,
-    new_client,
+    open_through,
     patience_of,
-    settled,
 )
 from services.webhooks.messages import WebhookMessage, WebhookStatus
 
@@ -39,10 +36,10 @@ WEBHOOK_INDEXES = (
 class MongoOutbox:
     """An `Outbox` in MongoDB; `services.ports` says what each method does."""
 
-    def __init__(self, client: Client, time: ServerTime, *, patience_s: float) -> None:
+    def __init__(self, client: Client, time: ServerTime) -> None:
         self._webhooks = client.get_default_database(DATABASE)["webhooks"]
         self._time = time
-        self._patience_s = patience_s
+        self._patience_s = patience_of(client)
 
     async def make_indexes(self) -> None:
         """Make the indexes there are not yet."""
@@ -112,22 +109,16 @@ class MongoOutbox:
         return Backlog(pending=count, oldest_occurred_at=oldest["occurred_at"] if oldest else None)
 
 
-@asynccontextmanager
-async def open_mongo_outbox(connect: Callable[..., object], url: str) -> AsyncIterator[MongoOutbox]:
+def open_mongo_outbox(connect: Callable[..., object], url: str) -> AbstractAsyncContextManager[MongoOutbox]:
     """Open the messages that production keeps. Raises `StartupError` if the server can't be reached."""
-    client = new_client(connect, url)
-    patience_s = patience_of(client)
-    time = ServerTime(client)
-    try:
-        try:
-            with asking(patience_s):
-                await time.follow()
-        except StoreUnavailable as error:
-            raise StartupError(f"MongoDB at {hosts_of(url)} can't be used: {error}") from error
-        yield MongoOutbox(client, time, patience_s=patience_s)
-    finally:
-        with timeout(patience_s):
-            await settled(client.close())
+
+    async def prepare(client: Client) -> MongoOutbox:
+        time = ServerTime(client)
+        with asking(patience_of(client)):
+            await time.follow()
+        return MongoOutbox(client, time)
+
+    return open_through(connect, url, prepare)
 
 
 def _document(message: WebhookMessage) -> Document:
