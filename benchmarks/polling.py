@@ -30,12 +30,13 @@ from services.backends.remotion.backend import RemotionBackend, open_remotion_ba
 from services.backends.remotion.payloads import status_payload
 from services.clock import SystemClock
 from services.ids import new_render_id
-from services.models import AnimationProps, AnimationStyle, Caller, Render
+from services.models import Caller, Render
 from services.ports import Finished, Observation
 from services.pubsub import open_pubsub
 from services.runtime import compose
 from services.settings import load_settings
 from services.stores.sqlite import open_sqlite_store
+from tests.conftest import PROPS
 from tests.lambda_server import FUNCTION
 from tests.remotion_farm import BUCKET, DEPLOYMENT
 
@@ -47,16 +48,6 @@ POLLS = 600
 AT_ONCE = 16
 MANY = 500
 MANY_LENGTH_S = 30.0
-PROPS = AnimationProps(
-    text="A caption of some length",
-    style=AnimationStyle.FADE_IN,
-    font_family="Inter",
-    font_size=72,
-    color="white",
-    background_color=None,
-    duration_in_frames=90,
-    fps=30,
-)
 
 Poll = Callable[[Render], Awaitable[bool]]
 

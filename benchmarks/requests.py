@@ -38,10 +38,11 @@ from resolvers.identity import Identity
 from resolvers.tokens import OWN_ISSUER, make_token
 from services.clock import SystemClock
 from services.ids import new_render_id
-from services.models import AnimationProps, AnimationStyle, Caller, QuotaWindow, Render
+from services.models import Caller, QuotaWindow, Render
 from services.pubsub import open_pubsub
 from services.runtime import Services, compose
 from services.settings import Settings
+from tests.conftest import PROPS
 from tests.fakes import MemoryStore
 
 SECRET = SecretStr("a secret for measuring, of some length")
@@ -65,20 +66,10 @@ async def open_services() -> AsyncIterator[Services]:
     """Open services on a store in memory, where one user has some renders."""
     clock = SystemClock()
     store = MemoryStore(clock)
-    props = AnimationProps(
-        text="A caption",
-        style=AnimationStyle.FADE_IN,
-        font_family="Inter",
-        font_size=72,
-        color="white",
-        background_color=None,
-        duration_in_frames=90,
-        fps=30,
-    )
     for number in range(RENDERS):
         now = clock.now() + timedelta(milliseconds=number)
         window = QuotaWindow(owner=USER.id, limit=RENDERS, starts_at=now, length=timedelta(hours=1))
-        await store.add(Render(id=new_render_id(now), owner=USER.id, props=props, created_at=now), window)
+        await store.add(Render(id=new_render_id(now), owner=USER.id, props=PROPS, created_at=now), window)
     async with open_pubsub("memory://") as pubsub:
         yield compose(SETTINGS, clock=clock, store=store, pubsub=pubsub, backend=None, with_worker=False)
 

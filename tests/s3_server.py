@@ -5,10 +5,8 @@ import html
 import http.client
 import re
 import select
-import signal
 import socket
 import struct
-import subprocess
 import sys
 import threading
 import time
@@ -21,10 +19,9 @@ from pathlib import Path
 from typing import Any, Self, cast
 from urllib.parse import quote
 
-from tests.mongo_server import free_port
+from tests.server_process import PATIENCE_S, ServerProcess, free_port
 
 COMMAND = Path(sys.executable).with_name("moto_server")
-PATIENCE_S = 30.0
 # Any signature will do, but without one the server takes the caller for the public and keeps objects from it.
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20200101/us-east-1/s3/aws4_request, Signature=0"}
 
@@ -40,45 +37,16 @@ class S3Refused(Exception):  # noqa: N818 - named for what happened
         super().__init__(message[1].decode() if message else self.code)
 
 
-class S3Server:
-    """A server that can be paused and killed. It keeps everything in memory, so that killing it loses all objects.
+class S3Server(ServerProcess):
+    """A server that keeps everything in memory, so that killing it loses all objects.
 
     It answers some 300 requests a second, each over a connection of its own.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.port = free_port()
+        super().__init__(folder / "s3-log")
         self.url = f"http://127.0.0.1:{self.port}"
         self.keys_per_request = 1000
-        self._log = folder / "s3-log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen([COMMAND, "-H", "127.0.0.1", "-p", str(self.port)], stdout=log, stderr=log)
-        until = time.monotonic() + PATIENCE_S
-        while not self._answers():
-            assert self._process.poll() is None, self._log.read_text()
-            assert time.monotonic() < until, "the server doesn't answer"
-            time.sleep(0.02)
-
-    def stop(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """End it, by default at once and also while it is paused."""
-        if self._process is not None:
-            self._process.send_signal(number)
-            self._process.wait(PATIENCE_S)
-            self._process = None
-
-    def pause(self) -> None:
-        """Stop it from doing anything, as a machine that hangs."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        """Let it do what it was about to."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
 
     def __enter__(self) -> Self:
         self.start()
@@ -131,6 +99,9 @@ class S3Server:
         if response.status >= http.HTTPStatus.BAD_REQUEST:
             raise S3Refused(response.status, answer)
         return answer
+
+    def _command(self) -> Sequence[str | Path]:
+        return [COMMAND, "-H", "127.0.0.1", "-p", str(self.port)]
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError):

@@ -22,8 +22,8 @@ from tests.lambda_player import Webhooks
 from tests.lambda_renders import JSON, Course, Function, Render, State
 from tests.lambda_server import FUNCTION, Fault, LambdaServer, status_answer
 from tests.lambda_stills import PICTURE
-from tests.mongo_server import free_port
 from tests.s3_server import FaultyS3, LocalHandler, LocalServer, S3Fault, S3Server
+from tests.server_process import free_port
 
 BUCKET = "remotionlambda-useast1-abcdefghij"
 RECORDED = Path(__file__).parent / "data" / "remotion-progress.jsonl"

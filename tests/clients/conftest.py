@@ -11,8 +11,8 @@ from services.runtime import open_embedded
 from services.settings import load_settings
 from tests import tokens
 from tests.end_to_end.processes import Rendercast
-from tests.mongo_server import free_port
 from tests.resolvers.serving import serve
+from tests.server_process import free_port
 
 
 @pytest.fixture(scope="module")

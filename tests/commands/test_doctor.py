@@ -18,11 +18,11 @@ from tests import tokens
 from tests.commands.conftest import Run
 from tests.fakes import START_OF_TIME
 from tests.lambda_server import FUNCTION, Fault
-from tests.mongo_server import free_port
+from tests.redis_server import RedisServer
 from tests.remotion_farm import BUCKET, Farm
 from tests.s3_server import S3Fault
 from tests.security.issuer import open_issuer
-from tests.servers import RedisServer
+from tests.server_process import free_port
 from tests.webhook_receiver import SECRET
 
 ON_LAMBDA = ["Lambda function", "S3 bucket", "S3 writing", "S3 reading", "S3 privacy", "S3 deleting", "Remotion site"]

@@ -20,8 +20,8 @@ from tests.commands.conftest import ENDLESS, SMALL, Run, Spawn, environment
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import COMMAND, Rendercast, Running
 from tests.end_to_end.production import Site
-from tests.mongo_server import free_port
 from tests.resolvers.clients import GET, PATIENCE_S, open_client
+from tests.server_process import free_port
 
 LONG = 9_000  # frames: a second or more of work
 

@@ -27,7 +27,7 @@ from services.webhooks.messages import Outcome, WebhookMessage, WebhookStatus
 from tests.commands.conftest import environment
 from tests.conftest import MakeRender
 from tests.end_to_end.processes import COMMAND
-from tests.mongo_server import free_port
+from tests.server_process import free_port
 from tests.services.stores.test_store_contract import added
 from tests.webhook_receiver import PATIENCE_S, SECRET, open_receiver, status
 

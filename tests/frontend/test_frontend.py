@@ -35,9 +35,9 @@ from tests.browser.visitors import (
     visiting,
 )
 from tests.end_to_end.processes import Start, dev_servers
-from tests.mongo_server import free_port
 from tests.resolvers.clients import CANCEL, PATIENCE_S, open_client
 from tests.resolvers.serving import serve
+from tests.server_process import free_port
 from tests.tokens import SECRET, token_of
 
 FOLDER = Path(__file__).parent

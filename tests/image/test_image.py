@@ -18,9 +18,9 @@ from tests.image.build import Build, Image
 from tests.image.container import PATIENCE_S, Container, sealed
 from tests.image.context import checkout_in_use, copy_context
 from tests.image.dockerfile import text_of_ours
-from tests.mongo_server import free_port
+from tests.redis_server import RedisServer
 from tests.resolvers.clients import open_client
-from tests.servers import RedisServer
+from tests.server_process import free_port
 
 MEGABYTE = 1024 * 1024
 MOST_MEGABYTES = 500

@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 
 import uvicorn
 from starlette.requests import HTTPConnection
@@ -18,7 +19,9 @@ from services.clock import SystemClock
 from services.errors import Unauthenticated
 from services.models import Caller
 from services.ports import Clock, RenderBackend, RenderStore
-from services.runtime import Services, compose
+from services.runtime import Services, compose, open_embedded
+from services.settings import load_settings
+from tests.fakes import FakeBackend
 from tests.resolvers.clients import PATIENCE_S, RETRY_S
 
 
@@ -93,3 +96,15 @@ async def serve(
         finally:
             server.should_exit = True
             await serving
+
+
+@asynccontextmanager
+async def serve_faked(
+    folder: Path, settings: Mapping[str, object], *, send_buffer_bytes: int | None = None
+) -> AsyncIterator[str]:
+    """Serve with these settings and a backend that does nothing by itself, and return the URL."""
+    async with (
+        open_embedded(load_settings(data_dir=folder, **settings)) as services,
+        serve(rewired(services, backend=FakeBackend()), send_buffer_bytes=send_buffer_bytes) as url,
+    ):
+        yield url

@@ -15,9 +15,9 @@ from services.pubsub import open_pubsub
 from services.runtime import Services, open_embedded
 from services.settings import load_settings
 from tests.fakes import MemoryStore
+from tests.redis_server import RedisServer
 from tests.resolvers.clients import PATIENCE_S, RETRY_S, open_client
 from tests.resolvers.serving import rewired, serve
-from tests.servers import RedisServer
 
 ALIVE = (200, "alive")
 

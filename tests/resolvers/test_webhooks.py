@@ -23,11 +23,11 @@ from services.runtime import Services, compose
 from services.settings import load_settings
 from tests.fakes import START_OF_TIME, MemoryStore
 from tests.lambda_player import Webhooks
-from tests.mongo_server import free_port
 from tests.remotion_farm import Farm
 from tests.resolvers.clients import Client, open_client
 from tests.resolvers.serving import serve
 from tests.security.peers import open_peer
+from tests.server_process import free_port
 
 SECRET = "sixteen characters or more"  # noqa: S105  # of nobody
 LONG_POLL = timedelta(seconds=50)  # longer than a test waits

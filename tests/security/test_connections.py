@@ -4,17 +4,13 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from functools import partial
 
 import pytest
 import pytest_asyncio
 
-from services.runtime import open_embedded
-from services.settings import load_settings
-from tests.fakes import FakeBackend
 from tests.resolvers.clients import Client, open_client
-from tests.resolvers.serving import rewired, serve
+from tests.resolvers.serving import serve_faked
 from tests.security.peers import Peer, handshake, message, open_peer, post, upgrade
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -28,25 +24,19 @@ QUERY = b'{"query": "{ renderLimits { fps } }"}'
 PAGE = b"GET /graphql HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n"
 
 
-@asynccontextmanager
-async def serving(folder: Path, **settings: object) -> AsyncIterator[str]:
-    async with (
-        open_embedded(load_settings(data_dir=folder, **settings)) as services,
-        serve(rewired(services, backend=FakeBackend()), send_buffer_bytes=LITTLE) as url,
-    ):
-        yield url
+serving = partial(serve_faked, send_buffer_bytes=LITTLE)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    async with serving(tmp_path_factory.mktemp("data")) as url:
+    async with serving(tmp_path_factory.mktemp("data"), {}) as url:
         yield url
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def impatient(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """The URL of a server that gives no one much time."""
-    async with serving(tmp_path_factory.mktemp("data"), request_timeout_s=REQUEST_TIMEOUT_S) as url:
+    async with serving(tmp_path_factory.mktemp("data"), {"request_timeout_s": REQUEST_TIMEOUT_S}) as url:
         yield url
 
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import resource
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -11,24 +9,13 @@ import pytest
 from commands.serving import FILES_FOR_CONNECTIONS, most_connections
 from resolvers.crowd import Crowd
 from services.errors import StartupError
-from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import FakeBackend
 from tests.resolvers.clients import PATIENCE_S
-from tests.resolvers.serving import rewired, serve
+from tests.resolvers.serving import serve_faked
 from tests.security.peers import Peer, open_peer, open_peers, upgrade
 
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 MOST = 3
-
-
-@asynccontextmanager
-async def serving(folder: Path, **settings: object) -> AsyncIterator[str]:
-    async with (
-        open_embedded(load_settings(data_dir=folder, **settings)) as services,
-        serve(rewired(services, backend=FakeBackend())) as url,
-    ):
-        yield url
 
 
 async def is_let_in(peer: Peer) -> bool:
@@ -51,7 +38,7 @@ async def is_let_in(peer: Peer) -> bool:
 async def test_connections_that_do_nothing_leave_room_for_others(
     tmp_path: Path, settings: dict[str, object], room: int
 ) -> None:
-    async with serving(tmp_path, **settings) as url:
+    async with serve_faked(tmp_path, settings) as url:
         async with open_peers(url, room) as peers:
             assert all([await is_let_in(peer) for peer in peers])
             async with open_peer(url) as one_too_many:

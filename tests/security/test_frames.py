@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,9 @@ from websockets.exceptions import ConnectionClosed
 from commands.serving import server_config
 from resolvers.websocket import INIT_TIMEOUT_S
 from resolvers.websocket_protocol import MOST_BARE_FRAMES
-from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import FakeBackend
 from tests.resolvers.clients import UPDATES, Client, open_client, open_stream
-from tests.resolvers.serving import rewired, serve
+from tests.resolvers.serving import serve_faked
 from tests.security.closing import ending
 from tests.security.peers import (
     CLOSE,
@@ -39,18 +38,12 @@ ANN: dict[str, object] = {"user": "ann"}
 LITTLE = 4096  # bytes that the kernel keeps for a reader that stops
 
 
-@asynccontextmanager
-async def serving(folder: Path, **settings: object) -> AsyncIterator[str]:
-    async with (
-        open_embedded(load_settings(data_dir=folder, **settings)) as services,
-        serve(rewired(services, backend=FakeBackend()), send_buffer_bytes=LITTLE) as url,
-    ):
-        yield url
+serving = partial(serve_faked, send_buffer_bytes=LITTLE)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    async with serving(tmp_path_factory.mktemp("data")) as url:
+    async with serving(tmp_path_factory.mktemp("data"), {}) as url:
         yield url
 
 
@@ -161,7 +154,7 @@ async def test_an_id_in_use_is_told_of_however_long_it_is(ann: Client) -> None:
 
 async def test_a_reader_that_stops_is_cut_off_however_it_takes_its_leave(tmp_path: Path) -> None:
     """What it didn't read would keep the connection for ever."""
-    async with serving(tmp_path, ping_interval_s=PING_INTERVAL_S) as url, asyncio.TaskGroup() as tasks:
+    async with serving(tmp_path, {"ping_interval_s": PING_INTERVAL_S}) as url, asyncio.TaskGroup() as tasks:
         for last_words in (frame(b"", CLOSE), frame(b"", 3), message(type="nonsense")):
             tasks.create_task(leave_unread(url, last_words))
 
@@ -188,7 +181,7 @@ async def test_a_ping_is_answered_or_refused_however_deep_it_is(ann: Client) -> 
 
 
 async def test_a_server_stops_in_order_although_a_client_left_with_something_unread(tmp_path: Path) -> None:
-    async with AsyncExitStack() as stack, serving(tmp_path) as url:
+    async with AsyncExitStack() as stack, serving(tmp_path, {}) as url:
         peer = await stack.enter_async_context(open_peer(url, receive_bytes=LITTLE))
         await upgrade(peer, ANN)
         await peer.send(message(type="ping", payload={"a": "x" * 1000}) * 60)

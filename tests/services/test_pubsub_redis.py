@@ -19,8 +19,8 @@ from services.pubsub import PubSub, open_pubsub
 from services.redis_broker import MAX_PUBLISHING
 from tests.conftest import MakeRender
 from tests.fakes import START_OF_TIME, MemoryStore
-from tests.mongo_server import free_port
-from tests.servers import PATIENCE_S, RedisServer
+from tests.redis_server import RedisServer
+from tests.server_process import PATIENCE_S, free_port
 
 SECRET = "hush-4711"  # noqa: S105  # a password that must not be shown
 

@@ -18,7 +18,8 @@ from services.models import RenderFilter
 from services.ports import Verdict
 from services.stores.mongo import SCHEMA_VERSION, MongoStore, open_mongo_store
 from tests.conftest import MakeRender
-from tests.mongo_server import MongoServer, free_port
+from tests.mongo_server import MongoServer
+from tests.server_process import free_port
 from tests.services.stores.test_sqlite import use_everything, use_outbox
 from tests.services.stores.test_store_contract import HOUR, NOW, window
 

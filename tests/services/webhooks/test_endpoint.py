@@ -13,7 +13,7 @@ from services.errors import StartupError
 from services.webhooks.addresses import read_networks
 from services.webhooks.configuration import EndpointRules
 from services.webhooks.endpoint import EndpointFault, WebhookEndpoint, open_endpoint
-from tests.mongo_server import free_port
+from tests.server_process import free_port
 from tests.webhook_receiver import (
     KEY,
     Receiver,

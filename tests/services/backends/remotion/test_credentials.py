@@ -12,9 +12,9 @@ from services.backends.remotion.aws import AwsAccess
 from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartupError
 from services.models import Output, Render
 from tests.lambda_renders import Course
-from tests.mongo_server import free_port
 from tests.remotion_farm import BUCKET, Farm, running_farm
 from tests.s3_server import LocalHandler, LocalServer, S3Fault, S3Server
+from tests.server_process import free_port
 from tests.services.backends.test_backend_contract import begun
 
 FROM_BOTO3 = AwsAccess(region="us-east-1")

@@ -17,9 +17,9 @@ from services.errors import BackendUnavailable
 from services.models import Render
 from services.ports import Broken, Finished, Progress
 from tests.lambda_renders import Course
-from tests.mongo_server import free_port
 from tests.remotion_farm import BUCKET, DEPLOYMENT, Farm, FastClock
 from tests.s3_server import LocalHandler, LocalServer
+from tests.server_process import free_port
 from tests.services.backends.test_backend_contract import begun, until
 
 TOKEN = "THE-SESSION-TOKEN"  # noqa: S105
