@@ -1,0 +1,218 @@
+"""Clients that watch renders, as little of a client as will do, and what they see: `python -m benchmarks.watchers`.
+
+Used by `benchmarks.delivery`, in a process of its own: it writes a line when all watch, publishes when it is told how
+often, requires each change to come to each client once and in order, and writes what it took.
+"""
+
+import asyncio
+import json
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from redis.asyncio import Redis
+
+from services import documents
+from services.clock import SystemClock
+from services.documents import Announcement
+from services.lifecycle import launch
+from services.models import Render
+
+TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
+PATIENCE_S = 60.0
+WATCH = """
+subscription Watch($id: ID!) {
+  renderProgress(renderId: $id) { id revision status phase progress framesRendered totalFrames }
+}
+"""
+REVISION = b'"revision":'
+
+
+@dataclass
+class Tally:
+    """What all clients have seen of the present round."""
+
+    revision: int = 1
+    missing: int = 0
+    complete: asyncio.Event = field(default_factory=asyncio.Event)
+    published_at: dict[str, float] = field(default_factory=dict)  # by render, of its latest change
+    latencies_s: list[float] = field(default_factory=list)
+
+    def expect(self, number: int) -> None:
+        self.missing = number
+        self.complete.clear()
+
+    def see(self) -> None:
+        self.missing -= 1
+        if not self.missing:
+            self.complete.set()
+
+
+class Watcher(asyncio.Protocol):
+    """One client: it says who it is, subscribes, and counts."""
+
+    def __init__(self, render: Render, token: str, tally: Tally) -> None:
+        self._render = render
+        self._token = token
+        self._tally = tally
+        self._buffer = b""
+        self._take: Callable[[], None] = self._take_handshake
+        self._seen = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(
+            b"GET /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
+        )
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        self._take()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        if self._tally.missing:
+            sys.exit("a client was let go of")
+
+    def _take_handshake(self) -> None:
+        head, found, rest = self._buffer.partition(b"\r\n\r\n")
+        if found:
+            assert b" 101 " in head, head
+            self._buffer, self._take = rest, self._take_frames
+            self._send({"type": "connection_init", "payload": {"Authorization": f"Bearer {self._token}"}})
+
+    def _take_frames(self) -> None:
+        while len(self._buffer) >= 2:
+            length, begin = self._buffer[1], 2
+            if length == 126:
+                length, begin = int.from_bytes(self._buffer[2:4]), 4
+            if len(self._buffer) < begin + length:
+                return
+            opcode, payload = self._buffer[0] & 15, self._buffer[begin : begin + length]
+            self._buffer = self._buffer[begin + length :]
+            self._frame(opcode, payload)
+
+    def _frame(self, opcode: int, payload: bytes) -> None:
+        match opcode:
+            case 1 if REVISION in payload:
+                self._change(payload)
+            case 1 if b"connection_ack" in payload:
+                variables = {"id": self._render.id}
+                self._send({"id": "1", "type": "subscribe", "payload": {"query": WATCH, "variables": variables}})
+            case 9:
+                self._write(PONG, payload)
+            case _:
+                sys.exit(f"a client was told {payload!r}")
+
+    def _change(self, payload: bytes) -> None:
+        now = time.perf_counter()
+        revision = int(payload.partition(REVISION)[2].split(b",", 1)[0].rstrip(b"}"))
+        expected = self._tally.revision if self._seen else 1
+        assert revision == expected, f"revision {revision} came in the place of {expected}"
+        self._seen = revision
+        if published_at := self._tally.published_at.get(self._render.id):
+            self._tally.latencies_s.append(now - published_at)
+        self._tally.see()
+
+    def _send(self, message: dict[str, object]) -> None:
+        self._write(TEXT, json.dumps(message).encode())
+
+    def _write(self, opcode: int, payload: bytes) -> None:
+        length = bytes([128 | len(payload)]) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2)
+        self._transport.write(bytes([128 | opcode]) + length + b"\0\0\0\0" + payload)  # masked by nothing
+
+
+@dataclass
+class Publisher:
+    """Publishes changes as a worker would; `bare` ones as they are to arrive, for a server that only passes them on."""
+
+    redis: Redis
+    renders: list[Render]
+    channels: dict[str, str]
+    tally: Tally
+    bare: bool
+
+    async def publish(self, revision: int) -> None:
+        """Publish the next change of every render."""
+        for render in self.renders:
+            channel, message = self._message(replace(render, revision=revision, progress=revision % 100))
+            self.tally.published_at[render.id] = time.perf_counter()
+            await self.redis.publish(channel, message)
+
+    def _message(self, render: Render) -> tuple[str, str]:
+        if not self.bare:
+            announcement = Announcement(render=render, published_at=SystemClock().now())
+            return self.channels[render.id], documents.encode_announcement(announcement)
+        shown = {
+            "id": render.id,
+            "revision": render.revision,
+            "status": "RENDERING",
+            "phase": "LAUNCHING",
+            "progress": render.progress,
+            "framesRendered": 0,
+            "totalFrames": render.total_frames,
+        }
+        message = {"id": "1", "type": "next", "payload": {"data": {"renderProgress": shown}}}
+        return f"bare:{render.id}", json.dumps(message, separators=(",", ":"))
+
+
+async def watch(port: int, redis_url: str, renders_file: str, clients: int, bare: bool) -> None:  # noqa: FBT001
+    """Have so many clients watch, each the next of the renders; then publish as standard input says."""
+    with open(renders_file, encoding="utf-8") as file:  # noqa: ASYNC230, PTH123
+        given = json.load(file)
+    now = SystemClock().now()
+    stored = [documents.from_mapping(each) for each in given]
+    renders = [launch(render, now=now, deadline_at=now) for render in stored]
+    tally = Tally()
+    tally.expect(clients)
+    loop = asyncio.get_running_loop()
+    for number in range(clients):
+        place = number % len(renders)
+        await loop.create_connection(
+            lambda place=place: Watcher(renders[place], given[place]["token"], tally),  # type: ignore[misc]
+            "127.0.0.1",
+            port,
+        )
+    async with asyncio.timeout(PATIENCE_S):
+        await tally.complete.wait()
+    await asyncio.sleep(0.5)  # for those that subscribe to Redis after they told the present state
+    tell({"watching": clients})
+    async with Redis.from_url(redis_url) as redis:
+        channels = {each["id"]: each["channel"] for each in given}
+        publisher = Publisher(redis, renders, channels, tally, bare)
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            rounds, pause_s = json.loads(line)
+            tell(await publish_rounds(publisher, clients, rounds, pause_s))
+
+
+async def publish_rounds(publisher: Publisher, clients: int, rounds: int, pause_s: float) -> dict[str, float]:
+    """Publish so many changes of each render, each when all have seen the last, and the pause is over."""
+    tally, began = publisher.tally, time.perf_counter()
+    tally.latencies_s.clear()
+    for _ in range(rounds):
+        due = time.perf_counter() + pause_s
+        tally.expect(clients)
+        tally.revision += 1
+        await publisher.publish(tally.revision)
+        async with asyncio.timeout(PATIENCE_S):
+            await tally.complete.wait()
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+    took_s = time.perf_counter() - began
+    spread = statistics.quantiles(tally.latencies_s, n=100)
+    return {"took_s": took_s, "p50_s": spread[49], "p99_s": spread[98]}
+
+
+def tell(what: object) -> None:
+    print(json.dumps(what), flush=True)
+
+
+if __name__ == "__main__":
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    asyncio.run(watch(int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5] == "bare"))
