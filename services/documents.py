@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from services.models import Render
 from services.webhooks.messages import WebhookMessage
@@ -91,6 +91,12 @@ def readable(rows: Iterable[tuple[str, Form]], read: Callable[[Form], Kept]) -> 
     for document_id, document in rows:
         try:
             read_ones.append(read(document))
-        except ValueError as error:
-            log.error("the stored document %s can't be read: %s", document_id, error)  # noqa: TRY400
+        except ValidationError as error:
+            log.error("the stored document %s can't be read: %s", document_id, _what_is_wrong(error))  # noqa: TRY400
     return read_ones
+
+
+def _what_is_wrong(error: ValidationError) -> str:
+    """Return it without a word of the document, which may hold a user's text."""
+    faults = error.errors(include_input=False, include_context=False, include_url=False)
+    return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'all of it'}: {fault['msg']}" for fault in faults)

@@ -1,11 +1,13 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services import documents
 from services.models import AnimationProps, Failure, Output, Render
-from tests.conftest import MakeRender
+from tests.conftest import PROPS, MakeRender
 
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -37,3 +39,16 @@ def test_a_document_without_newer_fields_still_opens(render: Render) -> None:
     document = documents.encode(old)
     start = document.index(',"revision"')
     assert documents.decode(document[:start] + "}") == old
+
+
+def test_what_can_not_be_read_is_logged_without_a_word_of_it(
+    make_render: MakeRender, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = documents.encode(make_render(props=replace(PROPS, text="secret")))
+    broken = [("a", whole.replace('"fps":30', '"fps":"secret"')), ("b", '["secret"]'), ("c", "secret"), ("d", whole)]
+    assert [render.props.text for render in documents.readable(broken, documents.decode)] == ["secret"]
+    assert [record.getMessage().partition(" can't")[0] for record in caplog.records] == [
+        f"the stored document {name}" for name in "abc"
+    ]
+    assert "props.fps" in caplog.text
+    assert "secret" not in caplog.text
