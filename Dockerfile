@@ -13,14 +13,14 @@ RUN find node_modules -type f ! -name '*.min.js' ! -name '*.min.css' ! -name '*.
 # What is locked comes before the sources, so that it is installed again only when it changes.
 FROM python:3.11-slim-trixie AS packages
 WORKDIR /build
-COPY requirements/run.lock ./
+COPY requirements/tracing.lock ./
 RUN python -m venv --without-pip /venv
 # The last line removes the build backend, which the lock has for `make run`: here the sources run where they lie. The
 # cache stays outside of the image, which this rule doesn't see:
 # hadolint ignore=DL3042
 RUN --mount=type=cache,target=/cache/pip \
     pip --python /venv/bin/python --cache-dir /cache/pip install \
-        --require-hashes --only-binary :all: --requirement run.lock \
+        --require-hashes --only-binary :all: --requirement tracing.lock \
     && pip --python /venv/bin/python uninstall --yes hatchling pathspec pluggy tomlkit trove-classifiers
 RUN printf '%s\n' '#!/venv/bin/python' 'from cli import main' 'main()' > /venv/bin/rendercast \
     && chmod 755 /venv/bin/rendercast

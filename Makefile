@@ -53,7 +53,8 @@ bench: $(VENV)/dev.stamp ## measure; benchmarks/README.md tells how to read it
 
 lock: ## choose the newest versions that pyproject.toml admits (needs uv)
 	$(LOCK) --group build -o requirements/run.lock
-	$(LOCK) --group build --group dev -o requirements/dev.lock
+	$(LOCK) --group build --extra tracing -o requirements/tracing.lock
+	$(LOCK) --group build --extra tracing --group dev -o requirements/dev.lock
 
 clean: ## remove what the other targets made, but no data
 	rm -rf $(VENV) $(PACKAGES) tests/clients/relay/__generated__

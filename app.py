@@ -18,6 +18,7 @@ from resolvers.heads import Heads, for_pages
 from resolvers.health import Health
 from resolvers.http import METHODS, GraphQLOverHttp
 from resolvers.studio import load_studio
+from resolvers.traces import around_requests
 from resolvers.webhooks import RemotionWebhooks
 from resolvers.websocket import WebSockets
 from services.backends.remotion.webhooks import PATH as WEBHOOK_PATH
@@ -29,7 +30,7 @@ from services.supervision import keep_running
 def create_app(services: Services, *, authenticate: Authenticate) -> ASGIApp:
     """Return the application. While its lifespan is open, the hub runs, and the worker too if the services have one."""
     graphiql = load_graphiql(services.settings.web_dir)
-    schema = build_schema(services.settings)
+    schema = build_schema(services.settings, tracing=services.tracing)
     over_http = GraphQLOverHttp(services, schema=schema, authenticate=authenticate, graphiql=graphiql)
     over_websockets = WebSockets(services, schema=schema, authenticate=authenticate)
     health = Health(services)
@@ -47,7 +48,7 @@ def create_app(services: Services, *, authenticate: Authenticate) -> ASGIApp:
                 loop.cancel()
 
     routes = [
-        Route("/graphql", over_http, methods=METHODS),
+        Route("/graphql", over_http, methods=METHODS, middleware=around_requests(services.tracing)),
         *_home(services.settings),
         WebSocketRoute("/graphql", over_websockets.serve),
         Route("/assets/{name:path}", graphiql.serve_part),

@@ -3,19 +3,26 @@
 import time
 from collections.abc import Callable
 
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.types import Message, Receive, Scope, Send
 
 from resolvers.heads import Heads
+from resolvers.traces import TracedRequests
 from services import documents, lifecycle
 from services.clock import SystemClock
 from services.documents import Announcement
 from services.ids import new_render_id
 from services.metrics import Metrics
 from services.models import Render
+from services.tracing import Tracing
 from tests.conftest import PROPS
 
 TURNS = 20_000
 ROUNDS = 7
+SPANS_OF_REQUEST = 3  # itself, its operation and one call to the store
 CLOCK = SystemClock()
 METRICS = Metrics()
 
@@ -34,9 +41,36 @@ def main() -> None:
     print(f"a message: {encoding - _us(lambda: documents.encode(render)):.2f} µs more to write")
     more = _us(lambda: documents.decode_announcement(whole)) - _us(lambda: documents.decode(plain))
     print(f"a message: {more:.2f} µs more to read, once in each process")
-    print(
-        f"a request: {_request(Heads(_answer)) - _request(_answer):.2f} µs for its id and the headers of its answer\n"
-    )
+    print(f"a request: {_request(Heads(_answer)) - _request(_answer):.2f} µs for its id and the headers of its answer")
+    print(f"a request: {_trace():.1f} µs to trace, if a collector is named\n")
+
+
+async def _in_operation(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer out of an operation that reads the store once."""
+    with TRACING.operation("query", "Get"):
+        await STORE.get("", owner="")
+    await _answer(scope, receive, send)
+
+
+class Store:
+    async def get(self, render_id: str, *, owner: str) -> None:
+        del render_id, owner
+
+
+EXPORTED = InMemorySpanExporter()  # in the place of a collector
+PROVIDER = TracerProvider(shutdown_on_exit=False)
+PROVIDER.add_span_processor(BatchSpanProcessor(EXPORTED, max_queue_size=1_000_000))
+TRACING = Tracing(PROVIDER.get_tracer("benchmark"))
+STORE = TRACING.store(Store(), system="memory")
+
+
+def _trace() -> float:
+    """Return the microseconds for a request, its operation and one call: to make the spans, and to write them."""
+    made = _request(TracedRequests(_in_operation, TRACING)) - _request(_answer)
+    PROVIDER.force_flush()
+    batch = EXPORTED.get_finished_spans()[:510]
+    written = _us(lambda: encode_spans(batch).SerializeToString(), turns=10) / len(batch)
+    return made + SPANS_OF_REQUEST * written
 
 
 async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +80,7 @@ async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _request(app: Callable[[Scope, Receive, Send], object]) -> float:
-    scope = {"type": "http", "headers": [(f"x-{number}".encode(), b"v") for number in range(12)]}
+    scope = {"type": "http", "method": "POST", "headers": [(f"x-{number}".encode(), b"v") for number in range(12)]}
 
     async def receive() -> Message:
         return {}
@@ -64,15 +98,15 @@ def _request(app: Callable[[Scope, Receive, Send], object]) -> float:
     return _us(ask)
 
 
-def _us(work: Callable[[], object]) -> float:
+def _us(work: Callable[[], object], *, turns: int = TURNS) -> float:
     """Return the microseconds of CPU time that it takes, the best of several rounds."""
     best = float("inf")
     for _ in range(ROUNDS):
         began = time.process_time()
-        for _ in range(TURNS):
+        for _ in range(turns):
             work()
         best = min(best, time.process_time() - began)
-    return best / TURNS * 1e6
+    return best / turns * 1e6
 
 
 if __name__ == "__main__":

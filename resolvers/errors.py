@@ -19,10 +19,7 @@ def client_error(error: GraphQLError, *, hints: bool) -> GraphQLError:
 
     Without `hints`, it doesn't tell what else the schema has: that is for those who may read it.
     """
-    cause = error.original_error
-    while isinstance(cause, GraphQLError) and cause.original_error is not None:
-        cause = cause.original_error
-    match cause:
+    match cause := cause_of(error):
         case None | GraphQLError():  # found by graphql-core itself: syntax, validation, variables
             message = error.message if hints else HINT.sub("", error.message)
             return _told(error, message, code="BAD_USER_INPUT")
@@ -35,6 +32,14 @@ def client_error(error: GraphQLError, *, hints: bool) -> GraphQLError:
             return _told(error, "The service can't do this right now. Please try again later.", code=cause.code)
         case _:
             return masked(error, cause)
+
+
+def cause_of(error: GraphQLError) -> Exception | None:
+    """Return what was raised in the first place; None or an error of its own if graphql-core found the fault."""
+    cause = error.original_error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    return cause
 
 
 def result_too_large(limit_bytes: int) -> GraphQLError:

@@ -1,5 +1,7 @@
 """The roots put together into the executable schema, with the limits that hold for every operation on it."""
 
+from typing import TYPE_CHECKING
+
 from graphql import GraphQLError
 from graphql import OperationType as GraphQLOperationType
 from strawberry import Schema
@@ -21,10 +23,14 @@ from resolvers.mutation_rate import MutationRate
 from resolvers.projection import Projections
 from resolvers.query import Query
 from resolvers.subscription import Subscription
+from resolvers.traces import traced
 from schema.render import Render
 from schema.scalars import SCALARS
 from services.errors import LimitExceeded
 from services.settings import Settings
+
+if TYPE_CHECKING:
+    from services.tracing import Tracing
 
 KINDS = {kind: OperationType(kind.value) for kind in GraphQLOperationType}  # Strawberry has its own name for each
 
@@ -32,8 +38,10 @@ KINDS = {kind: OperationType(kind.value) for kind in GraphQLOperationType}  # St
 class RendercastSchema(Schema):
     """Admits operations, over HTTP and WebSockets alike, as the settings say."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tracing: "Tracing | None" = None) -> None:
         executor = executor_within(settings.execution_timeout_s, at_once=settings.max_operations_at_once)
+        if tracing:
+            executor = traced(executor, tracing)
         super().__init__(
             query=Query,
             mutation=Mutation,
@@ -102,6 +110,6 @@ class RendercastSchema(Schema):
             raise Refused(GraphQLError(str(error), original_error=error)) from error
 
 
-def build_schema(settings: Settings | None = None) -> RendercastSchema:
+def build_schema(settings: Settings | None = None, *, tracing: "Tracing | None" = None) -> RendercastSchema:
     """Return the schema that `schema/schema.graphql` is exported from; with default limits if it is only shown."""
-    return RendercastSchema(settings or Settings.model_construct())
+    return RendercastSchema(settings or Settings.model_construct(), tracing)

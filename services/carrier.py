@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services import lifecycle
+from services import lifecycle, spans
 from services.backoff import Room, backoff_s, poll_interval_s
 from services.errors import (
     BackendUnavailable,
@@ -206,7 +206,8 @@ class Carrier:
 
     async def _advance(self, progress: Progress) -> None:
         before = self.render.revision
-        await self._record(lambda render: lifecycle.advance(render, progress))
+        with spans.without_calls():  # of which there are several a second; a new phase is told all the same
+            await self._record(lambda render: lifecycle.advance(render, progress))
         self._unchanged = self._unchanged + 1 if self.render.revision == before else 0
         pause_s = poll_interval_s(self._backend.poll_interval.total_seconds(), unchanged=self._unchanged)
         self._look_due_at = self._clock.now() + timedelta(seconds=pause_s)
@@ -214,6 +215,7 @@ class Carrier:
 
     async def _try_again_or_fail(self, broken: Broken) -> None:
         failure = broken.failure
+        spans.failed(failure.code)
         reason = failure.detail or failure.message
         log.warning("attempt %d of render %s broke: %s: %s", self.render.attempt, self.render.id, failure.code, reason)
         now = self._clock.now()

@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 
-from services import documents
+from services import documents, spans
 from services.documents import Announcement
 from services.errors import RenderNotFound, Unavailable
 from services.ids import is_render_id
@@ -147,6 +147,7 @@ class ProgressHub:
     async def publish(self, render: Render) -> None:
         """Tell all watchers of a change that has been stored. A broker that is away is logged, not raised."""
         self._metrics.changed(render)
+        spans.changed(render)
         announcement = Announcement(render=render, published_at=self._clock.now())
         try:
             await self._pubsub.publish(_channel(render.owner), documents.encode_announcement(announcement))

@@ -11,6 +11,7 @@ USER_DIGITS = 12
 request_id = ContextVar("request_id", default="")
 user_id = ContextVar("user_id", default="")
 render_id = ContextVar("render_id", default="")
+trace_id = ContextVar("trace_id", default="")
 
 
 def begin_request(this: str) -> None:
@@ -26,6 +27,7 @@ def known() -> dict[str, str]:
         "request_id": request_id.get(),
         "render_id": render_id.get(),
         "user_id": pseudonym(user) if user else "",
+        "trace_id": trace_id.get(),
     }
     return {name: value for name, value in ids.items() if value}
 

@@ -90,7 +90,8 @@ class Render:
     it cost nothing. `interruptions` counts the attempts that ended with a process and not by themselves,
     `busy_attempts` those for which the backend had no room; `earlier_cost_usd` is the part of the cost that attempts
     before the present one made.
-    No worker may take it before `due_at`; `deadline_at` ends its present attempt.
+    No worker may take it before `due_at`; `deadline_at` ends its present attempt. `traceparent` is where in a trace it
+    was started, in the words of W3C Trace Context, if that was traced.
     """
 
     id: str
@@ -120,6 +121,7 @@ class Render:
     started_at: datetime | None = None
     deadline_at: datetime | None = None
     completed_at: datetime | None = None
+    traceparent: str | None = None
 
     @property
     def total_frames(self) -> int:

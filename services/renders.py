@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services import lifecycle
+from services import lifecycle, spans
 from services.animation import AnimationLimits, is_plain, validate_start
 from services.cursors import decode_cursor
 from services.errors import (
@@ -198,6 +198,7 @@ class RenderService:
             created_at=now,
             generation_id=generation_id,
             idempotency_key=key,
+            traceparent=spans.traceparent(),
         )
         admission = await asyncio.shield(self._add(queued, window))
         if admission.verdict is Verdict.OVER_QUOTA:

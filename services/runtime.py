@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from services.animation import FPS, AnimationLimits
 from services.carrier import CarryRules
 from services.clock import SystemClock
+from services.collector import names_collector
 from services.data_folder import STORE_FILE, hold_folder, make_folder
 from services.errors import StartupError
 from services.hub import ProgressHub
@@ -24,6 +25,7 @@ from services.pubsub import PubSub, open_pubsub
 from services.quota import QuotaRule
 from services.renders import RenderService
 from services.settings import Settings, variable
+from services.spans import SpanOf, no_span
 from services.timed import timed
 from services.tracker import Tracker, WorkerRules
 from services.webhooks.configuration import EndpointRules, read_endpoint
@@ -32,6 +34,7 @@ from services.webhooks.messages import PREFIX, Outcome
 if TYPE_CHECKING:
     from services.backends.local.backend import LocalBackend
     from services.stores.mongo_connection import Client
+    from services.tracing import Tracing
     from services.webhooks.deliverer import Deliverer
     from services.webhooks.endpoint import WebhookEndpoint
 
@@ -42,8 +45,8 @@ log = logging.getLogger(__name__)
 class Services:
     """All that a process runs on.
 
-    `backend` is None if nothing can be rendered, `tracker` if this is no worker, `outbox` if the store has none, and
-    `deliverer` if this is no worker or nobody is told by webhooks.
+    `backend` is None if nothing can be rendered, `tracker` if this is no worker, `outbox` if the store has none,
+    `deliverer` if this is no worker or nobody is told by webhooks, and `tracing` if there is no collector of traces.
     """
 
     settings: Settings
@@ -57,6 +60,7 @@ class Services:
     tracker: Tracker | None
     outbox: Outbox | None
     deliverer: "Deliverer | None"
+    tracing: "Tracing | None"
 
     @property
     def local(self) -> "LocalBackend | None":
@@ -81,6 +85,7 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
     rules = read_endpoint(settings)
     with hold_folder(settings.data_dir):
         async with (
+            _open_tracing() as tracing,
             open_sqlite_store(settings.data_dir / STORE_FILE, clock, announces_ends=rules is not None) as store,
             open_pubsub("memory://") as pubsub,
             _open_backend(settings, clock, usual="local", shared=False, with_worker=True) as backend,
@@ -89,12 +94,13 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
             yield compose(
                 settings,
                 clock=clock,
-                store=store,
-                pubsub=pubsub,
+                store=tracing.store(store, system="sqlite") if tracing else store,
+                pubsub=tracing.pubsub(pubsub, system="memory") if tracing else pubsub,
                 backend=backend,
                 with_worker=True,
                 outbox=store.outbox,
                 endpoint=endpoint,
+                tracing=tracing,
             )
 
 
@@ -118,6 +124,7 @@ async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIter
     clock = SystemClock()
     rules = read_endpoint(settings)
     async with (
+        _open_tracing() as tracing,
         open_mongo_store(
             AsyncIOMotorClient, mongodb_url, retention=settings.retention, announces_ends=rules is not None
         ) as store,
@@ -128,12 +135,13 @@ async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIter
         yield compose(
             settings,
             clock=clock,
-            store=store,
-            pubsub=pubsub,
+            store=tracing.store(store, system="mongodb") if tracing else store,
+            pubsub=tracing.pubsub(pubsub, system="redis") if tracing else pubsub,
             backend=backend,
             with_worker=with_worker,
             outbox=store.outbox,
             endpoint=endpoint,
+            tracing=tracing,
         )
 
 
@@ -149,7 +157,24 @@ async def _open_endpoint(rules: EndpointRules | None) -> AsyncIterator["WebhookE
         yield endpoint
 
 
-def compose(
+@asynccontextmanager
+async def _open_tracing() -> AsyncIterator["Tracing | None"]:
+    """Open what traces; None if no collector is named, and then nothing of it is loaded."""
+    if not names_collector(os.environ):
+        yield None
+        return
+    try:
+        from services.tracing import open_tracing
+    except ModuleNotFoundError as error:
+        raise StartupError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed here. Install what "
+            "requirements/tracing.lock names, or leave the variable out."
+        ) from error
+    async with open_tracing() as tracing:
+        yield tracing
+
+
+def compose(  # noqa: PLR0913  # all that there is, once
     settings: Settings,
     *,
     clock: Clock,
@@ -159,6 +184,7 @@ def compose(
     with_worker: bool,
     outbox: Outbox | None = None,
     endpoint: "WebhookEndpoint | None" = None,
+    tracing: "Tracing | None" = None,
 ) -> Services:
     """Put the services together on adapters that are open."""
     check_interval = timedelta(seconds=settings.check_interval_s)
@@ -181,9 +207,15 @@ def compose(
         Tracker, store=store, hub=hub, pubsub=pubsub, clock=clock, metrics=metrics, rules=_worker_rules(settings)
     )
     worker = f"{os.getpid()}-{secrets.token_hex(6)}"
-    tracker = make_tracker(worker=worker, backend=backend) if with_worker and backend else None
+    if tracing:
+        make_tracker = partial(make_tracker, span_of=tracing.attempt)
+    followed = tracing.backend(backend) if tracing and backend else backend
+    tracker = make_tracker(worker=worker, backend=followed) if with_worker and followed else None
     opened_at = clock.now()
-    deliverer = _deliverer(settings, worker, outbox, endpoint, renders) if tracker and outbox and endpoint else None
+    deliverer = None
+    if tracker and outbox and endpoint:
+        span_of = tracing.webhook if tracing else no_span
+        deliverer = _deliverer(settings, worker, outbox, endpoint, renders, span_of)
     metrics.follow_loop("hub", lambda: hub.last_tick_at or opened_at)
     if deliverer:
         metrics.follow_loop("webhooks", lambda: deliverer.last_tick_at or opened_at)
@@ -202,11 +234,17 @@ def compose(
         tracker=tracker,
         outbox=outbox,
         deliverer=deliverer,
+        tracing=tracing,
     )
 
 
 def _deliverer(
-    settings: Settings, worker: str, outbox: Outbox, endpoint: "WebhookEndpoint", renders: RenderService
+    settings: Settings,
+    worker: str,
+    outbox: Outbox,
+    endpoint: "WebhookEndpoint",
+    renders: RenderService,
+    span_of: SpanOf,
 ) -> "Deliverer":
     from services.webhooks.deliverer import Deliverer, DeliveryRules
 
@@ -223,6 +261,7 @@ def _deliverer(
             look_interval=timedelta(seconds=settings.look_interval_s),
             secrets=endpoint.rules.secrets,
         ),
+        span_of=span_of,
     )
 
 

@@ -17,6 +17,7 @@ from services.metrics import Metrics
 from services.models import Failure, Render
 from services.ports import Clock, RenderBackend, RenderStore
 from services.pubsub import PubSub
+from services.spans import SpanOf, no_span
 from services.supervision import is_cancelled
 
 MAX_CRASHES = 3
@@ -37,7 +38,7 @@ class WorkerRules:
 class Tracker:
     """Runs renders. Any number may run on one store; each render is carried by one of them at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that it works with, once
         self,
         *,
         worker: str,
@@ -48,6 +49,7 @@ class Tracker:
         clock: Clock,
         metrics: Metrics,
         rules: WorkerRules,
+        span_of: SpanOf = no_span,
     ) -> None:
         self.worker = worker
         self.last_tick_at: datetime | None = None
@@ -58,6 +60,7 @@ class Tracker:
         self._clock = clock
         self._metrics = metrics
         self._rules = rules
+        self._span_of = span_of
         self._carriers: dict[str, Carrier] = {}
         self._wake = asyncio.Event()
         self._room = Room(backend, clock, wake=self._wake)
@@ -132,7 +135,8 @@ class Tracker:
         log_ids.render_id.set(render_id)
         log_ids.user_id.set(carrier.render.owner)
         try:
-            await self._carry_through_crashes(carrier)
+            with self._span_of(carrier.render):
+                await self._carry_through_crashes(carrier)
         except asyncio.CancelledError:
             await self._give_back([render_id])
             raise

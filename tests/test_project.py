@@ -55,11 +55,11 @@ def test_a_lock_file_holds_names_versions_and_hashes_and_nothing_else(lock: Path
 
 
 def test_what_runs_is_locked_alike_for_development() -> None:
-    run, dev = (
+    run, tracing, dev = (
         {line for line in (CHECKOUT / "requirements" / f"{name}.lock").read_text().splitlines() if "==" in line}
-        for name in ("run", "dev")
+        for name in ("run", "tracing", "dev")
     )
-    assert run <= dev
+    assert run <= tracing <= dev
 
 
 def test_no_file_names_an_address_of_a_registry() -> None:

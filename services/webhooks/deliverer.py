@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from services import log_ids
+from services import log_ids, spans
 from services.backoff import backoff_s
 from services.errors import StoreUnavailable
 from services.metrics import Metrics
 from services.models import Download, Render
 from services.ports import Clock, Outbox
+from services.spans import SpanOf, no_span
 from services.supervision import finish_though_cancelled, is_cancelled
 from services.webhooks import messages
 from services.webhooks.backoff import read_retry_after
@@ -43,7 +44,7 @@ class DeliveryRules:
 class Deliverer:
     """Sends webhooks. Any number may run on one outbox; each message is sent by one of them at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that it works with, once
         self,
         *,
         worker: str,
@@ -54,6 +55,7 @@ class Deliverer:
         clock: Clock,
         metrics: Metrics,
         rules: DeliveryRules,
+        span_of: SpanOf = no_span,
     ) -> None:
         self.worker = worker
         self.last_tick_at: datetime | None = None
@@ -64,6 +66,7 @@ class Deliverer:
         self._clock = clock
         self._metrics = metrics
         self._rules = rules
+        self._span_of = span_of
         self._under_way = 0
         self._wake = asyncio.Event()
 
@@ -121,11 +124,14 @@ class Deliverer:
             self._tell(begun, Outcome(fault="its workers ended before there was an answer"))
             return
         began_at = asyncio.get_running_loop().time()  # which no change of the clock moves
-        outcome = await self._attempt(begun)
-        duration_s = round(asyncio.get_running_loop().time() - began_at, 3)
-        end = partial(messages.end, outcome=outcome, now=self._clock.now(), duration_s=duration_s)
-        ended = end(begun)
-        self._tell(ended, outcome)
+        with self._span_of(begun.render):
+            outcome = await self._attempt(begun)
+            if not outcome.is_delivery:
+                spans.failed(str(outcome.status_code or "unanswered"))
+            duration_s = round(asyncio.get_running_loop().time() - began_at, 3)
+            end = partial(messages.end, outcome=outcome, now=self._clock.now(), duration_s=duration_s)
+            ended = end(begun)
+            self._tell(ended, outcome)
         if await self._record(ended):
             return
         stored = await self._outbox.get(begun.id)

@@ -52,7 +52,7 @@ def test_what_is_downloaded_is_locked_cached_and_fetched_before_a_source_is_copi
     assert command == "npm ci" or "--require-hashes" in install.words
     stage = takewhile(lambda found: found.name != "FROM", reversed(INSTRUCTIONS[:number]))
     copied = {source for found in stage if found.name == "COPY" for source in found.words[:-1]}
-    assert copied in ({"requirements/run.lock"}, {"web/package.json", "web/package-lock.json", "web/.npmrc"})
+    assert copied in ({"requirements/tracing.lock"}, {"web/package.json", "web/package-lock.json", "web/.npmrc"})
 
 
 def test_the_image_has_only_what_other_stages_made() -> None:

@@ -1,0 +1,195 @@
+"""What a collector of traces is told by processes as they run in production, and what they do without one."""
+
+import asyncio
+import json
+import socket
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests import tokens
+from tests.end_to_end.conftest import Start
+from tests.end_to_end.private import SECRETS, misuse, use
+from tests.end_to_end.processes import Running, spawn_program
+from tests.end_to_end.production import SETTINGS, Site
+from tests.end_to_end.production import open_client as open_user
+from tests.resolvers.clients import PATIENCE_S, PROGRESS, Client, open_client, open_stream
+from tests.trace_collector import Told, open_collector
+from tests.webhook_receiver import SECRET, open_receiver, reset
+
+SMALL = {"local_width": 320, "local_height": 180}
+CALLER = "c0ffee" * 5 + "00"
+CALLER_SPAN = "beefbeefbeefbeef"
+STARTED = ["add renders", "publish", "publish", "acquire renders", "queue_position renders"]
+ATTEMPT = ["record renders", "publish", "start render", "record renders", "publish", "record renders", "publish"]
+MAIN = "from cli import main; main()"
+NOT_INSTALLED = f"import sys; sys.modules['opentelemetry'] = None; {MAIN}"
+TELLING_WHAT_IS_LOADED = f"""
+import atexit, sys
+TRACING = ("services.tracing", "opentelemetry.sdk.trace", "opentelemetry.exporter", "requests")
+loaded = lambda: [name for name in sys.modules if name.startswith(TRACING)]
+atexit.register(lambda: print("loaded:", loaded(), file=sys.stderr))
+{MAIN}
+"""
+
+
+def to(url: str) -> dict[str, str]:
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+
+
+async def watched_to_its_end(client: Client, **props: object) -> str:
+    """Start a render as a part of the caller's trace, and return its id at its end."""
+    client.http.headers["traceparent"] = f"00-{CALLER}-{CALLER_SPAN}-01"
+    render_id = await client.started(**props)
+    del client.http.headers["traceparent"]
+    async with open_stream(client) as stream:
+        await stream.subscribe(PROGRESS, id=render_id)
+        assert (await stream.rest())[-1]["status"] == "COMPLETE"
+    return render_id
+
+
+def has(*names: str) -> object:
+    return lambda spans: {*names} <= {span.name for span in spans}
+
+
+def one(spans: list[Told], name: str) -> Told:
+    (found,) = [span for span in spans if span.name == name]
+    return found
+
+
+def names(spans: list[Told], parent: Told) -> list[str]:
+    return sorted(span.name for span in spans if span.parent_id == parent.id)
+
+
+async def test_a_render_is_one_trace_from_its_callers_request_to_its_webhook(start: Start) -> None:
+    webhooks = {"webhook_secret": SECRET, "webhook_networks": "127.0.0.0/8"}
+    async with open_collector() as collector, open_receiver(reset) as receiver:
+        rendercast = start(**SMALL, **to(collector.url), **webhooks, webhook_url=receiver.url, log_format="json")
+        async with open_client(rendercast.url) as client:
+            render_id = await watched_to_its_end(client, durationInFrames=300)
+            await receiver.got(2)
+        assert await asyncio.to_thread(rendercast.end) == 0  # while the collector listens
+        spans = collector.spans
+    assert {span.trace_id for span in spans} == {CALLER}, "only what belongs to a request or a render is told"
+    request = one(spans, "POST /graphql")
+    assert (request.parent_id, request.kind, request.service) == (CALLER_SPAN, "SERVER", "rendercast")
+    assert request.attributes["http.response.status_code"] == 200
+    operation = one(spans, "mutation")
+    assert operation.parent_id == request.id
+    assert operation.attributes["graphql.operation.type"] == "mutation"
+    assert names(spans, operation) == sorted([*STARTED, "render attempt", "send webhook", "send webhook"])
+    attempt = one(spans, "render attempt")
+    assert names(spans, attempt) == sorted(ATTEMPT), "and none for its progress"
+    assert attempt.attributes["rendercast.render.id"] == render_id
+    assert attempt.attributes["rendercast.render.attempt"] == 1
+    assert (attempt.events[0], attempt.events[-1]) == ("launching", "complete")
+    assert len(set(attempt.events)) == len(attempt.events) <= 5, "each phase once"
+    assert one(spans, "add renders").attributes["db.system.name"] == "sqlite"
+    failed, delivered = sorted((span for span in spans if span.name == "send webhook"), key=lambda span: span.began_ns)
+    assert (failed.is_error, failed.attributes["error.type"], delivered.is_error) == (True, "unanswered", False)
+    assert [span.name for span in spans if span.is_error] == ["send webhook"]
+    logged = [json.loads(line) for line in rendercast.log.splitlines()]
+    assert [line["trace_id"] for line in logged if "webhook" in line["message"]] == [CALLER, CALLER]
+
+
+async def test_two_processes_tell_of_one_trace(site: Site) -> None:
+    async with open_collector() as collector:
+        api, worker = (
+            *site.start("serve --port 0", **to(collector.url), OTEL_SERVICE_NAME="the-api"),
+            *site.start("worker", **to(collector.url), OTEL_SERVICE_NAME="the-worker"),
+        )
+        async with open_user(api.url) as client:
+            await watched_to_its_end(client)
+        assert [await asyncio.to_thread(each.end) for each in (api, worker)] == [0, 0]
+        spans = collector.spans
+    assert {span.trace_id for span in spans} == {CALLER}
+    assert {span.service for span in spans if span.name in {"POST /graphql", "mutation"}} == {"the-api"}
+    attempt = one(spans, "render attempt")
+    assert (attempt.service, attempt.parent_id) == ("the-worker", one(spans, "mutation").id)
+    assert names(spans, attempt) == sorted(ATTEMPT)
+    assert one(spans, "acquire renders").service == "the-worker"
+    assert {span.attributes["db.system.name"] for span in spans if "db.system.name" in span.attributes} == {"mongodb"}
+    assert {span.attributes.get("messaging.system") for span in spans if span.name == "publish"} == {"redis"}
+
+
+async def test_nobodys_texts_names_tokens_or_urls_are_told(start: Start, site: Site) -> None:
+    token = tokens.token_of("somebody")
+    async with open_collector() as collector:
+        rendercast = start(**to(collector.url), quota_limit=20)
+        async with open_client(rendercast.url) as client:
+            urls = await use(client)
+            await misuse(client)
+        assert await asyncio.to_thread(rendercast.end) == 0
+        (api,) = site.start("serve --port 0", **to(collector.url))
+        async with open_user(api.url, user="somebody") as client:
+            await client.start(text=SECRETS[0])
+            await client.http.post(f"/graphql?{SECRETS[0]}", headers={"tracestate": "a=b"})
+            await client.http.get("/graphql", params={"query": f'{{ render(id: "{token}") {{ id }} }}'})
+        assert await asyncio.to_thread(api.end) == 0
+        told = b"".join(collector.bodies)
+    assert collector.named("mutation")
+    signatures = [httpx.URL(url).params["signature"] for url in urls]
+    for secret in (*SECRETS, *signatures, "somebody", token, token.rpartition(".")[2]):
+        assert secret.encode() not in told
+
+
+async def test_a_collector_that_is_away_delays_and_fails_nothing(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # connections are made and nothing is answered
+        rendercast = start(**SMALL, **to(f"http://127.0.0.1:{silent.getsockname()[1]}"))
+        async with open_client(rendercast.url) as client:
+            await watched_to_its_end(client)
+        assert rendercast.end() == 0
+        assert "the last spans were not exported" in rendercast.log
+
+
+async def test_a_collector_that_refuses_is_named_in_the_log_and_nothing_else_happens(start: Start) -> None:
+    rendercast = start(**SMALL, **to("http://127.0.0.1:1"))
+    async with open_client(rendercast.url) as client:
+        await watched_to_its_end(client)
+    assert rendercast.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("program", "variables", "told"),
+    [
+        (TELLING_WHAT_IS_LOADED, {}, "loaded: []"),
+        (TELLING_WHAT_IS_LOADED, {**to("http://127.0.0.1:1"), "OTEL_SDK_DISABLED": "true"}, "loaded: []"),
+        (NOT_INSTALLED, {}, "Finished server process"),
+    ],
+)
+async def test_without_a_collector_nothing_is_loaded_or_said_or_needed(
+    tmp_path: Path, program: str, variables: dict[str, str], told: str
+) -> None:
+    rendercast = Running(tmp_path, [sys.executable, "-c", program, "dev", "--port", "0"], {**SMALL, **variables})
+    try:
+        async with open_client(rendercast.url) as client:
+            await watched_to_its_end(client)
+        assert rendercast.end() == 0
+    finally:
+        rendercast.close()
+    assert told in rendercast.log.splitlines()[-1]
+    assert "opentelemetry" not in rendercast.log
+    assert "trace_id" not in rendercast.log
+
+
+@pytest.mark.parametrize(
+    ("program", "variables", "told"),
+    [
+        (NOT_INSTALLED, {}, "requirements/tracing.lock"),
+        (MAIN, {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "asks for grpc"),
+        (MAIN, {"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, "OTEL_… is wrong: "),
+    ],
+)
+def test_a_start_that_can_not_trace_as_it_is_asked_to_says_why(
+    tmp_path: Path, program: str, variables: dict[str, str], told: str
+) -> None:
+    command = [sys.executable, "-c", program, "dev", "--port", "0"]
+    process = spawn_program(tmp_path, command, {**SETTINGS, **to("http://127.0.0.1:1"), **variables})
+    process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1
+    text = (tmp_path / "stderr").read_text()
+    assert text.startswith("rendercast: ")
+    assert told in text
+    assert text.count("\n") == 1

@@ -1,0 +1,107 @@
+"""A collector of traces: OTLP over HTTP, as OpenTelemetry's own takes it, which keeps what it is sent."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from tests.resolvers.clients import PATIENCE_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A span, as the collector was told of it; ids in hexadecimal."""
+
+    service: str
+    trace_id: str
+    id: str
+    parent_id: str
+    name: str
+    kind: str
+    began_ns: int
+    ended_ns: int
+    attributes: dict[str, Any]
+    events: list[str]
+    is_error: bool
+
+
+@dataclass
+class Collector:
+    """Keeps each request's body, and the spans in it."""
+
+    url: str = ""
+    bodies: list[bytes] = field(default_factory=list)
+    spans: list[Told] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def take(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        self.bodies.append(body)
+        for of_process in ExportTraceServiceRequest.FromString(body).resource_spans:
+            service = _values(of_process.resource.attributes)["service.name"]
+            self.spans += [_told(span, service) for scope in of_process.scope_spans for span in scope.spans]
+        self._news.set()
+        return web.Response(content_type="application/x-protobuf")
+
+    async def until(self, is_there: Callable[[list[Told]], bool]) -> list[Told]:
+        """Return the spans as soon as what is waited for is among them."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not is_there(self.spans):
+                self._news.clear()
+                await self._news.wait()
+        return self.spans
+
+    def named(self, name: str) -> list[Told]:
+        return [span for span in self.spans if span.name == name]
+
+
+def tree(spans: list[Told], root: str) -> dict[str, Any]:
+    """Return the names below a span, sorted, each with its own below."""
+    children = sorted((span for span in spans if span.parent_id == root), key=lambda span: (span.began_ns, span.name))
+    return {f"{number} {child.name}": tree(spans, child.id) for number, child in enumerate(children)}
+
+
+@asynccontextmanager
+async def open_collector() -> AsyncIterator[Collector]:
+    collector = Collector()
+    app = web.Application(client_max_size=64 * 1024 * 1024)
+    app.router.add_post("/v1/traces", collector.take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        collector.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield collector
+    finally:
+        await runner.cleanup()
+
+
+def _told(span: Span, service: str) -> Told:
+    return Told(
+        service=service,
+        trace_id=span.trace_id.hex(),
+        id=span.span_id.hex(),
+        parent_id=span.parent_span_id.hex(),
+        name=span.name,
+        kind=Span.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_"),
+        began_ns=span.start_time_unix_nano,
+        ended_ns=span.end_time_unix_nano,
+        attributes=_values(span.attributes),
+        events=[event.name for event in span.events],
+        is_error=span.status.code == Status.STATUS_CODE_ERROR,
+    )
+
+
+def _values(attributes: Any) -> dict[str, Any]:
+    return {each.key: _value(each) for each in attributes}
+
+
+def _value(attribute: KeyValue) -> Any:
+    return getattr(attribute.value, attribute.value.WhichOneof("value") or "string_value")
