@@ -42,7 +42,7 @@ from services.runtime import compose
 from services.settings import Settings
 from tests.conftest import PROPS
 from tests.fakes import MemoryStore
-from tests.servers import RedisServer
+from tests.redis_server import RedisServer
 
 PEERS = Path(__file__).with_name("peers")
 SECRET = SecretStr("a secret for measuring, of some length")
