@@ -1,11 +1,22 @@
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import pytest
 
 from services import lifecycle
+from services.backends.remotion.aws import AwsAccess
+from services.backends.remotion.backend import RemotionBackend
 from services.models import Render
 from tests.conftest import MakeRender
+from tests.remotion_farm import Farm
+
+IMPATIENT = AwsAccess(region="us-east-1", access_key_id="key", secret_access_key="s", start_timeout_s=0.5)  # noqa: S106
+
+
+@pytest.fixture
+async def backend(farm: Farm) -> AsyncIterator[RemotionBackend]:
+    async with farm.open(access=IMPATIENT) as backend:
+        yield backend
 
 
 @pytest.fixture
