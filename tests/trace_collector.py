@@ -1,7 +1,6 @@
 """A collector of traces: OTLP over HTTP, as OpenTelemetry's own takes it, which keeps what it is sent."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,8 +9,6 @@ from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
-
-from tests.resolvers.clients import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +35,6 @@ class Collector:
     url: str = ""
     bodies: list[bytes] = field(default_factory=list)
     spans: list[Told] = field(default_factory=list)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def take(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -46,25 +42,10 @@ class Collector:
         for of_process in ExportTraceServiceRequest.FromString(body).resource_spans:
             service = _values(of_process.resource.attributes)["service.name"]
             self.spans += [_told(span, service) for scope in of_process.scope_spans for span in scope.spans]
-        self._news.set()
         return web.Response(content_type="application/x-protobuf")
-
-    async def until(self, is_there: Callable[[list[Told]], bool]) -> list[Told]:
-        """Return the spans as soon as what is waited for is among them."""
-        async with asyncio.timeout(PATIENCE_S):
-            while not is_there(self.spans):
-                self._news.clear()
-                await self._news.wait()
-        return self.spans
 
     def named(self, name: str) -> list[Told]:
         return [span for span in self.spans if span.name == name]
-
-
-def tree(spans: list[Told], root: str) -> dict[str, Any]:
-    """Return the names below a span, sorted, each with its own below."""
-    children = sorted((span for span in spans if span.parent_id == root), key=lambda span: (span.began_ns, span.name))
-    return {f"{number} {child.name}": tree(spans, child.id) for number, child in enumerate(children)}
 
 
 @asynccontextmanager
