@@ -141,7 +141,7 @@ async def test_a_collector_that_is_away_delays_and_fails_nothing(start: Start) -
 
 
 async def test_the_log_says_that_a_collector_refuses_and_nothing_else_happens(start: Start) -> None:
-    rendercast = start(**SMALL, **to("http://127.0.0.1:1"))
+    rendercast = start(**SMALL, **to("http://127.0.0.1:1"), OTEL_EXPORTER_OTLP_TIMEOUT=1)  # seconds for all tries
     async with open_client(rendercast.url) as client:
         await watched_to_its_end(client)
     assert rendercast.end() == 0
