@@ -34,11 +34,11 @@ from resolvers.auth import open_bearer_tokens
 from resolvers.tokens import OWN_ISSUER, make_token
 from services import documents
 from services.clock import SystemClock
+from services.composition import compose
 from services.ids import new_render_id
 from services.models import QuotaWindow, Render
 from services.pubsub import open_pubsub
 from services.redis_broker import read_url
-from services.runtime import compose
 from services.settings import Settings
 from tests.conftest import PROPS
 from tests.fakes import MemoryStore

@@ -29,9 +29,9 @@ from resolvers.subscription import Subscription
 from schema.render import Render
 from schema.scalars import SCALARS
 from services.clock import SystemClock
+from services.composition import compose
 from services.models import Caller
 from services.pubsub import open_pubsub
-from services.runtime import compose
 from services.settings import Settings
 from tests.fakes import MemoryStore
 from tests.resolvers.clients import LIST, START

@@ -37,10 +37,10 @@ from resolvers.context import Context
 from resolvers.identity import Identity
 from resolvers.tokens import OWN_ISSUER, make_token
 from services.clock import SystemClock
+from services.composition import Services, compose
 from services.ids import new_render_id
 from services.models import Caller, QuotaWindow, Render
 from services.pubsub import open_pubsub
-from services.runtime import Services, compose
 from services.settings import Settings
 from tests.conftest import PROPS
 from tests.fakes import MemoryStore

@@ -10,10 +10,10 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 
+from services.composition import Services
 from services.errors import StartupError
 from services.liveness import ALIVE, Liveness
 from services.metrics import CONTENT_TYPE
-from services.runtime import Services
 from services.scrapes import Scrapes
 from services.settings import Settings
 

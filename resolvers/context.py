@@ -10,9 +10,9 @@ from strawberry.types import Info as StrawberryInfo
 from resolvers.auth import Authenticate
 from resolvers.identity import Identity
 from services import log_ids
+from services.composition import Services
 from services.errors import RendercastError, TokenExpired, Unauthenticated
 from services.models import Caller
-from services.runtime import Services
 
 
 class Turn:

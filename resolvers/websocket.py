@@ -37,8 +37,8 @@ from resolvers.websocket_messages import (
     Subscribe,
     read_message,
 )
+from services.composition import Services
 from services.errors import TokenExpired, Unauthenticated
-from services.runtime import Services
 
 INIT_TIMEOUT_S = 5.0
 LONGEST_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame has 125, of which the code takes two

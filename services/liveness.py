@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from services.runtime import Services
+from services.composition import Services
 
 LONGEST_SILENCE = timedelta(seconds=90)  # longer than any interval or wait after a fault
 ALIVE = "alive"

@@ -1,33 +1,22 @@
-"""The only place that makes adapters and puts the services together. An adapter is loaded where it is opened."""
+"""The only place that makes adapters. An adapter is loaded where it is opened."""
 
 import logging
 import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from services.animation import FPS, AnimationLimits
-from services.carrier import CarryRules
 from services.clock import SystemClock
 from services.collector import names_collector
+from services.composition import Services, compose
 from services.data_folder import STORE_FILE, hold_folder, make_folder
 from services.errors import StartupError
-from services.hub import ProgressHub
-from services.metrics import Metrics
-from services.ports import Clock, Outbox, RenderBackend, RenderStore
-from services.pubsub import PubSub, open_pubsub
-from services.quota import QuotaRule
-from services.renders import RenderService
+from services.ports import Clock, Outbox, RenderBackend
+from services.pubsub import open_pubsub
 from services.settings import Settings, variable
-from services.spans import SpanOf, no_span
-from services.timed import timed
-from services.tracker import Tracker, WorkerRules
 from services.webhooks.configuration import EndpointRules, read_endpoint
 from services.webhooks.messages import PREFIX, Outcome
 
@@ -35,39 +24,9 @@ if TYPE_CHECKING:
     from services.backends.local.backend import LocalBackend
     from services.stores.mongo_connection import Client
     from services.tracing import Tracing
-    from services.webhooks.deliverer import Deliverer
     from services.webhooks.endpoint import WebhookEndpoint
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """All that a process runs on.
-
-    `backend` is None if nothing can be rendered, `tracker` if this is no worker, `outbox` if the store has none,
-    `deliverer` if this is no worker or nobody is told by webhooks, and `tracing` if there is no collector of traces.
-    """
-
-    settings: Settings
-    clock: Clock
-    metrics: Metrics
-    store: RenderStore
-    pubsub: PubSub
-    backend: RenderBackend | None
-    hub: ProgressHub
-    renders: RenderService
-    tracker: Tracker | None
-    outbox: Outbox | None
-    deliverer: "Deliverer | None"
-    tracing: "Tracing | None"
-
-    @property
-    def local(self) -> "LocalBackend | None":
-        """The backend, if it keeps videos on this machine, from where they must be served."""
-        from services.backends.local.backend import LocalBackend
-
-        return self.backend if isinstance(self.backend, LocalBackend) else None
 
 
 @asynccontextmanager
@@ -172,105 +131,6 @@ async def _open_tracing() -> AsyncIterator["Tracing | None"]:
         ) from error
     async with open_tracing() as tracing:
         yield tracing
-
-
-def compose(  # noqa: PLR0913  # all that there is, once
-    settings: Settings,
-    *,
-    clock: Clock,
-    store: RenderStore,
-    pubsub: PubSub,
-    backend: RenderBackend | None,
-    with_worker: bool,
-    outbox: Outbox | None = None,
-    endpoint: "WebhookEndpoint | None" = None,
-    tracing: "Tracing | None" = None,
-) -> Services:
-    """Put the services together on adapters that are open."""
-    check_interval = timedelta(seconds=settings.check_interval_s)
-    metrics = Metrics()
-    store, pubsub = timed(store, metrics.store), timed(pubsub, metrics.pubsub)
-    hub = ProgressHub(store=store, pubsub=pubsub, clock=clock, metrics=metrics, check_interval=check_interval)
-    renders = RenderService(
-        store=store,
-        backend=backend,
-        hub=hub,
-        clock=clock,
-        metrics=metrics,
-        quota_rule=QuotaRule(limit=settings.quota_limit, window=timedelta(seconds=settings.quota_window_s)),
-        limits=AnimationLimits(
-            max_duration_s=settings.max_duration_s, fps=FPS, max_text_length=settings.max_text_length
-        ),
-        download_expiry=settings.download_expiry,
-    )
-    make_tracker = partial(
-        Tracker, store=store, hub=hub, pubsub=pubsub, clock=clock, metrics=metrics, rules=_worker_rules(settings)
-    )
-    worker = f"{os.getpid()}-{secrets.token_hex(6)}"
-    if tracing:
-        make_tracker = partial(make_tracker, span_of=tracing.attempt)
-    followed = tracing.backend(backend) if tracing and backend else backend
-    tracker = make_tracker(worker=worker, backend=followed) if with_worker and followed else None
-    opened_at = clock.now()
-    deliverer = None
-    if tracker and outbox and endpoint:
-        span_of = tracing.webhook if tracing else no_span
-        deliverer = _deliverer(settings, worker, outbox, endpoint, renders, span_of)
-    metrics.follow_loop("hub", lambda: hub.last_tick_at or opened_at)
-    if deliverer:
-        metrics.follow_loop("webhooks", lambda: deliverer.last_tick_at or opened_at)
-    if tracker and backend:
-        metrics.follow_loop("worker", lambda: tracker.last_tick_at or opened_at)
-        metrics.follow_worker(lambda: tracker.carried, capacity=backend.capacity)
-    return Services(
-        settings=settings,
-        clock=clock,
-        metrics=metrics,
-        store=store,
-        pubsub=pubsub,
-        backend=backend,
-        hub=hub,
-        renders=renders,
-        tracker=tracker,
-        outbox=outbox,
-        deliverer=deliverer,
-        tracing=tracing,
-    )
-
-
-def _deliverer(
-    settings: Settings,
-    worker: str,
-    outbox: Outbox,
-    endpoint: "WebhookEndpoint",
-    renders: RenderService,
-    span_of: SpanOf,
-) -> "Deliverer":
-    from services.webhooks.deliverer import Deliverer, DeliveryRules
-
-    return Deliverer(
-        worker=worker,
-        outbox=outbox,
-        post=endpoint.post,
-        sign=renders.sign,
-        sign_poster=renders.sign_poster,
-        clock=renders.clock,
-        metrics=renders.metrics,
-        rules=DeliveryRules(
-            lease=timedelta(seconds=settings.lease_s + endpoint.rules.timeout_s),
-            look_interval=timedelta(seconds=settings.look_interval_s),
-            secrets=endpoint.rules.secrets,
-        ),
-        span_of=span_of,
-    )
-
-
-def _worker_rules(settings: Settings) -> WorkerRules:
-    return WorkerRules(
-        lease=timedelta(seconds=settings.lease_s),
-        look_interval=timedelta(seconds=settings.look_interval_s),
-        carry=CarryRules(queue_timeout=timedelta(seconds=settings.queue_timeout_s), max_attempts=settings.max_attempts),
-    )
 
 
 @asynccontextmanager

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from services.composition import Services
 from services.hub import ProgressHub
-from services.runtime import Services, open_embedded
+from services.runtime import open_embedded
 from services.settings import load_settings
 from tests.fakes import FakeBackend
 from tests.resolvers.clients import PATIENCE_S, RETRY_S, Client, open_client

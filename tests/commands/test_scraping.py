@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from commands.scraping import LONGEST_HEAD_BYTES, answering_scrapes, listen_for_scrapes
+from services.composition import Services
 from services.liveness import LONGEST_SILENCE
-from services.runtime import Services, open_embedded
+from services.runtime import open_embedded
 from services.settings import load_settings
 from tests.resolvers.clients import PATIENCE_S
 

@@ -10,8 +10,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from services.composition import Services
 from services.ports import Clock
-from services.runtime import Services, open_embedded
+from services.runtime import open_embedded
 from services.settings import load_settings
 from tests.fakes import FakeBackend
 from tests.resolvers.clients import Client, open_client

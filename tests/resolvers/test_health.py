@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from services.composition import Services
 from services.errors import StoreUnavailable
 from services.liveness import LONGEST_SILENCE
 from services.models import Render
 from services.pubsub import open_pubsub
-from services.runtime import Services, open_embedded
+from services.runtime import open_embedded
 from services.settings import load_settings
 from tests.fakes import MemoryStore
 from tests.redis_server import RedisServer

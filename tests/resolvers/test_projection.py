@@ -25,9 +25,9 @@ from resolvers.json_text import write_json
 from resolvers.projection import Projections, Result
 from schema.render import Render
 from services import models
+from services.composition import compose
 from services.models import Failure, Output, RenderPhase, RenderStatus
 from services.renders import RenderService
-from services.runtime import compose
 from services.settings import Settings
 from tests.conftest import PROPS
 from tests.fakes import START_OF_TIME, FakeBackend, FakeClock, MemoryStore

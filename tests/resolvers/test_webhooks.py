@@ -16,10 +16,10 @@ import httpx
 import pytest
 
 from services.backends.remotion.webhooks import LARGEST_BODY_BYTES
+from services.composition import Services, compose
 from services.hub import WORK_CHANNEL
 from services.ids import new_render_id
 from services.pubsub import open_pubsub
-from services.runtime import Services, compose
 from services.settings import load_settings
 from tests.fakes import START_OF_TIME, MemoryStore
 from tests.lambda_player import Webhooks

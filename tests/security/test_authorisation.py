@@ -11,9 +11,10 @@ import pytest
 import pytest_asyncio
 
 from services.clock import SystemClock
+from services.composition import Services
 from services.ids import new_render_id
 from services.ports import RenderStore
-from services.runtime import Services, open_embedded
+from services.runtime import open_embedded
 from services.settings import load_settings
 from tests.fakes import FakeBackend
 from tests.resolvers.clients import (

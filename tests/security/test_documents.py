@@ -15,8 +15,9 @@ import pytest_asyncio
 
 from resolvers.documents import Remembered
 from resolvers.errors import LONGEST_MESSAGE
+from services.composition import Services
 from services.models import Render
-from services.runtime import Services, open_embedded
+from services.runtime import open_embedded
 from services.settings import load_settings
 from tests.fakes import FakeBackend, MemoryStore
 from tests.resolvers.clients import (

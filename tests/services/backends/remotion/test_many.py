@@ -9,9 +9,9 @@ from typing import cast
 import pytest
 
 from services.backends.remotion.backend import open_remotion_backend
+from services.composition import compose
 from services.models import Caller, RenderStatus
 from services.pubsub import open_pubsub
-from services.runtime import compose
 from services.settings import load_settings
 from tests.conftest import PROPS
 from tests.fakes import MemoryStore
