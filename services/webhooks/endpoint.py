@@ -2,8 +2,8 @@
 
 Each connection's address is checked where its socket is made: whatever a name means by then, and for literal addresses
 alike, what was checked is what is connected to. Of several addresses one that is silent or refused keeps nobody from
-the others. Redirects are not followed and bodies of answers not read, no proxy is
-used and nothing is kept. Faults name no part of the URL but the host.
+the others. Redirects are not followed and bodies of answers not read, no proxy is used and nothing is kept. Faults name
+no part of the URL but the host.
 """
 
 import asyncio
