@@ -32,7 +32,9 @@ from graphql import (
     is_introspection_type,
     is_list_type,
 )
+from strawberry.types.field import StrawberryField
 
+from schema.render import READS_STORE
 from services.errors import LimitExceeded
 from services.renders import MAX_PAGE
 from services.settings import Settings
@@ -212,7 +214,9 @@ def _weight(parent: GraphQLNamedType | None, definition: GraphQLField | None) ->
     """Return what a field counts for; nothing if it tells of the schema, which limits of validation bound."""
     if parent is None or definition is None or is_introspection_type(parent):
         return 0
-    return READ_COST if getattr(definition.extensions.get("strawberry-definition"), "is_async", False) else 1
+    ours = definition.extensions.get("strawberry-definition")
+    reads = isinstance(ours, StrawberryField) and (ours.is_async or READS_STORE in ours.metadata)
+    return READ_COST if reads else 1
 
 
 def _is_list(definition: GraphQLField | None) -> bool:

@@ -12,6 +12,8 @@ from services import models
 from services.cursors import encode_cursor
 from services.renders import RenderService
 
+READS_STORE = "reads store"  # in the metadata of fields that may, though they don't always wait
+
 
 @strawberry.interface(description="Anything that has an id of its own. Fetch it again with `node(id:)`.")
 class Node:
@@ -102,6 +104,7 @@ class Render(Node):
 
     @strawberry.field(
         graphql_type=int | None,
+        metadata={READS_STORE: True},
         description=(
             "Place in the queue at this moment, 1 for the next; null unless QUEUED. Others that leave the queue are no "
             "change of this render, so subscriptions don't tell of them."

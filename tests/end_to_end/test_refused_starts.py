@@ -69,12 +69,13 @@ async def still_there(start: Start, render_id: str) -> None:
 
 async def test_a_data_file_from_a_newer_version_is_left_alone(folder: Path, render_id: str, start: Start) -> None:
     with sqlite3.connect(folder / DATA_FILE) as database:
+        (version,) = database.execute("PRAGMA user_version").fetchone()
         database.execute("PRAGMA user_version = 99")
     database.close()
     assert "newer version" in refusal(folder)
     with sqlite3.connect(folder / DATA_FILE) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (99,)
-        database.execute("PRAGMA user_version = 1")
+        database.execute(f"PRAGMA user_version = {version}")
     database.close()
     (folder / "stderr").unlink()
     await still_there(start, render_id)
