@@ -89,6 +89,7 @@ def adapt_page(html: str, web_dir: Path) -> GraphiQL:
 def _begin_with_our_operations(html: str) -> str:
     operations = json.dumps(FIRST_OPERATIONS.read_text(encoding="utf-8")).replace("</", "<\\/")
     steps = FIRST_STEPS.read_text(encoding="utf-8")
+    html = _replace_once(html, r"(?<=<html)>", ' lang="en">')
     html = _replace_once(html, r"Strawberry GraphiQL(?=</title>)", "Rendercast")
     html = _replace_once(html, r"&#x1f353;", "&#x1f3ac;")  # the icon: a clapper board for the strawberry
     html = _replace_once(html, r"(?<=const EXAMPLE_QUERY = )`[^`]*`;", f"{operations};\n\n{steps}")

@@ -75,6 +75,7 @@ async def test_without_the_npm_packages_the_page_is_whole_and_loads_its_parts_fr
         part = await http.get(f"/assets/{STYLE}")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "<title>Rendercast</title>" in answer.text
+    assert '<html lang="en">' in answer.text
     assert PART.findall(answer.text) == PART.findall(PAGE)
     assert f"script-src {CDN} 'sha256-" in answer.headers["content-security-policy"]
     assert (answer.headers["x-content-type-options"], answer.headers["referrer-policy"]) == ("nosniff", "no-referrer")
