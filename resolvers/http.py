@@ -1,6 +1,6 @@
 """GraphQL over HTTP, as https://graphql.github.io/graphql-over-http/draft/ has it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -82,8 +82,11 @@ class Answer:
 class Head(dict[bytes, bytes]):
     """A request's headers by their names, each looked for at once; of one sent twice, both (RFC 9110, section 5.3)."""
 
-    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        super().__init__()
+    def __init__(self, headers: Collection[tuple[bytes, bytes]]) -> None:
+        super().__init__(headers)
+        if len(self) == len(headers):  # as nearly always
+            return
+        self.clear()
         for name, value in headers:
             self[name] = b"%b, %b" % (self[name], value) if name in self else value
 
