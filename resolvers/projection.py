@@ -8,9 +8,10 @@ with a render, is left to graphql-core.
 """
 
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache
 from operator import attrgetter
 from typing import Any
+from weakref import WeakValueDictionary
 
 from graphql import (
     GraphQLEnumType,
@@ -29,7 +30,6 @@ from strawberry.types.field import StrawberryField
 from resolvers.json_text import write_json
 from schema.render import Render
 
-MOST_REMEMBERED = 256  # shapes; the clients of a deployment have a few
 TYPENAME = "__typename"
 PLAIN = {"Boolean": bool, "ID": str, "String": str}  # what results have as it is
 
@@ -73,18 +73,22 @@ class Projection:
 
 
 class Projections:
-    """All that were asked for lately."""
+    """Those of the subscriptions there are. Each is gone with the last that uses it."""
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._of_shape = lru_cache(MOST_REMEMBERED)(self._compile)
+        self._of_shape: WeakValueDictionary[Shape, Projection] = WeakValueDictionary()
 
     def of(self, executor: Executor[Any]) -> Projection | None:
         """Return the projection of the operation that is executed; None if it must be executed for each event."""
         try:
-            return self._of_shape(self._shape(executor))
+            shape = self._shape(executor)
+            projection = self._of_shape.get(shape)
+            if projection is None:
+                projection = self._of_shape[shape] = self._compile(shape)
         except Uncovered:
             return None
+        return projection
 
     def _shape(self, executor: Executor[Any]) -> Shape:
         """Return the shape of a subscription, its variables filled in."""

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, aclosing, contextmanager, suppress
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urlsplit
 
 from graphql import GraphQLError
@@ -231,6 +230,7 @@ class Connection:
             context_value=replace(self._context, turn=turn),
             operation_name=request.operationName,
         )
+        head = write_json({"id": operation_id, "type": "next"})[:-1]
         async with aclosing(results):
             async for result in results:
                 if not isinstance(result, ExecutionResult):
@@ -238,22 +238,19 @@ class Connection:
                 if isinstance(result, PreExecutionError):
                     await self._send_error(operation_id, result.errors or [])
                     return
-                await self._send_result(operation_id, result)
+                await self._send_result(head, result)
         self._forget(operation_id)
         await self._send({"id": operation_id, "type": "complete"})
 
     async def _send(self, message: Mapping[str, object]) -> None:
         await self._websocket.send_text(write_json(message).decode())
 
-    async def _send_result(self, operation_id: str, result: ExecutionResult) -> None:
-        message: dict[str, object] = {"id": operation_id, "type": "next"}
-        if isinstance(result.data, Result) and not result.errors:
-            text = b'%b,"payload":{"data":%b}}' % (write_json(message)[:-1], result.data.text)
-        else:
-            text = write_json({**message, "payload": _payload(result)})
+    async def _send_result(self, head: bytes, result: ExecutionResult) -> None:
+        """Send a result in a message that begins like this."""
+        text = _message(head, result)
         if len(text) > self._settings.max_result_bytes:
             refusal = result_too_large(self._settings.max_result_bytes)
-            text = write_json({**message, "payload": {"data": None, "errors": [refusal.formatted]}})
+            text = _message(head, ExecutionResult(data=None, errors=[refusal]))
         await self._websocket.send_text(text.decode())
 
     async def _send_error(self, operation_id: str, errors: Iterable[GraphQLError]) -> None:
@@ -293,11 +290,13 @@ def _counted(counter: Counter[str], key: str, limit: int) -> Iterator[bool]:
             del counter[key]
 
 
-def _payload(result: ExecutionResult) -> dict[str, Any]:
-    payload: dict[str, Any] = {"data": result.data}
+def _message(head: bytes, result: ExecutionResult) -> bytes:
+    if isinstance(result.data, Result) and not result.errors:
+        return b'%b,"payload":{"data":%b}}' % (head, result.data.text)
+    payload: dict[str, object] = {"data": result.data}
     if result.errors:
         payload["errors"] = [error.formatted for error in result.errors]
-    return payload
+    return b'%b,"payload":%b}' % (head, write_json(payload))
 
 
 def _too_many_operations(limit: int) -> GraphQLError:

@@ -1,5 +1,6 @@
 """A result that wasn't executed is the one that graphql-core makes, for whatever is asked of whatever render."""
 
+import gc
 import itertools
 import json
 from collections.abc import Iterator
@@ -183,6 +184,16 @@ async def test_the_same_state_is_told_by_the_same_result_to_all_who_ask_the_same
     assert json.loads(newer.text) == {"renderProgress": {"id": "x", "progress": 7, "outputUrl": None}}
     other = projections.of(executor_of(ALL.replace("progress outputUrl", "outputUrl progress")))
     assert other is not mine  # another order is another text
+
+
+async def test_it_is_gone_with_the_last_that_uses_it() -> None:
+    projections = Projections(CORE)
+    mine, yours = projections.of(executor_of(ALL)), projections.of(executor_of(ALL))
+    del mine
+    assert len(projections._of_shape) == 1
+    del yours
+    gc.collect()
+    assert len(projections._of_shape) == 0
 
 
 async def test_what_changes_by_variables_is_not_taken_for_the_same() -> None:
