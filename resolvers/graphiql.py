@@ -16,7 +16,7 @@ CDN = "https://unpkg.com/"
 LOCAL = "assets/"  # relative to /graphql
 FIRST_OPERATIONS = Path(__file__).with_name("graphiql_start.graphql")
 FIRST_STEPS = Path(__file__).with_name("graphiql_start.js")
-FOR_PHONES = Path(__file__).with_name("graphiql_phone.html")
+HEAD = Path(__file__).with_name("graphiql_head.html")
 
 PART = re.compile(
     rf'"{re.escape(CDN)}(?P<name>(?P<package>@?[^@"]+)@[^/"]+/(?P<file>[^"]+))"'
@@ -93,7 +93,9 @@ def _begin_with_our_operations(html: str) -> str:
     html = _replace_once(html, r"Strawberry GraphiQL(?=</title>)", "Rendercast")
     html = _replace_once(html, r"&#x1f353;", "&#x1f3ac;")  # the icon: a clapper board for the strawberry
     html = _replace_once(html, r"(?<=const EXAMPLE_QUERY = )`[^`]*`;", f"{operations};\n\n{steps}")
-    html = _replace_once(html, r"(?=  </head>)", FOR_PHONES.read_text(encoding="utf-8"))
+    html = _replace_once(html, r"(?=  </head>)", HEAD.read_text(encoding="utf-8"))
+    html = _replace_once(html, r'(?=<div id="graphiql")', "<main><h1>Rendercast GraphiQL</h1>")
+    html = _replace_once(html, r"(?<=>Loading\.\.\.</div>)", "</main>")
     html = _replace_once(html, r"(?<=createFetcher\({\n)", "        fetch: fetchAndWatchNext,\n")
     html = _replace_once(html, r"(?<= )subscriptionUrl,(?=\n)", "subscriptionUrl: subscriptionUrlOnceItAnswers,")
     return _replace_once(

@@ -27,3 +27,29 @@
         const page = fetch(fetchURL, { headers: { Accept: "text/html" }, cache: "no-store" });
         return page.then((response) => response.ok, () => false);
       }
+
+      // GraphiQL's editors have no names to be told by, keep Tab for themselves, so that who has no mouse never leaves
+      // them, and scroll by the cursor alone, which also chooses the operation that is run.
+      const EDITORS = {
+        ".graphiql-query-editor": "Query",
+        ".graphiql-editor-tool .graphiql-editor:nth-child(1)": "Variables",
+        ".graphiql-editor-tool .graphiql-editor:nth-child(2)": "Headers",
+        ".graphiql-response": "Answer",
+      };
+
+      function openNewEditors() {
+        for (const [place, name] of Object.entries(EDITORS)) {
+          const editor = document.querySelector(`${place} .CodeMirror`)?.CodeMirror;
+          if (editor && editor.getOption("screenReaderLabel") !== name) openToAll(editor, name);
+        }
+      }
+
+      function openToAll(editor, name) {
+        editor.setOption("screenReaderLabel", name);
+        editor.addKeyMap({ Tab: false, "Shift-Tab": false }); // Ctrl-] and Ctrl-[ indent
+        const scroller = { tabIndex: 0, role: "group", ariaLabel: `${name}, scrolled by arrow keys` };
+        Object.assign(editor.getScrollerElement(), scroller);
+      }
+
+      const page = document.getElementById("graphiql");
+      new MutationObserver(openNewEditors).observe(page, { childList: true, subtree: true });

@@ -12,11 +12,20 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from resolvers.graphiql import FIRST_OPERATIONS
 from tests.browser.sites import FULL, LARGE, SMALL
-from tests.browser.visitors import LOST, NEEDS_BROWSER, PATIENCE_MS, PHONE, Visitor, visiting
+from tests.browser.visitors import (
+    DESKTOP,
+    LOST,
+    NEEDS_BROWSER,
+    PATIENCE_MS,
+    PHONE,
+    Visitor,
+    assert_axe_finds_nothing,
+    visiting,
+)
 from tests.end_to_end.processes import Start
 
 EDITOR = ".graphiql-query-editor"
@@ -55,6 +64,14 @@ class Explorer(Visitor):
         """Press the button that ends a subscription."""
         await self.page.get_by_role("button", name="Stop query").click()
         await expect(self.page.get_by_role("button", name="Execute query")).to_be_visible()
+
+    async def tab_to(self, wanted: Locator, key: str = "Tab") -> None:
+        """Press Tab, or what goes the other way, until there."""
+        for _ in range(30):
+            await self.page.keyboard.press(key)
+            if await wanted.evaluate("it => it === document.activeElement"):
+                return
+        raise AssertionError(wanted)
 
     async def see(self, text: str, *, where: str = ANSWER) -> None:
         """Wait until the answer shows the text."""
@@ -200,6 +217,47 @@ async def test_operations_are_run_by_keyboard(start: Start, visit: Visit) -> Non
         await ann.see((await ann.answer())["startRender"]["render"]["id"], where=VARIABLES)
         await run("subscription Watch($renderId: ID!) {")
         await ann.see('"COMPLETE"')
+
+
+async def test_tab_leads_into_every_editor_and_out_of_it_and_arrow_keys_scroll(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url) as ann:
+        await ann.come()
+        await ann.see("Overview", where=EDITOR)
+        named = ann.page.get_by_role
+        scroller = named("group", name="Query, scrolled by arrow keys", exact=True)
+        await ann.tab_to(named("textbox", name="Query", exact=True))
+        await ann.tab_to(scroller)
+        await ann.page.keyboard.press("ArrowDown")
+        await expect(scroller).not_to_have_js_property("scrollTop", 0)
+        assert await scroller.evaluate("it => it.parentNode.CodeMirror.getCursor().line") == 0
+        await ann.tab_to(named("textbox", name="Variables", exact=True))
+        await ann.tab_to(named("textbox", name="Answer", exact=True))
+        await ann.tab_to(named("textbox", name="Variables", exact=True), "Shift+Tab")
+        await ann.tab_to(named("textbox", name="Query", exact=True), "Shift+Tab")
+        await ann.button("Headers").click()
+        await ann.tab_to(named("textbox", name="Headers", exact=True))
+        assert await scroller.evaluate("it => it.parentNode.CodeMirror.getValue()") == FIRST_OPERATIONS.read_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_at_any_width(start: Start, visit: Visit, scheme: str) -> None:
+    async with visit(start(**SMALL).url, bypass_csp=True, color_scheme=scheme) as ann:  # for axe alone
+        await ann.come()
+        await ann.see("Overview", where=EDITOR)
+        await assert_axe_finds_nothing_at_any_width(ann.page)
+        await ann.start()
+        await ann.run("Watch")
+        await ann.see('"COMPLETE"')
+        await assert_axe_finds_nothing_at_any_width(ann.page)
+        await ann.page.get_by_role("button", name="Show Documentation Explorer").click()
+        await ann.see("subscription: Subscription", where=".graphiql-doc-explorer")
+        await assert_axe_finds_nothing_at_any_width(ann.page)
+
+
+async def assert_axe_finds_nothing_at_any_width(page: Page) -> None:
+    for size in (PHONE, DESKTOP):
+        await page.set_viewport_size(size)
+        await assert_axe_finds_nothing(page)
 
 
 async def test_it_fits_on_a_phone(start: Start, visit: Visit) -> None:

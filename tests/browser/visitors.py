@@ -165,5 +165,6 @@ async def visiting(
 async def assert_axe_finds_nothing(page: Page) -> None:
     await page.add_script_tag(path=AXE)
     found = await page.evaluate("axe.run()")
-    assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found["violations"]] == []
+    violations = [(each["id"], [node["target"] for node in each["nodes"]]) for each in found["violations"]]
+    assert violations == [], violations
     assert len(found["passes"]) > 10

@@ -163,6 +163,8 @@ def test_it_asks_for_every_answer_that_starting_and_cancelling_a_render_have() -
         "&#x1f353;",
         "EXAMPLE_QUERY = `",
         "</head>",
+        '<div id="graphiql"',
+        "Loading...</div>",
         "createFetcher({",
         "subscriptionUrl,",
         "onEditVariables(",
