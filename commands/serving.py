@@ -14,6 +14,7 @@ from functools import partial
 
 import typer
 import uvicorn
+import uvloop
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import _TrustedHosts
 
@@ -93,7 +94,8 @@ def _run_server(settings: Settings, open_services: OpenServices, open_authentica
     with listen(settings) as listener, listen_for_scrapes(settings) as for_scrapes:
         found = {"port": listener.getsockname()[1], "max_connections": most_connections(settings)}
         settings = settings.model_copy(update=found)
-        asyncio.run(_serve(settings, open_services, open_authentication, listener, for_scrapes))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings, open_services, open_authentication, listener, for_scrapes))
 
 
 async def _serve(

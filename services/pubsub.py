@@ -1,21 +1,61 @@
-"""Messages between processes, on broadcaster.
-
-Broadcaster loses subscribers that arrive together on a new channel, so joining and leaving happen one at a time.
-"""
+"""Messages between processes, on broadcaster."""
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from contextvars import Context
 
 from broadcaster import Broadcast
-from broadcaster._base import Subscriber
+from broadcaster._base import Event
 
 from services.errors import PubSubUnavailable, StartupError
 from services.redis_broadcast import RedisBroadcast
 
 log = logging.getLogger(__name__)
+
+OnMessage = Callable[[str], None]
+
+
+class Channels(Broadcast):
+    """broadcaster's channels, whose subscribers are called at once.
+
+    Its own have a queue and a task each, which takes longer than what is done with a message, and it loses those that
+    arrive together on a new channel.
+    """
+
+    def __init__(self, url: str, backend: RedisBroadcast | None = None) -> None:
+        super().__init__(url, backend=backend)
+        self._listeners: defaultdict[str, list[OnMessage]] = defaultdict(list)
+        if backend:
+            backend.on_event = self.tell
+
+    async def join(self, channel: str, on_message: OnMessage) -> None:
+        """Call it with each message on the channel from now on."""
+        listeners = self._listeners[channel]
+        listeners.append(on_message)
+        if len(listeners) == 1:
+            await self._backend.subscribe(channel)
+
+    async def leave(self, channel: str, on_message: OnMessage) -> None:
+        """Call it no more."""
+        listeners = self._listeners[channel]
+        listeners.remove(on_message)
+        if not listeners:
+            del self._listeners[channel]
+            await self._backend.unsubscribe(channel)
+
+    def tell(self, event: Event) -> None:
+        """Call all who listen to the event's channel."""
+        for on_message in tuple(self._listeners.get(event.channel, ())):
+            try:
+                on_message(event.message)
+            except Exception:
+                log.exception("a listener failed on a message of %s", event.channel)
+
+    async def _listener(self) -> None:
+        while True:
+            self.tell(await self._backend.next_published())
 
 
 class PubSub:
@@ -25,15 +65,14 @@ class PubSub:
     Whoever acts on it clears it first, so there can be only one; that is the hub.
     """
 
-    def __init__(self, broadcast: Broadcast, redis: RedisBroadcast | None = None) -> None:
-        self._broadcast = broadcast
+    def __init__(self, channels: Channels, redis: RedisBroadcast | None = None) -> None:
+        self._channels = channels
         self._redis = redis
-        self._membership = asyncio.Lock()
         self.resumed = redis.resumed if redis else asyncio.Event()
 
     async def publish(self, channel: str, message: str) -> None:
         """Send `message` to all who listen to `channel` now. Raises `PubSubUnavailable` within a few seconds."""
-        await self._broadcast.publish(channel, message)
+        await self._channels.publish(channel, message)
 
     async def check(self) -> None:
         """Return if messages can be published and heard. Raises `PubSubUnavailable` within a few seconds if not."""
@@ -47,22 +86,13 @@ class PubSub:
         Listening has begun when the context is entered. If the broker is away it begins when that is back, and
         `resumed` is set then. `on_message` must be quick and not raise; what it raises is logged.
         """
-        subscription = self._broadcast.subscribe(channel)
-        async with self._membership:
-            subscriber = await subscription.__aenter__()
-        pump = asyncio.create_task(
-            _pump(subscriber, on_message),
-            name=f"listen {channel}",
-            context=Context(),  # it may go on for others: not the first one's ids are to be in the log
-        )
+        await self._channels.join(channel, on_message)
         try:
             if self._redis:
                 await self._redis.begin(channel)
             yield
         finally:
-            pump.cancel()
-            async with self._membership:
-                await subscription.__aexit__(None, None, None)
+            await self._channels.leave(channel, on_message)
 
 
 @asynccontextmanager
@@ -73,26 +103,13 @@ async def open_pubsub(url: str) -> AsyncIterator[PubSub]:
     a cluster, which passes messages on to the others. Asking Sentinels for an address is not supported. Raises
     `StartupError` if Redis can't be reached now; later it may come and go.
     """
-    if url == "memory://":
-        async with Broadcast(url) as broadcast:
-            yield PubSub(broadcast)
-        return
-    redis = RedisBroadcast(url)
-    broadcast = Broadcast(backend=redis)
+    redis = None if url == "memory://" else RedisBroadcast(url)
+    channels = Channels(url, redis)
     try:
-        await broadcast.connect()
+        await channels.connect()
     except PubSubUnavailable as error:
         raise StartupError(str(error)) from error
     try:
-        yield PubSub(broadcast, redis)
+        yield PubSub(channels, redis)
     finally:
-        await broadcast.disconnect()
-
-
-async def _pump(subscriber: Subscriber, on_message: Callable[[str], None]) -> None:
-    while True:
-        event = await subscriber.get()
-        try:
-            on_message(event.message)
-        except Exception:
-            log.exception("a listener failed on a message of %s", event.channel)
+        await channels.disconnect()

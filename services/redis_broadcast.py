@@ -10,8 +10,7 @@ Each command is sent once: redis-py's own retries are off, and every wait here h
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 
 from broadcaster._backends.base import BroadcastBackend
@@ -23,10 +22,9 @@ from redis.exceptions import RedisError
 from services.backoff import backoff_s
 from services.errors import PubSubUnavailable
 from services.redis_broker import FAULTS, LIMIT_S, read_url, reason
+from services.redis_line import Line
 
-QUIET_S = 2.5  # after so long without a word Redis is asked for one, and after as long again given up
 LONGEST_BACKOFF_S = 3.0
-MAX_UNREAD = 1000  # messages taken from the socket that broadcaster has not
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +32,7 @@ log = logging.getLogger(__name__)
 class RedisBroadcast(BroadcastBackend):
     """A backend for `Broadcast` that outlives its connections.
 
-    `next_published` never raises and never ends, and subscribing works while Redis is away: the channel is then
+    What is published is passed to `on_event` at once. Subscribing works while Redis is away: the channel is then
     subscribed when it is back. Channels are called `rendercast:<db>:<channel>` in Redis, whose pub/sub doesn't know
     databases, so that deployments which share a Redis under different database numbers hear only themselves.
     """
@@ -44,8 +42,8 @@ class RedisBroadcast(BroadcastBackend):
         self._broker = read_url(url)
         self._client = Redis(connection_pool=self._broker.new_pool())
         self._begun: dict[str, asyncio.Event] = {}
-        self._unread: asyncio.Queue[Event] = asyncio.Queue(MAX_UNREAD)
         self._line: Line | None = None
+        self.on_event: Callable[[Event], None] = _nobody
         self._is_up = False
         self._failures = 0
         self._listener: asyncio.Task[None] | None = None
@@ -93,8 +91,9 @@ class RedisBroadcast(BroadcastBackend):
         await self._ask("PING")
 
     async def next_published(self) -> Event:
-        """Return the next message on any channel that is wanted."""
-        return await self._unread.get()
+        """Never return: nobody has to ask for what is passed on."""
+        while True:
+            await asyncio.Event().wait()
 
     async def _ask(self, *command: str | bytes) -> None:
         try:
@@ -117,12 +116,12 @@ class RedisBroadcast(BroadcastBackend):
             raise
         return connection
 
-    def _open_line(self, connection: AbstractConnection) -> "Line":
-        line = self._line = Line(connection, on_message=self._on_message, on_answer=self._on_answer)
+    def _open_line(self, connection: AbstractConnection) -> Line:
+        line = self._line = Line(connection, on_message=self._pass_on, on_answer=self._on_answer)
         self._begun = {channel: line.subscribe(self._in_redis(channel)) for channel in self._begun}
         return line
 
-    async def _keep_listening(self, line: "Line") -> None:
+    async def _keep_listening(self, line: Line) -> None:
         while True:
             why = await self._listen_until_lost(line)
             if self._is_up:
@@ -132,15 +131,15 @@ class RedisBroadcast(BroadcastBackend):
                 await self._client.connection_pool.disconnect(inuse_connections=False)
             line = self._open_line(await self._dial_until_connected())
 
-    async def _listen_until_lost(self, line: "Line") -> str:
+    async def _listen_until_lost(self, line: Line) -> str:
         why = ""
         try:
             await line.run()
-        except* FAULTS as lost:
-            why = reason(lost.exceptions[0])
-        except* Exception as lost:
+        except FAULTS as lost:
+            why = reason(lost)
+        except Exception as lost:
             log.exception("the connection to Redis was given up")
-            why = type(lost.exceptions[0]).__name__
+            why = type(lost).__name__
         finally:
             self._line = None
             await line.close()
@@ -157,8 +156,8 @@ class RedisBroadcast(BroadcastBackend):
             except Exception:
                 log.exception("Redis at %s can't be reached", self._broker.name)
 
-    async def _on_message(self, channel: bytes, message: bytes) -> None:
-        await self._unread.put(Event(_decode(channel.removeprefix(self._broker.prefix)), _decode(message)))
+    def _pass_on(self, channel: bytes, message: bytes) -> None:
+        self.on_event(Event(_decode(channel.removeprefix(self._broker.prefix)), _decode(message)))
 
     def _on_answer(self) -> None:
         if not self._is_up:
@@ -174,70 +173,8 @@ class RedisBroadcast(BroadcastBackend):
         return PubSubUnavailable(f"Redis at {self._broker.name} can't be reached: {reason(error)}.")
 
 
-class Line:
-    """One connection that listens, from when it was made to when it is lost.
-
-    Redis answers in order, so the first PING is answered after everything that was subscribed before `run`.
-    """
-
-    def __init__(
-        self,
-        connection: AbstractConnection,
-        *,
-        on_message: Callable[[bytes, bytes], Awaitable[None]],
-        on_answer: Callable[[], None],
-    ) -> None:
-        self._connection = connection
-        self._on_message = on_message
-        self._on_answer = on_answer
-        self._commands: asyncio.Queue[tuple[str | bytes, ...]] = asyncio.Queue()
-        self._unconfirmed: deque[asyncio.Event] = deque()
-
-    def subscribe(self, channel: bytes) -> asyncio.Event:
-        """Return an event that is set when Redis has confirmed the subscription, or the connection is lost."""
-        confirmed = asyncio.Event()
-        self._unconfirmed.append(confirmed)
-        self._commands.put_nowait(("SUBSCRIBE", channel))
-        return confirmed
-
-    def unsubscribe(self, channel: bytes) -> None:
-        """Let Redis send no more of the channel's messages."""
-        self._commands.put_nowait(("UNSUBSCRIBE", channel))
-
-    async def run(self) -> None:
-        """Pass messages on until the connection is lost, which is raised."""
-        self._commands.put_nowait(("PING",))
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._write())
-            tasks.create_task(self._read())
-
-    async def close(self) -> None:
-        """Let go of the connection and of all who wait for it."""
-        for confirmed in self._unconfirmed:
-            confirmed.set()
-        with suppress(RedisError, OSError):
-            await self._connection.disconnect(nowait=True)
-
-    async def _write(self) -> None:
-        while True:
-            await self._connection.send_command(*await self._commands.get(), check_health=False)
-
-    async def _read(self) -> None:
-        asked = True
-        while True:
-            reply = await self._connection.read_response(timeout=QUIET_S, disconnect_on_error=False)
-            if reply is None and asked:
-                raise TimeoutError
-            asked = reply is None
-            match reply:
-                case None:
-                    self._commands.put_nowait(("PING",))
-                case [b"message", bytes(channel), bytes(message)]:
-                    await self._on_message(channel, message)
-                case [b"subscribe", *_]:
-                    self._unconfirmed.popleft().set()
-                case b"PONG" | [b"pong", *_]:
-                    self._on_answer()
+def _nobody(event: Event) -> None:
+    del event
 
 
 def _over() -> asyncio.Event:

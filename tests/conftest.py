@@ -1,11 +1,13 @@
 """What many tests use."""
 
+import asyncio
 import os
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pytest
+import uvloop
 from pymongo import MongoClient
 
 from services.ids import new_render_id
@@ -27,6 +29,11 @@ PROPS = AnimationProps(
 )
 
 MakeRender = Callable[..., Render]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Return the loop that tests run on, which is the one that is served on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture

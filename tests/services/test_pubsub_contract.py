@@ -132,7 +132,7 @@ async def test_nothing_is_left_of_those_who_are_cancelled_as_they_join(pubsub: P
         joining.cancel()
         with pytest.raises(asyncio.CancelledError):
             await joining
-    assert pubsub._broadcast._subscribers == {}
+    assert pubsub._channels._listeners == {}
 
 
 async def test_is_there_and_has_not_been_away(pubsub: PubSub) -> None:

@@ -172,7 +172,7 @@ async def test_one_who_gives_up_joining_leaves_nothing_behind(server: RedisServe
     joining.cancel()
     with pytest.raises(asyncio.CancelledError):
         await joining
-    assert pubsub._broadcast._subscribers == {}
+    assert pubsub._channels._listeners == {}
     server.go_on()
     await until(lambda: server.clients("pubsub") == 0)
     await works(pubsub)

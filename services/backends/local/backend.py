@@ -152,7 +152,7 @@ class LocalBackend:
             cwd=CHECKOUT,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            process_group=0,  # a Ctrl-C in the terminal is for the parent, which then ends its children in order
+            start_new_session=True,  # a Ctrl-C in the terminal is for the parent, which then ends its children in order
         )
 
     async def _follow(self, render: Render, attempt: Attempt) -> None:
