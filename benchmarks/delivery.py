@@ -25,7 +25,6 @@ from typing import Any
 
 import uvicorn
 from pydantic import SecretStr
-from redis.asyncio import Redis
 from starlette.types import Receive, Scope, Send
 
 from app import create_app
@@ -213,16 +212,7 @@ async def serve_ours(redis_url: str, renders_file: str, listener: socket.socket,
 @contextlib.asynccontextmanager
 async def open_bare(redis_url: str) -> AsyncIterator[Any]:
     """Give an application that sends to each client what Redis tells of the render it names, as it is."""
-    watchers: defaultdict[str, list[Send]] = defaultdict(list)
-    async with Redis.from_url(redis_url) as redis, redis.pubsub() as pubsub:
-        await pubsub.psubscribe("bare:*")
-
-        async def pass_on() -> None:
-            async for message in pubsub.listen():
-                if message["type"] == "pmessage":
-                    event = {"type": "websocket.send", "text": message["data"].decode()}
-                    for send in watchers[message["channel"].decode()]:
-                        await send(event)
+    async with open_pubsub(redis_url) as pubsub:
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "websocket":
@@ -234,13 +224,16 @@ async def open_bare(redis_url: str) -> AsyncIterator[Any]:
             render_id = json.loads((await receive())["text"])["payload"]["variables"]["id"]
             first = {"payload": {"data": {"renderProgress": {"revision": 1}}}}
             await send({"type": "websocket.send", "text": json.dumps(first, separators=(",", ":"))})
-            watchers[f"bare:{render_id}"].append(send)
-            while (await receive())["type"] != "websocket.disconnect":
-                pass
 
-        passing = asyncio.create_task(pass_on())
+            def pass_on(message: str) -> None:
+                with contextlib.suppress(StopIteration):  # it needs no waiting as long as the client reads
+                    send({"type": "websocket.send", "text": message}).send(None)  # type: ignore[attr-defined]  # a coroutine
+
+            async with pubsub.listen(f"bare:{render_id}", pass_on):
+                while (await receive())["type"] != "websocket.disconnect":
+                    pass
+
         yield app
-        passing.cancel()
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ class Publisher:
             "totalFrames": render.total_frames,
         }
         message = {"id": "1", "type": "next", "payload": {"data": {"renderProgress": shown}}}
-        return f"bare:{render.id}", json.dumps(message, separators=(",", ":"))
+        return f"rendercast:0:bare:{render.id}", json.dumps(message, separators=(",", ":"))
 
 
 async def watch(port: int, redis_url: str, renders_file: str, clients: int, bare: bool) -> None:  # noqa: FBT001

@@ -35,7 +35,7 @@ def main() -> None:
     announcement = Announcement(render=render, published_at=now)
     plain, whole = documents.encode(render), documents.encode_announcement(announcement)
     encoding = _us(lambda: documents.encode_announcement(Announcement(render=render, published_at=CLOCK.now())))
-    delivery = _us(lambda: METRICS.sent(published_at=now, now=CLOCK.now()))
+    delivery = _us(lambda: METRICS.sent(1, published_at=now, now=CLOCK.now()))
     print(f"a delivery: {delivery:.2f} µs to time")
     print(f"a change: {_us(lambda: METRICS.changed(render)):.2f} µs to count")
     print(f"a message: {encoding - _us(lambda: documents.encode(render)):.2f} µs more to write")

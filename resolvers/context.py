@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 from strawberry.types import Info as StrawberryInfo
 
 from resolvers.auth import Authenticate
+from resolvers.feed import Feed
 from resolvers.identity import Identity
 from services import log_ids
 from services.composition import Services
@@ -46,6 +47,7 @@ class Context:
     identity: Identity | None = None
     refusal: RendercastError | None = None
     turn: Turn | None = None
+    feed: Feed | None = None
 
     @property
     def caller(self) -> Caller:

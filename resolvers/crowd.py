@@ -1,8 +1,8 @@
 """How many connections there are, in all and of each address."""
 
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from ipaddress import IPv6Address, IPv6Network
 
 
@@ -44,3 +44,18 @@ def subscriber_of(address: str) -> str:
         ip = IPv6Address(address)
         return str(ip.ipv4_mapped or IPv6Network((int(ip) >> 64 << 64, 64)))
     return address
+
+
+@contextmanager
+def counted(counter: Counter[str], key: str, limit: int) -> Iterator[bool]:
+    """Count one more of `key` meanwhile; yield False, and count nothing, if there are as many as may be."""
+    if counter[key] >= limit:
+        yield False
+        return
+    counter[key] += 1
+    try:
+        yield True
+    finally:
+        counter[key] -= 1
+        if not counter[key]:
+            del counter[key]

@@ -1,131 +1,28 @@
-"""Three corrections of graphql-core's executor.
+"""graphql-core's executor, bounded, and shorter on the ways that are gone most.
 
-It executes without a limit of time, and as much at once as it is asked to. And graphql-core 3.3.1 and 3.3.2 share the
-cache of collected sub-fields between all events of a subscription, keyed by the identity of a list that is new for each
-event: it grows by about 2 KiB an event and is never hit. Remove `build_per_event_executor` once a subscription's memory
-stays flat without it (`tests/resolvers/test_subscription_memory.py` tells).
+Two of its ways are corrected. It executes without a limit of time, and as much at once as it is asked to. And it
+collects the root's fields anew for each event of a subscription, and graphql-core 3.3.1 and 3.3.2 keep what is below
+them by the identity of what they collected, for all events: about 2 KiB an event that nothing finds again. Here all
+events have the root's fields of the first (`tests/resolvers/test_subscription_memory.py` tells whether that is still
+needed).
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable
-from functools import cached_property
+from contextlib import suppress
+from functools import cached_property, partial
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLError, OperationType
+from graphql import ExecutionResult, GraphQLObjectType, OperationType
+from graphql.execution.collect_fields import FieldDetails, collect_fields
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from resolvers.bounds import Deadlines, Shares
+from resolvers.fields import Leaves
+from resolvers.json_text import write_json
 from resolvers.projection import Projection, Projections, Result
-from services.errors import TookTooLong
-
-
-class Limit:
-    """Ends what the present task is at by cancelling the task, as `asyncio.timeout` does, for less."""
-
-    __slots__ = ("_cancellations", "_is_over", "_task")
-
-    def __init__(self) -> None:
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("only tasks can be cancelled")
-        self._task = task
-        self._cancellations = task.cancelling()
-        self._is_over = False
-
-    def end(self) -> None:
-        """End the execution."""
-        self._is_over = True
-        self._task.cancel()
-
-    def lift(self) -> bool:
-        """Take the cancellation back, if there was one; return whether there was no other."""
-        was_over, self._is_over = self._is_over, False
-        return was_over and self._task.uncancel() <= self._cancellations
-
-
-class Deadlines:
-    """Ends executions that take longer than `timeout_s`.
-
-    Only what waits can be ended; that the rest is little is the work of `resolvers/cost.py`. There is one timer for
-    all, of the execution that began first: one for each would take longer than all else that limits a small query.
-    """
-
-    def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
-        self._ends: dict[Limit, float] = {}  # in their order, by the loop's clock
-        self._timer: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
-
-    async def keep(self, result: Awaitable[ExecutionResult]) -> ExecutionResult:
-        """Return the result, or one that says that it took too long."""
-        limit = Limit()
-        self._begin(limit)
-        try:
-            return await result
-        except asyncio.CancelledError:
-            if not limit.lift():
-                raise
-            error = TookTooLong(self._timeout_s)
-            return ExecutionResult(data=None, errors=[GraphQLError(str(error), original_error=error)])
-        finally:
-            self._ends.pop(limit, None)
-            limit.lift()
-
-    def _begin(self, limit: Limit) -> None:
-        loop = asyncio.get_running_loop()
-        self._ends[limit] = end = loop.time() + self._timeout_s
-        if self._timer is None or self._timer[0] is not loop:
-            self._timer = loop, loop.call_at(end, self._end_overdue, loop)
-
-    def _end_overdue(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
-        while self._ends:
-            limit, end = next(iter(self._ends.items()))
-            if end > loop.time():
-                self._timer = loop, loop.call_at(end, self._end_overdue, loop)
-                return
-            del self._ends[limit]
-            limit.end()
-
-
-class Shares:
-    """Lets `most` operations of each caller be executed at once, so that nobody has all the time there is.
-
-    asyncio's semaphores do the same, in several times the time.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._taken: dict[str, int] = {}
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
-
-    async def take(self, caller_id: str) -> None:
-        """Take a part of the caller's share when there is one; who comes first is served first."""
-        taken = self._taken.get(caller_id, 0)
-        if taken < self._most:
-            self._taken[caller_id] = taken + 1
-            return
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(caller_id, deque()).append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if not turn.cancelled():  # it was given a moment before
-                self.give_back(caller_id)
-            raise
-
-    def give_back(self, caller_id: str) -> None:
-        """Give it back, to who has waited longest."""
-        waiting = self._waiting.get(caller_id)
-        while waiting:
-            turn = waiting.popleft()
-            if not waiting:
-                del self._waiting[caller_id]
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._taken[caller_id] -= 1
-        if not self._taken[caller_id]:
-            del self._taken[caller_id]
+from schema.render import Render
+from services import models
+from services.renders import RenderService
 
 
 class Done:
@@ -144,7 +41,9 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
 
     deadlines: Deadlines
     shares: Shares
+    leaves: Leaves
     projections: Projections | None = None
+    fields_of_events: Any = None
 
     @cached_property
     def projection(self) -> Projection | None:
@@ -173,11 +72,44 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def build_per_event_executor(self, payload: Any) -> Any:
         """Return the executor of one event."""
-        if self.projection is not None and (result := self.projection.result(payload)) is not None:
+        if self.context_value and self.context_value.feed:
+            self.context_value.feed.begin(partial(self._tell, payload.renders))
+        if self.projection and (result := self.projection.result(payload.model, lambda: payload)):
             return Done(result)
-        executor = super().build_per_event_executor(payload)
-        executor._relevant_sub_fields = {}  # noqa: SLF001
-        return executor
+        return self._event(payload)
+
+    def execute_collected_root_fields(self, root_type: Any, root_value: Any, fields: Any, *rest: Any) -> Any:
+        """Execute the root's fields: for all events the very same, by which the cache of their sub-fields is kept."""
+        return super().execute_collected_root_fields(root_type, root_value, self.fields_of_events or fields, *rest)
+
+    def execute_field(
+        self, parent_type: GraphQLObjectType, source: Any, field_details_list: list[FieldDetails], *rest: Any
+    ) -> Any:
+        """Return the field's completed value, or what it can be awaited by."""
+        read = self.leaves.reader(parent_type, field_details_list[0].node.name.value)
+        if read is not None:
+            with suppress(Exception):  # graphql-core finds it too, and tells it as it tells everything
+                return read(source)
+        return super().execute_field(parent_type, source, field_details_list, *rest)
+
+    def _event(self, payload: Render) -> "BoundedExecutor":
+        if self.fields_of_events is None:
+            self.fields_of_events = self._collect()
+        return super().build_per_event_executor(payload)  # type: ignore[return-value]  # a copy of this one
+
+    def _collect(self) -> Any:
+        root: Any = self.schema.subscription_type
+        return collect_fields(self.schema, self.fragments, self.variable_values, root, self.operation).grouped_field_set
+
+    def _tell(self, renders: RenderService, state: models.Render) -> bytes | None:
+        """Return the JSON of what is told of a state, if nothing is wrong and nothing must be waited for."""
+        if self.projection and (result := self.projection.result(state, lambda: Render.from_model(state, renders))):
+            return result.text
+        executed = self._event(Render.from_model(state, renders)).execute_operation(serially=False)
+        if self.is_awaitable(executed):
+            asyncio.ensure_future(executed).cancel()  # what can't be told at once is told by the executor
+            return None
+        return None if executed.errors else write_json(executed.data)
 
 
 def executor_within(timeout_s: float, *, at_once: int) -> type[BoundedExecutor]:
@@ -185,5 +117,5 @@ def executor_within(timeout_s: float, *, at_once: int) -> type[BoundedExecutor]:
 
     Its `projections` are for who has the schema to set.
     """
-    bounds = {"deadlines": Deadlines(timeout_s), "shares": Shares(at_once)}
+    bounds = {"deadlines": Deadlines(timeout_s), "shares": Shares(at_once), "leaves": Leaves()}
     return type("ExecutorWithin", (BoundedExecutor,), bounds)

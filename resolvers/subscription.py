@@ -8,6 +8,7 @@ import strawberry
 
 from resolvers.context import Info
 from schema.render import Render
+from services.hub import Push
 
 
 @strawberry.type(description="What can be watched, over graphql-transport-ws on this same address.")
@@ -26,7 +27,7 @@ class Subscription:
     ) -> AsyncGenerator[Render, None]:
         """Watch a render to its end."""
         services = info.context.services
-        async with aclosing(services.hub.watch(info.context.caller, render_id)) as states:
+        async with aclosing(services.hub.watch(info.context.caller, render_id, push=_push(info))) as states:
             async for render in states:
                 yield Render.from_model(render, services.renders)
 
@@ -41,6 +42,10 @@ class Subscription:
     async def render_updates(self, info: Info) -> AsyncGenerator[Render, None]:
         """Watch all of the caller's renders."""
         services = info.context.services
-        async with aclosing(services.hub.watch_all(info.context.caller)) as states:
+        async with aclosing(services.hub.watch_all(info.context.caller, push=_push(info))) as states:
             async for render in states:
                 yield Render.from_model(render, services.renders)
+
+
+def _push(info: Info) -> Push | None:
+    return None if info.context.feed is None else info.context.feed.push

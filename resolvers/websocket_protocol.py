@@ -11,9 +11,13 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
+from websockets.http11 import Request
 
+from resolvers.feed import SEND_NOW
 from resolvers.in_turn import InTurn
 
+WHOLE_TEXT = 0x81  # the first byte of a frame that is all of a text; the next is its length, or one of these
+TWO_BYTES_FOLLOW, EIGHT_BYTES_FOLLOW = 126, 127
 MOST_BARE_FRAMES = 1000  # control frames and fragments, from one ping of ours to the next
 
 
@@ -47,9 +51,25 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, InTurn):
 
     async def send(self, message: Any) -> None:
         """Send a message. A handshake that was refused is complete, and no error of ours to be logged."""
+        text = message.get("text")
+        if text is not None and self.send_now(text.encode()):
+            return
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and self.close_sent:
             self.handshake_complete = True
+
+    def handle_connect(self, event: Request) -> None:
+        """Let the application answer, and tell it what else can be done here."""
+        super().handle_connect(event)
+        if not self.close_sent:
+            self.scope["extensions"][SEND_NOW] = {"send": self.send_now}
+
+    def send_now(self, text: bytes) -> bool:
+        """Send a text if that needs no waiting; return whether it did."""
+        if self.close_sent or not self.handshake_complete or not self.writable.is_set() or self.transport.is_closing():
+            return False
+        self.transport.write(frame_of_text(text))
+        return True
 
     def send_keepalive_ping(self) -> None:
         """Ask whether the client is there. If the connection is closed, all that keeps it is what was never read."""
@@ -104,6 +124,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, InTurn):
         if not self.close_sent:
             self.conn.fail(code, reason)
             self.handle_parser_exception()
+
+
+def frame_of_text(text: bytes) -> bytes:
+    """Return the frame of a server's text: RFC 6455, section 5.2. websockets makes the same, in five times the time."""
+    length = len(text)
+    if length < TWO_BYTES_FOLLOW:
+        return bytes((WHOLE_TEXT, length)) + text
+    if length < 1 << 16:
+        return bytes((WHOLE_TEXT, TWO_BYTES_FOLLOW)) + length.to_bytes(2) + text
+    return bytes((WHOLE_TEXT, EIGHT_BYTES_FOLLOW)) + length.to_bytes(8) + text
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -81,7 +81,6 @@ class Render(Node):
     estimated_completion_at: datetime | None = strawberry.field(
         description="When it will probably be done; null while that can't be told."
     )
-    animation_props: AnimationProps = strawberry.field(description="What is drawn.")
     attempt: int = strawberry.field(description="How many times it was begun; 0 while it waits for the first time.")
     cancel_requested: bool = strawberry.field(
         description="Whether cancelling was asked for. `status` tells what came of it."
@@ -89,8 +88,6 @@ class Render(Node):
     warnings: list[str] = strawberry.field(
         description="Sentences on where the video deviates from what was asked, for instance in the font."
     )
-    error: RenderError | None = strawberry.field(description="Why it failed; null unless FAILED.")
-    output_size_bytes: BigInt | None = strawberry.field(description="Size of the video; null unless COMPLETE.")
     cost_usd: float | None = strawberry.field(
         description="What it has cost so far in US dollars, as far as the renderer tells."
     )
@@ -101,6 +98,21 @@ class Render(Node):
 
     model: strawberry.Private[models.Render]
     renders: strawberry.Private[RenderService]
+
+    @strawberry.field(description="What is drawn.")
+    def animation_props(self) -> AnimationProps:
+        """Show the props."""
+        return AnimationProps.from_model(self.model.props)
+
+    @strawberry.field(description="Why it failed; null unless FAILED.")
+    def error(self) -> RenderError | None:
+        """Show the failure."""
+        return None if self.model.failure is None else RenderError.from_model(self.model.failure)
+
+    @strawberry.field(description="Size of the video; null unless COMPLETE.")
+    def output_size_bytes(self) -> BigInt | None:
+        """Show the output's size."""
+        return None if self.model.output is None else BigInt(self.model.output.size_bytes)
 
     @strawberry.field(
         graphql_type=int | None,
@@ -162,31 +174,13 @@ class Render(Node):
     @classmethod
     def from_model(cls, render: models.Render, renders: RenderService) -> "Render":
         """Return the render for one who may see it; `renders` signs and counts when a field asks for it."""
-        return cls(
-            id=strawberry.ID(render.id),
-            owner=render.owner,
-            revision=render.revision,
-            generation_id=None if render.generation_id is None else strawberry.ID(render.generation_id),
-            status=RenderStatus(render.status),
-            phase=None if render.phase is None else RenderPhase(render.phase),
-            progress=render.progress,
-            frames_rendered=render.frames_rendered,
-            total_frames=render.total_frames,
-            estimated_completion_at=render.estimated_completion_at,
-            animation_props=AnimationProps.from_model(render.props),
-            attempt=render.attempt,
-            cancel_requested=render.cancel_requested,
-            warnings=list(render.warnings),
-            error=None if render.failure is None else RenderError.from_model(render.failure),
-            output_size_bytes=None if render.output is None else BigInt(render.output.size_bytes),
-            cost_usd=render.cost_usd,
-            backend_render_id=render.backend_render_id,
-            created_at=render.created_at,
-            started_at=render.started_at,
-            completed_at=render.completed_at,
-            model=render,
-            renders=renders,
-        )
+        shown = cls.__new__(cls)
+        shown.model, shown.renders = render, renders
+        return shown
+
+    def __getattr__(self, name: str) -> object:
+        """Return what the model has under the same name, which is most of what there is to show."""
+        return getattr(self.model, name)
 
 
 @strawberry.type(description="How many renders you may start. Reading it takes nothing of it.")

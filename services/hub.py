@@ -12,7 +12,7 @@ whose end somebody awaits, so that a lost message can delay the end of a stream 
 import asyncio
 import logging
 from collections import OrderedDict, defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -29,18 +29,25 @@ WORK_CHANNEL = "work"
 MAX_UNFINISHED_AT_ONCE = 1000  # renders a subscriber to all of them is told about at the beginning
 REMEMBERED_REVISIONS = 1000  # ended renders of one watcher whose late messages are recognised
 
+Push = Callable[[Render], bool]  # takes a state at once and returns True, or returns that it can't
+
 log = logging.getLogger(__name__)
 
 
 class Watch:
-    """One subscriber's view: the newest state it hasn't taken yet, of one render or of all of its owner's."""
+    """One subscriber's view: the newest state it hasn't taken yet, of one render or of all of its owner's.
 
-    def __init__(self, render_id: str | None) -> None:
+    While the subscriber waits in `take`, a state is offered to its `push` first.
+    """
+
+    def __init__(self, render_id: str | None, push: Push | None = None) -> None:
         self.render_id = render_id
+        self._push = push
         self._revisions: OrderedDict[str, int] = OrderedDict()
         self._unfinished: set[str] = set()
         self._pending: dict[str, tuple[Render, datetime | None]] = {}
-        self._news = asyncio.Event()
+        self._news = asyncio.Event()  # cleared only while somebody waits for some
+        self._news.set()
         self._lost = False
 
     @property
@@ -48,13 +55,19 @@ class Watch:
         """The ids of the renders whose end this watcher has not been told."""
         return frozenset(self._unfinished)
 
-    def offer(self, render: Render, published_at: datetime | None = None) -> None:
-        """Put a state where `take` finds it, unless this or a newer one was offered before."""
+    def offer(self, render: Render, published_at: datetime | None = None) -> bool:
+        """Push a state, or put it where `take` finds it, unless this or a newer one was offered before.
+
+        Return whether it was pushed.
+        """
         if render.revision <= self._revisions.get(render.id, 0):
-            return
+            return False
         self._remember(render)
+        if not self._news.is_set() and self._push is not None and self._push(render):
+            return True
         self._pending[render.id] = render, published_at
         self._news.set()
+        return False
 
     def lose(self, render_id: str) -> None:
         """Note that the render is no longer stored; a watcher of only that one is at its end."""
@@ -119,10 +132,9 @@ class Room:
         """Whether somebody watches all of the owner's renders, and so those that are started later."""
         return bool(self._of_all)
 
-    def tell(self, render: Render, published_at: datetime | None = None) -> None:
-        """Offer a state to all whom it concerns."""
-        for watch in (*self._of_all, *self._of_one.get(render.id, ())):
-            watch.offer(render, published_at)
+    def tell(self, render: Render, published_at: datetime | None = None) -> int:
+        """Offer a state to all whom it concerns; return to how many it was pushed."""
+        return sum([watch.offer(render, published_at) for watch in (*self._of_all, *self._of_one.get(render.id, ()))])
 
     def lose(self, render_id: str) -> None:
         """Tell all whom it concerns that the render is gone."""
@@ -161,16 +173,17 @@ class ProgressHub:
         except Unavailable as error:
             log.warning("workers were not woken for render %s: %s", render_id, error)
 
-    async def watch(self, caller: Caller, render_id: str) -> AsyncGenerator[Render, None]:
+    async def watch(self, caller: Caller, render_id: str, push: Push | None = None) -> AsyncGenerator[Render, None]:
         """Yield the render as it is now, then each newer state in order, and end after the terminal one.
 
+        A state that comes while nothing else is to be taken may go to `push` instead, in its place in the order.
         An operator may watch anybody's. Raises `RenderNotFound`. States that come faster than they are taken are
         skipped, never the last.
         Close the iterator (`contextlib.aclosing`) when leaving early.
         """
         if not is_render_id(render_id):
             raise RenderNotFound
-        watch = Watch(render_id)
+        watch = Watch(render_id, push)
         owner = await self._owner(render_id, caller)
         async with self._present(owner, watch):
             stored = await self._store.get(render_id, owner=owner)
@@ -184,9 +197,12 @@ class ProgressHub:
                 if render.status.is_terminal:
                     return
 
-    async def watch_all(self, caller: Caller) -> AsyncGenerator[Render, None]:
-        """Yield all of the caller's unfinished renders, oldest first, then every change of any of them, without end."""
-        watch = Watch(None)
+    async def watch_all(self, caller: Caller, push: Push | None = None) -> AsyncGenerator[Render, None]:
+        """Yield all of the caller's unfinished renders, oldest first, then every change of any of them, without end.
+
+        `push` is as for `watch`.
+        """
+        watch = Watch(None, push)
         async with self._present(caller.id, watch):
             for render in await self._store.unfinished([caller.id], first=MAX_UNFINISHED_AT_ONCE):
                 watch.offer(render)
@@ -215,7 +231,7 @@ class ProgressHub:
     def _note_sent(self, published_at: datetime | None) -> None:
         """Report how long ago what was sent had been published: whoever asks for the next state has sent the last."""
         if published_at is not None:
-            self._metrics.sent(published_at=published_at, now=self._clock.now())
+            self._metrics.sent(1, published_at=published_at, now=self._clock.now())
 
     async def _owner(self, render_id: str, caller: Caller) -> str:
         """Return whose render the caller means: always their own, unless an operator asks."""
@@ -258,14 +274,14 @@ class ProgressHub:
         async with room.door:
             if not room.is_listening:
                 await room.subscription.enter_async_context(
-                    self._pubsub.listen(_channel(owner), lambda message: _pass_on(message, room))
+                    self._pubsub.listen(_channel(owner), lambda message: self._pass_on(message, room))
                 )
                 room.is_listening = True
 
-
-def _pass_on(message: str, room: Room) -> None:
-    announcement = documents.decode_announcement(message)
-    room.tell(announcement.render, announcement.published_at)
+    def _pass_on(self, message: str, room: Room) -> None:
+        announced = documents.decode_announcement(message)
+        if pushed := room.tell(announced.render, announced.published_at):
+            self._metrics.sent(pushed, published_at=announced.published_at, now=self._clock.now())
 
 
 def _channel(owner: str) -> str:

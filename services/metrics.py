@@ -3,9 +3,11 @@
 Labels have few values: statuses, error codes, operations, loops. Never an id: each value is a series of its own.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import accumulate
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -17,6 +19,8 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.metrics_core import HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from services.models import Render, RenderStatus
 from services.webhooks.messages import WebhookStatus
@@ -47,6 +51,26 @@ class Calls:
     def of(self, operation: str) -> tuple[Callable[[float], None], Callable[[], None]]:
         """Return how to report that such a call took so many seconds, and that one failed."""
         return self._durations.labels(operation).observe, self._failures.labels(operation).inc
+
+
+class Lags(Collector):
+    """A histogram of brief spans of time, many of which may be reported at once."""
+
+    def __init__(self, registry: CollectorRegistry, name: str, words: str) -> None:
+        self._name, self._words = name, words
+        self._counts = [0] * (len(BRIEF_S) + 1)
+        self._sum_s = 0.0
+        registry.register(self)
+
+    def observe(self, seconds: float, times: int) -> None:
+        """Report that something took so long, so many times."""
+        self._counts[bisect_left(BRIEF_S, seconds)] += times
+        self._sum_s += seconds * times
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the histogram as it is."""
+        counts = zip([*map(str, BRIEF_S), "+Inf"], accumulate(self._counts), strict=True)
+        yield HistogramMetricFamily(self._name, self._words, buckets=list(counts), sum_value=self._sum_s)
 
 
 class Metrics:
@@ -99,11 +123,10 @@ class Metrics:
         self._leases_lost = Counter(
             "rendercast_leases_lost_total", "Renders that were taken from this worker.", registry=registry
         )
-        self._send_lags = Histogram(
+        self._send_lags = Lags(
+            registry,
             "rendercast_publish_to_send_lag_seconds",
             "From the publishing of a change to its sending to a subscriber.",
-            buckets=BRIEF_S,
-            registry=registry,
         )
         self._connections = Gauge("rendercast_connections", "WebSockets that are open.", registry=registry)
         self._subscriptions = Gauge("rendercast_subscriptions", "Subscriptions to renders.", registry=registry)
@@ -169,9 +192,9 @@ class Metrics:
         """Report a render that another worker has now."""
         self._leases_lost.inc()
 
-    def sent(self, *, published_at: datetime, now: datetime) -> None:
-        """Report that a subscriber was sent a change."""
-        self._send_lags.observe(_s(published_at, now))
+    def sent(self, subscribers: int, *, published_at: datetime, now: datetime) -> None:
+        """Report that so many subscribers were sent a change."""
+        self._send_lags.observe(_s(published_at, now), subscribers)
 
     @contextmanager
     def connected(self) -> Iterator[None]:

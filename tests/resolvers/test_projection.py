@@ -19,6 +19,7 @@ from graphql import (
 )
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from resolvers.execution import BoundedExecutor, Done
 from resolvers.graphql_schema import build_schema
@@ -140,8 +141,16 @@ def executor_of(text: str, variables: dict[str, object] | None = None) -> Execut
 
 
 async def executed(executor: Executor[Any], event: Render) -> Any:
-    done = Executor.build_per_event_executor(executor, event).execute_operation(serially=False)
+    executes = executor._event if isinstance(executor, BoundedExecutor) else executor.build_per_event_executor
+    done = executes(event).execute_operation(serially=False)
     return await done if executor.is_awaitable(done) else done
+
+
+async def executed_by_core(text: str, event: Render) -> Any:
+    """Return what graphql-core makes of it, without anything of ours."""
+    core = StrawberryGraphQLCoreExecutionContext.build(CORE, parse(text), raw_variable_values=VARIABLES)
+    assert isinstance(core, Executor)
+    return await executed(core, event)
 
 
 def in_order(value: object) -> str:
@@ -156,8 +165,8 @@ async def test_it_is_what_graphql_core_makes_of_the_same(data: st.DataObject, st
     executor, renders = executor_of(text), service()
     projection = Projections(CORE).of(executor)
     assert projection is not None
-    expected = await executed(executor, Render.from_model(state, renders))
-    result = projection.result(Render.from_model(state, renders))
+    expected = await executed_by_core(text, Render.from_model(state, renders))
+    result = projection.result(state, lambda: Render.from_model(state, renders))
     event("executed" if result is None else "projected")
     if result is None:  # as it should be only if something can't be told or must be waited for
         assert expected.errors or (state.status is RenderStatus.QUEUED and "queuePosition" in text)
@@ -165,6 +174,18 @@ async def test_it_is_what_graphql_core_makes_of_the_same(data: st.DataObject, st
         assert expected.errors is None
         assert in_order(result) == in_order(expected.data)
         assert json.loads(result.text) == json.loads(write_json(expected.data))
+
+
+@settings(max_examples=100)
+@given(data=st.data(), state=RENDERS)
+async def test_what_is_executed_without_a_projection_is_the_same_too(data: st.DataObject, state: models.Render) -> None:
+    text, renders = Writer(data.draw).document(), service()
+    expected = await executed_by_core(text, Render.from_model(state, renders))
+    executor = executor_of(text)
+    for _ in range(2):  # the second event finds what the first has kept
+        result = await executed(executor, Render.from_model(state, renders))
+        assert in_order(result.data) == in_order(expected.data)
+        assert sorted(map(str, result.errors or ())) == sorted(map(str, expected.errors or ()))
 
 
 ALL = "subscription ($id: ID!) { renderProgress(renderId: $id) { id progress outputUrl } }"
@@ -176,9 +197,9 @@ async def test_the_same_state_is_told_by_the_same_result_to_all_who_ask_the_same
     mine, yours = (projections.of(executor_of(text)) for text in (ALL, f"# mine\n{ALL.replace(' id ', ' id, ')}"))
     assert mine is not None
     assert mine is yours
-    first = mine.result(Render.from_model(state, renders))
-    assert first is mine.result(Render.from_model(state, renders))
-    newer = mine.result(Render.from_model(replace(state, progress=7, revision=2), renders))
+    first = mine.result(state, lambda: Render.from_model(state, renders))
+    assert first is mine.result(state, lambda: Render.from_model(state, renders))
+    newer = mine.result(newest := replace(state, progress=7, revision=2), lambda: Render.from_model(newest, renders))
     assert newer is not first
     assert isinstance(newer, Result)
     assert json.loads(newer.text) == {"renderProgress": {"id": "x", "progress": 7, "outputUrl": None}}
@@ -203,7 +224,7 @@ async def test_what_changes_by_variables_is_not_taken_for_the_same() -> None:
     state = models.Render(id="x", owner="ann", props=PROPS, created_at=START_OF_TIME)
     assert some is not None
     assert all_ is not None
-    assert [it.result(Render.from_model(state, service())) for it in (some, all_)] == [
+    assert [it.result(state, lambda: Render.from_model(state, service())) for it in (some, all_)] == [
         {"renderProgress": {"id": "x"}},
         {"renderProgress": {"id": "x", "progress": 0}},
     ]
@@ -214,11 +235,11 @@ async def test_a_place_in_the_queue_is_counted_and_nothing_else_is_waited_for() 
     projection = Projections(CORE).of(executor)
     assert projection is not None
     state = models.Render(id="x", owner="ann", props=PROPS, created_at=START_OF_TIME, status=RenderStatus.RENDERING)
-    assert projection.result(Render.from_model(state, service())) == {
+    assert projection.result(state, lambda: Render.from_model(state, service())) == {
         "renderProgress": {"queuePosition": None, "status": "RENDERING"}
     }
     queued = Render.from_model(replace(state, status=RenderStatus.QUEUED), service())
-    assert projection.result(queued) is None
+    assert projection.result(queued.model, lambda: queued) is None
     assert (await executed(executor, queued)).data == {"renderProgress": {"queuePosition": 1, "status": "QUEUED"}}
 
 

@@ -75,7 +75,7 @@ async def test_a_thousand_visitors_leave_nothing_behind(services: Services, prop
         await visits(clients, ids, VISITS)
         assert await at_rest(services) == tasks
         assert blocks() - before < VISITS
-        assert services.pubsub._broadcast._subscribers.keys() == {"work"}
+        assert services.pubsub._channels._listeners.keys() == {"work"}
 
 
 async def visits(clients: list[Client], ids: list[str], number: int) -> None:

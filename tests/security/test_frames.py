@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed
 
 from commands.serving import server_config
-from resolvers.websocket import INIT_TIMEOUT_S
+from resolvers.websocket_connection import INIT_TIMEOUT_S
 from resolvers.websocket_protocol import MOST_BARE_FRAMES
 from services.settings import load_settings
 from tests.resolvers.clients import UPDATES, Client, open_client, open_stream

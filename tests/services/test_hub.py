@@ -7,7 +7,7 @@ import pytest
 
 from services import lifecycle
 from services.errors import RenderNotFound
-from services.hub import MAX_UNFINISHED_AT_ONCE, ProgressHub, Watch
+from services.hub import MAX_UNFINISHED_AT_ONCE, ProgressHub, Push, Watch
 from services.metrics import Metrics
 from services.models import Caller, Failure, QuotaWindow, Render, RenderPhase
 from services.ports import Progress
@@ -296,7 +296,7 @@ async def test_nothing_is_left_of_watchers_that_were_cancelled_while_they_waited
     await asyncio.gather(*watchers, return_exceptions=True)
     await settle()
     assert hub._rooms == {}
-    assert pubsub._broadcast._subscribers == {}
+    assert pubsub._channels._listeners == {}
 
 
 class SlowPubSub(PubSub):
@@ -314,7 +314,7 @@ class SlowPubSub(PubSub):
 
 @pytest.fixture
 def slow(pubsub: PubSub) -> SlowPubSub:
-    slow = SlowPubSub(pubsub._broadcast)
+    slow = SlowPubSub(pubsub._channels)
     slow.answer = asyncio.Event()
     return slow
 
@@ -355,7 +355,7 @@ async def test_those_who_come_with_one_who_gives_up_joining_are_let_in(
     await changed(slow_hub, memory_store, failed(render))
     assert await second == [1, 2]
     assert slow_hub._rooms == {}
-    assert slow._broadcast._subscribers == {}
+    assert slow._channels._listeners == {}
 
 
 async def test_one_who_comes_while_the_last_leaves_hears(
@@ -376,7 +376,7 @@ async def test_one_who_comes_while_the_last_leaves_hears(
     await changed(slow_hub, memory_store, failed(running))
     assert await late == [1, 2, 3]
     assert slow_hub._rooms == {}
-    assert slow._broadcast._subscribers == {}
+    assert slow._channels._listeners == {}
 
 
 async def test_watching_all_finds_what_was_started_without_a_message_however_much_others_have(
@@ -401,3 +401,64 @@ def test_a_watcher_of_all_remembers_a_bounded_number_of_ended_renders(make_rende
         watch.offer(failed(make_render()))
     assert len(watch._revisions) == 1001
     assert watch.awaited == {unfinished.id}
+
+
+# what is pushed
+
+
+@pytest.fixture
+def pushed() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def take_at_once(pushed: list[int]) -> Push:
+    def push(state: Render) -> bool:
+        if not state.status.is_terminal:
+            pushed.append(state.revision)
+        return not state.status.is_terminal
+
+    return push
+
+
+async def test_a_state_is_pushed_to_who_waits_and_what_was_not_is_yielded_in_its_place(
+    hub: ProgressHub, memory_store: MemoryStore, render: Render, pushed: list[int], take_at_once: Push
+) -> None:
+    async with aclosing(hub.watch(ANN, render.id, take_at_once)) as states:
+        assert await within_limits(states) == render
+        end = asyncio.create_task(within_limits(states))
+        await settle()
+        rendering = await changed(hub, memory_store, launched(render))
+        halfway = await changed(hub, memory_store, advanced(rendering, 45))
+        await settle()
+        assert pushed == [rendering.revision, halfway.revision]
+        assert not end.done()
+        ended = await changed(hub, memory_store, failed(halfway))
+        assert await end == ended
+    assert pushed == [rendering.revision, halfway.revision]
+
+
+async def test_nothing_is_pushed_past_what_was_not_taken_yet(
+    hub: ProgressHub, memory_store: MemoryStore, render: Render, pushed: list[int], take_at_once: Push
+) -> None:
+    async with aclosing(hub.watch(ANN, render.id, take_at_once)) as states:
+        assert await within_limits(states) == render
+        rendering = await changed(hub, memory_store, launched(render))
+        halfway = await changed(hub, memory_store, advanced(rendering, 45))
+        await settle()
+        assert pushed == []
+        assert await within_limits(states) == halfway
+
+
+async def test_what_is_pushed_is_counted_as_sent(
+    hub: ProgressHub, memory_store: MemoryStore, render: Render, take_at_once: Push, metrics: Metrics
+) -> None:
+    async with aclosing(hub.watch(ANN, render.id, take_at_once)) as states:
+        await within_limits(states)
+        waiting = asyncio.create_task(anext(states))
+        await settle()
+        await changed(hub, memory_store, launched(render))
+        await settle()
+        assert samples_of(metrics.text().decode())["rendercast_publish_to_send_lag_seconds_count"] == 1
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)

@@ -121,11 +121,11 @@ def test_a_change_of_a_render_is_counted(
             {"rendercast_poll_lag_seconds_count": 1, "rendercast_poll_lag_seconds_sum": 3},
         ),
         (
-            lambda metrics: metrics.sent(published_at=NOW, now=LATER),
+            lambda metrics: metrics.sent(1, published_at=NOW, now=LATER),
             {"rendercast_publish_to_send_lag_seconds_count": 1, "rendercast_publish_to_send_lag_seconds_sum": 3},
         ),
         (
-            lambda metrics: metrics.sent(published_at=LATER, now=NOW),  # by the clock of another machine
+            lambda metrics: metrics.sent(1, published_at=LATER, now=NOW),  # by the clock of another machine
             {"rendercast_publish_to_send_lag_seconds_count": 1},
         ),
         (

@@ -1,0 +1,159 @@
+"""What reads a field's value and completes it for a result, made once instead of looked up for every value.
+
+It says what graphql-core's executor says of the same, or nothing: what it can't read, or finds wrong with a value, is
+left to graphql-core.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from operator import attrgetter
+from typing import Any
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLScalarType,
+    Undefined,
+)
+from strawberry.types.field import StrawberryField
+
+from schema.render import Render
+
+TYPENAME = "__typename"
+PLAIN = {"Boolean": bool, "ID": str, "Int": int, "String": str}  # what results have as it is
+LARGEST_INT = 2**31 - 1  # https://spec.graphql.org/September2025/#sec-Int
+SMALLEST_INT = -LARGEST_INT - 1
+
+Shape = tuple[tuple[str, str, "Shape"], ...]  # each field's name in the result, its own, and what is selected of it
+Read = Callable[[Any], Any]
+
+
+class Uncovered(Exception):  # noqa: N818  # named for what it says
+    """This is left to graphql-core."""
+
+
+class Leaves:
+    """Readers of the fields that have none below them."""
+
+    def __init__(self) -> None:
+        self._readers: dict[tuple[GraphQLObjectType, str], Read | None] = {}
+
+    def reader(self, parent: GraphQLObjectType, name: str) -> Read | None:
+        """Return what reads the field of an object; None if graphql-core must."""
+        try:
+            return self._readers[parent, name]
+        except KeyError:
+            reader = self._readers[parent, name] = _leaf_reader(parent, name)
+            return reader
+
+
+def _leaf_reader(parent: GraphQLObjectType, name: str) -> Read | None:
+    try:
+        return field_reader(parent, name, ())
+    except Uncovered:
+        return None
+
+
+def field_reader(parent: GraphQLObjectType, name: str, shape: Shape) -> Read:
+    """Return what reads a field of an object and completes its value. Raises `Uncovered`."""
+    if name == TYPENAME:
+        return lambda _: parent.name
+    field = parent.fields.get(name)
+    definition = None if field is None else field.extensions.get("strawberry-definition")
+    if field is None or field.args or not isinstance(definition, StrawberryField):
+        raise Uncovered
+    return _read(field.type, _value(parent, definition), completer(field.type, shape))
+
+
+def _read(type_: GraphQLOutputType, value: Read, complete: Read) -> Read:
+    """Return what reads a field and completes its value, which of most types mostly is complete as it is."""
+    plain = PLAIN.get(str(innermost(type_)))  # no list's value is of these
+
+    def read(source: object) -> object:
+        found = value(source)
+        return found if type(found) is plain else complete(found)
+
+    def read_int(source: object) -> object:
+        found = value(source)
+        return found if type(found) is int and SMALLEST_INT <= found <= LARGEST_INT else complete(found)
+
+    return read_int if plain is int else read
+
+
+def _value(parent: GraphQLObjectType, definition: StrawberryField) -> Read:
+    """Return what reads a field's value: of an attribute, or of a method that takes nothing."""
+    resolver = definition.base_resolver
+    if resolver is None:
+        is_shown = parent.extensions["strawberry-definition"].origin is Render
+        return attrgetter(f"model.{definition.python_name}" if is_shown else definition.python_name)
+    if resolver.is_async or resolver.info_parameter or resolver.parent_parameter:
+        raise Uncovered
+    return resolver.wrapped_func  # type: ignore[return-value]  # a method, not bound yet
+
+
+def completer(type_: GraphQLOutputType, shape: Shape) -> Read:
+    """Return what makes of a value what results have of it, as "Value Completion" in the specification.
+
+    Raises `Uncovered`, and so does what it returns.
+    """
+    if isinstance(type_, GraphQLNonNull):
+        return _required(_complete_value(type_.of_type, shape))
+    complete = _complete_value(type_, shape)
+    return lambda value: None if value is None else complete(value)
+
+
+def _required(complete: Read) -> Read:
+    def read(value: object) -> object:
+        if value is None:
+            raise Uncovered
+        return complete(value)
+
+    return read
+
+
+def _complete_value(type_: GraphQLOutputType, shape: Shape) -> Read:
+    match type_:
+        case GraphQLObjectType():
+            return _object(type_, shape)
+        case GraphQLList():
+            complete = completer(type_.of_type, shape)
+            return lambda values: [complete(value) for value in values]
+        case GraphQLEnumType():
+            return cache(_leaf(type_))
+        case GraphQLScalarType():
+            return _leaf(type_)
+        case _:
+            raise Uncovered
+
+
+def _leaf(type_: GraphQLScalarType | GraphQLEnumType) -> Read:
+    coerce = type_.coerce_output_value
+
+    def read(value: object) -> object:
+        coerced = coerce(value)
+        if coerced is None or coerced is Undefined:
+            raise Uncovered
+        return coerced
+
+    return read
+
+
+def _object(type_: GraphQLObjectType, shape: Shape) -> Read:
+    if not shape:
+        raise Uncovered
+    fields = [(key, field_reader(type_, name, selected)) for key, name, selected in shape]
+
+    def read(source: object) -> dict[str, Any]:
+        return {key: of(source) for key, of in fields}
+
+    return read
+
+
+def innermost(type_: GraphQLOutputType) -> GraphQLOutputType:
+    """Return the type without its lists and non-nulls."""
+    while isinstance(type_, GraphQLNonNull | GraphQLList):
+        type_ = type_.of_type
+    return type_
