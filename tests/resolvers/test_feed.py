@@ -55,7 +55,7 @@ def test_a_state_is_sent_as_soon_as_something_tells_of_it(feed: Feed, socket: So
     assert socket.sent == [HEAD + b',"payload":{"data":{"revision":7}}}']
 
 
-@pytest.mark.parametrize("status", set(RenderStatus) - {RenderStatus.RENDERING})
+@pytest.mark.parametrize("status", [status for status in RenderStatus if status != RenderStatus.RENDERING])
 def test_ends_and_places_in_the_queue_go_the_long_way(
     feed: Feed, socket: Socket, rendering: Render, status: RenderStatus
 ) -> None:
