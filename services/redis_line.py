@@ -114,4 +114,6 @@ class Line(asyncio.Protocol):
             self._ask()
 
     def _command(self, *words: str | bytes) -> None:
-        self._transport.writelines(self._connection.pack_command(*words))
+        """Tell Redis something, unless the connection is lost and `run` is about to say so: uvloop raises then."""
+        if not self._transport.is_closing():
+            self._transport.writelines(self._connection.pack_command(*words))

@@ -103,6 +103,20 @@ async def test_killed_connections_are_made_again(server: RedisServer, pubsub: Pu
     assert not pubsub.resumed.is_set()
 
 
+async def test_who_comes_and_goes_while_the_connection_is_being_lost_is_none_the_worse(pubsub: PubSub) -> None:
+    inbox: list[str] = []
+    async with pubsub.listen("stays", inbox.append), AsyncExitStack() as coming, AsyncExitStack() as going:
+        await going.enter_async_context(pubsub.listen("goes", inbox.append))
+        assert pubsub._redis is not None
+        assert pubsub._redis._line is not None
+        pubsub._redis._line._transport.abort()  # which the listener is told after those who come and go have run
+        await asyncio.gather(coming.enter_async_context(pubsub.listen("comes", inbox.append)), going.aclose())
+        await until_resumed(pubsub)
+        for channel in ("stays", "comes"):
+            await hears(pubsub, channel, inbox, channel)
+    assert inbox == ["stays", "comes"]
+
+
 async def test_many_who_publish_share_few_connections(server: RedisServer, pubsub: PubSub) -> None:
     def connections() -> int:
         lines = server.command("INFO", "stats").splitlines()
