@@ -1,9 +1,9 @@
 """Redis as the broker that broadcaster carries messages through.
 
-One connection listens, however many channels there are, and a bounded pool of others publishes. The listening
-connection is asked for a sign of life when it is quiet; once it is lost it is made anew, again and again, subscribed
-to everything that is wanted by then, and only then `resumed` is set. Pub/sub in Redis keeps nothing for those who
-are away, so `resumed` says: messages may have been missed.
+One connection listens, however many channels there are, and one other publishes. The listening connection is asked
+for a sign of life when it is quiet; once it is lost it is made anew, again and again, subscribed to everything that is
+wanted by then, and only then `resumed` is set. Pub/sub in Redis keeps nothing for those who are away, so `resumed`
+says: messages may have been missed. The other is made when something is to be published, and kept while it answers.
 
 Each command is sent once: redis-py's own retries are off, and every wait here has an end.
 """
@@ -15,14 +15,13 @@ from contextlib import suppress
 
 from broadcaster._backends.base import BroadcastBackend
 from broadcaster._base import Event
-from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
 from services.backoff import backoff_s
 from services.errors import PubSubUnavailable
 from services.redis_broker import FAULTS, LIMIT_S, read_url, reason
-from services.redis_line import Line
+from services.redis_line import Asker, Listener
 
 LONGEST_BACKOFF_S = 3.0
 
@@ -40,9 +39,10 @@ class RedisBroadcast(BroadcastBackend):
     def __init__(self, url: str) -> None:
         """Read the URL and connect nothing yet. Raises `StartupError` if the URL can't be used."""
         self._broker = read_url(url)
-        self._client = Redis(connection_pool=self._broker.new_pool())
         self._begun: dict[str, asyncio.Event] = {}
-        self._line: Line | None = None
+        self._line: Listener | None = None
+        self._asker: Asker | None = None
+        self._dialling = asyncio.Lock()
         self.on_event: Callable[[Event], None] = _nobody
         self._is_up = False
         self._failures = 0
@@ -60,8 +60,7 @@ class RedisBroadcast(BroadcastBackend):
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
-        with suppress(RedisError, OSError):
-            await self._client.connection_pool.aclose()
+        await self._hang_up()
 
     async def subscribe(self, group: str) -> None:
         """Want the channel's messages from now on. Waits for nothing: `begin` does."""
@@ -96,11 +95,30 @@ class RedisBroadcast(BroadcastBackend):
             await asyncio.Event().wait()
 
     async def _ask(self, *command: str | bytes) -> None:
+        asker = None
         try:
             async with asyncio.timeout(LIMIT_S):
-                await self._client.execute_command(*command)  # type: ignore[no-untyped-call]
+                asker = await self._connected_asker()
+                await asker.ask(*command)
+        except TimeoutError as error:
+            if asker is self._asker:
+                await self._hang_up()  # whoever comes next would have to wait as well
+            raise self._unavailable(error) from error
         except FAULTS as error:
             raise self._unavailable(error) from error
+
+    async def _connected_asker(self) -> Asker:
+        async with self._dialling:
+            if self._asker is None or self._asker.is_lost:
+                await self._hang_up()
+                self._asker = Asker(await self._dial())
+            return self._asker
+
+    async def _hang_up(self) -> None:
+        asker, self._asker = self._asker, None
+        if asker is not None:
+            with suppress(RedisError, OSError):
+                await asker.close()
 
     async def _dial(self) -> AbstractConnection:
         connection = self._broker.new_connection()
@@ -116,22 +134,22 @@ class RedisBroadcast(BroadcastBackend):
             raise
         return connection
 
-    def _open_line(self, connection: AbstractConnection) -> Line:
-        line = self._line = Line(connection, on_message=self._pass_on, on_answer=self._on_answer)
+    def _open_line(self, connection: AbstractConnection) -> Listener:
+        line = self._line = Listener(connection, on_message=self._pass_on, on_answer=self._on_answer)
         self._begun = {channel: line.subscribe(self._in_redis(channel)) for channel in self._begun}
         return line
 
-    async def _keep_listening(self, line: Line) -> None:
+    async def _keep_listening(self, line: Listener) -> None:
         while True:
             why = await self._listen_until_lost(line)
             if self._is_up:
                 log.warning("Redis at %s is away: %s", self._broker.name, why)
             self._is_up = False
-            with suppress(RedisError, OSError):  # those that are idle are most likely lost as well
-                await self._client.connection_pool.disconnect(inuse_connections=False)
+            if self._asker is not None and self._asker.is_idle:  # most likely it is lost as well
+                await self._hang_up()
             line = self._open_line(await self._dial_until_connected())
 
-    async def _listen_until_lost(self, line: Line) -> str:
+    async def _listen_until_lost(self, line: Listener) -> str:
         why = ""
         try:
             await line.run()

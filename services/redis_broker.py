@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.connection import AbstractConnection, Connection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -14,7 +13,6 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from services.errors import StartupError
 
 LIMIT_S = 3.0  # for connecting, and for one command
-MAX_PUBLISHING = 16  # connections
 URL_OPTIONS = {"connection_class", "host", "port", "path", "db", "username", "password", "client_name"}  # and ssl_*
 FAULTS = (RedisError, OSError, ValueError)  # the last is what redis-py raises for a number that is none
 REASONS = (
@@ -38,16 +36,6 @@ class Broker:
     def new_connection(self) -> AbstractConnection:
         """Return a connection that is not connected yet and waits for answers as long as it is told to."""
         return self.connection_class(socket_timeout=None, **self.options)
-
-    def new_pool(self) -> BlockingConnectionPool:
-        """Return a pool for commands, all of whose waits have an end."""
-        return BlockingConnectionPool(
-            max_connections=MAX_PUBLISHING,
-            timeout=LIMIT_S,
-            connection_class=self.connection_class,
-            socket_timeout=LIMIT_S,
-            **self.options,
-        )
 
 
 def read_url(url: str) -> Broker:

@@ -1,7 +1,8 @@
-"""The connection on which Redis tells what is published.
+"""Connections to Redis that many use at once: one on which it tells what is published, one on which it is asked.
 
-redis-py connects and signs in. From then on the messages of one reading are taken from its socket together and
-passed on at once: redis-py's own way, a task that asks for one reply after the other, takes several times as long.
+redis-py connects and signs in. From then on the replies of one reading are taken from the socket together and passed on
+at once: redis-py's own way, in which a connection is for one question and its answer at a time, takes several times as
+long.
 """
 
 import asyncio
@@ -17,9 +18,63 @@ QUIET_S = 2.5  # after so long without a word Redis is asked for one, and after 
 
 
 class Line(asyncio.Protocol):
-    """One connection that listens, from when it was made to when it is lost; `run` must be running.
+    """One connection, from when it was made to when it is lost."""
 
-    Redis answers in order, so the PING of `begin` is answered after everything that was subscribed before it.
+    def __init__(self, connection: AbstractConnection) -> None:
+        self._connection = connection
+        self._transport: asyncio.Transport = connection._writer.transport  # type: ignore[union-attr,assignment]  # noqa: SLF001
+        self._replies = hiredis.Reader(protocolError=InvalidResponse, replyError=BaseParser.parse_error)
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = self._loop.time()
+        self._lost = asyncio.Event()
+        self._why: Exception = ConnectionResetError("Connection closed by server.")
+        self._transport.set_protocol(self)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nothing more will be heard."""
+        return self._lost.is_set() or self._transport.is_closing()
+
+    async def close(self) -> None:
+        """Let go of the connection and of all who wait for it."""
+        self.lose(self._why)
+        self._transport.abort()
+        await self._connection.disconnect(nowait=True)
+
+    def command(self, *words: str | bytes) -> None:
+        """Send a command, unless the connection is lost, of which those who wait are told: uvloop would raise."""
+        if not self._transport.is_closing():
+            self._transport.writelines(self._connection.pack_command(*words))
+
+    def take(self, reply: object) -> None:
+        """Take a reply; what this raises is why the connection is lost."""
+        raise NotImplementedError
+
+    def lose(self, why: Exception) -> None:
+        """Note that it is over, and why if that is not known."""
+        if not self._lost.is_set():
+            self._why = why
+            self._lost.set()
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what Redis says."""
+        self._heard_at = self._loop.time()
+        try:
+            self._replies.feed(data)
+            while (reply := self._replies.gets()) is not False:
+                self.take(reply)
+        except Exception as fault:  # noqa: BLE001  # whoever waits is told
+            self.lose(fault)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that it is over."""
+        self.lose(exc or self._why)
+
+
+class Listener(Line):
+    """A connection that is told of messages; `run` must be running.
+
+    Redis answers in order, so the PING of `run` is answered after everything that was subscribed before it.
     """
 
     def __init__(
@@ -29,29 +84,23 @@ class Line(asyncio.Protocol):
         on_message: Callable[[bytes, bytes], None],
         on_answer: Callable[[], None],
     ) -> None:
-        self._connection = connection
-        self._transport: asyncio.Transport = connection._writer.transport  # type: ignore[union-attr,assignment]  # noqa: SLF001
         self._on_message = on_message
         self._on_answer = on_answer
         self._unconfirmed: deque[asyncio.Event] = deque()
-        self._replies = hiredis.Reader(protocolError=InvalidResponse, replyError=BaseParser.parse_error)
-        self._loop = asyncio.get_running_loop()
-        self._lost = asyncio.Event()
-        self._why: Exception = ConnectionResetError("Connection closed by server.")
-        self._heard_at = self._asked_at = self._loop.time()
+        self._asked_at = 0.0
         self._patience: asyncio.TimerHandle | None = None
-        self._transport.set_protocol(self)
+        super().__init__(connection)
 
     def subscribe(self, channel: bytes) -> asyncio.Event:
         """Return an event that is set when Redis has confirmed the subscription, or the connection is lost."""
         confirmed = asyncio.Event()
         self._unconfirmed.append(confirmed)
-        self._command("SUBSCRIBE", channel)
+        self.command("SUBSCRIBE", channel)
         return confirmed
 
     def unsubscribe(self, channel: bytes) -> None:
         """Let Redis send no more of the channel's messages."""
-        self._command("UNSUBSCRIBE", channel)
+        self.command("UNSUBSCRIBE", channel)
 
     async def run(self) -> None:
         """Return never; raise why the connection was lost once it is."""
@@ -65,24 +114,10 @@ class Line(asyncio.Protocol):
             self._patience.cancel()
         for confirmed in self._unconfirmed:
             confirmed.set()
-        self._transport.abort()
-        await self._connection.disconnect(nowait=True)
+        await super().close()
 
-    def data_received(self, data: bytes) -> None:
-        """Take in what Redis says."""
-        self._heard_at = self._loop.time()
-        try:
-            self._replies.feed(data)
-            while (reply := self._replies.gets()) is not False:
-                self._take(reply)
-        except Exception as fault:  # noqa: BLE001  # raised by `run`
-            self._lose(fault)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Note that it is over."""
-        self._lose(exc or self._why)
-
-    def _take(self, reply: object) -> None:
+    def take(self, reply: object) -> None:
+        """Pass a message on, or note an answer."""
         if isinstance(reply, list) and reply[0] == b"message":  # by far the most of them
             self._on_message(*reply[1:])
             return
@@ -94,26 +129,56 @@ class Line(asyncio.Protocol):
             case Exception():
                 raise reply
 
-    def _lose(self, why: Exception) -> None:
-        if not self._lost.is_set():
-            self._why = why
-            self._lost.set()
-
     def _ask(self) -> None:
         """Ask for a sign of life, and look again whether there was one."""
-        self._command("PING")
+        self.command("PING")
         self._asked_at = self._loop.time()
         self._patience = self._loop.call_at(self._asked_at + QUIET_S, self._look)
 
     def _look(self) -> None:
         if self._heard_at < self._asked_at:
-            self._lose(TimeoutError())
+            self.lose(TimeoutError())
         elif self._heard_at + QUIET_S > self._loop.time():
             self._patience = self._loop.call_at(self._heard_at + QUIET_S, self._look)
         else:
             self._ask()
 
-    def _command(self, *words: str | bytes) -> None:
-        """Tell Redis something, unless the connection is lost and `run` is about to say so: uvloop raises then."""
-        if not self._transport.is_closing():
-            self._transport.writelines(self._connection.pack_command(*words))
+
+class Asker(Line):
+    """A connection for any number of questions at once, which Redis answers in their order."""
+
+    def __init__(self, connection: AbstractConnection) -> None:
+        self._unanswered: deque[asyncio.Future[None]] = deque()
+        super().__init__(connection)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no answer is awaited."""
+        return not self._unanswered
+
+    async def ask(self, *words: str | bytes) -> None:
+        """Return once Redis has answered. Raises what it answers with, or why the connection was lost meanwhile."""
+        if self.is_lost:
+            raise self._why
+        answered: asyncio.Future[None] = self._loop.create_future()
+        self._unanswered.append(answered)
+        self.command(*words)
+        await answered
+
+    def take(self, reply: object) -> None:
+        """Give the answer to who asked first, unless they have given up."""
+        answered = self._unanswered.popleft()
+        if answered.done():
+            return
+        if isinstance(reply, Exception):
+            answered.set_exception(reply)
+        else:
+            answered.set_result(None)
+
+    def lose(self, why: Exception) -> None:
+        """Tell all who wait for an answer."""
+        super().lose(why)
+        while self._unanswered:
+            answered = self._unanswered.popleft()
+            if not answered.done():
+                answered.set_exception(self._why)

@@ -1,0 +1,136 @@
+"""What more processes bring: changes told by 1, 2 and 4 API processes, and renders followed by 1 and 2 workers.
+
+`python -m benchmarks.scaling [clients]`. Everything is on this one machine, clients, Redis and the stand-in for Lambda
+included, so the throughput of all together ends where its cores do; what tells is the CPU time of a change, or of a poll,
+which must not rise with the number of processes. Workers share Redis and the deployment; each has a store of its own, in
+memory, since no MongoDB that is fit to be measured is at hand.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import uvloop
+
+from benchmarks.delivery import ROUNDS, WARM_UP, Server, Watchers, process_cpu_s, started, write_renders
+from benchmarks.polling import INTERVAL_S, Timed
+from benchmarks.render_farm import render_farm
+from services.backends.remotion.backend import open_remotion_backend
+from services.clock import SystemClock
+from services.composition import compose
+from services.models import Caller
+from services.pubsub import open_pubsub
+from services.settings import Settings
+from tests.conftest import PROPS
+from tests.fakes import MemoryStore
+from tests.redis_server import RedisServer
+from tests.remotion_farm import DEPLOYMENT
+
+CLIENTS = 1000
+RENDERS = 600  # in all, shared by the workers
+LENGTH_S = 20.0
+STEPS = 20
+
+
+class Servers:
+    """Some servers that act as one, as behind something that distributes connections."""
+
+    kind = "rendercast"
+
+    def __init__(self, servers: list[Server]) -> None:
+        self.port = ",".join(str(server.port) for server in servers)
+        self._servers = servers
+
+    def cpu_s(self) -> float:
+        return sum(server.cpu_s() for server in self._servers)
+
+
+def main(clients: int = CLIENTS) -> None:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        redis = RedisServer(Path(folder))
+        stack.callback(redis.stop)
+        redis.start()
+        file = write_renders(Path(folder) / "renders.json", redis.url, clients)
+        print(f"\n## API processes: {clients} clients, each its own render\n")
+        print(
+            "| processes | CPU per change | changes per second | to half of them | to 99 % |\n|---|---:|---:|---:|---:|"
+        )
+        for number in (1, 2, 4):
+            _tell(number, redis.url, file, clients)
+        print(f"\n## Workers: {RENDERS} renders of {LENGTH_S:.0f} s, a poll of each every {INTERVAL_S:.0f} s\n")
+        print("| workers | polls | CPU per poll | share of a core, each |\n|---|---:|---:|---:|")
+        for number in (1, 2):
+            _follow(number, redis.url)
+
+
+def _tell(number: int, redis_url: str, file: Path, clients: int) -> None:
+    with ExitStack() as stack:
+        servers = Servers([stack.enter_context(started(Server("rendercast", redis_url, file))) for _ in range(number)])
+        watchers = stack.enter_context(started(Watchers(servers, redis_url, file, clients)))
+        watchers.see(WARM_UP)
+        before_s = servers.cpu_s()
+        seen = watchers.see(ROUNDS)
+        cpu_s = (servers.cpu_s() - before_s) / (ROUNDS * clients)
+        at_half = watchers.see(ROUNDS, 2 * seen["took_s"] / ROUNDS)
+        waits = " | ".join(f"{at_half[name] * 1e3:.1f} ms" for name in ("p50_s", "p99_s"))
+        print(f"| {number} | {cpu_s * 1e6:.1f} µs | {ROUNDS * clients / seen['took_s']:.0f} | {waits} |", flush=True)
+
+
+def _follow(number: int, redis_url: str) -> None:
+    with render_farm(seconds=LENGTH_S, steps=STEPS) as farm:
+        command = [sys.executable, "-m", "benchmarks.scaling", "worker", redis_url, str(RENDERS // number)]
+        workers = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **farm.urls}) for _ in range(number)
+        ]
+        told = [json.loads(worker.communicate()[0]) for worker in workers]
+    polls, cpu_s, took_s = (sum(each[what] for each in told) for what in ("polls", "cpu_s", "took_s"))
+    print(f"| {number} | {polls} | {cpu_s / polls * 1e3:.2f} ms | {cpu_s / took_s * 100:.0f} % |", flush=True)
+
+
+async def work(redis_url: str, renders: int) -> None:
+    """Carry so many renders to their ends as a worker does, and print what it took."""
+    clock = SystemClock()
+    deployment = replace(DEPLOYMENT, capacity=renders, poll_interval=timedelta(seconds=INTERVAL_S))
+    async with (
+        open_pubsub(redis_url) as pubsub,
+        open_remotion_backend(deployment, clock=clock, check=False) as backend,
+    ):
+        timed, store = Timed(backend), MemoryStore(clock)
+        services = compose(
+            Settings.model_construct(quota_limit=renders),
+            clock=clock,
+            store=store,
+            pubsub=pubsub,
+            backend=timed,  # type: ignore[arg-type]  # it is one but for the types of __getattr__
+            with_worker=True,
+        )
+        assert services.tracker is not None
+        for _ in range(renders):
+            await services.renders.start(Caller(id="ann"), PROPS)
+        cpu_s, began = process_cpu_s(os.getpid()), clock.now()
+        working = asyncio.create_task(services.tracker.run())
+        while await store.unfinished(["ann"], first=1):  # noqa: ASYNC110
+            await asyncio.sleep(0.5)
+        told = {
+            "polls": sum(map(len, timed.asked_at.values())),
+            "cpu_s": process_cpu_s(os.getpid()) - cpu_s,
+            "took_s": (clock.now() - began).total_seconds(),
+        }
+        working.cancel()
+        await asyncio.wait([working])
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["worker"]:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(work(sys.argv[2], int(sys.argv[3])))
+    else:
+        main(*map(int, sys.argv[1:]))
