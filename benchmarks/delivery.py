@@ -45,7 +45,13 @@ from tests.redis_server import RedisServer
 
 PEERS = Path(__file__).with_name("peers")
 SECRET = SecretStr("a secret for measuring, of some length")
-SETTINGS = Settings.model_construct(port=0, jwt_secret=SECRET, max_connections_per_user=10_000, web_dir=Path("nowhere"))
+SETTINGS = Settings.model_construct(
+    port=0,
+    jwt_secret=SECRET,
+    max_connections_per_user=10_000,
+    max_connections_per_address=10_000,
+    web_dir=Path("nowhere"),
+)
 SHAPES = ("each its own render", "all the same render")
 TURNS, CLIENTS = 3, 300
 HEAD = """\
@@ -65,17 +71,22 @@ class Server:
         folder = PEERS if kind in PEERS_IN_NODE else None
         self.process = subprocess.Popen([*command, redis_url, str(renders_file)], stdout=subprocess.PIPE, cwd=folder)
         assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline())
+        self.port = self.process.stdout.readline().decode().strip()
 
     def cpu_s(self) -> float:
-        """Return the CPU seconds of its threads, user and system."""
-        tasks = Path(f"/proc/{self.process.pid}/task")
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+        """Return the CPU seconds that it took until now."""
+        return process_cpu_s(self.process.pid)
 
     def memory_bytes(self) -> int:
         """Return how much it has that is in no file."""
         text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text(encoding="utf-8")
         return int(text.partition("Anonymous:")[2].split()[0]) * 1024
+
+
+def process_cpu_s(process_id: int) -> float:
+    """Return the CPU seconds of a process's threads, user and system."""
+    tasks = Path(f"/proc/{process_id}/task")
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
 
 
 PEERS_IN_NODE = ("graphql-ws", "yoga")
@@ -89,8 +100,8 @@ def _ours(kind: str) -> list[str]:
 class Watchers:
     """Clients of a server, in a process of their own."""
 
-    def __init__(self, server: Server, redis_url: str, renders_file: Path, clients: int) -> None:
-        command = [sys.executable, "-m", "benchmarks.watchers", str(server.port), redis_url, str(renders_file)]
+    def __init__(self, server: Any, redis_url: str, renders_file: Path, clients: int) -> None:
+        command = [sys.executable, "-m", "benchmarks.watchers", server.port, redis_url, str(renders_file)]
         self.process = subprocess.Popen(
             [*command, str(clients), server.kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -129,10 +140,10 @@ def main(turns: int = TURNS, clients: int = CLIENTS) -> None:
         stack.callback(redis.stop)
         redis.start()
         files = {
-            SHAPES[0]: _write_renders(Path(folder) / "many.json", redis.url, clients),
+            SHAPES[0]: write_renders(Path(folder) / "many.json", redis.url, clients),
             SHAPES[1]: Path(folder) / "one.json",
         }
-        _write_renders(files[SHAPES[1]], redis.url, 1)
+        write_renders(files[SHAPES[1]], redis.url, 1)
         for shape, file in files.items():
             print(f"\n## {clients} clients, {shape}: medians of {turns} turns\n")
             print(HEAD)
@@ -166,7 +177,7 @@ def _measure(
     return figures
 
 
-def _write_renders(path: Path, redis_url: str, number: int) -> Path:
+def write_renders(path: Path, redis_url: str, number: int) -> Path:
     """Write renders of as many users, each with a token of theirs and the channel in Redis that tells of it."""
     now = SystemClock().now()
     renders = []

@@ -1,14 +1,16 @@
 """What everything that protects the API costs: CPU time of the server per request, with and without, in turns.
 
-`python -m benchmarks.requests [turns]`. Each server is a process of its own on the same schema and store, asked over
-one connection that stays open: as `rendercast serve` answers, tokens, limits and all; the same schema with none of it,
-on a plain uvicorn; and Strawberry's own ASGI view with its caches.
+`python -m benchmarks.requests [turns]`; Yoga needs `npm ci --prefix benchmarks/peers`. Each server is a process of its
+own, asked over one connection that stays open: as `rendercast serve` answers, tokens, limits and all; the same schema
+with none of it, on a plain uvicorn; Strawberry's own ASGI view with its caches; and GraphQL Yoga, which knows neither
+users nor limits. All have their data in memory.
 """
 
 import asyncio
 import gc
 import http.client
 import json
+import math
 import os
 import socket
 import statistics
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+import uvloop
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -31,6 +34,7 @@ from starlette.types import ASGIApp
 from strawberry.asgi import GraphQL
 
 from app import create_app
+from benchmarks.delivery import NODE, PEERS
 from benchmarks.limits import Unlimited, stock
 from commands.serving import KEEP_ALIVE_S, server_config
 from resolvers.auth import open_bearer_tokens
@@ -48,7 +52,11 @@ from tests.fakes import MemoryStore
 
 SECRET = SecretStr("a secret for measuring, of some length")
 SETTINGS = Settings.model_construct(
-    introspection=False, jwt_secret=SECRET, max_mutations_per_minute=10_000_000, web_dir=Path("nowhere")
+    introspection=False,
+    jwt_secret=SECRET,
+    max_mutations_per_minute=10_000_000,
+    quota_limit=10_000_000,
+    web_dir=Path("nowhere"),
 )
 USER = Caller(id=f"{OWN_ISSUER} ann")
 RENDERS = 20
@@ -56,10 +64,18 @@ WARM_UP = 500
 TIMES = 60  # in a turn: short ones, so that what else the machine does falls on all alike
 PLAIN: dict[str, Any] = {"log_config": None, "access_log": False, "timeout_keep_alive": KEEP_ALIVE_S}
 TURNS = 200
+YOGA = "GraphQL Yoga"
 OPERATIONS = {
     "small query": "{ renderQuota { remaining resetsAt } }",
     "list of 20": "{ renders(first: 20) { edges { node { id status progress createdAt } } } }",
     "small mutation": 'mutation { cancelRender(renderId: "01hzzzzzzzzzzzzzzzzzzzzzzz") { __typename } }',
+    "startRender": """
+        mutation {
+          startRender(input: {animationProps: {
+            text: "Hello", style: FADE_IN, fontFamily: "Inter", fontSize: 64, color: "#ffffff", durationInFrames: 90
+          }}) { __typename ... on StartRenderSuccess { render { id status createdAt } quota { remaining } } }
+        }
+    """,
 }
 
 
@@ -141,6 +157,17 @@ class Server:
 
 
 @contextmanager
+def yoga() -> Iterator[Server]:
+    process = subprocess.Popen([NODE or "node", "yoga-http.mjs"], cwd=PEERS, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        yield Server(YOGA, process.pid, int(process.stdout.readline()))
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextmanager
 def running(kind: str) -> Iterator[Server]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -156,9 +183,11 @@ def running(kind: str) -> Iterator[Server]:
 def main(turns: int = TURNS) -> None:
     with ExitStack() as stack:
         servers = [stack.enter_context(running(kind)) for kind in ("protected", "unprotected", "Strawberry's view")]
+        if NODE and (PEERS / "node_modules").exists():
+            servers.append(stack.enter_context(yoga()))
         print("\n## What protection costs: the server's CPU time per request\n")
         kinds = " | ".join(server.kind for server in servers)
-        print(f"| | {kinds} | protection adds |\n|---|---:|---:|---:|---:|")
+        print(f"| | {kinds} | protection adds | times Yoga |\n|---|{'---:|' * (len(servers) + 2)}")
         for name, document in OPERATIONS.items():
             for server in servers:
                 server.cpu_s_per_request(document, WARM_UP)
@@ -167,12 +196,17 @@ def main(turns: int = TURNS) -> None:
                 for server in servers if turn % 2 else reversed(servers):
                     took[server.kind].append(server.cpu_s_per_request(document, TIMES))
             told = " | ".join(f"{statistics.median(seconds) * 1e6:.0f} µs" for seconds in took.values())
-            adds = statistics.median(map(truediv, took["protected"], took["unprotected"])) - 1
-            print(f"| {name} | {told} | {adds * 100:.1f} % |", flush=True)
+            adds, beside = (_ratio(took, to) for to in ("unprotected", YOGA))
+            print(f"| {name} | {told} | {adds * 100 - 100:.1f} % | {beside:.2f} |", flush=True)
+
+
+def _ratio(took: dict[str, list[float]], kind: str) -> float:
+    return statistics.median(map(truediv, took["protected"], took[kind])) if kind in took else math.nan
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 2:
-        asyncio.run(serve(sys.argv[1], socket.socket(fileno=int(sys.argv[2]))))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(sys.argv[1], socket.socket(fileno=int(sys.argv[2]))))
     else:
         main(*map(int, sys.argv[1:]))

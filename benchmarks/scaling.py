@@ -1,9 +1,9 @@
 """What more processes bring: changes told by 1, 2 and 4 API processes, and renders followed by 1 and 2 workers.
 
 `python -m benchmarks.scaling [clients]`. Everything is on this one machine, clients, Redis and the stand-in for Lambda
-included, so the throughput of all together ends where its cores do; what tells is the CPU time of a change, or of a poll,
-which must not rise with the number of processes. Workers share Redis and the deployment; each has a store of its own, in
-memory, since no MongoDB that is fit to be measured is at hand.
+included, so the throughput of all together ends where its cores do. What tells is the CPU time of a change, or of a
+poll, which must not rise with the number of processes. Workers share Redis and the deployment; each has a store of its
+own, in memory, since no MongoDB that is fit to be measured is at hand.
 """
 
 import asyncio

@@ -162,7 +162,7 @@ class Publisher:
         return f"rendercast:0:bare:{render.id}", json.dumps(message, separators=(",", ":"))
 
 
-async def watch(port: int, redis_url: str, renders_file: str, clients: int, bare: bool) -> None:  # noqa: FBT001
+async def watch(ports: list[int], redis_url: str, renders_file: str, clients: int, bare: bool) -> None:  # noqa: FBT001
     """Have so many clients watch, each the next of the renders; then publish as standard input says."""
     with open(renders_file, encoding="utf-8") as file:  # noqa: ASYNC230, PTH123
         given = json.load(file)
@@ -177,7 +177,7 @@ async def watch(port: int, redis_url: str, renders_file: str, clients: int, bare
         await loop.create_connection(
             lambda place=place: Watcher(renders[place], given[place]["token"], tally),  # type: ignore[misc]
             "127.0.0.1",
-            port,
+            ports[number % len(ports)],
         )
     async with asyncio.timeout(PATIENCE_S):
         await tally.complete.wait()
@@ -215,4 +215,12 @@ def tell(what: object) -> None:
 if __name__ == "__main__":
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    asyncio.run(watch(int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5] == "bare"))
+    asyncio.run(
+        watch(
+            [int(port) for port in sys.argv[1].split(",")],
+            sys.argv[2],
+            sys.argv[3],
+            int(sys.argv[4]),
+            sys.argv[5] == "bare",
+        )
+    )
