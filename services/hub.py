@@ -17,6 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 
 from services import documents, spans
+from services.bursts import Bursts
 from services.documents import Announcement
 from services.errors import RenderNotFound, Unavailable
 from services.ids import is_render_id
@@ -273,13 +274,15 @@ class ProgressHub:
         """Listen to the owner's channel, unless somebody in the room does. Others wait for this room only."""
         async with room.door:
             if not room.is_listening:
+                bursts = Bursts(lambda announced: self._pass_on(announced, room))
                 await room.subscription.enter_async_context(
-                    self._pubsub.listen(_channel(owner), lambda message: self._pass_on(message, room))
+                    self._pubsub.listen(
+                        _channel(owner), lambda message: bursts.take(documents.decode_announcement(message))
+                    )
                 )
                 room.is_listening = True
 
-    def _pass_on(self, message: str, room: Room) -> None:
-        announced = documents.decode_announcement(message)
+    def _pass_on(self, announced: Announcement, room: Room) -> None:
         if pushed := room.tell(announced.render, announced.published_at):
             self._metrics.sent(pushed, published_at=announced.published_at, now=self._clock.now())
 

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -436,6 +437,23 @@ async def test_a_state_is_pushed_to_who_waits_and_what_was_not_is_yielded_in_its
         ended = await changed(hub, memory_store, failed(halfway))
         assert await end == ended
     assert pushed == [rendering.revision, halfway.revision]
+
+
+async def test_of_what_comes_in_one_turn_of_the_loop_the_first_and_the_newest_are_pushed(
+    hub: ProgressHub, render: Render, pushed: list[int], take_at_once: Push
+) -> None:
+    async with aclosing(hub.watch(ANN, render.id, take_at_once)) as states:
+        assert await within_limits(states) == render
+        end = asyncio.create_task(within_limits(states))
+        await settle()
+        rendering = launched(render)
+        *later, newest = (replace(advanced(rendering, 45), revision=10 + number) for number in range(20))
+        for state in (rendering, *later, newest, later[-1]):
+            await hub.publish(state)
+        await settle()
+        assert pushed == [rendering.revision, newest.revision]
+        await hub.publish(failed(newest))
+        assert (await end).revision == newest.revision + 1
 
 
 async def test_nothing_is_pushed_past_what_was_not_taken_yet(
