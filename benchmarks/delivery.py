@@ -79,14 +79,19 @@ class Server:
 
     def memory_bytes(self) -> int:
         """Return how much it has that is in no file."""
-        text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text(encoding="utf-8")
-        return int(text.partition("Anonymous:")[2].split()[0]) * 1024
+        return memory_bytes(self.process.pid)
 
 
 def process_cpu_s(process_id: int) -> float:
     """Return the CPU seconds of a process's threads, user and system."""
     tasks = Path(f"/proc/{process_id}/task")
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+
+
+def memory_bytes(process_id: int) -> int:
+    """Return how much a process has in memory that is in no file."""
+    text = Path(f"/proc/{process_id}/smaps_rollup").read_text(encoding="utf-8")
+    return int(text.partition("Anonymous:")[2].split()[0]) * 1024
 
 
 PEERS_IN_NODE = ("graphql-ws", "yoga")
