@@ -1,6 +1,6 @@
 """`make bench`: every benchmark, one after the other."""
 
-from benchmarks import limits, local_renderer, polling, requests, start_to_progress, watching
+from benchmarks import footprint, limits, local_renderer, polling, requests, start_to_progress, watching
 
 if __name__ == "__main__":
     local_renderer.main()
@@ -9,3 +9,4 @@ if __name__ == "__main__":
     limits.main()
     requests.main()
     watching.main()
+    footprint.main()

@@ -9,6 +9,7 @@ nothing on uvicorn can be faster.
 
 import asyncio
 import contextlib
+import gc
 import json
 import shutil
 import socket
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+import uvloop
 from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
@@ -202,6 +204,7 @@ def write_renders(path: Path, redis_url: str, number: int) -> Path:
 
 async def serve(kind: str, redis_url: str, renders_file: str) -> None:
     """Serve as this kind does, and print the port."""
+    gc.freeze()  # as `rendercast serve` does
     with listen(SETTINGS) as listener:
         print(listener.getsockname()[1], flush=True)
         if kind == "bare":
@@ -254,6 +257,7 @@ async def open_bare(redis_url: str) -> AsyncIterator[Any]:
 
 if __name__ == "__main__":
     if len(sys.argv) > 3:
-        asyncio.run(serve(*sys.argv[1:4]))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(*sys.argv[1:4]))
     else:
         main(*map(int, sys.argv[1:]))
