@@ -7,7 +7,6 @@ same with `RENDERCAST_PROJECTIONS=no`. `bare` sends what it is given over uvicor
 nothing on uvicorn can be faster.
 """
 
-import asyncio
 import contextlib
 import gc
 import json
@@ -257,7 +256,6 @@ async def open_bare(redis_url: str) -> AsyncIterator[Any]:
 
 if __name__ == "__main__":
     if len(sys.argv) > 3:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(*sys.argv[1:4]))
+        uvloop.run(serve(*sys.argv[1:4]))
     else:
         main(*map(int, sys.argv[1:]))

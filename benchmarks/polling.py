@@ -22,6 +22,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import boto3
+import uvloop
 from botocore.config import Config
 
 from benchmarks.render_farm import RenderFarm, render_farm
@@ -56,11 +57,11 @@ def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     with render_farm(seconds=LENGTH_S, steps=STEPS) as farm:
         os.environ.update(farm.urls)
-        asyncio.run(_follow(farm, runs))
-        asyncio.run(_poll_without_pause(runs))
+        uvloop.run(_follow(farm, runs))
+        uvloop.run(_poll_without_pause(runs))
     with render_farm(seconds=MANY_LENGTH_S, steps=STEPS) as farm:
         os.environ.update(farm.urls)
-        asyncio.run(_carry_many())
+        uvloop.run(_carry_many())
 
 
 @asynccontextmanager

@@ -6,7 +6,6 @@ with none of it, on a plain uvicorn; Strawberry's own ASGI view with its caches;
 users nor limits. All have their data in memory.
 """
 
-import asyncio
 import gc
 import http.client
 import json
@@ -206,7 +205,6 @@ def _ratio(took: dict[str, list[float]], kind: str) -> float:
 
 if __name__ == "__main__":
     if len(sys.argv) > 2:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(sys.argv[1], socket.socket(fileno=int(sys.argv[2]))))
+        uvloop.run(serve(sys.argv[1], socket.socket(fileno=int(sys.argv[2]))))
     else:
         main(*map(int, sys.argv[1:]))

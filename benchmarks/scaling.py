@@ -130,7 +130,6 @@ async def work(redis_url: str, renders: int) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["worker"]:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(work(sys.argv[2], int(sys.argv[3])))
+        uvloop.run(work(sys.argv[2], int(sys.argv[3])))
     else:
         main(*map(int, sys.argv[1:]))

@@ -94,8 +94,7 @@ def _run_server(settings: Settings, open_services: OpenServices, open_authentica
     with listen(settings) as listener, listen_for_scrapes(settings) as for_scrapes:
         found = {"port": listener.getsockname()[1], "max_connections": most_connections(settings)}
         settings = settings.model_copy(update=found)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings, open_services, open_authentication, listener, for_scrapes))
+        uvloop.run(_serve(settings, open_services, open_authentication, listener, for_scrapes))
 
 
 async def _serve(
