@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PACKAGES := web/node_modules tests/clients/node_modules tests/frontend/node_modules
 # The longest files come first in the order of their names, and so they should.
 TEST = $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
-LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 pyproject.toml
+LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help
 .PHONY: help run test coverage check format-check format lint types layers schema schema-check bench lock clean
@@ -52,9 +52,10 @@ bench: $(VENV)/dev.stamp ## measure; benchmarks/README.md tells how to read it
 	$(BIN)/python -m benchmarks
 
 lock: ## choose the newest versions that pyproject.toml admits (needs uv)
-	$(LOCK) --group build -o requirements/run.lock
-	$(LOCK) --group build --extra tracing -o requirements/tracing.lock
-	$(LOCK) --group build --extra tracing --group dev -o requirements/dev.lock
+	$(LOCK) --group installer -o requirements/installer.lock
+	$(LOCK) pyproject.toml --group build -o requirements/run.lock
+	$(LOCK) pyproject.toml --group build --extra tracing -o requirements/tracing.lock
+	$(LOCK) pyproject.toml --group build --extra tracing --group dev -o requirements/dev.lock
 
 clean: ## remove what the other targets made, but no data
 	rm -rf $(VENV) $(PACKAGES) tests/clients/relay/__generated__
@@ -64,6 +65,7 @@ clean: ## remove what the other targets made, but no data
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Rendercast needs Python 3.11 or newer." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.lock
 
 $(VENV)/run.stamp: requirements/run.lock pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
