@@ -117,7 +117,9 @@ async def test_when_the_quota_is_reached_it_says_so_and_when_there_is_more(start
         await expect(ann.page.get_by_text("0 of 1 render left")).to_be_visible(timeout=PATIENCE_MS)
         await ann.button("Render").click()
         await expect(ann.page.get_by_role("alert")).to_contain_text("Render quota exceeded.", timeout=PATIENCE_MS)
-        await expect(ann.page.get_by_role("group", name="Quota")).to_contain_text(re.compile(r"again at .*, in \d+ h"))
+        await expect(ann.page.get_by_role("group", name="Quota")).to_contain_text(
+            re.compile(r"again at .*, in \d+ (min|h)")
+        )
         await expect(ann.cards).to_have_count(1)
 
 
