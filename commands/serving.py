@@ -36,7 +36,6 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 KEEP_ALIVE_S = 75  # longer than load balancers keep idle connections, who else send requests into a closing one
 FILES_FOR_CONNECTIONS = 0.75  # of those that the process may open; the others are for the store, Redis and videos
 MOST_WAITING = 2048  # connections that the kernel keeps until they are accepted
-FRACTION_AT_ONCE = 24  # of the connections there may be that are accepted before any that is too many is turned away
 GRACE_S = 5  # for requests under way when the process is asked to stop
 
 log = logging.getLogger(__name__)
@@ -76,12 +75,6 @@ class Server(uvicorn.Server):
         finally:
             for number in STOP_SIGNALS:
                 loop.remove_signal_handler(number)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen. For asyncio, the backlog is how many to accept at once; the kernel is to keep more."""
-        await super().startup(sockets)
-        for listener in sockets or ():
-            listener.listen(MOST_WAITING)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; a second signal cuts short what is under way, and uvicorn alone would skip the lifespan then."""
@@ -132,7 +125,7 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
-        backlog=max(1, settings.max_connections // FRACTION_AT_ONCE),
+        backlog=MOST_WAITING,
         http=http_within(settings.request_timeout_s, crowd),
         ws=WebSocketProtocol,
         ws_ping_interval=settings.ping_interval_s,
