@@ -76,7 +76,7 @@ async def test_renders_finish_and_are_started_while_redis_is_away_for_10_s(site:
 
 
 async def test_a_render_whose_worker_is_killed_while_redis_hangs_comes_to_its_end(site: Site) -> None:
-    api, *workers = site.start("serve --port 0", "worker", "worker", lease_s=1)
+    api, *workers = site.start("serve --port 0", "worker", "worker", lease_s=3)
     async with open_client(api.url) as client:
         ids = await started(client, count=1)
         async with watching(ids, client) as watchers:
