@@ -66,7 +66,9 @@ def main() -> None:
 
 @asynccontextmanager
 async def opened(*, capacity: int = 100) -> AsyncIterator[RemotionBackend]:
-    deployment = replace(DEPLOYMENT, capacity=capacity, poll_interval=timedelta(seconds=INTERVAL_S))
+    deployment = replace(
+        DEPLOYMENT, capacity=capacity, poll_interval=timedelta(seconds=INTERVAL_S), posters=False
+    )  # a poster is an invocation of its own
     async with open_remotion_backend(deployment, clock=SystemClock(), check=False) as backend:
         yield backend
 
