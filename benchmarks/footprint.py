@@ -39,7 +39,7 @@ def main(turns: int = TURNS) -> None:
             cpu_s, ready_s, memory = (statistics.median(column) for column in zip(*taken, strict=True))
             row = f"{cpu_s:.2f} s | {ready_s:.2f} s | {memory / 2**20:.0f} MiB"
             print(f"| `rendercast {command}` | {row} |", flush=True)
-        print(f"| `rendercast --help` | {_cpu_s_of_help(turns):.2f} s | | |")
+        print(f"| the help of `rendercast` | {_cpu_s_of_help(turns):.2f} s | | |")
 
 
 def _start(folder: Path, command: str, settings: Mapping[str, object]) -> tuple[float, float, float]:

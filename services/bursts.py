@@ -10,30 +10,28 @@ class Bursts:
     """Tells of changes as they come; of those of a render that come in one turn of the loop, the first and the newest.
 
     After a pause there may be hundreds in what is read at once. Whoever is told wants the newest state, and all others
-    wait meanwhile. Turns are told apart by uvloop's time, which passes between them only.
+    wait meanwhile.
     """
 
     def __init__(self, tell: Callable[[Announcement], None]) -> None:
         self._tell = tell
-        self._turn = 0.0
-        self._told: set[str] = set()  # renders, in this turn
-        self._later: dict[str, Announcement] = {}  # the newest of those that were told already
+        self._of_turn: dict[str, Announcement | None] = {}  # by render: the newest of which nothing is told yet
 
     def take(self, announced: Announcement) -> None:
         """Tell of a change now, or at the end of this turn unless a newer one comes before."""
-        loop, render = asyncio.get_running_loop(), announced.render
-        if self._turn != (now := loop.time()):
-            self._turn, self._told = now, set()
-        if render.id not in self._told:
-            self._told.add(render.id)
+        if not self._of_turn:
+            asyncio.get_running_loop().call_soon(self._end_turn)
+        render = announced.render
+        if render.id not in self._of_turn:
+            self._of_turn[render.id] = None
             self._tell(announced)
             return
-        if not self._later:
-            loop.call_soon(self._end_turn)
-        newest = self._later.get(render.id, announced)
-        self._later[render.id] = max(newest, announced, key=lambda each: each.render.revision)
+        newest = self._of_turn[render.id]
+        if newest is None or newest.render.revision < render.revision:
+            self._of_turn[render.id] = announced
 
     def _end_turn(self) -> None:
-        later, self._later = self._later, {}
-        for announced in later.values():
-            self._tell(announced)
+        of_turn, self._of_turn = self._of_turn, {}
+        for announced in of_turn.values():
+            if announced is not None:
+                self._tell(announced)

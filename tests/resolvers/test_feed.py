@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import CLIENT, OPEN, Protocol
@@ -82,6 +82,7 @@ def test_so_does_what_is_too_long_to_be_sent(feed: Feed, socket: Socket, renderi
     assert socket.sent == []
 
 
+@settings(deadline=None)
 @given(st.sampled_from([0, 1, 125, 126, 127, 65_535, 65_536, 70_000]) | st.integers(0, 200_000))
 def test_its_frames_are_what_others_read_and_write(length: int) -> None:
     text = b"x" * length

@@ -158,7 +158,7 @@ def in_order(value: object) -> str:
     return json.dumps(value)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data(), state=RENDERS)
 async def test_it_is_what_graphql_core_makes_of_the_same(data: st.DataObject, state: models.Render) -> None:
     text = Writer(data.draw).document()
@@ -176,7 +176,7 @@ async def test_it_is_what_graphql_core_makes_of_the_same(data: st.DataObject, st
         assert json.loads(result.text) == json.loads(write_json(expected.data))
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data(), state=RENDERS)
 async def test_what_is_executed_without_a_projection_is_the_same_too(data: st.DataObject, state: models.Render) -> None:
     text, renders = Writer(data.draw).document(), service()
