@@ -20,8 +20,8 @@ from services.webhooks.deliverer import Deliverer
 def run_worker(settings: Settings) -> None:
     """Carry renders until SIGINT or SIGTERM. Raises `StartupError`."""
     log_to_stderr(settings, usual="json")
-    with listen_for_scrapes(settings) as for_scrapes, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_work(settings, for_scrapes))
+    with listen_for_scrapes(settings) as for_scrapes:
+        uvloop.run(_work(settings, for_scrapes))
 
 
 async def _work(settings: Settings, for_scrapes: socket.socket | None) -> None:

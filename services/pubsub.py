@@ -32,10 +32,9 @@ class Channels(Broadcast):
 
     async def join(self, channel: str, on_message: OnMessage) -> None:
         """Call it with each message on the channel from now on."""
-        listeners = self._listeners[channel]
-        listeners.append(on_message)
-        if len(listeners) == 1:
+        if channel not in self._listeners:
             await self._backend.subscribe(channel)
+        self._listeners[channel].append(on_message)
 
     async def leave(self, channel: str, on_message: OnMessage) -> None:
         """Call it no more."""

@@ -6,6 +6,7 @@ long.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 
@@ -17,7 +18,7 @@ from redis.exceptions import InvalidResponse
 QUIET_S = 2.5  # after so long without a word Redis is asked for one, and after as long again given up
 
 
-class Line(asyncio.Protocol):
+class Line(asyncio.Protocol, ABC):
     """One connection, from when it was made to when it is lost."""
 
     def __init__(self, connection: AbstractConnection) -> None:
@@ -46,9 +47,9 @@ class Line(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.writelines(self._connection.pack_command(*words))
 
+    @abstractmethod
     def take(self, reply: object) -> None:
         """Take a reply; what this raises is why the connection is lost."""
-        raise NotImplementedError
 
     def lose(self, why: Exception) -> None:
         """Note that it is over, and why if that is not known."""
