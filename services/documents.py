@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -12,8 +11,7 @@ from services.models import Render
 from services.webhooks.messages import WebhookMessage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Announcement:
+class Announcement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A change as it is sent from process to process: the changed render, and when it was published by wall clock."""
 
     render: Render

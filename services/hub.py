@@ -2,7 +2,8 @@
 
 Each change is published once, as the whole render, on its owner's channel. A process listens at most once to each
 channel, decodes each message once, and hands the render to its watchers. A watcher keeps only the newest state of
-each render, so a slow client skips ahead instead of growing a queue.
+each render, so a slow client skips ahead instead of growing a queue. So does everybody when messages come faster than
+they can be told: of those that are read together, the newest of each render is told.
 
 Messages are hints: what is stored is the truth. Whoever watches reads the stored state once after it began to
 listen, and the hub reads it again every few seconds, and as soon as a broker that was away is back, for every render
@@ -11,13 +12,12 @@ whose end somebody awaits, so that a lost message can delay the end of a stream 
 
 import asyncio
 import logging
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 
 from services import documents, spans
-from services.bursts import Bursts
 from services.documents import Announcement
 from services.errors import RenderNotFound, Unavailable
 from services.ids import is_render_id
@@ -41,15 +41,16 @@ class Watch:
     While the subscriber waits in `take`, a state is offered to its `push` first.
     """
 
+    __slots__ = ("_ended", "_is_lost", "_pending", "_push", "_unfinished", "_waiting", "render_id")
+
     def __init__(self, render_id: str | None, push: Push | None = None) -> None:
         self.render_id = render_id
         self._push = push
-        self._revisions: OrderedDict[str, int] = OrderedDict()
-        self._unfinished: set[str] = set()
+        self._unfinished: dict[str, int] = {}  # the revisions that were offered last
+        self._ended: dict[str, int] = {}
         self._pending: dict[str, tuple[Render, datetime | None]] = {}
-        self._news = asyncio.Event()  # cleared only while somebody waits for some
-        self._news.set()
-        self._lost = False
+        self._waiting: asyncio.Future[None] | None = None
+        self._is_lost = False
 
     @property
     def awaited(self) -> frozenset[str]:
@@ -61,44 +62,55 @@ class Watch:
 
         Return whether it was pushed.
         """
-        if render.revision <= self._revisions.get(render.id, 0):
+        id_ = render.id
+        if render.revision <= (self._unfinished.get(id_) or self._ended.get(id_, 0)):
             return False
-        self._remember(render)
-        if not self._news.is_set() and self._push is not None and self._push(render):
+        if render.status.is_terminal:
+            self._end(id_, render.revision)
+        else:
+            self._unfinished[id_] = render.revision
+        if self._waiting is not None and self._push is not None and self._push(render):
             return True
-        self._pending[render.id] = render, published_at
-        self._news.set()
+        self._pending[id_] = render, published_at
+        self._wake()
         return False
 
     def lose(self, render_id: str) -> None:
         """Note that the render is no longer stored; a watcher of only that one is at its end."""
-        self._unfinished.discard(render_id)
+        if render_id in self._unfinished:
+            self._end(render_id, self._unfinished[render_id])
         if self.render_id == render_id:
-            self._lost = True
-            self._news.set()
+            self._is_lost = True
+            self._wake()
 
     async def take(self) -> tuple[Render, datetime | None] | None:
         """Wait for the next state, and when it was published if that brought it; None if the render is gone."""
         while not self._pending:
-            if self._lost:
+            if self._is_lost:
                 return None
-            self._news.clear()
-            await self._news.wait()
+            self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
         return self._pending.pop(next(iter(self._pending)))
 
-    def _remember(self, render: Render) -> None:
-        self._revisions[render.id] = render.revision
-        if not render.status.is_terminal:
-            self._unfinished.add(render.id)
-            return
-        self._unfinished.discard(render.id)
-        self._revisions.move_to_end(render.id)
-        while len(self._revisions) - len(self._unfinished) > REMEMBERED_REVISIONS:
-            del self._revisions[next(id_ for id_ in self._revisions if id_ not in self._unfinished)]
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():  # by being cancelled
+            waiting.set_result(None)
+
+    def _end(self, render_id: str, revision: int) -> None:
+        self._unfinished.pop(render_id, None)
+        self._ended[render_id] = revision
+        while len(self._ended) > REMEMBERED_REVISIONS:
+            del self._ended[next(iter(self._ended))]
 
 
 class Room:
     """All watchers of one owner's renders in this process, behind one subscription."""
+
+    __slots__ = ("_of_all", "_of_one", "door", "is_listening", "subscription")
 
     def __init__(self) -> None:
         self.door = asyncio.Lock()
@@ -156,6 +168,8 @@ class ProgressHub:
         self.last_tick_at: datetime | None = None
         self._check_interval = check_interval
         self._rooms: dict[str, Room] = {}
+        self._heard: dict[str, Announcement] = {}  # by render: the newest of those that came together
+        pubsub.on_pause(self._tell_heard)
 
     async def publish(self, render: Render) -> None:
         """Tell all watchers of a change that has been stored. A broker that is away is logged, not raised."""
@@ -274,17 +288,24 @@ class ProgressHub:
         """Listen to the owner's channel, unless somebody in the room does. Others wait for this room only."""
         async with room.door:
             if not room.is_listening:
-                bursts = Bursts(lambda announced: self._pass_on(announced, room))
-                await room.subscription.enter_async_context(
-                    self._pubsub.listen(
-                        _channel(owner), lambda message: bursts.take(documents.decode_announcement(message))
-                    )
-                )
+                await room.subscription.enter_async_context(self._pubsub.listen(_channel(owner), self._hear))
                 room.is_listening = True
 
-    def _pass_on(self, announced: Announcement, room: Room) -> None:
-        if pushed := room.tell(announced.render, announced.published_at):
-            self._metrics.sent(pushed, published_at=announced.published_at, now=self._clock.now())
+    def _hear(self, message: str) -> None:
+        announced = documents.decode_announcement(message)
+        heard = self._heard.get(announced.render.id)
+        if heard is None or heard.render.revision < announced.render.revision:
+            self._heard[announced.render.id] = announced
+
+    def _tell_heard(self) -> None:
+        heard, self._heard = self._heard, {}
+        for announced in heard.values():
+            room = self._rooms.get(announced.render.owner)
+            try:
+                if room and (pushed := room.tell(announced.render, announced.published_at)):
+                    self._metrics.sent(pushed, published_at=announced.published_at, now=self._clock.now())
+            except Exception:
+                log.exception("a change of render %s was not told", announced.render.id)
 
 
 def _channel(owner: str) -> str:

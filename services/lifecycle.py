@@ -11,9 +11,10 @@ Each function returns a new render with the next revision and raises `IllegalCha
 not have. None does I/O; storing and publishing the result is the caller's work.
 """
 
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from services.errors import IllegalChange
 from services.models import Failure, Output, Render, RenderPhase, RenderStatus
@@ -161,7 +162,7 @@ def _end(render: Render, *, status: RenderStatus, now: datetime, **changes: obje
 
 
 def _next(render: Render, **changes: object) -> Render:
-    return replace(render, revision=render.revision + 1, **changes)  # type: ignore[arg-type]
+    return replace(render, revision=render.revision + 1, **changes)
 
 
 def _require(render: Render, allowed: frozenset[RenderStatus] | set[RenderStatus], change: str) -> None:

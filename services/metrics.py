@@ -27,6 +27,7 @@ from services.webhooks.messages import WebhookStatus
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 BRIEF_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+MOST_UNCOUNTED = 500
 LONG_S = (1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400)
 
 
@@ -54,21 +55,34 @@ class Calls:
 
 
 class Lags(Collector):
-    """A histogram of brief spans of time, many of which may be reported at once."""
+    """A histogram of brief spans of time, many of which may be reported at once.
+
+    They are counted many together: to count one between other work takes longer than all else that is done with it.
+    """
 
     def __init__(self, registry: CollectorRegistry, name: str, words: str) -> None:
         self._name, self._words = name, words
         self._counts = [0] * (len(BRIEF_S) + 1)
         self._sum_s = 0.0
+        self._uncounted: list[tuple[datetime, datetime, int]] = []
         registry.register(self)
 
-    def observe(self, seconds: float, times: int) -> None:
-        """Report that something took so long, so many times."""
-        self._counts[bisect_left(BRIEF_S, seconds)] += times
-        self._sum_s += seconds * times
+    def observe(self, begin: datetime, end: datetime, times: int) -> None:
+        """Report that something took from `begin` to `end`, so many times."""
+        self._uncounted.append((begin, end, times))
+        if len(self._uncounted) >= MOST_UNCOUNTED:
+            self._count()
+
+    def _count(self) -> None:
+        uncounted, self._uncounted = self._uncounted, []
+        for begin, end, times in uncounted:
+            seconds = _s(begin, end)
+            self._counts[bisect_left(BRIEF_S, seconds)] += times
+            self._sum_s += seconds * times
 
     def collect(self) -> Iterator[Metric]:
         """Yield the histogram as it is."""
+        self._count()
         counts = zip([*map(str, BRIEF_S), "+Inf"], accumulate(self._counts), strict=True)
         yield HistogramMetricFamily(self._name, self._words, buckets=list(counts), sum_value=self._sum_s)
 
@@ -194,7 +208,7 @@ class Metrics:
 
     def sent(self, subscribers: int, *, published_at: datetime, now: datetime) -> None:
         """Report that so many subscribers were sent a change."""
-        self._send_lags.observe(_s(published_at, now), subscribers)
+        self._send_lags.observe(published_at, now, subscribers)
 
     @contextmanager
     def connected(self) -> Iterator[None]:

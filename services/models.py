@@ -1,8 +1,14 @@
-"""What the service talks about: renders, animations, quotas. Plain frozen values; nothing here does I/O."""
+"""What the service talks about: renders, animations, quotas. Plain frozen values; nothing here does I/O.
+
+Those that documents are made of, and that are read all the time, are structs of msgspec, which makes them in half the
+time. They are left out of what is looked through for garbage, since nothing that they have could have them.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class RenderStatus(StrEnum):
@@ -41,8 +47,7 @@ class AnimationStyle(StrEnum):
     SCALE = "scale"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnimationProps:
+class AnimationProps(Struct, frozen=True, kw_only=True, gc=False):
     """What to draw. The font size is in pixels of the video, colours are in CSS notation."""
 
     text: str
@@ -55,8 +60,7 @@ class AnimationProps:
     fps: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True, gc=False):
     """Why a render FAILED: a stable code, a sentence for its owner, and whether trying again may help.
 
     `detail` is what the renderer itself said. It is kept for the operator and never shown to clients.
@@ -68,8 +72,7 @@ class Failure:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
+class Output(Struct, frozen=True, kw_only=True, gc=False):
     """Where a COMPLETE render's video is kept. URLs are signed from this when asked for, and never stored.
 
     Its poster, in the same bucket, is a picture of its last frame; None if there is none.
@@ -81,8 +84,7 @@ class Output:
     poster_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Render:
+class Render(Struct, frozen=True, kw_only=True, gc=False):
     """One render, the whole of its state. `lifecycle` holds the only functions that change one.
 
     `revision` rises by one with each change. `progress` is a whole percentage that never goes down and is 100

@@ -3,11 +3,10 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from broadcaster import Broadcast
-from broadcaster._base import Event
 
 from services.errors import PubSubUnavailable, StartupError
 from services.redis_broadcast import RedisBroadcast
@@ -27,8 +26,9 @@ class Channels(Broadcast):
     def __init__(self, url: str, backend: RedisBroadcast | None = None) -> None:
         super().__init__(url, backend=backend)
         self._listeners: defaultdict[str, list[OnMessage]] = defaultdict(list)
+        self.on_pause: Callable[[], None] | None = None
         if backend:
-            backend.on_event = self.tell
+            backend.on_messages = self.tell
 
     async def join(self, channel: str, on_message: OnMessage) -> None:
         """Call it with each message on the channel from now on."""
@@ -44,30 +44,38 @@ class Channels(Broadcast):
             del self._listeners[channel]
             await self._backend.unsubscribe(channel)
 
-    def tell(self, event: Event) -> None:
-        """Call all who listen to the event's channel."""
-        for on_message in tuple(self._listeners.get(event.channel, ())):
-            try:
-                on_message(event.message)
-            except Exception:
-                log.exception("a listener failed on a message of %s", event.channel)
+    def tell(self, messages: Iterable[tuple[str, str]]) -> None:
+        """Call all who listen to the messages' channels, which come before them, and `on_pause` in the end."""
+        for channel, message in messages:
+            for on_message in tuple(self._listeners.get(channel, ())):
+                try:
+                    on_message(message)
+                except Exception:
+                    log.exception("a listener failed on a message of %s", channel)
+        if self.on_pause is not None:
+            self.on_pause()
 
     async def _listener(self) -> None:
         while True:
-            self.tell(await self._backend.next_published())
+            event = await self._backend.next_published()
+            self.tell([(event.channel, event.message)])
 
 
 class PubSub:
     """Publish text on channels and listen to them. Delivery is at most once; order is kept within a channel.
 
     `resumed` is set each time the broker is back and listens again for everybody: messages may have been missed.
-    Whoever acts on it clears it first, so there can be only one; that is the hub.
+    Whoever acts on it clears it first, so there can be only one; that is the hub. So it is with `on_pause`.
     """
 
     def __init__(self, channels: Channels, redis: RedisBroadcast | None = None) -> None:
         self._channels = channels
         self._redis = redis
         self.resumed = redis.resumed if redis else asyncio.Event()
+
+    def on_pause(self, call: Callable[[], None]) -> None:
+        """Have it called after messages that came together, and after each that came alone. It must not raise."""
+        self._channels.on_pause = call
 
     async def publish(self, channel: str, message: str) -> None:
         """Send `message` to all who listen to `channel` now. Raises `PubSubUnavailable` within a few seconds."""

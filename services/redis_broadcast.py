@@ -31,9 +31,10 @@ log = logging.getLogger(__name__)
 class RedisBroadcast(BroadcastBackend):
     """A backend for `Broadcast` that outlives its connections.
 
-    What is published is passed to `on_event` at once. Subscribing works while Redis is away: the channel is then
-    subscribed when it is back. Channels are called `rendercast:<db>:<channel>` in Redis, whose pub/sub doesn't know
-    databases, so that deployments which share a Redis under different database numbers hear only themselves.
+    What is published is passed to `on_messages` at once, together if it came together: channels and messages.
+    Subscribing works while Redis is away: the channel is then subscribed when it is back. Channels are called
+    `rendercast:<db>:<channel>` in Redis, whose pub/sub doesn't know databases, so that deployments which share a Redis
+    under different database numbers hear only themselves.
     """
 
     def __init__(self, url: str) -> None:
@@ -43,7 +44,7 @@ class RedisBroadcast(BroadcastBackend):
         self._line: Listener | None = None
         self._asker: Asker | None = None
         self._dialling = asyncio.Lock()
-        self.on_event: Callable[[Event], None] = _nobody
+        self.on_messages: Callable[[list[tuple[str, str]]], None] = _nobody
         self._is_up = False
         self._failures = 0
         self._listener: asyncio.Task[None] | None = None
@@ -135,7 +136,7 @@ class RedisBroadcast(BroadcastBackend):
         return connection
 
     def _open_line(self, connection: AbstractConnection) -> Listener:
-        line = self._line = Listener(connection, on_message=self._pass_on, on_answer=self._on_answer)
+        line = self._line = Listener(connection, on_messages=self._pass_on, on_answer=self._on_answer)
         self._begun = {channel: line.subscribe(self._in_redis(channel)) for channel in self._begun}
         return line
 
@@ -174,8 +175,9 @@ class RedisBroadcast(BroadcastBackend):
             except Exception:
                 log.exception("Redis at %s can't be reached", self._broker.name)
 
-    def _pass_on(self, channel: bytes, message: bytes) -> None:
-        self.on_event(Event(_decode(channel.removeprefix(self._broker.prefix)), _decode(message)))
+    def _pass_on(self, messages: list[list[bytes]]) -> None:
+        begin = len(self._broker.prefix)
+        self.on_messages([(_decode(channel[begin:]), _decode(message)) for channel, message in messages])
 
     def _on_answer(self) -> None:
         if not self._is_up:
@@ -191,8 +193,8 @@ class RedisBroadcast(BroadcastBackend):
         return PubSubUnavailable(f"Redis at {self._broker.name} can't be reached: {reason(error)}.")
 
 
-def _nobody(event: Event) -> None:
-    del event
+def _nobody(messages: list[tuple[str, str]]) -> None:
+    del messages
 
 
 def _over() -> asyncio.Event:

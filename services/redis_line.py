@@ -24,7 +24,7 @@ class Line(asyncio.Protocol, ABC):
     def __init__(self, connection: AbstractConnection) -> None:
         self._connection = connection
         self._transport: asyncio.Transport = connection._writer.transport  # type: ignore[union-attr,assignment]  # noqa: SLF001
-        self._replies = hiredis.Reader(protocolError=InvalidResponse, replyError=BaseParser.parse_error)
+        self._reader = hiredis.Reader(protocolError=InvalidResponse, replyError=BaseParser.parse_error)
         self._loop = asyncio.get_running_loop()
         self._heard_at = self._loop.time()
         self._lost = asyncio.Event()
@@ -48,8 +48,8 @@ class Line(asyncio.Protocol, ABC):
             self._transport.writelines(self._connection.pack_command(*words))
 
     @abstractmethod
-    def take(self, reply: object) -> None:
-        """Take a reply; what this raises is why the connection is lost."""
+    def take(self, replies: list[object]) -> None:
+        """Take what came together; what this raises is why the connection is lost."""
 
     def lose(self, why: Exception) -> None:
         """Note that it is over, and why if that is not known."""
@@ -61,9 +61,11 @@ class Line(asyncio.Protocol, ABC):
         """Take in what Redis says."""
         self._heard_at = self._loop.time()
         try:
-            self._replies.feed(data)
-            while (reply := self._replies.gets()) is not False:
-                self.take(reply)
+            self._reader.feed(data)
+            replies = []
+            while (reply := self._reader.gets()) is not False:
+                replies.append(reply)
+            self.take(replies)
         except Exception as fault:  # noqa: BLE001  # whoever waits is told
             self.lose(fault)
 
@@ -82,10 +84,10 @@ class Listener(Line):
         self,
         connection: AbstractConnection,
         *,
-        on_message: Callable[[bytes, bytes], None],
+        on_messages: Callable[[list[list[bytes]]], None],
         on_answer: Callable[[], None],
     ) -> None:
-        self._on_message = on_message
+        self._on_messages = on_messages
         self._on_answer = on_answer
         self._unconfirmed: deque[asyncio.Event] = deque()
         self._asked_at = 0.0
@@ -117,11 +119,18 @@ class Listener(Line):
             confirmed.set()
         await super().close()
 
-    def take(self, reply: object) -> None:
-        """Pass a message on, or note an answer."""
-        if isinstance(reply, list) and reply[0] == b"message":  # by far the most of them
-            self._on_message(*reply[1:])
-            return
+    def take(self, replies: list[object]) -> None:
+        """Pass messages on, and note answers."""
+        messages = []
+        for reply in replies:
+            if isinstance(reply, list) and reply[0] == b"message":  # by far the most of them
+                messages.append(reply[1:])
+            else:
+                self._take_answer(reply)
+        if messages:
+            self._on_messages(messages)
+
+    def _take_answer(self, reply: object) -> None:
         match reply:
             case [b"subscribe", *_]:
                 self._unconfirmed.popleft().set()
@@ -166,15 +175,16 @@ class Asker(Line):
         self.command(*words)
         await answered
 
-    def take(self, reply: object) -> None:
-        """Give the answer to who asked first, unless they have given up."""
-        answered = self._unanswered.popleft()
-        if answered.done():
-            return
-        if isinstance(reply, Exception):
-            answered.set_exception(reply)
-        else:
-            answered.set_result(None)
+    def take(self, replies: list[object]) -> None:
+        """Give each answer to who asked first, unless they have given up."""
+        for reply in replies:
+            answered = self._unanswered.popleft()
+            if answered.done():
+                continue
+            if isinstance(reply, Exception):
+                answered.set_exception(reply)
+            else:
+                answered.set_result(None)
 
     def lose(self, why: Exception) -> None:
         """Tell all who wait for an answer."""

@@ -4,8 +4,10 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from services.errors import (
     BackendUnavailable,
@@ -420,4 +422,4 @@ class FakeBackend:
 
 def copy_of(render: Render, **changes: object) -> Render:
     """Return the render with other values, without asking whether a render can get there."""
-    return replace(render, **changes)  # type: ignore[arg-type]
+    return replace(render, **changes)

@@ -1,12 +1,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from services import lifecycle
+from services import documents, lifecycle
+from services.documents import Announcement
 from services.errors import RenderNotFound
 from services.hub import MAX_UNFINISHED_AT_ONCE, ProgressHub, Push, Watch
 from services.metrics import Metrics
@@ -400,7 +401,7 @@ def test_a_watcher_of_all_remembers_a_bounded_number_of_ended_renders(make_rende
     watch.offer(unfinished)
     for _ in range(1500):
         watch.offer(failed(make_render()))
-    assert len(watch._revisions) == 1001
+    assert len(watch._ended) == 1000
     assert watch.awaited == {unfinished.id}
 
 
@@ -439,8 +440,8 @@ async def test_a_state_is_pushed_to_who_waits_and_what_was_not_is_yielded_in_its
     assert pushed == [rendering.revision, halfway.revision]
 
 
-async def test_of_what_comes_in_one_turn_of_the_loop_the_first_and_the_newest_are_pushed(
-    hub: ProgressHub, render: Render, pushed: list[int], take_at_once: Push
+async def test_of_what_comes_together_the_newest_is_pushed(
+    hub: ProgressHub, pubsub: PubSub, render: Render, pushed: list[int], take_at_once: Push
 ) -> None:
     async with aclosing(hub.watch(ANN, render.id, take_at_once)) as states:
         assert await within_limits(states) == render
@@ -448,10 +449,9 @@ async def test_of_what_comes_in_one_turn_of_the_loop_the_first_and_the_newest_ar
         await settle()
         rendering = launched(render)
         *later, newest = (replace(advanced(rendering, 45), revision=10 + number) for number in range(20))
-        for state in (rendering, *later, newest, later[-1]):
-            await hub.publish(state)
-        await settle()
-        assert pushed == [rendering.revision, newest.revision]
+        announced = [Announcement(render=state, published_at=NOW) for state in (rendering, *later, newest, later[-1])]
+        pubsub._channels.tell([("renders:ann", documents.encode_announcement(each)) for each in announced])
+        assert pushed == [newest.revision]
         await hub.publish(failed(newest))
         assert (await end).revision == newest.revision + 1
 
@@ -466,6 +466,24 @@ async def test_nothing_is_pushed_past_what_was_not_taken_yet(
         await settle()
         assert pushed == []
         assert await within_limits(states) == halfway
+
+
+async def test_others_are_told_while_some_are_leaving(
+    hub: ProgressHub, pubsub: PubSub, render: Render, pushed: list[int], take_at_once: Push
+) -> None:
+    async with AsyncExitStack() as stack:
+        watching = [await stack.enter_async_context(aclosing(hub.watch(ANN, render.id))) for _ in range(20)]
+        watching.append(await stack.enter_async_context(aclosing(hub.watch(ANN, render.id, take_at_once))))
+        assert [await within_limits(states) for states in watching] == [render] * 21
+        *leaving, staying = (asyncio.create_task(anext(states)) for states in watching)
+        await settle()
+        for task in leaving:
+            task.cancel()  # of which it hears in the next turn of the loop
+        announced = Announcement(render=launched(render), published_at=START_OF_TIME)
+        pubsub._channels.tell([("renders:ann", documents.encode_announcement(announced))])
+        assert pushed == [2]
+        staying.cancel()
+        await asyncio.gather(*leaving, staying, return_exceptions=True)
 
 
 async def test_what_is_pushed_is_counted_as_sent(

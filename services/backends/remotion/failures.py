@@ -5,7 +5,8 @@ stays in `detail`.
 """
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from services.models import Failure
 

@@ -2,11 +2,11 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from services import lifecycle
 from services.backends.local.backend import LocalBackend, open_local_backend

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from services.backends.remotion.aws import CONNECTIONS, open_aws
 from services.backends.remotion.backend import RemotionBackend

@@ -1,9 +1,9 @@
 import json
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from services.backends.remotion.payloads import (
     Webhook,
