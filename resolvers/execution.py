@@ -7,12 +7,11 @@ events have the root's fields of the first (`tests/resolvers/test_subscription_m
 needed).
 """
 
-import asyncio
 from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLObjectType, OperationType
+from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, OperationType
 from graphql.execution.collect_fields import FieldDetails, collect_fields
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -73,14 +72,26 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
     def build_per_event_executor(self, payload: Any) -> Any:
         """Return the executor of one event."""
         if self.context_value and self.context_value.feed:
-            self.context_value.feed.begin(partial(self._tell, payload.renders))
-        if self.projection and (result := self.projection.result(payload.model, lambda: payload)):
+            tell = self.projection.text if self.projection else self._tell
+            self.context_value.feed.begin(partial(tell, payload.renders))
+        if self.projection and (result := self.projection.result(payload)):
             return Done(result)
         return self._event(payload)
 
     def execute_collected_root_fields(self, root_type: Any, root_value: Any, fields: Any, *rest: Any) -> Any:
         """Execute the root's fields: for all events the very same, by which the cache of their sub-fields is kept."""
         return super().execute_collected_root_fields(root_type, root_value, self.fields_of_events or fields, *rest)
+
+    def execute_fields(
+        self, parent_type: Any, source_value: Any, path: Any, grouped_field_set: Any, position_context: Any = None
+    ) -> Any:
+        """Return an object's fields, or what they can be awaited by; at once if none has any below it."""
+        names = [details[0].node.name.value for details in grouped_field_set.values()]
+        readers = [read for name in names if (read := self.leaves.reader(parent_type, name))]
+        if len(readers) == len(names):
+            with suppress(Exception):  # graphql-core finds it too, and tells it as it tells everything
+                return {key: read(source_value) for key, read in zip(grouped_field_set, readers, strict=True)}
+        return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
 
     def execute_field(
         self, parent_type: GraphQLObjectType, source: Any, field_details_list: list[FieldDetails], *rest: Any
@@ -103,13 +114,15 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def _tell(self, renders: RenderService, state: models.Render) -> bytes | None:
         """Return the JSON of what is told of a state, if nothing is wrong and nothing must be waited for."""
-        if self.projection and (result := self.projection.result(state, lambda: Render.from_model(state, renders))):
-            return result.text
-        executed = self._event(Render.from_model(state, renders)).execute_operation(serially=False)
-        if self.is_awaitable(executed):
-            asyncio.ensure_future(executed).cancel()  # what can't be told at once is told by the executor
+        event = self._event(render := Render.from_model(state, renders))
+        try:
+            data = event.execute_fields(self.schema.subscription_type, render, None, self.fields_of_events)
+        except GraphQLError:
             return None
-        return None if executed.errors else write_json(executed.data)
+        if self.is_awaitable(data):
+            self.settle_in_background([data])
+            return None
+        return None if event.collected_errors.errors else write_json(data)
 
 
 def executor_within(timeout_s: float, *, at_once: int) -> type[BoundedExecutor]:

@@ -6,6 +6,8 @@ from services import models
 
 SEND_NOW = "rendercast.send_now"  # an extension of ASGI that `WebSocketProtocol` offers under this name
 
+RENDERING = models.RenderStatus.RENDERING
+
 SendNow = Callable[[bytes], bool]  # sends a text if that needs no waiting, and returns whether it did
 Tell = Callable[[models.Render], bytes | None]  # returns the JSON of what a subscription tells of a state at once
 
@@ -17,8 +19,10 @@ class Feed:
     since after the last one the stream is completed and a place in the queue is waited for.
     """
 
+    __slots__ = ("_longest", "_send_now", "_tell", "head")  # near each other, since each change finds them cold
+
     def __init__(self, head: bytes, *, send_now: SendNow, longest: int) -> None:
-        self._head = head
+        self.head = head
         self._send_now = send_now
         self._longest = longest
         self._tell: Tell | None = None
@@ -27,12 +31,23 @@ class Feed:
         """Send from now on what this tells. Once is enough."""
         self._tell = tell
 
+    def end(self) -> None:
+        """Send nothing any more."""
+        self._send_now = send_later
+
     def push(self, render: models.Render) -> bool:
         """Send what there is to tell of a state; return whether that was done."""
-        if self._tell is None or render.status is not models.RenderStatus.RENDERING:
+        tell = self._tell
+        if tell is None or render.status is not RENDERING:
             return False
-        data = self._tell(render)
-        return data is not None and len(data) <= self._longest and self._send_now(message(self._head, data))
+        data = tell(render)
+        return data is not None and len(data) <= self._longest and self._send_now(message(self.head, data))
+
+
+def send_later(text: bytes) -> bool:
+    """Send nothing now."""
+    del text
+    return False
 
 
 def message(head: bytes, data: bytes) -> bytes:

@@ -52,35 +52,50 @@ class Leaves:
 
 def _leaf_reader(parent: GraphQLObjectType, name: str) -> Read | None:
     try:
-        return field_reader(parent, name, ())
+        value, plain, complete = _field(parent, name, ())
     except Uncovered:
         return None
 
+    def read(source: object) -> object:
+        found = value(source)
+        if type(found) is not plain or (plain is int and not SMALLEST_INT <= found <= LARGEST_INT):
+            found = complete(found)
+        return found
 
-def field_reader(parent: GraphQLObjectType, name: str, shape: Shape) -> Read:
-    """Return what reads a field of an object and completes its value. Raises `Uncovered`."""
+    return read
+
+
+def object_reader(type_: GraphQLObjectType, shape: Shape) -> Read:
+    """Return what reads the fields of an object that are selected. Raises `Uncovered`, and so does what it returns."""
+    if not shape:
+        raise Uncovered
+    fields = [(key, *_field(type_, name, selected)) for key, name, selected in shape]
+
+    def read(source: object) -> dict[str, Any]:
+        result = {}
+        for key, value, plain, complete in fields:  # all here, since calls are what takes the time
+            found = value(source)
+            if type(found) is not plain or (plain is int and not SMALLEST_INT <= found <= LARGEST_INT):
+                found = complete(found)
+            result[key] = found
+        return result
+
+    return read
+
+
+def _field(parent: GraphQLObjectType, name: str, shape: Shape) -> tuple[Read, Any, Read]:
+    """Return what reads a field's value, the type of values that are complete as they are, and what completes others.
+
+    Raises `Uncovered`.
+    """
     if name == TYPENAME:
-        return lambda _: parent.name
+        return lambda _: parent.name, str, str
     field = parent.fields.get(name)
     definition = None if field is None else field.extensions.get("strawberry-definition")
     if field is None or field.args or not isinstance(definition, StrawberryField):
         raise Uncovered
-    return _read(field.type, _value(parent, definition), completer(field.type, shape))
-
-
-def _read(type_: GraphQLOutputType, value: Read, complete: Read) -> Read:
-    """Return what reads a field and completes its value, which of most types mostly is complete as it is."""
-    plain = PLAIN.get(str(innermost(type_)))  # no list's value is of these
-
-    def read(source: object) -> object:
-        found = value(source)
-        return found if type(found) is plain else complete(found)
-
-    def read_int(source: object) -> object:
-        found = value(source)
-        return found if type(found) is int and SMALLEST_INT <= found <= LARGEST_INT else complete(found)
-
-    return read_int if plain is int else read
+    plain = PLAIN.get(str(innermost(field.type)))  # no list's value is of these
+    return _value(parent, definition), plain, _completer(field.type, shape)
 
 
 def _value(parent: GraphQLObjectType, definition: StrawberryField) -> Read:
@@ -94,36 +109,33 @@ def _value(parent: GraphQLObjectType, definition: StrawberryField) -> Read:
     return resolver.wrapped_func  # type: ignore[return-value]  # a method, not bound yet
 
 
-def completer(type_: GraphQLOutputType, shape: Shape) -> Read:
+def _completer(type_: GraphQLOutputType, shape: Shape) -> Read:
     """Return what makes of a value what results have of it, as "Value Completion" in the specification.
 
     Raises `Uncovered`, and so does what it returns.
     """
-    if isinstance(type_, GraphQLNonNull):
-        return _required(_complete_value(type_.of_type, shape))
-    complete = _complete_value(type_, shape)
-    return lambda value: None if value is None else complete(value)
+    required = isinstance(type_, GraphQLNonNull)
+    nullable = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+    complete = _complete_value(nullable, shape)
 
-
-def _required(complete: Read) -> Read:
     def read(value: object) -> object:
-        if value is None:
+        if value is not None:
+            return complete(value)
+        if required:
             raise Uncovered
-        return complete(value)
+        return None
 
-    return read
+    return cache(read) if isinstance(nullable, GraphQLEnumType) else read
 
 
 def _complete_value(type_: GraphQLOutputType, shape: Shape) -> Read:
     match type_:
         case GraphQLObjectType():
-            return _object(type_, shape)
+            return object_reader(type_, shape)
         case GraphQLList():
-            complete = completer(type_.of_type, shape)
+            complete = _completer(type_.of_type, shape)
             return lambda values: [complete(value) for value in values]
-        case GraphQLEnumType():
-            return cache(_leaf(type_))
-        case GraphQLScalarType():
+        case GraphQLScalarType() | GraphQLEnumType():
             return _leaf(type_)
         case _:
             raise Uncovered
@@ -137,17 +149,6 @@ def _leaf(type_: GraphQLScalarType | GraphQLEnumType) -> Read:
         if coerced is None or coerced is Undefined:
             raise Uncovered
         return coerced
-
-    return read
-
-
-def _object(type_: GraphQLObjectType, shape: Shape) -> Read:
-    if not shape:
-        raise Uncovered
-    fields = [(key, field_reader(type_, name, selected)) for key, name, selected in shape]
-
-    def read(source: object) -> dict[str, Any]:
-        return {key: of(source) for key, of in fields}
 
     return read
 

@@ -7,7 +7,6 @@ shape share the function, and its result too, if they watch the same render. Wha
 with a render, is left to graphql-core.
 """
 
-from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -15,14 +14,17 @@ from graphql import GraphQLObjectType, GraphQLSchema
 from graphql.execution import Executor
 from graphql.execution.collect_fields import FieldDetails, collect_fields, collect_subfields
 
-from resolvers.fields import Read, Shape, Uncovered, completer, innermost
+from resolvers.fields import Read, Shape, Uncovered, innermost, object_reader
 from resolvers.json_text import write_json
 from schema.render import Render
 from services import models
+from services.renders import RenderService
 
 
 class Result(dict[str, Any]):
     """The data of a result, and its JSON."""
+
+    __slots__ = ("text",)
 
     text: bytes
 
@@ -35,23 +37,27 @@ class Projection:
         self._read = read
         self._latest: tuple[object, Result | None] = None, None
 
-    def result(self, state: models.Render, render: Callable[[], Render]) -> Result | None:
-        """Return the result for a state, shown as `render`; None if graphql-core must make it.
+    def result(self, render: Render) -> Result | None:
+        """Return the result for a render; None if graphql-core must make it. It is the same one for the same state."""
+        state, result = self._latest
+        return result if state is render.model else self._make(render)
 
-        It is the same one for the same state.
-        """
+    def text(self, renders: RenderService, state: models.Render) -> bytes | None:
+        """Return the JSON of the result for a state; None if graphql-core must make it."""
         latest, result = self._latest
         if latest is not state:
-            result = self._make(render())
-            self._latest = state, result
-        return result
+            result = self._make(Render.from_model(state, renders))
+        return None if result is None else result.text
 
     def _make(self, render: Render) -> Result | None:
+        result = Result()
         try:
-            result = Result({self._key: self._read(render)})
+            result[self._key] = self._read(render)
         except Exception:  # noqa: BLE001  # graphql-core finds it too, and tells it as it tells everything
+            self._latest = render.model, None
             return None
         result.text = write_json(result)
+        self._latest = render.model, result
         return result
 
 
@@ -105,4 +111,7 @@ class Projections:
         if root is None or len(shape) != 1:
             raise Uncovered
         key, name, selected = shape[0]
-        return Projection(key, completer(root.fields[name].type, selected))
+        type_ = None if name not in root.fields else innermost(root.fields[name].type)
+        if not isinstance(type_, GraphQLObjectType):
+            raise Uncovered
+        return Projection(key, object_reader(type_, selected))

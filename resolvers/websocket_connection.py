@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, aclosing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from graphql import GraphQLError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
@@ -19,7 +19,7 @@ from resolvers.auth import Authenticate
 from resolvers.context import Context, Turn
 from resolvers.crowd import counted
 from resolvers.errors import masked, result_too_large
-from resolvers.feed import SEND_NOW, Feed, SendNow, message
+from resolvers.feed import SEND_NOW, Feed, SendNow, message, send_later
 from resolvers.json_text import write_json
 from resolvers.projection import Result
 from resolvers.websocket_messages import (
@@ -51,6 +51,19 @@ class ProtocolViolation(Exception):  # noqa: N818  # the protocol's word
         super().__init__(reason)
 
 
+@dataclass(slots=True, kw_only=True)
+class Operation:
+    """What a client asked for and has not been told the end of."""
+
+    task: asyncio.Task[None]
+    feed: Feed
+
+    def cancel(self) -> None:
+        """Tell no more of it."""
+        self.feed.end()
+        self.task.cancel()
+
+
 class Connection:
     """One client that has been let in, and its operations."""
 
@@ -64,7 +77,8 @@ class Connection:
         of_user: Counter[str],
     ) -> None:
         self._websocket = websocket
-        self._send_now: SendNow | None = websocket.scope.get("extensions", {}).get(SEND_NOW, {}).get("send")
+        extensions = websocket.scope.get("extensions", {})
+        self._send_now: SendNow = extensions.get(SEND_NOW, {}).get("send", send_later)
         self._context = context
         self._schema = schema
         self._authenticate = authenticate
@@ -73,7 +87,7 @@ class Connection:
         self._initialised = False
         self._acknowledged = False
         self._deadline = asyncio.timeout(INIT_TIMEOUT_S)
-        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._operations: dict[str, Operation] = {}
         self._turns = asyncio.Semaphore(self._settings.max_operations_at_once)
         self._leaving = ExitStack()
 
@@ -156,14 +170,16 @@ class Connection:
         if len(self._operations) >= limit:
             await self._send_error(operation_id, [_too_many_operations(limit)])
             return
-        operation = asyncio.create_task(self._operate(operation_id, request), name=f"operation {operation_id}")
-        self._operations[operation_id] = operation
+        head = write_json({"id": operation_id, "type": "next"})[:-1]
+        feed = Feed(head, send_now=self._send_now, longest=self._settings.max_result_bytes)
+        task = asyncio.create_task(self._operate(operation_id, request, feed), name=f"operation {operation_id}")
+        self._operations[operation_id] = Operation(task=task, feed=feed)
 
-    async def _operate(self, operation_id: str, request: Request) -> None:
+    async def _operate(self, operation_id: str, request: Request, feed: Feed) -> None:
         """Send the results of an operation to its end. The client may use the id again as soon as it is told."""
         turn = Turn(self._turns)
         try:
-            await self._execute(operation_id, request, turn)
+            await self._execute(operation_id, request, turn, feed)
         except GONE:
             pass  # nobody is left to tell
         except Exception as error:  # noqa: BLE001  # logged with its id
@@ -172,12 +188,11 @@ class Connection:
         finally:
             turn.end()
 
-    async def _execute(self, operation_id: str, request: Request, turn: Turn) -> None:
-        head = write_json({"id": operation_id, "type": "next"})[:-1]
+    async def _execute(self, operation_id: str, request: Request, turn: Turn, feed: Feed) -> None:
         results = await self._schema.stream(
             request.query,
             variable_values=request.variables,
-            context_value=replace(self._context, turn=turn, feed=self._feed(operation_id, head)),
+            context_value=replace(self._context, turn=turn, feed=feed),
             operation_name=request.operationName,
         )
         async with aclosing(results):
@@ -187,19 +202,9 @@ class Connection:
                 if isinstance(result, PreExecutionError):
                     await self._send_error(operation_id, result.errors or [])
                     return
-                await self._send_result(head, result)
+                await self._send_result(feed.head, result)
         self._forget(operation_id)
         await self._send({"id": operation_id, "type": "complete"})
-
-    def _feed(self, operation_id: str, head: bytes) -> Feed | None:
-        if self._send_now is None:
-            return None
-        send_now, operations, operation = self._send_now, self._operations, asyncio.current_task()
-        return Feed(
-            head,
-            send_now=lambda text: operations.get(operation_id) is operation and send_now(text),
-            longest=self._settings.max_result_bytes,
-        )
 
     async def _send(self, message: Mapping[str, object]) -> None:
         await self._websocket.send_text(write_json(message).decode())
@@ -218,7 +223,8 @@ class Connection:
 
     def _forget(self, operation_id: str) -> None:
         """Let the id be used again, unless it is already."""
-        if self._operations.get(operation_id) is asyncio.current_task():
+        operation = self._operations.get(operation_id)
+        if operation is not None and operation.task is asyncio.current_task():
             del self._operations[operation_id]
 
     async def _end(self, code: CloseCode, reason: str) -> None:
@@ -231,7 +237,7 @@ class Connection:
         for operation in operations:
             operation.cancel()
         if operations:
-            await asyncio.wait(operations)
+            await asyncio.wait([operation.task for operation in operations])
 
 
 def _message(head: bytes, result: ExecutionResult) -> bytes:

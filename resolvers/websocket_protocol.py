@@ -24,6 +24,8 @@ MOST_BARE_FRAMES = 1000  # control frames and fragments, from one ping of ours t
 class WebSocketProtocol(WebSocketsSansIOProtocol, InTurn):
     """WebSockets with a limit to frames that are no messages, whose clients have to answer pings whatever is unsent."""
 
+    __slots__ = ("close_sent", "handshake_complete", "transport", "writable")  # what each message asks for, together
+
     largest_read_bytes = 4 * 1024
     on_end: Callable[[], None] | None = None
 

@@ -4,7 +4,7 @@ import gc
 import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from graphql import (
 )
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from resolvers.execution import BoundedExecutor, Done
@@ -29,10 +30,11 @@ from schema.render import Render
 from services import models
 from services.composition import compose
 from services.models import Failure, Output, RenderPhase, RenderStatus
+from services.pubsub import Channels, PubSub
 from services.renders import RenderService
 from services.settings import Settings
 from tests.conftest import PROPS
-from tests.fakes import START_OF_TIME, FakeBackend, FakeClock, MemoryStore
+from tests.fakes import START_OF_TIME, FakeBackend, FakeClock, MemoryStore, settle
 
 SCHEMA = build_schema()
 CORE = SCHEMA._schema
@@ -123,7 +125,7 @@ def service() -> RenderService:
         Settings.model_construct(),
         clock=clock,
         store=MemoryStore(clock),
-        pubsub=None,  # type: ignore[arg-type]  # nothing is published
+        pubsub=PubSub(Channels("memory://")),
         backend=FakeBackend(),
         with_worker=False,
     )
@@ -166,7 +168,8 @@ async def test_it_is_what_graphql_core_makes_of_the_same(data: st.DataObject, st
     projection = Projections(CORE).of(executor)
     assert projection is not None
     expected = await executed_by_core(text, Render.from_model(state, renders))
-    result = projection.result(state, lambda: Render.from_model(state, renders))
+    result = projection.result(Render.from_model(state, renders))
+    assert projection.text(renders, state) == (None if result is None else result.text)
     event("executed" if result is None else "projected")
     if result is None:  # as it should be only if something can't be told or must be waited for
         assert expected.errors or (state.status is RenderStatus.QUEUED and "queuePosition" in text)
@@ -182,10 +185,18 @@ async def test_what_is_executed_without_a_projection_is_the_same_too(data: st.Da
     text, renders = Writer(data.draw).document(), service()
     expected = await executed_by_core(text, Render.from_model(state, renders))
     executor = executor_of(text)
+    assert isinstance(executor, BoundedExecutor)
     for _ in range(2):  # the second event finds what the first has kept
         result = await executed(executor, Render.from_model(state, renders))
         assert in_order(result.data) == in_order(expected.data)
         assert sorted(map(str, result.errors or ())) == sorted(map(str, expected.errors or ()))
+        told = executor._tell(renders, state)
+        event("left" if told is None else "told")
+        if told is None:  # as it should be only if something can't be told or must be waited for
+            assert expected.errors or (state.status is RenderStatus.QUEUED and "queuePosition" in text)
+        else:
+            assert expected.errors is None
+            assert json.loads(told) == json.loads(write_json(expected.data))
 
 
 ALL = "subscription ($id: ID!) { renderProgress(renderId: $id) { id progress outputUrl } }"
@@ -197,12 +208,14 @@ async def test_the_same_state_is_told_by_the_same_result_to_all_who_ask_the_same
     mine, yours = (projections.of(executor_of(text)) for text in (ALL, f"# mine\n{ALL.replace(' id ', ' id, ')}"))
     assert mine is not None
     assert mine is yours
-    first = mine.result(state, lambda: Render.from_model(state, renders))
-    assert first is mine.result(state, lambda: Render.from_model(state, renders))
-    newer = mine.result(newest := replace(state, progress=7, revision=2), lambda: Render.from_model(newest, renders))
-    assert newer is not first
-    assert isinstance(newer, Result)
-    assert json.loads(newer.text) == {"renderProgress": {"id": "x", "progress": 7, "outputUrl": None}}
+    first = mine.result(Render.from_model(state, renders))
+    assert isinstance(first, Result)
+    assert first is mine.result(Render.from_model(state, renders))
+    assert first.text is mine.text(renders, state)
+    newer = mine.text(renders, newest := replace(state, progress=7, revision=2))
+    assert newer is not None
+    assert newer is mine.text(renders, newest)
+    assert json.loads(newer) == {"renderProgress": {"id": "x", "progress": 7, "outputUrl": None}}
     other = projections.of(executor_of(ALL.replace("progress outputUrl", "outputUrl progress")))
     assert other is not mine  # another order is another text
 
@@ -224,7 +237,7 @@ async def test_what_changes_by_variables_is_not_taken_for_the_same() -> None:
     state = models.Render(id="x", owner="ann", props=PROPS, created_at=START_OF_TIME)
     assert some is not None
     assert all_ is not None
-    assert [it.result(state, lambda: Render.from_model(state, service())) for it in (some, all_)] == [
+    assert [it.result(Render.from_model(state, service())) for it in (some, all_)] == [
         {"renderProgress": {"id": "x"}},
         {"renderProgress": {"id": "x", "progress": 0}},
     ]
@@ -235,11 +248,11 @@ async def test_a_place_in_the_queue_is_counted_and_nothing_else_is_waited_for() 
     projection = Projections(CORE).of(executor)
     assert projection is not None
     state = models.Render(id="x", owner="ann", props=PROPS, created_at=START_OF_TIME, status=RenderStatus.RENDERING)
-    assert projection.result(state, lambda: Render.from_model(state, service())) == {
+    assert projection.result(Render.from_model(state, service())) == {
         "renderProgress": {"queuePosition": None, "status": "RENDERING"}
     }
     queued = Render.from_model(replace(state, status=RenderStatus.QUEUED), service())
-    assert projection.result(queued.model, lambda: queued) is None
+    assert projection.result(queued) is None
     assert (await executed(executor, queued)).data == {"renderProgress": {"queuePosition": 1, "status": "QUEUED"}}
 
 
@@ -252,3 +265,13 @@ async def test_it_can_be_switched_off(*, projections: bool) -> None:
     event = executor.build_per_event_executor(Render.from_model(state, service()))
     assert isinstance(event, Done) is projections
     assert event.execute_operation().data == {"renderProgress": {"id": "x", "progress": 0, "outputUrl": None}}
+
+
+@pytest.mark.parametrize("changes", [{"revision": 2**31}, {"status": RenderStatus.QUEUED}])
+async def test_what_is_wrong_or_must_be_waited_for_is_not_told_at_once(changes: dict[str, Any]) -> None:
+    executor = executor_of("subscription ($id: ID!) { renderProgress(renderId: $id) { queuePosition revision } }")
+    assert isinstance(executor, BoundedExecutor)
+    state = models.Render(id="x", owner="ann", props=PROPS, created_at=START_OF_TIME, status=RenderStatus.RENDERING)
+    assert executor._tell(service(), state) == b'{"renderProgress":{"queuePosition":null,"revision":1}}'
+    assert executor._tell(service(), replace(state, **changes)) is None
+    await settle()
