@@ -1,10 +1,11 @@
 """What it costs to tell people of progress: the server's CPU time per change that reaches a client, beside its peers.
 
-`python -m benchmarks.delivery [turns [clients]]`; the peers in Node need `npm ci --prefix benchmarks/peers`. Each
-server is a process of its own on the same Redis, told of the same renders by the same messages; clients are in another
-one. Servers take turns. `rendercast` is protected as `rendercast serve` is: tokens, limits, pings. `executed` is the
-same with `RENDERCAST_PROJECTIONS=no`. `bare` sends what it is given over uvicorn and knows neither GraphQL nor users:
-nothing on uvicorn can be faster.
+`python -m benchmarks.delivery [turns [clients [server…]]]`; the peers in Node need `npm ci --prefix benchmarks/peers`.
+Each server is a process of its own on the same Redis, told of as many renders by the same messages, and its clients are
+in another one. All are there at once and take turns, brief ones, so that whatever else the machine does meets them
+alike; ratios are medians of those within a turn. `rendercast` is protected as `rendercast serve` is: tokens, limits,
+pings. `executed` is the same with `RENDERCAST_PROJECTIONS=no`. `bare` sends what it is given over uvicorn and knows
+neither GraphQL nor users.
 """
 
 import contextlib
@@ -54,11 +55,12 @@ SETTINGS = Settings.model_construct(
     web_dir=Path("nowhere"),
 )
 SHAPES = ("each its own render", "all the same render")
-TURNS, CLIENTS = 3, 300
+TURNS, CLIENTS = 30, 300
 HEAD = """\
-| | CPU per change | per second | to half of them | to 99 % | memory per watcher |
-|---|---:|---:|---:|---:|---:|"""
-ROUNDS, WARM_UP = 30, 5
+| | CPU per change | to graphql-ws | to bare | per second | to half of them | to 99 % | memory per watcher |
+|---|---:|---:|---:|---:|---:|---:|---:|"""
+ROUNDS_OF_TURN, ROUNDS, WARM_UP = 6, 30, 5
+TURNS_AT_HALF = 3
 IDLE_CLIENTS = 1000
 NODE = shutil.which("node")
 
@@ -138,48 +140,63 @@ def started(made: Any) -> Iterator[Any]:
         made.process.wait()
 
 
-def main(turns: int = TURNS, clients: int = CLIENTS) -> None:
-    """Print what each server takes."""
-    kinds = KINDS if NODE and (PEERS / "node_modules").exists() else tuple(set(KINDS) - set(PEERS_IN_NODE))
+def main(turns: int = TURNS, clients: int = CLIENTS, *, kinds: tuple[str, ...] = ()) -> None:
+    """Print what each server takes, of these kinds or all there are."""
+    has_peers = NODE and (PEERS / "node_modules").exists()
+    kinds = kinds or tuple(kind for kind in KINDS if has_peers or kind not in PEERS_IN_NODE)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         redis = RedisServer(Path(folder))
         stack.callback(redis.stop)
         redis.start()
-        files = {
-            SHAPES[0]: write_renders(Path(folder) / "many.json", redis.url, clients),
-            SHAPES[1]: Path(folder) / "one.json",
-        }
-        write_renders(files[SHAPES[1]], redis.url, 1)
-        for shape, file in files.items():
+        for shape, renders in zip(SHAPES, (clients, 1), strict=True):
             print(f"\n## {clients} clients, {shape}: medians of {turns} turns\n")
             print(HEAD)
-            figures = _measure(kinds, redis.url, file, turns, clients)
+            figures = _measure(kinds, redis, Path(folder), turns, clients, renders)
             for kind in kinds:
                 median = {name: statistics.median(values) for name, values in figures[kind].items()}
-                waits = " | ".join(f"{median[name] * 1e3:.1f} ms" for name in ("p50_s", "p99_s"))
                 cpu, memory = f"{median['cpu_s'] * 1e6:.1f} µs", f"{median['memory_bytes'] / 1024:.0f} KiB"
-                print(f"| {kind} | {cpu} | {median['per_s']:.0f} | {waits} | {memory} |")
+                ratios = " | ".join(_ratio(figures, kind, peer) for peer in ("graphql-ws", "bare"))
+                waits = " | ".join(f"{median[name] * 1e3:.1f} ms" for name in ("p50_s", "p99_s"))
+                print(f"| {kind} | {cpu} | {ratios} | {median['per_s']:.0f} | {waits} | {memory} |", flush=True)
+
+
+Figures = dict[str, defaultdict[str, list[float]]]
+
+
+def _ratio(figures: Figures, kind: str, peer: str) -> str:
+    if peer not in figures:
+        return ""
+    within_turns = zip(figures[kind]["cpu_s"], figures[peer]["cpu_s"], strict=True)
+    return f"{statistics.median(own / others for own, others in within_turns):.2f}"
 
 
 def _measure(
-    kinds: tuple[str, ...], redis_url: str, file: Path, turns: int, clients: int
-) -> dict[str, defaultdict[str, list[float]]]:
-    figures: dict[str, defaultdict[str, list[float]]] = {kind: defaultdict(list) for kind in kinds}
-    for _ in range(turns):
-        for kind in kinds:
-            with started(Server(kind, redis_url, file)) as server:
-                before = server.memory_bytes()
-                with started(Watchers(server, redis_url, file, clients)) as watchers:
-                    watchers.see(1)
-                    figures[kind]["memory_bytes"].append((server.memory_bytes() - before) / clients)
-                    watchers.see(WARM_UP)
-                    began_s = server.cpu_s()
-                    seen = watchers.see(ROUNDS)
-                    figures[kind]["cpu_s"].append((server.cpu_s() - began_s) / (ROUNDS * clients))
-                    figures[kind]["per_s"].append(ROUNDS * clients / seen["took_s"])
-                    at_half = watchers.see(ROUNDS, 2 * seen["took_s"] / ROUNDS)
-                    figures[kind]["p50_s"].append(at_half["p50_s"])
-                    figures[kind]["p99_s"].append(at_half["p99_s"])
+    kinds: tuple[str, ...], redis: RedisServer, folder: Path, turns: int, clients: int, renders: int
+) -> Figures:
+    figures: Figures = {kind: defaultdict(list) for kind in kinds}
+    with ExitStack() as stack:
+        pairs = {}
+        for number, kind in enumerate(kinds):
+            url = f"{redis.url}/{number}"  # so that none hears of others' renders
+            file = write_renders(folder / f"{kind}.json", url, renders)
+            server = stack.enter_context(started(Server(kind, url, file)))
+            before = server.memory_bytes()
+            watchers = stack.enter_context(started(Watchers(server, url, file, clients)))
+            watchers.see(1)
+            figures[kind]["memory_bytes"].append((server.memory_bytes() - before) / clients)
+            watchers.see(WARM_UP)
+            pairs[kind] = server, watchers
+        for _ in range(turns):
+            for kind, (server, watchers) in pairs.items():
+                began_s = server.cpu_s()
+                seen = watchers.see(ROUNDS_OF_TURN)
+                figures[kind]["cpu_s"].append((server.cpu_s() - began_s) / (ROUNDS_OF_TURN * clients))
+                figures[kind]["per_s"].append(ROUNDS_OF_TURN * clients / seen["took_s"])
+        for _ in range(TURNS_AT_HALF):
+            for kind, (_, watchers) in pairs.items():
+                at_half = watchers.see(ROUNDS, 2 * clients / statistics.median(figures[kind]["per_s"]))
+                figures[kind]["p50_s"].append(at_half["p50_s"])
+                figures[kind]["p99_s"].append(at_half["p99_s"])
     return figures
 
 
@@ -255,7 +272,7 @@ async def open_bare(redis_url: str) -> AsyncIterator[Any]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 3:
+    if sys.argv[1:] and not sys.argv[1].isdigit():
         uvloop.run(serve(*sys.argv[1:4]))
     else:
-        main(*map(int, sys.argv[1:]))
+        main(*map(int, sys.argv[1:3]), kinds=tuple(sys.argv[3:]))

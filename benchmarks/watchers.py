@@ -11,8 +11,9 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from services import documents
@@ -20,6 +21,7 @@ from services.clock import SystemClock
 from services.documents import Announcement
 from services.lifecycle import launch
 from services.models import Render
+from services.redis_broker import read_url
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 PATIENCE_S = 60.0
@@ -135,6 +137,7 @@ class Publisher:
     redis: Redis
     renders: list[Render]
     channels: dict[str, str]
+    prefix: str
     tally: Tally
     bare: bool
 
@@ -159,7 +162,7 @@ class Publisher:
             "totalFrames": render.total_frames,
         }
         message = {"id": "1", "type": "next", "payload": {"data": {"renderProgress": shown}}}
-        return f"rendercast:0:bare:{render.id}", json.dumps(message, separators=(",", ":"))
+        return f"{self.prefix}bare:{render.id}", json.dumps(message, separators=(",", ":"))
 
 
 async def watch(ports: list[int], redis_url: str, renders_file: str, clients: int, bare: bool) -> None:  # noqa: FBT001
@@ -185,7 +188,7 @@ async def watch(ports: list[int], redis_url: str, renders_file: str, clients: in
     tell({"watching": clients})
     async with Redis.from_url(redis_url) as redis:
         channels = {each["id"]: each["channel"] for each in given}
-        publisher = Publisher(redis, renders, channels, tally, bare)
+        publisher = Publisher(redis, renders, channels, read_url(redis_url).prefix.decode(), tally, bare)
         while line := await asyncio.to_thread(sys.stdin.readline):
             rounds, pause_s = json.loads(line)
             tell(await publish_rounds(publisher, clients, rounds, pause_s))
