@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -9,11 +9,12 @@ from msgspec.structs import replace
 from services import documents, lifecycle
 from services.documents import Announcement
 from services.errors import RenderNotFound
-from services.hub import MAX_UNFINISHED_AT_ONCE, ProgressHub, Push, Watch
+from services.hub import MAX_UNFINISHED_AT_ONCE, ProgressHub
 from services.metrics import Metrics
 from services.models import Caller, Failure, QuotaWindow, Render, RenderPhase
 from services.ports import Progress
 from services.pubsub import PubSub, open_pubsub
+from services.watchers import Push
 from tests.conftest import MakeRender
 from tests.fakes import START_OF_TIME, FakeClock, MemoryStore, settle
 from tests.scraping import samples_of
@@ -395,16 +396,6 @@ async def test_watching_all_finds_what_was_started_without_a_message_however_muc
         assert await first == unannounced
 
 
-def test_a_watcher_of_all_remembers_a_bounded_number_of_ended_renders(make_render: MakeRender) -> None:
-    watch = Watch(None)
-    unfinished = make_render()
-    watch.offer(unfinished)
-    for _ in range(1500):
-        watch.offer(failed(make_render()))
-    assert len(watch._ended) == 1000
-    assert watch.awaited == {unfinished.id}
-
-
 # what is pushed
 
 
@@ -423,23 +414,6 @@ def take_at_once(pushed: list[int]) -> Push:
     return push
 
 
-async def test_a_state_is_pushed_to_who_waits_and_what_was_not_is_yielded_in_its_place(
-    hub: ProgressHub, memory_store: MemoryStore, render: Render, pushed: list[int], take_at_once: Push
-) -> None:
-    async with aclosing(hub.watch(ANN, render.id, take_at_once)) as states:
-        assert await within_limits(states) == render
-        end = asyncio.create_task(within_limits(states))
-        await settle()
-        rendering = await changed(hub, memory_store, launched(render))
-        halfway = await changed(hub, memory_store, advanced(rendering, 45))
-        await settle()
-        assert pushed == [rendering.revision, halfway.revision]
-        assert not end.done()
-        ended = await changed(hub, memory_store, failed(halfway))
-        assert await end == ended
-    assert pushed == [rendering.revision, halfway.revision]
-
-
 async def test_of_what_comes_together_the_newest_is_pushed(
     hub: ProgressHub, pubsub: PubSub, render: Render, pushed: list[int], take_at_once: Push
 ) -> None:
@@ -454,36 +428,6 @@ async def test_of_what_comes_together_the_newest_is_pushed(
         assert pushed == [newest.revision]
         await hub.publish(failed(newest))
         assert (await end).revision == newest.revision + 1
-
-
-async def test_nothing_is_pushed_past_what_was_not_taken_yet(
-    hub: ProgressHub, memory_store: MemoryStore, render: Render, pushed: list[int], take_at_once: Push
-) -> None:
-    async with aclosing(hub.watch(ANN, render.id, take_at_once)) as states:
-        assert await within_limits(states) == render
-        rendering = await changed(hub, memory_store, launched(render))
-        halfway = await changed(hub, memory_store, advanced(rendering, 45))
-        await settle()
-        assert pushed == []
-        assert await within_limits(states) == halfway
-
-
-async def test_others_are_told_while_some_are_leaving(
-    hub: ProgressHub, pubsub: PubSub, render: Render, pushed: list[int], take_at_once: Push
-) -> None:
-    async with AsyncExitStack() as stack:
-        watching = [await stack.enter_async_context(aclosing(hub.watch(ANN, render.id))) for _ in range(20)]
-        watching.append(await stack.enter_async_context(aclosing(hub.watch(ANN, render.id, take_at_once))))
-        assert [await within_limits(states) for states in watching] == [render] * 21
-        *leaving, staying = (asyncio.create_task(anext(states)) for states in watching)
-        await settle()
-        for task in leaving:
-            task.cancel()  # of which it hears in the next turn of the loop
-        announced = Announcement(render=launched(render), published_at=START_OF_TIME)
-        pubsub._channels.tell([("renders:ann", documents.encode_announcement(announced))])
-        assert pushed == [2]
-        staying.cancel()
-        await asyncio.gather(*leaving, staying, return_exceptions=True)
 
 
 async def test_what_is_pushed_is_counted_as_sent(
