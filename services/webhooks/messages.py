@@ -7,10 +7,13 @@ A store makes one with each render's end, in the same step. Each function return
 none does I/O. The words are those of Standard Webhooks.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from services.models import Render, RenderStatus
 from services.webhooks.backoff import MOST_TRIES, retry_delay_s
@@ -51,8 +54,7 @@ class Outcome:
         return self.is_delivery or self.status_code == HTTPStatus.GONE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookAttempt:
+class WebhookAttempt(Struct, frozen=True, kw_only=True):
     """The record of one attempt. Without a duration it is under way, or its worker died before there was an answer."""
 
     number: int
@@ -68,8 +70,7 @@ class WebhookAttempt:
         return self.duration_s is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookMessage:
+class WebhookMessage(Struct, frozen=True, kw_only=True):
     """The news that `render` has ended, as it was then.
 
     No worker may take it before `due_at`. `tries` counts the attempts since it was stored or replayed.
@@ -160,4 +161,4 @@ def _next_due(tries: int, *, now: datetime, retry_after_s: float | None = None) 
 
 
 def _next(message: WebhookMessage, **changes: object) -> WebhookMessage:
-    return replace(message, revision=message.revision + 1, **changes)  # type: ignore[arg-type]
+    return replace(message, revision=message.revision + 1, **changes)
