@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from services import lifecycle
 from services.backends.local.backend import open_local_backend
 from services.clock import SystemClock
+from services.errors import BackendUnavailable
 from services.models import Output, Render
 from services.ports import Broken, Finished, Missing, Observation, Progress, RenderBackend
 from tests.conftest import PROPS, MakeRender
@@ -68,10 +69,16 @@ async def begun(backend: RenderBackend, render: Render) -> Render:
 async def until(
     backend: RenderBackend, render: Render, *kinds: type[Kind], seen: list[Observation] | None = None
 ) -> Kind:
-    """Return the first observation of one of these kinds; before it, there may be progress only."""
+    """Return the first observation of one of these kinds; before it, there may be progress only.
+
+    Now and then there may be none: the S3 of tests answers 500 if an object is removed while it is read.
+    """
     async with asyncio.timeout(60):
         while True:
-            observation = await backend.observe(render)
+            try:
+                observation = await backend.observe(render)
+            except BackendUnavailable:
+                continue
             if seen is not None:
                 seen.append(observation)
             if isinstance(observation, kinds):
