@@ -260,9 +260,10 @@ async def open_bare(redis_url: str) -> AsyncIterator[Any]:
             first = {"payload": {"data": {"renderProgress": {"revision": 1}}}}
             await send({"type": "websocket.send", "text": json.dumps(first, separators=(",", ":"))})
 
-            def pass_on(message: str) -> None:
-                with contextlib.suppress(StopIteration):  # it needs no waiting as long as the client reads
-                    send({"type": "websocket.send", "text": message}).send(None)  # type: ignore[attr-defined]  # a coroutine
+            def pass_on(messages: list[str]) -> None:
+                for message in messages:
+                    with contextlib.suppress(StopIteration):  # it needs no waiting as long as the client reads
+                        send({"type": "websocket.send", "text": message}).send(None)  # type: ignore[attr-defined]  # a coroutine
 
             async with pubsub.listen(f"bare:{render_id}", pass_on):
                 while (await receive())["type"] != "websocket.disconnect":

@@ -13,14 +13,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from services import documents
 from services.clock import SystemClock
 from services.documents import Announcement
 from services.lifecycle import launch
-from services.models import Render
+from services.models import Render, replace
 from services.redis_broker import read_url
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10

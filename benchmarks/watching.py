@@ -39,7 +39,7 @@ def main() -> None:
     print(f"a delivery: {delivery:.2f} µs to time")
     print(f"a change: {_us(lambda: METRICS.changed(render)):.2f} µs to count")
     print(f"a message: {encoding - _us(lambda: documents.encode(render)):.2f} µs more to write")
-    more = _us(lambda: documents.decode_announcement(whole)) - _us(lambda: documents.decode(plain))
+    more = _us(lambda: documents.decode_announcements([whole])) - _us(lambda: documents.decode(plain))
     print(f"a message: {more:.2f} µs more to read, once in each process")
     print(f"a request: {_request(Heads(_answer)) - _request(_answer):.2f} µs for its id and the headers of its answer")
     print(f"a request: {_trace():.1f} µs to trace, if a collector is named\n")

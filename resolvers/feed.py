@@ -33,7 +33,7 @@ class Feed:
 
     def end(self) -> None:
         """Send nothing any more."""
-        self._send_now = send_later
+        self._send_now = send_nothing
 
     def push(self, render: models.Render) -> bool:
         """Send what there is to tell of a state; return whether that was done."""
@@ -44,7 +44,7 @@ class Feed:
         return data is not None and len(data) <= self._longest and self._send_now(message(self.head, data))
 
 
-def send_later(text: bytes) -> bool:
+def send_nothing(text: bytes) -> bool:
     """Send nothing now."""
     del text
     return False

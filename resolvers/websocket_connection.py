@@ -19,7 +19,7 @@ from resolvers.auth import Authenticate
 from resolvers.context import Context, Turn
 from resolvers.crowd import counted
 from resolvers.errors import masked, result_too_large
-from resolvers.feed import SEND_NOW, Feed, SendNow, message, send_later
+from resolvers.feed import SEND_NOW, Feed, SendNow, message, send_nothing
 from resolvers.json_text import write_json
 from resolvers.projection import Result
 from resolvers.websocket_messages import (
@@ -78,7 +78,7 @@ class Connection:
     ) -> None:
         self._websocket = websocket
         extensions = websocket.scope.get("extensions", {})
-        self._send_now: SendNow = extensions.get(SEND_NOW, {}).get("send", send_later)
+        self._send_now: SendNow = extensions.get(SEND_NOW, {}).get("send", send_nothing)
         self._context = context
         self._schema = schema
         self._authenticate = authenticate

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -15,7 +15,7 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A change as it is sent from process to process: the changed render, and when it was published by wall clock."""
 
     render: Render
-    published_at: datetime
+    published_at: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 _TO_JSON = msgspec.json.Encoder()
@@ -44,9 +44,15 @@ def encode_announcement(announcement: Announcement) -> str:
     return _TO_JSON.encode(announcement).decode()
 
 
-def decode_announcement(message: str | bytes) -> Announcement:
-    """Return the announcement that `encode_announcement` made the message of."""
-    return _ANNOUNCEMENT.decode(message)
+def decode_announcements(messages: Iterable[str]) -> list[Announcement]:
+    """Return the announcements that `encode_announcement` made the messages of; any other message is logged."""
+    announcements = []
+    for message in messages:
+        try:
+            announcements.append(_ANNOUNCEMENT.decode(message))
+        except msgspec.DecodeError as error:
+            log.error("a message that was published can't be read: %s", error)  # noqa: TRY400
+    return announcements
 
 
 def to_mapping(render: Render) -> dict[str, Any]:

@@ -45,8 +45,6 @@ class ProgressHub:
         self.last_tick_at: datetime | None = None
         self._check_interval = check_interval
         self._rooms: dict[str, Room] = {}
-        self._heard: dict[str, Announcement] = {}  # by render: the newest of those that came together
-        pubsub.on_pause(self._tell_heard)
 
     async def publish(self, render: Render) -> None:
         """Tell all watchers of a change that has been stored. A broker that is away is logged, not raised."""
@@ -168,21 +166,16 @@ class ProgressHub:
                 await room.subscription.enter_async_context(self._pubsub.listen(_channel(owner), self._hear))
                 room.is_listening = True
 
-    def _hear(self, message: str) -> None:
-        announced = documents.decode_announcement(message)
-        heard = self._heard.get(announced.render.id)
-        if heard is None or heard.render.revision < announced.render.revision:
-            self._heard[announced.render.id] = announced
-
-    def _tell_heard(self) -> None:
-        heard, self._heard = self._heard, {}
-        for announced in heard.values():
+    def _hear(self, messages: list[str]) -> None:
+        newest: dict[str, Announcement] = {}
+        for announced in documents.decode_announcements(messages):
+            other = newest.get(announced.render.id)
+            if other is None or other.render.revision < announced.render.revision:
+                newest[announced.render.id] = announced
+        for announced in newest.values():
             room = self._rooms.get(announced.render.owner)
-            try:
-                if room and (pushed := room.tell(announced.render, announced.published_at)):
-                    self._metrics.sent(pushed, published_at=announced.published_at, now=self._clock.now())
-            except Exception:
-                log.exception("a change of render %s was not told", announced.render.id)
+            if room and (pushed := room.tell(announced.render, announced.published_at)):
+                self._metrics.sent(pushed, published_at=announced.published_at, now=self._clock.now())
 
 
 def _channel(owner: str) -> str:

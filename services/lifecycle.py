@@ -14,10 +14,8 @@ not have. None does I/O; storing and publishing the result is the caller's work.
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from services.errors import IllegalChange
-from services.models import Failure, Output, Render, RenderPhase, RenderStatus
+from services.models import Failure, Output, Render, RenderPhase, RenderStatus, replace
 
 if TYPE_CHECKING:
     from services.ports import Progress
@@ -162,7 +160,7 @@ def _end(render: Render, *, status: RenderStatus, now: datetime, **changes: obje
 
 
 def _next(render: Render, **changes: object) -> Render:
-    return replace(render, revision=render.revision + 1, **changes)
+    return replace(render, revision=render.revision + 1, **changes)  # type: ignore[arg-type]
 
 
 def _require(render: Render, allowed: frozenset[RenderStatus] | set[RenderStatus], change: str) -> None:

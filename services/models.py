@@ -7,8 +7,14 @@ time. They are left out of what is looked through for garbage, since nothing tha
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from dataclasses import replace as replace  # noqa: PLC0414  # by this one mypy knows names and types of fields
+else:
+    from msgspec.structs import replace  # noqa: F401  # for all who change a struct
 
 
 class RenderStatus(StrEnum):

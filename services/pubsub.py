@@ -13,7 +13,7 @@ from services.redis_broadcast import RedisBroadcast
 
 log = logging.getLogger(__name__)
 
-OnMessage = Callable[[str], None]
+OnMessages = Callable[[list[str]], None]
 
 
 class Channels(Broadcast):
@@ -25,35 +25,35 @@ class Channels(Broadcast):
 
     def __init__(self, url: str, backend: RedisBroadcast | None = None) -> None:
         super().__init__(url, backend=backend)
-        self._listeners: defaultdict[str, list[OnMessage]] = defaultdict(list)
-        self.on_pause: Callable[[], None] | None = None
+        self._listeners: defaultdict[str, list[OnMessages]] = defaultdict(list)
         if backend:
             backend.on_messages = self.tell
 
-    async def join(self, channel: str, on_message: OnMessage) -> None:
-        """Call it with each message on the channel from now on."""
+    async def join(self, channel: str, on_messages: OnMessages) -> None:
+        """Call it with the messages on the channel from now on."""
         if channel not in self._listeners:
             await self._backend.subscribe(channel)
-        self._listeners[channel].append(on_message)
+        self._listeners[channel].append(on_messages)
 
-    async def leave(self, channel: str, on_message: OnMessage) -> None:
+    async def leave(self, channel: str, on_messages: OnMessages) -> None:
         """Call it no more."""
         listeners = self._listeners[channel]
-        listeners.remove(on_message)
+        listeners.remove(on_messages)
         if not listeners:
             del self._listeners[channel]
             await self._backend.unsubscribe(channel)
 
     def tell(self, messages: Iterable[tuple[str, str]]) -> None:
-        """Call all who listen to the messages' channels, which come before them, and `on_pause` in the end."""
+        """Call all who listen to the channels of messages that came together; each is given as `(channel, message)`."""
+        together: dict[str, list[str]] = {}
         for channel, message in messages:
-            for on_message in tuple(self._listeners.get(channel, ())):
+            together.setdefault(channel, []).append(message)
+        for channel, of_channel in together.items():
+            for on_messages in tuple(self._listeners.get(channel, ())):
                 try:
-                    on_message(message)
+                    on_messages(of_channel)
                 except Exception:
-                    log.exception("a listener failed on a message of %s", channel)
-        if self.on_pause is not None:
-            self.on_pause()
+                    log.exception("a listener failed on messages of %s", channel)
 
     async def _listener(self) -> None:
         while True:
@@ -65,17 +65,13 @@ class PubSub:
     """Publish text on channels and listen to them. Delivery is at most once; order is kept within a channel.
 
     `resumed` is set each time the broker is back and listens again for everybody: messages may have been missed.
-    Whoever acts on it clears it first, so there can be only one; that is the hub. So it is with `on_pause`.
+    Whoever acts on it clears it first, so there can be only one; that is the hub.
     """
 
     def __init__(self, channels: Channels, redis: RedisBroadcast | None = None) -> None:
         self._channels = channels
         self._redis = redis
         self.resumed = redis.resumed if redis else asyncio.Event()
-
-    def on_pause(self, call: Callable[[], None]) -> None:
-        """Have it called after messages that came together, and after each that came alone. It must not raise."""
-        self._channels.on_pause = call
 
     async def publish(self, channel: str, message: str) -> None:
         """Send `message` to all who listen to `channel` now. Raises `PubSubUnavailable` within a few seconds."""
@@ -87,19 +83,19 @@ class PubSub:
             await self._redis.check()
 
     @asynccontextmanager
-    async def listen(self, channel: str, on_message: Callable[[str], None]) -> AsyncIterator[None]:
-        """Call `on_message` with each message published on `channel` while the context is open.
+    async def listen(self, channel: str, on_messages: OnMessages) -> AsyncIterator[None]:
+        """Call `on_messages` with what is published on `channel` while the context is open, together if it came so.
 
         Listening has begun when the context is entered. If the broker is away it begins when that is back, and
-        `resumed` is set then. `on_message` must be quick and not raise; what it raises is logged.
+        `resumed` is set then. `on_messages` must be quick and not raise; what it raises is logged.
         """
-        await self._channels.join(channel, on_message)
+        await self._channels.join(channel, on_messages)
         try:
             if self._redis:
                 await self._redis.begin(channel)
             yield
         finally:
-            await self._channels.leave(channel, on_message)
+            await self._channels.leave(channel, on_messages)
 
 
 @asynccontextmanager

@@ -62,10 +62,12 @@ class Line(asyncio.Protocol, ABC):
         self._heard_at = self._loop.time()
         try:
             self._reader.feed(data)
-            replies = []
-            while (reply := self._reader.gets()) is not False:
-                replies.append(reply)
-            self.take(replies)
+            replies: list[object] = []
+            try:
+                while (reply := self._reader.gets()) is not False:
+                    replies.append(reply)
+            finally:
+                self.take(replies)  # what came before a fault too
         except Exception as fault:  # noqa: BLE001  # whoever waits is told
             self.lose(fault)
 
@@ -122,13 +124,15 @@ class Listener(Line):
     def take(self, replies: list[object]) -> None:
         """Pass messages on, and note answers."""
         messages = []
-        for reply in replies:
-            if isinstance(reply, list) and reply[0] == b"message":  # by far the most of them
-                messages.append(reply[1:])
-            else:
-                self._take_answer(reply)
-        if messages:
-            self._on_messages(messages)
+        try:
+            for reply in replies:
+                if isinstance(reply, list) and reply[0] == b"message":  # by far the most of them
+                    messages.append(reply[1:])
+                else:
+                    self._take_answer(reply)
+        finally:
+            if messages:
+                self._on_messages(messages)
 
     def _take_answer(self, reply: object) -> None:
         match reply:

@@ -73,16 +73,17 @@ class Tracker:
     async def run(self) -> None:
         """Work until cancelled, then give each lease back as soon as its carrier has let go of the render."""
         try:
-            async with self._pubsub.listen(WORK_CHANNEL, self._on_hint), asyncio.TaskGroup() as keeping:
+            async with self._pubsub.listen(WORK_CHANNEL, self._on_hints), asyncio.TaskGroup() as keeping:
                 keeping.create_task(self._keep_leases())
                 async with asyncio.TaskGroup() as carrying:  # which may take a while to end
                     await self._look_for_work(carrying)
         finally:
             await self._give_back()
 
-    def _on_hint(self, render_id: str) -> None:
-        if carrier := self._carriers.get(render_id):
-            carrier.nudge()
+    def _on_hints(self, render_ids: list[str]) -> None:
+        for render_id in render_ids:
+            if carrier := self._carriers.get(render_id):
+                carrier.nudge()
         self._wake.set()
 
     async def _look_for_work(self, tasks: asyncio.TaskGroup) -> None:

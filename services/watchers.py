@@ -1,6 +1,7 @@
 """Who watches which renders in this process, and what each was offered last."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -9,6 +10,8 @@ from datetime import datetime
 from services.models import Render
 
 REMEMBERED_REVISIONS = 1000  # ended renders of one watcher whose late messages are recognised
+
+log = logging.getLogger(__name__)
 
 Push = Callable[[Render], bool]  # takes a state at once and returns True, or returns that it can't
 
@@ -38,7 +41,7 @@ class Watch:
     def offer(self, render: Render, published_at: datetime | None = None) -> bool:
         """Push a state, or put it where `take` finds it, unless this or a newer one was offered before.
 
-        Return whether it was pushed.
+        The last is never pushed. Return whether this was.
         """
         id_ = render.id
         if render.revision <= (self._unfinished.get(id_) or self._ended.get(id_, 0)):
@@ -47,8 +50,8 @@ class Watch:
             self._end(id_, render.revision)
         else:
             self._unfinished[id_] = render.revision
-        if self._waiting is not None and self._push is not None and self._push(render):
-            return True
+            if self._waiting is not None and not self._waiting.done() and self._is_pushed(render):
+                return True
         self._pending[id_] = render, published_at
         self._wake()
         return False
@@ -72,6 +75,13 @@ class Watch:
             finally:
                 self._waiting = None
         return self._pending.pop(next(iter(self._pending)))
+
+    def _is_pushed(self, render: Render) -> bool:
+        try:
+            return self._push is not None and self._push(render)
+        except Exception:
+            log.exception("a state of render %s could not be pushed", render.id)
+            return False
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, None

@@ -7,8 +7,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from msgspec.structs import replace
-
 from services.errors import (
     BackendUnavailable,
     LeaseLost,
@@ -17,7 +15,17 @@ from services.errors import (
     StartUncertain,
     StoreUnavailable,
 )
-from services.models import Download, Failure, Output, QuotaWindow, Render, RenderFilter, RenderPhase, RenderStatus
+from services.models import (
+    Download,
+    Failure,
+    Output,
+    QuotaWindow,
+    Render,
+    RenderFilter,
+    RenderPhase,
+    RenderStatus,
+    replace,
+)
 from services.ports import Admission, Backlog, Broken, Clock, Finished, Missing, Observation, Progress, Queue, Verdict
 from services.webhooks.messages import WebhookMessage, WebhookStatus
 
@@ -422,4 +430,4 @@ class FakeBackend:
 
 def copy_of(render: Render, **changes: object) -> Render:
     """Return the render with other values, without asking whether a render can get there."""
-    return replace(render, **changes)
+    return replace(render, **changes)  # type: ignore[arg-type]

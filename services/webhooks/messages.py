@@ -13,9 +13,8 @@ from enum import StrEnum
 from http import HTTPStatus
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from services.models import Render, RenderStatus
+from services.models import Render, RenderStatus, replace
 from services.webhooks.backoff import MOST_TRIES, retry_delay_s
 
 KEPT_FOR = timedelta(days=30)  # after it was delivered or given up
@@ -161,4 +160,4 @@ def _next_due(tries: int, *, now: datetime, retry_after_s: float | None = None) 
 
 
 def _next(message: WebhookMessage, **changes: object) -> WebhookMessage:
-    return replace(message, revision=message.revision + 1, **changes)
+    return replace(message, revision=message.revision + 1, **changes)  # type: ignore[arg-type]

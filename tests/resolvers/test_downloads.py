@@ -8,10 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from msgspec.structs import replace
 
 from services.backends.local.backend import LocalBackend, open_local_backend
-from services.models import Output
+from services.models import Output, replace
 from services.runtime import open_embedded
 from services.settings import load_settings
 from tests.fakes import FakeClock

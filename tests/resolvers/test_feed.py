@@ -3,13 +3,12 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
 from websockets.frames import Frame, Opcode
 from websockets.protocol import CLIENT, OPEN, Protocol
 
 from resolvers.feed import Feed
 from resolvers.websocket_protocol import frame_of_text
-from services.models import Render, RenderStatus
+from services.models import Render, RenderStatus, replace
 from tests.conftest import MakeRender
 
 HEAD = b'{"id":"1","type":"next"'
@@ -77,6 +76,14 @@ def test_so_does_what_can_not_be_told_at_once(feed: Feed, socket: Socket, render
 
 def test_so_does_what_is_too_long_to_be_sent(feed: Feed, socket: Socket, rendering: Render) -> None:
     feed.begin(lambda _: b"x" * 101)
+    assert not feed.push(rendering)
+    assert socket.sent == []
+
+
+def test_nothing_is_sent_after_its_end(feed: Feed, socket: Socket, rendering: Render) -> None:
+    feed.begin(revision)
+    feed.end()
+    feed.begin(revision)
     assert not feed.push(rendering)
     assert socket.sent == []
 

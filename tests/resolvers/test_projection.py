@@ -19,7 +19,6 @@ from graphql import (
 )
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from resolvers.execution import BoundedExecutor, Done
@@ -29,7 +28,7 @@ from resolvers.projection import Projections, Result
 from schema.render import Render
 from services import models
 from services.composition import compose
-from services.models import Failure, Output, RenderPhase, RenderStatus
+from services.models import Failure, Output, RenderPhase, RenderStatus, replace
 from services.pubsub import Channels, PubSub
 from services.renders import RenderService
 from services.settings import Settings

@@ -63,7 +63,7 @@ async def receiving(
             poll_interval=poll_interval, webhook_base_url=f"http://127.0.0.1:{port}", webhook_secret=SECRET
         ) as backend,
         open_pubsub("memory://") as pubsub,
-        pubsub.listen(WORK_CHANNEL, hints.append),
+        pubsub.listen(WORK_CHANNEL, hints.extend),
     ):
         services = compose(
             settings,

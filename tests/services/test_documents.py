@@ -3,10 +3,9 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from services import documents
-from services.models import AnimationProps, Failure, Output, Render
+from services.models import AnimationProps, Failure, Output, Render, replace
 from tests.conftest import PROPS, MakeRender
 
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
@@ -22,7 +21,7 @@ def test_a_render_survives_being_stored(render: Render) -> None:
 
 @given(st.builds(documents.Announcement, render=st.builds(Render, props=st.builds(AnimationProps))))
 def test_an_announcement_survives_being_sent(announcement: documents.Announcement) -> None:
-    assert documents.decode_announcement(documents.encode_announcement(announcement)) == announcement
+    assert documents.decode_announcements([documents.encode_announcement(announcement)]) == [announcement]
 
 
 def test_a_video_from_before_there_were_posters_has_none(make_render: MakeRender) -> None:

@@ -144,6 +144,14 @@ def test_a_report_moves_its_figures_and_no_others(report: Callable[[Metrics], No
     assert ours(metrics) == figures
 
 
+def test_however_many_lags_there_are_little_of_them_is_kept() -> None:
+    metrics = Metrics()
+    for _ in range(1200):
+        metrics.sent(2, published_at=NOW, now=LATER)
+    assert len(metrics._send_lags._uncounted) < 500
+    assert ours(metrics)["rendercast_publish_to_send_lag_seconds_count"] == 2400
+
+
 def test_connections_and_subscriptions_are_counted_while_they_last() -> None:
     metrics = Metrics()
     with ExitStack() as stack:

@@ -63,7 +63,7 @@ async def hears(pubsub: PubSub, channel: str, inbox: list[str], message: str) ->
 
 async def works(pubsub: PubSub) -> None:
     inbox: list[str] = []
-    async with pubsub.listen("a", inbox.append):
+    async with pubsub.listen("a", inbox.extend):
         await hears(pubsub, "a", inbox, "message")
 
 
@@ -77,7 +77,7 @@ async def test_a_restart_is_survived_by_all_who_listen(server: RedisServer, pubs
     inboxes: dict[str, list[str]] = {f"channel {number}": [] for number in range(channels)}
     async with AsyncExitStack() as stack:
         for channel, inbox in inboxes.items():
-            await stack.enter_async_context(pubsub.listen(channel, inbox.append))
+            await stack.enter_async_context(pubsub.listen(channel, inbox.extend))
         for restart in range(2):
             server.stop()
             await until_lost(pubsub)
@@ -90,7 +90,7 @@ async def test_a_restart_is_survived_by_all_who_listen(server: RedisServer, pubs
 
 async def test_killed_connections_are_made_again(server: RedisServer, pubsub: PubSub) -> None:
     inbox: list[str] = []
-    async with pubsub.listen("a", inbox.append):
+    async with pubsub.listen("a", inbox.extend):
         await pubsub.publish("a", "before")
         server.command("CLIENT", "KILL", "TYPE", "pubsub")
         await until_resumed(pubsub)
@@ -104,12 +104,12 @@ async def test_killed_connections_are_made_again(server: RedisServer, pubsub: Pu
 
 async def test_who_comes_and_goes_while_the_connection_is_being_lost_is_none_the_worse(pubsub: PubSub) -> None:
     inbox: list[str] = []
-    async with pubsub.listen("stays", inbox.append), AsyncExitStack() as coming, AsyncExitStack() as going:
-        await going.enter_async_context(pubsub.listen("goes", inbox.append))
+    async with pubsub.listen("stays", inbox.extend), AsyncExitStack() as coming, AsyncExitStack() as going:
+        await going.enter_async_context(pubsub.listen("goes", inbox.extend))
         assert pubsub._redis is not None
         assert pubsub._redis._line is not None
         pubsub._redis._line._transport.abort()  # which the listener is told after those who come and go have run
-        await asyncio.gather(coming.enter_async_context(pubsub.listen("comes", inbox.append)), going.aclose())
+        await asyncio.gather(coming.enter_async_context(pubsub.listen("comes", inbox.extend)), going.aclose())
         await until_resumed(pubsub)
         for channel in ("stays", "comes"):
             await hears(pubsub, channel, inbox, channel)
@@ -122,7 +122,7 @@ async def test_many_who_publish_share_few_connections(server: RedisServer, pubsu
         return next(int(line.partition(":")[2]) for line in lines if line.startswith("total_connections_received"))
 
     inbox: list[str] = []
-    async with pubsub.listen("a", inbox.append):
+    async with pubsub.listen("a", inbox.extend):
         before = connections()
         await asyncio.gather(*(pubsub.publish("a", str(number)) for number in range(300)))
         assert connections() - before <= 2  # the one that is made, and that of INFO
@@ -133,7 +133,7 @@ async def test_a_burst_is_published_in_order_and_whoever_gives_up_harms_nobody(
     server: RedisServer, pubsub: PubSub
 ) -> None:
     inbox: list[str] = []
-    async with pubsub.listen("a", inbox.append):
+    async with pubsub.listen("a", inbox.extend):
         publishing = [asyncio.create_task(pubsub.publish("a", str(number))) for number in range(5000)]
         await until(lambda: bool(inbox))
         given_up = [task for task in publishing[::3] if task.cancel()]
@@ -148,7 +148,7 @@ async def test_a_burst_is_published_in_order_and_whoever_gives_up_harms_nobody(
 async def test_many_channels_need_one_connection(server: RedisServer, pubsub: PubSub) -> None:
     inboxes: list[list[str]] = [[] for _ in range(200)]
     async with AsyncExitStack() as stack:
-        listening = (pubsub.listen(f"channel {number}", inbox.append) for number, inbox in enumerate(inboxes))
+        listening = (pubsub.listen(f"channel {number}", inbox.extend) for number, inbox in enumerate(inboxes))
         await asyncio.gather(*(stack.enter_async_context(each) for each in listening))
         assert server.clients("pubsub") == 1
         await asyncio.gather(*(pubsub.publish(f"channel {number}", str(number)) for number in range(200)))
@@ -165,8 +165,8 @@ async def test_while_redis_is_away_publishing_fails_and_listening_waits_for_it(
         with pytest.raises(PubSubUnavailable, match=f"Redis at 127.0.0.1:{server.port}"):
             await attempt
     inbox: list[str] = []
-    async with asyncio.timeout(PATIENCE_S), pubsub.listen("a", inbox.append):
-        async with pubsub.listen("forgotten", inbox.append):
+    async with asyncio.timeout(PATIENCE_S), pubsub.listen("a", inbox.extend):
+        async with pubsub.listen("forgotten", inbox.extend):
             pass
         assert not pubsub.resumed.is_set()
         server.start()
@@ -180,12 +180,12 @@ async def test_while_redis_is_away_publishing_fails_and_listening_waits_for_it(
 async def test_a_redis_that_hangs_is_noticed_and_found_again(server: RedisServer, pubsub: PubSub) -> None:
     early: list[str] = []
     late: list[str] = []
-    async with asyncio.timeout(PATIENCE_S), pubsub.listen("a", early.append):
+    async with asyncio.timeout(PATIENCE_S), pubsub.listen("a", early.extend):
         await pubsub.publish("a", "before")
         server.pause()
         with pytest.raises(PubSubUnavailable, match="no answer in time"):
             await pubsub.publish("a", "lost")
-        async with pubsub.listen("b", late.append):
+        async with pubsub.listen("b", late.extend):
             with pytest.raises(PubSubUnavailable, match="is away"):
                 await pubsub.check()
             server.go_on()
@@ -379,7 +379,7 @@ async def test_databases_keep_deployments_apart(server: RedisServer) -> None:
     async with (
         open_pubsub(server.url) as ours,
         open_pubsub(f"{server.url}/1") as others,
-        ours.listen("a", inbox.append),
+        ours.listen("a", inbox.extend),
     ):
         await others.publish("a", "theirs")
         await hears(ours, "a", inbox, "ours")
@@ -388,7 +388,7 @@ async def test_databases_keep_deployments_apart(server: RedisServer) -> None:
 
 async def test_what_others_publish_harms_nobody(server: RedisServer, pubsub: PubSub) -> None:
     inbox: list[str] = []
-    async with pubsub.listen("a", inbox.append):
+    async with pubsub.listen("a", inbox.extend):
         server.command("PUBLISH", "rendercast:0:a", '"\\xff\\xfe"')
         await hears(pubsub, "a", inbox, "ours")
     assert inbox == ["\ufffd\ufffd", "ours"]

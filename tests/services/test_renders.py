@@ -5,9 +5,8 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import structs
 
-from services import lifecycle
+from services import lifecycle, models
 from services.cursors import encode_cursor
 from services.errors import (
     InvalidAnimation,
@@ -74,7 +73,7 @@ async def test_a_start_answers_with_the_render_and_what_is_left(renders: RenderS
 
 async def test_an_invalid_start_costs_nothing_and_leaves_nothing(renders: RenderService) -> None:
     with pytest.raises(InvalidAnimation):
-        await renders.start(ANN, structs.replace(PROPS, text=""))
+        await renders.start(ANN, models.replace(PROPS, text=""))
     assert (await renders.quota(ANN)).remaining == 5
     assert (await renders.list(ANN, first=1, after=None, matching=ALL)).renders == ()
 
@@ -150,7 +149,7 @@ async def test_a_download_is_signed_after_a_look_at_the_output(renders: RenderSe
 async def test_a_poster_is_signed_if_there_is_one(renders: RenderService) -> None:
     done = await completed(renders)
     assert renders.sign_poster(done) is None  # as of renders from before there were posters
-    poster = renders.sign_poster(structs.replace(done, output=structs.replace(OUTPUT, poster_key="k.jpg")))
+    poster = renders.sign_poster(models.replace(done, output=models.replace(OUTPUT, poster_key="k.jpg")))
     assert poster is not None
     assert poster.url.endswith("k.jpg")
     assert renders.sign_poster(await start(renders)) is None

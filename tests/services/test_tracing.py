@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from msgspec.structs import replace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -11,7 +10,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
 from services import log_ids, spans
 from services.errors import StoreUnavailable
-from services.models import Failure, RenderPhase, RenderStatus
+from services.models import Failure, RenderPhase, RenderStatus, replace
 from services.tracing import Tracing
 from tests.conftest import MakeRender
 from tests.fakes import MemoryStore

@@ -3,9 +3,8 @@
 import asyncio
 
 import pytest
-from msgspec.structs import replace
 
-from services.models import Render, RenderStatus
+from services.models import Render, RenderStatus, replace
 from services.watchers import Push, Room, Watch
 from tests.conftest import MakeRender
 from tests.fakes import settle
@@ -24,9 +23,8 @@ def pushed() -> list[int]:
 @pytest.fixture
 def push(pushed: list[int]) -> Push:
     def push(state: Render) -> bool:
-        if not state.status.is_terminal:
-            pushed.append(state.revision)
-        return not state.status.is_terminal
+        pushed.append(state.revision)
+        return True
 
     return push
 
@@ -56,6 +54,32 @@ async def test_nothing_is_pushed_past_what_was_not_taken_yet(render: Render, pus
     assert not watch.offer(replace(render, revision=8))
     assert pushed == [8]
     assert await taking == (end, None)
+
+
+async def test_a_push_that_fails_loses_nothing_and_harms_nobody(render: Render, pushed: list[int], push: Push) -> None:
+    def fail(state: Render) -> bool:
+        raise ValueError(state)
+
+    room = Room()
+    failing, other = [Watch(render.id, fail) for _ in range(20)], Watch(render.id, push)
+    for watch in (*failing, other):
+        room.join(watch)
+    taking = [asyncio.create_task(watch.take()) for watch in (*failing, other)]
+    await settle()
+    assert room.tell(render) == 1
+    assert pushed == [render.revision]
+    *taken, last = taking
+    assert await asyncio.gather(*taken) == [(render, None)] * 20
+    last.cancel()
+
+
+async def test_nothing_is_pushed_to_who_is_leaving(render: Render, pushed: list[int], push: Push) -> None:
+    watch = Watch(render.id, push)
+    taking = asyncio.create_task(watch.take())
+    await settle()
+    taking.cancel()
+    assert not watch.offer(render)
+    assert pushed == []
 
 
 async def test_others_are_told_while_some_are_leaving(render: Render, pushed: list[int], push: Push) -> None:

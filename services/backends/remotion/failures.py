@@ -6,9 +6,7 @@ stays in `detail`.
 
 import re
 
-from msgspec.structs import replace
-
-from services.models import Failure
+from services.models import Failure, replace
 
 LONGEST_DETAIL = 4_000  # characters
 LONGEST_SEARCHED = 20_000

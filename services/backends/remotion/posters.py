@@ -11,8 +11,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 
-from msgspec import structs
-
+from services import models
 from services.backends.remotion.answers import Crash, Refused, StillAnswer, parse_crash, parse_still
 from services.backends.remotion.aws import CONNECTIONS, Aws, Invocation
 from services.backends.remotion.deployment import Deployment
@@ -60,7 +59,7 @@ class Posters:
         match observation:
             case Finished(output=output):
                 self._begin(render)
-                output = structs.replace(output, poster_key=await self._finished(render))
+                output = models.replace(output, poster_key=await self._finished(render))
                 return replace(observation, output=output, cost_usd=self._cost_usd(render, observation.cost_usd))
             case Progress(phase=phase):
                 if phase is not RenderPhase.LAUNCHING:

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from msgspec.structs import replace
 
 from services import lifecycle
 from services.backends.local.backend import open_local_backend
 from services.clock import SystemClock
 from services.errors import BackendUnavailable
-from services.models import Output, Render
+from services.models import Output, Render, replace
 from services.ports import Broken, Finished, Missing, Observation, Progress, RenderBackend
 from tests.conftest import PROPS, MakeRender
 from tests.lambda_renders import Course

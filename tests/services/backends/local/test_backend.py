@@ -6,13 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 from services import lifecycle
 from services.backends.local.backend import LocalBackend, open_local_backend
 from services.clock import SystemClock
 from services.errors import StartupError
-from services.models import Render
+from services.models import Render, replace
 from services.ports import Broken, Finished, Missing
 from tests.conftest import PROPS, MakeRender
 from tests.services.backends.test_backend_contract import LONG, until

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from msgspec.structs import replace
 
 from services.backends.remotion.aws import CONNECTIONS, open_aws
 from services.backends.remotion.backend import RemotionBackend
 from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartUncertain
-from services.models import Output, Render, RenderPhase
+from services.models import Output, Render, RenderPhase, replace
 from services.ports import Broken, Finished, Observation, Progress
 from tests.conftest import PROPS
 from tests.lambda_renders import Course

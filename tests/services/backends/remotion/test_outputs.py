@@ -7,11 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from msgspec.structs import replace
 
 from services.backends.remotion.backend import RemotionBackend
 from services.errors import BackendUnavailable, StartUncertain
-from services.models import Output, Render
+from services.models import Output, Render, replace
 from services.ports import Finished, Progress
 from tests.lambda_renders import Course
 from tests.lambda_server import Fault

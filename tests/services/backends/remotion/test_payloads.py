@@ -3,7 +3,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 from services.backends.remotion.payloads import (
     Webhook,
@@ -23,7 +22,7 @@ from services.backends.remotion.payloads import (
     uploaded,
     video_key,
 )
-from services.models import AnimationProps, AnimationStyle
+from services.models import AnimationProps, AnimationStyle, replace
 from tests.conftest import PROPS
 
 # What the official client 4.0.527 sent to a local server that stood in for Lambda.

@@ -6,12 +6,11 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from msgspec.structs import replace
 
 from services import lifecycle
 from services.backends.remotion.backend import RemotionBackend
 from services.backends.remotion.posters import AT_ONCE
-from services.models import Failure, Render, RenderPhase, RenderStatus
+from services.models import Failure, Render, RenderPhase, RenderStatus, replace
 from services.ports import Broken, Finished, Progress
 from tests.conftest import PROPS
 from tests.lambda_renders import Course
