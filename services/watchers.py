@@ -50,7 +50,7 @@ class Watch:
             self._end(id_, render.revision)
         else:
             self._unfinished[id_] = render.revision
-            if self._waiting is not None and not self._waiting.done() and self._is_pushed(render):
+            if self._waiting is not None and not self._waiting.done() and self._try_push(render):
                 return True
         self._pending[id_] = render, published_at
         self._wake()
@@ -76,7 +76,7 @@ class Watch:
                 self._waiting = None
         return self._pending.pop(next(iter(self._pending)))
 
-    def _is_pushed(self, render: Render) -> bool:
+    def _try_push(self, render: Render) -> bool:
         try:
             return self._push is not None and self._push(render)
         except Exception:

@@ -1,10 +1,12 @@
-"""What tests of the worker use."""
+"""What tests of the worker and of watchers use."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
+from services.models import Render
 from services.pubsub import open_pubsub
+from services.watchers import Push
 from tests.fakes import FakeBackend, FakeClock, MemoryStore
 from tests.services.bench import Bench
 
@@ -13,3 +15,18 @@ from tests.services.bench import Bench
 async def bench(memory_store: MemoryStore, backend: FakeBackend, clock: FakeClock) -> AsyncIterator[Bench]:
     async with open_pubsub("memory://") as pubsub:
         yield Bench(memory_store, backend, clock, pubsub)
+
+
+@pytest.fixture
+def pushed() -> list[int]:
+    """The revisions that `push` was given."""
+    return []
+
+
+@pytest.fixture
+def push(pushed: list[int]) -> Push:
+    def push(state: Render) -> bool:
+        pushed.append(state.revision)
+        return True
+
+    return push

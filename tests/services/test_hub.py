@@ -398,24 +398,10 @@ async def test_watching_all_finds_what_was_started_without_a_message_however_muc
 # what is pushed
 
 
-@pytest.fixture
-def pushed() -> list[int]:
-    return []
-
-
-@pytest.fixture
-def take_at_once(pushed: list[int]) -> Push:
-    def push(state: Render) -> bool:
-        pushed.append(state.revision)
-        return True
-
-    return push
-
-
 async def test_of_what_comes_together_the_newest_is_pushed(
-    hub: ProgressHub, pubsub: PubSub, render: Render, pushed: list[int], take_at_once: Push
+    hub: ProgressHub, pubsub: PubSub, render: Render, pushed: list[int], push: Push
 ) -> None:
-    async with aclosing(hub.watch(ANN, render.id, take_at_once)) as states:
+    async with aclosing(hub.watch(ANN, render.id, push)) as states:
         assert await within_limits(states) == render
         end = asyncio.create_task(within_limits(states))
         await settle()
@@ -429,9 +415,9 @@ async def test_of_what_comes_together_the_newest_is_pushed(
 
 
 async def test_what_is_pushed_is_counted_as_sent(
-    hub: ProgressHub, memory_store: MemoryStore, render: Render, take_at_once: Push, metrics: Metrics
+    hub: ProgressHub, memory_store: MemoryStore, render: Render, push: Push, metrics: Metrics
 ) -> None:
-    async with aclosing(hub.watch(ANN, render.id, take_at_once)) as states:
+    async with aclosing(hub.watch(ANN, render.id, push)) as states:
         await within_limits(states)
         waiting = asyncio.create_task(anext(states))
         await settle()

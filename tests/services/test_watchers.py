@@ -15,20 +15,6 @@ def render(make_render: MakeRender) -> Render:
     return make_render(status=RenderStatus.RENDERING)
 
 
-@pytest.fixture
-def pushed() -> list[int]:
-    return []
-
-
-@pytest.fixture
-def push(pushed: list[int]) -> Push:
-    def push(state: Render) -> bool:
-        pushed.append(state.revision)
-        return True
-
-    return push
-
-
 async def test_a_state_is_pushed_to_who_waits_and_what_was_not_is_taken_in_its_place(
     render: Render, pushed: list[int], push: Push
 ) -> None:

@@ -77,6 +77,7 @@ async def until(
             try:
                 observation = await backend.observe(render)
             except BackendUnavailable:
+                await asyncio.sleep(0.01)
                 continue
             if seen is not None:
                 seen.append(observation)
