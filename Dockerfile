@@ -28,10 +28,13 @@ RUN printf '%s\n' '#!/venv/bin/python' 'from cli import main' 'main()' > /venv/b
 FROM python:3.11-slim-trixie AS sources
 WORKDIR /app
 COPY LICENSE app.py cli.py ./
+COPY auth auth
 COPY commands commands
-COPY schema schema
+COPY pages pages
 COPY resolvers resolvers
+COPY schema schema
 COPY services services
+COPY transport transport
 COPY web/studio web/studio
 # Readable whatever the checkout's umask was, and compiled for good, whatever time a copy of a file bears.
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash . && mkdir /data

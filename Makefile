@@ -34,7 +34,7 @@ format-check: $(VENV)/dev.stamp ## fail if `make format` would change anything
 
 lint: $(VENV)/dev.stamp ## look for mistakes, and for weaknesses
 	$(BIN)/ruff check .
-	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app.py cli.py commands resolvers schema services
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app.py cli.py auth commands pages resolvers schema services transport
 
 types: $(VENV)/dev.stamp ## check the types
 	$(BIN)/mypy .

@@ -17,6 +17,7 @@ HASH_LINE = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
 REGISTRIES = [
     ".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("yarnpkg", "com"))
 ]
+PACKAGES = {"auth", "commands", "pages", "resolvers", "schema", "services", "transport"}
 HOMES = ["/" + name + "/" for name in ("root", "work")]
 
 
@@ -26,18 +27,18 @@ def tracked_texts() -> list[Path]:
     return [path for path in paths if b"\0" not in path.read_bytes()]
 
 
-@pytest.mark.parametrize("package", ["commands", "schema", "resolvers", "services"])
+@pytest.mark.parametrize("package", sorted(PACKAGES))
 def test_our_packages_come_from_the_checkout(package: str) -> None:
     assert importlib.import_module(package).__file__ == str(CHECKOUT / package / "__init__.py")
 
 
 def test_our_packages_are_not_installed() -> None:
     files = [str(path) for path in distribution("rendercast").files or ()]
-    assert [path for path in files if path.partition("/")[0] in {"commands", "schema", "resolvers", "services"}] == []
+    assert [path for path in files if path.partition("/")[0] in PACKAGES] == []
 
 
 def test_nothing_installed_brings_or_needs_a_package_of_one_of_our_names() -> None:
-    names = {"commands", "schema", "resolvers", "services", "app", "cli"}
+    names = {*PACKAGES, "app", "cli"}
     for installed in distributions():
         assert installed.name not in names
         required = {re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0].lower() for text in installed.requires or ()}

@@ -72,5 +72,7 @@ def test_nothing_is_sent_to_docker_that_is_not_for_the_image(tmp_path: Path) -> 
     assert sent & set(NOT_FOR_THE_IMAGE) == set()
     assert {name.split("/")[0] for name in sent} == {
         *(".dockerignore", "Dockerfile"),  # Docker's own; no step copies them
-        *("LICENSE", "app.py", "cli.py", "commands", "requirements", "resolvers", "schema", "services", "web"),
+        "LICENSE",
+        *("app.py", "auth", "cli.py", "commands", "pages", "requirements", "resolvers", "schema"),
+        *("services", "transport", "web"),
     }

@@ -1,0 +1,1 @@
+"""Authentication: bearer tokens, their verification, and the issuers' keys."""

@@ -1,0 +1,1 @@
+"""HTTP and WebSockets: uvicorn protocols, connection limits, middleware, GraphQL over HTTP and graphql-transport-ws."""
