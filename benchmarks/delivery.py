@@ -42,8 +42,8 @@ from services.pubsub import open_pubsub
 from services.redis_broker import read_url
 from services.settings import Settings
 from tests.conftest import PROPS
-from tests.fakes import MemoryStore
-from tests.redis_server import RedisServer
+from tests.support.fakes import MemoryStore
+from tests.support.redis_server import RedisServer
 
 PEERS = Path(__file__).with_name("peers")
 SECRET = SecretStr("a secret for measuring, of some length")

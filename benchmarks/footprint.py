@@ -17,8 +17,8 @@ import httpx
 
 from benchmarks.delivery import memory_bytes, process_cpu_s
 from tests.end_to_end.processes import Running
-from tests.mongo_server import MongoServer
-from tests.redis_server import RedisServer
+from tests.support.mongo_server import MongoServer
+from tests.support.redis_server import RedisServer
 
 TURNS = 5
 IDLE_S = 3.0

@@ -33,8 +33,8 @@ from services.composition import compose
 from services.models import Caller
 from services.pubsub import open_pubsub
 from services.settings import Settings
-from tests.fakes import MemoryStore
-from tests.resolvers.clients import LIST, START
+from tests.support.api_client import LIST, START
+from tests.support.fakes import MemoryStore
 
 SETTINGS = Settings.model_construct(max_mutations_per_minute=10_000_000)
 QUERY = "query ($n: Int!) { renders(first: $n) { edges { node { id status } } } renderQuota { remaining } }"

@@ -38,8 +38,8 @@ from services.pubsub import open_pubsub
 from services.settings import load_settings
 from services.stores.sqlite import open_sqlite_store
 from tests.conftest import PROPS
-from tests.lambda_server import FUNCTION
-from tests.remotion_farm import BUCKET, DEPLOYMENT
+from tests.support.lambda_server import FUNCTION
+from tests.support.remotion_farm import BUCKET, DEPLOYMENT
 
 RENDERS = 30
 LENGTH_S = 15.0

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-from tests.lambda_server import LambdaServer
-from tests.memory_bucket import MemoryBucket
-from tests.s3_server import S3Server
+from tests.support.lambda_server import LambdaServer
+from tests.support.memory_bucket import MemoryBucket
+from tests.support.s3_server import S3Server
 
 
 class RenderFarm:

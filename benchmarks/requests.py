@@ -47,7 +47,7 @@ from services.models import Caller, QuotaWindow, Render
 from services.pubsub import open_pubsub
 from services.settings import Settings
 from tests.conftest import PROPS
-from tests.fakes import MemoryStore
+from tests.support.fakes import MemoryStore
 
 SECRET = SecretStr("a secret for measuring, of some length")
 SETTINGS = Settings.model_construct(

@@ -29,9 +29,9 @@ from services.models import Caller
 from services.pubsub import open_pubsub
 from services.settings import Settings
 from tests.conftest import PROPS
-from tests.fakes import MemoryStore
-from tests.redis_server import RedisServer
-from tests.remotion_farm import DEPLOYMENT
+from tests.support.fakes import MemoryStore
+from tests.support.redis_server import RedisServer
+from tests.support.remotion_farm import DEPLOYMENT
 
 CLIENTS = 1000
 RENDERS = 600  # in all, shared by the workers

@@ -12,10 +12,10 @@ from pymongo import MongoClient
 
 from services.ids import new_render_id
 from services.models import AnimationProps, AnimationStyle, Render
-from tests.fakes import START_OF_TIME, FakeBackend, FakeClock, MemoryStore
-from tests.mongo_server import MongoServer
-from tests.remotion_farm import Farm, running_farm
-from tests.s3_server import S3Server
+from tests.support.fakes import START_OF_TIME, FakeBackend, FakeClock, MemoryStore
+from tests.support.mongo_server import MongoServer
+from tests.support.remotion_farm import Farm, running_farm
+from tests.support.s3_server import S3Server
 
 PROPS = AnimationProps(
     text="Hello",

@@ -12,9 +12,9 @@ from services.composition import Services
 from services.hub import ProgressHub
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import FakeBackend
-from tests.resolvers.clients import PATIENCE_S, RETRY_S, Client, open_client
-from tests.resolvers.serving import rewired, serve
+from tests.support.api_client import PATIENCE_S, RETRY_S, Client, open_client
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeBackend
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 from mypy_boto3_lambda import LambdaClient
 from mypy_boto3_s3 import S3Client
 
-from tests.lambda_player import Webhooks
-from tests.lambda_renders import JSON, Course, Function, Render, State
-from tests.lambda_server import FUNCTION, Fault, LambdaServer, status_answer
-from tests.lambda_stills import PICTURE
-from tests.s3_server import FaultyS3, LocalHandler, LocalServer, S3Fault, S3Server
-from tests.server_process import free_port
+from tests.support.lambda_player import Webhooks
+from tests.support.lambda_renders import JSON, Course, Function, Render, State
+from tests.support.lambda_server import FUNCTION, Fault, LambdaServer, status_answer
+from tests.support.lambda_stills import PICTURE
+from tests.support.s3_server import FaultyS3, LocalHandler, LocalServer, S3Fault, S3Server
+from tests.support.server_process import free_port
 
 BUCKET = "remotionlambda-useast1-abcdefghij"
 RECORDED = Path(__file__).parent / "data" / "remotion-progress.jsonl"

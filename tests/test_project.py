@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import checkout
+from tests.support import checkout
 
 CHECKOUT = Path(__file__).parents[1]
 LOCKS = sorted((CHECKOUT / "requirements").glob("*.lock"))

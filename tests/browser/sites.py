@@ -9,8 +9,8 @@ from resolvers.auth import LocalDeveloper
 from services.runtime import open_embedded
 from services.settings import load_settings
 from tests.end_to_end.processes import quiet_window_s
-from tests.fakes import FakeBackend
-from tests.resolvers.serving import rewired, serve
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeBackend
 
 SMALL = {"local_width": 640, "local_height": 360}
 FULL = {"local_width": 1280, "local_height": 720}  # 20 s of it take a while to render

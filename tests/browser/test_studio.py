@@ -1,6 +1,6 @@
 """The studio as a person uses it: in Debian's Chromium, on the real `rendercast dev`, with no other host within reach.
 
-Where a test must hold a render at a point of its life, a backend of tests/fakes.py renders, behind the same server.
+Where a test must hold a render at a point of its life, a backend of tests/support/fakes.py renders, behind the same server.
 """
 
 import re
@@ -16,7 +16,7 @@ from tests.browser.visitors import (
     PATIENCE_MS,
 )
 from tests.end_to_end.processes import Start
-from tests.resolvers.clients import open_client
+from tests.support.api_client import open_client
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
 

@@ -13,9 +13,9 @@ from tests.browser.visitors import (
     NEEDS_BROWSER,
     PATIENCE_MS,
 )
-from tests.resolvers.clients import CANCEL, open_client
-from tests.resolvers.serving import serve
-from tests.tokens import SECRET, token_of
+from tests.support.api_client import CANCEL, open_client
+from tests.support.api_server import serve
+from tests.support.tokens import SECRET, token_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
 

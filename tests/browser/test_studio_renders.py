@@ -11,7 +11,7 @@ from tests.browser.visitors import (
     NEEDS_BROWSER,
     PATIENCE_MS,
 )
-from tests.resolvers.clients import CANCEL, open_client
+from tests.support.api_client import CANCEL, open_client
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
 

@@ -9,10 +9,10 @@ import pytest
 from resolvers.auth import open_bearer_tokens
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests import tokens
 from tests.end_to_end.processes import Rendercast
-from tests.resolvers.serving import serve
-from tests.server_process import free_port
+from tests.support import tokens
+from tests.support.api_server import serve
+from tests.support.server_process import free_port
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def guarded_url(tmp_path: Path) -> AsyncIterator[str]:
-    """A server that lets nobody in without a token of `tests.tokens`."""
+    """A server that lets nobody in without a token of `tests.support.tokens`."""
     settings = load_settings(data_dir=tmp_path, port=free_port(), jwt_secret=tokens.SECRET, jwt_leeway_s=0)
     async with (
         open_embedded(settings) as services,

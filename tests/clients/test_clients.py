@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import tokens
 from tests.end_to_end.documents import blocks
 from tests.end_to_end.processes import COMMAND, Rendercast, Running, wait
-from tests.resolvers.clients import PATIENCE_S
+from tests.support import tokens
+from tests.support.api_client import PATIENCE_S
 
 FOLDER = Path(__file__).parent
 NODE = os.environ.get("NODE") or shutil.which("node") or ""

@@ -17,8 +17,8 @@ from gql.transport.async_transport import AsyncTransport
 from gql.transport.exceptions import TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 
-from tests import tokens
-from tests.resolvers.clients import CANCEL, LIST, PATIENCE_S, PROGRESS, PROPS, START
+from tests.support import tokens
+from tests.support.api_client import CANCEL, LIST, PATIENCE_S, PROGRESS, PROPS, START
 
 Transport = Callable[..., AsyncTransport]
 

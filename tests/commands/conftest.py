@@ -9,7 +9,7 @@ import pytest
 
 from tests.end_to_end.conftest import servers, site, start
 from tests.end_to_end.processes import COMMAND, Rendercast, quiet_window_s
-from tests.resolvers.clients import PATIENCE_S
+from tests.support.api_client import PATIENCE_S
 
 __all__ = ["servers", "site", "start"]
 

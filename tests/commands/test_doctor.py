@@ -14,16 +14,16 @@ from commands.diagnosis import diagnose, judge_clocks, read_settings
 from commands.options import Role
 from services.backends.remotion.checks import unsupported
 from services.errors import StartupError
-from tests import tokens
 from tests.commands.conftest import Run
-from tests.fakes import START_OF_TIME
-from tests.lambda_server import FUNCTION, Fault
-from tests.redis_server import RedisServer
-from tests.remotion_farm import BUCKET, Farm
-from tests.s3_server import S3Fault
 from tests.security.issuer import open_issuer
-from tests.server_process import free_port
-from tests.webhook_receiver import SECRET
+from tests.support import tokens
+from tests.support.fakes import START_OF_TIME
+from tests.support.lambda_server import FUNCTION, Fault
+from tests.support.redis_server import RedisServer
+from tests.support.remotion_farm import BUCKET, Farm
+from tests.support.s3_server import S3Fault
+from tests.support.server_process import free_port
+from tests.support.webhook_receiver import SECRET
 
 ON_LAMBDA = ["Lambda function", "S3 bucket", "S3 writing", "S3 reading", "S3 privacy", "S3 deleting", "Remotion site"]
 OPEN_TO_ALL = {

@@ -15,13 +15,13 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from tests import tokens
 from tests.commands.conftest import ENDLESS, SMALL, Run, Spawn, environment
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import COMMAND, Rendercast, Running
 from tests.end_to_end.production import Site
-from tests.resolvers.clients import GET, PATIENCE_S, open_client
-from tests.server_process import free_port
+from tests.support import tokens
+from tests.support.api_client import GET, PATIENCE_S, open_client
+from tests.support.server_process import free_port
 
 LONG = 9_000  # frames: a second or more of work
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.commands.conftest import ENDLESS, Run
 from tests.end_to_end.processes import Rendercast
-from tests.resolvers.clients import open_client
+from tests.support.api_client import open_client
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from services.composition import Services
 from services.liveness import LONGEST_SILENCE
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.resolvers.clients import PATIENCE_S
+from tests.support.api_client import PATIENCE_S
 
 
 @pytest.fixture

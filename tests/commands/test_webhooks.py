@@ -27,9 +27,9 @@ from services.webhooks.messages import Outcome, WebhookMessage, WebhookStatus
 from tests.commands.conftest import environment
 from tests.conftest import MakeRender
 from tests.end_to_end.processes import COMMAND
-from tests.server_process import free_port
 from tests.services.stores.test_store_contract import added
-from tests.webhook_receiver import PATIENCE_S, SECRET, open_receiver, status
+from tests.support.server_process import free_port
+from tests.support.webhook_receiver import PATIENCE_S, SECRET, open_receiver, status
 
 DOCS = (CHECKOUT / "docs" / "webhooks.md").read_text(encoding="utf-8")
 NODE = os.environ.get("NODE") or shutil.which("node")

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from services.settings import variable
-from tests import checkout, tokens
 from tests.end_to_end.processes import quiet_window_s
 from tests.image.build import REACHES_PACKAGES
-from tests.server_process import free_port
+from tests.support import checkout, tokens
+from tests.support.server_process import free_port
 
 LONGEST_COMMAND_S = 120.0
 TERMINAL_CODES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()].")

@@ -8,8 +8,8 @@ import pytest
 
 from tests.end_to_end.processes import Rendercast, quiet_window_s
 from tests.end_to_end.production import Site
-from tests.mongo_server import MongoServer
-from tests.redis_server import RedisServer
+from tests.support.mongo_server import MongoServer
+from tests.support.redis_server import RedisServer
 
 Start = Callable[..., Rendercast]
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from services.settings import variable
-from tests.resolvers.clients import PATIENCE_S, RETRY_S
+from tests.support.api_client import PATIENCE_S, RETRY_S
 
 COMMAND = str(Path(sys.executable).parent / "rendercast")
 HOUR_S = 3600

@@ -14,12 +14,12 @@ import httpx
 from pymongo import MongoClient
 from websockets.exceptions import ConnectionClosed
 
-from tests import tokens
 from tests.end_to_end.processes import COMMAND, Running, quiet_window_s
-from tests.mongo_server import MongoServer
-from tests.redis_server import RedisServer
-from tests.resolvers import clients
-from tests.resolvers.clients import GET, PATIENCE_S, PROGRESS, RETRY_S, Client, Stream, open_stream
+from tests.support import api_client as clients
+from tests.support import tokens
+from tests.support.api_client import GET, PATIENCE_S, PROGRESS, RETRY_S, Client, Stream, open_stream
+from tests.support.mongo_server import MongoServer
+from tests.support.redis_server import RedisServer
 
 CAPACITY = os.cpu_count() or 1  # renders that one worker carries at once
 SEVERAL = 2 * CAPACITY + 2  # renders: two workers are busy, and some wait

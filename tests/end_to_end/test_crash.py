@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import Rendercast, wait_until_gone
-from tests.resolvers.clients import CANCEL, PATIENCE_S, RETRY_S, UPDATES, Client, Stream, open_client, open_stream
+from tests.support.api_client import CANCEL, PATIENCE_S, RETRY_S, UPDATES, Client, Stream, open_client, open_stream
 
 LONG = 600  # frames: a second or more of work
 SMALL = {"local_width": 640, "local_height": 360}

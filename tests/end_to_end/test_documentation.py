@@ -24,8 +24,8 @@ from services.log_ids import pseudonym
 from services.settings import CHECKOUT, Settings, variable
 from tests.end_to_end.clone import Clone
 from tests.end_to_end.documents import Block, blocks, commands_in_text, program
-from tests.resolvers.clients import Client, open_client, open_stream
-from tests.server_process import free_port
+from tests.support.api_client import Client, open_client, open_stream
+from tests.support.server_process import free_port
 
 LANGUAGES = {"sh", "console", "graphql", "json", "js", "ts", "tsx", "python", "yaml", "dotenv", "text"}
 BLOCKS = blocks()

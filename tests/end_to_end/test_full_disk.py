@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import COMMAND
-from tests.resolvers.clients import GET, PATIENCE_S, PROPS, START, open_client
+from tests.support.api_client import GET, PATIENCE_S, PROPS, START, open_client
 
 
 async def test_a_full_disk_fails_what_must_be_written_and_loses_nothing(start: Start) -> None:

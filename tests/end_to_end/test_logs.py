@@ -12,7 +12,7 @@ from tests.end_to_end import production
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.private import SECRETS, misuse, use
 from tests.end_to_end.production import Site
-from tests.resolvers.clients import open_client
+from tests.support.api_client import open_client
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])

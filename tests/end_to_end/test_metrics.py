@@ -10,9 +10,9 @@ import pytest
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import COMMAND, Running, spawn_program
 from tests.end_to_end.production import SETTINGS, Site, open_client
-from tests.resolvers.clients import GET, PATIENCE_S, PROGRESS, Client, open_stream
-from tests.resolvers.clients import open_client as open_local_client
-from tests.scraping import Samples, samples_of
+from tests.support.api_client import GET, PATIENCE_S, PROGRESS, Client, open_stream
+from tests.support.api_client import open_client as open_local_client
+from tests.support.scraping import Samples, samples_of
 
 ADDRESS = re.compile(r"metrics are at http://127\.0\.0\.1:(\d+)/metrics")
 COMPLETE = 'rendercast_renders_ended_total{code="",status="complete"}'

@@ -11,7 +11,7 @@ from pymongo import MongoClient
 
 from tests.end_to_end.processes import COMMAND, Running
 from tests.end_to_end.production import Site, Watcher, open_client, report
-from tests.resolvers.clients import (
+from tests.support.api_client import (
     CANCEL,
     DELETE,
     GET,
@@ -22,7 +22,7 @@ from tests.resolvers.clients import (
     Stream,
     open_stream,
 )
-from tests.tokens import token_of
+from tests.support.tokens import token_of
 
 USERS = 20
 EACH = 10  # renders, as many as a user may start

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests import tokens
 from tests.end_to_end.processes import COMMAND, Running, spawn
 from tests.end_to_end.production import Site
-from tests.resolvers.clients import LIST, PATIENCE_S, UPDATES, Client, open_client, open_stream
 from tests.security.closing import ending, refused
 from tests.security.issuer import Issuer, open_issuer
+from tests.support import tokens
+from tests.support.api_client import LIST, PATIENCE_S, UPDATES, Client, open_client, open_stream
 
 SECRET = "another secret of nobody, just as long"  # noqa: S105
 

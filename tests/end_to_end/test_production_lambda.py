@@ -9,12 +9,12 @@ import pytest
 
 from tests.end_to_end.processes import COMMAND, spawn_program
 from tests.end_to_end.production import Site, open_client, report, watching
-from tests.lambda_renders import Course
-from tests.lambda_server import FUNCTION, Fault, LambdaServer
-from tests.lambda_stills import PICTURE
-from tests.remotion_farm import BUCKET
-from tests.resolvers.clients import PATIENCE_S, Client
-from tests.s3_server import S3Server
+from tests.support.api_client import PATIENCE_S, Client
+from tests.support.lambda_renders import Course
+from tests.support.lambda_server import FUNCTION, Fault, LambdaServer
+from tests.support.lambda_stills import PICTURE
+from tests.support.remotion_farm import BUCKET
+from tests.support.s3_server import S3Server
 
 KEY = "AKIAnobodys"
 SECRET = "a secret of nobody"  # noqa: S105

@@ -18,7 +18,7 @@ from tests.end_to_end.production import (
     under_way,
     watching,
 )
-from tests.resolvers.clients import GET, PROPS, RETRY_S, START, Client
+from tests.support.api_client import GET, PROPS, RETRY_S, START, Client
 
 AWAY_S = 10
 HANGING_S = 5

@@ -16,7 +16,7 @@ from tests.end_to_end.production import (
     under_way,
     watching,
 )
-from tests.resolvers.clients import PATIENCE_S, RETRY_S, UPDATES, Client, open_stream
+from tests.support.api_client import PATIENCE_S, RETRY_S, UPDATES, Client, open_stream
 
 AWAY_S = 10
 LONGEST_ANSWER_S = 10  # the limits of publishing a new render and of waking the workers, and what a busy machine adds

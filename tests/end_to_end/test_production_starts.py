@@ -10,10 +10,10 @@ import pytest
 
 from tests.end_to_end.processes import COMMAND, spawn_program
 from tests.end_to_end.production import SETTINGS, Site, open_client, readiness
-from tests.mongo_server import MongoServer
-from tests.redis_server import RedisServer
-from tests.resolvers.clients import PATIENCE_S
-from tests.server_process import free_port
+from tests.support.api_client import PATIENCE_S
+from tests.support.mongo_server import MongoServer
+from tests.support.redis_server import RedisServer
+from tests.support.server_process import free_port
 
 LONGEST_START_S = 25  # five for a server that doesn't answer, and what a busy machine adds
 SECRET = "hunter2"  # noqa: S105  # a password of nobody

@@ -18,7 +18,7 @@ from tests.end_to_end.production import (
     under_way,
     watching,
 )
-from tests.resolvers.clients import PATIENCE_S, RETRY_S, Client
+from tests.support.api_client import PATIENCE_S, RETRY_S, Client
 
 LONGER_THAN_THE_TEST_S = 300
 FIVE_MINUTES_S = 300

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 from tests.end_to_end.conftest import Start
-from tests.resolvers.clients import open_client
+from tests.support.api_client import open_client
 
 TINY = {"local_width": 64, "local_height": 64}
 

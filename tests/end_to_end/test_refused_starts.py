@@ -10,7 +10,7 @@ import pytest
 
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import Rendercast, spawn
-from tests.resolvers.clients import GET, PATIENCE_S, open_client
+from tests.support.api_client import GET, PATIENCE_S, open_client
 
 DATA_FILE = ".rendercast/rendercast.sqlite3"
 

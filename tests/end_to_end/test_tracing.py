@@ -9,15 +9,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests import tokens
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.private import SECRETS, misuse, use
 from tests.end_to_end.processes import Running, spawn_program
 from tests.end_to_end.production import SETTINGS, Site
 from tests.end_to_end.production import open_client as open_user
-from tests.resolvers.clients import PATIENCE_S, PROGRESS, Client, open_client, open_stream
-from tests.trace_collector import Told, open_collector
-from tests.webhook_receiver import SECRET, open_receiver, reset
+from tests.support import tokens
+from tests.support.api_client import PATIENCE_S, PROGRESS, Client, open_client, open_stream
+from tests.support.trace_collector import Told, open_collector
+from tests.support.webhook_receiver import SECRET, open_receiver, reset
 
 SMALL = {"local_width": 320, "local_height": 180}
 CALLER = "c0ffee" * 5 + "00"

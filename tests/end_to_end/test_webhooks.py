@@ -13,9 +13,9 @@ from tests.conftest import PROPS
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import COMMAND
 from tests.end_to_end.production import Site, open_client
-from tests.resolvers.clients import CANCEL, PATIENCE_S, RETRY_S
-from tests.resolvers.clients import open_client as open_dev_client
-from tests.webhook_receiver import SECRET, hang, open_receiver, reset, status
+from tests.support.api_client import CANCEL, PATIENCE_S, RETRY_S
+from tests.support.api_client import open_client as open_dev_client
+from tests.support.webhook_receiver import SECRET, hang, open_receiver, reset, status
 
 SMALL = {"local_width": 320, "local_height": 180}
 LONG = 18_000  # frames: seconds of work

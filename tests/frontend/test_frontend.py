@@ -35,10 +35,10 @@ from tests.browser.visitors import (
     visiting,
 )
 from tests.end_to_end.processes import Start, dev_servers
-from tests.resolvers.clients import CANCEL, PATIENCE_S, open_client
-from tests.resolvers.serving import serve
-from tests.server_process import free_port
-from tests.tokens import SECRET, token_of
+from tests.support.api_client import CANCEL, PATIENCE_S, open_client
+from tests.support.api_server import serve
+from tests.support.server_process import free_port
+from tests.support.tokens import SECRET, token_of
 
 FOLDER = Path(__file__).parent
 NODE = os.environ.get("NODE") or shutil.which("node") or ""

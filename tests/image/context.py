@@ -5,7 +5,7 @@ from pathlib import Path
 
 from docker.utils.build import exclude_paths
 
-from tests import checkout
+from tests.support import checkout
 
 NOT_FOR_THE_IMAGE = (
     ".env",

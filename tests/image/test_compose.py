@@ -10,8 +10,8 @@ import yaml
 from cli import cli
 from services.carrier import LONGEST_LAUNCH_S
 from services.settings import CHECKOUT, Settings, load_settings, variable
-from tests import tokens
 from tests.image.dockerfile import read, text_of_ours
+from tests.support import tokens
 
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

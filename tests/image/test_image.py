@@ -13,14 +13,14 @@ import httpx
 import pytest
 
 from resolvers.graphiql import CDN
-from tests import tokens
 from tests.image.build import Build, Image
 from tests.image.container import PATIENCE_S, Container, sealed
 from tests.image.context import checkout_in_use, copy_context
 from tests.image.dockerfile import text_of_ours
-from tests.redis_server import RedisServer
-from tests.resolvers.clients import open_client
-from tests.server_process import free_port
+from tests.support import tokens
+from tests.support.api_client import open_client
+from tests.support.redis_server import RedisServer
+from tests.support.server_process import free_port
 
 MEGABYTE = 1024 * 1024
 MOST_MEGABYTES = 500

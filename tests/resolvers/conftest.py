@@ -14,9 +14,9 @@ from services.composition import Services
 from services.ports import Clock
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import FakeBackend
-from tests.resolvers.clients import Client, open_client
-from tests.resolvers.serving import rewired, serve
+from tests.support.api_client import Client, open_client
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeBackend
 
 USERS = (f"user-{number}" for number in itertools.count())
 CAPACITY = 1000  # every render is taken at once, unless a test sets it to 0 to keep them queued

@@ -11,8 +11,8 @@ from resolvers.graphiql import FIRST_OPERATIONS
 from resolvers.graphql_schema import build_schema
 from services.errors import LimitExceeded
 from services.settings import Settings
-from tests.resolvers import clients
 from tests.security.attacks import DOCUMENTS, VARIABLES, deep
+from tests.support import api_client as clients
 
 DEFAULTS = Settings.model_construct()
 DEVELOPMENT = DEFAULTS.model_copy(update={"introspection": True})

@@ -13,9 +13,9 @@ from services.backends.local.backend import LocalBackend, open_local_backend
 from services.models import Output, replace
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import FakeClock
-from tests.resolvers.clients import open_client
-from tests.resolvers.serving import rewired, serve
+from tests.support.api_client import open_client
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeClock
 
 VIDEO = bytes(range(256)) * 40
 OUTPUT = Output(bucket="local", key="01hzzzzzzzzzzzzzzzzzzzzzzz.mp4", size_bytes=len(VIDEO))

@@ -11,8 +11,8 @@ import pytest
 from services.errors import StoreUnavailable
 from services.models import QuotaWindow, Render
 from services.ports import Admission
-from tests.fakes import MemoryStore
-from tests.resolvers.clients import (
+from tests.resolvers.conftest import Site
+from tests.support.api_client import (
     GET,
     LIST,
     PROGRESS,
@@ -24,8 +24,8 @@ from tests.resolvers.clients import (
     open_client,
     open_stream,
 )
-from tests.resolvers.conftest import Site
-from tests.resolvers.serving import rewired, serve
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import MemoryStore
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

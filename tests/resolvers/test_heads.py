@@ -11,10 +11,10 @@ from commands.logs import JsonLines
 from resolvers.heads import SAFE_HEADERS
 from resolvers.identity import Identity
 from services.log_ids import pseudonym
-from tests.resolvers.clients import GET, PROGRESS, Client, open_client, open_socket, open_stream
 from tests.resolvers.conftest import Site
-from tests.resolvers.serving import rewired, serve
 from tests.resolvers.test_errors import UNKNOWN_ID, CrashingStore, open_client_of
+from tests.support.api_client import GET, PROGRESS, Client, open_client, open_socket, open_stream
+from tests.support.api_server import rewired, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

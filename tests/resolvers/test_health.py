@@ -15,10 +15,10 @@ from services.models import Render
 from services.pubsub import open_pubsub
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import MemoryStore
-from tests.redis_server import RedisServer
-from tests.resolvers.clients import PATIENCE_S, RETRY_S, open_client
-from tests.resolvers.serving import rewired, serve
+from tests.support.api_client import PATIENCE_S, RETRY_S, open_client
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import MemoryStore
+from tests.support.redis_server import RedisServer
 
 ALIVE = (200, "alive")
 

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from tests.fakes import FakeBackend
-from tests.resolvers.clients import (
+from tests.resolvers.conftest import CAPACITY
+from tests.support.api_client import (
     CANCEL,
     DELETE,
     GET,
@@ -15,7 +15,7 @@ from tests.resolvers.clients import (
     RETRY,
     Client,
 )
-from tests.resolvers.conftest import CAPACITY
+from tests.support.fakes import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

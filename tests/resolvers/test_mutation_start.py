@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import FakeBackend
-from tests.resolvers.clients import (
+from tests.resolvers.conftest import Site
+from tests.support.api_client import (
     PROPS,
     QUOTA_LEFT,
     START,
     Client,
     open_client,
 )
-from tests.resolvers.conftest import Site
-from tests.resolvers.serving import rewired, serve
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -33,7 +33,7 @@ from services.pubsub import Channels, PubSub
 from services.renders import RenderService
 from services.settings import Settings
 from tests.conftest import PROPS
-from tests.fakes import START_OF_TIME, FakeBackend, FakeClock, MemoryStore, settle
+from tests.support.fakes import START_OF_TIME, FakeBackend, FakeClock, MemoryStore, settle
 
 SCHEMA = build_schema()
 CORE = SCHEMA._schema

@@ -5,9 +5,9 @@ import hashlib
 
 import pytest
 
-from tests.fakes import FakeBackend
-from tests.resolvers.clients import CANCEL, GET, LIST, NODE, QUOTA_LEFT, Client
 from tests.resolvers.conftest import CAPACITY, Site
+from tests.support.api_client import CANCEL, GET, LIST, NODE, QUOTA_LEFT, Client
+from tests.support.fakes import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -17,7 +17,7 @@ from resolvers.studio import FILES, FOLDER, Studio, load_studio
 from services.errors import StartupError
 from services.runtime import open_embedded
 from services.settings import CHECKOUT, load_settings
-from tests.resolvers.serving import named_user
+from tests.support.api_server import named_user
 
 INSTALLED = pytest.mark.skipif(
     not load_studio(load_settings()).parts.keys() - load_studio(load_settings(web_dir=Path("nowhere"))).parts.keys(),

@@ -17,8 +17,8 @@ import pytest_asyncio
 from services.models import Render, RenderStatus
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import FakeBackend, copy_of
-from tests.resolvers.clients import (
+from tests.resolvers.conftest import CAPACITY, Site
+from tests.support.api_client import (
     CANCEL,
     DELETE,
     GET,
@@ -30,8 +30,8 @@ from tests.resolvers.clients import (
     open_client,
     open_stream,
 )
-from tests.resolvers.conftest import CAPACITY, Site
-from tests.resolvers.serving import rewired, serve
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeBackend, copy_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

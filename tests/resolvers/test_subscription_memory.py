@@ -22,9 +22,9 @@ from services.composition import Services
 from services.models import AnimationProps, Caller
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import FakeBackend, copy_of
-from tests.resolvers.clients import PATIENCE_S, PROGRESS, RETRY_S, UPDATES, Client, open_client, open_stream
-from tests.resolvers.serving import rewired, serve
+from tests.support.api_client import PATIENCE_S, PROGRESS, RETRY_S, UPDATES, Client, open_client, open_stream
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeBackend, copy_of
 
 pytestmark = pytest.mark.no_cover  # measuring coverage doubles the time, and other tests run the same lines
 

@@ -8,7 +8,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
-from tests.resolvers.clients import (
+from tests.support.api_client import (
     CANCEL,
     DELETE,
     GET,

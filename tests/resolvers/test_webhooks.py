@@ -21,13 +21,13 @@ from services.hub import WORK_CHANNEL
 from services.ids import new_render_id
 from services.pubsub import open_pubsub
 from services.settings import load_settings
-from tests.fakes import START_OF_TIME, MemoryStore
-from tests.lambda_player import Webhooks
-from tests.remotion_farm import Farm
-from tests.resolvers.clients import Client, open_client
-from tests.resolvers.serving import serve
 from tests.security.peers import open_peer
-from tests.server_process import free_port
+from tests.support.api_client import Client, open_client
+from tests.support.api_server import serve
+from tests.support.fakes import START_OF_TIME, MemoryStore
+from tests.support.lambda_player import Webhooks
+from tests.support.remotion_farm import Farm
+from tests.support.server_process import free_port
 
 SECRET = "sixteen characters or more"  # noqa: S105  # of nobody
 LONG_POLL = timedelta(seconds=50)  # longer than a test waits

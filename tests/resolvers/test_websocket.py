@@ -13,7 +13,7 @@ from resolvers.graphql_schema import build_schema
 from resolvers.websocket import WebSockets
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import settle
+from tests.support.fakes import settle
 
 SCOPE = {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": ["graphql-transport-ws"]}
 

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 
-from tests.resolvers.clients import NODE
 from tests.security.attacks import DOCUMENTS, VARIABLES
 from tests.security.peers import Peer, open_peer, open_peers
 from tests.security.target import MOST_FILES, Attack, Target
+from tests.support.api_client import NODE
 
 MIB = 1024 * 1024
 POST = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

@@ -3,12 +3,12 @@
 import json
 import time
 
-from tests.resolvers.clients import LIST
 from tests.security.attacks_http import at_once
 from tests.security.forgeries import FORGERIES, Forge, handmade
 from tests.security.issuer import Issuer, long_ago
 from tests.security.peers import message, open_peers, post, upgrade
 from tests.security.target import Attack, Target
+from tests.support.api_client import LIST
 
 QUERY = json.dumps({"query": LIST}).encode()
 SUBSCRIBE = message(type="subscribe", id="1", payload={"query": "subscription { renderUpdates { id } }"})

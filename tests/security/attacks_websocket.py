@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.settings import Settings
-from tests.resolvers.clients import QUOTA_LEFT
 from tests.security.attacks import DOCUMENTS
 from tests.security.attacks_http import LITTLE, MIB, at_once, unread
 from tests.security.peers import (
@@ -22,6 +21,7 @@ from tests.security.peers import (
     upgrade,
 )
 from tests.security.target import MOST_CONNECTIONS, Attack, Target
+from tests.support.api_client import QUOTA_LEFT
 
 UPDATES = {"query": "subscription { renderUpdates { id } }"}
 SUBSCRIBE = message(type="subscribe", id="1", payload=UPDATES)

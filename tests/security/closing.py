@@ -8,7 +8,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from tests.resolvers.clients import PATIENCE_S, Client, open_socket
+from tests.support.api_client import PATIENCE_S, Client, open_socket
 
 
 async def ending(connection: ClientConnection, said: list[str] | None = None) -> tuple[int, str]:

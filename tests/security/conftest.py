@@ -15,10 +15,10 @@ from services.composition import Services
 from services.ports import Clock
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import FakeBackend
-from tests.resolvers.clients import Client, open_client
-from tests.resolvers.serving import rewired, serve
 from tests.security.issuer import Issuer, open_issuer
+from tests.support.api_client import Client, open_client
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeBackend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

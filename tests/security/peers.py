@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
-from tests.resolvers.clients import PATIENCE_S, RETRY_S
+from tests.support.api_client import PATIENCE_S, RETRY_S
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MOST_BYTES = 16 * 1024 * 1024  # that a test sends to a server that reads all of it

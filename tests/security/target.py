@@ -14,10 +14,10 @@ from pathlib import Path
 
 from services.settings import Settings
 from tests.end_to_end.processes import COMMAND, Running
-from tests.redis_server import RedisServer
-from tests.resolvers.clients import PATIENCE_S, RETRY_S, Stream, open_socket
 from tests.security.issuer import Issuer, open_issuer
 from tests.security.peers import Peer, open_peer, post
+from tests.support.api_client import PATIENCE_S, RETRY_S, Stream, open_socket
+from tests.support.redis_server import RedisServer
 
 QUERY = "{ renderQuota { remaining } }"
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")

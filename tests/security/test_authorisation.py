@@ -16,8 +16,7 @@ from services.ids import new_render_id
 from services.ports import RenderStore
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import FakeBackend
-from tests.resolvers.clients import (
+from tests.support.api_client import (
     CANCEL,
     DELETE,
     GET,
@@ -31,7 +30,8 @@ from tests.resolvers.clients import (
     open_client,
     open_stream,
 )
-from tests.resolvers.serving import rewired, serve
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

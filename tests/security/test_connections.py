@@ -9,9 +9,9 @@ from functools import partial
 import pytest
 import pytest_asyncio
 
-from tests.resolvers.clients import Client, open_client
-from tests.resolvers.serving import serve_faked
 from tests.security.peers import Peer, handshake, message, open_peer, post, upgrade
+from tests.support.api_client import Client, open_client
+from tests.support.api_server import serve_faked
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

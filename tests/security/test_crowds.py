@@ -10,9 +10,9 @@ from commands.serving import FILES_FOR_CONNECTIONS, most_connections
 from resolvers.crowd import Crowd
 from services.errors import StartupError
 from services.settings import load_settings
-from tests.resolvers.clients import PATIENCE_S
-from tests.resolvers.serving import serve_faked
 from tests.security.peers import Peer, open_peer, open_peers, upgrade
+from tests.support.api_client import PATIENCE_S
+from tests.support.api_server import serve_faked
 
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 MOST = 3

@@ -19,8 +19,8 @@ from services.composition import Services
 from services.models import Render
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import FakeBackend, MemoryStore
-from tests.resolvers.clients import (
+from tests.security.attacks import DOCUMENTS, VARIABLES, Attack, aliases
+from tests.support.api_client import (
     CANCEL,
     GET,
     LIST,
@@ -33,8 +33,8 @@ from tests.resolvers.clients import (
     open_client,
     open_stream,
 )
-from tests.resolvers.serving import rewired, serve
-from tests.security.attacks import DOCUMENTS, VARIABLES, Attack, aliases
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeBackend, MemoryStore
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

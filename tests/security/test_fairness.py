@@ -15,8 +15,7 @@ from resolvers.websocket import WebSockets
 from services.models import Render, RenderFilter
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import FakeBackend, MemoryStore, settle
-from tests.resolvers.clients import (
+from tests.support.api_client import (
     LIST,
     PATIENCE_S,
     PROGRESS,
@@ -27,7 +26,8 @@ from tests.resolvers.clients import (
     open_client,
     open_stream,
 )
-from tests.resolvers.serving import rewired, serve
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeBackend, MemoryStore, settle
 
 AT_ONCE = 3
 LARGEST_RESULT = 2048

@@ -15,8 +15,6 @@ from commands.serving import server_config
 from resolvers.websocket_connection import INIT_TIMEOUT_S
 from resolvers.websocket_protocol import MOST_BARE_FRAMES
 from services.settings import load_settings
-from tests.resolvers.clients import UPDATES, Client, open_client, open_stream
-from tests.resolvers.serving import serve_faked
 from tests.security.closing import ending
 from tests.security.peers import (
     CLOSE,
@@ -30,6 +28,8 @@ from tests.security.peers import (
     open_peer,
     upgrade,
 )
+from tests.support.api_client import UPDATES, Client, open_client, open_stream
+from tests.support.api_server import serve_faked
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -13,9 +13,9 @@ import pytest_asyncio
 
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import FakeBackend
-from tests.resolvers.clients import PATIENCE_S, PROPS, START, Client, open_client
-from tests.resolvers.serving import rewired, serve
+from tests.support.api_client import PATIENCE_S, PROPS, START, Client, open_client
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from resolvers.tokens import SecretKey, TokenRules, TokenVerifier
 from services.errors import TokenInvalid
 from services.settings import load_settings
-from tests import tokens
-from tests.resolvers.clients import LIST, Client, open_stream
 from tests.security.closing import refused
 from tests.security.conftest import Site
 from tests.security.forgeries import FORGERIES, RSA_KEY, encoded
 from tests.security.issuer import Issuer, key_of, long_ago
+from tests.support import tokens
+from tests.support.api_client import LIST, Client, open_stream
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from aiohttp import web
 
 from resolvers.issuer import PAUSE_S
-from tests.resolvers.clients import LIST, PATIENCE_S, RETRY_S, Stream, open_socket, open_stream
 from tests.security.closing import ending, refused
 from tests.security.conftest import Site, open_site
 from tests.security.issuer import open_issuer, published
+from tests.support.api_client import LIST, PATIENCE_S, RETRY_S, Stream, open_socket, open_stream
 
 LEEWAY_S = 30  # of the settings
 REVISION = "subscription ($id: ID!) { renderProgress(renderId: $id) { revision } }"

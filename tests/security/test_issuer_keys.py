@@ -26,8 +26,8 @@ from resolvers.issuer import (
 )
 from resolvers.tokens import TokenRules
 from services.errors import IssuerUnavailable
-from tests.fakes import FakeClock, settle
 from tests.security.issuer import Issuer, open_issuer, published
+from tests.support.fakes import FakeClock, settle
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 OLD, NEW = published("RS256", "old"), published("RS256", "new")

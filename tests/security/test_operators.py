@@ -12,9 +12,8 @@ from resolvers.auth import open_bearer_tokens
 from services.errors import StartupError
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests import tokens
-from tests.fakes import FakeBackend
-from tests.resolvers.clients import (
+from tests.support import tokens
+from tests.support.api_client import (
     CANCEL,
     DELETE,
     GET,
@@ -28,7 +27,8 @@ from tests.resolvers.clients import (
     open_client,
     open_stream,
 )
-from tests.resolvers.serving import rewired, serve
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -8,9 +8,9 @@ from websockets.exceptions import InvalidMessage, InvalidStatus
 
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import FakeBackend
-from tests.resolvers.clients import Client, open_client, open_stream
-from tests.resolvers.serving import rewired, serve
+from tests.support.api_client import Client, open_client, open_stream
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeBackend
 
 MOST = 2
 CUT_OFF = 0

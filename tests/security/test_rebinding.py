@@ -10,10 +10,10 @@ from websockets.asyncio.client import ClientConnection
 from resolvers.auth import LocalDeveloper
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import FakeBackend
-from tests.resolvers.clients import LIST, Client, open_client, open_socket
-from tests.resolvers.serving import rewired, serve
 from tests.security.closing import ending
+from tests.support.api_client import LIST, Client, open_client, open_socket
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

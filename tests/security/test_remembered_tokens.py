@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from resolvers.issuer import JwkSet, usable_keys
 from resolvers.tokens import SecretKey, TokenRules, TokenVerifier
 from services.errors import TokenExpired, TokenInvalid
-from tests import tokens
-from tests.resolvers.clients import PATIENCE_S, RETRY_S
 from tests.security.issuer import key_of, published
+from tests.support import tokens
+from tests.support.api_client import PATIENCE_S, RETRY_S
 
 
 class Published:

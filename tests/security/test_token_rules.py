@@ -10,8 +10,8 @@ from resolvers.issuer import JwkSet, KeySet, usable_keys
 from resolvers.tokens import TokenRules, TokenVerifier
 from services.errors import TokenExpired, TokenInvalid
 from services.settings import load_settings
-from tests import tokens
 from tests.security.issuer import key_of, published
+from tests.support import tokens
 
 ISSUER = "https://issuer.test"
 LEEWAY_S = 300

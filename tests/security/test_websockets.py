@@ -16,9 +16,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import FakeBackend
-from tests.resolvers.clients import PATIENCE_S, UPDATES, Client, open_client, open_socket, open_stream
-from tests.resolvers.serving import rewired, serve
+from tests.support.api_client import PATIENCE_S, UPDATES, Client, open_client, open_socket, open_stream
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

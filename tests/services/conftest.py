@@ -7,8 +7,8 @@ import pytest
 from services.models import Render
 from services.pubsub import open_pubsub
 from services.watchers import Push
-from tests.fakes import FakeBackend, FakeClock, MemoryStore
-from tests.services.bench import Bench
+from tests.support.fakes import FakeBackend, FakeClock, MemoryStore
+from tests.support.worker_bench import Bench
 
 
 @pytest.fixture

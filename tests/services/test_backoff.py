@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.backoff import MOST_STARTS, GrowingPause, Room, backoff_s, poll_interval_s
-from tests.fakes import START_OF_TIME, FakeBackend, FakeClock
+from tests.support.fakes import START_OF_TIME, FakeBackend, FakeClock
 
 
 @given(st.integers(0, 10_000))

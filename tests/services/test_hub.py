@@ -15,8 +15,8 @@ from services.ports import Progress
 from services.pubsub import OnMessages, PubSub, open_pubsub
 from services.watchers import Push
 from tests.conftest import MakeRender
-from tests.fakes import START_OF_TIME, FakeClock, MemoryStore, settle
-from tests.scraping import samples_of
+from tests.support.fakes import START_OF_TIME, FakeClock, MemoryStore, settle
+from tests.support.scraping import samples_of
 
 NOW = START_OF_TIME
 ANN = Caller(id="ann")

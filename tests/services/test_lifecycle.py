@@ -11,7 +11,7 @@ from services.ids import new_render_id
 from services.models import Failure, Output, Render, RenderPhase, RenderStatus
 from services.ports import Progress
 from tests.conftest import PROPS
-from tests.fakes import START_OF_TIME
+from tests.support.fakes import START_OF_TIME
 
 NOW = START_OF_TIME
 FAILURE = Failure(code="BROKEN", message="It broke.", retryable=True)

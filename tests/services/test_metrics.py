@@ -12,8 +12,8 @@ from services import lifecycle
 from services.metrics import Metrics
 from services.models import Failure, Output, Render
 from tests.conftest import MakeRender
-from tests.fakes import START_OF_TIME
-from tests.scraping import Samples, samples_of
+from tests.support.fakes import START_OF_TIME
+from tests.support.scraping import Samples, samples_of
 
 NOW = START_OF_TIME
 LATER = NOW + timedelta(seconds=3)

@@ -9,7 +9,7 @@ import pytest
 
 from services import log_ids
 from services.pubsub import PubSub, open_pubsub
-from tests.redis_server import RedisServer
+from tests.support.redis_server import RedisServer
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from services.metrics import Metrics
 from services.models import Caller, QuotaWindow
 from services.pubsub import PubSub, open_pubsub
 from tests.conftest import MakeRender
-from tests.fakes import START_OF_TIME, MemoryStore
-from tests.redis_server import RedisServer
-from tests.server_process import PATIENCE_S, free_port
+from tests.support.fakes import START_OF_TIME, MemoryStore
+from tests.support.redis_server import RedisServer
+from tests.support.server_process import PATIENCE_S, free_port
 
 SECRET = "hush-4711"  # noqa: S105  # a password that must not be shown
 

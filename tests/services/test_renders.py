@@ -26,8 +26,8 @@ from services.pubsub import open_pubsub
 from services.quota import QuotaRule
 from services.renders import RenderService
 from tests.conftest import PROPS
-from tests.fakes import FakeBackend, FakeClock, MemoryStore
 from tests.services.test_animation import LIMITS
+from tests.support.fakes import FakeBackend, FakeClock, MemoryStore
 
 ANN, BOB = Caller(id="ann"), Caller(id="bob")
 OUTPUT = Output(bucket="fake", key="k.mp4", size_bytes=5)

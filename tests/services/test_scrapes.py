@@ -9,9 +9,9 @@ from services.ports import Queue
 from services.scrapes import Scrapes
 from services.webhooks.messages import WebhookMessage
 from tests.conftest import MakeRender
-from tests.fakes import FakeClock, MemoryStore
-from tests.scraping import samples_of
 from tests.services.stores.test_store_contract import window
+from tests.support.fakes import FakeClock, MemoryStore
+from tests.support.scraping import samples_of
 
 DEPTH, AGE = "rendercast_queue_depth", "rendercast_queue_oldest_age_seconds"
 

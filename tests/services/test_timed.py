@@ -3,8 +3,8 @@ import pytest
 from services.errors import RendercastError, StoreUnavailable
 from services.metrics import Metrics
 from services.timed import timed
-from tests.fakes import MemoryStore
-from tests.scraping import samples_of
+from tests.support.fakes import MemoryStore
+from tests.support.scraping import samples_of
 
 TOOK = 'rendercast_store_duration_seconds_count{operation="queue"}'
 FAILED = 'rendercast_store_failures_total{operation="queue"}'

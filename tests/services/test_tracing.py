@@ -13,7 +13,7 @@ from services.errors import StoreUnavailable
 from services.models import Failure, RenderPhase, RenderStatus, replace
 from services.tracing import Tracing
 from tests.conftest import MakeRender
-from tests.fakes import MemoryStore
+from tests.support.fakes import MemoryStore
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 HEADERS = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}

@@ -11,8 +11,8 @@ from services.carrier import DEADLINE_EXCEEDED, MAX_INTERRUPTIONS
 from services.log_ids import pseudonym
 from services.models import Render, RenderStatus
 from services.ports import Observation
-from tests.fakes import FakeBackend
-from tests.services.bench import ANN, MISCONFIGURED, Bench, SlowStarts
+from tests.support.fakes import FakeBackend
+from tests.support.worker_bench import ANN, MISCONFIGURED, Bench, SlowStarts
 
 
 async def test_a_render_is_started_at_once_followed_and_completed(bench: Bench) -> None:

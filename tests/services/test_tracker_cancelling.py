@@ -5,8 +5,8 @@ import pytest
 from services import lifecycle
 from services.errors import RenderAlreadyFinished
 from services.models import RenderStatus
-from tests.fakes import settle
-from tests.services.bench import ANN, Bench
+from tests.support.fakes import settle
+from tests.support.worker_bench import ANN, Bench
 
 
 async def test_a_running_render_is_cancelled_at_once(bench: Bench) -> None:

@@ -6,8 +6,8 @@ from contextlib import aclosing
 from datetime import timedelta
 
 from services.models import RenderStatus
-from tests.fakes import MemoryStore
-from tests.services.bench import ANN, RULES, Bench
+from tests.support.fakes import MemoryStore
+from tests.support.worker_bench import ANN, RULES, Bench
 
 
 async def test_a_lost_answer_starts_no_second_attempt(bench: Bench) -> None:

@@ -8,7 +8,7 @@ from services.backoff import MOST_STARTS
 from services.carrier import LONGEST_WAIT_S
 from services.models import RenderStatus
 from services.ports import Progress
-from tests.services.bench import MISCONFIGURED, RULES, Bench, SlowStarts
+from tests.support.worker_bench import MISCONFIGURED, RULES, Bench, SlowStarts
 
 
 async def test_a_refused_start_is_tried_later_without_costing_an_attempt(bench: Bench) -> None:

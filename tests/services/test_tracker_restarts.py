@@ -12,8 +12,8 @@ from services.backends.local.backend import open_local_backend
 from services.hub import ProgressHub
 from services.models import Render, RenderStatus
 from services.supervision import keep_running
-from tests.fakes import FakeBackend, MemoryStore, settle
-from tests.services.bench import RULES, Bench
+from tests.support.fakes import FakeBackend, MemoryStore, settle
+from tests.support.worker_bench import RULES, Bench
 
 
 async def test_a_worker_that_stops_gives_its_renders_back_at_once(bench: Bench) -> None:

@@ -7,7 +7,7 @@ import pytest
 from services.models import Render, RenderStatus, replace
 from services.watchers import Push, Room, Watch
 from tests.conftest import MakeRender
-from tests.fakes import settle
+from tests.support.fakes import settle
 
 
 @pytest.fixture

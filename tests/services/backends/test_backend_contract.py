@@ -16,8 +16,8 @@ from services.errors import BackendUnavailable
 from services.models import Output, Render, replace
 from services.ports import Broken, Finished, Missing, Observation, Progress, RenderBackend
 from tests.conftest import PROPS, MakeRender
-from tests.lambda_renders import Course
-from tests.remotion_farm import Farm
+from tests.support.lambda_renders import Course
+from tests.support.remotion_farm import Farm
 
 LONG = replace(PROPS, duration_in_frames=600)
 SHORT = replace(PROPS, duration_in_frames=1)

@@ -18,10 +18,10 @@ from services.models import RenderFilter
 from services.ports import Verdict
 from services.stores.mongo import SCHEMA_VERSION, MongoStore, open_mongo_store
 from tests.conftest import MakeRender
-from tests.mongo_server import MongoServer
-from tests.server_process import free_port
 from tests.services.stores.test_sqlite import use_everything, use_outbox
 from tests.services.stores.test_store_contract import HOUR, NOW, window
+from tests.support.mongo_server import MongoServer
+from tests.support.server_process import free_port
 
 PATIENCE_S = 1.0
 SOON = f"timeoutMS={PATIENCE_S * 1000:.0f}"

@@ -20,8 +20,8 @@ from services.stores.sqlite import SqliteStore, open_sqlite_store
 from services.webhooks import messages
 from services.webhooks.messages import Outcome, WebhookMessage, WebhookStatus, message_id
 from tests.conftest import MakeRender
-from tests.fakes import MemoryStore
 from tests.services.stores.test_store_contract import FAILURE, HOUR, LATER, NO_TIME, NOW, OUTPUT, added, launched
+from tests.support.fakes import MemoryStore
 
 FAR_FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
 REFUSED = Outcome(status_code=500)

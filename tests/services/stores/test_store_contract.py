@@ -18,7 +18,7 @@ from services.ports import Progress, Queue, RenderStore, Verdict
 from services.stores.mongo import open_mongo_store
 from services.stores.sqlite import open_sqlite_store
 from tests.conftest import MakeRender
-from tests.fakes import START_OF_TIME, MemoryStore, copy_of
+from tests.support.fakes import START_OF_TIME, MemoryStore, copy_of
 
 NOW = START_OF_TIME
 LATER = NOW + timedelta(seconds=10)

@@ -5,7 +5,7 @@ import pytest
 from services.errors import StartupError
 from services.settings import Settings, load_settings
 from services.webhooks.configuration import read_endpoint
-from tests.webhook_receiver import KEY, SECRET
+from tests.support.webhook_receiver import KEY, SECRET
 
 URL = "https://hooks.example.com/renders?key=hunter2"
 OTHER = "whsec_" + base64.b64encode(b"x" * 24).decode()

@@ -15,9 +15,9 @@ from services.webhooks.deliverer import MOST_AT_ONCE, Deliverer, DeliveryRules
 from services.webhooks.endpoint import Answer, EndpointFault
 from services.webhooks.messages import WebhookMessage, WebhookStatus, message_id, replay
 from tests.conftest import MakeRender
-from tests.fakes import FakeClock, MemoryOutbox, settle
-from tests.scraping import samples_of
-from tests.webhook_receiver import KEY
+from tests.support.fakes import FakeClock, MemoryOutbox, settle
+from tests.support.scraping import samples_of
+from tests.support.webhook_receiver import KEY
 
 DAY_S = 86_400.0
 RULES = DeliveryRules(lease=timedelta(seconds=50), look_interval=timedelta(seconds=1), secrets=(KEY,))

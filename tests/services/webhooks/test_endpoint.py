@@ -13,8 +13,8 @@ from services.errors import StartupError
 from services.webhooks.addresses import read_networks
 from services.webhooks.configuration import EndpointRules
 from services.webhooks.endpoint import EndpointFault, WebhookEndpoint, open_endpoint
-from tests.server_process import free_port
-from tests.webhook_receiver import (
+from tests.support.server_process import free_port
+from tests.support.webhook_receiver import (
     KEY,
     Receiver,
     Reply,

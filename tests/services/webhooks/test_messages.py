@@ -7,7 +7,7 @@ import pytest
 from services.webhooks.backoff import LONGEST_RETRY_AFTER_S, MOST_TRIES, RETRY_DELAYS_S, read_retry_after, retry_delay_s
 from services.webhooks.messages import Outcome, WebhookMessage, WebhookStatus, begin, end, replay
 from tests.conftest import MakeRender
-from tests.fakes import START_OF_TIME
+from tests.support.fakes import START_OF_TIME
 
 NOW = START_OF_TIME
 REFUSED = Outcome(status_code=503)

@@ -16,8 +16,8 @@ from services.models import Download, Failure, Output, Render
 from services.webhooks.messages import WebhookMessage
 from services.webhooks.payloads import body_of, encode, headers_of
 from tests.conftest import MakeRender
-from tests.fakes import START_OF_TIME
-from tests.webhook_receiver import KEY, SECRET
+from tests.support.fakes import START_OF_TIME
+from tests.support.webhook_receiver import KEY, SECRET
 
 LATER = START_OF_TIME + timedelta(seconds=12)
 OUTPUT = Output(bucket="b", key="k.mp4", size_bytes=3_000_000_000)

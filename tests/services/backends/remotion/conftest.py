@@ -8,7 +8,7 @@ from services.backends.remotion.aws import AwsAccess
 from services.backends.remotion.backend import RemotionBackend
 from services.models import Render
 from tests.conftest import MakeRender
-from tests.remotion_farm import Farm
+from tests.support.remotion_farm import Farm
 
 IMPATIENT = AwsAccess(region="us-east-1", access_key_id="key", secret_access_key="s", start_timeout_s=0.5)  # noqa: S106
 

@@ -11,12 +11,12 @@ from services.errors import BackendUnavailable, StartImpossible, StartRefused, S
 from services.models import Output, Render, RenderPhase, replace
 from services.ports import Broken, Finished, Observation, Progress
 from tests.conftest import PROPS
-from tests.lambda_renders import Course
-from tests.lambda_server import FUNCTION, Fault
-from tests.remotion_farm import BUCKET, Farm
-from tests.s3_server import S3Fault
 from tests.services.backends.remotion.conftest import IMPATIENT
 from tests.services.backends.test_backend_contract import begun, until
+from tests.support.lambda_renders import Course
+from tests.support.lambda_server import FUNCTION, Fault
+from tests.support.remotion_farm import BUCKET, Farm
+from tests.support.s3_server import S3Fault
 
 TEXTS = ["Hello {", '"}', "}{[", "👩‍👩‍👧‍👦 🇩🇪", "a\u2028b\u2029c", 'quo"te\\', "\t\n", "x" * 300_000, "é" * 100_000]
 

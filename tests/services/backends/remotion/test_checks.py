@@ -11,9 +11,9 @@ from services.backends.remotion.aws import AwsAccess
 from services.backends.remotion.deployment import read_deployment
 from services.errors import StartupError
 from services.settings import load_settings
-from tests.lambda_server import FUNCTION, Fault
-from tests.remotion_farm import BUCKET, Farm
-from tests.s3_server import S3Fault
+from tests.support.lambda_server import FUNCTION, Fault
+from tests.support.remotion_farm import BUCKET, Farm
+from tests.support.s3_server import S3Fault
 
 SITE = f"https://{BUCKET}.s3.us-east-1.amazonaws.com/sites/x/index.html"
 DEPLOYED: dict[str, object] = {"remotion_lambda_function_name": FUNCTION, "remotion_serve_url": SITE}

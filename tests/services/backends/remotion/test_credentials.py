@@ -11,11 +11,11 @@ import pytest
 from services.backends.remotion.aws import AwsAccess
 from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartupError
 from services.models import Output, Render
-from tests.lambda_renders import Course
-from tests.remotion_farm import BUCKET, Farm, running_farm
-from tests.s3_server import LocalHandler, LocalServer, S3Fault, S3Server
-from tests.server_process import free_port
 from tests.services.backends.test_backend_contract import begun
+from tests.support.lambda_renders import Course
+from tests.support.remotion_farm import BUCKET, Farm, running_farm
+from tests.support.s3_server import LocalHandler, LocalServer, S3Fault, S3Server
+from tests.support.server_process import free_port
 
 FROM_BOTO3 = AwsAccess(region="us-east-1")
 OUTPUT = Output(bucket=BUCKET, key="rendercast/none-1.mp4", size_bytes=1)

@@ -16,11 +16,11 @@ from services.models import AnimationProps, Caller, Render, RenderStatus
 from services.pubsub import open_pubsub
 from services.settings import load_settings
 from tests.conftest import PROPS
-from tests.fakes import MemoryStore
-from tests.lambda_renders import Course, State
-from tests.lambda_server import Fault
-from tests.remotion_farm import BUCKET, Farm, running_farm
-from tests.s3_server import S3Fault, S3Server
+from tests.support.fakes import MemoryStore
+from tests.support.lambda_renders import Course, State
+from tests.support.lambda_server import Fault
+from tests.support.remotion_farm import BUCKET, Farm, running_farm
+from tests.support.s3_server import S3Fault, S3Server
 
 ANN = Caller(id="ann")
 SPEED = 20

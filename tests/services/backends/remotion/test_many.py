@@ -14,11 +14,11 @@ from services.models import Caller, RenderStatus
 from services.pubsub import open_pubsub
 from services.settings import load_settings
 from tests.conftest import PROPS
-from tests.fakes import MemoryStore
-from tests.lambda_server import Fault, LambdaServer
-from tests.memory_bucket import MemoryBucket
-from tests.remotion_farm import DEPLOYMENT, FastClock
-from tests.s3_server import S3Server
+from tests.support.fakes import MemoryStore
+from tests.support.lambda_server import Fault, LambdaServer
+from tests.support.memory_bucket import MemoryBucket
+from tests.support.remotion_farm import DEPLOYMENT, FastClock
+from tests.support.s3_server import S3Server
 
 ANN = Caller(id="ann")
 MANY = 500

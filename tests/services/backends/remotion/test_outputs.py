@@ -12,11 +12,11 @@ from services.backends.remotion.backend import RemotionBackend
 from services.errors import BackendUnavailable, StartUncertain
 from services.models import Output, Render, replace
 from services.ports import Finished, Progress
-from tests.lambda_renders import Course
-from tests.lambda_server import Fault
-from tests.remotion_farm import BUCKET, Farm
-from tests.s3_server import S3Fault
 from tests.services.backends.test_backend_contract import begun, until
+from tests.support.lambda_renders import Course
+from tests.support.lambda_server import Fault
+from tests.support.remotion_farm import BUCKET, Farm
+from tests.support.s3_server import S3Fault
 
 Launched = Callable[..., Render]
 

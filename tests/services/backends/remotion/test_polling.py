@@ -16,11 +16,11 @@ from services.backends.remotion.polling import LARGEST_BODY_BYTES
 from services.errors import BackendUnavailable
 from services.models import Render
 from services.ports import Broken, Finished, Progress
-from tests.lambda_renders import Course
-from tests.remotion_farm import BUCKET, DEPLOYMENT, Farm, FastClock
-from tests.s3_server import LocalHandler, LocalServer
-from tests.server_process import free_port
 from tests.services.backends.test_backend_contract import begun, until
+from tests.support.lambda_renders import Course
+from tests.support.remotion_farm import BUCKET, DEPLOYMENT, Farm, FastClock
+from tests.support.s3_server import LocalHandler, LocalServer
+from tests.support.server_process import free_port
 
 TOKEN = "THE-SESSION-TOKEN"  # noqa: S105
 TIMEOUT_S = 120 + 21  # of the function, and until it is given up

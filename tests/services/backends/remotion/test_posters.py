@@ -13,12 +13,12 @@ from services.backends.remotion.posters import AT_ONCE
 from services.models import Failure, Render, RenderPhase, RenderStatus, replace
 from services.ports import Broken, Finished, Progress
 from tests.conftest import PROPS
-from tests.lambda_renders import Course
-from tests.lambda_server import Fault
-from tests.lambda_stills import PICTURE
-from tests.remotion_farm import BUCKET, Farm, running_farm
-from tests.s3_server import S3Fault, S3Server
 from tests.services.backends.test_backend_contract import begun, until
+from tests.support.lambda_renders import Course
+from tests.support.lambda_server import Fault
+from tests.support.lambda_stills import PICTURE
+from tests.support.remotion_farm import BUCKET, Farm, running_farm
+from tests.support.s3_server import S3Fault, S3Server
 
 Launched = Callable[..., Render]
 

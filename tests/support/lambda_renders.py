@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from tests.s3_server import S3Server
+from tests.support.s3_server import S3Server
 
 JSON = dict[str, Any]
 RECORDED = Path(__file__).parent / "data" / "remotion-progress.jsonl"

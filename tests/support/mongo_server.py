@@ -8,7 +8,7 @@ from pathlib import Path
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from tests.server_process import ServerProcess
+from tests.support.server_process import ServerProcess
 
 COMMAND = Path(sys.executable).with_name("secantusd-py")
 

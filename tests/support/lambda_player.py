@@ -16,9 +16,9 @@ from heapq import heappop, heappush
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from tests import lambda_renders as renders
-from tests.lambda_renders import JSON, Fatal, Render, Silent, State
-from tests.s3_server import S3Refused, S3Server
+from tests.support import lambda_renders as renders
+from tests.support.lambda_renders import JSON, Fatal, Render, Silent, State
+from tests.support.s3_server import S3Refused, S3Server
 
 ACCOUNT = "123456789012"
 S3_AWAY = (OSError, http.client.HTTPException)

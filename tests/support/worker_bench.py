@@ -15,9 +15,9 @@ from services.quota import QuotaRule
 from services.renders import RenderService
 from services.tracker import Tracker, WorkerRules
 from tests.conftest import PROPS
-from tests.fakes import FakeBackend, FakeClock, MemoryStore, settle
-from tests.scraping import samples_of
 from tests.services.test_animation import LIMITS
+from tests.support.fakes import FakeBackend, FakeClock, MemoryStore, settle
+from tests.support.scraping import samples_of
 
 ANN = Caller(id="ann")
 RULES = WorkerRules(

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 from urllib.parse import quote
 
-from tests.server_process import PATIENCE_S, ServerProcess, free_port
+from tests.support.server_process import PATIENCE_S, ServerProcess, free_port
 
 COMMAND = Path(sys.executable).with_name("moto_server")
 # Any signature will do, but without one the server takes the caller for the public and keeps objects from it.

@@ -12,12 +12,12 @@ from enum import Enum, auto
 from typing import Self, cast
 from urllib.parse import unquote
 
-from tests import lambda_renders as renders
-from tests.lambda_player import ACCOUNT, S3_AWAY, Player, Sender, Webhooks, WebhookSent
-from tests.lambda_renders import JSON, Course, Function, Render, failure
-from tests.lambda_stills import make_still, new_id
-from tests.s3_server import LocalHandler, LocalServer, S3Refused, S3Server
-from tests.server_process import free_port
+from tests.support import lambda_renders as renders
+from tests.support.lambda_player import ACCOUNT, S3_AWAY, Player, Sender, Webhooks, WebhookSent
+from tests.support.lambda_renders import JSON, Course, Function, Render, failure
+from tests.support.lambda_stills import make_still, new_id
+from tests.support.s3_server import LocalHandler, LocalServer, S3Refused, S3Server
+from tests.support.server_process import free_port
 
 FUNCTION = "remotion-render-4-0-527-mem2048mb-disk2048mb-120sec"
 NAME = re.compile(r"remotion-render-(.*)-mem(\d+)mb-disk(\d+)mb-(\d+)sec")

@@ -22,8 +22,8 @@ from services.models import Caller
 from services.ports import Clock, RenderBackend, RenderStore
 from services.runtime import open_embedded
 from services.settings import load_settings
-from tests.fakes import FakeBackend
-from tests.resolvers.clients import PATIENCE_S, RETRY_S
+from tests.support.api_client import PATIENCE_S, RETRY_S
+from tests.support.fakes import FakeBackend
 
 
 async def named_user(connection: HTTPConnection, params: Mapping[str, object]) -> Identity:

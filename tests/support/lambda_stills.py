@@ -3,9 +3,9 @@
 import secrets
 import string
 
-from tests import lambda_renders as renders
-from tests.lambda_renders import JSON, Function
-from tests.s3_server import S3Server
+from tests.support import lambda_renders as renders
+from tests.support.lambda_renders import JSON, Function
+from tests.support.s3_server import S3Server
 
 PICTURE = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00" + bytes(2000) + b"\xff\xd9"
 STILL_MS = 2_000

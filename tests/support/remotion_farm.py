@@ -13,8 +13,8 @@ from services.backends.remotion.backend import RemotionBackend, open_remotion_ba
 from services.backends.remotion.deployment import Deployment
 from services.backends.remotion.function import parse_function_name
 from services.clock import SystemClock
-from tests.lambda_server import FUNCTION, LambdaServer
-from tests.s3_server import FaultyS3, S3Server
+from tests.support.lambda_server import FUNCTION, LambdaServer
+from tests.support.s3_server import FaultyS3, S3Server
 
 BUCKET = "remotionlambda-useast1-abcdefghij"
 POLL_INTERVAL = timedelta(milliseconds=50)

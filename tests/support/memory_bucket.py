@@ -8,8 +8,8 @@ from email.utils import formatdate
 from typing import Self, cast
 from urllib.parse import unquote, urlsplit
 
-from tests.s3_server import LocalHandler, LocalServer
-from tests.server_process import free_port
+from tests.support.s3_server import LocalHandler, LocalServer
+from tests.support.server_process import free_port
 
 
 class MemoryBucket:
