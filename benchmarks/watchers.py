@@ -18,9 +18,9 @@ from redis.asyncio import Redis
 from services import documents
 from services.clock import SystemClock
 from services.documents import Announcement
-from services.lifecycle import launch
 from services.models import Render, replace
 from services.redis_broker import read_url
+from services.renders.lifecycle import launch
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 PATIENCE_S = 60.0

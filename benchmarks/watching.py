@@ -11,12 +11,13 @@ from starlette.types import Message, Receive, Scope, Send
 
 from resolvers.heads import Heads
 from resolvers.traces import TracedRequests
-from services import documents, lifecycle
+from services import documents
 from services.clock import SystemClock
 from services.documents import Announcement
 from services.ids import new_render_id
 from services.metrics import Metrics
 from services.models import Render
+from services.renders import lifecycle
 from services.tracing import Tracing
 from tests.conftest import PROPS
 

@@ -149,7 +149,7 @@ def download(
 
 def _frames(seconds: float | None, frames: int | None) -> int:
     """Return the length in frames; what is no length is for the server to refuse."""
-    from services.animation import FPS
+    from services.renders.animation import FPS
 
     if frames is None:
         seconds = DEFAULT_SECONDS if seconds is None else seconds

@@ -36,7 +36,7 @@ from strawberry.types.field import StrawberryField
 
 from schema.render import READS_STORE
 from services.errors import LimitExceeded
-from services.renders import MAX_PAGE
+from services.renders.service import MAX_PAGE
 from services.settings import Settings
 
 LIST_SIZE = 10  # what a list counts for whose length no `first` tells

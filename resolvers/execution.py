@@ -21,7 +21,7 @@ from resolvers.json_text import write_json
 from resolvers.projection import Projection, Projections, Result
 from schema.render import Render
 from services import models
-from services.renders import RenderService
+from services.renders.service import RenderService
 
 
 class Done:

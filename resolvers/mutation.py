@@ -9,7 +9,7 @@ from schema import results
 from schema.inputs import StartRenderInput
 from schema.render import Render, RenderQuota
 from services import errors, models
-from services.renders import RenderService
+from services.renders.service import RenderService
 
 RenderId = Annotated[strawberry.ID, strawberry.argument(description="The id of one of your renders.")]
 

@@ -18,7 +18,7 @@ from resolvers.fields import Read, Shape, Uncovered, innermost, object_reader
 from resolvers.json_text import write_json
 from schema.render import Render
 from services import models
-from services.renders import RenderService
+from services.renders.service import RenderService
 
 
 class Result(dict[str, Any]):

@@ -8,8 +8,8 @@ from resolvers.context import Info
 from schema.inputs import RenderFilter
 from schema.render import Node, Render, RenderConnection, RenderLimits, RenderQuota
 from services import models
-from services.animation import MAX_FONT_SIZE, MIN_FONT_SIZE
 from services.errors import RenderNotFound
+from services.renders.animation import MAX_FONT_SIZE, MIN_FONT_SIZE
 
 RenderId = Annotated[strawberry.ID, strawberry.argument(description="The `id` of the object.")]
 First = Annotated[int, strawberry.argument(description="How many at most, 1 to 100.")]

@@ -9,8 +9,8 @@ import strawberry
 from schema.enums import AnimationStyle, RenderPhase, RenderStatus
 from schema.scalars import BigInt
 from services import models
-from services.cursors import encode_cursor
-from services.renders import RenderService
+from services.renders.cursors import encode_cursor
+from services.renders.service import RenderService
 
 READS_STORE = "reads store"  # in the metadata of fields that may, though they don't always wait
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services import lifecycle, spans
+from services import spans
 from services.backoff import Room, backoff_s, poll_interval_s
 from services.errors import (
     BackendUnavailable,
@@ -20,6 +20,7 @@ from services.hub import ProgressHub
 from services.metrics import Metrics
 from services.models import Failure, Render, RenderStatus
 from services.ports import Broken, Clock, Finished, Missing, Observation, Progress, RenderBackend, RenderStore
+from services.renders import lifecycle
 from services.supervision import finish_though_cancelled
 
 QUEUE_TIMEOUT = Failure(

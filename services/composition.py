@@ -7,14 +7,14 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from services.animation import FPS, AnimationLimits
 from services.carrier import CarryRules
 from services.hub import ProgressHub
 from services.metrics import Metrics
 from services.ports import Clock, Outbox, RenderBackend, RenderStore
 from services.pubsub import PubSub
-from services.quota import QuotaRule
-from services.renders import RenderService
+from services.renders.animation import FPS, AnimationLimits
+from services.renders.quota import QuotaRule
+from services.renders.service import RenderService
 from services.settings import Settings
 from services.spans import SpanOf, no_span
 from services.timed import timed

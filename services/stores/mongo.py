@@ -21,9 +21,9 @@ from services import documents
 from services.backoff import backoff_s
 from services.errors import LeaseLost, StoreUnavailable
 from services.ids import time_of
-from services.lifecycle import ACTIVE
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
 from services.ports import Admission, Queue, Verdict
+from services.renders.lifecycle import ACTIVE
 from services.stores.mongo_connection import (
     DATABASE,
     Client,

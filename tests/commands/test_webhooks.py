@@ -16,10 +16,10 @@ import httpx
 import pytest
 
 from commands.webhooks import LIST_HELP, REPLAY_HELP, REPLAYED_AT_ONCE, SHOW_HELP
-from services import lifecycle
 from services.clock import SystemClock
 from services.models import Failure, Render
 from services.ports import Outbox
+from services.renders import lifecycle
 from services.settings import CHECKOUT
 from services.stores.sqlite import SqliteStore, open_sqlite_store
 from services.webhooks import messages

@@ -30,7 +30,7 @@ from services import models
 from services.composition import compose
 from services.models import Failure, Output, RenderPhase, RenderStatus, replace
 from services.pubsub import Channels, PubSub
-from services.renders import RenderService
+from services.renders.service import RenderService
 from services.settings import Settings
 from tests.conftest import PROPS
 from tests.support.fakes import START_OF_TIME, FakeBackend, FakeClock, MemoryStore, settle

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from services import documents, lifecycle
+from services import documents
 from services.documents import Announcement
 from services.errors import RenderNotFound
 from services.hub import MAX_UNFINISHED_AT_ONCE, ProgressHub
@@ -13,6 +13,7 @@ from services.metrics import Metrics
 from services.models import Caller, Failure, QuotaWindow, Render, RenderPhase, replace
 from services.ports import Progress
 from services.pubsub import OnMessages, PubSub, open_pubsub
+from services.renders import lifecycle
 from services.watchers import Push
 from tests.conftest import MakeRender
 from tests.support.fakes import START_OF_TIME, FakeClock, MemoryStore, settle

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services import lifecycle
 from services.metrics import Metrics
 from services.models import Failure, Output, Render
+from services.renders import lifecycle
 from tests.conftest import MakeRender
 from tests.support.fakes import START_OF_TIME
 from tests.support.scraping import Samples, samples_of

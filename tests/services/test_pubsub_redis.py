@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from services import lifecycle
 from services.clock import SystemClock
 from services.errors import PubSubUnavailable, StartupError
 from services.hub import ProgressHub
 from services.metrics import Metrics
 from services.models import Caller, QuotaWindow
 from services.pubsub import PubSub, open_pubsub
+from services.renders import lifecycle
 from tests.conftest import MakeRender
 from tests.support.fakes import START_OF_TIME, MemoryStore
 from tests.support.redis_server import RedisServer

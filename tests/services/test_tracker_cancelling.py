@@ -2,9 +2,9 @@
 
 import pytest
 
-from services import lifecycle
 from services.errors import RenderAlreadyFinished
 from services.models import RenderStatus
+from services.renders import lifecycle
 from tests.support.fakes import settle
 from tests.support.worker_bench import ANN, Bench
 

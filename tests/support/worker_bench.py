@@ -11,11 +11,11 @@ from services.metrics import Metrics
 from services.models import Caller, Failure, Render
 from services.ports import RenderBackend
 from services.pubsub import PubSub
-from services.quota import QuotaRule
-from services.renders import RenderService
+from services.renders.quota import QuotaRule
+from services.renders.service import RenderService
 from services.tracker import Tracker, WorkerRules
 from tests.conftest import PROPS
-from tests.services.test_animation import LIMITS
+from tests.services.renders.test_animation import LIMITS
 from tests.support.fakes import FakeBackend, FakeClock, MemoryStore, settle
 from tests.support.scraping import samples_of
 

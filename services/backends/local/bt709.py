@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from services.colors import Color
+from services.renders.colors import Color
 
 
 class YCbCr(NamedTuple):

@@ -16,7 +16,7 @@ from services.backends.local.bt709 import to_ycbcr
 from services.backends.local.harfbuzz import Box, Coverage, PlacedGlyph, Rasterizer
 from services.backends.local.styles import Pose
 from services.backends.local.text import Glyph, Layout
-from services.colors import Color
+from services.renders.colors import Color
 
 Plane = npt.NDArray[np.uint8]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from services.colors import Color, parse_color
 from services.models import AnimationStyle
+from services.renders.colors import Color, parse_color
 
 _BLACK: Final = "#000"
 _SIDES: Final = range(16, 8193)

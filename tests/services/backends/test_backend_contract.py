@@ -9,12 +9,12 @@ from typing import TypeVar
 
 import pytest
 
-from services import lifecycle
 from services.backends.local.backend import open_local_backend
 from services.clock import SystemClock
 from services.errors import BackendUnavailable
 from services.models import Output, Render, replace
 from services.ports import Broken, Finished, Missing, Observation, Progress, RenderBackend
+from services.renders import lifecycle
 from tests.conftest import PROPS, MakeRender
 from tests.support.lambda_renders import Course
 from tests.support.remotion_farm import Farm

@@ -11,10 +11,10 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
 
-from services import lifecycle
 from services.clock import SystemClock
 from services.models import Render
 from services.ports import Backlog, Outbox, RenderStore
+from services.renders import lifecycle
 from services.stores.mongo import MongoStore, open_mongo_store
 from services.stores.sqlite import SqliteStore, open_sqlite_store
 from services.webhooks import messages

@@ -6,9 +6,9 @@ import pytest
 from services import documents
 from services.clock import SystemClock
 from services.errors import StartupError, StoreUnavailable
-from services.lifecycle import ACTIVE, cancel
 from services.models import QuotaWindow, Render, RenderFilter
 from services.ports import Outbox, RenderStore
+from services.renders.lifecycle import ACTIVE, cancel
 from services.stores.sqlite import SqliteStore, open_sqlite_store
 from services.stores.sqlite_connection import MIGRATIONS
 from services.stores.sqlite_outbox import open_sqlite_outbox

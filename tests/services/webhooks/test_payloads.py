@@ -11,8 +11,8 @@ from strawberry.utils.str_converters import to_camel_case
 
 from schema.render import AnimationProps, RenderError
 from schema.render import Render as GraphQLRender
-from services import lifecycle
 from services.models import Download, Failure, Output, Render
+from services.renders import lifecycle
 from services.webhooks.messages import WebhookMessage
 from services.webhooks.payloads import body_of, encode, headers_of
 from tests.conftest import MakeRender

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from services import lifecycle
 from services.backends.local.backend import LocalBackend, open_local_backend
 from services.clock import SystemClock
 from services.errors import StartupError
 from services.models import Render, replace
 from services.ports import Broken, Finished, Missing
+from services.renders import lifecycle
 from tests.conftest import PROPS, MakeRender
 from tests.services.backends.test_backend_contract import LONG, until
 

@@ -10,8 +10,8 @@ from services.backends.local.encode import Encoder
 from services.backends.local.frames import Painter
 from services.backends.local.styles import Timeline
 from services.backends.local.text import lay_out
-from services.colors import parse_color
 from services.models import AnimationStyle
+from services.renders.colors import parse_color
 from tests.services.backends.local.rendering import decode, decode_poster, rgb
 
 

@@ -5,7 +5,7 @@ from services.backends.local.bt709 import to_ycbcr
 from services.backends.local.frames import Painter, Picture, mixed, subsampled, upsampled
 from services.backends.local.styles import AT_REST, Pose
 from services.backends.local.text import Layout, lay_out
-from services.colors import Color, parse_color
+from services.renders.colors import Color, parse_color
 
 WIDTH, HEIGHT = 320, 180
 WHITE, BLACK = parse_color("white"), parse_color("black")

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from services.backends.local.job import InvalidJob, parse_job
-from services.colors import Color
 from services.models import AnimationStyle
+from services.renders.colors import Color
 from tests.services.backends.local.rendering import job
 
 

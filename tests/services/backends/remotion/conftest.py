@@ -3,10 +3,10 @@ from datetime import timedelta
 
 import pytest
 
-from services import lifecycle
 from services.backends.remotion.aws import AwsAccess
 from services.backends.remotion.backend import RemotionBackend
 from services.models import Render
+from services.renders import lifecycle
 from tests.conftest import MakeRender
 from tests.support.remotion_farm import Farm
 

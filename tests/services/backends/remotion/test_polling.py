@@ -9,13 +9,13 @@ from typing import cast
 
 import pytest
 
-from services import lifecycle
 from services.backends.remotion.aws import AwsAccess
 from services.backends.remotion.backend import open_remotion_backend
 from services.backends.remotion.polling import LARGEST_BODY_BYTES
 from services.errors import BackendUnavailable
 from services.models import Render
 from services.ports import Broken, Finished, Progress
+from services.renders import lifecycle
 from tests.services.backends.test_backend_contract import begun, until
 from tests.support.lambda_renders import Course
 from tests.support.remotion_farm import BUCKET, DEPLOYMENT, Farm, FastClock

@@ -7,11 +7,11 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from services import lifecycle
 from services.backends.remotion.backend import RemotionBackend
 from services.backends.remotion.posters import AT_ONCE
 from services.models import Failure, Render, RenderPhase, RenderStatus, replace
 from services.ports import Broken, Finished, Progress
+from services.renders import lifecycle
 from tests.conftest import PROPS
 from tests.services.backends.test_backend_contract import begun, until
 from tests.support.lambda_renders import Course

@@ -8,9 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services import lifecycle, spans
-from services.animation import AnimationLimits, is_plain, validate_start
-from services.cursors import decode_cursor
+from services import spans
 from services.errors import (
     InvalidArgument,
     NotAllowed,
@@ -38,7 +36,10 @@ from services.models import (
     Started,
 )
 from services.ports import Admission, Clock, RenderBackend, RenderStore, Verdict
-from services.quota import QuotaRule, quota_exceeded, quota_left
+from services.renders import lifecycle
+from services.renders.animation import AnimationLimits, is_plain, validate_start
+from services.renders.cursors import decode_cursor
+from services.renders.quota import QuotaRule, quota_exceeded, quota_left
 
 MAX_PAGE = 100
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services import lifecycle, models
-from services.cursors import encode_cursor
+from services import models
 from services.errors import (
     InvalidAnimation,
     InvalidArgument,
@@ -23,10 +22,12 @@ from services.hub import ProgressHub
 from services.metrics import Metrics
 from services.models import Caller, Output, Render, RenderFilter, RenderStatus
 from services.pubsub import open_pubsub
-from services.quota import QuotaRule
-from services.renders import RenderService
+from services.renders import lifecycle
+from services.renders.cursors import encode_cursor
+from services.renders.quota import QuotaRule
+from services.renders.service import RenderService
 from tests.conftest import PROPS
-from tests.services.test_animation import LIMITS
+from tests.services.renders.test_animation import LIMITS
 from tests.support.fakes import FakeBackend, FakeClock, MemoryStore
 
 ANN, BOB = Caller(id="ann"), Caller(id="bob")

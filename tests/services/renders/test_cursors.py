@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cursors import decode_cursor, encode_cursor
 from services.errors import InvalidArgument
 from services.ids import new_render_id
+from services.renders.cursors import decode_cursor, encode_cursor
 from tests.support.fakes import START_OF_TIME
 
 RENDER_ID = new_render_id(START_OF_TIME)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.colors import Color, parse_color
+from services.renders.colors import Color, parse_color
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import regex
 
-from services.colors import parse_color
 from services.errors import InvalidAnimation, Problem
 from services.models import AnimationProps
+from services.renders.colors import parse_color
 
 FPS = 30
 MIN_FONT_SIZE = 8.0

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.quota import QuotaRule, quota_exceeded, quota_left
+from services.renders.quota import QuotaRule, quota_exceeded, quota_left
 
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 LENGTHS = st.integers(1, 86_400).map(lambda seconds: timedelta(seconds=seconds))

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services import lifecycle
 from services.errors import IllegalChange
 from services.ids import new_render_id
 from services.models import Failure, Output, Render, RenderPhase, RenderStatus
 from services.ports import Progress
+from services.renders import lifecycle
 from tests.conftest import PROPS
 from tests.support.fakes import START_OF_TIME
 

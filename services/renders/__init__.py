@@ -1,0 +1,1 @@
+"""Renders: starting, listing, cancelling, their states, quota and input rules."""
