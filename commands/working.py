@@ -13,8 +13,8 @@ from commands.scraping import answering_scrapes, listen_for_scrapes
 from services.runtime import open_production
 from services.settings import Settings
 from services.supervision import keep_running
-from services.tracker import Tracker
 from services.webhooks.deliverer import Deliverer
+from services.worker.worker import Tracker
 
 
 def run_worker(settings: Settings) -> None:

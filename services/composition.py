@@ -7,7 +7,6 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from services.carrier import CarryRules
 from services.hub import ProgressHub
 from services.metrics import Metrics
 from services.ports import Clock, Outbox, RenderBackend, RenderStore
@@ -18,7 +17,8 @@ from services.renders.service import RenderService
 from services.settings import Settings
 from services.spans import SpanOf, no_span
 from services.timed import timed
-from services.tracker import Tracker, WorkerRules
+from services.worker.render_run import CarryRules
+from services.worker.worker import Tracker, WorkerRules
 
 if TYPE_CHECKING:
     from services.backends.local.backend import LocalBackend

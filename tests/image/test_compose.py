@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from cli import cli
-from services.carrier import LONGEST_LAUNCH_S
 from services.settings import CHECKOUT, Settings, load_settings, variable
+from services.worker.render_run import LONGEST_LAUNCH_S
 from tests.image.dockerfile import read, text_of_ours
 from tests.support import tokens
 

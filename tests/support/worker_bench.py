@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from services.carrier import CarryRules
 from services.hub import ProgressHub
 from services.metrics import Metrics
 from services.models import Caller, Failure, Render
@@ -13,7 +12,8 @@ from services.ports import RenderBackend
 from services.pubsub import PubSub
 from services.renders.quota import QuotaRule
 from services.renders.service import RenderService
-from services.tracker import Tracker, WorkerRules
+from services.worker.render_run import CarryRules
+from services.worker.worker import Tracker, WorkerRules
 from tests.conftest import PROPS
 from tests.services.renders.test_animation import LIMITS
 from tests.support.fakes import FakeBackend, FakeClock, MemoryStore, settle

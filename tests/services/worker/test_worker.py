@@ -7,10 +7,10 @@ import pytest
 
 from commands.logs import JsonLines
 from services import log_ids
-from services.carrier import DEADLINE_EXCEEDED, MAX_INTERRUPTIONS
 from services.log_ids import pseudonym
 from services.models import Render, RenderStatus
 from services.ports import Observation
+from services.worker.render_run import DEADLINE_EXCEEDED, MAX_INTERRUPTIONS
 from tests.support.fakes import FakeBackend
 from tests.support.worker_bench import ANN, MISCONFIGURED, Bench, SlowStarts
 

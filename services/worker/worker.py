@@ -10,7 +10,6 @@ from functools import partial
 
 from services import log_ids
 from services.backoff import Room, backoff_s
-from services.carrier import Carrier, CarryRules
 from services.errors import LeaseLost, StoreUnavailable
 from services.hub import WORK_CHANNEL, ProgressHub
 from services.metrics import Metrics
@@ -19,6 +18,7 @@ from services.ports import Clock, RenderBackend, RenderStore
 from services.pubsub import PubSub
 from services.spans import SpanOf, no_span
 from services.supervision import is_cancelled
+from services.worker.render_run import Carrier, CarryRules
 
 MAX_CRASHES = 3
 LONGEST_RETRY_S = 1.0  # until leases that could not be renewed are renewed again

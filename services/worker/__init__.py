@@ -1,0 +1,1 @@
+"""The worker: leases queued renders and runs each one to its end."""
