@@ -38,8 +38,8 @@ from services.clock import SystemClock
 from services.composition import compose
 from services.ids import new_render_id
 from services.models import QuotaWindow, Render
-from services.pubsub import open_pubsub
-from services.redis_broker import read_url
+from services.realtime.pubsub import open_pubsub
+from services.realtime.redis_url import read_url
 from services.settings import Settings
 from tests.conftest import PROPS
 from tests.support.fakes import MemoryStore

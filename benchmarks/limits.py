@@ -31,7 +31,7 @@ from schema.scalars import SCALARS
 from services.clock import SystemClock
 from services.composition import compose
 from services.models import Caller
-from services.pubsub import open_pubsub
+from services.realtime.pubsub import open_pubsub
 from services.settings import Settings
 from tests.support.api_client import LIST, START
 from tests.support.fakes import MemoryStore

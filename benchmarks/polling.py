@@ -33,7 +33,7 @@ from services.composition import compose
 from services.ids import new_render_id
 from services.models import Caller, Render
 from services.ports import Finished, Observation
-from services.pubsub import open_pubsub
+from services.realtime.pubsub import open_pubsub
 from services.renders import lifecycle
 from services.settings import load_settings
 from services.stores.sqlite import open_sqlite_store

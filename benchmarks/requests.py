@@ -44,7 +44,7 @@ from services.clock import SystemClock
 from services.composition import Services, compose
 from services.ids import new_render_id
 from services.models import Caller, QuotaWindow, Render
-from services.pubsub import open_pubsub
+from services.realtime.pubsub import open_pubsub
 from services.settings import Settings
 from tests.conftest import PROPS
 from tests.support.fakes import MemoryStore

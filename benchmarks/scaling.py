@@ -26,7 +26,7 @@ from services.backends.remotion.backend import open_remotion_backend
 from services.clock import SystemClock
 from services.composition import compose
 from services.models import Caller
-from services.pubsub import open_pubsub
+from services.realtime.pubsub import open_pubsub
 from services.settings import Settings
 from tests.conftest import PROPS
 from tests.support.fakes import MemoryStore

@@ -19,7 +19,7 @@ from services import documents
 from services.clock import SystemClock
 from services.documents import Announcement
 from services.models import Render, replace
-from services.redis_broker import read_url
+from services.realtime.redis_url import read_url
 from services.renders.lifecycle import launch
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10

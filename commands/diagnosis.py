@@ -19,7 +19,7 @@ from resolvers.auth import read_token_rules
 from resolvers.graphiql import load_graphiql
 from resolvers.issuer import IssuerFault, JwksReader, open_http
 from services.errors import RendercastError, StartupError
-from services.pubsub import open_pubsub
+from services.realtime.pubsub import open_pubsub
 from services.runtime import new_mongo_client
 from services.settings import Settings, load_settings, variable
 from services.stores.mongo import QUOTA_INDEXES, RENDER_INDEXES

@@ -8,7 +8,7 @@ import strawberry
 
 from resolvers.context import Info
 from schema.render import Render
-from services.watchers import Push
+from services.realtime.subscribers import Push
 
 
 @strawberry.type(description="What can be watched, over graphql-transport-ws on this same address.")

@@ -15,7 +15,7 @@ from services.backends.remotion.webhooks import (
     is_genuine,
     render_told_of,
 )
-from services.hub import ProgressHub
+from services.realtime.hub import ProgressHub
 
 log = logging.getLogger(__name__)
 

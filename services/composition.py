@@ -7,10 +7,10 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from services.hub import ProgressHub
 from services.metrics import Metrics
 from services.ports import Clock, Outbox, RenderBackend, RenderStore
-from services.pubsub import PubSub
+from services.realtime.hub import ProgressHub
+from services.realtime.pubsub import PubSub
 from services.renders.animation import FPS, AnimationLimits
 from services.renders.quota import QuotaRule
 from services.renders.service import RenderService

@@ -15,7 +15,7 @@ from services.composition import Services, compose
 from services.data_folder import STORE_FILE, hold_folder, make_folder
 from services.errors import StartupError
 from services.ports import Clock, Outbox, RenderBackend
-from services.pubsub import open_pubsub
+from services.realtime.pubsub import open_pubsub
 from services.settings import Settings, variable
 from services.webhooks.configuration import EndpointRules, read_endpoint
 from services.webhooks.messages import PREFIX, Outcome

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.composition import Services
-from services.hub import ProgressHub
+from services.realtime.hub import ProgressHub
 from services.runtime import open_embedded
 from services.settings import load_settings
 from tests.support.api_client import PATIENCE_S, RETRY_S, Client, open_client

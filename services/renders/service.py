@@ -20,7 +20,6 @@ from services.errors import (
     RenderNotRetryable,
     RenderServiceNotConfigured,
 )
-from services.hub import ProgressHub
 from services.ids import is_render_id, new_render_id
 from services.metrics import Metrics
 from services.models import (
@@ -36,6 +35,7 @@ from services.models import (
     Started,
 )
 from services.ports import Admission, Clock, RenderBackend, RenderStore, Verdict
+from services.realtime.hub import ProgressHub
 from services.renders import lifecycle
 from services.renders.animation import AnimationLimits, is_plain, validate_start
 from services.renders.cursors import decode_cursor

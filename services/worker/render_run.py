@@ -16,10 +16,10 @@ from services.errors import (
     StartUncertain,
     StoreUnavailable,
 )
-from services.hub import ProgressHub
 from services.metrics import Metrics
 from services.models import Failure, Render, RenderStatus
 from services.ports import Broken, Clock, Finished, Missing, Observation, Progress, RenderBackend, RenderStore
+from services.realtime.hub import ProgressHub
 from services.renders import lifecycle
 from services.supervision import finish_though_cancelled
 

@@ -11,11 +11,11 @@ from functools import partial
 from services import log_ids
 from services.backoff import Room, backoff_s
 from services.errors import LeaseLost, StoreUnavailable
-from services.hub import WORK_CHANNEL, ProgressHub
 from services.metrics import Metrics
 from services.models import Failure, Render
 from services.ports import Clock, RenderBackend, RenderStore
-from services.pubsub import PubSub
+from services.realtime.hub import WORK_CHANNEL, ProgressHub
+from services.realtime.pubsub import PubSub
 from services.spans import SpanOf, no_span
 from services.supervision import is_cancelled
 from services.worker.render_run import Carrier, CarryRules

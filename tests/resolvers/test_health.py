@@ -12,7 +12,7 @@ from services.composition import Services
 from services.errors import StoreUnavailable
 from services.liveness import LONGEST_SILENCE
 from services.models import Render
-from services.pubsub import open_pubsub
+from services.realtime.pubsub import open_pubsub
 from services.runtime import open_embedded
 from services.settings import load_settings
 from tests.support.api_client import PATIENCE_S, RETRY_S, open_client

@@ -29,7 +29,7 @@ from schema.render import Render
 from services import models
 from services.composition import compose
 from services.models import Failure, Output, RenderPhase, RenderStatus, replace
-from services.pubsub import Channels, PubSub
+from services.realtime.pubsub import Channels, PubSub
 from services.renders.service import RenderService
 from services.settings import Settings
 from tests.conftest import PROPS

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.models import Render
-from services.pubsub import open_pubsub
-from services.watchers import Push
+from services.realtime.pubsub import open_pubsub
+from services.realtime.subscribers import Push
 from tests.support.fakes import FakeBackend, FakeClock, MemoryStore
 from tests.support.worker_bench import Bench
 

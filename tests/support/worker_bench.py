@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from services.hub import ProgressHub
 from services.metrics import Metrics
 from services.models import Caller, Failure, Render
 from services.ports import RenderBackend
-from services.pubsub import PubSub
+from services.realtime.hub import ProgressHub
+from services.realtime.pubsub import PubSub
 from services.renders.quota import QuotaRule
 from services.renders.service import RenderService
 from services.worker.render_run import CarryRules

@@ -18,10 +18,10 @@ from services.errors import (
     RenderQuotaExceeded,
     RenderServiceNotConfigured,
 )
-from services.hub import ProgressHub
 from services.metrics import Metrics
 from services.models import Caller, Output, Render, RenderFilter, RenderStatus
-from services.pubsub import open_pubsub
+from services.realtime.hub import ProgressHub
+from services.realtime.pubsub import open_pubsub
 from services.renders import lifecycle
 from services.renders.cursors import encode_cursor
 from services.renders.quota import QuotaRule

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from services.backends.local.backend import open_local_backend
-from services.hub import ProgressHub
 from services.models import Render, RenderStatus
+from services.realtime.hub import ProgressHub
 from services.supervision import keep_running
 from tests.support.fakes import FakeBackend, MemoryStore, settle
 from tests.support.worker_bench import RULES, Bench

@@ -13,7 +13,7 @@ import pytest
 
 from services.composition import Services, compose
 from services.models import AnimationProps, Caller, Render, RenderStatus
-from services.pubsub import open_pubsub
+from services.realtime.pubsub import open_pubsub
 from services.settings import load_settings
 from tests.conftest import PROPS
 from tests.support.fakes import MemoryStore

@@ -11,7 +11,7 @@ import pytest
 from services.backends.remotion.backend import open_remotion_backend
 from services.composition import compose
 from services.models import Caller, RenderStatus
-from services.pubsub import open_pubsub
+from services.realtime.pubsub import open_pubsub
 from services.settings import load_settings
 from tests.conftest import PROPS
 from tests.support.fakes import MemoryStore

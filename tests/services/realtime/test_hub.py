@@ -8,13 +8,13 @@ import pytest
 from services import documents
 from services.documents import Announcement
 from services.errors import RenderNotFound
-from services.hub import MAX_UNFINISHED_AT_ONCE, ProgressHub
 from services.metrics import Metrics
 from services.models import Caller, Failure, QuotaWindow, Render, RenderPhase, replace
 from services.ports import Progress
-from services.pubsub import OnMessages, PubSub, open_pubsub
+from services.realtime.hub import MAX_UNFINISHED_AT_ONCE, ProgressHub
+from services.realtime.pubsub import OnMessages, PubSub, open_pubsub
+from services.realtime.subscribers import Push
 from services.renders import lifecycle
-from services.watchers import Push
 from tests.conftest import MakeRender
 from tests.support.fakes import START_OF_TIME, FakeClock, MemoryStore, settle
 from tests.support.scraping import samples_of

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from services import log_ids
-from services.pubsub import PubSub, open_pubsub
+from services.realtime.pubsub import PubSub, open_pubsub
 from tests.support.redis_server import RedisServer
 
 

@@ -20,8 +20,8 @@ from redis.exceptions import RedisError
 
 from services.backoff import backoff_s
 from services.errors import PubSubUnavailable
-from services.redis_broker import FAULTS, LIMIT_S, read_url, reason
-from services.redis_line import Asker, Listener
+from services.realtime.redis_connection import Asker, Listener
+from services.realtime.redis_url import FAULTS, LIMIT_S, read_url, reason
 
 LONGEST_BACKOFF_S = 3.0
 

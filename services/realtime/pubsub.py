@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from broadcaster import Broadcast
 
 from services.errors import PubSubUnavailable, StartupError
-from services.redis_broadcast import RedisBroadcast
+from services.realtime.redis_backend import RedisBroadcast
 
 log = logging.getLogger(__name__)
 

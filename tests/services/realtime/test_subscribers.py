@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from services.models import Render, RenderStatus, replace
-from services.watchers import Push, Room, Watch
+from services.realtime.subscribers import Push, Room, Watch
 from tests.conftest import MakeRender
 from tests.support.fakes import settle
 

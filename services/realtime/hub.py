@@ -23,8 +23,8 @@ from services.ids import is_render_id
 from services.metrics import Metrics
 from services.models import Caller, Render
 from services.ports import Clock, RenderStore
-from services.pubsub import PubSub
-from services.watchers import Push, Room, Watch
+from services.realtime.pubsub import PubSub
+from services.realtime.subscribers import Push, Room, Watch
 
 WORK_CHANNEL = "work"
 MAX_UNFINISHED_AT_ONCE = 1000  # renders a subscriber to all of them is told about at the beginning

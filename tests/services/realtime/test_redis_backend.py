@@ -11,10 +11,10 @@ import pytest
 
 from services.clock import SystemClock
 from services.errors import PubSubUnavailable, StartupError
-from services.hub import ProgressHub
 from services.metrics import Metrics
 from services.models import Caller, QuotaWindow
-from services.pubsub import PubSub, open_pubsub
+from services.realtime.hub import ProgressHub
+from services.realtime.pubsub import PubSub, open_pubsub
 from services.renders import lifecycle
 from tests.conftest import MakeRender
 from tests.support.fakes import START_OF_TIME, MemoryStore

@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio.connection import Connection
 from redis.exceptions import InvalidResponse, NoPermissionError
 
-from services.redis_line import Asker, Listener
+from services.realtime.redis_connection import Asker, Listener
 
 MESSAGES = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$3\r\none\r\n*3\r\n$7\r\nmessage\r\n$1\r\nb\r\n$3\r\ntwo\r\n"
 FAULTS = {b"-NOPERM no\r\n": NoPermissionError, b"?nonsense\r\n": InvalidResponse}

@@ -1,0 +1,1 @@
+"""Realtime updates: the hub, its subscribers, and pub/sub in memory or over Redis."""
