@@ -15,10 +15,10 @@ from services import documents
 from services.clock import SystemClock
 from services.documents import Announcement
 from services.ids import new_render_id
-from services.metrics import Metrics
 from services.models import Render
+from services.observability.metrics import Metrics
+from services.observability.tracing import Tracing
 from services.renders import lifecycle
-from services.tracing import Tracing
 from tests.conftest import PROPS
 
 TURNS = 20_000

@@ -5,7 +5,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Literal
 
-from services import log_ids
+from services.observability import log_context
 from services.settings import Settings
 
 
@@ -27,7 +27,7 @@ class Lines(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
         """Return the line."""
-        ids = " ".join(f"{name}={value}" for name, value in log_ids.known().items())
+        ids = " ".join(f"{name}={value}" for name, value in log_context.known().items())
         return super().formatMessage(record) + (f" [{ids}]" if ids else "")
 
 
@@ -41,7 +41,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **log_ids.known(),
+            **log_context.known(),
         }
         if error_id := getattr(record, "error_id", None):
             line["error_id"] = error_id

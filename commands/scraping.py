@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager, closing, contextmanager, suppress
 
 from services.composition import Services
 from services.errors import StartupError
-from services.liveness import ALIVE, Liveness
-from services.metrics import CONTENT_TYPE
-from services.scrapes import Scrapes
+from services.observability.liveness import ALIVE, Liveness
+from services.observability.metrics import CONTENT_TYPE
+from services.observability.scrape import Scrapes
 from services.settings import Settings
 
 PATH = "/metrics"

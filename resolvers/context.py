@@ -10,10 +10,10 @@ from strawberry.types import Info as StrawberryInfo
 from resolvers.auth import Authenticate
 from resolvers.feed import Feed
 from resolvers.identity import Identity
-from services import log_ids
 from services.composition import Services
 from services.errors import RendercastError, TokenExpired, Unauthenticated
 from services.models import Caller
+from services.observability import log_context
 
 
 class Turn:
@@ -65,7 +65,7 @@ class Context:
         except RendercastError as refusal:
             self.refusal = refusal
             return refusal
-        log_ids.user_id.set(self.identity.caller.id)
+        log_context.user_id.set(self.identity.caller.id)
         return None
 
 

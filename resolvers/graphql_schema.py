@@ -30,7 +30,7 @@ from services.errors import LimitExceeded
 from services.settings import Settings
 
 if TYPE_CHECKING:
-    from services.tracing import Tracing
+    from services.observability.tracing import Tracing
 
 KINDS = {kind: OperationType(kind.value) for kind in GraphQLOperationType}  # Strawberry has its own name for each
 

@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services import log_ids
+from services.observability import log_context
 
 REQUEST_ID = b"x-request-id"
 GOOD_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -40,7 +40,7 @@ class Heads:
             await self._app(scope, receive, send)
             return
         request_id = _given(scope["headers"]) or os.urandom(8).hex().encode()
-        log_ids.begin_request(request_id.decode())
+        log_context.begin_request(request_id.decode())
 
         def send_with_head(message: Message) -> Awaitable[None]:  # no coroutine: every frame of a WebSocket comes by
             match message["type"]:

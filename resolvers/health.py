@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.composition import Services
 from services.errors import StoreUnavailable, Unavailable
-from services.liveness import ALIVE, Liveness
+from services.observability.liveness import ALIVE, Liveness
 
 log = logging.getLogger(__name__)
 

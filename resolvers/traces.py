@@ -12,7 +12,7 @@ from resolvers.execution import BoundedExecutor
 from services.errors import Unavailable, UserFault
 
 if TYPE_CHECKING:
-    from services.tracing import Span, Tracing
+    from services.observability.tracing import Span, Tracing
 
 ROUTE = "/graphql"
 OF_TRACE = frozenset({b"traceparent", b"tracestate"})  # https://www.w3.org/TR/trace-context/

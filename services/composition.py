@@ -7,7 +7,9 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from services.metrics import Metrics
+from services.observability.call_timing import timed
+from services.observability.metrics import Metrics
+from services.observability.spans import SpanOf, no_span
 from services.ports import Clock, Outbox, RenderBackend, RenderStore
 from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub
@@ -15,14 +17,12 @@ from services.renders.animation import FPS, AnimationLimits
 from services.renders.quota import QuotaRule
 from services.renders.service import RenderService
 from services.settings import Settings
-from services.spans import SpanOf, no_span
-from services.timed import timed
 from services.worker.render_run import CarryRules
 from services.worker.worker import Tracker, WorkerRules
 
 if TYPE_CHECKING:
     from services.backends.local.backend import LocalBackend
-    from services.tracing import Tracing
+    from services.observability.tracing import Tracing
     from services.webhooks.deliverer import Deliverer
     from services.webhooks.endpoint import WebhookEndpoint
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from services.clock import SystemClock
-from services.collector import names_collector
 from services.composition import Services, compose
 from services.data_folder import STORE_FILE, hold_folder, make_folder
 from services.errors import StartupError
+from services.observability.otlp import names_collector
 from services.ports import Clock, Outbox, RenderBackend
 from services.realtime.pubsub import open_pubsub
 from services.settings import Settings, variable
@@ -22,8 +22,8 @@ from services.webhooks.messages import PREFIX, Outcome
 
 if TYPE_CHECKING:
     from services.backends.local.backend import LocalBackend
+    from services.observability.tracing import Tracing
     from services.stores.mongo_connection import Client
-    from services.tracing import Tracing
     from services.webhooks.endpoint import WebhookEndpoint
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ async def _open_tracing() -> AsyncIterator["Tracing | None"]:
         yield None
         return
     try:
-        from services.tracing import open_tracing
+        from services.observability.tracing import open_tracing
     except ModuleNotFoundError as error:
         raise StartupError(
             "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed here. Install what "

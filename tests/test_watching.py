@@ -6,7 +6,7 @@ import re
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.metrics import Metrics
+from services.observability.metrics import Metrics
 from services.settings import CHECKOUT
 
 DOCS = CHECKOUT / "docs"

@@ -16,12 +16,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from services import documents, spans
+from services import documents
 from services.documents import Announcement
 from services.errors import RenderNotFound, Unavailable
 from services.ids import is_render_id
-from services.metrics import Metrics
 from services.models import Caller, Render
+from services.observability import spans
+from services.observability.metrics import Metrics
 from services.ports import Clock, RenderStore
 from services.realtime.pubsub import PubSub
 from services.realtime.subscribers import Push, Room, Watch

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services import spans
 from services.errors import (
     InvalidArgument,
     NotAllowed,
@@ -21,7 +20,6 @@ from services.errors import (
     RenderServiceNotConfigured,
 )
 from services.ids import is_render_id, new_render_id
-from services.metrics import Metrics
 from services.models import (
     AnimationProps,
     Caller,
@@ -34,6 +32,8 @@ from services.models import (
     RenderStatus,
     Started,
 )
+from services.observability import spans
+from services.observability.metrics import Metrics
 from services.ports import Admission, Clock, RenderBackend, RenderStore, Verdict
 from services.realtime.hub import ProgressHub
 from services.renders import lifecycle

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from services import log_ids, spans
 from services.backoff import backoff_s
 from services.errors import StoreUnavailable
-from services.metrics import Metrics
 from services.models import Download, Render
+from services.observability import log_context, spans
+from services.observability.metrics import Metrics
+from services.observability.spans import SpanOf, no_span
 from services.ports import Clock, Outbox
-from services.spans import SpanOf, no_span
 from services.supervision import finish_though_cancelled, is_cancelled
 from services.webhooks import messages
 from services.webhooks.backoff import read_retry_after
@@ -101,8 +101,8 @@ class Deliverer:
             tasks.create_task(self._carry(message), name=f"deliver {message.id}")
 
     async def _carry(self, message: WebhookMessage) -> None:
-        log_ids.render_id.set(message.render.id)
-        log_ids.user_id.set(message.render.owner)
+        log_context.render_id.set(message.render.id)
+        log_context.user_id.set(message.render.owner)
         try:
             await finish_though_cancelled(self._deliver(message), patience_s=GRACE_S)
         except StoreUnavailable as error:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services import spans
 from services.backoff import Room, backoff_s, poll_interval_s
 from services.errors import (
     BackendUnavailable,
@@ -16,8 +15,9 @@ from services.errors import (
     StartUncertain,
     StoreUnavailable,
 )
-from services.metrics import Metrics
 from services.models import Failure, Render, RenderStatus
+from services.observability import spans
+from services.observability.metrics import Metrics
 from services.ports import Broken, Clock, Finished, Missing, Observation, Progress, RenderBackend, RenderStore
 from services.realtime.hub import ProgressHub
 from services.renders import lifecycle

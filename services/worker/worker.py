@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from services import log_ids
 from services.backoff import Room, backoff_s
 from services.errors import LeaseLost, StoreUnavailable
-from services.metrics import Metrics
 from services.models import Failure, Render
+from services.observability import log_context
+from services.observability.metrics import Metrics
+from services.observability.spans import SpanOf, no_span
 from services.ports import Clock, RenderBackend, RenderStore
 from services.realtime.hub import WORK_CHANNEL, ProgressHub
 from services.realtime.pubsub import PubSub
-from services.spans import SpanOf, no_span
 from services.supervision import is_cancelled
 from services.worker.render_run import Carrier, CarryRules
 
@@ -133,8 +133,8 @@ class Tracker:
 
     async def _carry(self, carrier: Carrier) -> None:
         render_id = carrier.render.id
-        log_ids.render_id.set(render_id)
-        log_ids.user_id.set(carrier.render.owner)
+        log_context.render_id.set(render_id)
+        log_context.user_id.set(carrier.render.owner)
         try:
             with self._span_of(carrier.render):
                 await self._carry_through_crashes(carrier)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from commands.logs import JsonLines, Lines
-from services import log_ids
+from services.observability import log_context
 
 RENDER = "01m817gzatj1v633w9kvyqtevh"
 USER = "https://issuer.example ann"
@@ -19,7 +19,10 @@ PSEUDONYM = "eb4c85dbf066"
 @pytest.fixture(autouse=True)
 def ids() -> Iterator[None]:
     """Let no test set ids for another."""
-    tokens = [(variable, variable.set("")) for variable in (log_ids.request_id, log_ids.user_id, log_ids.render_id)]
+    tokens = [
+        (variable, variable.set(""))
+        for variable in (log_context.request_id, log_context.user_id, log_context.render_id)
+    ]
     yield
     for variable, token in tokens:
         variable.reset(token)
@@ -51,9 +54,9 @@ def test_a_line_is_an_object_that_says_when_what_and_where() -> None:
 
 
 def test_lines_have_the_ids_that_are_known() -> None:
-    log_ids.begin_request("a-request")
-    log_ids.user_id.set(USER)
-    log_ids.render_id.set(RENDER)
+    log_context.begin_request("a-request")
+    log_context.user_id.set(USER)
+    log_context.render_id.set(RENDER)
     written = as_json(record(error_id="0123"))
     ids = {"request_id": "a-request", "render_id": RENDER, "user_id": PSEUDONYM}
     assert {name: written[name] for name in ids} == ids
@@ -66,7 +69,7 @@ def test_lines_have_the_ids_that_are_known() -> None:
 
 
 def test_a_user_is_a_pseudonym_only() -> None:
-    log_ids.user_id.set(USER)
+    log_context.user_id.set(USER)
     for formatter in (JsonLines(), Lines()):
         assert "ann" not in formatter.format(record())
 
@@ -82,9 +85,9 @@ def test_whatever_is_logged_is_one_line_that_can_be_read_again(text: str) -> Non
 
 
 def test_another_request_on_the_same_connection_is_not_the_same_users() -> None:
-    log_ids.begin_request("first")
-    log_ids.user_id.set(USER)
-    copy_context().run(log_ids.begin_request, "second")
-    assert log_ids.known() == {"request_id": "first", "user_id": PSEUDONYM}
-    log_ids.begin_request("third")
-    assert log_ids.known() == {"request_id": "third"}
+    log_context.begin_request("first")
+    log_context.user_id.set(USER)
+    copy_context().run(log_context.begin_request, "second")
+    assert log_context.known() == {"request_id": "first", "user_id": PSEUDONYM}
+    log_context.begin_request("third")
+    assert log_context.known() == {"request_id": "third"}

@@ -11,7 +11,7 @@ import pytest
 
 from commands.scraping import LONGEST_HEAD_BYTES, answering_scrapes, listen_for_scrapes
 from services.composition import Services
-from services.liveness import LONGEST_SILENCE
+from services.observability.liveness import LONGEST_SILENCE
 from services.runtime import open_embedded
 from services.settings import load_settings
 from tests.support.api_client import PATIENCE_S

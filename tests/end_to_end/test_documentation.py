@@ -20,7 +20,7 @@ import yaml
 from graphql import OperationDefinitionNode, OperationType, parse
 
 from commands import doctor, render, renders
-from services.log_ids import pseudonym
+from services.observability.log_context import pseudonym
 from services.settings import CHECKOUT, Settings, variable
 from tests.end_to_end.clone import Clone
 from tests.end_to_end.documents import Block, blocks, commands_in_text, program

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from resolvers.tokens import OWN_ISSUER
-from services.log_ids import pseudonym
+from services.observability.log_context import pseudonym
 from tests.end_to_end import production
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.private import SECRETS, misuse, use

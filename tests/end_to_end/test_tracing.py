@@ -28,7 +28,7 @@ MAIN = "from cli import main; main()"
 NOT_INSTALLED = f"import sys; sys.modules['opentelemetry'] = None; {MAIN}"
 TELLING_WHAT_IS_LOADED = f"""
 import atexit, sys
-TRACING = ("services.tracing", "opentelemetry.sdk.trace", "opentelemetry.exporter", "requests")
+TRACING = ("services.observability.tracing", "opentelemetry.sdk.trace", "opentelemetry.exporter", "requests")
 loaded = lambda: [name for name in sys.modules if name.startswith(TRACING)]
 atexit.register(lambda: print("loaded:", loaded(), file=sys.stderr))
 {MAIN}

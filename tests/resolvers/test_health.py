@@ -10,8 +10,8 @@ import pytest
 
 from services.composition import Services
 from services.errors import StoreUnavailable
-from services.liveness import LONGEST_SILENCE
 from services.models import Render
+from services.observability.liveness import LONGEST_SILENCE
 from services.realtime.pubsub import open_pubsub
 from services.runtime import open_embedded
 from services.settings import load_settings

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from services.metrics import Metrics
 from services.models import Caller, Failure, Render
+from services.observability.metrics import Metrics
 from services.ports import RenderBackend
 from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub

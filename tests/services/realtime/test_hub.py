@@ -8,8 +8,8 @@ import pytest
 from services import documents
 from services.documents import Announcement
 from services.errors import RenderNotFound
-from services.metrics import Metrics
 from services.models import Caller, Failure, QuotaWindow, Render, RenderPhase, replace
+from services.observability.metrics import Metrics
 from services.ports import Progress
 from services.realtime.hub import MAX_UNFINISHED_AT_ONCE, ProgressHub
 from services.realtime.pubsub import OnMessages, PubSub, open_pubsub

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from services import log_ids
+from services.observability import log_context
 from services.realtime.pubsub import PubSub, open_pubsub
 from tests.support.redis_server import RedisServer
 
@@ -144,8 +144,8 @@ async def test_is_there_and_has_not_been_away(pubsub: PubSub) -> None:
 
 async def test_what_listens_for_many_is_not_laid_to_who_came_first(pubsub: PubSub) -> None:
     inbox = Inbox()
-    token = log_ids.request_id.set("first")
-    async with pubsub.listen("a", lambda _: inbox([str(log_ids.known())])):
-        log_ids.request_id.reset(token)
+    token = log_context.request_id.set("first")
+    async with pubsub.listen("a", lambda _: inbox([str(log_context.known())])):
+        log_context.request_id.reset(token)
         await pubsub.publish("a", "hello")
         assert await inbox.until(bool) == ["{}"]

@@ -11,8 +11,8 @@ import pytest
 
 from services.clock import SystemClock
 from services.errors import PubSubUnavailable, StartupError
-from services.metrics import Metrics
 from services.models import Caller, QuotaWindow
+from services.observability.metrics import Metrics
 from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub, open_pubsub
 from services.renders import lifecycle

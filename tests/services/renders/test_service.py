@@ -18,8 +18,8 @@ from services.errors import (
     RenderQuotaExceeded,
     RenderServiceNotConfigured,
 )
-from services.metrics import Metrics
 from services.models import Caller, Output, Render, RenderFilter, RenderStatus
+from services.observability.metrics import Metrics
 from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import open_pubsub
 from services.renders import lifecycle

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.metrics import Metrics
 from services.models import Download, Output, Render, RenderStatus
+from services.observability.metrics import Metrics
 from services.webhooks.backoff import MOST_TRIES
 from services.webhooks.deliverer import MOST_AT_ONCE, Deliverer, DeliveryRules
 from services.webhooks.endpoint import Answer, EndpointFault

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from commands.logs import JsonLines
-from services import log_ids
-from services.log_ids import pseudonym
 from services.models import Render, RenderStatus
+from services.observability import log_context
+from services.observability.log_context import pseudonym
 from services.ports import Observation
 from services.worker.render_run import DEADLINE_EXCEEDED, MAX_INTERRUPTIONS
 from tests.support.fakes import FakeBackend
@@ -233,4 +233,4 @@ async def test_the_log_has_the_ids_of_the_render_that_is_carried(
     assert [(line["render_id"], line["user_id"]) for line in lines] == [(render_id, pseudonym(ANN.id))]
     assert "RuntimeError" in lines[0]["exception"]
     assert len(lines[0]["error_id"]) == 12
-    assert log_ids.known() == {}
+    assert log_context.known() == {}

@@ -1,8 +1,8 @@
 import pytest
 
 from services.errors import RendercastError, StoreUnavailable
-from services.metrics import Metrics
-from services.timed import timed
+from services.observability.call_timing import timed
+from services.observability.metrics import Metrics
 from tests.support.fakes import MemoryStore
 from tests.support.scraping import samples_of
 

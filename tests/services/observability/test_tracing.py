@@ -8,10 +8,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
-from services import log_ids, spans
 from services.errors import StoreUnavailable
 from services.models import Failure, RenderPhase, RenderStatus, replace
-from services.tracing import Tracing
+from services.observability import log_context, spans
+from services.observability.tracing import Tracing
 from tests.conftest import MakeRender
 from tests.support.fakes import MemoryStore
 
@@ -71,8 +71,8 @@ def test_a_render_goes_on_with_the_trace_that_it_was_started_in(make_render: Mak
     watched = Watched()
     with watched.tracing.request("POST", "/graphql", HEADERS), watched.tracing.operation("mutation", None):
         traceparent = spans.traceparent()
-        assert log_ids.known()["trace_id"] == TRACE
-    assert log_ids.known() == {}
+        assert log_context.known()["trace_id"] == TRACE
+    assert log_context.known() == {}
     assert spans.traceparent() is None
     for span_of in (watched.tracing.attempt, watched.tracing.webhook):
         with span_of(make_render(traceparent=traceparent)):
@@ -113,7 +113,7 @@ def test_an_attempt_tells_each_phase_once_and_why_its_render_failed(make_render:
 def test_a_trace_that_is_not_kept_is_not_named_in_the_log_but_passed_on() -> None:
     watched = Watched(sampled=False)
     with watched.tracing.operation("mutation", None):
-        assert "trace_id" not in log_ids.known()
+        assert "trace_id" not in log_context.known()
         assert int((spans.traceparent() or "")[-2:], 16) & 1 == 0, "not sampled"
     assert watched.spans == []
 

@@ -1,7 +1,7 @@
 """What a trace is told of the work at hand, by code that needs not know whether there is one.
 
 The span that the code works in is a context variable: it follows a task and what that starts. Where nobody traces there
-is none, and all of this returns at once. `services/tracing.py` makes spans.
+is none, and all of this returns at once. `services/observability/tracing.py` makes spans.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from services import log_ids
 from services.models import Render
+from services.observability import log_context
 
 if TYPE_CHECKING:
-    from services.tracing import Span
+    from services.observability.tracing import Span
 
 SpanOf = Callable[[Render], AbstractContextManager[object]]
 
@@ -62,11 +62,11 @@ def without_calls() -> Iterator[None]:
 @contextmanager
 def within(span: "Span") -> Iterator[None]:
     """Make it the present span meanwhile, also of the log."""
-    before, logged_before = _present.set(span), log_ids.trace_id.set(span.trace_id)
+    before, logged_before = _present.set(span), log_context.trace_id.set(span.trace_id)
     try:
         yield
     finally:
-        log_ids.trace_id.reset(logged_before)
+        log_context.trace_id.reset(logged_before)
         _present.reset(before)
 
 

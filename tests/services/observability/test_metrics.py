@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.metrics import Metrics
 from services.models import Failure, Output, Render
+from services.observability.metrics import Metrics
 from services.renders import lifecycle
 from tests.conftest import MakeRender
 from tests.support.fakes import START_OF_TIME

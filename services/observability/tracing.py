@@ -24,10 +24,10 @@ from opentelemetry.trace import Span as OpenTelemetrySpan
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from services import log_ids, spans
-from services.around import Adapter, Call, around
 from services.errors import StartupError
 from services.models import Render, RenderStatus
+from services.observability import log_context, spans
+from services.observability.wrapping import Adapter, Call, around
 
 Attributes = Mapping[str, str | int]
 
@@ -104,7 +104,7 @@ class Tracing:
     def request(self, method: str, route: str, headers: Mapping[str, str]) -> AbstractContextManager[Span]:
         """Return the span of an HTTP request, in the trace that its headers name."""
         attributes = {"http.request.method": method, "http.route": route}
-        if request_id := log_ids.request_id.get():
+        if request_id := log_context.request_id.get():
             attributes["rendercast.request.id"] = request_id
         parent = self._contexts.extract(headers, Context())
         return self._span(f"{method} {route}", SpanKind.SERVER, attributes, parent)

@@ -1,7 +1,7 @@
 import pytest
 
-from services.collector import names_collector
 from services.errors import StartupError
+from services.observability.otlp import names_collector
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from services.around import Adapter, Call, around
 from services.errors import Unavailable
-from services.metrics import Calls
+from services.observability.metrics import Calls
+from services.observability.wrapping import Adapter, Call, around
 
 
 def timed(adapter: Adapter, calls: Calls) -> Adapter:

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.metrics import Metrics
+from services.observability.metrics import Metrics
+from services.observability.scrape import Scrapes
 from services.ports import Queue
-from services.scrapes import Scrapes
 from services.webhooks.messages import WebhookMessage
 from tests.conftest import MakeRender
 from tests.services.stores.test_store_contract import window

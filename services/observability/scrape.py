@@ -5,7 +5,7 @@ import math
 from datetime import datetime, timedelta
 
 from services.errors import Unavailable
-from services.metrics import Metrics
+from services.observability.metrics import Metrics
 from services.ports import Backlog, Clock, Outbox, Queue, RenderStore
 
 READ_EVERY = timedelta(seconds=10)

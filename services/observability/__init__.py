@@ -1,0 +1,1 @@
+"""Metrics, traces, log context and liveness."""
