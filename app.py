@@ -22,7 +22,7 @@ from resolvers.traces import around_requests
 from resolvers.webhooks import RemotionWebhooks
 from resolvers.websocket import WebSockets
 from services.backends.remotion.webhooks import PATH as WEBHOOK_PATH
-from services.composition import Services
+from services.runtime.services import Services
 from services.settings import Settings
 from services.supervision import keep_running
 

@@ -35,11 +35,11 @@ from resolvers.auth import open_bearer_tokens
 from resolvers.tokens import OWN_ISSUER, make_token
 from services import documents
 from services.clock import SystemClock
-from services.composition import compose
 from services.ids import new_render_id
 from services.models import QuotaWindow, Render
 from services.realtime.pubsub import open_pubsub
 from services.realtime.redis_url import read_url
+from services.runtime.services import compose
 from services.settings import Settings
 from tests.conftest import PROPS
 from tests.support.fakes import MemoryStore

@@ -29,9 +29,9 @@ from resolvers.subscription import Subscription
 from schema.render import Render
 from schema.scalars import SCALARS
 from services.clock import SystemClock
-from services.composition import compose
 from services.models import Caller
 from services.realtime.pubsub import open_pubsub
+from services.runtime.services import compose
 from services.settings import Settings
 from tests.support.api_client import LIST, START
 from tests.support.fakes import MemoryStore

@@ -29,12 +29,12 @@ from benchmarks.render_farm import RenderFarm, render_farm
 from services.backends.remotion.backend import RemotionBackend, open_remotion_backend
 from services.backends.remotion.payloads import status_payload
 from services.clock import SystemClock
-from services.composition import compose
 from services.ids import new_render_id
 from services.models import Caller, Render
 from services.ports import Finished, Observation
 from services.realtime.pubsub import open_pubsub
 from services.renders import lifecycle
+from services.runtime.services import compose
 from services.settings import load_settings
 from services.stores.sqlite import open_sqlite_store
 from tests.conftest import PROPS

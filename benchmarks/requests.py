@@ -41,10 +41,10 @@ from resolvers.context import Context
 from resolvers.identity import Identity
 from resolvers.tokens import OWN_ISSUER, make_token
 from services.clock import SystemClock
-from services.composition import Services, compose
 from services.ids import new_render_id
 from services.models import Caller, QuotaWindow, Render
 from services.realtime.pubsub import open_pubsub
+from services.runtime.services import Services, compose
 from services.settings import Settings
 from tests.conftest import PROPS
 from tests.support.fakes import MemoryStore

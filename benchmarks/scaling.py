@@ -24,9 +24,9 @@ from benchmarks.polling import INTERVAL_S, Timed
 from benchmarks.render_farm import render_farm
 from services.backends.remotion.backend import open_remotion_backend
 from services.clock import SystemClock
-from services.composition import compose
 from services.models import Caller
 from services.realtime.pubsub import open_pubsub
+from services.runtime.services import compose
 from services.settings import Settings
 from tests.conftest import PROPS
 from tests.support.fakes import MemoryStore

@@ -20,7 +20,7 @@ from resolvers.graphiql import load_graphiql
 from resolvers.issuer import IssuerFault, JwksReader, open_http
 from services.errors import RendercastError, StartupError
 from services.realtime.pubsub import open_pubsub
-from services.runtime import new_mongo_client
+from services.runtime.adapters import new_mongo_client
 from services.settings import Settings, load_settings, variable
 from services.stores.mongo import QUOTA_INDEXES, RENDER_INDEXES
 from services.stores.mongo_connection import DATABASE, Client, ServerTime, asking, hosts_of, patience_of, settled

@@ -10,11 +10,11 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 
-from services.composition import Services
 from services.errors import StartupError
 from services.observability.liveness import ALIVE, Liveness
 from services.observability.metrics import CONTENT_TYPE
 from services.observability.scrape import Scrapes
+from services.runtime.services import Services
 from services.settings import Settings
 
 PATH = "/metrics"

@@ -25,10 +25,10 @@ from resolvers.auth import Authenticate, LocalDeveloper, open_bearer_tokens, rea
 from resolvers.crowd import Crowd
 from resolvers.http_protocol import http_within
 from resolvers.websocket_protocol import WebSocketProtocol
-from services.composition import Services
 from services.errors import StartupError
 from services.loopback import is_loopback
-from services.runtime import open_embedded, open_production
+from services.runtime.adapters import open_embedded, open_production
+from services.runtime.services import Services
 from services.settings import Settings
 
 MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024

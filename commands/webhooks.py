@@ -115,7 +115,7 @@ def send_test() -> None:
     import asyncio
 
     from services.errors import StartupError
-    from services.runtime import send_test_webhook
+    from services.runtime.adapters import send_test_webhook
     from services.settings import load_settings
 
     outcome = asyncio.run(send_test_webhook(load_settings()))
@@ -129,7 +129,7 @@ def _run(work: "Callable[[Outbox], Awaitable[None]]") -> None:
     import asyncio
 
     from services.errors import StartupError, StoreUnavailable
-    from services.runtime import open_outbox
+    from services.runtime.adapters import open_outbox
     from services.settings import load_settings
 
     async def on_outbox() -> None:

@@ -10,7 +10,7 @@ import uvloop
 
 from commands.logs import log_to_stderr
 from commands.scraping import answering_scrapes, listen_for_scrapes
-from services.runtime import open_production
+from services.runtime.adapters import open_production
 from services.settings import Settings
 from services.supervision import keep_running
 from services.webhooks.deliverer import Deliverer

@@ -5,9 +5,9 @@ import logging
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from services.composition import Services
 from services.errors import StoreUnavailable, Unavailable
 from services.observability.liveness import ALIVE, Liveness
+from services.runtime.services import Services
 
 log = logging.getLogger(__name__)
 

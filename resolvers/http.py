@@ -21,8 +21,8 @@ from resolvers.context import Context
 from resolvers.errors import result_too_large
 from resolvers.graphiql import GraphiQL
 from resolvers.json_text import read_json, write_json
-from services.composition import Services
 from services.errors import TookTooLong
+from services.runtime.services import Services
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"

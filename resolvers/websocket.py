@@ -13,7 +13,7 @@ from resolvers.context import Context
 from resolvers.crowd import counted, subscriber_of
 from resolvers.websocket_connection import Connection
 from resolvers.websocket_messages import SUBPROTOCOL, CloseCode
-from services.composition import Services
+from services.runtime.services import Services
 
 
 class WebSockets:

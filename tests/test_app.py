@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from services.composition import Services
 from services.realtime.hub import ProgressHub
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
+from services.runtime.services import Services
 from services.settings import load_settings
 from tests.support.api_client import PATIENCE_S, RETRY_S, Client, open_client
 from tests.support.api_server import rewired, serve

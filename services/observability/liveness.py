@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from services.composition import Services
+from services.runtime.services import Services
 
 LONGEST_SILENCE = timedelta(seconds=90)  # longer than any interval or wait after a fault
 ALIVE = "alive"

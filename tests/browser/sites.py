@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resolvers.auth import LocalDeveloper
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.end_to_end.processes import quiet_window_s
 from tests.support.api_server import rewired, serve

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from resolvers.auth import open_bearer_tokens
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.browser.conftest import Visit
 from tests.browser.visitors import (

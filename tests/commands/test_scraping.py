@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from commands.scraping import LONGEST_HEAD_BYTES, answering_scrapes, listen_for_scrapes
-from services.composition import Services
 from services.observability.liveness import LONGEST_SILENCE
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
+from services.runtime.services import Services
 from services.settings import load_settings
 from tests.support.api_client import PATIENCE_S
 

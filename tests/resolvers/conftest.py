@@ -10,9 +10,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.composition import Services
 from services.ports import Clock
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
+from services.runtime.services import Services
 from services.settings import load_settings
 from tests.support.api_client import Client, open_client
 from tests.support.api_server import rewired, serve

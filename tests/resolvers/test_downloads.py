@@ -11,7 +11,7 @@ import pytest
 
 from services.backends.local.backend import LocalBackend, open_local_backend
 from services.models import Output, replace
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.support.api_client import open_client
 from tests.support.api_server import rewired, serve

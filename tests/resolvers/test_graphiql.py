@@ -20,7 +20,7 @@ from app import create_app
 from resolvers.auth import LocalDeveloper
 from resolvers.graphiql import CDN, FIRST_OPERATIONS, PART, GraphiQL, adapt_page
 from resolvers.graphql_schema import build_schema
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
 from services.settings import CHECKOUT, load_settings
 
 PAGE = get_graphql_ide_html("graphiql")

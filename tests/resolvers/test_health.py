@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from services.composition import Services
 from services.errors import StoreUnavailable
 from services.models import Render
 from services.observability.liveness import LONGEST_SILENCE
 from services.realtime.pubsub import open_pubsub
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
+from services.runtime.services import Services
 from services.settings import load_settings
 from tests.support.api_client import PATIENCE_S, RETRY_S, open_client
 from tests.support.api_server import rewired, serve

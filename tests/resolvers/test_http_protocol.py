@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from resolvers.http_protocol import InOnePiece
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.support.api_client import PATIENCE_S
 from tests.support.api_server import rewired, serve

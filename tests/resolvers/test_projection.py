@@ -27,10 +27,10 @@ from resolvers.json_text import write_json
 from resolvers.projection import Projections, Result
 from schema.render import Render
 from services import models
-from services.composition import compose
 from services.models import Failure, Output, RenderPhase, RenderStatus, replace
 from services.realtime.pubsub import Channels, PubSub
 from services.renders.service import RenderService
+from services.runtime.services import compose
 from services.settings import Settings
 from tests.conftest import PROPS
 from tests.support.fakes import START_OF_TIME, FakeBackend, FakeClock, MemoryStore, settle

@@ -15,7 +15,7 @@ from resolvers.graphiql import CDN, PART
 from resolvers.graphql_schema import build_schema
 from resolvers.studio import FILES, FOLDER, Studio, load_studio
 from services.errors import StartupError
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
 from services.settings import CHECKOUT, load_settings
 from tests.support.api_server import named_user
 

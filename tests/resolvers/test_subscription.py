@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from services.models import Render, RenderStatus
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.resolvers.conftest import CAPACITY, Site
 from tests.support.api_client import (

@@ -18,9 +18,9 @@ from strawberry.types import ExecutionResult
 from resolvers.context import Context
 from resolvers.graphql_schema import build_schema
 from resolvers.identity import Identity
-from services.composition import Services
 from services.models import AnimationProps, Caller
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
+from services.runtime.services import Services
 from services.settings import load_settings
 from tests.support.api_client import PATIENCE_S, PROGRESS, RETRY_S, UPDATES, Client, open_client, open_stream
 from tests.support.api_server import rewired, serve

@@ -16,10 +16,10 @@ import httpx
 import pytest
 
 from services.backends.remotion.webhooks import LARGEST_BODY_BYTES
-from services.composition import Services, compose
 from services.ids import new_render_id
 from services.realtime.hub import WORK_CHANNEL
 from services.realtime.pubsub import open_pubsub
+from services.runtime.services import Services, compose
 from services.settings import load_settings
 from tests.security.peers import open_peer
 from tests.support.api_client import Client, open_client

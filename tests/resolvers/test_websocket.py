@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket
 from resolvers.auth import LocalDeveloper
 from resolvers.graphql_schema import build_schema
 from resolvers.websocket import WebSockets
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.support.fakes import settle
 

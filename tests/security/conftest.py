@@ -11,9 +11,9 @@ import pytest_asyncio
 
 from resolvers.auth import open_bearer_tokens
 from services.clock import SystemClock
-from services.composition import Services
 from services.ports import Clock
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
+from services.runtime.services import Services
 from services.settings import load_settings
 from tests.security.issuer import Issuer, open_issuer
 from tests.support.api_client import Client, open_client

@@ -11,10 +11,10 @@ import pytest
 import pytest_asyncio
 
 from services.clock import SystemClock
-from services.composition import Services
 from services.ids import new_render_id
 from services.ports import RenderStore
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
+from services.runtime.services import Services
 from services.settings import load_settings
 from tests.support.api_client import (
     CANCEL,

@@ -15,9 +15,9 @@ import pytest_asyncio
 
 from resolvers.documents import Remembered
 from resolvers.errors import LONGEST_MESSAGE
-from services.composition import Services
 from services.models import Render
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
+from services.runtime.services import Services
 from services.settings import load_settings
 from tests.security.attacks import DOCUMENTS, VARIABLES, Attack, aliases
 from tests.support.api_client import (

@@ -13,7 +13,7 @@ from resolvers.auth import LocalDeveloper
 from resolvers.graphql_schema import build_schema
 from resolvers.websocket import WebSockets
 from services.models import Render, RenderFilter
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.support.api_client import (
     LIST,

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from resolvers.auth import open_bearer_tokens
 from services.errors import StartupError
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.support import tokens
 from tests.support.api_client import (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import InvalidMessage, InvalidStatus
 
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.support.api_client import Client, open_client, open_stream
 from tests.support.api_server import rewired, serve

@@ -8,7 +8,7 @@ import pytest_asyncio
 from websockets.asyncio.client import ClientConnection
 
 from resolvers.auth import LocalDeveloper
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.security.closing import ending
 from tests.support.api_client import LIST, Client, open_client, open_socket

@@ -16,11 +16,11 @@ from commands.serving import listen, server_config
 from resolvers.auth import Authenticate
 from resolvers.identity import Identity
 from services.clock import SystemClock
-from services.composition import Services, compose
 from services.errors import Unauthenticated
 from services.models import Caller
 from services.ports import Clock, RenderBackend, RenderStore
-from services.runtime import open_embedded
+from services.runtime.adapters import open_embedded
+from services.runtime.services import Services, compose
 from services.settings import load_settings
 from tests.support.api_client import PATIENCE_S, RETRY_S
 from tests.support.fakes import FakeBackend

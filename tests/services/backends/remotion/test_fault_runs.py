@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from services.composition import Services, compose
 from services.models import AnimationProps, Caller, Render, RenderStatus
 from services.realtime.pubsub import open_pubsub
+from services.runtime.services import Services, compose
 from services.settings import load_settings
 from tests.conftest import PROPS
 from tests.support.fakes import MemoryStore

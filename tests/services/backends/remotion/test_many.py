@@ -9,9 +9,9 @@ from typing import cast
 import pytest
 
 from services.backends.remotion.backend import open_remotion_backend
-from services.composition import compose
 from services.models import Caller, RenderStatus
 from services.realtime.pubsub import open_pubsub
+from services.runtime.services import compose
 from services.settings import load_settings
 from tests.conftest import PROPS
 from tests.support.fakes import MemoryStore

@@ -1,0 +1,1 @@
+"""Constructs adapters and services for one process."""
