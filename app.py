@@ -21,7 +21,7 @@ from resolvers.studio import load_studio
 from resolvers.traces import around_requests
 from resolvers.webhooks import RemotionWebhooks
 from resolvers.websocket import WebSockets
-from services.backends.remotion.webhooks import PATH as WEBHOOK_PATH
+from services.backends.remotion_lambda.webhooks import PATH as WEBHOOK_PATH
 from services.runtime.services import Services
 from services.settings import Settings
 from services.supervision import keep_running

@@ -22,13 +22,13 @@ from strawberry.types.graphql import OperationType
 from resolvers.context import Context
 from resolvers.cost import measure
 from resolvers.graphql_schema import RendercastSchema
-from resolvers.identity import Identity
 from resolvers.mutation import Mutation
 from resolvers.query import Query
 from resolvers.subscription import Subscription
 from schema.render import Render
 from schema.scalars import SCALARS
 from services.clock import SystemClock
+from services.identity import Identity
 from services.models import Caller
 from services.realtime.pubsub import open_pubsub
 from services.runtime.services import compose

@@ -65,7 +65,7 @@ def render(case: Case, output: Path) -> Cost:
         "duration_in_frames": case.frames,
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "services.backends.local.child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "services.backends.text.child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -26,8 +26,8 @@ import uvloop
 from botocore.config import Config
 
 from benchmarks.render_farm import RenderFarm, render_farm
-from services.backends.remotion.backend import RemotionBackend, open_remotion_backend
-from services.backends.remotion.payloads import status_payload
+from services.backends.remotion_lambda.backend import RemotionBackend, open_remotion_backend
+from services.backends.remotion_lambda.payloads import status_payload
 from services.clock import SystemClock
 from services.ids import new_render_id
 from services.models import Caller, Render

@@ -38,9 +38,9 @@ from benchmarks.limits import Unlimited, stock
 from commands.serving import KEEP_ALIVE_S, server_config
 from resolvers.auth import open_bearer_tokens
 from resolvers.context import Context
-from resolvers.identity import Identity
 from resolvers.tokens import OWN_ISSUER, make_token
 from services.clock import SystemClock
+from services.identity import Identity
 from services.ids import new_render_id
 from services.models import Caller, QuotaWindow, Render
 from services.realtime.pubsub import open_pubsub

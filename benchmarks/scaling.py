@@ -22,7 +22,7 @@ import uvloop
 from benchmarks.delivery import ROUNDS, WARM_UP, Server, Watchers, process_cpu_s, started, write_renders
 from benchmarks.polling import INTERVAL_S, Timed
 from benchmarks.render_farm import render_farm
-from services.backends.remotion.backend import open_remotion_backend
+from services.backends.remotion_lambda.backend import open_remotion_backend
 from services.clock import SystemClock
 from services.models import Caller
 from services.realtime.pubsub import open_pubsub

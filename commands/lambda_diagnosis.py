@@ -4,8 +4,8 @@ from contextlib import AsyncExitStack
 
 from commands.examination import Examination, NotNeeded
 from commands.options import Role
-from services.backends.remotion.checks import Checks, open_checks
-from services.backends.remotion.deployment import read_deployment
+from services.backends.remotion_lambda.checks import Checks, open_checks
+from services.backends.remotion_lambda.deployment import read_deployment
 
 FIRST = "AWS access"
 OTHERS = ("Lambda function", "S3 bucket", "S3 writing", "S3 reading", "S3 privacy", "S3 deleting", "Remotion site")

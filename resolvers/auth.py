@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
-from resolvers.identity import Identity
 from resolvers.issuer import open_issuer_keys
 from resolvers.tokens import SecretKey, TokenRules, TokenVerifier
 from services.errors import StartupError, TokenInvalid, Unauthenticated
+from services.identity import Identity
 from services.loopback import is_loopback
 from services.models import Caller
 from services.settings import Settings, variable

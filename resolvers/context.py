@@ -9,8 +9,8 @@ from strawberry.types import Info as StrawberryInfo
 
 from resolvers.auth import Authenticate
 from resolvers.feed import Feed
-from resolvers.identity import Identity
 from services.errors import RendercastError, TokenExpired, Unauthenticated
+from services.identity import Identity
 from services.models import Caller
 from services.observability import log_context
 from services.runtime.services import Services

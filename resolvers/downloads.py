@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
-from services.backends.local.backend import LocalBackend
+from services.backends.text.backend import LocalBackend
 
 # A browser shows a file that is opened by itself in a page of its own making, to which this applies.
 POLICY = "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"

@@ -17,10 +17,10 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from resolvers.bounds import Deadlines, Shares
 from resolvers.fields import Leaves
-from resolvers.json_text import write_json
 from resolvers.projection import Projection, Projections, Result
 from schema.render import Render
 from services import models
+from services.json_text import write_json
 from services.renders.service import RenderService
 
 

@@ -20,8 +20,8 @@ from resolvers.bodies import read_body
 from resolvers.context import Context
 from resolvers.errors import result_too_large
 from resolvers.graphiql import GraphiQL
-from resolvers.json_text import read_json, write_json
 from services.errors import TookTooLong
+from services.json_text import read_json, write_json
 from services.runtime.services import Services
 
 JSON = "application/json"

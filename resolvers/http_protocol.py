@@ -13,8 +13,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from resolvers.crowd import Crowd
 from resolvers.heads import SAFE_HEADERS
 from resolvers.in_turn import InTurn
-from resolvers.json_text import write_json
 from resolvers.websocket_protocol import WebSocketProtocol
+from services.json_text import write_json
 
 LARGEST_HEAD_BYTES = 64 * 1024
 MOST_HEADERS = 100

@@ -15,9 +15,9 @@ from graphql.execution import Executor
 from graphql.execution.collect_fields import FieldDetails, collect_fields, collect_subfields
 
 from resolvers.fields import Read, Shape, Uncovered, innermost, object_reader
-from resolvers.json_text import write_json
 from schema.render import Render
 from services import models
+from services.json_text import write_json
 from services.renders.service import RenderService
 
 

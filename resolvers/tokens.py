@@ -16,8 +16,8 @@ from typing import Any, Protocol
 import jwt
 from pydantic import SecretStr
 
-from resolvers.identity import Identity
 from services.errors import TokenExpired, TokenInvalid
+from services.identity import Identity
 from services.models import Caller
 from services.settings import Settings
 

@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from resolvers.bodies import read_body
-from services.backends.remotion.webhooks import (
+from services.backends.remotion_lambda.webhooks import (
     LARGEST_BODY_BYTES,
     SIGNATURE,
     SIGNATURE_HEADER,

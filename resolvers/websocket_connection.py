@@ -20,7 +20,6 @@ from resolvers.context import Context, Turn
 from resolvers.crowd import counted
 from resolvers.errors import masked, result_too_large
 from resolvers.feed import SEND_NOW, Feed, SendNow, message, send_nothing
-from resolvers.json_text import write_json
 from resolvers.projection import Result
 from resolvers.websocket_messages import (
     CloseCode,
@@ -34,6 +33,7 @@ from resolvers.websocket_messages import (
     read_message,
 )
 from services.errors import TokenExpired, Unauthenticated
+from services.json_text import write_json
 
 INIT_TIMEOUT_S = 5.0
 LONGEST_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame has 125, of which the code takes two

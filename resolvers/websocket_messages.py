@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from resolvers.json_text import read_json
+from services.json_text import read_json
 
 SUBPROTOCOL = "graphql-transport-ws"
 

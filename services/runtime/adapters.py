@@ -21,7 +21,7 @@ from services.webhooks.configuration import EndpointRules, read_endpoint
 from services.webhooks.messages import PREFIX, Outcome
 
 if TYPE_CHECKING:
-    from services.backends.local.backend import LocalBackend
+    from services.backends.text.backend import LocalBackend
     from services.observability.tracing import Tracing
     from services.stores.mongo_connection import Client
     from services.webhooks.endpoint import WebhookEndpoint
@@ -142,8 +142,8 @@ async def _open_backend(
         async with _open_local(settings, clock, shared=shared) as local:
             yield local
         return
-    from services.backends.remotion.backend import open_remotion_backend
-    from services.backends.remotion.deployment import read_deployment
+    from services.backends.remotion_lambda.backend import open_remotion_backend
+    from services.backends.remotion_lambda.deployment import read_deployment
 
     async with AsyncExitStack() as opened:
         try:
@@ -160,7 +160,7 @@ async def _open_backend(
 
 
 def _open_local(settings: Settings, clock: Clock, *, shared: bool) -> "AbstractAsyncContextManager[LocalBackend]":
-    from services.backends.local.backend import open_local_backend
+    from services.backends.text.backend import open_local_backend
 
     make_folder(settings.data_dir)
     return open_local_backend(

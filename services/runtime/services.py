@@ -21,7 +21,7 @@ from services.worker.render_run import CarryRules
 from services.worker.worker import Tracker, WorkerRules
 
 if TYPE_CHECKING:
-    from services.backends.local.backend import LocalBackend
+    from services.backends.text.backend import LocalBackend
     from services.observability.tracing import Tracing
     from services.webhooks.deliverer import Deliverer
     from services.webhooks.endpoint import WebhookEndpoint
@@ -51,7 +51,7 @@ class Services:
     @property
     def local(self) -> "LocalBackend | None":
         """The backend, if it keeps videos on this machine, from where they must be served."""
-        from services.backends.local.backend import LocalBackend
+        from services.backends.text.backend import LocalBackend
 
         return self.backend if isinstance(self.backend, LocalBackend) else None
 

@@ -12,7 +12,7 @@ from aiohttp.test_utils import BaseTestServer, TestServer
 
 from commands.diagnosis import diagnose, judge_clocks, read_settings
 from commands.options import Role
-from services.backends.remotion.checks import unsupported
+from services.backends.remotion_lambda.checks import unsupported
 from services.errors import StartupError
 from tests.commands.conftest import Run
 from tests.security.issuer import open_issuer

@@ -135,7 +135,7 @@ def is_renderer(process_id: int) -> bool:
         command = Path(f"/proc/{process_id}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return state not in "ZX" and b"services.backends.local.child" in command
+    return state not in "ZX" and b"services.backends.text.child" in command
 
 
 def wait_until_gone(process_ids: set[int]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.backends.local.backend import LocalBackend, open_local_backend
+from services.backends.text.backend import LocalBackend, open_local_backend
 from services.models import Output, replace
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings

@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 
 from commands.logs import JsonLines
 from resolvers.heads import SAFE_HEADERS
-from resolvers.identity import Identity
+from services.identity import Identity
 from services.observability.log_context import pseudonym
 from tests.resolvers.conftest import Site
 from tests.resolvers.test_errors import UNKNOWN_ID, CrashingStore, open_client_of

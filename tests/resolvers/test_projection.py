@@ -23,10 +23,10 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from resolvers.execution import BoundedExecutor, Done
 from resolvers.graphql_schema import build_schema
-from resolvers.json_text import write_json
 from resolvers.projection import Projections, Result
 from schema.render import Render
 from services import models
+from services.json_text import write_json
 from services.models import Failure, Output, RenderPhase, RenderStatus, replace
 from services.realtime.pubsub import Channels, PubSub
 from services.renders.service import RenderService

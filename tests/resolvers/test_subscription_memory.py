@@ -17,7 +17,7 @@ from strawberry.types import ExecutionResult
 
 from resolvers.context import Context
 from resolvers.graphql_schema import build_schema
-from resolvers.identity import Identity
+from services.identity import Identity
 from services.models import AnimationProps, Caller
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.backends.remotion.webhooks import LARGEST_BODY_BYTES
+from services.backends.remotion_lambda.webhooks import LARGEST_BODY_BYTES
 from services.ids import new_render_id
 from services.realtime.hub import WORK_CHANNEL
 from services.realtime.pubsub import open_pubsub

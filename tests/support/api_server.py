@@ -14,9 +14,9 @@ from starlette.requests import HTTPConnection
 from app import create_app
 from commands.serving import listen, server_config
 from resolvers.auth import Authenticate
-from resolvers.identity import Identity
 from services.clock import SystemClock
 from services.errors import Unauthenticated
+from services.identity import Identity
 from services.models import Caller
 from services.ports import Clock, RenderBackend, RenderStore
 from services.runtime.adapters import open_embedded

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.backends.remotion.aws import AwsAccess
-from services.backends.remotion.backend import RemotionBackend, open_remotion_backend
-from services.backends.remotion.deployment import Deployment
-from services.backends.remotion.function import parse_function_name
+from services.backends.remotion_lambda.aws import AwsAccess
+from services.backends.remotion_lambda.backend import RemotionBackend, open_remotion_backend
+from services.backends.remotion_lambda.deployment import Deployment
+from services.backends.remotion_lambda.function import parse_function_name
 from services.clock import SystemClock
 from tests.support.lambda_server import FUNCTION, LambdaServer
 from tests.support.s3_server import FaultyS3, S3Server

@@ -1,6 +1,6 @@
 // What a video looks like, drawn with CSS: at rest beside each render, moving in the preview.
 //
-// The renderer's own rules (services/backends/local/styles.py and fitting.py), as far as CSS has them. Sizes are those
+// The renderer's own rules (services/backends/text/styles.py and fitting.py), as far as CSS has them. Sizes are those
 // of a video 1280 pixels wide; studio.css scales them to the width of the picture.
 
 const LONGEST_ENTRANCE_S = 1;

@@ -29,7 +29,7 @@ from botocore.exceptions import (
     ProxyConnectionError,
 )
 
-from services.backends.remotion.faults import AwsFault, Meaning, fault, no_address, no_credentials
+from services.backends.remotion_lambda.faults import AwsFault, Meaning, fault, no_address, no_credentials
 from services.errors import StartupError
 from services.models import Download
 from services.ports import Clock

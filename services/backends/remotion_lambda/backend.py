@@ -12,13 +12,13 @@ import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-from services.backends.remotion.answers import Refused, parse_status
-from services.backends.remotion.aws import Aws, keep_access, open_aws
-from services.backends.remotion.checks import checked
-from services.backends.remotion.deployment import Deployment
-from services.backends.remotion.failures import BUSY, TIMED_OUT, classify
-from services.backends.remotion.faults import AwsFault, Meaning
-from services.backends.remotion.payloads import (
+from services.backends.remotion_lambda.answers import Refused, parse_status
+from services.backends.remotion_lambda.aws import Aws, keep_access, open_aws
+from services.backends.remotion_lambda.checks import checked
+from services.backends.remotion_lambda.deployment import Deployment
+from services.backends.remotion_lambda.failures import BUSY, TIMED_OUT, classify
+from services.backends.remotion_lambda.faults import AwsFault, Meaning
+from services.backends.remotion_lambda.payloads import (
     PropsReference,
     Webhook,
     cancel_key,
@@ -35,11 +35,11 @@ from services.backends.remotion.payloads import (
     uploaded,
     video_key,
 )
-from services.backends.remotion.polling import ProgressReader, open_http
-from services.backends.remotion.posters import Posters
-from services.backends.remotion.progress import Snapshot, derive, from_status
-from services.backends.remotion.starts import not_started, started
-from services.backends.remotion.webhooks import ask_for_webhook
+from services.backends.remotion_lambda.polling import ProgressReader, open_http
+from services.backends.remotion_lambda.posters import Posters
+from services.backends.remotion_lambda.progress import Snapshot, derive, from_status
+from services.backends.remotion_lambda.starts import not_started, started
+from services.backends.remotion_lambda.webhooks import ask_for_webhook
 from services.errors import BackendUnavailable, StartImpossible, StartRefused
 from services.models import Download, Failure, Output, Render, RenderPhase
 from services.ports import Broken, Clock, Finished, Observation, Progress

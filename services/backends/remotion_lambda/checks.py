@@ -17,12 +17,12 @@ from typing import TypeVar
 import aiohttp
 from yarl import URL
 
-from services.backends.remotion.answers import Refused, parse_info
-from services.backends.remotion.aws import Aws, open_aws
-from services.backends.remotion.deployment import Deployment
-from services.backends.remotion.faults import AwsFault, Meaning
-from services.backends.remotion.payloads import cancel_key, folder, info_payload
-from services.backends.remotion.polling import open_http
+from services.backends.remotion_lambda.answers import Refused, parse_info
+from services.backends.remotion_lambda.aws import Aws, open_aws
+from services.backends.remotion_lambda.deployment import Deployment
+from services.backends.remotion_lambda.faults import AwsFault, Meaning
+from services.backends.remotion_lambda.payloads import cancel_key, folder, info_payload
+from services.backends.remotion_lambda.polling import open_http
 from services.errors import StartupError
 
 CANCELLABLE = (4, 0, 515)  # the first version whose functions look for `cancel.json`

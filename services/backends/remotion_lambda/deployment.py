@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from services.backends.remotion.aws import AwsAccess
-from services.backends.remotion.function import Function, parse_function_name
+from services.backends.remotion_lambda.aws import AwsAccess
+from services.backends.remotion_lambda.function import Function, parse_function_name
 from services.errors import StartupError
 from services.settings import Settings, variable
 

@@ -21,10 +21,10 @@ from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 from yarl import URL
 
-from services.backends.remotion.aws import Aws
-from services.backends.remotion.faults import AwsFault, Meaning, fault
-from services.backends.remotion.payloads import progress_key
-from services.backends.remotion.progress import ProgressFile
+from services.backends.remotion_lambda.aws import Aws
+from services.backends.remotion_lambda.faults import AwsFault, Meaning, fault
+from services.backends.remotion_lambda.payloads import progress_key
+from services.backends.remotion_lambda.progress import ProgressFile
 from services.models import Download
 from services.ports import Clock
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 
 from services import models
-from services.backends.remotion.answers import Crash, Refused, StillAnswer, parse_crash, parse_still
-from services.backends.remotion.aws import CONNECTIONS, Aws, Invocation
-from services.backends.remotion.deployment import Deployment
-from services.backends.remotion.faults import AwsFault, Meaning
-from services.backends.remotion.payloads import folder, poster_key
+from services.backends.remotion_lambda.answers import Crash, Refused, StillAnswer, parse_crash, parse_still
+from services.backends.remotion_lambda.aws import CONNECTIONS, Aws, Invocation
+from services.backends.remotion_lambda.deployment import Deployment
+from services.backends.remotion_lambda.faults import AwsFault, Meaning
+from services.backends.remotion_lambda.payloads import folder, poster_key
 from services.models import Render, RenderPhase
 from services.ports import Clock, Finished, Observation, Progress
 

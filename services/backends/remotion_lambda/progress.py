@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from services.backends.remotion.answers import (
+from services.backends.remotion_lambda.answers import (
     LAST_MS,
     Count,
     Number,
@@ -18,8 +18,8 @@ from services.backends.remotion.answers import (
     Wire,
     last_object,
 )
-from services.backends.remotion.function import Function, parse_function_name
-from services.backends.remotion.prices import estimate_cost_usd
+from services.backends.remotion_lambda.function import Function, parse_function_name
+from services.backends.remotion_lambda.prices import estimate_cost_usd
 from services.models import RenderPhase
 
 GRACE_MS = 20_000  # after a function's time is over, for S3 and clocks

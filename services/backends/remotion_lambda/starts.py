@@ -1,9 +1,9 @@
 """What became of a start, by what the function or AWS answered."""
 
-from services.backends.remotion.answers import Accepted, Refused, parse_crash, parse_start
-from services.backends.remotion.aws import Invocation
-from services.backends.remotion.failures import classify
-from services.backends.remotion.faults import AwsFault, Meaning, broken_function
+from services.backends.remotion_lambda.answers import Accepted, Refused, parse_crash, parse_start
+from services.backends.remotion_lambda.aws import Invocation
+from services.backends.remotion_lambda.failures import classify
+from services.backends.remotion_lambda.faults import AwsFault, Meaning, broken_function
 from services.errors import StartImpossible, StartRefused, StartUncertain
 
 NEVER_RAN = {"Runtime.HandlerNotFound", "Runtime.ImportModuleError", "Runtime.InvalidEntrypoint"}

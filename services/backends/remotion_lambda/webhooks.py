@@ -7,7 +7,7 @@ import re
 
 from pydantic import BaseModel, ValidationError
 
-from services.backends.remotion.payloads import Webhook
+from services.backends.remotion_lambda.payloads import Webhook
 from services.ids import is_render_id
 
 PATH = "/webhooks/remotion"

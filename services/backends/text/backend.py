@@ -18,9 +18,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from services.backends.local.attempt import Attempt, remove
-from services.backends.local.downloads import DownloadSigner
-from services.backends.local.lines import DoneLine, ErrorLine, Line, ProgressLine, WarningLine, read_line
+from services.backends.text.attempt import Attempt, remove
+from services.backends.text.downloads import DownloadSigner
+from services.backends.text.lines import DoneLine, ErrorLine, Line, ProgressLine, WarningLine, read_line
 from services.errors import BackendUnavailable, StartRefused, StartupError
 from services.models import Download, Failure, Output, Render, RenderPhase
 from services.ports import Broken, Clock, Finished, Missing, Observation, Progress
@@ -148,7 +148,7 @@ class LocalBackend:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "services.backends.local.child",
+            "services.backends.text.child",
             cwd=CHECKOUT,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The renderer's process: `python -m services.backends.local.child`.
+"""The renderer's process: `python -m services.backends.text.child`.
 
 It reads one job (see `job.py`) as a line of JSON on stdin and writes lines of JSON on stdout: `warning`s, `progress`
 with the frames written so far, and `done` or `error` last. Stdin stays open as long as the parent lives; when it
@@ -21,11 +21,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from services.backends.local.encode import Encoder
-from services.backends.local.frames import Painter
-from services.backends.local.job import InvalidJob, Job, parse_job
-from services.backends.local.styles import Timeline
-from services.backends.local.text import lay_out
+from services.backends.text.encode import Encoder
+from services.backends.text.frames import Painter
+from services.backends.text.job import InvalidJob, Job, parse_job
+from services.backends.text.styles import Timeline
+from services.backends.text.text import lay_out
 
 _PROGRESS_EVERY_S: Final = 0.1
 _LONGEST_END_S: Final = 5.0

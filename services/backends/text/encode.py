@@ -16,7 +16,7 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from av.video.stream import VideoStream
 
-from services.backends.local.frames import Picture, Plane, upsampled
+from services.backends.text.frames import Picture, Plane, upsampled
 
 # ITU-T H.273: code points of BT.709, and of limited ("MPEG") range in libav's own counting.
 _BT709: Final = 1

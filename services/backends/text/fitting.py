@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.backends.local.linebreaks import Break
-from services.backends.local.paragraphs import Paragraph
+from services.backends.text.linebreaks import Break
+from services.backends.text.paragraphs import Paragraph
 
 # A line's height is 1.2 em, as browsers give it for most fonts; taller ink makes its own line taller, up to a limit
 # that keeps a stack of combining marks from shrinking everything else.

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 from unicodedata import normalize
 
-from services.backends.local.characters import is_emoji, is_invisible
-from services.backends.local.harfbuzz import Font, script_of
+from services.backends.text.characters import is_emoji, is_invisible
+from services.backends.text.harfbuzz import Font, script_of
 
 DEFAULT_FAMILY: Final = "Inter"
 _EMOJI_FAMILY: Final = "Noto Emoji"

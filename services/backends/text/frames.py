@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from services.backends.local.bt709 import to_ycbcr
-from services.backends.local.harfbuzz import Box, Coverage, PlacedGlyph, Rasterizer
-from services.backends.local.styles import Pose
-from services.backends.local.text import Glyph, Layout
+from services.backends.text.bt709 import to_ycbcr
+from services.backends.text.harfbuzz import Box, Coverage, PlacedGlyph, Rasterizer
+from services.backends.text.styles import Pose
+from services.backends.text.text import Glyph, Layout
 from services.renders.colors import Color
 
 Plane = npt.NDArray[np.uint8]

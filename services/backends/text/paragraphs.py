@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby, pairwise
 
-from services.backends.local.bidi import embedding_levels, is_rtl
-from services.backends.local.characters import graphemes
-from services.backends.local.fonts import FontStack
-from services.backends.local.harfbuzz import COMMON_SCRIPT, Font, ShapedGlyph, script_of
-from services.backends.local.linebreaks import Break, break_between
+from services.backends.text.bidi import embedding_levels, is_rtl
+from services.backends.text.characters import graphemes
+from services.backends.text.fonts import FontStack
+from services.backends.text.harfbuzz import COMMON_SCRIPT, Font, ShapedGlyph, script_of
+from services.backends.text.linebreaks import Break, break_between
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from services.backends.local.bidi import in_visual_order
-from services.backends.local.characters import clean, is_invisible
-from services.backends.local.fitting import Fitted, Line, fit
-from services.backends.local.fonts import DEFAULT_FAMILY, FontStack, find_family
-from services.backends.local.harfbuzz import Font, ShapedGlyph
-from services.backends.local.paragraphs import Run, paragraphs_of, runs_of, shape_run
+from services.backends.text.bidi import in_visual_order
+from services.backends.text.characters import clean, is_invisible
+from services.backends.text.fitting import Fitted, Line, fit
+from services.backends.text.fonts import DEFAULT_FAMILY, FontStack, find_family
+from services.backends.text.harfbuzz import Font, ShapedGlyph
+from services.backends.text.paragraphs import Run, paragraphs_of, runs_of, shape_run
 
 MARGIN: Final = 0.075  # of the frame's width and height, on each side
 _SMALLEST: Final = 1 / 45  # of the frame's height: text shrinks no further

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from services.backends.local.backend import open_local_backend
+from services.backends.text.backend import open_local_backend
 from services.clock import SystemClock
 from services.errors import BackendUnavailable
 from services.models import Output, Render, replace

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.backends.local.backend import open_local_backend
+from services.backends.text.backend import open_local_backend
 from services.models import Render, RenderStatus
 from services.realtime.hub import ProgressHub
 from services.supervision import keep_running

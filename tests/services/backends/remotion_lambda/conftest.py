@@ -3,8 +3,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.backends.remotion.aws import AwsAccess
-from services.backends.remotion.backend import RemotionBackend
+from services.backends.remotion_lambda.aws import AwsAccess
+from services.backends.remotion_lambda.backend import RemotionBackend
 from services.models import Render
 from services.renders import lifecycle
 from tests.conftest import MakeRender

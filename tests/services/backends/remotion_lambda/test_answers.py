@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.backends.remotion.answers import (
+from services.backends.remotion_lambda.answers import (
     Accepted,
     Crash,
     InfoAnswer,

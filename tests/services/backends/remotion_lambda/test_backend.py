@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
-from services.backends.remotion.aws import CONNECTIONS, open_aws
-from services.backends.remotion.backend import RemotionBackend
+from services.backends.remotion_lambda.aws import CONNECTIONS, open_aws
+from services.backends.remotion_lambda.backend import RemotionBackend
 from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartUncertain
 from services.models import Output, Render, RenderPhase, replace
 from services.ports import Broken, Finished, Observation, Progress
 from tests.conftest import PROPS
-from tests.services.backends.remotion.conftest import IMPATIENT
+from tests.services.backends.remotion_lambda.conftest import IMPATIENT
 from tests.services.backends.test_backend_contract import begun, until
 from tests.support.lambda_renders import Course
 from tests.support.lambda_server import FUNCTION, Fault

@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from services.backends.remotion.aws import AwsAccess
-from services.backends.remotion.deployment import read_deployment
+from services.backends.remotion_lambda.aws import AwsAccess
+from services.backends.remotion_lambda.deployment import read_deployment
 from services.errors import StartupError
 from services.settings import load_settings
 from tests.support.lambda_server import FUNCTION, Fault

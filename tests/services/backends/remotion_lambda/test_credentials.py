@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from services.backends.remotion.aws import AwsAccess
+from services.backends.remotion_lambda.aws import AwsAccess
 from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartupError
 from services.models import Output, Render
 from tests.services.backends.test_backend_contract import begun

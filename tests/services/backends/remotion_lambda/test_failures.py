@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from services.backends.remotion.failures import LONGEST_DETAIL, TIMED_OUT, UNKNOWN, classify
+from services.backends.remotion_lambda.failures import LONGEST_DETAIL, TIMED_OUT, UNKNOWN, classify
 
 IN_THE_BROWSER = "Error: {}\n    at TextAnimation (https://remotionlambda-x.s3.us-east-1.amazonaws.com/bundle.js:17:11)"
 IN_NODE = (

@@ -1,6 +1,6 @@
 import pytest
 
-from services.backends.remotion.faults import Meaning, fault
+from services.backends.remotion_lambda.faults import Meaning, fault
 
 
 @pytest.mark.parametrize(

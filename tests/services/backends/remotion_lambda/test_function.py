@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.backends.remotion.function import Function, parse_function_name
+from services.backends.remotion_lambda.function import Function, parse_function_name
 
 NAME = "remotion-render-4-0-527-mem2048mb-disk10240mb-120sec"
 FUNCTION = Function(version="4.0.527", memory_mb=2048, timeout=timedelta(seconds=120))

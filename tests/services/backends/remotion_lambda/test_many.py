@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from services.backends.remotion.backend import open_remotion_backend
+from services.backends.remotion_lambda.backend import open_remotion_backend
 from services.models import Caller, RenderStatus
 from services.realtime.pubsub import open_pubsub
 from services.runtime.services import compose

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from services.backends.remotion.backend import RemotionBackend
+from services.backends.remotion_lambda.backend import RemotionBackend
 from services.errors import BackendUnavailable, StartUncertain
 from services.models import Output, Render, replace
 from services.ports import Finished, Progress

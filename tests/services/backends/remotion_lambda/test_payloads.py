@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.backends.remotion.payloads import (
+from services.backends.remotion_lambda.payloads import (
     Webhook,
     cancel_key,
     folder,

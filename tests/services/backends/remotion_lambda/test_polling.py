@@ -9,9 +9,9 @@ from typing import cast
 
 import pytest
 
-from services.backends.remotion.aws import AwsAccess
-from services.backends.remotion.backend import open_remotion_backend
-from services.backends.remotion.polling import LARGEST_BODY_BYTES
+from services.backends.remotion_lambda.aws import AwsAccess
+from services.backends.remotion_lambda.backend import open_remotion_backend
+from services.backends.remotion_lambda.polling import LARGEST_BODY_BYTES
 from services.errors import BackendUnavailable
 from services.models import Render
 from services.ports import Broken, Finished, Progress

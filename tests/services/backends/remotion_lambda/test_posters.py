@@ -7,8 +7,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from services.backends.remotion.backend import RemotionBackend
-from services.backends.remotion.posters import AT_ONCE
+from services.backends.remotion_lambda.backend import RemotionBackend
+from services.backends.remotion_lambda.posters import AT_ONCE
 from services.models import Failure, Render, RenderPhase, RenderStatus, replace
 from services.ports import Broken, Finished, Progress
 from services.renders import lifecycle

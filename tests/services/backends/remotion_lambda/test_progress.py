@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.backends.remotion.answers import LAST_MS, StatusAnswer
-from services.backends.remotion.function import Function, parse_function_name
-from services.backends.remotion.prices import estimate_cost_usd
-from services.backends.remotion.progress import ProgressFile, Snapshot, derive, from_status
+from services.backends.remotion_lambda.answers import LAST_MS, StatusAnswer
+from services.backends.remotion_lambda.function import Function, parse_function_name
+from services.backends.remotion_lambda.prices import estimate_cost_usd
+from services.backends.remotion_lambda.progress import ProgressFile, Snapshot, derive, from_status
 from services.models import RenderPhase
 
 Json = dict[str, Any]

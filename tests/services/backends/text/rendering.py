@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[4]
 LIMITED_FILE = """
 import resource, runpy
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
-runpy.run_module("services.backends.local.child", run_name="__main__")
+runpy.run_module("services.backends.text.child", run_name="__main__")
 """
 
 
@@ -81,7 +81,7 @@ def job(output: Path, **changes: object) -> dict[str, object]:
 @contextmanager
 def child(*, file_limit: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """A running child, killed in the end; `file_limit` bounds the size in bytes of what it may write."""
-    program = ["-m", "services.backends.local.child"]
+    program = ["-m", "services.backends.text.child"]
     if file_limit is not None:
         program = ["-c", LIMITED_FILE.format(limit=file_limit)]
     process = subprocess.Popen(

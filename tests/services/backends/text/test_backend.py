@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.backends.local.backend import LocalBackend, open_local_backend
+from services.backends.text.backend import LocalBackend, open_local_backend
 from services.clock import SystemClock
 from services.errors import StartupError
 from services.models import Render, replace

@@ -1,6 +1,6 @@
 import pytest
 
-from services.backends.local.bidi import embedding_levels, in_visual_order, is_rtl
+from services.backends.text.bidi import embedding_levels, in_visual_order, is_rtl
 
 
 def digits(levels: list[int]) -> str:

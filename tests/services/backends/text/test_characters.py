@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.backends.local.characters import clean, graphemes, is_emoji, is_invisible
+from services.backends.text.characters import clean, graphemes, is_emoji, is_invisible
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.backends.local.child import render as render_job
-from services.backends.local.job import parse_job
+from services.backends.text.child import render as render_job
+from services.backends.text.job import parse_job
 from services.models import AnimationStyle
-from tests.services.backends.local.rendering import (
+from tests.services.backends.text.rendering import (
     Outcome,
     Planes,
     child,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.backends.local.downloads import DownloadSigner
+from services.backends.text.downloads import DownloadSigner
 from tests.support.fakes import START_OF_TIME
 
 NOW = START_OF_TIME

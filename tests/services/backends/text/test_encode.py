@@ -5,14 +5,14 @@ import av
 import numpy as np
 import pytest
 
-from services.backends.local.bt709 import to_ycbcr
-from services.backends.local.encode import Encoder
-from services.backends.local.frames import Painter
-from services.backends.local.styles import Timeline
-from services.backends.local.text import lay_out
+from services.backends.text.bt709 import to_ycbcr
+from services.backends.text.encode import Encoder
+from services.backends.text.frames import Painter
+from services.backends.text.styles import Timeline
+from services.backends.text.text import lay_out
 from services.models import AnimationStyle
 from services.renders.colors import parse_color
-from tests.services.backends.local.rendering import decode, decode_poster, rgb
+from tests.services.backends.text.rendering import decode, decode_poster, rgb
 
 
 def encode(path: Path, *, frames: int, width: int = 64, height: int = 48, fps: int = 30) -> int:

@@ -1,8 +1,8 @@
 import pytest
 
-from services.backends.local.characters import graphemes
-from services.backends.local.fonts import FontStack, find_family, installed_families
-from services.backends.local.harfbuzz import Box, Font, PlacedGlyph, Rasterizer
+from services.backends.text.characters import graphemes
+from services.backends.text.fonts import FontStack, find_family, installed_families
+from services.backends.text.harfbuzz import Box, Font, PlacedGlyph, Rasterizer
 
 
 def stack(text: str = "", family: str = "inter") -> FontStack:

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from services.backends.local.bt709 import to_ycbcr
-from services.backends.local.frames import Painter, Picture, mixed, subsampled, upsampled
-from services.backends.local.styles import AT_REST, Pose
-from services.backends.local.text import Layout, lay_out
+from services.backends.text.bt709 import to_ycbcr
+from services.backends.text.frames import Painter, Picture, mixed, subsampled, upsampled
+from services.backends.text.styles import AT_REST, Pose
+from services.backends.text.text import Layout, lay_out
 from services.renders.colors import Color, parse_color
 
 WIDTH, HEIGHT = 320, 180

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from services.backends.local.job import InvalidJob, parse_job
+from services.backends.text.job import InvalidJob, parse_job
 from services.models import AnimationStyle
 from services.renders.colors import Color
-from tests.services.backends.local.rendering import job
+from tests.services.backends.text.rendering import job
 
 
 def line(**changes: object) -> bytes:

@@ -2,8 +2,8 @@ from itertools import pairwise
 
 import pytest
 
-from services.backends.local.characters import graphemes
-from services.backends.local.linebreaks import Break, break_between
+from services.backends.text.characters import graphemes
+from services.backends.text.linebreaks import Break, break_between
 
 
 def opportunities(text: str) -> str:

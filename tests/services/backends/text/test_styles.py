@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from services.backends.local.styles import AT_REST, Pose, Timeline
+from services.backends.text.styles import AT_REST, Pose, Timeline
 from services.models import AnimationStyle
 
 DURATIONS = [1, 2, 3, 10, 29, 90, 600]
