@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
-from resolvers.auth import Authenticate
+from auth.bearer import Authenticate
 from resolvers.downloads import Downloads
 from resolvers.graphiql import load_graphiql
 from resolvers.graphql_schema import build_schema

@@ -95,7 +95,7 @@ def token(
     scope: Annotated[str, typer.Option(help="Scopes it has, with spaces between.")] = "",
 ) -> None:
     """Print a token that RENDERCAST_JWT_SECRET signs, for deployments that have no issuer of their own."""
-    from resolvers.tokens import is_subject, make_token
+    from auth.tokens import is_subject, make_token
     from services.settings import variable
 
     settings = _settings()

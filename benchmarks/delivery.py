@@ -30,9 +30,9 @@ from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
 from app import create_app
+from auth.bearer import open_bearer_tokens
+from auth.tokens import OWN_ISSUER, make_token
 from commands.serving import listen, server_config
-from resolvers.auth import open_bearer_tokens
-from resolvers.tokens import OWN_ISSUER, make_token
 from services import documents
 from services.clock import SystemClock
 from services.ids import new_render_id

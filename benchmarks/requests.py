@@ -33,12 +33,12 @@ from starlette.types import ASGIApp
 from strawberry.asgi import GraphQL
 
 from app import create_app
+from auth.bearer import open_bearer_tokens
+from auth.tokens import OWN_ISSUER, make_token
 from benchmarks.delivery import NODE, PEERS
 from benchmarks.limits import Unlimited, stock
 from commands.serving import KEEP_ALIVE_S, server_config
-from resolvers.auth import open_bearer_tokens
 from resolvers.context import Context
-from resolvers.tokens import OWN_ISSUER, make_token
 from services.clock import SystemClock
 from services.identity import Identity
 from services.ids import new_render_id

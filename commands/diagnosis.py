@@ -12,12 +12,12 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from auth.bearer import read_token_rules
+from auth.jwks import IssuerFault, JwksReader, open_http
 from commands.examination import LIMIT_S, Examination, Finding, NotNeeded, Result
 from commands.lambda_diagnosis import examine_lambda
 from commands.options import Role
-from resolvers.auth import read_token_rules
 from resolvers.graphiql import load_graphiql
-from resolvers.issuer import IssuerFault, JwksReader, open_http
 from services.errors import RendercastError, StartupError
 from services.realtime.pubsub import open_pubsub
 from services.runtime.adapters import new_mongo_client

@@ -19,9 +19,9 @@ from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from app import create_app
+from auth.bearer import Authenticate, LocalDeveloper, open_bearer_tokens, read_token_rules
 from commands.logs import log_to_stderr
 from commands.scraping import answering_scrapes, listen_for_scrapes
-from resolvers.auth import Authenticate, LocalDeveloper, open_bearer_tokens, read_token_rules
 from resolvers.crowd import Crowd
 from resolvers.http_protocol import http_within
 from resolvers.websocket_protocol import WebSocketProtocol

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 from strawberry.types import Info as StrawberryInfo
 
-from resolvers.auth import Authenticate
+from auth.bearer import Authenticate
 from resolvers.feed import Feed
 from services.errors import RendercastError, TokenExpired, Unauthenticated
 from services.identity import Identity

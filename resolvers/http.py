@@ -15,7 +15,7 @@ from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from resolvers.auth import Authenticate
+from auth.bearer import Authenticate
 from resolvers.bodies import read_body
 from resolvers.context import Context
 from resolvers.errors import result_too_large

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry import Schema
 
-from resolvers.auth import Authenticate
+from auth.bearer import Authenticate
 from resolvers.context import Context
 from resolvers.crowd import counted, subscriber_of
 from resolvers.websocket_connection import Connection

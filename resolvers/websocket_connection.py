@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 from strawberry import Schema
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
-from resolvers.auth import Authenticate
+from auth.bearer import Authenticate
 from resolvers.context import Context, Turn
 from resolvers.crowd import counted
 from resolvers.errors import masked, result_too_large

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from resolvers.auth import open_bearer_tokens
+from auth.bearer import open_bearer_tokens
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.browser.conftest import Visit

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from resolvers.auth import open_bearer_tokens
+from auth.bearer import open_bearer_tokens
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.end_to_end.processes import Rendercast

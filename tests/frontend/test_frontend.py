@@ -20,7 +20,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Request, Route, WebSocket, expect
 
-from resolvers.auth import open_bearer_tokens
+from auth.bearer import open_bearer_tokens
 from services.runtime.adapters import open_embedded
 from services.settings import CHECKOUT, load_settings
 from tests.browser.sites import LARGE, SMALL

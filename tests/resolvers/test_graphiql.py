@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from strawberry.http.ides import get_graphql_ide_html
 
 from app import create_app
-from resolvers.auth import LocalDeveloper
+from auth.bearer import LocalDeveloper
 from resolvers.graphiql import CDN, FIRST_OPERATIONS, PART, GraphiQL, adapt_page
 from resolvers.graphql_schema import build_schema
 from services.runtime.adapters import open_embedded

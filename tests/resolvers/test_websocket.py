@@ -8,7 +8,7 @@ import pytest
 from starlette.types import Message
 from starlette.websockets import WebSocket
 
-from resolvers.auth import LocalDeveloper
+from auth.bearer import LocalDeveloper
 from resolvers.graphql_schema import build_schema
 from resolvers.websocket import WebSockets
 from services.runtime.adapters import open_embedded

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from resolvers.auth import open_bearer_tokens
+from auth.bearer import open_bearer_tokens
 from services.clock import SystemClock
 from services.ports import Clock
 from services.runtime.adapters import open_embedded

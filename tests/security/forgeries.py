@@ -11,7 +11,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from resolvers.auth import LONGEST_TOKEN
+from auth.bearer import LONGEST_TOKEN
 from tests.security.issuer import Issuer, key_of, published
 
 RSA_KEY = "the RS256 key"

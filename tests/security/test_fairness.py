@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.types import Message
 from starlette.websockets import WebSocket
 
-from resolvers.auth import LocalDeveloper
+from auth.bearer import LocalDeveloper
 from resolvers.graphql_schema import build_schema
 from resolvers.websocket import WebSockets
 from services.models import Render, RenderFilter

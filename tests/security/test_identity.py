@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.tokens import SecretKey, TokenRules, TokenVerifier
+from auth.tokens import SecretKey, TokenRules, TokenVerifier
 from services.errors import TokenInvalid
 from services.settings import load_settings
 from tests.security.closing import refused

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from resolvers.issuer import PAUSE_S
+from auth.jwks import PAUSE_S
 from tests.security.closing import ending, refused
 from tests.security.conftest import Site, open_site
 from tests.security.issuer import open_issuer, published

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from resolvers.issuer import (
+from auth.jwks import (
     FRESH_FOR_S,
     LARGEST_ANSWER_BYTES,
     MOST_KEYS,
@@ -24,7 +24,7 @@ from resolvers.issuer import (
     open_http,
     usable_keys,
 )
-from resolvers.tokens import TokenRules
+from auth.tokens import TokenRules
 from services.errors import IssuerUnavailable
 from tests.security.issuer import Issuer, open_issuer, published
 from tests.support.fakes import FakeClock, settle

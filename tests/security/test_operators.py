@@ -8,7 +8,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from resolvers.auth import open_bearer_tokens
+from auth.bearer import open_bearer_tokens
 from services.errors import StartupError
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from websockets.asyncio.client import ClientConnection
 
-from resolvers.auth import LocalDeveloper
+from auth.bearer import LocalDeveloper
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.security.closing import ending

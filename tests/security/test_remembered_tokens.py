@@ -7,8 +7,8 @@ import jwt
 import pytest
 from pydantic import SecretStr
 
-from resolvers.issuer import JwkSet, usable_keys
-from resolvers.tokens import SecretKey, TokenRules, TokenVerifier
+from auth.jwks import JwkSet, usable_keys
+from auth.tokens import SecretKey, TokenRules, TokenVerifier
 from services.errors import TokenExpired, TokenInvalid
 from tests.security.issuer import key_of, published
 from tests.support import tokens

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import jwt
 import pytest
 
-from resolvers.issuer import JwkSet, KeySet, usable_keys
-from resolvers.tokens import TokenRules, TokenVerifier
+from auth.jwks import JwkSet, KeySet, usable_keys
+from auth.tokens import TokenRules, TokenVerifier
 from services.errors import TokenExpired, TokenInvalid
 from services.settings import load_settings
 from tests.security.issuer import key_of, published

@@ -12,8 +12,8 @@ import uvicorn
 from starlette.requests import HTTPConnection
 
 from app import create_app
+from auth.bearer import Authenticate
 from commands.serving import listen, server_config
-from resolvers.auth import Authenticate
 from services.clock import SystemClock
 from services.errors import Unauthenticated
 from services.identity import Identity

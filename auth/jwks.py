@@ -11,7 +11,7 @@ import jwt
 from pydantic import BaseModel, Field, ValidationError
 from yarl import URL
 
-from resolvers.tokens import TokenRules
+from auth.tokens import TokenRules
 from services.clock import SystemClock
 from services.errors import IssuerUnavailable
 from services.ports import Clock

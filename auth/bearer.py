@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
-from resolvers.issuer import open_issuer_keys
-from resolvers.tokens import SecretKey, TokenRules, TokenVerifier
+from auth.jwks import open_issuer_keys
+from auth.tokens import SecretKey, TokenRules, TokenVerifier
 from services.errors import StartupError, TokenInvalid, Unauthenticated
 from services.identity import Identity
 from services.loopback import is_loopback
