@@ -11,20 +11,20 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from auth.bearer import Authenticate
-from resolvers.downloads import Downloads
 from resolvers.graphiql import load_graphiql
 from resolvers.graphql_schema import build_schema
-from resolvers.heads import Heads, for_pages
-from resolvers.health import Health
-from resolvers.http import METHODS, GraphQLOverHttp
 from resolvers.studio import load_studio
 from resolvers.traces import around_requests
-from resolvers.webhooks import RemotionWebhooks
-from resolvers.websocket import WebSockets
 from services.backends.remotion_lambda.webhooks import PATH as WEBHOOK_PATH
 from services.runtime.services import Services
 from services.settings import Settings
 from services.supervision import keep_running
+from transport.downloads import Downloads
+from transport.graphql_http import METHODS, GraphQLOverHttp
+from transport.graphql_ws.endpoint import WebSockets
+from transport.health import Health
+from transport.middleware import Heads, for_pages
+from transport.remotion_webhooks import RemotionWebhooks
 
 
 def create_app(services: Services, *, authenticate: Authenticate) -> ASGIApp:

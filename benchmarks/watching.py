@@ -9,7 +9,6 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.types import Message, Receive, Scope, Send
 
-from resolvers.heads import Heads
 from resolvers.traces import TracedRequests
 from services import documents
 from services.clock import SystemClock
@@ -20,6 +19,7 @@ from services.observability.metrics import Metrics
 from services.observability.tracing import Tracing
 from services.renders import lifecycle
 from tests.conftest import PROPS
+from transport.middleware import Heads
 
 TURNS = 20_000
 ROUNDS = 7

@@ -22,14 +22,14 @@ from app import create_app
 from auth.bearer import Authenticate, LocalDeveloper, open_bearer_tokens, read_token_rules
 from commands.logs import log_to_stderr
 from commands.scraping import answering_scrapes, listen_for_scrapes
-from resolvers.crowd import Crowd
-from resolvers.http_protocol import http_within
-from resolvers.websocket_protocol import WebSocketProtocol
 from services.errors import StartupError
 from services.loopback import is_loopback
 from services.runtime.adapters import open_embedded, open_production
 from services.runtime.services import Services
 from services.settings import Settings
+from transport.connection_limits import Crowd
+from transport.uvicorn_http import http_within
+from transport.uvicorn_websockets import WebSocketProtocol
 
 MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)

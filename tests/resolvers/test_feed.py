@@ -7,9 +7,9 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import CLIENT, OPEN, Protocol
 
 from resolvers.feed import Feed
-from resolvers.websocket_protocol import frame_of_text
 from services.models import Render, RenderStatus, replace
 from tests.conftest import MakeRender
+from transport.uvicorn_websockets import frame_of_text
 
 HEAD = b'{"id":"1","type":"next"'
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from commands.serving import FILES_FOR_CONNECTIONS, most_connections
-from resolvers.crowd import Crowd
 from services.errors import StartupError
 from services.settings import load_settings
 from tests.security.peers import Peer, open_peer, open_peers, upgrade
 from tests.support.api_client import PATIENCE_S
 from tests.support.api_server import serve_faked
+from transport.connection_limits import Crowd
 
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 MOST = 3

@@ -11,7 +11,6 @@ from starlette.websockets import WebSocket
 
 from auth.bearer import LocalDeveloper
 from resolvers.graphql_schema import build_schema
-from resolvers.websocket import WebSockets
 from services.models import Render, RenderFilter
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
@@ -28,6 +27,7 @@ from tests.support.api_client import (
 )
 from tests.support.api_server import rewired, serve
 from tests.support.fakes import FakeBackend, MemoryStore, settle
+from transport.graphql_ws.endpoint import WebSockets
 
 AT_ONCE = 3
 LARGEST_RESULT = 2048

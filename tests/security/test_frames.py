@@ -12,8 +12,6 @@ from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed
 
 from commands.serving import server_config
-from resolvers.websocket_connection import INIT_TIMEOUT_S
-from resolvers.websocket_protocol import MOST_BARE_FRAMES
 from services.settings import load_settings
 from tests.security.closing import ending
 from tests.security.peers import (
@@ -30,6 +28,8 @@ from tests.security.peers import (
 )
 from tests.support.api_client import UPDATES, Client, open_client, open_stream
 from tests.support.api_server import serve_faked
+from transport.graphql_ws.connection import INIT_TIMEOUT_S
+from transport.uvicorn_websockets import MOST_BARE_FRAMES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

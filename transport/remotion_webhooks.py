@@ -7,7 +7,6 @@ from pydantic import SecretStr
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from resolvers.bodies import read_body
 from services.backends.remotion_lambda.webhooks import (
     LARGEST_BODY_BYTES,
     SIGNATURE,
@@ -16,6 +15,7 @@ from services.backends.remotion_lambda.webhooks import (
     render_told_of,
 )
 from services.realtime.hub import ProgressHub
+from transport.request_body import read_body
 
 log = logging.getLogger(__name__)
 

@@ -16,13 +16,13 @@ from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from auth.bearer import Authenticate
-from resolvers.bodies import read_body
 from resolvers.context import Context
 from resolvers.errors import result_too_large
 from resolvers.graphiql import GraphiQL
 from services.errors import TookTooLong
 from services.json_text import read_json, write_json
 from services.runtime.services import Services
+from transport.request_body import read_body
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"

@@ -14,7 +14,7 @@ from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
 from resolvers.feed import SEND_NOW
-from resolvers.in_turn import InTurn
+from transport.bounded_reads import InTurn
 
 WHOLE_TEXT = 0x81  # the first byte of a frame that is all of a text; the next is its length, or one of these
 TWO_BYTES_FOLLOW, EIGHT_BYTES_FOLLOW = 126, 127

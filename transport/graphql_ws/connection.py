@@ -17,11 +17,13 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from auth.bearer import Authenticate
 from resolvers.context import Context, Turn
-from resolvers.crowd import counted
 from resolvers.errors import masked, result_too_large
 from resolvers.feed import SEND_NOW, Feed, SendNow, message, send_nothing
 from resolvers.projection import Result
-from resolvers.websocket_messages import (
+from services.errors import TokenExpired, Unauthenticated
+from services.json_text import write_json
+from transport.connection_limits import counted
+from transport.graphql_ws.messages import (
     CloseCode,
     Complete,
     ConnectionInit,
@@ -32,8 +34,6 @@ from resolvers.websocket_messages import (
     Subscribe,
     read_message,
 )
-from services.errors import TokenExpired, Unauthenticated
-from services.json_text import write_json
 
 INIT_TIMEOUT_S = 5.0
 LONGEST_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame has 125, of which the code takes two

@@ -10,10 +10,10 @@ from starlette.websockets import WebSocket
 
 from auth.bearer import LocalDeveloper
 from resolvers.graphql_schema import build_schema
-from resolvers.websocket import WebSockets
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.support.fakes import settle
+from transport.graphql_ws.endpoint import WebSockets
 
 SCOPE = {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": ["graphql-transport-ws"]}
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from resolvers.crowd import Crowd
-from resolvers.heads import SAFE_HEADERS
-from resolvers.in_turn import InTurn
-from resolvers.websocket_protocol import WebSocketProtocol
 from services.json_text import write_json
+from transport.bounded_reads import InTurn
+from transport.connection_limits import Crowd
+from transport.middleware import SAFE_HEADERS
+from transport.uvicorn_websockets import WebSocketProtocol
 
 LARGEST_HEAD_BYTES = 64 * 1024
 MOST_HEADERS = 100

@@ -10,10 +10,10 @@ from strawberry import Schema
 
 from auth.bearer import Authenticate
 from resolvers.context import Context
-from resolvers.crowd import counted, subscriber_of
-from resolvers.websocket_connection import Connection
-from resolvers.websocket_messages import SUBPROTOCOL, CloseCode
 from services.runtime.services import Services
+from transport.connection_limits import counted, subscriber_of
+from transport.graphql_ws.connection import Connection
+from transport.graphql_ws.messages import SUBPROTOCOL, CloseCode
 
 
 class WebSockets:

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from resolvers.http_protocol import InOnePiece
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.support.api_client import PATIENCE_S
 from tests.support.api_server import rewired, serve
 from tests.support.fakes import FakeBackend
+from transport.uvicorn_http import InOnePiece
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
