@@ -11,9 +11,9 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from auth.bearer import Authenticate
-from resolvers.graphiql import load_graphiql
+from pages.graphiql import load_graphiql
+from pages.studio import load_studio
 from resolvers.graphql_schema import build_schema
-from resolvers.studio import load_studio
 from resolvers.traces import around_requests
 from services.backends.remotion_lambda.webhooks import PATH as WEBHOOK_PATH
 from services.runtime.services import Services

@@ -17,7 +17,7 @@ from auth.jwks import IssuerFault, JwksReader, open_http
 from commands.examination import LIMIT_S, Examination, Finding, NotNeeded, Result
 from commands.lambda_diagnosis import examine_lambda
 from commands.options import Role
-from resolvers.graphiql import load_graphiql
+from pages.graphiql import load_graphiql
 from services.errors import RendercastError, StartupError
 from services.realtime.pubsub import open_pubsub
 from services.runtime.adapters import new_mongo_client

@@ -16,9 +16,9 @@ from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from auth.bearer import Authenticate
+from pages.graphiql import GraphiQL
 from resolvers.context import Context
 from resolvers.errors import result_too_large
-from resolvers.graphiql import GraphiQL
 from services.errors import TookTooLong
 from services.json_text import read_json, write_json
 from services.runtime.services import Services

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from resolvers.graphiql import FIRST_OPERATIONS
+from pages.graphiql import FIRST_OPERATIONS
 from tests.browser.sites import FULL, LARGE, SMALL
 from tests.browser.visitors import (
     DESKTOP,

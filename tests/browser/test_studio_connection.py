@@ -6,7 +6,7 @@ import signal
 import pytest
 from playwright.async_api import expect
 
-from resolvers.graphiql import CDN
+from pages.graphiql import CDN
 from services.settings import CHECKOUT
 from tests.browser.conftest import Visit
 from tests.browser.sites import FULL, LARGE, SMALL

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from resolvers.graphiql import CDN
+from pages.graphiql import CDN
 from tests.image.build import Build, Image
 from tests.image.container import PATIENCE_S, Container, sealed
 from tests.image.context import checkout_in_use, copy_context

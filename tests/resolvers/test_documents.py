@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import pytest
 from graphql import get_introspection_query
 
+from pages.graphiql import FIRST_OPERATIONS
 from resolvers.documents import LARGEST_REMEMBERED_BYTES, REMEMBERED_BYTES, Documents, Refused, check_variables
-from resolvers.graphiql import FIRST_OPERATIONS
 from resolvers.graphql_schema import build_schema
 from services.errors import LimitExceeded
 from services.settings import Settings

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from resolvers.graphiql import CDN, page, part, read_parts
+from pages.graphiql import CDN, page, part, read_parts
 from services.errors import StartupError
 from services.settings import CHECKOUT, Settings, variable
 
