@@ -13,8 +13,8 @@ from starlette.types import ASGIApp
 from auth.bearer import Authenticate
 from pages.graphiql import load_graphiql
 from pages.studio import load_studio
-from resolvers.graphql_schema import build_schema
-from resolvers.traces import around_requests
+from resolvers.execution.tracing import around_requests
+from resolvers.schema import build_schema
 from services.backends.remotion_lambda.webhooks import PATH as WEBHOOK_PATH
 from services.runtime.services import Services
 from services.settings import Settings

@@ -113,7 +113,7 @@ def export_schema(
     path: Annotated[Path | None, typer.Argument(help="File to write; standard output if left out.")] = None,
 ) -> None:
     """Print the GraphQL schema in its definition language."""
-    from resolvers.graphql_schema import build_schema
+    from resolvers.schema import build_schema
 
     text = build_schema().as_str() + "\n"
     if path is None:

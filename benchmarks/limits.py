@@ -19,11 +19,11 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 
+from resolvers.admission.cost import measure
 from resolvers.context import Context
-from resolvers.cost import measure
-from resolvers.graphql_schema import RendercastSchema
 from resolvers.mutation import Mutation
 from resolvers.query import Query
+from resolvers.schema import RendercastSchema
 from resolvers.subscription import Subscription
 from schema.render import Render
 from schema.scalars import SCALARS

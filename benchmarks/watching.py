@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.types import Message, Receive, Scope, Send
 
-from resolvers.traces import TracedRequests
+from resolvers.execution.tracing import TracedRequests
 from services import documents
 from services.clock import SystemClock
 from services.documents import Announcement

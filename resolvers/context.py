@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 from strawberry.types import Info as StrawberryInfo
 
 from auth.bearer import Authenticate
-from resolvers.feed import Feed
+from resolvers.execution.fast_path import Feed
 from services.errors import RendercastError, TokenExpired, Unauthenticated
 from services.identity import Identity
 from services.models import Caller

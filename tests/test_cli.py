@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 import cli
 from commands.serving import listen
-from resolvers.graphql_schema import build_schema
+from resolvers.schema import build_schema
 from services.errors import StartupError
 from services.settings import load_settings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from graphql import parse, validate
 
-from resolvers.graphql_schema import build_schema
+from resolvers.schema import build_schema
 from services.settings import CHECKOUT, Settings, variable
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")

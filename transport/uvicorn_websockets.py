@@ -13,7 +13,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
-from resolvers.feed import SEND_NOW
+from resolvers.execution.fast_path import SEND_NOW
 from transport.bounded_reads import InTurn
 
 WHOLE_TEXT = 0x81  # the first byte of a frame that is all of a text; the next is its length, or one of these

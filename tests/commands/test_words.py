@@ -9,7 +9,7 @@ from commands.answers import read_quota, read_render
 from commands.faults import CommandFault
 from commands.options import read_server
 from commands.views import printable, size
-from resolvers.graphql_schema import build_schema
+from resolvers.schema import build_schema
 
 OPERATIONS = {name: text for name, text in vars(documents).items() if name.isupper() and name != "RENDER"}
 

@@ -19,7 +19,7 @@ from strawberry.http.ides import get_graphql_ide_html
 from app import create_app
 from auth.bearer import LocalDeveloper
 from pages.graphiql import CDN, FIRST_OPERATIONS, PART, GraphiQL, adapt_page
-from resolvers.graphql_schema import build_schema
+from resolvers.schema import build_schema
 from services.runtime.adapters import open_embedded
 from services.settings import CHECKOUT, load_settings
 

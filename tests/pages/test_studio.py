@@ -13,7 +13,7 @@ from graphql import parse, validate
 from app import create_app
 from pages.graphiql import CDN, PART
 from pages.studio import FILES, FOLDER, Studio, load_studio
-from resolvers.graphql_schema import build_schema
+from resolvers.schema import build_schema
 from services.errors import StartupError
 from services.runtime.adapters import open_embedded
 from services.settings import CHECKOUT, load_settings

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from resolvers.documents import Remembered
+from resolvers.admission.documents import Remembered
 from resolvers.errors import LONGEST_MESSAGE
 from services.models import Render
 from services.runtime.adapters import open_embedded

@@ -10,7 +10,7 @@ from starlette.types import Message
 from starlette.websockets import WebSocket
 
 from auth.bearer import LocalDeveloper
-from resolvers.graphql_schema import build_schema
+from resolvers.schema import build_schema
 from services.models import Render, RenderFilter
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings

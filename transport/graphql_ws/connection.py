@@ -18,8 +18,8 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from auth.bearer import Authenticate
 from resolvers.context import Context, Turn
 from resolvers.errors import masked, result_too_large
-from resolvers.feed import SEND_NOW, Feed, SendNow, message, send_nothing
-from resolvers.projection import Result
+from resolvers.execution.fast_path import SEND_NOW, Feed, SendNow, message, send_nothing
+from resolvers.execution.projection import Result
 from services.errors import TokenExpired, Unauthenticated
 from services.json_text import write_json
 from transport.connection_limits import counted

@@ -9,7 +9,7 @@ from starlette.types import Message
 from starlette.websockets import WebSocket
 
 from auth.bearer import LocalDeveloper
-from resolvers.graphql_schema import build_schema
+from resolvers.schema import build_schema
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.support.fakes import settle

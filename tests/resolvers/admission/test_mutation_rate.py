@@ -2,8 +2,8 @@
 
 import pytest
 
-from resolvers import mutation_rate
-from resolvers.mutation_rate import MOST_CALLERS, WINDOW_S, MutationRate
+from resolvers.admission import mutation_rate
+from resolvers.admission.mutation_rate import MOST_CALLERS, WINDOW_S, MutationRate
 from services.errors import LimitExceeded
 
 

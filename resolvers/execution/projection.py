@@ -14,7 +14,7 @@ from graphql import GraphQLObjectType, GraphQLSchema
 from graphql.execution import Executor
 from graphql.execution.collect_fields import FieldDetails, collect_fields, collect_subfields
 
-from resolvers.fields import Read, Shape, Uncovered, innermost, object_reader
+from resolvers.execution.fields import Read, Shape, Uncovered, innermost, object_reader
 from schema.render import Render
 from services import models
 from services.json_text import write_json

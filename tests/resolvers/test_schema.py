@@ -17,7 +17,7 @@ from graphql import (
     is_specified_scalar_type,
 )
 
-from resolvers import graphql_schema
+from resolvers import schema as graphql_schema
 
 CHECKOUT = Path(__file__).parents[2]
 CONTRACT = build_schema(graphql_schema.build_schema().as_str())

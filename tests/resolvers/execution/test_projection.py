@@ -21,9 +21,9 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from resolvers.execution import BoundedExecutor, Done
-from resolvers.graphql_schema import build_schema
-from resolvers.projection import Projections, Result
+from resolvers.execution.executor import BoundedExecutor, Done
+from resolvers.execution.projection import Projections, Result
+from resolvers.schema import build_schema
 from schema.render import Render
 from services import models
 from services.json_text import write_json

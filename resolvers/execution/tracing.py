@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resolvers.errors import cause_of
-from resolvers.execution import BoundedExecutor
+from resolvers.execution.executor import BoundedExecutor
 from services.errors import Unavailable, UserFault
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import CLIENT, OPEN, Protocol
 
-from resolvers.feed import Feed
+from resolvers.execution.fast_path import Feed
 from services.models import Render, RenderStatus, replace
 from tests.conftest import MakeRender
 from transport.uvicorn_websockets import frame_of_text

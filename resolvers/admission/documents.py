@@ -18,7 +18,7 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from resolvers.cost import Operation, measure
+from resolvers.admission.cost import Operation, measure
 from services.errors import LimitExceeded
 from services.settings import Settings
 

@@ -7,8 +7,14 @@ import pytest
 from graphql import get_introspection_query
 
 from pages.graphiql import FIRST_OPERATIONS
-from resolvers.documents import LARGEST_REMEMBERED_BYTES, REMEMBERED_BYTES, Documents, Refused, check_variables
-from resolvers.graphql_schema import build_schema
+from resolvers.admission.documents import (
+    LARGEST_REMEMBERED_BYTES,
+    REMEMBERED_BYTES,
+    Documents,
+    Refused,
+    check_variables,
+)
+from resolvers.schema import build_schema
 from services.errors import LimitExceeded
 from services.settings import Settings
 from tests.security.attacks import DOCUMENTS, VARIABLES, deep

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from graphql import ExecutionResult
 
-from resolvers.bounds import Deadlines, Shares
+from resolvers.execution.limits import Deadlines, Shares
 from services.errors import TookTooLong
 
 DONE = ExecutionResult(data={"done": True})

@@ -3,7 +3,7 @@
 Two of its ways are corrected. It executes without a limit of time, and as much at once as it is asked to. And it
 collects the root's fields anew for each event of a subscription, and graphql-core 3.3.1 and 3.3.2 keep what is below
 them by the identity of what they collected, for all events: about 2 KiB an event that nothing finds again. Here all
-events have the root's fields of the first (`tests/resolvers/test_subscription_memory.py` tells whether that is still
+events have the root's fields of the first (`tests/resolvers/execution/test_subscription_memory.py` tells whether that is still
 needed).
 """
 
@@ -15,9 +15,9 @@ from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, OperationT
 from graphql.execution.collect_fields import FieldDetails, collect_fields
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from resolvers.bounds import Deadlines, Shares
-from resolvers.fields import Leaves
-from resolvers.projection import Projection, Projections, Result
+from resolvers.execution.fields import Leaves
+from resolvers.execution.limits import Deadlines, Shares
+from resolvers.execution.projection import Projection, Projections, Result
 from schema.render import Render
 from services import models
 from services.json_text import write_json

@@ -13,17 +13,17 @@ from strawberry.types import ExecutionContext
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from resolvers.admission.cost import Operation
+from resolvers.admission.documents import Documents, Refused, check_variables
+from resolvers.admission.mutation_rate import MutationRate
 from resolvers.context import Context
-from resolvers.cost import Operation
-from resolvers.documents import Documents, Refused, check_variables
 from resolvers.errors import client_error
-from resolvers.execution import executor_within
+from resolvers.execution.executor import executor_within
+from resolvers.execution.projection import Projections
+from resolvers.execution.tracing import traced
 from resolvers.mutation import Mutation
-from resolvers.mutation_rate import MutationRate
-from resolvers.projection import Projections
 from resolvers.query import Query
 from resolvers.subscription import Subscription
-from resolvers.traces import traced
 from schema.render import Render
 from schema.scalars import SCALARS
 from services.errors import LimitExceeded

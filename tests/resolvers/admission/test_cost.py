@@ -8,8 +8,8 @@ from graphql import GraphQLError, build_schema, execute_sync, parse, validate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resolvers import graphql_schema
-from resolvers.cost import LIST_SIZE, READ_COST, Operation, measure
+from resolvers import schema as graphql_schema
+from resolvers.admission.cost import LIST_SIZE, READ_COST, Operation, measure
 from services.errors import LimitExceeded
 from services.settings import Settings
 

@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection
 from strawberry.types import ExecutionResult
 
 from resolvers.context import Context
-from resolvers.graphql_schema import build_schema
+from resolvers.schema import build_schema
 from services.identity import Identity
 from services.models import AnimationProps, Caller
 from services.runtime.adapters import open_embedded

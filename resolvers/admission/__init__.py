@@ -1,0 +1,1 @@
+"""Which GraphQL operations are executed: document limits, cost and rates."""
