@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands import doctor, render, renders, webhooks
+from commands.client import render, renders
+from commands.doctor import command as doctor
+from commands.server import webhooks
 from services.errors import StartupError
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def dev(host: Host = None, port: Port = None) -> None:
 
     You are its one user, so it listens to this machine only. Data is kept in .rendercast/.
     """
-    from commands.serving import serve_one_user
+    from commands.server.serve import serve_one_user
 
     serve_one_user(_settings(host=host, port=port))
 
@@ -73,7 +75,7 @@ def serve(
 
     Its users have tokens of the issuer of RENDERCAST_JWT_ISSUER, or signed with RENDERCAST_JWT_SECRET.
     """
-    from commands.serving import serve_users
+    from commands.server.serve import serve_users
 
     serve_users(_settings(host=host, port=port), with_worker=with_worker)
 
@@ -81,7 +83,7 @@ def serve(
 @cli.command(rich_help_panel=SERVING)
 def worker() -> None:
     """Carry renders on the MongoDB of MONGODB_URL and the Redis of REDIS_URL; any number of these may run."""
-    from commands.working import run_worker
+    from commands.server.worker import run_worker
 
     run_worker(_settings())
 

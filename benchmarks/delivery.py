@@ -32,7 +32,7 @@ from starlette.types import Receive, Scope, Send
 from app import create_app
 from auth.bearer import open_bearer_tokens
 from auth.tokens import OWN_ISSUER, make_token
-from commands.serving import listen, server_config
+from commands.server.serve import listen, server_config
 from services import documents
 from services.clock import SystemClock
 from services.ids import new_render_id

@@ -37,7 +37,7 @@ from auth.bearer import open_bearer_tokens
 from auth.tokens import OWN_ISSUER, make_token
 from benchmarks.delivery import NODE, PEERS
 from benchmarks.limits import Unlimited, stock
-from commands.serving import KEEP_ALIVE_S, server_config
+from commands.server.serve import KEEP_ALIVE_S, server_config
 from resolvers.context import Context
 from services.clock import SystemClock
 from services.identity import Identity

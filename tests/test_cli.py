@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import cli
-from commands.serving import listen
+from commands.server.serve import listen
 from resolvers.schema import build_schema
 from services.errors import StartupError
 from services.settings import load_settings

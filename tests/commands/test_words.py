@@ -4,11 +4,11 @@ import pytest
 import typer
 from graphql import parse, validate
 
-from commands import documents
-from commands.answers import read_quota, read_render
-from commands.faults import CommandFault
-from commands.options import read_server
-from commands.views import printable, size
+from commands.client import documents
+from commands.client.errors import CommandFault
+from commands.client.options import read_server
+from commands.client.responses import read_quota, read_render
+from commands.client.views import printable, size
 from resolvers.schema import build_schema
 
 OPERATIONS = {name: text for name, text in vars(documents).items() if name.isupper() and name != "RENDER"}

@@ -19,7 +19,8 @@ import pytest
 import yaml
 from graphql import OperationDefinitionNode, OperationType, parse
 
-from commands import doctor, render, renders
+from commands.client import render, renders
+from commands.doctor import command as doctor
 from services.observability.log_context import pseudonym
 from services.settings import CHECKOUT, Settings, variable
 from tests.end_to_end.clone import Clone
@@ -42,12 +43,12 @@ NOT_HERE = {
     "aws": "needs an AWS account",
 }
 UNTIL_STOPPED = "runs until it is stopped; `make run` is dev, tests/image runs serve and worker"
-A_RECEIVER = "needs a receiver, or messages to one; tests/commands/test_webhooks.py has both"
+A_RECEIVER = "needs a receiver, or messages to one; tests/commands/server/test_webhooks.py has both"
 NOT_RUN = {f"rendercast {name}": UNTIL_STOPPED for name in ("dev", "serve", "worker")} | {
     "rendercast webhooks send-test": A_RECEIVER,
     "rendercast webhooks show ID": A_RECEIVER,
     "rendercast webhooks replay ID": A_RECEIVER,
-    "rendercast doctor --role worker": "needs an AWS account; tests/commands/test_doctor.py has a farm",
+    "rendercast doctor --role worker": "needs an AWS account; tests/commands/doctor/test_doctor.py has a farm",
 }
 RUN = {
     "curl http://127.0.0.1:8001/readyz": r'\{"status":"ready"\}',

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.serving import FILES_FOR_CONNECTIONS, most_connections
+from commands.server.serve import FILES_FOR_CONNECTIONS, most_connections
 from services.errors import StartupError
 from services.settings import load_settings
 from tests.security.peers import Peer, open_peer, open_peers, upgrade

@@ -11,7 +11,7 @@ import pytest_asyncio
 from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed
 
-from commands.serving import server_config
+from commands.server.serve import server_config
 from services.settings import load_settings
 from tests.security.closing import ending
 from tests.security.peers import (

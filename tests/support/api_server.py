@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 
 from app import create_app
 from auth.bearer import Authenticate
-from commands.serving import listen, server_config
+from commands.server.serve import listen, server_config
 from services.clock import SystemClock
 from services.errors import Unauthenticated
 from services.identity import Identity

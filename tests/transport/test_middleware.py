@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 from starlette.requests import HTTPConnection
 
-from commands.logs import JsonLines
+from commands.server.logs import JsonLines
 from services.identity import Identity
 from services.observability.log_context import pseudonym
 from tests.resolvers.conftest import Site

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from commands.logs import JsonLines
+from commands.server.logs import JsonLines
 from services.models import Render, RenderStatus
 from services.observability import log_context
 from services.observability.log_context import pseudonym

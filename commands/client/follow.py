@@ -8,11 +8,11 @@ from pathlib import Path
 
 import typer
 
-from commands.answers import Json, Render
-from commands.api import Api
-from commands.faults import CommandFault, Unreachable
-from commands.saving import STDOUT, save
-from commands.views import View, open_view, size
+from commands.client.api import Api
+from commands.client.download import STDOUT, save
+from commands.client.errors import CommandFault, Unreachable
+from commands.client.responses import Json, Render
+from commands.client.views import View, open_view, size
 
 CANCELLING_S = 10.0  # how long a cancelled render is waited for
 

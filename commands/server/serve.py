@@ -20,8 +20,8 @@ from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from app import create_app
 from auth.bearer import Authenticate, LocalDeveloper, open_bearer_tokens, read_token_rules
-from commands.logs import log_to_stderr
-from commands.scraping import answering_scrapes, listen_for_scrapes
+from commands.server.logs import log_to_stderr
+from commands.server.metrics_server import answering_scrapes, listen_for_scrapes
 from services.errors import StartupError
 from services.loopback import is_loopback
 from services.runtime.adapters import open_embedded, open_production

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.options import DEFAULT_URL, Json, Output, Quiet, RenderId, Timeout, Token, Url, read_server
+from commands.client.options import DEFAULT_URL, Json, Output, Quiet, RenderId, Timeout, Token, Url, read_server
 from services.models import AnimationStyle
 
 if TYPE_CHECKING:
-    from commands.api import Api
+    from commands.client.api import Api
 
 TIMEOUT_S = 3600
 DEFAULT_SECONDS = 3
@@ -82,10 +82,10 @@ def render(
         "durationInFrames": _frames(seconds, frames),
     }
     key = idempotency_key or str(uuid.uuid4())
-    from commands.following import Wishes, see_through, start
-    from commands.running import run
-    from commands.saving import check_target
-    from commands.views import Silence, write_json
+    from commands.client.download import check_target
+    from commands.client.follow import Wishes, see_through, start
+    from commands.client.run import run
+    from commands.client.views import Silence, write_json
 
     check_target(output)
     wishes = Wishes(output=output, as_json=as_json, quiet=quiet, timeout_s=timeout)
@@ -111,9 +111,9 @@ def watch(
 ) -> None:
     """Show a render that was started before, up to its end. Ctrl-C only ends the watching."""
     server = read_server(url, token)
-    from commands.following import Wishes, see_through
-    from commands.running import run
-    from commands.saving import check_target
+    from commands.client.download import check_target
+    from commands.client.follow import Wishes, see_through
+    from commands.client.run import run
 
     check_target(output)
     wishes = Wishes(output=output, as_json=as_json, quiet=quiet, timeout_s=timeout)
@@ -130,10 +130,10 @@ def download(
 ) -> None:
     """Save the video of a render that is complete; in this folder, named by its id, unless --output says otherwise."""
     server = read_server(url, token)
-    from commands.following import deliver, require_complete
-    from commands.running import run
-    from commands.saving import check_target
-    from commands.views import open_view
+    from commands.client.download import check_target
+    from commands.client.follow import deliver, require_complete
+    from commands.client.run import run
+    from commands.client.views import open_view
 
     check_target(output)
 

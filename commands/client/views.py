@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
-from commands.answers import Render
+from commands.client.responses import Render
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

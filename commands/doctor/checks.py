@@ -14,9 +14,9 @@ from dotenv import dotenv_values
 
 from auth.bearer import read_token_rules
 from auth.jwks import IssuerFault, JwksReader, open_http
-from commands.examination import LIMIT_S, Examination, Finding, NotNeeded, Result
-from commands.lambda_diagnosis import examine_lambda
-from commands.options import Role
+from commands.client.options import Role
+from commands.doctor.lambda_checks import examine_lambda
+from commands.doctor.report import LIMIT_S, Examination, Finding, NotNeeded, Result
 from pages.graphiql import load_graphiql
 from services.errors import RendercastError, StartupError
 from services.realtime.pubsub import open_pubsub

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from commands.webhooks import LIST_HELP, REPLAY_HELP, REPLAYED_AT_ONCE, SHOW_HELP
+from commands.server.webhooks import LIST_HELP, REPLAY_HELP, REPLAYED_AT_ONCE, SHOW_HELP
 from services.clock import SystemClock
 from services.models import Failure, Render
 from services.ports import Outbox

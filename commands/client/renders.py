@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.options import DEFAULT_URL, Json, RenderId, Token, Url, read_server
+from commands.client.options import DEFAULT_URL, Json, RenderId, Token, Url, read_server
 from services.models import RenderStatus
 
 if TYPE_CHECKING:
-    from commands.answers import Quota, Render
-    from commands.api import Api
+    from commands.client.api import Api
+    from commands.client.responses import Quota, Render
 
 LIST_HELP = """\b
 Examples:
@@ -46,8 +46,8 @@ def list_renders(
 ) -> None:
     """List your renders, newest first."""
     server = read_server(url, token)
-    from commands.running import run
-    from commands.views import write_json
+    from commands.client.run import run
+    from commands.client.views import write_json
 
     async def work(api: "Api") -> None:
         statuses = [each.name for each in status or ()]
@@ -68,10 +68,10 @@ def list_renders(
 def cancel(render_id: RenderId, as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None) -> None:
     """Cancel a render that has not ended, and wait until it is."""
     server = read_server(url, token)
-    from commands.faults import CommandFault
-    from commands.following import follow
-    from commands.running import run
-    from commands.views import Silence, write_json
+    from commands.client.errors import CommandFault
+    from commands.client.follow import follow
+    from commands.client.run import run
+    from commands.client.views import Silence, write_json
 
     async def work(api: "Api") -> None:
         render = await api.cancel(render_id)
@@ -91,8 +91,8 @@ def cancel(render_id: RenderId, as_json: Json = False, url: Url = DEFAULT_URL, t
 def quota(as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None) -> None:
     """Tell how many renders you can still start, which takes none of them."""
     server = read_server(url, token)
-    from commands.running import run
-    from commands.views import write_json
+    from commands.client.run import run
+    from commands.client.views import write_json
 
     async def work(api: "Api") -> None:
         found = await api.quota()
@@ -102,7 +102,7 @@ def quota(as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None) ->
 
 
 def _cells(render: "Render") -> tuple[str, ...]:
-    from commands.views import size
+    from commands.client.views import size
 
     return (
         render.id,
@@ -118,7 +118,7 @@ def _row(cells: tuple[str, ...]) -> str:
     """Return a line of the table. The text is last, since scripts differ in the width of their letters."""
     from rich.cells import cell_len, set_cell_size
 
-    from commands.views import printable
+    from commands.client.views import printable
 
     before = "  ".join(printable(cell).ljust(width) for cell, width in zip(cells, WIDTHS, strict=False)) + "  "
     text = printable(cells[-1])

@@ -12,9 +12,9 @@ from typing import IO
 
 import typer
 
-from commands.answers import Render
-from commands.api import Api, download
-from commands.faults import CommandFault, Unreachable
+from commands.client.api import Api, download
+from commands.client.errors import CommandFault, Unreachable
+from commands.client.responses import Render
 from services.backoff import backoff_s
 
 TRIES = 5

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.options import Json
+from commands.client.options import Json
 
 if TYPE_CHECKING:
     from services.ports import Outbox
@@ -73,7 +73,7 @@ def list_messages(
 @webhooks.command(epilog=SHOW_HELP)
 def show(message: MessageId, as_json: Json = False) -> None:
     """Show a message with the record of each attempt to deliver it."""
-    from commands.views import write_json
+    from commands.client.views import write_json
 
     async def find(outbox: "Outbox") -> None:
         found = await _get(outbox, message)
@@ -182,7 +182,7 @@ async def _replay(outbox: "Outbox", message: "WebhookMessage") -> str:
 
 
 def _write_list(messages: "Sequence[WebhookMessage]", *, as_json: bool) -> None:
-    from commands.views import write_json
+    from commands.client.views import write_json
 
     if messages and not as_json:
         _say(_row(HEADER))
@@ -238,6 +238,6 @@ def _time(moment: datetime) -> str:
 
 
 def _say(words: str) -> None:
-    from commands.views import printable
+    from commands.client.views import printable
 
     typer.echo(printable(words))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from commands.faults import CommandFault
+from commands.client.errors import CommandFault
 
 Json = dict[str, Any]
 

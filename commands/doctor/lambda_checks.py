@@ -2,8 +2,8 @@
 
 from contextlib import AsyncExitStack
 
-from commands.examination import Examination, NotNeeded
-from commands.options import Role
+from commands.client.options import Role
+from commands.doctor.report import Examination, NotNeeded
 from services.backends.remotion_lambda.checks import Checks, open_checks
 from services.backends.remotion_lambda.deployment import read_deployment
 

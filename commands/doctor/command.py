@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from commands.options import Json, Role
+from commands.client.options import Json, Role
 
 HELP = """\b
 Examples:
@@ -29,9 +29,9 @@ def doctor(
     import asyncio
     import logging
 
-    from commands.diagnosis import diagnose
-    from commands.examination import Result
-    from commands.views import printable, write_json
+    from commands.client.views import printable, write_json
+    from commands.doctor.checks import diagnose
+    from commands.doctor.report import Result
 
     logging.getLogger().addHandler(logging.NullHandler())  # what drivers say is said in sentences
     is_well = True

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from commands.logs import JsonLines, Lines
+from commands.server.logs import JsonLines, Lines
 from services.observability import log_context
 
 RENDER = "01m817gzatj1v633w9kvyqtevh"

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 
 import typer
 
-from commands.api import Api, open_api
-from commands.faults import CommandFault, Interrupted
-from commands.options import Server
-from commands.views import printable, write_json
+from commands.client.api import Api, open_api
+from commands.client.errors import CommandFault, Interrupted
+from commands.client.options import Server
+from commands.client.views import printable, write_json
 
 
 def run(work: Callable[[Api], Awaitable[None]], *, server: Server, as_json: bool) -> None:

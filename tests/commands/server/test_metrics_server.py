@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from commands.scraping import LONGEST_HEAD_BYTES, answering_scrapes, listen_for_scrapes
+from commands.server.metrics_server import LONGEST_HEAD_BYTES, answering_scrapes, listen_for_scrapes
 from services.observability.liveness import LONGEST_SILENCE
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services

@@ -15,10 +15,10 @@ from typing import Any
 
 import aiohttp
 
-from commands import documents
-from commands.answers import Json, Quota, Render, not_understood, read_quota, read_render
-from commands.faults import CommandFault, OverQuota, Unreachable
-from commands.options import Server, is_local
+from commands.client import documents
+from commands.client.errors import CommandFault, OverQuota, Unreachable
+from commands.client.options import Server, is_local
+from commands.client.responses import Json, Quota, Render, not_understood, read_quota, read_render
 from services.backoff import backoff_s
 
 SUBPROTOCOL = "graphql-transport-ws"

@@ -8,8 +8,8 @@ import socket
 import typer
 import uvloop
 
-from commands.logs import log_to_stderr
-from commands.scraping import answering_scrapes, listen_for_scrapes
+from commands.server.logs import log_to_stderr
+from commands.server.metrics_server import answering_scrapes, listen_for_scrapes
 from services.runtime.adapters import open_production
 from services.settings import Settings
 from services.supervision import keep_running

@@ -1,0 +1,1 @@
+"""`rendercast doctor`."""
