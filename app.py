@@ -38,11 +38,7 @@ def create_app(services: Services, *, authenticate: Authenticate) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as tasks:
-            loops = [tasks.create_task(keep_running("hub", services.hub.run))]
-            if services.tracker is not None:
-                loops.append(tasks.create_task(keep_running("worker", services.tracker.run)))
-            if services.deliverer is not None:
-                loops.append(tasks.create_task(keep_running("deliverer of webhooks", services.deliverer.run)))
+            loops = [tasks.create_task(keep_running(name, loop.run)) for name, loop in services.loops.items()]
             yield
             for loop in loops:
                 loop.cancel()

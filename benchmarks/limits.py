@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from graphql import parse, validate
-from starlette.requests import HTTPConnection
 from strawberry import Schema
 from strawberry.extensions import MaskErrors, ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
@@ -98,9 +97,8 @@ async def repeated(schemas: dict[str, Any], document: str, variables: dict[str, 
         services = compose(
             SETTINGS, clock=clock, store=MemoryStore(clock), pubsub=pubsub, backend=None, with_worker=False
         )
-        connection = HTTPConnection({"type": "http", "headers": []})
         identity = Identity(caller=Caller(id="ann"))
-        context = Context(services=services, connection=connection, identity=identity)
+        context = Context(services=services, identity=identity)
         took: dict[str, list[float]] = {name: [] for name in schemas}
         for _ in range(TURNS):
             for name, schema in schemas.items():

@@ -98,7 +98,7 @@ def unprotected(services: Services) -> Starlette:
 
     async def answer(request: Request) -> Response:
         asked = json.loads(await request.body())
-        context = Context(services=services, connection=request, identity=identity)
+        context = Context(services=services, identity=identity)
         result = await schema.execute(asked["query"], variable_values=asked.get("variables"), context_value=context)
         return JSONResponse({"data": result.data})
 
@@ -111,8 +111,8 @@ class Stock(GraphQL[Context, None]):
     services: Services
 
     async def get_context(self, request: Request, response: Response) -> Context:  # type: ignore[override]
-        del response
-        return Context(services=self.services, connection=request, identity=Identity(caller=USER))
+        del request, response
+        return Context(services=self.services, identity=Identity(caller=USER))
 
 
 async def serve(kind: str, listener: socket.socket) -> None:

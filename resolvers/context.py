@@ -1,18 +1,14 @@
 """What every resolver gets: the services, and who calls."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from starlette.requests import HTTPConnection
 from strawberry.types import Info as StrawberryInfo
 
-from auth.bearer import Authenticate
 from resolvers.execution.fast_path import Feed
 from services.errors import RendercastError, TokenExpired, Unauthenticated
 from services.identity import Identity
 from services.models import Caller
-from services.observability import log_context
 from services.runtime.services import Services
 
 
@@ -43,7 +39,6 @@ class Context:
     """
 
     services: Services
-    connection: HTTPConnection
     identity: Identity | None = None
     refusal: RendercastError | None = None
     turn: Turn | None = None
@@ -57,16 +52,6 @@ class Context:
         if not self.identity.holds(self.services.clock.now()):
             raise TokenExpired
         return self.identity.caller
-
-    async def identify(self, authenticate: Authenticate, params: Mapping[str, object]) -> RendercastError | None:
-        """Find out who calls. Return why that can't be told, which is the refusal from now on; None if it can."""
-        try:
-            self.identity = await authenticate(self.connection, params)
-        except RendercastError as refusal:
-            self.refusal = refusal
-            return refusal
-        log_context.user_id.set(self.identity.caller.id)
-        return None
 
 
 Info = StrawberryInfo[Context, None]

@@ -1,4 +1,4 @@
-"""Renders and webhook messages as documents: JSON where text is kept or sent, mappings where a database keeps those."""
+"""Renders as documents: JSON where text is kept or sent, mappings where a database keeps those."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -8,7 +8,6 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from services.models import Render
-from services.webhooks.messages import WebhookMessage
 
 
 class Announcement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -21,7 +20,6 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 _TO_JSON = msgspec.json.Encoder()
 _RENDER = msgspec.json.Decoder(Render)
 _ANNOUNCEMENT = msgspec.json.Decoder(Announcement)
-_MESSAGE = msgspec.json.Decoder(WebhookMessage)
 
 Form = TypeVar("Form")
 Kept = TypeVar("Kept")
@@ -64,27 +62,6 @@ def to_mapping(render: Render) -> dict[str, Any]:
 def from_mapping(mapping: Mapping[str, Any]) -> Render:
     """Return the render that `to_mapping` made the mapping of."""
     return msgspec.convert(mapping, Render)
-
-
-def encode_message(message: WebhookMessage) -> str:
-    """Return the whole message as JSON, times in ISO 8601."""
-    return _TO_JSON.encode(message).decode()
-
-
-def decode_message(document: str | bytes) -> WebhookMessage:
-    """Return the message that `encode_message` made the document of."""
-    return _MESSAGE.decode(document)
-
-
-def message_to_mapping(message: WebhookMessage) -> dict[str, Any]:
-    """Return what `encode_message` would write, not yet as text."""
-    mapping: dict[str, Any] = msgspec.to_builtins(message)
-    return mapping
-
-
-def message_from_mapping(mapping: Mapping[str, Any]) -> WebhookMessage:
-    """Return the message that `message_to_mapping` made the mapping of."""
-    return msgspec.convert(mapping, WebhookMessage)
 
 
 def readable(rows: Iterable[tuple[str, Form]], read: Callable[[Form], Kept]) -> list[Kept]:

@@ -44,6 +44,14 @@ class RenderPhase(StrEnum):
     COMBINING = "combining"
 
 
+class WebhookStatus(StrEnum):
+    """What became of a message; FAILED ones are tried again only when somebody says so."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
 class AnimationStyle(StrEnum):
     """How the text appears. The values are the composition's own, as they go over the wire."""
 

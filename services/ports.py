@@ -12,7 +12,6 @@ from enum import Enum, auto
 from typing import Protocol
 
 from services.models import Download, Failure, Output, QuotaWindow, Render, RenderFilter, RenderPhase
-from services.webhooks.messages import WebhookMessage, WebhookStatus
 
 
 class Clock(Protocol):
@@ -141,44 +140,17 @@ class RenderStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """How many webhook messages are PENDING, and when the oldest event of them occurred; None if there is none."""
+    """How many webhook messages are PENDING, and when the oldest of their events occurred; None if there is none."""
 
     pending: int
     oldest_occurred_at: datetime | None
 
 
-class Outbox(Protocol):
-    """The webhook messages. A store that announces ends adds one in the atomic step in which `record` ends a render.
-
-    Any method may raise `StoreUnavailable`. Leases are as those of renders. Messages that are not PENDING are removed
-    when they have expired.
-    """
-
-    async def acquire(self, *, worker: str, lease: timedelta) -> WebhookMessage | None:
-        """Lease to `worker`, atomically, the PENDING message that is due first and not leased."""
-        ...
-
-    async def record(self, message: WebhookMessage, *, worker: str | None = None) -> bool:
-        """Replace the stored message, if it is exactly one revision older; return whether that was so.
-
-        With `worker`, also only if it holds the lease. A message that is not under way after that is no longer leased.
-        """
-        ...
-
-    async def release(self, *, worker: str) -> None:
-        """End all leases of the worker at once, so that others may acquire the messages."""
-        ...
-
-    async def get(self, message_id: str) -> WebhookMessage | None:
-        """Return the message; None if there is none with this id."""
-        ...
-
-    async def list(self, *, first: int, status: WebhookStatus | None = None) -> Sequence[WebhookMessage]:
-        """Return up to `first` messages, those whose event occurred last before others; only of the status if given."""
-        ...
+class WebhookBacklog(Protocol):
+    """The part of the outbox that is measured."""
 
     async def backlog(self) -> Backlog:
-        """Return how much is PENDING, without reading the messages."""
+        """Return how much is PENDING, without reading the messages. Raises `StoreUnavailable`."""
         ...
 
 

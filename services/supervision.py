@@ -4,12 +4,24 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
+from typing import Protocol
 
 from services.backoff import backoff_s
 
 HEALTHY_S = 60.0  # one that ran this long was well: the wait after its next fault begins small again
 
 log = logging.getLogger(__name__)
+
+
+class BackgroundLoop(Protocol):
+    """A loop that `run` keeps going until cancelled. `last_tick_at` is when it last went round; None before that."""
+
+    last_tick_at: datetime | None
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        ...
 
 
 async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from graphql import GraphQLFormattedError
 from pydantic import BaseModel, Field, Json, ValidationError
@@ -16,12 +16,12 @@ from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from auth.bearer import Authenticate
-from pages.graphiql import GraphiQL
 from resolvers.context import Context
 from resolvers.errors import result_too_large
 from services.errors import TookTooLong
 from services.json_text import read_json, write_json
 from services.runtime.services import Services
+from transport.authentication import identify
 from transport.request_body import read_body
 
 JSON = "application/json"
@@ -98,6 +98,14 @@ class Head(dict[bytes, bytes]):
 NOT_ACCEPTABLE = BadRequest(HTTPStatus.NOT_ACCEPTABLE, f"This server answers {GRAPHQL_JSON} and {JSON}.")
 
 
+class HtmlPage(Protocol):
+    """A page for browsers."""
+
+    def page(self) -> Response:
+        """Return the response with the page."""
+        ...
+
+
 class GraphQLOverHttp:
     """Answers requests to `/graphql`. A browser's GET without a query gets the page for people."""
 
@@ -107,7 +115,7 @@ class GraphQLOverHttp:
         *,
         schema: Schema,
         authenticate: Authenticate,
-        graphiql: GraphiQL,
+        graphiql: HtmlPage,
     ) -> None:
         self._services = services
         self._schema = schema
@@ -141,8 +149,10 @@ class GraphQLOverHttp:
         return _answer(result, media_type, at_most=self._max_result_bytes)
 
     async def _context(self, request: Request) -> Context:
-        context = Context(services=self._services, connection=request)
-        await context.identify(self._authenticate, {})  # the context raises the refusal for what needs a caller
+        context = Context(services=self._services)
+        await identify(
+            context, self._authenticate, request, {}
+        )  # the context raises the refusal for what needs a caller
         return context
 
     async def _execute(self, request: Request, parameters: Parameters, context: Context) -> ExecutionResult:

@@ -17,11 +17,11 @@ class Health:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._liveness = Liveness(services)
+        self._liveness = Liveness(services.loops, services.clock)
 
     async def alive(self, request: Request) -> Response:  # noqa: ARG002
         """Return 200 while the loops of this process tick, else 503."""
-        fault = self._liveness.fault()
+        fault = self._liveness.stalled()
         return _answer(503, fault) if fault else _answer(200, ALIVE)
 
     async def ready(self, request: Request) -> Response:  # noqa: ARG002

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from commands.client.api import Api
 
 TIMEOUT_S = 3600
+FPS = 30  # the only rate that servers accept
 DEFAULT_SECONDS = 3
 LOOKS = "How it looks"
 CODES = (
@@ -149,8 +150,6 @@ def download(
 
 def _frames(seconds: float | None, frames: int | None) -> int:
     """Return the length in frames; what is no length is for the server to refuse."""
-    from services.renders.animation import FPS
-
     if frames is None:
         seconds = DEFAULT_SECONDS if seconds is None else seconds
         if not math.isfinite(seconds):

@@ -51,7 +51,7 @@ async def answering_scrapes(listener: socket.socket | None, services: Services) 
         yield
         return
     scrapes = Scrapes(services.metrics, store=services.store, clock=services.clock, outbox=services.outbox)
-    liveness = Liveness(services)
+    liveness = Liveness(services.loops, services.clock)
     at_once = asyncio.Semaphore(MOST_SCRAPES)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -91,7 +91,7 @@ async def _answer(head: bytes, scrapes: Scrapes, liveness: Liveness) -> bytes:
 
 
 def _health(liveness: Liveness) -> bytes:
-    fault = liveness.fault()
+    fault = liveness.stalled()
     body = json.dumps({"status": fault or ALIVE}).encode()
     return _response("503 Service Unavailable" if fault else "200 OK", "application/json", body)
 

@@ -9,8 +9,8 @@ import typer
 from commands.client.options import Json
 
 if TYPE_CHECKING:
-    from services.ports import Outbox
     from services.webhooks.messages import WebhookAttempt, WebhookMessage
+    from services.webhooks.ports import Outbox
 
 LIST_HELP = """\b
 Examples:
@@ -57,7 +57,8 @@ def list_messages(
     as_json: Json = False,
 ) -> None:
     """List messages, the newest events first. They are kept for 30 days after they were delivered or given up."""
-    from services.webhooks.messages import WebhookStatus, message_id
+    from services.models import WebhookStatus
+    from services.webhooks.messages import message_id
 
     async def find(outbox: "Outbox") -> None:
         if render is None:
@@ -160,7 +161,7 @@ async def _all_of(outbox: "Outbox", ids: list[str]) -> "AsyncIterator[WebhookMes
 
 async def _all_failed(outbox: "Outbox") -> "AsyncIterator[WebhookMessage]":
     """Yield each that was given up, once: a receiver that says 410 again would make this endless."""
-    from services.webhooks.messages import WebhookStatus
+    from services.models import WebhookStatus
 
     done: set[str] = set()
     while True:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+from collections.abc import Mapping
 
 import typer
 import uvloop
@@ -12,9 +13,7 @@ from commands.server.logs import log_to_stderr
 from commands.server.metrics_server import answering_scrapes, listen_for_scrapes
 from services.runtime.adapters import open_production
 from services.settings import Settings
-from services.supervision import keep_running
-from services.webhooks.deliverer import Deliverer
-from services.worker.worker import Tracker
+from services.supervision import BackgroundLoop, keep_running
 
 
 def run_worker(settings: Settings) -> None:
@@ -31,7 +30,7 @@ async def _work(settings: Settings, for_scrapes: socket.socket | None) -> None:
     ):
         if services.tracker is None:
             raise AssertionError  # a production with a worker has one, or doesn't open
-        working = asyncio.ensure_future(_run_loops(services.tracker, services.deliverer))
+        working = asyncio.ensure_future(_run_loops(services.loops))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, working.cancel)
@@ -40,9 +39,8 @@ async def _work(settings: Settings, for_scrapes: socket.socket | None) -> None:
             await working
 
 
-async def _run_loops(tracker: Tracker, deliverer: Deliverer | None) -> None:
-    """Carry renders, and deliver webhooks if there are any, until cancelled."""
+async def _run_loops(loops: Mapping[str, BackgroundLoop]) -> None:
+    """Run the loops until cancelled."""
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(keep_running("worker", tracker.run))
-        if deliverer is not None:
-            tasks.create_task(keep_running("deliverer of webhooks", deliverer.run))
+        for name, loop in loops.items():
+            tasks.create_task(keep_running(name, loop.run))

@@ -3,7 +3,8 @@
 Two of its ways are corrected. It executes without a limit of time, and as much at once as it is asked to. And it
 collects the root's fields anew for each event of a subscription, and graphql-core 3.3.1 and 3.3.2 keep what is below
 them by the identity of what they collected, for all events: about 2 KiB an event that nothing finds again. Here all
-events have the root's fields of the first (`tests/resolvers/execution/test_subscription_memory.py` tells whether that is still
+events have the root's fields of the first
+(`tests/resolvers/execution/test_subscription_memory.py` shows whether that is still
 needed).
 """
 

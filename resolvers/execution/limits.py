@@ -36,8 +36,8 @@ class Limit:
 class Deadlines:
     """Ends executions that take longer than `timeout_s`.
 
-    Only what waits can be ended; that the rest is little is the work of `resolvers/admission/cost.py`. There is one timer for
-    all, of the execution that began first: one for each would take longer than all else that limits a small query.
+    Only what waits can be ended; `resolvers/admission/cost.py` bounds the rest. There is one timer for all, of the
+    execution that began first: one for each would take longer than all else that limits a small query.
     """
 
     def __init__(self, timeout_s: float) -> None:

@@ -1,41 +1,36 @@
-"""Whether a process goes on: its loops tick. For whoever restarts it, over its own port or that of its metrics."""
+"""Liveness of a process: whether its background loops are running."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from services.runtime.services import Services
+from services.ports import Clock
+from services.supervision import BackgroundLoop
 
-LONGEST_SILENCE = timedelta(seconds=90)  # longer than any interval or wait after a fault
+MAX_SILENCE = timedelta(seconds=90)  # longer than any interval or wait after a failure
 ALIVE = "alive"
 
 
 class Liveness:
-    """Reads when each loop last ticked. One that never did counts from when this was made."""
+    """Checks when each loop last ticked. A loop that has not ticked yet counts from the creation of this object."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._made_at = services.clock.now()
+    def __init__(self, loops: Mapping[str, BackgroundLoop], clock: Clock) -> None:
+        self._loops = loops
+        self._clock = clock
+        self._created_at = clock.now()
 
-    def fault(self) -> str | None:
-        """Return what is amiss, so that only a restart can help; None if nothing is."""
-        for name, last_tick_at in self._ticks():
-            if self._is_silent(last_tick_at or self._made_at):
-                return f"the {name} has been silent for too long"
+    def stalled(self) -> str | None:
+        """Return a sentence about the first loop that has stalled, which only a restart can fix; None if all run."""
+        for name, loop in self._loops.items():
+            if self._is_silent(loop.last_tick_at or self._created_at):
+                return f"the {name} has not ticked for {MAX_SILENCE.total_seconds():g} seconds"
         return None
 
     def not_running(self) -> str | None:
-        """Return the first loop that hasn't begun or has been silent for too long; None if all run."""
-        for name, last_tick_at in self._ticks():
-            if last_tick_at is None or self._is_silent(last_tick_at):
+        """Return a sentence about the first loop that has not started or has stalled; None if all run."""
+        for name, loop in self._loops.items():
+            if loop.last_tick_at is None or self._is_silent(loop.last_tick_at):
                 return f"the {name} is not running"
         return None
 
-    def _ticks(self) -> Iterator[tuple[str, datetime | None]]:
-        yield "hub", self._services.hub.last_tick_at
-        if self._services.tracker is not None:
-            yield "worker", self._services.tracker.last_tick_at
-        if self._services.deliverer is not None:
-            yield "deliverer of webhooks", self._services.deliverer.last_tick_at
-
     def _is_silent(self, last_tick_at: datetime) -> bool:
-        return self._services.clock.now() - last_tick_at > LONGEST_SILENCE
+        return self._clock.now() - last_tick_at > MAX_SILENCE

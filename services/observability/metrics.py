@@ -22,8 +22,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from services.models import Render, RenderStatus
-from services.webhooks.messages import WebhookStatus
+from services.models import Render, RenderStatus, WebhookStatus
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 BRIEF_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

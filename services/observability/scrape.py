@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from services.errors import Unavailable
 from services.observability.metrics import Metrics
-from services.ports import Backlog, Clock, Outbox, Queue, RenderStore
+from services.ports import Backlog, Clock, Queue, RenderStore, WebhookBacklog
 
 READ_EVERY = timedelta(seconds=10)
 NOTHING = Backlog(pending=0, oldest_occurred_at=None)
@@ -25,7 +25,7 @@ class Scrapes:
         *,
         store: RenderStore,
         clock: Clock,
-        outbox: Outbox | None = None,
+        outbox: WebhookBacklog | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._metrics = metrics

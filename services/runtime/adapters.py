@@ -12,13 +12,14 @@ from pydantic import SecretStr
 from services.clock import SystemClock
 from services.errors import StartupError
 from services.observability.otlp import names_collector
-from services.ports import Clock, Outbox, RenderBackend
+from services.ports import Clock, RenderBackend
 from services.realtime.pubsub import open_pubsub
 from services.runtime.data_folder import STORE_FILE, hold_folder, make_folder
 from services.runtime.services import Services, compose
 from services.settings import Settings, variable
 from services.webhooks.configuration import EndpointRules, read_endpoint
 from services.webhooks.messages import PREFIX, Outcome
+from services.webhooks.ports import Outbox
 
 if TYPE_CHECKING:
     from services.backends.text.backend import LocalBackend

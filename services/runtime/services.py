@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING
 from services.observability.call_timing import timed
 from services.observability.metrics import Metrics
 from services.observability.spans import SpanOf, no_span
-from services.ports import Clock, Outbox, RenderBackend, RenderStore
+from services.ports import Clock, RenderBackend, RenderStore
 from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub
 from services.renders.animation import FPS, AnimationLimits
 from services.renders.quota import QuotaRule
 from services.renders.service import RenderService
 from services.settings import Settings
+from services.supervision import BackgroundLoop
+from services.webhooks.ports import Outbox
 from services.worker.render_run import CarryRules
 from services.worker.worker import Tracker, WorkerRules
 
@@ -47,6 +50,12 @@ class Services:
     outbox: Outbox | None
     deliverer: "Deliverer | None"
     tracing: "Tracing | None"
+
+    @property
+    def loops(self) -> Mapping[str, BackgroundLoop]:
+        """The background loops of this process by name. Each must be running."""
+        loops = {"hub": self.hub, "worker": self.tracker, "webhook deliverer": self.deliverer}
+        return {name: loop for name, loop in loops.items() if loop is not None}
 
     @property
     def local(self) -> "LocalBackend | None":

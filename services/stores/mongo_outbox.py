@@ -9,6 +9,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from services import documents
+from services.models import WebhookStatus
 from services.ports import Backlog
 from services.stores.mongo_connection import (
     DATABASE,
@@ -19,7 +20,8 @@ from services.stores.mongo_connection import (
     open_through,
     patience_of,
 )
-from services.webhooks.messages import WebhookMessage, WebhookStatus
+from services.webhooks import documents as webhook_documents
+from services.webhooks.messages import WebhookMessage
 
 SCHEMA_VERSION = 1
 AT_ONCE = datetime.fromtimestamp(0, UTC)  # as in sqlite_outbox.py
@@ -90,7 +92,7 @@ class MongoOutbox:
     async def get(self, message_id: str) -> WebhookMessage | None:  # noqa: D102
         with asking(self._patience_s):
             found = await self._webhooks.find_one({"_id": message_id})
-        return None if found is None else documents.message_from_mapping(found["message"])
+        return None if found is None else webhook_documents.message_from_mapping(found["message"])
 
     async def list(  # noqa: D102
         self, *, first: int, status: WebhookStatus | None = None
@@ -128,7 +130,7 @@ def _document(message: WebhookMessage) -> Document:
         "revision": message.revision,
         "status": message.status.value,
         "occurred_at": message.occurred_at,
-        "message": documents.message_to_mapping(message),
+        "message": webhook_documents.message_to_mapping(message),
     }
     if message.status is WebhookStatus.PENDING:
         document["due_at"] = message.due_at or AT_ONCE
@@ -139,4 +141,4 @@ def _document(message: WebhookMessage) -> Document:
 
 def _read(found: Sequence[Mapping[str, Any]]) -> list[WebhookMessage]:
     rows = ((document["_id"], document["message"]) for document in found)
-    return documents.readable(rows, documents.message_from_mapping)
+    return documents.readable(rows, webhook_documents.message_from_mapping)

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from services import documents
+from services.models import WebhookStatus
 from services.ports import Backlog, Clock
 from services.stores.sqlite_connection import SqliteFile, ms, open_sqlite_file
-from services.webhooks.messages import WebhookMessage, WebhookStatus
+from services.webhooks import documents as webhook_documents
+from services.webhooks.messages import WebhookMessage
 
 AT_ONCE = 0  # when a PENDING message is due that has no time for it; before all that have, and no others are due
 
@@ -59,7 +61,7 @@ def add(db: sqlite3.Connection, message: WebhookMessage) -> None:
             message.status,
             ms(message.occurred_at),
             _due(message),
-            documents.encode_message(message),
+            webhook_documents.encode_message(message),
         ),
     )
 
@@ -73,7 +75,7 @@ def _acquire(db: sqlite3.Connection, worker: str, now: datetime, lease: timedelt
         ) RETURNING id, document
         """
     while row := db.execute(statement, (worker, ms(now + lease), ms(now), ms(now))).fetchone():
-        if readable := documents.readable([row], documents.decode_message):
+        if readable := documents.readable([row], webhook_documents.decode_message):
             return readable[0]
     return None
 
@@ -92,7 +94,7 @@ def _record(db: sqlite3.Connection, message: WebhookMessage, worker: str | None,
             message.status,
             _due(message),
             None if message.expires_at is None else ms(message.expires_at),
-            documents.encode_message(message),
+            webhook_documents.encode_message(message),
             keeps_lease,
             keeps_lease,
             message.id,
@@ -110,13 +112,13 @@ def _release(db: sqlite3.Connection, worker: str) -> None:
 
 def _get(db: sqlite3.Connection, message_id: str) -> WebhookMessage | None:
     row = db.execute("SELECT document FROM webhooks WHERE id = ?", (message_id,)).fetchone()
-    return documents.decode_message(row[0]) if row else None
+    return webhook_documents.decode_message(row[0]) if row else None
 
 
 def _list(db: sqlite3.Connection, first: int, status: WebhookStatus | None) -> Sequence[WebhookMessage]:
     condition, values = ("TRUE", []) if status is None else ("status = ?", [status])
     query = f"SELECT id, document FROM webhooks WHERE {condition} ORDER BY occurred_at DESC LIMIT ?"
-    return documents.readable(db.execute(query, [*values, first]), documents.decode_message)
+    return documents.readable(db.execute(query, [*values, first]), webhook_documents.decode_message)
 
 
 def _backlog(db: sqlite3.Connection) -> Backlog:

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from services.backoff import backoff_s
+from services.backoff import backoff_s, read_retry_after
 from services.errors import StoreUnavailable
-from services.models import Download, Render
+from services.models import Download, Render, WebhookStatus
 from services.observability import log_context, spans
 from services.observability.metrics import Metrics
 from services.observability.spans import SpanOf, no_span
-from services.ports import Clock, Outbox
+from services.ports import Clock
 from services.supervision import finish_though_cancelled, is_cancelled
 from services.webhooks import messages
-from services.webhooks.backoff import read_retry_after
 from services.webhooks.endpoint import Answer, EndpointFault
-from services.webhooks.messages import Outcome, WebhookMessage, WebhookStatus
+from services.webhooks.messages import Outcome, WebhookMessage
 from services.webhooks.payloads import body_of, headers_of
+from services.webhooks.ports import Outbox
 
 MOST_AT_ONCE = 10
 MOST_RECORDINGS = 10  # of what came of an attempt, while the store is away; then it is made again

@@ -9,13 +9,12 @@ none does I/O. The words are those of Standard Webhooks.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from http import HTTPStatus
 
 from msgspec import Struct
 
-from services.models import Render, RenderStatus, replace
-from services.webhooks.backoff import MOST_TRIES, retry_delay_s
+from services.backoff import MOST_TRIES, retry_delay_s
+from services.models import Render, RenderStatus, WebhookStatus, replace
 
 KEPT_FOR = timedelta(days=30)  # after it was delivered or given up
 PREFIX = "msg_"
@@ -24,14 +23,6 @@ EVENT_TYPES = {
     RenderStatus.FAILED: "render.failed",
     RenderStatus.CANCELLED: "render.cancelled",
 }
-
-
-class WebhookStatus(StrEnum):
-    """What became of a message; FAILED ones are tried again only when somebody says so."""
-
-    PENDING = "pending"
-    DELIVERED = "delivered"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.backoff import Room, backoff_s, poll_interval_s
+from services.backoff import backoff_s
 from services.errors import (
     BackendUnavailable,
     LeaseLost,
@@ -22,6 +22,7 @@ from services.ports import Broken, Clock, Finished, Missing, Observation, Progre
 from services.realtime.hub import ProgressHub
 from services.renders import lifecycle
 from services.supervision import finish_though_cancelled
+from services.worker.concurrency_limit import ConcurrencyLimit, poll_interval_s
 
 QUEUE_TIMEOUT = Failure(
     code="QUEUE_TIMEOUT", message="The render could not be started in time. Please try again later.", retryable=True
@@ -67,7 +68,7 @@ class Carrier:
         hub: ProgressHub,
         clock: Clock,
         metrics: Metrics,
-        room: Room,
+        room: ConcurrencyLimit,
         rules: CarryRules,
     ) -> None:
         self.render = self._attempted = render

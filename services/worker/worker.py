@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from services.backoff import Room, backoff_s
+from services.backoff import backoff_s
 from services.errors import LeaseLost, StoreUnavailable
 from services.models import Failure, Render
 from services.observability import log_context
@@ -18,6 +18,7 @@ from services.ports import Clock, RenderBackend, RenderStore
 from services.realtime.hub import WORK_CHANNEL, ProgressHub
 from services.realtime.pubsub import PubSub
 from services.supervision import is_cancelled
+from services.worker.concurrency_limit import ConcurrencyLimit
 from services.worker.render_run import Carrier, CarryRules
 
 MAX_CRASHES = 3
@@ -63,7 +64,7 @@ class Tracker:
         self._span_of = span_of
         self._carriers: dict[str, Carrier] = {}
         self._wake = asyncio.Event()
-        self._room = Room(backend, clock, wake=self._wake)
+        self._room = ConcurrencyLimit(backend, clock, wake=self._wake)
 
     @property
     def carried(self) -> int:

@@ -1,6 +1,6 @@
 """The studio as a person uses it: in Debian's Chromium, on the real `rendercast dev`, with no other host within reach.
 
-Where a test must hold a render at a point of its life, a backend of tests/support/fakes.py renders, behind the same server.
+Where a test must hold a render at one state, a backend of tests/support/fakes.py renders behind the same server.
 """
 
 import re

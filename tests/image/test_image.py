@@ -122,8 +122,8 @@ def test_nothing_is_in_the_image_but_what_runs(image: Image) -> None:
     assert {path.name for path in image.root.iterdir()} == {"app", "data", "tmp", "usr", "venv"}
     assert {path.name for path in (image.root / "usr" / "local" / "bin").glob("pip*")} == set()
     sources = {path.name for path in (image.root / "app").iterdir() if path.name != "__pycache__"}
-    packages = {"auth", "commands", "pages", "resolvers", "schema", "services", "transport"}
-    assert sources == {"LICENSE", "app.py", "cli.py", "web", *packages}
+    folders = {"auth", "commands", "pages", "resolvers", "schema", "services", "transport"}
+    assert sources == {"LICENSE", "app.py", "cli.py", "web", *folders}
 
 
 def test_all_that_is_needed_is_installed(image: Image) -> None:

@@ -11,7 +11,6 @@ import pytest
 from services.errors import StoreUnavailable
 from services.models import QuotaWindow, Render
 from services.ports import Admission
-from tests.resolvers.conftest import Site
 from tests.support.api_client import (
     GET,
     LIST,
@@ -25,6 +24,7 @@ from tests.support.api_client import (
     open_stream,
 )
 from tests.support.api_server import rewired, serve
+from tests.support.api_site import Site
 from tests.support.fakes import MemoryStore
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

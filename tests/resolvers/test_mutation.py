@@ -5,7 +5,6 @@ from datetime import datetime
 
 import pytest
 
-from tests.resolvers.conftest import CAPACITY
 from tests.support.api_client import (
     CANCEL,
     DELETE,
@@ -15,6 +14,7 @@ from tests.support.api_client import (
     RETRY,
     Client,
 )
+from tests.support.api_site import CAPACITY
 from tests.support.fakes import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.resolvers.conftest import Site
 from tests.support.api_client import (
     PROPS,
     QUOTA_LEFT,
@@ -17,6 +16,7 @@ from tests.support.api_client import (
     open_client,
 )
 from tests.support.api_server import rewired, serve
+from tests.support.api_site import Site
 from tests.support.fakes import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -5,8 +5,8 @@ import hashlib
 
 import pytest
 
-from tests.resolvers.conftest import CAPACITY, Site
 from tests.support.api_client import CANCEL, GET, LIST, NODE, QUOTA_LEFT, Client
+from tests.support.api_site import CAPACITY, Site
 from tests.support.fakes import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -17,7 +17,6 @@ import pytest_asyncio
 from services.models import Render, RenderStatus
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
-from tests.resolvers.conftest import CAPACITY, Site
 from tests.support.api_client import (
     CANCEL,
     DELETE,
@@ -31,6 +30,7 @@ from tests.support.api_client import (
     open_stream,
 )
 from tests.support.api_server import rewired, serve
+from tests.support.api_site import CAPACITY, Site
 from tests.support.fakes import FakeBackend, copy_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

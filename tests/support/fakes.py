@@ -24,10 +24,11 @@ from services.models import (
     RenderFilter,
     RenderPhase,
     RenderStatus,
+    WebhookStatus,
     replace,
 )
 from services.ports import Admission, Backlog, Broken, Clock, Finished, Missing, Observation, Progress, Queue, Verdict
-from services.webhooks.messages import WebhookMessage, WebhookStatus
+from services.webhooks.messages import WebhookMessage
 
 START_OF_TIME = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 SETTLING_ROUNDS = 100

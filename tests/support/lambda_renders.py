@@ -17,7 +17,7 @@ from typing import Any, cast
 from tests.support.s3_server import S3Server
 
 JSON = dict[str, Any]
-RECORDED = Path(__file__).parent / "data" / "remotion-progress.jsonl"
+RECORDED = Path(__file__).parents[1] / "data" / "remotion-progress.jsonl"
 REAL: JSON = json.loads(RECORDED.read_text().splitlines()[-1])["progress"]
 NEEDED = """composition inputProps codec envVariables privacy frameRange timeoutInMilliseconds everyNthFrame
     concurrencyPerLambda downloadBehavior audioCodec concurrency scale"""

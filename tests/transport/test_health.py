@@ -10,7 +10,7 @@ import pytest
 
 from services.errors import StoreUnavailable
 from services.models import Render
-from services.observability.liveness import LONGEST_SILENCE
+from services.observability.liveness import MAX_SILENCE
 from services.realtime.pubsub import open_pubsub
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
@@ -84,9 +84,9 @@ async def test_a_process_whose_worker_is_stuck_is_not_ready_and_after_a_while_no
         services = rewired(opened, store=StuckStore())
         await answers(services, healthz=ALIVE, readyz=(503, "the worker is not running"))
         assert services.tracker is not None
-        services.tracker.last_tick_at = services.clock.now() - LONGEST_SILENCE - timedelta(seconds=1)
+        services.tracker.last_tick_at = services.clock.now() - MAX_SILENCE - timedelta(seconds=1)
         await answers(
             services,
-            healthz=(503, "the worker has been silent for too long"),
+            healthz=(503, "the worker has not ticked for 90 seconds"),
             readyz=(503, "the worker is not running"),
         )

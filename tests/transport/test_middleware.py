@@ -10,10 +10,10 @@ from starlette.requests import HTTPConnection
 from commands.server.logs import JsonLines
 from services.identity import Identity
 from services.observability.log_context import pseudonym
-from tests.resolvers.conftest import Site
 from tests.resolvers.test_errors import UNKNOWN_ID, CrashingStore, open_client_of
 from tests.support.api_client import GET, PROGRESS, Client, open_client, open_socket, open_stream
 from tests.support.api_server import rewired, serve
+from tests.support.api_site import Site
 from transport.middleware import SAFE_HEADERS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

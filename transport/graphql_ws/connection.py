@@ -22,6 +22,7 @@ from resolvers.execution.fast_path import SEND_NOW, Feed, SendNow, message, send
 from resolvers.execution.projection import Result
 from services.errors import TokenExpired, Unauthenticated
 from services.json_text import write_json
+from transport.authentication import identify
 from transport.connection_limits import counted
 from transport.graphql_ws.messages import (
     CloseCode,
@@ -141,7 +142,7 @@ class Connection:
         if self._initialised:
             raise ProtocolViolation(CloseCode.TOO_MANY, "Too many initialisation requests")
         self._initialised = True
-        refusal = await self._context.identify(self._authenticate, params)
+        refusal = await identify(self._context, self._authenticate, self._websocket, params)
         if isinstance(refusal, Unauthenticated):
             raise ProtocolViolation(CloseCode.FORBIDDEN, str(refusal))
         if refusal is not None:

@@ -46,7 +46,7 @@ class WebSockets:
             await websocket.close(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
             return
         await websocket.accept(SUBPROTOCOL)
-        context = Context(services=self._services, connection=websocket)
+        context = Context(services=self._services)
         await Connection(
             websocket,
             context=context,

@@ -17,13 +17,13 @@ import pytest
 
 from commands.server.webhooks import LIST_HELP, REPLAY_HELP, REPLAYED_AT_ONCE, SHOW_HELP
 from services.clock import SystemClock
-from services.models import Failure, Render
-from services.ports import Outbox
+from services.models import Failure, Render, WebhookStatus
 from services.renders import lifecycle
 from services.settings import CHECKOUT
 from services.stores.sqlite import SqliteStore, open_sqlite_store
 from services.webhooks import messages
-from services.webhooks.messages import Outcome, WebhookMessage, WebhookStatus
+from services.webhooks.messages import Outcome, WebhookMessage
+from services.webhooks.ports import Outbox
 from tests.commands.conftest import environment
 from tests.conftest import MakeRender
 from tests.end_to_end.processes import COMMAND

@@ -12,7 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from starlette.requests import HTTPConnection
 from strawberry.types import ExecutionResult
 
 from resolvers.context import Context
@@ -49,9 +48,7 @@ def blocks() -> int:
 async def test_fifty_thousand_events_leave_nothing_behind(services: Services, props: AnimationProps) -> None:
     ann = Caller(id="ann")
     render = (await services.renders.start(ann, props)).render
-    context = Context(
-        services=services, connection=HTTPConnection({"type": "websocket"}), identity=Identity(caller=ann)
-    )
+    context = Context(services=services, identity=Identity(caller=ann))
     stream = await build_schema().stream(REVISION, variable_values={"id": render.id}, context_value=context)
     before = 0
     async with aclosing(stream):

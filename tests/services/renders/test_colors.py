@@ -89,6 +89,8 @@ def test_a_translucent_background_lies_over_black() -> None:
 
 
 def test_importing_it_brings_in_nothing_that_draws() -> None:
-    code = "import sys, services.colors; print(any(name in sys.modules for name in ('av', 'numpy', 'uharfbuzz')))"
-    root = Path(__file__).parents[2]
+    code = (
+        "import sys, services.renders.colors; print(any(name in sys.modules for name in ('av', 'numpy', 'uharfbuzz')))"
+    )
+    root = Path(__file__).parents[3]
     assert subprocess.check_output([sys.executable, "-c", code], cwd=root).strip() == b"False"

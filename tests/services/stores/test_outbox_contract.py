@@ -12,13 +12,14 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
 
 from services.clock import SystemClock
-from services.models import Render
-from services.ports import Backlog, Outbox, RenderStore
+from services.models import Render, WebhookStatus
+from services.ports import Backlog, RenderStore
 from services.renders import lifecycle
 from services.stores.mongo import MongoStore, open_mongo_store
 from services.stores.sqlite import SqliteStore, open_sqlite_store
 from services.webhooks import messages
-from services.webhooks.messages import Outcome, WebhookMessage, WebhookStatus, message_id
+from services.webhooks.messages import Outcome, WebhookMessage, message_id
+from services.webhooks.ports import Outbox
 from tests.conftest import MakeRender
 from tests.services.stores.test_store_contract import FAILURE, HOUR, LATER, NO_TIME, NOW, OUTPUT, added, launched
 from tests.support.fakes import MemoryStore

@@ -6,14 +6,15 @@ import pytest
 from services import documents
 from services.clock import SystemClock
 from services.errors import StartupError, StoreUnavailable
-from services.models import QuotaWindow, Render, RenderFilter
-from services.ports import Outbox, RenderStore
+from services.models import QuotaWindow, Render, RenderFilter, WebhookStatus
+from services.ports import RenderStore
 from services.renders.lifecycle import ACTIVE, cancel
 from services.stores.sqlite import SqliteStore, open_sqlite_store
 from services.stores.sqlite_connection import MIGRATIONS
 from services.stores.sqlite_outbox import open_sqlite_outbox
 from services.webhooks import messages
-from services.webhooks.messages import Outcome, WebhookStatus
+from services.webhooks.messages import Outcome
+from services.webhooks.ports import Outbox
 from tests.conftest import MakeRender
 from tests.services.stores.test_store_contract import ALL, HOUR, NOW, window
 

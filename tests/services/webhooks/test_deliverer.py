@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from services.models import Download, Output, Render, RenderStatus
+from services.backoff import MOST_TRIES
+from services.models import Download, Output, Render, RenderStatus, WebhookStatus
 from services.observability.metrics import Metrics
-from services.webhooks.backoff import MOST_TRIES
 from services.webhooks.deliverer import MOST_AT_ONCE, Deliverer, DeliveryRules
 from services.webhooks.endpoint import Answer, EndpointFault
-from services.webhooks.messages import WebhookMessage, WebhookStatus, message_id, replay
+from services.webhooks.messages import WebhookMessage, message_id, replay
 from tests.conftest import MakeRender
 from tests.support.fakes import FakeClock, MemoryOutbox, settle
 from tests.support.scraping import samples_of

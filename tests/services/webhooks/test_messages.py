@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.webhooks.backoff import LONGEST_RETRY_AFTER_S, MOST_TRIES, RETRY_DELAYS_S, read_retry_after, retry_delay_s
-from services.webhooks.messages import Outcome, WebhookMessage, WebhookStatus, begin, end, replay
+from services.backoff import LONGEST_RETRY_AFTER_S, MOST_TRIES, RETRY_DELAYS_S, read_retry_after, retry_delay_s
+from services.models import WebhookStatus
+from services.webhooks.messages import Outcome, WebhookMessage, begin, end, replay
 from tests.conftest import MakeRender
 from tests.support.fakes import START_OF_TIME
 

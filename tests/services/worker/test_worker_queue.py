@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.backoff import MOST_STARTS
 from services.models import RenderStatus
 from services.ports import Progress
+from services.worker.concurrency_limit import MOST_STARTS
 from services.worker.render_run import LONGEST_WAIT_S
 from tests.support.worker_bench import MISCONFIGURED, RULES, Bench, SlowStarts
 

@@ -3,7 +3,8 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.backoff import MOST_STARTS, GrowingPause, Room, backoff_s, poll_interval_s
+from services.backoff import backoff_s
+from services.worker.concurrency_limit import MOST_STARTS, ConcurrencyLimit, GrowingPause, poll_interval_s
 from tests.support.fakes import START_OF_TIME, FakeBackend, FakeClock
 
 
@@ -40,8 +41,8 @@ async def test_a_pause_grows_with_each_failure_that_follows_it_and_ends_with_a_s
     assert pause.left_s <= 0.5
 
 
-def room(clock: FakeClock, *, capacity: int = 25) -> Room:
-    return Room(FakeBackend(capacity=capacity), clock, wake=asyncio.Event())
+def room(clock: FakeClock, *, capacity: int = 25) -> ConcurrencyLimit:
+    return ConcurrencyLimit(FakeBackend(capacity=capacity), clock, wake=asyncio.Event())
 
 
 async def test_room_is_halved_by_what_found_none_and_grows_by_what_finishes() -> None:

@@ -1,0 +1,76 @@
+"""A server that a whole module's tests share; each test is a user of its own, so they don't meet."""
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from services.ports import Clock
+from services.runtime.adapters import open_embedded
+from services.runtime.services import Services
+from services.settings import load_settings
+from tests.support.api_client import Client, open_client
+from tests.support.api_server import rewired, serve
+from tests.support.fakes import FakeBackend
+
+USERS = (f"user-{number}" for number in itertools.count())
+CAPACITY = 1000  # every render is taken at once, unless a test sets it to 0 to keep them queued
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A server and what is behind it."""
+
+    http: httpx.AsyncClient
+    services: Services
+    backend: FakeBackend
+
+    @property
+    def clock(self) -> Clock:
+        return self.services.clock
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(data_dir: Path) -> AsyncIterator[Site]:
+    backend = FakeBackend(capacity=CAPACITY, poll_interval=timedelta(milliseconds=10))
+    async with open_embedded(load_settings(data_dir=data_dir, look_interval_s=0.05)) as services:
+        faked = rewired(services, backend=backend)
+        async with serve(faked) as url, open_client(url) as client:
+            yield Site(http=client.http, services=faked, backend=backend)
+
+
+@pytest.fixture
+def backend(site: Site) -> Iterator[FakeBackend]:
+    """The site's backend. After the test it is as before, and its attempts come to an end."""
+    yield site.backend
+    site.backend.capacity = CAPACITY
+    site.backend.unavailable = False
+    for render_id in site.backend.attempts:
+        site.backend.break_down(render_id, retryable=False)
+
+
+@pytest.fixture
+def ann(site: Site, backend: FakeBackend) -> Client:
+    del backend
+    return Client(site.http, user=next(USERS))
+
+
+@pytest.fixture
+def bob(site: Site) -> Client:
+    return Client(site.http, user=next(USERS))
+
+
+@pytest.fixture
+def stranger(site: Site) -> Client:
+    """Somebody the server doesn't know."""
+    return Client(site.http)

@@ -1,0 +1,26 @@
+"""Authentication of an HTTP request or a WebSocket."""
+
+from collections.abc import Mapping
+
+from starlette.requests import HTTPConnection
+
+from auth.bearer import Authenticate
+from resolvers.context import Context
+from services.errors import RendercastError
+from services.observability import log_context
+
+
+async def identify(
+    context: Context, authenticate: Authenticate, connection: HTTPConnection, params: Mapping[str, object]
+) -> RendercastError | None:
+    """Authenticate the caller and store the identity in the context and the log context.
+
+    Returns the error if that fails, after storing it in `context.refusal`.
+    """
+    try:
+        context.identity = await authenticate(connection, params)
+    except RendercastError as refusal:
+        context.refusal = refusal
+        return refusal
+    log_context.user_id.set(context.identity.caller.id)
+    return None
