@@ -23,7 +23,7 @@ from transport.downloads import Downloads
 from transport.graphql_http import METHODS, GraphQLOverHttp
 from transport.graphql_ws.endpoint import WebSockets
 from transport.health import Health
-from transport.middleware import Heads, for_pages
+from transport.middleware import ResponseHeadersMiddleware, for_pages
 from transport.remotion_webhooks import RemotionWebhooks
 
 
@@ -58,7 +58,7 @@ def create_app(services: Services, *, authenticate: Authenticate) -> ASGIApp:
         routes.append(Route(WEBHOOK_PATH, webhooks.receive, methods=["POST"]))
     app = Starlette(lifespan=lifespan, routes=routes, middleware=for_pages(services.settings.origins))
     app.router.redirect_slashes = False  # to wherever the header Host says
-    return Heads(app)
+    return ResponseHeadersMiddleware(app)
 
 
 def _home(settings: Settings) -> list[Route]:

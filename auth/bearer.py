@@ -16,7 +16,7 @@ from services.loopback import is_loopback
 from services.models import Caller
 from services.settings import Settings, variable
 
-LONGEST_TOKEN = 8192  # characters
+MAX_TOKEN = 8192  # characters
 BEARER = re.compile(r"bearer +(?P<token>[\w-]+\.[\w-]+\.[\w-]+)", re.ASCII | re.IGNORECASE)
 PARAMETERS = ("Authorization", "authorization")  # of `connection_init`
 
@@ -76,7 +76,7 @@ def _token(given: list[object]) -> str:
     match given:
         case []:
             raise Unauthenticated
-        case [str(value)] if len(value) <= LONGEST_TOKEN and (found := BEARER.fullmatch(value)):
+        case [str(value)] if len(value) <= MAX_TOKEN and (found := BEARER.fullmatch(value)):
             return found["token"]
         case _:
             raise TokenInvalid

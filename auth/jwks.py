@@ -22,8 +22,8 @@ FRESH_FOR_S = 300.0  # how long keys are used before they are read again
 RETRY_AFTER_S = 30.0  # the same, when they could not be read
 PAUSE_S = 10.0  # between two readings, whatever is asked for
 TIMEOUT_S = 5.0  # of a reading
-LARGEST_ANSWER_BYTES = 256 * 1024
-MOST_KEYS = 100
+MAX_RESPONSE_BYTES = 256 * 1024
+MAX_KEYS = 100
 
 RSA_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
 CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA"}  # RFC 7518, 3.4; RFC 8037, 3.1
@@ -33,7 +33,7 @@ KeySet = Mapping[tuple[str | None, str], jwt.PyJWK]  # by key id and algorithm
 log = logging.getLogger(__name__)
 
 
-class IssuerFault(Exception):  # noqa: N818  # named for what happened
+class JwksError(Exception):  # named for what happened
     """The issuer didn't give its keys; the message says what it did."""
 
 
@@ -47,7 +47,7 @@ class OpenIdConfiguration(BaseModel):
 class JwkSet(BaseModel):
     """Keys as an issuer publishes them, of which some may be for other uses."""
 
-    keys: list[dict[str, object]] = Field(max_length=MOST_KEYS)
+    keys: list[dict[str, object]] = Field(max_length=MAX_KEYS)
 
 
 class IssuerKeys:
@@ -93,7 +93,7 @@ class IssuerKeys:
         self._wanted.clear()
         try:
             self._keys = await self._read()
-        except IssuerFault as fault:
+        except JwksError as fault:
             log.warning("the issuer's keys could not be read: %s", fault)
             return False
         else:
@@ -123,15 +123,15 @@ class JwksReader:
         self._timeout_s = timeout_s
 
     async def read(self) -> KeySet:
-        """Return the keys for the algorithms that the rules allow. Raises `IssuerFault`."""
+        """Return the keys for the algorithms that the rules allow. Raises `JwksError`."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 url = self._jwks_url or await self._discover()
                 published = JwkSet.model_validate_json(await self._get(url))
         except ValidationError as error:
-            raise IssuerFault(f"its answer is not understood ({error.error_count()} faults)") from None
+            raise JwksError(f"its answer is not understood ({error.error_count()} faults)") from None
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise IssuerFault(f"{type(error).__name__}: {error}") from error
+            raise JwksError(f"{type(error).__name__}: {error}") from error
         return usable_keys(published, self._rules.algorithms)
 
     async def _discover(self) -> str:
@@ -139,20 +139,20 @@ class JwksReader:
         body = await self._get(issuer.rstrip("/") + DISCOVERY_PATH)
         configuration = OpenIdConfiguration.model_validate_json(body)
         if configuration.issuer != issuer:
-            raise IssuerFault(f"{issuer} says that it is {configuration.issuer!r}")
+            raise JwksError(f"{issuer} says that it is {configuration.issuer!r}")
         if URL(configuration.jwks_uri).scheme not in {"https", URL(issuer).scheme}:
-            raise IssuerFault(f"{issuer} has its keys where anybody could change them on the way")
+            raise JwksError(f"{issuer} has its keys where anybody could change them on the way")
         return configuration.jwks_uri
 
     async def _get(self, url: str) -> bytes:
         body = bytearray()
         async with self._http.get(url, allow_redirects=False) as answer:
             if answer.status != HTTPStatus.OK:
-                raise IssuerFault(f"{url} answered {answer.status}")
+                raise JwksError(f"{url} answered {answer.status}")
             async for part in answer.content.iter_any():
                 body += part
-                if len(body) > LARGEST_ANSWER_BYTES:
-                    raise IssuerFault(f"{url} answered more than {LARGEST_ANSWER_BYTES} bytes")
+                if len(body) > MAX_RESPONSE_BYTES:
+                    raise JwksError(f"{url} answered more than {MAX_RESPONSE_BYTES} bytes")
         return bytes(body)
 
 

@@ -23,9 +23,9 @@ from services.settings import Settings
 
 SECRET_ALGORITHM = "HS256"  # noqa: S105  # a name
 OWN_ISSUER = "rendercast"  # of tokens signed with the secret
-LONGEST_SUBJECT = 255  # characters; OpenID Connect Core 1.0, section 2
+MAX_SUBJECT = 255  # characters; OpenID Connect Core 1.0, section 2
 LATEST_EXPIRY = 253_402_300_000  # the last seconds of the year 9999, which Python's times end with
-MOST_REMEMBERED = 10_000  # tokens
+MAX_CACHED = 10_000  # tokens
 REFUSED_HEADERS = frozenset({"crit", "b64"})  # extensions that must be understood; we have none
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class TokenVerifier:
     their key is no longer the issuer's.
     """
 
-    def __init__(self, rules: TokenRules, keys: Keys, *, most_remembered: int = MOST_REMEMBERED) -> None:
+    def __init__(self, rules: TokenRules, keys: Keys, *, most_remembered: int = MAX_CACHED) -> None:
         self._rules = rules
         self._keys = keys
         self._most_remembered = most_remembered
@@ -154,7 +154,7 @@ class TokenVerifier:
 
 def is_subject(text: str) -> bool:
     """Return whether the text can name a user."""
-    return 0 < len(text) <= LONGEST_SUBJECT and text.isprintable()
+    return 0 < len(text) <= MAX_SUBJECT and text.isprintable()
 
 
 def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:

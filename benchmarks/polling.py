@@ -26,7 +26,7 @@ import uvloop
 from botocore.config import Config
 
 from benchmarks.render_farm import RenderFarm, render_farm
-from services.backends.remotion_lambda.backend import RemotionBackend, open_remotion_backend
+from services.backends.remotion_lambda.backend import LambdaBackend, open_lambda_backend
 from services.backends.remotion_lambda.payloads import status_payload
 from services.clock import SystemClock
 from services.ids import new_render_id
@@ -65,11 +65,11 @@ def main() -> None:
 
 
 @asynccontextmanager
-async def opened(*, capacity: int = 100) -> AsyncIterator[RemotionBackend]:
+async def opened(*, capacity: int = 100) -> AsyncIterator[LambdaBackend]:
     deployment = replace(
         DEPLOYMENT, capacity=capacity, poll_interval=timedelta(seconds=INTERVAL_S), posters=False
     )  # a poster is an invocation of its own
-    async with open_remotion_backend(deployment, clock=SystemClock(), check=False) as backend:
+    async with open_lambda_backend(deployment, clock=SystemClock(), check=False) as backend:
         yield backend
 
 
@@ -148,7 +148,7 @@ async def _poll_without_pause(runs: int) -> None:
 class Timed:
     """The backend, noting when it is asked for each render."""
 
-    backend: RemotionBackend
+    backend: LambdaBackend
     asked_at: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def __getattr__(self, name: str) -> object:
@@ -178,10 +178,10 @@ async def _carry_many() -> None:
                 backend=timed,  # type: ignore[arg-type]  # it is one but for the types of __getattr__
                 with_worker=True,
             )
-            assert services.tracker is not None
+            assert services.worker is not None
             ids = [(await services.renders.start(Caller(id="ann"), PROPS)).render.id for _ in range(MANY)]
             cpu, began = _cpu_s(), time.monotonic()
-            working = asyncio.create_task(services.tracker.run())
+            working = asyncio.create_task(services.worker.run())
             while await store.unfinished(["ann"], first=1):  # noqa: ASYNC110
                 await asyncio.sleep(0.5)
             spent, took = _cpu_s() - cpu, time.monotonic() - began
@@ -205,7 +205,7 @@ def _gaps(gaps: list[float]) -> str:
     return f"{statistics.median(gaps):.2f}, {statistics.quantiles(gaps, n=100)[98]:.2f}, {max(gaps):.2f} s"
 
 
-async def _begun(backend: RemotionBackend) -> Render:
+async def _begun(backend: LambdaBackend) -> Render:
     now = SystemClock().now()
     render = Render(id=new_render_id(now), owner="ann", props=PROPS, created_at=now)
     launched = lifecycle.launch(render, now=now, deadline_at=now + timedelta(minutes=5))

@@ -22,7 +22,7 @@ import uvloop
 from benchmarks.delivery import ROUNDS, WARM_UP, Server, Watchers, process_cpu_s, started, write_renders
 from benchmarks.polling import INTERVAL_S, Timed
 from benchmarks.render_farm import render_farm
-from services.backends.remotion_lambda.backend import open_remotion_backend
+from services.backends.remotion_lambda.backend import open_lambda_backend
 from services.clock import SystemClock
 from services.models import Caller
 from services.realtime.pubsub import open_pubsub
@@ -100,7 +100,7 @@ async def work(redis_url: str, renders: int) -> None:
     deployment = replace(DEPLOYMENT, capacity=renders, poll_interval=timedelta(seconds=INTERVAL_S))
     async with (
         open_pubsub(redis_url) as pubsub,
-        open_remotion_backend(deployment, clock=clock, check=False) as backend,
+        open_lambda_backend(deployment, clock=clock, check=False) as backend,
     ):
         timed, store = Timed(backend), MemoryStore(clock)
         services = compose(
@@ -111,11 +111,11 @@ async def work(redis_url: str, renders: int) -> None:
             backend=timed,  # type: ignore[arg-type]  # it is one but for the types of __getattr__
             with_worker=True,
         )
-        assert services.tracker is not None
+        assert services.worker is not None
         for _ in range(renders):
             await services.renders.start(Caller(id="ann"), PROPS)
         cpu_s, began = process_cpu_s(os.getpid()), clock.now()
-        working = asyncio.create_task(services.tracker.run())
+        working = asyncio.create_task(services.worker.run())
         while await store.unfinished(["ann"], first=1):  # noqa: ASYNC110
             await asyncio.sleep(0.5)
         told = {

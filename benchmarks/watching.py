@@ -19,7 +19,7 @@ from services.observability.metrics import Metrics
 from services.observability.tracing import Tracing
 from services.renders import lifecycle
 from tests.conftest import PROPS
-from transport.middleware import Heads
+from transport.middleware import ResponseHeadersMiddleware
 
 TURNS = 20_000
 ROUNDS = 7
@@ -42,7 +42,9 @@ def main() -> None:
     print(f"a message: {encoding - _us(lambda: documents.encode(render)):.2f} µs more to write")
     more = _us(lambda: documents.decode_announcements([whole])) - _us(lambda: documents.decode(plain))
     print(f"a message: {more:.2f} µs more to read, once in each process")
-    print(f"a request: {_request(Heads(_answer)) - _request(_answer):.2f} µs for its id and the headers of its answer")
+    print(
+        f"a request: {_request(ResponseHeadersMiddleware(_answer)) - _request(_answer):.2f} µs for its id and the headers of its answer"
+    )
     print(f"a request: {_trace():.1f} µs to trace, if a collector is named\n")
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from strawberry.types import Info as StrawberryInfo
 
-from resolvers.execution.fast_path import Feed
+from resolvers.execution.fast_path import FastPath
 from services.errors import RendercastError, TokenExpired, Unauthenticated
 from services.identity import Identity
 from services.models import Caller
 from services.runtime.services import Services
 
 
-class Turn:
+class OperationSlot:
     """An operation's turn on its connection: from its execution until its result is sent, or nobody wants it."""
 
     def __init__(self, turns: asyncio.Semaphore) -> None:
@@ -41,8 +41,8 @@ class Context:
     services: Services
     identity: Identity | None = None
     refusal: RendercastError | None = None
-    turn: Turn | None = None
-    feed: Feed | None = None
+    turn: OperationSlot | None = None
+    feed: FastPath | None = None
 
     @property
     def caller(self) -> Caller:

@@ -6,9 +6,9 @@ import secrets
 
 from graphql import GraphQLError
 
-from services.errors import InvalidArgument, LimitExceeded, RendercastError, Unavailable, UserFault
+from services.errors import InvalidArgument, LimitExceeded, RendercastError, Unavailable, UserError
 
-LONGEST_MESSAGE = 500  # characters; what is wrong with a long input must not send it back
+MAX_MESSAGE = 500  # characters; what is wrong with a long input must not send it back
 HINT = re.compile(r" Did you mean .*", re.DOTALL)
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def client_error(error: GraphQLError, *, hints: bool) -> GraphQLError:
             return _told(error, message, code="BAD_USER_INPUT")
         case InvalidArgument():
             return _told(error, str(cause), code=cause.code, field=cause.field)
-        case UserFault():
+        case UserError():
             return _told(error, str(cause), code=cause.code)
         case Unavailable():
             log.error("unavailable at %s: %s", error.path, cause)
@@ -60,7 +60,7 @@ def masked(error: GraphQLError, cause: Exception) -> GraphQLError:
 
 def _told(error: GraphQLError, message: str, **extensions: str) -> GraphQLError:
     return GraphQLError(
-        message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}…",
+        message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}…",
         nodes=error.nodes,
         source=error.source,
         positions=error.positions,

@@ -108,7 +108,7 @@ class Mutation:
         return results.DeleteRenderSuccess(render_id=render_id)
 
 
-def _started(started: models.Started, renders: RenderService) -> results.StartRenderSuccess:
+def _started(started: models.StartResult, renders: RenderService) -> results.StartRenderSuccess:
     return results.StartRenderSuccess(
         render=Render.from_model(started.render, renders),
         quota=RenderQuota.from_model(started.quota),

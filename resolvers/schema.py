@@ -14,7 +14,7 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from resolvers.admission.cost import Operation
-from resolvers.admission.documents import Documents, Refused, check_variables
+from resolvers.admission.documents import DocumentRefused, Documents, check_variables
 from resolvers.admission.mutation_rate import MutationRate
 from resolvers.context import Context
 from resolvers.errors import client_error
@@ -67,7 +67,7 @@ class RendercastSchema(Schema):
         """Parse, validate and choose the operation, in the place of Strawberry's own way, which has no limits."""
         try:
             self._admit(context, context.query or "")
-        except Refused as refused:
+        except DocumentRefused as refused:
             return PreExecutionError(data=None, errors=refused.errors)
         return None
 
@@ -107,7 +107,7 @@ class RendercastSchema(Schema):
         try:
             self.mutation_rate.admit(context.identity.caller.id, operation.root_fields, now_s=now_s)
         except LimitExceeded as error:
-            raise Refused(GraphQLError(str(error), original_error=error)) from error
+            raise DocumentRefused(GraphQLError(str(error), original_error=error)) from error
 
 
 def build_schema(settings: Settings | None = None, *, tracing: "Tracing | None" = None) -> RendercastSchema:

@@ -54,7 +54,7 @@ class StartRenderInput:
 class RenderFilter:
     status: list[RenderStatus] | None = strawberry.field(default=None, description="Only renders with one of these.")
     generation_id: strawberry.ID | None = strawberry.field(default=None, description="Only renders started with this.")
-    of_everybody: bool = strawberry.field(
+    all_users: bool = strawberry.field(
         default=False, description="Everybody's renders, not only yours. For operators; a FORBIDDEN error for others."
     )
 
@@ -65,5 +65,5 @@ class RenderFilter:
             if self.status is None
             else frozenset(models.RenderStatus[status.name] for status in self.status),
             generation_id=self.generation_id,
-            of_everybody=self.of_everybody,
+            all_users=self.all_users,
         )

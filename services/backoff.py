@@ -7,8 +7,8 @@ from email.utils import parsedate_to_datetime
 # Standard Webhooks 1.0.0, "Deliverability and reliability": the first attempt at once, the others so long after the
 # one before, over three days.
 RETRY_DELAYS_S = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
-MOST_TRIES = 1 + len(RETRY_DELAYS_S)
-LONGEST_RETRY_AFTER_S = 86_400.0
+MAX_TRIES = 1 + len(RETRY_DELAYS_S)
+MAX_RETRY_AFTER_S = 86_400.0
 
 
 def backoff_s(failures: int, *, first_s: float = 0.5, longest_s: float = 30.0) -> float:
@@ -26,10 +26,10 @@ def retry_delay_s(tries: int, *, retry_after_s: float | None = None) -> float | 
     Up to a fifth more than scheduled, so that what failed together doesn't come back together. As long as the
     receiver asks for if that is longer, but a day at most.
     """
-    if tries >= MOST_TRIES:
+    if tries >= MAX_TRIES:
         return None
     scheduled_s = RETRY_DELAYS_S[tries - 1] * random.uniform(1.0, 1.2)
-    return max(scheduled_s, min(retry_after_s or 0.0, LONGEST_RETRY_AFTER_S))
+    return max(scheduled_s, min(retry_after_s or 0.0, MAX_RETRY_AFTER_S))
 
 
 def read_retry_after(header: str | None, *, now: datetime) -> float | None:

@@ -2,7 +2,7 @@
 
 RendercastError
 ├── StartupError             the process can't start; the message says what to mend
-├── UserFault                the caller can do something about it
+├── UserError                the caller can do something about it
 │   ├── Unauthenticated
 │   │   ├── TokenExpired
 │   │   └── TokenInvalid
@@ -48,13 +48,13 @@ class StartupError(RendercastError):
     """The process can't start. The message is one sentence that says what to mend."""
 
 
-class UserFault(RendercastError):
+class UserError(RendercastError):
     """The caller can do something about it; the message says what."""
 
     code = "BAD_USER_INPUT"
 
 
-class Unauthenticated(UserFault):
+class Unauthenticated(UserError):
     """Nobody is known to be calling."""
 
     code = "UNAUTHENTICATED"
@@ -85,7 +85,7 @@ class Problem:
     message: str
 
 
-class InvalidAnimation(UserFault):
+class InvalidAnimation(UserError):
     """The input of a start can't be rendered. Costs no quota. `problems` is never empty."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -93,7 +93,7 @@ class InvalidAnimation(UserFault):
         super().__init__(" ".join(problem.message for problem in self.problems))
 
 
-class InvalidArgument(UserFault):
+class InvalidArgument(UserError):
     """An argument other than a start's input is wrong."""
 
     def __init__(self, field: str, message: str) -> None:
@@ -101,7 +101,7 @@ class InvalidArgument(UserFault):
         super().__init__(message)
 
 
-class NotAllowed(UserFault):
+class NotAllowed(UserError):
     """The caller asks for what only operators may have."""
 
     code = "FORBIDDEN"
@@ -110,13 +110,13 @@ class NotAllowed(UserFault):
         super().__init__("Only operators may see everybody's renders. Ask for your own.")
 
 
-class LimitExceeded(UserFault):
+class LimitExceeded(UserError):
     """A request is too much for one, or a caller's requests for their time. The message names the limit."""
 
     code = "LIMIT_EXCEEDED"
 
 
-class TookTooLong(UserFault):
+class TookTooLong(UserError):
     """A request was stopped in the middle."""
 
     code = "TIMEOUT"
@@ -128,7 +128,7 @@ class TookTooLong(UserFault):
         )
 
 
-class RenderQuotaExceeded(UserFault):
+class RenderQuotaExceeded(UserError):
     """The caller has used the present window's quota. `retry_after_s` is at least 1."""
 
     code = "LIMIT_EXCEEDED"
@@ -143,7 +143,7 @@ class RenderQuotaExceeded(UserFault):
         )
 
 
-class RenderServiceNotConfigured(UserFault):
+class RenderServiceNotConfigured(UserError):
     """This deployment has no renderer. The log names the missing setting."""
 
     code = "SERVICE_UNAVAILABLE"
@@ -152,7 +152,7 @@ class RenderServiceNotConfigured(UserFault):
         super().__init__("Render service not configured. Please contact support.")
 
 
-class RenderNotFound(UserFault):
+class RenderNotFound(UserError):
     """There is no such render, or it is another user's; the two can't be told apart."""
 
     code = "NOT_FOUND"
@@ -161,7 +161,7 @@ class RenderNotFound(UserFault):
         super().__init__("Render not found")
 
 
-class RenderNotComplete(UserFault):
+class RenderNotComplete(UserError):
     """The render has no output, or not yet."""
 
     def __init__(self, render: Render) -> None:
@@ -169,7 +169,7 @@ class RenderNotComplete(UserFault):
         super().__init__("Render not complete")
 
 
-class RenderNotFinished(UserFault):
+class RenderNotFinished(UserError):
     """The render still runs, so it can't be deleted."""
 
     def __init__(self, render: Render) -> None:
@@ -177,7 +177,7 @@ class RenderNotFinished(UserFault):
         super().__init__("This render has not finished. Cancel it first, then delete it.")
 
 
-class RenderAlreadyFinished(UserFault):
+class RenderAlreadyFinished(UserError):
     """The render has ended, so it can't be cancelled."""
 
     def __init__(self, render: Render) -> None:
@@ -185,7 +185,7 @@ class RenderAlreadyFinished(UserFault):
         super().__init__(f"This render has already ended: it is {render.status}.")
 
 
-class RenderNotRetryable(UserFault):
+class RenderNotRetryable(UserError):
     """Only a render that FAILED or was CANCELLED can be tried again."""
 
     def __init__(self, render: Render) -> None:
@@ -196,7 +196,7 @@ class RenderNotRetryable(UserFault):
         )
 
 
-class OutputGone(UserFault):
+class OutputGone(UserError):
     """The render is COMPLETE, but its video has been removed from storage."""
 
     def __init__(self) -> None:

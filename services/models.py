@@ -152,11 +152,11 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderFilter:
-    """Which renders to list: the caller's own unless `of_everybody`. An absent condition admits all."""
+    """Which renders to list: the caller's own unless `all_users`. An absent condition admits all."""
 
     statuses: frozenset[RenderStatus] | None = None
     generation_id: str | None = None
-    of_everybody: bool = False
+    all_users: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +214,7 @@ class RenderPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
+class StartResult:
     """The answer to a start: the render, the quota after it, and whether it is one already started earlier."""
 
     render: Render

@@ -30,7 +30,7 @@ class Clock(Protocol):
         ...
 
 
-class Verdict(Enum):
+class AddOutcome(Enum):
     """How a store answered `add`."""
 
     ADDED = auto()
@@ -39,10 +39,10 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
+class AddResult:
     """What became of an `add`: the render now stored (an earlier one if DUPLICATE) and the window's units used."""
 
-    verdict: Verdict
+    verdict: AddOutcome
     render: Render
     used: int
 
@@ -62,7 +62,7 @@ class RenderStore(Protocol):
     of the workers may differ. Ids sort by creation time.
     """
 
-    async def add(self, render: Render, window: QuotaWindow) -> Admission:
+    async def add(self, render: Render, window: QuotaWindow) -> AddResult:
         """Store a new render and take one unit of `window`, both or neither, in one atomic step.
 
         If the owner already has a render with the same idempotency key, nothing is stored or taken: DUPLICATE.

@@ -52,8 +52,8 @@ async def test_each_route_does_what_it_is_for_and_no_more(tmp_path: Path) -> Non
 async def test_renders_run_while_the_application_does_and_leases_are_given_back_when_it_ends(
     services: Services,
 ) -> None:
-    assert services.tracker is not None
-    worker = services.tracker.worker
+    assert services.worker is not None
+    worker = services.worker.id
     async with serve(services) as url, open_client(url, user="ann") as client:
         render_id = await client.started()
         await client.until(render_id, status="RENDERING")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class InTurn(asyncio.BufferedProtocol):
+class BoundedReads(asyncio.BufferedProtocol):
     """A protocol that takes in at most `largest_read_bytes` at a time."""
 
     largest_read_bytes: int

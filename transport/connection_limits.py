@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from ipaddress import IPv6Address, IPv6Network
 
 
-class Crowd:
+class ConnectionLimiter:
     """Admits connections as long as there are fewer than `most`, and fewer than `most_of_address` of their address.
 
     Those of a trusted proxy are its clients', and count only in all.

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
-from services.backends.text.backend import LocalBackend
+from services.backends.text.backend import TextBackend
 
 # A browser shows a file that is opened by itself in a page of its own making, to which this applies.
 POLICY = "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -13,7 +13,7 @@ MEDIA_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
 class Downloads:
     """The endpoint of `/files/{name}`, with range requests, so that players can seek."""
 
-    def __init__(self, backend: LocalBackend) -> None:
+    def __init__(self, backend: TextBackend) -> None:
         self._backend = backend
 
     async def serve(self, request: Request) -> Response:

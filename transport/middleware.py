@@ -25,7 +25,7 @@ SAFE_HEADERS = (
 SAFE_NAMES = frozenset(name for name, _ in SAFE_HEADERS)
 
 
-class Heads:
+class ResponseHeadersMiddleware:
     """Gives every request an id, a proxy's or client's own if it is one, and every answer the headers it lacks.
 
     It goes around all of Starlette, whose own middleware is inside the one that answers what crashed.

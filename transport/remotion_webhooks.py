@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from services.backends.remotion_lambda.webhooks import (
-    LARGEST_BODY_BYTES,
+    MAX_BODY_BYTES,
     SIGNATURE,
     SIGNATURE_HEADER,
     is_genuine,
@@ -33,7 +33,7 @@ class RemotionWebhooks:
         if not SIGNATURE.fullmatch(signature):
             return Response(status_code=HTTPStatus.UNAUTHORIZED)
         try:
-            body = await read_body(request, at_most=LARGEST_BODY_BYTES)
+            body = await read_body(request, at_most=MAX_BODY_BYTES)
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # which nobody will see
         if body is None:

@@ -11,14 +11,14 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from services.json_text import write_json
-from transport.bounded_reads import InTurn
-from transport.connection_limits import Crowd
+from transport.bounded_reads import BoundedReads
+from transport.connection_limits import ConnectionLimiter
 from transport.middleware import SAFE_HEADERS
 from transport.uvicorn_websockets import WebSocketProtocol
 
-LARGEST_HEAD_BYTES = 64 * 1024
-MOST_HEADERS = 100
-MOST_WAITING = 16  # requests that are sent before the one before them is answered
+MAX_HEAD_BYTES = 64 * 1024
+MAX_HEADERS = 100
+MAX_PENDING = 16  # requests that are sent before the one before them is answered
 READING_TIMES = 4  # how many times longer than a request the next 64 KiB of an answer, or its rest, may take
 HEAD = b"HTTP/1.1 "
 CONTINUE = b"HTTP/1.1 100 "
@@ -58,7 +58,7 @@ class InOnePiece:
         self.transport.close()
 
 
-class HttpProtocol(HttpToolsProtocol, InTurn):
+class HttpProtocol(HttpToolsProtocol, BoundedReads):
     """HTTP whose requests have to arrive within a time and whose headers within a size, and whose answers be read.
 
     The time runs from a request's first byte to its last; for the first request, from the connection on.
@@ -66,7 +66,7 @@ class HttpProtocol(HttpToolsProtocol, InTurn):
 
     largest_read_bytes = 16 * 1024
     request_timeout_s: float
-    crowd: Crowd
+    crowd: ConnectionLimiter
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -98,9 +98,9 @@ class HttpProtocol(HttpToolsProtocol, InTurn):
         self._is_amid_request |= self._is_idle  # even if it is an empty line, of which the parser says nothing
         self._head_bytes += len(data)
         super().data_received(data)
-        if self._head_bytes > LARGEST_HEAD_BYTES:
+        if self._head_bytes > MAX_HEAD_BYTES:
             self.transport.abort()
-        elif len(self.headers or ()) > MOST_HEADERS:
+        elif len(self.headers or ()) > MAX_HEADERS:
             self.send_400_response("Too many headers.")
         elif self._is_amid_request:
             self._expect()
@@ -138,7 +138,7 @@ class HttpProtocol(HttpToolsProtocol, InTurn):
 
         Raises `TooMuch`.
         """
-        if len(self.pipeline) == MOST_WAITING or len(self.headers) > MOST_HEADERS:
+        if len(self.pipeline) == MAX_PENDING or len(self.headers) > MAX_HEADERS:
             raise TooMuch
         hosts = [name for name, _ in self.headers].count(b"host")
         if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):  # RFC 9112, section 3.2
@@ -222,7 +222,7 @@ class HttpProtocol(HttpToolsProtocol, InTurn):
                 clock.cancel()
 
 
-def http_within(request_timeout_s: float, crowd: Crowd) -> type[HttpProtocol]:
+def http_within(request_timeout_s: float, crowd: ConnectionLimiter) -> type[HttpProtocol]:
     """Return the protocol for this time, and for connections that count as one crowd."""
     return type("HttpWithin", (HttpProtocol,), {"request_timeout_s": request_timeout_s, "crowd": crowd})
 

@@ -14,14 +14,14 @@ from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
 from resolvers.execution.fast_path import SEND_NOW
-from transport.bounded_reads import InTurn
+from transport.bounded_reads import BoundedReads
 
 WHOLE_TEXT = 0x81  # the first byte of a frame that is all of a text; the next is its length, or one of these
 TWO_BYTES_FOLLOW, EIGHT_BYTES_FOLLOW = 126, 127
-MOST_BARE_FRAMES = 1000  # control frames and fragments, from one ping of ours to the next
+MAX_NON_MESSAGE_FRAMES = 1000  # control frames and fragments, from one ping of ours to the next
 
 
-class WebSocketProtocol(WebSocketsSansIOProtocol, InTurn):
+class WebSocketProtocol(WebSocketsSansIOProtocol, BoundedReads):
     """WebSockets with a limit to frames that are no messages, whose clients have to answer pings whatever is unsent."""
 
     __slots__ = ("close_sent", "handshake_complete", "transport", "writable")  # what each message asks for, together
@@ -119,7 +119,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, InTurn):
 
     def _count(self) -> None:
         self._bare_frames += 1
-        if self._bare_frames > MOST_BARE_FRAMES:
+        if self._bare_frames > MAX_NON_MESSAGE_FRAMES:
             self._fail(CloseCode.POLICY_VIOLATION, "Too many frames")
 
     def _fail(self, code: CloseCode, reason: str) -> None:

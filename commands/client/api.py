@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 
 from commands.client import documents
-from commands.client.errors import CommandFault, OverQuota, Unreachable
+from commands.client.errors import CommandError, OverQuota, Unreachable
 from commands.client.options import Server, is_local
 from commands.client.responses import Json, Quota, Render, not_understood, read_quota, read_render
 from services.backoff import backoff_s
@@ -27,8 +27,8 @@ REQUEST_TIMEOUT_S = 40.0  # the server itself stops what takes longer than 30 s
 SILENCE_S = 30.0  # of a download, and of a server before it is asked for a sign of life
 PATIENCE_S = 30.0  # how long a lost answer is asked for again
 RECONNECTING_S = 120.0  # how long a lost subscription is tried to be had again
-LONGEST_PAUSE_S = 5.0
-LARGEST_PART = 256 * 1024
+MAX_PAUSE_S = 5.0
+MAX_PART = 256 * 1024
 MINUTE_S = 60
 PAGE = 100  # the most that the server lists at once
 AWAY = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
@@ -38,7 +38,7 @@ LASTING_CODES = {4400, 4406, 4409}
 
 
 class Api:
-    """What one user may ask one server. Open it with `open_api`; every method raises `CommandFault`."""
+    """What one user may ask one server. Open it with `open_api`; every method raises `CommandError`."""
 
     def __init__(self, http: aiohttp.ClientSession, server: Server) -> None:
         self._http = http
@@ -58,7 +58,7 @@ class Api:
             case "InvalidAnimation":
                 problems = result["problems"]
                 sentences = "\n".join(str(problem["message"]) for problem in problems)
-                raise CommandFault(sentences, code=_code(result), problems=problems)
+                raise CommandError(sentences, code=_code(result), problems=problems)
             case _:
                 raise _said_no(result)
 
@@ -75,7 +75,7 @@ class Api:
         """Return a render as it is."""
         found = await self._ask(documents.GET, id=render_id)
         if found is None:
-            raise CommandFault("You have no render with this id.", code="NOT_FOUND", renderId=render_id)
+            raise CommandError("You have no render with this id.", code="NOT_FOUND", renderId=render_id)
         return read_render(found)
 
     async def list(self, *, first: int | None, statuses: list[str]) -> AsyncGenerator[Render, None]:
@@ -124,7 +124,7 @@ class Api:
             failures += 1
             if failures == 1:
                 until = loop.time() + RECONNECTING_S
-            await asyncio.sleep(backoff_s(failures, longest_s=LONGEST_PAUSE_S))
+            await asyncio.sleep(backoff_s(failures, longest_s=MAX_PAUSE_S))
 
     async def _subscribe(self, render_id: str) -> AsyncGenerator[Render, None]:
         """Yield what one connection tells. Raises `Unreachable` when it is lost."""
@@ -156,7 +156,7 @@ class Api:
             pass
 
     async def _receive(self, socket: aiohttp.ClientWebSocketResponse) -> Json:
-        """Return the next message. Raises `CommandFault` if the server has closed the connection for good."""
+        """Return the next message. Raises `CommandError` if the server has closed the connection for good."""
         message = await socket.receive()
         if message.type is aiohttp.WSMsgType.TEXT:
             decoded: Json = json.loads(message.data)
@@ -165,7 +165,7 @@ class Api:
         if code in SIGN_IN_CODES:
             raise self._unauthenticated(reason or "Sign in to do this.")
         if code in LASTING_CODES:
-            raise CommandFault(f"{self._server.name} does not let us watch: {reason} ({code}).", code="REFUSED")
+            raise CommandError(f"{self._server.name} does not let us watch: {reason} ({code}).", code="REFUSED")
         raise self._lost()
 
     async def _ask(self, document: str, **variables: object) -> Any:
@@ -179,7 +179,7 @@ class Api:
                 failures += 1
                 if loop.time() > until or not (fault.lost or failures > 1):
                     raise
-            await asyncio.sleep(backoff_s(failures, longest_s=LONGEST_PAUSE_S))
+            await asyncio.sleep(backoff_s(failures, longest_s=MAX_PAUSE_S))
 
     async def _post(self, document: str, variables: Json) -> Json:
         headers = {"Content-Type": "application/json", "Accept": "application/json", **self._authorization}
@@ -211,7 +211,7 @@ class Api:
         (value,) = answer["data"].values()
         return value
 
-    def _fault(self, errors: Any) -> CommandFault:
+    def _fault(self, errors: Any) -> CommandError:
         """Return what the first error of an answer means."""
         try:
             message, code = str(errors[0]["message"]), str(errors[0].get("extensions", {}).get("code", "ERROR"))
@@ -221,16 +221,16 @@ class Api:
             return self._unauthenticated(message)
         if code in MAY_PASS:
             return Unreachable(message, code=code, lost=True)
-        return CommandFault(message, code=code)
+        return CommandError(message, code=code)
 
-    def _unauthenticated(self, message: str) -> CommandFault:
+    def _unauthenticated(self, message: str) -> CommandError:
         hint = "Is RENDERCAST_TOKEN right?" if self._server.token else "Set RENDERCAST_TOKEN to your token there."
-        return CommandFault(f"{message} {hint}", code="UNAUTHENTICATED")
+        return CommandError(f"{message} {hint}", code="UNAUTHENTICATED")
 
-    def _no_websocket(self, status: int) -> CommandFault:
+    def _no_websocket(self, status: int) -> CommandError:
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
             return Unreachable(f"{self._server.name} answers {status} to a WebSocket.", lost=True)
-        return CommandFault(
+        return CommandError(
             f"{self._server.name} answers {status} to a WebSocket: does a proxy on the way let them through?",
             code="NO_WEBSOCKET",
         )
@@ -266,8 +266,8 @@ def _code(result: Json) -> str:
     return "".join(f"_{letter}" if letter.isupper() else letter for letter in name).lstrip("_").upper()
 
 
-def _said_no(result: Json) -> CommandFault:
-    return CommandFault(str(result.get("message") or result["__typename"]), code=_code(result))
+def _said_no(result: Json) -> CommandError:
+    return CommandError(str(result.get("message") or result["__typename"]), code=_code(result))
 
 
 def new_session(url: str) -> aiohttp.ClientSession:
@@ -295,7 +295,7 @@ async def download(url: str) -> AsyncGenerator[bytes, None]:
             if response.status != HTTPStatus.OK:
                 gone = response.status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
                 raise Unreachable(f"{name} answers {response.status}.", code="GONE" if gone else "UNREACHABLE")
-            async for part in response.content.iter_chunked(LARGEST_PART):
+            async for part in response.content.iter_chunked(MAX_PART):
                 yield part
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise unreachable(name, error) from error

@@ -13,7 +13,7 @@ from typing import IO
 import typer
 
 from commands.client.api import Api, download
-from commands.client.errors import CommandFault, Unreachable
+from commands.client.errors import CommandError, Unreachable
 from commands.client.responses import Render
 from services.backoff import backoff_s
 
@@ -45,7 +45,7 @@ async def save(api: Api, render: Render, path: Path) -> Path:
         else:
             await _replace(api, render, target)
     except OSError as error:
-        raise CommandFault(
+        raise CommandError(
             f"The video can't be written to {path}: {error.strerror or error}. The server still has it: "
             f"rendercast download {render.id} -o FILE",
             code="NOT_WRITTEN",

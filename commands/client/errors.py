@@ -1,6 +1,6 @@
 """How a command ends that could not do what it was told to.
 
-CommandFault      exit code 1: the server said no, the render failed, a file can't be written
+CommandError      exit code 1: the server said no, the render failed, a file can't be written
 ├── Unreachable   3: no server, or not in time
 ├── OverQuota     4
 └── Interrupted   128 and the signal's number, as shells have it: 130 for Ctrl-C
@@ -12,7 +12,7 @@ import signal
 from typing import ClassVar
 
 
-class CommandFault(Exception):  # noqa: N818  # these are named for what happened
+class CommandError(Exception):  # these are named for what happened
     """The command can't be done. The message is a sentence for people; `code` and `details` are for programs."""
 
     exit_code: ClassVar[int] = 1
@@ -28,7 +28,7 @@ class CommandFault(Exception):  # noqa: N818  # these are named for what happene
         return self.exit_code
 
 
-class Unreachable(CommandFault):
+class Unreachable(CommandError):
     """The server can't be asked now. `lost` if only its answer is missing, so that it may have done as asked."""
 
     exit_code = 3
@@ -38,13 +38,13 @@ class Unreachable(CommandFault):
         super().__init__(message, code=code, **details)
 
 
-class OverQuota(CommandFault):
+class OverQuota(CommandError):
     """No render can be started before the quota's window ends."""
 
     exit_code = 4
 
 
-class Interrupted(CommandFault):
+class Interrupted(CommandError):
     """The user wants the command to end."""
 
     def __init__(self, number: signal.Signals) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from commands.client.api import Api
 from commands.client.download import STDOUT, save
-from commands.client.errors import CommandFault, Unreachable
+from commands.client.errors import CommandError, Unreachable
 from commands.client.responses import Json, Render
 from commands.client.views import View, open_view, size
 
@@ -33,7 +33,7 @@ async def start(api: Api, props: Json, view: View, *, key: str) -> Render:
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        with suppress(CommandFault, TimeoutError):
+        with suppress(CommandError, TimeoutError):
             async with asyncio.timeout(CANCELLING_S):
                 render = await starting
             await _cancel(api, render.id, view)
@@ -81,17 +81,17 @@ async def _cancel(api: Api, render_id: str, view: View) -> None:
             else:
                 view.show(render)
         view.say(f"The render is {render.status.lower()}.")
-    except (CommandFault, TimeoutError) as error:
+    except (CommandError, TimeoutError) as error:
         why = f" ({error})" if str(error) else ""
         view.say(f"The render may go on{why}. `rendercast cancel {render_id}` asks again.")
 
 
 def require_complete(render: Render) -> None:
-    """Return if there is a video. Raises `CommandFault` otherwise."""
+    """Return if there is a video. Raises `CommandError` otherwise."""
     if render.status == "FAILED":
-        raise CommandFault(render.error_message or "It failed.", code=render.error_code or "FAILED", renderId=render.id)
+        raise CommandError(render.error_message or "It failed.", code=render.error_code or "FAILED", renderId=render.id)
     if render.status != "COMPLETE":
-        raise CommandFault(f"The render is {render.status.lower()}.", code=render.status, renderId=render.id)
+        raise CommandError(f"The render is {render.status.lower()}.", code=render.status, renderId=render.id)
 
 
 async def see_through(

@@ -31,7 +31,7 @@ Examples:
 
 HEADER = ("id", "status", "progress", "created", "size", "text")
 WIDTHS = (26, 9, 8, 16, 9)
-MOST_TEXT = 60
+MAX_TEXT = 60
 WAITING_S = 30.0
 MINUTE_S = 60
 
@@ -68,7 +68,7 @@ def list_renders(
 def cancel(render_id: RenderId, as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None) -> None:
     """Cancel a render that has not ended, and wait until it is."""
     server = read_server(url, token)
-    from commands.client.errors import CommandFault
+    from commands.client.errors import CommandError
     from commands.client.follow import follow
     from commands.client.run import run
     from commands.client.views import Silence, write_json
@@ -81,7 +81,7 @@ def cancel(render_id: RenderId, as_json: Json = False, url: Url = DEFAULT_URL, t
             write_json(render.raw)
         if render.status != "CANCELLED":
             message = f"The render had ended before it could be cancelled: it is {render.status.lower()}."
-            raise CommandFault(message, code="RENDER_ALREADY_FINISHED", renderId=render_id)
+            raise CommandError(message, code="RENDER_ALREADY_FINISHED", renderId=render_id)
         if not as_json:
             typer.echo(f"{render_id} is cancelled.")
 
@@ -122,7 +122,7 @@ def _row(cells: tuple[str, ...]) -> str:
 
     before = "  ".join(printable(cell).ljust(width) for cell, width in zip(cells, WIDTHS, strict=False)) + "  "
     text = printable(cells[-1])
-    room = max(10, shutil.get_terminal_size().columns - len(before) - 1) if sys.stdout.isatty() else MOST_TEXT
+    room = max(10, shutil.get_terminal_size().columns - len(before) - 1) if sys.stdout.isatty() else MAX_TEXT
     if cell_len(text) > room:
         text = set_cell_size(text, room - 1).rstrip() + "…"
     return (before + text).rstrip()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from commands.client.errors import CommandFault
+from commands.client.errors import CommandError
 
 Json = dict[str, Any]
 
@@ -50,7 +50,7 @@ class Quota:
 
 
 def read_render(raw: Json) -> Render:
-    """Return the render. Raises `CommandFault` if it isn't one."""
+    """Return the render. Raises `CommandError` if it isn't one."""
     try:
         error: Mapping[str, Any] = raw["error"] or {}
         size = raw["outputSizeBytes"]
@@ -77,7 +77,7 @@ def read_render(raw: Json) -> Render:
 
 
 def read_quota(raw: Json) -> Quota:
-    """Return the quota. Raises `CommandFault` if it isn't one."""
+    """Return the quota. Raises `CommandError` if it isn't one."""
     try:
         return Quota(
             limit=int(raw["limit"]),
@@ -89,9 +89,9 @@ def read_quota(raw: Json) -> Quota:
         raise not_understood(error) from error
 
 
-def not_understood(error: Exception) -> CommandFault:
+def not_understood(error: Exception) -> CommandError:
     """Return what to say of an answer that is none of Rendercast's."""
-    return CommandFault(
+    return CommandError(
         f"The server's answer is not understood ({type(error).__name__}: {error}). Is it of another version?",
         code="NOT_UNDERSTOOD",
     )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import typer
 
 from commands.client.api import Api, open_api
-from commands.client.errors import CommandFault, Interrupted
+from commands.client.errors import CommandError, Interrupted
 from commands.client.options import Server
 from commands.client.views import printable, write_json
 
@@ -18,7 +18,7 @@ def run(work: Callable[[Api], Awaitable[None]], *, server: Server, as_json: bool
         typer.echo(f"Note: your token can be read on the way to {server.name}; use https.", err=True)
     try:
         asyncio.run(_interruptibly(_on(server, work)))
-    except CommandFault as fault:
+    except CommandError as fault:
         typer.echo(printable(f"rendercast: {fault}"), err=True)
         if as_json:
             write_json({"error": {"code": fault.code, "message": str(fault), **fault.details}})

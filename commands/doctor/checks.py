@@ -13,7 +13,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from auth.bearer import read_token_rules
-from auth.jwks import IssuerFault, JwksReader, open_http
+from auth.jwks import JwksError, JwksReader, open_http
 from commands.client.options import Role
 from commands.doctor.lambda_checks import examine_lambda
 from commands.doctor.report import LIMIT_S, Examination, Finding, NotNeeded, Result
@@ -26,10 +26,10 @@ from services.stores.mongo import QUOTA_INDEXES, RENDER_INDEXES
 from services.stores.mongo_connection import DATABASE, Client, ServerTime, asking, hosts_of, patience_of, settled
 from services.stores.mongo_outbox import WEBHOOK_INDEXES
 from services.webhooks.configuration import read_endpoint
-from services.webhooks.endpoint import EndpointFault, open_endpoint
+from services.webhooks.endpoint import EndpointError, open_endpoint
 
 HEARING_S = 5.0
-LARGEST_CLOCK_DIFFERENCE_S = 10.0
+MAX_CLOCK_DIFFERENCE_S = 10.0
 LITTLE_SPACE_BYTES = 500_000_000
 PREFIX = "RENDERCAST_"
 OF_CLIENTS = {"RENDERCAST_URL", "RENDERCAST_TOKEN"}
@@ -148,7 +148,7 @@ async def _mongodb(part: Examination) -> None:
 def judge_clocks(its: datetime, ours: datetime) -> str:
     """Return how far two clocks are apart. Raises `StartupError` if that is too much."""
     apart_s = abs((its - ours).total_seconds())
-    if apart_s > LARGEST_CLOCK_DIFFERENCE_S:
+    if apart_s > MAX_CLOCK_DIFFERENCE_S:
         raise StartupError(f"Its clock and this machine's are {apart_s:.0f} s apart: keep both in step, by NTP.")
     return f"Its clock and this machine's are {apart_s:.1f} s apart."
 
@@ -211,7 +211,7 @@ async def _tokens(part: Examination) -> None:
         async with open_http() as http:
             try:
                 keys = await JwksReader(http, rules, jwks_url=settings.jwt_jwks_url).read()
-            except IssuerFault as fault:
+            except JwksError as fault:
                 raise StartupError(
                     f"The issuer's keys can't be read: {fault}. Correct RENDERCAST_JWT_ISSUER or _JWT_JWKS_URL."
                 ) from fault
@@ -230,7 +230,7 @@ async def _webhooks(part: Examination) -> None:
         async with open_endpoint(rules) as endpoint:
             try:
                 addresses = await endpoint.look_up()
-            except EndpointFault as fault:
+            except EndpointError as fault:
                 raise StartupError(f"RENDERCAST_WEBHOOK_URL can't be used: {fault}.") from fault
         if part.renderer == "local" and part.settings.public_url is None and not part.is_embedded:
             raise StartupError("RENDERCAST_PUBLIC_URL is not set: `outputUrl` in webhooks would lead to this machine.")

@@ -20,8 +20,8 @@ from services.settings import Settings
 PATH = "/metrics"
 HEALTH_PATH = "/healthz"
 TIME_S = 10.0  # for one scrape, from the connection to its end
-LONGEST_HEAD_BYTES = 16 * 1024
-MOST_SCRAPES = 20  # at once; more are left waiting
+MAX_HEAD_BYTES = 16 * 1024
+MAX_SCRAPES = 20  # at once; more are left waiting
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ async def answering_scrapes(listener: socket.socket | None, services: Services) 
         return
     scrapes = Scrapes(services.metrics, store=services.store, clock=services.clock, outbox=services.outbox)
     liveness = Liveness(services.loops, services.clock)
-    at_once = asyncio.Semaphore(MOST_SCRAPES)
+    at_once = asyncio.Semaphore(MAX_SCRAPES)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer), suppress(TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -67,7 +67,7 @@ async def answering_scrapes(listener: socket.socket | None, services: Services) 
         under_way.add(task)
         task.add_done_callback(under_way.discard)
 
-    server = await asyncio.start_server(begin, sock=listener, limit=LONGEST_HEAD_BYTES)
+    server = await asyncio.start_server(begin, sock=listener, limit=MAX_HEAD_BYTES)
     address, port = listener.getsockname()[:2]
     log.info("metrics are at http://%s:%s%s", f"[{address}]" if ":" in address else address, port, PATH)
     try:

@@ -27,7 +27,7 @@ from services.loopback import is_loopback
 from services.runtime.adapters import open_embedded, open_production
 from services.runtime.services import Services
 from services.settings import Settings
-from transport.connection_limits import Crowd
+from transport.connection_limits import ConnectionLimiter
 from transport.uvicorn_http import http_within
 from transport.uvicorn_websockets import WebSocketProtocol
 
@@ -35,7 +35,7 @@ MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 KEEP_ALIVE_S = 75  # longer than load balancers keep idle connections, who else send requests into a closing one
 FILES_FOR_CONNECTIONS = 0.75  # of those that the process may open; the others are for the store, Redis and videos
-MOST_WAITING = 2048  # connections that the kernel keeps until they are accepted
+MAX_PENDING = 2048  # connections that the kernel keeps until they are accepted
 GRACE_S = 5  # for requests under way when the process is asked to stop
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ async def _serve(
 
 def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     """Return how the application is served."""
-    crowd = Crowd(
+    crowd = ConnectionLimiter(
         most=settings.max_connections,
         most_of_address=settings.max_connections_per_address,
         is_trusted=_TrustedHosts(settings.trusted_proxies).__contains__,
@@ -125,7 +125,7 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
-        backlog=MOST_WAITING,
+        backlog=MAX_PENDING,
         http=http_within(settings.request_timeout_s, crowd),
         ws=WebSocketProtocol,
         ws_ping_interval=settings.ping_interval_s,

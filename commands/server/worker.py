@@ -28,13 +28,13 @@ async def _work(settings: Settings, for_scrapes: socket.socket | None) -> None:
         open_production(settings, with_worker=True) as services,
         answering_scrapes(for_scrapes, services),
     ):
-        if services.tracker is None:
+        if services.worker is None:
             raise AssertionError  # a production with a worker has one, or doesn't open
         working = asyncio.ensure_future(_run_loops(services.loops))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, working.cancel)
-        typer.echo(f"Worker {services.tracker.worker} carries renders. Ctrl-C stops it.")
+        typer.echo(f"Worker {services.worker.id} carries renders. Ctrl-C stops it.")
         with contextlib.suppress(asyncio.CancelledError):
             await working
 

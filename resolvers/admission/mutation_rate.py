@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from services.errors import LimitExceeded
 
 WINDOW_S = 60.0
-MOST_CALLERS = 10_000  # remembered at once, each with at most a window's mutations
+MAX_CALLERS = 10_000  # remembered at once, each with at most a window's mutations
 
 
 class MutationRate:
@@ -38,6 +38,6 @@ class MutationRate:
     def _forget(self, now_s: float) -> None:
         while self._admitted:
             caller_id, times = next(iter(self._admitted.items()))
-            if times[-1] > now_s - WINDOW_S and len(self._admitted) < MOST_CALLERS:
+            if times[-1] > now_s - WINDOW_S and len(self._admitted) < MAX_CALLERS:
                 return
             del self._admitted[caller_id]

@@ -16,8 +16,8 @@ from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, OperationT
 from graphql.execution.collect_fields import FieldDetails, collect_fields
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from resolvers.execution.fields import Leaves
-from resolvers.execution.limits import Deadlines, Shares
+from resolvers.execution.fields import LeafReaders
+from resolvers.execution.limits import ExecutionTimeouts, OperationLimiter
 from resolvers.execution.projection import Projection, Projections, Result
 from schema.render import Render
 from services import models
@@ -39,9 +39,9 @@ class Done:
 class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
     """Executes a query, a mutation or one event of a subscription, within its time and in memory of its own."""
 
-    deadlines: Deadlines
-    shares: Shares
-    leaves: Leaves
+    deadlines: ExecutionTimeouts
+    shares: OperationLimiter
+    leaves: LeafReaders
     projections: Projections | None = None
     fields_of_events: Any = None
 
@@ -131,5 +131,5 @@ def executor_within(timeout_s: float, *, at_once: int) -> type[BoundedExecutor]:
 
     Its `projections` are for who has the schema to set.
     """
-    bounds = {"deadlines": Deadlines(timeout_s), "shares": Shares(at_once), "leaves": Leaves()}
+    bounds = {"deadlines": ExecutionTimeouts(timeout_s), "shares": OperationLimiter(at_once), "leaves": LeafReaders()}
     return type("ExecutorWithin", (BoundedExecutor,), bounds)

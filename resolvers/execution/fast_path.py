@@ -12,7 +12,7 @@ SendNow = Callable[[bytes], bool]  # sends a text if that needs no waiting, and 
 Tell = Callable[[models.Render], bytes | None]  # returns the JSON of what a subscription tells of a state at once
 
 
-class Feed:
+class FastPath:
     """What one subscription is sent as soon as it is there, while its client reads as fast as that.
 
     All else goes the long way: the first result, errors, what a slow client gets, and any state that isn't RENDERING,

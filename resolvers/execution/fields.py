@@ -24,18 +24,18 @@ from schema.render import Render
 
 TYPENAME = "__typename"
 PLAIN = {"Boolean": bool, "ID": str, "Int": int, "String": str}  # what results have as it is
-LARGEST_INT = 2**31 - 1  # https://spec.graphql.org/September2025/#sec-Int
-SMALLEST_INT = -LARGEST_INT - 1
+MAX_INT = 2**31 - 1  # https://spec.graphql.org/September2025/#sec-Int
+MIN_INT = -MAX_INT - 1
 
 Shape = tuple[tuple[str, str, "Shape"], ...]  # each field's name in the result, its own, and what is selected of it
 Read = Callable[[Any], Any]
 
 
-class Uncovered(Exception):  # noqa: N818  # named for what it says
+class NotCompilable(Exception):  # noqa: N818  # named for what it says
     """This is left to graphql-core."""
 
 
-class Leaves:
+class LeafReaders:
     """Readers of the fields that have none below them."""
 
     def __init__(self) -> None:
@@ -53,12 +53,12 @@ class Leaves:
 def _leaf_reader(parent: GraphQLObjectType, name: str) -> Read | None:
     try:
         value, plain, complete = _field(parent, name, ())
-    except Uncovered:
+    except NotCompilable:
         return None
 
     def read(source: object) -> object:
         found = value(source)
-        if type(found) is not plain or (plain is int and not SMALLEST_INT <= found <= LARGEST_INT):
+        if type(found) is not plain or (plain is int and not MIN_INT <= found <= MAX_INT):
             found = complete(found)
         return found
 
@@ -66,16 +66,16 @@ def _leaf_reader(parent: GraphQLObjectType, name: str) -> Read | None:
 
 
 def object_reader(type_: GraphQLObjectType, shape: Shape) -> Read:
-    """Return what reads the fields of an object that are selected. Raises `Uncovered`, and so does what it returns."""
+    """Return what reads the fields of an object that are selected. Raises `NotCompilable`, and so does what it returns."""
     if not shape:
-        raise Uncovered
+        raise NotCompilable
     fields = [(key, *_field(type_, name, selected)) for key, name, selected in shape]
 
     def read(source: object) -> dict[str, Any]:
         result = {}
         for key, value, plain, complete in fields:  # all here, since calls are what takes the time
             found = value(source)
-            if type(found) is not plain or (plain is int and not SMALLEST_INT <= found <= LARGEST_INT):
+            if type(found) is not plain or (plain is int and not MIN_INT <= found <= MAX_INT):
                 found = complete(found)
             result[key] = found
         return result
@@ -86,14 +86,14 @@ def object_reader(type_: GraphQLObjectType, shape: Shape) -> Read:
 def _field(parent: GraphQLObjectType, name: str, shape: Shape) -> tuple[Read, Any, Read]:
     """Return what reads a field's value, the type of values that are complete as they are, and what completes others.
 
-    Raises `Uncovered`.
+    Raises `NotCompilable`.
     """
     if name == TYPENAME:
         return lambda _: parent.name, str, str
     field = parent.fields.get(name)
     definition = None if field is None else field.extensions.get("strawberry-definition")
     if field is None or field.args or not isinstance(definition, StrawberryField):
-        raise Uncovered
+        raise NotCompilable
     plain = PLAIN.get(str(innermost(field.type)))  # no list's value is of these
     return _value(parent, definition), plain, _completer(field.type, shape)
 
@@ -105,14 +105,14 @@ def _value(parent: GraphQLObjectType, definition: StrawberryField) -> Read:
         is_shown = parent.extensions["strawberry-definition"].origin is Render
         return attrgetter(f"model.{definition.python_name}" if is_shown else definition.python_name)
     if resolver.is_async or resolver.info_parameter or resolver.parent_parameter:
-        raise Uncovered
+        raise NotCompilable
     return resolver.wrapped_func  # type: ignore[return-value]  # a method, not bound yet
 
 
 def _completer(type_: GraphQLOutputType, shape: Shape) -> Read:
     """Return what makes of a value what results have of it, as "Value Completion" in the specification.
 
-    Raises `Uncovered`, and so does what it returns.
+    Raises `NotCompilable`, and so does what it returns.
     """
     required = isinstance(type_, GraphQLNonNull)
     nullable = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
@@ -122,7 +122,7 @@ def _completer(type_: GraphQLOutputType, shape: Shape) -> Read:
         if value is not None:
             return complete(value)
         if required:
-            raise Uncovered
+            raise NotCompilable
         return None
 
     return cache(read) if isinstance(nullable, GraphQLEnumType) else read
@@ -138,7 +138,7 @@ def _complete_value(type_: GraphQLOutputType, shape: Shape) -> Read:
         case GraphQLScalarType() | GraphQLEnumType():
             return _leaf(type_)
         case _:
-            raise Uncovered
+            raise NotCompilable
 
 
 def _leaf(type_: GraphQLScalarType | GraphQLEnumType) -> Read:
@@ -147,7 +147,7 @@ def _leaf(type_: GraphQLScalarType | GraphQLEnumType) -> Read:
     def read(value: object) -> object:
         coerced = coerce(value)
         if coerced is None or coerced is Undefined:
-            raise Uncovered
+            raise NotCompilable
         return coerced
 
     return read

@@ -33,7 +33,7 @@ class Limit:
         return was_over and self._task.uncancel() <= self._cancellations
 
 
-class Deadlines:
+class ExecutionTimeouts:
     """Ends executions that take longer than `timeout_s`.
 
     Only what waits can be ended; `resolvers/admission/cost.py` bounds the rest. There is one timer for all, of the
@@ -77,7 +77,7 @@ class Deadlines:
             limit.end()
 
 
-class Shares:
+class OperationLimiter:
     """Lets `most` operations of each caller be executed at once, so that nobody has all the time there is.
 
     asyncio's semaphores do the same, in several times the time.

@@ -14,7 +14,7 @@ from graphql import GraphQLObjectType, GraphQLSchema
 from graphql.execution import Executor
 from graphql.execution.collect_fields import FieldDetails, collect_fields, collect_subfields
 
-from resolvers.execution.fields import Read, Shape, Uncovered, innermost, object_reader
+from resolvers.execution.fields import NotCompilable, Read, Shape, innermost, object_reader
 from schema.render import Render
 from services import models
 from services.json_text import write_json
@@ -75,7 +75,7 @@ class Projections:
             projection = self._of_shape.get(shape)
             if projection is None:
                 projection = self._of_shape[shape] = self._compile(shape)
-        except Uncovered:
+        except NotCompilable:
             return None
         return projection
 
@@ -83,7 +83,7 @@ class Projections:
         """Return the shape of a subscription, its variables filled in."""
         root = self._schema.subscription_type
         if root is None:
-            raise Uncovered
+            raise NotCompilable
         fields, *_ = collect_fields(
             self._schema, executor.fragments, executor.variable_values, root, executor.operation
         )
@@ -109,9 +109,9 @@ class Projections:
     def _compile(self, shape: Shape) -> Projection:
         root = self._schema.subscription_type
         if root is None or len(shape) != 1:
-            raise Uncovered
+            raise NotCompilable
         key, name, selected = shape[0]
         type_ = None if name not in root.fields else innermost(root.fields[name].type)
         if not isinstance(type_, GraphQLObjectType):
-            raise Uncovered
+            raise NotCompilable
         return Projection(key, object_reader(type_, selected))

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resolvers.errors import cause_of
 from resolvers.execution.executor import BoundedExecutor
-from services.errors import Unavailable, UserFault
+from services.errors import Unavailable, UserError
 
 if TYPE_CHECKING:
     from services.observability.tracing import Span, Tracing
@@ -70,8 +70,8 @@ def traced(executor: type[BoundedExecutor], tracing: "Tracing") -> type[BoundedE
 def _note(error: GraphQLError, span: "Span") -> None:
     match cause_of(error):
         case None | GraphQLError():
-            span.refused(UserFault.code)
-        case UserFault(code=code):
+            span.refused(UserError.code)
+        case UserError(code=code):
             span.refused(code)
         case Unavailable(code=code):
             span.failed(code)

@@ -26,7 +26,7 @@ from services.models import Render, RenderStatus, WebhookStatus
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 BRIEF_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-MOST_UNCOUNTED = 500
+MAX_UNCOUNTED = 500
 LONG_S = (1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400)
 
 
@@ -69,7 +69,7 @@ class Lags(Collector):
     def observe(self, begin: datetime, end: datetime, times: int) -> None:
         """Report that something took from `begin` to `end`, so many times."""
         self._uncounted.append((begin, end, times))
-        if len(self._uncounted) >= MOST_UNCOUNTED:
+        if len(self._uncounted) >= MAX_UNCOUNTED:
             self._count()
 
     def _count(self) -> None:

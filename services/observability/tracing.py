@@ -32,7 +32,7 @@ from services.observability.wrapping import Adapter, Call, around
 Attributes = Mapping[str, str | int]
 
 FLUSH_S = 3.0  # for what was not exported yet when the process stops
-LONGEST_NAME = 100  # of an operation, which clients choose
+MAX_NAME = 100  # of an operation, which clients choose
 SERVER_FAULT = 500
 ERROR_TYPE = "error.type"
 
@@ -113,7 +113,7 @@ class Tracing:
         """Return the span of a GraphQL operation: of its execution, within its request if that has one."""
         attributes = {"graphql.operation.type": kind}
         if name:
-            attributes["graphql.operation.name"] = name[:LONGEST_NAME]
+            attributes["graphql.operation.name"] = name[:MAX_NAME]
         request = spans.present()
         return self._span(kind, SpanKind.SERVER, attributes, request.context if request else Context())
 

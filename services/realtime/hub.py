@@ -25,7 +25,7 @@ from services.observability import spans
 from services.observability.metrics import Metrics
 from services.ports import Clock, RenderStore
 from services.realtime.pubsub import PubSub
-from services.realtime.subscribers import Push, Room, Watch
+from services.realtime.subscribers import OwnerChannel, Push, Subscriber
 
 WORK_CHANNEL = "work"
 MAX_UNFINISHED_AT_ONCE = 1000  # renders a subscriber to all of them is told about at the beginning
@@ -45,7 +45,7 @@ class ProgressHub:
         self._metrics = metrics
         self.last_tick_at: datetime | None = None
         self._check_interval = check_interval
-        self._rooms: dict[str, Room] = {}
+        self._rooms: dict[str, OwnerChannel] = {}
 
     async def publish(self, render: Render) -> None:
         """Tell all watchers of a change that has been stored. A broker that is away is logged, not raised."""
@@ -74,7 +74,7 @@ class ProgressHub:
         """
         if not is_render_id(render_id):
             raise RenderNotFound
-        watch = Watch(render_id, push)
+        watch = Subscriber(render_id, push)
         owner = await self._owner(render_id, caller)
         async with self._present(owner, watch):
             stored = await self._store.get(render_id, owner=owner)
@@ -93,7 +93,7 @@ class ProgressHub:
 
         `push` is as for `watch`.
         """
-        watch = Watch(None, push)
+        watch = Subscriber(None, push)
         async with self._present(caller.id, watch):
             for render in await self._store.unfinished([caller.id], first=MAX_UNFINISHED_AT_ONCE):
                 watch.offer(render)
@@ -147,8 +147,8 @@ class ProgressHub:
                 room.tell(render)
 
     @asynccontextmanager
-    async def _present(self, owner: str, watch: Watch) -> AsyncIterator[None]:
-        room = self._rooms.setdefault(owner, Room())
+    async def _present(self, owner: str, watch: Subscriber) -> AsyncIterator[None]:
+        room = self._rooms.setdefault(owner, OwnerChannel())
         room.join(watch)  # before it waits, so that nobody who leaves closes the room
         try:
             await self._open(room, owner)
@@ -160,7 +160,7 @@ class ProgressHub:
                 del self._rooms[owner]  # whoever comes from now on opens another
                 await asyncio.shield(room.subscription.aclose())
 
-    async def _open(self, room: Room, owner: str) -> None:
+    async def _open(self, room: OwnerChannel, owner: str) -> None:
         """Listen to the owner's channel, unless somebody in the room does. Others wait for this room only."""
         async with room.door:
             if not room.is_listening:

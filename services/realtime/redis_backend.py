@@ -20,10 +20,10 @@ from redis.exceptions import RedisError
 
 from services.backoff import backoff_s
 from services.errors import PubSubUnavailable
-from services.realtime.redis_connection import Asker, Listener
+from services.realtime.redis_connection import RedisCommands, RedisSubscriber
 from services.realtime.redis_url import FAULTS, LIMIT_S, read_url, reason
 
-LONGEST_BACKOFF_S = 3.0
+MAX_BACKOFF_S = 3.0
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +41,8 @@ class RedisBroadcast(BroadcastBackend):
         """Read the URL and connect nothing yet. Raises `StartupError` if the URL can't be used."""
         self._broker = read_url(url)
         self._begun: dict[str, asyncio.Event] = {}
-        self._line: Listener | None = None
-        self._asker: Asker | None = None
+        self._line: RedisSubscriber | None = None
+        self._asker: RedisCommands | None = None
         self._dialling = asyncio.Lock()
         self.on_messages: Callable[[list[tuple[str, str]]], None] = _nobody
         self._is_up = False
@@ -108,11 +108,11 @@ class RedisBroadcast(BroadcastBackend):
         except FAULTS as error:
             raise self._unavailable(error) from error
 
-    async def _connected_asker(self) -> Asker:
+    async def _connected_asker(self) -> RedisCommands:
         async with self._dialling:
             if self._asker is None or self._asker.is_lost:
                 await self._hang_up()
-                self._asker = Asker(await self._dial())
+                self._asker = RedisCommands(await self._dial())
             return self._asker
 
     async def _hang_up(self) -> None:
@@ -135,12 +135,12 @@ class RedisBroadcast(BroadcastBackend):
             raise
         return connection
 
-    def _open_line(self, connection: AbstractConnection) -> Listener:
-        line = self._line = Listener(connection, on_messages=self._pass_on, on_answer=self._on_answer)
+    def _open_line(self, connection: AbstractConnection) -> RedisSubscriber:
+        line = self._line = RedisSubscriber(connection, on_messages=self._pass_on, on_answer=self._on_answer)
         self._begun = {channel: line.subscribe(self._in_redis(channel)) for channel in self._begun}
         return line
 
-    async def _keep_listening(self, line: Listener) -> None:
+    async def _keep_listening(self, line: RedisSubscriber) -> None:
         while True:
             why = await self._listen_until_lost(line)
             if self._is_up:
@@ -150,7 +150,7 @@ class RedisBroadcast(BroadcastBackend):
                 await self._hang_up()
             line = self._open_line(await self._dial_until_connected())
 
-    async def _listen_until_lost(self, line: Listener) -> str:
+    async def _listen_until_lost(self, line: RedisSubscriber) -> str:
         why = ""
         try:
             await line.run()
@@ -167,7 +167,7 @@ class RedisBroadcast(BroadcastBackend):
     async def _dial_until_connected(self) -> AbstractConnection:
         while True:
             self._failures += 1
-            await asyncio.sleep(backoff_s(self._failures, first_s=0.2, longest_s=LONGEST_BACKOFF_S))
+            await asyncio.sleep(backoff_s(self._failures, first_s=0.2, longest_s=MAX_BACKOFF_S))
             try:
                 return await self._dial()
             except PubSubUnavailable as error:

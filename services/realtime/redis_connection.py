@@ -18,7 +18,7 @@ from redis.exceptions import InvalidResponse
 QUIET_S = 2.5  # after so long without a word Redis is asked for one, and after as long again given up
 
 
-class Line(asyncio.Protocol, ABC):
+class RedisConnection(asyncio.Protocol, ABC):
     """One connection, from when it was made to when it is lost."""
 
     def __init__(self, connection: AbstractConnection) -> None:
@@ -76,7 +76,7 @@ class Line(asyncio.Protocol, ABC):
         self.lose(exc or self._why)
 
 
-class Listener(Line):
+class RedisSubscriber(RedisConnection):
     """A connection that is told of messages; `run` must be running.
 
     Redis answers in order, so the PING of `run` is answered after everything that was subscribed before it.
@@ -158,7 +158,7 @@ class Listener(Line):
             self._ask()
 
 
-class Asker(Line):
+class RedisCommands(RedisConnection):
     """A connection for any number of questions at once, which Redis answers in their order."""
 
     def __init__(self, connection: AbstractConnection) -> None:

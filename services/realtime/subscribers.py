@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 Push = Callable[[Render], bool]  # takes a state at once and returns True, or returns that it can't
 
 
-class Watch:
+class Subscriber:
     """One subscriber's view: the newest state it hasn't taken yet, of one render or of all of its owner's.
 
     While the subscriber waits in `take`, a state is offered to its `push` first.
@@ -95,7 +95,7 @@ class Watch:
             del self._ended[next(iter(self._ended))]
 
 
-class Room:
+class OwnerChannel:
     """All watchers of one owner's renders in this process, behind one subscription."""
 
     __slots__ = ("_of_all", "_of_one", "door", "is_listening", "subscription")
@@ -104,14 +104,14 @@ class Room:
         self.door = asyncio.Lock()
         self.is_listening = False
         self.subscription = AsyncExitStack()
-        self._of_one: defaultdict[str, set[Watch]] = defaultdict(set)
-        self._of_all: set[Watch] = set()
+        self._of_one: defaultdict[str, set[Subscriber]] = defaultdict(set)
+        self._of_all: set[Subscriber] = set()
 
-    def join(self, watch: Watch) -> None:
+    def join(self, watch: Subscriber) -> None:
         """Let the watcher hear from now on."""
         (self._of_all if watch.render_id is None else self._of_one[watch.render_id]).add(watch)
 
-    def leave(self, watch: Watch) -> None:
+    def leave(self, watch: Subscriber) -> None:
         """Forget the watcher."""
         if watch.render_id is None:
             self._of_all.discard(watch)

@@ -30,11 +30,11 @@ from services.models import (
     RenderFilter,
     RenderPage,
     RenderStatus,
-    Started,
+    StartResult,
 )
 from services.observability import spans
 from services.observability.metrics import Metrics
-from services.ports import Admission, Clock, RenderBackend, RenderStore, Verdict
+from services.ports import AddOutcome, AddResult, Clock, RenderBackend, RenderStore
 from services.realtime.hub import ProgressHub
 from services.renders import lifecycle
 from services.renders.animation import AnimationLimits, is_plain, validate_start
@@ -67,7 +67,7 @@ class RenderService:
         *,
         generation_id: str | None = None,
         idempotency_key: str | None = None,
-    ) -> Started:
+    ) -> StartResult:
         """Queue a render for one unit of quota.
 
         An idempotency key the caller used before returns that render and costs nothing. Raises
@@ -77,7 +77,7 @@ class RenderService:
         key = None if idempotency_key is None else f"start:{idempotency_key}"
         return await self._start(caller, props, generation_id=generation_id, key=key)
 
-    async def retry(self, caller: Caller, render_id: str) -> Started:
+    async def retry(self, caller: Caller, render_id: str) -> StartResult:
         """Start a FAILED or CANCELLED render anew, as a new render for one unit of quota.
 
         Retrying the same render again returns the render that the first retry started. Raises `RenderNotFound`,
@@ -107,9 +107,9 @@ class RenderService:
             raise InvalidArgument("first", f"`first` must be from 1 to {MAX_PAGE}.")
         if not is_plain(matching.generation_id or ""):
             raise InvalidArgument("generationId", "`generationId` must not hold control characters.")
-        if matching.of_everybody and not caller.is_operator:
+        if matching.all_users and not caller.is_operator:
             raise NotAllowed
-        owner = None if matching.of_everybody else caller.id
+        owner = None if matching.all_users else caller.id
         older_than = None if after is None else decode_cursor(after, owner=owner)
         renders = await self.store.list(owner=owner, first=first + 1, matching=matching, older_than=older_than)
         return RenderPage(
@@ -187,7 +187,7 @@ class RenderService:
 
     async def _start(
         self, caller: Caller, props: AnimationProps, *, generation_id: str | None, key: str | None
-    ) -> Started:
+    ) -> StartResult:
         if self.backend is None:
             raise RenderServiceNotConfigured
         now = self.clock.now()
@@ -202,19 +202,19 @@ class RenderService:
             traceparent=spans.traceparent(),
         )
         admission = await asyncio.shield(self._add(queued, window))
-        if admission.verdict is Verdict.OVER_QUOTA:
+        if admission.verdict is AddOutcome.OVER_QUOTA:
             self.metrics.quota_refused()
             raise quota_exceeded(window, used=admission.used, now=now)
-        return Started(
+        return StartResult(
             render=admission.render,
             quota=quota_left(window, used=admission.used),
-            duplicate=admission.verdict is Verdict.DUPLICATE,
+            duplicate=admission.verdict is AddOutcome.DUPLICATE,
         )
 
-    async def _add(self, render: Render, window: QuotaWindow) -> Admission:
+    async def _add(self, render: Render, window: QuotaWindow) -> AddResult:
         """Store and announce a render; shielded by the caller, so that a client who leaves can't part the two."""
         admission = await self.store.add(render, window)
-        if admission.verdict is Verdict.ADDED:
+        if admission.verdict is AddOutcome.ADDED:
             await self.hub.publish(render)
             await self.hub.wake_workers(render.id)
         return admission

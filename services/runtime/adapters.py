@@ -22,7 +22,7 @@ from services.webhooks.messages import PREFIX, Outcome
 from services.webhooks.ports import Outbox
 
 if TYPE_CHECKING:
-    from services.backends.text.backend import LocalBackend
+    from services.backends.text.backend import TextBackend
     from services.observability.tracing import Tracing
     from services.stores.mongo_connection import Client
     from services.webhooks.endpoint import WebhookEndpoint
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
     """Open the services of one process that needs nothing else: SQLite, pub/sub in memory, renders on this machine.
 
-    Nothing runs in the background yet: `hub.run` and `tracker.run` are for the caller to run. Raises
+    Nothing runs in the background yet: `hub.run` and `worker.run` are for the caller to run. Raises
     `StartupError` if the data folder can't be used, or is in use.
     """
     from services.stores.sqlite import open_sqlite_store
@@ -143,13 +143,13 @@ async def _open_backend(
         async with _open_local(settings, clock, shared=shared) as local:
             yield local
         return
-    from services.backends.remotion_lambda.backend import open_remotion_backend
+    from services.backends.remotion_lambda.backend import open_lambda_backend
     from services.backends.remotion_lambda.deployment import read_deployment
 
     async with AsyncExitStack() as opened:
         try:
             backend = await opened.enter_async_context(
-                open_remotion_backend(read_deployment(settings), clock=clock, check=with_worker)
+                open_lambda_backend(read_deployment(settings), clock=clock, check=with_worker)
             )
         except StartupError as error:
             if with_worker:
@@ -160,11 +160,11 @@ async def _open_backend(
             yield backend
 
 
-def _open_local(settings: Settings, clock: Clock, *, shared: bool) -> "AbstractAsyncContextManager[LocalBackend]":
-    from services.backends.text.backend import open_local_backend
+def _open_local(settings: Settings, clock: Clock, *, shared: bool) -> "AbstractAsyncContextManager[TextBackend]":
+    from services.backends.text.backend import open_text_backend
 
     make_folder(settings.data_dir)
-    return open_local_backend(
+    return open_text_backend(
         data_dir=settings.data_dir,
         width=settings.local_width,
         height=settings.local_height,

@@ -20,13 +20,13 @@ from services.renders.service import RenderService
 from services.settings import Settings
 from services.supervision import BackgroundLoop
 from services.webhooks.ports import Outbox
-from services.worker.render_run import CarryRules
-from services.worker.worker import Tracker, WorkerRules
+from services.worker.render_run import RunRules
+from services.worker.worker import Worker, WorkerRules
 
 if TYPE_CHECKING:
-    from services.backends.text.backend import LocalBackend
+    from services.backends.text.backend import TextBackend
     from services.observability.tracing import Tracing
-    from services.webhooks.deliverer import Deliverer
+    from services.webhooks.deliverer import WebhookDeliverer
     from services.webhooks.endpoint import WebhookEndpoint
 
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class Services:
     """All that a process runs on.
 
-    `backend` is None if nothing can be rendered, `tracker` if this is no worker, `outbox` if the store has none,
+    `backend` is None if nothing can be rendered, `worker` if this is no worker, `outbox` if the store has none,
     `deliverer` if this is no worker or nobody is told by webhooks, and `tracing` if there is no collector of traces.
     """
 
@@ -46,23 +46,23 @@ class Services:
     backend: RenderBackend | None
     hub: ProgressHub
     renders: RenderService
-    tracker: Tracker | None
+    worker: Worker | None
     outbox: Outbox | None
-    deliverer: "Deliverer | None"
+    deliverer: "WebhookDeliverer | None"
     tracing: "Tracing | None"
 
     @property
     def loops(self) -> Mapping[str, BackgroundLoop]:
         """The background loops of this process by name. Each must be running."""
-        loops = {"hub": self.hub, "worker": self.tracker, "webhook deliverer": self.deliverer}
+        loops = {"hub": self.hub, "worker": self.worker, "webhook deliverer": self.deliverer}
         return {name: loop for name, loop in loops.items() if loop is not None}
 
     @property
-    def local(self) -> "LocalBackend | None":
+    def local(self) -> "TextBackend | None":
         """The backend, if it keeps videos on this machine, from where they must be served."""
-        from services.backends.text.backend import LocalBackend
+        from services.backends.text.backend import TextBackend
 
-        return self.backend if isinstance(self.backend, LocalBackend) else None
+        return self.backend if isinstance(self.backend, TextBackend) else None
 
 
 def compose(  # noqa: PLR0913  # all that there is, once
@@ -94,25 +94,25 @@ def compose(  # noqa: PLR0913  # all that there is, once
         ),
         download_expiry=settings.download_expiry,
     )
-    make_tracker = partial(
-        Tracker, store=store, hub=hub, pubsub=pubsub, clock=clock, metrics=metrics, rules=_worker_rules(settings)
+    make_worker = partial(
+        Worker, store=store, hub=hub, pubsub=pubsub, clock=clock, metrics=metrics, rules=_worker_rules(settings)
     )
-    worker = f"{os.getpid()}-{secrets.token_hex(6)}"
+    worker_id = f"{os.getpid()}-{secrets.token_hex(6)}"
     if tracing:
-        make_tracker = partial(make_tracker, span_of=tracing.attempt)
+        make_worker = partial(make_worker, span_of=tracing.attempt)
     followed = tracing.backend(backend) if tracing and backend else backend
-    tracker = make_tracker(worker=worker, backend=followed) if with_worker and followed else None
+    worker = make_worker(worker_id=worker_id, backend=followed) if with_worker and followed else None
     opened_at = clock.now()
     deliverer = None
-    if tracker and outbox and endpoint:
+    if worker and outbox and endpoint:
         span_of = tracing.webhook if tracing else no_span
-        deliverer = _deliverer(settings, worker, outbox, endpoint, renders, span_of)
+        deliverer = _deliverer(settings, worker_id, outbox, endpoint, renders, span_of)
     metrics.follow_loop("hub", lambda: hub.last_tick_at or opened_at)
     if deliverer:
         metrics.follow_loop("webhooks", lambda: deliverer.last_tick_at or opened_at)
-    if tracker and backend:
-        metrics.follow_loop("worker", lambda: tracker.last_tick_at or opened_at)
-        metrics.follow_worker(lambda: tracker.carried, capacity=backend.capacity)
+    if worker and backend:
+        metrics.follow_loop("worker", lambda: worker.last_tick_at or opened_at)
+        metrics.follow_worker(lambda: worker.carried, capacity=backend.capacity)
     return Services(
         settings=settings,
         clock=clock,
@@ -122,7 +122,7 @@ def compose(  # noqa: PLR0913  # all that there is, once
         backend=backend,
         hub=hub,
         renders=renders,
-        tracker=tracker,
+        worker=worker,
         outbox=outbox,
         deliverer=deliverer,
         tracing=tracing,
@@ -131,16 +131,16 @@ def compose(  # noqa: PLR0913  # all that there is, once
 
 def _deliverer(
     settings: Settings,
-    worker: str,
+    worker_id: str,
     outbox: Outbox,
     endpoint: "WebhookEndpoint",
     renders: RenderService,
     span_of: SpanOf,
-) -> "Deliverer":
-    from services.webhooks.deliverer import Deliverer, DeliveryRules
+) -> "WebhookDeliverer":
+    from services.webhooks.deliverer import DeliveryRules, WebhookDeliverer
 
-    return Deliverer(
-        worker=worker,
+    return WebhookDeliverer(
+        worker_id=worker_id,
         outbox=outbox,
         post=endpoint.post,
         sign=renders.sign,
@@ -160,5 +160,5 @@ def _worker_rules(settings: Settings) -> WorkerRules:
     return WorkerRules(
         lease=timedelta(seconds=settings.lease_s),
         look_interval=timedelta(seconds=settings.look_interval_s),
-        carry=CarryRules(queue_timeout=timedelta(seconds=settings.queue_timeout_s), max_attempts=settings.max_attempts),
+        carry=RunRules(queue_timeout=timedelta(seconds=settings.queue_timeout_s), max_attempts=settings.max_attempts),
     )

@@ -22,7 +22,7 @@ from services.backoff import backoff_s
 from services.errors import LeaseLost, StoreUnavailable
 from services.ids import time_of
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
-from services.ports import Admission, Queue, Verdict
+from services.ports import AddOutcome, AddResult, Queue
 from services.renders.lifecycle import ACTIVE
 from services.stores.mongo_connection import (
     DATABASE,
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 PREPARING_S = 300.0  # for the indexes of a large collection
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0  # of a transaction that met another
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.02, 1.0  # of a transaction that met another
 RACES = 10  # how often a first insert may collide with another's before the call gives up
 UNIT_RETENTION = timedelta(days=7)  # quota windows that ended this long ago are removed
 UNFINISHED = sorted(status.value for status in ACTIVE)
@@ -90,7 +90,7 @@ class MongoStore:
             await self.outbox.make_indexes()
             await self._keep_for(retention)
 
-    async def add(self, render: Render, window: QuotaWindow) -> Admission:  # noqa: D102
+    async def add(self, render: Render, window: QuotaWindow) -> AddResult:  # noqa: D102
         for _ in range(RACES):
             try:
                 return await self._in_transaction(partial(self._add, render, window))
@@ -197,16 +197,16 @@ class MongoStore:
             deleted = await self._renders.delete_one({"_id": render_id, "owner": owner, "status": {"$nin": UNFINISHED}})
         return deleted.deleted_count == 1
 
-    async def _add(self, render: Render, window: QuotaWindow, session: Session) -> Admission:
+    async def _add(self, render: Render, window: QuotaWindow, session: Session) -> AddResult:
         quota = await self._quota.find_one({"_id": _window_id(window)}, session=session)
         used = _units(quota)
         if render.idempotency_key is not None:
             found = await self._renders.find_one({"key": _key(render)}, session=session)
             if found is not None:
                 earlier = documents.from_mapping(found["render"])
-                return Admission(verdict=Verdict.DUPLICATE, render=earlier, used=used)
+                return AddResult(verdict=AddOutcome.DUPLICATE, render=earlier, used=used)
         if used >= window.limit:
-            return Admission(verdict=Verdict.OVER_QUOTA, render=render, used=used)
+            return AddResult(verdict=AddOutcome.OVER_QUOTA, render=render, used=used)
         await self._quota.update_one(
             {"_id": _window_id(window)},
             {"$push": {"renders": render.id}, "$setOnInsert": {"expires_at": window.ends_at + UNIT_RETENTION}},
@@ -214,7 +214,7 @@ class MongoStore:
             session=session,
         )
         await self._renders.insert_one({"_id": render.id, **_document(render)}, session=session)
-        return Admission(verdict=Verdict.ADDED, render=render, used=used + 1)
+        return AddResult(verdict=AddOutcome.ADDED, render=render, used=used + 1)
 
     async def _record(
         self, render: Render, worker: str | None, lease: timedelta | None, session: Session | None = None
@@ -269,7 +269,7 @@ class MongoStore:
                     except PyMongoError as error:
                         if error.timeout or not error.has_error_label("TransientTransactionError"):
                             raise
-                    await asyncio.sleep(backoff_s(failures, first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S))
+                    await asyncio.sleep(backoff_s(failures, first_s=FIRST_PAUSE_S, longest_s=MAX_PAUSE_S))
         raise AssertionError
 
     async def _keep_for(self, retention: timedelta | None) -> None:

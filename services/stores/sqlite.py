@@ -11,13 +11,13 @@ from services import documents
 from services.errors import LeaseLost
 from services.ids import time_of
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
-from services.ports import Admission, Clock, Queue, Verdict
+from services.ports import AddOutcome, AddResult, Clock, Queue
 from services.stores import sqlite_outbox
 from services.stores.sqlite_connection import SqliteFile, ms, open_sqlite_file
 from services.stores.sqlite_outbox import SqliteOutbox
 from services.webhooks.messages import WebhookMessage
 
-LONGEST_WINDOW_KEPT_MS = 7 * 86_400_000  # units of quota windows that began earlier are removed
+MAX_WINDOW_KEPT_MS = 7 * 86_400_000  # units of quota windows that began earlier are removed
 
 
 class SqliteStore:
@@ -29,7 +29,7 @@ class SqliteStore:
         self._clock = clock
         self._announces_ends = announces_ends
 
-    async def add(self, render: Render, window: QuotaWindow) -> Admission:  # noqa: D102
+    async def add(self, render: Render, window: QuotaWindow) -> AddResult:  # noqa: D102
         return await self._file.write(_add, render, window)
 
     async def quota_used(self, window: QuotaWindow) -> int:  # noqa: D102
@@ -93,7 +93,7 @@ async def open_sqlite_store(path: Path, clock: Clock, *, announces_ends: bool = 
         yield SqliteStore(file, clock, announces_ends=announces_ends)
 
 
-def _add(db: sqlite3.Connection, render: Render, window: QuotaWindow) -> Admission:
+def _add(db: sqlite3.Connection, render: Render, window: QuotaWindow) -> AddResult:
     used = _quota_used(db, window)
     if render.idempotency_key is not None:
         row = db.execute(
@@ -101,11 +101,11 @@ def _add(db: sqlite3.Connection, render: Render, window: QuotaWindow) -> Admissi
             (render.owner, render.idempotency_key),
         ).fetchone()
         if row:
-            return Admission(verdict=Verdict.DUPLICATE, render=documents.decode(row[0]), used=used)
+            return AddResult(verdict=AddOutcome.DUPLICATE, render=documents.decode(row[0]), used=used)
     if used >= window.limit:
-        return Admission(verdict=Verdict.OVER_QUOTA, render=render, used=used)
+        return AddResult(verdict=AddOutcome.OVER_QUOTA, render=render, used=used)
     starts_at = ms(window.starts_at)
-    db.execute("DELETE FROM quota_units WHERE window_starts_at < ?", (starts_at - LONGEST_WINDOW_KEPT_MS,))
+    db.execute("DELETE FROM quota_units WHERE window_starts_at < ?", (starts_at - MAX_WINDOW_KEPT_MS,))
     db.execute("INSERT INTO quota_units VALUES (?, ?, ?)", (render.id, window.owner, starts_at))
     db.execute(
         "INSERT INTO renders VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?)",
@@ -120,7 +120,7 @@ def _add(db: sqlite3.Connection, render: Render, window: QuotaWindow) -> Admissi
             documents.encode(render),
         ),
     )
-    return Admission(verdict=Verdict.ADDED, render=render, used=used + 1)
+    return AddResult(verdict=AddOutcome.ADDED, render=render, used=used + 1)
 
 
 def _quota_used(db: sqlite3.Connection, window: QuotaWindow) -> int:

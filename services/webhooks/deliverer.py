@@ -17,13 +17,13 @@ from services.observability.spans import SpanOf, no_span
 from services.ports import Clock
 from services.supervision import finish_though_cancelled, is_cancelled
 from services.webhooks import messages
-from services.webhooks.endpoint import Answer, EndpointFault
+from services.webhooks.endpoint import Answer, EndpointError
 from services.webhooks.messages import Outcome, WebhookMessage
 from services.webhooks.payloads import body_of, headers_of
 from services.webhooks.ports import Outbox
 
-MOST_AT_ONCE = 10
-MOST_RECORDINGS = 10  # of what came of an attempt, while the store is away; then it is made again
+MAX_CONCURRENT = 10
+MAX_RECORDINGS = 10  # of what came of an attempt, while the store is away; then it is made again
 GRACE_S = 5.0  # for attempts under way when the process is asked to stop
 
 log = logging.getLogger(__name__)
@@ -41,13 +41,13 @@ class DeliveryRules:
     secrets: Sequence[bytes]
 
 
-class Deliverer:
+class WebhookDeliverer:
     """Sends webhooks. Any number may run on one outbox; each message is sent by one of them at a time."""
 
     def __init__(  # noqa: PLR0913  # all that it works with, once
         self,
         *,
-        worker: str,
+        worker_id: str,
         outbox: Outbox,
         post: Post,
         sign: Sign,
@@ -57,7 +57,7 @@ class Deliverer:
         rules: DeliveryRules,
         span_of: SpanOf = no_span,
     ) -> None:
-        self.worker = worker
+        self.id = worker_id
         self.last_tick_at: datetime | None = None
         self._outbox = outbox
         self._post = post
@@ -93,8 +93,8 @@ class Deliverer:
             await self._clock.wait(self._wake, timeout_s=wait_s)
 
     async def _take_what_is_due(self, tasks: asyncio.TaskGroup) -> None:
-        while self._under_way < MOST_AT_ONCE:
-            message = await self._outbox.acquire(worker=self.worker, lease=self._rules.lease)
+        while self._under_way < MAX_CONCURRENT:
+            message = await self._outbox.acquire(worker=self.id, lease=self._rules.lease)
             if message is None:
                 return
             self._under_way += 1
@@ -118,7 +118,7 @@ class Deliverer:
     async def _deliver(self, message: WebhookMessage) -> None:
         """Make an attempt, on the record before anything is sent: one that ends with its process counts as well."""
         begun = messages.begin(message, now=self._clock.now())
-        if not await self._outbox.record(begun, worker=self.worker):
+        if not await self._outbox.record(begun, worker=self.id):
             return  # it was replayed, or another worker has it
         if not begun.is_under_way:
             self._tell(begun, Outcome(fault="its workers ended before there was an answer"))
@@ -136,7 +136,7 @@ class Deliverer:
             return
         stored = await self._outbox.get(begun.id)
         if stored and stored.attempts == begun.attempts:  # it was replayed meanwhile
-            await self._outbox.record(end(stored), worker=self.worker)
+            await self._outbox.record(end(stored), worker=self.id)
 
     async def _attempt(self, message: WebhookMessage) -> Outcome:
         try:
@@ -150,13 +150,13 @@ class Deliverer:
 
     async def _record(self, ended: WebhookMessage) -> bool:
         """Store what came of an attempt, waiting for a store that is away; return whether nobody came between."""
-        for failures in range(1, MOST_RECORDINGS):
+        for failures in range(1, MAX_RECORDINGS):
             try:
-                return await self._outbox.record(ended, worker=self.worker)
+                return await self._outbox.record(ended, worker=self.id)
             except StoreUnavailable as error:
                 log.warning("what came of webhook %s could not be recorded: %s", ended.id, error)
                 await self._clock.sleep(backoff_s(failures))
-        return await self._outbox.record(ended, worker=self.worker)
+        return await self._outbox.record(ended, worker=self.id)
 
     def _tell(self, message: WebhookMessage, outcome: Outcome) -> None:
         number = len(message.attempts)
@@ -171,7 +171,7 @@ class Deliverer:
 
     async def _give_back(self) -> None:
         try:
-            await asyncio.shield(self._outbox.release(worker=self.worker))
+            await asyncio.shield(self._outbox.release(worker=self.id))
         except StoreUnavailable as error:
             log.warning("leases of webhooks were not given back and will expire: %s", error)
 
@@ -180,7 +180,7 @@ async def send(message_id: str, body: bytes, secrets: Sequence[bytes], post: Pos
     """Sign and send a message once, and return what came of it."""
     try:
         answer = await post(body, headers_of(message_id, body, secrets=secrets, now=clock.now()))
-    except EndpointFault as fault:
+    except EndpointError as fault:
         return Outcome(fault=str(fault))
     retry_after_s = read_retry_after(answer.retry_after, now=clock.now())
     return Outcome(status_code=answer.status_code, retry_after_s=retry_after_s)

@@ -28,7 +28,7 @@ AGENT = "Rendercast (Standard Webhooks 1.0.0)"
 LOOKUPS_AT_ONCE = 4
 
 
-class EndpointFault(Exception):  # noqa: N818  # named for what happened
+class EndpointError(Exception):  # named for what happened
     """The receiver didn't answer, or may not be asked; the message says why in words."""
 
 
@@ -53,7 +53,7 @@ class WebhookEndpoint:
         self._url = url
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Send a request and return its answer, within the time limit. Raises `EndpointFault`."""
+        """Send a request and return its answer, within the time limit. Raises `EndpointError`."""
         try:
             async with (
                 asyncio.timeout(self.rules.timeout_s),
@@ -61,12 +61,12 @@ class WebhookEndpoint:
             ):
                 return Answer(status_code=answer.status, retry_after=answer.headers.get("Retry-After"))
         except TimeoutError:
-            raise EndpointFault(f"no answer within {self.rules.timeout_s:g} s") from None
+            raise EndpointError(f"no answer within {self.rules.timeout_s:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise EndpointFault(_words(error)) from None
+            raise EndpointError(_words(error)) from None
 
     async def look_up(self) -> list[str]:
-        """Return the addresses it has now, all of which may be called. Raises `EndpointFault`."""
+        """Return the addresses it has now, all of which may be called. Raises `EndpointError`."""
         try:
             addresses = [str(ip_address(self.host))]
         except ValueError:
@@ -74,11 +74,11 @@ class WebhookEndpoint:
                 async with asyncio.timeout(self.rules.timeout_s):
                     found = await self._resolver.resolve(self.host, self._url.port or 0, socket.AF_UNSPEC)
             except (OSError, TimeoutError):
-                raise EndpointFault("its name can't be resolved") from None
+                raise EndpointError("its name can't be resolved") from None
             addresses = [each["host"] for each in found]
         for address in addresses:
             if refusal := refusal_of(address, self.rules):
-                raise EndpointFault(refusal)
+                raise EndpointError(refusal)
         return addresses
 
 

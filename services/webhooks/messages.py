@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 from msgspec import Struct
 
-from services.backoff import MOST_TRIES, retry_delay_s
+from services.backoff import MAX_TRIES, retry_delay_s
 from services.models import Render, RenderStatus, WebhookStatus, replace
 
 KEPT_FOR = timedelta(days=30)  # after it was delivered or given up
@@ -111,7 +111,7 @@ def begin(message: WebhookMessage, *, now: datetime) -> WebhookMessage:
     Should this one end with its worker too, the next is due as after any that failed: a process that dies again and
     again must not use up the tries of three days in minutes.
     """
-    if message.tries >= MOST_TRIES:
+    if message.tries >= MAX_TRIES:
         return _next(message, status=WebhookStatus.FAILED, due_at=None, settled_at=now)
     attempt = WebhookAttempt(number=len(message.attempts) + 1, began_at=now)
     tries = message.tries + 1

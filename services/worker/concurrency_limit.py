@@ -8,7 +8,7 @@ from services.backoff import backoff_s
 from services.ports import Clock, RenderBackend
 
 # Starts under way at once: the Lambda backend has as many threads for calls, and what is launched would wait for one.
-MOST_STARTS = 16
+MAX_STARTS = 16
 
 
 class GrowingPause:
@@ -64,7 +64,7 @@ class ConcurrencyLimit:
 
     def fits(self, *, carried: int, starting: int) -> bool:
         """Return whether another render may be begun beside those carried, of which some are starting."""
-        return carried < self.capacity and starting < MOST_STARTS and not self.pause_s
+        return carried < self.capacity and starting < MAX_STARTS and not self.pause_s
 
     def narrow(self, *, taken_at: datetime) -> None:
         """There was no room for what was taken at that time; if that was before the last time, it tells no more."""

@@ -36,15 +36,15 @@ RENDER_LOST = Failure(
 
 FIRST_WAIT_S = 0.5  # before an attempt that may work is tried again
 FIRST_WAIT_WHEN_BUSY_S = 20.0  # when it needs room that others have to leave first
-LONGEST_WAIT_S = 120.0
+MAX_WAIT_S = 120.0
 MAX_INTERRUPTIONS = 100  # a render that ends the process which carries it must not do so for ever
-LONGEST_LAUNCH_S = 60.0  # longer than any backend takes to answer a start and the store to record it
+MAX_LAUNCH_S = 60.0  # longer than any backend takes to answer a start and the store to record it
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CarryRules:
+class RunRules:
     """How long and how often a render is tried.
 
     `queue_timeout` ends the wait for a first attempt, and for another after one that found no room. `max_attempts`
@@ -55,7 +55,7 @@ class CarryRules:
     max_attempts: int
 
 
-class Carrier:
+class RenderRun:
     """Carries one render to its end, or to where another worker must go on."""
 
     def __init__(  # noqa: PLR0913  # all that it works with, once
@@ -69,7 +69,7 @@ class Carrier:
         clock: Clock,
         metrics: Metrics,
         room: ConcurrencyLimit,
-        rules: CarryRules,
+        rules: RunRules,
     ) -> None:
         self.render = self._attempted = render
         self._store = store
@@ -136,7 +136,7 @@ class Carrier:
             # Left halfway, it would leave an attempt that nobody knows the backend's id of.
             self._launching = True
             try:
-                await finish_though_cancelled(self._launch(), patience_s=LONGEST_LAUNCH_S)
+                await finish_though_cancelled(self._launch(), patience_s=MAX_LAUNCH_S)
             finally:
                 self._launching = False
                 self._room.answered()
@@ -232,7 +232,7 @@ class Carrier:
         if exhausted or not failure.retryable:
             await self.fail(failure)
             return
-        due_at = now + timedelta(seconds=backoff_s(tries, first_s=first_s, longest_s=LONGEST_WAIT_S))
+        due_at = now + timedelta(seconds=backoff_s(tries, first_s=first_s, longest_s=MAX_WAIT_S))
         await self._record(lambda render: lifecycle.try_again(render, due_at=due_at, busy=broken.busy))
 
     async def _begin_anew_or_fail(self) -> None:

@@ -19,10 +19,10 @@ from services.realtime.hub import WORK_CHANNEL, ProgressHub
 from services.realtime.pubsub import PubSub
 from services.supervision import is_cancelled
 from services.worker.concurrency_limit import ConcurrencyLimit
-from services.worker.render_run import Carrier, CarryRules
+from services.worker.render_run import RenderRun, RunRules
 
 MAX_CRASHES = 3
-LONGEST_RETRY_S = 1.0  # until leases that could not be renewed are renewed again
+MAX_RETRY_S = 1.0  # until leases that could not be renewed are renewed again
 
 log = logging.getLogger(__name__)
 
@@ -33,16 +33,16 @@ class WorkerRules:
 
     lease: timedelta
     look_interval: timedelta
-    carry: CarryRules
+    carry: RunRules
 
 
-class Tracker:
+class Worker:
     """Runs renders. Any number may run on one store; each render is carried by one of them at a time."""
 
     def __init__(  # noqa: PLR0913  # all that it works with, once
         self,
         *,
-        worker: str,
+        worker_id: str,
         store: RenderStore,
         backend: RenderBackend,
         hub: ProgressHub,
@@ -52,7 +52,7 @@ class Tracker:
         rules: WorkerRules,
         span_of: SpanOf = no_span,
     ) -> None:
-        self.worker = worker
+        self.id = worker_id
         self.last_tick_at: datetime | None = None
         self._store = store
         self._backend = backend
@@ -62,7 +62,7 @@ class Tracker:
         self._metrics = metrics
         self._rules = rules
         self._span_of = span_of
-        self._carriers: dict[str, Carrier] = {}
+        self._carriers: dict[str, RenderRun] = {}
         self._wake = asyncio.Event()
         self._room = ConcurrencyLimit(backend, clock, wake=self._wake)
 
@@ -108,7 +108,7 @@ class Tracker:
         while len(self._carriers) < self._backend.capacity:
             carried = list(self._carriers)  # also those that have come to their end and are about to be let go of
             render = await self._store.acquire(
-                worker=self.worker, lease=self._rules.lease, excluding=carried, queued=self._has_room()
+                worker=self.id, lease=self._rules.lease, excluding=carried, queued=self._has_room()
             )
             if render is None:
                 return
@@ -119,11 +119,11 @@ class Tracker:
         starting = sum(carrier.is_starting for carrier in self._carriers.values())
         return self._room.fits(carried=len(self._carriers), starting=starting)
 
-    def _carrier(self, render: Render) -> Carrier:
-        return Carrier(
+    def _carrier(self, render: Render) -> RenderRun:
+        return RenderRun(
             render,
             store=self._store,
-            record=partial(self._store.record, worker=self.worker, lease=self._rules.lease),
+            record=partial(self._store.record, worker=self.id, lease=self._rules.lease),
             backend=self._backend,
             hub=self._hub,
             clock=self._clock,
@@ -132,7 +132,7 @@ class Tracker:
             rules=self._rules.carry,
         )
 
-    async def _carry(self, carrier: Carrier) -> None:
+    async def _carry(self, carrier: RenderRun) -> None:
         render_id = carrier.render.id
         log_context.render_id.set(render_id)
         log_context.user_id.set(carrier.render.owner)
@@ -151,7 +151,7 @@ class Tracker:
             del self._carriers[render_id]
             self._wake.set()
 
-    async def _carry_through_crashes(self, carrier: Carrier) -> None:
+    async def _carry_through_crashes(self, carrier: RenderRun) -> None:
         """Run the carrier; what it didn't foresee is logged with an id and tried again, and fails it in the end."""
         error_id = secrets.token_hex(6)
         for crash in range(1, MAX_CRASHES + 1):
@@ -174,11 +174,11 @@ class Tracker:
         failures = 0
         while True:
             usual_s = self._rules.lease.total_seconds() / 3
-            soon_s = backoff_s(failures, longest_s=min(usual_s, LONGEST_RETRY_S))
+            soon_s = backoff_s(failures, longest_s=min(usual_s, MAX_RETRY_S))
             await self._clock.sleep(soon_s if failures else usual_s)
             carried = dict(self._carriers)
             try:
-                held = await self._store.renew(list(carried), worker=self.worker, lease=self._rules.lease)
+                held = await self._store.renew(list(carried), worker=self.id, lease=self._rules.lease)
             except StoreUnavailable as error:
                 failures += 1
                 log.warning("leases could not be renewed: %s", error)
@@ -190,6 +190,6 @@ class Tracker:
     async def _give_back(self, render_ids: Collection[str] | None = None) -> None:
         """End the leases of these renders, or all there are."""
         try:
-            await asyncio.shield(self._store.release(render_ids, worker=self.worker))
+            await asyncio.shield(self._store.release(render_ids, worker=self.id))
         except StoreUnavailable as error:
             log.warning("leases were not given back and will expire: %s", error)

@@ -22,7 +22,7 @@ from tests.browser.visitors import (
 )
 from tests.end_to_end.processes import Start
 
-SMALLEST_TARGET = 24  # CSS pixels; WCAG 2.2, success criterion 2.5.8
+MIN_TARGET = 24  # CSS pixels; WCAG 2.2, success criterion 2.5.8
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
 
@@ -112,7 +112,7 @@ async def assert_targets_are_large_enough(page: Page) -> None:
             .filter((it) => it.checkVisibility() && !it.matches(".skip"))
             .filter((it) => Math.min(it.getBoundingClientRect().width, it.getBoundingClientRect().height) < least)
             .map((it) => it.outerHTML)""",
-        SMALLEST_TARGET,
+        MIN_TARGET,
     )
     assert small == []
 

@@ -5,7 +5,7 @@ import typer
 from graphql import parse, validate
 
 from commands.client import documents
-from commands.client.errors import CommandFault
+from commands.client.errors import CommandError
 from commands.client.options import read_server
 from commands.client.responses import read_quota, read_render
 from commands.client.views import printable, size
@@ -65,5 +65,5 @@ def test_no_text_of_a_servers_steers_the_terminal() -> None:
 @pytest.mark.parametrize("answer", [{}, {"id": 1}, {"limit": "many"}])
 def test_an_answer_of_another_kind_is_a_fault_and_no_traceback(answer: dict[str, object]) -> None:
     for read in (read_render, read_quota):
-        with pytest.raises(CommandFault, match="another version"):
+        with pytest.raises(CommandError, match="another version"):
             read(answer)

@@ -14,7 +14,7 @@ from tests.image.build import REACHES_PACKAGES
 from tests.support import checkout, tokens
 from tests.support.server_process import free_port
 
-LONGEST_COMMAND_S = 120.0
+MAX_COMMAND_S = 120.0
 TERMINAL_CODES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()].")
 
 
@@ -56,7 +56,7 @@ class Clone:
         """End make and all it started, as Ctrl-C does."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGINT)
-            self._process.communicate(timeout=LONGEST_COMMAND_S)
+            self._process.communicate(timeout=MAX_COMMAND_S)
             self._process = None
 
     def run(self, command: str, **settings: str) -> str:
@@ -74,7 +74,7 @@ class Clone:
             capture_output=True,
             text=True,
             check=False,
-            timeout=LONGEST_COMMAND_S,
+            timeout=MAX_COMMAND_S,
         )
 
     def on_a_terminal(self, command: str, **settings: str) -> str:
@@ -91,7 +91,7 @@ class Clone:
         )
         os.close(theirs)
         seen = b"".join(_read(ours))
-        process.wait(LONGEST_COMMAND_S)
+        process.wait(MAX_COMMAND_S)
         return TERMINAL_CODES.sub("", seen.decode()).replace("\r", "\n")
 
     def here(self, text: str) -> str:

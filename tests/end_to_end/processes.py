@@ -15,7 +15,7 @@ from tests.support.api_client import PATIENCE_S, RETRY_S
 
 COMMAND = str(Path(sys.executable).parent / "rendercast")
 HOUR_S = 3600
-LONGEST_WINDOW_S = 86_400
+MAX_WINDOW_S = 86_400
 
 
 def spawn(folder: Path, *arguments: str, **settings: object) -> subprocess.Popen[bytes]:
@@ -149,7 +149,7 @@ def wait_until_gone(process_ids: set[int]) -> None:
 def quiet_window_s() -> int:
     """Return a length of quota windows with which the next one begins no sooner than in an hour."""
     now = time.time()
-    return next(length for length in range(LONGEST_WINDOW_S, 0, -HOUR_S // 2) if length - now % length > HOUR_S)
+    return next(length for length in range(MAX_WINDOW_S, 0, -HOUR_S // 2) if length - now % length > HOUR_S)
 
 
 def _tries() -> Iterator[None]:

@@ -15,7 +15,7 @@ from tests.support.mongo_server import MongoServer
 from tests.support.redis_server import RedisServer
 from tests.support.server_process import free_port
 
-LONGEST_START_S = 25  # five for a server that doesn't answer, and what a busy machine adds
+MAX_START_S = 25  # five for a server that doesn't answer, and what a busy machine adds
 SECRET = "hunter2"  # noqa: S105  # a password of nobody
 AWAY = {
     "MONGODB_URL": f"mongodb://ann:{SECRET}@127.0.0.1:{{port}}/x?timeoutMS=5000",
@@ -39,7 +39,7 @@ def refusal(folder: Path, servers: Servers, *command: str, **settings: str | Non
         process.kill()
     text = (folder / "stderr").read_text()
     assert (process.returncode, said) == (1, b""), text
-    assert time.monotonic() - asked_at < LONGEST_START_S
+    assert time.monotonic() - asked_at < MAX_START_S
     assert text.startswith("rendercast: ")
     assert (text[-1], text.count("\n")) == ("\n", 1), text
     assert SECRET not in text

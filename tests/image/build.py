@@ -19,7 +19,7 @@ from tests.image.dockerfile import Instruction, read
 ABSOLUTE = re.compile(r"(?<![\w./-])/(?=[a-z])")
 # How this machine reaches packages, which is no part of an image.
 REACHES_PACKAGES = re.compile(r"HOME|PIP_.*|npm_config_.*|SSL_CERT_.*|NODE_EXTRA_CA_CERTS|.*_proxy", re.IGNORECASE)
-LONGEST_STEP_S = 900
+MAX_STEP_S = 900
 CACHES = {"pip": [sys.executable, "-m", "pip", "cache", "dir"], "npm": ["npm", "config", "get", "cache"]}
 
 
@@ -103,7 +103,7 @@ class Build:
         if self._python.exists():
             shutil.copytree(self._python, place, symlinks=True)
             return
-        subprocess.run([sys.executable, "-m", "venv", place], check=True, timeout=LONGEST_STEP_S)
+        subprocess.run([sys.executable, "-m", "venv", place], check=True, timeout=MAX_STEP_S)
         (place / "lib" / "uncompiled.py").touch()  # as all of the library is there
         shutil.copytree(place, self._python, symlinks=True)
 
@@ -149,7 +149,7 @@ class Build:
             env=environment | {"PATH": ":".join(path)} | image.environment,
             stdout=subprocess.DEVNULL,
             check=True,
-            timeout=LONGEST_STEP_S,
+            timeout=MAX_STEP_S,
         )
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from cli import cli
 from services.settings import CHECKOUT, Settings, load_settings, variable
-from services.worker.render_run import LONGEST_LAUNCH_S
+from services.worker.render_run import MAX_LAUNCH_S
 from tests.image.dockerfile import read, text_of_ours
 from tests.support import tokens
 
@@ -82,7 +82,7 @@ def test_the_address_outside_is_that_of_the_proxy_if_the_reader_names_it(service
 def test_commands_exist_and_a_worker_is_given_the_time_to_stop() -> None:
     commands = {command.name or command.callback.__name__ for command in cli.registered_commands if command.callback}
     assert {word for service in OURS.values() for word in service.get("command", [])} <= commands
-    assert int(SERVICES["worker"]["stop_grace_period"].removesuffix("s")) > LONGEST_LAUNCH_S
+    assert int(SERVICES["worker"]["stop_grace_period"].removesuffix("s")) > MAX_LAUNCH_S
 
 
 def test_who_serves_demands_a_secret_and_nobody_else_has_it() -> None:

@@ -23,7 +23,7 @@ from tests.support.redis_server import RedisServer
 from tests.support.server_process import free_port
 
 MEGABYTE = 1024 * 1024
-MOST_MEGABYTES = 500
+MAX_MEGABYTES = 500
 
 Start = Callable[..., Container]
 
@@ -149,4 +149,4 @@ def test_anybody_can_read_it(image: Image) -> None:
 
 def test_it_is_small(image: Image) -> None:
     size = sum(path.lstat().st_size for path in image.root.rglob("*"))
-    assert size < MOST_MEGABYTES * MEGABYTE
+    assert size < MAX_MEGABYTES * MEGABYTE

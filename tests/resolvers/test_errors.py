@@ -10,7 +10,7 @@ import pytest
 
 from services.errors import StoreUnavailable
 from services.models import QuotaWindow, Render
-from services.ports import Admission
+from services.ports import AddResult
 from tests.support.api_client import (
     GET,
     LIST,
@@ -40,7 +40,7 @@ class CrashingStore(MemoryStore):
         del render_id, owner
         raise RuntimeError(SECRET)
 
-    async def add(self, render: Render, window: QuotaWindow) -> Admission:
+    async def add(self, render: Render, window: QuotaWindow) -> AddResult:
         del render, window
         raise KeyError(SECRET)
 

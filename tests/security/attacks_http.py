@@ -10,7 +10,7 @@ from functools import cache
 
 from tests.security.attacks import DOCUMENTS, VARIABLES
 from tests.security.peers import Peer, open_peer, open_peers
-from tests.security.target import MOST_FILES, Attack, Target
+from tests.security.target import MAX_FILES, Attack, Target
 from tests.support.api_client import NODE
 
 MIB = 1024 * 1024
@@ -141,7 +141,7 @@ async def open_more_than_files(target: Target) -> None:
     """All of them wait when the server looks for the first."""
     async with AsyncExitStack() as stack:
         with target.process.stopped():
-            await stack.enter_async_context(open_peers(target.url, MOST_FILES + 100))
+            await stack.enter_async_context(open_peers(target.url, MAX_FILES + 100))
         await target.process.idle()
 
 

@@ -20,12 +20,12 @@ from tests.security.peers import (
     open_peers,
     upgrade,
 )
-from tests.security.target import MOST_CONNECTIONS, Attack, Target
+from tests.security.target import MAX_CONNECTIONS, Attack, Target
 from tests.support.api_client import QUOTA_LEFT
 
 UPDATES = {"query": "subscription { renderUpdates { id } }"}
 SUBSCRIBE = message(type="subscribe", id="1", payload=UPDATES)
-MOST_OPERATIONS = Settings.model_fields["max_operations_per_connection"].default
+MAX_OPERATIONS = Settings.model_fields["max_operations_per_connection"].default
 NO_CODE = 1006
 
 
@@ -89,7 +89,7 @@ async def read_nothing(target: Target) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def open_too_many(target: Target) -> AsyncIterator[None]:
-    async with open_peers(target.url, MOST_CONNECTIONS) as peers, open_peer(target.url) as one_too_many:
+    async with open_peers(target.url, MAX_CONNECTIONS) as peers, open_peer(target.url) as one_too_many:
         for peer in peers:
             await upgrade(peer, target.params())
         await upgrade(one_too_many)
@@ -159,7 +159,7 @@ ATTACKS: dict[str, Attack] = {
     "many queries at once": borne(subscribed(QUOTA_LEFT, 50), number=3),
     "ends of unknown operations": borne(b"".join(message(type="complete", id=str(n)) for n in range(2000))),
     "subscriptions opened and closed": borne(completed(800)),
-    "operations over the limit": borne(subscribed(UPDATES["query"], MOST_OPERATIONS + 600)),
+    "operations over the limit": borne(subscribed(UPDATES["query"], MAX_OPERATIONS + 600)),
     "cross-site WebSockets": shaken(b"HTTP/1.1 403 ", "Origin: https://evil.example"),
     "handshakes that are not understood": shaken(b"", f"X: {'x' * 9000}"),
     "handshakes for nothing": shaken(b"HTTP/1.1 403 ", path="/nothing"),

@@ -11,7 +11,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from auth.bearer import LONGEST_TOKEN
+from auth.bearer import MAX_TOKEN
 from tests.security.issuer import Issuer, key_of, published
 
 RSA_KEY = "the RS256 key"
@@ -101,7 +101,7 @@ FORGERIES: dict[str, Forge] = {
     "signature cut": lambda issuer: issuer.token()[:-4],
     "two parts": lambda issuer: issuer.token().rpartition(".")[0],
     "five parts": lambda issuer: f"{issuer.token()}.a.b",
-    "long": lambda issuer: issuer.token(more="x" * LONGEST_TOKEN),
+    "long": lambda issuer: issuer.token(more="x" * MAX_TOKEN),
     "header that is deep": lambda _: f"{encoded(DEEP)}.e30.e30",
     "header that is no object": lambda _: f"{encoded(b'[]')}.e30.e30",
     "header that is no JSON": lambda _: f"{encoded(b'{')}.e30.e30",

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from tests.support.api_client import PATIENCE_S, RETRY_S
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-MOST_BYTES = 16 * 1024 * 1024  # that a test sends to a server that reads all of it
+MAX_BYTES = 16 * 1024 * 1024  # that a test sends to a server that reads all of it
 
 
 class Peer:
@@ -78,7 +78,7 @@ class Peer:
         """Send this again and again, until the server ends the connection."""
         sent = 0
         try:
-            while sent < MOST_BYTES:
+            while sent < MAX_BYTES:
                 await self.send(data)
                 sent += len(data)
         except ConnectionError:

@@ -21,9 +21,9 @@ from tests.support.redis_server import RedisServer
 
 QUERY = "{ renderQuota { remaining } }"
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-MOST_CONNECTIONS = Settings.model_fields["max_connections_per_user"].default
-MOST_FILES = 400
-WITH_FEW_FILES = ("sh", "-c", f'ulimit -n {MOST_FILES}; exec "$0" "$@"')
+MAX_CONNECTIONS = Settings.model_fields["max_connections_per_user"].default
+MAX_FILES = 400
+WITH_FEW_FILES = ("sh", "-c", f'ulimit -n {MAX_FILES}; exec "$0" "$@"')
 IS_LINUX = Path("/proc/self/smaps_rollup").exists()  # no other system tells of a process what is asked here
 
 
@@ -92,7 +92,7 @@ class Target:
 
     def params(self, connection: int = 0) -> dict[str, object]:
         """Return what introduces one who attacks, and another one if they have too many connections already."""
-        return {"Authorization": f"Bearer {self.tokens[connection // MOST_CONNECTIONS]}"}
+        return {"Authorization": f"Bearer {self.tokens[connection // MAX_CONNECTIONS]}"}
 
     def request(self, body: bytes, *headers: str, length: int | None = None) -> bytes:
         """Return a request of one who attacks, to execute the body."""
@@ -169,7 +169,7 @@ async def open_target(folder: Path, mongo_url: str) -> AsyncIterator[Target]:
             running = Running(folder, [*WITH_FEW_FILES, COMMAND, "serve", "--port", "0"], settings)
             stack.callback(running.close)
             process = Process(running.process.pid, int(running.url.rpartition(":")[2]))
-            tokens = [issuer.token(f"attacker {number}") for number in range(math.ceil(100 / MOST_CONNECTIONS))]
+            tokens = [issuer.token(f"attacker {number}") for number in range(math.ceil(100 / MAX_CONNECTIONS))]
             yield Target(url=running.url, process=process, issuer=issuer, tokens=tokens)
             assert running.end() == 0
             assert "Traceback" not in running.log

@@ -19,10 +19,10 @@ pytestmark = [
 
 MIB = 1024 * 1024
 TIMES = 3
-MOST_CPU_S = 1.0  # for three answers, each of which takes a thousandth of it when nobody attacks
-MOST_GROWTH_BYTES = MIB  # by an attack carried out so many times
-MOST_ROUNDS = 10  # of that: what is made once (caches, a larger heap) is there after the first ones, a leak goes on
-MOST_AT_ONCE_BYTES = 64 * MIB
+MAX_CPU_S = 1.0  # for three answers, each of which takes a thousandth of it when nobody attacks
+MAX_GROWTH_BYTES = MIB  # by an attack carried out so many times
+MAX_ROUNDS = 10  # of that: what is made once (caches, a larger heap) is there after the first ones, a leak goes on
+MAX_CONCURRENT_BYTES = 64 * MIB
 ATTACKS = attacks_identity.ATTACKS | attacks_http.ATTACKS | attacks_websocket.ATTACKS
 
 
@@ -35,12 +35,12 @@ async def target(tmp_path_factory: pytest.TempPathFactory, mongo_server_url: str
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
 async def test_after_an_attack_the_server_is_as_it_was(target: Target, attack: Attack) -> None:
     grown = []
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         before = await at_rest(target)
         for _ in range(TIMES):
             await bear(target, attack)
         grown.append(await at_rest(target) - before)
-        if grown[-1] < MOST_GROWTH_BYTES:
+        if grown[-1] < MAX_GROWTH_BYTES:
             return
     raise AssertionError(f"its memory grows by {grown}")
 
@@ -52,6 +52,6 @@ async def bear(target: Target, attack: Attack) -> None:
         async with attack(target):
             began_s = target.process.cpu_s()
             await bystander.is_answered()
-            assert target.process.cpu_s() - began_s < MOST_CPU_S
+            assert target.process.cpu_s() - began_s < MAX_CPU_S
         await bystander.is_answered()
-        assert target.process.peak_bytes() - resident < MOST_AT_ONCE_BYTES
+        assert target.process.peak_bytes() - resident < MAX_CONCURRENT_BYTES

@@ -16,7 +16,7 @@ from tests.support.api_server import serve_faked
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 REQUEST_TIMEOUT_S = 1
-LARGEST_BODY = 256 * 1024
+MAX_BODY = 256 * 1024
 LITTLE = 4096  # bytes that the kernel keeps for a reader that stops
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -159,9 +159,9 @@ async def test_an_empty_line_begins_a_request_that_has_to_come(impatient: str) -
 
 async def test_a_body_that_was_refused_and_came_nevertheless_is_followed_by_a_request_in_time(impatient: str) -> None:
     async with open_peer(impatient) as peer:
-        await peer.send(post(b"", length=LARGEST_BODY + 1))
+        await peer.send(post(b"", length=MAX_BODY + 1))
         assert (await peer.answer())[0] == 413
-        await peer.send(b" " * (LARGEST_BODY + 1))
+        await peer.send(b" " * (MAX_BODY + 1))
         assert await peer.rest() == b""
 
 

@@ -12,7 +12,7 @@ from services.settings import load_settings
 from tests.security.peers import Peer, open_peer, open_peers, upgrade
 from tests.support.api_client import PATIENCE_S
 from tests.support.api_server import serve_faked
-from transport.connection_limits import Crowd
+from transport.connection_limits import ConnectionLimiter
 
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 MOST = 3
@@ -55,7 +55,7 @@ async def _has_room(url: str) -> bool:
 
 
 def test_a_network_of_ipv6_is_one_address_and_a_proxy_is_none() -> None:
-    crowd = Crowd(most=5, most_of_address=2, is_trusted="192.0.2.9".__eq__)
+    crowd = ConnectionLimiter(most=5, most_of_address=2, is_trusted="192.0.2.9".__eq__)
     assert [crowd.admit(f"2001:db8::{n}") for n in range(3)] == [True, True, False]
     assert [crowd.admit("192.0.2.9") for _ in range(4)] == [True, True, True, False]
     crowd.leave("2001:db8::1")

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from resolvers.admission.documents import Remembered
-from resolvers.errors import LONGEST_MESSAGE
+from resolvers.admission.documents import DocumentCache
+from resolvers.errors import MAX_MESSAGE
 from services.models import Render
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
@@ -102,7 +102,7 @@ async def ann(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]
 def remembered() -> tuple[int, int]:
     """Return how many documents this process has in memory, and how much they take."""
     gc.collect()  # those of servers that other tests had
-    caches = [thing for thing in gc.get_objects() if type(thing) is Remembered]
+    caches = [thing for thing in gc.get_objects() if type(thing) is DocumentCache]
     return sum(map(len, caches)), sum(cache.size_bytes for cache in caches)
 
 
@@ -150,7 +150,7 @@ def told(errors: list[dict[str, Any]], attack: Attack) -> None:
     assert errors[0]["extensions"]["code"] == attack.code
     assert attack.said in errors[0]["message"]
     assert len(errors) <= 11
-    assert all(len(error["message"]) <= LONGEST_MESSAGE + 1 for error in errors)
+    assert all(len(error["message"]) <= MAX_MESSAGE + 1 for error in errors)
 
 
 @pytest.mark.parametrize("variables", VARIABLES.values(), ids=VARIABLES)
@@ -170,8 +170,8 @@ async def test_a_wrong_variable_is_not_sent_back_in_full(ann: Client) -> None:
     for status in ("x" * 50_000, ["y" * 50_000] * 4, [{"z": "z" * 50_000}]):
         answer = await ann.post(LIST, filter={"status": status})
         assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
-        assert all(len(error["message"]) <= LONGEST_MESSAGE + 1 for error in answer["errors"])
-        assert len(json.dumps(answer)) < 100 * LONGEST_MESSAGE
+        assert all(len(error["message"]) <= MAX_MESSAGE + 1 for error in answer["errors"])
+        assert len(json.dumps(answer)) < 100 * MAX_MESSAGE
 
 
 async def test_of_several_operations_one_must_be_named(ann: Client) -> None:

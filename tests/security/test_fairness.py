@@ -30,7 +30,7 @@ from tests.support.fakes import FakeBackend, MemoryStore, settle
 from transport.graphql_ws.endpoint import WebSockets
 
 AT_ONCE = 3
-LARGEST_RESULT = 2048
+MAX_RESULT = 2048
 SCOPE = {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": ["graphql-transport-ws"]}
 
 
@@ -150,11 +150,11 @@ async def test_a_result_that_is_too_large_is_an_error_that_says_so(tmp_path: Pat
     large = f"{{ renders {{ edges {{ node {{ animationProps {{ {texts} }} }} }} }} }}"
     store = BusyStore()
     store.may_list.set()
-    async with open_user(tmp_path, store, max_result_bytes=LARGEST_RESULT) as ann, open_stream(ann) as stream:
+    async with open_user(tmp_path, store, max_result_bytes=MAX_RESULT) as ann, open_stream(ann) as stream:
         started = await ann.ask(START, input={"animationProps": {**PROPS, "text": "x" * 400}})
         answer = await ann.post(large)
         assert (answer["data"], answer["errors"][0]["extensions"]) == (None, {"code": "LIMIT_EXCEEDED"})
-        assert f"more than {LARGEST_RESULT} bytes" in answer["errors"][0]["message"]
+        assert f"more than {MAX_RESULT} bytes" in answer["errors"][0]["message"]
         subscription = large.replace(
             "{ renders { edges { node {", "subscription ($id: ID!) { renderProgress(renderId: $id) {"
         )

@@ -29,7 +29,7 @@ from tests.security.peers import (
 from tests.support.api_client import UPDATES, Client, open_client, open_stream
 from tests.support.api_server import serve_faked
 from transport.graphql_ws.connection import INIT_TIMEOUT_S
-from transport.uvicorn_websockets import MOST_BARE_FRAMES
+from transport.uvicorn_websockets import MAX_NON_MESSAGE_FRAMES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -105,7 +105,7 @@ BARE = {
 
 @pytest.mark.parametrize("name", BARE)
 async def test_a_flood_of_frames_that_are_no_messages_ends_the_connection(peer: Peer, name: str) -> None:
-    await peer.send(frame(b"", last=False) + BARE[name] * (MOST_BARE_FRAMES + 1))
+    await peer.send(frame(b"", last=False) + BARE[name] * (MAX_NON_MESSAGE_FRAMES + 1))
     assert await peer.close_code() == 1008
 
 

@@ -24,7 +24,7 @@ QUERY = {"query": "{ renderLimits { fps } }"}
 ANSWER = {"data": {"renderLimits": {"fps": 30}}}
 JSON = {"Content-Type": "application/json"}
 REQUEST_TIMEOUT_S = 0.5
-LARGEST_BODY = 256 * 1024
+MAX_BODY = 256 * 1024
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -80,9 +80,9 @@ async def test_a_malformed_body_is_refused_with_a_sentence(ann: Client, name: st
 async def test_a_body_that_is_too_large_is_refused_by_its_length_and_by_count(ann: Client) -> None:
     async def parts() -> AsyncIterator[bytes]:
         for _ in range(256):
-            yield b" " * LARGEST_BODY
+            yield b" " * MAX_BODY
 
-    told = await ann.http.post("/graphql", content=b" " * (LARGEST_BODY + 1), headers=JSON)
+    told = await ann.http.post("/graphql", content=b" " * (MAX_BODY + 1), headers=JSON)
     assert told.status_code == 413
     try:
         counted = await ann.http.post("/graphql", content=parts(), headers=JSON)

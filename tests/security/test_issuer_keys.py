@@ -12,12 +12,12 @@ from aiohttp import web
 
 from auth.jwks import (
     FRESH_FOR_S,
-    LARGEST_ANSWER_BYTES,
-    MOST_KEYS,
+    MAX_KEYS,
+    MAX_RESPONSE_BYTES,
     PAUSE_S,
     RETRY_AFTER_S,
-    IssuerFault,
     IssuerKeys,
+    JwksError,
     JwkSet,
     JwksReader,
     KeySet,
@@ -48,7 +48,7 @@ class Published:
         self.reads += 1
         await asyncio.sleep(0)
         if self.keys is None:
-            raise IssuerFault("away")
+            raise JwksError("away")
         return usable_keys(JwkSet(keys=list(self.keys)), ALGORITHMS)
 
 
@@ -178,7 +178,7 @@ async def issuer() -> AsyncIterator[Issuer]:
 async def test_keys_are_where_the_configuration_or_the_setting_says(issuer: Issuer) -> None:
     assert set(await read(issuer)) == {(f"the {name} key", name) for name in ALGORITHMS}
     issuer.configuration = {"jwks_uri": f"{issuer.url}/nowhere"}
-    with pytest.raises(IssuerFault, match="nowhere answered 404"):
+    with pytest.raises(JwksError, match="nowhere answered 404"):
         await read(issuer)
     assert len(await read(issuer, jwks_url=f"{issuer.url}/keys")) == len(ALGORITHMS)
 
@@ -199,7 +199,7 @@ async def test_a_configuration_of_somebody_else_or_of_nonsense_is_refused(
     issuer: Issuer, configuration: dict[str, object]
 ) -> None:
     issuer.configuration = configuration
-    with pytest.raises(IssuerFault):
+    with pytest.raises(JwksError):
         await read(issuer)
     assert issuer.reads == 0
 
@@ -216,8 +216,8 @@ async def test_a_configuration_of_somebody_else_or_of_nonsense_is_refused(
         b'{"keys": [1]}',
         b'{"keys": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
         b'{"keys": [], "x": "\xff"}',
-        json.dumps({"keys": [OLD] * (MOST_KEYS + 1)}).encode(),
-        b'{"keys": [], "x": "' + b"x" * LARGEST_ANSWER_BYTES + b'"}',
+        json.dumps({"keys": [OLD] * (MAX_KEYS + 1)}).encode(),
+        b'{"keys": [], "x": "' + b"x" * MAX_RESPONSE_BYTES + b'"}',
     ],
     ids=lambda body: repr(body[:20]),
 )
@@ -227,7 +227,7 @@ async def test_an_answer_that_is_garbage_or_huge_is_refused(issuer: Issuer, body
         return web.Response(body=body, content_type="application/json")
 
     issuer.answer = answer
-    with pytest.raises(IssuerFault) as caught:
+    with pytest.raises(JwksError) as caught:
         await read(issuer)
     assert len(str(caught.value)) < 200
 
@@ -246,9 +246,9 @@ async def test_an_answer_without_end_is_left_in_time(issuer: Issuer) -> None:
         return response
 
     issuer.answer = answer
-    with pytest.raises(IssuerFault, match="more than"):
+    with pytest.raises(JwksError, match="more than"):
         await read(issuer)
-    assert written < 100 * LARGEST_ANSWER_BYTES
+    assert written < 100 * MAX_RESPONSE_BYTES
 
 
 async def test_a_bomb_is_not_unpacked(issuer: Issuer) -> None:
@@ -258,7 +258,7 @@ async def test_a_bomb_is_not_unpacked(issuer: Issuer) -> None:
         return web.Response(body=bomb, headers={"Content-Encoding": "gzip"})
 
     issuer.answer = answer
-    with pytest.raises(IssuerFault):
+    with pytest.raises(JwksError):
         await read(issuer)
 
 
@@ -271,7 +271,7 @@ async def test_an_issuer_that_never_answers_is_given_up(issuer: Issuer) -> None:
         return web.Response()
 
     issuer.answer = answer
-    with pytest.raises(IssuerFault, match="TimeoutError"):
+    with pytest.raises(JwksError, match="TimeoutError"):
         await read(issuer, timeout_s=0.2)
     gone.set()
 
@@ -284,11 +284,11 @@ async def test_a_redirect_is_not_followed(issuer: Issuer, status: int) -> None:
         return web.Response(status=status, headers={"Location": f"{issuer.url}/keys?again"})
 
     issuer.answer = answer
-    with pytest.raises(IssuerFault, match=f"answered {status}"):
+    with pytest.raises(JwksError, match=f"answered {status}"):
         await read(issuer)
     assert issuer.reads == 1
 
 
 async def test_an_issuer_that_is_not_there_is_a_fault_of_its_own(issuer: Issuer) -> None:
-    with pytest.raises(IssuerFault, match="ClientConnectorError"):
+    with pytest.raises(JwksError, match="ClientConnectorError"):
         await read(issuer, jwks_url="http://127.0.0.1:9/keys")

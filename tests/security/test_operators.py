@@ -33,7 +33,7 @@ from tests.support.fakes import FakeBackend
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCOPE = "renders:all"
-EVERYBODY = {"ofEverybody": True}
+EVERYBODY = {"allUsers": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

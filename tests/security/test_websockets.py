@@ -24,9 +24,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FRIEND = "https://app.example"
 PING_S = 0.3
-MOST_OPERATIONS = 3
-MOST_OF_USER = 4
-MOST_OF_ADDRESS = 8
+MAX_OPERATIONS = 3
+MAX_PER_USER = 4
+MAX_PER_ADDRESS = 8
 INIT = {"type": "connection_init", "payload": {"user": "ann"}}
 
 
@@ -37,9 +37,9 @@ async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
         data_dir=folder,
         allowed_origins=f"https://other.example, {FRIEND}",
         ping_interval_s=PING_S,
-        max_operations_per_connection=MOST_OPERATIONS,
-        max_connections_per_user=MOST_OF_USER,
-        max_connections_per_address=MOST_OF_ADDRESS,
+        max_operations_per_connection=MAX_OPERATIONS,
+        max_connections_per_user=MAX_PER_USER,
+        max_connections_per_address=MAX_PER_ADDRESS,
     )
     async with (
         open_embedded(settings) as services,
@@ -136,7 +136,7 @@ async def test_a_client_that_says_nothing_is_closed_with_4408(ann: Client) -> No
 
 async def test_operations_of_a_connection_are_limited(ann: Client) -> None:
     async with open_stream(ann) as stream:
-        for number in range(MOST_OPERATIONS):
+        for number in range(MAX_OPERATIONS):
             await stream.subscribe(UPDATES, str(number))
         await stream.subscribe("{ renderLimits { fps } }", "one too many")
         message = await stream.receive()
@@ -149,12 +149,12 @@ async def test_operations_of_a_connection_are_limited(ann: Client) -> None:
 
 async def test_connections_of_a_user_and_of_an_address_are_limited(ann: Client) -> None:
     async with AsyncExitStack() as stack:
-        for _ in range(MOST_OF_USER):
+        for _ in range(MAX_PER_USER):
             await stack.enter_async_context(open_stream(ann))
         async with open_socket(ann.websocket_url) as socket:
             await socket.send(json.dumps(INIT))
             assert await _close_code(socket) == 4429
-        for _ in range(MOST_OF_ADDRESS - MOST_OF_USER):
+        for _ in range(MAX_PER_ADDRESS - MAX_PER_USER):
             await stack.enter_async_context(open_stream(Client(ann.http, user="bob")))
         with pytest.raises(InvalidStatus) as refused:
             async with open_socket(ann.websocket_url):
@@ -179,7 +179,7 @@ async def test_pages_of_this_site_and_of_friends_are_let_in(ann: Client) -> None
 
 async def test_a_client_that_vanished_is_forgotten(ann: Client) -> None:
     """It answers no ping any more, without a word; its place is free again, as the fixture sees."""
-    gone = [await _connect(ann) for _ in range(MOST_OF_USER)]
+    gone = [await _connect(ann) for _ in range(MAX_PER_USER)]
     for writer in gone:
         writer.transport.pause_reading()  # type: ignore[attr-defined]  # asyncio's own transport has it
     async with asyncio.timeout(PATIENCE_S):

@@ -34,7 +34,7 @@ fragment Render on Render {
 """
 QUOTA = "fragment Quota on RenderQuota { limit remaining windowSeconds resetsAt }"
 STARTED = f"""
-fragment Started on StartRenderResult {{
+fragment StartResult on StartRenderResult {{
   __typename
   ... on UserError {{ message }}
   ... on StartRenderSuccess {{ render {{ ...Render }} quota {{ ...Quota }} duplicate }}
@@ -44,7 +44,7 @@ fragment Started on StartRenderResult {{
 {RENDER}
 {QUOTA}
 """
-START = f"mutation ($input: StartRenderInput!) {{ startRender(input: $input) {{ ...Started }} }} {STARTED}"
+START = f"mutation ($input: StartRenderInput!) {{ startRender(input: $input) {{ ...StartResult }} }} {STARTED}"
 RETRY = f"""
 mutation ($id: ID!) {{
   retryRender(renderId: $id) {{

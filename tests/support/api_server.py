@@ -59,7 +59,7 @@ def rewired(
         store=store or services.store,
         pubsub=services.pubsub,
         backend=backend or services.backend,
-        with_worker=services.tracker is not None,
+        with_worker=services.worker is not None,
     )
 
 

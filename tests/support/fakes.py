@@ -27,7 +27,18 @@ from services.models import (
     WebhookStatus,
     replace,
 )
-from services.ports import Admission, Backlog, Broken, Clock, Finished, Missing, Observation, Progress, Queue, Verdict
+from services.ports import (
+    AddOutcome,
+    AddResult,
+    Backlog,
+    Broken,
+    Clock,
+    Finished,
+    Missing,
+    Observation,
+    Progress,
+    Queue,
+)
 from services.webhooks.messages import WebhookMessage
 
 START_OF_TIME = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -112,18 +123,18 @@ class MemoryStore:
             self.lost_answers.remove(method)
             raise StoreUnavailable("no answer")
 
-    async def add(self, render: Render, window: QuotaWindow) -> Admission:
+    async def add(self, render: Render, window: QuotaWindow) -> AddResult:
         self._check()
         used = await self.quota_used(window)
         key = render.idempotency_key
         for row in self._rows.values():
             if key is not None and (row.render.owner, row.render.idempotency_key) == (render.owner, key):
-                return Admission(verdict=Verdict.DUPLICATE, render=row.render, used=used)
+                return AddResult(verdict=AddOutcome.DUPLICATE, render=row.render, used=used)
         if used >= window.limit:
-            return Admission(verdict=Verdict.OVER_QUOTA, render=render, used=used)
+            return AddResult(verdict=AddOutcome.OVER_QUOTA, render=render, used=used)
         self._rows[render.id] = StoredRender(render)
         self._units[render.id] = (window.owner, window.starts_at)
-        return Admission(verdict=Verdict.ADDED, render=render, used=used + 1)
+        return AddResult(verdict=AddOutcome.ADDED, render=render, used=used + 1)
 
     async def quota_used(self, window: QuotaWindow) -> int:
         self._check()

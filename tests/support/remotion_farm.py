@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.backends.remotion_lambda.aws import AwsAccess
-from services.backends.remotion_lambda.backend import RemotionBackend, open_remotion_backend
+from services.backends.remotion_lambda.backend import LambdaBackend, open_lambda_backend
 from services.backends.remotion_lambda.deployment import Deployment
 from services.backends.remotion_lambda.function import parse_function_name
 from services.clock import SystemClock
@@ -69,10 +69,10 @@ class Farm:
     deployment: Deployment = DEPLOYMENT
 
     @asynccontextmanager
-    async def open(self, *, check: bool = True, **changes: object) -> AsyncIterator[RemotionBackend]:
+    async def open(self, *, check: bool = True, **changes: object) -> AsyncIterator[LambdaBackend]:
         """Open the adapter on the deployment, changed so."""
         deployment = replace(self.deployment, **changes)  # type: ignore[arg-type]
-        async with open_remotion_backend(deployment, clock=self.clock, check=check) as backend:
+        async with open_lambda_backend(deployment, clock=self.clock, check=check) as backend:
             yield backend
 
 

@@ -12,8 +12,8 @@ from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub
 from services.renders.quota import QuotaRule
 from services.renders.service import RenderService
-from services.worker.render_run import CarryRules
-from services.worker.worker import Tracker, WorkerRules
+from services.worker.render_run import RunRules
+from services.worker.worker import Worker, WorkerRules
 from tests.conftest import PROPS
 from tests.services.renders.test_animation import LIMITS
 from tests.support.fakes import FakeBackend, FakeClock, MemoryStore, settle
@@ -23,7 +23,7 @@ ANN = Caller(id="ann")
 RULES = WorkerRules(
     lease=timedelta(seconds=15),
     look_interval=timedelta(seconds=1),
-    carry=CarryRules(queue_timeout=timedelta(hours=1), max_attempts=3),
+    carry=RunRules(queue_timeout=timedelta(hours=1), max_attempts=3),
 )
 
 MISCONFIGURED = Failure(code="RENDERER_MISCONFIGURED", message="Tell the operator.", retryable=False)
@@ -49,16 +49,16 @@ class Bench:
             download_expiry=timedelta(hours=1),
         )
 
-    def tracker(
+    def worker(
         self,
-        worker: str = "w1",
+        worker_id: str = "w1",
         backend: RenderBackend | None = None,
         *,
         hub: ProgressHub | None = None,
         store: MemoryStore | None = None,
-    ) -> Tracker:
-        return Tracker(
-            worker=worker,
+    ) -> Worker:
+        return Worker(
+            worker_id=worker_id,
             store=store or self.store,
             backend=backend or self.backend,
             hub=hub or self.hub,
@@ -69,8 +69,8 @@ class Bench:
         )
 
     @asynccontextmanager
-    async def working(self, *trackers: Tracker) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(tracker.run()) for tracker in trackers or (self.tracker(),)]
+    async def working(self, *workers: Worker) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(worker.run()) for worker in workers or (self.worker(),)]
         await settle()
         try:
             yield

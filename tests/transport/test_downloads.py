@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.backends.text.backend import LocalBackend, open_local_backend
+from services.backends.text.backend import TextBackend, open_text_backend
 from services.models import Output, replace
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
@@ -25,7 +25,7 @@ EXPIRY = timedelta(seconds=3600)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
     http: httpx.AsyncClient
-    backend: LocalBackend
+    backend: TextBackend
     folder: Path
 
     async def get(self, url: str, **headers: str) -> httpx.Response:
@@ -38,7 +38,7 @@ async def files(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Files]:
     async with AsyncExitStack() as stack:
         services = await stack.enter_async_context(open_embedded(load_settings(data_dir=tmp_path)))
         backend = await stack.enter_async_context(
-            open_local_backend(data_dir=tmp_path, width=64, height=64, base_url="http://videos.example", clock=clock)
+            open_text_backend(data_dir=tmp_path, width=64, height=64, base_url="http://videos.example", clock=clock)
         )
         url = await stack.enter_async_context(serve(rewired(services, backend=backend)))
         client = await stack.enter_async_context(open_client(url))

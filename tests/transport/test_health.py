@@ -83,8 +83,8 @@ async def test_a_process_whose_worker_is_stuck_is_not_ready_and_after_a_while_no
     async with open_embedded(load_settings(data_dir=tmp_path)) as opened:
         services = rewired(opened, store=StuckStore())
         await answers(services, healthz=ALIVE, readyz=(503, "the worker is not running"))
-        assert services.tracker is not None
-        services.tracker.last_tick_at = services.clock.now() - MAX_SILENCE - timedelta(seconds=1)
+        assert services.worker is not None
+        services.worker.last_tick_at = services.clock.now() - MAX_SILENCE - timedelta(seconds=1)
         await answers(
             services,
             healthz=(503, "the worker has not ticked for 90 seconds"),

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.backends.remotion_lambda.webhooks import LARGEST_BODY_BYTES
+from services.backends.remotion_lambda.webhooks import MAX_BODY_BYTES
 from services.ids import new_render_id
 from services.realtime.hub import WORK_CHANNEL
 from services.realtime.pubsub import open_pubsub
@@ -154,8 +154,8 @@ async def test_a_message_that_is_too_large_is_not_read_to_its_end(farm: Farm, tm
             yield b"x" * 65_536
 
     async with receiving(farm, tmp_path, request_timeout_s=1) as receiver:
-        assert await receiver.post(body.rjust(LARGEST_BODY_BYTES)) == 200
-        assert await receiver.post(body.rjust(LARGEST_BODY_BYTES + 1)) == 413
+        assert await receiver.post(body.rjust(MAX_BODY_BYTES)) == 200
+        assert await receiver.post(body.rjust(MAX_BODY_BYTES + 1)) == 413
         with contextlib.suppress(httpx.TransportError):  # it is cut off before it has sent all of it
             signed = {"X-Remotion-Signature": "sha512=" + "0" * 128}
             counted = await receiver.client.http.post("/webhooks/remotion", content=endless(), headers=signed)

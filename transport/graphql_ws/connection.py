@@ -16,9 +16,9 @@ from strawberry import Schema
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from auth.bearer import Authenticate
-from resolvers.context import Context, Turn
+from resolvers.context import Context, OperationSlot
 from resolvers.errors import masked, result_too_large
-from resolvers.execution.fast_path import SEND_NOW, Feed, SendNow, message, send_nothing
+from resolvers.execution.fast_path import SEND_NOW, FastPath, SendNow, message, send_nothing
 from resolvers.execution.projection import Result
 from services.errors import TokenExpired, Unauthenticated
 from services.json_text import write_json
@@ -37,7 +37,7 @@ from transport.graphql_ws.messages import (
 )
 
 INIT_TIMEOUT_S = 5.0
-LONGEST_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame has 125, of which the code takes two
+MAX_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame has 125, of which the code takes two
 INIT_TIMEOUT = (CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")
 GONE = (WebSocketDisconnect, WebSocketDisconnected)  # for the first that writes to it, and for all others
 TOKEN_EXPIRED = (CloseCode.FORBIDDEN, str(TokenExpired()))
@@ -57,7 +57,7 @@ class Operation:
     """What a client asked for and has not been told the end of."""
 
     task: asyncio.Task[None]
-    feed: Feed
+    feed: FastPath
 
     def cancel(self) -> None:
         """Tell no more of it."""
@@ -172,13 +172,13 @@ class Connection:
             await self._send_error(operation_id, [_too_many_operations(limit)])
             return
         head = write_json({"id": operation_id, "type": "next"})[:-1]
-        feed = Feed(head, send_now=self._send_now, longest=self._settings.max_result_bytes)
+        feed = FastPath(head, send_now=self._send_now, longest=self._settings.max_result_bytes)
         task = asyncio.create_task(self._operate(operation_id, request, feed), name=f"operation {operation_id}")
         self._operations[operation_id] = Operation(task=task, feed=feed)
 
-    async def _operate(self, operation_id: str, request: Request, feed: Feed) -> None:
+    async def _operate(self, operation_id: str, request: Request, feed: FastPath) -> None:
         """Send the results of an operation to its end. The client may use the id again as soon as it is told."""
-        turn = Turn(self._turns)
+        turn = OperationSlot(self._turns)
         try:
             await self._execute(operation_id, request, turn, feed)
         except GONE:
@@ -189,7 +189,7 @@ class Connection:
         finally:
             turn.end()
 
-    async def _execute(self, operation_id: str, request: Request, turn: Turn, feed: Feed) -> None:
+    async def _execute(self, operation_id: str, request: Request, turn: OperationSlot, feed: FastPath) -> None:
         results = await self._schema.stream(
             request.query,
             variable_values=request.variables,
@@ -229,7 +229,7 @@ class Connection:
             del self._operations[operation_id]
 
     async def _end(self, code: CloseCode, reason: str) -> None:
-        brief = reason.encode()[:LONGEST_REASON_BYTES].decode(errors="ignore")
+        brief = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
         with suppress(*GONE):
             await self._websocket.close(code, brief)
 

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-LARGEST_COUNT = 2**53  # what a number of JavaScript holds exactly
+MAX_COUNT = 2**53  # what a number of JavaScript holds exactly
 LAST_MS = 253_402_300_799_999  # the last millisecond of the year 9999, the last that Python knows
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -27,7 +27,7 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 Text = Annotated[str, AfterValidator(_storable)]
 """Text without the halves of characters that JavaScript leaves when it cuts; they can't be logged or stored."""
 
-Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Timestamp = Annotated[float, Field(ge=0, le=LAST_MS)]
 """Milliseconds since 1970."""
 
@@ -74,7 +74,7 @@ class RenderMetadata(Wire):
     total_chunks: Count | None = None
     estimated_render_lambda_invokations: Count = 0
     frame_range: tuple[Count, Count] | None = None
-    every_nth_frame: Annotated[int, Field(ge=1, le=LARGEST_COUNT)] = 1
+    every_nth_frame: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
     renderer_function_name: Text = ""
 
     @property

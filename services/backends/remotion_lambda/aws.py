@@ -29,7 +29,7 @@ from botocore.exceptions import (
     ProxyConnectionError,
 )
 
-from services.backends.remotion_lambda.faults import AwsFault, Meaning, fault, no_address, no_credentials
+from services.backends.remotion_lambda.faults import AwsError, Meaning, fault, no_address, no_credentials
 from services.errors import StartupError
 from services.models import Download
 from services.ports import Clock
@@ -86,7 +86,7 @@ class _Signer:
 
 
 class Aws:
-    """Lambda and S3 of one region. Open it with `open_aws`; every method raises `AwsFault`.
+    """Lambda and S3 of one region. Open it with `open_aws`; every method raises `AwsError`.
 
     Nothing is sent twice to Lambda, and nothing at all before there are credentials to sign it with. No call takes
     longer than about half a minute. Starts, which take long, hold up no call of storage.
@@ -157,7 +157,7 @@ class Aws:
         """Return the size of an object in bytes; None if it is not there."""
         try:
             head = await self._call(self._storing, "HeadObject", lambda: self._s3.head_object(Bucket=bucket, Key=key))
-        except AwsFault as error:
+        except AwsError as error:
             if error.meaning is Meaning.ABSENT:
                 return None
             raise
@@ -167,7 +167,7 @@ class Aws:
         """Return if the bucket is there and may be listed."""
         try:
             await self._call(self._storing, "HeadBucket", lambda: self._s3.head_bucket(Bucket=bucket))
-        except AwsFault as error:
+        except AwsError as error:
             if error.meaning is Meaning.ABSENT:
                 raise fault("HeadBucket", code="NoSuchBucket", status=404, detail=bucket) from error
             raise
@@ -192,7 +192,7 @@ class Aws:
         return await asyncio.get_running_loop().run_in_executor(threads, lambda: self._ask(operation, call))
 
     def _ask(self, operation: str, call: Callable[[], T]) -> T:
-        """Return what the call does. Whatever else comes of it is told as an `AwsFault`."""
+        """Return what the call does. Whatever else comes of it is told as an `AwsError`."""
         self._signer = self._obtain_signer()
         try:
             return call()
@@ -201,7 +201,7 @@ class Aws:
         except _NEVER_SENT as error:
             raise _never_sent(operation, error) from error
         except Exception as error:  # urllib3's own pass through boto3 while it reads an answer
-            raise AwsFault(f"{operation}: {error}", Meaning.UNKNOWN) from error
+            raise AwsError(f"{operation}: {error}", Meaning.UNKNOWN) from error
 
     def _obtain_signer(self) -> _Signer:
         """Return the credentials of now, renewed if that is due."""
@@ -214,7 +214,7 @@ class Aws:
         except _NO_CREDENTIALS as error:
             raise no_credentials(str(error)) from error
         except Exception as error:  # whatever it is, of all the places that boto3 asks
-            raise AwsFault(f"no credentials: {type(error).__name__}: {error}", Meaning.NEVER_SENT) from error
+            raise AwsError(f"no credentials: {type(error).__name__}: {error}", Meaning.NEVER_SENT) from error
 
 
 @asynccontextmanager
@@ -222,7 +222,7 @@ async def open_aws(access: AwsAccess) -> AsyncIterator[Aws]:
     """Build the clients, which takes a moment, and later end their threads. Raises `StartupError`."""
     try:
         aws = await asyncio.to_thread(Aws, access)
-    except AwsFault as error:
+    except AwsError as error:
         reason = f"{error}" if error.remedy is None else f"{error.remedy.sentence} ({error})"
         raise StartupError(f"AWS can't be used. {reason}") from error
     except BotoCoreError as error:
@@ -245,7 +245,7 @@ async def keep_access(aws: Aws, *, clock: Clock, unchecked: str | None) -> None:
 async def _or_tell(call: Awaitable[None]) -> None:
     try:
         await call
-    except AwsFault as error:
+    except AwsError as error:
         problem = "AWS can't be reached" if error.remedy is None else error.remedy.sentence
         log.error("%s (%s)", problem, error)  # noqa: TRY400  # the sentence is enough
 
@@ -260,15 +260,15 @@ def _config(timeout_s: float, *, tries: int) -> Config:
     )
 
 
-def _never_sent(operation: str, error: BotoCoreError) -> AwsFault:
+def _never_sent(operation: str, error: BotoCoreError) -> AwsError:
     described = f"{operation}: {error}"
     # boto3 keeps the error of urllib3, which came of this one if the host's name has no address.
     if isinstance(getattr(error.kwargs.get("error"), "__context__", None), socket.gaierror):
         return no_address(described)
-    return AwsFault(described, Meaning.NEVER_SENT)
+    return AwsError(described, Meaning.NEVER_SENT)
 
 
-def _meaning(error: ClientError) -> AwsFault:
+def _meaning(error: ClientError) -> AwsError:
     described = error.response.get("Error", {})
     return fault(
         error.operation_name,

@@ -17,7 +17,7 @@ from services.backends.remotion_lambda.aws import Aws, keep_access, open_aws
 from services.backends.remotion_lambda.checks import checked
 from services.backends.remotion_lambda.deployment import Deployment
 from services.backends.remotion_lambda.failures import BUSY, TIMED_OUT, classify
-from services.backends.remotion_lambda.faults import AwsFault, Meaning
+from services.backends.remotion_lambda.faults import AwsError, Meaning
 from services.backends.remotion_lambda.payloads import (
     PropsReference,
     Webhook,
@@ -47,15 +47,15 @@ from services.ports import Broken, Clock, Finished, Observation, Progress
 FRAME_TIMEOUT = timedelta(seconds=30)  # Remotion's default for one frame to be ready
 POSTER_TIMEOUT = timedelta(seconds=15)  # the same for a poster's, which nobody waits for so long
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
-LONGEST_FUNCTION_TIMEOUT = timedelta(minutes=15)
+MAX_FUNCTION_TIMEOUT = timedelta(minutes=15)
 GRACE = timedelta(seconds=70)  # a start, the 20 s after which the function counts as timed out, and some polls
 RENDER_LOST = Failure(
     code="RENDER_LOST", message="The render was removed while it was made. Please try again.", retryable=True
 )
 
 
-class RemotionBackend:
-    """A `RenderBackend` on Lambda. Open it with `open_remotion_backend`."""
+class LambdaBackend:
+    """A `RenderBackend` on Lambda. Open it with `open_lambda_backend`."""
 
     def __init__(self, deployment: Deployment, *, aws: Aws, files: ProgressReader, clock: Clock) -> None:
         self.capacity = deployment.capacity
@@ -69,14 +69,14 @@ class RemotionBackend:
     def time_limit(self, render: Render) -> timedelta:  # noqa: ARG002  # the function has one limit for all
         """Return the function's timeout and a grace for what comes before and after it."""
         function = self._deployment.function
-        return (LONGEST_FUNCTION_TIMEOUT if function is None else function.timeout) + GRACE
+        return (MAX_FUNCTION_TIMEOUT if function is None else function.timeout) + GRACE
 
     async def start(self, render: Render) -> str:
         """Invoke the function once and return Remotion's id of the render."""
         payload = self._payload(render, await self._props(input_props(render.props)))
         try:
             answer = await self._aws.invoke(self._deployment.function_name, json.dumps(payload).encode())
-        except AwsFault as error:
+        except AwsError as error:
             raise not_started(error) from error
         return started(answer)
 
@@ -93,7 +93,7 @@ class RemotionBackend:
                 return await self._finished(render) or _LAUNCHING
             snapshot = await self._snapshot(render.backend_render_id)
             return await self._meaning(render, snapshot)
-        except AwsFault as error:
+        except AwsError as error:
             if error.meaning in {Meaning.ABSENT, Meaning.UNREADABLE}:
                 return await self._without_file(render, error)
             await self._mend(error)
@@ -108,7 +108,7 @@ class RemotionBackend:
             await self._aws.put(
                 self._deployment.bucket, cancel_key(render.backend_render_id), json.dumps(cancelled).encode()
             )
-        except AwsFault as error:
+        except AwsError as error:
             raise _unavailable(error) from error
 
     async def abandon(self, render: Render) -> None:
@@ -131,7 +131,7 @@ class RemotionBackend:
         """Return whether the object is there."""
         try:
             return await self._aws.size(output.bucket, output.key) is not None
-        except AwsFault as error:
+        except AwsError as error:
             raise _unavailable(error) from error
 
     async def delete(self, render: Render) -> None:
@@ -141,7 +141,7 @@ class RemotionBackend:
             await self._aws.delete_all(bucket, outputs_prefix(render.id))
             if render.backend_render_id is not None:
                 await self._aws.delete_all(bucket, folder(render.backend_render_id))
-        except AwsFault as error:
+        except AwsError as error:
             raise _unavailable(error) from error
 
     async def close(self) -> None:
@@ -179,7 +179,7 @@ class RemotionBackend:
         name = secrets.token_hex(16)
         try:
             await self._aws.put(self._deployment.bucket, props_key(name), props.encode())
-        except AwsFault as error:
+        except AwsError as error:
             # Nothing was started, whatever became of the props.
             raise (StartRefused(str(error)) if error.failure is None else StartImpossible(error.failure)) from error
         return uploaded(name, bucket=self._deployment.bucket)
@@ -208,11 +208,11 @@ class RemotionBackend:
         try:
             status = parse_status(answer.body)
         except ValueError as error:
-            raise AwsFault(
+            raise AwsError(
                 f"the function's answer can't be understood: {answer.body[:500]!r}", Meaning.UNREADABLE
             ) from error
         if isinstance(status, Refused):
-            raise AwsFault(f"the function does not tell the status: {status.message}", Meaning.UNREADABLE)
+            raise AwsError(f"the function does not tell the status: {status.message}", Meaning.UNREADABLE)
         return from_status(status)
 
     async def _meaning(self, render: Render, snapshot: Snapshot) -> Observation:
@@ -238,12 +238,12 @@ class RemotionBackend:
             cost_usd=snapshot.cost_usd,
         )
 
-    async def _without_file(self, render: Render, fault: AwsFault) -> Observation:
+    async def _without_file(self, render: Render, fault: AwsError) -> Observation:
         """Return what is known of a render whose progress can't be read: its video, if that is stored."""
         try:
             if finished := await self._finished(render):
                 return finished
-        except AwsFault as error:
+        except AwsError as error:
             raise _unavailable(error) from error
         raise BackendUnavailable(str(fault), failure=RENDER_LOST if fault.meaning is Meaning.ABSENT else None)
 
@@ -255,10 +255,10 @@ class RemotionBackend:
         output = Output(bucket=self._deployment.bucket, key=video_key(render.id, render.attempt), size_bytes=size_bytes)
         return Finished(output=output, cost_usd=cost_usd)
 
-    async def _mend(self, error: AwsFault) -> None:
+    async def _mend(self, error: AwsError) -> None:
         """Use newer credentials from now on, if it was those that AWS refused and boto3 has newer ones."""
         if error.meaning is Meaning.REFUSED:
-            with contextlib.suppress(AwsFault):
+            with contextlib.suppress(AwsError):
                 await self._aws.refresh_credentials()
 
 
@@ -266,7 +266,7 @@ _LAUNCHING = Progress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered
 
 
 @contextlib.asynccontextmanager
-async def open_remotion_backend(deployment: Deployment, *, clock: Clock, check: bool) -> AsyncIterator[RemotionBackend]:
+async def open_lambda_backend(deployment: Deployment, *, clock: Clock, check: bool) -> AsyncIterator[LambdaBackend]:
     """Connect to AWS; with `check`, make sure first that renders can be started. Raises `StartupError` if not.
 
     A process that starts no renders needs no `check`, and no right to invoke the function.
@@ -276,7 +276,7 @@ async def open_remotion_backend(deployment: Deployment, *, clock: Clock, check: 
             deployment = await checked(deployment, aws=aws, http=http)
         files = ProgressReader(http, aws, bucket=deployment.bucket, clock=clock)
         unchecked = None if check else deployment.bucket
-        backend = RemotionBackend(deployment, aws=aws, files=files, clock=clock)
+        backend = LambdaBackend(deployment, aws=aws, files=files, clock=clock)
         renewing = asyncio.create_task(keep_access(aws, clock=clock, unchecked=unchecked), name="keep access to AWS")
         try:
             yield backend
@@ -286,5 +286,5 @@ async def open_remotion_backend(deployment: Deployment, *, clock: Clock, check: 
             await asyncio.wait([renewing])
 
 
-def _unavailable(error: AwsFault) -> BackendUnavailable:
+def _unavailable(error: AwsError) -> BackendUnavailable:
     return BackendUnavailable(str(error), failure=error.failure)

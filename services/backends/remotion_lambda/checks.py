@@ -20,7 +20,7 @@ from yarl import URL
 from services.backends.remotion_lambda.answers import Refused, parse_info
 from services.backends.remotion_lambda.aws import Aws, open_aws
 from services.backends.remotion_lambda.deployment import Deployment
-from services.backends.remotion_lambda.faults import AwsFault, Meaning
+from services.backends.remotion_lambda.faults import AwsError, Meaning
 from services.backends.remotion_lambda.payloads import cancel_key, folder, info_payload
 from services.backends.remotion_lambda.polling import open_http
 from services.errors import StartupError
@@ -40,7 +40,7 @@ async def checked(deployment: Deployment, *, aws: Aws, http: aiohttp.ClientSessi
     try:
         version = await _version(deployment, aws)
         await aws.require_bucket(deployment.bucket)
-    except AwsFault as error:
+    except AwsError as error:
         raise StartupError(_sentence(deployment, error)) from error
     _require_version(deployment, version)
     await _require_site(deployment.serve_url, http)
@@ -109,7 +109,7 @@ class Checks:
         bucket, place, key = self._deployment.bucket, "rendercast/", f"rendercast/{self._render_id}/probe"
         try:
             await self._aws.put(bucket, key, PROBE)
-        except AwsFault:  # the least permissions don't have it
+        except AwsError:  # the least permissions don't have it
             place, key = "renders/", self._probe
         try:
             status = await self._status(self._aws.address(bucket) + key)
@@ -134,7 +134,7 @@ class Checks:
         """Return what the call does. What AWS has against it is raised as a sentence."""
         try:
             return await call
-        except AwsFault as error:
+        except AwsError as error:
             raise StartupError(_sentence(self._deployment, error)) from error
 
 
@@ -167,7 +167,7 @@ async def _version(deployment: Deployment, aws: Aws) -> str:
     """Ask the function; one that is there but busy is believed to be what its name says."""
     try:
         answer = await aws.invoke(deployment.function_name, json.dumps(info_payload()).encode())
-    except AwsFault as error:
+    except AwsError as error:
         if error.meaning is Meaning.NOT_NOW and deployment.version:
             log.warning("the function is too busy to tell its version: %s", error)
             return deployment.version
@@ -198,7 +198,7 @@ async def _require_site(serve_url: str, http: aiohttp.ClientSession, *, must_ans
         raise StartupError(f"REMOTION_SERVE_URL answers {status}: deploy the site again, or correct the URL.")
 
 
-def _sentence(deployment: Deployment, error: AwsFault) -> str:
+def _sentence(deployment: Deployment, error: AwsError) -> str:
     where = f"{deployment.function_name} in {deployment.access.region} with the bucket {deployment.bucket}"
     if error.remedy is None:
         return f"Remotion Lambda can't be reached ({where}): {error}"

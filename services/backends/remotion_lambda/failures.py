@@ -8,8 +8,8 @@ import re
 
 from services.models import Failure, replace
 
-LONGEST_DETAIL = 4_000  # characters
-LONGEST_SEARCHED = 20_000
+MAX_DETAIL = 4_000  # characters
+MAX_SEARCHED = 20_000
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _IN_THE_BROWSER = re.compile(r"^\s+at .*\bhttps?://\S+:\d+:\d+", re.MULTILINE)  # a line of a stack that ran on a site
@@ -245,17 +245,17 @@ def classify(message: str, *, name: str = "", stack: str = "", kind: str = "") -
     """
     found = _look_up(f"{name}: {message}") or _look_up(stack)
     if found is None:
-        in_the_browser = kind == "browser" or _IN_THE_BROWSER.search(f"{message}\n{stack}"[:LONGEST_SEARCHED])
+        in_the_browser = kind == "browser" or _IN_THE_BROWSER.search(f"{message}\n{stack}"[:MAX_SEARCHED])
         found = _COMPOSITION if in_the_browser else UNKNOWN
     return replace(found, detail=_detail(message, name, stack))
 
 
 def _look_up(text: str) -> Failure | None:
-    searched = text[:LONGEST_SEARCHED]
+    searched = text[:MAX_SEARCHED]
     return next((failure for pattern, failure in _TABLE if pattern.search(searched)), None)
 
 
 def _detail(message: str, name: str, stack: str) -> str:
     """Return all that was said, without what can't be stored."""
     said = stack if message in stack else f"{name or 'Error'}: {message}\n{stack}".rstrip()
-    return _LONE_SURROGATE.sub("\ufffd", said)[:LONGEST_DETAIL]
+    return _LONE_SURROGATE.sub("\ufffd", said)[:MAX_DETAIL]

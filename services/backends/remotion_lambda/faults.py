@@ -117,7 +117,7 @@ class Meaning(Enum):
     """It may have been done or not."""
 
 
-class AwsFault(Exception):  # noqa: N818  # told from errors of the domain, which these become
+class AwsError(Exception):  # told from errors of the domain, which these become
     """AWS did not do as asked. `remedy` says what to mend, if that is known."""
 
     def __init__(self, detail: str, meaning: Meaning, *, remedy: Remedy | None = None) -> None:
@@ -137,30 +137,30 @@ class AwsFault(Exception):  # noqa: N818  # told from errors of the domain, whic
         return Failure(code=self.remedy.code, message=message, retryable=False, detail=str(self))
 
 
-def fault(operation: str, *, code: str, status: int, detail: str) -> AwsFault:
+def fault(operation: str, *, code: str, status: int, detail: str) -> AwsError:
     """Return what an error answer to the operation means. `code` is AWS's own word for the error."""
     described = f"{operation}: {code}: {detail}"
     if code in _NOT_NOW or status == _TOO_MANY_REQUESTS:
-        return AwsFault(described, Meaning.NOT_NOW)
+        return AwsError(described, Meaning.NOT_NOW)
     if code in _ABSENT:
-        return AwsFault(described, Meaning.ABSENT)
+        return AwsError(described, Meaning.ABSENT)
     if code in _UNKNOWN or status >= _FIRST_SERVER_ERROR:
-        return AwsFault(described, Meaning.UNKNOWN)
+        return AwsError(described, Meaning.UNKNOWN)
     remedy = _REMEDIES.get(code, _OTHER)
     cure = remedy.cure.format(permission=_PERMISSIONS.get(operation, operation))
-    return AwsFault(described, Meaning.REFUSED, remedy=replace(remedy, cure=cure))
+    return AwsError(described, Meaning.REFUSED, remedy=replace(remedy, cure=cure))
 
 
-def no_credentials(detail: str) -> AwsFault:
+def no_credentials(detail: str) -> AwsError:
     """Return that no request can be signed."""
-    return AwsFault(detail, Meaning.REFUSED, remedy=_CREDENTIALS)
+    return AwsError(detail, Meaning.REFUSED, remedy=_CREDENTIALS)
 
 
-def no_address(detail: str) -> AwsFault:
+def no_address(detail: str) -> AwsError:
     """Return that the host's name stands for nothing, which may be an outage as well."""
-    return AwsFault(detail, Meaning.NEVER_SENT, remedy=_REGION)
+    return AwsError(detail, Meaning.NEVER_SENT, remedy=_REGION)
 
 
-def broken_function(detail: str) -> AwsFault:
+def broken_function(detail: str) -> AwsError:
     """Return that Lambda can't run the function's code at all."""
-    return AwsFault(detail, Meaning.REFUSED, remedy=_BROKEN_FUNCTION)
+    return AwsError(detail, Meaning.REFUSED, remedy=_BROKEN_FUNCTION)

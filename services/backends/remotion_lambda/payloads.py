@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from services.models import AnimationProps
 
-LARGEST_INLINE_UNITS = 193_976  # the official client's 200,000 less 5,000 and a webhook's 1,024, in UTF-16 units
+MAX_INLINE_UNITS = 193_976  # the official client's 200,000 less 5,000 and a webhook's 1,024, in UTF-16 units
 
 PropsReference = dict[str, str]
 """Where the function finds the composition's props: `inline` or `uploaded`."""
@@ -128,7 +128,7 @@ def input_props(props: AnimationProps) -> str:
 
 def needs_upload(props_json: str) -> bool:
     """Return whether the props are too large to be sent inline, so that they have to be stored in S3 first."""
-    return _units(props_json) + _units(json.dumps(_ENVIRONMENT)) > LARGEST_INLINE_UNITS
+    return _units(props_json) + _units(json.dumps(_ENVIRONMENT)) > MAX_INLINE_UNITS
 
 
 def inline(props_json: str) -> PropsReference:

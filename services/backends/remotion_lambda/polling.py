@@ -22,7 +22,7 @@ from botocore.utils import get_environ_proxies
 from yarl import URL
 
 from services.backends.remotion_lambda.aws import Aws
-from services.backends.remotion_lambda.faults import AwsFault, Meaning, fault
+from services.backends.remotion_lambda.faults import AwsError, Meaning, fault
 from services.backends.remotion_lambda.payloads import progress_key
 from services.backends.remotion_lambda.progress import ProgressFile
 from services.models import Download
@@ -33,7 +33,7 @@ TIMEOUT_S = 10
 URL_LASTS = timedelta(hours=1)
 URL_SPARE = timedelta(minutes=1)
 
-LARGEST_BODY_BYTES = 8 * 1024 * 1024  # a file of a video of an hour has less than a tenth
+MAX_BODY_BYTES = 8 * 1024 * 1024  # a file of a video of an hour has less than a tenth
 
 _CODE = re.compile(rb"<Code>(\w+)</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
@@ -81,13 +81,13 @@ class ProgressReader:
         self._followed: dict[str, Followed] = {}
 
     async def read(self, backend_render_id: str) -> Reading:
-        """Return the render's file as it is now. Raises `AwsFault`, also if the file can't be understood."""
+        """Return the render's file as it is now. Raises `AwsError`, also if the file can't be understood."""
         followed = self._follow(backend_render_id)
         try:
             answer = await self._get(followed)
         except (aiohttp.ClientError, TimeoutError) as error:
             # Its words, and those of what it comes from, hold the URL.
-            raise AwsFault(f"GetObject: {type(error).__name__}", Meaning.UNKNOWN) from None
+            raise AwsError(f"GetObject: {type(error).__name__}", Meaning.UNKNOWN) from None
         now = answer.date or self._clock.now()
         if answer.status == HTTPStatus.NOT_MODIFIED and followed.last is not None:
             return replace(followed.last, now=now)
@@ -136,7 +136,7 @@ async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for piece in answer.content.iter_any():
         body += piece
-        if len(body) > LARGEST_BODY_BYTES:
+        if len(body) > MAX_BODY_BYTES:
             break
     return bytes(body)
 
@@ -150,15 +150,15 @@ def _date(header: str) -> datetime | None:
 
 
 def _read(body: bytes, backend_render_id: str) -> ProgressFile:
-    if len(body) > LARGEST_BODY_BYTES:
-        raise AwsFault(f"the progress file of {backend_render_id} is too large", Meaning.UNREADABLE)
+    if len(body) > MAX_BODY_BYTES:
+        raise AwsError(f"the progress file of {backend_render_id} is too large", Meaning.UNREADABLE)
     try:
         return ProgressFile.from_json(body)
     except ValueError as error:
-        raise AwsFault(f"the progress file of {backend_render_id} is corrupt", Meaning.UNREADABLE) from error
+        raise AwsError(f"the progress file of {backend_render_id} is corrupt", Meaning.UNREADABLE) from error
 
 
-def _fault(answer: Answer) -> AwsFault:
+def _fault(answer: Answer) -> AwsError:
     """Return what an error answer means, with AWS's own words, but without what else it holds, such as tokens."""
     code, message = _CODE.search(answer.body), _MESSAGE.search(answer.body)
     return fault(

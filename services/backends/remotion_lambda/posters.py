@@ -15,7 +15,7 @@ from services import models
 from services.backends.remotion_lambda.answers import Crash, Refused, StillAnswer, parse_crash, parse_still
 from services.backends.remotion_lambda.aws import CONNECTIONS, Aws, Invocation
 from services.backends.remotion_lambda.deployment import Deployment
-from services.backends.remotion_lambda.faults import AwsFault, Meaning
+from services.backends.remotion_lambda.faults import AwsError, Meaning
 from services.backends.remotion_lambda.payloads import folder, poster_key
 from services.models import Render, RenderPhase
 from services.ports import Clock, Finished, Observation, Progress
@@ -112,7 +112,7 @@ class Posters:
         try:
             async with self._room:
                 still = await self._ask(render, poster) if poster.is_wanted else None
-        except AwsFault as error:
+        except AwsError as error:
             log.warning("render %s gets no poster: %s", render.id, error)
             return
         finally:
@@ -138,19 +138,19 @@ class Posters:
         """Remove what nobody needs; what can't be removed goes with the render, or is a file of a kilobyte."""
         try:
             await self._aws.delete_all(self._deployment.bucket, prefix)
-        except AwsFault as error:
+        except AwsError as error:
             log.info("%s could not be removed: %s", prefix, error)
 
 
 def _still(answer: Invocation) -> StillAnswer:
-    """Return what the function tells of the poster it made. Raises `AwsFault`."""
+    """Return what the function tells of the poster it made. Raises `AwsError`."""
     try:
         told = parse_crash(answer.body) if answer.crashed else parse_still(answer.body)
     except ValueError as error:
-        raise AwsFault(f"the answer can't be understood: {answer.body[:500]!r}", Meaning.UNREADABLE) from error
+        raise AwsError(f"the answer can't be understood: {answer.body[:500]!r}", Meaning.UNREADABLE) from error
     match told:
         case Crash():
-            raise AwsFault(f"the function crashed: {told.error_type}: {told.error_message}", Meaning.UNKNOWN)
+            raise AwsError(f"the function crashed: {told.error_type}: {told.error_message}", Meaning.UNKNOWN)
         case Refused():
-            raise AwsFault(f"the function says: {told.message}", Meaning.UNKNOWN)
+            raise AwsError(f"the function says: {told.message}", Meaning.UNKNOWN)
     return told

@@ -3,7 +3,7 @@
 from services.backends.remotion_lambda.answers import Accepted, Refused, parse_crash, parse_start
 from services.backends.remotion_lambda.aws import Invocation
 from services.backends.remotion_lambda.failures import classify
-from services.backends.remotion_lambda.faults import AwsFault, Meaning, broken_function
+from services.backends.remotion_lambda.faults import AwsError, Meaning, broken_function
 from services.errors import StartImpossible, StartRefused, StartUncertain
 
 NEVER_RAN = {"Runtime.HandlerNotFound", "Runtime.ImportModuleError", "Runtime.InvalidEntrypoint"}
@@ -24,7 +24,7 @@ def started(answer: Invocation) -> str:
     raise not_started(broken_function(crash)) if told.error_type in NEVER_RAN else StartUncertain(crash)
 
 
-def not_started(error: AwsFault) -> StartRefused | StartImpossible | StartUncertain:
+def not_started(error: AwsError) -> StartRefused | StartImpossible | StartUncertain:
     """Return what a fault in the course of a start leaves possible."""
     if error.meaning in {Meaning.NEVER_SENT, Meaning.NOT_NOW}:
         return StartRefused(str(error))

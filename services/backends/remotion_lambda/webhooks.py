@@ -13,7 +13,7 @@ from services.ids import is_render_id
 PATH = "/webhooks/remotion"
 SIGNATURE_HEADER = "X-Remotion-Signature"
 SIGNATURE = re.compile("sha512=[0-9a-f]{128}")
-LARGEST_BODY_BYTES = 64 * 1024  # dozens of errors with their stacks; one that tells of more is a hint that is lost
+MAX_BODY_BYTES = 64 * 1024  # dozens of errors with their stacks; one that tells of more is a hint that is lost
 
 
 class _CustomData(BaseModel):

@@ -30,7 +30,7 @@ BUCKET = "local"
 POLL_INTERVAL = timedelta(milliseconds=100)
 LAUNCH_ALLOWANCE = timedelta(seconds=60)
 SLOWEST_FRAMES_PER_S = 5  # a machine slower than this is given up on; ordinary ones reach a hundred and more
-LONGEST_WRITING_S = 86_400.0  # a file that was not touched for a day belongs to no process that runs
+MAX_WRITING_S = 86_400.0  # a file that was not touched for a day belongs to no process that runs
 
 RENDERER_CRASHED = Failure(
     code="RENDERER_CRASHED", message="The renderer stopped unexpectedly. Please try again.", retryable=True
@@ -41,8 +41,8 @@ Stream = TypeVar("Stream", asyncio.StreamReader, asyncio.StreamWriter)
 log = logging.getLogger(__name__)
 
 
-class LocalBackend:
-    """A `RenderBackend` on this machine. Open it with `open_local_backend`."""
+class TextBackend:
+    """A `RenderBackend` on this machine. Open it with `open_text_backend`."""
 
     poll_interval = POLL_INTERVAL
 
@@ -242,7 +242,7 @@ class LocalBackend:
 
 
 @contextlib.asynccontextmanager
-async def open_local_backend(
+async def open_text_backend(
     *,
     data_dir: Path,
     width: int,
@@ -251,7 +251,7 @@ async def open_local_backend(
     clock: Clock,
     capacity: int | None = None,
     shared: bool = False,
-) -> AsyncIterator[LocalBackend]:
+) -> AsyncIterator[TextBackend]:
     """Open the backend on a folder, which other processes use as well if it is `shared`.
 
     `capacity` is by default one render for each core.
@@ -264,12 +264,12 @@ async def open_local_backend(
         folder.mkdir(exist_ok=True)
         for part in folder.glob("*.part"):
             with contextlib.suppress(FileNotFoundError):  # a process that shares the folder has just finished it
-                if not shared or time.time() - part.stat().st_mtime > LONGEST_WRITING_S:
+                if not shared or time.time() - part.stat().st_mtime > MAX_WRITING_S:
                     remove(part)
         signer = DownloadSigner.from_file(data_dir / "download-key")
     except OSError as error:
         raise StartupError(f"The folder {folder} can't be used for videos: {error}.") from error
-    backend = LocalBackend(
+    backend = TextBackend(
         folder=folder,
         width=width,
         height=height,

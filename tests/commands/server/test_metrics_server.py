@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from commands.server.metrics_server import LONGEST_HEAD_BYTES, answering_scrapes, listen_for_scrapes
+from commands.server.metrics_server import MAX_HEAD_BYTES, answering_scrapes, listen_for_scrapes
 from services.observability.liveness import MAX_SILENCE
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
@@ -47,8 +47,8 @@ async def test_metrics_are_where_prometheus_looks(client: httpx.AsyncClient) -> 
 async def test_who_restarts_it_is_told_whether_it_goes_on(services: Services, client: httpx.AsyncClient) -> None:
     alive = await client.get("/healthz")
     assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
-    assert services.tracker is not None
-    services.tracker.last_tick_at = services.clock.now() - MAX_SILENCE - timedelta(seconds=1)
+    assert services.worker is not None
+    services.worker.last_tick_at = services.clock.now() - MAX_SILENCE - timedelta(seconds=1)
     stuck = await client.get("/healthz")
     assert (stuck.status_code, stuck.json()) == (503, {"status": "the worker has not ticked for 90 seconds"})
 
@@ -58,7 +58,7 @@ async def test_nothing_else_is_there(client: httpx.AsyncClient, method: str, pat
     assert (await client.request(method, path)).status_code == status
 
 
-@pytest.mark.parametrize("sent", [b"GET /metrics HTTP/1.1\r\n", b"x" * 4 * LONGEST_HEAD_BYTES, b"\r\n\r\n"])
+@pytest.mark.parametrize("sent", [b"GET /metrics HTTP/1.1\r\n", b"x" * 4 * MAX_HEAD_BYTES, b"\r\n\r\n"])
 async def test_what_is_no_request_is_ended_and_others_are_answered(
     address: tuple[str, int], client: httpx.AsyncClient, sent: bytes
 ) -> None:

@@ -8,10 +8,10 @@ from graphql import get_introspection_query
 
 from pages.graphiql import FIRST_OPERATIONS
 from resolvers.admission.documents import (
-    LARGEST_REMEMBERED_BYTES,
-    REMEMBERED_BYTES,
+    MAX_CACHE_BYTES,
+    MAX_CACHED_DOCUMENT_BYTES,
+    DocumentRefused,
     Documents,
-    Refused,
     check_variables,
 )
 from resolvers.schema import build_schema
@@ -22,7 +22,7 @@ from tests.support import api_client as clients
 
 DEFAULTS = Settings.model_construct()
 DEVELOPMENT = DEFAULTS.model_copy(update={"introspection": True})
-MOST_CPU_S = 1.0  # ten times what any may take
+MAX_CPU_S = 1.0  # ten times what any may take
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def documents() -> Documents:
     return build_schema(DEFAULTS).documents
 
 
-def refused(documents: Documents, text: str) -> Refused:
-    with pytest.raises(Refused) as caught:
+def refused(documents: Documents, text: str) -> DocumentRefused:
+    with pytest.raises(DocumentRefused) as caught:
         documents.accept(text)
     return caught.value
 
@@ -41,7 +41,7 @@ def test_an_attack_is_refused_cheaply_and_leaves_nothing(documents: Documents, n
     attack = DOCUMENTS[name]
     before = time.process_time()
     error = refused(documents, attack.text).errors[0]
-    assert time.process_time() - before < MOST_CPU_S
+    assert time.process_time() - before < MAX_CPU_S
     assert attack.said in error.message
     assert isinstance(error.original_error, LimitExceeded) == (attack.code == "LIMIT_EXCEEDED")
     assert len(documents.remembered) == documents.remembered.size_bytes == 0
@@ -50,9 +50,9 @@ def test_an_attack_is_refused_cheaply_and_leaves_nothing(documents: Documents, n
 @pytest.mark.parametrize("variables", VARIABLES.values(), ids=VARIABLES)
 def test_variables_that_are_too_many_or_too_deep_are_refused_cheaply(variables: Mapping[str, object]) -> None:
     before = time.process_time()
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(DocumentRefused) as caught:
         check_variables(variables, DEFAULTS)
-    assert time.process_time() - before < MOST_CPU_S
+    assert time.process_time() - before < MAX_CPU_S
     assert isinstance(caught.value.errors[0].original_error, LimitExceeded)
 
 
@@ -94,7 +94,7 @@ def test_graphiqls_first_operations_are_accepted_together(documents: Documents) 
 )
 def test_which_operation_is_meant_must_be_said(documents: Documents, text: str, name: str | None, said: str) -> None:
     accepted = documents.accept(text)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(DocumentRefused) as caught:
         accepted.operation(name)
     assert said in caught.value.errors[0].message
 
@@ -114,11 +114,11 @@ def test_documents_not_asked_for_longest_are_forgotten_when_there_is_no_more_roo
         kept = len(documents.remembered)
         documents.accept(f'{{ render(id: "{"😀" * 35_000}") {{ a{kept}: id }} }}')
         assert documents.accept(often) is first
-    assert documents.remembered.size_bytes <= REMEMBERED_BYTES
+    assert documents.remembered.size_bytes <= MAX_CACHE_BYTES
     assert documents.remembered.get(once) is None
 
 
 def test_a_large_document_is_accepted_and_not_remembered(documents: Documents) -> None:
     accepted = documents.accept("{ renders(filter: {status: [" + "QUEUED " * 900 + "]}) { edges { cursor } } }")
-    assert accepted.size_bytes > LARGEST_REMEMBERED_BYTES
+    assert accepted.size_bytes > MAX_CACHED_DOCUMENT_BYTES
     assert len(documents.remembered) == 0

@@ -3,7 +3,7 @@
 import pytest
 
 from resolvers.admission import mutation_rate
-from resolvers.admission.mutation_rate import MOST_CALLERS, WINDOW_S, MutationRate
+from resolvers.admission.mutation_rate import MAX_CALLERS, WINDOW_S, MutationRate
 from services.errors import LimitExceeded
 
 
@@ -59,10 +59,10 @@ def test_who_did_nothing_for_a_minute_is_forgotten() -> None:
 
 def test_a_crowd_makes_the_server_forget_those_who_were_quiet_longest() -> None:
     rate = MutationRate(1)
-    for number in range(MOST_CALLERS + 5):
+    for number in range(MAX_CALLERS + 5):
         assert admitted(rate, f"user-{number}", 1, now_s=0)
-        assert len(rate) <= MOST_CALLERS
-    assert not admitted(rate, f"user-{MOST_CALLERS}", 1, now_s=0)
+        assert len(rate) <= MAX_CALLERS
+    assert not admitted(rate, f"user-{MAX_CALLERS}", 1, now_s=0)
 
 
 def test_a_clock_that_is_set_back_refuses_for_a_minute_at_most() -> None:

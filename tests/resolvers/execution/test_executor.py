@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from graphql import ExecutionResult
 
-from resolvers.execution.limits import Deadlines, Shares
+from resolvers.execution.limits import ExecutionTimeouts, OperationLimiter
 from services.errors import TookTooLong
 
 DONE = ExecutionResult(data={"done": True})
@@ -25,7 +25,7 @@ async def never() -> ExecutionResult:
 
 
 async def test_what_waits_too_long_is_ended_and_what_doesnt_is_not() -> None:
-    deadlines = Deadlines(0.2)
+    deadlines = ExecutionTimeouts(0.2)
     executions = [after(0), never(), after(0.01), never()]
     results = await asyncio.gather(*(deadlines.keep(execution) for execution in executions))
     assert [result.data for result in results] == [{"done": True}, None, {"done": True}, None]
@@ -35,7 +35,7 @@ async def test_what_waits_too_long_is_ended_and_what_doesnt_is_not() -> None:
 
 
 async def test_one_that_begins_later_ends_later() -> None:
-    deadlines = Deadlines(0.2)
+    deadlines = ExecutionTimeouts(0.2)
     first = asyncio.create_task(deadlines.keep(never()))
     await asyncio.sleep(0.1)
     second = asyncio.create_task(deadlines.keep(never()))
@@ -46,7 +46,7 @@ async def test_one_that_begins_later_ends_later() -> None:
 
 
 def test_it_goes_on_in_another_event_loop() -> None:
-    deadlines = Deadlines(0.1)
+    deadlines = ExecutionTimeouts(0.1)
     for _ in range(2):
         assert asyncio.run(deadlines.keep(never())).errors
 
@@ -55,7 +55,7 @@ async def test_a_timeout_or_a_cancellation_from_elsewhere_is_not_taken_for_ours(
     async def fails() -> ExecutionResult:
         raise TimeoutError("the store's")
 
-    deadlines = Deadlines(30)
+    deadlines = ExecutionTimeouts(30)
     with pytest.raises(TimeoutError, match="the store's"):
         await deadlines.keep(fails())
     task = asyncio.create_task(deadlines.keep(never()))
@@ -72,7 +72,7 @@ async def settle() -> None:
 
 
 async def test_who_comes_first_is_served_first_and_nobody_else_passes() -> None:
-    shares, served = Shares(1), list[int]()
+    shares, served = OperationLimiter(1), list[int]()
 
     async def operation(number: int) -> None:
         await shares.take("ann")
@@ -95,7 +95,7 @@ async def test_who_comes_first_is_served_first_and_nobody_else_passes() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 async def test_a_share_is_whole_again_after_any_number_of_operations_and_cancellations(seed: int) -> None:
-    chance, shares, most = random.Random(seed), Shares(3), 3  # noqa: S311  # no secret
+    chance, shares, most = random.Random(seed), OperationLimiter(3), 3  # noqa: S311  # no secret
     at_once: Counter[str] = Counter()
 
     async def operation(caller: str) -> None:
@@ -118,11 +118,11 @@ async def test_a_share_is_whole_again_after_any_number_of_operations_and_cancell
             await asyncio.sleep(0)
     await asyncio.wait(tasks, timeout=PATIENCE_S)
     assert not [task for task in tasks if not task.done() or (not task.cancelled() and task.exception())]
-    assert vars(shares) == vars(Shares(3))  # nothing is taken, and nothing kept
+    assert vars(shares) == vars(OperationLimiter(3))  # nothing is taken, and nothing kept
 
 
 async def test_what_takes_too_long_is_ended_and_the_task_goes_on() -> None:
-    result = await Deadlines(0.001).keep(never())
+    result = await ExecutionTimeouts(0.001).keep(never())
     assert result.errors is not None
     assert isinstance(result.errors[0].original_error, TookTooLong)
     task = asyncio.current_task()
@@ -138,7 +138,7 @@ async def test_who_is_cancelled_by_others_at_the_same_time_is_cancelled() -> Non
         finally:
             task.cancel()  # when the limit has ended it
 
-    task = asyncio.create_task(Deadlines(0.001).keep(hang_and_be_cancelled()))
+    task = asyncio.create_task(ExecutionTimeouts(0.001).keep(hang_and_be_cancelled()))
     with pytest.raises(asyncio.CancelledError):
         await task
 
@@ -150,7 +150,7 @@ async def test_a_result_that_comes_though_its_time_is_over_is_a_result() -> None
         except asyncio.CancelledError:
             return ExecutionResult(data={"late": True}, errors=None)
 
-    assert (await Deadlines(0.001).keep(be_late())).data == {"late": True}
+    assert (await ExecutionTimeouts(0.001).keep(be_late())).data == {"late": True}
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import CLIENT, OPEN, Protocol
 
-from resolvers.execution.fast_path import Feed
+from resolvers.execution.fast_path import FastPath
 from services.models import Render, RenderStatus, replace
 from tests.conftest import MakeRender
 from transport.uvicorn_websockets import frame_of_text
@@ -33,8 +33,8 @@ def socket() -> Socket:
 
 
 @pytest.fixture
-def feed(socket: Socket) -> Feed:
-    return Feed(HEAD, send_now=socket.send_now, longest=100)
+def feed(socket: Socket) -> FastPath:
+    return FastPath(HEAD, send_now=socket.send_now, longest=100)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def revision(render: Render) -> bytes:
     return b'{"revision":%d}' % render.revision
 
 
-def test_a_state_is_sent_as_soon_as_something_tells_of_it(feed: Feed, socket: Socket, rendering: Render) -> None:
+def test_a_state_is_sent_as_soon_as_something_tells_of_it(feed: FastPath, socket: Socket, rendering: Render) -> None:
     assert not feed.push(rendering)
     feed.begin(revision)
     assert feed.push(replace(rendering, revision=7))
@@ -55,32 +55,32 @@ def test_a_state_is_sent_as_soon_as_something_tells_of_it(feed: Feed, socket: So
 
 @pytest.mark.parametrize("status", [status for status in RenderStatus if status != RenderStatus.RENDERING])
 def test_ends_and_places_in_the_queue_go_the_long_way(
-    feed: Feed, socket: Socket, rendering: Render, status: RenderStatus
+    feed: FastPath, socket: Socket, rendering: Render, status: RenderStatus
 ) -> None:
     feed.begin(revision)
     assert not feed.push(replace(rendering, status=status))
     assert socket.sent == []
 
 
-def test_so_does_what_a_client_does_not_read_fast_enough(feed: Feed, socket: Socket, rendering: Render) -> None:
+def test_so_does_what_a_client_does_not_read_fast_enough(feed: FastPath, socket: Socket, rendering: Render) -> None:
     feed.begin(revision)
     socket.is_ready = False
     assert not feed.push(rendering)
 
 
-def test_so_does_what_can_not_be_told_at_once(feed: Feed, socket: Socket, rendering: Render) -> None:
+def test_so_does_what_can_not_be_told_at_once(feed: FastPath, socket: Socket, rendering: Render) -> None:
     feed.begin(lambda _: None)
     assert not feed.push(rendering)
     assert socket.sent == []
 
 
-def test_so_does_what_is_too_long_to_be_sent(feed: Feed, socket: Socket, rendering: Render) -> None:
+def test_so_does_what_is_too_long_to_be_sent(feed: FastPath, socket: Socket, rendering: Render) -> None:
     feed.begin(lambda _: b"x" * 101)
     assert not feed.push(rendering)
     assert socket.sent == []
 
 
-def test_nothing_is_sent_after_its_end(feed: Feed, socket: Socket, rendering: Render) -> None:
+def test_nothing_is_sent_after_its_end(feed: FastPath, socket: Socket, rendering: Render) -> None:
     feed.begin(revision)
     feed.end()
     feed.begin(revision)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from services.backends.text.backend import open_local_backend
+from services.backends.text.backend import open_text_backend
 from services.clock import SystemClock
 from services.errors import BackendUnavailable
 from services.models import Output, Render, replace
@@ -38,7 +38,7 @@ async def remotion(request: pytest.FixtureRequest) -> AsyncIterator[RenderBacken
 async def local(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
     settings = {"width": 320, "height": 180, "base_url": "http://127.0.0.1:1"}
     folder: Path = request.getfixturevalue("tmp_path")
-    async with open_local_backend(data_dir=folder, clock=SystemClock(), **settings) as backend:  # type: ignore[arg-type]
+    async with open_text_backend(data_dir=folder, clock=SystemClock(), **settings) as backend:  # type: ignore[arg-type]
         yield backend
 
 

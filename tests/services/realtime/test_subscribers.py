@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from services.models import Render, RenderStatus, replace
-from services.realtime.subscribers import Push, Room, Watch
+from services.realtime.subscribers import OwnerChannel, Push, Subscriber
 from tests.conftest import MakeRender
 from tests.support.fakes import settle
 
@@ -18,7 +18,7 @@ def render(make_render: MakeRender) -> Render:
 async def test_a_state_is_pushed_to_who_waits_and_what_was_not_is_taken_in_its_place(
     render: Render, pushed: list[int], push: Push
 ) -> None:
-    watch = Watch(render.id, push)
+    watch = Subscriber(render.id, push)
     taking = asyncio.create_task(watch.take())
     await settle()
     assert watch.offer(render)
@@ -29,7 +29,7 @@ async def test_a_state_is_pushed_to_who_waits_and_what_was_not_is_taken_in_its_p
 
 
 async def test_nothing_is_pushed_past_what_was_not_taken_yet(render: Render, pushed: list[int], push: Push) -> None:
-    watch = Watch(render.id, push)
+    watch = Subscriber(render.id, push)
     assert not watch.offer(render)
     assert not watch.offer(newer := replace(render, revision=7))
     assert await watch.take() == (newer, None)
@@ -46,8 +46,8 @@ async def test_a_push_that_fails_loses_nothing_and_harms_nobody(render: Render, 
     def fail(state: Render) -> bool:
         raise ValueError(state)
 
-    room = Room()
-    failing, other = [Watch(render.id, fail) for _ in range(20)], Watch(render.id, push)
+    room = OwnerChannel()
+    failing, other = [Subscriber(render.id, fail) for _ in range(20)], Subscriber(render.id, push)
     for watch in (*failing, other):
         room.join(watch)
     taking = [asyncio.create_task(watch.take()) for watch in (*failing, other)]
@@ -60,7 +60,7 @@ async def test_a_push_that_fails_loses_nothing_and_harms_nobody(render: Render, 
 
 
 async def test_nothing_is_pushed_to_who_is_leaving(render: Render, pushed: list[int], push: Push) -> None:
-    watch = Watch(render.id, push)
+    watch = Subscriber(render.id, push)
     taking = asyncio.create_task(watch.take())
     await settle()
     taking.cancel()
@@ -69,8 +69,8 @@ async def test_nothing_is_pushed_to_who_is_leaving(render: Render, pushed: list[
 
 
 async def test_others_are_told_while_some_are_leaving(render: Render, pushed: list[int], push: Push) -> None:
-    room = Room()
-    leaving, staying = [Watch(render.id) for _ in range(20)], Watch(render.id, push)
+    room = OwnerChannel()
+    leaving, staying = [Subscriber(render.id) for _ in range(20)], Subscriber(render.id, push)
     for watch in (*leaving, staying):
         room.join(watch)
     *taking, last = (asyncio.create_task(watch.take()) for watch in (*leaving, staying))
@@ -84,7 +84,7 @@ async def test_others_are_told_while_some_are_leaving(render: Render, pushed: li
 
 
 def test_a_watcher_of_all_remembers_a_bounded_number_of_ended_renders(make_render: MakeRender) -> None:
-    watch = Watch(None)
+    watch = Subscriber(None)
     unfinished = make_render()
     watch.offer(unfinished)
     for _ in range(1500):

@@ -15,7 +15,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 from services.errors import StartupError, StoreUnavailable
 from services.models import RenderFilter
-from services.ports import Verdict
+from services.ports import AddOutcome
 from services.stores.mongo import SCHEMA_VERSION, MongoStore, open_mongo_store
 from tests.conftest import MakeRender
 from tests.services.stores.test_sqlite import use_everything, use_outbox
@@ -127,7 +127,7 @@ async def test_users_who_start_their_first_render_at_once_get_their_quota_exactl
     admissions = await asyncio.gather(*calls)
     for owner in owners:
         mine = [a.verdict for a in admissions if a.render.owner == owner]
-        assert sorted(mine, key=str) == sorted([Verdict.ADDED] * 3 + [Verdict.OVER_QUOTA] * 3, key=str)
+        assert sorted(mine, key=str) == sorted([AddOutcome.ADDED] * 3 + [AddOutcome.OVER_QUOTA] * 3, key=str)
 
 
 @pytest.mark.usefixtures("leaking")
@@ -181,7 +181,7 @@ async def test_a_url_that_asks_for_reading_from_secondaries_changes_nothing(
 ) -> None:
     options = "readPreference=secondaryPreferred&retryWrites=false&w=0"
     async with open_mongo_store(AsyncIOMotorClient, f"{mongo_url}?{options}") as store:
-        assert (await store.add(make_render(), window())).verdict is Verdict.ADDED
+        assert (await store.add(make_render(), window())).verdict is AddOutcome.ADDED
 
 
 @pytest.mark.usefixtures("leaking")

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from services.backoff import MOST_TRIES
+from services.backoff import MAX_TRIES
 from services.models import Download, Output, Render, RenderStatus, WebhookStatus
 from services.observability.metrics import Metrics
-from services.webhooks.deliverer import MOST_AT_ONCE, Deliverer, DeliveryRules
-from services.webhooks.endpoint import Answer, EndpointFault
+from services.webhooks.deliverer import MAX_CONCURRENT, DeliveryRules, WebhookDeliverer
+from services.webhooks.endpoint import Answer, EndpointError
 from services.webhooks.messages import WebhookMessage, message_id, replay
 from tests.conftest import MakeRender
 from tests.support.fakes import FakeClock, MemoryOutbox, settle
@@ -59,9 +59,9 @@ class Bench:
         self.metrics = Metrics()
         self.signed = 0
 
-    def deliverer(self, worker: str = "w1", *, rules: DeliveryRules = RULES) -> Deliverer:
-        return Deliverer(
-            worker=worker,
+    def deliverer(self, worker_id: str = "w1", *, rules: DeliveryRules = RULES) -> WebhookDeliverer:
+        return WebhookDeliverer(
+            worker_id=worker_id,
             outbox=self.outbox,
             post=self.endpoint.post,
             sign=self.sign,
@@ -77,7 +77,7 @@ class Bench:
         return None if render.output is None else Download(url=f"https://x/?{self.signed}", expires_at=expires_at)
 
     @asynccontextmanager
-    async def delivering(self, *deliverers: Deliverer) -> AsyncIterator[None]:
+    async def delivering(self, *deliverers: WebhookDeliverer) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(each.run()) for each in deliverers or (self.deliverer(),)]
         await settle()
         try:
@@ -125,7 +125,7 @@ async def test_a_message_is_delivered_once_and_on_the_record(bench: Bench, ended
 async def test_a_receiver_that_is_away_is_tried_by_the_schedule_with_a_new_url_and_the_same_id(
     bench: Bench, ended: str
 ) -> None:
-    bench.endpoint.answers = [EndpointFault("no connection"), Answer(status_code=500, retry_after=None)]
+    bench.endpoint.answers = [EndpointError("no connection"), Answer(status_code=500, retry_after=None)]
     async with bench.delivering():
         await bench.clock.advance(7)
         assert len(bench.endpoint.ids) == 2
@@ -141,15 +141,15 @@ async def test_a_receiver_that_is_away_is_tried_by_the_schedule_with_a_new_url_a
 
 
 async def test_it_is_given_up_in_the_end_and_sent_by_a_replay(bench: Bench, ended: str) -> None:
-    bench.endpoint.answers = [EndpointFault("no connection")] * MOST_TRIES
+    bench.endpoint.answers = [EndpointError("no connection")] * MAX_TRIES
     async with bench.delivering(bench.deliverer(rules=RARELY)):
         await bench.clock.advance(5 * DAY_S)
         given_up = await bench.stored(ended)
-        assert (given_up.status, len(given_up.attempts)) == (WebhookStatus.FAILED, MOST_TRIES)
+        assert (given_up.status, len(given_up.attempts)) == (WebhookStatus.FAILED, MAX_TRIES)
         assert await bench.outbox.record(replay(given_up))
         await bench.clock.advance(3600)
     assert (await bench.stored(ended)).status is WebhookStatus.DELIVERED
-    assert bench.attempts() == {"pending": MOST_TRIES - 1, "delivered": 1, "failed": 1}
+    assert bench.attempts() == {"pending": MAX_TRIES - 1, "delivered": 1, "failed": 1}
 
 
 async def test_what_the_receiver_asks_for_is_waited(bench: Bench, ended: str) -> None:
@@ -178,15 +178,15 @@ async def test_two_workers_send_each_message_once(bench: Bench, make_render: Mak
 
 
 async def test_a_receiver_that_hangs_is_sent_no_more_than_a_few_at_once(bench: Bench, make_render: MakeRender) -> None:
-    for _ in range(MOST_AT_ONCE + 5):
+    for _ in range(MAX_CONCURRENT + 5):
         bench.outbox.add(WebhookMessage(render=make_render(status=RenderStatus.CANCELLED)))
     bench.endpoint.open.clear()
     async with bench.delivering():
         await bench.clock.advance(5)
-        assert len(bench.endpoint.ids) == MOST_AT_ONCE
+        assert len(bench.endpoint.ids) == MAX_CONCURRENT
         bench.endpoint.open.set()
         await settle()
-        assert len(set(bench.endpoint.ids)) == MOST_AT_ONCE + 5
+        assert len(set(bench.endpoint.ids)) == MAX_CONCURRENT + 5
 
 
 async def test_a_message_whose_worker_died_is_sent_by_another_once_the_lease_is_over(bench: Bench, ended: str) -> None:
@@ -211,7 +211,7 @@ async def test_a_message_whose_worker_died_is_sent_by_another_once_the_lease_is_
 async def test_workers_that_die_again_and_again_use_no_try_before_its_time(bench: Bench, ended: str) -> None:
     bench.endpoint.open.clear()  # so each ends in the middle of what it sent
     dying = []
-    for number in range(MOST_TRIES + 1):
+    for number in range(MAX_TRIES + 1):
         dying.append(asyncio.create_task(bench.deliverer(f"w{number}", rules=RARELY).run()))
         await bench.clock.advance(51)
     message = await bench.stored(ended)

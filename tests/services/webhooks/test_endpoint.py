@@ -12,7 +12,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from services.errors import StartupError
 from services.webhooks.addresses import read_networks
 from services.webhooks.configuration import EndpointRules
-from services.webhooks.endpoint import EndpointFault, WebhookEndpoint, open_endpoint
+from services.webhooks.endpoint import EndpointError, WebhookEndpoint, open_endpoint
 from tests.support.server_process import free_port
 from tests.support.webhook_receiver import (
     KEY,
@@ -86,7 +86,7 @@ async def silent_address(receiver: Receiver) -> AsyncIterator[str]:
 
 
 async def fault_of(endpoint: WebhookEndpoint) -> str:
-    with pytest.raises(EndpointFault) as fault:
+    with pytest.raises(EndpointError) as fault:
         await endpoint.post(b"{}", HEADERS)
     assert "hunter2" not in str(fault.value)
     return str(fault.value)
@@ -159,7 +159,7 @@ async def test_a_literal_address_of_this_machine_is_not_called_in_whatever_form(
         for scheme in ("http", "https"):
             async with open_endpoint(rules(f"{scheme}://{host}:{port}/", networks="10.0.0.0/8")) as endpoint:
                 await fault_of(endpoint)
-                with pytest.raises(EndpointFault):
+                with pytest.raises(EndpointError):
                     await endpoint.look_up()
         assert receiver.received == []
 
@@ -173,7 +173,7 @@ async def test_a_name_that_leads_to_a_private_address_is_not_called(addresses: l
         async with open_endpoint(rules(url, networks=""), resolver=Names(addresses)) as endpoint:
             assert f"{addresses[0].partition('%')[0]}" in (words := await fault_of(endpoint))
             assert "may not be called" in words
-            with pytest.raises(EndpointFault, match="may not be called"):
+            with pytest.raises(EndpointError, match="may not be called"):
                 await endpoint.look_up()
         assert receiver.received == []
 
@@ -217,7 +217,7 @@ async def test_a_public_address_is_not_called_without_encryption() -> None:
 async def test_a_name_that_has_no_address_is_a_fault() -> None:
     async with open_endpoint(rules("https://hooks.example.com/"), resolver=Names([])) as endpoint:
         assert await fault_of(endpoint) == "its name can't be resolved"
-        with pytest.raises(EndpointFault, match="can't be resolved"):
+        with pytest.raises(EndpointError, match="can't be resolved"):
             await endpoint.look_up()
 
 
@@ -225,7 +225,7 @@ async def test_a_name_that_has_no_address_is_a_fault() -> None:
 async def test_a_name_that_can_be_none_is_a_fault(host: str) -> None:
     async with open_endpoint(rules(f"https://{host}/")) as endpoint:
         assert await fault_of(endpoint) == "its name can't be resolved"
-        with pytest.raises(EndpointFault, match="can't be resolved"):
+        with pytest.raises(EndpointError, match="can't be resolved"):
             await endpoint.look_up()
 
 

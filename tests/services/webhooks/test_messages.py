@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.backoff import LONGEST_RETRY_AFTER_S, MOST_TRIES, RETRY_DELAYS_S, read_retry_after, retry_delay_s
+from services.backoff import MAX_RETRY_AFTER_S, MAX_TRIES, RETRY_DELAYS_S, read_retry_after, retry_delay_s
 from services.models import WebhookStatus
 from services.webhooks.messages import Outcome, WebhookMessage, begin, end, replay
 from tests.conftest import MakeRender
@@ -56,7 +56,7 @@ def test_it_is_given_up_after_the_whole_schedule(message: WebhookMessage) -> Non
             waits.append((message.due_at - now).total_seconds())
             now = message.due_at
     assert all(usual <= wait <= 1.2 * usual for wait, usual in zip(waits, RETRY_DELAYS_S, strict=True))
-    assert len(message.attempts) == MOST_TRIES == 10
+    assert len(message.attempts) == MAX_TRIES == 10
     assert [each.number for each in message.attempts] == list(range(1, 11))
 
 
@@ -69,7 +69,7 @@ def test_attempts_that_end_with_their_worker_count_and_wait_as_those_that_fail(m
     message = begin(message, now=NOW)
     assert message.is_under_way
     message = begin(message, now=NOW)
-    assert (message.status, message.is_under_way, len(message.attempts)) == (WebhookStatus.FAILED, False, MOST_TRIES)
+    assert (message.status, message.is_under_way, len(message.attempts)) == (WebhookStatus.FAILED, False, MAX_TRIES)
 
 
 def test_a_replay_begins_the_schedule_anew_under_the_same_id_and_keeps_the_records(message: WebhookMessage) -> None:
@@ -87,7 +87,7 @@ def test_it_is_kept_for_thirty_days_once_it_is_settled(message: WebhookMessage) 
 
 def test_a_receiver_is_left_alone_as_long_as_it_asks_for_within_a_day() -> None:
     assert retry_delay_s(1, retry_after_s=100.0) == 100.0
-    assert retry_delay_s(1, retry_after_s=1e12) == LONGEST_RETRY_AFTER_S
+    assert retry_delay_s(1, retry_after_s=1e12) == MAX_RETRY_AFTER_S
     waits = [retry_delay_s(2, retry_after_s=1.0) for _ in range(50)]
     assert all(wait is not None and 300 <= wait <= 360 for wait in waits)
     assert len(set(waits)) > 1

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.backoff import backoff_s
-from services.worker.concurrency_limit import MOST_STARTS, ConcurrencyLimit, GrowingPause, poll_interval_s
+from services.worker.concurrency_limit import MAX_STARTS, ConcurrencyLimit, GrowingPause, poll_interval_s
 from tests.support.fakes import START_OF_TIME, FakeBackend, FakeClock
 
 
@@ -72,9 +72,9 @@ async def test_what_was_taken_before_room_was_halved_does_not_halve_it_again() -
 async def test_another_render_fits_only_beside_few_enough_and_not_in_a_pause() -> None:
     clock = FakeClock()
     some = room(clock, capacity=30)
-    assert some.fits(carried=29, starting=MOST_STARTS - 1)
+    assert some.fits(carried=29, starting=MAX_STARTS - 1)
     assert not some.fits(carried=30, starting=0)
-    assert not some.fits(carried=20, starting=MOST_STARTS)
+    assert not some.fits(carried=20, starting=MAX_STARTS)
     some.narrow(taken_at=clock.now())
     assert not some.fits(carried=0, starting=0)
     some.widen()

@@ -86,11 +86,11 @@ async def test_polls_tell_how_late_they_are(bench: Bench) -> None:
 
 
 async def test_the_health_check_sees_the_worker_look(bench: Bench) -> None:
-    tracker = bench.tracker()
-    assert tracker.last_tick_at is None
-    async with bench.working(tracker):
+    worker = bench.worker()
+    assert worker.last_tick_at is None
+    async with bench.working(worker):
         await bench.clock.advance(10)
-        assert tracker.last_tick_at == bench.clock.now()
+        assert worker.last_tick_at == bench.clock.now()
 
 
 async def test_what_may_work_again_is_tried_again_up_to_the_limit(bench: Bench) -> None:
@@ -143,7 +143,7 @@ async def test_the_deadline_ends_what_never_ends(bench: Bench, unavailable: bool
 
 async def test_the_deadline_counts_from_the_answer_to_the_start(bench: Bench) -> None:
     backend = SlowStarts(bench.clock, limit=timedelta(seconds=5))
-    async with bench.working(bench.tracker(backend=backend)):
+    async with bench.working(bench.worker(backend=backend)):
         render_id = await bench.start()
         await bench.clock.advance(12)
         assert (await bench.get(render_id)).status is RenderStatus.RENDERING
@@ -153,7 +153,7 @@ async def test_the_deadline_counts_from_the_answer_to_the_start(bench: Bench) ->
 
 async def test_a_start_without_an_answer_has_the_deadline_of_its_launch(bench: Bench) -> None:
     backend = SlowStarts(bench.clock, limit=timedelta(seconds=10), lost_answers=1)
-    async with bench.working(bench.tracker(backend=backend)):
+    async with bench.working(bench.worker(backend=backend)):
         render_id = await bench.start()
         await bench.clock.advance(9)
         assert (await bench.get(render_id)).status is RenderStatus.RENDERING
@@ -193,7 +193,7 @@ async def test_a_fault_nobody_foresaw_fails_only_its_own_render(bench: Bench, ca
 
     poisoned = ""
     backend = Faulty()
-    async with bench.working(bench.tracker(backend=backend)):
+    async with bench.working(bench.worker(backend=backend)):
         healthy = await bench.start()
         poisoned = await bench.start()
         await bench.clock.advance(30)
@@ -227,7 +227,7 @@ async def test_the_log_has_the_ids_of_the_render_that_is_carried(
             raise RuntimeError(render.id)
 
     caplog.handler.setFormatter(JsonLines())
-    async with bench.working(bench.tracker(backend=Crashing())):
+    async with bench.working(bench.worker(backend=Crashing())):
         render_id = await bench.start()
     lines = [json.loads(line) for line in caplog.text.splitlines()]
     assert [(line["render_id"], line["user_id"]) for line in lines] == [(render_id, pseudonym(ANN.id))]

@@ -32,7 +32,7 @@ async def test_a_cancel_that_nobody_heard_is_found_by_the_next_worker(bench: Ben
     async with bench.working():
         render_id = await bench.start()
     await bench.renders.cancel(ANN, render_id)
-    async with bench.working(bench.tracker("w2")):
+    async with bench.working(bench.worker("w2")):
         assert (await bench.get(render_id)).status is RenderStatus.CANCELLED
 
 

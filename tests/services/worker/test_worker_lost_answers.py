@@ -70,9 +70,9 @@ async def test_a_store_that_is_away_for_less_than_a_lease_costs_no_render(bench:
 
     store = HangingStore(bench.clock)
     store._rows = bench.store._rows
-    async with bench.working(bench.tracker(store=store)):
+    async with bench.working(bench.worker(store=store)):
         render_id = await bench.start()
-        async with bench.working(bench.tracker("w2")):
+        async with bench.working(bench.worker("w2")):
             await bench.clock.advance(4)
             store.away = True
             await bench.clock.advance(10)

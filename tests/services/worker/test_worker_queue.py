@@ -6,8 +6,8 @@ import pytest
 
 from services.models import RenderStatus
 from services.ports import Progress
-from services.worker.concurrency_limit import MOST_STARTS
-from services.worker.render_run import LONGEST_WAIT_S
+from services.worker.concurrency_limit import MAX_STARTS
+from services.worker.render_run import MAX_WAIT_S
 from tests.support.worker_bench import MISCONFIGURED, RULES, Bench, SlowStarts
 
 
@@ -84,7 +84,7 @@ async def test_an_attempt_that_found_no_room_leaves_time_for_others_and_pauses_t
 async def test_a_render_waits_in_the_queue_for_its_turn_to_start(bench: Bench) -> None:
     backend = SlowStarts(bench.clock, capacity=100, limit=timedelta(seconds=30))
     ids = [await bench.start() for _ in range(80)]
-    async with bench.working(bench.tracker(backend=backend)):
+    async with bench.working(bench.worker(backend=backend)):
         await bench.clock.advance(1)
         statuses = [(await bench.get(render_id)).status for render_id in ids]
         assert (statuses.count(RenderStatus.RENDERING), statuses.count(RenderStatus.QUEUED)) == (16, 64)
@@ -93,7 +93,7 @@ async def test_a_render_waits_in_the_queue_for_its_turn_to_start(bench: Bench) -
             for render_id in backend.starts:
                 backend.finish(render_id)
         assert {(await bench.get(render_id)).status for render_id in ids} == {RenderStatus.COMPLETE}
-    assert backend.most_under_way == MOST_STARTS
+    assert backend.most_under_way == MAX_STARTS
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -101,7 +101,7 @@ async def test_a_render_waits_in_the_queue_for_its_turn_to_start(bench: Bench) -
 async def test_an_account_with_little_room_completes_every_render(bench: Bench, workers: int, functions: int) -> None:
     bench.backend.capacity, bench.backend.concurrency, bench.backend.functions = 25, 10, functions
     ids = [await bench.start() for _ in range(60)]
-    async with bench.working(*[bench.tracker(f"w{number}") for number in range(workers)]):
+    async with bench.working(*[bench.worker(f"w{number}") for number in range(workers)]):
         for _ in range(600):
             running = [id_ for id_, attempt in bench.backend.attempts.items() if isinstance(attempt, Progress)]
             for render_id in running:
@@ -122,7 +122,7 @@ async def test_attempts_that_found_no_room_are_no_tries_but_end_with_the_queue_t
             assert (await bench.get(render_id)).status is RenderStatus.RENDERING
             bench.backend.break_down(render_id, retryable=True, busy=True)
             broken += 1
-            await bench.clock.advance(LONGEST_WAIT_S + 5)
+            await bench.clock.advance(MAX_WAIT_S + 5)
         assert (await bench.get(render_id)).busy_attempts == broken > RULES.carry.max_attempts
         bench.backend.break_down(render_id, retryable=True, busy=True)
         await bench.clock.advance(2)
@@ -137,13 +137,13 @@ async def test_what_found_no_room_leaves_all_tries_for_what_breaks(bench: Bench)
         for busy in (True, False, True, False, True, False):
             assert (await bench.get(render_id)).status is RenderStatus.RENDERING
             bench.backend.break_down(render_id, retryable=True, busy=busy)
-            await bench.clock.advance(LONGEST_WAIT_S + 5)
+            await bench.clock.advance(MAX_WAIT_S + 5)
         failed = await bench.get(render_id)
         assert (failed.status, failed.attempt, failed.busy_attempts) == (RenderStatus.FAILED, 6, 3)
 
 
 async def test_while_the_backend_has_no_room_renders_under_way_are_taken_over(bench: Bench) -> None:
-    async with bench.working(bench.tracker("dead")):
+    async with bench.working(bench.worker("dead")):
         under_way = await bench.start()
     bench.backend.refusals = 1_000_000
     waiting = await bench.start()
@@ -160,6 +160,6 @@ async def test_a_render_that_had_begun_never_times_out_in_the_queue(bench: Bench
         render_id = await bench.start()
     bench.backend.forget(render_id)
     await bench.clock.advance(RULES.carry.queue_timeout.total_seconds() * 2)
-    async with bench.working(bench.tracker("w2")):
+    async with bench.working(bench.worker("w2")):
         await bench.clock.advance(2)
         assert (await bench.get(render_id)).status is RenderStatus.RENDERING

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.backends.text.backend import open_local_backend
+from services.backends.text.backend import open_text_backend
 from services.models import Render, RenderStatus
 from services.realtime.hub import ProgressHub
 from services.supervision import keep_running
@@ -20,7 +20,7 @@ async def test_a_worker_that_stops_gives_its_renders_back_at_once(bench: Bench) 
     async with bench.working():
         render_id = await bench.start()
     assert bench.backend.abandoned == [(render_id, "attempt-1")]
-    async with bench.working(bench.tracker("w2")):
+    async with bench.working(bench.worker("w2")):
         bench.backend.finish(render_id)
         await bench.clock.advance(1)
         assert (await bench.get(render_id)).status is RenderStatus.COMPLETE
@@ -31,7 +31,7 @@ async def test_a_render_whose_attempt_is_gone_is_begun_anew(bench: Bench) -> Non
     async with bench.working():
         render_id = await bench.start()
     bench.backend.forget(render_id)
-    async with bench.working(bench.tracker("w2")):
+    async with bench.working(bench.worker("w2")):
         await bench.clock.advance(1)
         assert (await bench.get(render_id)).attempt == 2
     assert bench.backend.starts == [render_id, render_id]
@@ -40,10 +40,10 @@ async def test_a_render_whose_attempt_is_gone_is_begun_anew(bench: Bench) -> Non
 async def test_orderly_restarts_use_up_no_tries(bench: Bench) -> None:
     render_id = await bench.start()
     for restart in range(10):
-        async with bench.working(bench.tracker(f"w{restart}")):
+        async with bench.working(bench.worker(f"w{restart}")):
             await bench.clock.advance(1)
         bench.backend.forget(render_id)
-    async with bench.working(bench.tracker("last")):
+    async with bench.working(bench.worker("last")):
         await bench.clock.advance(1)
         bench.backend.finish(render_id)
         await bench.clock.advance(1)
@@ -61,7 +61,7 @@ async def test_a_render_found_long_after_its_deadline_is_asked_about_first(bench
     elif came_of_it == "gone":
         bench.backend.forget(render_id)
     await bench.clock.advance(bench.backend.limit.total_seconds() * 100)
-    async with bench.working(bench.tracker("w2")):
+    async with bench.working(bench.worker("w2")):
         await bench.clock.advance(2)
         found = await bench.get(render_id)
     wanted = {
@@ -78,8 +78,8 @@ async def test_a_fault_while_stopping_does_not_start_the_worker_again(bench: Ben
             del render
             raise OSError("no")
 
-    tracker = bench.tracker(backend=Clumsy())
-    working = asyncio.create_task(keep_running("worker", tracker.run))
+    worker = bench.worker(backend=Clumsy())
+    working = asyncio.create_task(keep_running("worker", worker.run))
     await settle()
     await bench.start()
     working.cancel()
@@ -90,7 +90,7 @@ async def test_a_fault_while_stopping_does_not_start_the_worker_again(bench: Ben
 async def test_leases_are_kept_alive_while_the_render_is_silent(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
-        async with bench.working(bench.tracker("w2", FakeBackend())):
+        async with bench.working(bench.worker("w2", FakeBackend())):
             await bench.clock.advance(60)
             assert (await bench.get(render_id)).attempt == 1
     assert bench.backend.starts == [render_id]
@@ -125,7 +125,7 @@ async def test_a_worker_takes_a_render_again_only_when_it_has_let_go_of_it(bench
     )
     hub.broker.set()
     render_id = await bench.start()
-    async with bench.working(bench.tracker(hub=hub)):
+    async with bench.working(bench.worker(hub=hub)):
         hub.broker.clear()
         bench.backend.forget(render_id)
         await bench.clock.advance(5)  # it waits in the queue again and could be taken, but that isn't published yet
@@ -138,12 +138,12 @@ async def test_a_worker_that_slept_beyond_the_deadline_leaves_its_successors_vid
     bench: Bench, tmp_path: Path
 ) -> None:
     open_backend = partial(
-        open_local_backend, data_dir=tmp_path, width=64, height=64, base_url="http://x", clock=bench.clock, shared=True
+        open_text_backend, data_dir=tmp_path, width=64, height=64, base_url="http://x", clock=bench.clock, shared=True
     )
     sleepers_view = MemoryStore(bench.clock)
     sleepers_view._rows = bench.store._rows
     async with open_backend() as sleepers, open_backend() as successors:
-        sleeper = bench.tracker("sleeper", sleepers, store=sleepers_view)
+        sleeper = bench.worker("sleeper", sleepers, store=sleepers_view)
         async with bench.working(sleeper):
             render_id = await bench.start()
             while not (attempt := sleepers._attempts.get(render_id)):  # noqa: ASYNC110  # as long as a process takes
@@ -151,7 +151,7 @@ async def test_a_worker_that_slept_beyond_the_deadline_leaves_its_successors_vid
             attempt.process.send_signal(signal.SIGSTOP)
             sleepers_view.away = True
             await bench.clock.advance(RULES.lease.total_seconds())
-            async with bench.working(bench.tracker("successor", successors)):
+            async with bench.working(bench.worker("successor", successors)):
                 while (done := await bench.get(render_id)).output is None:
                     await bench.clock.advance(0.05)
                     await asyncio.sleep(0.01)
@@ -168,8 +168,8 @@ async def test_a_worker_that_slept_beyond_the_deadline_leaves_its_successors_vid
 
 async def test_two_workers_start_each_render_once(bench: Bench) -> None:
     ids = [await bench.start() for _ in range(50)]
-    trackers = [bench.tracker(f"w{number}") for number in range(2)]
-    async with bench.working(*trackers):
+    workers = [bench.worker(f"w{number}") for number in range(2)]
+    async with bench.working(*workers):
         for _ in range(60):
             for render_id in list(bench.backend.attempts):
                 bench.backend.finish(render_id)
@@ -181,7 +181,7 @@ async def test_two_workers_start_each_render_once(bench: Bench) -> None:
 async def test_a_worker_that_stops_waits_for_the_answer_to_a_start(bench: Bench) -> None:
     bench.backend.answer = asyncio.Event()
     render_id = await bench.start()
-    stopping = asyncio.create_task(bench.tracker().run())
+    stopping = asyncio.create_task(bench.worker().run())
     await settle()
     stopping.cancel()
     await settle()
@@ -198,14 +198,14 @@ async def test_a_worker_that_stops_waits_for_the_answer_to_a_start(bench: Bench)
 
 
 async def test_a_worker_that_stops_amid_a_slow_start_gives_its_other_render_back_at_once(bench: Bench) -> None:
-    stopping = asyncio.create_task(bench.tracker().run())
+    stopping = asyncio.create_task(bench.worker().run())
     await settle()
     other = await bench.start()
     bench.backend.answer = asyncio.Event()
     slow = await bench.start()
     stopping.cancel()
     await settle()
-    async with bench.working(bench.tracker("w2")):
+    async with bench.working(bench.worker("w2")):
         bench.backend.finish(other)
         await bench.clock.advance(2)
         assert (await bench.get(other)).status is RenderStatus.COMPLETE

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from services.backends.remotion_lambda.aws import AwsAccess
-from services.backends.remotion_lambda.backend import RemotionBackend
+from services.backends.remotion_lambda.backend import LambdaBackend
 from services.models import Render
 from services.renders import lifecycle
 from tests.conftest import MakeRender
@@ -14,7 +14,7 @@ IMPATIENT = AwsAccess(region="us-east-1", access_key_id="key", secret_access_key
 
 
 @pytest.fixture
-async def backend(farm: Farm) -> AsyncIterator[RemotionBackend]:
+async def backend(farm: Farm) -> AsyncIterator[LambdaBackend]:
     async with farm.open(access=IMPATIENT) as backend:
         yield backend
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from services.backends.remotion_lambda.aws import CONNECTIONS, open_aws
-from services.backends.remotion_lambda.backend import RemotionBackend
+from services.backends.remotion_lambda.backend import LambdaBackend
 from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartUncertain
 from services.models import Output, Render, RenderPhase, replace
 from services.ports import Broken, Finished, Observation, Progress
@@ -28,7 +28,7 @@ def with_text(text: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
-async def test_any_text_is_rendered(backend: RemotionBackend, farm: Farm, launched: Launched, text: str) -> None:
+async def test_any_text_is_rendered(backend: LambdaBackend, farm: Farm, launched: Launched, text: str) -> None:
     farm.function.fault(Fault.ECHOED)
     render = await begun(backend, launched(**with_text(text)))
     finished = await until(backend, render, Finished)
@@ -41,13 +41,13 @@ async def test_any_text_is_rendered(backend: RemotionBackend, farm: Farm, launch
             await asyncio.sleep(0.01)
 
 
-async def test_an_answer_may_be_the_last_of_several(backend: RemotionBackend, farm: Farm, launched: Launched) -> None:
+async def test_an_answer_may_be_the_last_of_several(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
     farm.function.fault(Fault.SEVERAL_OBJECTS)
     render = await begun(backend, launched())
     assert render.backend_render_id in farm.function.renders
 
 
-async def test_what_is_told_of_a_render(backend: RemotionBackend, farm: Farm, launched: Launched) -> None:
+async def test_what_is_told_of_a_render(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
     farm.function.seconds_per_render, farm.function.steps = 4, 8  # S3 tells the time in whole seconds
     render = await begun(backend, launched())
     seen: list[Observation] = []
@@ -88,7 +88,7 @@ async def test_following_costs_no_invocation_and_no_body_while_nothing_changes(f
     ],
 )
 async def test_a_start_is_sent_once_and_its_failure_told_by_what_may_run(
-    backend: RemotionBackend, farm: Farm, launched: Launched, fault: Fault, kind: type[Exception]
+    backend: LambdaBackend, farm: Farm, launched: Launched, fault: Fault, kind: type[Exception]
 ) -> None:
     farm.function.fault(fault)
     with pytest.raises(kind):
@@ -97,7 +97,7 @@ async def test_a_start_is_sent_once_and_its_failure_told_by_what_may_run(
 
 
 async def test_a_refused_connection_is_a_start_that_never_ran(
-    backend: RemotionBackend, farm: Farm, launched: Launched
+    backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     farm.function.go_offline()
     with pytest.raises(StartRefused):
@@ -116,7 +116,7 @@ async def test_a_fault_of_tls_may_come_after_the_request_was_sent(
 
 
 async def test_props_that_can_not_be_stored_start_nothing(
-    backend: RemotionBackend, farm: Farm, launched: Launched
+    backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     large = launched(**with_text("x" * 300_000))
     farm.storage.fail(S3Fault.INTERNAL_ERROR, method="PUT")
@@ -159,7 +159,7 @@ async def test_a_wrong_deployment_is_told_by_the_render(
     ],
 )
 async def test_a_poll_that_fails_says_nothing_of_the_render(
-    backend: RemotionBackend, farm: Farm, launched: Launched, fault: S3Fault, code: str | None
+    backend: LambdaBackend, farm: Farm, launched: Launched, fault: S3Fault, code: str | None
 ) -> None:
     render = await begun(backend, launched())
     farm.storage.fail(fault)
@@ -177,7 +177,7 @@ async def test_a_bucket_is_addressed_in_its_own_region(monkeypatch: pytest.Monke
 
 
 async def test_other_errors_than_these_keep_their_words_for_the_operator(
-    backend: RemotionBackend, farm: Farm, launched: Launched
+    backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     farm.function.play_next(Course.REACT_ERROR)
     broken = await until(backend, await begun(backend, launched()), Broken)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from services.backends.remotion_lambda.failures import LONGEST_DETAIL, TIMED_OUT, UNKNOWN, classify
+from services.backends.remotion_lambda.failures import MAX_DETAIL, TIMED_OUT, UNKNOWN, classify
 
 IN_THE_BROWSER = "Error: {}\n    at TextAnimation (https://remotionlambda-x.s3.us-east-1.amazonaws.com/bundle.js:17:11)"
 IN_NODE = (
@@ -180,7 +180,7 @@ def test_sentences_tell_nothing_that_was_said(message: str, code: str) -> None:
 def test_the_detail_is_storable() -> None:
     failure = classify("x\ud83d" + "y" * 10_000, name="TypeError")
     assert failure.detail is not None
-    assert len(failure.detail) == LONGEST_DETAIL
+    assert len(failure.detail) == MAX_DETAIL
     assert failure.detail.startswith("TypeError: x\ufffdy")
     failure.detail.encode()
 

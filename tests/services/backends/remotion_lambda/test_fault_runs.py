@@ -86,8 +86,8 @@ async def working(farm: Farm, folder: Path) -> AsyncIterator[Run]:
     async with farm.open() as backend, open_pubsub("memory://") as pubsub:
         store = MemoryStore(farm.clock)
         services = compose(settings, clock=farm.clock, store=store, pubsub=pubsub, backend=backend, with_worker=True)
-        assert services.tracker is not None
-        working = asyncio.create_task(services.tracker.run())
+        assert services.worker is not None
+        working = asyncio.create_task(services.worker.run())
         try:
             yield Run(farm, services)
         finally:
@@ -311,8 +311,8 @@ async def test_another_worker_goes_on_with_what_the_first_one_started(farm: Farm
             first.services.settings, clock=farm.clock, store=store, pubsub=pubsub, backend=backend, with_worker=True
         )
         second = replace(first, services=services)
-        assert services.tracker is not None
-        working_on = asyncio.create_task(services.tracker.run())
+        assert services.worker is not None
+        working_on = asyncio.create_task(services.worker.run())
         done = await second.end(render_id)
         working_on.cancel()
         await asyncio.wait([working_on])

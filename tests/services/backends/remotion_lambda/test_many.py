@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from services.backends.remotion_lambda.backend import open_remotion_backend
+from services.backends.remotion_lambda.backend import open_lambda_backend
 from services.models import Caller, RenderStatus
 from services.realtime.pubsub import open_pubsub
 from services.runtime.services import compose
@@ -34,14 +34,14 @@ async def test_five_hundred_renders_at_once_lose_none(tmp_path: Path, monkeypatc
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", bucket.url)
         function.fault(Fault.THROTTLED, times=20)
         async with (
-            open_remotion_backend(deployment, clock=clock, check=False) as backend,
+            open_lambda_backend(deployment, clock=clock, check=False) as backend,
             open_pubsub("memory://") as pubsub,
         ):
             store = MemoryStore(clock)
             services = compose(settings, clock=clock, store=store, pubsub=pubsub, backend=backend, with_worker=True)
-            assert services.tracker is not None
+            assert services.worker is not None
             ids = [(await services.renders.start(ANN, PROPS)).render.id for _ in range(MANY)]
-            working = asyncio.create_task(services.tracker.run())
+            working = asyncio.create_task(services.worker.run())
             async with asyncio.timeout(PATIENCE_S):
                 while await store.unfinished([ANN.id], first=1):  # noqa: ASYNC110  # of the store
                     await asyncio.sleep(0.1)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from services.backends.remotion_lambda.backend import RemotionBackend
+from services.backends.remotion_lambda.backend import LambdaBackend
 from services.errors import BackendUnavailable, StartUncertain
 from services.models import Output, Render, replace
 from services.ports import Finished, Progress
@@ -22,7 +22,7 @@ Launched = Callable[..., Render]
 
 
 async def test_a_file_that_was_removed_is_looked_for_no_further_than_its_video(
-    backend: RemotionBackend, farm: Farm, launched: Launched
+    backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     render = await begun(backend, launched())
     finished = await until(backend, render, Finished)
@@ -40,14 +40,14 @@ async def test_a_file_that_was_removed_is_looked_for_no_further_than_its_video(
 
 
 async def test_a_video_whose_end_was_never_told_is_found(
-    backend: RemotionBackend, farm: Farm, launched: Launched
+    backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     farm.function.play_next(Course.NO_POST_RENDER_DATA)
     assert (await until(backend, await begun(backend, launched()), Finished)).output.size_bytes
 
 
 async def test_a_render_without_an_answer_is_found_by_its_video(
-    backend: RemotionBackend, farm: Farm, launched: Launched
+    backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     farm.function.fault(Fault.DROPPED)
     render = launched()
@@ -58,7 +58,7 @@ async def test_a_render_without_an_answer_is_found_by_its_video(
 
 
 async def test_a_late_video_of_an_earlier_attempt_is_not_taken_for_this_one(
-    backend: RemotionBackend, farm: Farm, launched: Launched
+    backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     second = replace(launched(), attempt=2)
     farm.bucket.put(BUCKET, f"rendercast/{second.id}-1.mp4", b"late")
@@ -68,7 +68,7 @@ async def test_a_late_video_of_an_earlier_attempt_is_not_taken_for_this_one(
 
 
 async def test_a_url_serves_the_video_and_ends_when_it_says(
-    backend: RemotionBackend, farm: Farm, launched: Launched
+    backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     output = (await until(backend, await begun(backend, launched()), Finished)).output
     download = backend.sign(output, expires_in=timedelta(minutes=5))
@@ -79,7 +79,7 @@ async def test_a_url_serves_the_video_and_ends_when_it_says(
     assert download.expires_at - farm.clock.now() <= timedelta(minutes=5)
 
 
-async def test_what_aws_says_of_an_output_is_not_guessed(backend: RemotionBackend, farm: Farm) -> None:
+async def test_what_aws_says_of_an_output_is_not_guessed(backend: LambdaBackend, farm: Farm) -> None:
     output = Output(bucket=BUCKET, key="rendercast/none-1.mp4", size_bytes=1)
     assert not await backend.has_output(output)
     farm.storage.fail(S3Fault.ACCESS_DENIED, method="HEAD")
@@ -88,7 +88,7 @@ async def test_what_aws_says_of_an_output_is_not_guessed(backend: RemotionBacken
 
 
 async def test_deleting_removes_every_attempt_and_all_that_remotion_keeps(
-    backend: RemotionBackend, farm: Farm, launched: Launched
+    backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     render = await begun(backend, launched())
     other = await begun(backend, launched())

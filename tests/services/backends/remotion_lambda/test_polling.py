@@ -10,8 +10,8 @@ from typing import cast
 import pytest
 
 from services.backends.remotion_lambda.aws import AwsAccess
-from services.backends.remotion_lambda.backend import open_remotion_backend
-from services.backends.remotion_lambda.polling import LARGEST_BODY_BYTES
+from services.backends.remotion_lambda.backend import open_lambda_backend
+from services.backends.remotion_lambda.polling import MAX_BODY_BYTES
 from services.errors import BackendUnavailable
 from services.models import Render
 from services.ports import Broken, Finished, Progress
@@ -76,7 +76,7 @@ def running(launched: Launched) -> Render:
 
 async def fault_of(render: Render) -> BackendUnavailable:
     deployment = replace(DEPLOYMENT, access=AwsAccess(region="us-east-1"))
-    async with open_remotion_backend(deployment, clock=FastClock(1), check=False) as backend:
+    async with open_lambda_backend(deployment, clock=FastClock(1), check=False) as backend:
         with pytest.raises(BackendUnavailable) as unavailable:
             await backend.observe(render)
     return unavailable.value
@@ -119,13 +119,13 @@ async def test_a_refusal_is_told_by_its_code_and_message_only(
 
 
 async def test_a_file_that_is_too_large_is_not_read_to_its_end(storage: Scripted, running: Render) -> None:
-    storage.body = b'{"x":"' + b"x" * LARGEST_BODY_BYTES + b'"}'
+    storage.body = b'{"x":"' + b"x" * MAX_BODY_BYTES + b'"}'
     storage.status = 200
-    async with open_remotion_backend(DEPLOYMENT, clock=FastClock(1), check=False) as backend:
+    async with open_lambda_backend(DEPLOYMENT, clock=FastClock(1), check=False) as backend:
         observed = await backend.observe(running)  # the HEAD of its video is answered too
     assert isinstance(observed, Finished)
-    storage.body = b'{"x":"' + b"x" * (LARGEST_BODY_BYTES - 8) + b'"}'
-    async with open_remotion_backend(DEPLOYMENT, clock=FastClock(1), check=False) as backend:
+    storage.body = b'{"x":"' + b"x" * (MAX_BODY_BYTES - 8) + b'"}'
+    async with open_lambda_backend(DEPLOYMENT, clock=FastClock(1), check=False) as backend:
         assert isinstance(await backend.observe(running), Progress)
 
 
@@ -133,7 +133,7 @@ async def test_a_worker_without_the_time_of_s3_goes_by_its_own(storage: Scripted
     clock = FastClock(1)
     now_ms = clock.now().timestamp() * 1000
     storage.body = json.dumps({"timeoutTimestamp": now_ms + 120_000}).encode()
-    async with open_remotion_backend(DEPLOYMENT, clock=clock, check=False) as backend:
+    async with open_lambda_backend(DEPLOYMENT, clock=clock, check=False) as backend:
         for header in ([], [("Date", "yesterday")]):
             storage.headers = header
             assert isinstance(await backend.observe(running), Progress)
@@ -146,7 +146,7 @@ async def test_only_the_time_of_s3_ends_a_function(farm: Farm, launched: Launche
     farm.function.play_next(Course.LAUNCH_DIES)
     for off in (timedelta(hours=1), timedelta(hours=-1)):
         clock = FastClock(1)
-        async with open_remotion_backend(farm.deployment, clock=clock, check=False) as backend:
+        async with open_lambda_backend(farm.deployment, clock=clock, check=False) as backend:
             clock.jump(off.total_seconds())
             render = await begun(backend, launched())
             assert farm.function.renders[render.backend_render_id or ""].ended.wait(10)
@@ -175,5 +175,5 @@ async def test_what_nobody_reads_may_be_anything(
     storage: Scripted, running: Render, changes: dict[str, object]
 ) -> None:
     storage.body = json.dumps({"framesRendered": 3, **changes}).encode()
-    async with open_remotion_backend(DEPLOYMENT, clock=FastClock(1), check=False) as backend:
+    async with open_lambda_backend(DEPLOYMENT, clock=FastClock(1), check=False) as backend:
         assert isinstance(await backend.observe(running), Progress)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from services.backends.remotion_lambda.backend import RemotionBackend
+from services.backends.remotion_lambda.backend import LambdaBackend
 from services.backends.remotion_lambda.posters import AT_ONCE
 from services.models import Failure, Render, RenderPhase, RenderStatus, replace
 from services.ports import Broken, Finished, Progress
@@ -31,7 +31,7 @@ def hasty_farm(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 @pytest.fixture
-async def backend(farm: Farm) -> AsyncIterator[RemotionBackend]:
+async def backend(farm: Farm) -> AsyncIterator[LambdaBackend]:
     async with farm.open() as backend:
         yield backend
 
@@ -46,7 +46,7 @@ async def becomes(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def drawn_into(backend: RemotionBackend, render: Render) -> None:
+async def drawn_into(backend: LambdaBackend, render: Render) -> None:
     """Look at a render until it has frames."""
     async with asyncio.timeout(60):
         while True:
@@ -56,7 +56,7 @@ async def drawn_into(backend: RemotionBackend, render: Render) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_poster_is_a_still_of_the_last_frame(backend: RemotionBackend, farm: Farm, launched: Launched) -> None:
+async def test_a_poster_is_a_still_of_the_last_frame(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
     render = await begun(backend, launched(props=replace(PROPS, text="x" * 300_000)))
     output = (await until(backend, render, Finished)).output
     assert output.poster_key == key_of(render)
@@ -69,7 +69,7 @@ async def test_a_poster_is_a_still_of_the_last_frame(backend: RemotionBackend, f
         assert (await http.get(download.url)).content == PICTURE
 
 
-async def test_nothing_is_left_of_it_but_the_picture(backend: RemotionBackend, farm: Farm, launched: Launched) -> None:
+async def test_nothing_is_left_of_it_but_the_picture(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
     before = set(farm.bucket.keys(BUCKET, "renders/"))
     render = await begun(backend, launched())
     await until(backend, render, Finished)
@@ -98,7 +98,7 @@ async def test_what_it_costs_is_added(farm: Farm, launched: Launched) -> None:
     ],
 )
 async def test_one_that_can_not_be_made_is_done_without_and_asked_for_once(
-    backend: RemotionBackend,
+    backend: LambdaBackend,
     farm: Farm,
     launched: Launched,
     caplog: pytest.LogCaptureFixture,
@@ -114,7 +114,7 @@ async def test_one_that_can_not_be_made_is_done_without_and_asked_for_once(
 
 
 async def test_one_that_can_not_be_looked_for_is_done_without(
-    backend: RemotionBackend, farm: Farm, launched: Launched, caplog: pytest.LogCaptureFixture
+    backend: LambdaBackend, farm: Farm, launched: Launched, caplog: pytest.LogCaptureFixture
 ) -> None:
     render = await begun(backend, launched())
     farm.storage.fail(S3Fault.ACCESS_DENIED, method="HEAD")
@@ -168,7 +168,7 @@ async def test_another_process_makes_the_one_that_is_missing(farm: Farm, launche
 
 
 async def test_a_start_without_an_answer_has_none_made_before_there_is_a_video(
-    backend: RemotionBackend, farm: Farm, launched: Launched
+    backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     render = launched()
     assert isinstance(await backend.observe(render), Progress)
@@ -178,7 +178,7 @@ async def test_a_start_without_an_answer_has_none_made_before_there_is_a_video(
 
 
 async def test_only_some_are_made_at_once_and_none_of_a_render_that_was_left_meanwhile(
-    backend: RemotionBackend, farm: Farm, launched: Launched
+    backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     farm.function.play_next(Course.CHUNK_HANGS, times=2 * AT_ONCE + 1)
     farm.function.fault(Fault.SLOW, kind="still", times=100, seconds=0.5)
@@ -193,7 +193,7 @@ async def test_only_some_are_made_at_once_and_none_of_a_render_that_was_left_mea
 
 
 async def test_none_takes_room_that_the_parts_of_its_video_still_need(
-    backend: RemotionBackend, farm: Farm, launched: Launched
+    backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     for course in (Course.UNKNOWN_COMPOSITION, Course.RENDERERS_THROTTLED):
         farm.function.play_next(course)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.backends.text.backend import LocalBackend, open_local_backend
+from services.backends.text.backend import TextBackend, open_text_backend
 from services.clock import SystemClock
 from services.errors import StartupError
 from services.models import Render, replace
@@ -18,8 +18,8 @@ from tests.services.backends.test_backend_contract import LONG, until
 
 
 @pytest.fixture
-async def local(tmp_path: Path) -> AsyncIterator[LocalBackend]:
-    async with open_local_backend(
+async def local(tmp_path: Path) -> AsyncIterator[TextBackend]:
+    async with open_text_backend(
         data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock()
     ) as opened:
         yield opened
@@ -34,7 +34,7 @@ def launch(render: Render) -> Render:
     return lifecycle.launch(render, now=render.created_at, deadline_at=render.created_at + timedelta(hours=1))
 
 
-def process_id(backend: LocalBackend, render: Render) -> int:
+def process_id(backend: TextBackend, render: Render) -> int:
     return backend._attempts[render.id].process.pid
 
 
@@ -47,7 +47,7 @@ def is_alive(pid: int) -> bool:
 
 
 async def test_a_crashed_child_fails_only_its_own_render(
-    local: LocalBackend, render: Render, make_render: MakeRender
+    local: TextBackend, render: Render, make_render: MakeRender
 ) -> None:
     healthy = launch(make_render())
     await local.start(render)
@@ -58,9 +58,7 @@ async def test_a_crashed_child_fails_only_its_own_render(
     await until(local, healthy, Finished)
 
 
-async def test_a_cancelled_child_is_dead_and_leaves_no_file(
-    local: LocalBackend, render: Render, tmp_path: Path
-) -> None:
+async def test_a_cancelled_child_is_dead_and_leaves_no_file(local: TextBackend, render: Render, tmp_path: Path) -> None:
     await local.start(render)
     pid = process_id(local, render)
     await local.cancel(render)
@@ -69,11 +67,11 @@ async def test_a_cancelled_child_is_dead_and_leaves_no_file(
 
 
 async def test_a_cancel_by_a_worker_that_lost_the_render_leaves_its_successors_video(
-    local: LocalBackend, render: Render, tmp_path: Path
+    local: TextBackend, render: Render, tmp_path: Path
 ) -> None:
     await local.start(render)
     os.kill(process_id(local, render), signal.SIGSTOP)
-    async with open_local_backend(
+    async with open_text_backend(
         data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock(), shared=True
     ) as successor:
         await successor.start(render)
@@ -84,7 +82,7 @@ async def test_a_cancel_by_a_worker_that_lost_the_render_leaves_its_successors_v
     assert kept == {finished.output.key, finished.output.poster_key}
 
 
-async def test_a_second_start_ends_the_first_child(local: LocalBackend, render: Render) -> None:
+async def test_a_second_start_ends_the_first_child(local: TextBackend, render: Render) -> None:
     await local.start(render)
     first = process_id(local, render)
     await local.start(render)
@@ -93,7 +91,7 @@ async def test_a_second_start_ends_the_first_child(local: LocalBackend, render: 
 
 
 async def test_closing_kills_every_child(tmp_path: Path, render: Render) -> None:
-    async with open_local_backend(
+    async with open_text_backend(
         data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock()
     ) as backend:
         await backend.start(render)
@@ -109,7 +107,7 @@ async def test_unfinished_files_of_a_process_that_died_are_removed_and_videos_ke
     (outputs / "x.part").touch()
     (outputs / "x.poster.part").touch()
     (outputs / "y.mp4").touch()
-    async with open_local_backend(
+    async with open_text_backend(
         data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock()
     ):
         assert [path.name for path in outputs.iterdir()] == ["y.mp4"]
@@ -119,7 +117,7 @@ async def test_a_file_that_another_process_takes_away_meanwhile_stops_no_start(t
     outputs = tmp_path / "outputs"
     outputs.mkdir()
     (outputs / "finished.part").symlink_to("finished.mp4")  # it is listed, but can't be looked at any more
-    async with open_local_backend(
+    async with open_text_backend(
         data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock(), shared=True
     ):
         pass
@@ -128,13 +126,13 @@ async def test_a_file_that_another_process_takes_away_meanwhile_stops_no_start(t
 async def test_a_folder_that_is_none_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "outputs").touch()
     with pytest.raises(StartupError, match="can't be used for videos"):
-        async with open_local_backend(
+        async with open_text_backend(
             data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock()
         ):
             pass
 
 
-async def test_an_unknown_font_is_told(local: LocalBackend, make_render: MakeRender) -> None:
+async def test_an_unknown_font_is_told(local: TextBackend, make_render: MakeRender) -> None:
     render = launch(make_render(props=replace(PROPS, font_family="No Such Font", duration_in_frames=1)))
     await local.start(render)
     finished = await until(local, render, Finished)
@@ -143,7 +141,7 @@ async def test_an_unknown_font_is_told(local: LocalBackend, make_render: MakeRen
 
 
 async def test_a_download_is_found_by_its_signed_url_only(
-    local: LocalBackend, make_render: MakeRender, tmp_path: Path
+    local: TextBackend, make_render: MakeRender, tmp_path: Path
 ) -> None:
     render = launch(make_render(props=replace(PROPS, duration_in_frames=1)))
     await local.start(render)
@@ -159,7 +157,7 @@ async def test_a_download_is_found_by_its_signed_url_only(
 
 
 async def test_an_attempt_whose_poster_could_not_be_made_has_none(
-    local: LocalBackend, make_render: MakeRender, tmp_path: Path
+    local: TextBackend, make_render: MakeRender, tmp_path: Path
 ) -> None:
     """The folder of the same name is what keeps it from its place."""
     render = launch(make_render(props=replace(PROPS, duration_in_frames=1)))
@@ -172,7 +170,7 @@ async def test_an_attempt_whose_poster_could_not_be_made_has_none(
     assert list((tmp_path / "outputs").glob("*.part")) == []
 
 
-async def test_progress_comes_from_frames_and_only_grows(local: LocalBackend, render: Render) -> None:
+async def test_progress_comes_from_frames_and_only_grows(local: TextBackend, render: Render) -> None:
     await local.start(render)
     seen: list[int] = []
     async with asyncio.timeout(60):
