@@ -13,7 +13,6 @@ from starlette.types import ASGIApp
 from auth.bearer import Authenticate
 from pages.graphiql import load_graphiql
 from pages.studio import load_studio
-from resolvers.execution.tracing import around_requests
 from resolvers.schema import build_schema
 from services.backends.remotion_lambda.webhooks import PATH as WEBHOOK_PATH
 from services.runtime.services import Services
@@ -25,6 +24,7 @@ from transport.graphql_ws.endpoint import WebSockets
 from transport.health import Health
 from transport.middleware import ResponseHeadersMiddleware, for_pages
 from transport.remotion_webhooks import RemotionWebhooks
+from transport.tracing import tracing_middleware
 
 
 def create_app(services: Services, *, authenticate: Authenticate) -> ASGIApp:
@@ -44,7 +44,7 @@ def create_app(services: Services, *, authenticate: Authenticate) -> ASGIApp:
                 loop.cancel()
 
     routes = [
-        Route("/graphql", over_http, methods=METHODS, middleware=around_requests(services.tracing)),
+        Route("/graphql", over_http, methods=METHODS, middleware=tracing_middleware(services.tracing)),
         *_home(services.settings),
         WebSocketRoute("/graphql", over_websockets.serve),
         Route("/assets/{name:path}", graphiql.serve_part),

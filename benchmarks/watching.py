@@ -9,7 +9,6 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.types import Message, Receive, Scope, Send
 
-from resolvers.execution.tracing import TracedRequests
 from services import documents
 from services.clock import SystemClock
 from services.documents import Announcement
@@ -20,6 +19,7 @@ from services.observability.tracing import Tracing
 from services.renders import lifecycle
 from tests.conftest import PROPS
 from transport.middleware import ResponseHeadersMiddleware
+from transport.tracing import TracedRequests
 
 TURNS = 20_000
 ROUNDS = 7

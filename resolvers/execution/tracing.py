@@ -1,11 +1,9 @@
-"""Spans of requests and of GraphQL operations, where there is a collector of traces."""
+"""Trace spans of GraphQL operations."""
 
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from graphql import ExecutionResult, GraphQLError, OperationType
-from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resolvers.errors import cause_of
 from resolvers.execution.executor import BoundedExecutor
@@ -13,29 +11,6 @@ from services.errors import Unavailable, UserError
 
 if TYPE_CHECKING:
     from services.observability.tracing import Span, Tracing
-
-ROUTE = "/graphql"
-OF_TRACE = frozenset({b"traceparent", b"tracestate"})  # https://www.w3.org/TR/trace-context/
-
-
-class TracedRequests:
-    """Gives each request a span, in the trace that the caller's `traceparent` names."""
-
-    def __init__(self, app: ASGIApp, tracing: "Tracing") -> None:
-        self._app = app
-        self._tracing = tracing
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on a request and its answer."""
-        headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in OF_TRACE}
-        with self._tracing.request(scope["method"], ROUTE, headers) as span:
-
-            def send_noted(message: Message) -> Awaitable[None]:
-                if message["type"] == "http.response.start":
-                    span.answered(int(message["status"]))
-                return send(message)
-
-            await self._app(scope, receive, send_noted)
 
 
 class TracedExecutor(BoundedExecutor):
@@ -55,11 +30,6 @@ class TracedExecutor(BoundedExecutor):
             for error in result.errors or ():
                 _note(error, span)
         return result
-
-
-def around_requests(tracing: "Tracing | None") -> list[Middleware]:
-    """Return what goes around the route, nothing if nobody traces."""
-    return [Middleware(TracedRequests, tracing)] if tracing else []
 
 
 def traced(executor: type[BoundedExecutor], tracing: "Tracing") -> type[BoundedExecutor]:
