@@ -3,13 +3,13 @@ PYTHON ?= python3
 PORT ?=
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := web/node_modules tests/clients/node_modules tests/frontend/node_modules
+PACKAGES := web/node_modules web/tools/node_modules tests/clients/node_modules tests/frontend/node_modules
 # The longest files come first in the order of their names, and so they should.
 TEST = $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check format-check format lint types layers schema schema-check bench lock clean
+.PHONY: help run test coverage check format-check format lint lint-web types layers schema schema-check settings settings-check bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -23,7 +23,7 @@ test: $(VENV)/dev.stamp $(PACKAGES) ## run every test
 coverage: $(VENV)/dev.stamp $(PACKAGES) ## run every test and tell which lines and branches none reached
 	$(TEST) --cov --cov-report=term
 
-check: format-check lint types layers schema-check test ## everything that must hold before a commit
+check: format-check lint lint-web types layers schema-check settings-check test ## everything that must hold before a commit
 
 format: $(VENV)/dev.stamp ## rewrite the code in the project's format
 	$(BIN)/ruff format .
@@ -36,6 +36,9 @@ lint: $(VENV)/dev.stamp ## look for mistakes, and for weaknesses
 	$(BIN)/ruff check .
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app.py cli.py auth commands pages resolvers schema services transport
 
+lint-web: web/node_modules web/tools/node_modules ## check the types of web/ and lint it
+	@if command -v npm >/dev/null 2>&1; then npm run --prefix web/tools --silent types && npm run --prefix web/tools --silent lint; else echo "npm is not installed: lint-web is skipped."; fi
+
 types: $(VENV)/dev.stamp ## check the types
 	$(BIN)/mypy .
 
@@ -47,6 +50,12 @@ schema: $(VENV)/run.stamp ## write schema/schema.graphql
 
 schema-check: $(VENV)/run.stamp ## fail if schema/schema.graphql is not what the code says
 	$(BIN)/rendercast export-schema | diff schema/schema.graphql -
+
+settings: $(VENV)/run.stamp ## write docs/settings.md
+	$(BIN)/python -m services.settings > docs/settings.md
+
+settings-check: $(VENV)/run.stamp ## fail if docs/settings.md is not what the code says
+	$(BIN)/python -m services.settings | diff docs/settings.md -
 
 bench: $(VENV)/dev.stamp ## measure; benchmarks/README.md tells how to read it
 	$(BIN)/python -m benchmarks
@@ -79,6 +88,11 @@ $(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
 # GraphiQL's parts, so that its page works without the internet. Without npm the page loads them from a CDN.
 web/node_modules: web/package-lock.json
 	@if command -v npm >/dev/null 2>&1; then npm ci --prefix web --silent --no-audit --no-fund; else echo "npm is not here: GraphiQL will load its parts from a CDN."; fi
+	@if [ -d $@ ]; then touch $@; fi
+
+# The type checker and the linter of web/, and axe-core for the browser tests: not installed by `make run`.
+web/tools/node_modules: web/tools/package-lock.json
+	@if command -v npm >/dev/null 2>&1; then npm ci --prefix web/tools --silent --no-audit --no-fund; else echo "npm is not installed: lint-web and the browser tests are skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi
 
 # The GraphQL clients that are tested. Without npm those tests are skipped.

@@ -101,13 +101,13 @@ def token(
     from services.settings import variable
 
     settings = _settings()
-    if settings.jwt_secret is None:
+    if settings.auth.jwt_secret is None:
         raise StartupError(f"{variable('jwt_secret')} is not set, so tokens are made by the issuer and not here.")
     lifetime = _time(expires_in)
     if not is_subject(subject) or lifetime is None:
         raise StartupError("A token needs a subject of 1 to 255 printable characters, and a time such as 90s or 12h.")
-    audience = settings.jwt_audience
-    typer.echo(make_token(settings.jwt_secret, subject=subject, audience=audience, lifetime=lifetime, scope=scope))
+    audience = settings.auth.jwt_audience
+    typer.echo(make_token(settings.auth.jwt_secret, subject=subject, audience=audience, lifetime=lifetime, scope=scope))
 
 
 @cli.command(rich_help_panel=SERVING)

@@ -14,7 +14,7 @@ from services.errors import StartupError, TokenInvalid, Unauthenticated
 from services.identity import Identity
 from services.loopback import is_loopback
 from services.models import Caller
-from services.settings import Settings, variable
+from services.settings import AuthSettings, ServerSettings, variable
 
 MAX_TOKEN = 8192  # characters
 BEARER = re.compile(r"bearer +(?P<token>[\w-]+\.[\w-]+\.[\w-]+)", re.ASCII | re.IGNORECASE)
@@ -35,7 +35,7 @@ class LocalDeveloper:
     A page of any site can have its own name mean this machine (DNS rebinding), and then asks as one of our pages.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self._hosts = {"localhost", urlsplit(settings.base_url).hostname}
 
     async def __call__(self, connection: HTTPConnection, params: Mapping[str, object]) -> Identity:  # noqa: ARG002
@@ -82,7 +82,7 @@ def _token(given: list[object]) -> str:
             raise TokenInvalid
 
 
-def read_token_rules(settings: Settings) -> TokenRules:
+def read_token_rules(settings: AuthSettings) -> TokenRules:
     """Return what tokens must hold. Raises `StartupError` unless there is either an issuer or a secret."""
     issuer, secret = variable("jwt_issuer"), variable("jwt_secret")
     if settings.jwt_issuer is None and settings.jwt_secret is None:
@@ -97,7 +97,7 @@ def read_token_rules(settings: Settings) -> TokenRules:
 
 
 @asynccontextmanager
-async def open_bearer_tokens(settings: Settings) -> AsyncIterator[Authenticate]:
+async def open_bearer_tokens(settings: AuthSettings) -> AsyncIterator[Authenticate]:
     """Open what verifies tokens; while it is open, the issuer's keys are kept up to date. Raises `StartupError`."""
     rules = read_token_rules(settings)
     if settings.jwt_secret is not None:

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from services.errors import TokenExpired, TokenInvalid
 from services.identity import Identity
 from services.models import Caller
-from services.settings import Settings
+from services.settings import AuthSettings
 
 SECRET_ALGORITHM = "HS256"  # noqa: S105  # a name
 OWN_ISSUER = "rendercast"  # of tokens signed with the secret
@@ -42,7 +42,7 @@ class TokenRules:
     operator_scope: str | None = None
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "TokenRules":
+    def from_settings(cls, settings: AuthSettings) -> "TokenRules":
         """Return the rules for the issuer's tokens, or for our own if there is no issuer."""
         return cls(
             issuer=settings.jwt_issuer or OWN_ISSUER,
@@ -121,7 +121,7 @@ class TokenVerifier:
         known = self._remembered.get(digest)
         if known is None:
             return None
-        is_good = known.identity.holds(datetime.now(UTC))
+        is_good = known.identity.is_valid(datetime.now(UTC))
         if is_good and await self._keys.find(known.key_id, known.algorithm) is known.key:
             return known.identity
         self._remembered.pop(digest, None)

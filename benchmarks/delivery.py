@@ -38,16 +38,16 @@ from services.clock import SystemClock
 from services.ids import new_render_id
 from services.models import QuotaWindow, Render
 from services.realtime.pubsub import open_pubsub
-from services.realtime.redis_url import read_url
+from services.realtime.redis_url import parse_redis_url
 from services.runtime.services import compose
-from services.settings import Settings
+from services.settings import default_settings
 from tests.conftest import PROPS
-from tests.support.fakes import MemoryStore
+from tests.support.memory_store import MemoryStore
 from tests.support.redis_server import RedisServer
 
 PEERS = Path(__file__).with_name("peers")
 SECRET = SecretStr("a secret for measuring, of some length")
-SETTINGS = Settings.model_construct(
+SETTINGS = default_settings(
     port=0,
     jwt_secret=SECRET,
     max_connections_per_user=10_000,
@@ -211,8 +211,8 @@ def write_renders(path: Path, redis_url: str, number: int) -> Path:
             props=PROPS,
             created_at=now,
         )
-        token = make_token(SECRET, subject=f"user-{place}", audience=SETTINGS.jwt_audience, lifetime=timedelta(days=1))
-        channel = (read_url(redis_url).prefix + f"renders:{render.owner}".encode()).decode()
+        token = make_token(SECRET, subject=f"user-{place}", audience=SETTINGS.auth.jwt_audience, lifetime=timedelta(days=1))
+        channel = (parse_redis_url(redis_url).prefix + f"renders:{render.owner}".encode()).decode()
         renders.append({**documents.to_mapping(render), "token": token, "channel": channel})
     path.write_text(json.dumps(renders), encoding="utf-8")
     return path
@@ -221,7 +221,7 @@ def write_renders(path: Path, redis_url: str, number: int) -> Path:
 async def serve(kind: str, redis_url: str, renders_file: str) -> None:
     """Serve as this kind does, and print the port."""
     gc.freeze()  # as `rendercast serve` does
-    with listen(SETTINGS) as listener:
+    with listen(SETTINGS.server) as listener:
         print(listener.getsockname()[1], flush=True)
         if kind == "bare":
             async with open_bare(redis_url) as app:
@@ -231,14 +231,14 @@ async def serve(kind: str, redis_url: str, renders_file: str) -> None:
 
 
 async def serve_ours(redis_url: str, renders_file: str, listener: socket.socket, *, projections: bool) -> None:
-    settings = SETTINGS.model_copy(update={"projections": projections})
+    settings = SETTINGS.replace(projections=projections)
     clock = SystemClock()
     store = MemoryStore(clock)
     for each in json.loads(Path(renders_file).read_text(encoding="utf-8")):  # noqa: ASYNC240  # nobody waits yet
         render = documents.from_mapping(each)
         window = QuotaWindow(owner=render.owner, limit=10, starts_at=clock.now(), length=timedelta(hours=1))
         await store.add(render, window)
-    async with open_pubsub(redis_url) as pubsub, open_bearer_tokens(settings) as authenticate:
+    async with open_pubsub(redis_url) as pubsub, open_bearer_tokens(settings.auth) as authenticate:
         services = compose(settings, clock=clock, store=store, pubsub=pubsub, backend=None, with_worker=False)
         app = create_app(services, authenticate=authenticate)
         await uvicorn.Server(server_config(app, settings)).serve(sockets=[listener])
@@ -265,7 +265,7 @@ async def open_bare(redis_url: str) -> AsyncIterator[Any]:
                     with contextlib.suppress(StopIteration):  # it needs no waiting as long as the client reads
                         send({"type": "websocket.send", "text": message}).send(None)  # type: ignore[attr-defined]  # a coroutine
 
-            async with pubsub.listen(f"bare:{render_id}", pass_on):
+            async with pubsub.subscribe(f"bare:{render_id}", pass_on):
                 while (await receive())["type"] != "websocket.disconnect":
                     pass
 

@@ -31,7 +31,7 @@ def main(turns: int = TURNS) -> None:
         for server in (redis, mongo):
             stack.callback(server.stop)
             server.start()
-        shared = {"redis_url": redis.url, "mongodb_url": mongo.url, "renderer": "local", "jwt_secret": "x" * 32}
+        shared = {"redis_url": redis.url, "mongodb_url": mongo.url, "renderer": "text", "jwt_secret": "x" * 32}
         print("\n## Before anybody asks\n\n| | CPU until ready | seconds until ready | memory when idle |")
         print("|---|---:|---:|---:|")
         for command, settings in (("dev", {}), ("serve", shared), ("worker", shared)):

@@ -31,11 +31,11 @@ from services.identity import Identity
 from services.models import Caller
 from services.realtime.pubsub import open_pubsub
 from services.runtime.services import compose
-from services.settings import Settings
+from services.settings import GraphQLSettings, default_settings
 from tests.support.api_client import LIST, START
-from tests.support.fakes import MemoryStore
+from tests.support.memory_store import MemoryStore
 
-SETTINGS = Settings.model_construct(max_mutations_per_minute=10_000_000)
+SETTINGS = default_settings(max_mutations_per_minute=10_000_000)
 QUERY = "query ($n: Int!) { renders(first: $n) { edges { node { id status } } } renderQuota { remaining } }"
 MUTATION = 'mutation { cancelRender(renderId: "01hzzzzzzzzzzzzzzzzzzzzzzz") { __typename } }'
 TURNS = 31
@@ -45,7 +45,7 @@ TIMES = 100
 class Unlimited(RendercastSchema):
     """The schema without limits: documents are only parsed, validated and remembered."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: GraphQLSettings) -> None:
         super().__init__(settings)
         self.execution_context_class = StrawberryGraphQLCoreExecutionContext
 
@@ -68,7 +68,7 @@ def stock() -> Schema:
 
 
 def main() -> None:
-    schemas = {"limits": RendercastSchema(SETTINGS), "none": Unlimited(SETTINGS), "Strawberry's caches": stock()}
+    schemas = {"limits": RendercastSchema(SETTINGS.graphql), "none": Unlimited(SETTINGS.graphql), "Strawberry's caches": stock()}
     print("\n## Limits on documents: CPU time of an operation that was asked before\n")
     print("| | " + " | ".join(schemas) + " | limits add |\n|---|" + "---:|" * (len(schemas) + 1))
     for name, document, variables in (("query", QUERY, {"n": 10}), ("mutation", MUTATION, {})):
@@ -77,13 +77,13 @@ def main() -> None:
         print(f"| small {name} | {told} | {(row['limits'] / row['none'] - 1) * 100:.1f} % |")
     print("\n## The same, when a document comes for the first time\n")
     print("| | parse and validate | count | limits add |\n|---|---:|---:|---:|")
-    core = schemas["limits"]._schema  # noqa: SLF001  # what both need
+    core = schemas["limits"].core_schema
     for name, document in (("small query", QUERY), ("LIST of the tests", LIST), ("START of the tests", START)):
         parsed = parse(document)
         row = in_turns(
             {
                 "check": lambda document=document: validate(core, parse(document)),  # type: ignore[misc]
-                "count": lambda parsed=parsed: measure(parsed, core, SETTINGS),  # type: ignore[misc]
+                "count": lambda parsed=parsed: measure(parsed, core, SETTINGS.graphql),  # type: ignore[misc]
             }
         )
         share = row["count"] / row["check"] * 100

@@ -45,12 +45,12 @@ from services.ids import new_render_id
 from services.models import Caller, QuotaWindow, Render
 from services.realtime.pubsub import open_pubsub
 from services.runtime.services import Services, compose
-from services.settings import Settings
+from services.settings import default_settings
 from tests.conftest import PROPS
-from tests.support.fakes import MemoryStore
+from tests.support.memory_store import MemoryStore
 
 SECRET = SecretStr("a secret for measuring, of some length")
-SETTINGS = Settings.model_construct(
+SETTINGS = default_settings(
     introspection=False,
     jwt_secret=SECRET,
     max_mutations_per_minute=10_000_000,
@@ -93,7 +93,7 @@ async def open_services() -> AsyncIterator[Services]:
 
 def unprotected(services: Services) -> Starlette:
     """Return an application that executes whatever it is sent, in the name of one user."""
-    schema = Unlimited(SETTINGS)
+    schema = Unlimited(SETTINGS.graphql)
     identity = Identity(caller=USER)
 
     async def answer(request: Request) -> Response:
@@ -116,7 +116,7 @@ class Stock(GraphQL[Context, None]):
 
 
 async def serve(kind: str, listener: socket.socket) -> None:
-    async with open_services() as services, open_bearer_tokens(SETTINGS) as authenticate:
+    async with open_services() as services, open_bearer_tokens(SETTINGS.auth) as authenticate:
         app: ASGIApp
         match kind:
             case "protected":
@@ -135,7 +135,7 @@ class Server:
     """A server in a process of its own, and one connection to it."""
 
     def __init__(self, kind: str, process_id: int, port: int) -> None:
-        token = make_token(SECRET, subject="ann", audience=SETTINGS.jwt_audience, lifetime=timedelta(hours=1))
+        token = make_token(SECRET, subject="ann", audience=SETTINGS.auth.jwt_audience, lifetime=timedelta(hours=1))
         self._headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
         self._tasks = Path(f"/proc/{process_id}/task")
         self._connection = http.client.HTTPConnection("127.0.0.1", port)

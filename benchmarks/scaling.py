@@ -27,9 +27,9 @@ from services.clock import SystemClock
 from services.models import Caller
 from services.realtime.pubsub import open_pubsub
 from services.runtime.services import compose
-from services.settings import Settings
+from services.settings import default_settings
 from tests.conftest import PROPS
-from tests.support.fakes import MemoryStore
+from tests.support.memory_store import MemoryStore
 from tests.support.redis_server import RedisServer
 from tests.support.remotion_farm import DEPLOYMENT
 
@@ -104,7 +104,7 @@ async def work(redis_url: str, renders: int) -> None:
     ):
         timed, store = Timed(backend), MemoryStore(clock)
         services = compose(
-            Settings.model_construct(quota_limit=renders),
+            default_settings(quota_limit=renders),
             clock=clock,
             store=store,
             pubsub=pubsub,

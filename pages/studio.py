@@ -1,6 +1,7 @@
-"""The studio: the page on which people start renders and watch them. It knows no more of us than the public API.
+"""The studio: the page where users start renders and watch them. It uses the public API only.
 
-Its files are in `web/studio`, and are served as they are. It loads graphql-ws as GraphiQL's page loads its parts.
+Its files are in `web/studio` and are served unchanged, except for URLs in its HTML. It loads graphql-ws as GraphiQL's
+page loads its npm packages.
 """
 
 import hashlib
@@ -12,54 +13,54 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pages.graphiql import CDN, page, part, read_parts
+from pages.files import CDN, file_response, page_response, read_npm_files
 from services.errors import StartupError
 from services.settings import CHECKOUT, Settings, variable
 
 FOLDER = CHECKOUT / "web" / "studio"
-FILES = "assets/studio/"  # where the page says its files are; relative to `/`
+FILES = "assets/studio/"  # the files' URL in the page, relative to `/`
 VERSION_LENGTH = 16  # characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Studio:
-    """The page, its policy, and what it loads from here, by name."""
+    """The page, its Content-Security-Policy, and the files that it loads from this server, by name."""
 
     html: str
     policy: str
-    parts: Mapping[str, bytes]
+    files: Mapping[str, bytes]
 
     async def serve_page(self, request: Request) -> Response:  # noqa: ARG002
         """Serve the page."""
-        return page(self.html, self.policy)
+        return page_response(self.html, self.policy)
 
-    async def serve_part(self, request: Request) -> Response:
+    async def serve_file(self, request: Request) -> Response:
         """Serve one of its files, or of its npm packages."""
-        return part(self.parts, request.path_params["name"])
+        return file_response(self.files, request.path_params["name"])
 
 
 def load_studio(settings: Settings, folder: Path = FOLDER) -> Studio:
-    """Return the studio as the files of `folder` and the npm packages of the settings' `web_dir` make it.
+    """Return the studio made of the files of `folder` and the npm packages of the settings' `web_dir`.
 
-    Raises `StartupError` if the files are not there, as in an installation that left them out.
+    Raises `StartupError` if the folder has no page, as in an installation without web/studio.
     """
     if not (folder / "index.html").exists():
         raise StartupError(
-            f"The studio's page is not in {folder}. Set {variable('studio')} to no, or bring web/studio."
+            f"{folder} does not contain the studio's page. Set {variable('studio')} to no, or install web/studio."
         )
     html = (folder / "index.html").read_text(encoding="utf-8")
-    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in {".js", ".css"}}
-    version = _version(files)
-    packages = read_parts(html, settings.web_dir)
+    sources = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in {".js", ".css"}}
+    version = _version(sources)
+    packages = read_npm_files(html, settings.pages.web_dir)
     html = html.replace(FILES, f"{FILES}{version}/")
     if packages:
         html = html.replace(CDN, FILES)
-    parts = {**packages, **{f"{version}/{name}": content for name, content in files.items()}}
-    return Studio(html=html, policy=_policy(settings, scripts="'self'" if packages else f"'self' {CDN}"), parts=parts)
+    files = {**packages, **{f"{version}/{name}": content for name, content in sources.items()}}
+    return Studio(html=html, policy=_policy(settings, scripts="'self'" if packages else f"'self' {CDN}"), files=files)
 
 
 def _version(files: Mapping[str, bytes]) -> str:
-    """Return a name of exactly these files, so that a browser never mixes them with those of another version."""
+    """Return a hash of all files, which names their folder, so that a browser never mixes files of two versions."""
     hashed = hashlib.sha256()
     for name, content in files.items():
         hashed.update(f"{name} {len(content)} ".encode() + content)
@@ -67,7 +68,7 @@ def _version(files: Mapping[str, bytes]) -> str:
 
 
 def _policy(settings: Settings, *, scripts: str) -> str:
-    ours = urlsplit(settings.base_url)  # not what the browser calls 'self' if it came by another of our names
+    ours = urlsplit(settings.server.base_url)  # differs from 'self' if the page was opened under another of the host's names
     outputs = f"'self' {ours.scheme}://{ours.netloc} https:"  # https: for presigned URLs
     return "; ".join(
         (

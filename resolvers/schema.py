@@ -1,8 +1,13 @@
-"""The roots put together into the executable schema, with the limits that hold for every operation on it."""
+"""The executable schema: the three roots, and the limits that hold for every operation.
+
+Relies on private names of Strawberry, written for 0.341.2: `Schema._schema`, `Schema._prepare_operation_async`,
+`Schema._handle_execution_result`, `ExecutionContext._provided_operation_name` and `strawberry.schema._graphql_core`.
+`tests/resolvers/test_private_names.py` checks them.
+"""
 
 from typing import TYPE_CHECKING
 
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLSchema
 from graphql import OperationType as GraphQLOperationType
 from strawberry import Schema
 from strawberry.extensions.runner import SchemaExtensionsRunner
@@ -13,12 +18,12 @@ from strawberry.types import ExecutionContext
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from resolvers.admission.cost import Operation
-from resolvers.admission.documents import DocumentRefused, Documents, check_variables
+from resolvers.admission.cost import MeasuredOperation
+from resolvers.admission.documents import DocumentRejected, Documents, check_variables
 from resolvers.admission.mutation_rate import MutationRate
 from resolvers.context import Context
-from resolvers.errors import client_error
-from resolvers.execution.executor import executor_within
+from resolvers.errors import to_client_error
+from resolvers.execution.executor import bounded_executor
 from resolvers.execution.projection import Projections
 from resolvers.execution.tracing import traced
 from resolvers.mutation import Mutation
@@ -27,19 +32,19 @@ from resolvers.subscription import Subscription
 from schema.render import Render
 from schema.scalars import SCALARS
 from services.errors import LimitExceeded
-from services.settings import Settings
+from services.settings import GraphQLSettings, default_settings
 
 if TYPE_CHECKING:
     from services.observability.tracing import Tracing
 
-KINDS = {kind: OperationType(kind.value) for kind in GraphQLOperationType}  # Strawberry has its own name for each
+OPERATION_TYPES = {type_: OperationType(type_.value) for type_ in GraphQLOperationType}  # Strawberry has its own enum
 
 
 class RendercastSchema(Schema):
-    """Admits operations, over HTTP and WebSockets alike, as the settings say."""
+    """Executes operations within the limits of the settings, the same over HTTP and WebSockets."""
 
-    def __init__(self, settings: Settings, tracing: "Tracing | None" = None) -> None:
-        executor = executor_within(settings.execution_timeout_s, at_once=settings.max_operations_at_once)
+    def __init__(self, settings: GraphQLSettings, tracing: "Tracing | None" = None) -> None:
+        executor = bounded_executor(settings.execution_timeout_s, max_at_once=settings.max_concurrent_operations)
         if tracing:
             executor = traced(executor, tracing)
         super().__init__(
@@ -50,25 +55,26 @@ class RendercastSchema(Schema):
             config=StrawberryConfig(scalar_map=SCALARS),
             execution_context_class=executor,
         )
+        self.core_schema: GraphQLSchema = self._schema
         if settings.projections:
-            executor.projections = Projections(self._schema)
-        self.documents = Documents(self._schema, settings)
+            executor.projections = Projections(self.core_schema)
+        self.documents = Documents(self.core_schema, settings)
         self.mutation_rate = MutationRate(settings.max_mutations_per_minute)
         self._settings = settings
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Log nothing here: `client_error` does, which tells clients' mistakes from ours."""
+        """Log nothing: `to_client_error` logs internal errors, but not errors of clients."""
 
     async def _prepare_operation_async(
         self,
         context: ExecutionContext,
         extensions_runner: SchemaExtensionsRunner,  # noqa: ARG002
     ) -> PreExecutionError | None:
-        """Parse, validate and choose the operation, in the place of Strawberry's own way, which has no limits."""
+        """Parse, measure and validate the document, and select the operation. Strawberry's own method has no limits."""
         try:
             self._admit(context, context.query or "")
-        except DocumentRefused as refused:
-            return PreExecutionError(data=None, errors=refused.errors)
+        except DocumentRejected as rejected:
+            return PreExecutionError(data=None, errors=rejected.errors)
         return None
 
     async def _handle_execution_result(
@@ -79,37 +85,38 @@ class RendercastSchema(Schema):
         *,
         skip_process_errors: bool = False,
     ) -> ExecutionResult:
-        """Turn the errors of any result into what clients may see: every result comes by here, whatever broke."""
+        """Map the errors of a result to those that clients receive. Strawberry calls this for every result."""
         handled = await super()._handle_execution_result(
             context, result, extensions_runner, skip_process_errors=skip_process_errors
         )
         if handled.errors:
-            hints = bool(self._settings.introspection)
-            handled.errors = [client_error(error, hints=hints) for error in handled.errors]
+            suggestions = bool(self._settings.introspection)
+            handled.errors = [to_client_error(error, suggestions=suggestions) for error in handled.errors]
         return handled
 
     def _admit(self, context: ExecutionContext, text: str) -> None:
         accepted = self.documents.accept(text)
-        operation = accepted.operation(context._provided_operation_name)  # noqa: SLF001  # else the first one's
+        # The public `operation_name` would return the first operation's name if the client sent none.
+        operation = accepted.operation(context._provided_operation_name)  # noqa: SLF001
         context.graphql_document = accepted.document
-        kind = KINDS[operation.type]
-        if kind not in context.allowed_operations:
-            raise InvalidOperationTypeError(kind)
+        operation_type = OPERATION_TYPES[operation.type]
+        if operation_type not in context.allowed_operations:
+            raise InvalidOperationTypeError(operation_type)
         if context.variables:
             check_variables(context.variables, self._settings)
-        if kind is OperationType.MUTATION:
+        if operation_type is OperationType.MUTATION:
             self._admit_mutation(context.context, operation)
 
-    def _admit_mutation(self, context: Context, operation: Operation) -> None:
-        if context.identity is None:  # who will be asked to sign in
+    def _admit_mutation(self, context: Context, operation: MeasuredOperation) -> None:
+        if context.identity is None:  # the resolver raises `Unauthenticated`
             return
         now_s = context.services.clock.now().timestamp()
         try:
             self.mutation_rate.admit(context.identity.caller.id, operation.root_fields, now_s=now_s)
         except LimitExceeded as error:
-            raise DocumentRefused(GraphQLError(str(error), original_error=error)) from error
+            raise DocumentRejected(GraphQLError(str(error), original_error=error)) from error
 
 
-def build_schema(settings: Settings | None = None, *, tracing: "Tracing | None" = None) -> RendercastSchema:
-    """Return the schema that `schema/schema.graphql` is exported from; with default limits if it is only shown."""
-    return RendercastSchema(settings or Settings.model_construct(), tracing)
+def build_schema(settings: GraphQLSettings | None = None, *, tracing: "Tracing | None" = None) -> RendercastSchema:
+    """Return the schema. Without settings, it has the default limits, as for the export of `schema/schema.graphql`."""
+    return RendercastSchema(settings or default_settings().graphql, tracing)

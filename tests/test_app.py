@@ -14,12 +14,12 @@ from services.runtime.services import Services
 from services.settings import load_settings
 from tests.support.api_client import PATIENCE_S, RETRY_S, Client, open_client
 from tests.support.api_server import rewired, serve
-from tests.support.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 
 @pytest.fixture
 async def services(tmp_path: Path) -> AsyncIterator[Services]:
-    async with open_embedded(load_settings(data_dir=tmp_path, look_interval_s=0.05)) as services:
+    async with open_embedded(load_settings(data_dir=tmp_path, acquire_interval_s=0.05)) as services:
         yield rewired(services, backend=FakeBackend())
 
 
@@ -94,7 +94,7 @@ async def test_a_loop_that_crashes_is_started_again(services: Services, caplog: 
         while hub.runs < 2:  # noqa: ASYNC110  # told by a number
             await asyncio.sleep(RETRY_S)
         assert (await client.http.get("/healthz")).status_code == 200
-    assert "the hub stopped and is started again" in caplog.text
+    assert "the hub failed and is restarted" in caplog.text
 
 
 async def test_two_users_are_kept_apart(services: Services) -> None:

@@ -51,12 +51,12 @@ def refusal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Refusal:
         ("quota_window_s", "-1"),
         ("port", "99999"),
         ("port", "http"),
-        ("local_width", "1281"),
-        ("local_height", "10000"),
+        ("text_width", "1281"),
+        ("text_height", "10000"),
         ("public_url", "example.org/path"),
         ("log_level", "loud"),
         ("lease_s", "nan"),
-        ("look_interval_s", "inf"),
+        ("acquire_interval_s", "inf"),
         ("check_interval_s", "0"),
     ],
 )
@@ -89,7 +89,7 @@ def test_an_address_that_others_can_reach_is_refused_as_a_setting_too(refusal: R
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_connections_send_what_is_written_at_once(host: str) -> None:
     with (
-        listen(load_settings(host=host, port=0)) as listener,
+        listen(load_settings(host=host, port=0).server) as listener,
         socket.create_connection(listener.getsockname()),
         listener.accept()[0] as connection,
     ):
@@ -100,7 +100,7 @@ def test_a_busy_port_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(StartupError, match=f"127.0.0.1:{port}: Address already in use"):
-            listen(load_settings(host="127.0.0.1", port=port))
+            listen(load_settings(host="127.0.0.1", port=port).server)
 
 
 def token(*arguments: str, **settings: str) -> Result:
@@ -141,7 +141,7 @@ def test_only_signatures_that_need_no_secret_are_taken_from_an_issuer(algorithms
         with pytest.raises(StartupError):
             load_settings(jwt_algorithms=algorithms)
     else:
-        assert load_settings(jwt_algorithms="RS256,PS512,EdDSA").jwt_algorithms == "RS256,PS512,EdDSA"
+        assert load_settings(jwt_algorithms="RS256,PS512,EdDSA").auth.jwt_algorithms == "RS256,PS512,EdDSA"
 
 
 def test_the_schema_is_printed_or_written(tmp_path: Path) -> None:

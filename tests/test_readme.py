@@ -8,26 +8,35 @@ import pytest
 from graphql import parse, validate
 
 from resolvers.schema import build_schema
-from services.settings import CHECKOUT, Settings, variable
+from services.settings import CHECKOUT, FIELDS
+from services.settings.reference import reference, row
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 FRONTEND = (CHECKOUT / "docs" / "frontend.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", Settings.model_fields)
-def test_every_setting_is_in_the_table_with_its_default_and_meaning(name: str) -> None:
-    field = Settings.model_fields[name]
-    default = "" if field.default is None else f"`{field.default}`".replace(f"{CHECKOUT}/", "")
-    assert f"| `{variable(name)}` | {default} | {field.description} |" in README
+SETTINGS = (CHECKOUT / "docs" / "settings.md").read_text(encoding="utf-8")
 
 
-def test_no_setting_is_in_the_table_that_does_not_exist() -> None:
-    assert len(re.findall(r"^\| `[A-Z_]+` \|", README, re.MULTILINE)) == len(Settings.model_fields)
+def test_the_settings_reference_is_up_to_date() -> None:
+    assert reference() == SETTINGS, "run: make settings"
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_setting_is_in_the_reference_with_its_default_and_meaning(name: str) -> None:
+    assert f"\n{row(name)}\n" in SETTINGS
+    assert "|" not in f"{FIELDS[name].description}"
+
+
+def test_the_settings_in_the_readme_are_those_of_the_reference() -> None:
+    rows = re.findall(r"^\| `[A-Z0-9_]+` \|.*", README, re.MULTILINE)
+    assert set(rows) <= {row(name) for name in FIELDS}
+    assert len(rows) == len(set(rows)) >= 10
 
 
 @pytest.mark.parametrize("document", re.findall(r"```graphql\n(.*?)```", README + FRONTEND, re.DOTALL))
 def test_every_operation_is_one_the_schema_knows(document: str) -> None:
-    assert validate(build_schema()._schema, parse(document)) == []
+    assert validate(build_schema().core_schema, parse(document)) == []
 
 
 def test_a_frontend_is_told_to_install_the_packages_it_is_tested_with() -> None:

@@ -21,7 +21,7 @@ from pages.graphiql import load_graphiql
 from services.errors import RendercastError, StartupError
 from services.realtime.pubsub import open_pubsub
 from services.runtime.adapters import new_mongo_client
-from services.settings import Settings, load_settings, variable
+from services.settings import FIELDS, Settings, former_variables, load_settings, variable
 from services.stores.mongo import QUOTA_INDEXES, RENDER_INDEXES
 from services.stores.mongo_connection import DATABASE, Client, ServerTime, asking, hosts_of, patience_of, settled
 from services.stores.mongo_outbox import WEBHOOK_INDEXES
@@ -53,8 +53,8 @@ def read_settings() -> tuple[Settings, list[Finding]]:
     except StartupError as error:
         wrong = str(error).splitlines()
         faulty = {line.partition(":")[0] for line in wrong}
-        fields = [(name, field) for name, field in Settings.model_fields.items() if variable(name) in faulty]
-        settings = load_settings(**{str(field.validation_alias or name): field.default for name, field in fields})
+        fields = [(name, field) for name, field in FIELDS.items() if variable(name) in faulty]
+        settings = load_settings(**{name: field.default for name, field in fields})
     wrong += _unknown_variables()
     if not wrong:
         return settings, [Finding(check="settings", result=Result.OK, sentence="All can be read.")]
@@ -63,7 +63,7 @@ def read_settings() -> tuple[Settings, list[Finding]]:
 
 def _unknown_variables() -> list[str]:
     """Return a sentence for each variable that looks like a setting and is none."""
-    known = {variable(name) for name in Settings.model_fields} | OF_CLIENTS
+    known = {each for name in FIELDS for each in (variable(name), *former_variables(name))} | OF_CLIENTS
     given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
     sentences = []
     for name in sorted(name for name in given - known if name.startswith(PREFIX)):
@@ -76,7 +76,7 @@ async def _data_folder(part: Examination) -> None:
     async def look() -> str:
         if not part.is_embedded and part.renderer == "lambda":
             raise NotNeeded("Nothing is kept on this machine: MongoDB has the renders, S3 the videos.")
-        return await asyncio.to_thread(_try_folder, part.settings.data_dir)
+        return await asyncio.to_thread(_try_folder, part.settings.storage.data_dir)
 
     await part.check("data folder", look)
 
@@ -101,7 +101,7 @@ async def _web_page(part: Examination) -> None:
     async def look() -> str:
         if not part.is_for(Role.DEV, Role.SERVE):
             raise NotNeeded("A worker has no web page.")
-        if not (await asyncio.to_thread(load_graphiql, part.settings.web_dir)).parts:
+        if not (await asyncio.to_thread(load_graphiql, part.settings.pages.web_dir)).files:
             raise NotNeeded("GraphiQL's page loads its parts from a CDN: npm ci --prefix web brings them here.")
         return "GraphiQL's page has all its parts here."
 
@@ -110,7 +110,7 @@ async def _web_page(part: Examination) -> None:
 
 async def _mongodb(part: Examination) -> None:
     after = ("MongoDB indexes", "MongoDB clock")
-    url = part.settings.mongodb_url
+    url = part.settings.storage.mongodb_url
 
     async def connect() -> str:
         if part.is_embedded:
@@ -168,7 +168,7 @@ async def _ask_mongodb(client: Client, hosts: str) -> str:
 
 
 async def _redis(part: Examination) -> None:
-    url = part.settings.redis_url
+    url = part.settings.storage.redis_url
 
     async def look() -> str:
         if part.role is Role.DEV or (part.is_embedded and url is None):
@@ -187,7 +187,7 @@ async def _ask_redis(url: str) -> str:
     """Return that what is published is heard. Raises `StartupError` or `PubSubUnavailable`."""
     heard = asyncio.Event()
     channel = f"doctor:{secrets.token_hex(8)}"
-    async with open_pubsub(url) as pubsub, pubsub.listen(channel, lambda _: heard.set()):
+    async with open_pubsub(url) as pubsub, pubsub.subscribe(channel, lambda _: heard.set()):
         await pubsub.publish(channel, "Are you well?")
         try:
             async with asyncio.timeout(HEARING_S):
@@ -203,28 +203,28 @@ async def _tokens(part: Examination) -> None:
     settings = part.settings
 
     async def look() -> str:
-        if not part.is_for(Role.SERVE) or (part.is_embedded and not (settings.jwt_issuer or settings.jwt_secret)):
+        if not part.is_for(Role.SERVE) or (part.is_embedded and not (settings.auth.jwt_issuer or settings.auth.jwt_secret)):
             raise NotNeeded("Only `rendercast serve` knows users.")
-        rules = read_token_rules(settings)
-        if settings.jwt_issuer is None:
+        rules = read_token_rules(settings.auth)
+        if settings.auth.jwt_issuer is None:
             return "They are signed with RENDERCAST_JWT_SECRET."
         async with open_http() as http:
             try:
-                keys = await JwksReader(http, rules, jwks_url=settings.jwt_jwks_url).read()
+                keys = await JwksReader(http, rules, jwks_url=settings.auth.jwt_jwks_url).read()
             except JwksError as fault:
                 raise StartupError(
                     f"The issuer's keys can't be read: {fault}. Correct RENDERCAST_JWT_ISSUER or _JWT_JWKS_URL."
                 ) from fault
         if not keys:
             raise StartupError("The issuer has no key for RENDERCAST_JWT_ALGORITHMS: name what it signs with.")
-        return f"{len({key_id for key_id, _ in keys})} keys of {settings.jwt_issuer} can be read."
+        return f"{len({key_id for key_id, _ in keys})} keys of {settings.auth.jwt_issuer} can be read."
 
     await part.check("users' tokens", look)
 
 
 async def _webhooks(part: Examination) -> None:
     async def look() -> str:
-        rules = read_endpoint(part.settings)
+        rules = read_endpoint(part.settings.webhooks)
         if rules is None:
             raise NotNeeded("Nobody is told of ends: RENDERCAST_WEBHOOK_URL is not set.")
         async with open_endpoint(rules) as endpoint:
@@ -232,7 +232,7 @@ async def _webhooks(part: Examination) -> None:
                 addresses = await endpoint.look_up()
             except EndpointError as fault:
                 raise StartupError(f"RENDERCAST_WEBHOOK_URL can't be used: {fault}.") from fault
-        if part.renderer == "local" and part.settings.public_url is None and not part.is_embedded:
+        if part.renderer == "text" and part.settings.server.public_url is None and not part.is_embedded:
             raise StartupError("RENDERCAST_PUBLIC_URL is not set: `outputUrl` in webhooks would lead to this machine.")
         return f"{endpoint.host} is {', '.join(addresses)}, which may be called."
 

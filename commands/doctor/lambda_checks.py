@@ -17,7 +17,7 @@ async def examine_lambda(part: Examination) -> None:
     async with AsyncExitStack() as closing:
 
         async def open_access() -> str:
-            if part.renderer == "local":
+            if part.renderer == "text":
                 raise NotNeeded("Videos are rendered on this machine. For Lambda, set RENDERCAST_RENDERER=lambda.")
             deployment = read_deployment(part.settings)
             opened.append(await closing.enter_async_context(open_checks(deployment)))

@@ -44,12 +44,12 @@ class Examination:
     @property
     def is_embedded(self) -> bool:
         """Whether this is `rendercast dev`, as far as can be told."""
-        return self.role is Role.DEV or (self.role is None and self.settings.mongodb_url is None)
+        return self.role is Role.DEV or (self.role is None and self.settings.storage.mongodb_url is None)
 
     @property
     def renderer(self) -> str:
         """What renders."""
-        return self.settings.renderer or ("local" if self.is_embedded else "lambda")
+        return self.settings.renderer.renderer or ("text" if self.is_embedded else "lambda")
 
     def is_for(self, *roles: Role) -> bool:
         """Return whether one of these is to run, or all."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from services.observability import log_context
-from services.settings import Settings
+from services.settings import LoggingSettings
 
 
 class WithoutQueries(logging.Filter):
@@ -50,7 +50,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-def log_to_stderr(settings: Settings, *, usual: Literal["text", "json"]) -> None:
+def log_to_stderr(settings: LoggingSettings, *, usual: Literal["text", "json"]) -> None:
     """Log to standard error what the settings ask for, in the usual format unless they name one."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if (settings.log_format or usual) == "json" else Lines())

@@ -15,7 +15,7 @@ from services.observability.liveness import ALIVE, Liveness
 from services.observability.metrics import CONTENT_TYPE
 from services.observability.scrape import Scrapes
 from services.runtime.services import Services
-from services.settings import Settings
+from services.settings import MetricsSettings
 
 PATH = "/metrics"
 HEALTH_PATH = "/healthz"
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def listen_for_scrapes(settings: Settings) -> Iterator[socket.socket | None]:
+def listen_for_scrapes(settings: MetricsSettings) -> Iterator[socket.socket | None]:
     """Listen where metrics are to be served, if they are. Raises `StartupError`."""
     if settings.metrics_port is None:
         yield None

@@ -16,7 +16,6 @@ import typer
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
-from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from app import create_app
 from auth.bearer import Authenticate, LocalDeveloper, open_bearer_tokens, read_token_rules
@@ -26,9 +25,10 @@ from services.errors import StartupError
 from services.loopback import is_loopback
 from services.runtime.adapters import open_embedded, open_production
 from services.runtime.services import Services
-from services.settings import Settings
+from services.settings import ConnectionSettings, ServerSettings, Settings
 from transport.connection_limits import ConnectionLimiter
-from transport.uvicorn_http import http_within
+from transport.trusted_proxies import trusted_proxies
+from transport.uvicorn_http import http_protocol
 from transport.uvicorn_websockets import WebSocketProtocol
 
 MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
@@ -46,19 +46,22 @@ OpenAuthentication = Callable[[Settings], AbstractAsyncContextManager[Authentica
 
 def serve_one_user(settings: Settings) -> None:
     """Serve the one user of this machine until SIGINT or SIGTERM. Raises `StartupError`."""
-    if not is_loopback(settings.host):
+    if not is_loopback(settings.server.host):
         raise StartupError(
-            f"`rendercast dev` knows no users, so it only listens to this machine; {settings.host} is not loopback."
+            "`rendercast dev` has no authentication, so it listens on loopback addresses only: "
+            f"{settings.server.host} is not loopback."
         )
-    log_to_stderr(settings, usual="text")
-    _run_server(settings, open_embedded, lambda settings: contextlib.nullcontext(LocalDeveloper(settings)))
+    log_to_stderr(settings.logging, usual="text")
+    _run_server(settings, open_embedded, lambda settings: contextlib.nullcontext(LocalDeveloper(settings.server)))
 
 
 def serve_users(settings: Settings, *, with_worker: bool) -> None:
     """Serve whoever has a token until SIGINT or SIGTERM. Raises `StartupError`."""
-    read_token_rules(settings)
-    log_to_stderr(settings, usual="json")
-    _run_server(settings, partial(open_production, with_worker=with_worker), open_bearer_tokens)
+    read_token_rules(settings.auth)
+    log_to_stderr(settings.logging, usual="json")
+    _run_server(
+        settings, partial(open_production, with_worker=with_worker), lambda settings: open_bearer_tokens(settings.auth)
+    )
 
 
 class Server(uvicorn.Server):
@@ -84,9 +87,9 @@ class Server(uvicorn.Server):
 
 
 def _run_server(settings: Settings, open_services: OpenServices, open_authentication: OpenAuthentication) -> None:
-    with listen(settings) as listener, listen_for_scrapes(settings) as for_scrapes:
-        found = {"port": listener.getsockname()[1], "max_connections": most_connections(settings)}
-        settings = settings.model_copy(update=found)
+    with listen(settings.server) as listener, listen_for_scrapes(settings.metrics) as for_scrapes:
+        found = {"port": listener.getsockname()[1], "max_connections": most_connections(settings.connections)}
+        settings = settings.replace(**found)
         uvloop.run(_serve(settings, open_services, open_authentication, listener, for_scrapes))
 
 
@@ -103,7 +106,7 @@ async def _serve(
         answering_scrapes(for_scrapes, services),
     ):
         app = create_app(services, authenticate=authenticate)
-        page = services.settings.base_url + ("/" if services.settings.studio else "/graphql")
+        page = services.settings.server.base_url + ("/" if services.settings.pages.studio else "/graphql")
         typer.echo(f"Open {page} in a browser. Ctrl-C stops Rendercast.")
         gc.freeze()  # what there is now stays: looking through it again and again takes a tenth of a small query's time
         await Server(server_config(app, settings)).serve(sockets=[listener])
@@ -111,31 +114,31 @@ async def _serve(
 
 def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     """Return how the application is served."""
-    crowd = ConnectionLimiter(
-        most=settings.max_connections,
-        most_of_address=settings.max_connections_per_address,
-        is_trusted=_TrustedHosts(settings.trusted_proxies).__contains__,
+    limiter = ConnectionLimiter(
+        max_connections=settings.connections.max_connections,
+        max_per_network=settings.connections.max_connections_per_address,
+        is_trusted=trusted_proxies(settings.server.trusted_proxies),
     )
     return uvicorn.Config(
         app,
         lifespan="on",
         log_config=None,
-        access_log=settings.log_level == "debug",
+        access_log=settings.logging.log_level == "debug",
         server_header=False,
-        forwarded_allow_ips=settings.trusted_proxies,
+        forwarded_allow_ips=settings.server.trusted_proxies,
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
         backlog=MAX_PENDING,
-        http=http_within(settings.request_timeout_s, crowd),
+        http=http_protocol(request_timeout_s=settings.server.request_timeout_s, connection_limiter=limiter),
         ws=WebSocketProtocol,
-        ws_ping_interval=settings.ping_interval_s,
-        ws_ping_timeout=settings.ping_interval_s,
+        ws_ping_interval=settings.connections.ping_interval_s,
+        ws_ping_timeout=settings.connections.ping_interval_s,
         ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,
     )
 
 
-def most_connections(settings: Settings) -> int:
+def most_connections(settings: ConnectionSettings) -> int:
     """Return how many connections there may be, after asking the system for as many files as they take."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = math.ceil(settings.max_connections / FILES_FOR_CONNECTIONS)
@@ -148,7 +151,7 @@ def most_connections(settings: Settings) -> int:
     return most
 
 
-def listen(settings: Settings) -> socket.socket:
+def listen(settings: ServerSettings) -> socket.socket:
     """Return a socket that listens on the settings' address. Raises `StartupError`."""
     try:
         listener = socket.create_server((settings.host, settings.port), family=_family(settings.host))

@@ -13,13 +13,13 @@ from commands.server.logs import log_to_stderr
 from commands.server.metrics_server import answering_scrapes, listen_for_scrapes
 from services.runtime.adapters import open_production
 from services.settings import Settings
-from services.supervision import BackgroundLoop, keep_running
+from services.supervision import BackgroundLoop, supervise
 
 
 def run_worker(settings: Settings) -> None:
     """Carry renders until SIGINT or SIGTERM. Raises `StartupError`."""
-    log_to_stderr(settings, usual="json")
-    with listen_for_scrapes(settings) as for_scrapes:
+    log_to_stderr(settings.logging, usual="json")
+    with listen_for_scrapes(settings.metrics) as for_scrapes:
         uvloop.run(_work(settings, for_scrapes))
 
 
@@ -43,4 +43,4 @@ async def _run_loops(loops: Mapping[str, BackgroundLoop]) -> None:
     """Run the loops until cancelled."""
     async with asyncio.TaskGroup() as tasks:
         for name, loop in loops.items():
-            tasks.create_task(keep_running(name, loop.run))
+            tasks.create_task(supervise(name, loop.run))

@@ -1,8 +1,8 @@
-"""What a GraphQL document asks for, counted before anything of it is validated or executed.
+"""Measures a GraphQL document before it is validated or executed.
 
-Every operation is walked as its execution would walk it, into a fragment each time it is spread, so that nothing is
-counted short. The walk ends at the first limit it meets: however a document multiplies itself, it takes no more steps
-than the limit on fields.
+Every operation is walked as its execution would walk it, into a fragment each time the fragment is spread, so that the
+result is never lower than the execution's work. The walk stops at the first limit that is exceeded. It therefore takes
+no more steps than the limit on fields, even if fragments multiply a small document.
 """
 
 from collections import Counter
@@ -32,27 +32,27 @@ from graphql import (
     is_introspection_type,
     is_list_type,
 )
-from strawberry.types.field import StrawberryField
 
+from resolvers.strawberry_fields import field_definition
 from schema.render import READS_STORE
 from services.errors import LimitExceeded
 from services.renders.service import MAX_PAGE
-from services.settings import Settings
+from services.settings import GraphQLSettings
 
-LIST_SIZE = 10  # what a list counts for whose length no `first` tells
-READ_COST = 25  # what a field counts for that may read from the store; others count 1
-PAIRS_PER_FIELD = 4  # how many pairs of fields may ask for the same, for each field that is admitted
+LIST_SIZE = 10  # assumed length of a list without a `first` argument
+READ_COST = 25  # cost of a field that may read from the store; other fields cost 1
+PAIRS_PER_FIELD = 4  # maximum number of pairs of fields with the same response key, per field of the limit
 
 FIELDS = "fields, each counted wherever its fragment is spread"
-PAIRS = "pairs of fields that ask for the same"
+PAIRS = "pairs of fields with the same response name"
 ALIASES = "aliases"
 DIRECTIVES = "directives"
 OPERATIONS = "operations"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One operation of a document: how many fields its root has, and at most how many are resolved in all."""
+class MeasuredOperation:
+    """One operation of a document. `cost` is an upper bound of the fields it resolves, weighted."""
 
     type: OperationType
     root_fields: int
@@ -60,49 +60,51 @@ class Operation:
 
 
 @dataclass(slots=True)
-class _Asked:
-    """One place of an answer: how many fields of the document ask for it, and what they ask below it."""
+class _ResponseKey:
+    """One key of the response: how many fields of the document produce it, and the keys below it."""
 
-    times: int = 0
-    below: dict[str, "_Asked"] = field(default_factory=dict)
+    fields: int = 0
+    children: dict[str, "_ResponseKey"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """Selections that are to be counted: of which type, how often resolved, and where."""
+class _Selection:
+    """A selection set to measure: its parent type, how often it is resolved at most, and its place in the response."""
 
-    selections: SelectionSetNode
+    node: SelectionSetNode
     parent: GraphQLNamedType | None
     times: int = 1
     list_size: int = LIST_SIZE
     depth: int = 1
-    asked: dict[str, _Asked] = field(default_factory=dict)
+    response_keys: dict[str, _ResponseKey] = field(default_factory=dict)
     fragments: tuple[str, ...] = ()
 
 
-def measure(document: DocumentNode, schema: GraphQLSchema, settings: Settings) -> dict[str | None, Operation]:
-    """Return the document's operations by name. Raises a `GraphQLError` of a `LimitExceeded`.
+def measure(
+    document: DocumentNode, schema: GraphQLSchema, settings: GraphQLSettings
+) -> dict[str | None, MeasuredOperation]:
+    """Return the document's operations by name. Raises a `GraphQLError` with a `LimitExceeded` as its original error.
 
-    A document that isn't valid is counted as far as it can be understood; telling what is wrong is validation's work.
+    An invalid document is measured as far as possible: validation reports its errors.
     """
     walk = _Walk(document, schema, settings)
-    operations: dict[str | None, Operation] = {}
+    operations: dict[str | None, MeasuredOperation] = {}
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):
             name = definition.name.value if definition.name else None
             operations[name] = walk.operation(definition)
     for fragment_name, fragment in walk.fragments.items():
-        if fragment_name not in walk.spread:  # nothing executes it, but it is validated
+        if fragment_name not in walk.spread:  # not executed, but validated
             walk.definition(fragment, walk.type_of(fragment))
     return operations
 
 
 class _Walk:
-    def __init__(self, document: DocumentNode, schema: GraphQLSchema, settings: Settings) -> None:
+    def __init__(self, document: DocumentNode, schema: GraphQLSchema, settings: GraphQLSettings) -> None:
         self.schema = schema
         self.max_depth = settings.max_query_depth
         self.max_cost = settings.max_query_cost
-        self.most = {
+        self.max_counts = {
             FIELDS: settings.max_query_fields,
             PAIRS: settings.max_query_fields * PAIRS_PER_FIELD,
             ALIASES: settings.max_query_aliases,
@@ -111,95 +113,95 @@ class _Walk:
         }
         self.fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
         self.spread: set[str] = set()
-        self.counted: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         self.root_fields = 0
         self.cost = 0
 
-    def operation(self, operation: OperationDefinitionNode) -> Operation:
+    def operation(self, operation: OperationDefinitionNode) -> MeasuredOperation:
         self.count(OPERATIONS, operation)
         for variable in operation.variable_definitions or ():
             self.count(DIRECTIVES, variable, len(variable.directives or ()))
         self.root_fields = self.cost = 0
         self.definition(operation, self.schema.get_root_type(operation.operation))
-        return Operation(type=operation.operation, root_fields=self.root_fields, cost=self.cost)
+        return MeasuredOperation(type=operation.operation, root_fields=self.root_fields, cost=self.cost)
 
     def definition(self, definition: ExecutableDefinitionNode, parent: GraphQLNamedType | None) -> None:
         self.count(DIRECTIVES, definition, len(definition.directives or ()))
-        waiting = [_Part(selections=definition.selection_set, parent=parent)]
-        while waiting:
-            part = waiting.pop()
-            for node in part.selections.selections:
+        pending = [_Selection(node=definition.selection_set, parent=parent)]
+        while pending:
+            selection = pending.pop()
+            for node in selection.node.selections:
                 self.count(FIELDS, node)
                 self.count(DIRECTIVES, node, len(node.directives or ()))
-                if below := self.below(node, part):
-                    waiting.append(below)
+                if child := self.child(node, selection):
+                    pending.append(child)
 
-    def below(self, node: SelectionNode, part: _Part) -> _Part | None:
-        """Count one selection; return those below it."""
+    def child(self, node: SelectionNode, selection: _Selection) -> _Selection | None:
+        """Measure one node of a selection; return the selection below it."""
         match node:
             case FieldNode():
-                return self.field(node, part)
+                return self.field(node, selection)
             case InlineFragmentNode():
-                parent = self.type_of(node) if node.type_condition else part.parent
-                return replace(part, selections=node.selection_set, parent=parent)
+                parent = self.type_of(node) if node.type_condition else selection.parent
+                return replace(selection, node=node.selection_set, parent=parent)
             case FragmentSpreadNode():
-                return self.fragment(node.name.value, part)
+                return self.fragment(node.name.value, selection)
         return None
 
-    def fragment(self, name: str, part: _Part) -> _Part | None:
+    def fragment(self, name: str, selection: _Selection) -> _Selection | None:
         fragment = self.fragments.get(name)
-        if fragment is None or name in part.fragments:  # unknown, or a cycle
+        if fragment is None or name in selection.fragments:  # unknown, or a cycle
             return None
         self.spread.add(name)
         self.count(DIRECTIVES, fragment, len(fragment.directives or ()))
         return replace(
-            part,
-            selections=fragment.selection_set,
+            selection,
+            node=fragment.selection_set,
             parent=self.type_of(fragment),
-            fragments=(*part.fragments, name),
+            fragments=(*selection.fragments, name),
         )
 
-    def field(self, node: FieldNode, part: _Part) -> _Part | None:
-        definition = _definition(part.parent, node.name.value)
+    def field(self, node: FieldNode, selection: _Selection) -> _Selection | None:
+        definition = _definition(selection.parent, node.name.value)
         if node.alias:
             self.count(ALIASES, node)
-        if part.depth > self.max_depth:
-            raise _too_much(f"fields nested deeper than {self.max_depth}", node)
-        self.root_fields += part.depth == 1
-        self.resolve(node, part.times * _weight(part.parent, definition))
-        asked = self.ask(node, part)
+        if selection.depth > self.max_depth:
+            raise _limit_exceeded(f"has fields nested deeper than {self.max_depth}", node)
+        self.root_fields += selection.depth == 1
+        self.add_cost(node, selection.times * _field_cost(selection.parent, definition))
+        response_key = self.count_response_key(node, selection)
         if node.selection_set is None:
             return None
-        return _Part(
-            selections=node.selection_set,
+        return _Selection(
+            node=node.selection_set,
             parent=get_named_type(definition.type) if definition else None,
-            times=part.times * (part.list_size if _is_list(definition) else 1),
+            times=selection.times * (selection.list_size if _is_list(definition) else 1),
             list_size=_list_size(node, definition),
-            depth=part.depth + 1,
-            asked=asked.below,
-            fragments=part.fragments,
+            depth=selection.depth + 1,
+            response_keys=response_key.children,
+            fragments=selection.fragments,
         )
 
-    def resolve(self, node: FieldNode, cost: int) -> None:
+    def add_cost(self, node: FieldNode, cost: int) -> None:
         self.cost += cost
         if self.cost > self.max_cost:
-            raise _too_much(
-                f"an answer that may be more than {self.max_cost} fields long",
+            raise _limit_exceeded(
+                f"may return more than {self.max_cost} fields",
                 node,
-                hint=f"Ask for a shorter page with `first` (a variable counts as {MAX_PAGE}), or for fewer fields.",
+                hint=f"Request a shorter page with `first` (a variable counts as {MAX_PAGE}), or fewer fields.",
             )
 
-    def ask(self, node: FieldNode, part: _Part) -> _Asked:
-        """Count the fields met before that ask for the same: validation compares each two, and all below them."""
-        asked = part.asked.setdefault((node.alias or node.name).value, _Asked())
-        self.count(PAIRS, node, asked.times)
-        asked.times += 1
-        return asked
+    def count_response_key(self, node: FieldNode, selection: _Selection) -> _ResponseKey:
+        """Count the earlier fields with the same response key: validation compares all pairs, and all below them."""
+        key = selection.response_keys.setdefault((node.alias or node.name).value, _ResponseKey())
+        self.count(PAIRS, node, key.fields)
+        key.fields += 1
+        return key
 
     def count(self, what: str, node: Node, number: int = 1) -> None:
-        self.counted[what] += number
-        if self.counted[what] > self.most[what]:
-            raise _too_much(f"more than {self.most[what]} {what}", node)
+        self.counts[what] += number
+        if self.counts[what] > self.max_counts[what]:
+            raise _limit_exceeded(f"has more than {self.max_counts[what]} {what}", node)
 
     def type_of(self, fragment: FragmentDefinitionNode | InlineFragmentNode) -> GraphQLNamedType | None:
         condition = fragment.type_condition
@@ -210,12 +212,12 @@ def _definition(parent: GraphQLNamedType | None, name: str) -> GraphQLField | No
     return parent.fields.get(name) if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType) else None
 
 
-def _weight(parent: GraphQLNamedType | None, definition: GraphQLField | None) -> int:
-    """Return what a field counts for; nothing if it tells of the schema, which limits of validation bound."""
+def _field_cost(parent: GraphQLNamedType | None, definition: GraphQLField | None) -> int:
+    """Return the cost of resolving a field once. Introspection costs 0: limits on validation bound it."""
     if parent is None or definition is None or is_introspection_type(parent):
         return 0
-    ours = definition.extensions.get("strawberry-definition")
-    reads = isinstance(ours, StrawberryField) and (ours.is_async or READS_STORE in ours.metadata)
+    ours = field_definition(definition)
+    reads = ours is not None and (ours.is_async or READS_STORE in ours.metadata)
     return READ_COST if reads else 1
 
 
@@ -224,7 +226,7 @@ def _is_list(definition: GraphQLField | None) -> bool:
 
 
 def _list_size(node: FieldNode, definition: GraphQLField | None) -> int:
-    """Return how long the lists directly below a field may be: those of a connection as `first` says."""
+    """Return the maximum length of the lists directly below a field: `first` for a connection."""
     argument = definition.args.get("first") if definition else None
     if argument is None:
         return LIST_SIZE
@@ -235,6 +237,8 @@ def _list_size(node: FieldNode, definition: GraphQLField | None) -> int:
     return max(0, min(int(first), MAX_PAGE)) if len(str(first)) <= len(str(MAX_PAGE)) else MAX_PAGE
 
 
-def _too_much(what: str, node: Node, *, hint: str = "Ask for less at once, or in several requests.") -> GraphQLError:
-    message = f"This document has {what}. {hint}"
+def _limit_exceeded(
+    what: str, node: Node, *, hint: str = "Request less at once, or send several requests."
+) -> GraphQLError:
+    message = f"This document {what}. {hint}"
     return GraphQLError(message, node, original_error=LimitExceeded(message))

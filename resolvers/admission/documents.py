@@ -1,4 +1,4 @@
-"""GraphQL documents on their way to execution: parsed, counted, validated, and remembered for the next time."""
+"""Parses, measures and validates GraphQL documents, and caches the accepted ones."""
 
 import sys
 from collections import OrderedDict
@@ -18,20 +18,20 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from resolvers.admission.cost import Operation, measure
+from resolvers.admission.cost import MeasuredOperation, measure
 from services.errors import LimitExceeded
-from services.settings import Settings
+from services.settings import GraphQLSettings
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
-CHARACTERS_PER_TOKEN = 64  # a document may have, on average; texts and comments make it long
-BYTES_PER_TOKEN = 500  # that a parsed document takes, measured
-MAX_ERRORS = 10  # told of a document; each costs a search for its line
+CHARACTERS_PER_TOKEN = 64  # maximum average of a document: strings and comments make tokens long
+BYTES_PER_TOKEN = 500  # memory of a parsed document, measured
+MAX_ERRORS = 10  # reported per document: the position of each must be computed
 MAX_CACHE_BYTES = 32 * 1024 * 1024
 MAX_CACHED_DOCUMENT_BYTES = MAX_CACHE_BYTES // 100
 
 
-class DocumentRefused(Exception):  # noqa: N818  # named for what happened, like the services' errors
-    """A document, or what is asked of it, can't be executed for these errors."""
+class DocumentRejected(Exception):  # noqa: N818  # named for what happened, like the services' errors
+    """The document, or the requested operation of it, can't be executed because of these errors."""
 
     def __init__(self, *errors: GraphQLError) -> None:
         self.errors = list(errors)
@@ -40,44 +40,43 @@ class DocumentRefused(Exception):  # noqa: N818  # named for what happened, like
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedDocument:
-    """A document that may be executed."""
+    """A valid document within the limits."""
 
     document: DocumentNode
-    operations: Mapping[str | None, Operation]
+    operations: Mapping[str | None, MeasuredOperation]
     size_bytes: int
 
-    def operation(self, name: str | None) -> Operation:
-        """Return the operation to execute: the only one, or the one that is named. Raises `DocumentRefused`."""
+    def operation(self, name: str | None) -> MeasuredOperation:
+        """Return the operation to execute: the only one, or the one with this name. Raises `DocumentRejected`."""
         if name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
         if not self.operations:
-            raise DocumentRefused(GraphQLError("Must provide an operation."))
+            raise DocumentRejected(GraphQLError("Must provide an operation."))
         if name is None:
-            raise DocumentRefused(GraphQLError("Must provide operation name if query contains multiple operations."))
+            raise DocumentRejected(GraphQLError("Must provide operation name if query contains multiple operations."))
         if name not in self.operations:
-            raise DocumentRefused(GraphQLError(f'Unknown operation named "{name}".'))
+            raise DocumentRejected(GraphQLError(f'Unknown operation named "{name}".'))
         return self.operations[name]
 
 
 class Documents:
-    """Decides which documents are executed: each step comes before one that an attacker could make dearer."""
+    """Accepts or rejects documents. Each check runs before a step that an attacker could make more expensive."""
 
-    def __init__(self, schema: GraphQLSchema, settings: Settings) -> None:
-        self.remembered = DocumentCache()
+    def __init__(self, schema: GraphQLSchema, settings: GraphQLSettings) -> None:
+        self.cache = DocumentCache()
         self._schema = schema
         self._settings = settings
         self._rules = RULES if settings.introspection else (*RULES, NoSchemaIntrospectionCustomRule)
 
     def accept(self, text: str) -> AcceptedDocument:
-        """Return the document if it may be executed. Raises `DocumentRefused`."""
-        if len(text) > self._settings.max_query_tokens * CHARACTERS_PER_TOKEN:
-            raise _too_much(
-                f"This document has more than {self._settings.max_query_tokens * CHARACTERS_PER_TOKEN} characters. "
-            )
-        accepted = self.remembered.get(text)
+        """Return the document if it may be executed. Raises `DocumentRejected`."""
+        max_characters = self._settings.max_query_tokens * CHARACTERS_PER_TOKEN
+        if len(text) > max_characters:
+            raise _limit_exceeded(f"This document has more than {max_characters} characters. ")
+        accepted = self.cache.get(text)
         if accepted is None:
             accepted = self._check(text)
-            self.remembered.put(text, accepted)
+            self.cache.put(text, accepted)
         return accepted
 
     def _check(self, text: str) -> AcceptedDocument:
@@ -85,12 +84,11 @@ class Documents:
             document = self._parse(text)
             operations = measure(document, self._schema, self._settings)
         except GraphQLError as error:
-            raise DocumentRefused(error) from error
-        hints = bool(self._settings.introspection)
-        if errors := validate(self._schema, document, self._rules, MAX_ERRORS, hide_suggestions=not hints):
-            raise DocumentRefused(
-                *(GraphQLError(error.message, error.nodes) for error in errors)
-            )  # never for a fault of ours
+            raise DocumentRejected(error) from error
+        suggestions = bool(self._settings.introspection)
+        if errors := validate(self._schema, document, self._rules, MAX_ERRORS, hide_suggestions=not suggestions):
+            # Copied without `original_error`: a validation error is always the client's, never a bug of ours.
+            raise DocumentRejected(*(GraphQLError(error.message, error.nodes) for error in errors))
         return AcceptedDocument(document=document, operations=operations, size_bytes=_size_bytes(text, document))
 
     def _parse(self, text: str) -> DocumentNode:
@@ -98,17 +96,17 @@ class Documents:
         try:
             return parse(text, max_lexical_tokens=tokens, max_comments=tokens)
         except GraphQLSyntaxError as error:
-            told, aborted, _ = error.description.partition("Parsing aborted.")
+            exceeded, aborted, _ = error.description.partition("Parsing aborted.")
             if not aborted:
                 raise
-            raise _too_much(told) from error
+            raise _limit_exceeded(exceeded) from error
 
 
 class DocumentCache:
-    """The documents executed last, by their text, as far as they fit into `MAX_CACHE_BYTES`.
+    """A least-recently-used cache of accepted documents by their text, of at most `MAX_CACHE_BYTES`.
 
-    None that was refused is here, and none that is large: to drive others out takes many that are valid, each of which
-    costs who sends it, and the server, no less than one that drives none out.
+    Rejected and large documents are not stored. Evicting other clients' documents therefore takes many valid ones, and
+    each costs the sender and the server as much as a document that evicts none.
     """
 
     def __init__(self) -> None:
@@ -119,33 +117,36 @@ class DocumentCache:
         return len(self._documents)
 
     def get(self, text: str) -> AcceptedDocument | None:
-        """Return the document with this text, if it is here."""
+        """Return the document with this text; None if it isn't cached."""
         accepted = self._documents.get(text)
         if accepted is not None:
             self._documents.move_to_end(text)
         return accepted
 
     def put(self, text: str, accepted: AcceptedDocument) -> None:
-        """Remember a document, and forget those not asked for longest that don't fit any more."""
+        """Store a document, and evict the least recently used ones beyond the size limit."""
         if accepted.size_bytes > MAX_CACHED_DOCUMENT_BYTES:
             return
         self._documents[text] = accepted
         self.size_bytes += accepted.size_bytes
         while self.size_bytes > MAX_CACHE_BYTES:
-            _, forgotten = self._documents.popitem(last=False)
-            self.size_bytes -= forgotten.size_bytes
+            _, evicted = self._documents.popitem(last=False)
+            self.size_bytes -= evicted.size_bytes
 
 
-def check_variables(variables: Mapping[str, object], settings: Settings) -> None:
-    """Count the values of an operation's variables, which are as much work as tokens. Raises `DocumentRefused`."""
+def check_variables(variables: Mapping[str, object], settings: GraphQLSettings) -> None:
+    """Limit the number and depth of an operation's variable values. Raises `DocumentRejected`.
+
+    The limits are those of tokens and of fields: a value is about as much work as a token.
+    """
     count = depth = 0
     containers: list[Mapping[str, object] | list[object]] = [variables]
     while containers:
         count += sum(map(len, containers))
         if count > settings.max_query_tokens:
-            raise _too_much(f"The variables hold more than {settings.max_query_tokens} values. ")
+            raise _limit_exceeded(f"The variables have more than {settings.max_query_tokens} values. ")
         if depth > settings.max_query_depth:
-            raise _too_much(f"The variables are nested deeper than {settings.max_query_depth}. ")
+            raise _limit_exceeded(f"The variables are nested deeper than {settings.max_query_depth}. ")
         depth += 1
         containers = [
             value
@@ -155,9 +156,9 @@ def check_variables(variables: Mapping[str, object], settings: Settings) -> None
         ]
 
 
-def _too_much(told: str) -> DocumentRefused:
-    message = f"{told}Ask for less at once, or in several requests."
-    return DocumentRefused(GraphQLError(message, original_error=LimitExceeded(message)))
+def _limit_exceeded(what: str) -> DocumentRejected:
+    message = f"{what}Request less at once, or send several requests."
+    return DocumentRejected(GraphQLError(message, original_error=LimitExceeded(message)))
 
 
 def _size_bytes(text: str, document: DocumentNode) -> int:

@@ -39,16 +39,18 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
     """
     from services.stores.sqlite import open_sqlite_store
 
-    unset = [name for name in ("introspection", "studio") if getattr(settings, name) is None]
-    settings = settings.model_copy(update=dict.fromkeys(unset, True))
+    if settings.graphql.introspection is None:
+        settings = settings.replace(introspection=True)
+    if settings.pages.studio is None:
+        settings = settings.replace(studio=True)
     clock = SystemClock()
-    rules = read_endpoint(settings)
-    with hold_folder(settings.data_dir):
+    rules = read_endpoint(settings.webhooks)
+    with hold_folder(settings.storage.data_dir):
         async with (
             _open_tracing() as tracing,
-            open_sqlite_store(settings.data_dir / STORE_FILE, clock, announces_ends=rules is not None) as store,
+            open_sqlite_store(settings.storage.data_dir / STORE_FILE, clock, announces_ends=rules is not None) as store,
             open_pubsub("memory://") as pubsub,
-            _open_backend(settings, clock, usual="local", shared=False, with_worker=True) as backend,
+            _open_backend(settings, clock, usual="text", shared=False, with_worker=True) as backend,
             _open_endpoint(rules) as endpoint,
         ):
             yield compose(
@@ -82,11 +84,11 @@ async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIter
             "REDIS_URL names no Redis: several processes can't share memory. Use `rendercast dev` for one."
         )
     clock = SystemClock()
-    rules = read_endpoint(settings)
+    rules = read_endpoint(settings.webhooks)
     async with (
         _open_tracing() as tracing,
         open_mongo_store(
-            AsyncIOMotorClient, mongodb_url, retention=settings.retention, announces_ends=rules is not None
+            AsyncIOMotorClient, mongodb_url, retention=settings.storage.retention, announces_ends=rules is not None
         ) as store,
         open_pubsub(redis_url) as pubsub,
         _open_backend(settings, clock, usual="lambda", shared=True, with_worker=with_worker) as backend,
@@ -139,7 +141,7 @@ async def _open_backend(
     settings: Settings, clock: Clock, *, usual: str, shared: bool, with_worker: bool
 ) -> AsyncIterator[RenderBackend | None]:
     """Open what renders; None if that is not set, which only a process without a worker can do with."""
-    if (settings.renderer or usual) == "local":
+    if (settings.renderer.renderer or usual) == "text":
         async with _open_local(settings, clock, shared=shared) as local:
             yield local
         return
@@ -163,13 +165,13 @@ async def _open_backend(
 def _open_local(settings: Settings, clock: Clock, *, shared: bool) -> "AbstractAsyncContextManager[TextBackend]":
     from services.backends.text.backend import open_text_backend
 
-    make_folder(settings.data_dir)
+    make_folder(settings.storage.data_dir)
     return open_text_backend(
-        data_dir=settings.data_dir,
-        width=settings.local_width,
-        height=settings.local_height,
-        base_url=settings.base_url,
-        capacity=settings.worker_capacity,
+        data_dir=settings.storage.data_dir,
+        width=settings.renderer.text_width,
+        height=settings.renderer.text_height,
+        base_url=settings.server.base_url,
+        capacity=settings.worker.worker_capacity,
         clock=clock,
         shared=shared,
     )
@@ -181,17 +183,17 @@ async def open_outbox(settings: Settings) -> AsyncIterator[Outbox]:
 
     That is MongoDB if it is set, else the file of `rendercast dev`. Raises `StartupError` if it can't be used.
     """
-    if settings.mongodb_url is None:
+    if settings.storage.mongodb_url is None:
         from services.stores.sqlite_outbox import open_sqlite_outbox
 
-        async with open_sqlite_outbox(settings.data_dir / STORE_FILE, SystemClock()) as embedded:
+        async with open_sqlite_outbox(settings.storage.data_dir / STORE_FILE, SystemClock()) as embedded:
             yield embedded
         return
     from motor.motor_asyncio import AsyncIOMotorClient
 
     from services.stores.mongo_outbox import open_mongo_outbox
 
-    async with open_mongo_outbox(AsyncIOMotorClient, settings.mongodb_url.get_secret_value()) as outbox:
+    async with open_mongo_outbox(AsyncIOMotorClient, settings.storage.mongodb_url.get_secret_value()) as outbox:
         yield outbox
 
 
@@ -201,7 +203,7 @@ async def send_test_webhook(settings: Settings) -> Outcome:
     from services.webhooks.endpoint import open_endpoint
     from services.webhooks.payloads import encode
 
-    rules = read_endpoint(settings)
+    rules = read_endpoint(settings.webhooks)
     if rules is None:
         raise StartupError("RENDERCAST_WEBHOOK_URL is not set: there is nobody to send it to.")
     clock = SystemClock()
@@ -220,7 +222,7 @@ def new_mongo_client(url: str) -> "Client":
 
 
 def _required(settings: Settings, name: str) -> str:
-    value: SecretStr | None = getattr(settings, name)
+    value: SecretStr | None = getattr(settings.storage, name)
     if value is None:
         raise StartupError(f"{variable(name)} is not set. `rendercast dev` needs no server; this command does.")
     return value.get_secret_value()

@@ -14,14 +14,14 @@ from services.observability.spans import SpanOf, no_span
 from services.ports import Clock, RenderBackend, RenderStore
 from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub
-from services.renders.animation import FPS, AnimationLimits
 from services.renders.quota import QuotaRule
 from services.renders.service import RenderService
-from services.settings import Settings
+from services.renders.validation import FPS, AnimationLimits
+from services.settings import Settings, WorkerSettings
 from services.supervision import BackgroundLoop
 from services.webhooks.ports import Outbox
-from services.worker.render_run import RunRules
-from services.worker.worker import Worker, WorkerRules
+from services.worker.render_run import RunLimits
+from services.worker.worker import Worker, WorkerOptions
 
 if TYPE_CHECKING:
     from services.backends.text.backend import TextBackend
@@ -78,7 +78,7 @@ def compose(  # noqa: PLR0913  # all that there is, once
     tracing: "Tracing | None" = None,
 ) -> Services:
     """Put the services together on adapters that are open."""
-    check_interval = timedelta(seconds=settings.check_interval_s)
+    check_interval = timedelta(seconds=settings.worker.check_interval_s)
     metrics = Metrics()
     store, pubsub = timed(store, metrics.store), timed(pubsub, metrics.pubsub)
     hub = ProgressHub(store=store, pubsub=pubsub, clock=clock, metrics=metrics, check_interval=check_interval)
@@ -88,14 +88,22 @@ def compose(  # noqa: PLR0913  # all that there is, once
         hub=hub,
         clock=clock,
         metrics=metrics,
-        quota_rule=QuotaRule(limit=settings.quota_limit, window=timedelta(seconds=settings.quota_window_s)),
-        limits=AnimationLimits(
-            max_duration_s=settings.max_duration_s, fps=FPS, max_text_length=settings.max_text_length
+        quota_rule=QuotaRule(
+            limit=settings.renders.quota_limit, window=timedelta(seconds=settings.renders.quota_window_s)
         ),
-        download_expiry=settings.download_expiry,
+        limits=AnimationLimits(
+            max_duration_s=settings.renders.max_duration_s, fps=FPS, max_text_length=settings.renders.max_text_length
+        ),
+        download_expiry=settings.renders.download_expiry,
     )
     make_worker = partial(
-        Worker, store=store, hub=hub, pubsub=pubsub, clock=clock, metrics=metrics, rules=_worker_rules(settings)
+        Worker,
+        store=store,
+        hub=hub,
+        pubsub=pubsub,
+        clock=clock,
+        metrics=metrics,
+        options=_worker_options(settings.worker),
     )
     worker_id = f"{os.getpid()}-{secrets.token_hex(6)}"
     if tracing:
@@ -112,7 +120,7 @@ def compose(  # noqa: PLR0913  # all that there is, once
         metrics.follow_loop("webhooks", lambda: deliverer.last_tick_at or opened_at)
     if worker and backend:
         metrics.follow_loop("worker", lambda: worker.last_tick_at or opened_at)
-        metrics.follow_worker(lambda: worker.carried, capacity=backend.capacity)
+        metrics.follow_worker(lambda: worker.running, capacity=backend.capacity)
     return Services(
         settings=settings,
         clock=clock,
@@ -148,17 +156,17 @@ def _deliverer(
         clock=renders.clock,
         metrics=renders.metrics,
         rules=DeliveryRules(
-            lease=timedelta(seconds=settings.lease_s + endpoint.rules.timeout_s),
-            look_interval=timedelta(seconds=settings.look_interval_s),
+            lease=timedelta(seconds=settings.worker.lease_s + endpoint.rules.timeout_s),
+            look_interval=timedelta(seconds=settings.worker.acquire_interval_s),
             secrets=endpoint.rules.secrets,
         ),
         span_of=span_of,
     )
 
 
-def _worker_rules(settings: Settings) -> WorkerRules:
-    return WorkerRules(
+def _worker_options(settings: WorkerSettings) -> WorkerOptions:
+    return WorkerOptions(
         lease=timedelta(seconds=settings.lease_s),
-        look_interval=timedelta(seconds=settings.look_interval_s),
-        carry=RunRules(queue_timeout=timedelta(seconds=settings.queue_timeout_s), max_attempts=settings.max_attempts),
+        poll_interval=timedelta(seconds=settings.acquire_interval_s),
+        limits=RunLimits(queue_timeout=timedelta(seconds=settings.queue_timeout_s), max_attempts=settings.max_attempts),
     )

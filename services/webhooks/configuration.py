@@ -1,23 +1,23 @@
-"""Where webhooks go and how they are signed, as the settings say."""
+"""The configuration of the webhook endpoint: URL, signing secrets and allowed networks."""
 
 import base64
 import binascii
 from dataclasses import dataclass, field
 
 from services.errors import StartupError
-from services.settings import Settings, variable
-from services.webhooks.addresses import Network, read_networks
+from services.settings import WebhookSettings, variable
+from services.webhooks.addresses import Network, parse_networks
 
-SECRET_PREFIX = "whsec_"  # noqa: S105  # of every secret, so of none
-SECRET_BYTES = range(24, 65)  # Standard Webhooks 1.0.0, "Signature scheme"
+SECRET_PREFIX = "whsec_"  # noqa: S105  # the prefix of every secret
+SECRET_LENGTHS = range(24, 65)  # Standard Webhooks 1.0.0, "Signature scheme"
 URL, SECRET, NETWORKS = (variable(f"webhook_{name}") for name in ("url", "secret", "networks"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointRules:
-    """The receiver, the secrets it shares with us, and the networks beside the internet that it may be in.
+class EndpointConfig:
+    """The receiver's URL, the secrets that sign requests, and the private networks that may contain the receiver.
 
-    The URL may hold a secret of the receiver's too, so none of it but the host is logged or told.
+    The URL may contain a secret of the receiver: only its host may be logged or shown.
     """
 
     url: str = field(repr=False)
@@ -27,44 +27,44 @@ class EndpointRules:
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether nobody on the way can read it."""
+        """Whether requests are sent over TLS."""
         return self.url.startswith("https:")
 
 
-def read_endpoint(settings: Settings) -> EndpointRules | None:
-    """Return where webhooks go; None if nowhere. Raises `StartupError`."""
+def read_endpoint_config(settings: WebhookSettings) -> EndpointConfig | None:
+    """Return the endpoint; None if webhooks are not configured. Raises `StartupError`."""
     url, secret = settings.webhook_url, settings.webhook_secret
     if url is None and secret is None:
         return None
     if url is None or secret is None:
         given, missing = (URL, SECRET) if secret is None else (SECRET, URL)
-        raise StartupError(f"{given} is set, but not {missing}: webhooks need both.")
-    networks = _networks(settings.webhook_networks)
+        raise StartupError(f"{given} is set, but {missing} is not: webhooks need both.")
+    networks = _parse_networks(settings.webhook_networks)
     if url.startswith("http:") and not networks:
-        raise StartupError(f"{URL} is not https, which only networks of {NETWORKS} may do without.")
-    return EndpointRules(
+        raise StartupError(f"{URL} must start with https://, unless {NETWORKS} names the network of the receiver.")
+    return EndpointConfig(
         url=url,
-        secrets=tuple(_secret(word) for word in secret.get_secret_value().split() or [""]),
+        secrets=tuple(_decode_secret(word) for word in secret.get_secret_value().split() or [""]),
         networks=networks,
         timeout_s=settings.webhook_timeout_s,
     )
 
 
-def _networks(text: str) -> tuple[Network, ...]:
+def _parse_networks(text: str) -> tuple[Network, ...]:
     try:
-        return read_networks(text)
+        return parse_networks(text)
     except ValueError as error:
-        raise StartupError(f"{NETWORKS} must have networks such as 10.1.0.0/16: {error}.") from None
+        raise StartupError(f"{NETWORKS} must be a list of networks such as 10.1.0.0/16: {error}.") from None
 
 
-def _secret(word: str) -> bytes:
+def _decode_secret(word: str) -> bytes:
     try:
         key = base64.b64decode(word.removeprefix(SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError):
         key = b""
-    if not word.startswith(SECRET_PREFIX) or len(key) not in SECRET_BYTES:
+    if not word.startswith(SECRET_PREFIX) or len(key) not in SECRET_LENGTHS:
         raise StartupError(
-            f"{SECRET} must be {SECRET_PREFIX} and 24 to 64 random bytes in base64: "
-            f'echo "{SECRET_PREFIX}$(openssl rand -base64 32)" makes one.'
+            f"{SECRET} must be {SECRET_PREFIX} followed by 24 to 64 random bytes in base64. "
+            f'echo "{SECRET_PREFIX}$(openssl rand -base64 32)" generates one.'
         )
     return key

@@ -1,4 +1,4 @@
-"""What is visited: how large its videos are, and a site whose backend does what it is told."""
+"""Video sizes for the sites under test, and a site whose render backend the test controls."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,26 +10,26 @@ from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.end_to_end.processes import quiet_window_s
 from tests.support.api_server import rewired, serve
-from tests.support.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
-SMALL = {"local_width": 640, "local_height": 360}
-FULL = {"local_width": 1280, "local_height": 720}  # 20 s of it take a while to render
-LARGE = {"local_width": 2560, "local_height": 1440}  # and of this, longer than a page takes to load
+SMALL = {"text_width": 640, "text_height": 360}
+FULL = {"text_width": 1280, "text_height": 720}  # 20 s of it take a while to render
+LARGE = {"text_width": 2560, "text_height": 1440}  # 20 s take longer to render than a page takes to load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Faked:
-    """A server in this process, whose backend does what it is told."""
+class FakeSite:
+    """A server in this process and its backend, which the test controls."""
 
     url: str
     backend: FakeBackend
 
 
 @asynccontextmanager
-async def open_faked(folder: Path, **settings: object) -> AsyncIterator[Faked]:
-    given = {"look_interval_s": 0.05, "quota_window_s": quiet_window_s(), **settings}
+async def open_fake_site(folder: Path, **settings: object) -> AsyncIterator[FakeSite]:
+    given = {"acquire_interval_s": 0.05, "quota_window_s": quiet_window_s(), **settings}
     async with open_embedded(load_settings(data_dir=folder, poll_interval_s=0.05, **given)) as services:
         backend = FakeBackend()
         faked = rewired(services, backend=backend, clock=services.clock)
-        async with serve(faked, authenticate=LocalDeveloper(services.settings)) as url:
-            yield Faked(url=url, backend=backend)
+        async with serve(faked, authenticate=LocalDeveloper(services.settings.server)) as url:
+            yield FakeSite(url=url, backend=backend)

@@ -1,4 +1,4 @@
-"""The studio for those who must say who they are."""
+"""The studio on a server that needs a token."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from services.settings import load_settings
 from tests.browser.conftest import Visit
 from tests.browser.visitors import (
     NEEDS_BROWSER,
-    PATIENCE_MS,
+    TIMEOUT_MS,
 )
 from tests.support.api_client import CANCEL, open_client
 from tests.support.api_server import serve
@@ -20,48 +20,48 @@ from tests.support.tokens import SECRET, token_of
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
 
 
-async def test_who_needs_a_token_is_asked_for_one_and_again_when_it_is_refused(tmp_path: Path, visit: Visit) -> None:
+async def test_the_page_asks_for_a_token_and_again_when_it_is_rejected(tmp_path: Path, visit: Visit) -> None:
     settings = load_settings(data_dir=tmp_path, jwt_secret=SECRET, studio=True)
     async with (
         open_embedded(settings) as services,
-        open_bearer_tokens(settings) as authenticate,
+        open_bearer_tokens(settings.auth) as authenticate,
         serve(services, authenticate=authenticate) as url,
         visit(url) as ann,
         open_client(url, token=token_of("ann")) as elsewhere,
     ):
         await elsewhere.ask(CANCEL, id=await elsewhere.started(text="Mine", durationInFrames=600))
         await ann.open("/")
-        await expect(ann.connection).to_have_text("Signed out", timeout=PATIENCE_MS)
+        await expect(ann.connection).to_have_text("Signed out", timeout=TIMEOUT_MS)
         await expect(ann.page.get_by_text("Sign in to do this.")).to_be_visible()
         token = ann.page.get_by_label("Token")
         await expect(token).to_be_focused()
         await token.fill("no token at all")
         await token.press("Enter")
-        await expect(ann.page.get_by_text("Your sign-in is not valid here.")).to_be_visible(timeout=PATIENCE_MS)
+        await expect(ann.page.get_by_text("Your sign-in is not valid here.")).to_be_visible(timeout=TIMEOUT_MS)
         await token.fill(token_of("ann"))
         await token.press("Enter")
-        await expect(ann.card("Mine")).to_be_visible(timeout=PATIENCE_MS)
+        await expect(ann.card("Mine")).to_be_visible(timeout=TIMEOUT_MS)
         await ann.page.reload()
-        await expect(ann.card("Mine")).to_be_visible(timeout=PATIENCE_MS)  # this tab stays signed in
+        await expect(ann.card("Mine")).to_be_visible(timeout=TIMEOUT_MS)  # the tab stores the token
         await ann.button("Sign out").click()
-        await expect(token).to_be_visible(timeout=PATIENCE_MS)
+        await expect(token).to_be_visible(timeout=TIMEOUT_MS)
         await expect(ann.cards).to_have_count(0)
 
 
-async def test_what_one_person_asked_for_is_not_done_for_the_next(tmp_path: Path, visit: Visit) -> None:
+async def test_a_request_of_one_user_is_not_executed_for_the_next(tmp_path: Path, visit: Visit) -> None:
     settings = load_settings(data_dir=tmp_path, jwt_secret=SECRET, studio=True)
     async with (
         open_embedded(settings) as services,
-        open_bearer_tokens(settings) as authenticate,
+        open_bearer_tokens(settings.auth) as authenticate,
         serve(services, authenticate=authenticate) as url,
         visit(url) as ann,
     ):
         await ann.open("/")
-        await expect(ann.connection).to_have_text("Signed out", timeout=PATIENCE_MS)
+        await expect(ann.connection).to_have_text("Signed out", timeout=TIMEOUT_MS)
         await ann.button("Render").click()
         await expect(ann.button("Starting…")).to_be_visible()
         await ann.page.get_by_label("Token").fill(token_of("bob"))
         await ann.button("Sign in").click()
-        await expect(ann.page.get_by_text("Nothing here yet.")).to_be_visible(timeout=PATIENCE_MS)
+        await expect(ann.page.get_by_text("No renders yet.")).to_be_visible(timeout=TIMEOUT_MS)
         await expect(ann.button("Render")).to_be_visible()
         await expect(ann.cards).to_have_count(0)

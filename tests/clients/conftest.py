@@ -29,7 +29,7 @@ async def guarded_url(tmp_path: Path) -> AsyncIterator[str]:
     settings = load_settings(data_dir=tmp_path, port=free_port(), jwt_secret=tokens.SECRET, jwt_leeway_s=0)
     async with (
         open_embedded(settings) as services,
-        open_bearer_tokens(settings) as authenticate,
-        serve(services, authenticate=authenticate, port=settings.port) as url,
+        open_bearer_tokens(settings.auth) as authenticate,
+        serve(services, authenticate=authenticate, port=settings.server.port) as url,
     ):
         yield url

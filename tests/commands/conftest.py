@@ -14,7 +14,7 @@ from tests.support.api_client import PATIENCE_S
 __all__ = ["servers", "site", "start"]
 
 ENDLESS = 100_000  # frames: half a minute of work or more
-SMALL: dict[str, object] = {"local_width": 320, "local_height": 180, "max_duration_s": 3600}
+SMALL: dict[str, object] = {"text_width": 320, "text_height": 180, "max_duration_s": 3600}
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 Spawn = Callable[..., subprocess.Popen[bytes]]

@@ -26,12 +26,12 @@ SEVERAL = 2 * CAPACITY + 2  # renders: two workers are busy, and some wait
 LONG = 6_000  # frames: a second or more of work
 QUOTA = 1000
 SETTINGS: dict[str, object] = {
-    "renderer": "local",
+    "renderer": "text",
     "quota_limit": QUOTA,
     "lease_s": 3,
     "check_interval_s": 0.5,
-    "local_width": 320,
-    "local_height": 180,
+    "text_width": 320,
+    "text_height": 180,
     "max_duration_s": 600,
     "jwt_secret": tokens.SECRET,
 }

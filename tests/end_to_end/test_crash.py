@@ -12,7 +12,7 @@ from tests.end_to_end.processes import Rendercast, wait_until_gone
 from tests.support.api_client import CANCEL, PATIENCE_S, RETRY_S, UPDATES, Client, Stream, open_client, open_stream
 
 LONG = 600  # frames: a second or more of work
-SMALL = {"local_width": 640, "local_height": 360}
+SMALL = {"text_width": 640, "text_height": 360}
 
 
 async def three_under_way(rendercast: Rendercast, client: Client) -> list[str]:

@@ -22,7 +22,7 @@ from graphql import OperationDefinitionNode, OperationType, parse
 from commands.client import render, renders
 from commands.doctor import command as doctor
 from services.observability.log_context import pseudonym
-from services.settings import CHECKOUT, Settings, variable
+from services.settings import CHECKOUT, FIELDS, variable
 from tests.end_to_end.clone import Clone
 from tests.end_to_end.documents import Block, blocks, commands_in_text, program
 from tests.support.api_client import Client, open_client, open_stream
@@ -198,7 +198,7 @@ def test_a_session_looks_as_shown(clone: Clone, block: Block, mongo_server_url: 
         "MONGODB_URL": mongo_server_url,
         "REDIS_URL": f"redis://127.0.0.1:{free_port()}",
         "RENDERCAST_QUOTA_LIMT": "5",
-        "RENDERCAST_RENDERER": "local",
+        "RENDERCAST_RENDERER": "text",
     }
     if doctor := any("doctor" in command for command in block.commands()):
         demand("npm")
@@ -250,7 +250,7 @@ def test_what_is_to_be_put_into_files_can_be_read(block: Block) -> None:
         assert yaml.safe_load(block.text)
     else:
         names = {line.partition("=")[0] for line in block.text.splitlines()}
-        assert names <= {variable(name) for name in Settings.model_fields}
+        assert names <= {variable(name) for name in FIELDS}
 
 
 def test_lambda_without_its_settings_is_refused_with_a_sentence(clone: Clone) -> None:

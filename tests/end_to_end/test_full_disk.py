@@ -10,7 +10,7 @@ from tests.support.api_client import GET, PATIENCE_S, PROPS, START, open_client
 
 
 async def test_a_full_disk_fails_what_must_be_written_and_loses_nothing(start: Start) -> None:
-    rendercast = start(local_width=64, local_height=64)
+    rendercast = start(text_width=64, text_height=64)
     pid = rendercast.process.pid
     async with open_client(rendercast.url) as client:
         before = await client.started(durationInFrames=1)
@@ -54,7 +54,7 @@ async def test_a_renderer_that_finds_the_disk_full_fails_its_render_in_words_and
 async def test_a_disk_with_room_for_the_video_alone_leaves_it_without_a_poster(start: Start) -> None:
     """The letters fill a large frame, so that its poster is larger than the video and than what SQLite writes."""
     letters: dict[str, object] = {"text": "Hello " * 80, "fontSize": 500, "color": "#e11d48", "durationInFrames": 1}
-    rendercast = start(local_width=3840, local_height=2160)
+    rendercast = start(text_width=3840, text_height=2160)
     async with open_client(rendercast.url) as client:
         whole = await client.until(await client.started(**letters), status="COMPLETE")
         poster_bytes = len((await client.http.get(whole["posterUrl"])).content)

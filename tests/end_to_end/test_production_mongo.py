@@ -48,7 +48,7 @@ async def test_a_restart_of_mongodb_loses_no_render_and_begins_none_twice(site: 
 
 async def test_mongodb_away_for_10_s_is_told_to_clients_and_delays_renders_only(site: Site) -> None:
     api, *workers = site.start(
-        "serve --port 0", "worker", "worker", lease_s=LONGER_THAN_AWAY_S, max_operations_at_once=AT_ONCE
+        "serve --port 0", "worker", "worker", lease_s=LONGER_THAN_AWAY_S, max_concurrent_operations=AT_ONCE
     )
     async with open_client(api.url) as client:
         ids = await started(client)
@@ -67,7 +67,7 @@ async def test_mongodb_away_for_10_s_is_told_to_clients_and_delays_renders_only(
 async def test_a_mongodb_that_hangs_is_told_to_clients_and_delays_renders_only(site: Site) -> None:
     site.settings["MONGODB_URL"] = f"{site.settings['MONGODB_URL']}?timeoutMS={PATIENCE_S * 1000}"
     api, *workers = site.start(
-        "serve --port 0", "worker", "worker", lease_s=LONGER_THAN_AWAY_S, max_operations_at_once=AT_ONCE
+        "serve --port 0", "worker", "worker", lease_s=LONGER_THAN_AWAY_S, max_concurrent_operations=AT_ONCE
     )
     async with open_client(api.url) as client:
         ids = await started(client)

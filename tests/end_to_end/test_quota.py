@@ -6,7 +6,7 @@ from collections import Counter
 from tests.end_to_end.conftest import Start
 from tests.support.api_client import open_client
 
-TINY = {"local_width": 64, "local_height": 64}
+TINY = {"text_width": 64, "text_height": 64}
 
 
 async def test_fifty_starts_at_once_give_exactly_the_quotas_number_of_renders(start: Start) -> None:

@@ -37,7 +37,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def render_id(stored: Path) -> str:
-    rendercast = Rendercast(stored, local_width=64, local_height=64)
+    rendercast = Rendercast(stored, text_width=64, text_height=64)
     try:
         render_id = asyncio.run(_one_render(rendercast.url))
         assert rendercast.end() == 0

@@ -19,7 +19,7 @@ from tests.support.api_client import PATIENCE_S, PROGRESS, Client, open_client, 
 from tests.support.trace_collector import Told, open_collector
 from tests.support.webhook_receiver import SECRET, open_receiver, reset
 
-SMALL = {"local_width": 320, "local_height": 180}
+SMALL = {"text_width": 320, "text_height": 180}
 CALLER = "c0ffee" * 5 + "00"
 CALLER_SPAN = "beefbeefbeefbeef"
 STARTED = ["add renders", "publish", "publish", "acquire renders", "queue_position renders"]

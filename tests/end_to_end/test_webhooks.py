@@ -17,7 +17,7 @@ from tests.support.api_client import CANCEL, PATIENCE_S, RETRY_S
 from tests.support.api_client import open_client as open_dev_client
 from tests.support.webhook_receiver import SECRET, hang, open_receiver, reset, status
 
-SMALL = {"local_width": 320, "local_height": 180}
+SMALL = {"text_width": 320, "text_height": 180}
 LONG = 18_000  # frames: seconds of work
 LOOPBACK = "127.0.0.0/8"
 
@@ -84,7 +84,7 @@ async def test_a_receiver_learns_of_every_end_with_a_url_that_serves_the_video(s
 async def test_an_end_that_was_stored_is_told_though_the_process_is_killed_before_the_delivery(start: Start) -> None:
     async with open_receiver() as receiver:
         first = start(
-            **SMALL, **webhooks(receiver.url, look_interval_s=60)
+            **SMALL, **webhooks(receiver.url, acquire_interval_s=60)
         )  # it looks when it starts, and then is dead
         async with open_dev_client(first.url) as client:
             render_id = await client.started()

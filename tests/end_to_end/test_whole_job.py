@@ -127,7 +127,7 @@ async def _urls_come_and_go_with_the_file(client: Client, render_id: str, render
 
 
 async def test_an_unknown_font_is_replaced_and_the_render_says_so(start: Start) -> None:
-    rendercast = start(local_width=320, local_height=180)
+    rendercast = start(text_width=320, text_height=180)
     async with open_client(rendercast.url) as client:
         render_id = await client.started(fontFamily="No Such Font", durationInFrames=2)
         render = await client.until(render_id, status="COMPLETE")

@@ -27,10 +27,10 @@ from tests.browser.sites import LARGE, SMALL
 from tests.browser.visitors import (
     AXE,
     CHROMIUM,
-    LOST,
-    PATIENCE_MS,
+    OFFLINE_MESSAGES,
+    TIMEOUT_MS,
     Visitor,
-    assert_axe_finds_nothing,
+    assert_accessible,
     open_browser,
     visiting,
 )
@@ -66,7 +66,7 @@ pytestmark = [
         not {"NODE", "CHROMIUM"} <= os.environ.keys()
         and not (NODE and CHROMIUM and AXE.exists() and (FOLDER / "node_modules").exists()),
         reason="needs Node (NODE= or `node` on the path), Chromium (CHROMIUM= or `chromium` on the path), "
-        "tests/frontend/node_modules and web/node_modules (`npm ci --prefix` each folder)",
+        "tests/frontend/node_modules and web/tools/node_modules (`npm ci --prefix` each folder)",
     ),
 ]
 
@@ -155,7 +155,7 @@ class Guest(Visitor):
 
     async def come(self) -> None:
         await self.open("/")
-        await expect(self.connection).to_have_text("Live", timeout=PATIENCE_MS)
+        await expect(self.connection).to_have_text("Live", timeout=TIMEOUT_MS)
 
     async def fill(self, text: str, *, frames: int = 15) -> None:
         await self.page.get_by_label("Text").fill(text)
@@ -165,16 +165,16 @@ class Guest(Visitor):
         """Fill in the form, click twice as people do, and wait until the render is shown."""
         await self.fill(text, frames=frames)
         await self.button("Render").dblclick()
-        await expect(self.shown.get_by_role("heading", name=text)).to_be_visible(timeout=PATIENCE_MS)
+        await expect(self.shown.get_by_role("heading", name=text)).to_be_visible(timeout=TIMEOUT_MS)
 
     async def see_quota(self, text: str) -> None:
         await expect(self.page.get_by_text(re.compile(rf"^{text} renders left until"))).to_be_visible(
-            timeout=PATIENCE_MS
+            timeout=TIMEOUT_MS
         )
 
     def _see_websocket(self, websocket: WebSocket) -> None:
         if websocket.url != self.api.replace("http:", "ws:") + "/graphql":
-            self.complaints.append(f"connected to {websocket.url}")
+            self.page_errors.append(f"connected to {websocket.url}")
 
     async def _let_pass_if_ours(self, route: Route) -> None:
         url = route.request.url
@@ -183,7 +183,7 @@ class Guest(Visitor):
         elif url.startswith((f"{self.site}/", f"{self.api}/")):
             await route.continue_()
         else:
-            self.complaints.append(f"asked for {url}")
+            self.page_errors.append(f"asked for {url}")
             await route.abort()
 
 
@@ -199,11 +199,12 @@ def visit(browser: Browser, page: str, program: Path) -> Visit:
 
     @asynccontextmanager
     async def visit(
-        api: str, *, tokens: Iterator[str] = NO_TOKENS, excused: tuple[str, ...] = ()
+        api: str, *, tokens: Iterator[str] = NO_TOKENS, ignored: tuple[str, ...] = ()
     ) -> AsyncIterator[Guest]:
         (program / "index.html").write_text(FILES["index.html"].replace(DEFAULT_API, f"{api}/graphql"))
         async with visiting(
-            browser, lambda opened: Guest(page=opened, site=page, api=api, tokens=tokens, excused=excused)
+            browser,
+            lambda opened: Guest(page=opened, site=page, api=api, tokens=tokens, ignored=ignored),
         ) as person:
             yield person
 
@@ -225,33 +226,33 @@ async def test_a_person_starts_watches_plays_and_cancels_until_the_quota_is_used
         await ann.fill(" ")
         await ann.button("Render").click()
         text = ann.page.get_by_label("Text")
-        await expect(text).to_have_accessible_description("Write some text to animate.", timeout=PATIENCE_MS)
+        await expect(text).to_have_accessible_description("Write some text to animate.", timeout=TIMEOUT_MS)
         await expect(text).to_have_attribute("aria-invalid", "true")
 
         await see_a_video_though_its_first_url_fails(ann)
         await ann.see_quota("3 of 4")
 
         await ann.start("Second", frames=600)
-        before = await ann.see_progress()
+        before = await ann.wait_for_progress()
         await expect(ann.listed("Second")).to_contain_text(re.compile(r"Rendering \d+ %"))
         await ann.page.reload()
-        await ann.see_progress(before)
+        await ann.wait_for_progress(before)
         await ann.button("Cancel").click()
-        await expect(ann.status).to_have_text("Cancelled", timeout=PATIENCE_MS)
+        await expect(ann.status).to_have_text("Cancelled", timeout=TIMEOUT_MS)
         await expect(ann.bar).to_have_count(0)
         await expect(ann.listed("Second")).to_contain_text("Cancelled")
 
         await elsewhere.started(text="Elsewhere", durationInFrames=1)
-        await expect(ann.listed("Elsewhere")).to_contain_text("Done", timeout=PATIENCE_MS)
+        await expect(ann.listed("Elsewhere")).to_contain_text("Done", timeout=TIMEOUT_MS)
         await ann.start("Last", frames=1)
         await ann.see_quota("0 of 4")
         await ann.fill("No more")
         await ann.button("Render").click()
         await expect(ann.page.get_by_role("alert")).to_have_text(
-            re.compile(r"^Render quota exceeded\. .* There is more at \d+:\d\d"), timeout=PATIENCE_MS
+            re.compile(r"^Render quota exceeded\. .* There is more at \d+:\d\d"), timeout=TIMEOUT_MS
         )
         await expect(ann.page.get_by_role("listitem")).to_have_count(4)
-        await assert_axe_finds_nothing(ann.page)
+        await assert_accessible(ann.page)
 
 
 async def see_a_video_though_its_first_url_fails(ann: Guest) -> None:
@@ -262,18 +263,18 @@ async def see_a_video_though_its_first_url_fails(ann: Guest) -> None:
         asked.append(route.request)
         await (route.fulfill(status=404) if len(asked) == 1 else route.continue_())
 
-    ann.excuse("404")
+    ann.ignore_messages("404")
     await ann.page.route("**/*.mp4?*", lose_the_first)
     await ann.start("First")
-    await expect(ann.status).to_have_text("Done", timeout=PATIENCE_MS)
+    await expect(ann.status).to_have_text("Done", timeout=TIMEOUT_MS)
     video = ann.shown.locator("video")
-    await expect(video).to_have_js_property("duration", 0.5, timeout=PATIENCE_MS)
+    await expect(video).to_have_js_property("duration", 0.5, timeout=TIMEOUT_MS)
     assert len(asked) > 1
     poster = await video.get_attribute("poster")
     assert poster is not None
     assert (await ann.page.request.get(poster)).headers["content-type"] == "image/jpeg"
     await video.evaluate("(video) => { video.muted = true; return video.play(); }")
-    await ann.page.wait_for_function("document.querySelector('video').ended", timeout=PATIENCE_MS)
+    await ann.page.wait_for_function("document.querySelector('video').ended", timeout=TIMEOUT_MS)
 
     link = ann.shown.get_by_role("link", name="Download")
     await ann.page.clock.set_fixed_time(time.time() + 3600 - 30)
@@ -291,24 +292,24 @@ def asks_for_another_url(request: Request) -> bool:
 
 async def test_it_goes_on_where_it_was_when_the_server_comes_back(start: Start, visit: Visit) -> None:
     first = start(**LARGE)
-    async with visit(first.url, excused=LOST) as ann:
+    async with visit(first.url, ignored=OFFLINE_MESSAGES) as ann:
         await ann.come()
         await ann.start("Long", frames=600)
-        before = await ann.see_progress(2)
+        before = await ann.wait_for_progress(2)
         first.end(signal.SIGKILL)
-        await expect(ann.connection).to_have_text("Offline. Trying again…", timeout=PATIENCE_MS)
-        assert await ann.see_progress(before) < 100
+        await expect(ann.connection).to_have_text("Offline. Trying again…", timeout=TIMEOUT_MS)
+        assert await ann.wait_for_progress(before) < 100
         await ann.fill("Not now")
         await ann.button("Render").click()
         await expect(ann.page.get_by_role("alert")).to_have_text("Rendercast can't be reached. Please try again.")
 
         again = start(after=first, **LARGE)
-        await expect(ann.connection).to_have_text("Live", timeout=PATIENCE_MS)
+        await expect(ann.connection).to_have_text("Live", timeout=TIMEOUT_MS)
         await ann.button("Render").click()
-        await expect(ann.listed("Not now")).to_have_count(1, timeout=PATIENCE_MS)
+        await expect(ann.listed("Not now")).to_have_count(1, timeout=TIMEOUT_MS)
         await ann.listed("Long").get_by_role("link").click()
         await ann.button("Cancel").click()
-        await expect(ann.status).to_have_text("Cancelled", timeout=PATIENCE_MS)
+        await expect(ann.status).to_have_text("Cancelled", timeout=TIMEOUT_MS)
         async with open_client(again.url) as elsewhere:
             assert await elsewhere.quota_used() == 2
 
@@ -329,12 +330,12 @@ async def test_an_answer_that_is_overtaken_by_newer_messages_undoes_nothing(star
         await ann.page.route(f"{server.url}/graphql", hold_back)
         await ann.page.goto(f"{ann.site}/#{render_id}")
         await ann.page.reload()
-        await ann.see_progress(2)
+        await ann.wait_for_progress(2)
         await elsewhere.ask(CANCEL, id=render_id)
-        await expect(ann.status).to_have_text("Cancelled", timeout=PATIENCE_MS)
+        await expect(ann.status).to_have_text("Cancelled", timeout=TIMEOUT_MS)
         await expect(ann.listed("Long")).to_have_count(0)
         newer.set()
-        await expect(ann.listed("Long")).to_have_text("Long Cancelled", timeout=PATIENCE_MS)
+        await expect(ann.listed("Long")).to_have_text("Long Cancelled", timeout=TIMEOUT_MS)
 
 
 async def test_older_renders_are_shown_when_asked_for(start: Start, visit: Visit) -> None:
@@ -345,13 +346,13 @@ async def test_older_renders_are_shown_when_asked_for(start: Start, visit: Visit
             await elsewhere.ask(CANCEL, id=render_id)
         await ann.come()
         items = ann.page.get_by_role("listitem")
-        await expect(ann.listed("Number 10")).to_contain_text("Cancelled", timeout=PATIENCE_MS)
+        await expect(ann.listed("Number 10")).to_contain_text("Cancelled", timeout=TIMEOUT_MS)
         await expect(ann.button("Show older renders")).to_be_visible()
         await ann.button("Show older renders").click()
-        await expect(items).to_have_count(11, timeout=PATIENCE_MS)
+        await expect(items).to_have_count(11, timeout=TIMEOUT_MS)
         await expect(ann.button("Show older renders")).to_have_count(0)
         await elsewhere.started(text="Newest", durationInFrames=1)
-        await expect(items.first).to_contain_text("Newest Done", timeout=PATIENCE_MS)
+        await expect(items.first).to_contain_text("Newest Done", timeout=TIMEOUT_MS)
         await expect(items).to_have_count(12)
         await expect(items.last).to_contain_text("Number 0")
 
@@ -368,18 +369,18 @@ async def test_a_person_whose_token_expires_stays_signed_in(tmp_path: Path, page
 
     async with (
         open_embedded(settings) as services,
-        open_bearer_tokens(settings) as authenticate,
-        serve(services, authenticate=authenticate, port=settings.port) as url,
+        open_bearer_tokens(settings.auth) as authenticate,
+        serve(services, authenticate=authenticate, port=settings.server.port) as url,
         open_client(url, token=token_of("ann")) as elsewhere,
         visit(url, tokens=tokens()) as ann,
     ):
         await elsewhere.started(text="Mine", durationInFrames=1)
         await ann.come()
-        await expect(ann.listed("Mine")).to_contain_text("Done", timeout=PATIENCE_MS)
-        async with ann.page.expect_websocket(timeout=PATIENCE_MS):
+        await expect(ann.listed("Mine")).to_contain_text("Done", timeout=TIMEOUT_MS)
+        async with ann.page.expect_websocket(timeout=TIMEOUT_MS):
             has_come.set()
         await elsewhere.started(text="Later", durationInFrames=1)
-        await expect(ann.listed("Later")).to_contain_text("Done", timeout=PATIENCE_MS)
+        await expect(ann.listed("Later")).to_contain_text("Done", timeout=TIMEOUT_MS)
         await expect(ann.connection).to_have_text("Live")
         await ann.start("With the next token", frames=1)
-        await expect(ann.status).to_have_text("Done", timeout=PATIENCE_MS)
+        await expect(ann.status).to_have_text("Done", timeout=TIMEOUT_MS)

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from cli import cli
-from services.settings import CHECKOUT, Settings, load_settings, variable
+from services.settings import CHECKOUT, FIELDS, load_settings, variable
+from services.settings.reference import default_text
 from services.worker.render_run import MAX_LAUNCH_S
 from tests.image.dockerfile import read, text_of_ours
 from tests.support import tokens
@@ -18,7 +19,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 STORES = {name: service for name, service in SERVICES.items() if name not in OURS}
 EXAMPLE = (CHECKOUT / ".env.example").read_text(encoding="utf-8")
-VARIABLES = {variable(name) for name in Settings.model_fields}
+VARIABLES = {variable(name) for name in FIELDS}
 DEMANDED = re.compile(r"\$\{(\w+):\?[^}]+\}")
 WITH_DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")
 
@@ -69,9 +70,9 @@ def test_what_our_services_are_given_are_settings_that_are_right(
         monkeypatch.setenv(name, text)
     settings = load_settings()
     (exposed,) = (found.words for found in read(text_of_ours()) if found.name == "EXPOSE")
-    assert [str(settings.port), str(settings.metrics_port)] == exposed
-    assert f"videos:{settings.data_dir}" in service["volumes"]
-    assert all(port.endswith(f":{settings.port}") for port in service.get("ports", []))
+    assert [str(settings.server.port), str(settings.metrics.metrics_port)] == exposed
+    assert f"videos:{settings.storage.data_dir}" in service["volumes"]
+    assert all(port.endswith(f":{settings.server.port}") for port in service.get("ports", []))
 
 
 @pytest.mark.parametrize("service", OURS.values(), ids=OURS)
@@ -93,10 +94,10 @@ def test_who_serves_demands_a_secret_and_nobody_else_has_it() -> None:
     assert re.search(r"^RENDERCAST_JWT_SECRET=$", EXAMPLE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", Settings.model_fields)
+@pytest.mark.parametrize("name", FIELDS)
 def test_every_setting_is_in_the_example_with_its_meaning_and_default(name: str) -> None:
-    field = Settings.model_fields[name]
-    default = "" if field.default is None else str(field.default).replace(f"{CHECKOUT}/", "")
+    field = FIELDS[name]
+    default = default_text(name)
     lines = rf"# {re.escape(field.description or '')}\n(#.*\n)?#?{variable(name)}={re.escape(default)}\n"
     assert re.search(lines, EXAMPLE), f"Add to .env.example:\n\n# {field.description}\n#{variable(name)}={default}"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pages.graphiql import CDN
+from pages.files import CDN
 from tests.image.build import Build, Image
 from tests.image.container import PATIENCE_S, Container, sealed
 from tests.image.context import checkout_in_use, copy_context
@@ -54,7 +54,7 @@ def start(image: Image, mongo_url: str, tmp_path: Path) -> Iterator[Start]:
         given = {
             "MONGODB_URL": mongo_url,
             "REDIS_URL": redis.url,
-            "RENDERCAST_RENDERER": "local",
+            "RENDERCAST_RENDERER": "text",
             "RENDERCAST_HOST": "127.0.0.1",
             "RENDERCAST_PORT": free_port(),
             "RENDERCAST_METRICS_PORT": free_port(),

@@ -31,7 +31,8 @@ from tests.support.api_client import (
 )
 from tests.support.api_server import rewired, serve
 from tests.support.api_site import CAPACITY, Site
-from tests.support.fakes import FakeBackend, copy_of
+from tests.support.fake_backend import FakeBackend
+from tests.support.memory_store import copy_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -49,7 +50,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     backend = FakeBackend(capacity=CAPACITY, poll_interval=timedelta(milliseconds=20))
     folder: Path = tmp_path_factory.mktemp("data")
     limits = {"quota_limit": 1000, "max_connections_per_user": 110, "max_operations_per_connection": 100}
-    settings = load_settings(data_dir=folder, look_interval_s=0.05, **limits)
+    settings = load_settings(data_dir=folder, acquire_interval_s=0.05, **limits)
     async with open_embedded(settings) as services:
         faked = rewired(services, backend=backend)
         async with serve(faked) as url, open_client(url) as client:

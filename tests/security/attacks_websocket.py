@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.settings import Settings
+from services.settings import FIELDS
 from tests.security.attacks import DOCUMENTS
 from tests.security.attacks_http import LITTLE, MIB, at_once, unread
 from tests.security.peers import (
@@ -25,7 +25,7 @@ from tests.support.api_client import QUOTA_LEFT
 
 UPDATES = {"query": "subscription { renderUpdates { id } }"}
 SUBSCRIBE = message(type="subscribe", id="1", payload=UPDATES)
-MAX_OPERATIONS = Settings.model_fields["max_operations_per_connection"].default
+MAX_OPERATIONS = FIELDS["max_operations_per_connection"].default
 NO_CODE = 1006
 
 

@@ -18,7 +18,7 @@ from services.settings import load_settings
 from tests.security.issuer import Issuer, open_issuer
 from tests.support.api_client import Client, open_client
 from tests.support.api_server import rewired, serve
-from tests.support.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ class Site:
 
 @asynccontextmanager
 async def open_site(issuer: Issuer, folder: Path, *, clock: Clock | None = None) -> AsyncIterator[Site]:
-    settings = load_settings(data_dir=folder, jwt_issuer=issuer.url, look_interval_s=0.05)
-    async with open_embedded(settings) as services, open_bearer_tokens(settings) as authenticate:
+    settings = load_settings(data_dir=folder, jwt_issuer=issuer.url, acquire_interval_s=0.05)
+    async with open_embedded(settings) as services, open_bearer_tokens(settings.auth) as authenticate:
         faked = rewired(services, backend=FakeBackend(), clock=clock or SystemClock())
         async with serve(faked, authenticate=authenticate) as url, open_client(url) as client:
             yield Site(issuer=issuer, services=faked, http=client.http)

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.settings import Settings
+from services.settings import FIELDS
 from tests.end_to_end.processes import COMMAND, Running
 from tests.security.issuer import Issuer, open_issuer
 from tests.security.peers import Peer, open_peer, post
@@ -21,7 +21,7 @@ from tests.support.redis_server import RedisServer
 
 QUERY = "{ renderQuota { remaining } }"
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-MAX_CONNECTIONS = Settings.model_fields["max_connections_per_user"].default
+MAX_CONNECTIONS = FIELDS["max_connections_per_user"].default
 MAX_FILES = 400
 WITH_FEW_FILES = ("sh", "-c", f'ulimit -n {MAX_FILES}; exec "$0" "$@"')
 IS_LINUX = Path("/proc/self/smaps_rollup").exists()  # no other system tells of a process what is asked here
@@ -156,7 +156,7 @@ async def open_target(folder: Path, mongo_url: str) -> AsyncIterator[Target]:
     redis = RedisServer(folder)
     async with open_issuer() as issuer:
         settings = {
-            "renderer": "local",
+            "renderer": "text",
             "data_dir": folder / "data",
             "jwt_issuer": issuer.url,
             "jwt_leeway_s": 0,

@@ -31,7 +31,7 @@ from tests.support.api_client import (
     open_stream,
 )
 from tests.support.api_server import rewired, serve
-from tests.support.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -69,7 +69,7 @@ class Site:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     limits = {"quota_limit": 50, "max_mutations_per_minute": 10_000}
-    settings = load_settings(data_dir=tmp_path_factory.mktemp("data"), look_interval_s=0.05, **limits)
+    settings = load_settings(data_dir=tmp_path_factory.mktemp("data"), acquire_interval_s=0.05, **limits)
     async with open_embedded(settings) as services:
         store, backend = WatchedStore(services.store), FakeBackend(capacity=1000)
         faked = rewired(services, store=cast("RenderStore", store), backend=backend, clock=SystemClock())
@@ -214,7 +214,7 @@ async def test_names_that_look_alike_are_other_users(site: Site, user: str) -> N
 
 
 async def test_a_download_is_only_for_whom_has_its_url(tmp_path: Path) -> None:
-    settings = load_settings(data_dir=tmp_path, local_width=64, local_height=64)
+    settings = load_settings(data_dir=tmp_path, text_width=64, text_height=64)
     async with open_embedded(settings) as services, serve(services) as url, open_client(url, user="ann") as ann:
         render_id = await ann.started(durationInFrames=1)
         render = await ann.until(render_id, status="COMPLETE")

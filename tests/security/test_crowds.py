@@ -67,7 +67,7 @@ def test_a_process_asks_for_as_many_files_as_its_connections_take() -> None:
     most = int(min(4000, hard) * FILES_FOR_CONNECTIONS)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
-        assert most_connections(load_settings(max_connections=3000)) == most
+        assert most_connections(load_settings(max_connections=3000).connections) == most
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(4000, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -81,7 +81,7 @@ def test_an_origin_that_no_browser_sends_is_refused_at_the_start(origins: str) -
 
 def test_origins_have_commas_and_spaces_between() -> None:
     origins = " https://a.example , http://b.example:8080,https://[::1]:1 "
-    assert load_settings(allowed_origins=origins).origins == {
+    assert load_settings(allowed_origins=origins).server.origins == {
         "https://a.example",
         "http://b.example:8080",
         "https://[::1]:1",

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from resolvers.admission.documents import DocumentCache
-from resolvers.errors import MAX_MESSAGE
+from resolvers.errors import MAX_MESSAGE_LENGTH
 from services.models import Render
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
@@ -34,7 +34,8 @@ from tests.support.api_client import (
     open_stream,
 )
 from tests.support.api_server import rewired, serve
-from tests.support.fakes import FakeBackend, MemoryStore
+from tests.support.fake_backend import FakeBackend
+from tests.support.memory_store import MemoryStore
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -81,7 +82,7 @@ class StuckStore(MemoryStore):
 @asynccontextmanager
 async def open_services(folder: Path, **settings: object) -> AsyncIterator[Services]:
     """Open services as `rendercast serve` limits them."""
-    given = {"data_dir": folder, "look_interval_s": 0.05, "introspection": False, **settings}
+    given = {"data_dir": folder, "acquire_interval_s": 0.05, "introspection": False, **settings}
     async with open_embedded(load_settings(**given)) as services:
         yield services
 
@@ -150,7 +151,7 @@ def told(errors: list[dict[str, Any]], attack: Attack) -> None:
     assert errors[0]["extensions"]["code"] == attack.code
     assert attack.said in errors[0]["message"]
     assert len(errors) <= 11
-    assert all(len(error["message"]) <= MAX_MESSAGE + 1 for error in errors)
+    assert all(len(error["message"]) <= MAX_MESSAGE_LENGTH + 1 for error in errors)
 
 
 @pytest.mark.parametrize("variables", VARIABLES.values(), ids=VARIABLES)
@@ -170,8 +171,8 @@ async def test_a_wrong_variable_is_not_sent_back_in_full(ann: Client) -> None:
     for status in ("x" * 50_000, ["y" * 50_000] * 4, [{"z": "z" * 50_000}]):
         answer = await ann.post(LIST, filter={"status": status})
         assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
-        assert all(len(error["message"]) <= MAX_MESSAGE + 1 for error in answer["errors"])
-        assert len(json.dumps(answer)) < 100 * MAX_MESSAGE
+        assert all(len(error["message"]) <= MAX_MESSAGE_LENGTH + 1 for error in answer["errors"])
+        assert len(json.dumps(answer)) < 100 * MAX_MESSAGE_LENGTH
 
 
 async def test_of_several_operations_one_must_be_named(ann: Client) -> None:
@@ -221,7 +222,7 @@ async def test_mutations_of_a_user_are_limited_and_queries_are_not(tmp_path: Pat
             assert (await ann.ask(CANCEL, id=UNKNOWN_ID))["__typename"] == "RenderNotFound"
         error = await ann.error(CANCEL, id=UNKNOWN_ID)
         assert error["extensions"] == {"code": "LIMIT_EXCEEDED"}
-        assert re.fullmatch(r"You may run 4 mutations in a minute\. Try again in \d+ seconds\.", error["message"])
+        assert re.fullmatch(r"You may run 4 mutations per minute\. Try again in \d+ seconds\.", error["message"])
         async with open_stream(ann) as stream:
             await stream.subscribe(CANCEL, id=UNKNOWN_ID)
             assert (await ended(stream))[0]["extensions"] == {"code": "LIMIT_EXCEEDED"}

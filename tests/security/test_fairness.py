@@ -26,8 +26,10 @@ from tests.support.api_client import (
     open_stream,
 )
 from tests.support.api_server import rewired, serve
-from tests.support.fakes import FakeBackend, MemoryStore, settle
-from transport.graphql_ws.endpoint import WebSockets
+from tests.support.fake_backend import FakeBackend
+from tests.support.fake_clock import settle
+from tests.support.memory_store import MemoryStore
+from transport.graphql_ws.endpoint import WebSocketEndpoint
 
 AT_ONCE = 3
 MAX_RESULT = 2048
@@ -61,7 +63,7 @@ class BusyStore(MemoryStore):
 @asynccontextmanager
 async def open_user(folder: Path, store: MemoryStore, **settings: object) -> AsyncIterator[Client]:
     async with (
-        open_embedded(load_settings(data_dir=folder, max_operations_at_once=AT_ONCE, **settings)) as services,
+        open_embedded(load_settings(data_dir=folder, max_concurrent_operations=AT_ONCE, **settings)) as services,
         serve(rewired(services, store=store, backend=FakeBackend(capacity=0))) as url,
         open_client(url, user="ann") as ann,
     ):
@@ -118,9 +120,9 @@ async def test_a_reader_that_stops_has_no_more_executed_for_it_than_waits_to_be_
             lists += 1
             await stalled.wait()
 
-    async with open_embedded(load_settings(data_dir=tmp_path, max_operations_at_once=AT_ONCE)) as services:
+    async with open_embedded(load_settings(data_dir=tmp_path, max_concurrent_operations=AT_ONCE)) as services:
         faked = rewired(services, store=store)
-        websockets = WebSockets(faked, schema=build_schema(faked.settings), authenticate=LocalDeveloper(faked.settings))
+        websockets = WebSocketEndpoint(faked, schema=build_schema(faked.settings.graphql), authenticate=LocalDeveloper(faked.settings.server))
         serving = asyncio.create_task(websockets.serve(WebSocket(SCOPE, receive, send)))
         while lists < AT_ONCE:
             await settle()

@@ -122,8 +122,8 @@ async def answer(site: Site, *headers: tuple[str, str]) -> str | None:
 
 def verifier() -> TokenVerifier:
     settings = load_settings(jwt_secret=tokens.SECRET)
-    assert settings.jwt_secret is not None
-    return TokenVerifier(TokenRules.from_settings(settings), SecretKey(settings.jwt_secret))
+    assert settings.auth.jwt_secret is not None
+    return TokenVerifier(TokenRules.from_settings(settings.auth), SecretKey(settings.auth.jwt_secret))
 
 
 @given(header=st.binary() | st.recursive(st.none() | st.integers() | st.text(), st.lists), rest=st.binary())

@@ -28,7 +28,7 @@ from tests.support.api_client import (
     open_stream,
 )
 from tests.support.api_server import rewired, serve
-from tests.support.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -55,12 +55,12 @@ class Site:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    given = {"jwt_secret": tokens.SECRET, "operator_scope": SCOPE, "look_interval_s": 0.05}
+    given = {"jwt_secret": tokens.SECRET, "operator_scope": SCOPE, "acquire_interval_s": 0.05}
     settings = load_settings(data_dir=tmp_path_factory.mktemp("data"), **given)
     backend = FakeBackend()
     async with (
         open_embedded(settings) as services,
-        open_bearer_tokens(settings) as authenticate,
+        open_bearer_tokens(settings.auth) as authenticate,
         serve(rewired(services, backend=backend), authenticate=authenticate) as url,
         open_client(url) as client,
     ):
@@ -156,7 +156,7 @@ async def test_without_the_setting_nobody_is(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path, jwt_secret=tokens.SECRET)
     async with (
         open_embedded(settings) as services,
-        open_bearer_tokens(settings) as authenticate,
+        open_bearer_tokens(settings.auth) as authenticate,
         serve(services, authenticate=authenticate) as url,
         open_client(url) as client,
     ):

@@ -13,7 +13,7 @@ from services.settings import load_settings
 from tests.security.closing import ending
 from tests.support.api_client import LIST, Client, open_client, open_socket
 from tests.support.api_server import rewired, serve
-from tests.support.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -28,7 +28,7 @@ async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clie
     settings = load_settings(data_dir=tmp_path_factory.mktemp("data"), public_url="https://dev.example")
     async with (
         open_embedded(settings) as services,
-        serve(rewired(services, backend=FakeBackend()), authenticate=LocalDeveloper(services.settings)) as url,
+        serve(rewired(services, backend=FakeBackend()), authenticate=LocalDeveloper(services.settings.server)) as url,
         open_client(url) as client,
     ):
         yield client

@@ -34,7 +34,7 @@ async def subject(
     algorithm: str = "RS256", *, settings: Mapping[str, object] = USUAL, claims: Mapping[str, object] = USUAL
 ) -> str:
     """Return whose the token is that says this, by these settings."""
-    rules = TokenRules.from_settings(load_settings(**{"jwt_issuer": ISSUER, "jwt_leeway_s": LEEWAY_S, **settings}))
+    rules = TokenRules.from_settings(load_settings(**{"jwt_issuer": ISSUER, "jwt_leeway_s": LEEWAY_S, **settings}).auth)
     said = tokens.claims("ann", **{"iss": ISSUER, **claims})
     token = jwt.encode(said, key_of(algorithm, algorithm), algorithm, headers={"kid": algorithm})
     return (await TokenVerifier(rules, Known(rules)).verify(token)).caller.id.removeprefix(f"{rules.issuer} ")

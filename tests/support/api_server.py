@@ -23,7 +23,7 @@ from services.runtime.adapters import open_embedded
 from services.runtime.services import Services, compose
 from services.settings import load_settings
 from tests.support.api_client import PATIENCE_S, RETRY_S
-from tests.support.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 
 async def named_user(connection: HTTPConnection, params: Mapping[str, object]) -> Identity:
@@ -85,7 +85,7 @@ async def serve(
     """
     config = server_config(create_app(services, authenticate=authenticate), services.settings)
     server = QuietServer(config)
-    with listen(services.settings.model_copy(update={"port": port})) as listener:
+    with listen(services.settings.replace(port=port).server) as listener:
         if send_buffer_bytes is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
         serving = asyncio.create_task(server.serve(sockets=[listener]))

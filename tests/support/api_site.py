@@ -16,7 +16,7 @@ from services.runtime.services import Services
 from services.settings import load_settings
 from tests.support.api_client import Client, open_client
 from tests.support.api_server import rewired, serve
-from tests.support.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 USERS = (f"user-{number}" for number in itertools.count())
 CAPACITY = 1000  # every render is taken at once, unless a test sets it to 0 to keep them queued
@@ -43,7 +43,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site(data_dir: Path) -> AsyncIterator[Site]:
     backend = FakeBackend(capacity=CAPACITY, poll_interval=timedelta(milliseconds=10))
-    async with open_embedded(load_settings(data_dir=data_dir, look_interval_s=0.05)) as services:
+    async with open_embedded(load_settings(data_dir=data_dir, acquire_interval_s=0.05)) as services:
         faked = rewired(services, backend=backend)
         async with serve(faked) as url, open_client(url) as client:
             yield Site(http=client.http, services=faked, backend=backend)

@@ -1,7 +1,7 @@
-"""One client and its operations: the server's side of graphql-transport-ws, in the protocol's own words.
+"""The server's side of one graphql-transport-ws connection and its operations.
 
-A connection is given a few seconds to say who it is. What doesn't keep to the protocol is answered by the close code
-that the protocol has for it; what is wrong with one operation ends that operation only.
+A client that violates the protocol is disconnected with the close code that the protocol defines for it. An error of
+one operation ends that operation only.
 """
 
 import asyncio
@@ -17,34 +17,35 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from auth.bearer import Authenticate
 from resolvers.context import Context, OperationSlot
-from resolvers.errors import masked, result_too_large
-from resolvers.execution.fast_path import SEND_NOW, FastPath, SendNow, message, send_nothing
+from resolvers.errors import mask_error, result_too_large
+from resolvers.execution.fast_path import FastPath, next_message
 from resolvers.execution.projection import Result
 from services.errors import TokenExpired, Unauthenticated
 from services.json_text import write_json
 from transport.authentication import identify
-from transport.connection_limits import counted
+from transport.connection_limits import count_within_limit
 from transport.graphql_ws.messages import (
+    ClientMessage,
     CloseCode,
     Complete,
     ConnectionInit,
-    Message,
     Payload,
     Ping,
-    Request,
     Subscribe,
-    read_message,
+    SubscribePayload,
+    parse_message,
 )
+from transport.text_writer import get_text_writer
 
 INIT_TIMEOUT_S = 5.0
-MAX_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame has 125, of which the code takes two
+MAX_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame has at most 125, of which the code takes two
 INIT_TIMEOUT = (CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")
-GONE = (WebSocketDisconnect, WebSocketDisconnected)  # for the first that writes to it, and for all others
 TOKEN_EXPIRED = (CloseCode.FORBIDDEN, str(TokenExpired()))
+CLIENT_DISCONNECTED = (WebSocketDisconnect, WebSocketDisconnected)  # starlette raises one once, then the other
 
 
 class ProtocolViolation(Exception):  # noqa: N818  # the protocol's word
-    """The client doesn't keep to the protocol; the connection ends with this code."""
+    """The client violates the protocol. The connection is closed with this code and reason."""
 
     def __init__(self, code: CloseCode, reason: str) -> None:
         self.code = code
@@ -54,19 +55,19 @@ class ProtocolViolation(Exception):  # noqa: N818  # the protocol's word
 
 @dataclass(slots=True, kw_only=True)
 class Operation:
-    """What a client asked for and has not been told the end of."""
+    """An operation whose `complete` or `error` has not been sent yet."""
 
     task: asyncio.Task[None]
-    feed: FastPath
+    fast_path: FastPath
 
     def cancel(self) -> None:
-        """Tell no more of it."""
-        self.feed.end()
+        """Stop sending results, and cancel the task."""
+        self.fast_path.close()
         self.task.cancel()
 
 
 class Connection:
-    """One client that has been let in, and its operations."""
+    """An accepted WebSocket and its operations. `connections_per_user` is shared by all connections."""
 
     def __init__(
         self,
@@ -75,165 +76,171 @@ class Connection:
         context: Context,
         schema: Schema,
         authenticate: Authenticate,
-        of_user: Counter[str],
+        connections_per_user: Counter[str],
     ) -> None:
         self._websocket = websocket
-        extensions = websocket.scope.get("extensions", {})
-        self._send_now: SendNow = extensions.get(SEND_NOW, {}).get("send", send_nothing)
+        self._write_text = get_text_writer(websocket.scope)
         self._context = context
         self._schema = schema
         self._authenticate = authenticate
-        self._settings = context.services.settings
-        self._of_user = of_user
-        self._initialised = False
+        settings = context.services.settings
+        self._limits = settings.connections
+        self._max_result_bytes = settings.graphql.max_result_bytes
+        self._connections_per_user = connections_per_user
+        self._init_received = False
         self._acknowledged = False
-        self._deadline = asyncio.timeout(INIT_TIMEOUT_S)
+        self._deadline = asyncio.timeout(INIT_TIMEOUT_S)  # after the acknowledgement: the token's expiry
         self._operations: dict[str, Operation] = {}
-        self._turns = asyncio.Semaphore(self._settings.max_operations_at_once)
-        self._leaving = ExitStack()
+        self._operation_slots = asyncio.Semaphore(settings.graphql.max_concurrent_operations)
+        self._exit_stack = ExitStack()
 
     async def run(self) -> None:
-        """Serve the client until either side ends the connection; all its operations have ended then."""
+        """Serve the client until either side closes the connection. All operations have ended on return."""
         try:
             async with self._deadline:
-                await self._converse()
+                await self._receive_messages()
         except TimeoutError:
-            await self._end(*(TOKEN_EXPIRED if self._acknowledged else INIT_TIMEOUT))
+            await self._close(*(TOKEN_EXPIRED if self._acknowledged else INIT_TIMEOUT))
         except ProtocolViolation as violation:
-            await self._end(violation.code, violation.reason)
-        except GONE:
-            pass  # it left while it was being answered
+            await self._close(violation.code, violation.reason)
+        except CLIENT_DISCONNECTED:
+            pass  # while a message was sent to it
         finally:
-            self._leaving.close()
-            await self._end_operations()
+            self._exit_stack.close()
+            await self._cancel_operations()
 
-    async def _converse(self) -> None:
+    async def _receive_messages(self) -> None:
         while (received := await self._websocket.receive())["type"] != "websocket.disconnect":
             text = received.get("text")
             if text is None:
                 raise ProtocolViolation(CloseCode.BAD_MESSAGE, "Messages must be text")
             try:
-                message = read_message(text)
+                message = parse_message(text)
             except ValueError as error:
                 raise ProtocolViolation(CloseCode.BAD_MESSAGE, "Invalid message") from error
-            await self._handle(message)
+            await self._handle_message(message)
 
-    async def _handle(self, message: Message) -> None:
+    async def _handle_message(self, message: ClientMessage) -> None:
         match message:
             case ConnectionInit(payload=payload):
-                await self._initialise(payload or {})
+                await self._handle_init(payload or {})
             case Ping(payload=payload):
-                await self._answer_ping(payload)
+                await self._send_pong(payload)
             case Subscribe(id=operation_id, payload=request):
-                await self._subscribe(operation_id, request)
+                await self._handle_subscribe(operation_id, request)
             case Complete(id=operation_id):
                 if operation := self._operations.pop(operation_id, None):
                     operation.cancel()
             case _:
-                pass  # a pong needs no answer
+                pass  # a pong needs no reply
 
-    async def _answer_ping(self, payload: Payload) -> None:
+    async def _send_pong(self, payload: Payload) -> None:
         try:
             await self._send({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
-        except RecursionError as error:  # a little less deep than what can't be read
+        except RecursionError as error:  # the JSON writer's nesting limit is a little below the parser's
             raise ProtocolViolation(CloseCode.BAD_MESSAGE, "Invalid message") from error
 
-    async def _initialise(self, params: dict[str, object]) -> None:
-        if self._initialised:
-            raise ProtocolViolation(CloseCode.TOO_MANY, "Too many initialisation requests")
-        self._initialised = True
+    async def _handle_init(self, params: dict[str, object]) -> None:
+        if self._init_received:
+            raise ProtocolViolation(CloseCode.TOO_MANY_REQUESTS, "Too many initialisation requests")
+        self._init_received = True
         refusal = await identify(self._context, self._authenticate, self._websocket, params)
         if isinstance(refusal, Unauthenticated):
             raise ProtocolViolation(CloseCode.FORBIDDEN, str(refusal))
         if refusal is not None:
             raise ProtocolViolation(CloseCode.TRY_AGAIN_LATER, "Please try again later.")
-        admission = counted(self._of_user, self._context.caller.id, self._settings.max_connections_per_user)
-        if not self._leaving.enter_context(admission):
-            raise ProtocolViolation(CloseCode.TOO_MANY, "Too many connections")
-        self._deadline.reschedule(self._expiry())
+        admission = count_within_limit(
+            self._connections_per_user, self._context.caller.id, self._limits.max_connections_per_user
+        )
+        if not self._exit_stack.enter_context(admission):
+            raise ProtocolViolation(CloseCode.TOO_MANY_REQUESTS, "Too many connections")
+        self._deadline.reschedule(self._expires_at())
         await self._send({"type": "connection_ack"})
         self._acknowledged = True
 
-    def _expiry(self) -> float | None:
-        """Return when the caller's identity expires, by the event loop's clock; None if never."""
+    def _expires_at(self) -> float | None:
+        """Return when the caller's identity expires, by the event loop's clock; None if it doesn't."""
         identity = self._context.identity
         if identity is None or identity.expires_at is None:
             return None
         left = identity.expires_at - self._context.services.clock.now()
         return asyncio.get_running_loop().time() + left.total_seconds()
 
-    async def _subscribe(self, operation_id: str, request: Request) -> None:
+    async def _handle_subscribe(self, operation_id: str, request: SubscribePayload) -> None:
         if not self._acknowledged:
             raise ProtocolViolation(CloseCode.UNAUTHORIZED, "Unauthorized")
         if operation_id in self._operations:
             raise ProtocolViolation(CloseCode.SUBSCRIBER_EXISTS, f"Subscriber for {operation_id[:50]} already exists")
-        limit = self._settings.max_operations_per_connection
+        limit = self._limits.max_operations_per_connection
         if len(self._operations) >= limit:
             await self._send_error(operation_id, [_too_many_operations(limit)])
             return
-        head = write_json({"id": operation_id, "type": "next"})[:-1]
-        feed = FastPath(head, send_now=self._send_now, longest=self._settings.max_result_bytes)
-        task = asyncio.create_task(self._operate(operation_id, request, feed), name=f"operation {operation_id}")
-        self._operations[operation_id] = Operation(task=task, feed=feed)
+        prefix = write_json({"id": operation_id, "type": "next"})[:-1]
+        fast_path = FastPath(prefix, write=self._write_text, max_bytes=self._max_result_bytes)
+        run = self._run_operation(operation_id, request, fast_path)
+        task = asyncio.create_task(run, name=f"operation {operation_id}")
+        self._operations[operation_id] = Operation(task=task, fast_path=fast_path)
 
-    async def _operate(self, operation_id: str, request: Request, feed: FastPath) -> None:
-        """Send the results of an operation to its end. The client may use the id again as soon as it is told."""
-        turn = OperationSlot(self._turns)
+    async def _run_operation(self, operation_id: str, request: SubscribePayload, fast_path: FastPath) -> None:
+        """Send all results of an operation. The client may use the id again once `complete` or `error` is sent."""
+        slot = OperationSlot(self._operation_slots)
         try:
-            await self._execute(operation_id, request, turn, feed)
-        except GONE:
-            pass  # nobody is left to tell
+            await self._send_results(operation_id, request, slot, fast_path)
+        except CLIENT_DISCONNECTED:
+            pass  # `run` notices it as well
         except Exception as error:  # noqa: BLE001  # logged with its id
-            with suppress(*GONE):
-                await self._send_error(operation_id, [masked(GraphQLError(str(error)), error)])
+            with suppress(*CLIENT_DISCONNECTED):
+                await self._send_error(operation_id, [mask_error(GraphQLError(str(error)), error)])
         finally:
-            turn.end()
+            slot.release()
 
-    async def _execute(self, operation_id: str, request: Request, turn: OperationSlot, feed: FastPath) -> None:
+    async def _send_results(
+        self, operation_id: str, request: SubscribePayload, slot: OperationSlot, fast_path: FastPath
+    ) -> None:
         results = await self._schema.stream(
             request.query,
             variable_values=request.variables,
-            context_value=replace(self._context, turn=turn, feed=feed),
+            context_value=replace(self._context, slot=slot, fast_path=fast_path),
             operation_name=request.operationName,
         )
         async with aclosing(results):
             async for result in results:
                 if not isinstance(result, ExecutionResult):
-                    raise TypeError("incremental delivery is not offered")
+                    raise TypeError("incremental delivery is not supported")
                 if isinstance(result, PreExecutionError):
                     await self._send_error(operation_id, result.errors or [])
                     return
-                await self._send_result(feed.head, result)
-        self._forget(operation_id)
+                await self._send_next(fast_path.prefix, result)
+        self._release_id(operation_id)
         await self._send({"id": operation_id, "type": "complete"})
 
     async def _send(self, message: Mapping[str, object]) -> None:
         await self._websocket.send_text(write_json(message).decode())
 
-    async def _send_result(self, head: bytes, result: ExecutionResult) -> None:
-        """Send a result in a message that begins like this."""
-        text = _message(head, result)
-        if len(text) > self._settings.max_result_bytes:
-            refusal = result_too_large(self._settings.max_result_bytes)
-            text = _message(head, ExecutionResult(data=None, errors=[refusal]))
+    async def _send_next(self, prefix: bytes, result: ExecutionResult) -> None:
+        """Send a result, or an error in its place if it is too large."""
+        text = _encode_next(prefix, result)
+        if len(text) > self._max_result_bytes:
+            refusal = result_too_large(self._max_result_bytes)
+            text = _encode_next(prefix, ExecutionResult(data=None, errors=[refusal]))
         await self._websocket.send_text(text.decode())
 
     async def _send_error(self, operation_id: str, errors: Iterable[GraphQLError]) -> None:
-        self._forget(operation_id)
+        self._release_id(operation_id)
         await self._send({"id": operation_id, "type": "error", "payload": [error.formatted for error in errors]})
 
-    def _forget(self, operation_id: str) -> None:
-        """Let the id be used again, unless it is already."""
+    def _release_id(self, operation_id: str) -> None:
+        """Remove the operation that runs in the current task, unless its id belongs to another one by now."""
         operation = self._operations.get(operation_id)
         if operation is not None and operation.task is asyncio.current_task():
             del self._operations[operation_id]
 
-    async def _end(self, code: CloseCode, reason: str) -> None:
-        brief = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
-        with suppress(*GONE):
-            await self._websocket.close(code, brief)
+    async def _close(self, code: CloseCode, reason: str) -> None:
+        truncated = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
+        with suppress(*CLIENT_DISCONNECTED):
+            await self._websocket.close(code, truncated)
 
-    async def _end_operations(self) -> None:
+    async def _cancel_operations(self) -> None:
         operations = list(self._operations.values())
         for operation in operations:
             operation.cancel()
@@ -241,17 +248,17 @@ class Connection:
             await asyncio.wait([operation.task for operation in operations])
 
 
-def _message(head: bytes, result: ExecutionResult) -> bytes:
+def _encode_next(prefix: bytes, result: ExecutionResult) -> bytes:
     if isinstance(result.data, Result) and not result.errors:
-        return message(head, result.data.text)
+        return next_message(prefix, result.data.text)
     payload: dict[str, object] = {"data": result.data}
     if result.errors:
         payload["errors"] = [error.formatted for error in result.errors]
-    return b'%b,"payload":%b}' % (head, write_json(payload))
+    return b'%b,"payload":%b}' % (prefix, write_json(payload))
 
 
 def _too_many_operations(limit: int) -> GraphQLError:
     return GraphQLError(
-        f"There may be {limit} operations at once on a connection. Complete one first, or open another connection.",
+        f"A connection can have at most {limit} operations at once. Complete one first, or open another connection.",
         extensions={"code": "LIMIT_EXCEEDED"},
     )

@@ -17,7 +17,7 @@ from services.errors import StartupError
 from tests.commands.conftest import Run
 from tests.security.issuer import open_issuer
 from tests.support import tokens
-from tests.support.fakes import START_OF_TIME
+from tests.support.fake_clock import START_OF_TIME
 from tests.support.lambda_server import FUNCTION, Fault
 from tests.support.redis_server import RedisServer
 from tests.support.remotion_farm import BUCKET, Farm
@@ -101,7 +101,7 @@ def test_what_is_wrong_is_told_with_what_to_mend(run: Run) -> None:
 def test_a_misspelt_setting_of_the_file_is_found(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("RENDERCAST_PROT=1\nRENDERCAST_TOKEN=x\nRENDERCAST_PORT=9\n")
     settings, (finding,) = read_settings()
-    assert (settings.port, finding.sentence) == (9, "RENDERCAST_PROT is no setting; do you mean RENDERCAST_PORT?")
+    assert (settings.server.port, finding.sentence) == (9, "RENDERCAST_PROT is no setting; do you mean RENDERCAST_PORT?")
 
 
 async def test_all_that_a_command_needs_must_be_set() -> None:
@@ -128,7 +128,7 @@ async def test_a_mongodb_and_a_redis_that_are_well(
     try:
         monkeypatch.setenv("MONGODB_URL", mongo_url)
         monkeypatch.setenv("REDIS_URL", redis.url)
-        monkeypatch.setenv("RENDERCAST_RENDERER", "local")
+        monkeypatch.setenv("RENDERCAST_RENDERER", "text")
         monkeypatch.setenv("RENDERCAST_JWT_SECRET", tokens.SECRET)
         results = await found(Role.SERVE)
         for name in ("MongoDB", "MongoDB indexes", "MongoDB clock", "Redis", "users' tokens", "data folder"):
@@ -145,7 +145,7 @@ async def test_a_mongodb_and_a_redis_that_are_away_hide_nothing_else(monkeypatch
     monkeypatch.setenv("MONGODB_URL", f"mongodb://me:secret@127.0.0.1:{free_port()}/?timeoutMS=500")
     monkeypatch.setenv("REDIS_URL", f"redis://:secret@127.0.0.1:{free_port()}")
     monkeypatch.setenv("RENDERCAST_JWT_SECRET", tokens.SECRET)
-    monkeypatch.setenv("RENDERCAST_RENDERER", "local")
+    monkeypatch.setenv("RENDERCAST_RENDERER", "text")
     results = await found()
     assert "correct MONGODB_URL" in results["MongoDB"]
     assert results["MongoDB clock"] == "SKIPPED"

@@ -25,7 +25,7 @@ async def services(tmp_path: Path) -> AsyncIterator[Services]:
 
 @pytest.fixture
 async def address(services: Services) -> AsyncIterator[tuple[str, int]]:
-    with listen_for_scrapes(services.settings) as listener:
+    with listen_for_scrapes(services.settings.metrics) as listener:
         assert listener is not None
         async with answering_scrapes(listener, services):
             yield listener.getsockname()

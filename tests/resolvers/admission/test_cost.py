@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from resolvers import schema as graphql_schema
 from resolvers.admission.cost import LIST_SIZE, READ_COST, Operation, measure
 from services.errors import LimitExceeded
-from services.settings import Settings
+from services.settings import default_settings
 
-DEFAULTS = Settings.model_construct()
-GENEROUS = Settings.model_construct(max_query_cost=10**9, max_query_fields=10**6, max_query_aliases=10**6)
-RENDERCAST = graphql_schema.build_schema()._schema
+DEFAULTS = default_settings().graphql
+GENEROUS = default_settings(max_query_cost=10**9, max_query_fields=10**6, max_query_aliases=10**6).graphql
+RENDERCAST = graphql_schema.build_schema().core_schema
 EXAMPLE = build_schema("""
     type Query { one: Thing! many: [Thing!]! page(first: Int! = 20): Page! any: Named named: [Named!]! }
     type Page { things: [Thing!]! size: Int! }

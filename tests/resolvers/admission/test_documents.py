@@ -16,11 +16,11 @@ from resolvers.admission.documents import (
 )
 from resolvers.schema import build_schema
 from services.errors import LimitExceeded
-from services.settings import Settings
+from services.settings import default_settings
 from tests.security.attacks import DOCUMENTS, VARIABLES, deep
 from tests.support import api_client as clients
 
-DEFAULTS = Settings.model_construct()
+DEFAULTS = default_settings().graphql
 DEVELOPMENT = DEFAULTS.model_copy(update={"introspection": True})
 MAX_CPU_S = 1.0  # ten times what any may take
 

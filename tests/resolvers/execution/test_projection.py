@@ -28,15 +28,18 @@ from schema.render import Render
 from services import models
 from services.json_text import write_json
 from services.models import Failure, Output, RenderPhase, RenderStatus, replace
-from services.realtime.pubsub import Channels, PubSub
+from services.realtime.broadcast import ListenerBroadcast
+from services.realtime.pubsub import PubSub
 from services.renders.service import RenderService
 from services.runtime.services import compose
-from services.settings import Settings
+from services.settings import default_settings
 from tests.conftest import PROPS
-from tests.support.fakes import START_OF_TIME, FakeBackend, FakeClock, MemoryStore, settle
+from tests.support.fake_backend import FakeBackend
+from tests.support.fake_clock import START_OF_TIME, FakeClock, settle
+from tests.support.memory_store import MemoryStore
 
 SCHEMA = build_schema()
-CORE = SCHEMA._schema
+CORE = SCHEMA.core_schema
 TYPES = {name: type_ for name, type_ in CORE.type_map.items() if name in {"Render", "RenderError", "AnimationProps"}}
 CONDITIONS = ("", "@include(if: true)", "@skip(if: true)", "@include(if: $yes)", "@skip(if: $no)", "@skip(if: $yes)")
 VARIABLES = {"id": "x", "yes": True, "no": False}
@@ -121,10 +124,10 @@ RENDERS = st.builds(
 def service() -> RenderService:
     clock = FakeClock()
     made = compose(
-        Settings.model_construct(),
+        default_settings(),
         clock=clock,
         store=MemoryStore(clock),
-        pubsub=PubSub(Channels("memory://")),
+        pubsub=PubSub(ListenerBroadcast("memory://")),
         backend=FakeBackend(),
         with_worker=False,
     )
@@ -168,7 +171,7 @@ async def test_it_is_what_graphql_core_makes_of_the_same(data: st.DataObject, st
     assert projection is not None
     expected = await executed_by_core(text, Render.from_model(state, renders))
     result = projection.result(Render.from_model(state, renders))
-    assert projection.text(renders, state) == (None if result is None else result.text)
+    assert projection.encode(renders, state) == (None if result is None else result.text)
     event("executed" if result is None else "projected")
     if result is None:  # as it should be only if something can't be told or must be waited for
         assert expected.errors or (state.status is RenderStatus.QUEUED and "queuePosition" in text)
@@ -210,10 +213,10 @@ async def test_the_same_state_is_told_by_the_same_result_to_all_who_ask_the_same
     first = mine.result(Render.from_model(state, renders))
     assert isinstance(first, Result)
     assert first is mine.result(Render.from_model(state, renders))
-    assert first.text is mine.text(renders, state)
-    newer = mine.text(renders, newest := replace(state, progress=7, revision=2))
+    assert first.text is mine.encode(renders, state)
+    newer = mine.encode(renders, newest := replace(state, progress=7, revision=2))
     assert newer is not None
-    assert newer is mine.text(renders, newest)
+    assert newer is mine.encode(renders, newest)
     assert json.loads(newer) == {"renderProgress": {"id": "x", "progress": 7, "outputUrl": None}}
     other = projections.of(executor_of(ALL.replace("progress outputUrl", "outputUrl progress")))
     assert other is not mine  # another order is another text
@@ -257,8 +260,8 @@ async def test_a_place_in_the_queue_is_counted_and_nothing_else_is_waited_for() 
 
 @pytest.mark.parametrize("projections", [True, False])
 async def test_it_can_be_switched_off(*, projections: bool) -> None:
-    schema = build_schema(Settings.model_construct(projections=projections))
-    executor = schema.execution_context_class.build(schema._schema, parse(ALL), raw_variable_values={"id": "x"})
+    schema = build_schema(default_settings(projections=projections).graphql)
+    executor = schema.execution_context_class.build(schema.core_schema, parse(ALL), raw_variable_values={"id": "x"})
     assert isinstance(executor, BoundedExecutor)
     state = models.Render(id="x", owner="ann", props=PROPS, created_at=START_OF_TIME)
     event = executor.build_per_event_executor(Render.from_model(state, service()))

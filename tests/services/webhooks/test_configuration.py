@@ -3,7 +3,7 @@ import base64
 import pytest
 
 from services.errors import StartupError
-from services.settings import Settings, load_settings
+from services.settings import WebhookSettings, load_settings
 from services.webhooks.configuration import read_endpoint
 from tests.support.webhook_receiver import KEY, SECRET
 
@@ -11,8 +11,8 @@ URL = "https://hooks.example.com/renders?key=hunter2"
 OTHER = "whsec_" + base64.b64encode(b"x" * 24).decode()
 
 
-def settings(**values: object) -> Settings:
-    return Settings(_env_file=None, **values)  # type: ignore[arg-type,call-arg]
+def settings(**values: object) -> WebhookSettings:
+    return WebhookSettings(_env_file=None, **values)  # type: ignore[arg-type,call-arg]
 
 
 def test_nobody_is_told_unless_somebody_is_named() -> None:
@@ -65,5 +65,5 @@ def test_a_secret_of_another_form_stops_the_start_and_is_not_shown(secret: str) 
 @pytest.mark.parametrize("url", ["hooks.example.com", "ftp://x", "https://", "https://ann:hunter2@x/", "https://x/#a"])
 def test_a_url_that_is_none_stops_the_start_and_is_not_shown(url: str) -> None:
     with pytest.raises(StartupError, match="RENDERCAST_WEBHOOK_URL") as error:
-        load_settings(_env_file=None, webhook_url=url)
+        load_settings(webhook_url=url)
     assert "hunter2" not in str(error.value)

@@ -12,7 +12,7 @@ from auth.bearer import LocalDeveloper
 from resolvers.schema import build_schema
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
-from tests.support.fakes import settle
+from tests.support.fake_clock import settle
 from transport.graphql_ws.endpoint import WebSockets
 
 SCOPE = {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": ["graphql-transport-ws"]}
@@ -33,7 +33,7 @@ async def test_a_client_that_leaves_while_it_is_answered_is_nobodys_mistake(tmp_
             raise OSError("it has left")
 
     async with open_embedded(load_settings(data_dir=tmp_path)) as services:
-        websockets = WebSockets(services, schema=build_schema(), authenticate=LocalDeveloper(services.settings))
+        websockets = WebSockets(services, schema=build_schema(), authenticate=LocalDeveloper(services.settings.server))
         await websockets.serve(WebSocket(SCOPE, receive, send))
     assert [message["type"] for message in sent] == ["websocket.accept", "websocket.send", "websocket.send"]
 
@@ -63,7 +63,7 @@ async def test_a_client_that_leaves_while_several_operations_run_is_nobodys_mist
             raise OSError("it has left")
 
     async with open_embedded(load_settings(data_dir=tmp_path)) as services:
-        websockets = WebSockets(services, schema=build_schema(), authenticate=LocalDeveloper(services.settings))
+        websockets = WebSockets(services, schema=build_schema(), authenticate=LocalDeveloper(services.settings.server))
         await websockets.serve(WebSocket(SCOPE, receive, send))
     assert "next" in sent[-1]["text"]
     assert caplog.text == ""

@@ -1,0 +1,49 @@
+"""All settings, in groups by subject. Each part of the program gets the group that it needs."""
+
+from services.settings.auth import AuthSettings
+from services.settings.base import CHECKOUT
+from services.settings.connections import ConnectionSettings
+from services.settings.graphql import GraphQLSettings
+from services.settings.loading import (
+    FIELDS,
+    GROUPS,
+    Settings,
+    default_settings,
+    former_variables,
+    load_settings,
+    variable,
+)
+from services.settings.logs import LoggingSettings
+from services.settings.metrics import MetricsSettings
+from services.settings.pages import PageSettings
+from services.settings.remotion import RemotionSettings
+from services.settings.renderer import RendererSettings
+from services.settings.renders import RenderSettings
+from services.settings.server import ServerSettings
+from services.settings.storage import StorageSettings
+from services.settings.webhooks import WebhookSettings
+from services.settings.worker import WorkerSettings
+
+__all__ = [
+    "CHECKOUT",
+    "FIELDS",
+    "GROUPS",
+    "AuthSettings",
+    "ConnectionSettings",
+    "GraphQLSettings",
+    "LoggingSettings",
+    "MetricsSettings",
+    "PageSettings",
+    "RemotionSettings",
+    "RenderSettings",
+    "RendererSettings",
+    "ServerSettings",
+    "Settings",
+    "StorageSettings",
+    "WebhookSettings",
+    "WorkerSettings",
+    "default_settings",
+    "former_variables",
+    "load_settings",
+    "variable",
+]

@@ -1,0 +1,31 @@
+"""Limits of connections."""
+
+from pydantic import Field
+
+from services.settings.base import SettingsGroup
+
+
+class ConnectionSettings(SettingsGroup):
+    """Number of connections, and WebSocket pings."""
+
+    max_connections: int = Field(
+        10_000,
+        ge=10,
+        le=1_000_000,
+        description="Maximum number of connections. Fewer if the process may not open that many files.",
+    )
+    max_connections_per_address: int = Field(
+        1000, ge=1, le=100_000, description="Maximum number of connections from one IP address."
+    )
+    max_connections_per_user: int = Field(
+        20, ge=1, le=100_000, description="Maximum number of WebSocket connections of one user."
+    )
+    max_operations_per_connection: int = Field(
+        50, ge=1, le=10_000, description="Maximum number of concurrent operations on one WebSocket connection."
+    )
+    ping_interval_s: float = Field(
+        20,
+        gt=0,
+        le=300,
+        description="Interval of WebSocket pings, and maximum time for the pong, in seconds.",
+    )

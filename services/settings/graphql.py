@@ -1,0 +1,67 @@
+"""Limits of GraphQL operations, and what of the schema clients may read."""
+
+from pydantic import Field
+
+from services.settings.base import SettingsGroup, renamed
+
+
+class GraphQLSettings(SettingsGroup):
+    """Introspection and limits of operations."""
+
+    introspection: bool | None = Field(
+        None,
+        description="Allow introspection, and suggest names in error messages. Default: true in `dev`, false in "
+        "`serve`.",
+    )
+    max_query_tokens: int = Field(
+        1000,
+        ge=100,
+        le=100_000,
+        description="Maximum number of tokens in a document, and of values in its variables.",
+    )
+    max_query_depth: int = Field(
+        15, ge=5, le=100, description="Maximum nesting depth of a document's fields, and of its variables."
+    )
+    max_query_fields: int = Field(
+        500,
+        ge=50,
+        le=10_000,
+        description="Maximum number of fields in a document. A fragment's fields count each time it is spread.",
+    )
+    max_query_aliases: int = Field(
+        50, ge=1, le=1000, description="Maximum number of aliases, of directives and of operations in a document."
+    )
+    max_query_cost: int = Field(
+        10_000,
+        ge=1000,
+        le=1_000_000,
+        description="Maximum cost of an operation: the number of fields in its result, those in lists counted for "
+        "each item, those that read the store counted as 25.",
+    )
+    max_mutations_per_minute: int = Field(
+        120, ge=1, le=10_000, description="Maximum number of mutations of one user in any minute."
+    )
+    max_concurrent_operations: int = Field(
+        4,
+        ge=1,
+        le=1000,
+        validation_alias=renamed("MAX_CONCURRENT_OPERATIONS", "MAX_OPERATIONS_AT_ONCE"),
+        description="Maximum number of queries and mutations of one user that run concurrently. Others wait.",
+    )
+    execution_timeout_s: float = Field(
+        30,
+        gt=0,
+        le=600,
+        description="Maximum execution time of an operation, or of one subscription event, in seconds.",
+    )
+    max_result_bytes: int = Field(
+        1024 * 1024,
+        ge=1024,
+        le=64 * 1024 * 1024,
+        description="Maximum size of an operation's result, or of one subscription event, in bytes.",
+    )
+    projections: bool = Field(
+        default=True,
+        description="Build subscription results without executing the document for each event. False is for "
+        "comparison.",
+    )

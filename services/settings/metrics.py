@@ -1,0 +1,17 @@
+"""Settings of the metrics server."""
+
+from pydantic import Field
+
+from services.settings.base import SettingsGroup
+
+
+class MetricsSettings(SettingsGroup):
+    """Address of the metrics server."""
+
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="Port of Prometheus' `/metrics`, and of a `/healthz` that workers have too. Unset: none.",
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address that the metrics port listens on.")

@@ -1,0 +1,71 @@
+"""docs/settings.md: every setting with its default and meaning, as the groups define them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from services.settings.base import CHECKOUT
+from services.settings.loading import FIELDS, GROUPS, former_variables, variable
+
+HEAD = """\
+# Settings
+
+Rendercast reads its settings from environment variables, and from a file `.env` in the folder where it is started; the
+environment has precedence. An empty variable counts as unset. A wrong value stops the start with a message that names
+the variable. `rendercast doctor` checks the settings and what they name. [`.env.example`](../.env.example) is a file to
+start from.
+
+This page is generated from the code: `make settings`.
+"""
+TITLES = {
+    "server": "Server",
+    "storage": "Storage",
+    "auth": "Authentication",
+    "renders": "Renders",
+    "renderer": "Renderer",
+    "remotion": "Remotion Lambda",
+    "webhooks": "Webhooks",
+    "worker": "Workers",
+    "connections": "Connections",
+    "graphql": "GraphQL",
+    "pages": "Pages",
+    "logging": "Logging",
+    "metrics": "Metrics",
+}
+
+
+def default_text(name: str) -> str:
+    """Return the default of a setting as one writes it in `.env`; empty if it is unset."""
+    match FIELDS[name].default:
+        case None:
+            return ""
+        case bool(value):
+            return str(value).lower()
+        case Path() as path:
+            return str(path.relative_to(CHECKOUT) if path.is_relative_to(CHECKOUT) else path)
+        case value:
+            return str(value)
+
+
+def row(name: str) -> str:
+    """Return the table row of a setting: variable, default, meaning."""
+    default = default_text(name)
+    return f"| `{variable(name)}` | {f'`{default}`' if default else ''} | {FIELDS[name].description} |"
+
+
+def reference() -> str:
+    """Return the whole page."""
+    return "\n".join([HEAD, *(f"{section}\n" for section in _sections()), _former()])
+
+
+def _sections() -> Iterator[str]:
+    for group_name, group in GROUPS.items():
+        rows = "\n".join(row(name) for name in group.model_fields)
+        yield f"## {TITLES[group_name]}\n\n{group.__doc__}\n\n| Variable | Default | Meaning |\n|---|---|---|\n{rows}"
+
+
+def _former() -> str:
+    rows = "\n".join(f"| `{former}` | `{variable(name)}` |" for name in FIELDS for former in former_variables(name))
+    return (
+        "## Former names\n\nThese are still accepted. `RENDERCAST_RENDERER=local` is accepted for `text`.\n\n"
+        f"| Former variable | Variable |\n|---|---|\n{rows}\n"
+    )

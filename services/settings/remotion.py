@@ -1,0 +1,88 @@
+"""Settings of the Remotion deployment on AWS Lambda."""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from services.settings.base import SettingsGroup
+
+
+class RemotionSettings(SettingsGroup):
+    """The Remotion deployment on AWS Lambda, as described in [deploying.md](deploying.md)."""
+
+    remotion_lambda_function_name: str | None = Field(
+        None,
+        validation_alias="REMOTION_LAMBDA_FUNCTION_NAME",
+        pattern=r"^[A-Za-z0-9:$_-]{1,170}$",
+        description="Name of the deployed Remotion function.",
+    )
+    remotion_serve_url: str | None = Field(
+        None,
+        validation_alias="REMOTION_SERVE_URL",
+        pattern=r"^https?://\S+$",
+        description="URL of the deployed site that contains the composition.",
+    )
+    remotion_composition: str = Field(
+        "TextAnimation", validation_alias="REMOTION_COMPOSITION", min_length=1, description="Id of the composition."
+    )
+    remotion_bucket_name: str | None = Field(
+        None,
+        validation_alias="REMOTION_BUCKET_NAME",
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        description="S3 bucket of renders and videos. Default: the bucket in `REMOTION_SERVE_URL`.",
+    )
+    remotion_aws_region: str = Field(
+        "us-east-1",
+        validation_alias="REMOTION_AWS_REGION",
+        pattern=r"^[a-z0-9-]+$",
+        description="AWS region of the function and the bucket.",
+    )
+    remotion_aws_access_key_id: SecretStr | None = Field(
+        None,
+        validation_alias="REMOTION_AWS_ACCESS_KEY_ID",
+        description="AWS access key id. Default: the credentials that boto3 finds.",
+    )
+    remotion_aws_secret_access_key: SecretStr | None = Field(
+        None, validation_alias="REMOTION_AWS_SECRET_ACCESS_KEY", description="Secret of the AWS access key."
+    )
+    remotion_privacy: Literal["private", "no-acl"] = Field(
+        "private",
+        validation_alias="REMOTION_PRIVACY",
+        description="`private`, or `no-acl` if access control lists are disabled on the bucket.",
+    )
+    remotion_posters: bool = Field(
+        default=True,
+        validation_alias="REMOTION_POSTERS",
+        description="Make a poster image of each video, with one more invocation of the function.",
+    )
+    remotion_license_key: SecretStr | None = Field(
+        None, validation_alias="REMOTION_LICENSE_KEY", description="Remotion licence key, if you have one."
+    )
+    remotion_webhook_secret: SecretStr | None = Field(
+        None,
+        validation_alias="REMOTION_WEBHOOK_SECRET",
+        min_length=16,
+        description="Secret that signs the function's webhooks. They need `RENDERCAST_PUBLIC_URL` too.",
+    )
+    remotion_version: str | None = Field(
+        None,
+        validation_alias="REMOTION_VERSION",
+        pattern=r"^\d+\.\d+\.\d+",
+        description="Version of the function, if its name does not contain it.",
+    )
+    remotion_memory_mb: int | None = Field(
+        None,
+        validation_alias="REMOTION_MEMORY_MB",
+        ge=128,
+        description="Memory of the function in MB, if its name does not contain it.",
+    )
+    remotion_timeout_s: int | None = Field(
+        None,
+        validation_alias="REMOTION_TIMEOUT_S",
+        ge=15,
+        le=900,
+        description="Timeout of the function in seconds, if its name does not contain it.",
+    )
+    poll_interval_s: float = Field(
+        1, ge=0.05, le=60, description="Interval at which a render's progress is polled on Lambda, in seconds."
+    )

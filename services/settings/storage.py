@@ -1,0 +1,33 @@
+"""Settings of where data is stored."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from services.settings.base import SettingsGroup
+
+
+class StorageSettings(SettingsGroup):
+    """The data folder, MongoDB and Redis."""
+
+    data_dir: Path = Field(Path(".rendercast"), description="Folder of the embedded store and of rendered videos.")
+    mongodb_url: SecretStr | None = Field(
+        None,
+        validation_alias="MONGODB_URL",
+        description="MongoDB URL for `serve` and `worker`. It must be a replica set.",
+    )
+    redis_url: SecretStr | None = Field(
+        None, validation_alias="REDIS_URL", description="Redis URL for `serve` and `worker`."
+    )
+    retention_days: int | None = Field(
+        None,
+        ge=1,
+        le=24_000,
+        description="Days after which ended renders are removed from MongoDB. Unset: never.",
+    )
+
+    @property
+    def retention(self) -> timedelta | None:
+        """How long ended renders are stored; without limit if None."""
+        return None if self.retention_days is None else timedelta(days=self.retention_days)

@@ -1,0 +1,27 @@
+"""Settings of the webhooks that this server sends."""
+
+from pydantic import Field, SecretStr
+
+from services.settings.base import SettingsGroup
+
+
+class WebhookSettings(SettingsGroup):
+    """The webhook that is sent when a render ends, as described in [webhooks.md](webhooks.md)."""
+
+    webhook_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#@]+(?:[/?][^\s#]*)?$",
+        description="URL that receives a signed POST when a render ends. Unset: none is sent.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="Signing secret in the format of Standard Webhooks, `whsec_…`. During a rotation: several, "
+        "separated by spaces.",
+    )
+    webhook_networks: str = Field(
+        "",
+        description="Private networks to which webhooks may be sent, also by plain http, separated by commas.",
+    )
+    webhook_timeout_s: float = Field(
+        20, gt=0, le=60, description="Maximum time for the receiver's response, in seconds."
+    )
