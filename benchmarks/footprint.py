@@ -1,6 +1,6 @@
-"""What processes take before anybody asks for anything: `python -m benchmarks.footprint [turns]`.
+"""Start-up cost and idle memory of the processes: `python -m benchmarks.footprint [turns]`.
 
-CPU and wall time from the start to readiness, and what an idle process keeps in memory that is in no file.
+CPU and wall time from the start to readiness, and the anonymous memory of an idle process.
 """
 
 import resource
@@ -32,23 +32,23 @@ def main(turns: int = TURNS) -> None:
             stack.callback(server.stop)
             server.start()
         shared = {"redis_url": redis.url, "mongodb_url": mongo.url, "renderer": "text", "jwt_secret": "x" * 32}
-        print("\n## Before anybody asks\n\n| | CPU until ready | seconds until ready | memory when idle |")
+        print("\n## Footprint\n\n| | CPU until ready | seconds until ready | memory when idle |")
         print("|---|---:|---:|---:|")
         for command, settings in (("dev", {}), ("serve", shared), ("worker", shared)):
-            taken = [_start(Path(tempfile.mkdtemp(dir=folder)), command, settings) for _ in range(turns)]
-            cpu_s, ready_s, memory = (statistics.median(column) for column in zip(*taken, strict=True))
+            samples = [_start(Path(tempfile.mkdtemp(dir=folder)), command, settings) for _ in range(turns)]
+            cpu_s, ready_s, memory = (statistics.median(column) for column in zip(*samples, strict=True))
             row = f"{cpu_s:.2f} s | {ready_s:.2f} s | {memory / 2**20:.0f} MiB"
             print(f"| `rendercast {command}` | {row} |", flush=True)
-        print(f"| the help of `rendercast` | {_cpu_s_of_help(turns):.2f} s | | |")
+        print(f"| `rendercast --help` | {_cpu_s_of_help(turns):.2f} s | | |")
 
 
 def _start(folder: Path, command: str, settings: Mapping[str, object]) -> tuple[float, float, float]:
-    began = time.perf_counter()
+    started = time.perf_counter()
     running = Running(folder, [COMMAND, command], {"port": 0, "data_dir": folder, **settings})
     try:
         while command != "worker" and not _is_ready(running.url):
             time.sleep(0.01)
-        ready_s, cpu_s = time.perf_counter() - began, process_cpu_s(running.process.pid)
+        ready_s, cpu_s = time.perf_counter() - started, process_cpu_s(running.process.pid)
         time.sleep(IDLE_S)
         return cpu_s, ready_s, memory_bytes(running.process.pid)
     finally:
@@ -60,13 +60,13 @@ def _is_ready(url: str) -> bool:
 
 
 def _cpu_s_of_help(turns: int) -> float:
-    taken = []
+    samples = []
     for _ in range(turns):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([COMMAND, "--help"], stdout=subprocess.DEVNULL, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return statistics.median(taken)
+        samples.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return statistics.median(samples)
 
 
 if __name__ == "__main__":

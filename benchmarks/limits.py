@@ -1,6 +1,6 @@
-"""What the limits on documents cost: CPU time of the same operations with and without, in turns.
+"""CPU cost of the document limits: the same operations with and without them, in alternating turns.
 
-Without HTTP, so that nothing else is in the figures; the share of a whole request is smaller.
+HTTP is not included, so the share of a whole request is smaller.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ TIMES = 100
 
 
 class Unlimited(RendercastSchema):
-    """The schema without limits: documents are only parsed, validated and remembered."""
+    """The schema without limits: documents are only parsed, validated and cached."""
 
     def __init__(self, settings: GraphQLSettings) -> None:
         super().__init__(settings)
@@ -56,7 +56,7 @@ class Unlimited(RendercastSchema):
 
 
 def stock() -> Schema:
-    """Return the schema as Strawberry makes it, with its caches, its way to mask errors, and no limits."""
+    """Return the schema with Strawberry's own caches and error masking, and no limits."""
     return Schema(
         query=Query,
         mutation=Mutation,
@@ -68,19 +68,23 @@ def stock() -> Schema:
 
 
 def main() -> None:
-    schemas = {"limits": RendercastSchema(SETTINGS.graphql), "none": Unlimited(SETTINGS.graphql), "Strawberry's caches": stock()}
-    print("\n## Limits on documents: CPU time of an operation that was asked before\n")
+    schemas = {
+        "limits": RendercastSchema(SETTINGS.graphql),
+        "none": Unlimited(SETTINGS.graphql),
+        "Strawberry's caches": stock(),
+    }
+    print("\n## Limits on documents: CPU time of an operation whose document is cached\n")
     print("| | " + " | ".join(schemas) + " | limits add |\n|---|" + "---:|" * (len(schemas) + 1))
     for name, document, variables in (("query", QUERY, {"n": 10}), ("mutation", MUTATION, {})):
         row = asyncio.run(repeated(schemas, document, variables))
-        told = " | ".join(f"{row[each] * 1e6:.0f} µs" for each in schemas)
-        print(f"| small {name} | {told} | {(row['limits'] / row['none'] - 1) * 100:.1f} % |")
-    print("\n## The same, when a document comes for the first time\n")
+        cells = " | ".join(f"{row[each] * 1e6:.0f} µs" for each in schemas)
+        print(f"| small {name} | {cells} | {(row['limits'] / row['none'] - 1) * 100:.1f} % |")
+    print("\n## The same for a document that is not cached\n")
     print("| | parse and validate | count | limits add |\n|---|---:|---:|---:|")
     core = schemas["limits"].core_schema
     for name, document in (("small query", QUERY), ("LIST of the tests", LIST), ("START of the tests", START)):
         parsed = parse(document)
-        row = in_turns(
+        row = alternating(
             {
                 "check": lambda document=document: validate(core, parse(document)),  # type: ignore[misc]
                 "count": lambda parsed=parsed: measure(parsed, core, SETTINGS.graphql),  # type: ignore[misc]
@@ -91,7 +95,7 @@ def main() -> None:
 
 
 async def repeated(schemas: dict[str, Any], document: str, variables: dict[str, Any]) -> dict[str, float]:
-    """Return the CPU seconds of one operation on each schema, medians of turns."""
+    """Return the CPU seconds of one operation on each schema: medians of turns."""
     async with open_pubsub("memory://") as pubsub:
         clock = SystemClock()
         services = compose(
@@ -99,27 +103,27 @@ async def repeated(schemas: dict[str, Any], document: str, variables: dict[str, 
         )
         identity = Identity(caller=Caller(id="ann"))
         context = Context(services=services, identity=identity)
-        took: dict[str, list[float]] = {name: [] for name in schemas}
+        samples: dict[str, list[float]] = {name: [] for name in schemas}
         for _ in range(TURNS):
             for name, schema in schemas.items():
                 gc.collect()
-                began = time.process_time()
+                started = time.process_time()
                 for _ in range(TIMES):
                     await schema.execute(document, variable_values=variables, context_value=context)
-                took[name].append((time.process_time() - began) / TIMES)
-    return {name: statistics.median(seconds) for name, seconds in took.items()}
+                samples[name].append((time.process_time() - started) / TIMES)
+    return {name: statistics.median(seconds) for name, seconds in samples.items()}
 
 
-def in_turns(functions: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the CPU seconds of one call of each, medians of turns."""
-    took: dict[str, list[float]] = {name: [] for name in functions}
+def alternating(functions: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Return the CPU seconds of one call of each function: medians of turns."""
+    samples: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(TURNS):
         for name, function in functions.items():
-            began = time.process_time()
+            started = time.process_time()
             for _ in range(10):
                 function()
-            took[name].append((time.process_time() - began) / 10)
-    return {name: statistics.median(seconds) for name, seconds in took.items()}
+            samples[name].append((time.process_time() - started) / 10)
+    return {name: statistics.median(seconds) for name, seconds in samples.items()}
 
 
 if __name__ == "__main__":

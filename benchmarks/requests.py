@@ -1,9 +1,9 @@
-"""What everything that protects the API costs: CPU time of the server per request, with and without, in turns.
+"""The server's CPU time per HTTP request, with and without all protection, in alternating turns.
 
 `python -m benchmarks.requests [turns]`; Yoga needs `npm ci --prefix benchmarks/peers`. Each server is a process of its
-own, asked over one connection that stays open: as `rendercast serve` answers, tokens, limits and all; the same schema
-with none of it, on a plain uvicorn; Strawberry's own ASGI view with its caches; and GraphQL Yoga, which knows neither
-users nor limits. All have their data in memory.
+own and gets requests over one persistent connection: `rendercast serve` with tokens and limits; the same schema without
+any, on a plain uvicorn; Strawberry's ASGI view with its caches; and GraphQL Yoga, without users and limits. All have
+their data in memory.
 """
 
 import gc
@@ -49,7 +49,7 @@ from services.settings import default_settings
 from tests.conftest import PROPS
 from tests.support.memory_store import MemoryStore
 
-SECRET = SecretStr("a secret for measuring, of some length")
+SECRET = SecretStr("a secret for benchmarks, long enough")
 SETTINGS = default_settings(
     introspection=False,
     jwt_secret=SECRET,
@@ -60,7 +60,7 @@ SETTINGS = default_settings(
 USER = Caller(id=f"{OWN_ISSUER} ann")
 RENDERS = 20
 WARM_UP = 500
-TIMES = 60  # in a turn: short ones, so that what else the machine does falls on all alike
+TIMES = 60  # per turn: short, so that other load on the machine affects all servers alike
 PLAIN: dict[str, Any] = {"log_config": None, "access_log": False, "timeout_keep_alive": KEEP_ALIVE_S}
 TURNS = 200
 YOGA = "GraphQL Yoga"
@@ -80,7 +80,7 @@ OPERATIONS = {
 
 @asynccontextmanager
 async def open_services() -> AsyncIterator[Services]:
-    """Open services on a store in memory, where one user has some renders."""
+    """Open services on a store in memory in which one user has some renders."""
     clock = SystemClock()
     store = MemoryStore(clock)
     for number in range(RENDERS):
@@ -92,17 +92,19 @@ async def open_services() -> AsyncIterator[Services]:
 
 
 def unprotected(services: Services) -> Starlette:
-    """Return an application that executes whatever it is sent, in the name of one user."""
+    """Return an application that executes every request as one user, without any checks."""
     schema = Unlimited(SETTINGS.graphql)
     identity = Identity(caller=USER)
 
-    async def answer(request: Request) -> Response:
-        asked = json.loads(await request.body())
+    async def respond(request: Request) -> Response:
+        parameters = json.loads(await request.body())
         context = Context(services=services, identity=identity)
-        result = await schema.execute(asked["query"], variable_values=asked.get("variables"), context_value=context)
+        result = await schema.execute(
+            parameters["query"], variable_values=parameters.get("variables"), context_value=context
+        )
         return JSONResponse({"data": result.data})
 
-    return Starlette(routes=[Route("/graphql", answer, methods=["POST"])])
+    return Starlette(routes=[Route("/graphql", respond, methods=["POST"])])
 
 
 class Stock(GraphQL[Context, None]):
@@ -142,13 +144,13 @@ class Server:
         self.kind = kind
 
     def cpu_s_per_request(self, document: str, times: int) -> float:
-        """Ask so many times and return the CPU seconds, user and system, of one answer."""
+        """Send `times` requests and return the server's CPU seconds, user and system, per request."""
         body = json.dumps({"query": document})
         before = self._cpu_s()
         for _ in range(times):
             self._connection.request("POST", "/graphql", body, self._headers)
-            answer = self._connection.getresponse()
-            assert b'"errors"' not in answer.read(), self.kind
+            response = self._connection.getresponse()
+            assert b'"errors"' not in response.read(), self.kind
         return (self._cpu_s() - before) / times
 
     def _cpu_s(self) -> float:
@@ -184,23 +186,23 @@ def main(turns: int = TURNS) -> None:
         servers = [stack.enter_context(running(kind)) for kind in ("protected", "unprotected", "Strawberry's view")]
         if NODE and (PEERS / "node_modules").exists():
             servers.append(stack.enter_context(yoga()))
-        print("\n## What protection costs: the server's CPU time per request\n")
+        print("\n## Requests: the server's CPU time per request\n")
         kinds = " | ".join(server.kind for server in servers)
-        print(f"| | {kinds} | protection adds | times Yoga |\n|---|{'---:|' * (len(servers) + 2)}")
+        print(f"| | {kinds} | protection adds | relative to Yoga |\n|---|{'---:|' * (len(servers) + 2)}")
         for name, document in OPERATIONS.items():
             for server in servers:
                 server.cpu_s_per_request(document, WARM_UP)
-            took: dict[str, list[float]] = {server.kind: [] for server in servers}
+            samples: dict[str, list[float]] = {server.kind: [] for server in servers}
             for turn in range(turns):
                 for server in servers if turn % 2 else reversed(servers):
-                    took[server.kind].append(server.cpu_s_per_request(document, TIMES))
-            told = " | ".join(f"{statistics.median(seconds) * 1e6:.0f} µs" for seconds in took.values())
-            adds, beside = (_ratio(took, to) for to in ("unprotected", YOGA))
-            print(f"| {name} | {told} | {adds * 100 - 100:.1f} % | {beside:.2f} |", flush=True)
+                    samples[server.kind].append(server.cpu_s_per_request(document, TIMES))
+            cells = " | ".join(f"{statistics.median(seconds) * 1e6:.0f} µs" for seconds in samples.values())
+            adds, relative = (_ratio(samples, to) for to in ("unprotected", YOGA))
+            print(f"| {name} | {cells} | {adds * 100 - 100:.1f} % | {relative:.2f} |", flush=True)
 
 
-def _ratio(took: dict[str, list[float]], kind: str) -> float:
-    return statistics.median(map(truediv, took["protected"], took[kind])) if kind in took else math.nan
+def _ratio(samples: dict[str, list[float]], kind: str) -> float:
+    return statistics.median(map(truediv, samples["protected"], samples[kind])) if kind in samples else math.nan
 
 
 if __name__ == "__main__":

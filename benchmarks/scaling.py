@@ -1,9 +1,9 @@
-"""What more processes bring: changes told by 1, 2 and 4 API processes, and renders followed by 1 and 2 workers.
+"""Scaling over processes: changes delivered by 1, 2 and 4 API processes, and renders polled by 1 and 2 workers.
 
-`python -m benchmarks.scaling [clients]`. Everything is on this one machine, clients, Redis and the stand-in for Lambda
-included, so the throughput of all together ends where its cores do. What tells is the CPU time of a change, or of a
-poll, which must not rise with the number of processes. Workers share Redis and the deployment; each has a store of its
-own, in memory, since no MongoDB that is fit to be measured is at hand.
+`python -m benchmarks.scaling [clients]`. Clients, Redis and the test double of Lambda run on the same machine, so the
+total throughput is limited by its cores. The figure to watch is the CPU time per change or per poll, which must not rise
+with the number of processes. Workers share Redis and the deployment; each has a store in memory, because no MongoDB
+suitable for benchmarks is available.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ from tests.support.redis_server import RedisServer
 from tests.support.remotion_farm import DEPLOYMENT
 
 CLIENTS = 1000
-RENDERS = 600  # in all, shared by the workers
+RENDERS = 600  # in total, shared by the workers
 LENGTH_S = 20.0
 STEPS = 20
 
 
 class Servers:
-    """Some servers that act as one, as behind something that distributes connections."""
+    """Several servers used as one, as behind a load balancer."""
 
     kind = "rendercast"
 
@@ -58,19 +58,17 @@ def main(clients: int = CLIENTS) -> None:
         stack.callback(redis.stop)
         redis.start()
         file = write_renders(Path(folder) / "renders.json", redis.url, clients)
-        print(f"\n## API processes: {clients} clients, each its own render\n")
-        print(
-            "| processes | CPU per change | changes per second | to half of them | to 99 % |\n|---|---:|---:|---:|---:|"
-        )
+        print(f"\n## API processes: {clients} clients, one render each\n")
+        print("| processes | CPU per change | changes per second | median latency | 99 % |\n|---|---:|---:|---:|---:|")
         for number in (1, 2, 4):
-            _tell(number, redis.url, file, clients)
+            _measure_api(number, redis.url, file, clients)
         print(f"\n## Workers: {RENDERS} renders of {LENGTH_S:.0f} s, a poll of each every {INTERVAL_S:.0f} s\n")
         print("| workers | polls | CPU per poll | share of a core, each |\n|---|---:|---:|---:|")
         for number in (1, 2):
-            _follow(number, redis.url)
+            _measure_workers(number, redis.url)
 
 
-def _tell(number: int, redis_url: str, file: Path, clients: int) -> None:
+def _measure_api(number: int, redis_url: str, file: Path, clients: int) -> None:
     with ExitStack() as stack:
         servers = Servers([stack.enter_context(started(Server("rendercast", redis_url, file))) for _ in range(number)])
         watchers = stack.enter_context(started(Watchers(servers, redis_url, file, clients)))
@@ -83,19 +81,19 @@ def _tell(number: int, redis_url: str, file: Path, clients: int) -> None:
         print(f"| {number} | {cpu_s * 1e6:.1f} µs | {ROUNDS * clients / seen['took_s']:.0f} | {waits} |", flush=True)
 
 
-def _follow(number: int, redis_url: str) -> None:
+def _measure_workers(number: int, redis_url: str) -> None:
     with render_farm(seconds=LENGTH_S, steps=STEPS) as farm:
         command = [sys.executable, "-m", "benchmarks.scaling", "worker", redis_url, str(RENDERS // number)]
         workers = [
             subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **farm.urls}) for _ in range(number)
         ]
-        told = [json.loads(worker.communicate()[0]) for worker in workers]
-    polls, cpu_s, took_s = (sum(each[what] for each in told) for what in ("polls", "cpu_s", "took_s"))
+        results = [json.loads(worker.communicate()[0]) for worker in workers]
+    polls, cpu_s, took_s = (sum(each[what] for each in results) for what in ("polls", "cpu_s", "took_s"))
     print(f"| {number} | {polls} | {cpu_s / polls * 1e3:.2f} ms | {cpu_s / took_s * 100:.0f} % |", flush=True)
 
 
 async def work(redis_url: str, renders: int) -> None:
-    """Carry so many renders to their ends as a worker does, and print what it took."""
+    """Run `renders` renders to their end as a worker does, and print its CPU and wall time."""
     clock = SystemClock()
     deployment = replace(DEPLOYMENT, capacity=renders, poll_interval=timedelta(seconds=INTERVAL_S))
     async with (
@@ -108,24 +106,24 @@ async def work(redis_url: str, renders: int) -> None:
             clock=clock,
             store=store,
             pubsub=pubsub,
-            backend=timed,  # type: ignore[arg-type]  # it is one but for the types of __getattr__
+            backend=timed,  # type: ignore[arg-type]  # a proxy; __getattr__ is untyped
             with_worker=True,
         )
         assert services.worker is not None
         for _ in range(renders):
             await services.renders.start(Caller(id="ann"), PROPS)
-        cpu_s, began = process_cpu_s(os.getpid()), clock.now()
+        cpu_s, started_at = process_cpu_s(os.getpid()), clock.now()
         working = asyncio.create_task(services.worker.run())
         while await store.unfinished(["ann"], first=1):  # noqa: ASYNC110
             await asyncio.sleep(0.5)
-        told = {
+        result = {
             "polls": sum(map(len, timed.asked_at.values())),
             "cpu_s": process_cpu_s(os.getpid()) - cpu_s,
-            "took_s": (clock.now() - began).total_seconds(),
+            "took_s": (clock.now() - started_at).total_seconds(),
         }
         working.cancel()
         await asyncio.wait([working])
-    print(json.dumps(told))
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

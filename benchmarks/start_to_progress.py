@@ -1,6 +1,6 @@
-"""How long a person waits: from `startRender` to its answer, to the first frame of progress, and to the video.
+"""Latency from `startRender` to its response, to the first progress, and to the finished video.
 
-A real `rendercast dev` in a process of its own, driven over a WebSocket and HTTP; medians of alternating styles.
+A real `rendercast dev` in a process of its own, called over HTTP and a WebSocket; medians of alternating styles.
 """
 
 import asyncio
@@ -60,16 +60,16 @@ async def measure(url: str) -> None:
                     for name, seconds in waited.items():
                         waits[name].append(seconds)
     print(f"\n## startRender to the video: 90 frames at 720p, {len(STYLES) * RUNS} renders one at a time\n")
-    print("| until | median ms | slowest ms |\n|---|---|---|")
+    print("| event | median ms | slowest ms |\n|---|---|---|")
     for name, seconds_list in waits.items():
         print(f"| {name} | {statistics.median(seconds_list) * 1000:.0f} | {max(seconds_list) * 1000:.0f} |")
 
 
 async def one(http: httpx.AsyncClient, socket: ClientConnection, url: str, style: str) -> dict[str, float]:
-    began = time.perf_counter()
-    answer = await http.post(url, json={"query": START, "variables": {"style": style}})
-    waited = {"the answer": time.perf_counter() - began}
-    render_id = answer.json()["data"]["startRender"]["render"]["id"]
+    started = time.perf_counter()
+    response = await http.post(url, json={"query": START, "variables": {"style": style}})
+    waited = {"response": time.perf_counter() - started}
+    render_id = response.json()["data"]["startRender"]["render"]["id"]
     payload = {"query": WATCH, "variables": {"id": render_id}}
     await socket.send(json.dumps({"id": render_id, "type": "subscribe", "payload": payload}))
     while True:
@@ -78,9 +78,9 @@ async def one(http: httpx.AsyncClient, socket: ClientConnection, url: str, style
             return waited
         render = message["payload"]["data"]["renderProgress"]
         if render["framesRendered"]:
-            waited.setdefault("the first frame of progress", time.perf_counter() - began)
+            waited.setdefault("first progress", time.perf_counter() - started)
         if render["status"] == "COMPLETE":
-            waited["the video"] = time.perf_counter() - began
+            waited["COMPLETE"] = time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// graphql-ws on ws, as its documentation has it. `node graphql-ws.mjs REDIS_URL RENDERS_FILE` prints its port.
+// graphql-ws on ws, set up as its documentation shows. `node graphql-ws.mjs REDIS_URL RENDERS_FILE` prints its port.
 import { useServer } from "graphql-ws/use/ws";
 import { WebSocketServer } from "ws";
 import { makeSchema } from "./hub.mjs";

@@ -1,4 +1,4 @@
-// What every server in Node needs: the schema of what is measured, and the renders that Redis tells of.
+// Shared by the Node servers: the measured part of the schema, and the renders that Redis publishes.
 import { readFileSync } from "node:fs";
 import { buildSchema } from "graphql";
 import Redis from "ioredis";
@@ -26,9 +26,9 @@ const shown = (render) => ({
   totalFrames: render.props.duration_in_frames,
 });
 
-/** Renders as they are and as they change. Messages are decoded once, however many watch. */
+/** Current renders and their changes. Each message is decoded once for all subscribers. */
 class Hub {
-  #watchers = new Map(); // of a channel, the functions that take a render
+  #watchers = new Map(); // channel → functions that accept a render
   #renders;
   #redis;
 
@@ -43,7 +43,7 @@ class Hub {
     });
   }
 
-  /** The render as it is, then each change. */
+  /** Yields the current render, then each change. */
   watch(id) {
     const stored = this.#renders.get(id);
     const { channel } = stored;

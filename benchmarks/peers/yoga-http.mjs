@@ -1,4 +1,4 @@
-// GraphQL Yoga over HTTP, as its documentation has it: what `benchmarks.requests` asks for, from memory.
+// GraphQL Yoga over HTTP, set up as its documentation shows: the operations of `benchmarks.requests`, from memory.
 // `node yoga-http.mjs` prints its port.
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";

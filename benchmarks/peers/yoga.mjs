@@ -1,4 +1,4 @@
-// GraphQL Yoga behind graphql-ws, as its documentation has it. `node yoga.mjs REDIS_URL RENDERS_FILE` prints its port.
+// GraphQL Yoga behind graphql-ws, set up as its documentation shows. `node yoga.mjs REDIS_URL RENDERS_FILE` prints its port.
 import { createServer } from "node:http";
 import { useServer } from "graphql-ws/use/ws";
 import { createYoga } from "graphql-yoga";
