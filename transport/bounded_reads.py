@@ -1,6 +1,6 @@
-"""How connections are read: little at a time, so that nobody waits long for their turn.
+"""Bounded socket reads, so that no connection delays the others for long.
 
-uvicorn's own protocols read as much as the kernel has, and work through it before anybody else has their turn.
+uvicorn's own protocols read as much as the kernel has, and handle all of it before other connections are served.
 """
 
 import asyncio
@@ -9,19 +9,19 @@ from typing import Any
 
 
 class BoundedReads(asyncio.BufferedProtocol):
-    """A protocol that takes in at most `largest_read_bytes` at a time."""
+    """A mixin for protocols that reads at most `max_read_bytes` at a time and passes it to `data_received`."""
 
-    largest_read_bytes: int
-    data_received: Callable[[Any], None]  # the protocol's own
-    _room = bytearray()
+    max_read_bytes: int
+    data_received: Callable[[Any], None]  # of the protocol class
+    _buffer = bytearray()
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002
-        """Return room for what is to be read next."""
-        self._room = bytearray(self.largest_read_bytes)
-        return self._room
+        """Return the buffer for the next read."""
+        self._buffer = bytearray(self.max_read_bytes)
+        return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take in what was read."""
-        room, self._room = self._room, bytearray()
-        del room[nbytes:]
-        self.data_received(room)
+        """Pass on what was read."""
+        buffer, self._buffer = self._buffer, bytearray()
+        del buffer[nbytes:]
+        self.data_received(buffer)

@@ -1,55 +1,77 @@
-"""Results of subscriptions sent as soon as a state comes, past all that waits for one."""
+"""The fast path of subscriptions: sends results as soon as a state arrives, without waking the operation's task.
 
-from collections.abc import Callable
+A state goes `Subscriber.offer` → `FastPath.push` → `ResultEncoder.encode` → `TextWriter`, all in one call stack.
+"""
 
+from typing import Protocol
+
+from schema.render import RenderLoader
 from services import models
-
-SEND_NOW = "rendercast.send_now"  # an extension of ASGI that `WebSocketProtocol` offers under this name
 
 RENDERING = models.RenderStatus.RENDERING
 
-SendNow = Callable[[bytes], bool]  # sends a text if that needs no waiting, and returns whether it did
-Tell = Callable[[models.Render], bytes | None]  # returns the JSON of what a subscription tells of a state at once
+
+class ResultEncoder(Protocol):
+    """Encodes the result of one subscription operation: a `Projection`, or a `BoundedExecutor` without projections."""
+
+    def encode(self, loader: RenderLoader, state: models.Render, /) -> bytes | None:
+        """Return the JSON of the result's `data`; None if the operation's task must execute it.
+
+        It must not block, and it must not raise errors of the execution: those are for the operation's task.
+        """
+        ...
+
+
+class TextWriter(Protocol):
+    """Writes text messages to a client's WebSocket: `WebSocketProtocol.write_text`, or `reject_text` without one."""
+
+    def __call__(self, text: bytes, /) -> bool:
+        """Write a UTF-8 text and return True, or return False if it would have to wait. Does not block or raise."""
+        ...
 
 
 class FastPath:
-    """What one subscription is sent as soon as it is there, while its client reads as fast as that.
+    """Pushes the states of one subscription to its client, as long as the client reads fast enough: a `StatePusher`.
 
-    All else goes the long way: the first result, errors, what a slow client gets, and any state that isn't RENDERING,
-    since after the last one the stream is completed and a place in the queue is waited for.
+    The operation's task sends everything else: the first result, errors, results for slow clients, and any state that
+    isn't RENDERING, since the stream completes after a terminal state and the position in the queue must be awaited.
     """
 
-    __slots__ = ("_longest", "_send_now", "_tell", "head")  # near each other, since each change finds them cold
+    # No dictionary: each change finds the CPU's caches cold, so the number of objects that it touches counts most.
+    # The writer is a bound method, because looking it up would touch the dictionary of uvicorn's protocol.
+    __slots__ = ("_encoder", "_loader", "_max_bytes", "_write", "prefix")
 
-    def __init__(self, head: bytes, *, send_now: SendNow, longest: int) -> None:
-        self.head = head
-        self._send_now = send_now
-        self._longest = longest
-        self._tell: Tell | None = None
+    def __init__(self, prefix: bytes, *, write: TextWriter, max_bytes: int) -> None:
+        self.prefix = prefix
+        self._write = write
+        self._max_bytes = max_bytes
+        self._encoder: ResultEncoder | None = None
+        self._loader: RenderLoader
 
-    def begin(self, tell: Tell) -> None:
-        """Send from now on what this tells. Once is enough."""
-        self._tell = tell
+    def open(self, encoder: ResultEncoder, loader: RenderLoader) -> None:
+        """Push later states. Calling it again with the same arguments changes nothing."""
+        self._loader = loader
+        self._encoder = encoder
 
-    def end(self) -> None:
-        """Send nothing any more."""
-        self._send_now = send_nothing
+    def close(self) -> None:
+        """Stop pushing, even if `open` is called later."""
+        self._write = reject_text
 
     def push(self, render: models.Render) -> bool:
-        """Send what there is to tell of a state; return whether that was done."""
-        tell = self._tell
-        if tell is None or render.status is not RENDERING:
+        """Send the result for a state; return False if it wasn't sent."""
+        encoder = self._encoder
+        if encoder is None or render.status is not RENDERING:
             return False
-        data = tell(render)
-        return data is not None and len(data) <= self._longest and self._send_now(message(self.head, data))
+        data = encoder.encode(self._loader, render)
+        return data is not None and len(data) <= self._max_bytes and self._write(next_message(self.prefix, data))
 
 
-def send_nothing(text: bytes) -> bool:
-    """Send nothing now."""
+def reject_text(text: bytes) -> bool:
+    """Write nothing: the `TextWriter` of a connection that can't write immediately."""
     del text
     return False
 
 
-def message(head: bytes, data: bytes) -> bytes:
-    """Return the message that begins like this and has this data."""
-    return b'%b,"payload":{"data":%b}}' % (head, data)
+def next_message(prefix: bytes, data: bytes) -> bytes:
+    """Return a `next` message. `prefix` is the message up to its payload, `data` the JSON of the result's data."""
+    return b'%b,"payload":{"data":%b}}' % (prefix, data)

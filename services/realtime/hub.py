@@ -1,13 +1,14 @@
-"""Progress, from whoever changes a render to everybody who watches it.
+"""Progress of renders, from the process that changes a render to all subscribers.
 
-Each change is published once, as the whole render, on its owner's channel. A process listens at most once to each
-channel, decodes each message once, and hands the render to its watchers. A watcher keeps only the newest state of
-each render, so a slow client skips ahead instead of growing a queue. So does everybody when messages come faster than
-they can be told: of those that are read together, the newest of each render is told.
+Each change is published once, as the whole render, on its owner's channel. A process subscribes at most once to each
+channel, decodes each message once, and offers the render to its subscribers. A subscriber keeps only the newest state
+of each render, so a slow client skips states instead of growing a queue. The same holds for all subscribers when
+messages arrive faster than they can be sent: of the messages of one socket read, only the newest of each render is
+offered.
 
-Messages are hints: what is stored is the truth. Whoever watches reads the stored state once after it began to
-listen, and the hub reads it again every few seconds, and as soon as a broker that was away is back, for every render
-whose end somebody awaits, so that a lost message can delay the end of a stream but never lose it.
+Messages are hints; the store is authoritative. A subscriber reads the stored state once after its subscription is
+active. The hub reads it again every few seconds, and as soon as the broker is reconnected, for every render whose
+terminal state a subscriber waits for. So a lost message can delay the end of a stream, but the end is never lost.
 """
 
 import asyncio
@@ -25,16 +26,16 @@ from services.observability import spans
 from services.observability.metrics import Metrics
 from services.ports import Clock, RenderStore
 from services.realtime.pubsub import PubSub
-from services.realtime.subscribers import OwnerChannel, Push, Subscriber
+from services.realtime.subscribers import OwnerChannel, StatePusher, Subscriber
 
 WORK_CHANNEL = "work"
-MAX_UNFINISHED_AT_ONCE = 1000  # renders a subscriber to all of them is told about at the beginning
+MAX_UNFINISHED_AT_ONCE = 1000  # renders that a subscription to all of them starts with
 
 log = logging.getLogger(__name__)
 
 
 class ProgressHub:
-    """Publish changes and watch renders. `run` must be running for watchers to survive lost messages."""
+    """Publishes changes of renders and subscribes to them. While `run` is running, lost messages do no lasting harm."""
 
     def __init__(
         self, *, store: RenderStore, pubsub: PubSub, clock: Clock, metrics: Metrics, check_interval: timedelta
@@ -45,139 +46,142 @@ class ProgressHub:
         self._metrics = metrics
         self.last_tick_at: datetime | None = None
         self._check_interval = check_interval
-        self._rooms: dict[str, OwnerChannel] = {}
+        self._channels: dict[str, OwnerChannel] = {}  # by owner
 
     async def publish(self, render: Render) -> None:
-        """Tell all watchers of a change that has been stored. A broker that is away is logged, not raised."""
-        self._metrics.changed(render)
-        spans.changed(render)
+        """Publish a change that has been stored. If the broker is unavailable, this is logged and not raised."""
+        self._metrics.render_changed(render)
+        spans.record_change(render)
         announcement = Announcement(render=render, published_at=self._clock.now())
         try:
-            await self._pubsub.publish(_channel(render.owner), documents.encode_announcement(announcement))
+            await self._pubsub.publish(_channel_name(render.owner), documents.encode_announcement(announcement))
         except Unavailable as error:
             log.warning("a change of render %s was not published: %s", render.id, error)
 
     async def wake_workers(self, render_id: str) -> None:
-        """Hint to workers that there is something to do for a render; they look on their own as well."""
+        """Notify workers that a render needs work. Workers also poll, so a lost notification is harmless."""
         try:
             await self._pubsub.publish(WORK_CHANNEL, render_id)
         except Unavailable as error:
             log.warning("workers were not woken for render %s: %s", render_id, error)
 
-    async def watch(self, caller: Caller, render_id: str, push: Push | None = None) -> AsyncGenerator[Render, None]:
-        """Yield the render as it is now, then each newer state in order, and end after the terminal one.
+    async def subscribe(
+        self, caller: Caller, render_id: str, pusher: StatePusher | None = None
+    ) -> AsyncGenerator[Render, None]:
+        """Yield the current state of a render, then each newer state in order; end after the terminal one.
 
-        A state that comes while nothing else is to be taken may go to `push` instead, in its place in the order.
-        An operator may watch anybody's. Raises `RenderNotFound`. States that come faster than they are taken are
-        skipped, never the last.
-        Close the iterator (`contextlib.aclosing`) when leaving early.
+        A state that arrives while no other is pending may go to `pusher` instead of being yielded; the order is kept.
+        States that arrive faster than they are taken are skipped, except the terminal one. An operator may subscribe
+        to any user's render. Raises `RenderNotFound`. Close the iterator (`contextlib.aclosing`) to leave early.
         """
         if not is_render_id(render_id):
             raise RenderNotFound
-        watch = Subscriber(render_id, push)
-        owner = await self._owner(render_id, caller)
-        async with self._present(owner, watch):
+        subscriber = Subscriber(render_id, pusher)
+        owner = await self._find_owner(render_id, caller)
+        async with self._subscribed(owner, subscriber):
             stored = await self._store.get(render_id, owner=owner)
             if stored is None:
                 raise RenderNotFound
-            watch.offer(stored)
-            while (taken := await watch.take()) is not None:
+            subscriber.offer(stored)
+            while (taken := await subscriber.take()) is not None:
                 render, published_at = taken
                 yield render
-                self._note_sent(published_at)
+                self._observe_lag(published_at)
                 if render.status.is_terminal:
                     return
 
-    async def watch_all(self, caller: Caller, push: Push | None = None) -> AsyncGenerator[Render, None]:
-        """Yield all of the caller's unfinished renders, oldest first, then every change of any of them, without end.
+    async def subscribe_all(self, caller: Caller, pusher: StatePusher | None = None) -> AsyncGenerator[Render, None]:
+        """Yield all of the caller's unfinished renders, oldest first, then every change of any of them. Never ends.
 
-        `push` is as for `watch`.
+        `pusher` is as for `subscribe`.
         """
-        watch = Subscriber(None, push)
-        async with self._present(caller.id, watch):
+        subscriber = Subscriber(None, pusher)
+        async with self._subscribed(caller.id, subscriber):
             for render in await self._store.unfinished([caller.id], first=MAX_UNFINISHED_AT_ONCE):
-                watch.offer(render)
-            while (taken := await watch.take()) is not None:
+                subscriber.offer(render)
+            while (taken := await subscriber.take()) is not None:
                 change, published_at = taken
                 yield change
-                self._note_sent(published_at)
+                self._observe_lag(published_at)
 
     async def run(self) -> None:
-        """Read the stored state of watched renders every `check_interval` and when pub/sub resumes, for ever."""
+        """Call `refresh` every `check_interval`, and whenever pub/sub resumes, until cancelled."""
         while True:
             self.last_tick_at = self._clock.now()
             await self._clock.wait(self._pubsub.resumed, timeout_s=self._check_interval.total_seconds())
             self._pubsub.resumed.clear()
             try:
-                await self.check()
+                await self.refresh()
             except Unavailable as error:
-                log.warning("watched renders could not be read: %s", error)
+                log.warning("stored states of subscribed renders could not be read: %s", error)
 
-    async def check(self) -> None:
-        """Bring every watcher up to what is stored now."""
-        await self._check_awaited()
-        if owners := [owner for owner, room in self._rooms.items() if room.has_watchers_of_all()]:
-            self._tell(await self._store.unfinished(owners, first=MAX_UNFINISHED_AT_ONCE * len(owners)))
+    async def refresh(self) -> None:
+        """Offer the stored states to all subscribers."""
+        await self._refresh_unfinished()
+        if owners := [owner for owner, channel in self._channels.items() if channel.has_subscribers_to_all()]:
+            self._offer(await self._store.unfinished(owners, first=MAX_UNFINISHED_AT_ONCE * len(owners)))
 
-    def _note_sent(self, published_at: datetime | None) -> None:
-        """Report how long ago what was sent had been published: whoever asks for the next state has sent the last."""
+    def _observe_lag(self, published_at: datetime | None) -> None:
+        """Record the time since the last yielded state was published; it was sent before the next is requested."""
         if published_at is not None:
             self._metrics.sent(1, published_at=published_at, now=self._clock.now())
 
-    async def _owner(self, render_id: str, caller: Caller) -> str:
-        """Return whose render the caller means: always their own, unless an operator asks."""
+    async def _find_owner(self, render_id: str, caller: Caller) -> str:
+        """Return the owner to look under: the caller, or the render's real owner if the caller is an operator."""
         found = await self._store.get_many([render_id]) if caller.is_operator else ()
         return found[0].owner if found else caller.id
 
-    async def _check_awaited(self) -> None:
-        awaited = {owner: room.awaited() for owner, room in self._rooms.items()}
-        if not any(awaited.values()):
+    async def _refresh_unfinished(self) -> None:
+        unfinished = {owner: channel.unfinished_ids() for owner, channel in self._channels.items()}
+        if not any(unfinished.values()):
             return
-        stored = await self._store.get_many(frozenset().union(*awaited.values()))
-        self._tell(stored)
-        there = {render.id for render in stored}
-        for owner, render_ids in awaited.items():
-            for render_id in render_ids - there:
-                if room := self._rooms.get(owner):
-                    room.lose(render_id)
+        stored = await self._store.get_many(frozenset().union(*unfinished.values()))
+        self._offer(stored)
+        stored_ids = {render.id for render in stored}
+        for owner, render_ids in unfinished.items():
+            for render_id in render_ids - stored_ids:
+                if channel := self._channels.get(owner):
+                    channel.mark_deleted(render_id)
 
-    def _tell(self, renders: Iterable[Render]) -> None:
+    def _offer(self, renders: Iterable[Render]) -> None:
         for render in renders:
-            if room := self._rooms.get(render.owner):
-                room.tell(render)
+            if channel := self._channels.get(render.owner):
+                channel.offer(render)
 
     @asynccontextmanager
-    async def _present(self, owner: str, watch: Subscriber) -> AsyncIterator[None]:
-        room = self._rooms.setdefault(owner, OwnerChannel())
-        room.join(watch)  # before it waits, so that nobody who leaves closes the room
+    async def _subscribed(self, owner: str, subscriber: Subscriber) -> AsyncIterator[None]:
+        channel = self._channels.setdefault(owner, OwnerChannel())
+        channel.add(subscriber)  # before waiting, so that a subscriber that leaves doesn't remove the channel
         try:
-            await self._open(room, owner)
+            await self._ensure_subscribed(channel, owner)
             with self._metrics.subscribed():
                 yield
         finally:
-            room.leave(watch)
-            if room.is_empty():
-                del self._rooms[owner]  # whoever comes from now on opens another
-                await asyncio.shield(room.subscription.aclose())
+            channel.remove(subscriber)
+            if channel.is_empty():
+                del self._channels[owner]  # later subscribers create a new one
+                await asyncio.shield(channel.subscription.aclose())
 
-    async def _open(self, room: OwnerChannel, owner: str) -> None:
-        """Listen to the owner's channel, unless somebody in the room does. Others wait for this room only."""
-        async with room.door:
-            if not room.is_listening:
-                await room.subscription.enter_async_context(self._pubsub.listen(_channel(owner), self._hear))
-                room.is_listening = True
+    async def _ensure_subscribed(self, channel: OwnerChannel, owner: str) -> None:
+        """Subscribe to the owner's channel unless it is done. Only subscribers of this owner wait for it."""
+        async with channel.lock:
+            if not channel.is_subscribed:
+                subscription = self._pubsub.subscribe(_channel_name(owner), self._handle_messages)
+                await channel.subscription.enter_async_context(subscription)
+                channel.is_subscribed = True
 
-    def _hear(self, messages: list[str]) -> None:
+    def _handle_messages(self, messages: list[str]) -> None:
+        """Offer the newest state of each render to its subscribers: the hub's `MessageListener`."""
         newest: dict[str, Announcement] = {}
         for announced in documents.decode_announcements(messages):
             other = newest.get(announced.render.id)
             if other is None or other.render.revision < announced.render.revision:
                 newest[announced.render.id] = announced
         for announced in newest.values():
-            room = self._rooms.get(announced.render.owner)
-            if room and (pushed := room.tell(announced.render, announced.published_at)):
+            channel = self._channels.get(announced.render.owner)
+            if channel and (pushed := channel.offer(announced.render, announced.published_at)):
                 self._metrics.sent(pushed, published_at=announced.published_at, now=self._clock.now())
 
 
-def _channel(owner: str) -> str:
+def _channel_name(owner: str) -> str:
     return f"renders:{owner}"

@@ -1,65 +1,68 @@
-"""Connections to Redis that many use at once: one on which it tells what is published, one on which it is asked.
+"""Connections to Redis that are shared by many callers: one receives published messages, one sends commands.
 
-redis-py connects and signs in. From then on the replies of one reading are taken from the socket together and passed on
-at once: redis-py's own way, in which a connection is for one question and its answer at a time, takes several times as
-long.
+redis-py connects and authenticates. From then on the transport belongs to the classes here, which parse all replies of
+one socket read and pass them on together. redis-py's own way, one command and its reply at a time, takes several times
+as long.
+
+Written for redis-py 8.1. It uses the private names `AbstractConnection._writer` and `redis._parsers.base.BaseParser`,
+which no other module here touches; `tests/services/realtime/test_private_names.py` checks both.
 """
 
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from typing import Protocol
 
 import hiredis
 from redis._parsers.base import BaseParser
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import InvalidResponse
 
-QUIET_S = 2.5  # after so long without a word Redis is asked for one, and after as long again given up
+KEEPALIVE_S = 2.5  # without data for so long a PING is sent; after as long again the connection is lost
 
 
 class RedisConnection(asyncio.Protocol, ABC):
-    """One connection, from when it was made to when it is lost."""
+    """One connection, from when it is established until it is lost."""
 
     def __init__(self, connection: AbstractConnection) -> None:
         self._connection = connection
         self._transport: asyncio.Transport = connection._writer.transport  # type: ignore[union-attr,assignment]  # noqa: SLF001
         self._reader = hiredis.Reader(protocolError=InvalidResponse, replyError=BaseParser.parse_error)
         self._loop = asyncio.get_running_loop()
-        self._heard_at = self._loop.time()
+        self._received_at = self._loop.time()
         self._lost = asyncio.Event()
-        self._why: Exception = ConnectionResetError("Connection closed by server.")
+        self._error: Exception = ConnectionResetError("Connection closed by server.")
         self._transport.set_protocol(self)
 
     @property
     def is_lost(self) -> bool:
-        """Whether nothing more will be heard."""
+        """Whether nothing more will be received."""
         return self._lost.is_set() or self._transport.is_closing()
 
     async def close(self) -> None:
-        """Let go of the connection and of all who wait for it."""
-        self.lose(self._why)
+        """Close the connection, and end all calls that wait for it."""
+        self.mark_lost(self._error)
         self._transport.abort()
         await self._connection.disconnect(nowait=True)
 
-    def command(self, *words: str | bytes) -> None:
-        """Send a command, unless the connection is lost, of which those who wait are told: uvloop would raise."""
+    def send_command(self, *words: str | bytes) -> None:
+        """Send a command. Does nothing on a lost connection, whose callers get its error; uvloop would raise."""
         if not self._transport.is_closing():
             self._transport.writelines(self._connection.pack_command(*words))
 
     @abstractmethod
-    def take(self, replies: list[object]) -> None:
-        """Take what came together; what this raises is why the connection is lost."""
+    def handle_replies(self, replies: list[object]) -> None:
+        """Handle the replies of one read, in order. An exception that it raises becomes the connection's error."""
 
-    def lose(self, why: Exception) -> None:
-        """Note that it is over, and why if that is not known."""
+    def mark_lost(self, error: Exception) -> None:
+        """Mark the connection as lost; the first error is kept."""
         if not self._lost.is_set():
-            self._why = why
+            self._error = error
             self._lost.set()
 
     def data_received(self, data: bytes) -> None:
-        """Take in what Redis says."""
-        self._heard_at = self._loop.time()
+        """Parse what was read, and handle all of it together."""
+        self._received_at = self._loop.time()
         try:
             self._reader.feed(data)
             replies: list[object] = []
@@ -67,133 +70,138 @@ class RedisConnection(asyncio.Protocol, ABC):
                 while (reply := self._reader.gets()) is not False:
                     replies.append(reply)
             finally:
-                self.take(replies)  # what came before a fault too
-        except Exception as fault:  # noqa: BLE001  # whoever waits is told
-            self.lose(fault)
+                self.handle_replies(replies)  # also those before a malformed one
+        except Exception as error:  # noqa: BLE001  # the callers that wait for the connection get it
+            self.mark_lost(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note that it is over."""
-        self.lose(exc or self._why)
+        """Mark the connection as lost."""
+        self.mark_lost(exc or self._error)
+
+
+class SubscriptionHandler(Protocol):
+    """Receives what Redis sends on a `RedisSubscriber`. Its methods run inside `data_received` and must not block."""
+
+    def handle_messages(self, messages: list[list[bytes]], /) -> None:
+        """Handle messages of one read, oldest first, each as `[channel, message]`. Raising loses the connection."""
+        ...
+
+    def handle_pong(self) -> None:
+        """Handle the reply to a PING: everything that was subscribed before it is active."""
+        ...
 
 
 class RedisSubscriber(RedisConnection):
-    """A connection that is told of messages; `run` must be running.
+    """A connection that receives published messages. `run` must be running.
 
-    Redis answers in order, so the PING of `run` is answered after everything that was subscribed before it.
+    Redis replies in order, so the reply to the PING of `run` follows those to all earlier SUBSCRIBE commands.
     """
 
-    def __init__(
-        self,
-        connection: AbstractConnection,
-        *,
-        on_messages: Callable[[list[list[bytes]]], None],
-        on_answer: Callable[[], None],
-    ) -> None:
-        self._on_messages = on_messages
-        self._on_answer = on_answer
+    def __init__(self, connection: AbstractConnection, handler: SubscriptionHandler) -> None:
+        self._handler = handler
         self._unconfirmed: deque[asyncio.Event] = deque()
-        self._asked_at = 0.0
-        self._patience: asyncio.TimerHandle | None = None
+        self._pinged_at = 0.0
+        self._keepalive_timer: asyncio.TimerHandle | None = None
         super().__init__(connection)
 
     def subscribe(self, channel: bytes) -> asyncio.Event:
-        """Return an event that is set when Redis has confirmed the subscription, or the connection is lost."""
+        """Return an event that is set when Redis has confirmed the subscription, or the connection is closed."""
         confirmed = asyncio.Event()
         self._unconfirmed.append(confirmed)
-        self.command("SUBSCRIBE", channel)
+        self.send_command("SUBSCRIBE", channel)
         return confirmed
 
     def unsubscribe(self, channel: bytes) -> None:
-        """Let Redis send no more of the channel's messages."""
-        self.command("UNSUBSCRIBE", channel)
+        """Stop receiving the channel's messages."""
+        self.send_command("UNSUBSCRIBE", channel)
 
     async def run(self) -> None:
-        """Return never; raise why the connection was lost once it is."""
-        self._ask()
+        """Keep the connection alive until it is lost, then raise its error. Never returns."""
+        self._send_ping()
         await self._lost.wait()
-        raise self._why
+        raise self._error
 
     async def close(self) -> None:
-        """Let go of the connection and of all who wait for it."""
-        if self._patience is not None:
-            self._patience.cancel()
+        """Close the connection, and set the events of unconfirmed subscriptions."""
+        if self._keepalive_timer is not None:
+            self._keepalive_timer.cancel()
         for confirmed in self._unconfirmed:
             confirmed.set()
         await super().close()
 
-    def take(self, replies: list[object]) -> None:
-        """Pass messages on, and note answers."""
+    def handle_replies(self, replies: list[object]) -> None:
+        """Pass messages on together, and handle the replies to our own commands."""
         messages = []
         try:
             for reply in replies:
-                if isinstance(reply, list) and reply[0] == b"message":  # by far the most of them
+                if isinstance(reply, list) and reply[0] == b"message":  # by far the most frequent
                     messages.append(reply[1:])
                 else:
-                    self._take_answer(reply)
+                    self._handle_command_reply(reply)
         finally:
             if messages:
-                self._on_messages(messages)
+                self._handler.handle_messages(messages)
 
-    def _take_answer(self, reply: object) -> None:
+    def _handle_command_reply(self, reply: object) -> None:
         match reply:
             case [b"subscribe", *_]:
                 self._unconfirmed.popleft().set()
             case b"PONG" | [b"pong", *_]:
-                self._on_answer()
+                self._handler.handle_pong()
             case Exception():
                 raise reply
 
-    def _ask(self) -> None:
-        """Ask for a sign of life, and look again whether there was one."""
-        self.command("PING")
-        self._asked_at = self._loop.time()
-        self._patience = self._loop.call_at(self._asked_at + QUIET_S, self._look)
+    def _send_ping(self) -> None:
+        self.send_command("PING")
+        self._pinged_at = self._loop.time()
+        self._keepalive_timer = self._loop.call_at(self._pinged_at + KEEPALIVE_S, self._check_keepalive)
 
-    def _look(self) -> None:
-        if self._heard_at < self._asked_at:
-            self.lose(TimeoutError())
-        elif self._heard_at + QUIET_S > self._loop.time():
-            self._patience = self._loop.call_at(self._heard_at + QUIET_S, self._look)
+    def _check_keepalive(self) -> None:
+        """Lose a connection that received nothing since the last PING; ping one that has been quiet since."""
+        if self._received_at < self._pinged_at:
+            self.mark_lost(TimeoutError())
+        elif self._received_at + KEEPALIVE_S > self._loop.time():
+            self._keepalive_timer = self._loop.call_at(self._received_at + KEEPALIVE_S, self._check_keepalive)
         else:
-            self._ask()
+            self._send_ping()
 
 
 class RedisCommands(RedisConnection):
-    """A connection for any number of questions at once, which Redis answers in their order."""
+    """A connection for any number of commands at once; Redis replies in their order."""
 
     def __init__(self, connection: AbstractConnection) -> None:
-        self._unanswered: deque[asyncio.Future[None]] = deque()
+        self._pending: deque[asyncio.Future[None]] = deque()
         super().__init__(connection)
 
     @property
     def is_idle(self) -> bool:
-        """Whether no answer is awaited."""
-        return not self._unanswered
+        """Whether no reply is pending."""
+        return not self._pending
 
-    async def ask(self, *words: str | bytes) -> None:
-        """Return once Redis has answered. Raises what it answers with, or why the connection was lost meanwhile."""
+    async def execute(self, *words: str | bytes) -> None:
+        """Send a command and wait for its reply. Raises the reply if it is an error, or the connection's error."""
         if self.is_lost:
-            raise self._why
-        answered: asyncio.Future[None] = self._loop.create_future()
-        self._unanswered.append(answered)
-        self.command(*words)
-        await answered
+            raise self._error
+        replied: asyncio.Future[None] = self._loop.create_future()
+        self._pending.append(replied)
+        self.send_command(*words)
+        await replied
 
-    def take(self, replies: list[object]) -> None:
-        """Give each answer to who asked first, unless they have given up."""
+    def handle_replies(self, replies: list[object]) -> None:
+        """Pass each reply to the oldest pending command; those of cancelled callers are dropped."""
         for reply in replies:
-            answered = self._unanswered.popleft()
-            if answered.done():
+            replied = self._pending.popleft()
+            if replied.done():
                 continue
             if isinstance(reply, Exception):
-                answered.set_exception(reply)
+                replied.set_exception(reply)
             else:
-                answered.set_result(None)
+                replied.set_result(None)
 
-    def lose(self, why: Exception) -> None:
-        """Tell all who wait for an answer."""
-        super().lose(why)
-        while self._unanswered:
-            answered = self._unanswered.popleft()
-            if not answered.done():
-                answered.set_exception(self._why)
+    def mark_lost(self, error: Exception) -> None:
+        """Mark the connection as lost, and end all pending commands with its error."""
+        super().mark_lost(error)
+        while self._pending:
+            replied = self._pending.popleft()
+            if not replied.done():
+                replied.set_exception(self._error)

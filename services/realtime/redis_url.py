@@ -1,4 +1,4 @@
-"""Where Redis is, how connections to it are made, and why they fail, in words without anything secret."""
+"""The address of Redis, new connections to it, and the reasons why they fail, in texts without secrets."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +12,9 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.errors import StartupError
 
-LIMIT_S = 3.0  # for connecting, and for one command
+TIMEOUT_S = 3.0  # for connecting, and for one command
 URL_OPTIONS = {"connection_class", "host", "port", "path", "db", "username", "password", "client_name"}  # and ssl_*
-FAULTS = (RedisError, OSError, ValueError)  # the last is what redis-py raises for a number that is none
+CONNECTION_ERRORS = (RedisError, OSError, ValueError)  # redis-py raises ValueError for a malformed number in a reply
 REASONS = (
     (AuthenticationError, "it doesn't accept the user or password"),
     (NoPermissionError, "it doesn't permit the user to publish and subscribe"),
@@ -25,27 +25,27 @@ REASONS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Broker:
-    """Where Redis is. `name` is fit to be shown: it has no password in it."""
+class RedisAddress:
+    """Where Redis is. `display_name` contains no password; `prefix` is put before each channel's name."""
 
-    name: str
+    display_name: str
     prefix: bytes
     connection_class: type[AbstractConnection]
     options: dict[str, Any]
 
     def new_connection(self) -> AbstractConnection:
-        """Return a connection that is not connected yet and waits for answers as long as it is told to."""
+        """Return an unconnected connection without a timeout of its own."""
         return self.connection_class(socket_timeout=None, **self.options)
 
 
-def read_url(url: str) -> Broker:
-    """Return what a URL says: `redis://[[user]:password@]host[:port][/db]`, `rediss://` for TLS, or `unix://`.
+def parse_redis_url(url: str) -> RedisAddress:
+    """Parse `redis://[[user]:password@]host[:port][/db]`, `rediss://` for TLS, or `unix://`.
 
-    Certificates are given as redis-py names them, such as `?ssl_ca_certs=/path`. What else redis-py takes from a
-    URL is refused, above all its timeouts. Raises `StartupError` without a word of the URL, which may be secret.
+    TLS options have redis-py's names, such as `?ssl_ca_certs=/path`. Other options that redis-py takes from a URL are
+    refused, above all its timeouts. Raises `StartupError`, whose text contains no part of the URL, which may be secret.
     """
     try:
-        options = _options(url)
+        options = _parse_options(url)
         connection_class = options.pop("connection_class", Connection)
         connection_class(**options)
     except (ValueError, TypeError, RedisError):
@@ -54,16 +54,16 @@ def read_url(url: str) -> Broker:
             "without options other than those of TLS, and with special characters percent-encoded."
         ) from None
     host = options.get("host", "localhost")
-    return Broker(
-        name=options.get("path") or f"{f'[{host}]' if ':' in host else host}:{options.get('port', 6379)}",
+    return RedisAddress(
+        display_name=options.get("path") or f"{f'[{host}]' if ':' in host else host}:{options.get('port', 6379)}",
         prefix=f"rendercast:{options.get('db', 0)}:".encode(),
         connection_class=connection_class,
         options=options,
     )
 
 
-def reason(error: BaseException) -> str:
-    """Say why Redis is away in a few words, without what a server might have echoed."""
+def failure_reason(error: BaseException) -> str:
+    """Return why Redis is unavailable in a few words, without text that a server may have echoed."""
     for kind, words in REASONS:
         if isinstance(error, kind):
             return words
@@ -73,10 +73,10 @@ def reason(error: BaseException) -> str:
     return str(error).rstrip(".")
 
 
-def _options(url: str) -> dict[str, Any]:
+def _parse_options(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     options: dict[str, Any] = dict(parse_url(url))
     unknown = [name for name in options if name not in URL_OPTIONS and not name.startswith("ssl_")]
-    if unknown or "@" in parts.path + parts.query + parts.fragment:  # the latter is the end of a password with a /?#
+    if unknown or "@" in parts.path + parts.query + parts.fragment:  # an @ there ends a password that contains / ? or #
         raise ValueError
-    return options | {"protocol": 2, "retry": Retry(NoBackoff(), 0), "socket_connect_timeout": LIMIT_S}
+    return options | {"protocol": 2, "retry": Retry(NoBackoff(), 0), "socket_connect_timeout": TIMEOUT_S}

@@ -1,47 +1,58 @@
-"""Who watches which renders in this process, and what each was offered last."""
+"""The subscribers to renders in this process, and the newest state that each was offered."""
 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
+from typing import Protocol
 
 from services.models import Render
 
-REMEMBERED_REVISIONS = 1000  # ended renders of one watcher whose late messages are recognised
+MAX_ENDED_RENDERS = 1000  # for each subscriber: ended renders whose late messages it recognises
 
 log = logging.getLogger(__name__)
 
-Push = Callable[[Render], bool]  # takes a state at once and returns True, or returns that it can't
+
+class StatePusher(Protocol):
+    """Sends a state of a render to one client immediately, if that is possible."""
+
+    def push(self, render: Render, /) -> bool:
+        """Send the state and return True, or return False: then `Subscriber.take` returns it.
+
+        It runs on the event loop between the Redis socket and the client's socket, so it must not block. It must not
+        raise either: an exception is logged and counts as False.
+        """
+        ...
 
 
 class Subscriber:
-    """One subscriber's view: the newest state it hasn't taken yet, of one render or of all of its owner's.
+    """The newest states that one subscriber hasn't taken yet, of one render or of all renders of an owner.
 
-    While the subscriber waits in `take`, a state is offered to its `push` first.
+    While the subscriber waits in `take`, a state is offered to its `pusher` first.
     """
 
-    __slots__ = ("_ended", "_is_lost", "_pending", "_push", "_unfinished", "_waiting", "render_id")
+    # No dictionary: each change finds the CPU's caches cold, so the number of objects that it touches counts most.
+    __slots__ = ("_ended", "_is_deleted", "_pending", "_pusher", "_unfinished", "_waiting", "render_id")
 
-    def __init__(self, render_id: str | None, push: Push | None = None) -> None:
+    def __init__(self, render_id: str | None, pusher: StatePusher | None = None) -> None:
         self.render_id = render_id
-        self._push = push
-        self._unfinished: dict[str, int] = {}  # the revisions that were offered last
+        self._pusher = pusher
+        self._unfinished: dict[str, int] = {}  # by id, the revision that was offered last
         self._ended: dict[str, int] = {}
         self._pending: dict[str, tuple[Render, datetime | None]] = {}
         self._waiting: asyncio.Future[None] | None = None
-        self._is_lost = False
+        self._is_deleted = False
 
     @property
-    def awaited(self) -> frozenset[str]:
-        """The ids of the renders whose end this watcher has not been told."""
+    def unfinished_ids(self) -> frozenset[str]:
+        """The ids of the renders of which this subscriber was offered a state, but no terminal one."""
         return frozenset(self._unfinished)
 
     def offer(self, render: Render, published_at: datetime | None = None) -> bool:
-        """Push a state, or put it where `take` finds it, unless this or a newer one was offered before.
+        """Push a state or keep it for `take`, unless this revision or a newer one was offered before.
 
-        The last is never pushed. Return whether this was.
+        A terminal state is never pushed. Returns whether the state was pushed.
         """
         id_ = render.id
         if render.revision <= (self._unfinished.get(id_) or self._ended.get(id_, 0)):
@@ -56,18 +67,21 @@ class Subscriber:
         self._wake()
         return False
 
-    def lose(self, render_id: str) -> None:
-        """Note that the render is no longer stored; a watcher of only that one is at its end."""
+    def mark_deleted(self, render_id: str) -> None:
+        """Note that the render is no longer stored. A subscription to this render only ends."""
         if render_id in self._unfinished:
             self._end(render_id, self._unfinished[render_id])
         if self.render_id == render_id:
-            self._is_lost = True
+            self._is_deleted = True
             self._wake()
 
     async def take(self) -> tuple[Render, datetime | None] | None:
-        """Wait for the next state, and when it was published if that brought it; None if the render is gone."""
+        """Wait for the next state; return it and when it was published (None if it was read from the store).
+
+        Returns None if the render was deleted.
+        """
         while not self._pending:
-            if self._is_lost:
+            if self._is_deleted:
                 return None
             self._waiting = asyncio.get_running_loop().create_future()
             try:
@@ -78,66 +92,69 @@ class Subscriber:
 
     def _try_push(self, render: Render) -> bool:
         try:
-            return self._push is not None and self._push(render)
+            return self._pusher is not None and self._pusher.push(render)
         except Exception:
             log.exception("a state of render %s could not be pushed", render.id)
             return False
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, None
-        if waiting is not None and not waiting.done():  # by being cancelled
+        if waiting is not None and not waiting.done():  # it is done if the subscriber was cancelled
             waiting.set_result(None)
 
     def _end(self, render_id: str, revision: int) -> None:
         self._unfinished.pop(render_id, None)
         self._ended[render_id] = revision
-        while len(self._ended) > REMEMBERED_REVISIONS:
+        while len(self._ended) > MAX_ENDED_RENDERS:
             del self._ended[next(iter(self._ended))]
 
 
 class OwnerChannel:
-    """All watchers of one owner's renders in this process, behind one subscription."""
+    """All subscribers to one owner's renders in this process, which share one pub/sub subscription.
 
-    __slots__ = ("_of_all", "_of_one", "door", "is_listening", "subscription")
+    `lock` is held while that subscription is started; `subscription` closes it.
+    """
+
+    __slots__ = ("_to_all", "_to_one", "is_subscribed", "lock", "subscription")
 
     def __init__(self) -> None:
-        self.door = asyncio.Lock()
-        self.is_listening = False
+        self.lock = asyncio.Lock()
+        self.is_subscribed = False
         self.subscription = AsyncExitStack()
-        self._of_one: defaultdict[str, set[Subscriber]] = defaultdict(set)
-        self._of_all: set[Subscriber] = set()
+        self._to_one: defaultdict[str, set[Subscriber]] = defaultdict(set)
+        self._to_all: set[Subscriber] = set()
 
-    def join(self, watch: Subscriber) -> None:
-        """Let the watcher hear from now on."""
-        (self._of_all if watch.render_id is None else self._of_one[watch.render_id]).add(watch)
+    def add(self, subscriber: Subscriber) -> None:
+        """Offer later states to the subscriber."""
+        (self._to_all if subscriber.render_id is None else self._to_one[subscriber.render_id]).add(subscriber)
 
-    def leave(self, watch: Subscriber) -> None:
-        """Forget the watcher."""
-        if watch.render_id is None:
-            self._of_all.discard(watch)
+    def remove(self, subscriber: Subscriber) -> None:
+        """Stop offering states to the subscriber."""
+        if subscriber.render_id is None:
+            self._to_all.discard(subscriber)
             return
-        self._of_one[watch.render_id].discard(watch)
-        if not self._of_one[watch.render_id]:
-            del self._of_one[watch.render_id]
+        self._to_one[subscriber.render_id].discard(subscriber)
+        if not self._to_one[subscriber.render_id]:
+            del self._to_one[subscriber.render_id]
 
-    def awaited(self) -> frozenset[str]:
-        """The ids of the renders whose end somebody here has not been told."""
-        watches = (*self._of_all, *(watch for watches in self._of_one.values() for watch in watches))
-        return frozenset().union(*(watch.awaited for watch in watches))
+    def unfinished_ids(self) -> frozenset[str]:
+        """Return the ids of the renders whose terminal state some subscriber was not offered yet."""
+        subscribers = (*self._to_all, *(subscriber for of_render in self._to_one.values() for subscriber in of_render))
+        return frozenset().union(*(subscriber.unfinished_ids for subscriber in subscribers))
 
     def is_empty(self) -> bool:
-        """Whether nobody watches any more."""
-        return not self._of_all and not self._of_one
+        """Return whether no subscriber is left."""
+        return not self._to_all and not self._to_one
 
-    def has_watchers_of_all(self) -> bool:
-        """Whether somebody watches all of the owner's renders, and so those that are started later."""
-        return bool(self._of_all)
+    def has_subscribers_to_all(self) -> bool:
+        """Return whether a subscriber wants all of the owner's renders, including those that are started later."""
+        return bool(self._to_all)
 
-    def tell(self, render: Render, published_at: datetime | None = None) -> int:
-        """Offer a state to all whom it concerns; return to how many it was pushed."""
-        return sum([watch.offer(render, published_at) for watch in (*self._of_all, *self._of_one.get(render.id, ()))])
+    def offer(self, render: Render, published_at: datetime | None = None) -> int:
+        """Offer a state to all of its subscribers; return to how many it was pushed."""
+        return sum([each.offer(render, published_at) for each in (*self._to_all, *self._to_one.get(render.id, ()))])
 
-    def lose(self, render_id: str) -> None:
-        """Tell all whom it concerns that the render is gone."""
-        for watch in (*self._of_all, *self._of_one.get(render_id, ())):
-            watch.lose(render_id)
+    def mark_deleted(self, render_id: str) -> None:
+        """Notify the render's subscribers that it is no longer stored."""
+        for subscriber in (*self._to_all, *self._to_one.get(render_id, ())):
+            subscriber.mark_deleted(render_id)

@@ -1,4 +1,4 @@
-"""Clients with bare hands: connections on which nothing is sent, read, answered or closed unless a test does it."""
+"""Raw TCP clients: nothing is sent, read, answered or closed unless a test does it."""
 
 import asyncio
 import contextlib
@@ -9,73 +9,73 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
-from tests.support.api_client import PATIENCE_S, RETRY_S
+from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-MAX_BYTES = 16 * 1024 * 1024  # that a test sends to a server that reads all of it
+MAX_BYTES = 16 * 1024 * 1024  # that `send_until_closed` sends before it fails
 
 
 class Peer:
-    """A connection to a server, and what has been read from it."""
+    """A connection to a server. `received` is what was read and not consumed yet."""
 
     def __init__(self, connection: socket.socket, host: str) -> None:
         self.host = host
-        self.read = b""
+        self.received = b""
         self._connection = connection
 
     async def send(self, data: bytes) -> None:
-        """Send all of it. Raises `ConnectionError` if the server has gone, `TimeoutError` if it doesn't read."""
-        async with asyncio.timeout(PATIENCE_S):
+        """Send all bytes. Raises `ConnectionError` if the server disconnects, `TimeoutError` if it doesn't read."""
+        async with asyncio.timeout(TEST_TIMEOUT_S):
             await asyncio.get_running_loop().sock_sendall(self._connection, data)
 
-    async def until(self, wanted: bytes) -> bytes:
-        """Return what is read up to and with these bytes."""
-        async with asyncio.timeout(PATIENCE_S):
-            while wanted not in self.read:
-                assert await self._more(), f"it closed after {self.read[-500:]!r}"
-        found, _, self.read = self.read.partition(wanted)
+    async def read_until(self, wanted: bytes) -> bytes:
+        """Read up to these bytes; return and consume everything including them."""
+        async with asyncio.timeout(TEST_TIMEOUT_S):
+            while wanted not in self.received:
+                assert await self._read_more(), f"the server closed after {self.received[-500:]!r}"
+        found, _, self.received = self.received.partition(wanted)
         return found + wanted
 
-    async def answer(self) -> tuple[int, bytes]:
-        """Return the status and the body of an answer that tells its length."""
-        head = (await self.until(b"\r\n\r\n")).lower()
+    async def read_response(self) -> tuple[int, bytes]:
+        """Return the status and the body of an HTTP response with a Content-Length."""
+        head = (await self.read_until(b"\r\n\r\n")).lower()
         length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
-        async with asyncio.timeout(PATIENCE_S):
-            while len(self.read) < length:
-                assert await self._more(), "it closed amid an answer"
-        body, self.read = self.read[:length], self.read[length:]
+        async with asyncio.timeout(TEST_TIMEOUT_S):
+            while len(self.received) < length:
+                assert await self._read_more(), "the server closed in the middle of a response"
+        body, self.received = self.received[:length], self.received[length:]
         return int(head.split()[1]), body
 
-    async def rest(self) -> bytes:
-        """Return all that the server sends until it ends the connection, one way or the other."""
-        async with asyncio.timeout(PATIENCE_S):
-            while await self._more():
+    async def read_to_end(self) -> bytes:
+        """Return all that the server sends until it closes or resets the connection."""
+        async with asyncio.timeout(TEST_TIMEOUT_S):
+            while await self._read_more():
                 pass
-        return self.read
+        return self.received
 
     async def close_code(self) -> int:
-        """Return the code with which the server closes the WebSocket; 1006 if it ends it without one."""
-        async with asyncio.timeout(PATIENCE_S):
+        """Return the code with which the server closes the WebSocket; 1006 if it sends no close frame."""
+        async with asyncio.timeout(TEST_TIMEOUT_S):
             while True:
-                for opcode, payload in frames(self.read):
+                for opcode, payload in frames(self.received):
                     if opcode == CLOSE:
                         return int.from_bytes(payload[:2], "big")
-                if not await self._more():
+                if not await self._read_more():
                     return 1006
 
     async def exchange(self, data: bytes, last: bytes) -> None:
-        """Send this, and read meanwhile, up to and with these bytes."""
+        """Send data, and at the same time read up to and including `last`."""
         sending = asyncio.create_task(self.send(data))
-        await self.until(last)
+        await self.read_until(last)
         await sending
 
-    def break_off(self) -> None:
-        """End the connection without taking leave."""
+    def reset(self) -> None:
+        """Reset the TCP connection without a closing handshake."""
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._connection.close()
 
-    async def cut_off(self, data: bytes) -> None:
-        """Send this again and again, until the server ends the connection."""
+    async def send_until_closed(self, data: bytes) -> None:
+        """Send data repeatedly until the server closes the connection."""
         sent = 0
         try:
             while sent < MAX_BYTES:
@@ -83,46 +83,46 @@ class Peer:
                 sent += len(data)
         except ConnectionError:
             return
-        raise AssertionError("it takes whatever it is sent")
+        raise AssertionError("the server accepts unlimited data")
 
-    async def let_go(self) -> None:
-        """Wait until the server ends the connection, as one learns who reads nothing: by what it doesn't take."""
-        async with asyncio.timeout(PATIENCE_S):
+    async def wait_until_closed(self) -> None:
+        """Wait, without reading, until the server closes the connection: sending fails then."""
+        async with asyncio.timeout(TEST_TIMEOUT_S):
             with contextlib.suppress(ConnectionError):
                 while True:
                     await self.send(b"\r\n")
                     await asyncio.sleep(RETRY_S)
 
-    async def answered(self) -> None:
-        """Wait until there is something to read."""
-        async with asyncio.timeout(PATIENCE_S):
-            while not self._has_something():  # noqa: ASYNC110  # which the kernel tells only to who reads it
+    async def wait_until_readable(self) -> None:
+        """Wait, without reading, until data has arrived."""
+        async with asyncio.timeout(TEST_TIMEOUT_S):
+            while not self._is_readable():  # noqa: ASYNC110  # the event loop can't wait for it without reading
                 await asyncio.sleep(RETRY_S)
 
-    def _has_something(self) -> bool:
+    def _is_readable(self) -> bool:
         try:
             return bool(self._connection.recv(1, socket.MSG_PEEK))
         except BlockingIOError:
             return False
 
-    async def _more(self) -> bool:
+    async def _read_more(self) -> bool:
         try:
             data = await asyncio.get_running_loop().sock_recv(self._connection, 65_536)
         except ConnectionError:
             return False
-        self.read += data
+        self.received += data
         return bool(data)
 
 
 @asynccontextmanager
 async def open_peer(url: str, *, receive_bytes: int | None = None) -> AsyncIterator[Peer]:
-    """Connect to the server at `url`; the kernel keeps about `receive_bytes` of what isn't read."""
+    """Connect to the server at `url`, with a receive buffer of about `receive_bytes` in the kernel."""
     address = urlsplit(url)
     with socket.socket() as connection:
         if receive_bytes is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         connection.setblocking(False)  # noqa: FBT003
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TEST_TIMEOUT_S):
             await asyncio.get_running_loop().sock_connect(connection, (address.hostname, address.port))
         yield Peer(connection, address.netloc)
 
@@ -134,7 +134,7 @@ async def open_peers(url: str, number: int, *, receive_bytes: int | None = None)
 
 
 def handshake(host: str, *headers: str, path: str = "/graphql") -> bytes:
-    """Return the request for a WebSocket of the protocol."""
+    """Return the handshake request for a graphql-transport-ws WebSocket."""
     lines = (
         f"GET {path} HTTP/1.1",
         f"Host: {host}",
@@ -149,23 +149,23 @@ def handshake(host: str, *headers: str, path: str = "/graphql") -> bytes:
 
 
 async def upgrade(peer: Peer, params: dict[str, object] | None = None) -> None:
-    """Make a WebSocket of the connection, which says who it is if there are parameters."""
+    """Upgrade the connection to a WebSocket, and authenticate it if there are parameters."""
     await peer.send(handshake(peer.host))
-    assert b" 101 " in await peer.until(b"\r\n\r\n")
+    assert b" 101 " in await peer.read_until(b"\r\n\r\n")
     if params is not None:
         await peer.send(message(type="connection_init", payload=params))
-        await peer.until(b'connection_ack"}')
+        await peer.read_until(b'connection_ack"}')
 
 
 def message(**members: object) -> bytes:
-    """Return a message of the protocol in a frame of its own."""
+    """Return a graphql-transport-ws message in one frame."""
     return frame(json.dumps(members).encode())
 
 
 def frame(
     payload: bytes, opcode: int = TEXT, *, last: bool = True, reserved: int = 0, size: int | None = None
 ) -> bytes:
-    """Return a masked frame (RFC 6455, section 5.2), which may say that it has another size."""
+    """Return a masked frame (RFC 6455, section 5.2). `size` overrides the size in its header."""
     size = len(payload) if size is None else size
     if size < 126:
         length = bytes([0x80 | size])
@@ -177,18 +177,18 @@ def frame(
 
 
 def frames(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the opcodes and payloads of all frames of a server that are there in full."""
+    """Yield the opcodes and payloads of all complete frames from a server."""
     while len(data) >= 2:
-        begin = {126: 4, 127: 10}.get(data[1], 2)
-        end = begin + (int.from_bytes(data[2:begin], "big") if begin > 2 else data[1])
-        if len(data) < max(begin, end):
+        start = {126: 4, 127: 10}.get(data[1], 2)
+        end = start + (int.from_bytes(data[2:start], "big") if start > 2 else data[1])
+        if len(data) < max(start, end):
             return
-        yield data[0] & 0x0F, data[begin:end]
+        yield data[0] & 0x0F, data[start:end]
         data = data[end:]
 
 
 def post(body: bytes, *headers: str, length: int | None = None) -> bytes:
-    """Return a request to execute the body, which may say that it has another length."""
+    """Return a GraphQL request with this body. `length` overrides its Content-Length."""
     lines = (
         "POST /graphql HTTP/1.1",
         "Host: x",

@@ -1,4 +1,4 @@
-"""WebSockets by bare hands: frames and handshakes that no library would send, and readers that don't."""
+"""Raw WebSockets: frames and handshakes that no library sends, and clients that don't read."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from commands.server.serve import server_config
 from services.settings import load_settings
-from tests.security.closing import ending
+from tests.security.closing import close_code_and_reason
 from tests.security.peers import (
     CLOSE,
     CONTINUATION,
@@ -35,21 +35,21 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PING_INTERVAL_S = 1
 ANN: dict[str, object] = {"user": "ann"}
-LITTLE = 4096  # bytes that the kernel keeps for a reader that stops
+SMALL_BUFFER = 4096  # bytes in the kernel's buffers for a client that stops reading
 
 
-serving = partial(serve_faked, send_buffer_bytes=LITTLE)
+serve_small = partial(serve_faked, send_buffer_bytes=SMALL_BUFFER)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    async with serving(tmp_path_factory.mktemp("data"), {}) as url:
+    async with serve_small(tmp_path_factory.mktemp("data"), {}) as url:
         yield url
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def ann(url: str, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Client]:
-    """A user whom the server answers afterwards, and nothing went wrong in it."""
+    """A user. After the test the server must still serve it, and must not have logged an exception."""
     async with open_client(url, user="ann") as client:
         yield client
         async with open_stream(client) as stream:
@@ -60,59 +60,59 @@ async def ann(url: str, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Clien
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def peer(ann: Client) -> AsyncIterator[Peer]:
-    """A WebSocket of ann's."""
+    """A raw WebSocket authenticated as ann."""
     async with open_peer(str(ann.http.base_url)) as peer:
         await upgrade(peer, ANN)
         yield peer
 
 
-TEXT_THAT_IS_NONE = b'{"type": "ping", "payload": {"a": "\xff"}}'
-WRONG: dict[str, tuple[bytes, int]] = {
-    "bad UTF-8": (frame(TEXT_THAT_IS_NONE), 1007),
+INVALID_UTF_8 = b'{"type": "ping", "payload": {"a": "\xff"}}'
+INVALID: dict[str, tuple[bytes, int]] = {
+    "bad UTF-8": (frame(INVALID_UTF_8), 1007),
     "bad UTF-8 in fragments": (
-        frame(TEXT_THAT_IS_NONE[:-4], last=False) + frame(TEXT_THAT_IS_NONE[-4:], CONTINUATION),
+        frame(INVALID_UTF_8[:-4], last=False) + frame(INVALID_UTF_8[-4:], CONTINUATION),
         1007,
     ),
     "half a surrogate": (frame(b'{"type": "ping", "payload": {"a": "\xed\xa0\x80"}}'), 1007),
-    "compressed, though it was not agreed on": (frame(b"\xaaV*I-.\x01\x00", reserved=4), 1002),
+    "compressed without negotiation": (frame(b"\xaaV*I-.\x01\x00", reserved=4), 1002),
     "not masked": (bytes([0x81, 2]) + b"{}", 1002),
     "an unknown opcode": (frame(b"{}", 3), 1002),
     "a long ping": (frame(b"x" * 126, PING), 1002),
-    "a ping in fragments": (frame(b"x", PING, last=False), 1002),
+    "a fragmented ping": (frame(b"x", PING, last=False), 1002),
     "a continuation of nothing": (frame(b"{}", CONTINUATION), 1002),
-    "a message amid another": (frame(b"{", last=False) + frame(b"{}"), 1002),
-    "a close that is cut": (frame(b"x", CLOSE), 1002),
-    "a close without a reason to close": (frame(b"\x03\xed", CLOSE), 1002),
-    "one frame that is too large": (frame(b"", size=64 * 1024 * 1024), 1009),
-    "one frame as large as can be": (frame(b"", size=2**64 - 1), 1009),
+    "a message inside another": (frame(b"{", last=False) + frame(b"{}"), 1002),
+    "a truncated close": (frame(b"x", CLOSE), 1002),
+    "a close with a code that must not be sent": (frame(b"\x03\xed", CLOSE), 1002),
+    "a frame that is too large": (frame(b"", size=64 * 1024 * 1024), 1009),
+    "a frame of the maximum size": (frame(b"", size=2**64 - 1), 1009),
     "fragments that are too large": (frame(b" " * 200_000, last=False) + frame(b" " * 200_000, CONTINUATION), 1009),
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
-async def test_a_wrong_frame_ends_the_connection_with_its_code(peer: Peer, name: str) -> None:
-    data, code = WRONG[name]
+@pytest.mark.parametrize("name", INVALID)
+async def test_an_invalid_frame_closes_the_connection_with_its_code(peer: Peer, name: str) -> None:
+    data, code = INVALID[name]
     await peer.send(data)
     assert await peer.close_code() == code
 
 
-BARE = {
+NON_MESSAGE_FRAMES = {
     "pings": frame(b"", PING),
     "pongs": frame(b"", PONG),
     "fragments": frame(b"", CONTINUATION, last=False),
 }
 
 
-@pytest.mark.parametrize("name", BARE)
-async def test_a_flood_of_frames_that_are_no_messages_ends_the_connection(peer: Peer, name: str) -> None:
-    await peer.send(frame(b"", last=False) + BARE[name] * (MAX_NON_MESSAGE_FRAMES + 1))
+@pytest.mark.parametrize("name", NON_MESSAGE_FRAMES)
+async def test_a_flood_of_non_message_frames_closes_the_connection(peer: Peer, name: str) -> None:
+    await peer.send(frame(b"", last=False) + NON_MESSAGE_FRAMES[name] * (MAX_NON_MESSAGE_FRAMES + 1))
     assert await peer.close_code() == 1008
 
 
-async def test_compression_is_not_agreed_on(ann: Client) -> None:
+async def test_compression_is_not_negotiated(ann: Client) -> None:
     async with open_peer(str(ann.http.base_url)) as peer:
         await peer.send(handshake(peer.host, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"))
-        head = await peer.until(b"\r\n\r\n")
+        head = await peer.read_until(b"\r\n\r\n")
     assert b" 101 " in head
     assert b"extensions" not in head.lower()
 
@@ -128,47 +128,45 @@ async def test_compression_is_not_agreed_on(ann: Client) -> None:
     ],
     ids=["many headers", "a long header", "a long path", "a body", "a body in chunks"],
 )
-async def test_a_handshake_that_is_not_understood_leaves_no_connection(
-    ann: Client, path: str, headers: list[str]
-) -> None:
+async def test_an_invalid_handshake_closes_the_connection(ann: Client, path: str, headers: list[str]) -> None:
     async with open_peer(str(ann.http.base_url)) as peer:
         await peer.send(handshake(peer.host, *headers, path=path) + b"5\r\nabcde\r\n0\r\n\r\n")
-        assert b" 101 " not in await peer.rest()
+        assert b" 101 " not in await peer.read_to_end()
 
 
 @pytest.mark.parametrize("origin", ["http://[::1", "http://[", "http://]", "null", "//"])
-async def test_an_origin_that_is_none_is_refused(ann: Client, origin: str) -> None:
+async def test_an_invalid_origin_is_refused(ann: Client, origin: str) -> None:
     for host in ("x", ""):
         async with open_peer(str(ann.http.base_url)) as peer:
             await peer.send(handshake(host, f"Origin: {origin}"))
-            assert b" 403 " in await peer.rest()
+            assert b" 403 " in await peer.read_to_end()
 
 
-async def test_an_id_in_use_is_told_of_however_long_it_is(ann: Client) -> None:
+async def test_a_duplicate_id_is_named_in_the_close_reason_however_long_it_is(ann: Client) -> None:
     async with open_stream(ann) as stream:
         for _ in range(2):
             await stream.subscribe(UPDATES, "😀" * 60)
-        code, reason = await ending(stream.connection)
+        code, reason = await close_code_and_reason(stream.connection)
     assert (code, "😀" * 20 in reason) == (4409, True)
 
 
-async def test_a_reader_that_stops_is_cut_off_however_it_takes_its_leave(tmp_path: Path) -> None:
-    """What it didn't read would keep the connection for ever."""
-    async with serving(tmp_path, {"ping_interval_s": PING_INTERVAL_S}) as url, asyncio.TaskGroup() as tasks:
-        for last_words in (frame(b"", CLOSE), frame(b"", 3), message(type="nonsense")):
-            tasks.create_task(leave_unread(url, last_words))
+async def test_a_client_that_stops_reading_is_disconnected_whatever_it_sends_last(tmp_path: Path) -> None:
+    """Otherwise the unread data would keep the connection open without limit."""
+    async with serve_small(tmp_path, {"ping_interval_s": PING_INTERVAL_S}) as url, asyncio.TaskGroup() as tasks:
+        for last in (frame(b"", CLOSE), frame(b"", 3), message(type="nonsense")):
+            tasks.create_task(send_without_reading(url, last))
 
 
-async def leave_unread(url: str, last_words: bytes) -> None:
-    async with open_peer(url, receive_bytes=LITTLE) as peer:
+async def send_without_reading(url: str, last: bytes) -> None:
+    async with open_peer(url, receive_bytes=SMALL_BUFFER) as peer:
         await upgrade(peer, ANN)
         await peer.send(message(type="ping", payload={"a": "x" * 1000}) * 60)
-        await peer.answered()
-        await peer.send(last_words)
-        await peer.let_go()
+        await peer.wait_until_readable()
+        await peer.send(last)
+        await peer.wait_until_closed()
 
 
-async def test_a_ping_is_answered_or_refused_however_deep_it_is(ann: Client) -> None:
+async def test_a_ping_is_answered_or_refused_whatever_its_nesting_depth(ann: Client) -> None:
     ends = set()
     for depth in range(700, 1000):
         async with open_stream(ann) as stream:
@@ -180,18 +178,18 @@ async def test_a_ping_is_answered_or_refused_however_deep_it_is(ann: Client) -> 
     assert ends == {"pong", 4400}
 
 
-async def test_a_server_stops_in_order_although_a_client_left_with_something_unread(tmp_path: Path) -> None:
-    async with AsyncExitStack() as stack, serving(tmp_path, {}) as url:
-        peer = await stack.enter_async_context(open_peer(url, receive_bytes=LITTLE))
+async def test_a_server_shuts_down_cleanly_although_a_client_closed_with_unread_data(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack, serve_small(tmp_path, {}) as url:
+        peer = await stack.enter_async_context(open_peer(url, receive_bytes=SMALL_BUFFER))
         await upgrade(peer, ANN)
         await peer.send(message(type="ping", payload={"a": "x" * 1000}) * 60)
-        await peer.answered()
+        await peer.wait_until_readable()
         await peer.send(frame(b"", CLOSE))
-        async with open_client(url) as anybody:
-            assert await anybody.ask("{ renderLimits { fps } }") == {"fps": 30}
+        async with open_client(url) as client:
+            assert await client.ask("{ renderLimits { fps } }") == {"fps": 30}
 
 
-async def test_without_any_setting_a_dead_peer_is_gone_within_a_minute_and_messages_are_small_and_plain() -> None:
+async def test_by_default_dead_peers_are_closed_within_a_minute_and_messages_are_small_and_uncompressed() -> None:
     config = server_config(Starlette(), load_settings())
     assert config.ws_ping_interval == 20
     assert config.ws_ping_interval + (config.ws_ping_timeout or 60) < 60

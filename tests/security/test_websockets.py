@@ -1,4 +1,4 @@
-"""WebSockets that mean harm, or don't know better."""
+"""Malicious and faulty WebSocket clients."""
 
 import asyncio
 import json
@@ -16,13 +16,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
-from tests.support.api_client import PATIENCE_S, UPDATES, Client, open_client, open_socket, open_stream
+from tests.support.api_client import TEST_TIMEOUT_S, UPDATES, Client, open_client, open_socket, open_stream
 from tests.support.api_server import rewired, serve
-from tests.support.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-FRIEND = "https://app.example"
+ALLOWED_ORIGIN = "https://app.example"
 PING_S = 0.3
 MAX_OPERATIONS = 3
 MAX_PER_USER = 4
@@ -35,7 +35,7 @@ async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     folder: Path = tmp_path_factory.mktemp("websockets")
     settings = load_settings(
         data_dir=folder,
-        allowed_origins=f"https://other.example, {FRIEND}",
+        allowed_origins=f"https://other.example, {ALLOWED_ORIGIN}",
         ping_interval_s=PING_S,
         max_operations_per_connection=MAX_OPERATIONS,
         max_connections_per_user=MAX_PER_USER,
@@ -50,11 +50,11 @@ async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def ann(url: str) -> AsyncIterator[Client]:
-    """A user whom the server answers before and after."""
+    """A user. The server must still serve it after the test."""
     async with open_client(url, user="ann") as client:
         yield client
-        async with asyncio.timeout(PATIENCE_S):
-            while not await _is_served(client):  # noqa: ASYNC110  # which is all there is to see
+        async with asyncio.timeout(TEST_TIMEOUT_S):
+            while not await _is_served(client):  # noqa: ASYNC110  # the server has no event to wait for
                 await asyncio.sleep(0.01)
 
 
@@ -64,55 +64,55 @@ async def _is_served(client: Client) -> bool:
             await stream.subscribe("{ renderLimits { fps } }")
             return bool(await stream.next() == {"fps": 30})
     except (ConnectionClosed, InvalidStatus):
-        return False  # until the server has noticed that others have gone
+        return False  # until the server has noticed that other clients are disconnected
 
 
-NONSENSE: dict[str, str | bytes] = {
+INVALID: dict[str, str | bytes] = {
     "nothing": "",
-    "no JSON": "{",
+    "not JSON": "{",
     "a number": "7",
     "null": "null",
     "a list": "[]",
     "a text": '"subscribe"',
     "no type": "{}",
     "an unknown type": '{"type": "start"}',
-    "a type that is none": '{"type": ["subscribe"]}',
+    "a type of the wrong type": '{"type": ["subscribe"]}',
     "no id": '{"type": "subscribe", "payload": {"query": "{ __typename }"}}',
-    "an id that is none": '{"type": "subscribe", "id": 1, "payload": {"query": "{ __typename }"}}',
+    "an id of the wrong type": '{"type": "subscribe", "id": 1, "payload": {"query": "{ __typename }"}}',
     "an empty id": '{"type": "subscribe", "id": "", "payload": {"query": "{ __typename }"}}',
-    "an endless id": json.dumps({"type": "subscribe", "id": "x" * 1000, "payload": {"query": "{ __typename }"}}),
+    "a very long id": json.dumps({"type": "subscribe", "id": "x" * 1000, "payload": {"query": "{ __typename }"}}),
     "no payload": '{"type": "subscribe", "id": "1"}',
     "a payload that is null": '{"type": "subscribe", "id": "1", "payload": null}',
     "a payload that is a list": '{"type": "subscribe", "id": "1", "payload": []}',
     "no query": '{"type": "subscribe", "id": "1", "payload": {}}',
-    "variables that are none": '{"type": "subscribe", "id": "1", "payload": {"query": "{ a }", "variables": []}}',
-    "an end without an id": '{"type": "complete"}',
+    "variables of the wrong type": '{"type": "subscribe", "id": "1", "payload": {"query": "{ a }", "variables": []}}',
+    "a complete without an id": '{"type": "complete"}',
     "a ping with a list": '{"type": "ping", "payload": []}',
-    "deep": '{"type": "ping", "payload": {"a": ' + "[" * 10_000 + "]" * 10_000 + "}}",
+    "deep nesting": '{"type": "ping", "payload": {"a": ' + "[" * 10_000 + "]" * 10_000 + "}}",
     "a number of 5,000 digits": '{"type": "ping", "payload": {"a": ' + "9" * 5_000 + "}}",
     "binary": b'{"type": "ping"}',
 }
 
 
-@pytest.mark.parametrize("name", NONSENSE)
-async def test_nonsense_ends_the_connection_with_4400_and_without_a_traceback(
+@pytest.mark.parametrize("name", INVALID)
+async def test_an_invalid_message_closes_the_connection_with_4400_and_without_a_traceback(
     ann: Client, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_stream(ann) as stream:
-        await stream.connection.send(NONSENSE[name])
+        await stream.connection.send(INVALID[name])
         assert await _close_code(stream.connection) == 4400
     assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize("payload", [[], "x", 1, True])
-async def test_an_introduction_that_is_none_ends_the_connection_with_4400(ann: Client, payload: object) -> None:
+async def test_an_invalid_init_payload_closes_the_connection_with_4400(ann: Client, payload: object) -> None:
     async with open_socket(ann.websocket_url) as socket:
         await socket.send(json.dumps({"type": "connection_init", "payload": payload}))
         assert await _close_code(socket) == 4400
 
 
 @pytest.mark.parametrize("query", ["{", "", "{ nothing }", "query A { __typename } query B { __typename }", "\ud800"])
-async def test_a_wrong_document_ends_its_operation_only(ann: Client, query: str) -> None:
+async def test_an_invalid_document_ends_its_operation_only(ann: Client, query: str) -> None:
     async with open_stream(ann) as stream:
         await stream.subscribe(UPDATES, "good")
         await stream.subscribe(query, "bad")
@@ -123,13 +123,13 @@ async def test_a_wrong_document_ends_its_operation_only(ann: Client, query: str)
         assert await stream.next("bad") == {"fps": 30}
 
 
-async def test_a_message_that_is_too_large_ends_the_connection(ann: Client) -> None:
+async def test_a_message_that_is_too_large_closes_the_connection(ann: Client) -> None:
     async with open_stream(ann) as stream:
         await stream.connection.send(json.dumps({"type": "ping", "payload": {"a": "x" * 300_000}}))
         assert await _close_code(stream.connection) == 1009
 
 
-async def test_a_client_that_says_nothing_is_closed_with_4408(ann: Client) -> None:
+async def test_a_client_that_sends_nothing_is_closed_with_4408(ann: Client) -> None:
     async with open_socket(ann.websocket_url) as socket:
         assert await _close_code(socket) == 4408
 
@@ -162,47 +162,49 @@ async def test_connections_of_a_user_and_of_an_address_are_limited(ann: Client) 
         assert refused.value.response.status_code == 429
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", f"{FRIEND}.evil.example", "http://app.example"])
-async def test_pages_of_other_sites_are_not_let_in(ann: Client, origin: str) -> None:
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", f"{ALLOWED_ORIGIN}.evil.example", "http://app.example"]
+)
+async def test_pages_of_other_origins_are_refused(ann: Client, origin: str) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with open_socket(ann.websocket_url, origin=origin):
             pass
     assert refused.value.response.status_code == 403
 
 
-async def test_pages_of_this_site_and_of_friends_are_let_in(ann: Client) -> None:
-    for origin in (str(ann.http.base_url).rstrip("/"), FRIEND, "https://other.example"):
+async def test_pages_of_this_site_and_of_allowed_origins_are_accepted(ann: Client) -> None:
+    for origin in (str(ann.http.base_url).rstrip("/"), ALLOWED_ORIGIN, "https://other.example"):
         async with open_socket(ann.websocket_url, origin=origin) as socket:
             await socket.send(json.dumps(INIT))
             assert json.loads(await socket.recv()) == {"type": "connection_ack"}
 
 
-async def test_a_client_that_vanished_is_forgotten(ann: Client) -> None:
-    """It answers no ping any more, without a word; its place is free again, as the fixture sees."""
-    gone = [await _connect(ann) for _ in range(MAX_PER_USER)]
-    for writer in gone:
+async def test_a_client_that_vanished_is_disconnected(ann: Client) -> None:
+    """It stops answering pings without closing. Its share of the connection limit is released, as `ann` checks."""
+    vanished = [await _connect(ann) for _ in range(MAX_PER_USER)]
+    for writer in vanished:
         writer.transport.pause_reading()  # type: ignore[attr-defined]  # asyncio's own transport has it
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TEST_TIMEOUT_S):
         while not await _is_served(ann):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-    for writer in gone:
+    for writer in vanished:
         writer.close()
 
 
-async def test_a_reader_that_stops_is_cut_off(ann: Client) -> None:
-    """Answers to it fill the server's buffers, which are small here."""
+async def test_a_client_that_stops_reading_is_disconnected(ann: Client) -> None:
+    """The replies to it fill the server's buffers, which are small here."""
     writer = await _connect(ann)
     writer.transport.pause_reading()  # type: ignore[attr-defined]
     padding = "x" * 1000
     with pytest.raises(ConnectionError):  # noqa: PT012
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TEST_TIMEOUT_S):
             while True:
                 writer.write(_frame(json.dumps({"type": "ping", "payload": {"a": padding}})))
                 await writer.drain()
     writer.close()
 
 
-async def test_connections_broken_in_the_middle_leave_nothing_behind(
+async def test_connections_reset_during_an_operation_log_no_error(
     ann: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(20):
@@ -215,7 +217,7 @@ async def test_connections_broken_in_the_middle_leave_nothing_behind(
 
 
 async def _connect(client: Client) -> asyncio.StreamWriter:
-    """Open a WebSocket with bare hands, as ann, so that nothing answers pings."""
+    """Open a raw WebSocket as ann that doesn't answer pings."""
     host, port = str(client.http.base_url).partition("//")[2].rstrip("/").split(":")
     reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
     writer.write(
@@ -240,7 +242,7 @@ def _frame(text: str) -> bytes:
 
 async def _close_code(socket: ClientConnection) -> int:
     with pytest.raises(ConnectionClosed) as closed:  # noqa: PT012
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TEST_TIMEOUT_S):
             while True:
                 await socket.recv()
     assert closed.value.rcvd is not None

@@ -1,4 +1,4 @@
-"""What tests of the worker and of watchers use."""
+"""Fixtures for tests of the worker and of subscribers."""
 
 from collections.abc import AsyncIterator
 
@@ -6,8 +6,9 @@ import pytest
 
 from services.models import Render
 from services.realtime.pubsub import open_pubsub
-from services.realtime.subscribers import Push
-from tests.support.fakes import FakeBackend, FakeClock, MemoryStore
+from tests.support.fake_backend import FakeBackend
+from tests.support.fake_clock import FakeClock
+from tests.support.memory_store import MemoryStore
 from tests.support.worker_bench import Bench
 
 
@@ -17,16 +18,17 @@ async def bench(memory_store: MemoryStore, backend: FakeBackend, clock: FakeCloc
         yield Bench(memory_store, backend, clock, pubsub)
 
 
-@pytest.fixture
-def pushed() -> list[int]:
-    """The revisions that `push` was given."""
-    return []
+class RecordingPusher:
+    """A `StatePusher` that records the revisions it was given."""
 
+    def __init__(self) -> None:
+        self.revisions: list[int] = []
 
-@pytest.fixture
-def push(pushed: list[int]) -> Push:
-    def push(state: Render) -> bool:
-        pushed.append(state.revision)
+    def push(self, render: Render) -> bool:
+        self.revisions.append(render.revision)
         return True
 
-    return push
+
+@pytest.fixture
+def pusher() -> RecordingPusher:
+    return RecordingPusher()

@@ -1,1 +1,1 @@
-"""The graphql-transport-ws protocol."""
+"""The graphql-transport-ws protocol over WebSockets."""

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 from strawberry import Schema
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
-from auth.bearer import Authenticate
+from auth.authenticator import Authenticator
 from resolvers.context import Context, OperationSlot
 from resolvers.errors import mask_error, result_too_large
 from resolvers.execution.fast_path import FastPath, next_message
@@ -75,7 +75,7 @@ class Connection:
         *,
         context: Context,
         schema: Schema,
-        authenticate: Authenticate,
+        authenticate: Authenticator,
         connections_per_user: Counter[str],
     ) -> None:
         self._websocket = websocket

@@ -1,4 +1,4 @@
-"""Who may hold a WebSocket, and how many."""
+"""The WebSocket endpoint of `/graphql`: origin check and connection limit per address."""
 
 from collections import Counter
 from http import HTTPStatus
@@ -8,32 +8,33 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry import Schema
 
-from auth.bearer import Authenticate
+from auth.authenticator import Authenticator
 from resolvers.context import Context
 from services.runtime.services import Services
-from transport.connection_limits import counted, subscriber_of
+from transport.connection_limits import client_network, count_within_limit
 from transport.graphql_ws.connection import Connection
 from transport.graphql_ws.messages import SUBPROTOCOL, CloseCode
 
 
-class WebSockets:
-    """Serves every WebSocket of `/graphql`."""
+class WebSocketEndpoint:
+    """Serves the WebSockets of `/graphql`, within the limits per address and per user."""
 
-    def __init__(self, services: Services, *, schema: Schema, authenticate: Authenticate) -> None:
+    def __init__(self, services: Services, *, schema: Schema, authenticate: Authenticator) -> None:
         self._services = services
         self._schema = schema
         self._authenticate = authenticate
-        self._settings = services.settings
-        self._of_address: Counter[str] = Counter()
-        self._of_user: Counter[str] = Counter()
+        self._server = services.settings.server
+        self._max_per_address = services.settings.connections.max_connections_per_address
+        self._connections_per_address: Counter[str] = Counter()
+        self._connections_per_user: Counter[str] = Counter()
 
     async def serve(self, websocket: WebSocket) -> None:
-        """Let the client in if it may, and return when it has left."""
-        if not self._is_welcome(websocket):
+        """Accept the client or refuse the handshake; return when the client has disconnected."""
+        if not self._is_origin_allowed(websocket):
             await websocket.send_denial_response(Response(status_code=HTTPStatus.FORBIDDEN))
             return
-        address = subscriber_of(websocket.client.host if websocket.client else "")
-        with counted(self._of_address, address, self._settings.max_connections_per_address) as admitted:
+        address = client_network(websocket.client.host if websocket.client else "")
+        with count_within_limit(self._connections_per_address, address, self._max_per_address) as admitted:
             if admitted:
                 with self._services.metrics.connected():
                     await self._accept(websocket)
@@ -46,19 +47,21 @@ class WebSockets:
             await websocket.close(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
             return
         await websocket.accept(SUBPROTOCOL)
-        context = Context(services=self._services)
         await Connection(
             websocket,
-            context=context,
+            context=Context(services=self._services),
             schema=self._schema,
             authenticate=self._authenticate,
-            of_user=self._of_user,
+            connections_per_user=self._connections_per_user,
         ).run()
 
-    def _is_welcome(self, websocket: WebSocket) -> bool:
-        """Return whether no browser asks, or one that shows a site that may ask."""
+    def _is_origin_allowed(self, websocket: WebSocket) -> bool:
+        """Return whether the client is no browser, or a browser that shows a page of this site or of an allowed origin.
+
+        Browsers don't apply the same-origin policy to WebSockets, but always send `Origin`.
+        """
         origin = websocket.headers.get("origin")
         if origin is None:
             return True
-        own = {websocket.headers.get("host"), urlsplit(self._settings.base_url).netloc} - {""}
-        return origin.partition("://")[2] in own or origin in self._settings.origins
+        own = {websocket.headers.get("host"), urlsplit(self._server.base_url).netloc} - {""}
+        return origin.partition("://")[2] in own or origin in self._server.origins

@@ -1,4 +1,4 @@
-"""The messages of graphql-transport-ws, and its close codes.
+"""The messages and close codes of graphql-transport-ws.
 
 https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 """
@@ -17,7 +17,7 @@ OperationId = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class CloseCode(IntEnum):
-    """Why the server ends a connection."""
+    """Close codes that the server sends."""
 
     TRY_AGAIN_LATER = 1013  # https://www.iana.org/assignments/websocket/websocket.xml
     BAD_MESSAGE = 4400
@@ -26,32 +26,32 @@ class CloseCode(IntEnum):
     SUBPROTOCOL_NOT_ACCEPTABLE = 4406
     INIT_TIMEOUT = 4408
     SUBSCRIBER_EXISTS = 4409
-    TOO_MANY = 4429
+    TOO_MANY_REQUESTS = 4429
 
 
 class ConnectionInit(BaseModel):
-    """Client to server, first of all: who is there."""
+    """Client to server: the first message, which authenticates the user."""
 
     type: Literal["connection_init"]
     payload: Payload = None
 
 
 class Ping(BaseModel):
-    """Either way, at any time; answered by a pong."""
+    """Either direction, at any time; the receiver replies with a pong."""
 
     type: Literal["ping"]
     payload: Payload = None
 
 
 class Pong(BaseModel):
-    """Either way, at any time."""
+    """Either direction, at any time."""
 
     type: Literal["pong"]
     payload: Payload = None
 
 
-class Request(BaseModel):
-    """What an operation asks for."""
+class SubscribePayload(BaseModel):
+    """The GraphQL request of a `subscribe` message."""
 
     query: str
     variables: Payload = None
@@ -60,24 +60,24 @@ class Request(BaseModel):
 
 
 class Subscribe(BaseModel):
-    """Client to server: begin an operation of any kind."""
+    """Client to server: start a query, mutation or subscription."""
 
     type: Literal["subscribe"]
     id: OperationId
-    payload: Request
+    payload: SubscribePayload
 
 
 class Complete(BaseModel):
-    """Either way: an operation has ended, or shall."""
+    """Server to client: the operation has ended. Client to server: stop the operation."""
 
     type: Literal["complete"]
     id: OperationId
 
 
-Message = ConnectionInit | Ping | Pong | Subscribe | Complete
-_MESSAGE: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
+ClientMessage = ConnectionInit | Ping | Pong | Subscribe | Complete
+_ADAPTER: TypeAdapter[ClientMessage] = TypeAdapter(Annotated[ClientMessage, Field(discriminator="type")])
 
 
-def read_message(text: str) -> Message:
-    """Return the message a client sent. Raises `ValueError` for anything else."""
-    return _MESSAGE.validate_python(read_json(text))
+def parse_message(text: str) -> ClientMessage:
+    """Parse a client's message. Raises `ValueError` if it isn't one."""
+    return _ADAPTER.validate_python(read_json(text))

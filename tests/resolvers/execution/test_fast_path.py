@@ -1,4 +1,6 @@
-"""What is sent past the executor: only what may be, and then the same."""
+"""The fast path of subscriptions, and the frames in which it writes."""
+
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -7,24 +9,37 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import CLIENT, OPEN, Protocol
 
 from resolvers.execution.fast_path import FastPath
+from schema.render import RenderLoader
 from services.models import Render, RenderStatus, replace
 from tests.conftest import MakeRender
-from transport.uvicorn_websockets import frame_of_text
+from transport.uvicorn_websockets import text_frame
 
-HEAD = b'{"id":"1","type":"next"'
+PREFIX = b'{"id":"1","type":"next"'
+LOADER = cast("RenderLoader", object())  # `Encoder` doesn't use it
 
 
 class Socket:
-    """A connection that is ready, or isn't."""
+    """A connection whose `write_text` is a `TextWriter`."""
 
     def __init__(self) -> None:
-        self.is_ready = True
+        self.is_writable = True
         self.sent: list[bytes] = []
 
-    def send_now(self, text: bytes) -> bool:
-        if self.is_ready:
+    def write_text(self, text: bytes) -> bool:
+        if self.is_writable:
             self.sent.append(text)
-        return self.is_ready
+        return self.is_writable
+
+
+class Encoder:
+    """A `ResultEncoder` whose results are `data`, or the revision."""
+
+    def __init__(self, data: bytes | None = b"") -> None:
+        self._data = data
+
+    def encode(self, loader: RenderLoader, state: Render) -> bytes | None:
+        del loader
+        return b'{"revision":%d}' % state.revision if self._data == b"" else self._data
 
 
 @pytest.fixture
@@ -33,8 +48,8 @@ def socket() -> Socket:
 
 
 @pytest.fixture
-def feed(socket: Socket) -> FastPath:
-    return FastPath(HEAD, send_now=socket.send_now, longest=100)
+def fast_path(socket: Socket) -> FastPath:
+    return FastPath(PREFIX, write=socket.write_text, max_bytes=100)
 
 
 @pytest.fixture
@@ -42,57 +57,55 @@ def rendering(make_render: MakeRender) -> Render:
     return make_render(status=RenderStatus.RENDERING)
 
 
-def revision(render: Render) -> bytes:
-    return b'{"revision":%d}' % render.revision
-
-
-def test_a_state_is_sent_as_soon_as_something_tells_of_it(feed: FastPath, socket: Socket, rendering: Render) -> None:
-    assert not feed.push(rendering)
-    feed.begin(revision)
-    assert feed.push(replace(rendering, revision=7))
-    assert socket.sent == [HEAD + b',"payload":{"data":{"revision":7}}}']
+def test_states_are_pushed_once_there_is_an_encoder(fast_path: FastPath, socket: Socket, rendering: Render) -> None:
+    assert not fast_path.push(rendering)
+    fast_path.open(Encoder(), LOADER)
+    assert fast_path.push(replace(rendering, revision=7))
+    assert socket.sent == [PREFIX + b',"payload":{"data":{"revision":7}}}']
 
 
 @pytest.mark.parametrize("status", [status for status in RenderStatus if status != RenderStatus.RENDERING])
-def test_ends_and_places_in_the_queue_go_the_long_way(
-    feed: FastPath, socket: Socket, rendering: Render, status: RenderStatus
+def test_only_rendering_states_are_pushed(
+    fast_path: FastPath, socket: Socket, rendering: Render, status: RenderStatus
 ) -> None:
-    feed.begin(revision)
-    assert not feed.push(replace(rendering, status=status))
+    fast_path.open(Encoder(), LOADER)
+    assert not fast_path.push(replace(rendering, status=status))
     assert socket.sent == []
 
 
-def test_so_does_what_a_client_does_not_read_fast_enough(feed: FastPath, socket: Socket, rendering: Render) -> None:
-    feed.begin(revision)
-    socket.is_ready = False
-    assert not feed.push(rendering)
+def test_nothing_is_pushed_to_a_client_that_reads_too_slowly(
+    fast_path: FastPath, socket: Socket, rendering: Render
+) -> None:
+    fast_path.open(Encoder(), LOADER)
+    socket.is_writable = False
+    assert not fast_path.push(rendering)
 
 
-def test_so_does_what_can_not_be_told_at_once(feed: FastPath, socket: Socket, rendering: Render) -> None:
-    feed.begin(lambda _: None)
-    assert not feed.push(rendering)
+def test_a_result_that_cannot_be_encoded_is_not_pushed(fast_path: FastPath, socket: Socket, rendering: Render) -> None:
+    fast_path.open(Encoder(None), LOADER)
+    assert not fast_path.push(rendering)
     assert socket.sent == []
 
 
-def test_so_does_what_is_too_long_to_be_sent(feed: FastPath, socket: Socket, rendering: Render) -> None:
-    feed.begin(lambda _: b"x" * 101)
-    assert not feed.push(rendering)
+def test_a_result_that_is_too_large_is_not_pushed(fast_path: FastPath, socket: Socket, rendering: Render) -> None:
+    fast_path.open(Encoder(b"x" * 101), LOADER)
+    assert not fast_path.push(rendering)
     assert socket.sent == []
 
 
-def test_nothing_is_sent_after_its_end(feed: FastPath, socket: Socket, rendering: Render) -> None:
-    feed.begin(revision)
-    feed.end()
-    feed.begin(revision)
-    assert not feed.push(rendering)
+def test_nothing_is_pushed_after_closing(fast_path: FastPath, socket: Socket, rendering: Render) -> None:
+    fast_path.open(Encoder(), LOADER)
+    fast_path.close()
+    fast_path.open(Encoder(), LOADER)
+    assert not fast_path.push(rendering)
     assert socket.sent == []
 
 
 @settings(deadline=None)
 @given(st.sampled_from([0, 1, 125, 126, 127, 65_535, 65_536, 70_000]) | st.integers(0, 200_000))
-def test_its_frames_are_what_others_read_and_write(length: int) -> None:
+def test_text_frames_equal_those_of_websockets_and_can_be_read_by_it(length: int) -> None:
     text = b"x" * length
     client = Protocol(CLIENT, state=OPEN)
-    client.receive_data(frame_of_text(text))
+    client.receive_data(text_frame(text))
     assert client.events_received() == [Frame(Opcode.TEXT, text)]
-    assert frame_of_text(text) == Frame(Opcode.TEXT, text).serialize(mask=False)
+    assert text_frame(text) == Frame(Opcode.TEXT, text).serialize(mask=False)

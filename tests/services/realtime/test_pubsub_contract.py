@@ -1,4 +1,4 @@
-"""What pub/sub promises, over each broker there is. A new broker is one more fixture."""
+"""The contract of pub/sub, tested over every broker. A new broker needs one more fixture."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ def memory() -> str:
 
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The Redis that TEST_REDIS_URL names, or one that is started here."""
+    """The Redis at TEST_REDIS_URL, or one that is started here."""
     if url := os.environ.get("TEST_REDIS_URL"):
         yield url
         return
@@ -52,53 +52,53 @@ class Inbox:
         return self.messages
 
 
-async def test_delivers_in_order_to_all_who_listen(pubsub: PubSub) -> None:
+async def test_delivers_in_order_to_all_listeners(pubsub: PubSub) -> None:
     first, second = Inbox(), Inbox()
-    async with pubsub.listen("a", first), pubsub.listen("a", second):
+    async with pubsub.subscribe("a", first), pubsub.subscribe("a", second):
         for number in range(100):
             await pubsub.publish("a", str(number))
         for inbox in (first, second):
             assert await inbox.until(lambda got: len(got) == 100) == [str(number) for number in range(100)]
 
 
-async def test_keeps_channels_apart(pubsub: PubSub) -> None:
+async def test_messages_reach_only_the_listeners_of_their_channel(pubsub: PubSub) -> None:
     inbox, end = Inbox(), Inbox()
-    async with pubsub.listen("a", inbox), pubsub.listen("b", end):
-        await pubsub.publish("c", "nobody")
+    async with pubsub.subscribe("a", inbox), pubsub.subscribe("b", end):
+        await pubsub.publish("c", "unheard")
         await pubsub.publish("b", "other")
         await pubsub.publish("a", "mine")
         await end.until(bool)
         assert await inbox.until(bool) == ["mine"]
 
 
-async def test_listening_has_begun_when_the_context_is_entered(pubsub: PubSub) -> None:
+async def test_the_subscription_is_active_when_the_context_is_entered(pubsub: PubSub) -> None:
     for number in range(50):
         inbox = Inbox()
-        async with pubsub.listen("a", inbox):
+        async with pubsub.subscribe("a", inbox):
             await pubsub.publish("a", str(number))
             assert await inbox.until(bool) == [str(number)]
 
 
-async def test_many_who_join_a_new_channel_together_all_hear_and_leave(pubsub: PubSub) -> None:
+async def test_many_listeners_that_join_a_new_channel_together_all_get_its_messages(pubsub: PubSub) -> None:
     inboxes = [Inbox() for _ in range(20)]
     async with AsyncExitStack() as stack:
-        await asyncio.gather(*(stack.enter_async_context(pubsub.listen("new", inbox)) for inbox in inboxes))
+        await asyncio.gather(*(stack.enter_async_context(pubsub.subscribe("new", inbox)) for inbox in inboxes))
         await pubsub.publish("new", "hello")
         for inbox in inboxes:
             assert await inbox.until(bool) == ["hello"]
 
 
-async def test_one_who_left_hears_nothing_and_others_go_on(pubsub: PubSub) -> None:
-    gone, there = Inbox(), Inbox()
-    async with pubsub.listen("a", there):
-        async with pubsub.listen("a", gone):
+async def test_a_removed_listener_gets_nothing_and_others_continue(pubsub: PubSub) -> None:
+    removed, present = Inbox(), Inbox()
+    async with pubsub.subscribe("a", present):
+        async with pubsub.subscribe("a", removed):
             pass
         await pubsub.publish("a", "later")
-        assert await there.until(bool) == ["later"]
-    assert gone.messages == []
+        assert await present.until(bool) == ["later"]
+    assert removed.messages == []
 
 
-async def test_a_listener_that_fails_on_a_message_gets_the_next(pubsub: PubSub) -> None:
+async def test_a_listener_that_raises_gets_the_next_message(pubsub: PubSub) -> None:
     inbox, failed = Inbox(), asyncio.Event()
 
     def picky(messages: list[str]) -> None:
@@ -107,7 +107,7 @@ async def test_a_listener_that_fails_on_a_message_gets_the_next(pubsub: PubSub) 
             raise ValueError(messages)
         inbox(messages)
 
-    async with pubsub.listen("a", picky):
+    async with pubsub.subscribe("a", picky):
         await pubsub.publish("a", "bad")
         await asyncio.wait_for(failed.wait(), 10)
         await pubsub.publish("a", "good")
@@ -115,16 +115,16 @@ async def test_a_listener_that_fails_on_a_message_gets_the_next(pubsub: PubSub) 
 
 
 @pytest.mark.parametrize("text", ["", "a b\r\nc", "{nonsense", "é 漢 🎬", "\ud800", "x" * 1_000_000])
-async def test_carries_any_text_on_any_channel(pubsub: PubSub, text: str) -> None:
+async def test_delivers_any_text_on_any_channel(pubsub: PubSub, text: str) -> None:
     inbox = Inbox()
-    async with pubsub.listen(text[:100], inbox):
+    async with pubsub.subscribe(text[:100], inbox):
         await pubsub.publish(text[:100], text)
         assert await inbox.until(bool) == [text]
 
 
-async def test_nothing_is_left_of_those_who_are_cancelled_as_they_join(pubsub: PubSub) -> None:
+async def test_listeners_cancelled_while_subscribing_leave_nothing_behind(pubsub: PubSub) -> None:
     async def join() -> None:
-        async with pubsub.listen("a", print):
+        async with pubsub.subscribe("a", print):
             await asyncio.Event().wait()
 
     for rounds in range(10):
@@ -134,18 +134,18 @@ async def test_nothing_is_left_of_those_who_are_cancelled_as_they_join(pubsub: P
         joining.cancel()
         with pytest.raises(asyncio.CancelledError):
             await joining
-    assert pubsub._channels._listeners == {}
+    assert pubsub._broadcast.listeners._listeners == {}
 
 
-async def test_is_there_and_has_not_been_away(pubsub: PubSub) -> None:
+async def test_a_new_connection_passes_the_check_and_has_not_resumed(pubsub: PubSub) -> None:
     await pubsub.check()
     assert not pubsub.resumed.is_set()
 
 
-async def test_what_listens_for_many_is_not_laid_to_who_came_first(pubsub: PubSub) -> None:
+async def test_listeners_do_not_inherit_the_log_context_of_the_first_subscriber(pubsub: PubSub) -> None:
     inbox = Inbox()
     token = log_context.request_id.set("first")
-    async with pubsub.listen("a", lambda _: inbox([str(log_context.known())])):
+    async with pubsub.subscribe("a", lambda _: inbox([str(log_context.current_ids())])):
         log_context.request_id.reset(token)
         await pubsub.publish("a", "hello")
         assert await inbox.until(bool) == ["{}"]

@@ -1,4 +1,4 @@
-"""What comes from Redis together with a fault is not lost with it."""
+"""Replies that arrive together with an error are handled before it."""
 
 import asyncio
 import socket
@@ -11,12 +11,12 @@ from redis.exceptions import InvalidResponse, NoPermissionError
 from services.realtime.redis_connection import RedisCommands, RedisSubscriber
 
 MESSAGES = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$3\r\none\r\n*3\r\n$7\r\nmessage\r\n$1\r\nb\r\n$3\r\ntwo\r\n"
-FAULTS = {b"-NOPERM no\r\n": NoPermissionError, b"?nonsense\r\n": InvalidResponse}
+ERRORS = {b"-NOPERM no\r\n": NoPermissionError, b"?nonsense\r\n": InvalidResponse}
 
 
 @pytest.fixture
 async def connection() -> AsyncIterator[Connection]:
-    """A connection to one that never says anything."""
+    """A connection to a server that sends nothing."""
     ours, theirs = socket.socketpair()
     with theirs:
         connection = Connection()
@@ -24,23 +24,36 @@ async def connection() -> AsyncIterator[Connection]:
         yield connection
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-async def test_messages_before_a_fault_are_passed_on(connection: Connection, fault: bytes) -> None:
-    heard: list[list[bytes]] = []
-    line = RedisSubscriber(connection, on_messages=heard.extend, on_answer=lambda: None)
-    line.data_received(MESSAGES + fault)
-    assert heard == [[b"a", b"one"], [b"b", b"two"]]
-    with pytest.raises(FAULTS[fault]):
-        await line.run()
-    await line.close()
+class RecordingHandler:
+    """A `SubscriptionHandler` that records messages."""
+
+    def __init__(self) -> None:
+        self.messages: list[list[bytes]] = []
+
+    def handle_messages(self, messages: list[list[bytes]]) -> None:
+        self.messages += messages
+
+    def handle_pong(self) -> None:
+        pass
 
 
-async def test_answers_before_a_fault_are_given(connection: Connection) -> None:
-    line = RedisCommands(connection)
-    asked = [asyncio.create_task(line.ask("PUBLISH", "a", "message")) for _ in range(3)]
+@pytest.mark.parametrize("error", ERRORS)
+async def test_messages_before_an_error_are_passed_on(connection: Connection, error: bytes) -> None:
+    handler = RecordingHandler()
+    subscriber = RedisSubscriber(connection, handler)
+    subscriber.data_received(MESSAGES + error)
+    assert handler.messages == [[b"a", b"one"], [b"b", b"two"]]
+    with pytest.raises(ERRORS[error]):
+        await subscriber.run()
+    await subscriber.close()
+
+
+async def test_replies_before_an_error_reach_their_commands(connection: Connection) -> None:
+    commands = RedisCommands(connection)
+    pending = [asyncio.create_task(commands.execute("PUBLISH", "a", "message")) for _ in range(3)]
     await asyncio.sleep(0)
-    line.data_received(b":1\r\n:1\r\n?nonsense\r\n")
-    first, second, third = await asyncio.gather(*asked, return_exceptions=True)
+    commands.data_received(b":1\r\n:1\r\n?nonsense\r\n")
+    first, second, third = await asyncio.gather(*pending, return_exceptions=True)
     assert (first, second) == (None, None)
     assert isinstance(third, InvalidResponse)
-    await line.close()
+    await commands.close()

@@ -1,4 +1,4 @@
-"""What only bare ASGI can show of a WebSocket."""
+"""Cases of the WebSocket endpoint that need bare ASGI: sending fails while the client disconnects."""
 
 import asyncio
 import json
@@ -8,62 +8,66 @@ import pytest
 from starlette.types import Message
 from starlette.websockets import WebSocket
 
-from auth.bearer import LocalDeveloper
+from auth.local_developer import LocalDeveloper
 from resolvers.schema import build_schema
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.support.fake_clock import settle
-from transport.graphql_ws.endpoint import WebSockets
+from transport.graphql_ws.endpoint import WebSocketEndpoint
 
 SCOPE = {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": ["graphql-transport-ws"]}
 
 
-async def test_a_client_that_leaves_while_it_is_answered_is_nobodys_mistake(tmp_path: Path) -> None:
-    said = iter(({"type": "connection_init"}, {"type": "ping"}))
+async def test_a_disconnection_during_a_reply_raises_no_error(tmp_path: Path) -> None:
+    received = iter(({"type": "connection_init"}, {"type": "ping"}))
     sent: list[Message] = []
 
     async def receive() -> Message:
         if not sent:
             return {"type": "websocket.connect"}
-        return {"type": "websocket.receive", "text": json.dumps(next(said))}
+        return {"type": "websocket.receive", "text": json.dumps(next(received))}
 
     async def send(message: Message) -> None:
         sent.append(message)
         if "pong" in message.get("text", ""):
-            raise OSError("it has left")
+            raise OSError("disconnected")
 
     async with open_embedded(load_settings(data_dir=tmp_path)) as services:
-        websockets = WebSockets(services, schema=build_schema(), authenticate=LocalDeveloper(services.settings.server))
-        await websockets.serve(WebSocket(SCOPE, receive, send))
+        endpoint = WebSocketEndpoint(
+            services, schema=build_schema(), authenticate=LocalDeveloper(services.settings.server)
+        )
+        await endpoint.serve(WebSocket(SCOPE, receive, send))
     assert [message["type"] for message in sent] == ["websocket.accept", "websocket.send", "websocket.send"]
 
 
-async def test_a_client_that_leaves_while_several_operations_run_is_nobodys_mistake(
+async def test_a_disconnection_during_several_operations_logs_no_error(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each of them finds out by itself, and so does the next message."""
+    """Each operation notices the disconnection separately, and so does the reply to the next message."""
     query = {"query": "{ renderQuota { limit } }"}
-    said = [{"type": "connection_init"}, *({"type": "subscribe", "id": str(n), "payload": query} for n in range(3))]
+    received = [{"type": "connection_init"}, *({"type": "subscribe", "id": str(n), "payload": query} for n in range(3))]
     sent: list[Message] = []
-    left = asyncio.Event()
+    disconnected = asyncio.Event()
 
     async def receive() -> Message:
         if not sent:
             return {"type": "websocket.connect"}
-        if not said:
-            await left.wait()
+        if not received:
+            await disconnected.wait()
             await settle()
-        message = said.pop(0) if said else {"type": "ping"}
+        message = received.pop(0) if received else {"type": "ping"}
         return {"type": "websocket.receive", "text": json.dumps(message)}
 
     async def send(message: Message) -> None:
         sent.append(message)
         if "next" in message.get("text", ""):
-            left.set()
-            raise OSError("it has left")
+            disconnected.set()
+            raise OSError("disconnected")
 
     async with open_embedded(load_settings(data_dir=tmp_path)) as services:
-        websockets = WebSockets(services, schema=build_schema(), authenticate=LocalDeveloper(services.settings.server))
-        await websockets.serve(WebSocket(SCOPE, receive, send))
+        endpoint = WebSocketEndpoint(
+            services, schema=build_schema(), authenticate=LocalDeveloper(services.settings.server)
+        )
+        await endpoint.serve(WebSocket(SCOPE, receive, send))
     assert "next" in sent[-1]["text"]
     assert caplog.text == ""

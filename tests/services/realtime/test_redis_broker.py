@@ -1,4 +1,4 @@
-"""What happens to pub/sub when Redis goes, hangs or refuses, with a real server that each test has for itself."""
+"""Pub/sub when Redis stops, hangs or refuses. Each test has a real server of its own."""
 
 import asyncio
 import logging
@@ -17,7 +17,8 @@ from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub, open_pubsub
 from services.renders import lifecycle
 from tests.conftest import MakeRender
-from tests.support.fakes import START_OF_TIME, MemoryStore
+from tests.support.fake_clock import START_OF_TIME
+from tests.support.memory_store import MemoryStore
 from tests.support.redis_server import RedisServer
 from tests.support.server_process import PATIENCE_S, free_port
 
@@ -40,7 +41,7 @@ async def pubsub(server: RedisServer) -> AsyncIterator[PubSub]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110  # what is waited for is mostly in another process
+        while not condition():  # noqa: ASYNC110  # most conditions are about another process
             await asyncio.sleep(0.01)
 
 
@@ -56,99 +57,99 @@ async def until_resumed(pubsub: PubSub) -> None:
     pubsub.resumed.clear()
 
 
-async def hears(pubsub: PubSub, channel: str, inbox: list[str], message: str) -> None:
+async def publish_and_receive(pubsub: PubSub, channel: str, inbox: list[str], message: str) -> None:
     await pubsub.publish(channel, message)
     await until(lambda: message in inbox)
 
 
-async def works(pubsub: PubSub) -> None:
+async def assert_works(pubsub: PubSub) -> None:
     inbox: list[str] = []
-    async with pubsub.listen("a", inbox.extend):
-        await hears(pubsub, "a", inbox, "message")
+    async with pubsub.subscribe("a", inbox.extend):
+        await publish_and_receive(pubsub, "a", inbox, "message")
 
 
-async def test_the_only_listener_hears(pubsub: PubSub) -> None:
-    await works(pubsub)
-    await works(pubsub)
+async def test_a_listener_receives_messages(pubsub: PubSub) -> None:
+    await assert_works(pubsub)
+    await assert_works(pubsub)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-async def test_a_restart_is_survived_by_all_who_listen(server: RedisServer, pubsub: PubSub, channels: int) -> None:
+async def test_all_listeners_survive_a_restart(server: RedisServer, pubsub: PubSub, channels: int) -> None:
     inboxes: dict[str, list[str]] = {f"channel {number}": [] for number in range(channels)}
     async with AsyncExitStack() as stack:
         for channel, inbox in inboxes.items():
-            await stack.enter_async_context(pubsub.listen(channel, inbox.extend))
+            await stack.enter_async_context(pubsub.subscribe(channel, inbox.extend))
         for restart in range(2):
             server.stop()
             await until_lost(pubsub)
             server.start()
             await until_resumed(pubsub)
             for channel, inbox in inboxes.items():
-                await hears(pubsub, channel, inbox, f"after {restart}")
+                await publish_and_receive(pubsub, channel, inbox, f"after {restart}")
     assert all(inbox == ["after 0", "after 1"] for inbox in inboxes.values())
 
 
-async def test_killed_connections_are_made_again(server: RedisServer, pubsub: PubSub) -> None:
+async def test_killed_connections_are_opened_again(server: RedisServer, pubsub: PubSub) -> None:
     inbox: list[str] = []
-    async with pubsub.listen("a", inbox.extend):
+    async with pubsub.subscribe("a", inbox.extend):
         await pubsub.publish("a", "before")
         server.command("CLIENT", "KILL", "TYPE", "pubsub")
         await until_resumed(pubsub)
-        await hears(pubsub, "a", inbox, "pubsub")
+        await publish_and_receive(pubsub, "a", inbox, "pubsub")
         server.command("CLIENT", "KILL", "TYPE", "normal")
-        with suppress(PubSubUnavailable):  # one that is sent before the loop sees that its connection is closed
+        with suppress(PubSubUnavailable):  # if it is sent before the loop notices that the connection is closed
             await pubsub.publish("a", "perhaps")
-        await hears(pubsub, "a", inbox, "normal")
+        await publish_and_receive(pubsub, "a", inbox, "normal")
     assert not pubsub.resumed.is_set()
 
 
-async def test_who_comes_and_goes_while_the_connection_is_being_lost_is_none_the_worse(pubsub: PubSub) -> None:
+async def test_listeners_are_added_and_removed_while_the_connection_is_being_lost(pubsub: PubSub) -> None:
     inbox: list[str] = []
-    async with pubsub.listen("stays", inbox.extend), AsyncExitStack() as coming, AsyncExitStack() as going:
-        await going.enter_async_context(pubsub.listen("goes", inbox.extend))
+    async with pubsub.subscribe("stays", inbox.extend), AsyncExitStack() as added, AsyncExitStack() as removed:
+        await removed.enter_async_context(pubsub.subscribe("removed", inbox.extend))
         assert pubsub._redis is not None
-        assert pubsub._redis._line is not None
-        pubsub._redis._line._transport.abort()  # which the listener is told after those who come and go have run
-        await asyncio.gather(coming.enter_async_context(pubsub.listen("comes", inbox.extend)), going.aclose())
+        assert pubsub._redis._subscriber is not None
+        pubsub._redis._subscriber._transport.abort()  # noticed after the listeners are added and removed
+        await asyncio.gather(added.enter_async_context(pubsub.subscribe("added", inbox.extend)), removed.aclose())
         await until_resumed(pubsub)
-        for channel in ("stays", "comes"):
-            await hears(pubsub, channel, inbox, channel)
-    assert inbox == ["stays", "comes"]
+        for channel in ("stays", "added"):
+            await publish_and_receive(pubsub, channel, inbox, channel)
+    assert inbox == ["stays", "added"]
 
 
-async def test_many_who_publish_share_few_connections(server: RedisServer, pubsub: PubSub) -> None:
+async def test_concurrent_publishes_share_one_connection(server: RedisServer, pubsub: PubSub) -> None:
     def connections() -> int:
         lines = server.command("INFO", "stats").splitlines()
         return next(int(line.partition(":")[2]) for line in lines if line.startswith("total_connections_received"))
 
     inbox: list[str] = []
-    async with pubsub.listen("a", inbox.extend):
+    async with pubsub.subscribe("a", inbox.extend):
         before = connections()
         await asyncio.gather(*(pubsub.publish("a", str(number)) for number in range(300)))
-        assert connections() - before <= 2  # the one that is made, and that of INFO
+        assert connections() - before <= 2  # the publishing one, and that of INFO
         await until(lambda: len(inbox) == 300)
 
 
-async def test_a_burst_is_published_in_order_and_whoever_gives_up_harms_nobody(
+async def test_a_burst_is_published_in_order_even_if_some_callers_are_cancelled(
     server: RedisServer, pubsub: PubSub
 ) -> None:
     inbox: list[str] = []
-    async with pubsub.listen("a", inbox.extend):
+    async with pubsub.subscribe("a", inbox.extend):
         publishing = [asyncio.create_task(pubsub.publish("a", str(number))) for number in range(5000)]
         await until(lambda: bool(inbox))
-        given_up = [task for task in publishing[::3] if task.cancel()]
+        cancelled = [task for task in publishing[::3] if task.cancel()]
         outcomes = await asyncio.gather(*publishing, return_exceptions=True)
-        await hears(pubsub, "a", inbox, "last")
+        await publish_and_receive(pubsub, "a", inbox, "last")
     assert {type(outcome) for outcome in outcomes} <= {type(None), asyncio.CancelledError}
-    assert len(given_up) + len(inbox) > len(publishing)
+    assert len(cancelled) + len(inbox) > len(publishing)
     assert inbox[:-1] == sorted(inbox[:-1], key=int)
     assert server.clients("normal") == 2  # ours, and that of this command
 
 
-async def test_many_channels_need_one_connection(server: RedisServer, pubsub: PubSub) -> None:
+async def test_many_channels_share_one_connection(server: RedisServer, pubsub: PubSub) -> None:
     inboxes: list[list[str]] = [[] for _ in range(200)]
     async with AsyncExitStack() as stack:
-        listening = (pubsub.listen(f"channel {number}", inbox.extend) for number, inbox in enumerate(inboxes))
+        listening = (pubsub.subscribe(f"channel {number}", inbox.extend) for number, inbox in enumerate(inboxes))
         await asyncio.gather(*(stack.enter_async_context(each) for each in listening))
         assert server.clients("pubsub") == 1
         await asyncio.gather(*(pubsub.publish(f"channel {number}", str(number)) for number in range(200)))
@@ -156,7 +157,7 @@ async def test_many_channels_need_one_connection(server: RedisServer, pubsub: Pu
     await until(lambda: server.clients("pubsub") == 0)
 
 
-async def test_while_redis_is_away_publishing_fails_and_listening_waits_for_it(
+async def test_without_redis_publishing_fails_and_subscriptions_start_on_reconnection(
     server: RedisServer, pubsub: PubSub
 ) -> None:
     server.stop()
@@ -165,53 +166,55 @@ async def test_while_redis_is_away_publishing_fails_and_listening_waits_for_it(
         with pytest.raises(PubSubUnavailable, match=f"Redis at 127.0.0.1:{server.port}"):
             await attempt
     inbox: list[str] = []
-    async with asyncio.timeout(PATIENCE_S), pubsub.listen("a", inbox.extend):
-        async with pubsub.listen("forgotten", inbox.extend):
+    async with asyncio.timeout(PATIENCE_S), pubsub.subscribe("a", inbox.extend):
+        async with pubsub.subscribe("removed again", inbox.extend):
             pass
         assert not pubsub.resumed.is_set()
         server.start()
         await until_resumed(pubsub)
         await pubsub.check()
         assert server.command("PUBSUB", "CHANNELS").split()[2:] == ["rendercast:0:a"]
-        await hears(pubsub, "a", inbox, "there")
-    assert inbox == ["there"]
+        await publish_and_receive(pubsub, "a", inbox, "back")
+    assert inbox == ["back"]
 
 
-async def test_a_redis_that_hangs_is_noticed_and_found_again(server: RedisServer, pubsub: PubSub) -> None:
+async def test_a_redis_that_hangs_is_noticed_and_reconnected_to(server: RedisServer, pubsub: PubSub) -> None:
     early: list[str] = []
     late: list[str] = []
-    async with asyncio.timeout(PATIENCE_S), pubsub.listen("a", early.extend):
+    async with asyncio.timeout(PATIENCE_S), pubsub.subscribe("a", early.extend):
         await pubsub.publish("a", "before")
         server.pause()
         with pytest.raises(PubSubUnavailable, match="no answer in time"):
             await pubsub.publish("a", "lost")
-        async with pubsub.listen("b", late.extend):
-            with pytest.raises(PubSubUnavailable, match="is away"):
+        async with pubsub.subscribe("b", late.extend):
+            with pytest.raises(PubSubUnavailable, match="is unavailable"):
                 await pubsub.check()
             server.go_on()
             await until_resumed(pubsub)
-            await hears(pubsub, "a", early, "there")
-            await hears(pubsub, "b", late, "too")
+            await publish_and_receive(pubsub, "a", early, "there")
+            await publish_and_receive(pubsub, "b", late, "too")
 
 
-async def test_one_who_gives_up_joining_leaves_nothing_behind(server: RedisServer, pubsub: PubSub) -> None:
+async def test_a_listener_cancelled_while_subscribing_leaves_nothing_behind(
+    server: RedisServer, pubsub: PubSub
+) -> None:
     server.pause()
-    joining = asyncio.create_task(works(pubsub))
+    subscribing = asyncio.create_task(assert_works(pubsub))
     await asyncio.sleep(0.05)
-    joining.cancel()
+    subscribing.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await joining
-    assert pubsub._channels._listeners == {}
+        await subscribing
+    assert pubsub._broadcast.listeners._listeners == {}
     server.go_on()
     await until(lambda: server.clients("pubsub") == 0)
-    await works(pubsub)
+    await assert_works(pubsub)
 
 
-async def test_it_is_said_once_when_redis_goes_and_once_when_it_comes(
+async def test_one_log_line_for_the_disconnection_and_one_for_the_reconnection(
     server: RedisServer, pubsub: PubSub, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "services")
-    await works(pubsub)
+    await assert_works(pubsub)
     assert not pubsub.resumed.is_set()
     server.stop()
     await until_lost(pubsub)
@@ -220,26 +223,26 @@ async def test_it_is_said_once_when_redis_goes_and_once_when_it_comes(
     assert not pubsub.resumed.is_set()
     server.start()
     await until_resumed(pubsub)
-    await works(pubsub)
+    await assert_works(pubsub)
     assert not pubsub.resumed.is_set()
     assert len(caplog.messages) == 2
     assert all(f"Redis at 127.0.0.1:{server.port} is" in message for message in caplog.messages)
 
 
-async def test_nothing_is_left_after_closing(server: RedisServer) -> None:
+async def test_closing_leaves_no_connections_and_no_tasks(server: RedisServer) -> None:
     before = asyncio.all_tasks()
     async with open_pubsub(server.url) as pubsub:
-        await works(pubsub)
-        async with pubsub.listen("a", print):
+        await assert_works(pubsub)
+        async with pubsub.subscribe("a", print):
             await asyncio.gather(*(pubsub.publish("b", "message") for _ in range(50)))
             assert server.clients("pubsub") == 1
     await until(lambda: server.clients("normal") == server.clients("pubsub") == 0)
     await until(lambda: asyncio.all_tasks() == before)
 
 
-async def test_closing_while_redis_hangs_does_not(server: RedisServer) -> None:
+async def test_closing_does_not_hang_while_redis_hangs(server: RedisServer) -> None:
     async with open_pubsub(server.url) as pubsub:
-        await works(pubsub)
+        await assert_works(pubsub)
         server.pause()
 
 
@@ -252,7 +255,7 @@ async def refusal(url: str) -> str:
     return str(refused.value)
 
 
-async def test_a_redis_that_is_not_there_stops_the_start() -> None:
+async def test_an_unreachable_redis_stops_the_start() -> None:
     port = free_port()
     assert f"Redis at 127.0.0.1:{port} can't be reached" in await refusal(f"redis://ann:{SECRET}@127.0.0.1:{port}/2")
     assert "nowhere.sock" in await refusal(f"unix://:{SECRET}@/nowhere.sock")
@@ -264,40 +267,40 @@ async def test_a_redis_that_hangs_stops_the_start(server: RedisServer) -> None:
     assert "no answer in time" in await refusal(server.url)
 
 
-async def test_what_is_no_redis_stops_the_start() -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def test_another_kind_of_server_stops_the_start() -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request: " + (await reader.read(1000)).replace(b"\r\n", b" ") + b"\r\n")
         await writer.drain()
         writer.close()
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as other:
+    async with await asyncio.start_server(respond, "127.0.0.1", 0) as other:
         port = other.sockets[0].getsockname()[1]
         assert f"127.0.0.1:{port}" in await refusal(f"redis://:{SECRET}@127.0.0.1:{port}")
         assert f"127.0.0.1:{port}" in await refusal(f"rediss://:{SECRET}@127.0.0.1:{port}")
 
 
 @pytest.mark.parametrize("nonsense", [b":abc\r\n", b"$abc\r\n", b"*1\r\n:abc\r\n", b"\xff\xff\r\n"])
-async def test_what_speaks_nonsense_in_redis_place_is_away_until_redis_is_back(
+async def test_a_server_with_malformed_replies_is_unavailable_until_redis_is_back(
     server: RedisServer, pubsub: PubSub, nonsense: bytes
 ) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1000)
         writer.write(nonsense)
         await writer.drain()
-        asked.set()
+        requested.set()
         writer.close()
 
-    asked = asyncio.Event()
+    requested = asyncio.Event()
     server.stop()
     await until_lost(pubsub)
-    async with await asyncio.start_server(answer, "127.0.0.1", server.port, reuse_address=True):
+    async with await asyncio.start_server(respond, "127.0.0.1", server.port, reuse_address=True):
         async with asyncio.timeout(PATIENCE_S):
-            await asked.wait()
+            await requested.wait()
         with pytest.raises(PubSubUnavailable):
             await pubsub.publish("a", "lost")
     server.start()
     await until_resumed(pubsub)
-    await works(pubsub)
+    await assert_works(pubsub)
 
 
 @pytest.mark.parametrize(
@@ -317,11 +320,11 @@ async def test_what_speaks_nonsense_in_redis_place_is_away_until_redis_is_back(
         "rediss://localhost?ssl_nonsense=1",
     ],
 )
-async def test_a_url_that_can_not_be_used_stops_the_start(url: str) -> None:
+async def test_an_unusable_url_stops_the_start(url: str) -> None:
     assert "The URL of Redis can't be used" in await refusal(url)
 
 
-async def test_passwords_and_users(server: RedisServer) -> None:
+async def test_passwords_and_users_are_accepted_or_refused(server: RedisServer) -> None:
     server.command("CONFIG", "SET", "requirepass", SECRET)
     server.command(
         "AUTH", SECRET, "\r\n" + "ACL SETUSER ann on", f">{SECRET}x", "+@connection", "+@pubsub", "&rendercast:*"
@@ -329,12 +332,12 @@ async def test_passwords_and_users(server: RedisServer) -> None:
     address = server.url.removeprefix("redis://")
     for login in (f":{SECRET}", f"ann:{SECRET}x"):
         async with open_pubsub(f"redis://{login}@{address}/3") as pubsub:
-            await works(pubsub)
+            await assert_works(pubsub)
     for login in ("", f":{SECRET}y@", f"ann:{SECRET}@", f"bob:{SECRET}@"):
         assert f"Redis at {address} can't be reached" in await refusal(f"redis://{login}{address}")
 
 
-async def test_a_user_who_may_not_subscribe_is_told_and_nobody_hangs(
+async def test_a_missing_permission_is_logged_and_blocks_no_caller(
     server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.command("ACL", "SETUSER", "ann", "on", f">{SECRET}", "+@all", "resetchannels")
@@ -342,7 +345,7 @@ async def test_a_user_who_may_not_subscribe_is_told_and_nobody_hangs(
     async with (
         asyncio.timeout(PATIENCE_S),
         open_pubsub(f"redis://ann:{SECRET}@{address}") as pubsub,
-        pubsub.listen("a", print),
+        pubsub.subscribe("a", print),
     ):
         with pytest.raises(PubSubUnavailable):
             await pubsub.check()
@@ -350,51 +353,53 @@ async def test_a_user_who_may_not_subscribe_is_told_and_nobody_hangs(
             await pubsub.publish("a", "message")
         server.command("ACL", "SETUSER", "ann", "allchannels")
         await until_resumed(pubsub)
-        await works(pubsub)
+        await assert_works(pubsub)
     assert "permit" in caplog.text
 
 
-async def test_a_unix_socket(tmp_path: Path) -> None:
+async def test_it_works_over_a_unix_socket(tmp_path: Path) -> None:
     server = RedisServer(tmp_path, "--unixsocket", str(tmp_path / "redis.sock"))
     server.start()
     try:
         async with open_pubsub(f"unix://{tmp_path}/redis.sock?db=1") as pubsub:
-            await works(pubsub)
+            await assert_works(pubsub)
     finally:
         server.stop()
 
 
-async def test_a_node_of_a_cluster(tmp_path: Path) -> None:
+async def test_it_works_on_a_node_of_a_cluster(tmp_path: Path) -> None:
     server = RedisServer(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     server.start()
     try:
         async with open_pubsub(server.url) as pubsub:
-            await works(pubsub)
+            await assert_works(pubsub)
     finally:
         server.stop()
 
 
-async def test_databases_keep_deployments_apart(server: RedisServer) -> None:
+async def test_deployments_with_different_databases_do_not_share_messages(server: RedisServer) -> None:
     inbox: list[str] = []
     async with (
         open_pubsub(server.url) as ours,
         open_pubsub(f"{server.url}/1") as others,
-        ours.listen("a", inbox.extend),
+        ours.subscribe("a", inbox.extend),
     ):
         await others.publish("a", "theirs")
-        await hears(ours, "a", inbox, "ours")
+        await publish_and_receive(ours, "a", inbox, "ours")
     assert inbox == ["ours"]
 
 
-async def test_what_others_publish_harms_nobody(server: RedisServer, pubsub: PubSub) -> None:
+async def test_a_message_that_is_not_utf_8_is_delivered_with_replacement_characters(
+    server: RedisServer, pubsub: PubSub
+) -> None:
     inbox: list[str] = []
-    async with pubsub.listen("a", inbox.extend):
+    async with pubsub.subscribe("a", inbox.extend):
         server.command("PUBLISH", "rendercast:0:a", '"\\xff\\xfe"')
-        await hears(pubsub, "a", inbox, "ours")
+        await publish_and_receive(pubsub, "a", inbox, "ours")
     assert inbox == ["\ufffd\ufffd", "ours"]
 
 
-async def test_a_watcher_gets_the_end_that_was_published_while_redis_was_away(
+async def test_a_subscriber_gets_a_terminal_state_that_was_published_without_redis(
     server: RedisServer, pubsub: PubSub, make_render: MakeRender
 ) -> None:
     store = MemoryStore()
@@ -405,7 +410,7 @@ async def test_a_watcher_gets_the_end_that_was_published_while_redis_was_away(
     window = QuotaWindow(owner="ann", limit=5, starts_at=START_OF_TIME, length=timedelta(hours=1))
     await store.add(render, window)
     running = asyncio.create_task(hub.run())
-    async with aclosing(hub.watch(Caller(id="ann"), render.id)) as states:
+    async with aclosing(hub.subscribe(Caller(id="ann"), render.id)) as states:
         assert await anext(states) == render
         server.stop()
         await until_lost(pubsub)

@@ -1,0 +1,216 @@
+"""Redis as the broker behind broadcaster.
+
+One connection receives messages for all channels; a second one publishes. The receiving connection is pinged when it is
+quiet. When it is lost it is opened again, with backoff, and subscribed to all channels with a listener; only then is
+`resumed` set. Redis keeps no messages for disconnected subscribers, so `resumed` means that messages may have been
+lost. The publishing connection is opened when it is needed, and kept while Redis replies on it.
+
+Each command is sent once: redis-py's own retries are off, and every wait here has a timeout.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from broadcaster import BroadcastBackend, Event
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import RedisError
+
+from services.backoff import backoff_s
+from services.errors import PubSubUnavailable
+from services.realtime.listeners import ListenerRegistry
+from services.realtime.redis_connection import RedisCommands, RedisSubscriber
+from services.realtime.redis_url import CONNECTION_ERRORS, TIMEOUT_S, failure_reason, parse_redis_url
+
+MAX_BACKOFF_S = 3.0
+
+log = logging.getLogger(__name__)
+
+
+class RedisBroker(BroadcastBackend):
+    """A backend for `Broadcast` that reconnects.
+
+    Received messages are passed to `listeners` directly, those of one socket read together. Subscribing works while
+    Redis is unavailable: the channel is subscribed on reconnection. A channel's name in Redis is
+    `rendercast:<db>:<channel>`: pub/sub in Redis ignores databases, so the prefix separates deployments that share a
+    Redis under different database numbers.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Parse the URL without connecting. Raises `StartupError` if the URL can't be used."""
+        self._address = parse_redis_url(url)
+        self.listeners = ListenerRegistry()
+        self._subscriber: RedisSubscriber | None = None
+        self._subscribed: dict[str, asyncio.Event] = {}  # by channel: set when the subscription is confirmed
+        self._commands: RedisCommands | None = None
+        self._commands_lock = asyncio.Lock()
+        self._is_up = False
+        self._failures = 0
+        self._receiving: asyncio.Task[None] | None = None
+        self.resumed = asyncio.Event()
+
+    async def connect(self) -> None:
+        """Connect and start receiving. Raises `PubSubUnavailable` if Redis can't be reached."""
+        subscriber = self._start_subscriber(await self._connect())
+        self._is_up = True
+        self._receiving = asyncio.create_task(self._keep_subscribed(subscriber), name="receive from Redis")
+
+    async def disconnect(self) -> None:
+        """Close all connections."""
+        if self._receiving is not None:
+            self._receiving.cancel()
+            await asyncio.gather(self._receiving, return_exceptions=True)
+        await self._close_commands()
+
+    async def subscribe(self, group: str) -> None:
+        """Request the channel's messages without waiting; `wait_until_subscribed` waits."""
+        if self._subscriber:
+            self._subscribed[group] = self._subscriber.subscribe(self._redis_channel(group))
+        else:
+            self._subscribed[group] = _set_event()
+
+    async def unsubscribe(self, group: str) -> None:
+        """Stop receiving the channel's messages, without waiting."""
+        del self._subscribed[group]
+        if self._subscriber:
+            self._subscriber.unsubscribe(self._redis_channel(group))
+
+    async def wait_until_subscribed(self, channel: str) -> None:
+        """Wait until Redis has confirmed the subscription or is unavailable; then `resumed` is set on reconnection.
+
+        Takes at most twice `KEEPALIVE_S`, after which a connection without replies is lost.
+        """
+        await self._subscribed[channel].wait()
+
+    async def publish(self, channel: str, message: str) -> None:
+        """Publish once. Raises `PubSubUnavailable` within `TIMEOUT_S`; the message may be published even then."""
+        await self._execute("PUBLISH", self._redis_channel(channel), _encode(message))
+
+    async def check(self) -> None:
+        """Return if Redis replies and we are subscribed. Raises `PubSubUnavailable` within `TIMEOUT_S` if not."""
+        if not self._is_up:
+            raise PubSubUnavailable(f"Redis at {self._address.display_name} is unavailable.")
+        await self._execute("PING")
+
+    async def next_published(self) -> Event:
+        """Never return: messages go to `listeners` directly."""
+        while True:
+            await asyncio.Event().wait()
+
+    def handle_messages(self, messages: list[list[bytes]]) -> None:
+        """Decode messages of one socket read and dispatch them together."""
+        start = len(self._address.prefix)
+        self.listeners.dispatch([(_decode(channel[start:]), _decode(message)) for channel, message in messages])
+
+    def handle_pong(self) -> None:
+        """Set `resumed` if this is the first reply after a reconnection."""
+        if not self._is_up:
+            log.info("Redis at %s is available again", self._address.display_name)
+            self._is_up = True
+            self._failures = 0
+            self.resumed.set()
+
+    async def _execute(self, *command: str | bytes) -> None:
+        commands = None
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                commands = await self._open_commands()
+                await commands.execute(*command)
+        except TimeoutError as error:
+            if commands is self._commands:
+                await self._close_commands()  # on this connection the next command would time out as well
+            raise self._unavailable(error) from error
+        except CONNECTION_ERRORS as error:
+            raise self._unavailable(error) from error
+
+    async def _open_commands(self) -> RedisCommands:
+        async with self._commands_lock:
+            if self._commands is None or self._commands.is_lost:
+                await self._close_commands()
+                self._commands = RedisCommands(await self._connect())
+            return self._commands
+
+    async def _close_commands(self) -> None:
+        commands, self._commands = self._commands, None
+        if commands is not None:
+            with suppress(RedisError, OSError):
+                await commands.close()
+
+    async def _connect(self) -> AbstractConnection:
+        connection = self._address.new_connection()
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                await connection.connect()  # type: ignore[no-untyped-call]
+                await connection.send_command("PING", check_health=False)
+                await connection.read_response()
+        except BaseException as error:
+            await connection.disconnect(nowait=True)
+            if isinstance(error, CONNECTION_ERRORS):
+                raise self._unavailable(error) from error
+            raise
+        return connection
+
+    def _start_subscriber(self, connection: AbstractConnection) -> RedisSubscriber:
+        subscriber = self._subscriber = RedisSubscriber(connection, handler=self)
+        self._subscribed = {channel: subscriber.subscribe(self._redis_channel(channel)) for channel in self._subscribed}
+        return subscriber
+
+    async def _keep_subscribed(self, subscriber: RedisSubscriber) -> None:
+        """Run the subscriber and replace it whenever it is lost, until cancelled."""
+        while True:
+            why = await self._run_until_lost(subscriber)
+            if self._is_up:
+                log.warning("Redis at %s is unavailable: %s", self._address.display_name, why)
+            self._is_up = False
+            if self._commands is not None and self._commands.is_idle:  # most likely it is lost as well
+                await self._close_commands()
+            subscriber = self._start_subscriber(await self._reconnect())
+
+    async def _run_until_lost(self, subscriber: RedisSubscriber) -> str:
+        """Return why the connection was lost."""
+        why = ""
+        try:
+            await subscriber.run()
+        except CONNECTION_ERRORS as error:
+            why = failure_reason(error)
+        except Exception as error:
+            log.exception("the connection to Redis failed unexpectedly")
+            why = type(error).__name__
+        finally:
+            self._subscriber = None
+            await subscriber.close()
+        return why
+
+    async def _reconnect(self) -> AbstractConnection:
+        while True:
+            self._failures += 1
+            await asyncio.sleep(backoff_s(self._failures, base_s=0.2, max_s=MAX_BACKOFF_S))
+            try:
+                return await self._connect()
+            except PubSubUnavailable as error:
+                log.debug("%s", error)
+            except Exception:
+                log.exception("Redis at %s can't be reached", self._address.display_name)
+
+    def _redis_channel(self, channel: str) -> bytes:
+        return self._address.prefix + _encode(channel)
+
+    def _unavailable(self, error: BaseException) -> PubSubUnavailable:
+        return PubSubUnavailable(f"Redis at {self._address.display_name} can't be reached: {failure_reason(error)}.")
+
+
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _decode(text: bytes) -> str:
+    try:
+        return text.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return text.decode("utf-8", "replace")
