@@ -1,11 +1,11 @@
-"""What it costs to tell people of progress: the server's CPU time per change that reaches a client, beside its peers.
+"""The cost of delivery: the server's CPU time per change that reaches a client, compared with other servers.
 
 `python -m benchmarks.delivery [turns [clients [server…]]]`; the peers in Node need `npm ci --prefix benchmarks/peers`.
-Each server is a process of its own on the same Redis, told of as many renders by the same messages, and its clients are
-in another one. All are there at once and take turns, brief ones, so that whatever else the machine does meets them
-alike; ratios are medians of those within a turn. `rendercast` is protected as `rendercast serve` is: tokens, limits,
-pings. `executed` is the same with `RENDERCAST_PROJECTIONS=no`. `bare` sends what it is given over uvicorn and knows
-neither GraphQL nor users.
+Each server is a separate process on the same Redis and receives the same messages about as many renders; its clients
+are in another process. All run at once and are measured in short turns, so that other load on the machine affects them
+equally; ratios are medians of the ratios within a turn. `rendercast` has the protection of `rendercast serve`: tokens,
+limits, pings. `executed` is the same with `RENDERCAST_PROJECTIONS=no`. `bare` sends messages from Redis over uvicorn,
+without GraphQL and users.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ from tests.support.memory_store import MemoryStore
 from tests.support.redis_server import RedisServer
 
 PEERS = Path(__file__).with_name("peers")
-SECRET = SecretStr("a secret for measuring, of some length")
+SECRET = SecretStr("a sufficiently long secret of the benchmark")
 SETTINGS = default_settings(
     port=0,
     jwt_secret=SECRET,
@@ -54,10 +54,10 @@ SETTINGS = default_settings(
     max_connections_per_address=10_000,
     web_dir=Path("nowhere"),
 )
-SHAPES = ("each its own render", "all the same render")
+SHAPES = ("one render per client", "one render for all clients")
 TURNS, CLIENTS = 30, 300
 HEAD = """\
-| | CPU per change | to graphql-ws | to bare | per second | to half of them | to 99 % | memory per watcher |
+| | CPU per change | to graphql-ws | to bare | per second | median latency | 99 % | memory per subscriber |
 |---|---:|---:|---:|---:|---:|---:|---:|"""
 ROUNDS_OF_TURN, ROUNDS, WARM_UP = 6, 30, 5
 TURNS_AT_HALF = 3
@@ -66,7 +66,7 @@ NODE = shutil.which("node")
 
 
 class Server:
-    """A server in a process of its own."""
+    """A server in a separate process."""
 
     def __init__(self, kind: str, redis_url: str, renders_file: Path) -> None:
         self.kind = kind
@@ -77,11 +77,11 @@ class Server:
         self.port = self.process.stdout.readline().decode().strip()
 
     def cpu_s(self) -> float:
-        """Return the CPU seconds that it took until now."""
+        """Return the CPU seconds used so far."""
         return process_cpu_s(self.process.pid)
 
     def memory_bytes(self) -> int:
-        """Return how much it has that is in no file."""
+        """Return its anonymous memory."""
         return memory_bytes(self.process.pid)
 
 
@@ -92,7 +92,7 @@ def process_cpu_s(process_id: int) -> float:
 
 
 def memory_bytes(process_id: int) -> int:
-    """Return how much a process has in memory that is in no file."""
+    """Return the anonymous memory of a process."""
     text = Path(f"/proc/{process_id}/smaps_rollup").read_text(encoding="utf-8")
     return int(text.partition("Anonymous:")[2].split()[0]) * 1024
 
@@ -106,42 +106,42 @@ def _ours(kind: str) -> list[str]:
 
 
 class Watchers:
-    """Clients of a server, in a process of their own."""
+    """Clients of a server, in a separate process: `benchmarks.watchers`."""
 
     def __init__(self, server: Any, redis_url: str, renders_file: Path, clients: int) -> None:
         command = [sys.executable, "-m", "benchmarks.watchers", server.port, redis_url, str(renders_file)]
         self.process = subprocess.Popen(
             [*command, str(clients), server.kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        assert self._hear() == {"watching": clients}
+        assert self._read_line() == {"watching": clients}
 
-    def see(self, rounds: int, pause_s: float = 0.0) -> dict[str, float]:
-        """Have so many changes of each render published, and return what it took."""
+    def run_rounds(self, rounds: int, pause_s: float = 0.0) -> dict[str, float]:
+        """Publish `rounds` changes of each render, and return how long it took and the latencies."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps([rounds, pause_s]) + "\n")
         self.process.stdin.flush()
-        return self._hear()
+        return self._read_line()
 
-    def _hear(self) -> dict[str, float]:
+    def _read_line(self) -> dict[str, float]:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line, "the clients gave up"
-        told: dict[str, float] = json.loads(line)
-        return told
+        assert line, "the clients exited"
+        figures: dict[str, float] = json.loads(line)
+        return figures
 
 
 @contextmanager
-def started(made: Any) -> Iterator[Any]:
-    """Stop what was made in the end."""
+def started(owner: Any) -> Iterator[Any]:
+    """Kill the process on exit."""
     try:
-        yield made
+        yield owner
     finally:
-        made.process.kill()
-        made.process.wait()
+        owner.process.kill()
+        owner.process.wait()
 
 
 def main(turns: int = TURNS, clients: int = CLIENTS, *, kinds: tuple[str, ...] = ()) -> None:
-    """Print what each server takes, of these kinds or all there are."""
+    """Print the figures of each server of these kinds; of all kinds that are installed by default."""
     has_peers = NODE and (PEERS / "node_modules").exists()
     kinds = kinds or tuple(kind for kind in KINDS if has_peers or kind not in PEERS_IN_NODE)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -177,31 +177,31 @@ def _measure(
     with ExitStack() as stack:
         pairs = {}
         for number, kind in enumerate(kinds):
-            url = f"{redis.url}/{number}"  # so that none hears of others' renders
+            url = f"{redis.url}/{number}"  # so that servers don't receive each other's messages
             file = write_renders(folder / f"{kind}.json", url, renders)
             server = stack.enter_context(started(Server(kind, url, file)))
             before = server.memory_bytes()
             watchers = stack.enter_context(started(Watchers(server, url, file, clients)))
-            watchers.see(1)
+            watchers.run_rounds(1)
             figures[kind]["memory_bytes"].append((server.memory_bytes() - before) / clients)
-            watchers.see(WARM_UP)
+            watchers.run_rounds(WARM_UP)
             pairs[kind] = server, watchers
         for _ in range(turns):
             for kind, (server, watchers) in pairs.items():
-                began_s = server.cpu_s()
-                seen = watchers.see(ROUNDS_OF_TURN)
-                figures[kind]["cpu_s"].append((server.cpu_s() - began_s) / (ROUNDS_OF_TURN * clients))
+                before_s = server.cpu_s()
+                seen = watchers.run_rounds(ROUNDS_OF_TURN)
+                figures[kind]["cpu_s"].append((server.cpu_s() - before_s) / (ROUNDS_OF_TURN * clients))
                 figures[kind]["per_s"].append(ROUNDS_OF_TURN * clients / seen["took_s"])
         for _ in range(TURNS_AT_HALF):
             for kind, (_, watchers) in pairs.items():
-                at_half = watchers.see(ROUNDS, 2 * clients / statistics.median(figures[kind]["per_s"]))
+                at_half = watchers.run_rounds(ROUNDS, 2 * clients / statistics.median(figures[kind]["per_s"]))
                 figures[kind]["p50_s"].append(at_half["p50_s"])
                 figures[kind]["p99_s"].append(at_half["p99_s"])
     return figures
 
 
 def write_renders(path: Path, redis_url: str, number: int) -> Path:
-    """Write renders of as many users, each with a token of theirs and the channel in Redis that tells of it."""
+    """Write renders of `number` users, each with the user's token and the render's channel in Redis."""
     now = SystemClock().now()
     renders = []
     for place in range(number):
@@ -211,7 +211,9 @@ def write_renders(path: Path, redis_url: str, number: int) -> Path:
             props=PROPS,
             created_at=now,
         )
-        token = make_token(SECRET, subject=f"user-{place}", audience=SETTINGS.auth.jwt_audience, lifetime=timedelta(days=1))
+        token = make_token(
+            SECRET, subject=f"user-{place}", audience=SETTINGS.auth.jwt_audience, lifetime=timedelta(days=1)
+        )
         channel = (parse_redis_url(redis_url).prefix + f"renders:{render.owner}".encode()).decode()
         renders.append({**documents.to_mapping(render), "token": token, "channel": channel})
     path.write_text(json.dumps(renders), encoding="utf-8")
@@ -219,7 +221,7 @@ def write_renders(path: Path, redis_url: str, number: int) -> Path:
 
 
 async def serve(kind: str, redis_url: str, renders_file: str) -> None:
-    """Serve as this kind does, and print the port."""
+    """Print the port and run a server of this kind."""
     gc.freeze()  # as `rendercast serve` does
     with listen(SETTINGS.server) as listener:
         print(listener.getsockname()[1], flush=True)
@@ -227,14 +229,14 @@ async def serve(kind: str, redis_url: str, renders_file: str) -> None:
             async with open_bare(redis_url) as app:
                 await uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).serve(sockets=[listener])
         else:
-            await serve_ours(redis_url, renders_file, listener, projections=kind == "rendercast")
+            await serve_rendercast(redis_url, renders_file, listener, projections=kind == "rendercast")
 
 
-async def serve_ours(redis_url: str, renders_file: str, listener: socket.socket, *, projections: bool) -> None:
+async def serve_rendercast(redis_url: str, renders_file: str, listener: socket.socket, *, projections: bool) -> None:
     settings = SETTINGS.replace(projections=projections)
     clock = SystemClock()
     store = MemoryStore(clock)
-    for each in json.loads(Path(renders_file).read_text(encoding="utf-8")):  # noqa: ASYNC240  # nobody waits yet
+    for each in json.loads(Path(renders_file).read_text(encoding="utf-8")):  # noqa: ASYNC240  # before serving
         render = documents.from_mapping(each)
         window = QuotaWindow(owner=render.owner, limit=10, starts_at=clock.now(), length=timedelta(hours=1))
         await store.add(render, window)
@@ -246,7 +248,7 @@ async def serve_ours(redis_url: str, renders_file: str, listener: socket.socket,
 
 @contextlib.asynccontextmanager
 async def open_bare(redis_url: str) -> AsyncIterator[Any]:
-    """Give an application that sends to each client what Redis tells of the render it names, as it is."""
+    """Yield an application that sends to each client the unchanged Redis messages about the client's render."""
     async with open_pubsub(redis_url) as pubsub:
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -260,12 +262,12 @@ async def open_bare(redis_url: str) -> AsyncIterator[Any]:
             first = {"payload": {"data": {"renderProgress": {"revision": 1}}}}
             await send({"type": "websocket.send", "text": json.dumps(first, separators=(",", ":"))})
 
-            def pass_on(messages: list[str]) -> None:
+            def send_all(messages: list[str]) -> None:
                 for message in messages:
-                    with contextlib.suppress(StopIteration):  # it needs no waiting as long as the client reads
+                    with contextlib.suppress(StopIteration):  # `send` doesn't wait as long as the client reads
                         send({"type": "websocket.send", "text": message}).send(None)  # type: ignore[attr-defined]  # a coroutine
 
-            async with pubsub.subscribe(f"bare:{render_id}", pass_on):
+            async with pubsub.subscribe(f"bare:{render_id}", send_all):
                 while (await receive())["type"] != "websocket.disconnect":
                     pass
 

@@ -1,7 +1,8 @@
-"""Clients that watch renders, as little of a client as will do, and what they see: `python -m benchmarks.watchers`.
+"""Minimal clients that subscribe to renders, and the publisher of changes: `python -m benchmarks.watchers`.
 
-Used by `benchmarks.delivery`, in a process of its own: it writes a line when all watch, publishes when it is told how
-often, requires each change to come to each client once and in order, and writes what it took.
+`benchmarks.delivery` runs it as a separate process. It writes a line when all clients are subscribed, reads from
+standard input how many changes to publish, checks that each client gets each change once and in order, and writes the
+figures.
 """
 
 import asyncio
@@ -19,11 +20,11 @@ from services import documents
 from services.clock import SystemClock
 from services.documents import Announcement
 from services.models import Render, replace
-from services.realtime.redis_url import read_url
+from services.realtime.redis_url import parse_redis_url
 from services.renders.lifecycle import launch
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 WATCH = """
 subscription Watch($id: ID!) {
   renderProgress(renderId: $id) { id revision status phase progress framesRendered totalFrames }
@@ -34,33 +35,33 @@ REVISION = b'"revision":'
 
 @dataclass
 class Tally:
-    """What all clients have seen of the present round."""
+    """The deliveries of the current round to all clients."""
 
     revision: int = 1
     missing: int = 0
     complete: asyncio.Event = field(default_factory=asyncio.Event)
-    published_at: dict[str, float] = field(default_factory=dict)  # by render, of its latest change
+    published_at: dict[str, float] = field(default_factory=dict)  # of the latest change, by render
     latencies_s: list[float] = field(default_factory=list)
 
     def expect(self, number: int) -> None:
         self.missing = number
         self.complete.clear()
 
-    def see(self) -> None:
+    def count(self) -> None:
         self.missing -= 1
         if not self.missing:
             self.complete.set()
 
 
 class Watcher(asyncio.Protocol):
-    """One client: it says who it is, subscribes, and counts."""
+    """One client: authenticates, subscribes, and counts changes."""
 
     def __init__(self, render: Render, token: str, tally: Tally) -> None:
         self._render = render
         self._token = token
         self._tally = tally
         self._buffer = b""
-        self._take: Callable[[], None] = self._take_handshake
+        self._parse: Callable[[], None] = self._parse_handshake
         self._seen = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -74,64 +75,64 @@ class Watcher(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        self._take()
+        self._parse()
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
         if self._tally.missing:
-            sys.exit("a client was let go of")
+            sys.exit("the server closed a connection")
 
-    def _take_handshake(self) -> None:
+    def _parse_handshake(self) -> None:
         head, found, rest = self._buffer.partition(b"\r\n\r\n")
         if found:
             assert b" 101 " in head, head
-            self._buffer, self._take = rest, self._take_frames
+            self._buffer, self._parse = rest, self._parse_frames
             self._send({"type": "connection_init", "payload": {"Authorization": f"Bearer {self._token}"}})
 
-    def _take_frames(self) -> None:
+    def _parse_frames(self) -> None:
         while len(self._buffer) >= 2:
-            length, begin = self._buffer[1], 2
+            length, start = self._buffer[1], 2
             if length == 126:
-                length, begin = int.from_bytes(self._buffer[2:4]), 4
-            if len(self._buffer) < begin + length:
+                length, start = int.from_bytes(self._buffer[2:4]), 4
+            if len(self._buffer) < start + length:
                 return
-            opcode, payload = self._buffer[0] & 15, self._buffer[begin : begin + length]
-            self._buffer = self._buffer[begin + length :]
-            self._frame(opcode, payload)
+            opcode, payload = self._buffer[0] & 15, self._buffer[start : start + length]
+            self._buffer = self._buffer[start + length :]
+            self._handle_frame(opcode, payload)
 
-    def _frame(self, opcode: int, payload: bytes) -> None:
+    def _handle_frame(self, opcode: int, payload: bytes) -> None:
         match opcode:
             case 1 if REVISION in payload:
-                self._change(payload)
+                self._count_change(payload)
             case 1 if b"connection_ack" in payload:
                 variables = {"id": self._render.id}
                 self._send({"id": "1", "type": "subscribe", "payload": {"query": WATCH, "variables": variables}})
             case 9:
                 self._write(PONG, payload)
             case _:
-                sys.exit(f"a client was told {payload!r}")
+                sys.exit(f"a client received {payload!r}")
 
-    def _change(self, payload: bytes) -> None:
+    def _count_change(self, payload: bytes) -> None:
         now = time.perf_counter()
         revision = int(payload.partition(REVISION)[2].split(b",", 1)[0].rstrip(b"}"))
         expected = self._tally.revision if self._seen else 1
-        assert revision == expected, f"revision {revision} came in the place of {expected}"
+        assert revision == expected, f"revision {revision} came instead of {expected}"
         self._seen = revision
         if published_at := self._tally.published_at.get(self._render.id):
             self._tally.latencies_s.append(now - published_at)
-        self._tally.see()
+        self._tally.count()
 
     def _send(self, message: dict[str, object]) -> None:
         self._write(TEXT, json.dumps(message).encode())
 
     def _write(self, opcode: int, payload: bytes) -> None:
         length = bytes([128 | len(payload)]) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2)
-        self._transport.write(bytes([128 | opcode]) + length + b"\0\0\0\0" + payload)  # masked by nothing
+        self._transport.write(bytes([128 | opcode]) + length + b"\0\0\0\0" + payload)  # a mask of zeros
 
 
 @dataclass
 class Publisher:
-    """Publishes changes as a worker would; `bare` ones as they are to arrive, for a server that only passes them on."""
+    """Publishes changes as a worker does; if `bare`, as finished messages for a server that only passes them on."""
 
     redis: Redis
     renders: list[Render]
@@ -165,11 +166,11 @@ class Publisher:
 
 
 async def watch(ports: list[int], redis_url: str, renders_file: str, clients: int, bare: bool) -> None:  # noqa: FBT001
-    """Have so many clients watch, each the next of the renders; then publish as standard input says."""
+    """Subscribe `clients` clients, to the renders in turn; then publish as standard input requests."""
     with open(renders_file, encoding="utf-8") as file:  # noqa: ASYNC230, PTH123
-        given = json.load(file)
+        entries = json.load(file)
     now = SystemClock().now()
-    stored = [documents.from_mapping(each) for each in given]
+    stored = [documents.from_mapping(each) for each in entries]
     renders = [launch(render, now=now, deadline_at=now) for render in stored]
     tally = Tally()
     tally.expect(clients)
@@ -177,41 +178,41 @@ async def watch(ports: list[int], redis_url: str, renders_file: str, clients: in
     for number in range(clients):
         place = number % len(renders)
         await loop.create_connection(
-            lambda place=place: Watcher(renders[place], given[place]["token"], tally),  # type: ignore[misc]
+            lambda place=place: Watcher(renders[place], entries[place]["token"], tally),  # type: ignore[misc]
             "127.0.0.1",
             ports[number % len(ports)],
         )
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         await tally.complete.wait()
-    await asyncio.sleep(0.5)  # for those that subscribe to Redis after they told the present state
-    tell({"watching": clients})
+    await asyncio.sleep(0.5)  # for servers that subscribe to Redis after they have sent the current state
+    report({"watching": clients})
     async with Redis.from_url(redis_url) as redis:
-        channels = {each["id"]: each["channel"] for each in given}
-        publisher = Publisher(redis, renders, channels, read_url(redis_url).prefix.decode(), tally, bare)
+        channels = {each["id"]: each["channel"] for each in entries}
+        publisher = Publisher(redis, renders, channels, parse_redis_url(redis_url).prefix.decode(), tally, bare)
         while line := await asyncio.to_thread(sys.stdin.readline):
             rounds, pause_s = json.loads(line)
-            tell(await publish_rounds(publisher, clients, rounds, pause_s))
+            report(await publish_rounds(publisher, clients, rounds, pause_s))
 
 
 async def publish_rounds(publisher: Publisher, clients: int, rounds: int, pause_s: float) -> dict[str, float]:
-    """Publish so many changes of each render, each when all have seen the last, and the pause is over."""
-    tally, began = publisher.tally, time.perf_counter()
+    """Publish `rounds` changes of each render, each after all clients have the last one and the pause is over."""
+    tally, started = publisher.tally, time.perf_counter()
     tally.latencies_s.clear()
     for _ in range(rounds):
         due = time.perf_counter() + pause_s
         tally.expect(clients)
         tally.revision += 1
         await publisher.publish(tally.revision)
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             await tally.complete.wait()
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
-    took_s = time.perf_counter() - began
+    took_s = time.perf_counter() - started
     spread = statistics.quantiles(tally.latencies_s, n=100)
     return {"took_s": took_s, "p50_s": spread[49], "p99_s": spread[98]}
 
 
-def tell(what: object) -> None:
-    print(json.dumps(what), flush=True)
+def report(figures: object) -> None:
+    print(json.dumps(figures), flush=True)
 
 
 if __name__ == "__main__":

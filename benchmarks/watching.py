@@ -1,4 +1,4 @@
-"""What it costs to be watched: CPU time that metrics and ids in the log add to a delivery, a change and a request."""
+"""The cost of observability: CPU time that metrics, log ids and traces add to a delivery, a change and a request."""
 
 import time
 from collections.abc import Callable
@@ -23,13 +23,13 @@ from transport.tracing import TracedRequests
 
 TURNS = 20_000
 ROUNDS = 7
-SPANS_OF_REQUEST = 3  # itself, its operation and one call to the store
+SPANS_PER_REQUEST = 3  # the request, its operation and one call to the store
 CLOCK = SystemClock()
 METRICS = Metrics()
 
 
 def main() -> None:
-    print("## What being watched costs\n")
+    print("## Observability\n")
     now = CLOCK.now()
     queued = Render(id=new_render_id(now), owner="ann", props=PROPS, created_at=now)
     render = lifecycle.launch(queued, now=now, deadline_at=now)
@@ -37,22 +37,21 @@ def main() -> None:
     plain, whole = documents.encode(render), documents.encode_announcement(announcement)
     encoding = _us(lambda: documents.encode_announcement(Announcement(render=render, published_at=CLOCK.now())))
     delivery = _us(lambda: METRICS.sent(1, published_at=now, now=CLOCK.now()))
-    print(f"a delivery: {delivery:.2f} µs to time")
-    print(f"a change: {_us(lambda: METRICS.changed(render)):.2f} µs to count")
-    print(f"a message: {encoding - _us(lambda: documents.encode(render)):.2f} µs more to write")
+    print(f"measuring the lag of a delivery: {delivery:.2f} µs")
+    print(f"counting a change: {_us(lambda: METRICS.render_changed(render)):.2f} µs")
+    print(f"the publishing time in a message, encoding: {encoding - _us(lambda: documents.encode(render)):.2f} µs")
     more = _us(lambda: documents.decode_announcements([whole])) - _us(lambda: documents.decode(plain))
-    print(f"a message: {more:.2f} µs more to read, once in each process")
-    print(
-        f"a request: {_request(ResponseHeadersMiddleware(_answer)) - _request(_answer):.2f} µs for its id and the headers of its answer"
-    )
-    print(f"a request: {_trace():.1f} µs to trace, if a collector is named\n")
+    print(f"the same, decoding: {more:.2f} µs, once per process")
+    middleware = _request(ResponseHeadersMiddleware(_respond)) - _request(_respond)
+    print(f"the id of a request and the headers of its response: {middleware:.2f} µs")
+    print(f"tracing a request: {_trace():.1f} µs, if a collector is configured\n")
 
 
 async def _in_operation(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer out of an operation that reads the store once."""
+    """Respond from an operation that reads the store once."""
     with TRACING.operation("query", "Get"):
         await STORE.get("", owner="")
-    await _answer(scope, receive, send)
+    await _respond(scope, receive, send)
 
 
 class Store:
@@ -60,7 +59,7 @@ class Store:
         del render_id, owner
 
 
-EXPORTED = InMemorySpanExporter()  # in the place of a collector
+EXPORTED = InMemorySpanExporter()  # instead of a collector
 PROVIDER = TracerProvider(shutdown_on_exit=False)
 PROVIDER.add_span_processor(BatchSpanProcessor(EXPORTED, max_queue_size=1_000_000))
 TRACING = Tracing(PROVIDER.get_tracer("benchmark"))
@@ -68,15 +67,15 @@ STORE = TRACING.store(Store(), system="memory")
 
 
 def _trace() -> float:
-    """Return the microseconds for a request, its operation and one call: to make the spans, and to write them."""
-    made = _request(TracedRequests(_in_operation, TRACING)) - _request(_answer)
+    """Return the microseconds to create and to encode the spans of a request, its operation and one call."""
+    created = _request(TracedRequests(_in_operation, TRACING)) - _request(_respond)
     PROVIDER.force_flush()
     batch = EXPORTED.get_finished_spans()[:510]
-    written = _us(lambda: encode_spans(batch).SerializeToString(), turns=10) / len(batch)
-    return made + SPANS_OF_REQUEST * written
+    encoded = _us(lambda: encode_spans(batch).SerializeToString(), turns=10) / len(batch)
+    return created + SPANS_PER_REQUEST * encoded
 
 
-async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
+async def _respond(scope: Scope, receive: Receive, send: Send) -> None:
     del scope, receive
     await send({"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]})
     await send({"type": "http.response.body", "body": b""})
@@ -91,24 +90,24 @@ def _request(app: Callable[[Scope, Receive, Send], object]) -> float:
     async def send(message: Message) -> None:
         del message
 
-    def ask() -> None:
+    def call() -> None:
         coroutine = app(scope, receive, send)
         try:
-            coroutine.send(None)  # type: ignore[attr-defined]  # it waits for nothing
+            coroutine.send(None)  # type: ignore[attr-defined]  # it never waits
         except StopIteration:
             return
 
-    return _us(ask)
+    return _us(call)
 
 
 def _us(work: Callable[[], object], *, turns: int = TURNS) -> float:
-    """Return the microseconds of CPU time that it takes, the best of several rounds."""
+    """Return the microseconds of CPU time per call, the best of several rounds."""
     best = float("inf")
     for _ in range(ROUNDS):
-        began = time.process_time()
+        started = time.process_time()
         for _ in range(turns):
             work()
-        best = min(best, time.process_time() - began)
+        best = min(best, time.process_time() - started)
     return best / turns * 1e6
 
 

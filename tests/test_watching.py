@@ -1,4 +1,4 @@
-"""What is written for those who watch a production names what there is."""
+"""The operating documentation, the alerts and the dashboard name exactly the metrics that exist."""
 
 import json
 import re
@@ -19,7 +19,7 @@ SUFFIXES = ("", "_bucket", "_sum", "_count")
 
 
 def metrics() -> dict[str, str]:
-    """Return each of our metrics and its type."""
+    """Return the type of each of our metrics, by name."""
     families = text_string_to_metric_families(Metrics().text().decode())
     return {
         f"{family.name}_total" if family.type == "counter" else family.name: family.type
@@ -29,42 +29,42 @@ def metrics() -> dict[str, str]:
 
 
 def series() -> set[str]:
-    """Return the names that queries may use."""
+    """Return the time series names that queries may use."""
     names = {
         f"{name}{suffix}" for name, kind in metrics().items() for suffix in (SUFFIXES if kind == "histogram" else [""])
     }
     return names | {"process_cpu_seconds_total", "process_resident_memory_bytes"}
 
 
-def test_the_table_has_every_metric_with_its_type_and_no_others() -> None:
+def test_the_table_lists_every_metric_with_its_type_and_no_others() -> None:
     rows = re.findall(r"^\| `(rendercast_\w+)` \| (\w+) \| \S", OPERATING, re.MULTILINE)
     assert dict(rows) == metrics()
     assert len(rows) == len(metrics())
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
-def test_a_panel_asks_for_metrics_that_exist(panel: dict[str, list[dict[str, str]]]) -> None:
+def test_a_panel_queries_metrics_that_exist(panel: dict[str, list[dict[str, str]]]) -> None:
     for target in panel["targets"]:
-        asked = set(METRIC.findall(target["expr"]))
-        assert asked
-        assert asked <= series()
+        queried = set(METRIC.findall(target["expr"]))
+        assert queried
+        assert queried <= series()
 
 
 def test_every_metric_is_on_the_dashboard() -> None:
-    asked = " ".join(target["expr"] for panel in PANELS for target in panel["targets"])
-    assert [name for name in metrics() if name not in asked] == []
+    queried = " ".join(target["expr"] for panel in PANELS for target in panel["targets"])
+    assert [name for name in metrics() if name not in queried] == []
 
 
-def test_panels_have_ids_and_places_of_their_own() -> None:
-    everything = DASHBOARD["panels"]
-    assert len({panel["id"] for panel in everything}) == len(everything)
-    assert len({(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in everything}) == len(everything)
+def test_panels_have_unique_ids_and_positions() -> None:
+    panels = DASHBOARD["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    assert len({(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels}) == len(panels)
 
 
-def test_alerts_ask_for_metrics_that_exist() -> None:
+def test_alerts_query_metrics_that_exist() -> None:
     assert set(METRIC.findall(ALERTS)) <= series()
 
 
-def test_every_alert_is_explained() -> None:
+def test_every_alert_is_documented() -> None:
     alerts = re.findall(r"- alert: (\w+)", ALERTS)
     assert re.findall(r"^\| `(Rendercast\w+)` \| \S", OPERATING, re.MULTILINE) == alerts
