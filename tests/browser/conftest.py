@@ -1,4 +1,4 @@
-"""A browser for each file, servers for each test, and somebody who goes to the studio."""
+"""Fixtures: a browser for each module, servers for each test, and a function that opens the studio."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -29,7 +29,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Visit:
-    def visit(site: str, *, excused: tuple[str, ...] = (), **options: Any) -> AbstractAsyncContextManager[Person]:
-        return visiting(browser, lambda page: Person(page=page, site=site, excused=excused), **options)
+    def visit(site: str, *, ignored: tuple[str, ...] = (), **options: Any) -> AbstractAsyncContextManager[Person]:
+        return visiting(browser, lambda page: Person(page=page, site=site, ignored=ignored), **options)
 
     return visit

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from auth.bearer import LocalDeveloper
+from auth.local_developer import LocalDeveloper
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.end_to_end.processes import quiet_window_s

@@ -1,6 +1,6 @@
-"""GraphiQL as a person uses it: in Debian's Chromium, on the real `rendercast dev`, with no other host within reach.
+"""GraphiQL as users see it: in Debian's Chromium, on the real `rendercast dev`, without access to other hosts.
 
-SCREENSHOT=docs/images/graphiql.png takes the README's picture again.
+SCREENSHOT=docs/images/graphiql.png retakes the README's picture.
 """
 
 import json
@@ -18,21 +18,21 @@ from pages.graphiql import FIRST_OPERATIONS
 from tests.browser.sites import FULL, LARGE, SMALL
 from tests.browser.visitors import (
     DESKTOP,
-    LOST,
     NEEDS_BROWSER,
-    PATIENCE_MS,
+    OFFLINE_MESSAGES,
     PHONE,
+    TIMEOUT_MS,
     Visitor,
-    assert_axe_finds_nothing,
+    assert_accessible,
     visiting,
 )
 from tests.end_to_end.processes import Start
 
 EDITOR = ".graphiql-query-editor"
-ANSWER = ".graphiql-response"
+RESPONSE = ".graphiql-response"
 DRAWN = re.compile(r'"framesRendered": [1-9]')
 VARIABLES = ".graphiql-editor-tool >> nth=0"
-# The menu's library measures a scroll bar that Strawberry's page has hidden, and says so.
+# The menu's library warns that it can't measure a scroll bar, which the page hides.
 HARMLESS = "react-remove-scroll-bar: cannot calculate scrollbar size"
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
@@ -41,63 +41,63 @@ Visit = Callable[..., AbstractAsyncContextManager["Explorer"]]
 
 
 class Explorer(Visitor):
-    """Somebody who uses GraphiQL."""
+    """A user of GraphiQL."""
 
     async def come(self) -> None:
         await self.open("/graphql")
-        await expect(self.button("Execute query (Ctrl-Enter)")).to_be_visible(timeout=PATIENCE_MS)
+        await expect(self.button("Execute query (Ctrl-Enter)")).to_be_visible(timeout=TIMEOUT_MS)
 
     async def run(self, operation: str) -> None:
-        """Choose an operation from the menu of the play button."""
+        """Choose an operation in the menu of the play button."""
         await self.page.get_by_role("button", name="Execute query").click()
         await self.page.get_by_role("menuitem", name=operation, exact=True).click()
 
     async def start(self) -> str:
-        """Start a render and return its id once Watch has it."""
+        """Start a render and return its id once it is in the variables."""
         await self.run("Start")
         await self.see('"StartRenderSuccess"')
-        render_id: str = (await self.answer())["startRender"]["render"]["id"]
+        render_id: str = (await self.data())["startRender"]["render"]["id"]
         await self.see(render_id, where=VARIABLES)
         return render_id
 
     async def stop(self) -> None:
-        """Press the button that ends a subscription."""
+        """Press the button that stops a subscription."""
         await self.page.get_by_role("button", name="Stop query").click()
         await expect(self.page.get_by_role("button", name="Execute query")).to_be_visible()
 
     async def tab_to(self, wanted: Locator, key: str = "Tab") -> None:
-        """Press Tab, or what goes the other way, until there."""
+        """Press Tab, or another key, until the element has the focus."""
         for _ in range(30):
             await self.page.keyboard.press(key)
             if await wanted.evaluate("it => it === document.activeElement"):
                 return
         raise AssertionError(wanted)
 
-    async def see(self, text: str, *, where: str = ANSWER) -> None:
-        """Wait until the answer shows the text."""
-        await expect(self.page.locator(where)).to_contain_text(text, timeout=PATIENCE_MS)
+    async def see(self, text: str, *, where: str = RESPONSE) -> None:
+        """Wait until the text is shown."""
+        await expect(self.page.locator(where)).to_contain_text(text, timeout=TIMEOUT_MS)
 
     async def see_frames(self) -> None:
-        """Wait until some frames of the render that is watched have been drawn."""
-        await expect(self.page.locator(ANSWER)).to_contain_text(DRAWN, timeout=PATIENCE_MS)
+        """Wait until the watched render has drawn some frames."""
+        await expect(self.page.locator(RESPONSE)).to_contain_text(DRAWN, timeout=TIMEOUT_MS)
 
-    async def answer(self) -> dict[str, Any]:
-        """Return the answer that is shown, with what is scrolled away."""
-        text = await self.page.locator(f"{ANSWER} .CodeMirror").evaluate("it => it.CodeMirror.getValue()")
+    async def data(self) -> dict[str, Any]:
+        """Return the data of the shown response, including lines that are scrolled out of view."""
+        text = await self.page.locator(f"{RESPONSE} .CodeMirror").evaluate("it => it.CodeMirror.getValue()")
         data: dict[str, Any] = json.loads(text)["data"]
         return data
 
 
 @pytest.fixture
 def visit(browser: Browser) -> Visit:
-    def visit(site: str, *, excused: tuple[str, ...] = (), **options: Any) -> AbstractAsyncContextManager[Explorer]:
-        excused = (HARMLESS, *excused)
-        return visiting(browser, lambda page: Explorer(page=page, site=site, excused=excused), **options)
+    def visit(site: str, *, ignored: tuple[str, ...] = (), **options: Any) -> AbstractAsyncContextManager[Explorer]:
+        ignored = (HARMLESS, *ignored)
+        return visiting(browser, lambda page: Explorer(page=page, site=site, ignored=ignored), **options)
 
     return visit
 
 
-async def test_a_first_visitor_looks_around_starts_a_render_and_watches_it_to_its_video(
+async def test_a_new_user_starts_a_render_and_watches_it_until_its_video_plays(
     start: Start, visit: Visit
 ) -> None:
     async with visit(start(**SMALL).url) as ann:
@@ -106,7 +106,7 @@ async def test_a_first_visitor_looks_around_starts_a_render_and_watches_it_to_it
 
         await ann.run("Overview")
         await ann.see('"renders"')
-        overview = await ann.answer()
+        overview = await ann.data()
         assert (overview["renderQuota"]["remaining"], overview["renders"]["edges"]) == (5, [])
 
         await ann.start()
@@ -114,18 +114,18 @@ async def test_a_first_visitor_looks_around_starts_a_render_and_watches_it_to_it
         await ann.see('"COMPLETE"')
         if picture := os.environ.get("SCREENSHOT"):
             await take_picture(ann.page, picture)
-        progress = (await ann.answer())["renderProgress"]
+        progress = (await ann.data())["renderProgress"]
         assert (progress["progress"], progress["framesRendered"]) == (100, 600)
         assert (progress["warnings"], progress["error"]) == ([], None)
 
         await ann.page.goto(progress["outputUrl"])
         video = ann.page.locator("video")
-        await expect(video).to_have_js_property("videoWidth", 640, timeout=PATIENCE_MS)
+        await expect(video).to_have_js_property("videoWidth", 640, timeout=TIMEOUT_MS)
         await expect(video).to_have_js_property("videoHeight", 360)
         await expect(video).to_have_js_property("duration", 20)
 
 
-async def test_all_renders_can_be_watched_until_one_stops_watching(start: Start, visit: Visit) -> None:
+async def test_all_renders_can_be_watched_until_stopped(start: Start, visit: Visit) -> None:
     async with visit(start(**SMALL).url) as ann:
         await ann.come()
         await ann.run("WatchAll")
@@ -135,7 +135,7 @@ async def test_all_renders_can_be_watched_until_one_stops_watching(start: Start,
         await ann.stop()
 
 
-async def test_a_render_under_way_is_cancelled(start: Start, visit: Visit) -> None:
+async def test_a_running_render_can_be_cancelled(start: Start, visit: Visit) -> None:
     async with visit(start(**LARGE).url) as ann:
         await ann.come()
         await ann.start()
@@ -146,32 +146,32 @@ async def test_a_render_under_way_is_cancelled(start: Start, visit: Visit) -> No
         await ann.see('"CancelRenderSuccess"')
         await ann.run("Watch")
         await ann.see('"CANCELLED"')
-        progress = (await ann.answer())["renderProgress"]
+        progress = (await ann.data())["renderProgress"]
         assert 0 < progress["framesRendered"] < 600
         assert progress["outputUrl"] is None
 
 
-async def test_when_the_quota_is_reached_it_says_so(start: Start, visit: Visit) -> None:
+async def test_a_reached_quota_is_reported(start: Start, visit: Visit) -> None:
     async with visit(start(quota_limit=1, **SMALL).url) as ann:
         await ann.come()
         await ann.start()
         await ann.run("Start")
         await ann.see('"RenderQuotaExceeded"')
-        refusal = (await ann.answer())["startRender"]
+        refusal = (await ann.data())["startRender"]
         assert refusal["message"].startswith("Render quota exceeded. You can render up to 1 video")
         assert refusal["retryAfterSeconds"] > 0
 
 
-async def test_watching_goes_on_when_the_server_was_killed_midway(start: Start, visit: Visit) -> None:
+async def test_watching_continues_after_the_server_was_killed_and_restarted(start: Start, visit: Visit) -> None:
     first = start(**FULL)
-    async with visit(first.url, excused=LOST) as ann:
+    async with visit(first.url, ignored=OFFLINE_MESSAGES) as ann:
         await ann.come()
         await ann.start()
         await ann.run("Watch")
         await ann.see_frames()
-        async with ann.page.expect_event("requestfailed", timeout=PATIENCE_MS):
+        async with ann.page.expect_event("requestfailed", timeout=TIMEOUT_MS):
             first.end(signal.SIGKILL)
-        assert (await ann.answer())["renderProgress"]["status"] == "RENDERING"
+        assert (await ann.data())["renderProgress"]["status"] == "RENDERING"
         start(after=first, **FULL)
         await ann.see('"COMPLETE"')
         await expect(ann.page.get_by_role("button", name="Execute query")).to_be_visible()
@@ -186,25 +186,26 @@ async def test_the_documentation_and_the_explorer_open(start: Start, visit: Visi
         await ann.see("renderQuota", where=".docExplorerWrap")
 
 
-async def test_a_reload_keeps_what_was_written(start: Start, visit: Visit) -> None:
+async def test_a_reload_keeps_operations_and_variables(start: Start, visit: Visit) -> None:
     async with visit(start(**SMALL).url) as ann:
         await ann.come()
         render_id = await ann.start()
         await ann.page.wait_for_url(f"**/*{render_id}*")
         await ann.page.reload()
+        await ann.see("Overview", where=EDITOR)
         await ann.run("Watch")
         await ann.see('"renderProgress"')
         assert render_id in ann.page.url
 
 
-async def test_operations_are_run_by_keyboard(start: Start, visit: Visit) -> None:
+async def test_operations_can_be_run_by_keyboard(start: Start, visit: Visit) -> None:
     async with visit(start(**SMALL).url) as ann:
         await ann.come()
         press = ann.page.keyboard.press
         lines = FIRST_OPERATIONS.read_text().splitlines()
 
         async def run(first_line: str) -> None:
-            """Move the cursor to an operation and press what runs it."""
+            """Move the cursor to an operation and press Ctrl-Enter."""
             await press("Control+Home")
             for _ in range(lines.index(first_line)):
                 await press("ArrowDown")
@@ -214,12 +215,12 @@ async def test_operations_are_run_by_keyboard(start: Start, visit: Visit) -> Non
             await press("Tab")
         await run("mutation Start {")
         await ann.see('"StartRenderSuccess"')
-        await ann.see((await ann.answer())["startRender"]["render"]["id"], where=VARIABLES)
+        await ann.see((await ann.data())["startRender"]["render"]["id"], where=VARIABLES)
         await run("subscription Watch($renderId: ID!) {")
         await ann.see('"COMPLETE"')
 
 
-async def test_tab_leads_into_every_editor_and_out_of_it_and_arrow_keys_scroll(start: Start, visit: Visit) -> None:
+async def test_tab_enters_and_leaves_every_editor_and_arrow_keys_scroll(start: Start, visit: Visit) -> None:
     async with visit(start(**SMALL).url) as ann:
         await ann.come()
         await ann.see("Overview", where=EDITOR)
@@ -231,7 +232,7 @@ async def test_tab_leads_into_every_editor_and_out_of_it_and_arrow_keys_scroll(s
         await expect(scroller).not_to_have_js_property("scrollTop", 0)
         assert await scroller.evaluate("it => it.parentNode.CodeMirror.getCursor().line") == 0
         await ann.tab_to(named("textbox", name="Variables", exact=True))
-        await ann.tab_to(named("textbox", name="Answer", exact=True))
+        await ann.tab_to(named("textbox", name="Response", exact=True))
         await ann.tab_to(named("textbox", name="Variables", exact=True), "Shift+Tab")
         await ann.tab_to(named("textbox", name="Query", exact=True), "Shift+Tab")
         await ann.button("Headers").click()
@@ -257,7 +258,7 @@ async def test_axe_finds_nothing_at_any_width(start: Start, visit: Visit, scheme
 async def assert_axe_finds_nothing_at_any_width(page: Page) -> None:
     for size in (PHONE, DESKTOP):
         await page.set_viewport_size(size)
-        await assert_axe_finds_nothing(page)
+        await assert_accessible(page)
 
 
 async def test_it_fits_on_a_phone(start: Start, visit: Visit) -> None:
@@ -266,17 +267,17 @@ async def test_it_fits_on_a_phone(start: Start, visit: Visit) -> None:
         await ann.start()
         await ann.run("Watch")
         await ann.see('"COMPLETE"')
-        editor, answer = [await ann.page.locator(part).bounding_box() for part in (EDITOR, ANSWER)]
+        editor, response = [await ann.page.locator(part).bounding_box() for part in (EDITOR, RESPONSE)]
         assert editor is not None
-        assert answer is not None
-        assert min(editor["width"], answer["width"]) > PHONE["width"] * 0.7
-        assert min(editor["height"], answer["height"]) > PHONE["height"] * 0.3
-        assert editor["y"] + editor["height"] < answer["y"] < answer["y"] + answer["height"] < PHONE["height"]
+        assert response is not None
+        assert min(editor["width"], response["width"]) > PHONE["width"] * 0.7
+        assert min(editor["height"], response["height"]) > PHONE["height"] * 0.3
+        assert editor["y"] + editor["height"] < response["y"] < response["y"] + response["height"] < PHONE["height"]
         assert await ann.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
 async def take_picture(page: Page, path: str) -> None:
-    """Show the operations in the editor, then save what is seen."""
+    """Scroll the editor to the operations and save a screenshot."""
     await page.locator(f"{EDITOR} .CodeMirror").evaluate(
         "it => it.CodeMirror.scrollTo(0, it.CodeMirror.heightAtLine(18, 'local'))"
     )

@@ -1,4 +1,4 @@
-"""The studio when its connection breaks, and when its parts come from elsewhere."""
+"""The studio when its connection is lost, and when its library comes from the CDN."""
 
 import re
 import signal
@@ -6,35 +6,35 @@ import signal
 import pytest
 from playwright.async_api import expect
 
-from pages.graphiql import CDN
+from pages.files import CDN
 from services.settings import CHECKOUT
 from tests.browser.conftest import Visit
 from tests.browser.sites import FULL, LARGE, SMALL
 from tests.browser.visitors import (
-    LOST,
     NEEDS_BROWSER,
-    PATIENCE_MS,
+    OFFLINE_MESSAGES,
+    TIMEOUT_MS,
 )
 from tests.end_to_end.processes import Start
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
 
 
-async def test_a_reload_midway_finds_the_bar_where_it_was(start: Start, visit: Visit) -> None:
+async def test_a_reload_during_a_render_continues_the_progress_bar(start: Start, visit: Visit) -> None:
     async with visit(start(**LARGE).url) as ann:
-        await ann.come()
+        await ann.open_studio()
         await ann.render(seconds=20)
-        before = await ann.see_progress(2)
+        before = await ann.wait_for_progress(2)
         await ann.page.reload()
-        after = await ann.see_progress(before)
+        after = await ann.wait_for_progress(before)
         assert before <= after < 100
-        await ann.see_progress(after + 1)  # and it goes on
+        await ann.wait_for_progress(after + 1)
 
 
-async def test_a_page_resumes_when_the_server_was_killed_midway(start: Start, visit: Visit) -> None:
+async def test_the_page_resumes_after_the_server_was_killed_during_a_render(start: Start, visit: Visit) -> None:
     first = start(**FULL)
-    async with visit(first.url, excused=LOST) as ann:
-        await ann.come()
+    async with visit(first.url, ignored=OFFLINE_MESSAGES) as ann:
+        await ann.open_studio()
         await ann.page.evaluate("""() => {
             window.seen = [];
             const bar = () => document.querySelector("progress:not([hidden])");
@@ -42,44 +42,44 @@ async def test_a_page_resumes_when_the_server_was_killed_midway(start: Start, vi
                 .observe(document.querySelector("#renders"), {subtree: true, childList: true, attributes: true});
         }""")
         card = await ann.render(seconds=20)
-        await ann.see_progress(5)
+        await ann.wait_for_progress(5)
         first.end(signal.SIGKILL)
-        await expect(ann.connection).to_have_text("Offline. Trying again…", timeout=PATIENCE_MS)
+        await expect(ann.connection).to_have_text("Offline. Trying again…", timeout=TIMEOUT_MS)
         await expect(ann.bar).to_be_visible()
         start(after=first, **FULL)
-        await ann.hurry()
-        await expect(ann.connection).to_have_text("Live", timeout=PATIENCE_MS)
-        await expect(card.get_by_text("Done")).to_be_visible(timeout=PATIENCE_MS)
+        await ann.reconnect_now()
+        await expect(ann.connection).to_have_text("Live", timeout=TIMEOUT_MS)
+        await expect(card.get_by_text("Done")).to_be_visible(timeout=TIMEOUT_MS)
         seen = await ann.page.evaluate("window.seen")
         assert seen == sorted(seen)
 
 
-async def test_a_start_that_was_asked_for_without_a_connection_comes_about_once(start: Start, visit: Visit) -> None:
+async def test_a_start_requested_while_offline_is_executed_once(start: Start, visit: Visit) -> None:
     first = start(**SMALL)
-    async with visit(first.url, excused=LOST) as ann:
-        await ann.come()
+    async with visit(first.url, ignored=OFFLINE_MESSAGES) as ann:
+        await ann.open_studio()
         first.end(signal.SIGKILL)
-        await expect(ann.connection).to_have_text("Offline. Trying again…", timeout=PATIENCE_MS)
+        await expect(ann.connection).to_have_text("Offline. Trying again…", timeout=TIMEOUT_MS)
         await ann.button("Render").click()
         await ann.button("Starting…").click()
         start(after=first, **SMALL)
-        await ann.hurry()
-        await expect(ann.cards).to_have_count(1, timeout=PATIENCE_MS)
-        await expect(ann.page.get_by_text("4 of 5 renders left")).to_be_visible(timeout=PATIENCE_MS)
+        await ann.reconnect_now()
+        await expect(ann.cards).to_have_count(1, timeout=TIMEOUT_MS)
+        await expect(ann.page.get_by_text("4 of 5 renders left")).to_be_visible(timeout=TIMEOUT_MS)
 
 
-async def test_without_node_it_takes_graphql_ws_from_the_cdn_and_says_what_to_do_if_that_is_out_of_reach(
+async def test_without_npm_packages_graphql_ws_is_loaded_from_the_cdn_or_an_error_explains_what_to_do(
     start: Start, visit: Visit
 ) -> None:
     file = CHECKOUT / "web" / "node_modules" / "graphql-ws" / "umd" / "graphql-ws.min.js"
-    async with visit(start(**SMALL, web_dir="nowhere").url, excused=("ERR_FAILED",)) as ann:
+    async with visit(start(**SMALL, web_dir="nowhere").url, ignored=("ERR_FAILED",)) as ann:
         await ann.open("/")
-        await expect(ann.page.get_by_role("alert")).to_contain_text("npm ci --prefix web", timeout=PATIENCE_MS)
-        [refused] = ann.complaints
-        assert refused.startswith(f"asked for {CDN}graphql-ws@")
-        ann.complaints.clear()
+        await expect(ann.page.get_by_role("alert")).to_contain_text("npm ci --prefix web", timeout=TIMEOUT_MS)
+        [refused] = ann.page_errors
+        assert refused.startswith(f"requested {CDN}graphql-ws@")
+        ann.page_errors.clear()
 
         cors = {"Access-Control-Allow-Origin": "*"}
         await ann.page.route(re.compile(re.escape(CDN)), lambda route: route.fulfill(path=file, headers=cors))
         await ann.page.reload()
-        await expect(ann.connection).to_have_text("Live", timeout=PATIENCE_MS)
+        await expect(ann.connection).to_have_text("Live", timeout=TIMEOUT_MS)

@@ -1,6 +1,6 @@
-"""Those who visit our pages, in Debian's Chromium with no other host within reach.
+"""Users of the pages, in Debian's Chromium with no access to other hosts.
 
-Skipped without Chromium or the npm packages; where they must run, name the browser: CHROMIUM=/usr/bin/chromium.
+The tests are skipped without Chromium or the npm packages. Set CHROMIUM=/usr/bin/chromium to run them in any case.
 """
 
 import os
@@ -38,27 +38,31 @@ OPTIONS = [
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
-PATIENCE_MS = 60_000
+TIMEOUT_MS = 60_000
 DESKTOP = ViewportSize(width=1440, height=900)
 PHONE = ViewportSize(width=360, height=780)
-LOST = ("WebSocket connection to", "ERR_CONNECTION_REFUSED")  # what Chromium says while the server is away
+OFFLINE_MESSAGES = (
+    "WebSocket connection to",
+    "ERR_CONNECTION_REFUSED",
+)  # Chromium's messages while the server is down
 PACKAGES = CHECKOUT / "web" / "node_modules"
-AXE = PACKAGES / "axe-core" / "axe.min.js"
+AXE = CHECKOUT / "web" / "tools" / "node_modules" / "axe-core" / "axe.min.js"
 
 NEEDS_BROWSER = pytest.mark.skipif(
-    "CHROMIUM" not in os.environ and not (CHROMIUM and AXE.exists()),
-    reason="needs Chromium (CHROMIUM= or `chromium` on the path) and web/node_modules (`npm ci --prefix web`)",
+    "CHROMIUM" not in os.environ and not (CHROMIUM and AXE.exists() and PACKAGES.exists()),
+    reason="needs Chromium (CHROMIUM= or `chromium` on the path), web/node_modules and web/tools/node_modules "
+    "(`npm ci --prefix` each folder)",
 )
 
 
 @dataclass(kw_only=True)
 class Visitor:
-    """Somebody in front of a page, and whatever it did that it should not."""
+    """A user of a page, and the errors that the page has caused: messages, exceptions, requests to other hosts."""
 
     page: Page
     site: str
-    excused: tuple[str, ...] = ()
-    complaints: list[str] = field(default_factory=list)
+    ignored: tuple[str, ...] = ()
+    page_errors: list[str] = field(default_factory=list)
 
     @property
     def bar(self) -> Locator:
@@ -68,45 +72,45 @@ class Visitor:
         return self.page.get_by_role("button", name=name, exact=True)
 
     async def open(self, path: str) -> None:
-        self.page.on("console", self._hear)
-        self.page.on("pageerror", lambda error: self.complaints.append(f"raised {error}"))
-        self.page.on("websocket", self._see_websocket)
-        await self.page.route("**/*", self._let_pass_if_ours)
+        self.page.on("console", self._record_message)
+        self.page.on("pageerror", lambda error: self.page_errors.append(f"raised {error}"))
+        self.page.on("websocket", self._check_websocket)
+        await self.page.route("**/*", self._check_request)
         await self.page.goto(self.site + path)
 
-    async def see_progress(self, at_least: float = 1) -> float:
-        """Wait until the one bar has come so far, and return how far."""
+    async def wait_for_progress(self, at_least: float = 1) -> float:
+        """Wait until the only progress bar has reached this value, and return its value."""
         await self.page.wait_for_function(
-            "(least) => document.querySelector('progress:not([hidden])')?.value >= least",
+            "(minimum) => document.querySelector('progress:not([hidden])')?.value >= minimum",
             arg=at_least,
-            timeout=PATIENCE_MS,
+            timeout=TIMEOUT_MS,
         )
         return float(await self.bar.evaluate("(bar) => bar.value"))
 
-    def excuse(self, *words: str) -> None:
-        """Let the page say what has these words in it."""
-        self.excused += words
+    def ignore_messages(self, *parts: str) -> None:
+        """Accept console messages that contain one of these texts."""
+        self.ignored += parts
 
-    def _hear(self, message: ConsoleMessage) -> None:
-        excused = any(words in message.text for words in self.excused)
-        if message.type in ("error", "warning") and not excused:
-            self.complaints.append(f"said {message.text}")
+    def _record_message(self, message: ConsoleMessage) -> None:
+        is_allowed = any(part in message.text for part in self.ignored)
+        if message.type in ("error", "warning") and not is_allowed:
+            self.page_errors.append(f"logged {message.text}")
 
-    def _see_websocket(self, websocket: WebSocket) -> None:
+    def _check_websocket(self, websocket: WebSocket) -> None:
         if websocket.url != self.site.replace("http:", "ws:") + "/graphql":
-            self.complaints.append(f"connected to {websocket.url}")
+            self.page_errors.append(f"connected to {websocket.url}")
 
-    async def _let_pass_if_ours(self, route: Route) -> None:
+    async def _check_request(self, route: Route) -> None:
         if route.request.url.startswith(self.site + "/"):
             await route.continue_()
         else:
-            self.complaints.append(f"asked for {route.request.url}")
+            self.page_errors.append(f"requested {route.request.url}")
             await route.abort()
 
 
 @dataclass(kw_only=True)
 class Person(Visitor):
-    """Somebody who uses the studio."""
+    """A user of the studio."""
 
     @property
     def cards(self) -> Locator:
@@ -119,23 +123,23 @@ class Person(Visitor):
     def card(self, text: str) -> Locator:
         return self.cards.filter(has=self.page.get_by_role("heading", name=text, exact=True))
 
-    async def come(self) -> None:
-        """Open the page and wait until it shows what there is."""
+    async def open_studio(self) -> None:
+        """Open the page and wait until it is connected."""
         await self.open("/")
-        await expect(self.connection).to_have_text("Live", timeout=PATIENCE_MS)
+        await expect(self.connection).to_have_text("Live", timeout=TIMEOUT_MS)
 
     async def render(self, text: str = "Hello", *, seconds: float = 3, style: str = "Fade in") -> Locator:
-        """Fill in the form, press Render, and return what comes of it."""
+        """Fill in the form, press Render, and return the card of the new render."""
         await self.page.get_by_label("Text", exact=True).fill(text)
         await self.page.get_by_label("Duration").fill(str(seconds))
         await self.page.get_by_role("radio", name=style).check()
         await self.button("Render").click()
         card = self.card(text)
-        await expect(card).to_have_count(1, timeout=PATIENCE_MS)
+        await expect(card).to_have_count(1, timeout=TIMEOUT_MS)
         return card
 
-    async def hurry(self) -> None:
-        """Press "Try now", which may be gone just now as the page has tried by itself."""
+    async def reconnect_now(self) -> None:
+        """Press "Try now", although it may be hidden because the page is reconnecting by itself."""
         await self.page.evaluate("document.querySelector('#try-now').click()")
 
 
@@ -155,14 +159,14 @@ async def open_browser() -> AsyncIterator[Browser]:
 async def visiting(
     browser: Browser, visitor: Callable[[Page], AnyVisitor], **options: Any
 ) -> AsyncIterator[AnyVisitor]:
-    """Send somebody with nothing remembered, and see in the end that the page did nothing it should not."""
+    """Open a page for a user without stored data. Fails at the end if the page has caused errors."""
     async with await browser.new_context(**{"viewport": DESKTOP, **options}) as context:
-        somebody = visitor(await context.new_page())
-        yield somebody
-        assert somebody.complaints == []
+        user = visitor(await context.new_page())
+        yield user
+        assert user.page_errors == []
 
 
-async def assert_axe_finds_nothing(page: Page) -> None:
+async def assert_accessible(page: Page) -> None:
     await page.add_script_tag(path=AXE)
     found = await page.evaluate("axe.run()")
     violations = [(each["id"], [node["target"] for node in each["nodes"]]) for each in found["violations"]]

@@ -1,26 +1,37 @@
-// The connection to the API: one WebSocket for queries, mutations and the subscription.
+// The API client: one WebSocket for queries, mutations and the subscription.
 //
-// It is made again whenever it is lost. What was asked and not answered by then is asked again, which harms nothing:
-// starts carry an idempotency key, and the other mutations can be repeated.
+// It reconnects whenever the connection is lost. Requests without a response by then are sent again, which is safe:
+// starts have an idempotency key, and the other mutations can be repeated.
+
+/** @import { ConnectionState } from "../types.d.ts" */
 
 const TOKEN = "rendercast-token"; // in sessionStorage
-const FORBIDDEN = 4403; // the close code for "you are not signed in, or not any more"
+const FORBIDDEN = 4403; // close code: the token is missing, invalid or expired
 const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 10_000;
-const PING_EVERY_MS = 10_000;
-const PONG_WITHIN_MS = 5_000;
+const MAX_WAIT_MS = 10_000;
+const PING_INTERVAL_MS = 10_000;
+const PONG_TIMEOUT_MS = 5_000;
 
-/** What the API, or the way to it, had to say; the message is a sentence. */
+/** An error of the API or of the connection to it. The message is a sentence for the user. */
 export class ApiError extends Error {}
 
 export class Api {
+  /** @type {import("graphql-ws").Client} */
   #client;
-  #refused = false;
-  #hurry = () => {};
-  #unanswered = new Set(); // what gives each of them up
+  #isRejected = false;
+  #retryNow = () => {};
+  /** @type {Set<() => void>} */
+  #pending = new Set(); // the cancel function of each request without a response
 
-  /** `onState` is told "live", "offline" or "signed-out", the latter with the reason in words. */
+  /**
+   * `onState` receives each new state; for "signed-out" also the reason, a sentence.
+   * @param {object} options
+   * @param {typeof import("graphql-ws").createClient} options.createClient
+   * @param {string} options.url
+   * @param {(state: ConnectionState, reason?: string) => void} options.onState
+   */
   constructor({ createClient, url, onState }) {
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
     let pongTimer;
     this.#client = createClient({
       url,
@@ -28,79 +39,95 @@ export class Api {
       shouldRetry: () => true,
       retryAttempts: Infinity,
       retryWait: (retries) => this.#pause(retries),
-      keepAlive: PING_EVERY_MS,
+      keepAlive: PING_INTERVAL_MS,
       on: {
         connected: () => {
-          this.#refused = false;
-          // graphql-ws sends what waits for the connection first, above all the subscription: nothing that changes
-          // after it is missed by who asks for the present state after it.
+          this.#isRejected = false;
+          // graphql-ws first sends what waits for the connection, including the subscription. A query that is sent
+          // after it therefore can't miss a change between its response and the subscription's start.
           setTimeout(() => onState("live"));
         },
-        closed: ({ code, reason }) => {
+        closed: (event) => {
+          const { code, reason } = /** @type {CloseEvent} */ (event);
           clearTimeout(pongTimer);
-          this.#refused = code === FORBIDDEN;
-          onState(this.#refused ? "signed-out" : "offline", reason);
+          this.#isRejected = code === FORBIDDEN;
+          onState(this.#isRejected ? "signed-out" : "offline", reason);
         },
         ping: (received) => {
-          if (!received) pongTimer = setTimeout(() => this.#client.terminate(), PONG_WITHIN_MS);
+          if (!received) pongTimer = setTimeout(() => this.#client.terminate(), PONG_TIMEOUT_MS);
         },
         pong: (received) => {
           if (received) clearTimeout(pongTimer);
         },
       },
     });
-    addEventListener("online", () => this.hurry());
+    addEventListener("online", () => this.retryNow());
   }
 
   get isSignedIn() {
     return sessionStorage.getItem(TOKEN) !== null;
   }
 
-  /** Keep the token for this tab and connect with it. */
+  /**
+   * Store the token for this tab and connect with it.
+   * @param {string} token
+   */
   signIn(token) {
-    this.#giveUp();
+    this.#cancelPending();
     sessionStorage.setItem(TOKEN, token.trim().replace(/^bearer\s+/i, ""));
-    this.#refused = false;
-    this.#hurry();
+    this.#isRejected = false;
+    this.#retryNow();
   }
 
-  /** Forget the token and leave. */
+  /** Delete the token and disconnect. */
   signOut() {
-    this.#giveUp();
+    this.#cancelPending();
     sessionStorage.removeItem(TOKEN);
     this.#client.terminate();
   }
 
-  /** Connect now instead of after a while. */
-  hurry() {
-    if (!this.#refused) this.#hurry();
+  /** Connect now, without waiting for the next attempt. */
+  retryNow() {
+    if (!this.#isRejected) this.#retryNow();
   }
 
-  /** Return the data of a query or mutation. Waits for the connection. Throws `ApiError`. */
-  ask(query, variables) {
+  /**
+   * Return the data of a query or mutation. Waits for the connection. Throws `ApiError`.
+   * @template T
+   * @param {string} query
+   * @param {Record<string, unknown>} [variables]
+   * @returns {Promise<T>}
+   */
+  request(query, variables) {
     return new Promise((resolve, reject) => {
-      let answer;
-      const giveUp = this.#client.subscribe(
+      /** @type {import("graphql-ws").FormattedExecutionResult<any, unknown> | undefined} */
+      let result;
+      const cancel = this.#client.subscribe(
         { query, variables },
         {
-          next: (result) => (answer = result),
+          next: (received) => (result = received),
           error: (cause) => {
-            this.#unanswered.delete(giveUp);
-            reject(inWords(cause));
+            this.#pending.delete(cancel);
+            reject(toApiError(cause));
           },
           complete: () => {
-            this.#unanswered.delete(giveUp);
-            if (answer && !answer.errors) resolve(answer.data);
-            else reject(inWords(answer?.errors));
+            this.#pending.delete(cancel);
+            if (result && !result.errors) resolve(result.data);
+            else reject(toApiError(result?.errors));
           },
         },
       );
-      this.#unanswered.add(giveUp);
+      this.#pending.add(cancel);
     });
   }
 
-  /** Hand each result of a subscription to `onData`, for ever. `onTrouble` is told in words why it pauses. */
-  async watch(query, onData, onTrouble) {
+  /**
+   * Subscribe, and subscribe again whenever the subscription ends. `onError` receives the reason as a sentence.
+   * @param {string} query
+   * @param {(data: any) => void} onData
+   * @param {(message: string) => void} onError
+   */
+  async subscribe(query, onData, onError) {
     for (let failures = 0; ; failures++) {
       try {
         for await (const { data, errors } of this.#client.iterate({ query })) {
@@ -109,28 +136,36 @@ export class Api {
           onData(data);
         }
       } catch (cause) {
-        onTrouble(inWords(cause).message);
+        onError(toApiError(cause).message);
       }
       await this.#pause(failures);
     }
   }
 
-  /** What one person asked for must not be done in the name of the next. */
-  #giveUp() {
-    for (const giveUp of this.#unanswered) giveUp();
+  /** A request of one user must not be executed with the token of the next. */
+  #cancelPending() {
+    for (const cancel of this.#pending) cancel();
   }
 
-  /** Wait longer each time, and not at the same pace as everybody else; while signed out, until a token is given. */
+  /**
+   * Wait with exponential backoff and jitter; while signed out, until there is a token.
+   * @param {number} retries
+   * @returns {Promise<void>}
+   */
   async #pause(retries) {
-    const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** retries) * (0.5 + Math.random() / 2);
-    await new Promise((resolve) => {
-      this.#hurry = resolve;
-      if (!this.#refused) setTimeout(resolve, wait);
+    const wait = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** retries) * (0.5 + Math.random() / 2);
+    await new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
+      this.#retryNow = resolve;
+      if (!this.#isRejected) setTimeout(resolve, wait);
     });
   }
 }
 
-function inWords(cause) {
+/**
+ * Return the error for a list of GraphQL errors, for a close event, or for a failed connection.
+ * @param {any} cause
+ */
+function toApiError(cause) {
   if (Array.isArray(cause)) return new ApiError(cause.map(({ message }) => message).join(" "));
   return new ApiError(cause?.reason || "The server can't be reached. Please try again.");
 }

@@ -1,129 +1,157 @@
-// The form of a new video, with its preview. What is wrong with the input is the server's to say.
+// The form for a new render, with its preview. The server validates the input.
 
-import { play } from "./picture.js";
-import * as words from "./words.js";
+import { byId } from "./dom.js";
+import * as format from "./format.js";
+import { play } from "./preview.js";
 
-const FPS = 30; // until the server has told
-const SETTLED_MS = 400; // after the last change
+/** @import { AnimationProps, MutationError, Problem, RenderLimits } from "../types.d.ts" */
+
+const DEFAULT_FPS = 30; // until the limits are read
+const PREVIEW_DELAY_MS = 400; // after the last change
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Form {
-  #form;
-  #limits = { fps: FPS };
-  #stage = document.querySelector("#stage");
-  #facts = document.querySelector("#preview-facts");
-  #refusal = document.querySelector("#refusal");
-  #button = document.querySelector("#render");
-  #changed;
+  #fps = DEFAULT_FPS;
+  #form = byId("new-render", HTMLFormElement);
+  #text = byId("text", HTMLTextAreaElement);
+  #color = byId("color", HTMLInputElement);
+  #backgroundColor = byId("backgroundColor", HTMLInputElement);
+  #fontFamily = byId("fontFamily", HTMLInputElement);
+  #fontSize = byId("fontSize", HTMLInputElement);
+  #duration = byId("duration", HTMLInputElement);
+  #preview = byId("preview", HTMLElement);
+  #facts = byId("preview-facts", HTMLElement);
+  #error = byId("form-error", HTMLElement);
+  #button = byId("render", HTMLButtonElement);
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #previewTimer;
 
-  /** `start(props)` starts a render. It returns what is wrong: `{message, problems}`, or nothing. */
-  constructor(form, start) {
-    this.#form = form;
-    form.addEventListener("submit", (event) => {
+  /**
+   * `start` starts a render. It returns the error as `{ message, problems }`, or undefined if the render was started.
+   * @param {(props: AnimationProps) => Promise<MutationError | undefined>} start
+   */
+  constructor(start) {
+    this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit(start);
     });
-    form.addEventListener("input", (event) => this.#change(event.target));
-    document.querySelector("#play-preview").addEventListener("click", () => this.#preview({ moving: true }));
-    this.#label();
-    this.#preview({ moving: !reducedMotion.matches });
+    this.#form.addEventListener("input", (event) => this.#onInput(event.target));
+    byId("play-preview", HTMLButtonElement).addEventListener("click", () => this.#showPreview({ animated: true }));
+    this.#updateLabels();
+    this.#showPreview({ animated: !reducedMotion.matches });
   }
 
-  /** Offer what the server accepts. */
-  limit(limits) {
-    this.#limits = limits;
-    const { fontSize, duration } = this.#form.elements;
-    document.querySelector("#text-hint").textContent = `up to ${limits.maxTextLength} characters`;
-    [fontSize.min, fontSize.max] = [limits.minFontSize, limits.maxFontSize];
-    duration.max = limits.maxDurationSeconds;
-    this.#label();
+  /**
+   * Limit the controls to the values that the server accepts.
+   * @param {RenderLimits} limits
+   */
+  setLimits(limits) {
+    this.#fps = limits.fps;
+    byId("text-hint", HTMLElement).textContent = `up to ${limits.maxTextLength} characters`;
+    this.#fontSize.min = String(limits.minFontSize);
+    this.#fontSize.max = String(limits.maxFontSize);
+    this.#duration.max = String(limits.maxDurationSeconds);
+    this.#updateLabels();
   }
 
+  /** @returns {AnimationProps} */
   get props() {
-    const { text, style, fontFamily, fontSize, color, backgroundColor, duration } = this.#form.elements;
+    const style = /** @type {RadioNodeList} */ (this.#form.elements.namedItem("style"));
     return {
-      text: text.value,
+      text: this.#text.value,
       style: style.value,
-      fontFamily: fontFamily.value,
-      fontSize: Number(fontSize.value),
-      color: color.value,
-      backgroundColor: backgroundColor.value.trim() || null,
-      durationInFrames: Math.round(Number(duration.value) * this.#limits.fps),
-      fps: this.#limits.fps,
+      fontFamily: this.#fontFamily.value,
+      fontSize: Number(this.#fontSize.value),
+      color: this.#color.value,
+      backgroundColor: this.#backgroundColor.value.trim() || null,
+      durationInFrames: Math.round(Number(this.#duration.value) * this.#fps),
+      fps: this.#fps,
     };
   }
 
+  /** @param {(props: AnimationProps) => Promise<MutationError | undefined>} start */
   async #submit(start) {
     if (this.#button.ariaBusy === "true") return;
     this.#button.ariaBusy = "true";
     this.#button.textContent = "Starting…";
-    this.#showRefusal("");
+    this.#showError("");
     try {
-      this.#showFaults((await start(this.props)) ?? {});
-    } catch (problem) {
-      this.#showFaults(problem);
+      this.#showProblems((await start(this.props)) ?? {});
+    } catch (error) {
+      this.#showProblems(/** @type {Error} */ (error));
     }
     this.#button.ariaBusy = null;
     this.#button.textContent = "Render";
   }
 
-  /** Show each problem at its field, go to the first, and say the rest in one sentence. */
-  #showFaults({ message = "", problems = [] }) {
-    const placed = new Set();
-    for (const field of this.#form.querySelectorAll("[data-field]")) {
-      const mine = problems.filter((problem) => problem.field === field.dataset.field);
+  /**
+   * Show each problem at its field and focus the first field that has one. Show `message` for the others.
+   * @param {{ message?: string, problems?: Problem[] }} error
+   */
+  #showProblems({ message = "", problems = [] }) {
+    const shown = new Set();
+    for (const field of /** @type {NodeListOf<HTMLElement>} */ (this.#form.querySelectorAll("[data-field]"))) {
+      const ofField = problems.filter((problem) => problem.field === field.dataset.field);
       const place = field.querySelector(".problem");
-      if (!place) continue;
-      place.textContent = mine.map((problem) => problem.message).join(" ");
       const input = field.querySelector("[aria-describedby]");
-      input.ariaInvalid = mine.length > 0 ? "true" : null;
-      for (const problem of mine) placed.add(problem);
+      if (!place || !input) continue;
+      place.textContent = ofField.map((problem) => problem.message).join(" ");
+      input.ariaInvalid = ofField.length > 0 ? "true" : null;
+      for (const problem of ofField) shown.add(problem);
     }
-    this.#form.querySelector("[aria-invalid=true]")?.focus();
-    const isAllPlaced = problems.length > 0 && problems.every((problem) => placed.has(problem));
-    this.#showRefusal(isAllPlaced ? "" : message);
+    /** @type {HTMLElement | null} */ (this.#form.querySelector("[aria-invalid=true]"))?.focus();
+    const areAllShown = problems.length > 0 && problems.every((problem) => shown.has(problem));
+    this.#showError(areAllShown ? "" : message);
   }
 
-  #showRefusal(message) {
-    this.#refusal.hidden = message === "";
-    this.#refusal.textContent = message;
+  /** @param {string} message */
+  #showError(message) {
+    this.#error.hidden = message === "";
+    this.#error.textContent = message;
   }
 
-  #change(input) {
-    const { elements } = this.#form;
-    if (input.type === "color") elements[input.id.replace("-swatch", "")].value = input.value;
-    for (const name of ["color", "backgroundColor"]) {
-      const hex = hexOf(elements[name].value);
-      if (hex) elements[`${name}-swatch`].value = hex;
+  /** @param {EventTarget | null} target */
+  #onInput(target) {
+    for (const input of [this.#color, this.#backgroundColor]) {
+      const swatch = byId(`${input.id}-swatch`, HTMLInputElement);
+      if (target === swatch) input.value = swatch.value;
+      const hex = toHex(input.value);
+      if (hex) swatch.value = hex;
     }
-    this.#label();
-    clearTimeout(this.#changed);
-    this.#preview({ moving: false });
-    if (!reducedMotion.matches) this.#changed = setTimeout(() => this.#preview({ moving: true }), SETTLED_MS);
+    this.#updateLabels();
+    clearTimeout(this.#previewTimer);
+    this.#showPreview({ animated: false });
+    if (reducedMotion.matches) return;
+    this.#previewTimer = setTimeout(() => this.#showPreview({ animated: true }), PREVIEW_DELAY_MS);
   }
 
-  #label() {
-    const { fontSize, duration } = this.#form.elements;
-    const lasts = words.seconds(Number(duration.value));
-    document.querySelector("#fontSize-value").textContent = `${fontSize.value} px`;
-    document.querySelector("#duration-value").textContent = lasts;
-    fontSize.setAttribute("aria-valuetext", `${fontSize.value} pixels`);
-    duration.setAttribute("aria-valuetext", `${duration.value} seconds`);
+  #updateLabels() {
+    const duration = format.seconds(Number(this.#duration.value));
+    byId("fontSize-value", HTMLElement).textContent = `${this.#fontSize.value} px`;
+    byId("duration-value", HTMLElement).textContent = duration;
+    this.#fontSize.setAttribute("aria-valuetext", `${this.#fontSize.value} pixels`);
+    this.#duration.setAttribute("aria-valuetext", `${this.#duration.value} seconds`);
     const { style, durationInFrames } = this.props;
-    this.#facts.textContent = `${words.style(style)} · ${lasts} · ${durationInFrames} frames`;
+    this.#facts.textContent = `${format.style(style)} · ${duration} · ${durationInFrames} frames`;
   }
 
-  #preview({ moving }) {
+  /** @param {{ animated: boolean }} options */
+  #showPreview({ animated }) {
     const { props } = this;
-    play(this.#stage, props, { moving });
-    this.#stage.ariaLabel = `Preview of ${words.name({ animationProps: props })}`;
+    play(this.#preview, props, { animated });
+    this.#preview.ariaLabel = `Preview of ${format.name({ animationProps: props })}`;
   }
 }
 
-/** The colour as a swatch needs it; undefined if it is none, or one that a swatch can't show. */
-function hexOf(color) {
+/**
+ * Return the colour as `#rrggbb`, the only form that a swatch takes. Undefined if it is not a CSS colour, or has no
+ * such form.
+ * @param {string} color
+ */
+function toHex(color) {
   if (!CSS.supports("color", color)) return undefined;
   const context = document.createElement("canvas").getContext("2d");
+  if (!context) return undefined;
   context.fillStyle = color;
   return /^#[0-9a-f]{6}$/.test(context.fillStyle) ? context.fillStyle : undefined;
 }

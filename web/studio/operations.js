@@ -1,4 +1,4 @@
-// Every operation the page sends. schema/schema.graphql says what the fields mean.
+// The GraphQL operations of the page. schema/schema.graphql describes the fields.
 
 const RENDER = `
 fragment Render on Render {
@@ -23,8 +23,8 @@ query Older($after: String) {
   renders(first: 20, after: $after) { edges { node { ...Render } } pageInfo { hasNextPage endCursor } }
 }${RENDER}`;
 
-export const LOOK = `
-query Look($id: ID!) { render(id: $id) { ...Render } }${RENDER}`;
+export const READ_RENDER = `
+query ReadRender($id: ID!) { render(id: $id) { ...Render } }${RENDER}`;
 
 export const READ_QUOTA = `
 query ReadQuota { renderQuota { ...Quota } }${QUOTA}`;

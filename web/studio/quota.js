@@ -1,57 +1,62 @@
-// How many renders are left, and when there are more.
+// The number of renders left, and the time at which the quota resets.
 
-import * as words from "./words.js";
+import { create, setText } from "./dom.js";
+import * as format from "./format.js";
 
-const MOST_DOTS = 10;
+/** @import { RenderQuota } from "../types.d.ts" */
+
+const MAX_DOTS = 10;
 
 export class Quota {
   #element;
-  #quota;
   #onReset;
+  #reset = create("p", "hint");
+  /** @type {RenderQuota | undefined} */
+  #quota;
 
-  /** `onReset` is called when the window of the last quota shown has ended. */
+  /**
+   * `onReset` is called when the window of the shown quota has ended.
+   * @param {HTMLElement} element
+   * @param {() => void} onReset
+   */
   constructor(element, onReset) {
     this.#element = element;
     this.#onReset = onReset;
   }
 
+  /** @param {RenderQuota} quota */
   show(quota) {
     this.#quota = quota;
     const { limit, remaining } = quota;
-    const left = document.createElement("p");
-    left.className = "left";
-    left.append(`${remaining} of ${words.count(limit, "render", "renders")} left`);
-    if (limit <= MOST_DOTS) left.append(dots(limit, remaining));
-    const reset = document.createElement("p");
-    reset.className = "hint";
-    this.#element.replaceChildren(left, reset);
-    this.#element.classList.toggle("used-up", remaining === 0);
+    const left = create("p", "quota-remaining");
+    left.append(`${remaining} of ${format.count(limit, "render", "renders")} left`);
+    if (limit <= MAX_DOTS) left.append(dots(limit, remaining));
+    this.#element.replaceChildren(left, this.#reset);
+    this.#element.classList.toggle("exhausted", remaining === 0);
     this.tick();
   }
 
+  /** Update the remaining time. */
   tick() {
     if (!this.#quota) return;
-    const { limit, remaining, resetsAt } = this.#quota;
+    const { resetsAt } = this.#quota;
     if (Date.parse(resetsAt) <= Date.now()) {
       this.#quota = undefined;
       this.#onReset();
       return;
     }
-    const when = `${words.time(resetsAt)}, in ${words.timeUntil(resetsAt)}`;
-    const text = remaining === limit ? `Resets at ${when}` : `All ${limit} again at ${when}`;
-    const reset = this.#element.lastElementChild;
-    if (reset.textContent !== text) reset.textContent = text;
+    setText(this.#reset, `Resets at ${format.time(resetsAt)}, in ${format.timeUntil(resetsAt)}`);
   }
 }
 
+/**
+ * Return a row with a dot for each render of the quota.
+ * @param {number} limit
+ * @param {number} remaining
+ */
 function dots(limit, remaining) {
-  const row = document.createElement("span");
-  row.className = "dots";
+  const row = create("span", "dots");
   row.ariaHidden = "true";
-  for (let index = 0; index < limit; index++) {
-    const dot = document.createElement("span");
-    dot.className = index < remaining ? "dot" : "dot used";
-    row.append(dot);
-  }
+  for (let index = 0; index < limit; index++) row.append(create("span", index < remaining ? "dot" : "dot used"));
   return row;
 }

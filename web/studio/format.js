@@ -1,6 +1,10 @@
-// Numbers and states as a person would say them.
+// Numbers, times and states as texts.
 
+/** @import { AnimationProps, Render } from "../types.d.ts" */
+
+/** @type {Record<string, string>} */
 const STYLES = { FADE_IN: "Fade in", TYPEWRITER: "Typewriter", SLIDE_UP: "Slide up", SCALE: "Scale" };
+/** @type {Record<string, string>} */
 const STATUSES = {
   QUEUED: "Waiting",
   RENDERING: "Rendering",
@@ -8,54 +12,77 @@ const STATUSES = {
   FAILED: "Failed",
   CANCELLED: "Cancelled",
 };
+/** @type {Record<string, string>} */
 const PHASES = {
   LAUNCHING: "Starting the renderer",
   RENDERING_FRAMES: "Drawing frames",
   ENCODING: "Encoding",
-  COMBINING: "Putting parts together",
+  COMBINING: "Combining the parts",
 };
-const LONGEST_NAME = 40; // characters of a text that stand for the whole of it
+const MAX_NAME_LENGTH = 40; // characters
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
-export const style = (name) => STYLES[name] ?? name;
-export const phase = (name) => PHASES[name] ?? name;
+export const style = (/** @type {string} */ value) => STYLES[value] ?? value;
+export const phase = (/** @type {string} */ value) => PHASES[value] ?? value;
 
+/** @param {Render} render */
 export function status(render) {
   return render.cancelRequested && render.status === "RENDERING" ? "Cancelling" : STATUSES[render.status] ?? render.status;
 }
 
+/**
+ * Return the start of the render's text in quotation marks.
+ * @param {{ animationProps: AnimationProps }} render
+ */
 export function name({ animationProps: { text } }) {
   const line = text.replace(/\s+/g, " ").trim();
-  return line.length <= LONGEST_NAME ? `“${line}”` : `“${line.slice(0, LONGEST_NAME).trimEnd()}…”`;
+  return line.length <= MAX_NAME_LENGTH ? `“${line}”` : `“${line.slice(0, MAX_NAME_LENGTH).trimEnd()}…”`;
 }
 
-export function seconds(count) {
-  return `${Number(count.toFixed(1))} s`;
+/** @param {number} value */
+export function seconds(value) {
+  return `${Number(value.toFixed(1))} s`;
 }
 
-/** About how long until then, in words; at least a second. */
+/**
+ * Return the approximate time until an instant, at least one second.
+ * @param {string} instant
+ */
 export function timeUntil(instant) {
   const left = Math.max(1, Math.ceil((Date.parse(instant) - Date.now()) / 1000));
   if (left < 90) return `${left} s`;
   return left < 5400 ? `${Math.round(left / 60)} min` : `${Math.round(left / 3600)} h`;
 }
 
+/**
+ * Return the time of day of an instant, with the date if that is not today.
+ * @param {string} instant
+ */
 export function time(instant) {
   const date = new Date(instant);
   return (date.toDateString() === new Date().toDateString() ? clock : day).format(date);
 }
 
+/** @param {number} bytes */
 export function size(bytes) {
   return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-/** Small sums are what renders cost, so they get the digits they need. */
+/**
+ * Return an amount with at least two significant digits: a render can cost less than a cent.
+ * @param {number} dollars
+ */
 export function cost(dollars) {
   return dollars === 0 ? "$0" : `$${dollars.toFixed(Math.max(2, 1 - Math.floor(Math.log10(dollars))))}`;
 }
 
-export function count(number, one, many) {
-  return `${number} ${number === 1 ? one : many}`;
+/**
+ * @param {number} number
+ * @param {string} singular
+ * @param {string} plural
+ */
+export function count(number, singular, plural) {
+  return `${number} ${number === 1 ? singular : plural}`;
 }

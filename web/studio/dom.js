@@ -1,0 +1,32 @@
+// Typed access to the page's elements.
+
+/**
+ * Return the element with this id. Throws if the page has none of this type.
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {new () => T} type
+ */
+export function byId(id, type) {
+  const element = document.getElementById(id);
+  if (!(element instanceof type)) throw new Error(`The page has no ${type.name} with the id ${id}.`);
+  return element;
+}
+
+/**
+ * Return a new element.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {string} className
+ */
+export function create(tag, className = "") {
+  return Object.assign(document.createElement(tag), { className });
+}
+
+/**
+ * Set the text of an element. An equal text is not written again, so that a selection in it stays.
+ * @param {Element} element
+ * @param {string} text
+ */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
