@@ -72,11 +72,11 @@ def _measure_api(number: int, redis_url: str, file: Path, clients: int) -> None:
     with ExitStack() as stack:
         servers = Servers([stack.enter_context(started(Server("rendercast", redis_url, file))) for _ in range(number)])
         watchers = stack.enter_context(started(Watchers(servers, redis_url, file, clients)))
-        watchers.see(WARM_UP)
+        watchers.run_rounds(WARM_UP)
         before_s = servers.cpu_s()
-        seen = watchers.see(ROUNDS)
+        seen = watchers.run_rounds(ROUNDS)
         cpu_s = (servers.cpu_s() - before_s) / (ROUNDS * clients)
-        at_half = watchers.see(ROUNDS, 2 * seen["took_s"] / ROUNDS)
+        at_half = watchers.run_rounds(ROUNDS, 2 * seen["took_s"] / ROUNDS)
         waits = " | ".join(f"{at_half[name] * 1e3:.1f} ms" for name in ("p50_s", "p99_s"))
         print(f"| {number} | {cpu_s * 1e6:.1f} µs | {ROUNDS * clients / seen['took_s']:.0f} | {waits} |", flush=True)
 

@@ -1,30 +1,31 @@
-"""How long to wait before trying again."""
+"""Delays before a retry."""
 
 import random
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-# Standard Webhooks 1.0.0, "Deliverability and reliability": the first attempt at once, the others so long after the
-# one before, over three days.
+# Standard Webhooks 1.0.0, "Deliverability and reliability": seconds from each attempt to the next, over three days. The
+# first attempt is made at once.
 RETRY_DELAYS_S = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 MAX_TRIES = 1 + len(RETRY_DELAYS_S)
 MAX_RETRY_AFTER_S = 86_400.0
 
 
-def backoff_s(failures: int, *, first_s: float = 0.5, longest_s: float = 30.0) -> float:
-    """Return seconds to wait after this many failures in a row: doubling, between half and the whole of it.
+def backoff_s(failures: int, *, base_s: float = 0.5, max_s: float = 30.0) -> float:
+    """Return the delay after this many consecutive failures, in seconds: exponential, with jitter.
 
-    The randomness keeps many workers from coming back at the same moment.
+    The ceiling is `base_s` for one failure and doubles with each, up to `max_s`. The delay lies between half the
+    ceiling and the ceiling, so that many workers don't retry at the same moment.
     """
-    ceiling = min(longest_s, first_s * 2.0 ** min(max(failures, 1) - 1, 30))
+    ceiling = min(max_s, base_s * 2.0 ** min(max(failures, 1) - 1, 30))
     return ceiling * random.uniform(0.5, 1.0)
 
 
 def retry_delay_s(tries: int, *, retry_after_s: float | None = None) -> float | None:
-    """Return seconds to wait after so many tries; None if they were all.
+    """Return the delay after the try with this number, in seconds; None after the last.
 
-    Up to a fifth more than scheduled, so that what failed together doesn't come back together. As long as the
-    receiver asks for if that is longer, but a day at most.
+    The scheduled delay is extended at random by up to a fifth, so that messages that failed together are not retried
+    together. A longer `retry_after_s` of the receiver takes its place, up to one day.
     """
     if tries >= MAX_TRIES:
         return None
@@ -32,8 +33,8 @@ def retry_delay_s(tries: int, *, retry_after_s: float | None = None) -> float | 
     return max(scheduled_s, min(retry_after_s or 0.0, MAX_RETRY_AFTER_S))
 
 
-def read_retry_after(header: str | None, *, now: datetime) -> float | None:
-    """Return the seconds that a header `Retry-After` asks for (RFC 9110, section 10.2.3); None if it isn't one."""
+def parse_retry_after(header: str | None, *, now: datetime) -> float | None:
+    """Return the seconds in a `Retry-After` header (RFC 9110, section 10.2.3); None if it is absent or invalid."""
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:10])

@@ -1,14 +1,14 @@
-"""The real clock."""
+"""The system clock."""
 
 import asyncio
 from datetime import UTC, datetime
 
 
 class SystemClock:
-    """The machine's time."""
+    """A `Clock` on the time of this machine."""
 
     def now(self) -> datetime:
-        """Return the present time, aware, in UTC."""
+        """Return the current time, aware, in UTC."""
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:

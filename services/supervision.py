@@ -1,4 +1,4 @@
-"""Background loops that outlive their own faults."""
+"""Supervision of background loops, and of work that must finish although its task is cancelled."""
 
 import asyncio
 import logging
@@ -9,53 +9,58 @@ from typing import Protocol
 
 from services.backoff import backoff_s
 
-HEALTHY_S = 60.0  # one that ran this long was well: the wait after its next fault begins small again
+HEALTHY_S = 60.0  # after a run of this length, the backoff starts again at its shortest
 
 log = logging.getLogger(__name__)
 
 
 class BackgroundLoop(Protocol):
-    """A loop that `run` keeps going until cancelled. `last_tick_at` is when it last went round; None before that."""
+    """A background loop of a process."""
 
-    last_tick_at: datetime | None
+    @property
+    def last_tick_at(self) -> datetime | None:
+        """When the loop last completed an iteration; None before the first."""
+        ...
 
     async def run(self) -> None:
         """Run until cancelled."""
         ...
 
 
-async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    """Run `run` until cancelled; when it raises, log that with an id and start it again after a growing wait."""
+async def supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run `run` until cancelled. Whenever it raises or returns, restart it after a growing delay.
+
+    An exception is logged with an id. One that is raised while the task is being cancelled ends the supervision.
+    """
     failures = 0
     while True:
-        began = asyncio.get_running_loop().time()
+        started = asyncio.get_running_loop().time()
         try:
             await run()
         except Exception:
             error_id = secrets.token_hex(6)
-            told = {"error_id": error_id}
-            log.exception("error %s: the %s stopped and is started again", error_id, name, extra=told)
+            log.exception("error %s: the %s failed and is restarted", error_id, name, extra={"error_id": error_id})
             if is_cancelled():
                 raise asyncio.CancelledError from None
-        ran_s = asyncio.get_running_loop().time() - began
+        ran_s = asyncio.get_running_loop().time() - started
         failures = 1 if ran_s > HEALTHY_S else failures + 1
         await asyncio.sleep(backoff_s(failures))
 
 
-async def finish_though_cancelled(work: Coroutine[object, object, None], *, patience_s: float) -> None:
-    """Let `work` end even if this task is cancelled meanwhile, which then takes effect `patience_s` later at most."""
+async def finish_despite_cancellation(work: Coroutine[object, object, None], *, timeout_s: float) -> None:
+    """Await `work`. If this task is cancelled meanwhile, raise that only once `work` has ended or after `timeout_s`."""
     task = asyncio.create_task(work)
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=patience_s)
+        await asyncio.wait([task], timeout=timeout_s)
         task.cancel()
         if task.done() and not task.cancelled() and (error := task.exception()):
-            log.warning("what was let end before stopping failed: %s", error)
+            log.warning("work that was finished despite cancellation failed: %s", error)
         raise
 
 
 def is_cancelled() -> bool:
-    """Return whether this task is asked to end; a fault on its way out may have taken the place of that."""
+    """Return whether this task is being cancelled; an exception may have replaced its `CancelledError`."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

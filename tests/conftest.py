@@ -1,10 +1,17 @@
-"""What many tests use."""
+"""Fixtures for all tests, and the marker `slow`.
+
+A test is slow if it starts a program that takes half a second or more: a browser, Node or Rendercast itself. A folder in
+`SLOW_FOLDERS` holds only such tests; elsewhere a module or a test bears the marker. The guard makes this hold.
+"""
 
 import asyncio
 import os
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
@@ -12,7 +19,9 @@ from pymongo import MongoClient
 
 from services.ids import new_render_id
 from services.models import AnimationProps, AnimationStyle, Render
-from tests.support.fakes import START_OF_TIME, FakeBackend, FakeClock, MemoryStore
+from tests.support.fake_backend import FakeBackend
+from tests.support.fake_clock import START_OF_TIME, FakeClock
+from tests.support.memory_store import MemoryStore
 from tests.support.mongo_server import MongoServer
 from tests.support.remotion_farm import Farm, running_farm
 from tests.support.s3_server import S3Server
@@ -28,11 +37,63 @@ PROPS = AnimationProps(
     fps=30,
 )
 
+TESTS = Path(__file__).parent
+# The order in which they run: the files that take longest first, so that no worker is left with one at the end.
+SLOW_FOLDERS = ("end_to_end", "frontend", "browser", "clients")
+SLOW_PROGRAMS = {"chromium", "make", "node", "npm", "rendercast"}
+
 MakeRender = Callable[..., Render]
 
 
+class SlowProgramGuard:
+    """An audit hook that refuses to start a slow program in a test without the marker."""
+
+    def __init__(self) -> None:
+        self.is_active = False
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.is_active and event == "subprocess.Popen":
+            executable, command, *_ = arguments
+            name = Path(os.fsdecode(executable or command[0])).name
+            if name in SLOW_PROGRAMS:
+                raise AssertionError(f"A test that starts {name} needs the marker `slow`.")
+
+
+GUARD = SlowProgramGuard()
+
+
+def pytest_configure() -> None:
+    sys.addaudithook(GUARD)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow folders and run slow tests first."""
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in SLOW_FOLDERS:
+            item.add_marker("slow")
+    items.sort(key=_position)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Guard a test with its fixtures."""
+    GUARD.is_active = item.get_closest_marker("slow") is None
+    try:
+        return (yield)
+    finally:
+        GUARD.is_active = False
+
+
+def _position(item: pytest.Item) -> int:
+    folder = item.path.relative_to(TESTS).parts[0]
+    if folder in SLOW_FOLDERS:
+        return SLOW_FOLDERS.index(folder)
+    is_fast = item.get_closest_marker("slow") is None
+    return len(SLOW_FOLDERS) if is_fast else -1
+
+
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Return the loop that tests run on, which is the one that is served on."""
+    """Return the event loop of the tests, which is that of the server."""
     return {"uvloop": uvloop.new_event_loop}
 
 
@@ -67,7 +128,7 @@ def backend() -> FakeBackend:
 
 @pytest.fixture(scope="session")
 def mongo_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A MongoDB for the whole run: the one that TEST_MONGODB_URL names, or one that is started here."""
+    """The URL of a MongoDB for all tests of a worker: that in TEST_MONGODB_URL, or a server started here."""
     if url := os.environ.get("TEST_MONGODB_URL"):
         yield url
         return
@@ -88,7 +149,7 @@ def mongo_url(mongo_server_url: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """An S3 for the whole run."""
+    """An S3 server for all tests of a worker."""
     with S3Server(tmp_path_factory.mktemp("s3")) as server:
         yield server
 

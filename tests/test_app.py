@@ -1,4 +1,4 @@
-"""The application's routes and what runs beside them."""
+"""The application's routes and background loops."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from services.realtime.hub import ProgressHub
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
 from services.settings import load_settings
-from tests.support.api_client import PATIENCE_S, RETRY_S, Client, open_client
+from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S, Client, open_client
 from tests.support.api_server import rewired, serve
 from tests.support.fake_backend import FakeBackend
 
@@ -29,7 +29,7 @@ ROUTES = {
     ("GET", "/healthz"): 200,
     ("POST", "/healthz"): 405,
     ("GET", "/readyz"): 200,
-    ("GET", "/nothing"): 404,
+    ("GET", "/missing"): 404,
     ("GET", "/files/"): 404,
     ("GET", "/files/x.mp4"): 404,
     ("DELETE", "/files/x.mp4"): 405,
@@ -39,7 +39,7 @@ ROUTES = {
 }
 
 
-async def test_each_route_does_what_it_is_for_and_no_more(tmp_path: Path) -> None:
+async def test_routes_and_their_methods(tmp_path: Path) -> None:
     async with (
         open_embedded(load_settings(data_dir=tmp_path)) as services,
         serve(services) as url,
@@ -49,7 +49,7 @@ async def test_each_route_does_what_it_is_for_and_no_more(tmp_path: Path) -> Non
         assert {route: (await client.http.request(*route)).status_code for route in ROUTES} == ROUTES
 
 
-async def test_renders_run_while_the_application_does_and_leases_are_given_back_when_it_ends(
+async def test_renders_run_during_the_lifespan_and_leases_are_released_at_its_end(
     services: Services,
 ) -> None:
     assert services.worker is not None
@@ -71,7 +71,7 @@ async def test_the_application_can_be_served_again_on_the_same_services(services
 
 
 class CrashingHub(ProgressHub):
-    """A hub whose loop crashes the first time."""
+    """A hub whose loop crashes in its first run."""
 
     runs = 0
 
@@ -82,7 +82,7 @@ class CrashingHub(ProgressHub):
         await super().run()
 
 
-async def test_a_loop_that_crashes_is_started_again(services: Services, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_loop_that_crashes_is_restarted(services: Services, caplog: pytest.LogCaptureFixture) -> None:
     hub = CrashingHub(
         store=services.store,
         pubsub=services.pubsub,
@@ -90,14 +90,14 @@ async def test_a_loop_that_crashes_is_started_again(services: Services, caplog: 
         metrics=services.metrics,
         check_interval=services.hub._check_interval,
     )
-    async with serve(replace(services, hub=hub)) as url, open_client(url) as client, asyncio.timeout(PATIENCE_S):
-        while hub.runs < 2:  # noqa: ASYNC110  # told by a number
+    async with serve(replace(services, hub=hub)) as url, open_client(url) as client, asyncio.timeout(TEST_TIMEOUT_S):
+        while hub.runs < 2:  # noqa: ASYNC110  # there is no event for it
             await asyncio.sleep(RETRY_S)
         assert (await client.http.get("/healthz")).status_code == 200
     assert "the hub failed and is restarted" in caplog.text
 
 
-async def test_two_users_are_kept_apart(services: Services) -> None:
+async def test_users_see_only_their_own_renders(services: Services) -> None:
     async with serve(services) as url, open_client(url) as http:
         ann, bob = Client(http.http, user="ann"), Client(http.http, user="bob")
         render_id = await ann.started()

@@ -1,4 +1,4 @@
-"""Limits how many renders a worker runs at once, from the backend's responses."""
+"""The limit of concurrent renders of a worker, adapted to what the backend accepts."""
 
 import asyncio
 import random
@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from services.backoff import backoff_s
 from services.ports import Clock, RenderBackend
 
-# Starts under way at once: the Lambda backend has as many threads for calls, and what is launched would wait for one.
-MAX_STARTS = 16
+# The Lambda backend has as many threads for its calls: a launched render beyond that would only wait for a thread.
+MAX_CONCURRENT_STARTS = 16
 
 
-class GrowingPause:
-    """A time in which nothing is tried, longer after each failure until something succeeds."""
+class BackoffTimer:
+    """A pause that grows with each consecutive failure."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -20,73 +20,77 @@ class GrowingPause:
         self._until: datetime | None = None
 
     @property
-    def left_s(self) -> float:
-        """How many seconds are left of it, 0.0 if it is over."""
+    def remaining_s(self) -> float:
+        """Seconds until the pause ends; 0.0 if there is none."""
         return 0.0 if self._until is None else max(0.0, (self._until - self._clock.now()).total_seconds())
 
-    def fail(self) -> None:
-        """Begin a pause; failures during one are of the same cause and change nothing."""
-        if not self.left_s:
+    def record_failure(self) -> None:
+        """Start a pause. Failures during a pause have the same cause and change nothing."""
+        if not self.remaining_s:
             self._failures += 1
             self._until = self._clock.now() + timedelta(seconds=backoff_s(self._failures))
 
-    def succeed(self) -> None:
-        """End it; the next one is short again."""
+    def reset(self) -> None:
+        """End the pause; the next one is short again."""
         self._failures = 0
         self._until = None
 
 
 class ConcurrencyLimit:
-    """Whether there is room for another render, as the backend's answers tell.
+    """How many renders a worker may run at once.
 
-    Each time there was none, a pause begins and half as many renders fit; one more fits with each that finishes, up
-    to the backend's capacity: additive increase and multiplicative decrease, as TCP has it (RFC 5681, section 3.1).
-    `wake` is set when another may fit.
+    Each rejection by the backend halves the limit and starts a pause; each render that finishes raises it by one, up
+    to the backend's capacity: additive increase, multiplicative decrease, as TCP's congestion control does
+    (RFC 5681, section 3.1). `wake` is set when another render may be startable.
     """
 
     def __init__(self, backend: RenderBackend, clock: Clock, *, wake: asyncio.Event) -> None:
         self._backend = backend
         self._clock = clock
         self._wake = wake
-        self._pause = GrowingPause(clock)
-        self._missing = 0
-        self._narrowed_at: datetime | None = None
+        self._pause = BackoffTimer(clock)
+        self._reduction = 0
+        self._decreased_at: datetime | None = None
 
     @property
     def pause_s(self) -> float:
-        """How many seconds are left in which no render should be begun."""
-        return self._pause.left_s
+        """Seconds in which no render should be started."""
+        return self._pause.remaining_s
 
     @property
-    def capacity(self) -> int:
-        """How many renders fit at present, up to the backend's capacity."""
-        return self._backend.capacity - self._missing
+    def limit(self) -> int:
+        """The current limit, at most the backend's capacity."""
+        return self._backend.capacity - self._reduction
 
-    def fits(self, *, carried: int, starting: int) -> bool:
-        """Return whether another render may be begun beside those carried, of which some are starting."""
-        return carried < self.capacity and starting < MAX_STARTS and not self.pause_s
+    def allows_start(self, *, running: int, starting: int) -> bool:
+        """Return whether another render may start. `running` includes the `starting` ones."""
+        return running < self.limit and starting < MAX_CONCURRENT_STARTS and not self.pause_s
 
-    def narrow(self, *, taken_at: datetime) -> None:
-        """There was no room for what was taken at that time; if that was before the last time, it tells no more."""
-        if self._narrowed_at is None or taken_at > self._narrowed_at:
-            self._narrowed_at = self._clock.now()
-            self._missing = self._backend.capacity - max(1, self.capacity // 2)
-            self._pause.fail()
+    def decrease(self, *, acquired_at: datetime) -> None:
+        """Halve the limit after the backend rejected a render acquired at that time.
 
-    def widen(self) -> None:
-        """A render finished: there was room for it, and now for one more."""
-        self._missing = max(0, self._missing - 1)
-        self._pause.succeed()
+        Renders that were acquired before the last decrease don't count: they say nothing about the new limit.
+        """
+        if self._decreased_at is None or acquired_at > self._decreased_at:
+            self._decreased_at = self._clock.now()
+            self._reduction = self._backend.capacity - max(1, self.limit // 2)
+            self._pause.record_failure()
+
+    def increase(self) -> None:
+        """Raise the limit by one after a render finished, and end the pause."""
+        self._reduction = max(0, self._reduction - 1)
+        self._pause.reset()
         self._wake.set()
 
-    def answered(self) -> None:
-        """A start has its answer: another may begin."""
+    def start_finished(self) -> None:
+        """Wake the worker after the backend responded to a start: another start may follow."""
         self._wake.set()
 
 
 def poll_interval_s(shortest_s: float, *, unchanged: int) -> float:
-    """Return seconds to wait after this many polls in a row that told nothing new: from the fourth on up to twice.
+    """Return seconds until the next poll, after this many consecutive polls without a change.
 
-    The randomness, up to a fifth less, keeps what began together from being asked for together.
+    From the fourth on, the interval grows up to twice `shortest_s`. The jitter, up to a fifth less, spreads the polls
+    of renders that started together.
     """
     return shortest_s * min(2.0, 1.25 ** max(0, min(unchanged, 10) - 3)) * random.uniform(0.8, 1.0)

@@ -1,15 +1,16 @@
-"""The worker: leases renders that are due, carries each to its end, and keeps its leases alive."""
+"""The worker: leases renders that are due, runs each one, and renews its leases."""
 
 import asyncio
 import logging
 import secrets
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from services.backoff import backoff_s
 from services.errors import LeaseLost, StoreUnavailable
+from services.leased_loop import LeasedLoop, release_leases
 from services.models import Failure, Render
 from services.observability import log_context
 from services.observability.metrics import Metrics
@@ -18,28 +19,29 @@ from services.ports import Clock, RenderBackend, RenderStore
 from services.realtime.hub import WORK_CHANNEL, ProgressHub
 from services.realtime.pubsub import PubSub
 from services.supervision import is_cancelled
+from services.worker.change_recorder import ChangeRecorder
 from services.worker.concurrency_limit import ConcurrencyLimit
-from services.worker.render_run import RenderRun, RunRules
+from services.worker.render_run import RenderRun, RunLimits
 
 MAX_CRASHES = 3
-MAX_RETRY_S = 1.0  # until leases that could not be renewed are renewed again
+MAX_RENEWAL_RETRY_S = 1.0  # longest delay before another try to renew leases
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerRules:
-    """How a worker holds and looks for work. Leases are renewed three times in their length, and by each change."""
+class WorkerOptions:
+    """How a worker leases and polls. Leases are renewed every third of their length, and by each recorded change."""
 
     lease: timedelta
-    look_interval: timedelta
-    carry: RunRules
+    poll_interval: timedelta
+    limits: RunLimits
 
 
 class Worker:
-    """Runs renders. Any number may run on one store; each render is carried by one of them at a time."""
+    """Runs renders. Any number of workers may share a store: a render is run by one worker at a time."""
 
-    def __init__(  # noqa: PLR0913  # all that it works with, once
+    def __init__(  # noqa: PLR0913  # its collaborators
         self,
         *,
         worker_id: str,
@@ -49,147 +51,150 @@ class Worker:
         pubsub: PubSub,
         clock: Clock,
         metrics: Metrics,
-        rules: WorkerRules,
+        options: WorkerOptions,
         span_of: SpanOf = no_span,
     ) -> None:
         self.id = worker_id
-        self.last_tick_at: datetime | None = None
         self._store = store
         self._backend = backend
         self._hub = hub
         self._pubsub = pubsub
         self._clock = clock
         self._metrics = metrics
-        self._rules = rules
+        self._options = options
         self._span_of = span_of
-        self._carriers: dict[str, RenderRun] = {}
-        self._wake = asyncio.Event()
-        self._room = ConcurrencyLimit(backend, clock, wake=self._wake)
+        self._runs: dict[str, RenderRun] = {}
+        self._loop = LeasedLoop(self, name="renders", clock=clock)
+        self._concurrency = ConcurrencyLimit(backend, clock, wake=self._loop.wake)
 
     @property
-    def carried(self) -> int:
-        """How many renders it carries now."""
-        return len(self._carriers)
+    def last_tick_at(self) -> datetime | None:
+        """When the store was last polled for renders; None before the first poll."""
+        return self._loop.last_tick_at
+
+    @property
+    def running(self) -> int:
+        """How many renders this worker runs now."""
+        return len(self._runs)
+
+    @property
+    def has_capacity(self) -> bool:
+        """Whether another render may be leased. One that is RENDERING already needs no start, only polls."""
+        return len(self._runs) < self._backend.capacity
+
+    @property
+    def poll_interval_s(self) -> float:
+        """Seconds until the next poll of the store, not later than the end of a pause of starts."""
+        usual_s = self._options.poll_interval.total_seconds()
+        return min(usual_s, self._concurrency.pause_s or usual_s)
 
     async def run(self) -> None:
-        """Work until cancelled, then give each lease back as soon as its carrier has let go of the render."""
-        try:
-            async with self._pubsub.listen(WORK_CHANNEL, self._on_hints), asyncio.TaskGroup() as keeping:
-                keeping.create_task(self._keep_leases())
-                async with asyncio.TaskGroup() as carrying:  # which may take a while to end
-                    await self._look_for_work(carrying)
-        finally:
-            await self._give_back()
+        """Run renders until cancelled; then release each lease as soon as the render's run has stopped."""
+        await self._loop.run(within=self._listening())
 
-    def _on_hints(self, render_ids: list[str]) -> None:
-        for render_id in render_ids:
-            if carrier := self._carriers.get(render_id):
-                carrier.nudge()
-        self._wake.set()
-
-    async def _look_for_work(self, tasks: asyncio.TaskGroup) -> None:
-        failures = 0
-        while True:
-            self._wake.clear()
-            try:
-                await self._take_what_is_due(tasks)
-                failures = 0
-            except StoreUnavailable as error:
-                failures += 1
-                log.warning("no work can be taken: %s", error)
-            self.last_tick_at = self._clock.now()
-            usual_s = self._rules.look_interval.total_seconds()
-            look_s = min(usual_s, self._room.pause_s or usual_s)
-            wait_s = backoff_s(failures) if failures else look_s
-            await self._clock.wait(self._wake, timeout_s=wait_s)
-
-    async def _take_what_is_due(self, tasks: asyncio.TaskGroup) -> None:
-        """Take renders while there is room to begin them; those under way already need none, only to be followed."""
-        while len(self._carriers) < self._backend.capacity:
-            carried = list(self._carriers)  # also those that have come to their end and are about to be let go of
-            render = await self._store.acquire(
-                worker=self.id, lease=self._rules.lease, excluding=carried, queued=self._has_room()
-            )
-            if render is None:
-                return
-            self._carriers[render.id] = self._carrier(render)
-            tasks.create_task(self._carry(self._carriers[render.id]), name=f"carry {render.id}")
-
-    def _has_room(self) -> bool:
-        starting = sum(carrier.is_starting for carrier in self._carriers.values())
-        return self._room.fits(carried=len(self._carriers), starting=starting)
-
-    def _carrier(self, render: Render) -> RenderRun:
-        return RenderRun(
-            render,
-            store=self._store,
-            record=partial(self._store.record, worker=self.id, lease=self._rules.lease),
-            backend=self._backend,
-            hub=self._hub,
-            clock=self._clock,
-            metrics=self._metrics,
-            room=self._room,
-            rules=self._rules.carry,
+    async def acquire(self) -> RenderRun | None:
+        """Lease the oldest render that is due, QUEUED ones only if another may start. Raises `StoreUnavailable`."""
+        render = await self._store.acquire(
+            worker=self.id,
+            lease=self._options.lease,
+            excluding=list(self._runs),  # includes ended renders whose run has not been removed yet
+            queued=self._may_start(),
         )
+        if render is None:
+            return None
+        run = self._runs[render.id] = self._new_run(render)
+        return run
 
-    async def _carry(self, carrier: RenderRun) -> None:
-        render_id = carrier.render.id
+    async def process(self, run: RenderRun) -> None:
+        """Run a render to its end. Only cancellation is raised; then its lease is released at once."""
+        render_id = run.render.id
         log_context.render_id.set(render_id)
-        log_context.user_id.set(carrier.render.owner)
+        log_context.user_id.set(run.render.owner)
         try:
-            with self._span_of(carrier.render):
-                await self._carry_through_crashes(carrier)
+            with self._span_of(run.render):
+                await self._run_despite_crashes(run)
         except asyncio.CancelledError:
-            await self._give_back([render_id])
+            await self.release([render_id])
             raise
         except LeaseLost:
             self._metrics.lease_lost()
-            log.info("render %s is no longer ours: it was cancelled, or another worker has it", render_id)
+            log.info("the lease of render %s is lost: it was cancelled, or another worker runs it", render_id)
         except Exception:
-            log.exception("render %s can't be carried and is left until its lease expires", render_id)
+            log.exception("render %s can't be run; its lease is left to expire", render_id)
         finally:
-            del self._carriers[render_id]
-            self._wake.set()
+            del self._runs[render_id]
 
-    async def _carry_through_crashes(self, carrier: RenderRun) -> None:
-        """Run the carrier; what it didn't foresee is logged with an id and tried again, and fails it in the end."""
+    async def release(self, render_ids: Collection[str] | None = None) -> None:
+        """End the leases of these renders, or all of this worker's."""
+        await release_leases(self._store.release(render_ids, worker=self.id), name="renders")
+
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        """Receive hints about renders and renew leases meanwhile."""
+        async with self._pubsub.subscribe(WORK_CHANNEL, self._on_hints), asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._renew_leases())
+            yield
+
+    def _on_hints(self, render_ids: list[str]) -> None:
+        for render_id in render_ids:
+            if run := self._runs.get(render_id):
+                run.poll_now()
+        self._loop.wake.set()
+
+    def _may_start(self) -> bool:
+        starting = sum(run.is_starting for run in self._runs.values())
+        return self._concurrency.allows_start(running=len(self._runs), starting=starting)
+
+    def _new_run(self, render: Render) -> RenderRun:
+        recorder = ChangeRecorder(
+            render,
+            store=self._store,
+            hub=self._hub,
+            clock=self._clock,
+            worker_id=self.id,
+            lease=self._options.lease,
+        )
+        return RenderRun(
+            recorder,
+            backend=self._backend,
+            clock=self._clock,
+            metrics=self._metrics,
+            concurrency=self._concurrency,
+            limits=self._options.limits,
+        )
+
+    async def _run_despite_crashes(self, run: RenderRun) -> None:
+        """Run the render. An unexpected exception is logged with an id and retried; the last one fails the render."""
         error_id = secrets.token_hex(6)
         for crash in range(1, MAX_CRASHES + 1):
             try:
-                await carrier.run()
+                await run.run()
             except LeaseLost:
                 raise
             except Exception:
-                told = {"error_id": error_id}
-                log.exception("error %s while carrying render %s", error_id, carrier.render.id, extra=told)
+                extra = {"error_id": error_id}
+                log.exception("error %s while running render %s", error_id, run.render.id, extra=extra)
                 if is_cancelled():
                     raise asyncio.CancelledError from None
             else:
                 return
             await self._clock.sleep(backoff_s(crash))
         message = f"Something went wrong on our side (error {error_id}). Please try again."
-        await carrier.fail(Failure(code="INTERNAL", message=message, retryable=True))
+        await run.fail(Failure(code="INTERNAL", message=message, retryable=True))
 
-    async def _keep_leases(self) -> None:
+    async def _renew_leases(self) -> None:
         failures = 0
         while True:
-            usual_s = self._rules.lease.total_seconds() / 3
-            soon_s = backoff_s(failures, longest_s=min(usual_s, MAX_RETRY_S))
-            await self._clock.sleep(soon_s if failures else usual_s)
-            carried = dict(self._carriers)
+            usual_s = self._options.lease.total_seconds() / 3
+            retry_s = backoff_s(failures, max_s=min(usual_s, MAX_RENEWAL_RETRY_S))
+            await self._clock.sleep(retry_s if failures else usual_s)
+            runs = dict(self._runs)
             try:
-                held = await self._store.renew(list(carried), worker=self.id, lease=self._rules.lease)
+                held = await self._store.renew(list(runs), worker=self.id, lease=self._options.lease)
             except StoreUnavailable as error:
                 failures += 1
                 log.warning("leases could not be renewed: %s", error)
                 continue
             failures = 0
-            for render_id in carried.keys() - held:
-                carried[render_id].lose_lease()
-
-    async def _give_back(self, render_ids: Collection[str] | None = None) -> None:
-        """End the leases of these renders, or all there are."""
-        try:
-            await asyncio.shield(self._store.release(render_ids, worker=self.id))
-        except StoreUnavailable as error:
-            log.warning("leases were not given back and will expire: %s", error)
+            for render_id in runs.keys() - held:
+                runs[render_id].mark_lease_lost()

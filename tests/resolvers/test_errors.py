@@ -25,7 +25,7 @@ from tests.support.api_client import (
 )
 from tests.support.api_server import rewired, serve
 from tests.support.api_site import Site
-from tests.support.fakes import MemoryStore
+from tests.support.memory_store import MemoryStore
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -92,7 +92,7 @@ async def test_a_store_that_is_away_is_told_as_such_without_details(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = MemoryStore()
-    store.away = True
+    store.unavailable = True
     async with open_client_of(site, store) as client:
         for document, variables in (
             (GET, {"id": UNKNOWN_ID}),
@@ -108,7 +108,7 @@ async def test_a_store_that_is_away_is_told_as_such_without_details(
 
 async def test_invalid_input_is_told_even_when_the_store_is_away(site: Site) -> None:
     store = MemoryStore()
-    store.away = True
+    store.unavailable = True
     async with open_client_of(site, store) as client:
         assert (await client.start(text=""))["__typename"] == "InvalidAnimation"
 

@@ -15,7 +15,7 @@ from tests.support.api_client import (
     Client,
 )
 from tests.support.api_site import CAPACITY
-from tests.support.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -17,7 +17,7 @@ from tests.support.api_client import (
 )
 from tests.support.api_server import rewired, serve
 from tests.support.api_site import Site
-from tests.support.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

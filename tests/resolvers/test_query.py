@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.api_client import CANCEL, GET, LIST, NODE, QUOTA_LEFT, Client
 from tests.support.api_site import CAPACITY, Site
-from tests.support.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -1,4 +1,4 @@
-"""A server that knows its users by the tokens of an issuer, both on this machine, shared by a module's tests."""
+"""An issuer and a server that accepts its tokens, shared by the tests of a module."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ from tests.support.fake_backend import FakeBackend
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A server and whom it trusts."""
+    """A server and the issuer that it trusts."""
 
     issuer: Issuer
     services: Services

@@ -1,4 +1,4 @@
-"""Another's render is no render: every answer about it is, to the byte, the answer about one that never was."""
+"""Renders of other users: every response about one is byte for byte that about an unknown id."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -39,8 +39,8 @@ Calls = list[tuple[str, object]]
 BY_ID = {"render": GET, "node": NODE, "cancel": CANCEL, "delete": DELETE, "refresh": REFRESH, "retry": RETRY}
 
 
-class WatchedStore:
-    """A store that writes down what is asked in a user's name: which method, and whose renders."""
+class RecordingStore:
+    """A store that records the calls with an owner: method and owner."""
 
     def __init__(self, store: RenderStore) -> None:
         self.calls: Calls = []
@@ -61,9 +61,9 @@ class WatchedStore:
 class Site:
     ann: Client
     bob: Client
-    store: WatchedStore
+    store: RecordingStore
     services: Services
-    renders: dict[str, str]  # Ann's, one for each status
+    renders: dict[str, str]  # ids of Ann's renders by status
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -71,16 +71,16 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     limits = {"quota_limit": 50, "max_mutations_per_minute": 10_000}
     settings = load_settings(data_dir=tmp_path_factory.mktemp("data"), acquire_interval_s=0.05, **limits)
     async with open_embedded(settings) as services:
-        store, backend = WatchedStore(services.store), FakeBackend(capacity=1000)
+        store, backend = RecordingStore(services.store), FakeBackend(capacity=1000)
         faked = rewired(services, store=cast("RenderStore", store), backend=backend, clock=SystemClock())
         async with serve(faked) as url, open_client(url) as http:
             ann, bob = Client(http.http, user="ann"), Client(http.http, user="bob")
-            renders = await one_of_each(ann, backend)
+            renders = await start_one_per_status(ann, backend)
             yield Site(ann=ann, bob=bob, store=store, services=faked, renders=renders)
 
 
-async def one_of_each(client: Client, backend: FakeBackend) -> dict[str, str]:
-    """Return the ids of renders by their status; none of them changes any more."""
+async def start_one_per_status(client: Client, backend: FakeBackend) -> dict[str, str]:
+    """Start a render per status and return the ids by status; the renders no longer change."""
     ids = {status: await client.started() for status in ("COMPLETE", "FAILED", "CANCELLED", "RENDERING")}
     for render_id in ids.values():
         await client.until(render_id, status="RENDERING")
@@ -93,21 +93,21 @@ async def one_of_each(client: Client, backend: FakeBackend) -> dict[str, str]:
     return {**ids, "QUEUED": await client.started()}
 
 
-async def answer(site: Site, client: Client, document: str, **variables: object) -> tuple[bytes, Calls]:
-    """Return the answer as it came, headers included, and what the store was asked for it."""
+async def response_and_calls(site: Site, client: Client, document: str, **variables: object) -> tuple[bytes, Calls]:
+    """Return the response as bytes, including headers, and the store calls that it caused."""
     site.store.calls.clear()
     body = {"query": document, "variables": variables}
     response = await client.http.post("/graphql", json=body, headers={"X-User": str(client.user)})
-    return as_it_came(response), list(site.store.calls)
+    return as_bytes(response), list(site.store.calls)
 
 
-def as_it_came(response: httpx.Response) -> bytes:
+def as_bytes(response: httpx.Response) -> bytes:
     headers = [header for header in response.headers.raw if header[0].lower() not in {b"date", b"x-request-id"}]
     return repr((response.status_code, headers)).encode() + response.content
 
 
-async def told(site: Site, client: Client, document: str, **variables: object) -> tuple[str, Calls]:
-    """Return what a subscriber is told first, as it came, and what the store was asked for it."""
+async def first_message(site: Site, client: Client, document: str, **variables: object) -> tuple[str, Calls]:
+    """Return the first message of a subscription, and the store calls that it caused."""
     site.store.calls.clear()
     async with open_stream(client) as stream:
         await stream.subscribe(document, "1", **variables)
@@ -120,24 +120,24 @@ def unknown_id() -> str:
 
 @pytest.mark.parametrize("status", ["QUEUED", "RENDERING", "COMPLETE", "FAILED", "CANCELLED"])
 @pytest.mark.parametrize("operation", BY_ID)
-async def test_anothers_render_is_answered_as_none_and_read_as_none(site: Site, operation: str, status: str) -> None:
+async def test_another_users_render_gets_the_response_of_an_unknown_one(site: Site, operation: str, status: str) -> None:
     document, render_id = BY_ID[operation], site.renders[status]
     before = await site.services.store.get(render_id, owner="ann")
-    anothers = await answer(site, site.bob, document, id=render_id)
-    assert anothers == await answer(site, site.bob, document, id=unknown_id())
-    assert anothers[1] == [("get", "bob")]
-    assert render_id.encode() not in anothers[0]
+    of_other_user = await response_and_calls(site, site.bob, document, id=render_id)
+    assert of_other_user == await response_and_calls(site, site.bob, document, id=unknown_id())
+    assert of_other_user[1] == [("get", "bob")]
+    assert render_id.encode() not in of_other_user[0]
     assert await site.services.store.get(render_id, owner="ann") == before
 
 
 @pytest.mark.parametrize("status", ["QUEUED", "RENDERING", "COMPLETE", "FAILED", "CANCELLED"])
-async def test_anothers_render_is_watched_as_none(site: Site, status: str) -> None:
+async def test_a_subscription_to_another_users_render_gets_the_error_of_an_unknown_one(site: Site, status: str) -> None:
     render_id = site.renders[status]
-    anothers = await told(site, site.bob, PROGRESS, id=render_id)
-    assert anothers == await told(site, site.bob, PROGRESS, id=unknown_id())
-    assert anothers[1] == [("get", "bob")]
-    assert "NOT_FOUND" in anothers[0]
-    assert json.loads((await told(site, site.ann, PROGRESS, id=render_id))[0])["payload"]["data"] is not None
+    of_other_user = await first_message(site, site.bob, PROGRESS, id=render_id)
+    assert of_other_user == await first_message(site, site.bob, PROGRESS, id=unknown_id())
+    assert of_other_user[1] == [("get", "bob")]
+    assert "NOT_FOUND" in of_other_user[0]
+    assert json.loads((await first_message(site, site.ann, PROGRESS, id=render_id))[0])["payload"]["data"] is not None
 
 
 @pytest.mark.parametrize(
@@ -157,47 +157,47 @@ async def test_anothers_render_is_watched_as_none(site: Site, status: str) -> No
     ],
 )
 @pytest.mark.parametrize("operation", BY_ID)
-async def test_a_guess_finds_nothing(site: Site, operation: str, guess: str) -> None:
+async def test_modified_ids_find_nothing(site: Site, operation: str, guess: str) -> None:
     render_id = site.renders["COMPLETE"]
     guessed = guess.format(id=render_id, upper=render_id.upper(), cut=render_id[:-1])
-    answered, _ = await answer(site, site.bob, BY_ID[operation], id=guessed)
-    assert answered == (await answer(site, site.bob, BY_ID[operation], id=unknown_id()))[0]
+    response, _ = await response_and_calls(site, site.bob, BY_ID[operation], id=guessed)
+    assert response == (await response_and_calls(site, site.bob, BY_ID[operation], id=unknown_id()))[0]
 
 
-async def test_neighbours_of_an_id_are_nobodys(site: Site) -> None:
+async def test_similar_ids_find_nothing(site: Site) -> None:
     render_id = site.renders["COMPLETE"]
     for last in "0123456789abcdefghjkmnpqrstvwxyz":
         assert await site.bob.ask(NODE, id=render_id[:-1] + last) is None
 
 
-async def test_a_list_and_a_quota_are_ones_own(site: Site) -> None:
+async def test_list_and_quota_are_per_user(site: Site) -> None:
     carol = Client(site.ann.http, user="carol")
     assert await carol.listed(filter={"status": ["COMPLETE", "FAILED", "QUEUED"]}) == []
     assert await carol.quota_used() == 0
     assert len(await site.ann.listed()) == len(site.renders)
 
 
-async def test_anothers_cursor_is_as_good_as_nonsense(site: Site) -> None:
+async def test_another_users_cursor_is_invalid(site: Site) -> None:
     page = await site.ann.ask(LIST, first=2)
     cursor = page["pageInfo"]["endCursor"]
-    anothers, calls = await answer(site, site.bob, LIST, after=cursor)
-    assert anothers == (await answer(site, site.bob, LIST, after="nonsense"))[0]
+    of_other_user, calls = await response_and_calls(site, site.bob, LIST, after=cursor)
+    assert of_other_user == (await response_and_calls(site, site.bob, LIST, after="nonsense"))[0]
     assert calls == []
 
 
-async def test_anothers_generation_finds_nothing(site: Site) -> None:
+async def test_a_filter_by_another_users_generation_finds_nothing(site: Site) -> None:
     await site.ann.start(generation_id="ann's")
-    anothers = await answer(site, site.bob, LIST, filter={"generationId": "ann's"})
-    assert anothers == await answer(site, site.bob, LIST, filter={"generationId": "no-one"})
+    of_other_user = await response_and_calls(site, site.bob, LIST, filter={"generationId": "ann's"})
+    assert of_other_user == await response_and_calls(site, site.bob, LIST, filter={"generationId": "no-one"})
 
 
-async def test_anothers_idempotency_key_is_free(site: Site) -> None:
+async def test_idempotency_keys_are_per_user(site: Site) -> None:
     ann, bob = [await client.start(key="the same key") for client in (site.ann, site.bob)]
     assert (ann["duplicate"], bob["duplicate"]) == (False, False)
     assert ann["render"]["id"] != bob["render"]["id"]
 
 
-async def test_nobody_is_told_of_anothers_changes(site: Site) -> None:
+async def test_updates_of_other_users_are_not_received(site: Site) -> None:
     dave = Client(site.ann.http, user="dave")
     async with open_stream(dave) as stream:
         await stream.subscribe(UPDATES)
@@ -209,11 +209,11 @@ async def test_nobody_is_told_of_anothers_changes(site: Site) -> None:
 
 
 @pytest.mark.parametrize("user", ["Ann", "an", "annn", "*", "ann%", "ann_", "ann.*"])
-async def test_names_that_look_alike_are_other_users(site: Site, user: str) -> None:
+async def test_similar_names_are_different_users(site: Site, user: str) -> None:
     assert await Client(site.ann.http, user=user).listed() == []
 
 
-async def test_a_download_is_only_for_whom_has_its_url(tmp_path: Path) -> None:
+async def test_a_download_needs_its_signed_url(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path, text_width=64, text_height=64)
     async with open_embedded(settings) as services, serve(services) as url, open_client(url, user="ann") as ann:
         render_id = await ann.started(durationInFrames=1)
@@ -222,7 +222,7 @@ async def test_a_download_is_only_for_whom_has_its_url(tmp_path: Path) -> None:
         path = f"/files/{render_id}.mp4"
         assert (await ann.http.get(f"{path}?{signed}")).status_code == 200
         for query in ("", "?expires=9999999999", f"?{signed}0", f"?{signed.replace('expires=', 'expires=9')}"):
-            theirs, none = [await ann.http.get(f"/files/{name}.mp4{query}") for name in (render_id, unknown_id())]
-            assert theirs.status_code == 404
-            assert as_it_came(theirs) == as_it_came(none)
+            existing, unknown = [await ann.http.get(f"/files/{name}.mp4{query}") for name in (render_id, unknown_id())]
+            assert existing.status_code == 404
+            assert as_bytes(existing) == as_bytes(unknown)
         assert (await ann.http.get(f"/files/{unknown_id()}.mp4?{signed}")).status_code == 404

@@ -1,4 +1,4 @@
-"""HTTP that means harm, or doesn't know better."""
+"""Malformed, oversized and unfinished HTTP requests, content negotiation, security headers and CORS."""
 
 import asyncio
 import gzip
@@ -13,15 +13,15 @@ import pytest_asyncio
 
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
-from tests.support.api_client import PATIENCE_S, PROPS, START, Client, open_client
+from tests.support.api_client import PROPS, START, TEST_TIMEOUT_S, Client, open_client
 from tests.support.api_server import rewired, serve
-from tests.support.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-FRIEND = "https://app.example"
+ALLOWED_ORIGIN = "https://app.example"
 QUERY = {"query": "{ renderLimits { fps } }"}
-ANSWER = {"data": {"renderLimits": {"fps": 30}}}
+RESULT = {"data": {"renderLimits": {"fps": 30}}}
 JSON = {"Content-Type": "application/json"}
 REQUEST_TIMEOUT_S = 0.5
 MAX_BODY = 256 * 1024
@@ -30,7 +30,7 @@ MAX_BODY = 256 * 1024
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     folder: Path = tmp_path_factory.mktemp("http")
-    settings = load_settings(data_dir=folder, allowed_origins=FRIEND, request_timeout_s=REQUEST_TIMEOUT_S)
+    settings = load_settings(data_dir=folder, allowed_origins=ALLOWED_ORIGIN, request_timeout_s=REQUEST_TIMEOUT_S)
     async with open_embedded(settings) as services, serve(rewired(services, backend=FakeBackend())) as url:
         yield url
 
@@ -39,23 +39,23 @@ async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
 async def ann(url: str) -> AsyncIterator[Client]:
     async with open_client(url, user="ann") as client:
         yield client
-    async with open_client(url, user="ann") as client:  # on no connection that a test has left
-        assert (await client.http.post("/graphql", json=QUERY)).json() == ANSWER
+    async with open_client(url, user="ann") as client:  # not on a connection of the test
+        assert (await client.http.post("/graphql", json=QUERY)).json() == RESULT
 
 
 MALFORMED = {
     "nothing": b"",
-    "half an object": b'{"query": "{ __typename',
+    "an incomplete object": b'{"query": "{ __typename',
     "null": b"null",
     "true": b"true",
     "a number": b"7",
-    "a text": b'"{ __typename }"',
+    "a string": b'"{ __typename }"',
     "a batch": json.dumps([QUERY, QUERY]).encode(),
     "no query": b'{"variables": {}}',
-    "a query that is none": b'{"query": {}}',
-    "variables that are none": b'{"query": "{ __typename }", "variables": []}',
-    "a name that is none": b'{"query": "{ __typename }", "operationName": 1}',
-    "extensions that are none": b'{"query": "{ __typename }", "extensions": "x"}',
+    "a query that is not a string": b'{"query": {}}',
+    "variables that are not an object": b'{"query": "{ __typename }", "variables": []}',
+    "an operation name that is not a string": b'{"query": "{ __typename }", "operationName": 1}',
+    "extensions that are not an object": b'{"query": "{ __typename }", "extensions": "x"}',
     "bad UTF-8": b'{"query": "{ __typename }\xff"}',
     "half a surrogate": b'{"query": "{ __typename \\ud800 }"}',
     "deep": b'{"query": "{ __typename }", "variables": {"a": ' + b"[" * 10_000 + b"]" * 10_000 + b"}}",
@@ -65,29 +65,29 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-async def test_a_malformed_body_is_refused_with_a_sentence(ann: Client, name: str) -> None:
-    answer = await ann.http.post("/graphql", content=MALFORMED[name], headers={**JSON, "X-User": "ann"})
-    assert answer.headers["content-type"] == "application/json; charset=utf-8"
-    body = answer.json()
-    if name in {"half a surrogate", "a number of 5,000 digits", "not a number"} and answer.status_code == 200:
-        return  # understood, and harmless
-    assert answer.status_code == 400
+async def test_a_malformed_body_is_refused_with_a_message(ann: Client, name: str) -> None:
+    response = await ann.http.post("/graphql", content=MALFORMED[name], headers={**JSON, "X-User": "ann"})
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
+    body = response.json()
+    if name in {"half a surrogate", "a number of 5,000 digits", "not a number"} and response.status_code == 200:
+        return  # parsed, and harmless
+    assert response.status_code == 400
     assert list(body) == ["errors"]
     assert body["errors"][0]["message"]
     assert body["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 
-async def test_a_body_that_is_too_large_is_refused_by_its_length_and_by_count(ann: Client) -> None:
+async def test_a_body_that_is_too_large_is_refused_by_its_length_header_and_by_its_size(ann: Client) -> None:
     async def parts() -> AsyncIterator[bytes]:
         for _ in range(256):
             yield b" " * MAX_BODY
 
-    told = await ann.http.post("/graphql", content=b" " * (MAX_BODY + 1), headers=JSON)
-    assert told.status_code == 413
+    declared = await ann.http.post("/graphql", content=b" " * (MAX_BODY + 1), headers=JSON)
+    assert declared.status_code == 413
     try:
         counted = await ann.http.post("/graphql", content=parts(), headers=JSON)
     except httpx.TransportError:
-        return  # it was cut off before it had sent all of it
+        return  # the server disconnected before all was sent
     assert counted.status_code == 413
 
 
@@ -120,13 +120,13 @@ async def test_only_plain_json_is_executed(ann: Client, headers: dict[str, str])
         ("Accept", ["text/plain", "application/json"], 200),
     ],
 )
-async def test_of_a_header_that_is_sent_twice_neither_is_passed_over(
+async def test_both_values_of_a_repeated_header_count(
     ann: Client, name: str, values: list[str], status: int
 ) -> None:
     others = {} if name == "Content-Type" else JSON
     headers = httpx.Headers([*others.items(), *((name, value) for value in values)])
-    answer = await ann.http.post("/graphql", content=json.dumps(QUERY), headers=headers)
-    assert answer.status_code == status
+    response = await ann.http.post("/graphql", content=json.dumps(QUERY), headers=headers)
+    assert response.status_code == status
 
 
 async def test_a_get_executes_queries_only(ann: Client) -> None:
@@ -135,32 +135,32 @@ async def test_a_get_executes_queries_only(ann: Client) -> None:
         refused = await ann.http.get("/graphql", params={"query": mutation}, headers={"Accept": accept})
         assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
     with_variables = {"query": "query ($yes: Boolean!) { __typename @include(if: $yes) }", "variables": '{"yes": true}'}
-    answer = await ann.http.get("/graphql", params=with_variables, headers={"Accept": "*/*"})
-    assert answer.json() == {"data": {"__typename": "Query"}}
+    response = await ann.http.get("/graphql", params=with_variables, headers={"Accept": "*/*"})
+    assert response.json() == {"data": {"__typename": "Query"}}
     for variables in ("", "[]", "{", "1"):
         refused = await ann.http.get("/graphql", params={**QUERY, "variables": variables}, headers={"Accept": "*/*"})
         assert refused.status_code == 400
 
 
-async def test_a_subscription_is_shown_the_way(ann: Client) -> None:
+async def test_the_error_of_a_subscription_names_the_websocket(ann: Client) -> None:
     refused = await ann.http.post("/graphql", json={"query": "subscription { renderUpdates { id } }"})
     assert refused.status_code == 400
     assert "WebSocket" in refused.json()["errors"][0]["message"]
 
 
-async def test_other_methods_are_told_which_there_are(ann: Client) -> None:
+async def test_other_methods_get_the_allowed_ones(ann: Client) -> None:
     for method in ("PUT", "DELETE", "PATCH"):
         refused = await ann.http.request(method, "/graphql")
         assert refused.status_code == 405
         assert {"GET", "POST"} <= {each.strip() for each in refused.headers["allow"].split(",")}
 
 
-async def test_what_is_not_accepted_is_not_sent(ann: Client) -> None:
+async def test_an_unsupported_accept_header_is_refused(ann: Client) -> None:
     assert (await ann.http.post("/graphql", json=QUERY, headers={"Accept": "text/plain"})).status_code == 406
 
 
-async def test_every_answer_tells_browsers_to_be_careful(ann: Client) -> None:
-    for path in ("/", "/graphql", "/healthz", "/readyz", "/nothing", "/files/x.mp4"):
+async def test_every_response_has_security_headers(ann: Client) -> None:
+    for path in ("/", "/graphql", "/healthz", "/readyz", "/missing", "/files/x.mp4"):
         headers = (await ann.http.get(path, headers={"Accept": "text/html"})).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
@@ -170,18 +170,18 @@ async def test_every_answer_tells_browsers_to_be_careful(ann: Client) -> None:
     assert (await ann.http.post("/graphql", json=QUERY)).headers["cache-control"] == "no-store"
 
 
-async def test_only_pages_of_friends_may_read_answers(ann: Client) -> None:
+async def test_only_pages_of_allowed_origins_may_read_responses(ann: Client) -> None:
     preflight = {
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization,content-type",
     }
-    friend = await ann.http.options("/graphql", headers={"Origin": FRIEND, **preflight})
-    assert (friend.status_code, friend.headers["access-control-allow-origin"]) == (200, FRIEND)
-    for origin in ("https://evil.example", "null", f"{FRIEND}.evil.example", "http://app.example"):
-        stranger = await ann.http.options("/graphql", headers={"Origin": origin, **preflight})
-        assert stranger.status_code == 400
-        answer = await ann.http.post("/graphql", json=QUERY, headers={"Origin": origin})
-        assert "access-control-allow-origin" not in answer.headers
+    allowed = await ann.http.options("/graphql", headers={"Origin": ALLOWED_ORIGIN, **preflight})
+    assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, ALLOWED_ORIGIN)
+    for origin in ("https://evil.example", "null", f"{ALLOWED_ORIGIN}.evil.example", "http://app.example"):
+        refused = await ann.http.options("/graphql", headers={"Origin": origin, **preflight})
+        assert refused.status_code == 400
+        response = await ann.http.post("/graphql", json=QUERY, headers={"Origin": origin})
+        assert "access-control-allow-origin" not in response.headers
 
 
 HEAD = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -195,18 +195,18 @@ UNFINISHED = {
 
 
 @pytest.mark.parametrize("name", UNFINISHED)
-async def test_a_request_that_never_ends_is_given_up(ann: Client, name: str) -> None:
+async def test_an_unfinished_request_times_out(ann: Client, name: str) -> None:
     reader, writer = await _connect(ann)
     writer.write(UNFINISHED[name])
-    async with asyncio.timeout(PATIENCE_S):
-        await _until_gone(reader)
+    async with asyncio.timeout(TEST_TIMEOUT_S):
+        await _read_to_end(reader)
     writer.close()
 
 
-async def test_headers_without_end_are_cut_off(ann: Client) -> None:
+async def test_endless_headers_are_aborted(ann: Client) -> None:
     reader, writer = await _connect(ann)
     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n")
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TEST_TIMEOUT_S):
         try:
             for _ in range(100_000):
                 writer.write(b"X-A: " + b"a" * 1000 + b"\r\n")
@@ -214,8 +214,8 @@ async def test_headers_without_end_are_cut_off(ann: Client) -> None:
         except ConnectionError:
             pass
         else:
-            raise AssertionError("it takes whatever it is sent")
-        await _until_gone(reader)
+            raise AssertionError("the server reads without limit")
+        await _read_to_end(reader)
     writer.close()
 
 
@@ -224,7 +224,7 @@ async def _connect(client: Client) -> tuple[asyncio.StreamReader, asyncio.Stream
     return await asyncio.open_connection(address.hostname, address.port)
 
 
-async def _until_gone(reader: asyncio.StreamReader) -> None:
+async def _read_to_end(reader: asyncio.StreamReader) -> None:
     try:
         while await reader.read(65_536):
             pass

@@ -1,4 +1,4 @@
-"""Who may see everybody's renders, and that seeing is all they may."""
+"""Operators: they can read all users' renders and change none."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from tests.support.fake_backend import FakeBackend
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCOPE = "renders:all"
-EVERYBODY = {"allUsers": True}
+ALL_USERS = {"allUsers": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
 
 
 @pytest.mark.parametrize("claims", [{"scope": SCOPE}, {"scope": f"a {SCOPE} b"}, {"scp": SCOPE}, {"scp": ["a", SCOPE]}])
-async def test_an_operator_reads_anybodys_render(site: Site, claims: dict[str, object]) -> None:
+async def test_an_operator_reads_any_users_render(site: Site, claims: dict[str, object]) -> None:
     operator = site.user("olga", **claims)
     for render_id, owner in ((site.anns, "rendercast ann"), (site.bobs, "rendercast bob")):
         for document in (GET, NODE):
@@ -77,18 +77,18 @@ async def test_an_operator_reads_anybodys_render(site: Site, claims: dict[str, o
         assert (await operator.ask("query ($id: ID!) { render(id: $id) { owner } }", id=render_id))["owner"] == owner
 
 
-async def test_an_operator_lists_everybodys_renders_page_by_page_when_asked_to(site: Site) -> None:
+async def test_an_operator_lists_all_users_renders_in_pages_with_the_filter(site: Site) -> None:
     operator = site.operator
     assert await operator.listed() == []
-    first = await operator.ask(LIST, first=1, filter=EVERYBODY)
-    rest = await operator.ask(LIST, first=9, filter=EVERYBODY, after=first["pageInfo"]["endCursor"])
+    first = await operator.ask(LIST, first=1, filter=ALL_USERS)
+    rest = await operator.ask(LIST, first=9, filter=ALL_USERS, after=first["pageInfo"]["endCursor"])
     assert [edge["node"]["id"] for page in (first, rest) for edge in page["edges"]] == [site.bobs, site.anns]
     assert (first["pageInfo"]["hasNextPage"], rest["pageInfo"]["hasPreviousPage"]) == (True, True)
     error = await operator.error(LIST, after=first["pageInfo"]["endCursor"])
     assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": "after"}
 
 
-async def test_an_operator_watches_anybodys_render(site: Site) -> None:
+async def test_an_operator_watches_any_users_render(site: Site) -> None:
     async with open_stream(site.operator) as stream:
         await stream.subscribe(PROGRESS, id=site.anns)
         assert (await stream.next())["id"] == site.anns
@@ -98,7 +98,7 @@ async def test_an_operator_watches_anybodys_render(site: Site) -> None:
             pass
 
 
-async def test_an_operator_downloads_anybodys_video(site: Site) -> None:
+async def test_an_operator_downloads_any_users_video(site: Site) -> None:
     carol = site.user("carol")
     render_id = await carol.started()
     await carol.until(render_id, status="RENDERING")
@@ -107,19 +107,19 @@ async def test_an_operator_downloads_anybodys_video(site: Site) -> None:
     assert (await site.operator.ask(REFRESH, id=render_id))["__typename"] == "DownloadUrl"
 
 
-async def test_an_operator_changes_nobodys_render(site: Site) -> None:
+async def test_an_operator_can_not_change_another_users_render(site: Site) -> None:
     for document in (CANCEL, DELETE, RETRY):
         assert (await site.operator.ask(document, id=site.anns))["__typename"] == "RenderNotFound"
 
 
-async def test_an_operator_is_told_of_own_changes_only(site: Site) -> None:
+async def test_an_operator_receives_only_own_updates(site: Site) -> None:
     async with open_stream(site.operator) as stream:
         await stream.subscribe(UPDATES)
         await stream.send(type="ping")
         assert await stream.receive() == {"type": "pong"}
 
 
-async def test_an_operator_finds_no_render_where_there_is_none(site: Site) -> None:
+async def test_an_operator_gets_the_normal_errors_for_unknown_ids(site: Site) -> None:
     for render_id in ("01hzzzzzzzzzzzzzzzzzzzzzzz", "", "\0", "*" * 9999):
         assert await site.operator.ask(GET, id=render_id) is None
         async with open_stream(site.operator) as stream:
@@ -127,7 +127,7 @@ async def test_an_operator_finds_no_render_where_there_is_none(site: Site) -> No
             assert (await stream.receive())["payload"]["errors"][0]["extensions"] == {"code": "NOT_FOUND"}
 
 
-NEARLY: list[dict[str, object]] = [
+OTHER_CLAIMS: list[dict[str, object]] = [
     {},
     {"scope": ""},
     {"scope": "renders"},
@@ -141,18 +141,18 @@ NEARLY: list[dict[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize("claims", NEARLY)
-async def test_nobody_else_is_an_operator(site: Site, claims: dict[str, object]) -> None:
+@pytest.mark.parametrize("claims", OTHER_CLAIMS)
+async def test_users_with_other_claims_are_not_operators(site: Site, claims: dict[str, object]) -> None:
     mallory = site.user("mallory", **claims)
     assert await mallory.ask(GET, id=site.anns) is None
-    error = await mallory.error(LIST, filter=EVERYBODY)
+    error = await mallory.error(LIST, filter=ALL_USERS)
     assert error["extensions"] == {"code": "FORBIDDEN"}
     async with open_stream(mallory) as stream:
         await stream.subscribe(PROGRESS, id=site.anns)
         assert (await stream.receive())["payload"]["errors"][0]["extensions"] == {"code": "NOT_FOUND"}
 
 
-async def test_without_the_setting_nobody_is(tmp_path: Path) -> None:
+async def test_without_the_setting_there_are_no_operators(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path, jwt_secret=tokens.SECRET)
     async with (
         open_embedded(settings) as services,
@@ -162,10 +162,10 @@ async def test_without_the_setting_nobody_is(tmp_path: Path) -> None:
     ):
         for scope in (SCOPE, "None", "null"):
             operator = Client(client.http, token=tokens.token_of("olga", scope=scope))
-            assert (await operator.error(LIST, filter=EVERYBODY))["extensions"] == {"code": "FORBIDDEN"}
+            assert (await operator.error(LIST, filter=ALL_USERS))["extensions"] == {"code": "FORBIDDEN"}
 
 
 @pytest.mark.parametrize("scope", ["two scopes", 'quo"ted', "back\\slash", "é"])
-async def test_the_setting_is_one_scope(tmp_path: Path, scope: str) -> None:
+async def test_the_setting_must_be_one_scope(tmp_path: Path, scope: str) -> None:
     with pytest.raises(StartupError, match="RENDERCAST_OPERATOR_SCOPE"):
         load_settings(data_dir=tmp_path, operator_scope=scope)

@@ -1,4 +1,4 @@
-"""Whose word is taken for a client's address, which limits count by."""
+"""Trusted proxies: which `X-Forwarded-For` determines the client address that limits count by."""
 
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,20 +10,20 @@ from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.support.api_client import Client, open_client, open_stream
 from tests.support.api_server import rewired, serve
-from tests.support.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 
-MOST = 2
-CUT_OFF = 0
+MAX_CONNECTIONS = 2
+ABORTED = 0
 
 
-async def let_in(stack: AsyncExitStack, client: Client, forwarded_for: str) -> int:
-    """Open a WebSocket that stays open, and return the status of the handshake; `CUT_OFF` if there was none."""
+async def open_websocket(stack: AsyncExitStack, client: Client, forwarded_for: str) -> int:
+    """Open a WebSocket for the duration of the test; return the handshake's status, `ABORTED` without a response."""
     try:
         await stack.enter_async_context(open_stream(client, additional_headers={"X-Forwarded-For": forwarded_for}))
     except InvalidStatus as refused:
         return refused.response.status_code
     except (InvalidMessage, OSError):
-        return CUT_OFF
+        return ABORTED
     return 101
 
 
@@ -36,18 +36,18 @@ async def let_in(stack: AsyncExitStack, client: Client, forwarded_for: str) -> i
         ("127.0.0.1,192.0.2.9", ["192.0.2.1, 192.0.2.9"] * 3, [101, 101, 429]),
         ("127.0.0.1", [f"2001:db8::{n}" for n in range(3)] + ["2001:db8:0:1::"], [101, 101, 429, 101]),
         ("127.0.0.1", ["::ffff:192.0.2.1", "192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2"], [101, 101, 429, 101]),
-        ("", [f"192.0.2.{n}" for n in range(3)], [101, 101, CUT_OFF]),
-        ("192.0.2.1", [f"192.0.2.{n}" for n in range(3)], [101, 101, CUT_OFF]),
+        ("", [f"192.0.2.{n}" for n in range(3)], [101, 101, ABORTED]),
+        ("192.0.2.1", [f"192.0.2.{n}" for n in range(3)], [101, 101, ABORTED]),
     ],
 )
-async def test_a_client_has_the_address_that_the_nearest_trusted_proxy_says(
+async def test_the_client_address_is_that_reported_by_the_nearest_trusted_proxy(
     tmp_path: Path, trusted: str, addresses: list[str], statuses: list[int]
 ) -> None:
-    settings = load_settings(data_dir=tmp_path, max_connections_per_address=MOST, trusted_proxies=trusted)
+    settings = load_settings(data_dir=tmp_path, max_connections_per_address=MAX_CONNECTIONS, trusted_proxies=trusted)
     async with (
         open_embedded(settings) as services,
         serve(rewired(services, backend=FakeBackend())) as url,
         open_client(url, user="ann") as ann,
         AsyncExitStack() as stack,
     ):
-        assert [await let_in(stack, ann, address) for address in addresses] == statuses
+        assert [await open_websocket(stack, ann, address) for address in addresses] == statuses

@@ -1,4 +1,4 @@
-"""The real application on a real port, in this process and event loop, so that tests can steer what is behind it."""
+"""The real application on a real port, in the test's process and event loop, with replaceable services."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ import uvicorn
 from starlette.requests import HTTPConnection
 
 from app import create_app
-from auth.bearer import Authenticate
+from auth.authenticator import Authenticator
 from commands.server.serve import listen, server_config
 from services.clock import SystemClock
 from services.errors import Unauthenticated
@@ -22,12 +22,12 @@ from services.ports import Clock, RenderBackend, RenderStore
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services, compose
 from services.settings import load_settings
-from tests.support.api_client import PATIENCE_S, RETRY_S
+from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S
 from tests.support.fake_backend import FakeBackend
 
 
 async def named_user(connection: HTTPConnection, params: Mapping[str, object]) -> Identity:
-    """Believe whoever the client says it is: in the header X-User, or in `connection_init` as `user`."""
+    """Authenticate by the name in the header X-User, or in `connection_init` as `user`, without verification."""
     user = params.get("user") if connection.scope["type"] == "websocket" else connection.headers.get("x-user")
     if not isinstance(user, str) or not user:
         raise Unauthenticated
@@ -35,7 +35,7 @@ async def named_user(connection: HTTPConnection, params: Mapping[str, object]) -
 
 
 class NewHourClock(SystemClock):
-    """The machine's time, moved so that it was a full hour when the clock was made: no quota window ends in a test."""
+    """The system time, shifted to start at a full hour, so that no quota window ends during a test."""
 
     def __init__(self) -> None:
         now = super().now()
@@ -52,7 +52,7 @@ def rewired(
     backend: RenderBackend | None = None,
     clock: Clock | None = None,
 ) -> Services:
-    """Return the services on another store or backend, and on a clock that stands on the hour when they are made."""
+    """Return the services with another store, backend or clock; by default a clock that starts at a full hour."""
     return compose(
         services.settings,
         clock=clock or NewHourClock(),
@@ -64,7 +64,7 @@ def rewired(
 
 
 class QuietServer(uvicorn.Server):
-    """uvicorn that leaves signals to pytest."""
+    """uvicorn without signal handlers."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -75,13 +75,13 @@ class QuietServer(uvicorn.Server):
 async def serve(
     services: Services,
     *,
-    authenticate: Authenticate = named_user,
+    authenticate: Authenticator = named_user,
     port: int = 0,
     send_buffer_bytes: int | None = None,
 ) -> AsyncIterator[str]:
-    """Serve the application as `rendercast dev` does, and return its URL.
+    """Serve the application with the configuration of `rendercast dev`, and yield its URL.
 
-    The kernel keeps megabytes for a client that doesn't read, unless `send_buffer_bytes` says otherwise.
+    `send_buffer_bytes` limits the kernel's buffer for a client that doesn't read, by default megabytes.
     """
     config = server_config(create_app(services, authenticate=authenticate), services.settings)
     server = QuietServer(config)
@@ -89,7 +89,7 @@ async def serve(
         if send_buffer_bytes is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TEST_TIMEOUT_S):
             while not server.started and not serving.done():  # noqa: ASYNC110  # uvicorn has no event for it
                 await asyncio.sleep(RETRY_S)
         try:
@@ -103,7 +103,7 @@ async def serve(
 async def serve_faked(
     folder: Path, settings: Mapping[str, object], *, send_buffer_bytes: int | None = None
 ) -> AsyncIterator[str]:
-    """Serve with these settings and a backend that does nothing by itself, and return the URL."""
+    """Serve with these settings and a fake backend, and yield the URL."""
     async with (
         open_embedded(load_settings(data_dir=folder, **settings)) as services,
         serve(rewired(services, backend=FakeBackend()), send_buffer_bytes=send_buffer_bytes) as url,

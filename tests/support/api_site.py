@@ -1,4 +1,4 @@
-"""A server that a whole module's tests share; each test is a user of its own, so they don't meet."""
+"""A server that the tests of a module share, with new users for each test."""
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
@@ -19,12 +19,12 @@ from tests.support.api_server import rewired, serve
 from tests.support.fake_backend import FakeBackend
 
 USERS = (f"user-{number}" for number in itertools.count())
-CAPACITY = 1000  # every render is taken at once, unless a test sets it to 0 to keep them queued
+CAPACITY = 1000  # every render starts at once, unless a test sets it to 0 to keep renders queued
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A server and what is behind it."""
+    """A server, its services and its backend."""
 
     http: httpx.AsyncClient
     services: Services
@@ -51,7 +51,7 @@ async def site(data_dir: Path) -> AsyncIterator[Site]:
 
 @pytest.fixture
 def backend(site: Site) -> Iterator[FakeBackend]:
-    """The site's backend. After the test it is as before, and its attempts come to an end."""
+    """The site's backend. After the test it is reset, and its attempts are ended."""
     yield site.backend
     site.backend.capacity = CAPACITY
     site.backend.unavailable = False
@@ -72,5 +72,5 @@ def bob(site: Site) -> Client:
 
 @pytest.fixture
 def stranger(site: Site) -> Client:
-    """Somebody the server doesn't know."""
+    """A client without authentication."""
     return Client(site.http)

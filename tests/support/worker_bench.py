@@ -1,4 +1,4 @@
-"""A service with workers, for tests of what they do."""
+"""A render service with workers, for tests of the worker."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,25 +12,27 @@ from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub
 from services.renders.quota import QuotaRule
 from services.renders.service import RenderService
-from services.worker.render_run import RunRules
-from services.worker.worker import Worker, WorkerRules
+from services.worker.render_run import RunLimits
+from services.worker.worker import Worker, WorkerOptions
 from tests.conftest import PROPS
-from tests.services.renders.test_animation import LIMITS
-from tests.support.fakes import FakeBackend, FakeClock, MemoryStore, settle
+from tests.services.renders.test_validation import LIMITS
+from tests.support.fake_backend import FakeBackend
+from tests.support.fake_clock import FakeClock, settle
+from tests.support.memory_store import MemoryStore
 from tests.support.scraping import samples_of
 
 ANN = Caller(id="ann")
-RULES = WorkerRules(
+OPTIONS = WorkerOptions(
     lease=timedelta(seconds=15),
-    look_interval=timedelta(seconds=1),
-    carry=RunRules(queue_timeout=timedelta(hours=1), max_attempts=3),
+    poll_interval=timedelta(seconds=1),
+    limits=RunLimits(queue_timeout=timedelta(hours=1), max_attempts=3),
 )
 
-MISCONFIGURED = Failure(code="RENDERER_MISCONFIGURED", message="Tell the operator.", retryable=False)
+MISCONFIGURED = Failure(code="RENDERER_MISCONFIGURED", message="Please contact support.", retryable=False)
 
 
 class Bench:
-    """A service with workers, all on one store, one backend and one clock."""
+    """A render service and workers that share a store, a backend and a clock."""
 
     def __init__(self, store: MemoryStore, backend: FakeBackend, clock: FakeClock, pubsub: PubSub) -> None:
         self.store, self.backend, self.clock, self.pubsub = store, backend, clock, pubsub
@@ -65,7 +67,7 @@ class Bench:
             pubsub=self.pubsub,
             clock=self.clock,
             metrics=self.metrics,
-            rules=RULES,
+            options=OPTIONS,
         )
 
     @asynccontextmanager
@@ -87,8 +89,8 @@ class Bench:
     async def get(self, render_id: str) -> Render:
         return await self.renders.get(ANN, render_id)
 
-    def told(self, *series: str) -> list[float]:
-        """Return the values of these metrics."""
+    def metric_values(self, *series: str) -> list[float]:
+        """Return the values of these metrics, without the prefix `rendercast_`."""
         samples = samples_of(self.metrics.text().decode())
         return [samples[f"rendercast_{name}"] for name in series]
 
@@ -98,20 +100,20 @@ class Bench:
 
 
 class SlowStarts(FakeBackend):
-    """Answers a start after 8 s; more than 16 at once wait for a thread, as boto3's calls do."""
+    """Responds to a start after 8 s. Starts beyond 16 at once wait for a thread, as boto3's calls do."""
 
     def __init__(self, clock: FakeClock, **values: object) -> None:
         super().__init__(**values)  # type: ignore[arg-type]
-        self.under_way = self.most_under_way = 0
+        self.concurrent = self.max_concurrent = 0
         self._clock = clock
         self._threads = asyncio.Semaphore(16)
 
     async def start(self, render: Render) -> str:
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
+        self.concurrent += 1
+        self.max_concurrent = max(self.max_concurrent, self.concurrent)
         try:
             async with self._threads:
                 await self._clock.sleep(8)
                 return await super().start(render)
         finally:
-            self.under_way -= 1
+            self.concurrent -= 1

@@ -1,4 +1,4 @@
-"""Signed URLs of this server, with a clock that tests can move."""
+"""Downloads by signed URL, with a fake clock."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -15,7 +15,7 @@ from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.support.api_client import open_client
 from tests.support.api_server import rewired, serve
-from tests.support.fakes import FakeClock
+from tests.support.fake_clock import FakeClock
 
 VIDEO = bytes(range(256)) * 40
 OUTPUT = Output(bucket="local", key="01hzzzzzzzzzzzzzzzzzzzzzzz.mp4", size_bytes=len(VIDEO))
@@ -29,7 +29,7 @@ class Files:
     folder: Path
 
     async def get(self, url: str, **headers: str) -> httpx.Response:
-        """Fetch a URL of this server, whatever host it names."""
+        """Fetch the path of a URL from the server, ignoring the URL's host."""
         return await self.http.get(url.partition("://")[2].partition("/")[2], headers=headers)
 
 
@@ -46,7 +46,7 @@ async def files(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Files]:
         yield Files(http=client.http, backend=backend, folder=tmp_path / "outputs")
 
 
-async def test_a_url_works_until_the_second_it_names(files: Files, clock: FakeClock) -> None:
+async def test_a_url_works_until_the_second_of_its_expiry(files: Files, clock: FakeClock) -> None:
     download = files.backend.sign(OUTPUT, expires_in=EXPIRY)
     assert download.expires_at == clock.now() + EXPIRY
     assert (await files.get(download.url)).content == VIDEO
@@ -57,7 +57,7 @@ async def test_a_url_works_until_the_second_it_names(files: Files, clock: FakeCl
     assert (refused.status_code, "refreshDownloadUrl" in refused.text) == (404, True)
 
 
-async def test_an_expiry_put_off_by_hand_is_refused(files: Files, clock: FakeClock) -> None:
+async def test_a_changed_expiry_is_refused(files: Files, clock: FakeClock) -> None:
     download = files.backend.sign(OUTPUT, expires_in=EXPIRY)
     expires = str(int(download.expires_at.timestamp()))
     later = download.url.replace(expires, str(int(expires) + 1))
@@ -67,14 +67,14 @@ async def test_an_expiry_put_off_by_hand_is_refused(files: Files, clock: FakeClo
     assert (await files.get(later)).status_code == 404
 
 
-async def test_a_part_of_the_video_can_be_asked_for(files: Files) -> None:
+async def test_a_range_of_the_video_can_be_requested(files: Files) -> None:
     url = files.backend.sign(OUTPUT, expires_in=EXPIRY).url
     part = await files.get(url, Range="bytes=256-511")
     assert (part.status_code, part.content) == (206, bytes(range(256)))
     assert part.headers["content-range"] == f"bytes 256-511/{len(VIDEO)}"
 
 
-async def test_an_unchanged_video_need_not_be_sent_again(files: Files) -> None:
+async def test_a_range_is_returned_only_of_an_unchanged_video(files: Files) -> None:
     url = files.backend.sign(OUTPUT, expires_in=EXPIRY).url
     first = await files.get(url)
     resumed = await files.get(url, Range="bytes=0-9", **{"If-Range": first.headers["etag"]})
@@ -84,7 +84,9 @@ async def test_an_unchanged_video_need_not_be_sent_again(files: Files) -> None:
 
 
 @pytest.mark.parametrize(("suffix", "media_type"), [("mp4", "video/mp4"), ("jpg", "image/jpeg")])
-async def test_a_file_is_served_as_what_it_is_and_as_nothing_else(files: Files, suffix: str, media_type: str) -> None:
+async def test_a_file_is_served_with_its_media_type_and_protective_headers(
+    files: Files, suffix: str, media_type: str
+) -> None:
     name = f"01hzzzzzzzzzzzzzzzzzzzzzzz.{suffix}"
     (files.folder / name).write_bytes(VIDEO)
     served = await files.get(files.backend.sign(replace(OUTPUT, key=name), expires_in=EXPIRY).url)
@@ -95,7 +97,7 @@ async def test_a_file_is_served_as_what_it_is_and_as_nothing_else(files: Files, 
     assert served.headers["cache-control"] == "private, max-age=3600"
 
 
-async def test_what_is_not_a_video_is_never_served_even_if_it_is_signed(files: Files) -> None:
+async def test_other_files_are_not_served_even_with_a_valid_signature(files: Files) -> None:
     for key in ("../download-key", "../rendercast.sqlite3", "..", "."):
         url = files.backend.sign(replace(OUTPUT, key=key), expires_in=EXPIRY).url
         name, _, query = url.partition("/files/")[2].partition("?")

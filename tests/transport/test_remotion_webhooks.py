@@ -1,4 +1,4 @@
-"""What the function tells of a render's end, over the real route."""
+"""Remotion's webhooks about the end of a render, received over the real route."""
 
 import asyncio
 import contextlib
@@ -24,20 +24,21 @@ from services.settings import load_settings
 from tests.security.peers import open_peer
 from tests.support.api_client import Client, open_client
 from tests.support.api_server import serve
-from tests.support.fakes import START_OF_TIME, MemoryStore
+from tests.support.fake_clock import START_OF_TIME
 from tests.support.lambda_player import Webhooks
+from tests.support.memory_store import MemoryStore
 from tests.support.remotion_farm import Farm
 from tests.support.server_process import free_port
 
-SECRET = "sixteen characters or more"  # noqa: S105  # of nobody
-LONG_POLL = timedelta(seconds=50)  # longer than a test waits
+SECRET = "sixteen characters or more"  # noqa: S105  # for tests only
+LONG_POLL = timedelta(seconds=50)  # longer than a test runs
 RENDER_ID = new_render_id(START_OF_TIME)
 BODY = {"type": "success", "renderId": "abcdefghij", "customData": {"render": RENDER_ID}}
 
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """A server that takes webhooks, and the hints it gave to workers."""
+    """A server that receives webhooks, and the render ids that it published to workers."""
 
     services: Services
     client: Client
@@ -46,9 +47,9 @@ class Receiver:
     async def post(self, body: bytes, *, secret: str = SECRET, **headers: str) -> int:
         signature = "sha512=" + hmac.new(secret.encode(), body, hashlib.sha512).hexdigest()
         given = {"X-Remotion-Signature": signature, **headers}
-        answer = await self.client.http.post("/webhooks/remotion", content=body, headers=given)
-        assert answer.content == b""
-        return answer.status_code
+        response = await self.client.http.post("/webhooks/remotion", content=body, headers=given)
+        assert response.content == b""
+        return response.status_code
 
 
 @asynccontextmanager
@@ -63,7 +64,7 @@ async def receiving(
             poll_interval=poll_interval, webhook_base_url=f"http://127.0.0.1:{port}", webhook_secret=SECRET
         ) as backend,
         open_pubsub("memory://") as pubsub,
-        pubsub.listen(WORK_CHANNEL, hints.extend),
+        pubsub.subscribe(WORK_CHANNEL, hints.extend),
     ):
         services = compose(
             settings,
@@ -83,8 +84,8 @@ async def receiver(farm: Farm, tmp_path: Path) -> AsyncIterator[Receiver]:
         yield receiver
 
 
-async def test_a_genuine_message_makes_the_worker_look_at_once(receiver: Receiver, farm: Farm) -> None:
-    """Polls are too rare to see the end within this test."""
+async def test_a_genuine_webhook_makes_the_worker_poll_at_once(receiver: Receiver, farm: Farm) -> None:
+    """The poll interval is longer than this test."""
     done = await receiver.client.until(await receiver.client.started(), status="COMPLETE")
     assert done["attempt"] == 1
     (sent,) = farm.function.webhooks_sent
@@ -93,25 +94,27 @@ async def test_a_genuine_message_makes_the_worker_look_at_once(receiver: Receive
 
 
 @pytest.mark.parametrize("mode", [Webhooks.LOST, Webhooks.DOUBLED, Webhooks.EARLY])
-async def test_polling_is_what_decides(farm: Farm, tmp_path: Path, mode: Webhooks) -> None:
+async def test_polling_completes_renders_whatever_happens_to_webhooks(
+    farm: Farm, tmp_path: Path, mode: Webhooks
+) -> None:
     farm.function.webhooks = mode
     async with receiving(farm, tmp_path, poll_interval=timedelta(milliseconds=50)) as receiver:
         done = await receiver.client.until(await receiver.client.started(), status="COMPLETE")
     assert done["attempt"] == 1
-    assert {sent.answered for sent in farm.function.webhooks_sent} <= {200, 0}  # 0 once the server has gone
+    assert {sent.answered for sent in farm.function.webhooks_sent} <= {200, 0}  # 0 after the server has stopped
 
 
-async def test_a_forged_message_is_refused_and_heard_by_nobody(receiver: Receiver) -> None:
+async def test_a_forged_webhook_is_refused_and_not_published(receiver: Receiver) -> None:
     body = json.dumps(BODY).encode()
     genuine = "sha512=" + hmac.new(SECRET.encode(), body, hashlib.sha512).hexdigest()
     assert await receiver.post(body, secret="another") == 401  # noqa: S106
     for signature in ("", "NO_SECRET_PROVIDED", "sha512=", genuine[:-1], genuine.upper()):
         assert await receiver.post(body, **{"X-Remotion-Signature": signature}) == 401
     assert await receiver.post(body + b" ", **{"X-Remotion-Signature": genuine}) == 401
-    strange = await receiver.client.http.post(
+    not_ascii = await receiver.client.http.post(
         "/webhooks/remotion", content=body, headers={b"X-Remotion-Signature": b"\xff"}
     )
-    assert strange.status_code == 401
+    assert not_ascii.status_code == 401
     unsigned = await receiver.client.http.post("/webhooks/remotion", content=body)
     assert (unsigned.status_code, unsigned.content) == (401, b"")
     assert receiver.hints == []
@@ -119,7 +122,7 @@ async def test_a_forged_message_is_refused_and_heard_by_nobody(receiver: Receive
     assert receiver.hints == [RENDER_ID]
 
 
-MEANINGLESS: list[Any] = [
+WITHOUT_RENDER_ID: list[Any] = [
     None,
     1,
     [],
@@ -132,21 +135,21 @@ MEANINGLESS: list[Any] = [
 
 
 @pytest.mark.parametrize(
-    "body", [*(json.dumps(each).encode() for each in MEANINGLESS), b"", b"{", b"\xff", b"[" * 9999]
+    "body", [*(json.dumps(each).encode() for each in WITHOUT_RENDER_ID), b"", b"{", b"\xff", b"[" * 9999]
 )
-async def test_a_genuine_message_about_no_render_of_ours_does_nothing(receiver: Receiver, body: bytes) -> None:
+async def test_a_genuine_webhook_without_a_render_id_does_nothing(receiver: Receiver, body: bytes) -> None:
     assert await receiver.post(body) == 200
     assert receiver.hints == []
 
 
-async def test_an_ended_render_is_not_disturbed(receiver: Receiver) -> None:
+async def test_a_webhook_does_not_change_an_ended_render(receiver: Receiver) -> None:
     done = await receiver.client.until(await receiver.client.started(), status="COMPLETE")
     again = json.dumps({**BODY, "type": "error", "customData": {"render": done["id"]}}).encode()
     assert await receiver.post(again) == 200
     assert await receiver.client.until(done["id"], status="COMPLETE")
 
 
-async def test_a_message_that_is_too_large_is_not_read_to_its_end(farm: Farm, tmp_path: Path) -> None:
+async def test_a_body_that_is_too_large_is_not_read_to_its_end(farm: Farm, tmp_path: Path) -> None:
     body = json.dumps(BODY).encode()
 
     async def endless() -> AsyncIterator[bytes]:
@@ -156,21 +159,23 @@ async def test_a_message_that_is_too_large_is_not_read_to_its_end(farm: Farm, tm
     async with receiving(farm, tmp_path, request_timeout_s=1) as receiver:
         assert await receiver.post(body.rjust(MAX_BODY_BYTES)) == 200
         assert await receiver.post(body.rjust(MAX_BODY_BYTES + 1)) == 413
-        with contextlib.suppress(httpx.TransportError):  # it is cut off before it has sent all of it
+        with contextlib.suppress(httpx.TransportError):  # the server disconnects before the client has sent all
             signed = {"X-Remotion-Signature": "sha512=" + "0" * 128}
             counted = await receiver.client.http.post("/webhooks/remotion", content=endless(), headers=signed)
             assert counted.status_code == 413
 
 
 @pytest.mark.parametrize("signature", ["", "NO_SECRET_PROVIDED", "sha512=0", "sha256=" + "0" * 128])
-async def test_who_brings_no_signature_is_refused_before_a_word_is_read(receiver: Receiver, signature: str) -> None:
+async def test_without_a_signature_a_webhook_is_refused_before_its_body_is_read(
+    receiver: Receiver, signature: str
+) -> None:
     async with open_peer(str(receiver.client.http.base_url)) as peer:
         headers = f"Host: {peer.host}\r\nContent-Length: 1000\r\nX-Remotion-Signature: {signature}\r\n"
         await peer.send(f"POST /webhooks/remotion HTTP/1.1\r\n{headers}\r\n{{".encode())
-        assert b"401" in await peer.until(b"\r\n\r\n")
+        assert b"401" in await peer.read_until(b"\r\n\r\n")
 
 
-async def test_a_sender_that_goes_away_leaves_no_traceback(
+async def test_a_sender_that_disconnects_causes_no_traceback(
     receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     address = receiver.client.http.base_url
@@ -183,7 +188,7 @@ async def test_a_sender_that_goes_away_leaves_no_traceback(
     assert "Traceback" not in caplog.text
 
 
-async def test_other_methods_and_unconfigured_servers_have_no_such_route(receiver: Receiver, tmp_path: Path) -> None:
+async def test_there_is_no_route_for_other_methods_or_without_the_setting(receiver: Receiver, tmp_path: Path) -> None:
     assert (await receiver.client.http.get("/webhooks/remotion")).status_code == 405
     settings = load_settings(data_dir=tmp_path / "other")
     async with open_pubsub("memory://") as pubsub:

@@ -1,4 +1,4 @@
-"""Answers in one piece, as clients get them over a socket of their own."""
+"""Responses whose head and body are sent in one write, also as clients receive them over a real socket."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,10 +8,10 @@ import pytest_asyncio
 
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
-from tests.support.api_client import PATIENCE_S
+from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.api_server import rewired, serve
-from tests.support.fakes import FakeBackend
-from transport.uvicorn_http import InOnePiece
+from tests.support.fake_backend import FakeBackend
+from transport.uvicorn_http import HeadBufferingTransport
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -20,8 +20,8 @@ QUERY = b'{"query": "{ renderLimits { fps } }"}'
 POST = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % len(QUERY)
 
 
-class Wire(asyncio.Transport):
-    """A transport that writes down what is sent."""
+class RecordingTransport(asyncio.Transport):
+    """A transport that records what is written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,20 +45,20 @@ class Wire(asyncio.Transport):
         ([b"HTTP/1.1 100 Continue\r\n\r\n", HEAD, b"body"], [b"HTTP/1.1 100 Continue\r\n\r\n", HEAD + b"body"]),
     ],
 )
-async def test_a_head_goes_with_what_follows_it(written: list[bytes], sent: list[bytes]) -> None:
-    wire = Wire()
-    answers = InOnePiece(wire)
+async def test_a_head_is_sent_with_the_next_write(written: list[bytes], sent: list[bytes]) -> None:
+    transport = RecordingTransport()
+    buffering = HeadBufferingTransport(transport)
     for piece in written:
-        answers.write(piece)
-    assert wire.sent == sent
+        buffering.write(piece)
+    assert transport.sent == sent
 
 
-async def test_a_head_that_nothing_follows_goes_before_the_end() -> None:
-    wire = Wire()
-    answers = InOnePiece(wire)
-    answers.write(HEAD)
-    answers.close()
-    assert wire.sent == [HEAD, b"closed"]
+async def test_a_head_without_body_is_sent_before_closing() -> None:
+    transport = RecordingTransport()
+    buffering = HeadBufferingTransport(transport)
+    buffering.write(HEAD)
+    buffering.close()
+    assert transport.sent == [HEAD, b"closed"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -69,7 +69,7 @@ async def port(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
 
 
 @pytest.mark.parametrize(
-    ("request_", "answers"),
+    ("request_", "expected"),
     [
         (b"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n", [b"200 OK"]),
         (POST + b"Expect: 100-continue\r\n\r\n" + QUERY, [b"100 Continue", b"200 OK", b'"fps":30']),
@@ -79,10 +79,10 @@ async def port(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
         (b"nonsense\r\n\r\n", [b"400 Bad Request", b"Invalid HTTP request received."]),
     ],
 )
-async def test_every_answer_arrives_in_full(port: int, request_: bytes, answers: list[bytes]) -> None:
+async def test_every_response_arrives_completely(port: int, request_: bytes, expected: list[bytes]) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request_)
-    async with asyncio.timeout(PATIENCE_S):
-        for answer in answers:
-            assert answer in await reader.readuntil(answer)
+    async with asyncio.timeout(TEST_TIMEOUT_S):
+        for part in expected:
+            assert part in await reader.readuntil(part)
     writer.close()

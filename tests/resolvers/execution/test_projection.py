@@ -1,4 +1,4 @@
-"""A result that wasn't executed is the one that graphql-core makes, for whatever is asked of whatever render."""
+"""Results of projections and shortcuts equal graphql-core's, for random documents and renders."""
 
 import gc
 import itertools
@@ -21,8 +21,9 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from resolvers.execution.executor import BoundedExecutor, Done
+from resolvers.execution.executor import BoundedExecutor, ProjectedEvent
 from resolvers.execution.projection import Projections, Result
+from resolvers.render_loader import RenderServiceLoader
 from resolvers.schema import build_schema
 from schema.render import Render
 from services import models
@@ -30,7 +31,6 @@ from services.json_text import write_json
 from services.models import Failure, Output, RenderPhase, RenderStatus, replace
 from services.realtime.broadcast import ListenerBroadcast
 from services.realtime.pubsub import PubSub
-from services.renders.service import RenderService
 from services.runtime.services import compose
 from services.settings import default_settings
 from tests.conftest import PROPS
@@ -47,7 +47,7 @@ VARIABLES = {"id": "x", "yes": True, "no": False}
 
 @dataclass
 class Writer:
-    """Writes a document as chance has it, one that is valid."""
+    """Writes random valid documents."""
 
     draw: Any
     fragments: list[str] = field(default_factory=list)
@@ -121,9 +121,9 @@ RENDERS = st.builds(
 )
 
 
-def service() -> RenderService:
+def new_loader() -> RenderServiceLoader:
     clock = FakeClock()
-    made = compose(
+    composed = compose(
         default_settings(),
         clock=clock,
         store=MemoryStore(clock),
@@ -131,7 +131,7 @@ def service() -> RenderService:
         backend=FakeBackend(),
         with_worker=False,
     )
-    return made.renders
+    return RenderServiceLoader(composed.renders)
 
 
 def executor_of(text: str, variables: dict[str, object] | None = None) -> Executor[Any]:
@@ -151,29 +151,29 @@ async def executed(executor: Executor[Any], event: Render) -> Any:
 
 
 async def executed_by_core(text: str, event: Render) -> Any:
-    """Return what graphql-core makes of it, without anything of ours."""
+    """Return graphql-core's own result, without the executor of this project."""
     core = StrawberryGraphQLCoreExecutionContext.build(CORE, parse(text), raw_variable_values=VARIABLES)
     assert isinstance(core, Executor)
     return await executed(core, event)
 
 
 def in_order(value: object) -> str:
-    """Return what tells apart all that JSON tells apart, and the order of its members."""
+    """Return the value as JSON, which preserves the order of members, for comparison."""
     return json.dumps(value)
 
 
 @settings(max_examples=200, deadline=None)
 @given(data=st.data(), state=RENDERS)
-async def test_it_is_what_graphql_core_makes_of_the_same(data: st.DataObject, state: models.Render) -> None:
+async def test_a_projected_result_equals_that_of_graphql_core(data: st.DataObject, state: models.Render) -> None:
     text = Writer(data.draw).document()
-    executor, renders = executor_of(text), service()
+    executor, loader = executor_of(text), new_loader()
     projection = Projections(CORE).of(executor)
     assert projection is not None
-    expected = await executed_by_core(text, Render.from_model(state, renders))
-    result = projection.result(Render.from_model(state, renders))
-    assert projection.encode(renders, state) == (None if result is None else result.text)
+    expected = await executed_by_core(text, Render.from_model(state, loader))
+    result = projection.result(Render.from_model(state, loader))
+    assert projection.encode(loader, state) == (None if result is None else result.text)
     event("executed" if result is None else "projected")
-    if result is None:  # as it should be only if something can't be told or must be waited for
+    if result is None:  # expected only for errors, and for values that must be awaited
         assert expected.errors or (state.status is RenderStatus.QUEUED and "queuePosition" in text)
     else:
         assert expected.errors is None
@@ -183,97 +183,97 @@ async def test_it_is_what_graphql_core_makes_of_the_same(data: st.DataObject, st
 
 @settings(max_examples=100, deadline=None)
 @given(data=st.data(), state=RENDERS)
-async def test_what_is_executed_without_a_projection_is_the_same_too(data: st.DataObject, state: models.Render) -> None:
-    text, renders = Writer(data.draw).document(), service()
-    expected = await executed_by_core(text, Render.from_model(state, renders))
+async def test_an_executed_result_equals_that_of_graphql_core(data: st.DataObject, state: models.Render) -> None:
+    text, loader = Writer(data.draw).document(), new_loader()
+    expected = await executed_by_core(text, Render.from_model(state, loader))
     executor = executor_of(text)
     assert isinstance(executor, BoundedExecutor)
-    for _ in range(2):  # the second event finds what the first has kept
-        result = await executed(executor, Render.from_model(state, renders))
+    for _ in range(2):  # the second event uses the cached fields of the first
+        result = await executed(executor, Render.from_model(state, loader))
         assert in_order(result.data) == in_order(expected.data)
         assert sorted(map(str, result.errors or ())) == sorted(map(str, expected.errors or ()))
-        told = executor._tell(renders, state)
-        event("left" if told is None else "told")
-        if told is None:  # as it should be only if something can't be told or must be waited for
+        encoded = executor.encode(loader, state)
+        event("not encoded" if encoded is None else "encoded")
+        if encoded is None:  # expected only for errors, and for values that must be awaited
             assert expected.errors or (state.status is RenderStatus.QUEUED and "queuePosition" in text)
         else:
             assert expected.errors is None
-            assert json.loads(told) == json.loads(write_json(expected.data))
+            assert json.loads(encoded) == json.loads(write_json(expected.data))
 
 
 ALL = "subscription ($id: ID!) { renderProgress(renderId: $id) { id progress outputUrl } }"
 
 
-async def test_the_same_state_is_told_by_the_same_result_to_all_who_ask_the_same() -> None:
-    projections, renders = Projections(CORE), service()
+async def test_equal_selections_share_one_projection_and_its_result() -> None:
+    projections, loader = Projections(CORE), new_loader()
     state = models.Render(id="x", owner="ann", props=PROPS, created_at=START_OF_TIME)
     mine, yours = (projections.of(executor_of(text)) for text in (ALL, f"# mine\n{ALL.replace(' id ', ' id, ')}"))
     assert mine is not None
     assert mine is yours
-    first = mine.result(Render.from_model(state, renders))
+    first = mine.result(Render.from_model(state, loader))
     assert isinstance(first, Result)
-    assert first is mine.result(Render.from_model(state, renders))
-    assert first.text is mine.encode(renders, state)
-    newer = mine.encode(renders, newest := replace(state, progress=7, revision=2))
+    assert first is mine.result(Render.from_model(state, loader))
+    assert first.text is mine.encode(loader, state)
+    newer = mine.encode(loader, newest := replace(state, progress=7, revision=2))
     assert newer is not None
-    assert newer is mine.encode(renders, newest)
+    assert newer is mine.encode(loader, newest)
     assert json.loads(newer) == {"renderProgress": {"id": "x", "progress": 7, "outputUrl": None}}
     other = projections.of(executor_of(ALL.replace("progress outputUrl", "outputUrl progress")))
-    assert other is not mine  # another order is another text
+    assert other is not mine  # another order of fields is another JSON text
 
 
-async def test_it_is_gone_with_the_last_that_uses_it() -> None:
+async def test_a_projection_is_freed_with_its_last_user() -> None:
     projections = Projections(CORE)
     mine, yours = projections.of(executor_of(ALL)), projections.of(executor_of(ALL))
     del mine
-    assert len(projections._of_shape) == 1
+    assert len(projections._by_shape) == 1
     del yours
     gc.collect()
-    assert len(projections._of_shape) == 0
+    assert len(projections._by_shape) == 0
 
 
-async def test_what_changes_by_variables_is_not_taken_for_the_same() -> None:
+async def test_other_variables_are_another_projection() -> None:
     text = ALL.replace("($id: ID!)", "($id: ID!, $all: Boolean!)").replace("outputUrl", "@include(if: $all)")
     projections = Projections(CORE)
     some, all_ = (projections.of(executor_of(text, {"id": "x", "all": given})) for given in (False, True))
     state = models.Render(id="x", owner="ann", props=PROPS, created_at=START_OF_TIME)
     assert some is not None
     assert all_ is not None
-    assert [it.result(Render.from_model(state, service())) for it in (some, all_)] == [
+    assert [it.result(Render.from_model(state, new_loader())) for it in (some, all_)] == [
         {"renderProgress": {"id": "x"}},
         {"renderProgress": {"id": "x", "progress": 0}},
     ]
 
 
-async def test_a_place_in_the_queue_is_counted_and_nothing_else_is_waited_for() -> None:
+async def test_a_projection_makes_all_results_except_those_with_a_queue_position() -> None:
     executor = executor_of("subscription ($id: ID!) { renderProgress(renderId: $id) { queuePosition status } }")
     projection = Projections(CORE).of(executor)
     assert projection is not None
     state = models.Render(id="x", owner="ann", props=PROPS, created_at=START_OF_TIME, status=RenderStatus.RENDERING)
-    assert projection.result(Render.from_model(state, service())) == {
+    assert projection.result(Render.from_model(state, new_loader())) == {
         "renderProgress": {"queuePosition": None, "status": "RENDERING"}
     }
-    queued = Render.from_model(replace(state, status=RenderStatus.QUEUED), service())
+    queued = Render.from_model(replace(state, status=RenderStatus.QUEUED), new_loader())
     assert projection.result(queued) is None
     assert (await executed(executor, queued)).data == {"renderProgress": {"queuePosition": 1, "status": "QUEUED"}}
 
 
 @pytest.mark.parametrize("projections", [True, False])
-async def test_it_can_be_switched_off(*, projections: bool) -> None:
+async def test_projections_can_be_disabled(*, projections: bool) -> None:
     schema = build_schema(default_settings(projections=projections).graphql)
     executor = schema.execution_context_class.build(schema.core_schema, parse(ALL), raw_variable_values={"id": "x"})
     assert isinstance(executor, BoundedExecutor)
     state = models.Render(id="x", owner="ann", props=PROPS, created_at=START_OF_TIME)
-    event = executor.build_per_event_executor(Render.from_model(state, service()))
-    assert isinstance(event, Done) is projections
+    event = executor.build_per_event_executor(Render.from_model(state, new_loader()))
+    assert isinstance(event, ProjectedEvent) is projections
     assert event.execute_operation().data == {"renderProgress": {"id": "x", "progress": 0, "outputUrl": None}}
 
 
 @pytest.mark.parametrize("changes", [{"revision": 2**31}, {"status": RenderStatus.QUEUED}])
-async def test_what_is_wrong_or_must_be_waited_for_is_not_told_at_once(changes: dict[str, Any]) -> None:
+async def test_results_with_errors_or_awaited_values_are_not_encoded(changes: dict[str, Any]) -> None:
     executor = executor_of("subscription ($id: ID!) { renderProgress(renderId: $id) { queuePosition revision } }")
     assert isinstance(executor, BoundedExecutor)
     state = models.Render(id="x", owner="ann", props=PROPS, created_at=START_OF_TIME, status=RenderStatus.RENDERING)
-    assert executor._tell(service(), state) == b'{"renderProgress":{"queuePosition":null,"revision":1}}'
-    assert executor._tell(service(), replace(state, **changes)) is None
+    assert executor.encode(new_loader(), state) == b'{"renderProgress":{"queuePosition":null,"revision":1}}'
+    assert executor.encode(new_loader(), replace(state, **changes)) is None
     await settle()

@@ -1,6 +1,6 @@
-"""What a subscription leaves behind: nothing, however many events it had and however it ended.
+"""Subscriptions leak no memory, for any number of events and any kind of end.
 
-Counted in blocks of Python's own allocator, since a leaked event is at least one of them.
+Measured in blocks of Python's allocator: a leaked event is at least one block.
 """
 
 import asyncio
@@ -21,15 +21,16 @@ from services.models import AnimationProps, Caller
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
 from services.settings import load_settings
-from tests.support.api_client import PATIENCE_S, PROGRESS, RETRY_S, UPDATES, Client, open_client, open_stream
+from tests.support.api_client import PROGRESS, RETRY_S, TEST_TIMEOUT_S, UPDATES, Client, open_client, open_stream
 from tests.support.api_server import rewired, serve
-from tests.support.fakes import FakeBackend, copy_of
+from tests.support.fake_backend import FakeBackend
+from tests.support.memory_store import copy_of
 
-pytestmark = pytest.mark.no_cover  # measuring coverage doubles the time, and other tests run the same lines
+pytestmark = pytest.mark.no_cover  # coverage doubles the duration, and other tests cover the same lines
 
 EVENTS = 50_000
 WARM_UP = 500
-VISITS = 1000
+CONNECTIONS = 1000
 REVISION = "subscription ($id: ID!) { renderProgress(renderId: $id) { id revision progress } }"
 
 
@@ -45,7 +46,7 @@ def blocks() -> int:
     return sys.getallocatedblocks()
 
 
-async def test_fifty_thousand_events_leave_nothing_behind(services: Services, props: AnimationProps) -> None:
+async def test_fifty_thousand_events_leak_nothing(services: Services, props: AnimationProps) -> None:
     ann = Caller(id="ann")
     render = (await services.renders.start(ann, props)).render
     context = Context(services=services, identity=Identity(caller=ann))
@@ -63,40 +64,40 @@ async def test_fifty_thousand_events_leave_nothing_behind(services: Services, pr
         assert blocks() - before < EVENTS / 20
 
 
-async def test_a_thousand_visitors_leave_nothing_behind(services: Services, props: AnimationProps) -> None:
+async def test_a_thousand_connections_leak_nothing(services: Services, props: AnimationProps) -> None:
     async with serve(services) as url, AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(open_client(url, user=f"user-{n}")) for n in range(3)]
         ids = [(await services.renders.start(Caller(id=str(c.user)), props)).render.id for c in clients]
-        await visits(clients, ids, VISITS // 10)
-        tasks, before = await at_rest(services), blocks()
-        await visits(clients, ids, VISITS)
-        assert await at_rest(services) == tasks
-        assert blocks() - before < VISITS
-        assert services.pubsub._channels._listeners.keys() == {"work"}
+        await open_connections(clients, ids, CONNECTIONS // 10)
+        tasks, before = await idle_task_count(services), blocks()
+        await open_connections(clients, ids, CONNECTIONS)
+        assert await idle_task_count(services) == tasks
+        assert blocks() - before < CONNECTIONS
+        assert services.pubsub._broadcast.listeners._listeners.keys() == {"work"}
 
 
-async def visits(clients: list[Client], ids: list[str], number: int) -> None:
-    """Come, watch, and leave: by the rules, by closing the connection, and by vanishing."""
-    for visit in range(number):
-        client, render_id = clients[visit % 3], ids[visit % 3]
+async def open_connections(clients: list[Client], ids: list[str], number: int) -> None:
+    """Subscribe and disconnect: after a `complete`, by closing the WebSocket, and by aborting the TCP connection."""
+    for n in range(number):
+        client, render_id = clients[n % 3], ids[n % 3]
         async with open_stream(client) as stream:
             await stream.subscribe(PROGRESS, id=render_id)
             assert (await stream.next())["id"] == render_id
-            if visit % 2:
+            if n % 2:
                 await stream.subscribe(UPDATES, "2")
                 await stream.next("2")
-            if visit % 4 == 0:
+            if n % 4 == 0:
                 await stream.send(id="1", type="complete")
-            elif visit % 4 == 1:
+            elif n % 4 == 1:
                 stream.connection.transport.abort()
 
 
-async def at_rest(services: Services) -> int:
-    """Return how many tasks there are once nobody watches."""
-    async with asyncio.timeout(PATIENCE_S):
-        while services.hub._rooms or any("listen renders" in task.get_name() for task in asyncio.all_tasks()):  # noqa: ASYNC110  # nothing tells
+async def idle_task_count(services: Services) -> int:
+    """Return the number of tasks once there are no subscriptions."""
+    async with asyncio.timeout(TEST_TIMEOUT_S):
+        while services.hub._channels or any("listen renders" in task.get_name() for task in asyncio.all_tasks()):  # noqa: ASYNC110  # there is no event to wait for
             await asyncio.sleep(RETRY_S)
         tasks = 0
-        while tasks != (tasks := len(asyncio.all_tasks())):  # noqa: ASYNC110  # the same
+        while tasks != (tasks := len(asyncio.all_tasks())):  # noqa: ASYNC110
             await asyncio.sleep(10 * RETRY_S)
     return tasks

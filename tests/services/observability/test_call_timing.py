@@ -3,25 +3,25 @@ import pytest
 from services.errors import RendercastError, StoreUnavailable
 from services.observability.call_timing import timed
 from services.observability.metrics import Metrics
-from tests.support.fakes import MemoryStore
+from tests.support.memory_store import MemoryStore
 from tests.support.scraping import samples_of
 
-TOOK = 'rendercast_store_duration_seconds_count{operation="queue"}'
-FAILED = 'rendercast_store_failures_total{operation="queue"}'
+DURATIONS = 'rendercast_store_duration_seconds_count{operation="queue"}'
+FAILURES = 'rendercast_store_failures_total{operation="queue"}'
 
 
-async def test_each_call_is_timed_and_those_that_find_the_store_away_are_counted() -> None:
+async def test_each_call_is_timed_and_calls_of_an_unavailable_store_are_counted() -> None:
     metrics, memory = Metrics(), MemoryStore()
     store = timed(memory, metrics.store)
     assert await store.queue() == await memory.queue()
-    memory.away = True
+    memory.unavailable = True
     with pytest.raises(StoreUnavailable):
         await store.queue()
     samples = samples_of(metrics.text().decode())
-    assert (samples[TOOK], samples[FAILED]) == (2, 1)
+    assert (samples[DURATIONS], samples[FAILURES]) == (2, 1)
 
 
-async def test_other_errors_are_answers() -> None:
+async def test_other_errors_are_no_failures() -> None:
     class Refusing(MemoryStore):
         async def quota_used(self, window: object) -> int:
             del window
@@ -34,7 +34,7 @@ async def test_other_errors_are_answers() -> None:
     assert samples_of(metrics.text().decode())['rendercast_store_failures_total{operation="quota_used"}'] == 0
 
 
-def test_what_is_no_call_is_the_adapters_own() -> None:
+def test_attributes_that_are_no_coroutine_methods_are_the_adapters_own() -> None:
     memory = MemoryStore()
     store = timed(memory, Metrics().store)
     memory.reads = 7

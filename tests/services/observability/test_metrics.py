@@ -1,4 +1,4 @@
-"""Each report moves its own figure, and the figures are such as Prometheus wants them."""
+"""Each report changes its own metric, and the metrics follow Prometheus' conventions."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from services.models import Failure, Output, Render
 from services.observability.metrics import Metrics
 from services.renders import lifecycle
 from tests.conftest import MakeRender
-from tests.support.fakes import START_OF_TIME
+from tests.support.fake_clock import START_OF_TIME
 from tests.support.scraping import Samples, samples_of
 
 NOW = START_OF_TIME
@@ -20,7 +20,7 @@ LATER = NOW + timedelta(seconds=3)
 FAILURE = Failure(code="QUEUE_TIMEOUT", message="Too late.", retryable=True)
 OUTPUT = Output(bucket="b", key="k", size_bytes=1)
 UNITS = ("seconds", "bytes", "total")
-COUNTS_OF_THINGS = {
+WITHOUT_UNIT = {
     "rendercast_queue_depth",
     "rendercast_carried_renders",
     "rendercast_worker_capacity",
@@ -47,7 +47,7 @@ def cancelled(render: Render) -> Render:
 
 
 def ours(metrics: Metrics) -> Samples:
-    """Return the series that say something: no zeros, no single buckets, nothing of the process."""
+    """Return the series of our own that are not zero, without single buckets."""
     samples = samples_of(metrics.text().decode())
     return {
         series: value
@@ -57,18 +57,18 @@ def ours(metrics: Metrics) -> Samples:
 
 
 def used() -> Metrics:
-    """Return metrics to which everything was reported."""
+    """Return metrics that include those that exist only after a report."""
     metrics = Metrics()
     for calls in (metrics.store, metrics.pubsub):
-        took, fail = calls.of("operation")
-        took(0.1)
-        fail()
+        observe_s, count_failure = calls.of("operation")
+        observe_s(0.1)
+        count_failure()
     metrics.follow_loop("hub", lambda: NOW)
     return metrics
 
 
 @pytest.mark.parametrize(
-    ("change", "figures"),
+    ("change", "expected"),
     [
         (lambda render: render, {"rendercast_renders_started_total": 1}),
         (rendering, {}),
@@ -99,21 +99,21 @@ def used() -> Metrics:
     ],
 )
 def test_a_change_of_a_render_is_counted(
-    make_render: MakeRender, change: Callable[[Render], Render], figures: Samples
+    make_render: MakeRender, change: Callable[[Render], Render], expected: Samples
 ) -> None:
     metrics = Metrics()
-    metrics.changed(change(make_render()))
-    assert ours(metrics) == figures
+    metrics.render_changed(change(make_render()))
+    assert ours(metrics) == expected
 
 
 @pytest.mark.parametrize(
-    ("report", "figures"),
+    ("report", "expected"),
     [
         (Metrics.quota_refused, {"rendercast_quota_refusals_total": 1}),
         (Metrics.lease_lost, {"rendercast_leases_lost_total": 1}),
         (Metrics.poll_failed, {"rendercast_poll_failures_total": 1}),
         (
-            lambda metrics: metrics.queued(7, oldest_age_s=2.5),
+            lambda metrics: metrics.set_queue(7, oldest_age_s=2.5),
             {"rendercast_queue_depth": 7, "rendercast_queue_oldest_age_seconds": 2.5},
         ),
         (
@@ -138,13 +138,13 @@ def test_a_change_of_a_render_is_counted(
         ),
     ],
 )
-def test_a_report_moves_its_figures_and_no_others(report: Callable[[Metrics], None], figures: Samples) -> None:
+def test_a_report_changes_its_metrics_and_no_others(report: Callable[[Metrics], None], expected: Samples) -> None:
     metrics = Metrics()
     report(metrics)
-    assert ours(metrics) == figures
+    assert ours(metrics) == expected
 
 
-def test_however_many_lags_there_are_little_of_them_is_kept() -> None:
+def test_only_a_limited_number_of_lags_is_stored() -> None:
     metrics = Metrics()
     for _ in range(1200):
         metrics.sent(2, published_at=NOW, now=LATER)
@@ -152,7 +152,7 @@ def test_however_many_lags_there_are_little_of_them_is_kept() -> None:
     assert ours(metrics)["rendercast_publish_to_send_lag_seconds_count"] == 2400
 
 
-def test_connections_and_subscriptions_are_counted_while_they_last() -> None:
+def test_connections_and_subscriptions_are_counted_while_they_are_open() -> None:
     metrics = Metrics()
     with ExitStack() as stack:
         for context in (metrics.connected(), metrics.connected(), metrics.subscribed()):
@@ -161,19 +161,19 @@ def test_connections_and_subscriptions_are_counted_while_they_last() -> None:
     assert ours(metrics) == {}
 
 
-def test_metrics_of_one_process_are_apart() -> None:
+def test_two_instances_share_no_series() -> None:
     one, other = Metrics(), Metrics()
     one.quota_refused()
     assert ours(other) == {}
 
 
-def test_figures_are_named_for_their_units_and_explained() -> None:
+def test_metrics_are_named_for_their_units_and_documented() -> None:
     for family in text_string_to_metric_families(used().text().decode()):
         if not family.name.startswith("process_"):
             assert re.fullmatch(r"rendercast_[a-z_]+", family.name)
             assert family.documentation.endswith(".")
             named = f"{family.name}_total" if family.type == "counter" else family.name
-            assert named.rpartition("_")[2] in UNITS or named in COUNTS_OF_THINGS
+            assert named.rpartition("_")[2] in UNITS or named in WITHOUT_UNIT
 
 
 def test_labels_have_few_values(make_render: MakeRender) -> None:
@@ -182,12 +182,12 @@ def test_labels_have_few_values(make_render: MakeRender) -> None:
     for number in range(50):
         render = make_render(owner=f"user-{number}", at=datetime.now(UTC))
         for change in (render, complete(render)):
-            metrics.changed(change)
+            metrics.render_changed(change)
     text = metrics.text().decode()
     assert len(samples_of(text)) - before < 25
     assert set(re.findall(r"(\w+)=\"", text)) == {"code", "le", "loop", "operation", "status"}
     assert "user-" not in text
 
 
-def test_no_series_tells_when_others_were_made() -> None:
+def test_there_are_no_created_series() -> None:
     assert "_created" not in used().text().decode()

@@ -184,7 +184,7 @@ async def test_a_redis_that_hangs_is_noticed_and_reconnected_to(server: RedisSer
     async with asyncio.timeout(PATIENCE_S), pubsub.subscribe("a", early.extend):
         await pubsub.publish("a", "before")
         server.pause()
-        with pytest.raises(PubSubUnavailable, match="no answer in time"):
+        with pytest.raises(PubSubUnavailable, match="no reply in time"):
             await pubsub.publish("a", "lost")
         async with pubsub.subscribe("b", late.extend):
             with pytest.raises(PubSubUnavailable, match="is unavailable"):
@@ -264,7 +264,7 @@ async def test_an_unreachable_redis_stops_the_start() -> None:
 
 async def test_a_redis_that_hangs_stops_the_start(server: RedisServer) -> None:
     server.pause()
-    assert "no answer in time" in await refusal(server.url)
+    assert "no reply in time" in await refusal(server.url)
 
 
 async def test_another_kind_of_server_stops_the_start() -> None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from services.errors import InvalidArgument
 from services.ids import new_render_id
 from services.renders.cursors import decode_cursor, encode_cursor
-from tests.support.fakes import START_OF_TIME
+from tests.support.fake_clock import START_OF_TIME
 
 RENDER_ID = new_render_id(START_OF_TIME)
 CURSOR = encode_cursor(RENDER_ID, owner="ann")

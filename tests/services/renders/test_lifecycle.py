@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from services.errors import IllegalChange
 from services.ids import new_render_id
 from services.models import Failure, Output, Render, RenderPhase, RenderStatus
-from services.ports import Progress
+from services.ports import AttemptProgress
 from services.renders import lifecycle
 from tests.conftest import PROPS
-from tests.support.fakes import START_OF_TIME
+from tests.support.fake_clock import START_OF_TIME
 
 NOW = START_OF_TIME
 FAILURE = Failure(code="BROKEN", message="It broke.", retryable=True)
@@ -25,7 +25,7 @@ def queued() -> Render:
 
 
 def advance(fraction: float, frames: int) -> Change:
-    progress = Progress(phase=RenderPhase.RENDERING_FRAMES, fraction=fraction, frames_rendered=frames)
+    progress = AttemptProgress(phase=RenderPhase.RENDERING_FRAMES, fraction=fraction, frames_rendered=frames)
     return lambda render: lifecycle.advance(render, progress)
 
 
@@ -133,21 +133,21 @@ def test_a_refused_launch_leaves_no_trace_but_the_refusal() -> None:
     before = queued()
     refused = lifecycle.refuse(launch(before), before=before, due_at=NOW)
     assert (refused.attempt, refused.started_at, refused.refusals) == (0, None, 1)
-    assert cancel(refused).gives_quota_back
+    assert cancel(refused).returns_quota
 
 
 def test_only_what_may_have_run_costs_quota() -> None:
-    assert cancel(queued()).gives_quota_back
-    assert fail(queued()).gives_quota_back
-    assert not cancel(launch(queued())).gives_quota_back
-    assert not cancel(try_again(launch(queued()))).gives_quota_back
-    assert not queued().gives_quota_back
+    assert cancel(queued()).returns_quota
+    assert fail(queued()).returns_quota
+    assert not cancel(launch(queued())).returns_quota
+    assert not cancel(try_again(launch(queued()))).returns_quota
+    assert not queued().returns_quota
 
 
 def test_a_launch_that_never_ran_and_never_will_costs_nothing() -> None:
     rejected = reject(launch(queued()))
     assert (rejected.status, rejected.failure, rejected.attempt) == (RenderStatus.FAILED, FAILURE, 0)
-    assert rejected.gives_quota_back
+    assert rejected.returns_quota
 
 
 def test_the_cost_of_all_attempts_adds_up() -> None:
@@ -158,8 +158,8 @@ def test_the_cost_of_all_attempts_adds_up() -> None:
     assert complete(second).cost_usd == pytest.approx(0.52)
 
 
-def costing(cost_usd: float) -> Progress:
-    return Progress(phase=RenderPhase.RENDERING_FRAMES, fraction=0.1, frames_rendered=1, cost_usd=cost_usd)
+def costing(cost_usd: float) -> AttemptProgress:
+    return AttemptProgress(phase=RenderPhase.RENDERING_FRAMES, fraction=0.1, frames_rendered=1, cost_usd=cost_usd)
 
 
 def test_an_accepted_attempt_has_the_deadline_given_or_else_that_of_its_launch() -> None:

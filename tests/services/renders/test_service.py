@@ -27,8 +27,10 @@ from services.renders.cursors import encode_cursor
 from services.renders.quota import QuotaRule
 from services.renders.service import RenderService
 from tests.conftest import PROPS
-from tests.services.renders.test_animation import LIMITS
-from tests.support.fakes import FakeBackend, FakeClock, MemoryStore
+from tests.services.renders.test_validation import LIMITS
+from tests.support.fake_backend import FakeBackend
+from tests.support.fake_clock import FakeClock
+from tests.support.memory_store import MemoryStore
 
 ANN, BOB = Caller(id="ann"), Caller(id="bob")
 OUTPUT = Output(bucket="fake", key="k.mp4", size_bytes=5)

@@ -1,4 +1,4 @@
-"""The worker, carrying renders from their start to their end, on a clock that tests move."""
+"""The worker runs renders from start to end, on a fake clock."""
 
 import json
 from datetime import timedelta
@@ -11,11 +11,11 @@ from services.observability import log_context
 from services.observability.log_context import pseudonym
 from services.ports import Observation
 from services.worker.render_run import DEADLINE_EXCEEDED, MAX_INTERRUPTIONS
-from tests.support.fakes import FakeBackend
+from tests.support.fake_backend import FakeBackend
 from tests.support.worker_bench import ANN, MISCONFIGURED, Bench, SlowStarts
 
 
-async def test_a_render_is_started_at_once_followed_and_completed(bench: Bench) -> None:
+async def test_a_render_is_started_at_once_polled_and_completed(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
         launched = await bench.get(render_id)
@@ -40,7 +40,7 @@ async def test_a_render_is_started_at_once_followed_and_completed(bench: Bench) 
     assert bench.backend.abandoned == [(render_id, "attempt-1")]
 
 
-async def test_polls_without_news_write_nothing(bench: Bench) -> None:
+async def test_polls_without_changes_write_nothing(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
         before = await bench.get(render_id)
@@ -48,13 +48,13 @@ async def test_polls_without_news_write_nothing(bench: Bench) -> None:
         assert await bench.get(render_id) == before
 
 
-async def test_a_worker_finds_what_was_queued_while_nobody_worked(bench: Bench) -> None:
+async def test_a_worker_finds_renders_queued_before_it_started(bench: Bench) -> None:
     render_id = await bench.start()
     async with bench.working():
         assert (await bench.get(render_id)).status is RenderStatus.RENDERING
 
 
-async def test_no_more_renders_than_the_capacity_run_at_once_and_the_oldest_are_first(bench: Bench) -> None:
+async def test_at_most_capacity_renders_run_at_once_oldest_first(bench: Bench) -> None:
     bench.backend.capacity = 2
     ids = []
     for _ in range(5):
@@ -68,24 +68,24 @@ async def test_no_more_renders_than_the_capacity_run_at_once_and_the_oldest_are_
         assert bench.backend.starts == ids[:3]
 
 
-async def test_polls_tell_how_late_they_are(bench: Bench) -> None:
+async def test_poll_lag_is_measured(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
         await bench.clock.advance(5)
-        (polls,) = bench.told("poll_lag_seconds_count")
+        (polls,) = bench.metric_values("poll_lag_seconds_count")
         assert polls >= 3
-        assert bench.told("poll_lag_seconds_sum", "poll_failures_total") == [0, 0]
+        assert bench.metric_values("poll_lag_seconds_sum", "poll_failures_total") == [0, 0]
         bench.backend.unavailable = True
         await bench.clock.advance(2)
-        (failures,) = bench.told("poll_failures_total")
+        (failures,) = bench.metric_values("poll_failures_total")
         bench.backend.unavailable = False
         bench.backend.finish(render_id)
         await bench.clock.advance(60)
     assert failures >= 1
-    assert bench.told("poll_lag_seconds_sum") > [0]
+    assert bench.metric_values("poll_lag_seconds_sum") > [0]
 
 
-async def test_the_health_check_sees_the_worker_look(bench: Bench) -> None:
+async def test_each_poll_updates_last_tick_at(bench: Bench) -> None:
     worker = bench.worker()
     assert worker.last_tick_at is None
     async with bench.working(worker):
@@ -93,7 +93,7 @@ async def test_the_health_check_sees_the_worker_look(bench: Bench) -> None:
         assert worker.last_tick_at == bench.clock.now()
 
 
-async def test_what_may_work_again_is_tried_again_up_to_the_limit(bench: Bench) -> None:
+async def test_a_retryable_failure_is_retried_up_to_max_attempts(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
         bench.backend.progress(render_id, 45)
@@ -109,7 +109,7 @@ async def test_what_may_work_again_is_tried_again_up_to_the_limit(bench: Bench) 
     assert await bench.quota_used() == 1
 
 
-async def test_what_is_final_is_not_tried_again(bench: Bench) -> None:
+async def test_a_failure_that_is_not_retryable_ends_the_render(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
         bench.backend.break_down(render_id, retryable=False)
@@ -118,7 +118,7 @@ async def test_what_is_final_is_not_tried_again(bench: Bench) -> None:
     assert bench.backend.starts == [render_id]
 
 
-async def test_each_attempt_is_abandoned_by_the_id_the_backend_knows_it_by(bench: Bench) -> None:
+async def test_each_attempt_is_abandoned_under_its_backend_id(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
         bench.backend.break_down(render_id, retryable=True)
@@ -129,7 +129,7 @@ async def test_each_attempt_is_abandoned_by_the_id_the_backend_knows_it_by(bench
 
 
 @pytest.mark.parametrize("unavailable", [False, True])
-async def test_the_deadline_ends_what_never_ends(bench: Bench, unavailable: bool) -> None:  # noqa: FBT001
+async def test_the_deadline_ends_an_attempt_that_never_ends(bench: Bench, unavailable: bool) -> None:  # noqa: FBT001
     async with bench.working():
         render_id = await bench.start()
         bench.backend.unavailable = unavailable
@@ -141,7 +141,7 @@ async def test_the_deadline_ends_what_never_ends(bench: Bench, unavailable: bool
     assert await bench.quota_used() == 1
 
 
-async def test_the_deadline_counts_from_the_answer_to_the_start(bench: Bench) -> None:
+async def test_the_deadline_counts_from_the_response_to_the_start(bench: Bench) -> None:
     backend = SlowStarts(bench.clock, limit=timedelta(seconds=5))
     async with bench.working(bench.worker(backend=backend)):
         render_id = await bench.start()
@@ -151,8 +151,8 @@ async def test_the_deadline_counts_from_the_answer_to_the_start(bench: Bench) ->
         assert (await bench.get(render_id)).failure == DEADLINE_EXCEEDED
 
 
-async def test_a_start_without_an_answer_has_the_deadline_of_its_launch(bench: Bench) -> None:
-    backend = SlowStarts(bench.clock, limit=timedelta(seconds=10), lost_answers=1)
+async def test_a_start_without_a_response_keeps_the_deadline_of_its_launch(bench: Bench) -> None:
+    backend = SlowStarts(bench.clock, limit=timedelta(seconds=10), lost_responses=1)
     async with bench.working(bench.worker(backend=backend)):
         render_id = await bench.start()
         await bench.clock.advance(9)
@@ -173,26 +173,28 @@ async def test_polling_errors_never_fail_a_render(bench: Bench) -> None:
         assert (await bench.get(render_id)).status is RenderStatus.COMPLETE
 
 
-async def test_a_fault_that_lasts_until_the_deadline_is_what_the_render_fails_with(bench: Bench) -> None:
+async def test_a_poll_failure_that_lasts_until_the_deadline_is_the_renders_failure(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
         bench.backend.unavailable = True
-        bench.backend.lasting_fault = MISCONFIGURED
+        bench.backend.persistent_failure = MISCONFIGURED
         await bench.clock.advance(200)
         assert (await bench.get(render_id)).status is RenderStatus.RENDERING
         await bench.clock.advance(200)
         assert (await bench.get(render_id)).failure == MISCONFIGURED
 
 
-async def test_a_fault_nobody_foresaw_fails_only_its_own_render(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    class Faulty(FakeBackend):
+async def test_an_unexpected_exception_fails_only_its_own_render(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    class FailsForOneRender(FakeBackend):
         async def observe(self, render: Render) -> Observation:
             if render.id == poisoned:
                 raise ZeroDivisionError
             return await super().observe(render)
 
     poisoned = ""
-    backend = Faulty()
+    backend = FailsForOneRender()
     async with bench.working(bench.worker(backend=backend)):
         healthy = await bench.start()
         poisoned = await bench.start()
@@ -208,7 +210,7 @@ async def test_a_fault_nobody_foresaw_fails_only_its_own_render(bench: Bench, ca
     assert "ZeroDivisionError" in caplog.text
 
 
-async def test_a_render_that_ends_its_process_each_time_fails_at_last(bench: Bench) -> None:
+async def test_a_render_that_always_ends_its_process_fails_eventually(bench: Bench) -> None:
     render_id = await bench.start()
     async with bench.working():
         for _ in range(MAX_INTERRUPTIONS + 1):
@@ -219,9 +221,7 @@ async def test_a_render_that_ends_its_process_each_time_fails_at_last(bench: Ben
         assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "RENDER_LOST")
 
 
-async def test_the_log_has_the_ids_of_the_render_that_is_carried(
-    bench: Bench, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_log_lines_have_the_ids_of_the_running_render(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     class Crashing(FakeBackend):
         async def observe(self, render: Render) -> Observation:
             raise RuntimeError(render.id)
@@ -233,4 +233,4 @@ async def test_the_log_has_the_ids_of_the_render_that_is_carried(
     assert [(line["render_id"], line["user_id"]) for line in lines] == [(render_id, pseudonym(ANN.id))]
     assert "RuntimeError" in lines[0]["exception"]
     assert len(lines[0]["error_id"]) == 12
-    assert log_context.known() == {}
+    assert log_context.current_ids() == {}

@@ -1,19 +1,19 @@
-"""The worker, told that a render is no longer wanted."""
+"""Cancelling renders that a worker runs."""
 
 import pytest
 
 from services.errors import RenderAlreadyFinished
 from services.models import RenderStatus
 from services.renders import lifecycle
-from tests.support.fakes import settle
+from tests.support.fake_clock import settle
 from tests.support.worker_bench import ANN, Bench
 
 
 async def test_a_running_render_is_cancelled_at_once(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
-        asked = await bench.renders.cancel(ANN, render_id)
-        assert (asked.status, asked.cancel_requested) == (RenderStatus.RENDERING, True)
+        requested = await bench.renders.cancel(ANN, render_id)
+        assert (requested.status, requested.cancel_requested) == (RenderStatus.RENDERING, True)
         await settle()
         assert (await bench.get(render_id)).status is RenderStatus.CANCELLED
     assert bench.backend.cancelled == [render_id]
@@ -28,7 +28,7 @@ async def test_a_queued_render_is_cancelled_without_a_worker_and_costs_nothing(b
         await bench.renders.cancel(ANN, render_id)
 
 
-async def test_a_cancel_that_nobody_heard_is_found_by_the_next_worker(bench: Bench) -> None:
+async def test_a_cancel_requested_while_no_worker_runs_is_done_by_the_next_worker(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
     await bench.renders.cancel(ANN, render_id)
@@ -36,8 +36,8 @@ async def test_a_cancel_that_nobody_heard_is_found_by_the_next_worker(bench: Ben
         assert (await bench.get(render_id)).status is RenderStatus.CANCELLED
 
 
-async def test_a_video_that_is_done_before_the_cancel_is_seen_stays(bench: Bench) -> None:
-    """The change that loses the race is applied to the newer state, so neither is forgotten."""
+async def test_a_render_that_finishes_before_its_cancel_is_read_stays_complete(bench: Bench) -> None:
+    """The change that loses the race is applied to the newer state, so that neither is lost."""
     async with bench.working():
         render_id = await bench.start()
         bench.backend.finish(render_id)
@@ -47,7 +47,7 @@ async def test_a_video_that_is_done_before_the_cancel_is_seen_stays(bench: Bench
         assert (done.status, done.cancel_requested) == (RenderStatus.COMPLETE, True)
 
 
-async def test_a_cancel_is_not_put_off_by_a_wait_for_another_try(bench: Bench) -> None:
+async def test_a_cancel_does_not_wait_for_the_next_attempt(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
         bench.backend.break_down(render_id, retryable=True)

@@ -1,17 +1,17 @@
-"""The worker, when the backend refuses starts or has no room: who waits, how long, and what it costs."""
+"""The worker when the backend refuses starts or has no capacity: queueing, backoff, quota."""
 
 from datetime import timedelta
 
 import pytest
 
 from services.models import RenderStatus
-from services.ports import Progress
-from services.worker.concurrency_limit import MAX_STARTS
-from services.worker.render_run import MAX_WAIT_S
-from tests.support.worker_bench import MISCONFIGURED, RULES, Bench, SlowStarts
+from services.ports import AttemptProgress
+from services.worker.concurrency_limit import MAX_CONCURRENT_STARTS
+from services.worker.render_run import MAX_RETRY_S
+from tests.support.worker_bench import MISCONFIGURED, OPTIONS, Bench, SlowStarts
 
 
-async def test_a_refused_start_is_tried_later_without_costing_an_attempt(bench: Bench) -> None:
+async def test_a_refused_start_is_retried_and_does_not_count_as_an_attempt(bench: Bench) -> None:
     bench.backend.refusals = 3
     async with bench.working():
         render_id = await bench.start()
@@ -22,18 +22,18 @@ async def test_a_refused_start_is_tried_later_without_costing_an_attempt(bench: 
         assert (running.status, running.attempt, running.refusals) == (RenderStatus.RENDERING, 1, 3)
 
 
-async def test_a_render_nobody_can_start_fails_in_the_end_and_costs_nothing(bench: Bench) -> None:
+async def test_a_render_that_is_always_refused_times_out_and_costs_no_quota(bench: Bench) -> None:
     bench.backend.refusals = 1_000_000
     async with bench.working():
         render_id = await bench.start()
-        await bench.clock.advance(RULES.carry.queue_timeout.total_seconds() + 31)
+        await bench.clock.advance(OPTIONS.limits.queue_timeout.total_seconds() + 31)
         failed = await bench.get(render_id)
         assert failed.failure is not None
         assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "QUEUE_TIMEOUT")
     assert await bench.quota_used() == 0
 
 
-async def test_a_start_that_can_never_work_fails_with_its_reason_and_costs_no_quota(bench: Bench) -> None:
+async def test_an_impossible_start_fails_the_render_and_costs_no_quota(bench: Bench) -> None:
     bench.backend.impossible = MISCONFIGURED
     async with bench.working():
         failed = await bench.get(await bench.start())
@@ -41,7 +41,7 @@ async def test_a_start_that_can_never_work_fails_with_its_reason_and_costs_no_qu
     assert await bench.quota_used() == 0
 
 
-async def test_while_the_backend_has_no_room_no_more_renders_are_taken(bench: Bench) -> None:
+async def test_no_renders_are_started_while_the_backend_has_no_capacity(bench: Bench) -> None:
     bench.backend.refusals = 1
     bench.backend.capacity = 1
     ids = [await bench.start() for _ in range(3)]
@@ -56,17 +56,17 @@ async def test_while_the_backend_has_no_room_no_more_renders_are_taken(bench: Be
     assert await bench.quota_used() == 3
 
 
-async def test_a_backend_without_room_is_asked_ever_more_rarely(bench: Bench) -> None:
+async def test_starts_on_a_backend_without_capacity_become_rarer(bench: Bench) -> None:
     bench.backend.refusals = 1_000_000
     for _ in range(10):
         await bench.start()
     async with bench.working():
         await bench.clock.advance(600)
     refused = 1_000_000 - bench.backend.refusals
-    assert refused < 10 * 4 * 600 / 15  # each of the capacity of 4 once in a pause, which lasts 15 to 30 s at last
+    assert refused < 10 * 4 * 600 / 15  # capacity 4, one start each per pause; pauses reach 15 to 30 s
 
 
-async def test_an_attempt_that_found_no_room_leaves_time_for_others_and_pauses_the_queue(bench: Bench) -> None:
+async def test_an_attempt_that_found_no_capacity_waits_and_pauses_the_queue(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
         bench.backend.break_down(render_id, retryable=True, busy=True)
@@ -81,7 +81,7 @@ async def test_an_attempt_that_found_no_room_leaves_time_for_others_and_pauses_t
         assert (await bench.get(render_id)).attempt == 2
 
 
-async def test_a_render_waits_in_the_queue_for_its_turn_to_start(bench: Bench) -> None:
+async def test_concurrent_starts_are_limited(bench: Bench) -> None:
     backend = SlowStarts(bench.clock, capacity=100, limit=timedelta(seconds=30))
     ids = [await bench.start() for _ in range(80)]
     async with bench.working(bench.worker(backend=backend)):
@@ -93,17 +93,19 @@ async def test_a_render_waits_in_the_queue_for_its_turn_to_start(bench: Bench) -
             for render_id in backend.starts:
                 backend.finish(render_id)
         assert {(await bench.get(render_id)).status for render_id in ids} == {RenderStatus.COMPLETE}
-    assert backend.most_under_way == MAX_STARTS
+    assert backend.max_concurrent == MAX_CONCURRENT_STARTS
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("functions", [2, 5])
-async def test_an_account_with_little_room_completes_every_render(bench: Bench, workers: int, functions: int) -> None:
+async def test_an_account_with_low_concurrency_completes_every_render(
+    bench: Bench, workers: int, functions: int
+) -> None:
     bench.backend.capacity, bench.backend.concurrency, bench.backend.functions = 25, 10, functions
     ids = [await bench.start() for _ in range(60)]
     async with bench.working(*[bench.worker(f"w{number}") for number in range(workers)]):
         for _ in range(600):
-            running = [id_ for id_, attempt in bench.backend.attempts.items() if isinstance(attempt, Progress)]
+            running = [id_ for id_, attempt in bench.backend.attempts.items() if isinstance(attempt, AttemptProgress)]
             for render_id in running:
                 bench.backend.draw(render_id, 18)  # so that each takes five seconds
             await bench.clock.advance(1)
@@ -113,17 +115,17 @@ async def test_an_account_with_little_room_completes_every_render(bench: Bench, 
     assert wasted < 3 * len(ids)
 
 
-async def test_attempts_that_found_no_room_are_no_tries_but_end_with_the_queue_timeout(bench: Bench) -> None:
+async def test_attempts_that_found_no_capacity_are_limited_by_the_queue_timeout_only(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
-        until = (await bench.get(render_id)).created_at + RULES.carry.queue_timeout
-        broken = 0
+        until = (await bench.get(render_id)).created_at + OPTIONS.limits.queue_timeout
+        failures = 0
         while bench.clock.now() < until:
             assert (await bench.get(render_id)).status is RenderStatus.RENDERING
             bench.backend.break_down(render_id, retryable=True, busy=True)
-            broken += 1
-            await bench.clock.advance(MAX_WAIT_S + 5)
-        assert (await bench.get(render_id)).busy_attempts == broken > RULES.carry.max_attempts
+            failures += 1
+            await bench.clock.advance(MAX_RETRY_S + 5)
+        assert (await bench.get(render_id)).busy_attempts == failures > OPTIONS.limits.max_attempts
         bench.backend.break_down(render_id, retryable=True, busy=True)
         await bench.clock.advance(2)
         failed = await bench.get(render_id)
@@ -131,35 +133,35 @@ async def test_attempts_that_found_no_room_are_no_tries_but_end_with_the_queue_t
         assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "BROKEN")
 
 
-async def test_what_found_no_room_leaves_all_tries_for_what_breaks(bench: Bench) -> None:
+async def test_attempts_that_found_no_capacity_do_not_count_towards_max_attempts(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
         for busy in (True, False, True, False, True, False):
             assert (await bench.get(render_id)).status is RenderStatus.RENDERING
             bench.backend.break_down(render_id, retryable=True, busy=busy)
-            await bench.clock.advance(MAX_WAIT_S + 5)
+            await bench.clock.advance(MAX_RETRY_S + 5)
         failed = await bench.get(render_id)
         assert (failed.status, failed.attempt, failed.busy_attempts) == (RenderStatus.FAILED, 6, 3)
 
 
-async def test_while_the_backend_has_no_room_renders_under_way_are_taken_over(bench: Bench) -> None:
+async def test_running_renders_are_acquired_while_the_backend_has_no_capacity(bench: Bench) -> None:
     async with bench.working(bench.worker("dead")):
-        under_way = await bench.start()
+        running_id = await bench.start()
     bench.backend.refusals = 1_000_000
     waiting = await bench.start()
     await bench.store.acquire(worker="dead", lease=timedelta(seconds=100), excluding=[waiting])
     async with bench.working():
-        bench.backend.finish(under_way)
+        bench.backend.finish(running_id)
         await bench.clock.advance(103)  # by now each pause lasts 15 to 30 s
-        assert (await bench.get(under_way)).status is RenderStatus.COMPLETE
+        assert (await bench.get(running_id)).status is RenderStatus.COMPLETE
         assert (await bench.get(waiting)).status is RenderStatus.QUEUED
 
 
-async def test_a_render_that_had_begun_never_times_out_in_the_queue(bench: Bench) -> None:
+async def test_a_render_that_was_started_never_times_out_in_the_queue(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
     bench.backend.forget(render_id)
-    await bench.clock.advance(RULES.carry.queue_timeout.total_seconds() * 2)
+    await bench.clock.advance(OPTIONS.limits.queue_timeout.total_seconds() * 2)
     async with bench.working(bench.worker("w2")):
         await bench.clock.advance(2)
         assert (await bench.get(render_id)).status is RenderStatus.RENDERING

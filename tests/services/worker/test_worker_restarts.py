@@ -1,4 +1,4 @@
-"""Workers that stop, sleep, and take over from each other."""
+"""Workers that stop, are suspended, or lose leases to each other."""
 
 import asyncio
 import signal
@@ -11,12 +11,14 @@ import pytest
 from services.backends.text.backend import open_text_backend
 from services.models import Render, RenderStatus
 from services.realtime.hub import ProgressHub
-from services.supervision import keep_running
-from tests.support.fakes import FakeBackend, MemoryStore, settle
-from tests.support.worker_bench import RULES, Bench
+from services.supervision import supervise
+from tests.support.fake_backend import FakeBackend
+from tests.support.fake_clock import settle
+from tests.support.memory_store import MemoryStore
+from tests.support.worker_bench import OPTIONS, Bench
 
 
-async def test_a_worker_that_stops_gives_its_renders_back_at_once(bench: Bench) -> None:
+async def test_a_worker_that_stops_releases_its_renders_at_once(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
     assert bench.backend.abandoned == [(render_id, "attempt-1")]
@@ -27,7 +29,7 @@ async def test_a_worker_that_stops_gives_its_renders_back_at_once(bench: Bench) 
     assert bench.backend.starts == [render_id]
 
 
-async def test_a_render_whose_attempt_is_gone_is_begun_anew(bench: Bench) -> None:
+async def test_a_render_whose_attempt_is_gone_is_started_again(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
     bench.backend.forget(render_id)
@@ -37,7 +39,7 @@ async def test_a_render_whose_attempt_is_gone_is_begun_anew(bench: Bench) -> Non
     assert bench.backend.starts == [render_id, render_id]
 
 
-async def test_orderly_restarts_use_up_no_tries(bench: Bench) -> None:
+async def test_orderly_restarts_do_not_count_towards_max_attempts(bench: Bench) -> None:
     render_id = await bench.start()
     for restart in range(10):
         async with bench.working(bench.worker(f"w{restart}")):
@@ -51,35 +53,35 @@ async def test_orderly_restarts_use_up_no_tries(bench: Bench) -> None:
         assert (done.status, done.attempt, done.interruptions) == (RenderStatus.COMPLETE, 11, 10)
 
 
-@pytest.mark.parametrize("came_of_it", ["finished", "gone", "still running"])
-async def test_a_render_found_long_after_its_deadline_is_asked_about_first(bench: Bench, came_of_it: str) -> None:
-    """The process was away: a machine that slept, a restart the next morning."""
+@pytest.mark.parametrize("attempt", ["finished", "gone", "still running"])
+async def test_a_render_acquired_long_after_its_deadline_is_polled_first(bench: Bench, attempt: str) -> None:
+    """As after a machine was suspended, or a worker restarted the next morning."""
     async with bench.working():
         render_id = await bench.start()
-    if came_of_it == "finished":
+    if attempt == "finished":
         bench.backend.finish(render_id)
-    elif came_of_it == "gone":
+    elif attempt == "gone":
         bench.backend.forget(render_id)
     await bench.clock.advance(bench.backend.limit.total_seconds() * 100)
     async with bench.working(bench.worker("w2")):
         await bench.clock.advance(2)
         found = await bench.get(render_id)
-    wanted = {
+    expected = {
         "finished": (RenderStatus.COMPLETE, 1),
         "gone": (RenderStatus.RENDERING, 2),
         "still running": (RenderStatus.FAILED, 1),
     }
-    assert (found.status, found.attempt) == wanted[came_of_it]
+    assert (found.status, found.attempt) == expected[attempt]
 
 
-async def test_a_fault_while_stopping_does_not_start_the_worker_again(bench: Bench) -> None:
-    class Clumsy(FakeBackend):
+async def test_an_exception_while_stopping_does_not_restart_the_worker(bench: Bench) -> None:
+    class FailsToAbandon(FakeBackend):
         async def abandon(self, render: Render) -> None:
             del render
             raise OSError("no")
 
-    worker = bench.worker(backend=Clumsy())
-    working = asyncio.create_task(keep_running("worker", worker.run))
+    worker = bench.worker(backend=FailsToAbandon())
+    working = asyncio.create_task(supervise("worker", worker.run))
     await settle()
     await bench.start()
     working.cancel()
@@ -87,7 +89,7 @@ async def test_a_fault_while_stopping_does_not_start_the_worker_again(bench: Ben
     assert working.done()
 
 
-async def test_leases_are_kept_alive_while_the_render_is_silent(bench: Bench) -> None:
+async def test_leases_are_renewed_while_a_render_has_no_changes(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
         async with bench.working(bench.worker("w2", FakeBackend())):
@@ -105,15 +107,15 @@ async def test_a_worker_that_lost_its_lease_stops_and_changes_nothing(bench: Ben
         await bench.clock.advance(30)
         assert (await bench.get(render_id)).status is RenderStatus.RENDERING
         assert bench.backend.abandoned == [(render_id, "attempt-1")]
-    assert bench.told("leases_lost_total") == [1]
+    assert bench.metric_values("leases_lost_total") == [1]
 
 
-async def test_a_worker_takes_a_render_again_only_when_it_has_let_go_of_it(bench: Bench) -> None:
+async def test_a_worker_acquires_a_render_again_only_after_its_run_has_ended(bench: Bench) -> None:
     class SlowHub(ProgressHub):
-        broker = asyncio.Event()
+        published = asyncio.Event()
 
         async def publish(self, render: Render) -> None:
-            await self.broker.wait()
+            await self.published.wait()
             await super().publish(render)
 
     hub = SlowHub(
@@ -123,47 +125,47 @@ async def test_a_worker_takes_a_render_again_only_when_it_has_let_go_of_it(bench
         metrics=bench.metrics,
         check_interval=timedelta(seconds=5),
     )
-    hub.broker.set()
+    hub.published.set()
     render_id = await bench.start()
     async with bench.working(bench.worker(hub=hub)):
-        hub.broker.clear()
+        hub.published.clear()
         bench.backend.forget(render_id)
-        await bench.clock.advance(5)  # it waits in the queue again and could be taken, but that isn't published yet
-        hub.broker.set()
+        await bench.clock.advance(5)  # the render is QUEUED again and could be acquired, but that isn't published yet
+        hub.published.set()
         await bench.clock.advance(1)
         assert (await bench.get(render_id)).backend_render_id == "attempt-2"
 
 
-async def test_a_worker_that_slept_beyond_the_deadline_leaves_its_successors_video(
+async def test_a_worker_suspended_beyond_the_deadline_keeps_the_video_of_its_successor(
     bench: Bench, tmp_path: Path
 ) -> None:
     open_backend = partial(
         open_text_backend, data_dir=tmp_path, width=64, height=64, base_url="http://x", clock=bench.clock, shared=True
     )
-    sleepers_view = MemoryStore(bench.clock)
-    sleepers_view._rows = bench.store._rows
-    async with open_backend() as sleepers, open_backend() as successors:
-        sleeper = bench.worker("sleeper", sleepers, store=sleepers_view)
-        async with bench.working(sleeper):
+    suspended_store = MemoryStore(bench.clock)
+    suspended_store._rows = bench.store._rows
+    async with open_backend() as suspended_backend, open_backend() as other_backend:
+        suspended = bench.worker("suspended", suspended_backend, store=suspended_store)
+        async with bench.working(suspended):
             render_id = await bench.start()
-            while not (attempt := sleepers._attempts.get(render_id)):  # noqa: ASYNC110  # as long as a process takes
+            while not (attempt := suspended_backend._attempts.get(render_id)):  # noqa: ASYNC110  # as long as a process takes
                 await asyncio.sleep(0.01)
             attempt.process.send_signal(signal.SIGSTOP)
-            sleepers_view.away = True
-            await bench.clock.advance(RULES.lease.total_seconds())
-            async with bench.working(bench.worker("successor", successors)):
+            suspended_store.unavailable = True
+            await bench.clock.advance(OPTIONS.lease.total_seconds())
+            async with bench.working(bench.worker("successor", other_backend)):
                 while (done := await bench.get(render_id)).output is None:
                     await bench.clock.advance(0.05)
                     await asyncio.sleep(0.01)
-            assert bench.clock.now() < done.created_at + sleepers.time_limit(done)
-            await bench.clock.advance(sleepers.time_limit(done).total_seconds())
-            while sleepers._attempts:  # noqa: ASYNC110  # the same
+            assert bench.clock.now() < done.created_at + suspended_backend.time_limit(done)
+            await bench.clock.advance(suspended_backend.time_limit(done).total_seconds())
+            while suspended_backend._attempts:  # noqa: ASYNC110  # the same
                 await asyncio.sleep(0.01)
-            sleepers_view.away = False
+            suspended_store.unavailable = False
             await bench.clock.advance(60)
-            assert not sleeper._carriers
+            assert not suspended.running
         assert await bench.get(render_id) == done
-        assert await successors.has_output(done.output)
+        assert await other_backend.has_output(done.output)
 
 
 async def test_two_workers_start_each_render_once(bench: Bench) -> None:
@@ -178,15 +180,15 @@ async def test_two_workers_start_each_render_once(bench: Bench) -> None:
     assert sorted(bench.backend.starts) == sorted(ids)
 
 
-async def test_a_worker_that_stops_waits_for_the_answer_to_a_start(bench: Bench) -> None:
-    bench.backend.answer = asyncio.Event()
+async def test_a_worker_that_stops_waits_for_the_response_to_a_start(bench: Bench) -> None:
+    bench.backend.start_gate = asyncio.Event()
     render_id = await bench.start()
     stopping = asyncio.create_task(bench.worker().run())
     await settle()
     stopping.cancel()
     await settle()
     assert not stopping.done()
-    bench.backend.answer.set()
+    bench.backend.start_gate.set()
     with pytest.raises(asyncio.CancelledError):
         await stopping
     assert (await bench.get(render_id)).backend_render_id == "attempt-1"
@@ -197,11 +199,11 @@ async def test_a_worker_that_stops_waits_for_the_answer_to_a_start(bench: Bench)
     assert bench.backend.starts == [render_id]
 
 
-async def test_a_worker_that_stops_amid_a_slow_start_gives_its_other_render_back_at_once(bench: Bench) -> None:
+async def test_a_worker_that_stops_during_a_slow_start_releases_its_other_render_at_once(bench: Bench) -> None:
     stopping = asyncio.create_task(bench.worker().run())
     await settle()
     other = await bench.start()
-    bench.backend.answer = asyncio.Event()
+    bench.backend.start_gate = asyncio.Event()
     slow = await bench.start()
     stopping.cancel()
     await settle()
@@ -209,8 +211,8 @@ async def test_a_worker_that_stops_amid_a_slow_start_gives_its_other_render_back
         bench.backend.finish(other)
         await bench.clock.advance(2)
         assert (await bench.get(other)).status is RenderStatus.COMPLETE
-        await bench.clock.advance(RULES.lease.total_seconds() * 3)
-        bench.backend.answer.set()
+        await bench.clock.advance(OPTIONS.lease.total_seconds() * 3)
+        bench.backend.start_gate.set()
         with pytest.raises(asyncio.CancelledError):
             await stopping
         running = await bench.get(slow)

@@ -1,4 +1,4 @@
-"""Hundreds of renders at once on one worker."""
+"""Hundreds of concurrent renders on one worker."""
 
 import asyncio
 from dataclasses import replace
@@ -14,15 +14,15 @@ from services.realtime.pubsub import open_pubsub
 from services.runtime.services import compose
 from services.settings import load_settings
 from tests.conftest import PROPS
-from tests.support.fakes import MemoryStore
 from tests.support.lambda_server import Fault, LambdaServer
 from tests.support.memory_bucket import MemoryBucket
+from tests.support.memory_store import MemoryStore
 from tests.support.remotion_farm import DEPLOYMENT, FastClock
 from tests.support.s3_server import S3Server
 
 ANN = Caller(id="ann")
 MANY = 500
-PATIENCE_S = 120
+TIMEOUT_S = 120
 
 
 async def test_five_hundred_renders_at_once_lose_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,12 +41,12 @@ async def test_five_hundred_renders_at_once_lose_none(tmp_path: Path, monkeypatc
             services = compose(settings, clock=clock, store=store, pubsub=pubsub, backend=backend, with_worker=True)
             assert services.worker is not None
             ids = [(await services.renders.start(ANN, PROPS)).render.id for _ in range(MANY)]
-            working = asyncio.create_task(services.worker.run())
-            async with asyncio.timeout(PATIENCE_S):
+            task = asyncio.create_task(services.worker.run())
+            async with asyncio.timeout(TIMEOUT_S):
                 while await store.unfinished([ANN.id], first=1):  # noqa: ASYNC110  # of the store
                     await asyncio.sleep(0.1)
-            working.cancel()
-            await asyncio.wait([working])
+            task.cancel()
+            await asyncio.wait([task])
             renders = await store.get_many(ids)
     assert {(render.status, render.attempt) for render in renders} == {(RenderStatus.COMPLETE, 1)}
     assert len(renders) == len(function.renders) == MANY

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.backends.text.downloads import DownloadSigner
-from tests.support.fakes import START_OF_TIME
+from tests.support.fake_clock import START_OF_TIME
 
 NOW = START_OF_TIME
 SIGNER = DownloadSigner(b"k" * 32)

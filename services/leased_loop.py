@@ -1,0 +1,100 @@
+"""The polling loop of the worker and of the webhook deliverer: acquires leased items and processes each in a task."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from services.backoff import backoff_s
+from services.errors import StoreUnavailable
+from services.ports import Clock
+
+Item = TypeVar("Item")
+
+log = logging.getLogger(__name__)
+
+
+class LeasedWork(Protocol[Item]):
+    """What a `LeasedLoop` needs to know of its items."""
+
+    @property
+    def has_capacity(self) -> bool:
+        """Whether another item may be acquired now."""
+        ...
+
+    @property
+    def poll_interval_s(self) -> float:
+        """Seconds until the next poll, unless the loop is woken."""
+        ...
+
+    async def acquire(self) -> Item | None:
+        """Lease the next item that is due; None if there is none. Raises `StoreUnavailable`."""
+        ...
+
+    async def process(self, item: Item) -> None:
+        """Process an item to its end. Raises nothing but `CancelledError`."""
+        ...
+
+    async def release(self) -> None:
+        """End all leases that are still held."""
+        ...
+
+
+class LeasedLoop(Generic[Item]):
+    """Acquires items while there is capacity, and processes each in its own task.
+
+    `name` is the plural of the items in log lines. `last_tick_at` is when the store was last polled; None before that.
+    Setting `wake` ends the wait for the next poll.
+    """
+
+    def __init__(self, work: LeasedWork[Item], *, name: str, clock: Clock) -> None:
+        self.last_tick_at: datetime | None = None
+        self._work = work
+        self._name = name
+        self._clock = clock
+        self.wake = asyncio.Event()
+
+    async def run(self, *, within: AbstractAsyncContextManager[object] | None = None) -> None:
+        """Run inside the context `within` until cancelled; then wait for the tasks to end and release all leases."""
+        try:
+            async with within or nullcontext(), asyncio.TaskGroup() as tasks:
+                await self._poll(tasks)
+        finally:
+            await self._work.release()
+
+    async def _poll(self, tasks: asyncio.TaskGroup) -> None:
+        failures = 0
+        while True:
+            self.wake.clear()
+            try:
+                await self._acquire_all(tasks)
+                failures = 0
+            except StoreUnavailable as error:
+                failures += 1
+                log.warning("%s can't be acquired: %s", self._name, error)
+            self.last_tick_at = self._clock.now()
+            wait_s = backoff_s(failures) if failures else self._work.poll_interval_s
+            await self._clock.wait(self.wake, timeout_s=wait_s)
+
+    async def _acquire_all(self, tasks: asyncio.TaskGroup) -> None:
+        while self._work.has_capacity:
+            item = await self._work.acquire()
+            if item is None:
+                return
+            tasks.create_task(self._process(item))
+
+    async def _process(self, item: Item) -> None:
+        try:
+            await self._work.process(item)
+        finally:
+            self.wake.set()
+
+
+async def release_leases(release: Awaitable[None], *, name: str) -> None:
+    """Await a store's release of leases to its end, even if cancelled meanwhile. `StoreUnavailable` is only logged."""
+    try:
+        await asyncio.shield(release)
+    except StoreUnavailable as error:
+        log.warning("leases of %s could not be released and will expire: %s", name, error)

@@ -1,0 +1,323 @@
+"""Renders on Lambda with all kinds of errors that occur in production, run by a worker to the expected end.
+
+Time passes twenty times as fast, so that waits of half a minute take a second or two.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from services.models import AnimationProps, Caller, Render, RenderStatus
+from services.realtime.pubsub import open_pubsub
+from services.runtime.services import Services, compose
+from services.settings import load_settings
+from tests.conftest import PROPS
+from tests.support.lambda_renders import Course, State
+from tests.support.lambda_server import Fault
+from tests.support.memory_store import MemoryStore
+from tests.support.remotion_farm import BUCKET, Farm, running_farm
+from tests.support.s3_server import S3Fault, S3Server
+
+ANN = Caller(id="ann")
+SPEED = 20
+FUNCTION_TIMEOUT_S = 120
+QUOTA = 1000
+TIMEOUT_S = 60
+POLL_INTERVAL_S = 0.02
+
+
+@pytest.fixture
+async def farm(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Farm]:
+    with running_farm(s3_server, monkeypatch, speed=SPEED) as farm:
+        yield farm
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A worker on the farm, and the calls of its user."""
+
+    farm: Farm
+    services: Services
+
+    async def start(self, props: AnimationProps = PROPS) -> str:
+        return (await self.services.renders.start(ANN, props)).render.id
+
+    async def get(self, render_id: str) -> Render:
+        return await self.services.renders.get(ANN, render_id)
+
+    async def until(self, render_id: str, reached: Callable[[Render], bool]) -> Render:
+        """Return the render once `reached` is true of it."""
+        async with asyncio.timeout(TIMEOUT_S):
+            while not reached(render := await self.get(render_id)):
+                assert not render.status.is_terminal, render
+                await asyncio.sleep(POLL_INTERVAL_S)
+        return render
+
+    async def end(self, render_id: str) -> Render:
+        """Return the render when it has ended."""
+        return await self.until(render_id, lambda render: render.status.is_terminal)
+
+    async def skip_function_timeout(self, render_id: str) -> None:
+        """Wait until the function writes nothing more, and move the clock past its timeout."""
+        await self.until(render_id, lambda render: render.backend_render_id is not None)
+        (simulated,) = self.farm.function.renders.values()
+        async with asyncio.timeout(TIMEOUT_S):
+            while played.state is State.PLAYING and not (played.course is Course.CHUNK_HANGS and played.metadata):  # noqa: ASYNC110
+                await asyncio.sleep(POLL_INTERVAL_S)
+        self.farm.clock.jump(FUNCTION_TIMEOUT_S + 21)
+
+    async def quota_used(self) -> int:
+        quota = await self.services.renders.quota(ANN)
+        return quota.limit - quota.remaining
+
+
+def is_rendering(render: Render) -> bool:
+    return render.status is RenderStatus.RENDERING
+
+
+@asynccontextmanager
+async def running_worker(farm: Farm, folder: Path) -> AsyncIterator[Run]:
+    """Run one worker on the farm."""
+    settings = load_settings(data_dir=folder, quota_limit=QUOTA, quota_window_s=86_400, max_attempts=3)
+    async with farm.open() as backend, open_pubsub("memory://") as pubsub:
+        store = MemoryStore(farm.clock)
+        services = compose(settings, clock=farm.clock, store=store, pubsub=pubsub, backend=backend, with_worker=True)
+        assert services.worker is not None
+        task = asyncio.create_task(services.worker.run())
+        try:
+            yield Run(farm, services)
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+@pytest.fixture
+async def run(farm: Farm, tmp_path: Path) -> AsyncIterator[Run]:
+    async with running_worker(farm, tmp_path) as run:
+        yield run
+
+
+async def test_a_render_completes(run: Run) -> None:
+    done = await run.end(await run.start())
+    assert (done.status, done.attempt, done.failure) == (RenderStatus.COMPLETE, 1, None)
+    assert done.cost_usd
+    assert done.output is not None
+    assert len(run.farm.bucket.get(BUCKET, done.output.key) or b"") == done.output.size_bytes
+
+
+async def test_a_throttled_start_is_sent_again_later(run: Run) -> None:
+    run.farm.function.fault(Fault.THROTTLED, times=3)
+    done = await run.end(await run.start())
+    assert (done.status, done.attempt, done.refusals) == (RenderStatus.COMPLETE, 1, 3)
+    assert len(run.farm.function.renders) == 1
+    assert await run.quota_used() == 1
+
+
+async def test_an_unreachable_function_keeps_renders_queued(run: Run) -> None:
+    run.farm.function.go_offline()
+    render_id = await run.start()
+    await run.until(render_id, lambda render: render.refusals == 2)
+    run.farm.function.come_back()
+    done = await run.end(render_id)
+    assert (done.status, done.attempt) == (RenderStatus.COMPLETE, 1)
+
+
+@pytest.mark.parametrize("fault", [Fault.DROPPED, Fault.CRASHED_LATE])
+async def test_a_lost_response_starts_nothing_twice_and_the_video_is_found(run: Run, fault: Fault) -> None:
+    run.farm.function.fault(fault)
+    done = await run.end(await run.start())
+    assert (done.status, done.attempt, done.backend_render_id) == (RenderStatus.COMPLETE, 1, None)
+    assert len(run.farm.function.starts) == 1
+
+
+async def test_a_lost_response_to_a_start_that_never_ran_fails_at_the_deadline(run: Run) -> None:
+    run.farm.function.fault(Fault.CRASHED)
+    render_id = await run.start()
+    await run.until(render_id, is_rendering)
+    run.farm.clock.jump(FUNCTION_TIMEOUT_S + 71)
+    failed = await run.end(render_id)
+    assert failed.failure is not None
+    assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "DEADLINE_EXCEEDED")
+    assert len(run.farm.function.starts) == 1
+
+
+@pytest.mark.parametrize(
+    ("course", "code"),
+    [
+        (Course.BROWSER_CRASH, "RENDERER_CRASHED"),
+        (Course.DISK_FULL, "RENDERER_OUT_OF_DISK"),
+    ],
+)
+async def test_retryable_failures_are_tried_again_without_more_quota(run: Run, course: Course, code: str) -> None:
+    run.farm.function.play_next(course, times=2)
+    done = await run.end(await run.start())
+    assert (done.status, done.attempt) == (RenderStatus.COMPLETE, 3)
+    assert await run.quota_used() == 1
+    run.farm.function.play_next(course, times=3)
+    failed = await run.end(await run.start())
+    assert failed.failure is not None
+    assert (failed.status, failed.attempt, failed.failure.code) == (RenderStatus.FAILED, 3, code)
+    assert failed.failure.retryable
+    assert failed.failure.detail
+
+
+async def test_attempts_throttled_by_the_account_do_not_count_as_tries(run: Run) -> None:
+    run.farm.function.play_next(Course.RENDERERS_THROTTLED, times=3)
+    done = await run.end(await run.start())
+    assert (done.status, done.attempt, done.busy_attempts) == (RenderStatus.COMPLETE, 4, 3)
+    assert await run.quota_used() == 1
+
+
+@pytest.mark.parametrize(
+    ("course", "code"),
+    [
+        (Course.REACT_ERROR, "COMPOSITION_ERROR"),
+        (Course.UNKNOWN_COMPOSITION, "COMPOSITION_NOT_FOUND"),
+        (Course.SITE_UNREACHABLE, "SITE_UNREACHABLE"),
+        (Course.BAD_PROPS, None),
+    ],
+)
+async def test_final_failures_fail_at_once(run: Run, course: Course, code: str | None) -> None:
+    run.farm.function.play_next(course)
+    failed = await run.end(await run.start())
+    assert failed.failure is not None
+    assert (failed.status, failed.attempt, failed.failure.retryable) == (RenderStatus.FAILED, 1, False)
+    assert code in {None, failed.failure.code}
+    assert await run.quota_used() == 1
+
+
+async def test_a_restarted_chunk_does_not_decrease_progress(run: Run) -> None:
+    run.farm.function.play_next(Course.CHUNK_RETRIED)
+    run.farm.function.seconds_per_render = 1
+    run.farm.function.steps = 10
+    render_id = await run.start()
+    seen = [await run.get(render_id)]
+    while not seen[-1].status.is_terminal:
+        await asyncio.sleep(0.01)
+        seen.append(await run.get(render_id))
+    assert (seen[-1].status, seen[-1].attempt) == (RenderStatus.COMPLETE, 1)
+    assert [render.progress for render in seen] == sorted(render.progress for render in seen)
+    assert [render.frames_rendered for render in seen] == sorted(render.frames_rendered for render in seen)
+
+
+async def test_a_hanging_chunk_fails_after_the_functions_timeout(run: Run) -> None:
+    run.farm.function.play_next(Course.CHUNK_HANGS)
+    render_id = await run.start()
+    await run.skip_function_timeout(render_id)
+    done = await run.end(render_id)
+    assert (done.status, done.attempt) == (RenderStatus.COMPLETE, 2)
+
+
+async def test_a_launch_that_dies_is_tried_again_after_its_timeout(run: Run) -> None:
+    run.farm.function.play_next(Course.LAUNCH_DIES)
+    render_id = await run.start()
+    await run.skip_function_timeout(render_id)
+    done = await run.end(render_id)
+    assert (done.status, done.attempt) == (RenderStatus.COMPLETE, 2)
+
+
+async def test_a_stitcher_that_never_ends_fails_at_the_deadline(run: Run) -> None:
+    run.farm.function.play_next(Course.STITCHER_TIMES_OUT)
+    render_id = await run.start()
+    await run.skip_function_timeout(render_id)
+    run.farm.clock.jump(50)
+    failed = await run.end(render_id)
+    assert failed.failure is not None
+    assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "DEADLINE_EXCEEDED")
+    assert failed.failure.retryable
+
+
+async def test_a_corrupt_progress_file_is_read_again(run: Run) -> None:
+    run.farm.function.play_next(Course.CORRUPT_FILE)
+    done = await run.end(await run.start())
+    assert (done.status, done.attempt) == (RenderStatus.COMPLETE, 1)
+
+
+@pytest.mark.parametrize("fault", [S3Fault.INTERNAL_ERROR, S3Fault.SLOW_DOWN, S3Fault.RESET, S3Fault.EXPIRED_TOKEN])
+async def test_half_a_minute_without_storage_fails_nothing(run: Run, fault: S3Fault) -> None:
+    render_id = await run.start()
+    await run.until(render_id, is_rendering)
+    run.farm.storage.fail(fault)
+    await asyncio.sleep(30 / SPEED)
+    assert (await run.get(render_id)).status is RenderStatus.RENDERING
+    run.farm.storage.heal()
+    done = await run.end(render_id)
+    assert (done.status, done.attempt) == (RenderStatus.COMPLETE, 1)
+
+
+async def test_half_a_minute_of_late_responses_fails_nothing(run: Run) -> None:
+    run.farm.storage.fail(S3Fault.DELAYED, seconds=0.5)
+    render_id = await run.start()
+    await asyncio.sleep(30 / SPEED)
+    run.farm.storage.heal()
+    assert (await run.end(render_id)).status is RenderStatus.COMPLETE
+
+
+async def test_a_lasting_error_of_storage_is_the_renders_failure(run: Run) -> None:
+    render_id = await run.start()
+    await run.until(render_id, is_rendering)
+    run.farm.storage.fail(S3Fault.ACCESS_DENIED)
+    await asyncio.sleep(0.2)
+    run.farm.clock.jump(FUNCTION_TIMEOUT_S + 71)
+    failed = await run.end(render_id)
+    assert failed.failure is not None
+    assert failed.failure.code == "ACCESS_DENIED"
+    assert "s3:GetObject" in (failed.failure.detail or "")
+
+
+@pytest.mark.parametrize("fault", [Fault.ACCESS_DENIED, Fault.EXPIRED_TOKEN])
+async def test_a_start_that_aws_rejects_fails_with_the_remedy_in_the_detail_and_costs_no_quota(
+    run: Run, fault: Fault
+) -> None:
+    run.farm.function.fault(fault)
+    failed = await run.end(await run.start())
+    assert failed.failure is not None
+    assert (failed.status, failed.attempt) == (RenderStatus.FAILED, 0)
+    assert "operator" in failed.failure.message
+    assert failed.failure.detail
+    assert await run.quota_used() == 0
+
+
+async def test_a_cancelled_render_is_stopped_on_the_function(run: Run) -> None:
+    run.farm.function.play_next(Course.CHUNK_HANGS)
+    render_id = await run.start()
+    await run.until(render_id, lambda render: render.frames_rendered > 0)
+    await run.services.renders.cancel(ANN, render_id)
+    assert (await run.end(render_id)).status is RenderStatus.CANCELLED
+    (simulated,) = run.farm.function.renders.values()
+    assert await asyncio.to_thread(simulated.ended.wait, 10)
+    assert simulated.state is State.FAILED
+
+
+async def test_a_render_stopped_from_outside_is_final(run: Run) -> None:
+    run.farm.function.play_next(Course.CHUNK_HANGS)
+    render_id = await run.start()
+    render = await run.until(render_id, lambda render: render.backend_render_id is not None)
+    run.farm.bucket.put(BUCKET, f"renders/{render.backend_render_id}/cancel.json", b"{}")
+    failed = await run.end(render_id)
+    assert failed.failure is not None
+    assert (failed.failure.code, failed.attempt) == ("RENDER_STOPPED", 1)
+
+
+async def test_another_worker_continues_a_started_render(farm: Farm, tmp_path: Path) -> None:
+    farm.function.seconds_per_render = 2
+    async with running_worker(farm, tmp_path) as first:
+        render_id = await first.start()
+        await first.until(render_id, lambda render: render.frames_rendered > 0)
+        store = first.services.store
+    async with farm.open() as backend, open_pubsub("memory://") as pubsub:
+        services = compose(
+            first.services.settings, clock=farm.clock, store=store, pubsub=pubsub, backend=backend, with_worker=True
+        )
+        second = replace(first, services=services)
+        assert services.worker is not None
+        task = asyncio.create_task(services.worker.run())
+        done = await second.end(render_id)
+        task.cancel()
+        await asyncio.wait([task])
+    assert (done.status, done.attempt) == (RenderStatus.COMPLETE, 1)
+    assert len(farm.function.starts) == 1

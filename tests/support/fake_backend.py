@@ -1,0 +1,137 @@
+"""A `RenderBackend` that renders nothing; tests set the state of each attempt."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartUncertain
+from services.models import Download, Failure, Output, Render, RenderPhase, replace
+from services.ports import (
+    AttemptFailed,
+    AttemptFinished,
+    AttemptMissing,
+    AttemptProgress,
+    Observation,
+)
+from tests.support.fake_clock import START_OF_TIME
+
+
+@dataclass
+class FakeBackend:
+    """A `RenderBackend` with at most one attempt a render, kept by render id.
+
+    `refusals` is how many starts are refused first; `start_gate` delays the response to a start until it is set.
+    `concurrency` limits the functions that run at once: an attempt is one function until it draws frames, then
+    `functions`.
+    """
+
+    capacity: int = 4
+    poll_interval: timedelta = timedelta(seconds=1)
+    limit: timedelta = timedelta(minutes=5)
+    refusals: int = 0
+    concurrency: int | None = None
+    functions: int = 1
+    impossible: Failure | None = None
+    lost_responses: int = 0
+    unavailable: bool = False
+    persistent_failure: Failure | None = None
+    start_gate: asyncio.Event | None = None
+    refused: int = 0
+    starts: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    abandoned: list[tuple[str, str | None]] = field(default_factory=list)
+    attempts: dict[str, Observation] = field(default_factory=dict)
+    outputs: set[str] = field(default_factory=set)
+    signed: list[str] = field(default_factory=list)
+
+    def time_limit(self, render: Render) -> timedelta:
+        del render
+        return self.limit
+
+    async def start(self, render: Render) -> str:
+        if self.refusals:
+            self.refusals -= 1
+            raise StartRefused("no capacity")
+        if not self._has_capacity(1):
+            self.refused += 1
+            raise StartRefused("no capacity")
+        if self.impossible is not None:
+            raise StartImpossible(self.impossible)
+        self.starts.append(render.id)
+        self.attempts[render.id] = AttemptProgress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
+        if self.lost_responses:
+            self.lost_responses -= 1
+            raise StartUncertain("no response")
+        if self.start_gate is not None:
+            await self.start_gate.wait()
+        return f"attempt-{len(self.starts)}"
+
+    async def observe(self, render: Render) -> Observation:
+        if self.unavailable:
+            raise BackendUnavailable("no response", failure=self.persistent_failure)
+        return self.attempts.get(render.id, AttemptMissing())
+
+    async def cancel(self, render: Render) -> None:
+        if self.unavailable:
+            raise BackendUnavailable("no response")
+        self.cancelled.append(render.id)
+        self.attempts.pop(render.id, None)
+
+    async def abandon(self, render: Render) -> None:
+        self.abandoned.append((render.id, render.backend_render_id))
+
+    def sign(self, output: Output, *, expires_in: timedelta) -> Download:
+        self.signed.append(output.key)
+        return Download(url=f"https://videos.example/{output.key}", expires_at=START_OF_TIME + expires_in)
+
+    def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
+        return (
+            None
+            if output.poster_key is None
+            else self.sign(replace(output, key=output.poster_key), expires_in=expires_in)
+        )
+
+    async def has_output(self, output: Output) -> bool:
+        return output.key in self.outputs
+
+    async def delete(self, render: Render) -> None:
+        if render.output is not None:
+            self.outputs.discard(render.output.key)
+
+    def progress(self, render_id: str, frames: int, *, of: int = 90) -> None:
+        """Set the attempt's progress."""
+        self.attempts[render_id] = AttemptProgress(
+            phase=RenderPhase.RENDERING_FRAMES, fraction=frames / of, frames_rendered=frames
+        )
+
+    def draw(self, render_id: str, frames: int, *, of: int = 90) -> None:
+        """Draw this many frames; the last finishes the attempt. It fails first if `concurrency` is exceeded."""
+        attempt = self.attempts[render_id]
+        assert isinstance(attempt, AttemptProgress)
+        drawn = attempt.frames_rendered + frames
+        if not attempt.frames_rendered and not self._has_capacity(self.functions - 1):
+            self.break_down(render_id, retryable=True, busy=True)
+        elif drawn < of:
+            self.progress(render_id, drawn, of=of)
+        else:
+            self.finish(render_id)
+
+    def _has_capacity(self, functions: int) -> bool:
+        running = [attempt for attempt in self.attempts.values() if isinstance(attempt, AttemptProgress)]
+        used = sum(self.functions if attempt.frames_rendered else 1 for attempt in running)
+        return self.concurrency is None or used + functions <= self.concurrency
+
+    def finish(self, render_id: str) -> None:
+        """Finish the attempt with a video."""
+        output = Output(bucket="fake", key=f"{render_id}.mp4", size_bytes=1000, poster_key=f"{render_id}.jpg")
+        self.outputs.add(output.key)
+        self.attempts[render_id] = AttemptFinished(output=output, cost_usd=0.01)
+
+    def break_down(self, render_id: str, *, retryable: bool, busy: bool = False) -> None:
+        """Fail the attempt."""
+        failure = Failure(code="BROKEN", message="It broke.", retryable=retryable)
+        self.attempts[render_id] = AttemptFailed(failure=failure, busy=busy)
+
+    def forget(self, render_id: str) -> None:
+        """Remove the attempt, as if its process had ended."""
+        self.attempts.pop(render_id, None)

@@ -1,0 +1,173 @@
+"""A `RenderStore` in memory."""
+
+import itertools
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.errors import LeaseLost, StoreUnavailable
+from services.models import QuotaWindow, Render, RenderFilter, RenderStatus, replace
+from services.ports import AddOutcome, AddResult, Clock, Queue
+from services.webhooks.messages import WebhookMessage
+from tests.support.fake_clock import START_OF_TIME, FakeClock
+from tests.support.memory_outbox import MemoryOutbox
+
+
+@dataclass
+class StoredRender:
+    render: Render
+    worker: str | None = None
+    lease_until: datetime = START_OF_TIME
+
+
+class MemoryStore:
+    """A `RenderStore` in memory.
+
+    `unavailable` makes every call raise, as an unreachable database does. A worker's next call of each method named in
+    `lost_responses` raises after it has made its change, as when a connection breaks.
+    """
+
+    def __init__(self, clock: Clock | None = None, *, webhooks_enabled: bool = False) -> None:
+        self.unavailable = False
+        self.lost_responses: set[str] = set()
+        self.reads = 0
+        self._clock = clock or FakeClock()
+        self.outbox = MemoryOutbox(self._clock)
+        self._webhooks_enabled = webhooks_enabled
+        self._rows: dict[str, StoredRender] = {}
+        self._units: dict[str, tuple[str, datetime]] = {}
+
+    def _check(self) -> None:
+        if self.unavailable:
+            raise StoreUnavailable("the store is unavailable")
+
+    def _lose_response(self, method: str) -> None:
+        if method in self.lost_responses:
+            self.lost_responses.remove(method)
+            raise StoreUnavailable("no response")
+
+    async def add(self, render: Render, window: QuotaWindow) -> AddResult:
+        self._check()
+        used = await self.quota_used(window)
+        key = render.idempotency_key
+        for row in self._rows.values():
+            if key is not None and (row.render.owner, row.render.idempotency_key) == (render.owner, key):
+                return AddResult(outcome=AddOutcome.DUPLICATE, render=row.render, used=used)
+        if used >= window.limit:
+            return AddResult(outcome=AddOutcome.OVER_QUOTA, render=render, used=used)
+        self._rows[render.id] = StoredRender(render)
+        self._units[render.id] = (window.owner, window.starts_at)
+        return AddResult(outcome=AddOutcome.ADDED, render=render, used=used + 1)
+
+    async def quota_used(self, window: QuotaWindow) -> int:
+        self._check()
+        return sum(unit == (window.owner, window.starts_at) for unit in self._units.values())
+
+    async def get(self, render_id: str, *, owner: str) -> Render | None:
+        self._check()
+        self.reads += 1
+        row = self._rows.get(render_id)
+        return row.render if row and row.render.owner == owner else None
+
+    async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:
+        self._check()
+        self.reads += 1
+        return [self._rows[render_id].render for render_id in render_ids if render_id in self._rows]
+
+    async def list(
+        self, *, owner: str | None, first: int, matching: RenderFilter, older_than: str | None = None
+    ) -> Sequence[Render]:
+        self._check()
+        found = (row.render for _, row in sorted(self._rows.items(), reverse=True))
+        kept = (r for r in found if _matches(r, owner, matching) and (older_than is None or r.id < older_than))
+        return list(itertools.islice(kept, first))
+
+    async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:
+        self._check()
+        self.reads += 1
+        found = (row.render for _, row in sorted(self._rows.items()))
+        return list(itertools.islice((r for r in found if r.owner in owners and not r.status.is_terminal), first))
+
+    async def exists_newer(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:
+        self._check()
+        return any(_matches(row.render, owner, matching) and id_ >= render_id for id_, row in self._rows.items())
+
+    async def queue_position(self, render: Render) -> int:
+        self._check()
+        queued = (row.render for row in self._rows.values() if row.render.status is RenderStatus.QUEUED)
+        return 1 + sum(other.id < render.id for other in queued)
+
+    async def queue(self) -> Queue:
+        self._check()
+        queued = [row.render for row in self._rows.values() if row.render.status is RenderStatus.QUEUED]
+        oldest = min((render.created_at for render in queued), default=None)
+        return Queue(depth=len(queued), oldest_created_at=oldest)
+
+    async def acquire(
+        self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
+    ) -> Render | None:
+        self._check()
+        now = self._clock.now()
+        for id_, row in sorted(self._rows.items()):
+            free = id_ not in excluding and (row.worker is None or row.lease_until <= now)
+            due = row.render.due_at is None or row.render.due_at <= now
+            wanted = {RenderStatus.QUEUED, RenderStatus.RENDERING} if queued else {RenderStatus.RENDERING}
+            if free and due and row.render.status in wanted:
+                row.worker, row.lease_until = worker, now + lease
+                self._lose_response("acquire")
+                return row.render
+        return None
+
+    async def renew(self, render_ids: Collection[str], *, worker: str, lease: timedelta) -> frozenset[str]:
+        self._check()
+        held = [row for id_, row in self._rows.items() if id_ in render_ids and row.worker == worker]
+        for row in held:
+            row.lease_until = self._clock.now() + lease
+        return frozenset(row.render.id for row in held)
+
+    async def release(self, render_ids: Collection[str] | None = None, *, worker: str) -> None:
+        self._check()
+        for id_, row in self._rows.items():
+            if row.worker == worker and (render_ids is None or id_ in render_ids):
+                row.worker = None
+
+    async def record(self, render: Render, *, worker: str | None = None, lease: timedelta | None = None) -> bool:
+        self._check()
+        row = self._rows.get(render.id)
+        if worker is not None and (row is None or row.worker != worker):
+            raise LeaseLost(render.id)
+        if row is None or row.render.revision != render.revision - 1:
+            return False
+        row.render = render
+        if self._webhooks_enabled and render.status.is_terminal:
+            self.outbox.add(WebhookMessage(render=render))
+        if lease is not None:
+            row.lease_until = self._clock.now() + lease
+        if render.status is not RenderStatus.RENDERING:
+            row.worker = None
+        if render.returns_quota:
+            self._units.pop(render.id, None)
+        if worker is not None:
+            self._lose_response("record")
+        return True
+
+    async def delete(self, render_id: str, *, owner: str) -> bool:
+        self._check()
+        row = self._rows.get(render_id)
+        if row is None or row.render.owner != owner or not row.render.status.is_terminal:
+            return False
+        del self._rows[render_id]
+        return True
+
+
+def _matches(render: Render, owner: str | None, matching: RenderFilter) -> bool:
+    return (
+        owner in {None, render.owner}
+        and (matching.statuses is None or render.status in matching.statuses)
+        and (matching.generation_id is None or render.generation_id == matching.generation_id)
+    )
+
+
+def copy_of(render: Render, **changes: object) -> Render:
+    """Return a changed copy, without the checks of `lifecycle`."""
+    return replace(render, **changes)  # type: ignore[arg-type]
