@@ -13,7 +13,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from auth.bearer import read_token_rules
-from auth.jwks import JwksError, JwksReader, open_http
+from auth.jwks import JwksError, JwksClient, open_issuer_session
 from commands.client.options import Role
 from commands.doctor.lambda_checks import examine_lambda
 from commands.doctor.report import LIMIT_S, Examination, Finding, NotNeeded, Result
@@ -22,11 +22,20 @@ from services.errors import RendercastError, StartupError
 from services.realtime.pubsub import open_pubsub
 from services.runtime.adapters import new_mongo_client
 from services.settings import FIELDS, Settings, former_variables, load_settings, variable
-from services.stores.mongo import QUOTA_INDEXES, RENDER_INDEXES
-from services.stores.mongo_connection import DATABASE, Client, ServerTime, asking, hosts_of, patience_of, settled
+from services.stores.mongo_connection import (
+    DEFAULT_DATABASE,
+    Client,
+    ServerClock,
+    hosts_of,
+    maybe_await,
+    mongo_operation,
+    operation_timeout_s,
+)
+from services.stores.mongo_documents import QUOTA_INDEXES, RENDER_INDEXES
 from services.stores.mongo_outbox import WEBHOOK_INDEXES
-from services.webhooks.configuration import read_endpoint
-from services.webhooks.endpoint import EndpointError, open_endpoint
+from services.webhooks.configuration import read_endpoint_config
+from services.webhooks.endpoint import open_endpoint
+from services.webhooks.ports import EndpointError
 
 HEARING_S = 5.0
 MAX_CLOCK_DIFFERENCE_S = 10.0
@@ -122,17 +131,17 @@ async def _mongodb(part: Examination) -> None:
         return await _ask_mongodb(client, hosts_of(url.get_secret_value()))
 
     async def make_indexes() -> str:
-        database = opened[0].get_default_database(DATABASE)
-        with asking(LIMIT_S):
+        database = opened[0].get_default_database(DEFAULT_DATABASE)
+        with mongo_operation(LIMIT_S):
             await database["renders"].create_indexes(list(RENDER_INDEXES))
             await database["quota"].create_indexes(list(QUOTA_INDEXES))
             await database["webhooks"].create_indexes(list(WEBHOOK_INDEXES))
         return f"The indexes of the database {database.name} are there."
 
     async def compare_clocks() -> str:
-        told = ServerTime(opened[0])
-        with asking(patience_of(opened[0])):
-            await told.follow()
+        told = ServerClock(opened[0])
+        with mongo_operation(operation_timeout_s(opened[0])):
+            await told.sync()
         return judge_clocks(told.now().replace(tzinfo=UTC), datetime.now(UTC))
 
     opened: list[Client] = []
@@ -142,7 +151,7 @@ async def _mongodb(part: Examination) -> None:
             await part.check(after[1], compare_clocks)
     finally:
         for client in opened:
-            await settled(client.close())
+            await maybe_await(client.close())
 
 
 def judge_clocks(its: datetime, ours: datetime) -> str:
@@ -156,8 +165,8 @@ def judge_clocks(its: datetime, ours: datetime) -> str:
 async def _ask_mongodb(client: Client, hosts: str) -> str:
     """Return that the server is one we can use. Raises `StartupError`."""
     try:
-        with asking(patience_of(client)):
-            hello = await ServerTime(client).follow()
+        with mongo_operation(operation_timeout_s(client)):
+            hello = await ServerClock(client).sync()
     except RendercastError as error:
         raise StartupError(
             f"MongoDB at {hosts} can't be used: {error}. Start it, or correct MONGODB_URL, its user and its password."
@@ -208,9 +217,9 @@ async def _tokens(part: Examination) -> None:
         rules = read_token_rules(settings.auth)
         if settings.auth.jwt_issuer is None:
             return "They are signed with RENDERCAST_JWT_SECRET."
-        async with open_http() as http:
+        async with open_issuer_session() as http:
             try:
-                keys = await JwksReader(http, rules, jwks_url=settings.auth.jwt_jwks_url).read()
+                keys = await JwksClient(http, rules, jwks_url=settings.auth.jwt_jwks_url).read()
             except JwksError as fault:
                 raise StartupError(
                     f"The issuer's keys can't be read: {fault}. Correct RENDERCAST_JWT_ISSUER or _JWT_JWKS_URL."
@@ -224,12 +233,12 @@ async def _tokens(part: Examination) -> None:
 
 async def _webhooks(part: Examination) -> None:
     async def look() -> str:
-        rules = read_endpoint(part.settings.webhooks)
+        rules = read_endpoint_config(part.settings.webhooks)
         if rules is None:
             raise NotNeeded("Nobody is told of ends: RENDERCAST_WEBHOOK_URL is not set.")
         async with open_endpoint(rules) as endpoint:
             try:
-                addresses = await endpoint.look_up()
+                addresses = await endpoint.resolve()
             except EndpointError as fault:
                 raise StartupError(f"RENDERCAST_WEBHOOK_URL can't be used: {fault}.") from fault
         if part.renderer == "text" and part.settings.server.public_url is None and not part.is_embedded:

@@ -120,8 +120,8 @@ def send_test() -> None:
     from services.settings import load_settings
 
     outcome = asyncio.run(send_test_webhook(load_settings()))
-    if not outcome.is_delivery:
-        raise StartupError(f"The receiver doesn't have it: {outcome.fault or f'it answered {outcome.status_code}'}.")
+    if not outcome.is_success:
+        raise StartupError(f"The receiver doesn't have it: {outcome.error or f'it answered {outcome.status_code}'}.")
     _say(f"The receiver has it: it answered {outcome.status_code}.")
 
 
@@ -204,7 +204,7 @@ def _row(cells: tuple[str, ...]) -> str:
 def _what_came(attempt: "WebhookAttempt") -> str:
     if not attempt.has_ended:
         return "no answer yet, or its worker has died"
-    return attempt.fault or f"answered {attempt.status_code}"
+    return attempt.error or f"answered {attempt.status_code}"
 
 
 def _as_json(message: "WebhookMessage") -> dict[str, object]:
@@ -222,7 +222,7 @@ def _as_json(message: "WebhookMessage") -> dict[str, object]:
                 "beganAt": _iso(attempt.began_at),
                 "durationSeconds": attempt.duration_s,
                 "statusCode": attempt.status_code,
-                "error": attempt.fault,
+                "error": attempt.error,
                 "nextAttemptAt": _iso(attempt.next_attempt_at),
             }
             for attempt in message.attempts

@@ -11,14 +11,14 @@ from pydantic import SecretStr
 
 from services.clock import SystemClock
 from services.errors import StartupError
-from services.observability.otlp import names_collector
+from services.observability.otlp import exports_traces
 from services.ports import Clock, RenderBackend
 from services.realtime.pubsub import open_pubsub
 from services.runtime.data_folder import STORE_FILE, hold_folder, make_folder
 from services.runtime.services import Services, compose
 from services.settings import Settings, variable
-from services.webhooks.configuration import EndpointRules, read_endpoint
-from services.webhooks.messages import PREFIX, Outcome
+from services.webhooks.configuration import EndpointConfig, read_endpoint_config
+from services.webhooks.messages import ID_PREFIX, DeliveryResult
 from services.webhooks.ports import Outbox
 
 if TYPE_CHECKING:
@@ -44,14 +44,16 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
     if settings.pages.studio is None:
         settings = settings.replace(studio=True)
     clock = SystemClock()
-    rules = read_endpoint(settings.webhooks)
+    config = read_endpoint_config(settings.webhooks)
     with hold_folder(settings.storage.data_dir):
         async with (
             _open_tracing() as tracing,
-            open_sqlite_store(settings.storage.data_dir / STORE_FILE, clock, announces_ends=rules is not None) as store,
+            open_sqlite_store(
+                settings.storage.data_dir / STORE_FILE, clock, webhooks_enabled=config is not None
+            ) as store,
             open_pubsub("memory://") as pubsub,
             _open_backend(settings, clock, usual="text", shared=False, with_worker=True) as backend,
-            _open_endpoint(rules) as endpoint,
+            _open_endpoint(config) as endpoint,
         ):
             yield compose(
                 settings,
@@ -84,15 +86,15 @@ async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIter
             "REDIS_URL names no Redis: several processes can't share memory. Use `rendercast dev` for one."
         )
     clock = SystemClock()
-    rules = read_endpoint(settings.webhooks)
+    config = read_endpoint_config(settings.webhooks)
     async with (
         _open_tracing() as tracing,
         open_mongo_store(
-            AsyncIOMotorClient, mongodb_url, retention=settings.storage.retention, announces_ends=rules is not None
+            AsyncIOMotorClient, mongodb_url, retention=settings.storage.retention, webhooks_enabled=config is not None
         ) as store,
         open_pubsub(redis_url) as pubsub,
         _open_backend(settings, clock, usual="lambda", shared=True, with_worker=with_worker) as backend,
-        _open_endpoint(rules) as endpoint,
+        _open_endpoint(config) as endpoint,
     ):
         yield compose(
             settings,
@@ -108,25 +110,25 @@ async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIter
 
 
 @asynccontextmanager
-async def _open_endpoint(rules: EndpointRules | None) -> AsyncIterator["WebhookEndpoint | None"]:
+async def _open_endpoint(config: EndpointConfig | None) -> AsyncIterator["WebhookEndpoint | None"]:
     """Open the receiver of webhooks; None if there is none."""
-    if rules is None:
+    if config is None:
         yield None
         return
     from services.webhooks.endpoint import open_endpoint
 
-    async with open_endpoint(rules) as endpoint:
+    async with open_endpoint(config) as endpoint:
         yield endpoint
 
 
 @asynccontextmanager
 async def _open_tracing() -> AsyncIterator["Tracing | None"]:
     """Open what traces; None if no collector is named, and then nothing of it is loaded."""
-    if not names_collector(os.environ):
+    if not exports_traces(os.environ):
         yield None
         return
     try:
-        from services.observability.tracing import open_tracing
+        from services.observability.export import open_tracing
     except ModuleNotFoundError as error:
         raise StartupError(
             "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed here. Install what "
@@ -197,19 +199,20 @@ async def open_outbox(settings: Settings) -> AsyncIterator[Outbox]:
         yield outbox
 
 
-async def send_test_webhook(settings: Settings) -> Outcome:
-    """Send a message without meaning, once. Raises `StartupError` if there is nobody to send it to."""
+async def send_test_webhook(settings: Settings) -> DeliveryResult:
+    """Send a test message, once. Raises `StartupError` if webhooks are not configured."""
     from services.webhooks.deliverer import send
     from services.webhooks.endpoint import open_endpoint
-    from services.webhooks.payloads import encode
+    from services.webhooks.payloads import encode_event
 
-    rules = read_endpoint(settings.webhooks)
-    if rules is None:
-        raise StartupError("RENDERCAST_WEBHOOK_URL is not set: there is nobody to send it to.")
+    config = read_endpoint_config(settings.webhooks)
+    if config is None:
+        raise StartupError("RENDERCAST_WEBHOOK_URL is not set: there is no receiver.")
     clock = SystemClock()
-    body = encode("webhook.test", clock.now(), {})
-    async with open_endpoint(rules) as endpoint:
-        return await send(PREFIX + "test_" + secrets.token_hex(8), body, rules.secrets, endpoint.post, clock)
+    body = encode_event("webhook.test", clock.now(), {})
+    async with open_endpoint(config) as endpoint:
+        message_id = ID_PREFIX + "test_" + secrets.token_hex(8)
+        return await send(message_id, body, secrets=config.secrets, endpoint=endpoint, clock=clock)
 
 
 def new_mongo_client(url: str) -> "Client":

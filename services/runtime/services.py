@@ -145,20 +145,19 @@ def _deliverer(
     renders: RenderService,
     span_of: SpanOf,
 ) -> "WebhookDeliverer":
-    from services.webhooks.deliverer import DeliveryRules, WebhookDeliverer
+    from services.webhooks.deliverer import DeliveryOptions, WebhookDeliverer
 
     return WebhookDeliverer(
         worker_id=worker_id,
         outbox=outbox,
-        post=endpoint.post,
-        sign=renders.sign,
-        sign_poster=renders.sign_poster,
+        endpoint=endpoint,
+        signer=renders,
         clock=renders.clock,
         metrics=renders.metrics,
-        rules=DeliveryRules(
-            lease=timedelta(seconds=settings.worker.lease_s + endpoint.rules.timeout_s),
-            look_interval=timedelta(seconds=settings.worker.acquire_interval_s),
-            secrets=endpoint.rules.secrets,
+        options=DeliveryOptions(
+            lease=timedelta(seconds=settings.worker.lease_s + endpoint.config.timeout_s),
+            poll_interval=timedelta(seconds=settings.worker.acquire_interval_s),
+            secrets=endpoint.config.secrets,
         ),
         span_of=span_of,
     )

@@ -1,1 +1,1 @@
-"""Where job documents are kept, one adapter a file."""
+"""Adapters of the store ports, each with its outbox: MongoDB and SQLite."""

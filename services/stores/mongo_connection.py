@@ -1,4 +1,9 @@
-"""How MongoDB is connected to through motor or PyMongo, asked within a limit, and what its clock says."""
+"""Connects to MongoDB through motor or PyMongo, limits the time of operations, and follows the server's clock.
+
+Relies on what PyMongo 4.20 and motor 3.7 don't guarantee: `pymongo.timeout` is provisional; motor copies context
+variables, in which `pymongo.timeout` keeps its deadline, to the threads that run its calls; and PyMongo appends
+", Timeout: …, Topology Description: …" to messages. `tests/services/stores/test_private_names.py` checks all three.
+"""
 
 import inspect
 import time
@@ -16,41 +21,41 @@ Document = dict[str, Any]
 Client = AsyncMongoClient[Document]
 Opened = TypeVar("Opened")
 
-DATABASE = "rendercast"  # unless the URL names another
-PATIENCE_S = 10.0  # unless the URL's `timeoutMS` says otherwise
-CONNECTING_MS = 5_000
-BAD_URL = (
-    "MONGODB_URL can't be used. It must look like mongodb://user:password@host:27017/database, with special characters "
-    "percent-encoded; the files it names, and the DNS records of mongodb+srv://, must be there."
+DEFAULT_DATABASE = "rendercast"  # if the URL names none
+DEFAULT_TIMEOUT_S = 10.0  # if the URL has no `timeoutMS`
+CONNECT_TIMEOUT_MS = 5_000
+INVALID_URL = (
+    "MONGODB_URL is not valid. It must look like mongodb://user:password@host:27017/database, with special characters "
+    "percent-encoded; the files it names, and the DNS records of mongodb+srv://, must exist."
 )
 
 
-class ServerTime:
-    """The server's clock, asked for now and then and followed by the monotonic clock in between."""
+class ServerClock:
+    """The server's clock: read from time to time, and advanced by the monotonic clock in between."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._told: datetime | None = None
-        self._told_at = 0.0
+        self._server_time: datetime | None = None
+        self._read_at = 0.0
 
-    async def follow(self) -> Document:
-        """Ask the server for its time, and return all it says of itself."""
+    async def sync(self) -> Document:
+        """Read the server's time; return its whole response to the command `hello`."""
         hello = await self._client.admin.command("hello")
-        self._told, self._told_at = hello["localTime"], time.monotonic()
+        self._server_time, self._read_at = hello["localTime"], time.monotonic()
         return hello
 
     def now(self) -> datetime:
-        """Return the server's time, as far as it is known."""
-        if self._told is None:
+        """Return the server's current time. Raises `StoreUnavailable` before the first `sync`."""
+        if self._server_time is None:
             raise StoreUnavailable("the server's time is not known")
-        return self._told + timedelta(seconds=time.monotonic() - self._told_at)
+        return self._server_time + timedelta(seconds=time.monotonic() - self._read_at)
 
 
 @asynccontextmanager
-async def open_through(
+async def open_with_client(
     connect: Callable[..., object], url: str, prepare: Callable[[Client], Awaitable[Opened]]
 ) -> AsyncIterator[Opened]:
-    """Open what `prepare` makes of a client of the URL. Raises `StartupError` if it raises `StoreUnavailable`."""
+    """Yield what `prepare` returns for a client of the URL. Raises `StartupError` if it raises `StoreUnavailable`."""
     client = new_client(connect, url)
     try:
         try:
@@ -59,14 +64,14 @@ async def open_through(
             raise StartupError(f"MongoDB at {hosts_of(url)} can't be used: {error}") from error
         yield opened
     finally:
-        with timeout(patience_of(client)):
-            await settled(client.close())
+        with timeout(operation_timeout_s(client)):
+            await maybe_await(client.close())
 
 
 def new_client(connect: Callable[..., object], url: str) -> Client:
-    """Return a client for the URL. Raises `StartupError` without a word of the URL, which may be secret."""
-    if not url.startswith(("mongodb://", "mongodb+srv://")):  # PyMongo would take it for the name of a host
-        raise StartupError(BAD_URL)
+    """Return a client for the URL. Raises `StartupError`, with no part of the URL, which may contain a password."""
+    if not url.startswith(("mongodb://", "mongodb+srv://")):  # PyMongo would accept it as a host name
+        raise StartupError(INVALID_URL)
     try:
         client = connect(
             url,
@@ -75,21 +80,21 @@ def new_client(connect: Callable[..., object], url: str) -> Client:
             w="majority",
             readPreference="primary",
             retryWrites=True,
-            connectTimeoutMS=CONNECTING_MS,
+            connectTimeoutMS=CONNECT_TIMEOUT_MS,
         )
     except (PyMongoError, ValueError, OSError):
-        raise StartupError(BAD_URL) from None
+        raise StartupError(INVALID_URL) from None
     return cast("Client", client)
 
 
-def patience_of(client: Client) -> float:
-    """Return how many seconds an operation may take, its retries included."""
-    return client.options.timeout or PATIENCE_S
+def operation_timeout_s(client: Client) -> float:
+    """Return the time limit of an operation with its retries, in seconds."""
+    return client.options.timeout or DEFAULT_TIMEOUT_S
 
 
 @contextmanager
-def tolerating(codes: Collection[int]) -> Iterator[list[OperationFailure]]:
-    """Keep errors with these codes in the list that is returned."""
+def suppress_codes(codes: Collection[int]) -> Iterator[list[OperationFailure]]:
+    """Suppress errors of the server with these codes; append them to the list that is yielded."""
     errors: list[OperationFailure] = []
     try:
         yield errors
@@ -99,19 +104,20 @@ def tolerating(codes: Collection[int]) -> Iterator[list[OperationFailure]]:
         errors.append(error)
 
 
-async def settled(value: Any) -> Any:
-    """Return what both drivers mean: some calls are coroutines in one of them only."""
+async def maybe_await(value: Any) -> Any:
+    """Return the value, awaited if it is awaitable: some calls are coroutines in only one of the two drivers."""
     return await value if inspect.isawaitable(value) else value
 
 
 @contextmanager
-def asking(limit_s: float) -> Iterator[None]:
-    """Give the calls made meanwhile so long together. Raises `StoreUnavailable` for what they raise.
+def mongo_operation(timeout_s: float) -> Iterator[None]:
+    """Limit the time of all calls made inside together. Raises `StoreUnavailable` for the errors they raise.
 
-    Set here, and not only for the client, the limit counts from the call: motor may keep it waiting for a thread.
+    `DuplicateKeyError` is not translated. The limit counts from here, unlike the client's own `timeoutMS`, because
+    with motor a call may first have to wait for a thread.
     """
     try:
-        with timeout(limit_s):
+        with timeout(timeout_s):
             yield
     except DuplicateKeyError:
         raise
@@ -120,10 +126,10 @@ def asking(limit_s: float) -> Iterator[None]:
 
 
 def _first_line(error: PyMongoError) -> str:
-    """Return what is wrong, without the topology that PyMongo appends."""
+    """Return the error's message without the topology that PyMongo appends."""
     return str(error).partition(", Timeout:")[0].partition("\n")[0]
 
 
 def hosts_of(url: str) -> str:
-    """Return the hosts a URL names, without the password it may hold, split as PyMongo does."""
+    """Return the hosts of a URL without user and password, split as PyMongo does."""
     return url.partition("://")[2].partition("?")[0].partition("/")[0].rpartition("@")[2]

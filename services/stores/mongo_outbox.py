@@ -1,4 +1,4 @@
-"""The webhook messages of production, in the collection `webhooks`."""
+"""The outbox of production: webhook messages in the MongoDB collection `webhooks`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -12,20 +12,20 @@ from services import documents
 from services.models import WebhookStatus
 from services.ports import Backlog
 from services.stores.mongo_connection import (
-    DATABASE,
+    DEFAULT_DATABASE,
     Client,
     Document,
-    ServerTime,
-    asking,
-    open_through,
-    patience_of,
+    ServerClock,
+    mongo_operation,
+    open_with_client,
+    operation_timeout_s,
 )
 from services.webhooks import documents as webhook_documents
 from services.webhooks.messages import WebhookMessage
 
 SCHEMA_VERSION = 1
-AT_ONCE = datetime.fromtimestamp(0, UTC)  # as in sqlite_outbox.py
-EVERY = [status.value for status in WebhookStatus]
+AT_ONCE = datetime.fromtimestamp(0, UTC)  # stored for PENDING messages without `due_at`; sorts before all others
+ALL_STATUSES = [status.value for status in WebhookStatus]
 
 WEBHOOK_INDEXES = (
     IndexModel([("status", ASCENDING), ("occurred_at", DESCENDING)], name="by_status"),
@@ -36,15 +36,15 @@ WEBHOOK_INDEXES = (
 
 
 class MongoOutbox:
-    """An `Outbox` in MongoDB; `services.ports` says what each method does."""
+    """An `Outbox` in MongoDB; `services.webhooks.ports` specifies the methods."""
 
-    def __init__(self, client: Client, time: ServerTime) -> None:
-        self._webhooks = client.get_default_database(DATABASE)["webhooks"]
-        self._time = time
-        self._patience_s = patience_of(client)
+    def __init__(self, client: Client, clock: ServerClock) -> None:
+        self._webhooks = client.get_default_database(DEFAULT_DATABASE)["webhooks"]
+        self._clock = clock
+        self._timeout_s = operation_timeout_s(client)
 
-    async def make_indexes(self) -> None:
-        """Make the indexes there are not yet."""
+    async def create_indexes(self) -> None:
+        """Create missing indexes."""
         await self._webhooks.create_indexes(list(WEBHOOK_INDEXES))
 
     async def add(self, message: WebhookMessage, session: AsyncClientSession) -> None:
@@ -54,22 +54,22 @@ class MongoOutbox:
         )
 
     async def acquire(self, *, worker: str, lease: timedelta) -> WebhookMessage | None:  # noqa: D102
-        now = self._time.now()
+        now = self._clock.now()
         due = {
             "due_at": {"$lte": now},
             "$or": [{"lease": None}, {"lease.until": {"$lte": now}}],
         }
         while True:
-            with asking(self._patience_s):
-                taken = await self._webhooks.find_one_and_update(
+            with mongo_operation(self._timeout_s):
+                acquired = await self._webhooks.find_one_and_update(
                     due,
                     {"$set": {"lease": {"worker": worker, "until": now + lease}}},
                     sort=[("due_at", ASCENDING)],
                     return_document=ReturnDocument.AFTER,
                 )
-            if taken is None:
+            if acquired is None:
                 return None
-            if read := _read([taken]):
+            if read := _read([acquired]):
                 return read[0]
 
     async def record(self, message: WebhookMessage, *, worker: str | None = None) -> bool:  # noqa: D102
@@ -77,54 +77,54 @@ class MongoOutbox:
         if worker is not None:
             before["lease.worker"] = worker
         document = _document(message)
-        gone = {name: "" for name in ("due_at", "expires_at") if name not in document}
-        if not message.is_under_way:
-            gone["lease"] = ""
-        change = {"$set": document, "$unset": gone} if gone else {"$set": document}
-        with asking(self._patience_s):
+        removed = {name: "" for name in ("due_at", "expires_at") if name not in document}
+        if not message.is_in_progress:
+            removed["lease"] = ""
+        change = {"$set": document, "$unset": removed} if removed else {"$set": document}
+        with mongo_operation(self._timeout_s):
             changed = await self._webhooks.update_one(before, change)
         return changed.matched_count == 1
 
     async def release(self, *, worker: str) -> None:  # noqa: D102
-        with asking(self._patience_s):
+        with mongo_operation(self._timeout_s):
             await self._webhooks.update_many({"lease.worker": worker}, {"$unset": {"lease": ""}})
 
     async def get(self, message_id: str) -> WebhookMessage | None:  # noqa: D102
-        with asking(self._patience_s):
+        with mongo_operation(self._timeout_s):
             found = await self._webhooks.find_one({"_id": message_id})
         return None if found is None else webhook_documents.message_from_mapping(found["message"])
 
     async def list(  # noqa: D102
         self, *, first: int, status: WebhookStatus | None = None
     ) -> Sequence[WebhookMessage]:
-        conditions = {"status": {"$in": EVERY} if status is None else status.value}
-        with asking(self._patience_s):
+        conditions = {"status": {"$in": ALL_STATUSES} if status is None else status.value}
+        with mongo_operation(self._timeout_s):
             cursor = self._webhooks.find(conditions).sort("occurred_at", DESCENDING).limit(first)
             found = [document async for document in cursor]
         return _read(found)
 
     async def backlog(self) -> Backlog:  # noqa: D102
         pending = {"status": WebhookStatus.PENDING.value}
-        with asking(self._patience_s):
+        with mongo_operation(self._timeout_s):
             count = await self._webhooks.count_documents(pending)
             oldest = await self._webhooks.find_one(pending, {"occurred_at": True}, sort=[("occurred_at", ASCENDING)])
         return Backlog(pending=count, oldest_occurred_at=oldest["occurred_at"] if oldest else None)
 
 
 def open_mongo_outbox(connect: Callable[..., object], url: str) -> AbstractAsyncContextManager[MongoOutbox]:
-    """Open the messages that production keeps. Raises `StartupError` if the server can't be reached."""
+    """Open the outbox without the store. Raises `StartupError` if the server can't be reached."""
 
     async def prepare(client: Client) -> MongoOutbox:
-        time = ServerTime(client)
-        with asking(patience_of(client)):
-            await time.follow()
-        return MongoOutbox(client, time)
+        clock = ServerClock(client)
+        with mongo_operation(operation_timeout_s(client)):
+            await clock.sync()
+        return MongoOutbox(client, clock)
 
-    return open_through(connect, url, prepare)
+    return open_with_client(connect, url, prepare)
 
 
 def _document(message: WebhookMessage) -> Document:
-    """Return what is kept of a message beside its id: what is searched for, and the whole of it."""
+    """Return the document of a message without its id: the fields of queries and indexes, and the whole message."""
     document: Document = {
         "schema": SCHEMA_VERSION,
         "revision": message.revision,
@@ -141,4 +141,4 @@ def _document(message: WebhookMessage) -> Document:
 
 def _read(found: Sequence[Mapping[str, Any]]) -> list[WebhookMessage]:
     rows = ((document["_id"], document["message"]) for document in found)
-    return documents.readable(rows, webhook_documents.message_from_mapping)
+    return documents.decode_readable(rows, webhook_documents.message_from_mapping)

@@ -1,4 +1,4 @@
-"""The embedded store: one SQLite file, one process, one thread that runs every statement."""
+"""The embedded store: a SQLite file that one process opens and one thread accesses."""
 
 import json
 import sqlite3
@@ -13,21 +13,21 @@ from services.ids import time_of
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
 from services.ports import AddOutcome, AddResult, Clock, Queue
 from services.stores import sqlite_outbox
-from services.stores.sqlite_connection import SqliteFile, ms, open_sqlite_file
+from services.stores.sqlite_connection import SqliteFile, open_sqlite_file, to_ms
 from services.stores.sqlite_outbox import SqliteOutbox
 from services.webhooks.messages import WebhookMessage
 
-MAX_WINDOW_KEPT_MS = 7 * 86_400_000  # units of quota windows that began earlier are removed
+UNIT_RETENTION_MS = 7 * 86_400_000  # after the start of a quota window; then its units are deleted
 
 
 class SqliteStore:
-    """A `RenderStore` in one file. Open it with `open_sqlite_store`; `services.ports` says what each method does."""
+    """A `RenderStore` in one file. Open it with `open_sqlite_store`; `services.ports` specifies the methods."""
 
-    def __init__(self, file: SqliteFile, clock: Clock, *, announces_ends: bool) -> None:
+    def __init__(self, file: SqliteFile, clock: Clock, *, webhooks_enabled: bool) -> None:
         self.outbox = SqliteOutbox(file, clock)
         self._file = file
         self._clock = clock
-        self._announces_ends = announces_ends
+        self._webhooks_enabled = webhooks_enabled
 
     async def add(self, render: Render, window: QuotaWindow) -> AddResult:  # noqa: D102
         return await self._file.write(_add, render, window)
@@ -75,22 +75,22 @@ class SqliteStore:
         self, render: Render, *, worker: str | None = None, lease: timedelta | None = None
     ) -> bool:
         until = None if lease is None else self._clock.now() + lease
-        announcement = WebhookMessage(render=render) if self._announces_ends and render.status.is_terminal else None
-        return await self._file.write(_record, render, worker, until, announcement)
+        message = WebhookMessage(render=render) if self._webhooks_enabled and render.status.is_terminal else None
+        return await self._file.write(_record, render, worker, until, message)
 
     async def delete(self, render_id: str, *, owner: str) -> bool:  # noqa: D102
         return await self._file.write(_delete, render_id, owner)
 
 
 @asynccontextmanager
-async def open_sqlite_store(path: Path, clock: Clock, *, announces_ends: bool = False) -> AsyncIterator[SqliteStore]:
-    """Open the file, made and migrated as needed. Nobody else may have it open, so leases left in it are ended.
+async def open_sqlite_store(path: Path, clock: Clock, *, webhooks_enabled: bool = False) -> AsyncIterator[SqliteStore]:
+    """Open the file, created and migrated as needed. No other process may have it open, so its leases are ended.
 
-    If it `announces_ends`, its outbox gets a message with each. Raises `StartupError` if the file can't be read or
-    written or comes from a newer version of this program.
+    With `webhooks_enabled`, each end of a render adds a message to the outbox. Raises `StartupError` if the file can't
+    be read or written, or was written by a newer version of Rendercast.
     """
     async with open_sqlite_file(path) as file:
-        yield SqliteStore(file, clock, announces_ends=announces_ends)
+        yield SqliteStore(file, clock, webhooks_enabled=webhooks_enabled)
 
 
 def _add(db: sqlite3.Connection, render: Render, window: QuotaWindow) -> AddResult:
@@ -101,11 +101,11 @@ def _add(db: sqlite3.Connection, render: Render, window: QuotaWindow) -> AddResu
             (render.owner, render.idempotency_key),
         ).fetchone()
         if row:
-            return AddResult(verdict=AddOutcome.DUPLICATE, render=documents.decode(row[0]), used=used)
+            return AddResult(outcome=AddOutcome.DUPLICATE, render=documents.decode(row[0]), used=used)
     if used >= window.limit:
-        return AddResult(verdict=AddOutcome.OVER_QUOTA, render=render, used=used)
-    starts_at = ms(window.starts_at)
-    db.execute("DELETE FROM quota_units WHERE window_starts_at < ?", (starts_at - MAX_WINDOW_KEPT_MS,))
+        return AddResult(outcome=AddOutcome.OVER_QUOTA, render=render, used=used)
+    starts_at = to_ms(window.starts_at)
+    db.execute("DELETE FROM quota_units WHERE window_starts_at < ?", (starts_at - UNIT_RETENTION_MS,))
     db.execute("INSERT INTO quota_units VALUES (?, ?, ?)", (render.id, window.owner, starts_at))
     db.execute(
         "INSERT INTO renders VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?)",
@@ -116,17 +116,17 @@ def _add(db: sqlite3.Connection, render: Render, window: QuotaWindow) -> AddResu
             render.status,
             render.generation_id,
             render.idempotency_key,
-            _due(render),
+            _due_ms(render),
             documents.encode(render),
         ),
     )
-    return AddResult(verdict=AddOutcome.ADDED, render=render, used=used + 1)
+    return AddResult(outcome=AddOutcome.ADDED, render=render, used=used + 1)
 
 
 def _quota_used(db: sqlite3.Connection, window: QuotaWindow) -> int:
     (used,) = db.execute(
         "SELECT count(*) FROM quota_units WHERE owner = ? AND window_starts_at = ?",
-        (window.owner, ms(window.starts_at)),
+        (window.owner, to_ms(window.starts_at)),
     ).fetchone()
     return int(used)
 
@@ -138,7 +138,7 @@ def _get(db: sqlite3.Connection, render_id: str, owner: str) -> Render | None:
 
 def _get_many(db: sqlite3.Connection, render_ids: Collection[str]) -> Sequence[Render]:
     query = "SELECT id, document FROM renders WHERE id IN (SELECT value FROM json_each(?))"
-    return documents.readable(db.execute(query, [json.dumps(list(render_ids))]), documents.decode)
+    return documents.decode_readable(db.execute(query, [json.dumps(list(render_ids))]), documents.decode)
 
 
 def _list(
@@ -148,7 +148,7 @@ def _list(
     if older_than is not None:
         conditions, values = f"{conditions} AND id < ?", [*values, older_than]
     query = f"SELECT id, document FROM renders WHERE {conditions} ORDER BY id DESC LIMIT ?"
-    return documents.readable(db.execute(query, [*values, first]), documents.decode)
+    return documents.decode_readable(db.execute(query, [*values, first]), documents.decode)
 
 
 def _unfinished(db: sqlite3.Connection, owners: Collection[str], first: int) -> Sequence[Render]:
@@ -157,7 +157,7 @@ def _unfinished(db: sqlite3.Connection, owners: Collection[str], first: int) -> 
         WHERE status IN ('queued', 'rendering') AND owner IN (SELECT value FROM json_each(?))
         ORDER BY id LIMIT ?
         """
-    return documents.readable(db.execute(query, (json.dumps(list(owners)), first)), documents.decode)
+    return documents.decode_readable(db.execute(query, (json.dumps(list(owners)), first)), documents.decode)
 
 
 def _exists_newer(db: sqlite3.Connection, render_id: str, owner: str | None, matching: RenderFilter) -> bool:
@@ -167,7 +167,7 @@ def _exists_newer(db: sqlite3.Connection, render_id: str, owner: str | None, mat
 
 
 def _conditions(owner: str | None, matching: RenderFilter) -> tuple[str, list[str]]:
-    """Return an SQL condition with placeholders, made of fixed text only, and its values."""
+    """Return an SQL condition, made of fixed text and placeholders only, and its values."""
     conditions, values = (["TRUE"], []) if owner is None else (["owner = ?"], [owner])
     if matching.statuses is not None:
         conditions.append(f"status IN ({', '.join('?' * len(matching.statuses))})")
@@ -197,7 +197,7 @@ def _acquire(
     now: datetime,
     lease: timedelta,
     excluding: Collection[str],
-    queued: bool,  # noqa: FBT001  # `acquire` takes it by name
+    queued: bool,  # noqa: FBT001  # keyword-only in `acquire`
 ) -> Render | None:
     statement = """
         UPDATE renders SET lease_worker = ?, lease_until = ? WHERE id = (
@@ -207,9 +207,9 @@ def _acquire(
             ORDER BY id LIMIT 1
         ) RETURNING id, document
         """
-    values = (worker, ms(now + lease), queued, ms(now), ms(now), json.dumps(list(excluding)))
+    values = (worker, to_ms(now + lease), queued, to_ms(now), to_ms(now), json.dumps(list(excluding)))
     while row := db.execute(statement, values).fetchone():
-        if readable := documents.readable([row], documents.decode):
+        if readable := documents.decode_readable([row], documents.decode):
             return readable[0]
     return None
 
@@ -220,7 +220,7 @@ def _renew(db: sqlite3.Connection, render_ids: Collection[str], worker: str, unt
         WHERE lease_worker = ? AND id IN (SELECT value FROM json_each(?))
         RETURNING id
         """
-    rows = db.execute(statement, (ms(until), worker, json.dumps(list(render_ids))))
+    rows = db.execute(statement, (to_ms(until), worker, json.dumps(list(render_ids))))
     return frozenset(render_id for (render_id,) in rows)
 
 
@@ -229,8 +229,8 @@ def _release(db: sqlite3.Connection, render_ids: Collection[str] | None, worker:
         UPDATE renders SET lease_worker = NULL, lease_until = NULL
         WHERE lease_worker = ? AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))
         """
-    chosen = None if render_ids is None else json.dumps(list(render_ids))
-    db.execute(statement, (worker, chosen, chosen))
+    ids = None if render_ids is None else json.dumps(list(render_ids))
+    db.execute(statement, (worker, ids, ids))
 
 
 def _record(
@@ -238,7 +238,7 @@ def _record(
     render: Render,
     worker: str | None,
     until: datetime | None,
-    announcement: WebhookMessage | None,
+    message: WebhookMessage | None,
 ) -> bool:
     row = db.execute("SELECT revision, lease_worker FROM renders WHERE id = ?", (render.id,)).fetchone()
     if worker is not None and (row is None or row[1] != worker):
@@ -247,16 +247,16 @@ def _record(
         return False
     db.execute(
         "UPDATE renders SET revision = ?, status = ?, due_at = ?, document = ? WHERE id = ?",
-        (render.revision, render.status, _due(render), documents.encode(render), render.id),
+        (render.revision, render.status, _due_ms(render), documents.encode(render), render.id),
     )
     if render.status is not RenderStatus.RENDERING:
         db.execute("UPDATE renders SET lease_worker = NULL, lease_until = NULL WHERE id = ?", (render.id,))
     elif until is not None:
-        db.execute("UPDATE renders SET lease_until = ? WHERE id = ?", (ms(until), render.id))
-    if render.gives_quota_back:
+        db.execute("UPDATE renders SET lease_until = ? WHERE id = ?", (to_ms(until), render.id))
+    if render.returns_quota:
         db.execute("DELETE FROM quota_units WHERE render_id = ?", (render.id,))
-    if announcement is not None:
-        sqlite_outbox.add(db, announcement)
+    if message is not None:
+        sqlite_outbox.add(db, message)
     return True
 
 
@@ -267,5 +267,5 @@ def _delete(db: sqlite3.Connection, render_id: str, owner: str) -> bool:
     return deleted.rowcount == 1
 
 
-def _due(render: Render) -> int | None:
-    return None if render.due_at is None else ms(render.due_at)
+def _due_ms(render: Render) -> int | None:
+    return None if render.due_at is None else to_ms(render.due_at)

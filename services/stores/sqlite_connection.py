@@ -1,8 +1,8 @@
-"""How the file of the embedded store is opened and its operations are run, one at a time, in one thread.
+"""Opens the SQLite file of the embedded store, and runs its operations one at a time in one thread.
 
-Each operation is one transaction, run whole in that thread: it can't interleave with another, and it happens whole
-or not at all even if the coroutine that asked for it is cancelled. WAL with `synchronous=FULL` means that what was
-acknowledged survives a power cut (https://www.sqlite.org/pragma.html#pragma_synchronous).
+Each operation is one transaction that runs entirely in that thread: it can't interleave with another, and it completes
+or changes nothing even if the calling coroutine is cancelled. With WAL and `synchronous=FULL`, acknowledged changes
+survive a power failure (https://www.sqlite.org/pragma.html#pragma_synchronous).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from services.errors import StartupError, StoreUnavailable
 T = TypeVar("T")
 BUSY_TIMEOUT_S = 2.0
 
-# `user_version` counts how many of these a file has been through. Append; never change one that was released.
+# A file's `user_version` is the number of migrations applied to it. Append new ones; never change a released one.
 MIGRATIONS = (
     """
     CREATE TABLE renders (
@@ -71,18 +71,18 @@ MIGRATIONS = (
 
 
 class SqliteFile:
-    """An open file and the thread that works on it."""
+    """An open file and the thread that accesses it."""
 
     def __init__(self, connection: sqlite3.Connection, executor: ThreadPoolExecutor) -> None:
         self.connection = connection
         self._executor = executor
 
     async def read(self, operation: Callable[..., T], *args: object) -> T:
-        """Run an operation that changes nothing; it sees one state of the file. Raises `StoreUnavailable`."""
+        """Run an operation that only reads, on one snapshot of the file. Raises `StoreUnavailable`."""
         return await self._run("BEGIN", operation, *args)
 
     async def write(self, operation: Callable[..., T], *args: object) -> T:
-        """Run an operation that changes something, with no other program in between. Raises `StoreUnavailable`."""
+        """Run an operation that writes, while no other program can write. Raises `StoreUnavailable`."""
         return await self._run("BEGIN IMMEDIATE", operation, *args)
 
     async def _run(self, begin: str, operation: Callable[..., T], *args: object) -> T:
@@ -91,16 +91,17 @@ class SqliteFile:
 
 
 @asynccontextmanager
-async def open_sqlite_file(path: Path, *, beside: bool = False) -> AsyncIterator[SqliteFile]:
-    """Open the file, made and migrated as needed. Nobody else may have it open, so leases left in it are ended.
+async def open_sqlite_file(path: Path, *, shared: bool = False) -> AsyncIterator[SqliteFile]:
+    """Open the file, created and migrated as needed. No other process may have it open, so its leases are ended.
 
-    Opened `beside` the process that may have it open, it must be there and is left as it is. Raises `StartupError` if
-    it can't be read or written or comes from another version of this program than can be dealt with.
+    With `shared`, another process may have it open: it must exist and have the current version, and it is neither
+    migrated nor are leases ended. Raises `StartupError` if the file can't be read or written, or its version doesn't
+    fit.
     """
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
     in_thread = partial(asyncio.get_running_loop().run_in_executor, executor)
     try:
-        connection = await in_thread(_open, path, beside)
+        connection = await in_thread(_open, path, shared)
         try:
             yield SqliteFile(connection, executor)
         finally:
@@ -109,18 +110,18 @@ async def open_sqlite_file(path: Path, *, beside: bool = False) -> AsyncIterator
         executor.shutdown()
 
 
-def ms(moment: datetime) -> int:
-    """Return a time as it is kept: milliseconds since 1970."""
+def to_ms(moment: datetime) -> int:
+    """Return a time as it is stored: milliseconds since 1970."""
     return round(moment.timestamp() * 1000)
 
 
-def _open(path: Path, beside: bool) -> sqlite3.Connection:  # noqa: FBT001  # `open_sqlite_file` takes it by name
-    if beside and not path.exists():
-        raise StartupError(f"There is no data file {path}: `rendercast dev` makes it.")
+def _open(path: Path, shared: bool) -> sqlite3.Connection:  # noqa: FBT001  # keyword-only in `open_sqlite_file`
+    if shared and not path.exists():
+        raise StartupError(f"There is no data file {path}: `rendercast dev` creates it.")
     try:
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
-            (_look_at if beside else _prepare)(connection, path)
+            (_check_version if shared else _prepare)(connection, path)
         except BaseException:
             connection.close()
             raise
@@ -129,9 +130,11 @@ def _open(path: Path, beside: bool) -> sqlite3.Connection:  # noqa: FBT001  # `o
     return connection
 
 
-def _look_at(connection: sqlite3.Connection, path: Path) -> None:
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     if _version(connection) != len(MIGRATIONS):
-        raise StartupError(f"The data file {path} is of another version of Rendercast: start `rendercast dev` once.")
+        raise StartupError(
+            f"The data file {path} was written by another version of Rendercast: start `rendercast dev` once."
+        )
     connection.execute("PRAGMA synchronous = FULL")
 
 
@@ -139,7 +142,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     version = _version(connection)
     if version > len(MIGRATIONS):
         raise StartupError(
-            f"The data file {path} comes from a newer version of Rendercast. "
+            f"The data file {path} was written by a newer version of Rendercast. "
             "Run that version, or set RENDERCAST_DATA_DIR to another folder."
         )
     connection.execute("PRAGMA journal_mode = WAL")
@@ -171,5 +174,5 @@ def _in_transaction(
                 connection.execute("ROLLBACK")
             raise
     except sqlite3.Error as error:
-        raise StoreUnavailable(f"The data file can't be read or written now: {error}.") from error
+        raise StoreUnavailable(f"the data file can't be read or written: {error}") from error
     return result

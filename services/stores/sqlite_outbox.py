@@ -1,4 +1,4 @@
-"""The webhook messages of the embedded store."""
+"""The outbox of the embedded store."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
@@ -9,15 +9,15 @@ from pathlib import Path
 from services import documents
 from services.models import WebhookStatus
 from services.ports import Backlog, Clock
-from services.stores.sqlite_connection import SqliteFile, ms, open_sqlite_file
+from services.stores.sqlite_connection import SqliteFile, open_sqlite_file, to_ms
 from services.webhooks import documents as webhook_documents
 from services.webhooks.messages import WebhookMessage
 
-AT_ONCE = 0  # when a PENDING message is due that has no time for it; before all that have, and no others are due
+AT_ONCE = 0  # stored for PENDING messages without `due_at`; sorts before all others. Other messages have NULL
 
 
 class SqliteOutbox:
-    """An `Outbox` in the file of a `SqliteStore`; `services.ports` says what each method does."""
+    """An `Outbox` in the file of a `SqliteStore`; `services.webhooks.ports` specifies the methods."""
 
     def __init__(self, file: SqliteFile, clock: Clock) -> None:
         self._file = file
@@ -46,8 +46,8 @@ class SqliteOutbox:
 
 @asynccontextmanager
 async def open_sqlite_outbox(path: Path, clock: Clock) -> AsyncIterator[SqliteOutbox]:
-    """Open the messages of a store that a process may have open. Raises `StartupError` if there is none."""
-    async with open_sqlite_file(path, beside=True) as file:
+    """Open the outbox of a file that another process may have open. Raises `StartupError` if there is no file."""
+    async with open_sqlite_file(path, shared=True) as file:
         yield SqliteOutbox(file, clock)
 
 
@@ -59,8 +59,8 @@ def add(db: sqlite3.Connection, message: WebhookMessage) -> None:
             message.id,
             message.revision,
             message.status,
-            ms(message.occurred_at),
-            _due(message),
+            to_ms(message.occurred_at),
+            _due_ms(message),
             webhook_documents.encode_message(message),
         ),
     )
@@ -74,15 +74,15 @@ def _acquire(db: sqlite3.Connection, worker: str, now: datetime, lease: timedelt
             ORDER BY due_at LIMIT 1
         ) RETURNING id, document
         """
-    while row := db.execute(statement, (worker, ms(now + lease), ms(now), ms(now))).fetchone():
-        if readable := documents.readable([row], webhook_documents.decode_message):
+    while row := db.execute(statement, (worker, to_ms(now + lease), to_ms(now), to_ms(now))).fetchone():
+        if readable := documents.decode_readable([row], webhook_documents.decode_message):
             return readable[0]
     return None
 
 
 def _record(db: sqlite3.Connection, message: WebhookMessage, worker: str | None, now: datetime) -> bool:
-    keeps_lease = message.is_under_way
-    db.execute("DELETE FROM webhooks WHERE expires_at <= ?", (ms(now),))
+    keeps_lease = message.is_in_progress
+    db.execute("DELETE FROM webhooks WHERE expires_at <= ?", (to_ms(now),))
     changed = db.execute(
         """
         UPDATE webhooks SET revision = ?, status = ?, due_at = ?, expires_at = ?, document = ?,
@@ -92,8 +92,8 @@ def _record(db: sqlite3.Connection, message: WebhookMessage, worker: str | None,
         (
             message.revision,
             message.status,
-            _due(message),
-            None if message.expires_at is None else ms(message.expires_at),
+            _due_ms(message),
+            None if message.expires_at is None else to_ms(message.expires_at),
             webhook_documents.encode_message(message),
             keeps_lease,
             keeps_lease,
@@ -118,7 +118,7 @@ def _get(db: sqlite3.Connection, message_id: str) -> WebhookMessage | None:
 def _list(db: sqlite3.Connection, first: int, status: WebhookStatus | None) -> Sequence[WebhookMessage]:
     condition, values = ("TRUE", []) if status is None else ("status = ?", [status])
     query = f"SELECT id, document FROM webhooks WHERE {condition} ORDER BY occurred_at DESC LIMIT ?"
-    return documents.readable(db.execute(query, [*values, first]), webhook_documents.decode_message)
+    return documents.decode_readable(db.execute(query, [*values, first]), webhook_documents.decode_message)
 
 
 def _backlog(db: sqlite3.Connection) -> Backlog:
@@ -128,7 +128,7 @@ def _backlog(db: sqlite3.Connection) -> Backlog:
     )
 
 
-def _due(message: WebhookMessage) -> int | None:
+def _due_ms(message: WebhookMessage) -> int | None:
     if message.status is not WebhookStatus.PENDING:
         return None
-    return AT_ONCE if message.due_at is None else ms(message.due_at)
+    return AT_ONCE if message.due_at is None else to_ms(message.due_at)

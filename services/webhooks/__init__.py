@@ -1,1 +1,1 @@
-"""Outgoing webhooks, as Standard Webhooks 1.0.0 has them: servers learn of the end of renders without a socket."""
+"""Outgoing webhooks (Standard Webhooks 1.0.0): a signed request to a receiver whenever a render ends."""

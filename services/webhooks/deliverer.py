@@ -1,186 +1,177 @@
-"""The deliverer: leases webhook messages that are due and brings each to the receiver, beside the worker's renders."""
+"""The webhook deliverer: leases webhook messages that are due and sends each to the receiver."""
 
 import asyncio
 import logging
-import secrets as random_words
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import secrets as random_tokens
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from services.backoff import backoff_s, read_retry_after
+from services.backoff import backoff_s, parse_retry_after
 from services.errors import StoreUnavailable
-from services.models import Download, Render, WebhookStatus
+from services.leased_loop import LeasedLoop, release_leases
+from services.models import WebhookStatus
 from services.observability import log_context, spans
 from services.observability.metrics import Metrics
 from services.observability.spans import SpanOf, no_span
 from services.ports import Clock
-from services.supervision import finish_though_cancelled, is_cancelled
-from services.webhooks import messages
-from services.webhooks.endpoint import Answer, EndpointError
-from services.webhooks.messages import Outcome, WebhookMessage
-from services.webhooks.payloads import body_of, headers_of
-from services.webhooks.ports import Outbox
+from services.supervision import finish_despite_cancellation, is_cancelled
+from services.webhooks.messages import DeliveryResult, WebhookMessage, finish_attempt, start_attempt
+from services.webhooks.payloads import build_body, build_headers
+from services.webhooks.ports import DownloadSigner, Endpoint, EndpointError, Outbox
 
 MAX_CONCURRENT = 10
-MAX_RECORDINGS = 10  # of what came of an attempt, while the store is away; then it is made again
-GRACE_S = 5.0  # for attempts under way when the process is asked to stop
+MAX_RECORD_TRIES = 10  # of an attempt's result while the store is unavailable; after that the message is sent again
+GRACE_S = 5.0  # for attempts in progress when the process stops
 
 log = logging.getLogger(__name__)
 
-Sign = Callable[[Render], Download | None]
-Post = Callable[[bytes, Mapping[str, str]], Awaitable[Answer]]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryRules:
-    """How messages are looked for, held and signed. A lease must be longer than an attempt."""
+class DeliveryOptions:
+    """How messages are leased, polled for and signed. A lease must be longer than an attempt."""
 
     lease: timedelta
-    look_interval: timedelta
+    poll_interval: timedelta
     secrets: Sequence[bytes]
 
 
 class WebhookDeliverer:
-    """Sends webhooks. Any number may run on one outbox; each message is sent by one of them at a time."""
+    """Sends webhooks. Any number may share an outbox: a message is sent by one of them at a time."""
 
-    def __init__(  # noqa: PLR0913  # all that it works with, once
+    def __init__(  # its collaborators
         self,
         *,
         worker_id: str,
         outbox: Outbox,
-        post: Post,
-        sign: Sign,
-        sign_poster: Sign,
+        endpoint: Endpoint,
+        signer: DownloadSigner,
         clock: Clock,
         metrics: Metrics,
-        rules: DeliveryRules,
+        options: DeliveryOptions,
         span_of: SpanOf = no_span,
     ) -> None:
         self.id = worker_id
-        self.last_tick_at: datetime | None = None
         self._outbox = outbox
-        self._post = post
-        self._sign = sign
-        self._sign_poster = sign_poster
+        self._endpoint = endpoint
+        self._signer = signer
         self._clock = clock
         self._metrics = metrics
-        self._rules = rules
+        self._options = options
         self._span_of = span_of
-        self._under_way = 0
-        self._wake = asyncio.Event()
+        self._in_progress = 0
+        self._loop = LeasedLoop(self, name="webhooks", clock=clock)
+
+    @property
+    def last_tick_at(self) -> datetime | None:
+        """When the outbox was last polled; None before the first poll."""
+        return self._loop.last_tick_at
+
+    @property
+    def has_capacity(self) -> bool:
+        """Whether another message may be leased."""
+        return self._in_progress < MAX_CONCURRENT
+
+    @property
+    def poll_interval_s(self) -> float:
+        """Seconds until the next poll of the outbox."""
+        return self._options.poll_interval.total_seconds()
 
     async def run(self) -> None:
-        """Deliver until cancelled, then let attempts that are under way end soon, and give the leases back."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                await self._look_for_messages(tasks)
-        finally:
-            await self._give_back()
+        """Deliver until cancelled; then wait `GRACE_S` for attempts in progress, and release all leases."""
+        await self._loop.run()
 
-    async def _look_for_messages(self, tasks: asyncio.TaskGroup) -> None:
-        failures = 0
-        while True:
-            self._wake.clear()
-            try:
-                await self._take_what_is_due(tasks)
-                failures = 0
-            except StoreUnavailable as error:
-                failures += 1
-                log.warning("no webhooks can be taken: %s", error)
-            self.last_tick_at = self._clock.now()
-            wait_s = backoff_s(failures) if failures else self._rules.look_interval.total_seconds()
-            await self._clock.wait(self._wake, timeout_s=wait_s)
+    async def acquire(self) -> WebhookMessage | None:
+        """Lease the message that is due first; None if none is due. Raises `StoreUnavailable`."""
+        message = await self._outbox.acquire(worker=self.id, lease=self._options.lease)
+        if message is not None:
+            self._in_progress += 1
+        return message
 
-    async def _take_what_is_due(self, tasks: asyncio.TaskGroup) -> None:
-        while self._under_way < MAX_CONCURRENT:
-            message = await self._outbox.acquire(worker=self.id, lease=self._rules.lease)
-            if message is None:
-                return
-            self._under_way += 1
-            tasks.create_task(self._carry(message), name=f"deliver {message.id}")
-
-    async def _carry(self, message: WebhookMessage) -> None:
+    async def process(self, message: WebhookMessage) -> None:
+        """Make one attempt to deliver the message. Only cancellation is raised."""
         log_context.render_id.set(message.render.id)
         log_context.user_id.set(message.render.owner)
         try:
-            await finish_though_cancelled(self._deliver(message), patience_s=GRACE_S)
+            await finish_despite_cancellation(self._deliver(message), timeout_s=GRACE_S)
         except StoreUnavailable as error:
-            log.warning("webhook %s is sent again when its lease has run out: %s", message.id, error)
+            log.warning("webhook %s is sent again when its lease has expired: %s", message.id, error)
         except Exception:
-            log.exception("webhook %s can't be carried and is left until its lease expires", message.id)
+            log.exception("webhook %s can't be delivered; its lease is left to expire", message.id)
             if is_cancelled():
                 raise asyncio.CancelledError from None
         finally:
-            self._under_way -= 1
-            self._wake.set()
+            self._in_progress -= 1
+
+    async def release(self) -> None:
+        """End all leases of this worker."""
+        await release_leases(self._outbox.release(worker=self.id), name="webhooks")
 
     async def _deliver(self, message: WebhookMessage) -> None:
-        """Make an attempt, on the record before anything is sent: one that ends with its process counts as well."""
-        begun = messages.begin(message, now=self._clock.now())
-        if not await self._outbox.record(begun, worker=self.id):
-            return  # it was replayed, or another worker has it
-        if not begun.is_under_way:
-            self._tell(begun, Outcome(fault="its workers ended before there was an answer"))
+        """Make an attempt. It is recorded before the request, so that one that ends with its process counts too."""
+        started = start_attempt(message, now=self._clock.now())
+        if not await self._outbox.record(started, worker=self.id):
+            return  # it was replayed, or another worker has acquired it
+        if not started.is_in_progress:
+            self._report(started, DeliveryResult(error="its workers ended before there was a response"))
             return
-        began_at = asyncio.get_running_loop().time()  # which no change of the clock moves
-        with self._span_of(begun.render):
-            outcome = await self._attempt(begun)
-            if not outcome.is_delivery:
-                spans.failed(str(outcome.status_code or "unanswered"))
-            duration_s = round(asyncio.get_running_loop().time() - began_at, 3)
-            end = partial(messages.end, outcome=outcome, now=self._clock.now(), duration_s=duration_s)
-            ended = end(begun)
-            self._tell(ended, outcome)
-        if await self._record(ended):
+        started_at = asyncio.get_running_loop().time()  # monotonic
+        with self._span_of(started.render):
+            result = await self._attempt(started)
+            if not result.is_success:
+                spans.record_failure(str(result.status_code or "unanswered"))
+            duration_s = round(asyncio.get_running_loop().time() - started_at, 3)
+            finish = partial(finish_attempt, result=result, now=self._clock.now(), duration_s=duration_s)
+            finished = finish(started)
+            self._report(finished, result)
+        if await self._record(finished):
             return
-        stored = await self._outbox.get(begun.id)
-        if stored and stored.attempts == begun.attempts:  # it was replayed meanwhile
-            await self._outbox.record(end(stored), worker=self.id)
+        stored = await self._outbox.get(started.id)
+        if stored and stored.attempts == started.attempts:  # it was replayed during the attempt
+            await self._outbox.record(finish(stored), worker=self.id)
 
-    async def _attempt(self, message: WebhookMessage) -> Outcome:
+    async def _attempt(self, message: WebhookMessage) -> DeliveryResult:
         try:
             render = message.render
-            body = body_of(message, video=self._sign(render), poster=self._sign_poster(render))
-            return await send(message.id, body, self._rules.secrets, self._post, self._clock)
+            body = build_body(message, video=self._signer.sign(render), poster=self._signer.sign_poster(render))
+            return await send(
+                message.id, body, secrets=self._options.secrets, endpoint=self._endpoint, clock=self._clock
+            )
         except Exception:
-            error_id = random_words.token_hex(6)
+            error_id = random_tokens.token_hex(6)
             log.exception("error %s while sending %s", error_id, message.id, extra={"error_id": error_id})
-            return Outcome(fault=f"something went wrong on our side (error {error_id})")
+            return DeliveryResult(error=f"internal error {error_id}")
 
-    async def _record(self, ended: WebhookMessage) -> bool:
-        """Store what came of an attempt, waiting for a store that is away; return whether nobody came between."""
-        for failures in range(1, MAX_RECORDINGS):
+    async def _record(self, finished: WebhookMessage) -> bool:
+        """Store the result of an attempt, with retries while the store is unavailable; return whether it is stored."""
+        for failures in range(1, MAX_RECORD_TRIES):
             try:
-                return await self._outbox.record(ended, worker=self.id)
+                return await self._outbox.record(finished, worker=self.id)
             except StoreUnavailable as error:
-                log.warning("what came of webhook %s could not be recorded: %s", ended.id, error)
+                log.warning("the result of webhook %s could not be recorded: %s", finished.id, error)
                 await self._clock.sleep(backoff_s(failures))
-        return await self._outbox.record(ended, worker=self.id)
+        return await self._outbox.record(finished, worker=self.id)
 
-    def _tell(self, message: WebhookMessage, outcome: Outcome) -> None:
+    def _report(self, message: WebhookMessage, result: DeliveryResult) -> None:
         number = len(message.attempts)
-        what = outcome.fault or f"the receiver answered {outcome.status_code}"
+        reason = result.error or f"the receiver responded with {result.status_code}"
         if message.status is WebhookStatus.DELIVERED:
             log.info("webhook %s was delivered by attempt %d", message.id, number)
         elif message.status is WebhookStatus.FAILED:
-            log.error("webhook %s is given up after attempt %d: %s", message.id, number, what)
+            log.error("webhook %s failed after attempt %d: %s", message.id, number, reason)
         else:
-            log.warning("attempt %d of webhook %s failed: %s", number, message.id, what)
+            log.warning("attempt %d of webhook %s failed: %s", number, message.id, reason)
         self._metrics.webhook_attempted(message.status)
 
-    async def _give_back(self) -> None:
-        try:
-            await asyncio.shield(self._outbox.release(worker=self.id))
-        except StoreUnavailable as error:
-            log.warning("leases of webhooks were not given back and will expire: %s", error)
 
-
-async def send(message_id: str, body: bytes, secrets: Sequence[bytes], post: Post, clock: Clock) -> Outcome:
-    """Sign and send a message once, and return what came of it."""
+async def send(
+    message_id: str, body: bytes, *, secrets: Sequence[bytes], endpoint: Endpoint, clock: Clock
+) -> DeliveryResult:
+    """Sign a message, send it once, and return the result."""
     try:
-        answer = await post(body, headers_of(message_id, body, secrets=secrets, now=clock.now()))
-    except EndpointError as fault:
-        return Outcome(fault=str(fault))
-    retry_after_s = read_retry_after(answer.retry_after, now=clock.now())
-    return Outcome(status_code=answer.status_code, retry_after_s=retry_after_s)
+        response = await endpoint.post(body, build_headers(message_id, body, secrets=secrets, now=clock.now()))
+    except EndpointError as error:
+        return DeliveryResult(error=str(error))
+    retry_after_s = parse_retry_after(response.retry_after, now=clock.now())
+    return DeliveryResult(status_code=response.status_code, retry_after_s=retry_after_s)

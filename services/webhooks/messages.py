@@ -1,10 +1,10 @@
-"""A webhook message and its life.
+"""Webhook messages and their state changes.
 
-    PENDING ──begin──▶ an attempt ──end──▶ DELIVERED, FAILED, or PENDING and due later
+    PENDING ──start_attempt──▶ an attempt ──finish_attempt──▶ DELIVERED, FAILED, or PENDING and due later
        ◀──replay── DELIVERED, FAILED
 
-A store makes one with each render's end, in the same step. Each function returns a new message with the next revision;
-none does I/O. The words are those of Standard Webhooks.
+A store adds a message in the same atomic step in which it records the end of a render. Each function returns a new
+message with the next revision; none does I/O. The terms are those of Standard Webhooks.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from msgspec import Struct
 from services.backoff import MAX_TRIES, retry_delay_s
 from services.models import Render, RenderStatus, WebhookStatus, replace
 
-KEPT_FOR = timedelta(days=30)  # after it was delivered or given up
-PREFIX = "msg_"
+RETENTION = timedelta(days=30)  # after delivery or failure
+ID_PREFIX = "msg_"
 EVENT_TYPES = {
     RenderStatus.COMPLETE: "render.completed",
     RenderStatus.FAILED: "render.failed",
@@ -26,44 +26,47 @@ EVENT_TYPES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of an attempt: the receiver's answer, or in `fault` why there was none."""
+class DeliveryResult:
+    """The result of an attempt: the status of the receiver's response, or in `error` why there was none."""
 
     status_code: int | None = None
-    fault: str | None = None
+    error: str | None = None
     retry_after_s: float | None = None
 
     @property
-    def is_delivery(self) -> bool:
-        """Whether the receiver has the message now."""
+    def is_success(self) -> bool:
+        """Whether the receiver accepted the message."""
         return self.status_code is not None and HTTPStatus(200) <= self.status_code < HTTPStatus(300)
 
     @property
     def is_final(self) -> bool:
-        """Whether no other attempt is wanted."""
-        return self.is_delivery or self.status_code == HTTPStatus.GONE
+        """Whether there is no further attempt: after a success or 410 Gone."""
+        return self.is_success or self.status_code == HTTPStatus.GONE
 
 
-class WebhookAttempt(Struct, frozen=True, kw_only=True):
-    """The record of one attempt. Without a duration it is under way, or its worker died before there was an answer."""
+class WebhookAttempt(Struct, frozen=True, kw_only=True, rename={"error": "fault"}):
+    """The record of one attempt. Without a duration it is in progress, or its worker died before a response.
+
+    `error` is stored as `fault`.
+    """
 
     number: int
     began_at: datetime
     duration_s: float | None = None
     status_code: int | None = None
-    fault: str | None = None
+    error: str | None = None
     next_attempt_at: datetime | None = None
 
     @property
     def has_ended(self) -> bool:
-        """Whether what came of it is known."""
+        """Whether the result is known."""
         return self.duration_s is not None
 
 
 class WebhookMessage(Struct, frozen=True, kw_only=True):
-    """The news that `render` has ended, as it was then.
+    """The event that `render` has ended, with its state at that time.
 
-    No worker may take it before `due_at`. `tries` counts the attempts since it was stored or replayed.
+    No worker may acquire the message before `due_at`. `tries` counts the attempts since it was stored or replayed.
     """
 
     render: Render
@@ -76,40 +79,40 @@ class WebhookMessage(Struct, frozen=True, kw_only=True):
 
     @property
     def id(self) -> str:
-        """Its id, the same for all attempts, by which a receiver knows it again."""
+        """The id, the same in all attempts; receivers use it to discard duplicates."""
         return message_id(self.render.id)
 
     @property
     def event_type(self) -> str:
-        """What has happened."""
+        """The type of the event, such as `render.completed`."""
         return EVENT_TYPES[self.render.status]
 
     @property
     def occurred_at(self) -> datetime:
-        """When it happened."""
+        """When the event occurred."""
         return self.render.completed_at or self.render.created_at
 
     @property
-    def is_under_way(self) -> bool:
-        """Whether an attempt has begun and not ended."""
+    def is_in_progress(self) -> bool:
+        """Whether an attempt was started and has not ended."""
         return self.status is WebhookStatus.PENDING and bool(self.attempts) and not self.attempts[-1].has_ended
 
     @property
     def expires_at(self) -> datetime | None:
-        """When it is removed with its records; never while it is PENDING."""
-        return None if self.settled_at is None else self.settled_at + KEPT_FOR
+        """When the message is deleted with its attempts; None while it is PENDING."""
+        return None if self.settled_at is None else self.settled_at + RETENTION
 
 
 def message_id(render_id: str) -> str:
-    """Return the id of the message that tells of this render's end."""
-    return render_id if render_id.startswith(PREFIX) else PREFIX + render_id
+    """Return the id of the message about the end of this render."""
+    return render_id if render_id.startswith(ID_PREFIX) else ID_PREFIX + render_id
 
 
-def begin(message: WebhookMessage, *, now: datetime) -> WebhookMessage:
-    """Begin an attempt, recorded before anything is sent; FAILED if it has had all, as when they end with workers.
+def start_attempt(message: WebhookMessage, *, now: datetime) -> WebhookMessage:
+    """Start an attempt, to be recorded before the request is sent. The message is FAILED if no tries are left.
 
-    Should this one end with its worker too, the next is due as after any that failed: a process that dies again and
-    again must not use up the tries of three days in minutes.
+    The next attempt is already scheduled, as after a failed one, in case this one ends with its worker: a process that
+    crashes repeatedly must not use up the tries of three days within minutes.
     """
     if message.tries >= MAX_TRIES:
         return _next(message, status=WebhookStatus.FAILED, due_at=None, settled_at=now)
@@ -118,30 +121,32 @@ def begin(message: WebhookMessage, *, now: datetime) -> WebhookMessage:
     return _next(message, tries=tries, due_at=_next_due(tries, now=now), attempts=(*message.attempts, attempt))
 
 
-def end(message: WebhookMessage, outcome: Outcome, *, now: datetime, duration_s: float) -> WebhookMessage:
-    """End the attempt that was begun last: the message is delivered, due again later, or given up.
+def finish_attempt(
+    message: WebhookMessage, result: DeliveryResult, *, now: datetime, duration_s: float
+) -> WebhookMessage:
+    """Record the result of the latest attempt: the message is DELIVERED, due again later, or FAILED.
 
-    If it was replayed meanwhile it is due at once, whatever came of that attempt.
+    If the message was replayed during the attempt, it is due at once, whatever the result.
     """
     was_replayed = message.tries == 0
-    ends_it = outcome.is_final or was_replayed
-    due_at = None if ends_it else _next_due(message.tries, now=now, retry_after_s=outcome.retry_after_s)
+    is_last = result.is_final or was_replayed
+    due_at = None if is_last else _next_due(message.tries, now=now, retry_after_s=result.retry_after_s)
     attempt = replace(
         message.attempts[-1],
         duration_s=duration_s,
-        status_code=outcome.status_code,
-        fault=outcome.fault,
+        status_code=result.status_code,
+        error=result.error,
         next_attempt_at=due_at,
     )
     attempts = (*message.attempts[:-1], attempt)
     if due_at is not None or was_replayed:
         return _next(message, due_at=due_at, attempts=attempts)
-    status = WebhookStatus.DELIVERED if outcome.is_delivery else WebhookStatus.FAILED
+    status = WebhookStatus.DELIVERED if result.is_success else WebhookStatus.FAILED
     return _next(message, status=status, due_at=None, attempts=attempts, settled_at=now)
 
 
 def replay(message: WebhookMessage) -> WebhookMessage:
-    """Have it sent at once and, if need be, by the whole schedule, whatever became of it before."""
+    """Make the message due at once, whatever its status, and start the retry schedule again."""
     return _next(message, status=WebhookStatus.PENDING, due_at=None, tries=0, settled_at=None)
 
 

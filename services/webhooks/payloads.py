@@ -1,4 +1,4 @@
-"""What is sent of a message: its body and its headers, signed as Standard Webhooks 1.0.0 says."""
+"""Bodies and headers of webhook requests, signed as Standard Webhooks 1.0.0 specifies."""
 
 import base64
 import hmac
@@ -12,41 +12,41 @@ from services.webhooks.messages import WebhookMessage
 Json = dict[str, object]
 
 
-def body_of(message: WebhookMessage, *, video: Download | None, poster: Download | None) -> bytes:
-    """Return the body: type, time and the render, with these URLs of its video and poster if it has them."""
-    urls = {**_url("output", video), **_url("poster", poster)}
-    return encode(message.event_type, message.occurred_at, {**_render(message.render), **urls})
+def build_body(message: WebhookMessage, *, video: Download | None, poster: Download | None) -> bytes:
+    """Return the body: event type, time and the render, with the URLs of its video and poster."""
+    urls = {**_url_fields("output", video), **_url_fields("poster", poster)}
+    return encode_event(message.event_type, message.occurred_at, {**_render(message.render), **urls})
 
 
-def encode(event_type: str, occurred_at: datetime, data: Json) -> bytes:
-    """Return the body of an event as JSON."""
+def encode_event(event_type: str, occurred_at: datetime, data: Json) -> bytes:
+    """Return the JSON body of an event."""
     payload = {"type": event_type, "timestamp": occurred_at.isoformat(), "data": data}
     return json.dumps(payload, separators=(",", ":")).encode()
 
 
-def headers_of(message_id: str, body: bytes, *, secrets: Sequence[bytes], now: datetime) -> Mapping[str, str]:
-    """Return the headers of an attempt at this time, with a signature by each secret."""
+def build_headers(message_id: str, body: bytes, *, secrets: Sequence[bytes], now: datetime) -> Mapping[str, str]:
+    """Return the headers of an attempt at the time `now`, with one signature for each secret."""
     timestamp = str(int(now.timestamp()))
-    signed = b".".join((message_id.encode(), timestamp.encode(), body))
+    signed_content = b".".join((message_id.encode(), timestamp.encode(), body))
     return {
         "content-type": "application/json",
         "webhook-id": message_id,
         "webhook-timestamp": timestamp,
-        "webhook-signature": " ".join(_signature(secret, signed) for secret in secrets),
+        "webhook-signature": " ".join(_signature(secret, signed_content) for secret in secrets),
     }
 
 
-def _signature(secret: bytes, signed: bytes) -> str:
-    return "v1," + base64.b64encode(hmac.digest(secret, signed, "sha256")).decode()
+def _signature(secret: bytes, content: bytes) -> str:
+    return "v1," + base64.b64encode(hmac.digest(secret, content, "sha256")).decode()
 
 
-def _url(name: str, download: Download | None) -> Json:
+def _url_fields(name: str, download: Download | None) -> Json:
     url, expires_at = (None, None) if download is None else (download.url, download.expires_at)
     return {f"{name}Url": url, f"{name}UrlExpiresAt": _time(expires_at)}
 
 
 def _render(render: Render) -> Json:
-    """Return the render as the GraphQL type `Render` has it, without URLs and what only unfinished ones have."""
+    """Return the fields of the GraphQL type `Render`, except URLs and fields of unfinished renders."""
     return {
         "id": render.id,
         "generationId": render.generation_id,

@@ -1,4 +1,4 @@
-"""A server that gets webhooks, verifies them with the library of Standard Webhooks, and answers as a test says."""
+"""A server that receives webhooks, can verify them with the Standard Webhooks library, and responds as a test sets."""
 
 import asyncio
 import base64
@@ -12,14 +12,14 @@ from standardwebhooks.webhooks import Webhook
 
 KEY = bytes(range(32))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
-PATIENCE_S = 30.0
+TEST_TIMEOUT_S = 30.0
 
 Reply = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A request."""
+    """A received request."""
 
     method: str
     target: str
@@ -31,13 +31,13 @@ class Received:
         return self.headers["webhook-id"]
 
     def verified(self, secret: str = SECRET) -> dict[str, Any]:
-        """Return the payload, as a receiver gets it out of the library. Raises if the signature isn't good."""
+        """Return the payload, verified by the library. Raises `WebhookVerificationError`."""
         payload: dict[str, Any] = Webhook(secret).verify(self.body, self.headers)
         return payload
 
 
 def status(code: int, *headers: str) -> Reply:
-    """Answer with a status and nothing else."""
+    """Return a reply with this status and no body."""
 
     async def reply(writer: asyncio.StreamWriter) -> None:
         head = (f"HTTP/1.1 {code} So", "Content-Length: 0", "Connection: close", *headers, "", "")
@@ -47,18 +47,18 @@ def status(code: int, *headers: str) -> Reply:
 
 
 async def hang(writer: asyncio.StreamWriter) -> None:
-    """Say nothing until the client goes."""
+    """Send nothing until the client disconnects."""
     del writer
     await asyncio.sleep(3600)
 
 
 async def reset(writer: asyncio.StreamWriter) -> None:
-    """Break the connection."""
+    """Reset the connection."""
     writer.transport.abort()
 
 
-async def talk_for_ever(writer: asyncio.StreamWriter) -> None:
-    """Answer 200 with a body that never ends."""
+async def endless_body(writer: asyncio.StreamWriter) -> None:
+    """Respond 200 with an endless body."""
     writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     while True:
         writer.write(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
@@ -66,33 +66,33 @@ async def talk_for_ever(writer: asyncio.StreamWriter) -> None:
 
 
 async def nonsense(writer: asyncio.StreamWriter) -> None:
-    """Answer in no protocol."""
+    """Respond with what is not HTTP."""
     writer.write(b"I don't speak HTTP.\r\n\r\n")
 
 
 @dataclass
 class Receiver:
-    """Keeps what it got. `replies` are used up in turn; after them it answers as `always`."""
+    """Stores what it receives. Sends each of `replies` once, in order, then `always`."""
 
     url: str = ""
     always: Reply = field(default_factory=lambda: status(204))
     replies: list[Reply] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
-    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def got(self, count: int) -> list[Received]:
-        """Wait until it has got so many requests, and return all there are."""
-        async with asyncio.timeout(PATIENCE_S), self._news:
-            await self._news.wait_for(lambda: len(self.received) >= count)
+        """Wait for at least this many requests, and return all that were received."""
+        async with asyncio.timeout(TEST_TIMEOUT_S), self._changed:
+            await self._changed.wait_for(lambda: len(self.received) >= count)
         return list(self.received)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = await _read(reader)
             reply = self.replies.pop(0) if self.replies else self.always
-            async with self._news:
+            async with self._changed:
                 self.received.append(request)
-                self._news.notify_all()
+                self._changed.notify_all()
             await reply(writer)
             await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
@@ -116,16 +116,16 @@ def _header(line: str) -> tuple[str, str]:
 
 @asynccontextmanager
 async def open_receiver(*replies: Reply, always: Reply | None = None) -> AsyncIterator[Receiver]:
-    """Serve on a free port of this machine."""
+    """Serve on a free port of the loopback interface."""
     receiver = Receiver(replies=list(replies), always=always or status(204))
     tasks: set[asyncio.Task[None]] = set()
 
-    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def on_connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(receiver.serve(reader, writer))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(begin, "127.0.0.1", 0)
+    server = await asyncio.start_server(on_connect, "127.0.0.1", 0)
     receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hooks?key=hunter2"
     try:
         yield receiver
@@ -137,6 +137,6 @@ async def open_receiver(*replies: Reply, always: Reply | None = None) -> AsyncIt
 
 
 def payload_of(request: Received) -> dict[str, Any]:
-    """Return what a request says, believed unseen."""
+    """Return the payload of a request, not verified."""
     payload: dict[str, Any] = json.loads(request.body)
     return payload

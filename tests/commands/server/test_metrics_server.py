@@ -1,4 +1,4 @@
-"""The port of `/metrics` as any client may use it."""
+"""The metrics server as clients may use it."""
 
 import asyncio
 import contextlib
@@ -9,12 +9,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from commands.server.metrics_server import MAX_HEAD_BYTES, answering_scrapes, listen_for_scrapes
+from commands.server.metrics_server import (
+    MAX_CONCURRENT_SCRAPES,
+    MAX_HEADER_BYTES,
+    listen_for_metrics,
+    serve_metrics,
+)
 from services.observability.liveness import MAX_SILENCE
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
 from services.settings import load_settings
-from tests.support.api_client import PATIENCE_S
+from tests.support.api_client import TEST_TIMEOUT_S
 
 
 @pytest.fixture
@@ -25,9 +30,9 @@ async def services(tmp_path: Path) -> AsyncIterator[Services]:
 
 @pytest.fixture
 async def address(services: Services) -> AsyncIterator[tuple[str, int]]:
-    with listen_for_scrapes(services.settings.metrics) as listener:
+    with listen_for_metrics(services.settings.metrics) as listener:
         assert listener is not None
-        async with answering_scrapes(listener, services):
+        async with serve_metrics(listener, services):
             yield listener.getsockname()
 
 
@@ -37,36 +42,67 @@ async def client(address: tuple[str, int]) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_metrics_are_where_prometheus_looks(client: httpx.AsyncClient) -> None:
+async def test_metrics_are_served_at_prometheus_default_path(client: httpx.AsyncClient) -> None:
     response = await client.get("/metrics?name=x")
     assert response.status_code == 200
     assert "rendercast_queue_depth 0.0\n" in response.text
     assert (await client.head("/metrics")).headers["content-type"] == response.headers["content-type"]
 
 
-async def test_who_restarts_it_is_told_whether_it_goes_on(services: Services, client: httpx.AsyncClient) -> None:
+async def test_health_reports_a_stalled_loop(services: Services, client: httpx.AsyncClient) -> None:
     alive = await client.get("/healthz")
     assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
     assert services.worker is not None
-    services.worker.last_tick_at = services.clock.now() - MAX_SILENCE - timedelta(seconds=1)
-    stuck = await client.get("/healthz")
-    assert (stuck.status_code, stuck.json()) == (503, {"status": "the worker has not ticked for 90 seconds"})
+    services.worker._loop.last_tick_at = services.clock.now() - MAX_SILENCE - timedelta(seconds=1)
+    stalled = await client.get("/healthz")
+    assert (stalled.status_code, stalled.json()) == (503, {"status": "the worker has not ticked for 90 seconds"})
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/", 404), ("POST", "/metrics", 405)])
-async def test_nothing_else_is_there(client: httpx.AsyncClient, method: str, path: str, status: int) -> None:
+async def test_other_paths_and_methods_are_refused(
+    client: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
     assert (await client.request(method, path)).status_code == status
 
 
-@pytest.mark.parametrize("sent", [b"GET /metrics HTTP/1.1\r\n", b"x" * 4 * MAX_HEAD_BYTES, b"\r\n\r\n"])
-async def test_what_is_no_request_is_ended_and_others_are_answered(
+@pytest.mark.parametrize("sent", [b"GET /metrics HTTP/1.1\r\n", b"x" * 4 * MAX_HEADER_BYTES, b"\r\n\r\n"])
+async def test_an_invalid_request_is_refused_and_others_are_served(
     address: tuple[str, int], client: httpx.AsyncClient, sent: bytes
 ) -> None:
     reader, writer = await asyncio.open_connection(*address)
     writer.write(sent)
     writer.write_eof()
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TEST_TIMEOUT_S):
         with contextlib.suppress(ConnectionResetError):
             assert b" 200 " not in await reader.read()
     writer.close()
     assert (await client.get("/metrics")).status_code == 200
+
+
+async def test_each_connection_is_for_one_request_and_the_version_is_not_disclosed(client: httpx.AsyncClient) -> None:
+    for method, path in (
+        ("GET", "/metrics"),
+        ("HEAD", "/metrics"),
+        ("GET", "/healthz"),
+        ("GET", "/"),
+        ("POST", "/healthz"),
+    ):
+        response = await client.request(method, path)
+        assert response.headers["connection"] == "close"
+        assert "server" not in response.headers
+    assert set(response.headers["allow"].split(",")) == {"GET", "HEAD"}
+
+
+async def test_a_request_that_does_not_arrive_in_time_is_ended(services: Services) -> None:
+    with listen_for_metrics(services.settings.metrics) as listener:
+        assert listener is not None
+        async with serve_metrics(listener, services, timeout_s=0.2), asyncio.timeout(TEST_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n")
+            assert await reader.read() == b""
+            writer.close()
+
+
+async def test_more_scrapes_than_the_limit_wait_and_all_are_served(client: httpx.AsyncClient) -> None:
+    responses = await asyncio.gather(*(client.get("/metrics") for _ in range(3 * MAX_CONCURRENT_SCRAPES)))
+    assert {response.status_code for response in responses} == {200}

@@ -22,14 +22,16 @@ from services.renders import lifecycle
 from services.settings import CHECKOUT
 from services.stores.sqlite import SqliteStore, open_sqlite_store
 from services.webhooks import messages
-from services.webhooks.messages import Outcome, WebhookMessage
+from services.webhooks.messages import DeliveryResult, WebhookMessage
 from services.webhooks.ports import Outbox
 from tests.commands.conftest import environment
 from tests.conftest import MakeRender
 from tests.end_to_end.processes import COMMAND
 from tests.services.stores.test_store_contract import added
 from tests.support.server_process import free_port
-from tests.support.webhook_receiver import PATIENCE_S, SECRET, open_receiver, status
+from tests.support.webhook_receiver import TEST_TIMEOUT_S, SECRET, open_receiver, status
+
+pytestmark = pytest.mark.slow
 
 DOCS = (CHECKOUT / "docs" / "webhooks.md").read_text(encoding="utf-8")
 NODE = os.environ.get("NODE") or shutil.which("node")
@@ -47,10 +49,10 @@ def folder(tmp_path: Path) -> Path:
 async def kept(folder: Path, make_render: MakeRender) -> AsyncIterator[list[WebhookMessage]]:
     """Messages of a store that is open, as of a `dev` that runs: one pending, one delivered, one given up."""
     async with open_sqlite_store(
-        folder / ".rendercast" / "rendercast.sqlite3", SystemClock(), announces_ends=True
+        folder / ".rendercast" / "rendercast.sqlite3", SystemClock(), webhooks_enabled=True
     ) as store:
         kept = []
-        for number, outcome in enumerate((None, Outcome(status_code=204), Outcome(status_code=410))):
+        for number, outcome in enumerate((None, DeliveryResult(status_code=204), DeliveryResult(status_code=410))):
             at = NOW + timedelta(seconds=number)
             render = await added(store, make_render())
             failure = Failure(code="BROKEN", message="It broke.", retryable=True)
@@ -58,8 +60,8 @@ async def kept(folder: Path, make_render: MakeRender) -> AsyncIterator[list[Webh
             message = await store.outbox.get(messages.message_id(render.id))
             assert message is not None
             if outcome:
-                begun = messages.begin(message, now=at)
-                message = messages.end(begun, outcome, now=at, duration_s=0.125)
+                begun = messages.start_attempt(message, now=at)
+                message = messages.finish_attempt(begun, outcome, now=at, duration_s=0.125)
                 assert await store.outbox.record(begun)
                 assert await store.outbox.record(message)
             kept.append(message)
@@ -77,9 +79,9 @@ async def given_up(store: SqliteStore, render: Render) -> str:
 
 
 async def fail(outbox: Outbox, message: WebhookMessage) -> None:
-    begun = messages.begin(message, now=NOW)
+    begun = messages.start_attempt(message, now=NOW)
     await outbox.record(begun)
-    await outbox.record(messages.end(begun, Outcome(status_code=410), now=NOW, duration_s=0.1))
+    await outbox.record(messages.finish_attempt(begun, DeliveryResult(status_code=410), now=NOW, duration_s=0.1))
 
 
 async def fail_what_is_due(outbox: Outbox) -> None:
@@ -97,7 +99,7 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=TEST_TIMEOUT_S,
     )
 
 
@@ -174,14 +176,14 @@ def test_what_help_shows_can_be_typed(folder: Path, kept: list[WebhookMessage], 
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=TEST_TIMEOUT_S,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
 async def test_all_that_failed_are_more_than_are_read_at_once(folder: Path, make_render: MakeRender) -> None:
     path = folder / ".rendercast" / "rendercast.sqlite3"
-    async with open_sqlite_store(path, SystemClock(), announces_ends=True) as store:
+    async with open_sqlite_store(path, SystemClock(), webhooks_enabled=True) as store:
         for _ in range(120):
             await given_up(store, make_render())
     assert len(run(folder, "replay", "--failed").stdout.splitlines()) == 120
@@ -194,7 +196,7 @@ async def test_all_that_failed_are_replayed_once_though_they_fail_again_meanwhil
 ) -> None:
     count = 2 * REPLAYED_AT_ONCE + 1
     async with open_sqlite_store(
-        folder / ".rendercast" / "rendercast.sqlite3", SystemClock(), announces_ends=True
+        folder / ".rendercast" / "rendercast.sqlite3", SystemClock(), webhooks_enabled=True
     ) as store:
         ids = [await given_up(store, make_render()) for _ in range(count)]
         failing = asyncio.create_task(fail_what_is_due(store.outbox))
@@ -225,7 +227,7 @@ async def test_a_test_is_sent_once_and_its_answer_told(folder: Path) -> None:
         received = list(receiver.received)
     assert (good.returncode, good.stdout) == (0, "The receiver has it: it answered 200.\n")
     assert (bad.returncode, bad.stderr) == (1, "rendercast: The receiver doesn't have it: it answered 403.\n")
-    assert "127.0.0.1 may not be called" in refused.stderr
+    assert "127.0.0.1 is not allowed" in refused.stderr
     assert [request.verified()["type"] for request in received] == ["webhook.test"] * 2
     assert "RENDERCAST_WEBHOOK_URL is not set" in run(folder, "send-test").stderr
 
@@ -244,7 +246,7 @@ def receiver_of_the_docs(request: pytest.FixtureRequest, tmp_path: Path) -> Iter
     given = {**os.environ, "PORT": str(port), "WEBHOOK_SECRET": SECRET}
     process = subprocess.Popen([program, file], env=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + TEST_TIMEOUT_S
         while not answers(port):
             assert process.poll() is None
             assert time.monotonic() < until

@@ -16,7 +16,8 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from services.errors import StartupError, StoreUnavailable
 from services.models import RenderFilter
 from services.ports import AddOutcome
-from services.stores.mongo import SCHEMA_VERSION, MongoStore, open_mongo_store
+from services.stores.mongo import MongoStore, open_mongo_store
+from services.stores.mongo_documents import SCHEMA_VERSION
 from tests.conftest import MakeRender
 from tests.services.stores.test_sqlite import use_everything, use_outbox
 from tests.services.stores.test_store_contract import HOUR, NOW, window
@@ -126,7 +127,7 @@ async def test_users_who_start_their_first_render_at_once_get_their_quota_exactl
     calls = [store.add(make_render(owner=owner), window(owner, limit=3)) for owner in owners for _ in range(6)]
     admissions = await asyncio.gather(*calls)
     for owner in owners:
-        mine = [a.verdict for a in admissions if a.render.owner == owner]
+        mine = [a.outcome for a in admissions if a.render.owner == owner]
         assert sorted(mine, key=str) == sorted([AddOutcome.ADDED] * 3 + [AddOutcome.OVER_QUOTA] * 3, key=str)
 
 
@@ -181,7 +182,7 @@ async def test_a_url_that_asks_for_reading_from_secondaries_changes_nothing(
 ) -> None:
     options = "readPreference=secondaryPreferred&retryWrites=false&w=0"
     async with open_mongo_store(AsyncIOMotorClient, f"{mongo_url}?{options}") as store:
-        assert (await store.add(make_render(), window())).verdict is AddOutcome.ADDED
+        assert (await store.add(make_render(), window())).outcome is AddOutcome.ADDED
 
 
 @pytest.mark.usefixtures("leaking")
@@ -272,7 +273,7 @@ async def test_every_command_finds_its_documents_by_an_index(mongo_url: str, mak
     """Asked of the server where that plans as MongoDB does; the one from a package only plans the simplest searches."""
     commands = Commands()
     async with open_mongo_store(
-        partial(AsyncMongoClient, event_listeners=[commands]), mongo_url, announces_ends=True
+        partial(AsyncMongoClient, event_listeners=[commands]), mongo_url, webhooks_enabled=True
     ) as store:
         await use_everything(store, make_render)
         await use_outbox(store.outbox)

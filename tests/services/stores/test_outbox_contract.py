@@ -18,15 +18,15 @@ from services.renders import lifecycle
 from services.stores.mongo import MongoStore, open_mongo_store
 from services.stores.sqlite import SqliteStore, open_sqlite_store
 from services.webhooks import messages
-from services.webhooks.messages import Outcome, WebhookMessage, message_id
+from services.webhooks.messages import DeliveryResult, WebhookMessage, message_id
 from services.webhooks.ports import Outbox
 from tests.conftest import MakeRender
 from tests.services.stores.test_store_contract import FAILURE, HOUR, LATER, NO_TIME, NOW, OUTPUT, added, launched
-from tests.support.fakes import MemoryStore
+from tests.support.memory_store import MemoryStore
 
 FAR_FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
-REFUSED = Outcome(status_code=500)
-TAKEN = Outcome(status_code=204)
+REFUSED = DeliveryResult(status_code=500)
+TAKEN = DeliveryResult(status_code=204)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +45,12 @@ class Both:
         return message
 
     async def attempted(
-        self, message: WebhookMessage, outcome: Outcome, *, now: datetime | None = None
+        self, message: WebhookMessage, outcome: DeliveryResult, *, now: datetime | None = None
     ) -> WebhookMessage:
         """Record a whole attempt at it, made at the present time unless told otherwise."""
         now = now or datetime.now(UTC).replace(microsecond=0)
-        begun = messages.begin(message, now=now)
-        ended = messages.end(begun, outcome, now=now, duration_s=0.25)
+        begun = messages.start_attempt(message, now=now)
+        ended = messages.finish_attempt(begun, outcome, now=now, duration_s=0.25)
         assert await self.outbox.record(begun)
         assert await self.outbox.record(ended)
         return ended
@@ -58,19 +58,19 @@ class Both:
 
 @asynccontextmanager
 async def memory(_: Path) -> AsyncIterator[MemoryStore]:
-    yield MemoryStore(SystemClock(), announces_ends=True)
+    yield MemoryStore(SystemClock(), webhooks_enabled=True)
 
 
 def sqlite(folder: Path) -> AbstractAsyncContextManager[SqliteStore]:
-    return open_sqlite_store(folder / "renders.sqlite3", SystemClock(), announces_ends=True)
+    return open_sqlite_store(folder / "renders.sqlite3", SystemClock(), webhooks_enabled=True)
 
 
 def motor(url: str) -> AbstractAsyncContextManager[MongoStore]:
-    return open_mongo_store(AsyncIOMotorClient, url, announces_ends=True)
+    return open_mongo_store(AsyncIOMotorClient, url, webhooks_enabled=True)
 
 
 def pymongo(url: str) -> AbstractAsyncContextManager[MongoStore]:
-    return open_mongo_store(AsyncMongoClient, url, announces_ends=True)
+    return open_mongo_store(AsyncMongoClient, url, webhooks_enabled=True)
 
 
 @pytest.fixture(params=[memory, sqlite, motor, pymongo])
@@ -161,7 +161,7 @@ class TestLeases:
         message = await both.ended(make_render())
         await both.outbox.acquire(worker="w1", lease=NO_TIME)
         assert await both.outbox.acquire(worker="w2", lease=HOUR) == message
-        begun = messages.begin(message, now=NOW)
+        begun = messages.start_attempt(message, now=NOW)
         assert not await both.outbox.record(begun, worker="w1")
         assert await both.outbox.record(begun, worker="w2")
 
@@ -170,10 +170,10 @@ class TestLeases:
     ) -> None:
         message = await both.ended(make_render())
         await both.outbox.acquire(worker="w1", lease=HOUR)
-        begun = messages.begin(message, now=NOW)
+        begun = messages.start_attempt(message, now=NOW)
         assert await both.outbox.record(begun, worker="w1")
         assert await both.outbox.acquire(worker="w2", lease=HOUR) is None
-        again = messages.end(begun, REFUSED, now=NOW, duration_s=1.0)
+        again = messages.finish_attempt(begun, REFUSED, now=NOW, duration_s=1.0)
         assert await both.outbox.record(again, worker="w1")
         assert await both.outbox.acquire(worker="w2", lease=HOUR) == again
 
@@ -190,7 +190,7 @@ class TestLeases:
 class TestRecords:
     async def test_replaces_exactly_the_revision_before(self, both: Both, make_render: MakeRender) -> None:
         message = await both.ended(make_render())
-        begun = messages.begin(message, now=NOW)
+        begun = messages.start_attempt(message, now=NOW)
         assert await both.outbox.record(begun)
         assert not await both.outbox.record(begun)
         assert await both.outbox.get(message.id) == begun
@@ -199,12 +199,12 @@ class TestRecords:
     async def test_keeps_every_attempt_and_hands_out_nothing_that_is_settled(
         self, both: Both, make_render: MakeRender
     ) -> None:
-        given_up = await both.attempted(await both.ended(make_render()), Outcome(status_code=410))
+        given_up = await both.attempted(await both.ended(make_render()), DeliveryResult(status_code=410))
         delivered = await both.attempted(
-            await both.attempted(await both.ended(make_render()), Outcome(fault="reset")), TAKEN
+            await both.attempted(await both.ended(make_render()), DeliveryResult(error="reset")), TAKEN
         )
         assert await both.outbox.acquire(worker="w", lease=HOUR) is None
-        assert [attempt.fault for attempt in delivered.attempts] == ["reset", None]
+        assert [attempt.error for attempt in delivered.attempts] == ["reset", None]
         assert await both.outbox.get(delivered.id) == delivered
         assert await both.outbox.list(first=9, status=WebhookStatus.FAILED) == [given_up]
 
@@ -241,7 +241,7 @@ async def test_sqlite_removes_what_was_settled_long_ago(tmp_path: Path, make_ren
         both = Both(store=store, outbox=store.outbox)
         old, new = await both.ended(make_render()), await both.ended(make_render())
         pending = await both.ended(make_render())
-        long_ago = datetime.now(UTC) - messages.KEPT_FOR
+        long_ago = datetime.now(UTC) - messages.RETENTION
         await both.attempted(old, TAKEN, now=long_ago)
         await both.attempted(new, TAKEN, now=long_ago + HOUR)
         listed = await store.outbox.list(first=9)

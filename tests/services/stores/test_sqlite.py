@@ -13,7 +13,7 @@ from services.stores.sqlite import SqliteStore, open_sqlite_store
 from services.stores.sqlite_connection import MIGRATIONS
 from services.stores.sqlite_outbox import open_sqlite_outbox
 from services.webhooks import messages
-from services.webhooks.messages import Outcome
+from services.webhooks.messages import DeliveryResult
 from services.webhooks.ports import Outbox
 from tests.conftest import MakeRender
 from tests.services.stores.test_store_contract import ALL, HOUR, NOW, window
@@ -104,7 +104,7 @@ async def test_units_of_windows_long_past_are_removed(tmp_path: Path, make_rende
 
 async def test_every_statement_finds_its_rows_by_an_index(tmp_path: Path, make_render: MakeRender) -> None:
     statements: list[str] = []
-    async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK, announces_ends=True) as store:
+    async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK, webhooks_enabled=True) as store:
         store._file.connection.set_trace_callback(statements.append)
         await use_everything(store, make_render)
         await use_outbox(store.outbox)
@@ -146,9 +146,11 @@ async def use_outbox(outbox: Outbox) -> None:
     await outbox.list(first=5, status=WebhookStatus.PENDING)
     await outbox.get(message.id)
     await outbox.acquire(worker="w", lease=HOUR)
-    begun = messages.begin(message, now=NOW)
+    begun = messages.start_attempt(message, now=NOW)
     assert await outbox.record(begun, worker="w")
-    assert await outbox.record(messages.end(begun, Outcome(status_code=200), now=NOW, duration_s=0.1), worker="w")
+    assert await outbox.record(
+        messages.finish_attempt(begun, DeliveryResult(status_code=200), now=NOW, duration_s=0.1), worker="w"
+    )
     await outbox.release(worker="w")
     await outbox.backlog()
 
@@ -156,7 +158,7 @@ async def use_outbox(outbox: Outbox) -> None:
 async def test_a_message_that_can_not_be_read_stops_nothing_else(
     tmp_path: Path, make_render: MakeRender, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK, announces_ends=True) as store:
+    async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK, webhooks_enabled=True) as store:
         renders = [make_render(at=NOW), make_render(at=NOW + HOUR)]
         for render in renders:
             await store.add(render, window())
@@ -177,7 +179,7 @@ async def test_the_messages_of_a_file_are_opened_beside_its_process_and_only_if_
         async with open_sqlite_outbox(path, CLOCK):
             pass
     assert not path.exists()
-    async with open_sqlite_store(path, CLOCK, announces_ends=True) as store:
+    async with open_sqlite_store(path, CLOCK, webhooks_enabled=True) as store:
         render = make_render()
         await store.add(render, window())
         await store.record(cancel(render, now=NOW))
@@ -205,7 +207,7 @@ async def test_a_file_of_the_version_before_gets_what_is_new_and_keeps_what_it_h
         values = (render.id, "ann", 1, "queued", documents.encode(render))
         connection.execute("INSERT INTO renders VALUES (?, ?, ?, ?, NULL, NULL, NULL, NULL, NULL, ?)", values)
     connection.close()
-    async with open_sqlite_store(path, CLOCK, announces_ends=True) as store:
+    async with open_sqlite_store(path, CLOCK, webhooks_enabled=True) as store:
         assert await store.get(render.id, owner="ann") == render
         assert await store.record(cancel(render, now=NOW))
         assert len(await store.outbox.list(first=5)) == 1

@@ -13,12 +13,13 @@ from pymongo import AsyncMongoClient
 from services.clock import SystemClock
 from services.errors import LeaseLost
 from services.models import Failure, Output, QuotaWindow, Render, RenderFilter, RenderPhase, RenderStatus
-from services.ports import AddOutcome, Progress, Queue, RenderStore
+from services.ports import AddOutcome, AttemptProgress, Queue, RenderStore
 from services.renders import lifecycle
 from services.stores.mongo import open_mongo_store
 from services.stores.sqlite import open_sqlite_store
 from tests.conftest import MakeRender
-from tests.support.fakes import START_OF_TIME, MemoryStore, copy_of
+from tests.support.fake_clock import START_OF_TIME
+from tests.support.memory_store import MemoryStore, copy_of
 
 NOW = START_OF_TIME
 LATER = NOW + timedelta(seconds=10)
@@ -61,7 +62,7 @@ def window(owner: str = "ann", *, limit: int = 100) -> QuotaWindow:
 
 async def added(store: RenderStore, render: Render) -> Render:
     admission = await store.add(render, window(render.owner))
-    assert admission.verdict is AddOutcome.ADDED
+    assert admission.outcome is AddOutcome.ADDED
     return render
 
 
@@ -91,7 +92,7 @@ class TestAdd:
         self, store: RenderStore, make_render: MakeRender
     ) -> None:
         admissions = [await store.add(make_render(), window(limit=2)) for _ in range(3)]
-        assert [a.verdict for a in admissions] == [AddOutcome.ADDED, AddOutcome.ADDED, AddOutcome.OVER_QUOTA]
+        assert [a.outcome for a in admissions] == [AddOutcome.ADDED, AddOutcome.ADDED, AddOutcome.OVER_QUOTA]
         assert [a.used for a in admissions] == [1, 2, 2]
         assert len(await store.list(owner="ann", first=10, matching=ALL)) == 2
 
@@ -99,13 +100,13 @@ class TestAdd:
         self, store: RenderStore, make_render: MakeRender
     ) -> None:
         admissions = await asyncio.gather(*(store.add(make_render(), window(limit=5)) for _ in range(50)))
-        assert sum(a.verdict is AddOutcome.ADDED for a in admissions) == 5
+        assert sum(a.outcome is AddOutcome.ADDED for a in admissions) == 5
 
     async def test_counts_windows_and_owners_apart(self, store: RenderStore, make_render: MakeRender) -> None:
         await store.add(make_render(), window(limit=1))
         next_window = QuotaWindow(owner="ann", limit=1, starts_at=NOW + HOUR, length=HOUR)
-        assert (await store.add(make_render(), next_window)).verdict is AddOutcome.ADDED
-        assert (await store.add(make_render(owner="bob"), window("bob", limit=1))).verdict is AddOutcome.ADDED
+        assert (await store.add(make_render(), next_window)).outcome is AddOutcome.ADDED
+        assert (await store.add(make_render(owner="bob"), window("bob", limit=1))).outcome is AddOutcome.ADDED
         assert await store.quota_used(window()) == 1
 
     async def test_finds_the_render_of_an_idempotency_key_and_takes_nothing(
@@ -114,7 +115,7 @@ class TestAdd:
         first = make_render(idempotency_key="start:k")
         await store.add(first, window(limit=1))
         again = await store.add(make_render(idempotency_key="start:k"), window(limit=1))
-        assert (again.verdict, again.render, again.used) == (AddOutcome.DUPLICATE, first, 1)
+        assert (again.outcome, again.render, again.used) == (AddOutcome.DUPLICATE, first, 1)
 
     async def test_makes_one_render_of_simultaneous_calls_with_one_key(
         self, store: RenderStore, make_render: MakeRender
@@ -127,7 +128,7 @@ class TestAdd:
     async def test_keeps_keys_of_different_owners_apart(self, store: RenderStore, make_render: MakeRender) -> None:
         await store.add(make_render(idempotency_key="start:k"), window())
         other = await store.add(make_render(owner="bob", idempotency_key="start:k"), window("bob"))
-        assert other.verdict is AddOutcome.ADDED
+        assert other.outcome is AddOutcome.ADDED
 
 
 class TestReading:
@@ -327,7 +328,7 @@ class TestRecord:
         await store.acquire(worker="w", lease=HOUR)
         running = launched(render)
         assert await store.record(running, worker="w")
-        progress = Progress(phase=RenderPhase.RENDERING_FRAMES, fraction=0.5, frames_rendered=45)
+        progress = AttemptProgress(phase=RenderPhase.RENDERING_FRAMES, fraction=0.5, frames_rendered=45)
         assert await store.record(lifecycle.advance(running, progress), worker="w")
         assert await store.acquire(worker="other", lease=HOUR) is None
 

@@ -1,14 +1,14 @@
 import pytest
 
-from services.webhooks.addresses import is_admitted, is_public, read_networks
+from services.webhooks.addresses import is_allowed, is_public, parse_networks
 
-PRIVATE = read_networks("10.0.0.0/8, fd00::/8,127.0.0.1")
+PRIVATE = parse_networks("10.0.0.0/8, fd00::/8,127.0.0.1")
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "1.1.1.1", "2606:4700::1111", "2a00:1450:4001::200e"])
-def test_the_internet_is_public(address: str) -> None:
+def test_internet_addresses_are_public(address: str) -> None:
     assert is_public(address)
-    assert is_admitted(address, networks=(), encrypted=True)
+    assert is_allowed(address, networks=(), encrypted=True)
 
 
 @pytest.mark.parametrize(
@@ -52,23 +52,23 @@ def test_the_internet_is_public(address: str) -> None:
         "4000::1",
     ],
 )
-def test_nothing_else_is_and_so_not_called(address: str) -> None:
+def test_all_other_addresses_are_not_public_and_not_allowed(address: str) -> None:
     assert not is_public(address)
-    assert not is_admitted(address, networks=(), encrypted=True)
+    assert not is_allowed(address, networks=(), encrypted=True)
 
 
 @pytest.mark.parametrize("address", ["10.9.8.7", "fd12::1", "127.0.0.1"])
 @pytest.mark.parametrize("encrypted", [True, False])
-def test_networks_that_are_named_may_be_called_however(address: str, *, encrypted: bool) -> None:
-    assert is_admitted(address, networks=PRIVATE, encrypted=encrypted)
+def test_configured_networks_are_allowed_with_and_without_encryption(address: str, *, encrypted: bool) -> None:
+    assert is_allowed(address, networks=PRIVATE, encrypted=encrypted)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.2", "192.168.1.1", "::1", "::ffff:10.9.8.7", "2002:a09:807::"])
-def test_networks_beside_them_may_not(address: str) -> None:
-    assert not is_admitted(address, networks=PRIVATE, encrypted=True)
+def test_private_addresses_outside_configured_networks_are_not_allowed(address: str) -> None:
+    assert not is_allowed(address, networks=PRIVATE, encrypted=True)
 
 
-def test_the_internet_is_called_encrypted_only_even_if_it_is_named() -> None:
-    everything = read_networks("0.0.0.0/0,::/0")
-    assert not is_admitted("93.184.216.34", networks=everything, encrypted=False)
-    assert is_admitted("10.0.0.1", networks=everything, encrypted=False)
+def test_public_addresses_need_encryption_even_if_configured() -> None:
+    all_networks = parse_networks("0.0.0.0/0,::/0")
+    assert not is_allowed("93.184.216.34", networks=all_networks, encrypted=False)
+    assert is_allowed("10.0.0.1", networks=all_networks, encrypted=False)

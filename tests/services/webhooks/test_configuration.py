@@ -4,7 +4,7 @@ import pytest
 
 from services.errors import StartupError
 from services.settings import WebhookSettings, load_settings
-from services.webhooks.configuration import read_endpoint
+from services.webhooks.configuration import read_endpoint_config
 from tests.support.webhook_receiver import KEY, SECRET
 
 URL = "https://hooks.example.com/renders?key=hunter2"
@@ -15,16 +15,16 @@ def settings(**values: object) -> WebhookSettings:
     return WebhookSettings(_env_file=None, **values)  # type: ignore[arg-type,call-arg]
 
 
-def test_nobody_is_told_unless_somebody_is_named() -> None:
-    assert read_endpoint(settings()) is None
+def test_webhooks_are_off_by_default() -> None:
+    assert read_endpoint_config(settings()) is None
 
 
-def test_a_receiver_has_a_url_and_one_or_more_secrets() -> None:
-    rules = read_endpoint(settings(webhook_url=URL, webhook_secret=f"{SECRET}  {OTHER}"))
-    assert rules is not None
-    assert (rules.url, rules.secrets, rules.is_encrypted) == (URL, (KEY, b"x" * 24), True)
-    assert "hunter2" not in repr(rules)
-    assert repr(KEY) not in repr(rules)
+def test_an_endpoint_has_a_url_and_one_or_more_secrets() -> None:
+    config = read_endpoint_config(settings(webhook_url=URL, webhook_secret=f"{SECRET}  {OTHER}"))
+    assert config is not None
+    assert (config.url, config.secrets, config.is_encrypted) == (URL, (KEY, b"x" * 24), True)
+    assert "hunter2" not in repr(config)
+    assert repr(KEY) not in repr(config)
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,9 @@ def test_a_receiver_has_a_url_and_one_or_more_secrets() -> None:
         ({"webhook_url": URL, "webhook_secret": SECRET, "webhook_networks": "home"}, "WEBHOOK_NETWORKS"),
     ],
 )
-def test_what_does_not_fit_together_stops_the_start_with_a_sentence(given: dict[str, str], named: str) -> None:
+def test_an_inconsistent_configuration_prevents_the_start(given: dict[str, str], named: str) -> None:
     with pytest.raises(StartupError, match=named) as error:
-        read_endpoint(settings(**given))
+        read_endpoint_config(settings(**given))
     assert "\n" not in str(error.value)
 
 
@@ -56,14 +56,14 @@ def test_what_does_not_fit_together_stops_the_start_with_a_sentence(given: dict[
         f"{SECRET} hunter2",
     ],
 )
-def test_a_secret_of_another_form_stops_the_start_and_is_not_shown(secret: str) -> None:
+def test_an_invalid_secret_prevents_the_start_and_is_not_shown(secret: str) -> None:
     with pytest.raises(StartupError, match="RENDERCAST_WEBHOOK_SECRET must be whsec_") as error:
-        read_endpoint(settings(webhook_url=URL, webhook_secret=secret))
+        read_endpoint_config(settings(webhook_url=URL, webhook_secret=secret))
     assert "hunter2" not in str(error.value)
 
 
 @pytest.mark.parametrize("url", ["hooks.example.com", "ftp://x", "https://", "https://ann:hunter2@x/", "https://x/#a"])
-def test_a_url_that_is_none_stops_the_start_and_is_not_shown(url: str) -> None:
+def test_an_invalid_url_prevents_the_start_and_is_not_shown(url: str) -> None:
     with pytest.raises(StartupError, match="RENDERCAST_WEBHOOK_URL") as error:
         load_settings(webhook_url=url)
     assert "hunter2" not in str(error.value)

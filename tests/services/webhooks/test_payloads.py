@@ -1,4 +1,4 @@
-"""What is sent is what the API answers, signed so that the library of Standard Webhooks verifies it."""
+"""Payloads have the fields of the API, and the Standard Webhooks library verifies their signatures."""
 
 import base64
 import json
@@ -14,14 +14,14 @@ from schema.render import Render as GraphQLRender
 from services.models import Download, Failure, Output, Render
 from services.renders import lifecycle
 from services.webhooks.messages import WebhookMessage
-from services.webhooks.payloads import body_of, encode, headers_of
+from services.webhooks.payloads import build_body, build_headers, encode_event
 from tests.conftest import MakeRender
-from tests.support.fakes import START_OF_TIME
+from tests.support.fake_clock import START_OF_TIME
 from tests.support.webhook_receiver import KEY, SECRET
 
 LATER = START_OF_TIME + timedelta(seconds=12)
 OUTPUT = Output(bucket="b", key="k.mp4", size_bytes=3_000_000_000)
-OF_UNFINISHED_ONES = {"phase", "estimatedCompletionAt", "queuePosition"}
+FIELDS_OF_UNFINISHED_RENDERS = {"phase", "estimatedCompletionAt", "queuePosition"}
 DOWNLOAD = Download(url="https://videos.example/k.mp4?signature=s", expires_at=LATER + timedelta(hours=1))
 
 POSTER = Download(url="https://videos.example/k.jpg?signature=s", expires_at=LATER + timedelta(hours=2))
@@ -33,11 +33,11 @@ def running(make_render: MakeRender) -> Render:
 
 
 def payload(render: Render, download: Download | None = None, poster: Download | None = None) -> dict[str, Any]:
-    sent: dict[str, Any] = json.loads(body_of(WebhookMessage(render=render), video=download, poster=poster))
+    sent: dict[str, Any] = json.loads(build_body(WebhookMessage(render=render), video=download, poster=poster))
     return sent
 
 
-def test_a_finished_render_is_told_with_a_url_that_was_signed_for_this_attempt(make_render: MakeRender) -> None:
+def test_a_complete_render_has_the_urls_signed_for_the_attempt(make_render: MakeRender) -> None:
     render = lifecycle.complete(
         running(make_render), output=OUTPUT, cost_usd=0.25, warnings=("Another font was used.",), now=LATER
     )
@@ -53,7 +53,7 @@ def test_a_finished_render_is_told_with_a_url_that_was_signed_for_this_attempt(m
     assert data["error"] is None
 
 
-def test_a_failure_is_told_without_what_only_the_operator_may_know(make_render: MakeRender) -> None:
+def test_a_failure_is_sent_without_its_internal_detail(make_render: MakeRender) -> None:
     failure = Failure(code="BROKEN", message="It broke.", retryable=True, detail="hunter2")
     sent = payload(lifecycle.fail(running(make_render), failure=failure, now=LATER))
     assert sent["type"] == "render.failed"
@@ -62,30 +62,30 @@ def test_a_failure_is_told_without_what_only_the_operator_may_know(make_render: 
     assert "hunter2" not in json.dumps(sent)
 
 
-def test_a_cancelled_one_that_never_ran_is_told(make_render: MakeRender) -> None:
+def test_a_cancelled_render_that_never_ran_is_sent(make_render: MakeRender) -> None:
     sent = payload(lifecycle.cancel(make_render(), now=LATER))
     assert (sent["type"], sent["data"]["status"], sent["data"]["startedAt"]) == ("render.cancelled", "CANCELLED", None)
 
 
-def test_every_field_of_the_api_is_there_but_for_those_of_unfinished_renders(make_render: MakeRender) -> None:
+def test_payloads_have_all_fields_of_the_api_but_those_of_unfinished_renders(make_render: MakeRender) -> None:
     failure = Failure(code="BROKEN", message="It broke.", retryable=True)
     sent = payload(lifecycle.fail(running(make_render), failure=failure, now=LATER))["data"]
-    assert sent.keys() == names(GraphQLRender) - OF_UNFINISHED_ONES
-    assert sent["animationProps"].keys() == names(AnimationProps)
-    assert sent["error"].keys() == names(RenderError)
+    assert sent.keys() == field_names(GraphQLRender) - FIELDS_OF_UNFINISHED_RENDERS
+    assert sent["animationProps"].keys() == field_names(AnimationProps)
+    assert sent["error"].keys() == field_names(RenderError)
 
 
-def names(kind: type) -> set[str]:
+def field_names(kind: type) -> set[str]:
     """Return the names of a GraphQL type's fields."""
     fields = kind.__strawberry_definition__.fields  # type: ignore[attr-defined]
     return {to_camel_case(field.python_name) for field in fields}
 
 
-def test_the_library_verifies_each_signature_and_nothing_that_was_changed() -> None:
+def test_the_library_verifies_each_signature_and_rejects_changed_requests() -> None:
     now = datetime.now(UTC)
-    body = encode("webhook.test", now, {"text": "Füße 🦶\ud800", "n": 1})
+    body = encode_event("webhook.test", now, {"text": "Füße 🦶\ud800", "n": 1})
     other = b"y" * 24
-    headers = dict(headers_of("msg_1", body, secrets=(KEY, other), now=now))
+    headers = dict(build_headers("msg_1", body, secrets=(KEY, other), now=now))
     for secret in (SECRET, "whsec_" + base64.b64encode(other).decode()):
         assert Webhook(secret).verify(body, headers)["data"]["n"] == 1
     changes = [{"webhook-id": "msg_2"}, {"webhook-timestamp": str(int(now.timestamp()) - 1)}]
