@@ -1,7 +1,7 @@
-"""The program in docs/frontend.md: its types are made and checked, it is bundled, and used in Debian's Chromium.
+"""The program in docs/frontend.md: its types are generated and checked, it is bundled and run in Debian's Chromium.
 
-Skipped without Node, Chromium or the npm packages of this folder; where it must run, name both: NODE=/usr/bin/node
-CHROMIUM=/usr/bin/chromium. Skipped also on a Node older than the code generator takes.
+The tests are skipped without Node, Chromium or the npm packages, unless both variables are set: NODE=/usr/bin/node
+CHROMIUM=/usr/bin/chromium. They are also skipped if Node is too old for the code generator.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from tests.browser.visitors import (
     visiting,
 )
 from tests.end_to_end.processes import Start, dev_servers
-from tests.support.api_client import CANCEL, PATIENCE_S, open_client
+from tests.support.api_client import CANCEL, TEST_TIMEOUT_S, open_client
 from tests.support.api_server import serve
 from tests.support.server_process import free_port
 from tests.support.tokens import SECRET, token_of
@@ -45,7 +45,7 @@ NODE = os.environ.get("NODE") or shutil.which("node") or ""
 PAGE = (CHECKOUT / "docs" / "frontend.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"```\w+\n(?://|#|<!--) (\S+\.\w+)(?: -->)?\n(.*?)```", PAGE, re.DOTALL))
 COMMANDS = re.findall(r"^npx (.*)", PAGE, re.MULTILINE)
-OLDEST_NODE = 20
+MIN_NODE = 20
 ADDRESS = "127.0.0.1:5173"
 DEFAULT_API = "http://127.0.0.1:8000/graphql"
 NO_TOKENS: Iterator[str] = iter(())
@@ -55,13 +55,13 @@ def node_version() -> int:
     """Return Node's major version, 0 without Node."""
     if not NODE:
         return 0
-    told = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=True)
-    return int(told.stdout.strip("v\n").partition(".")[0])
+    result = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=True)
+    return int(result.stdout.strip("v\n").partition(".")[0])
 
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.skipif(0 < node_version() < OLDEST_NODE, reason=f"needs Node {OLDEST_NODE} or newer"),
+    pytest.mark.skipif(0 < node_version() < MIN_NODE, reason=f"needs Node {MIN_NODE} or newer"),
     pytest.mark.skipif(
         not {"NODE", "CHROMIUM"} <= os.environ.keys()
         and not (NODE and CHROMIUM and AXE.exists() and (FOLDER / "node_modules").exists()),
@@ -75,7 +75,7 @@ Visit = Callable[..., AbstractAsyncContextManager["Guest"]]
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of the document, with types made and checked."""
+    """The files of the document, with generated and checked types."""
     folder = tmp_path_factory.mktemp("program")
     for name, text in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -83,24 +83,24 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "node_modules").symlink_to(FOLDER / "node_modules")
     shutil.copy(CHECKOUT / "schema" / "schema.graphql", folder)
     for command in COMMANDS[:2]:
-        subprocess.run(tool(command), cwd=folder, env=environment(), check=True, timeout=PATIENCE_S)
+        subprocess.run(tool(command), cwd=folder, env=environment(), check=True, timeout=TEST_TIMEOUT_S)
     return folder
 
 
 def tool(command: str) -> list[str]:
-    """Return a command of the document, which `npx` would find."""
+    """Return the arguments of a command of the document, with the path that `npx` would find."""
     name, *arguments = command.split()
     return [str(FOLDER / "node_modules" / ".bin" / name), *arguments]
 
 
 def environment() -> dict[str, str]:
-    """Return an environment in which `node` is the one that was named."""
+    """Return an environment in which `node` is the one of NODE."""
     return {**os.environ, "PATH": f"{Path(NODE).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 @contextmanager
 def served(command: str, folder: Path) -> Iterator[str]:
-    """Bundle and serve the page by a command of the document, on a free port."""
+    """Bundle and serve the page with a command of the document, on a free port."""
     address = f"127.0.0.1:{free_port()}"
     process = subprocess.Popen(
         tool(command.replace(ADDRESS, address)),
@@ -114,17 +114,17 @@ def served(command: str, folder: Path) -> Iterator[str]:
     try:
         while (line := process.stderr.readline()) and address.encode() not in line:
             pass
-        assert line, "it ended"
+        assert line, "esbuild has ended"
         yield f"http://{address}"
     finally:
         process.stdin.close()
         process.stderr.close()
-        process.wait(PATIENCE_S)
+        process.wait(TEST_TIMEOUT_S)
 
 
 @pytest.fixture(scope="module", params=["apollo", "urql"])
 def page(request: pytest.FixtureRequest, program: Path) -> Iterator[str]:
-    """The address of the page with each client."""
+    """The URL of the page, with each client."""
     [command] = [command for command in COMMANDS if f"src/{request.param}/" in command]
     with served(command, program) as url:
         yield url
@@ -132,7 +132,7 @@ def page(request: pytest.FixtureRequest, program: Path) -> Iterator[str]:
 
 @dataclass(kw_only=True)
 class Guest(Visitor):
-    """Somebody who uses the page."""
+    """A user of the page."""
 
     api: str
     tokens: Iterator[str]
@@ -143,7 +143,7 @@ class Guest(Visitor):
 
     @property
     def shown(self) -> Locator:
-        """The render that is looked at."""
+        """The selected render."""
         return self.page.locator("section[aria-labelledby=render-heading]")
 
     @property
@@ -153,7 +153,7 @@ class Guest(Visitor):
     def listed(self, text: str) -> Locator:
         return self.page.get_by_role("list", name="My renders").get_by_role("listitem").filter(has_text=text)
 
-    async def come(self) -> None:
+    async def open_page(self) -> None:
         await self.open("/")
         await expect(self.connection).to_have_text("Live", timeout=TIMEOUT_MS)
 
@@ -162,28 +162,28 @@ class Guest(Visitor):
         await self.page.get_by_label("Frames").fill(str(frames))
 
     async def start(self, text: str, *, frames: int = 15) -> None:
-        """Fill in the form, click twice as people do, and wait until the render is shown."""
+        """Fill in the form, double-click the button, and wait until the render is shown."""
         await self.fill(text, frames=frames)
         await self.button("Render").dblclick()
         await expect(self.shown.get_by_role("heading", name=text)).to_be_visible(timeout=TIMEOUT_MS)
 
-    async def see_quota(self, text: str) -> None:
+    async def expect_quota(self, text: str) -> None:
         await expect(self.page.get_by_text(re.compile(rf"^{text} renders left until"))).to_be_visible(
             timeout=TIMEOUT_MS
         )
 
-    def _see_websocket(self, websocket: WebSocket) -> None:
+    def _check_websocket(self, websocket: WebSocket) -> None:
         if websocket.url != self.api.replace("http:", "ws:") + "/graphql":
             self.page_errors.append(f"connected to {websocket.url}")
 
-    async def _let_pass_if_ours(self, route: Route) -> None:
+    async def _check_request(self, route: Route) -> None:
         url = route.request.url
         if url == f"{self.site}/session":
             await route.fulfill(json={"token": next(self.tokens, None)})
         elif url.startswith((f"{self.site}/", f"{self.api}/")):
             await route.continue_()
         else:
-            self.page_errors.append(f"asked for {url}")
+            self.page_errors.append(f"requested {url}")
             await route.abort()
 
 
@@ -195,7 +195,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, page: str, program: Path) -> Visit:
-    """Send somebody to the page, and see in the end that it did nothing it should not."""
+    """Open the page for a user. Fails at the end if the page has caused errors."""
 
     @asynccontextmanager
     async def visit(
@@ -217,11 +217,11 @@ def start(tmp_path: Path, page: str) -> Iterator[Start]:
         yield start
 
 
-async def test_a_person_starts_watches_plays_and_cancels_until_the_quota_is_used(start: Start, visit: Visit) -> None:
+async def test_a_user_starts_watches_plays_and_cancels_until_the_quota_is_exhausted(start: Start, visit: Visit) -> None:
     server = start(quota_limit=4, **LARGE)
     async with visit(server.url) as ann, open_client(server.url) as elsewhere:
-        await ann.come()
-        await ann.see_quota("4 of 4")
+        await ann.open_page()
+        await ann.expect_quota("4 of 4")
 
         await ann.fill(" ")
         await ann.button("Render").click()
@@ -229,8 +229,8 @@ async def test_a_person_starts_watches_plays_and_cancels_until_the_quota_is_used
         await expect(text).to_have_accessible_description("Write some text to animate.", timeout=TIMEOUT_MS)
         await expect(text).to_have_attribute("aria-invalid", "true")
 
-        await see_a_video_though_its_first_url_fails(ann)
-        await ann.see_quota("3 of 4")
+        await play_and_download_with_expired_urls(ann)
+        await ann.expect_quota("3 of 4")
 
         await ann.start("Second", frames=600)
         before = await ann.wait_for_progress()
@@ -245,31 +245,31 @@ async def test_a_person_starts_watches_plays_and_cancels_until_the_quota_is_used
         await elsewhere.started(text="Elsewhere", durationInFrames=1)
         await expect(ann.listed("Elsewhere")).to_contain_text("Done", timeout=TIMEOUT_MS)
         await ann.start("Last", frames=1)
-        await ann.see_quota("0 of 4")
+        await ann.expect_quota("0 of 4")
         await ann.fill("No more")
         await ann.button("Render").click()
         await expect(ann.page.get_by_role("alert")).to_have_text(
-            re.compile(r"^Render quota exceeded\. .* There is more at \d+:\d\d"), timeout=TIMEOUT_MS
+            re.compile(r"^Render quota exceeded\. .* The next start is possible at \d+:\d\d"), timeout=TIMEOUT_MS
         )
         await expect(ann.page.get_by_role("listitem")).to_have_count(4)
         await assert_accessible(ann.page)
 
 
-async def see_a_video_though_its_first_url_fails(ann: Guest) -> None:
-    """Start a render, and play and download its video, although its URL has expired each time."""
-    asked: list[Request] = []
+async def play_and_download_with_expired_urls(ann: Guest) -> None:
+    """Start a render, and play and download its video. The URL has expired before both."""
+    requests: list[Request] = []
 
-    async def lose_the_first(route: Route) -> None:
-        asked.append(route.request)
-        await (route.fulfill(status=404) if len(asked) == 1 else route.continue_())
+    async def fail_first(route: Route) -> None:
+        requests.append(route.request)
+        await (route.fulfill(status=404) if len(requests) == 1 else route.continue_())
 
     ann.ignore_messages("404")
-    await ann.page.route("**/*.mp4?*", lose_the_first)
+    await ann.page.route("**/*.mp4?*", fail_first)
     await ann.start("First")
     await expect(ann.status).to_have_text("Done", timeout=TIMEOUT_MS)
     video = ann.shown.locator("video")
     await expect(video).to_have_js_property("duration", 0.5, timeout=TIMEOUT_MS)
-    assert len(asked) > 1
+    assert len(requests) > 1
     poster = await video.get_attribute("poster")
     assert poster is not None
     assert (await ann.page.request.get(poster)).headers["content-type"] == "image/jpeg"
@@ -278,22 +278,22 @@ async def see_a_video_though_its_first_url_fails(ann: Guest) -> None:
 
     link = ann.shown.get_by_role("link", name="Download")
     await ann.page.clock.set_fixed_time(time.time() + 3600 - 30)
-    async with ann.page.expect_request(asks_for_another_url), ann.page.expect_popup() as opening:
+    async with ann.page.expect_request(requests_new_url), ann.page.expect_popup() as opening:
         await link.click()
     opened = await opening.value
     assert (await ann.page.request.get(opened.url)).headers["content-type"] == "video/mp4"
     await opened.close()
 
 
-def asks_for_another_url(request: Request) -> bool:
-    """Return whether the page asks for another URL, which is the one it has if that was signed in the same second."""
+def requests_new_url(request: Request) -> bool:
+    """Return whether the request is a refresh. The new URL is equal to the old one if both are signed in one second."""
     return '"operationName":"Refresh"' in (request.post_data or "")
 
 
-async def test_it_goes_on_where_it_was_when_the_server_comes_back(start: Start, visit: Visit) -> None:
+async def test_the_page_resumes_after_a_restart_of_the_server(start: Start, visit: Visit) -> None:
     first = start(**LARGE)
     async with visit(first.url, ignored=OFFLINE_MESSAGES) as ann:
-        await ann.come()
+        await ann.open_page()
         await ann.start("Long", frames=600)
         before = await ann.wait_for_progress(2)
         first.end(signal.SIGKILL)
@@ -314,18 +314,18 @@ async def test_it_goes_on_where_it_was_when_the_server_comes_back(start: Start, 
             assert await elsewhere.quota_used() == 2
 
 
-async def test_an_answer_that_is_overtaken_by_newer_messages_undoes_nothing(start: Start, visit: Visit) -> None:
+async def test_a_late_response_does_not_replace_newer_messages(start: Start, visit: Visit) -> None:
     server = start(**LARGE)
     async with visit(server.url) as ann, open_client(server.url) as elsewhere:
         render_id = await elsewhere.started(text="Long", durationInFrames=600)
-        await ann.come()
+        await ann.open_page()
         newer = asyncio.Event()
 
         async def hold_back(route: Route) -> None:
-            answer = await route.fetch()
+            response = await route.fetch()
             if '"operationName":"Renders"' in (route.request.post_data or ""):
                 await newer.wait()
-            await route.fulfill(response=answer)
+            await route.fulfill(response=response)
 
         await ann.page.route(f"{server.url}/graphql", hold_back)
         await ann.page.goto(f"{ann.site}/#{render_id}")
@@ -338,13 +338,13 @@ async def test_an_answer_that_is_overtaken_by_newer_messages_undoes_nothing(star
         await expect(ann.listed("Long")).to_have_text("Long Cancelled", timeout=TIMEOUT_MS)
 
 
-async def test_older_renders_are_shown_when_asked_for(start: Start, visit: Visit) -> None:
+async def test_older_renders_are_loaded_on_request(start: Start, visit: Visit) -> None:
     server = start(quota_limit=20, **SMALL)
     async with visit(server.url) as ann, open_client(server.url) as elsewhere:
         for number in range(11):
             render_id = await elsewhere.started(text=f"Number {number}")
             await elsewhere.ask(CANCEL, id=render_id)
-        await ann.come()
+        await ann.open_page()
         items = ann.page.get_by_role("listitem")
         await expect(ann.listed("Number 10")).to_contain_text("Cancelled", timeout=TIMEOUT_MS)
         await expect(ann.button("Show older renders")).to_be_visible()
@@ -357,15 +357,15 @@ async def test_older_renders_are_shown_when_asked_for(start: Start, visit: Visit
         await expect(items.last).to_contain_text("Number 0")
 
 
-async def test_a_person_whose_token_expires_stays_signed_in(tmp_path: Path, page: str, visit: Visit) -> None:
+async def test_a_user_whose_token_expires_stays_signed_in(tmp_path: Path, page: str, visit: Visit) -> None:
     given = {"data_dir": tmp_path, "port": free_port(), "allowed_origins": page}
     settings = load_settings(jwt_secret=SECRET, jwt_leeway_s=0, **given)
-    has_come = asyncio.Event()
+    is_open = asyncio.Event()
 
     def tokens() -> Iterator[str]:
         yield token_of("ann", exp=int(time.time()) - 10)  # renewed by HTTP and by the WebSocket
         while True:
-            yield token_of("ann") if has_come.is_set() else token_of("ann", exp=int(time.time()) + 2)
+            yield token_of("ann") if is_open.is_set() else token_of("ann", exp=int(time.time()) + 2)
 
     async with (
         open_embedded(settings) as services,
@@ -375,10 +375,10 @@ async def test_a_person_whose_token_expires_stays_signed_in(tmp_path: Path, page
         visit(url, tokens=tokens()) as ann,
     ):
         await elsewhere.started(text="Mine", durationInFrames=1)
-        await ann.come()
+        await ann.open_page()
         await expect(ann.listed("Mine")).to_contain_text("Done", timeout=TIMEOUT_MS)
         async with ann.page.expect_websocket(timeout=TIMEOUT_MS):
-            has_come.set()
+            is_open.set()
         await elsewhere.started(text="Later", durationInFrames=1)
         await expect(ann.listed("Later")).to_contain_text("Done", timeout=TIMEOUT_MS)
         await expect(ann.connection).to_have_text("Live")
