@@ -1,1 +1,1 @@
-"""What `rendercast` does when it is told to: serve, carry renders, ask a server for videos, look for what is wrong."""
+"""The subcommands of `rendercast`: the server, the worker, client commands and the diagnosis."""

@@ -1,7 +1,8 @@
-"""The command itself; `tests/end_to_end` runs it as a process."""
+"""The command line in this process; `tests/end_to_end` runs it as a process."""
 
 import re
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,20 +15,20 @@ import cli
 from commands.server.serve import listen
 from resolvers.schema import build_schema
 from services.errors import StartupError
-from services.settings import load_settings
+from services.settings import CHECKOUT, load_settings
 
-SECRET = "a secret of nobody, long enough to be one"  # noqa: S105
+SECRET = "a secret for tests, of sufficient length"  # noqa: S105
 TIMES = ["", "0s", "1", "h", "1w", "1.5h", "-1h", "1 h", "1000000s", "１h"]
 
 Refusal = Callable[..., str]
 
-EVERYWHERE = "0.0.0.0"  # noqa: S104  # refused, never listened on
-OPEN_HOSTS = [EVERYWHERE, "::", "192.0.2.1", "2001:db8::1", "example.org", "127.0.0.1.example.org", ""]
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # rejected, never listened on
+PUBLIC_HOSTS = [ANY_ADDRESS, "::", "192.0.2.1", "2001:db8::1", "example.org", "127.0.0.1.example.org", ""]
 
 
 @pytest.fixture
 def refusal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Refusal:
-    """Run `rendercast dev` in an empty folder and return what it ends with."""
+    """Run `rendercast dev` in an empty folder and return its error message."""
 
     def run(*arguments: str, **settings: str) -> str:
         monkeypatch.chdir(tmp_path)
@@ -60,13 +61,13 @@ def refusal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Refusal:
         ("check_interval_s", "0"),
     ],
 )
-def test_a_wrong_setting_ends_the_start_with_a_line_that_names_it(refusal: Refusal, name: str, value: str) -> None:
-    said = refusal(**{name: value})
-    assert said.startswith(f"rendercast: RENDERCAST_{name.upper()}: ")
-    assert "\n" not in said
+def test_an_invalid_setting_is_reported_in_one_line_with_its_name(refusal: Refusal, name: str, value: str) -> None:
+    message = refusal(**{name: value})
+    assert message.startswith(f"rendercast: RENDERCAST_{name.upper()}: ")
+    assert "\n" not in message
 
 
-def test_each_wrong_setting_has_a_line(refusal: Refusal) -> None:
+def test_each_invalid_setting_has_a_line(refusal: Refusal) -> None:
     lines = refusal("--port", "-1", quota_limit="abc", log_level="loud").removeprefix("rendercast: ").splitlines()
     assert {line.partition(":")[0] for line in lines} == {
         "RENDERCAST_PORT",
@@ -75,19 +76,19 @@ def test_each_wrong_setting_has_a_line(refusal: Refusal) -> None:
     }
 
 
-@pytest.mark.parametrize("host", OPEN_HOSTS)
-def test_an_address_that_others_can_reach_is_refused(refusal: Refusal, host: str) -> None:
-    said = refusal("--host", host, "--port", "0")
-    assert "is not loopback" in said
-    assert "\n" not in said
+@pytest.mark.parametrize("host", PUBLIC_HOSTS)
+def test_a_public_address_is_rejected(refusal: Refusal, host: str) -> None:
+    message = refusal("--host", host, "--port", "0")
+    assert "is not loopback" in message
+    assert "\n" not in message
 
 
-def test_an_address_that_others_can_reach_is_refused_as_a_setting_too(refusal: Refusal) -> None:
-    assert "is not loopback" in refusal(host=EVERYWHERE, port="0")
+def test_a_public_address_is_rejected_as_a_setting_too(refusal: Refusal) -> None:
+    assert "is not loopback" in refusal(host=ANY_ADDRESS, port="0")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_connections_send_what_is_written_at_once(host: str) -> None:
+def test_connections_send_without_delay(host: str) -> None:
     with (
         listen(load_settings(host=host, port=0).server) as listener,
         socket.create_connection(listener.getsockname()),
@@ -96,7 +97,7 @@ def test_connections_send_what_is_written_at_once(host: str) -> None:
         assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
 
 
-def test_a_busy_port_is_named() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(StartupError, match=f"127.0.0.1:{port}: Address already in use"):
@@ -109,34 +110,34 @@ def token(*arguments: str, **settings: str) -> Result:
 
 
 @pytest.mark.parametrize(("text", "lifetime_s"), [("90s", 90), ("15m", 900), ("12h", 43_200), ("30d", 2_592_000)])
-def test_a_token_is_made_for_as_long_as_asked(text: str, lifetime_s: int) -> None:
+def test_a_token_has_the_requested_lifetime(text: str, lifetime_s: int) -> None:
     made = token("ann", "--expires-in", text, JWT_SECRET=SECRET, JWT_AUDIENCE="an API")
     claims = jwt.decode(made.output.strip(), SECRET, ["HS256"], audience="an API", issuer="rendercast")
     assert (claims["sub"], claims["exp"] - claims["iat"]) == ("ann", lifetime_s)
 
 
-def test_a_token_has_the_scopes_asked_for() -> None:
+def test_a_token_has_the_requested_scopes() -> None:
     made = token("ann", "--scope", "openid renders:all", JWT_SECRET=SECRET)
     assert jwt.decode(made.output.strip(), SECRET, ["HS256"], audience="rendercast")["scope"] == "openid renders:all"
 
 
 @pytest.mark.parametrize("arguments", [[""], ["a" * 256], ["ann\n"], *(["ann", "--expires-in", t] for t in TIMES)])
-def test_a_token_for_nobody_or_for_no_time_is_refused(arguments: list[str]) -> None:
+def test_a_token_without_a_subject_or_a_lifetime_is_rejected(arguments: list[str]) -> None:
     refused = token(*arguments, JWT_SECRET=SECRET)
     assert isinstance(refused.exception, StartupError)
     assert refused.output == ""
 
 
-@pytest.mark.parametrize(("secret", "said"), [("", "JWT_SECRET is not set"), ("short", "JWT_SECRET: ")])
-def test_a_token_needs_a_secret_of_some_length(secret: str, said: str) -> None:
+@pytest.mark.parametrize(("secret", "message"), [("", "JWT_SECRET is not set"), ("short", "JWT_SECRET: ")])
+def test_a_token_needs_a_secret_of_sufficient_length(secret: str, message: str) -> None:
     refused = token("ann", JWT_SECRET=secret)
     assert isinstance(refused.exception, StartupError)
-    assert said in str(refused.exception)
+    assert message in str(refused.exception)
     assert "short" not in str(refused.exception)
 
 
 @pytest.mark.parametrize("algorithms", ["none", "HS256", "RS256,HS256", "RS256,", "RS257", "", " "])
-def test_only_signatures_that_need_no_secret_are_taken_from_an_issuer(algorithms: str) -> None:
+def test_only_asymmetric_signatures_are_accepted_from_an_issuer(algorithms: str) -> None:
     if algorithms:
         with pytest.raises(StartupError):
             load_settings(jwt_algorithms=algorithms)
@@ -144,7 +145,7 @@ def test_only_signatures_that_need_no_secret_are_taken_from_an_issuer(algorithms
         assert load_settings(jwt_algorithms="RS256,PS512,EdDSA").auth.jwt_algorithms == "RS256,PS512,EdDSA"
 
 
-def test_the_schema_is_printed_or_written(tmp_path: Path) -> None:
+def test_the_schema_is_printed_or_written_to_a_file(tmp_path: Path) -> None:
     expected = build_schema().as_str() + "\n"
     assert CliRunner().invoke(cli.cli, ["export-schema"]).output == expected
     assert CliRunner().invoke(cli.cli, ["export-schema", str(tmp_path / "out")]).output == ""
@@ -154,7 +155,14 @@ def test_the_schema_is_printed_or_written(tmp_path: Path) -> None:
 COMMANDS = ["render", "watch", "download", "list", "cancel", "quota", "dev", "serve", "worker", "doctor", "token"]
 
 
-def test_every_command_says_what_it_does() -> None:
+def test_the_printed_version_is_the_one_of_the_package() -> None:
+    shown = CliRunner().invoke(cli.cli, ["--version"])
+    command = [sys.executable, "-m", "hatchling", "metadata", "version"]
+    built = subprocess.run(command, cwd=CHECKOUT, capture_output=True, check=True, text=True)
+    assert (shown.exit_code, shown.output) == (0, f"rendercast {built.stdout}")
+
+
+def test_every_command_has_a_help_text() -> None:
     shown = CliRunner().invoke(cli.cli, ["--help"])
     assert shown.exit_code == 0
     for command in [*COMMANDS, "export-schema"]:
@@ -163,15 +171,22 @@ def test_every_command_says_what_it_does() -> None:
 
 
 @pytest.mark.parametrize("command", ["render", "watch", "download", "list", "cancel", "quota", "doctor"])
-def test_help_has_an_example_that_is_not_cut(command: str) -> None:
+def test_help_has_an_example_in_one_line(command: str) -> None:
     shown = CliRunner().invoke(cli.cli, [command, "--help"], env={"COLUMNS": "80"}).output
     assert re.search(rf"^ +rendercast {command}\b", shown, re.MULTILINE)
 
 
-def test_exit_codes_are_told() -> None:
+def test_help_lists_the_exit_codes() -> None:
     shown = " ".join(CliRunner().invoke(cli.cli, ["render", "--help"]).output.split())
-    for words in ("0 done", "1 the render failed", "2 wrong usage", "3 the server", "4 quota exceeded", "130 Ctrl-C"):
-        assert words in shown
+    for code in (
+        "0 success",
+        "1 the render failed",
+        "2 wrong usage",
+        "3 the server",
+        "4 quota exceeded",
+        "130 Ctrl-C",
+    ):
+        assert code in shown
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -179,10 +194,10 @@ def test_shells_can_complete(shell: str, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     shown = CliRunner().invoke(cli.cli, ["--show-completion", shell], prog_name="rendercast")
     assert (shown.exit_code, "rendercast" in shown.output) == (0, True)
-    words = {
+    variables = {
         "COMP_WORDS": "rendercast render --style ",
         "COMP_CWORD": "3",
         "_TYPER_COMPLETE_ARGS": "rendercast render --style ",
     }
-    asked = {"_RENDERCAST_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_FISH_ACTION": "get-args", **words}
-    assert "typewriter" in CliRunner().invoke(cli.cli, [], env=asked, prog_name="rendercast").output
+    environment = {"_RENDERCAST_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_FISH_ACTION": "get-args", **variables}
+    assert "typewriter" in CliRunner().invoke(cli.cli, [], env=environment, prog_name="rendercast").output

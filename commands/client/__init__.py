@@ -1,1 +1,1 @@
-"""Commands that call a server."""
+"""Commands that use a server's API."""

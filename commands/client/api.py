@@ -1,13 +1,11 @@
-"""A client of Rendercast's API: GraphQL over HTTP, graphql-transport-ws for what is watched, and downloads.
+"""The client of Rendercast's API: GraphQL over HTTP, and graphql-transport-ws for the subscription.
 
-Every wait has a limit. What was asked is asked again if its answer was lost, which does no harm: a start has its
-idempotency key. A watched render is subscribed to again after each lost connection; the first message is its present
-state then.
+Every wait has a timeout. A request is sent again if its response was lost, which is safe: a start has an idempotency
+key. A subscription is started again after a lost connection; its first message is the render's current state.
 """
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from http import HTTPStatus
@@ -16,29 +14,26 @@ from typing import Any
 import aiohttp
 
 from commands.client import documents
-from commands.client.errors import CommandError, OverQuota, Unreachable
-from commands.client.options import Server, is_local
-from commands.client.responses import Json, Quota, Render, not_understood, read_quota, read_render
+from commands.client.errors import CommandError, QuotaExceededError, ServerUnreachableError
+from commands.client.http_client import CONNECT_TIMEOUT_S, IDLE_TIMEOUT_S, new_session, unreachable
+from commands.client.options import Server
+from commands.client.responses import Json, Quota, Render, read_quota, read_render, unexpected_response
 from services.backoff import backoff_s
 
 SUBPROTOCOL = "graphql-transport-ws"
-CONNECT_TIMEOUT_S = 5.0
-REQUEST_TIMEOUT_S = 40.0  # the server itself stops what takes longer than 30 s
-SILENCE_S = 30.0  # of a download, and of a server before it is asked for a sign of life
-PATIENCE_S = 30.0  # how long a lost answer is asked for again
-RECONNECTING_S = 120.0  # how long a lost subscription is tried to be had again
-MAX_PAUSE_S = 5.0
-MAX_PART = 256 * 1024
+RETRY_TIMEOUT_S = 30.0  # of a request whose response was lost
+RECONNECT_TIMEOUT_S = 120.0  # of a subscription whose connection was lost
+MAX_BACKOFF_S = 5.0
 MINUTE_S = 60
-PAGE = 100  # the most that the server lists at once
-AWAY = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
-MAY_PASS = {"SERVICE_UNAVAILABLE", "TIMEOUT"}  # errors of the server's that say: try again
-SIGN_IN_CODES = {4401, 4403}  # of graphql-transport-ws, when the token is not good or has expired
-LASTING_CODES = {4400, 4406, 4409}
+PAGE_SIZE = 100  # the server's maximum
+UNAVAILABLE_STATUSES = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+RETRYABLE_CODES = {"SERVICE_UNAVAILABLE", "TIMEOUT"}  # of GraphQL errors
+UNAUTHENTICATED_CLOSE_CODES = {4401, 4403}  # of graphql-transport-ws: the token is missing, invalid or expired
+PERMANENT_CLOSE_CODES = {4400, 4406, 4409}
 
 
 class Api:
-    """What one user may ask one server. Open it with `open_api`; every method raises `CommandError`."""
+    """The API of one server for one user. Open it with `open_api`. Every method raises `CommandError`."""
 
     def __init__(self, http: aiohttp.ClientSession, server: Server) -> None:
         self._http = http
@@ -46,67 +41,70 @@ class Api:
         self._authorization = {"Authorization": f"Bearer {server.token}"} if server.token else {}
 
     async def start(self, props: Json, *, key: str) -> Render:
-        """Start a render, once however often the same key is used."""
-        result = await self._ask(documents.START, input={"animationProps": props, "idempotencyKey": key})
+        """Start a render. Calls with the same key return the same render."""
+        result = await self._request(documents.START, input={"animationProps": props, "idempotencyKey": key})
         match result["__typename"]:
             case "StartRenderSuccess":
                 return read_render(result["render"])
             case "RenderQuotaExceeded":
                 wait_s, quota = result["retryAfterSeconds"], result["quota"]
-                message = f"{result['message']} That is in {max(1, round(wait_s / MINUTE_S))} min."
-                raise OverQuota(message, code=_code(result), retryAfterSeconds=wait_s, quota=quota)
+                message = f"{result['message']} Try again in {max(1, round(wait_s / MINUTE_S))} min."
+                raise QuotaExceededError(message, code=_code(result), retryAfterSeconds=wait_s, quota=quota)
             case "InvalidAnimation":
                 problems = result["problems"]
                 sentences = "\n".join(str(problem["message"]) for problem in problems)
                 raise CommandError(sentences, code=_code(result), problems=problems)
             case _:
-                raise _said_no(result)
+                raise _mutation_error(result)
 
     async def cancel(self, render_id: str) -> Render:
-        """Ask for the end of a render, and return it as it is then; one that was cancelled before is no fault."""
-        result = await self._ask(documents.CANCEL, id=render_id)
+        """Request the cancellation of a render and return its state. A cancelled render is returned unchanged."""
+        result = await self._request(documents.CANCEL, id=render_id)
         if result["__typename"] == "RenderAlreadyFinished" and result["render"]["status"] != "CANCELLED":
-            raise _said_no(result)
+            raise _mutation_error(result)
         if "render" not in result:
-            raise _said_no(result)
+            raise _mutation_error(result)
         return read_render(result["render"])
 
     async def get(self, render_id: str) -> Render:
-        """Return a render as it is."""
-        found = await self._ask(documents.GET, id=render_id)
+        """Return a render."""
+        found = await self._request(documents.GET, id=render_id)
         if found is None:
             raise CommandError("You have no render with this id.", code="NOT_FOUND", renderId=render_id)
         return read_render(found)
 
     async def list(self, *, first: int | None, statuses: list[str]) -> AsyncGenerator[Render, None]:
-        """Yield the newest renders, all if `first` is None."""
-        left, after = first, None
-        wanted = {"status": statuses} if statuses else None
-        while left is None or left > 0:
-            count = PAGE if left is None else min(PAGE, left)
-            page = await self._ask(documents.LIST, first=count, after=after, filter=wanted)
+        """Yield at most `first` renders, newest first; all if `first` is None."""
+        remaining, after = first, None
+        status_filter = {"status": statuses} if statuses else None
+        while remaining is None or remaining > 0:
+            count = PAGE_SIZE if remaining is None else min(PAGE_SIZE, remaining)
+            page = await self._request(documents.LIST, first=count, after=after, filter=status_filter)
             for edge in page["edges"]:
                 yield read_render(edge["node"])
             if not page["pageInfo"]["hasNextPage"]:
                 return
             after = page["pageInfo"]["endCursor"]
-            left = left and left - count
+            remaining = remaining and remaining - count
 
     async def quota(self) -> Quota:
-        """Return how many renders can be started."""
-        return read_quota(await self._ask(documents.QUOTA))
+        """Return the user's quota."""
+        return read_quota(await self._request(documents.QUOTA))
 
     async def fresh_url(self, render_id: str) -> str:
-        """Return a URL of the video that works from now on."""
-        result = await self._ask(documents.REFRESH, id=render_id)
+        """Return a newly signed URL of the video."""
+        result = await self._request(documents.REFRESH, id=render_id)
         if result["__typename"] != "DownloadUrl":
-            raise _said_no(result)
+            raise _mutation_error(result)
         return str(result["url"])
 
     async def watch(self, render_id: str) -> AsyncGenerator[Render, None]:
-        """Yield the render as it is, then each newer state up to its end, whatever becomes of connections."""
+        """Yield the render's current state, then each newer state until it ends.
+
+        Reconnects after lost connections. Raises `ServerUnreachableError` after `RECONNECT_TIMEOUT_S` without one.
+        """
         loop = asyncio.get_running_loop()
-        revision, failures, until = -1, 0, 0.0
+        revision, failures, deadline = -1, 0, 0.0
         while True:
             try:
                 async with aclosing(self._subscribe(render_id)) as states:
@@ -117,185 +115,138 @@ class Api:
                         if render.has_ended:
                             return
                         failures = 0
-                raise self._lost()
-            except Unreachable:
-                if failures and loop.time() > until:
+                raise self._connection_lost()
+            except ServerUnreachableError:
+                if failures and loop.time() > deadline:
                     raise
             failures += 1
             if failures == 1:
-                until = loop.time() + RECONNECTING_S
-            await asyncio.sleep(backoff_s(failures, longest_s=MAX_PAUSE_S))
+                deadline = loop.time() + RECONNECT_TIMEOUT_S
+            await asyncio.sleep(backoff_s(failures, max_s=MAX_BACKOFF_S))
 
     async def _subscribe(self, render_id: str) -> AsyncGenerator[Render, None]:
-        """Yield what one connection tells. Raises `Unreachable` when it is lost."""
+        """Yield the states that one connection receives. Raises `ServerUnreachableError` when it is lost."""
         try:
             async with self._http.ws_connect(
-                self._server.websocket, protocols=(SUBPROTOCOL,), heartbeat=SILENCE_S, autoping=True
+                self._server.websocket, protocols=(SUBPROTOCOL,), heartbeat=IDLE_TIMEOUT_S, autoping=True
             ) as socket:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
                     await socket.send_json({"type": "connection_init", "payload": self._authorization})
-                    await self._acknowledged(socket)
+                    await self._wait_for_ack(socket)
                 payload = {"query": documents.PROGRESS, "variables": {"id": render_id}}
                 await socket.send_json({"id": "1", "type": "subscribe", "payload": payload})
                 while (message := await self._receive(socket))["type"] != "complete":
                     if message["type"] == "next":
-                        yield read_render(self._value(message["payload"]))
+                        yield read_render(self._data(message["payload"]))
                     elif message["type"] == "error":
-                        raise self._fault(message["payload"])
+                        raise self._graphql_error(message["payload"])
                     elif message["type"] == "ping":
                         await socket.send_json({"type": "pong"})
         except aiohttp.WSServerHandshakeError as error:
-            raise self._no_websocket(error.status) from error
+            raise self._handshake_error(error.status) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise self._unreachable(error) from error
+            raise unreachable(self._server.name, error) from error
         except (KeyError, TypeError, ValueError) as error:
-            raise not_understood(error) from error
+            raise unexpected_response(error) from error
 
-    async def _acknowledged(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    async def _wait_for_ack(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         while (await self._receive(socket))["type"] != "connection_ack":
             pass
 
     async def _receive(self, socket: aiohttp.ClientWebSocketResponse) -> Json:
-        """Return the next message. Raises `CommandError` if the server has closed the connection for good."""
+        """Return the next message. Raises `CommandError` if the connection is closed."""
         message = await socket.receive()
         if message.type is aiohttp.WSMsgType.TEXT:
             decoded: Json = json.loads(message.data)
             return decoded
         code, reason = socket.close_code, str(message.extra or "")
-        if code in SIGN_IN_CODES:
+        if code in UNAUTHENTICATED_CLOSE_CODES:
             raise self._unauthenticated(reason or "Sign in to do this.")
-        if code in LASTING_CODES:
-            raise CommandError(f"{self._server.name} does not let us watch: {reason} ({code}).", code="REFUSED")
-        raise self._lost()
+        if code in PERMANENT_CLOSE_CODES:
+            raise CommandError(f"{self._server.name} rejected the subscription: {reason} ({code}).", code="REFUSED")
+        raise self._connection_lost()
 
-    async def _ask(self, document: str, **variables: object) -> Any:
-        """Return the value of the operation's one field, asked for again if an answer is lost."""
+    async def _request(self, document: str, **variables: object) -> Any:
+        """Return the value of the operation's only root field. Sends the request again if its response was lost."""
         loop = asyncio.get_running_loop()
-        until, failures = loop.time() + PATIENCE_S, 0
+        deadline, failures = loop.time() + RETRY_TIMEOUT_S, 0
         while True:
             try:
-                return self._value(await self._post(document, variables))
-            except Unreachable as fault:
+                return self._data(await self._post(document, variables))
+            except ServerUnreachableError as error:
                 failures += 1
-                if loop.time() > until or not (fault.lost or failures > 1):
+                if loop.time() > deadline or not (error.response_lost or failures > 1):
                     raise
-            await asyncio.sleep(backoff_s(failures, longest_s=MAX_PAUSE_S))
+            await asyncio.sleep(backoff_s(failures, max_s=MAX_BACKOFF_S))
 
     async def _post(self, document: str, variables: Json) -> Json:
         headers = {"Content-Type": "application/json", "Accept": "application/json", **self._authorization}
-        body = json.dumps({"query": document, "variables": variables}).encode()
+        content = json.dumps({"query": document, "variables": variables}).encode()
         try:
             async with self._http.post(
-                self._server.endpoint, data=body, headers=headers, allow_redirects=False
+                self._server.endpoint, data=content, headers=headers, allow_redirects=False
             ) as response:
                 status, location, text = response.status, response.headers.get("Location"), await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise self._unreachable(error) from error
+            raise unreachable(self._server.name, error) from error
         try:
-            answer = json.loads(text)
+            body = json.loads(text)
         except ValueError:
-            answer = None
-        if isinstance(answer, dict) and (answer.get("data") is not None or answer.get("errors")):
-            return answer
-        if status in AWAY:
-            raise Unreachable(f"{self._server.name} answers {status}. Try again later.", lost=True)
-        elsewhere = f" Give the address it sends to: --url {location}" if location else ""
-        raise Unreachable(
-            f"{self._server.name} is there, but it is no Rendercast: it answers {status}.{elsewhere}",
-            code="NOT_RENDERCAST",
-        )
+            body = None
+        if isinstance(body, dict) and (body.get("data") is not None or body.get("errors")):
+            return body
+        message = f"{self._server.name} responded with status {status}."
+        if status in UNAVAILABLE_STATUSES:
+            raise ServerUnreachableError(f"{message} Try again later.", response_lost=True)
+        hint = f" It redirects to {location}: try --url with that address." if location else ""
+        raise ServerUnreachableError(f"{message} It is not a Rendercast server.{hint}", code="NOT_RENDERCAST")
 
-    def _value(self, answer: Json) -> Any:
-        if errors := answer.get("errors"):
-            raise self._fault(errors)
-        (value,) = answer["data"].values()
+    def _data(self, response: Json) -> Any:
+        if errors := response.get("errors"):
+            raise self._graphql_error(errors)
+        (value,) = response["data"].values()
         return value
 
-    def _fault(self, errors: Any) -> CommandError:
-        """Return what the first error of an answer means."""
+    def _graphql_error(self, errors: Any) -> CommandError:
+        """Return the error for the first of a response's GraphQL errors."""
         try:
             message, code = str(errors[0]["message"]), str(errors[0].get("extensions", {}).get("code", "ERROR"))
         except (KeyError, TypeError, IndexError, AttributeError) as error:
-            return not_understood(error)
+            return unexpected_response(error)
         if code == "UNAUTHENTICATED":
             return self._unauthenticated(message)
-        if code in MAY_PASS:
-            return Unreachable(message, code=code, lost=True)
+        if code in RETRYABLE_CODES:
+            return ServerUnreachableError(message, code=code, response_lost=True)
         return CommandError(message, code=code)
 
     def _unauthenticated(self, message: str) -> CommandError:
-        hint = "Is RENDERCAST_TOKEN right?" if self._server.token else "Set RENDERCAST_TOKEN to your token there."
+        hint = (
+            "Check RENDERCAST_TOKEN." if self._server.token else "Set RENDERCAST_TOKEN to your token for this server."
+        )
         return CommandError(f"{message} {hint}", code="UNAUTHENTICATED")
 
-    def _no_websocket(self, status: int) -> CommandError:
+    def _handshake_error(self, status: int) -> CommandError:
+        message = f"{self._server.name} responded with status {status} to the WebSocket handshake."
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
-            return Unreachable(f"{self._server.name} answers {status} to a WebSocket.", lost=True)
-        return CommandError(
-            f"{self._server.name} answers {status} to a WebSocket: does a proxy on the way let them through?",
-            code="NO_WEBSOCKET",
-        )
+            return ServerUnreachableError(message, response_lost=True)
+        return CommandError(f"{message} Check that proxies in between allow WebSockets.", code="NO_WEBSOCKET")
 
-    def _lost(self) -> Unreachable:
-        return Unreachable(f"The connection to {self._server.name} was lost.", lost=True)
-
-    def _unreachable(self, error: Exception) -> Unreachable:
-        return unreachable(self._server.name, error)
-
-
-def unreachable(name: str, error: Exception) -> Unreachable:
-    """Return that the server didn't answer, and why."""
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        why = "no answer in time" if isinstance(error, TimeoutError) else _reason(error)
-        return Unreachable(f"{name} can't be reached: {why}. Is the server running, and is --url right?")
-    if isinstance(error, TimeoutError):
-        return Unreachable(f"{name} did not answer in time.", lost=True)
-    return Unreachable(f"The connection to {name} was lost ({type(error).__name__}).", lost=True)
-
-
-def _reason(error: aiohttp.ClientConnectionError) -> str:
-    cause = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
-    number = getattr(cause, "errno", None)
-    if isinstance(number, int) and number > 0:
-        return os.strerror(number)
-    return str(getattr(cause, "strerror", None) or cause).rstrip(".")
+    def _connection_lost(self) -> ServerUnreachableError:
+        return ServerUnreachableError(f"The connection to {self._server.name} was lost.", response_lost=True)
 
 
 def _code(result: Json) -> str:
-    """Return the name of what a mutation answered as programs compare it: RENDER_QUOTA_EXCEEDED."""
+    """Return the type of a mutation's result in upper snake case, such as RENDER_QUOTA_EXCEEDED."""
     name = str(result["__typename"])
     return "".join(f"_{letter}" if letter.isupper() else letter for letter in name).lstrip("_").upper()
 
 
-def _said_no(result: Json) -> CommandError:
+def _mutation_error(result: Json) -> CommandError:
     return CommandError(str(result.get("message") or result["__typename"]), code=_code(result))
-
-
-def new_session(url: str) -> aiohttp.ClientSession:
-    """Open connections for this URL: through the environment's proxy, unless it is of this machine."""
-    return aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S, connect=10.0),
-        trust_env=not is_local(url),
-    )
 
 
 @asynccontextmanager
 async def open_api(server: Server) -> AsyncIterator[Api]:
-    """Open the API of a server; nothing is asked yet."""
+    """Open the API of a server, without sending a request."""
     async with new_session(server.endpoint) as http:
         yield Api(http, server)
-
-
-async def download(url: str) -> AsyncGenerator[bytes, None]:
-    """Yield what is at a URL, which needs no token. Raises `Unreachable`, with code GONE if it isn't there any more."""
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=SILENCE_S)
-    name = url.partition("?")[0]
-    try:
-        async with new_session(url) as http, http.get(url, timeout=timeout) as response:
-            if response.status != HTTPStatus.OK:
-                gone = response.status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
-                raise Unreachable(f"{name} answers {response.status}.", code="GONE" if gone else "UNREACHABLE")
-            async for part in response.content.iter_chunked(MAX_PART):
-                yield part
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise unreachable(name, error) from error

@@ -1,4 +1,4 @@
-"""Saving a video: whole or not at all."""
+"""Saves a video completely or not at all."""
 
 import asyncio
 import os
@@ -12,41 +12,44 @@ from typing import IO
 
 import typer
 
-from commands.client.api import Api, download
-from commands.client.errors import CommandError, Unreachable
+from commands.client.api import Api
+from commands.client.errors import CommandError, ServerUnreachableError
+from commands.client.http_client import download
 from commands.client.responses import Render
 from services.backoff import backoff_s
 
-TRIES = 5
+MAX_ATTEMPTS = 5
 STDOUT = Path("-")
 
 
 def check_target(path: Path | None) -> None:
-    """End the command as wrong usage if the video could not be saved there, before anything is rendered for it."""
+    """Raise `typer.BadParameter` if a video can't be saved to `path`. Call it before the render is started."""
     if path is None:
         return
     if path == STDOUT:
         if sys.stdout.isatty():
-            raise typer.BadParameter("A terminal can't show a video: pipe it into something.", param_hint="--output")
+            raise typer.BadParameter(
+                "A terminal can't show a video: redirect the output to a file or a program.", param_hint="--output"
+            )
         return
     folder = path if path.is_dir() else path.resolve().parent
     if not folder.is_dir():
         raise typer.BadParameter(f"The folder {folder} does not exist.", param_hint="--output")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise typer.BadParameter(f"The folder {folder} can't be written.", param_hint="--output")
+        raise typer.BadParameter(f"The folder {folder} is not writable.", param_hint="--output")
 
 
 async def save(api: Api, render: Render, path: Path) -> Path:
-    """Save the video of a COMPLETE render, and return where it is. What was there is replaced when all has arrived."""
+    """Save the video of a COMPLETE render and return its path. An existing file is replaced after the download."""
     target = _target(path, render)
     try:
         if target is None:
-            await _pour(api, render, path)
+            await _write_stream(api, render, path)
         else:
-            await _replace(api, render, target)
+            await _write_file(api, render, target)
     except OSError as error:
         raise CommandError(
-            f"The video can't be written to {path}: {error.strerror or error}. The server still has it: "
+            f"The video can't be written to {path}: {error.strerror or error}. Download it again with: "
             f"rendercast download {render.id} -o FILE",
             code="NOT_WRITTEN",
             renderId=render.id,
@@ -55,29 +58,29 @@ async def save(api: Api, render: Render, path: Path) -> Path:
 
 
 def _target(path: Path, render: Render) -> Path | None:
-    """Return the file to make or to replace; None if there is something else, such as a pipe or a device."""
+    """Return the file to create or to replace; None if the path is not a regular file but, say, a pipe or a device."""
     target = path / f"{render.id}.mp4" if path.is_dir() else path.resolve()
     return None if path == STDOUT or (target.exists() and not target.is_file()) else target
 
 
-async def _pour(api: Api, render: Render, path: Path) -> None:
-    """Write the video into what is no file: standard output, a pipe, a device."""
-    with tempfile.TemporaryFile() as whole:
-        await _fetch(api, render, whole)
-        whole.seek(0)
+async def _write_stream(api: Api, render: Render, path: Path) -> None:
+    """Write the video to standard output, a pipe or a device, after the whole download."""
+    with tempfile.TemporaryFile() as file:
+        await _download(api, render, file)
+        file.seek(0)
         if path == STDOUT:
-            shutil.copyfileobj(whole, sys.stdout.buffer)
+            shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.buffer.flush()
         else:
             with path.open("wb") as stream:
-                shutil.copyfileobj(whole, stream)
+                shutil.copyfileobj(file, stream)
 
 
-async def _replace(api: Api, render: Render, target: Path) -> None:
+async def _write_file(api: Api, render: Render, target: Path) -> None:
     unfinished = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
     try:
         with unfinished.open("xb") as file:
-            await _fetch(api, render, file)
+            await _download(api, render, file)
         with suppress(FileNotFoundError):
             shutil.copymode(target, unfinished)
         unfinished.replace(target)
@@ -85,28 +88,29 @@ async def _replace(api: Api, render: Render, target: Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-async def _fetch(api: Api, render: Render, file: IO[bytes]) -> None:
-    """Write the whole video, begun again if the connection is lost, with another URL if the first has expired."""
+async def _download(api: Api, render: Render, file: IO[bytes]) -> None:
+    """Download the video, again from its start if the connection is lost, with a new URL if the first has expired."""
     url = render.output_url or await api.fresh_url(render.id)
-    for tries in range(1, TRIES + 1):
+    for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
-            await _fetch_once(url, file, expected_bytes=render.output_size_bytes)
-        except Unreachable as fault:
-            if tries == TRIES:
+            await _download_once(url, file, expected_bytes=render.output_size_bytes)
+        except ServerUnreachableError as error:
+            if attempt == MAX_ATTEMPTS:
                 raise
-            if fault.code == "GONE":
+            if error.code == "GONE":
                 url = await api.fresh_url(render.id)
         else:
             return
-        await asyncio.sleep(backoff_s(tries))
+        await asyncio.sleep(backoff_s(attempt))
 
 
-async def _fetch_once(url: str, file: IO[bytes], *, expected_bytes: int | None) -> None:
+async def _download_once(url: str, file: IO[bytes], *, expected_bytes: int | None) -> None:
     file.seek(0)
     file.truncate()
-    async with aclosing(download(url)) as parts:
-        async for part in parts:
-            file.write(part)
+    async with aclosing(download(url)) as chunks:
+        async for chunk in chunks:
+            file.write(chunk)
     file.flush()
     if expected_bytes not in {None, file.tell()}:
-        raise Unreachable(f"{file.tell()} bytes of the video came, not {expected_bytes}.", code="INCOMPLETE")
+        message = f"Received {file.tell()} of the video's {expected_bytes} bytes."
+        raise ServerUnreachableError(message, code="INCOMPLETE")

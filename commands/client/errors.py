@@ -1,57 +1,48 @@
-"""How a command ends that could not do what it was told to.
+"""Errors that end a client command, with their exit codes.
 
-CommandError      exit code 1: the server said no, the render failed, a file can't be written
-├── Unreachable   3: no server, or not in time
-├── OverQuota     4
-└── Interrupted   128 and the signal's number, as shells have it: 130 for Ctrl-C
+CommandError                     exit code 1: the server refused, the render failed, a file can't be written
+├── ServerUnreachableError       3: no server, or no response in time
+├── QuotaExceededError           4
+└── InterruptedCommandError      128 plus the signal's number, as in shells: 130 for Ctrl-C
 
-Wrong usage is typer's, with exit code 2.
+typer reports wrong usage, with exit code 2.
 """
 
 import signal
-from typing import ClassVar
 
 
-class CommandError(Exception):  # these are named for what happened
-    """The command can't be done. The message is a sentence for people; `code` and `details` are for programs."""
+class CommandError(Exception):
+    """The command failed. The message is a sentence for users; `code` and `details` are for programs."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
     def __init__(self, message: str, *, code: str, **details: object) -> None:
         self.code = code
         self.details = details
         super().__init__(message)
 
-    @property
-    def status(self) -> int:
-        """The exit code of the process."""
-        return self.exit_code
 
-
-class Unreachable(CommandError):
-    """The server can't be asked now. `lost` if only its answer is missing, so that it may have done as asked."""
+class ServerUnreachableError(CommandError):
+    """The server sent no usable response. With `response_lost`, it may have executed the request."""
 
     exit_code = 3
 
-    def __init__(self, message: str, *, code: str = "UNREACHABLE", lost: bool = False, **details: object) -> None:
-        self.lost = lost
+    def __init__(
+        self, message: str, *, code: str = "UNREACHABLE", response_lost: bool = False, **details: object
+    ) -> None:
+        self.response_lost = response_lost
         super().__init__(message, code=code, **details)
 
 
-class OverQuota(CommandError):
+class QuotaExceededError(CommandError):
     """No render can be started before the quota's window ends."""
 
     exit_code = 4
 
 
-class Interrupted(CommandError):
-    """The user wants the command to end."""
+class InterruptedCommandError(CommandError):
+    """A signal has ended the command."""
 
     def __init__(self, number: signal.Signals) -> None:
-        self.number = number
+        self.exit_code = 128 + number
         super().__init__("Interrupted.", code="INTERRUPTED")
-
-    @property
-    def status(self) -> int:
-        """The exit code of the process."""
-        return 128 + self.number

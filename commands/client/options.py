@@ -1,4 +1,4 @@
-"""Options that several commands have, and the server that they name."""
+"""Options shared by several commands, and the server that they select."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,38 +11,39 @@ import typer
 from services.loopback import is_loopback
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-SERVER = "Which server"
+SERVER_PANEL = "Server"
 PATH = "/graphql"
 WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 
 Url = Annotated[
-    str, typer.Option(envvar="RENDERCAST_URL", rich_help_panel=SERVER, help="Where the server is.", metavar="URL")
+    str, typer.Option(envvar="RENDERCAST_URL", rich_help_panel=SERVER_PANEL, help="URL of the server.", metavar="URL")
 ]
 Token = Annotated[
     str | None,
     typer.Option(
         envvar="RENDERCAST_TOKEN",
-        rich_help_panel=SERVER,
-        help="Your token there; `rendercast dev` needs none. Set the variable, so that no list of processes has it.",
+        rich_help_panel=SERVER_PANEL,
+        help="Your token; `rendercast dev` needs none. Prefer the variable: process lists show options.",
         metavar="TOKEN",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Write JSON for scripts, an object a line.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress; errors only.")]
-RenderId = Annotated[str, typer.Argument(help="Id of a render, as `rendercast list` shows it.", metavar="ID")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON for scripts, one object per line.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only, no progress.")]
+RenderId = Annotated[str, typer.Argument(help="ID of a render, from `rendercast list`.", metavar="ID")]
 Output = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="Save the video here; `-` is standard output, a folder names it by id."
+        "--output", "-o", metavar="FILE", help="Save the video here: a file, a folder, or `-` for standard output."
     ),
 ]
 Timeout = Annotated[
-    float, typer.Option(min=1, max=1e6, metavar="SECONDS", help="How long to wait for the end; the render goes on.")
+    float,
+    typer.Option(min=1, max=1e6, metavar="SECONDS", help="Time to wait for the end. The render continues after that."),
 ]
 
 
 class Role(StrEnum):
-    """The command that is to run with these settings."""
+    """The command whose requirements are checked."""
 
     DEV = "dev"
     SERVE = "serve"
@@ -51,7 +52,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A server, and the token its user has there. `name` is how to speak of it."""
+    """A server's URLs and the user's token. `name` is the URL in messages."""
 
     endpoint: str
     websocket: str
@@ -59,13 +60,13 @@ class Server:
     token: str | None
 
     @property
-    def is_careless(self) -> bool:
-        """Whether the token can be read by whoever is on the way."""
+    def sends_token_unencrypted(self) -> bool:
+        """Whether the token is sent to another machine without TLS."""
         return self.token is not None and self.endpoint.startswith("http:") and not is_local(self.endpoint)
 
 
 def read_server(url: str, token: str | None) -> Server:
-    """Return the server that the options name. Wrong ones end the command as wrong usage."""
+    """Return the server for the options. Raises `typer.BadParameter` if one is invalid."""
     parts = _split(url.strip())
     if parts is None:
         raise typer.BadParameter("It must look like http://127.0.0.1:8000 or https://host.", param_hint="--url")
@@ -82,10 +83,10 @@ def read_server(url: str, token: str | None) -> Server:
 
 
 def _split(url: str) -> SplitResult | None:
-    """Return the parts of a URL; None if it is none that a server can have."""
+    """Return the parts of a URL; None if it can't be the URL of a server."""
     try:
         parts = urlsplit(url)
-        _ = parts.port  # which raises if it is none
+        _ = parts.port  # raises ValueError if it is invalid
     except ValueError:
         return None
     is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
@@ -93,5 +94,5 @@ def _split(url: str) -> SplitResult | None:
 
 
 def is_local(url: str) -> bool:
-    """Return whether the URL is of this machine."""
+    """Return whether the URL's host is loopback."""
     return is_loopback(urlsplit(url).hostname or "")

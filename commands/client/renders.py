@@ -1,4 +1,4 @@
-"""`rendercast list`, `cancel` and `quota`: what there is, and what may still be."""
+"""`rendercast list`, `cancel` and `quota`."""
 
 import shutil
 import sys
@@ -23,7 +23,7 @@ CANCEL_HELP = """\b
 Example:
   rendercast cancel 01m817gzatj1v633w9kvyqtevh
 
-Exit codes: 0 cancelled; 1 it has ended otherwise, or there is none with this id; 3 the server can't be reached."""
+Exit codes: 0 cancelled; 1 the render has ended otherwise or does not exist; 3 the server can't be reached."""
 QUOTA_HELP = """\b
 Examples:
   rendercast quota
@@ -32,14 +32,16 @@ Examples:
 HEADER = ("id", "status", "progress", "created", "size", "text")
 WIDTHS = (26, 9, 8, 16, 9)
 MAX_TEXT = 60
-WAITING_S = 30.0
+CANCEL_TIMEOUT_S = 30.0
 MINUTE_S = 60
 
 
 def list_renders(
-    status: Annotated[list[RenderStatus] | None, typer.Option(help="Only those; may be repeated.")] = None,
-    first: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
-    every: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
+    status: Annotated[
+        list[RenderStatus] | None, typer.Option(help="Only renders with this status; may be repeated.")
+    ] = None,
+    first: Annotated[int, typer.Option(min=1, help="Maximum number of renders.")] = 20,
+    list_all: Annotated[bool, typer.Option("--all", help="List all renders.")] = False,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
     token: Token = None,
@@ -51,7 +53,7 @@ def list_renders(
 
     async def work(api: "Api") -> None:
         statuses = [each.name for each in status or ()]
-        async with aclosing(api.list(first=None if every else first, statuses=statuses)) as renders:
+        async with aclosing(api.list(first=None if list_all else first, statuses=statuses)) as renders:
             is_first = True
             async for render in renders:
                 if as_json:
@@ -66,21 +68,21 @@ def list_renders(
 
 
 def cancel(render_id: RenderId, as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None) -> None:
-    """Cancel a render that has not ended, and wait until it is."""
+    """Cancel a render and wait until it has ended."""
     server = read_server(url, token)
     from commands.client.errors import CommandError
     from commands.client.follow import follow
     from commands.client.run import run
-    from commands.client.views import Silence, write_json
+    from commands.client.views import SilentView, write_json
 
     async def work(api: "Api") -> None:
         render = await api.cancel(render_id)
         if not render.has_ended:
-            render = await follow(api, render_id, Silence(), timeout_s=WAITING_S)
+            render = await follow(api, render_id, SilentView(), timeout_s=CANCEL_TIMEOUT_S)
         if as_json:
             write_json(render.raw)
         if render.status != "CANCELLED":
-            message = f"The render had ended before it could be cancelled: it is {render.status.lower()}."
+            message = f"The render ended before it could be cancelled. Its status is {render.status.lower()}."
             raise CommandError(message, code="RENDER_ALREADY_FINISHED", renderId=render_id)
         if not as_json:
             typer.echo(f"{render_id} is cancelled.")
@@ -89,7 +91,7 @@ def cancel(render_id: RenderId, as_json: Json = False, url: Url = DEFAULT_URL, t
 
 
 def quota(as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None) -> None:
-    """Tell how many renders you can still start, which takes none of them."""
+    """Show how many renders you can start."""
     server = read_server(url, token)
     from commands.client.run import run
     from commands.client.views import write_json
@@ -115,17 +117,17 @@ def _cells(render: "Render") -> tuple[str, ...]:
 
 
 def _row(cells: tuple[str, ...]) -> str:
-    """Return a line of the table. The text is last, since scripts differ in the width of their letters."""
+    """Return a line of the table. The text is the last column, because its characters may be wider than one cell."""
     from rich.cells import cell_len, set_cell_size
 
     from commands.client.views import printable
 
-    before = "  ".join(printable(cell).ljust(width) for cell, width in zip(cells, WIDTHS, strict=False)) + "  "
+    columns = "  ".join(printable(cell).ljust(width) for cell, width in zip(cells, WIDTHS, strict=False)) + "  "
     text = printable(cells[-1])
-    room = max(10, shutil.get_terminal_size().columns - len(before) - 1) if sys.stdout.isatty() else MAX_TEXT
-    if cell_len(text) > room:
-        text = set_cell_size(text, room - 1).rstrip() + "…"
-    return (before + text).rstrip()
+    width = max(10, shutil.get_terminal_size().columns - len(columns) - 1) if sys.stdout.isatty() else MAX_TEXT
+    if cell_len(text) > width:
+        text = set_cell_size(text, width - 1).rstrip() + "…"
+    return (columns + text).rstrip()
 
 
 def _sentence(quota: "Quota") -> str:

@@ -1,4 +1,4 @@
-"""What a server answers, as far as the commands look into it."""
+"""The parts of the server's responses that the commands read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from commands.client.errors import CommandError
 
 Json = dict[str, Any]
 
-ENDED = frozenset({"COMPLETE", "FAILED", "CANCELLED"})
+FINAL_STATUSES = frozenset({"COMPLETE", "FAILED", "CANCELLED"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Render:
-    """A render as the server describes it; `raw` is all it said."""
+    """A render. `raw` is the response's whole object."""
 
     id: str
     revision: int
@@ -35,13 +35,13 @@ class Render:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing changes any more."""
-        return self.status in ENDED
+        """Whether the status is final."""
+        return self.status in FINAL_STATUSES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """How many renders can be started until `resets_at`."""
+    """The number of renders that can be started until `resets_at`. `raw` is the response's whole object."""
 
     limit: int
     remaining: int
@@ -50,7 +50,7 @@ class Quota:
 
 
 def read_render(raw: Json) -> Render:
-    """Return the render. Raises `CommandError` if it isn't one."""
+    """Return the render. Raises `CommandError` if the object is not a render."""
     try:
         error: Mapping[str, Any] = raw["error"] or {}
         size = raw["outputSizeBytes"]
@@ -73,11 +73,11 @@ def read_render(raw: Json) -> Render:
             raw=raw,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise not_understood(error) from error
+        raise unexpected_response(error) from error
 
 
 def read_quota(raw: Json) -> Quota:
-    """Return the quota. Raises `CommandError` if it isn't one."""
+    """Return the quota. Raises `CommandError` if the object is not a quota."""
     try:
         return Quota(
             limit=int(raw["limit"]),
@@ -86,12 +86,12 @@ def read_quota(raw: Json) -> Quota:
             raw=raw,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise not_understood(error) from error
+        raise unexpected_response(error) from error
 
 
-def not_understood(error: Exception) -> CommandError:
-    """Return what to say of an answer that is none of Rendercast's."""
+def unexpected_response(error: Exception) -> CommandError:
+    """Return the error for a response that does not match Rendercast's schema."""
     return CommandError(
-        f"The server's answer is not understood ({type(error).__name__}: {error}). Is it of another version?",
+        f"The server's response has an unexpected format ({type(error).__name__}: {error}). Check its version.",
         code="NOT_UNDERSTOOD",
     )

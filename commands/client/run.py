@@ -1,4 +1,4 @@
-"""What every command that asks a server has in common: how it begins, is interrupted, and ends."""
+"""Runs a client command: opens the API, handles signals, and prints errors."""
 
 import asyncio
 import signal
@@ -7,31 +7,31 @@ from collections.abc import Awaitable, Callable
 import typer
 
 from commands.client.api import Api, open_api
-from commands.client.errors import CommandError, Interrupted
+from commands.client.errors import CommandError, InterruptedCommandError
 from commands.client.options import Server
 from commands.client.views import printable, write_json
 
 
 def run(work: Callable[[Api], Awaitable[None]], *, server: Server, as_json: bool) -> None:
-    """Do the work on the server. If it can't be done, say why and end the command with the exit code for that."""
-    if server.is_careless:
-        typer.echo(f"Note: your token can be read on the way to {server.name}; use https.", err=True)
+    """Run `work` with the server's API. If it fails, print the error and exit with its exit code."""
+    if server.sends_token_unencrypted:
+        typer.echo(f"Warning: your token is sent to {server.name} without encryption. Use https.", err=True)
     try:
-        asyncio.run(_interruptibly(_on(server, work)))
-    except CommandError as fault:
-        typer.echo(printable(f"rendercast: {fault}"), err=True)
+        asyncio.run(_run_until_signal(_run_with_api(server, work)))
+    except CommandError as error:
+        typer.echo(printable(f"rendercast: {error}"), err=True)
         if as_json:
-            write_json({"error": {"code": fault.code, "message": str(fault), **fault.details}})
-        raise typer.Exit(fault.status) from None
+            write_json({"error": {"code": error.code, "message": str(error), **error.details}})
+        raise typer.Exit(error.exit_code) from None
 
 
-async def _on(server: Server, work: Callable[[Api], Awaitable[None]]) -> None:
+async def _run_with_api(server: Server, work: Callable[[Api], Awaitable[None]]) -> None:
     async with open_api(server) as api:
         await work(api)
 
 
-async def _interruptibly(work: Awaitable[None]) -> None:
-    """Do the work, and cancel it with the first signal; if it takes its time to end, the next signal ends that too."""
+async def _run_until_signal(work: Awaitable[None]) -> None:
+    """Run `work`. Each SIGINT or SIGTERM cancels it: the second one also cancels its cleanup."""
     task = asyncio.ensure_future(work)
     received: list[signal.Signals] = []
 
@@ -46,4 +46,4 @@ async def _interruptibly(work: Awaitable[None]) -> None:
     except asyncio.CancelledError:
         if not received:
             raise
-        raise Interrupted(received[0]) from None
+        raise InterruptedCommandError(received[0]) from None

@@ -1,6 +1,6 @@
-"""How a render is shown while it is followed: as a bar, as lines, as JSON, or not at all.
+"""Views of a render's progress: a bar, lines, JSON, or none.
 
-People's words go to standard error, so that standard output holds nothing but what was asked for.
+Texts for users go to standard error, so that standard output contains only the result.
 """
 
 import json
@@ -16,95 +16,97 @@ from commands.client.responses import Render
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-STEP = 10  # percent between two lines
+LINE_STEP = 10  # percent between two lines
 KILO = 1000
 
 
 class View(Protocol):
-    """Shows a render."""
+    """Shows the progress of a render."""
 
     def show(self, render: Render) -> None:
-        """Show its newest state."""
+        """Show a newer state."""
         ...
 
-    def say(self, sentence: str) -> None:
-        """Tell people something beside."""
+    def write_line(self, text: str) -> None:
+        """Show a text in addition to the state."""
         ...
 
 
-class Silence:
+class SilentView:
     """Shows nothing."""
 
     def show(self, render: Render) -> None:
         """Show nothing."""
 
-    def say(self, sentence: str) -> None:
-        """Say nothing."""
+    def write_line(self, text: str) -> None:
+        """Show nothing."""
 
 
-class JsonLines(Silence):
-    """Writes each state as an object on a line of standard output."""
+class JsonView(SilentView):
+    """Writes each state as one line of JSON to standard output."""
 
     def show(self, render: Render) -> None:
-        """Write all the server said."""
+        """Write the response's whole object."""
         write_json(render.raw)
 
 
-class Lines:
-    """Writes a line when the render does something else, and now and then while it gets on."""
+class LineView:
+    """Writes a line when the render's activity changes and after each 10 percent of progress."""
 
     def __init__(self) -> None:
-        self._doing = ""
+        self._activity = ""
         self._progress = 0
 
     def show(self, render: Render) -> None:
-        """Write a line if it is time for one."""
-        doing = what_it_does(render)
-        if doing != self._doing or render.progress >= self._progress + STEP:
-            self._doing, self._progress = doing, render.progress
-            self.say(f"{render.id}  {doing}" + (f" {render.progress} %" if render.status == "RENDERING" else ""))
+        """Write a line if the activity has changed or the progress has increased enough."""
+        activity = activity_of(render)
+        if activity != self._activity or render.progress >= self._progress + LINE_STEP:
+            self._activity, self._progress = activity, render.progress
+            self.write_line(
+                f"{render.id}  {activity}" + (f" {render.progress} %" if render.status == "RENDERING" else "")
+            )
 
-    def say(self, sentence: str) -> None:
-        """Write it to standard error."""
-        typer.echo(printable(sentence), err=True)
+    def write_line(self, text: str) -> None:
+        """Write the text to standard error."""
+        typer.echo(printable(text), err=True)
 
 
-class Bar:
-    """Draws a bar on the terminal."""
+class BarView:
+    """Shows a progress bar on the terminal."""
 
     def __init__(self, progress: "Progress", task: "TaskID") -> None:
         self._progress = progress
         self._task = task
 
     def show(self, render: Render) -> None:
-        """Draw the bar anew."""
+        """Update the bar."""
         frames = f"{render.frames_rendered}/{render.total_frames} frames"
         self._progress.update(
-            self._task, description=what_it_does(render), completed=render.progress, frames=frames, refresh=True
+            self._task, description=activity_of(render), completed=render.progress, frames=frames, refresh=True
         )
 
-    def say(self, sentence: str) -> None:
-        """Write it above the bar."""
-        self._progress.console.print(printable(sentence), markup=False, highlight=False)
+    def write_line(self, text: str) -> None:
+        """Write the text above the bar."""
+        self._progress.console.print(printable(text), markup=False, highlight=False)
 
 
 @contextmanager
 def open_view(*, as_json: bool, quiet: bool) -> Iterator[View]:
-    """Open the view that fits what was asked for and where it goes."""
+    """Open the view for the options and for standard error."""
     if as_json:
-        yield JsonLines()
+        yield JsonView()
     elif quiet:
-        yield Silence()
+        yield SilentView()
     elif sys.stderr.isatty():
         with open_bar() as bar:
             yield bar
     else:
-        yield Lines()
+        yield LineView()
 
 
 @contextmanager
-def open_bar() -> Iterator[Bar]:
-    """Draw a bar on standard error until this is left."""
+def open_bar() -> Iterator[BarView]:
+    """Show a progress bar on standard error until the context exits."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
@@ -117,25 +119,25 @@ def open_bar() -> Iterator[Bar]:
     )
     console = Console(stderr=True)
     with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as progress:
-        yield Bar(progress, progress.add_task("starting", total=100, frames=""))
+        yield BarView(progress, progress.add_task("starting", total=100, frames=""))
 
 
-def what_it_does(render: Render) -> str:
-    """Return in a few words what a render is doing."""
+def activity_of(render: Render) -> str:
+    """Return the render's phase, queue position or status."""
     if render.status == "QUEUED" and render.queue_position:
-        return f"queued, place {render.queue_position}"
+        return f"queued, position {render.queue_position}"
     if render.status == "RENDERING" and render.phase:
         return render.phase.partition("_")[0].lower()
     return render.status.lower()
 
 
 def printable(text: str) -> str:
-    """Return the text without what would do something else to a terminal than show a character or end a line."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    """Replace all characters that are not printable, except line breaks: they could control the terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def size(size_bytes: int) -> str:
-    """Return a size as people read it."""
+    """Return a size with its decimal unit."""
     amount, units = float(size_bytes), iter(("kB", "MB", "GB", "TB"))
     if amount < KILO:
         return f"{size_bytes} B"
@@ -148,6 +150,6 @@ def size(size_bytes: int) -> str:
 
 
 def write_json(value: object) -> None:
-    """Write it as one line of standard output, at once."""
+    """Write a value as one line to standard output, and flush it."""
     typer.echo(json.dumps(value, ensure_ascii=False))
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The command as a process, and a server for it."""
+"""Fixtures: `rendercast` as a process, and a server for it."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 from tests.end_to_end.conftest import servers, site, start
 from tests.end_to_end.processes import COMMAND, Rendercast, quiet_window_s
-from tests.support.api_client import PATIENCE_S
+from tests.support.api_client import TEST_TIMEOUT_S
 
 __all__ = ["servers", "site", "start"]
 
@@ -21,14 +21,14 @@ Spawn = Callable[..., subprocess.Popen[bytes]]
 
 
 def environment(url: str, **more: str) -> dict[str, str]:
-    """Return the environment of a client of this server."""
+    """Return the environment of a client command for this server."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RENDERCAST_")}
     return {**inherited, "RENDERCAST_URL": url, "COLUMNS": "200", **more}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rendercast]:
-    """A server for all tests of a file."""
+    """A server for all tests of a module."""
     settings = {**SMALL, "quota_limit": 1000, "quota_window_s": quiet_window_s()}
     running = Rendercast(tmp_path_factory.mktemp("server"), **settings)
     yield running
@@ -38,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rendercast]:
 
 @pytest.fixture
 def run(server: Rendercast, tmp_path: Path) -> Run:
-    """Run the command in an empty folder and return how it ended."""
+    """Run the command in an empty folder and return its result."""
 
     def run(*arguments: str, url: str = server.url, text: str = "", **more: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
@@ -48,7 +48,7 @@ def run(server: Rendercast, tmp_path: Path) -> Run:
             input=text.encode(),
             capture_output=True,
             check=False,
-            timeout=PATIENCE_S,
+            timeout=TEST_TIMEOUT_S,
         )
 
     return run
@@ -56,7 +56,7 @@ def run(server: Rendercast, tmp_path: Path) -> Run:
 
 @pytest.fixture
 def spawn(server: Rendercast, tmp_path: Path) -> Iterator[Spawn]:
-    """Start the command in an empty folder; it ends with the test."""
+    """Start the command in an empty folder. It is killed at the end of the test."""
     started: list[subprocess.Popen[bytes]] = []
 
     def spawn(*arguments: str, url: str = server.url) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""`rendercast render`, `watch` and `download` as processes, on a real server."""
+"""`rendercast render`, `watch` and `download` as processes, with a real server."""
 
 import asyncio
 import json
@@ -20,8 +20,10 @@ from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import COMMAND, Rendercast, Running
 from tests.end_to_end.production import Site
 from tests.support import tokens
-from tests.support.api_client import GET, PATIENCE_S, open_client
+from tests.support.api_client import GET, TEST_TIMEOUT_S, open_client
 from tests.support.server_process import free_port
+
+pytestmark = pytest.mark.slow
 
 LONG = 9_000  # frames: a second or more of work
 
@@ -36,7 +38,7 @@ def objects(output: bytes) -> list[dict[str, Any]]:
 
 
 def wait_for_line(process: subprocess.Popen[bytes], *, containing: bytes) -> str:
-    """Return the first line of standard error that has this in it."""
+    """Return the first line of standard error that contains this text."""
     assert process.stderr is not None
     for line in process.stderr:
         if containing in line:
@@ -55,7 +57,7 @@ async def newest(url: str) -> dict[str, Any]:
         return (await client.listed(first=1))[0]
 
 
-def test_a_video_is_saved_with_the_frames_asked_for(run: Run, tmp_path: Path) -> None:
+def test_a_video_is_saved_with_the_requested_frames(run: Run, tmp_path: Path) -> None:
     ended = run("render", "Hello", "--style", "typewriter", "--frames", "7", "-o", "hello.mp4")
     assert (ended.returncode, ended.stdout) == (0, b""), ended.stderr
     assert b"Saved hello.mp4: 7 frames" in ended.stderr
@@ -63,14 +65,14 @@ def test_a_video_is_saved_with_the_frames_asked_for(run: Run, tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["hello.mp4"]
 
 
-def test_without_a_file_the_url_is_all_that_standard_output_gets(run: Run) -> None:
+def test_without_a_file_standard_output_gets_only_the_url(run: Run) -> None:
     ended = run("render", "Hello", "--seconds", "0.1", "--quiet")
     assert (ended.returncode, ended.stderr) == (0, b"")
     video = httpx.get(ended.stdout.decode().strip(), trust_env=False)
     assert video.headers["content-type"] == "video/mp4"
 
 
-async def test_all_that_is_asked_for_arrives(run: Run, server: Rendercast) -> None:
+async def test_all_options_reach_the_server(run: Run, server: Rendercast) -> None:
     options = ["--style", "scale", "--font", "Roboto", "--size", "33.5", "--color", "red", "--background", "#123456"]
     ended = run("render", "-", *options, "--seconds", "0.2", "--json", text="Two\nlines\n")
     assert ended.returncode == 0, ended.stderr
@@ -86,7 +88,7 @@ async def test_all_that_is_asked_for_arrives(run: Run, server: Rendercast) -> No
     }
 
 
-def test_json_tells_each_state_and_the_render_last(run: Run) -> None:
+def test_json_writes_each_state_and_the_final_one_last(run: Run) -> None:
     ended = run("render", "Hello", "--frames", "3", "--json")
     assert (ended.returncode, ended.stderr) == (0, b"")
     states = objects(ended.stdout)
@@ -104,7 +106,7 @@ def test_standard_output_gets_a_whole_video(run: Run, tmp_path: Path) -> None:
     assert frames_of(tmp_path / "piped.mp4") == 4
 
 
-def test_a_file_is_replaced_by_a_video_only(run: Run, tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced_only_by_a_complete_video(run: Run, tmp_path: Path) -> None:
     target, link = tmp_path / "hello.mp4", tmp_path / "link.mp4"
     target.write_bytes(b"mine")
     target.chmod(0o640)
@@ -116,7 +118,7 @@ def test_a_file_is_replaced_by_a_video_only(run: Run, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"hello.mp4", "link.mp4"}
 
 
-def test_a_folder_gets_the_video_by_its_id_and_so_does_this_one(run: Run, tmp_path: Path) -> None:
+def test_in_a_folder_the_file_is_named_by_the_id(run: Run, tmp_path: Path) -> None:
     started = run("render", "Hello", "--frames", "2", "--no-wait")
     render_id = started.stdout.decode().strip()
     (tmp_path / "videos").mkdir()
@@ -130,19 +132,19 @@ def test_a_device_is_written_to_and_not_replaced(run: Run) -> None:
     assert not Path("/dev/null").is_file()
 
 
-def test_a_full_disk_is_told_with_what_to_do(run: Run) -> None:
+def test_a_full_disk_is_reported_with_a_hint(run: Run) -> None:
     ended = run("render", "Hello", "--frames", "2", "-o", "/dev/full")
     assert ended.returncode == 1
-    assert b"No space left on device. The server still has it: rendercast download " in ended.stderr
+    assert b"No space left on device. Download it again with: rendercast download " in ended.stderr
 
 
-def test_what_cant_be_rendered_is_told_in_the_servers_sentences(run: Run) -> None:
-    ended = run("render", "Hello", "--size", "-1", "--color", "none of it", "--json")
+def test_invalid_props_are_reported_with_the_servers_messages(run: Run) -> None:
+    ended = run("render", "Hello", "--size", "-1", "--color", "no colour", "--json")
     assert ended.returncode == 1
-    (told,) = objects(ended.stdout)
-    assert told["error"]["code"] == "INVALID_ANIMATION"
-    assert {problem["field"] for problem in told["error"]["problems"]} == {"fontSize", "color"}
-    for problem in told["error"]["problems"]:
+    (result,) = objects(ended.stdout)
+    assert result["error"]["code"] == "INVALID_ANIMATION"
+    assert {problem["field"] for problem in result["error"]["problems"]} == {"fontSize", "color"}
+    for problem in result["error"]["problems"]:
         assert problem["message"].encode() in ended.stderr
 
 
@@ -165,40 +167,40 @@ def test_what_cant_be_rendered_is_told_in_the_servers_sentences(run: Run) -> Non
     ],
     ids=" ".join,
 )
-async def test_wrong_usage_is_told_before_anything_is_asked(arguments: list[str], run: Run, server: Rendercast) -> None:
+async def test_wrong_usage_is_reported_before_a_request(arguments: list[str], run: Run, server: Rendercast) -> None:
     async with open_client(server.url) as client:
         before = await client.quota_used()
         assert run(*arguments).returncode == 2
         assert await client.quota_used() == before
 
 
-def test_a_used_up_quota_has_an_exit_code_of_its_own(run: Run, start: Start) -> None:
+def test_an_exhausted_quota_has_its_own_exit_code(run: Run, start: Start) -> None:
     url = start(**SMALL, quota_limit=1).url
     assert run("render", "Hello", "--frames", "1", url=url).returncode == 0
     ended = run("render", "Hello", "--frames", "1", "--json", url=url)
     assert ended.returncode == 4
     assert b"quota exceeded" in ended.stderr
-    (told,) = objects(ended.stdout)
-    assert (told["error"]["code"], told["error"]["quota"]["remaining"]) == ("RENDER_QUOTA_EXCEEDED", 0)
+    (result,) = objects(ended.stdout)
+    assert (result["error"]["code"], result["error"]["quota"]["remaining"]) == ("RENDER_QUOTA_EXCEEDED", 0)
     assert run("quota", url=url).stdout.startswith(b"0 of 1 renders left until ")
 
 
 @pytest.mark.parametrize("command", [["render", "Hello"], ["list"], ["quota"], ["cancel", "x"], ["watch", "x"]])
-def test_a_server_that_is_away_has_an_exit_code_of_its_own(command: list[str], run: Run) -> None:
+def test_an_unreachable_server_has_its_own_exit_code(command: list[str], run: Run) -> None:
     ended = run(*command, "--json", url=f"http://127.0.0.1:{free_port()}")
     assert (ended.returncode, objects(ended.stdout)[0]["error"]["code"]) == (3, "UNREACHABLE")
     assert b"can't be reached: Connection refused." in ended.stderr
     assert b"Traceback" not in ended.stderr
 
 
-def test_another_kind_of_server_is_told_from_ours(run: Run, server: Rendercast) -> None:
+def test_another_kind_of_server_is_detected(run: Run, server: Rendercast) -> None:
     ended = run("list", url=f"{server.url}/nowhere")
     assert ended.returncode == 3
-    assert b"is no Rendercast: it answers 404" in ended.stderr
+    assert b"responded with status 404. It is not a Rendercast server." in ended.stderr
     assert run("list", url=f"{server.url}/graphql").returncode == 0
 
 
-def test_a_render_that_is_not_there_is_told(run: Run) -> None:
+def test_an_unknown_render_is_reported(run: Run) -> None:
     for command in ("watch", "download", "cancel"):
         ended = run(command, "01m817gzatj1v633w9kvyqtevh")
         assert ended.returncode == 1
@@ -212,14 +214,14 @@ def test_a_signal_cancels_the_render(
     process = spawn("render", "Hello", "--frames", str(ENDLESS), "-o", "hello.mp4")
     render_id = wait_for_line(process, containing=b"rendering").split()[0]
     process.send_signal(number)
-    _, told = process.communicate(timeout=PATIENCE_S)
-    assert (process.returncode, b"Traceback" in told) == (code, False), told
-    assert b"The render is cancelled." in told
+    _, stderr = process.communicate(timeout=TEST_TIMEOUT_S)
+    assert (process.returncode, b"Traceback" in stderr) == (code, False), stderr
+    assert b"The render is cancelled." in stderr
     assert asyncio.run(stored(server.url, render_id))["status"] == "CANCELLED"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_second_signal_waits_for_nothing(spawn: Spawn, start: Start) -> None:
+def test_a_second_signal_exits_without_waiting(spawn: Spawn, start: Start) -> None:
     server = start(**SMALL)
     process = spawn("render", "Hello", "--frames", str(ENDLESS), url=server.url)
     wait_for_line(process, containing=b"rendering")
@@ -227,19 +229,19 @@ def test_a_second_signal_waits_for_nothing(spawn: Spawn, start: Start) -> None:
     process.send_signal(signal.SIGINT)
     wait_for_line(process, containing=b"Cancelling")
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=PATIENCE_S)
+    _, stderr = process.communicate(timeout=TEST_TIMEOUT_S)
     server.process.send_signal(signal.SIGCONT)
-    assert (process.returncode, b"may go on" in told) == (130, False)
+    assert (process.returncode, b"may still be running" in stderr) == (130, False)
 
 
-async def test_the_end_of_watching_is_none_of_the_renders(run: Run, spawn: Spawn, server: Rendercast) -> None:
+async def test_the_end_of_watch_does_not_end_the_render(run: Run, spawn: Spawn, server: Rendercast) -> None:
     render_id = run("render", "Hello", "--frames", str(ENDLESS), "--no-wait").stdout.decode().strip()
     late = run("watch", render_id, "--timeout", "1", "--json")
     assert (late.returncode, objects(late.stdout)[-1]["error"]["code"]) == (3, "NOT_IN_TIME")
     process = spawn("watch", render_id)
     wait_for_line(process, containing=b"rendering")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=PATIENCE_S)
+    process.communicate(timeout=TEST_TIMEOUT_S)
     assert process.returncode == 130
     assert (await stored(server.url, render_id))["status"] == "RENDERING"
     cancelled = run("cancel", render_id)
@@ -249,7 +251,7 @@ async def test_the_end_of_watching_is_none_of_the_renders(run: Run, spawn: Spawn
     assert (ended.returncode, b"The render is cancelled." in ended.stderr) == (1, True)
 
 
-async def test_a_server_that_is_killed_and_comes_back_is_followed_to_the_end(
+async def test_a_render_is_followed_after_the_server_was_killed_and_restarted(
     spawn: Spawn, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> None:
     folder, port = tmp_path_factory.mktemp("restarted"), free_port()
@@ -260,32 +262,32 @@ async def test_a_server_that_is_killed_and_comes_back_is_followed_to_the_end(
     first.end(signal.SIGKILL)
     second = Running(folder, command, SMALL)
     try:
-        _, told = await asyncio.to_thread(process.communicate, timeout=PATIENCE_S)
-        assert process.returncode == 0, told
+        _, stderr = await asyncio.to_thread(process.communicate, timeout=TEST_TIMEOUT_S)
+        assert process.returncode == 0, stderr
         assert (await stored(second.url, render_id))["attempt"] == 2
     finally:
         second.close()
     assert frames_of(tmp_path / "hello.mp4") == LONG
 
 
-async def test_a_start_whose_answer_is_lost_is_asked_for_again_and_renders_once(server: Rendercast) -> None:
-    asked: list[bytes] = []
+async def test_a_start_whose_response_is_lost_is_retried_and_renders_once(server: Rendercast) -> None:
+    requests: list[bytes] = []
 
-    async def lose_first(request: web.Request) -> web.Response:
+    async def drop_first_response(request: web.Request) -> web.Response:
         body = await request.read()
-        asked.append(body)
+        requests.append(body)
         async with (
             ClientSession() as http,
-            http.post(f"{server.url}/graphql", data=body, headers={"Content-Type": "application/json"}) as answer,
+            http.post(f"{server.url}/graphql", data=body, headers={"Content-Type": "application/json"}) as response,
         ):
-            text = await answer.read()
-        if len(asked) == 1:
+            text = await response.read()
+        if len(requests) == 1:
             assert request.transport is not None
             request.transport.abort()
         return web.Response(body=text, content_type="application/json")
 
     app = web.Application()
-    app.router.add_post("/graphql", lose_first)
+    app.router.add_post("/graphql", drop_first_response)
     async with TestServer(app) as proxy, open_client(server.url) as client:
         before = await client.quota_used()
         process = await asyncio.create_subprocess_exec(
@@ -293,8 +295,8 @@ async def test_a_start_whose_answer_is_lost_is_asked_for_again_and_renders_once(
             env=environment(str(proxy.make_url(""))),
             stdout=subprocess.PIPE,
         )  # fmt: skip
-        out, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
-        assert (process.returncode, len(asked), asked[0]) == (0, 2, asked[1])
+        out, _ = await asyncio.wait_for(process.communicate(), TEST_TIMEOUT_S)
+        assert (process.returncode, len(requests), requests[0]) == (0, 2, requests[1])
         assert await client.quota_used() == before + 1
         assert (await newest(server.url))["id"] == out.decode().strip()
 
@@ -305,23 +307,23 @@ def test_the_same_key_gives_the_same_render(run: Run) -> None:
     assert ids[0] == ids[1] != ids[2]
 
 
-def test_a_terminal_sees_a_bar_and_a_pipe_the_url_only(server: Rendercast) -> None:
-    ours, its = pty.openpty()
+def test_a_terminal_gets_a_progress_bar_and_a_pipe_only_the_url(server: Rendercast) -> None:
+    controller, terminal = pty.openpty()
     process = subprocess.Popen(
         [COMMAND, "render", "Hello", "--frames", "3"],
         env=environment(server.url, TERM="xterm"),
         stdout=subprocess.PIPE,
-        stderr=its,
+        stderr=terminal,
     )
-    os.close(its)
-    out, _ = process.communicate(timeout=PATIENCE_S)
+    os.close(terminal)
+    out, _ = process.communicate(timeout=TEST_TIMEOUT_S)
     shown = b""
     try:
-        while piece := os.read(ours, 65_536):
+        while piece := os.read(controller, 65_536):
             shown += piece
-    except OSError:  # Linux says so of the end
+    except OSError:  # Linux raises it at the end
         pass
-    os.close(ours)
+    os.close(controller)
     assert process.returncode == 0
     assert b"100%" in shown
     assert b"3/3 frames" in shown
@@ -329,11 +331,11 @@ def test_a_terminal_sees_a_bar_and_a_pipe_the_url_only(server: Rendercast) -> No
     assert out.count(b"\n") == 1
 
 
-async def test_a_remote_server_is_asked_with_a_token(run: Run, site: Site, tmp_path: Path) -> None:
+async def test_a_remote_server_needs_a_token(run: Run, site: Site, tmp_path: Path) -> None:
     (serving,) = site.start("serve --with-worker --port 0")
-    stranger = run("render", "Hello", "--frames", "2", "--json", url=serving.url)
-    assert (stranger.returncode, objects(stranger.stdout)[0]["error"]["code"]) == (1, "UNAUTHENTICATED")
-    assert b"Set RENDERCAST_TOKEN" in stranger.stderr
+    anonymous = run("render", "Hello", "--frames", "2", "--json", url=serving.url)
+    assert (anonymous.returncode, objects(anonymous.stdout)[0]["error"]["code"]) == (1, "UNAUTHENTICATED")
+    assert b"Set RENDERCAST_TOKEN" in anonymous.stderr
     token = tokens.token_of("ann")
     ended = run("render", "Hello", "--frames", "2", "-o", "hello.mp4", url=serving.url, RENDERCAST_TOKEN=token)
     assert ended.returncode == 0, ended.stderr

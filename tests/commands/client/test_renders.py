@@ -1,4 +1,4 @@
-"""`rendercast list`, `cancel` and `quota` as processes, on a real server."""
+"""`rendercast list`, `cancel` and `quota` as processes, with a real server."""
 
 import json
 
@@ -7,6 +7,8 @@ import pytest
 from tests.commands.conftest import ENDLESS, Run
 from tests.end_to_end.processes import Rendercast
 from tests.support.api_client import open_client
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
