@@ -1,1 +1,1 @@
-"""The client-facing edge: who calls, what they ask, what they are told."""
+"""The GraphQL API: resolvers, the executable schema, and the limits on its operations."""

@@ -1,4 +1,4 @@
-"""What every resolver gets: the services, and who calls."""
+"""The context of every resolver: the services, the caller's identity, and the operation's connection state."""
 
 import asyncio
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from strawberry.types import Info as StrawberryInfo
 
 from resolvers.execution.fast_path import FastPath
+from resolvers.render_loader import RenderServiceLoader
 from services.errors import RendercastError, TokenExpired, Unauthenticated
 from services.identity import Identity
 from services.models import Caller
@@ -13,45 +14,57 @@ from services.runtime.services import Services
 
 
 class OperationSlot:
-    """An operation's turn on its connection: from its execution until its result is sent, or nobody wants it."""
+    """A WebSocket operation's share of its connection's concurrency limit.
 
-    def __init__(self, turns: asyncio.Semaphore) -> None:
-        self._turns = turns
-        self._has_begun = False
+    Acquired when the operation's execution starts. Released when its result is sent, or when the operation ends
+    without one.
+    """
 
-    async def begin(self) -> None:
-        """Wait for it."""
-        await self._turns.acquire()
-        self._has_begun = True
+    def __init__(self, slots: asyncio.Semaphore) -> None:
+        self._slots = slots
+        self._is_acquired = False
 
-    def end(self) -> None:
-        """Let the next operation have its turn, if this one had its own."""
-        if self._has_begun:
-            self._has_begun = False
-            self._turns.release()
+    async def acquire(self) -> None:
+        """Wait until the connection has a free slot, and take it."""
+        await self._slots.acquire()
+        self._is_acquired = True
+
+    def release(self) -> None:
+        """Free the slot. Does nothing if it isn't acquired."""
+        if self._is_acquired:
+            self._is_acquired = False
+            self._slots.release()
 
 
 @dataclass(slots=True, kw_only=True)
 class Context:
     """One HTTP request, or one operation on a WebSocket.
 
-    `refusal` says why nobody is known to be calling, if that is so; what needs no caller works all the same.
+    `refusal` is the reason why the caller could not be identified, if so. Fields that need no caller still work.
     """
 
     services: Services
     identity: Identity | None = None
     refusal: RendercastError | None = None
-    turn: OperationSlot | None = None
-    feed: FastPath | None = None
+    slot: OperationSlot | None = None
+    fast_path: FastPath | None = None
 
     @property
     def caller(self) -> Caller:
-        """Who calls. Raises `Unauthenticated`, or `IssuerUnavailable` if that could not be found out."""
+        """The authenticated caller.
+
+        Raises `Unauthenticated` or `TokenExpired`, or `IssuerUnavailable` if no token can be verified now.
+        """
         if self.identity is None:
             raise self.refusal or Unauthenticated
-        if not self.identity.holds(self.services.clock.now()):
+        if not self.identity.is_valid(self.services.clock.now()):
             raise TokenExpired
         return self.identity.caller
+
+    @property
+    def render_loader(self) -> RenderServiceLoader:
+        """A loader for the fields of `Render` that are computed when requested."""
+        return RenderServiceLoader(self.services.renders)
 
 
 Info = StrawberryInfo[Context, None]

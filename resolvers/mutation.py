@@ -7,26 +7,27 @@ import strawberry
 from resolvers.context import Info
 from schema import results
 from schema.inputs import StartRenderInput
-from schema.render import Render, RenderQuota
+from schema.render import Render, RenderLoader, RenderQuota
 from services import errors, models
-from services.renders.service import RenderService
 
 RenderId = Annotated[strawberry.ID, strawberry.argument(description="The id of one of your renders.")]
 
 
-@strawberry.type(description="What can be changed. Read `__typename` of each answer, or ask for `... on UserError`.")
+@strawberry.type(description="Write operations. Check `__typename` of each result, or select `... on UserError`.")
 class Mutation:
-    @strawberry.mutation(description="Queue a render for one unit of your quota. Answers at once; then watch it.")
+    @strawberry.mutation(
+        description="Queue a render, for one unit of your quota. Returns at once; follow it with `renderProgress`."
+    )
     async def start_render(
         self,
         info: Info,
-        input: Annotated[StartRenderInput, strawberry.argument(description="What to render.")],  # noqa: A002
+        input: Annotated[StartRenderInput, strawberry.argument(description="The render to start.")],  # noqa: A002
     ) -> results.StartRenderResult:
         """Start a render."""
-        renders = info.context.services.renders
+        caller, renders, loader = info.context.caller, info.context.services.renders, info.context.render_loader
         try:
             started = await renders.start(
-                info.context.caller,
+                caller,
                 input.animation_props.to_model(),
                 generation_id=input.generation_id,
                 idempotency_key=input.idempotency_key,
@@ -37,80 +38,82 @@ class Mutation:
             return results.RenderQuotaExceeded.from_error(error)
         except errors.RenderServiceNotConfigured as error:
             return results.RenderServiceNotConfigured(message=str(error))
-        return _started(started, renders)
+        return _started(started, loader)
 
-    @strawberry.mutation(description="Get a fresh URL of a COMPLETE render's video, after checking that it is there.")
+    @strawberry.mutation(
+        description="Return a new signed URL of a COMPLETE render's video, after checking that it is still stored."
+    )
     async def refresh_download_url(self, info: Info, render_id: RenderId) -> results.RefreshDownloadUrlResult:
-        """Sign a URL anew."""
-        renders = info.context.services.renders
+        """Return a new URL."""
+        caller, renders, loader = info.context.caller, info.context.services.renders, info.context.render_loader
         try:
-            render, download = await renders.download(info.context.caller, render_id)
+            render, download = await renders.download(caller, render_id)
         except errors.RenderNotFound as error:
             return results.RenderNotFound(message=str(error))
         except errors.RenderNotComplete as error:
-            return results.RenderNotComplete(message=str(error), render=Render.from_model(error.render, renders))
+            return results.RenderNotComplete(message=str(error), render=Render.from_model(error.render, loader))
         except errors.OutputGone as error:
             return results.OutputGone(message=str(error))
         except errors.RenderServiceNotConfigured as error:
             return results.RenderServiceNotConfigured(message=str(error))
         return results.DownloadUrl(
-            url=download.url, expires_at=download.expires_at, render=Render.from_model(render, renders)
+            url=download.url, expires_at=download.expires_at, render=Render.from_model(render, loader)
         )
 
     @strawberry.mutation(
         description=(
-            "Cancel a render that has not ended. One that never began costs no quota. "
-            "One that is RENDERING is stopped by its worker within about a second."
+            "Cancel a render that has not ended. A render that was never passed to the renderer uses no quota. "
+            "A RENDERING render is stopped by its worker within about a second."
         )
     )
     async def cancel_render(self, info: Info, render_id: RenderId) -> results.CancelRenderResult:
         """Cancel a render."""
-        renders = info.context.services.renders
+        caller, renders, loader = info.context.caller, info.context.services.renders, info.context.render_loader
         try:
-            render = await renders.cancel(info.context.caller, render_id)
+            render = await renders.cancel(caller, render_id)
         except errors.RenderNotFound as error:
             return results.RenderNotFound(message=str(error))
         except errors.RenderAlreadyFinished as error:
-            return results.RenderAlreadyFinished(message=str(error), render=Render.from_model(error.render, renders))
-        return results.CancelRenderSuccess(render=Render.from_model(render, renders))
+            return results.RenderAlreadyFinished(message=str(error), render=Render.from_model(error.render, loader))
+        return results.CancelRenderSuccess(render=Render.from_model(render, loader))
 
     @strawberry.mutation(
         description=(
-            "Start a FAILED or CANCELLED render anew, as a new render with the same props, for one unit of quota. "
-            "Asking again for the same render returns the render that the first call started."
+            "Start a new render with the props of a FAILED or CANCELLED render, for one unit of quota. "
+            "A second call for the same render returns the render that the first call started."
         )
     )
     async def retry_render(self, info: Info, render_id: RenderId) -> results.RetryRenderResult:
-        """Start a render anew."""
-        renders = info.context.services.renders
+        """Retry a render."""
+        caller, renders, loader = info.context.caller, info.context.services.renders, info.context.render_loader
         try:
-            started = await renders.retry(info.context.caller, render_id)
+            started = await renders.retry(caller, render_id)
         except errors.RenderNotFound as error:
             return results.RenderNotFound(message=str(error))
         except errors.RenderNotRetryable as error:
-            return results.RenderNotRetryable(message=str(error), render=Render.from_model(error.render, renders))
+            return results.RenderNotRetryable(message=str(error), render=Render.from_model(error.render, loader))
         except errors.RenderQuotaExceeded as error:
             return results.RenderQuotaExceeded.from_error(error)
         except errors.RenderServiceNotConfigured as error:
             return results.RenderServiceNotConfigured(message=str(error))
-        return _started(started, renders)
+        return _started(started, loader)
 
-    @strawberry.mutation(description="Remove a render that has ended, and its video. Gives no quota back.")
+    @strawberry.mutation(description="Delete a render that has ended, and its video. Does not return quota.")
     async def delete_render(self, info: Info, render_id: RenderId) -> results.DeleteRenderResult:
         """Delete a render."""
-        renders = info.context.services.renders
+        caller, renders, loader = info.context.caller, info.context.services.renders, info.context.render_loader
         try:
-            await renders.delete(info.context.caller, render_id)
+            await renders.delete(caller, render_id)
         except errors.RenderNotFound as error:
             return results.RenderNotFound(message=str(error))
         except errors.RenderNotFinished as error:
-            return results.RenderNotFinished(message=str(error), render=Render.from_model(error.render, renders))
+            return results.RenderNotFinished(message=str(error), render=Render.from_model(error.render, loader))
         return results.DeleteRenderSuccess(render_id=render_id)
 
 
-def _started(started: models.StartResult, renders: RenderService) -> results.StartRenderSuccess:
+def _started(started: models.StartResult, loader: RenderLoader) -> results.StartRenderSuccess:
     return results.StartRenderSuccess(
-        render=Render.from_model(started.render, renders),
+        render=Render.from_model(started.render, loader),
         quota=RenderQuota.from_model(started.quota),
         duplicate=started.duplicate,
     )

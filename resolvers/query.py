@@ -9,24 +9,28 @@ from schema.inputs import RenderFilter
 from schema.render import Node, Render, RenderConnection, RenderLimits, RenderQuota
 from services import models
 from services.errors import RenderNotFound
-from services.renders.animation import MAX_FONT_SIZE, MIN_FONT_SIZE
+from services.renders.validation import MAX_FONT_SIZE, MIN_FONT_SIZE
 
-RenderId = Annotated[strawberry.ID, strawberry.argument(description="The `id` of the object.")]
-First = Annotated[int, strawberry.argument(description="How many at most, 1 to 100.")]
-After = Annotated[str | None, strawberry.argument(description="Go on behind the render with this cursor.")]
-Filter = Annotated[RenderFilter | None, strawberry.argument(description="Which renders to list; all if left out.")]
+RenderId = Annotated[strawberry.ID, strawberry.argument(description="The id of the object.")]
+First = Annotated[int, strawberry.argument(description="Return at most this many renders, 1 to 100.")]
+After = Annotated[str | None, strawberry.argument(description="Return renders after this cursor.")]
+Filter = Annotated[
+    RenderFilter | None, strawberry.argument(description="Which renders to return. Default: all of yours.")
+]
 
 
-@strawberry.type(description="What can be read. You only ever see your own renders, unless you are an operator.")
+@strawberry.type(
+    description="Read operations. They return your own renders; operators can read the renders of all users."
+)
 class Query:
-    @strawberry.field(description="Any of your objects by its id; null if you have none with this id.")
+    @strawberry.field(description="One of your objects by its id; null if you have none with this id.")
     async def node(self, info: Info, id: RenderId) -> Node | None:  # noqa: A002  # Relay's name
-        """Look the id up; renders are the only nodes there are."""
+        """Return the node. `Render` is the only type of nodes."""
         return await _find(info, id)
 
-    @strawberry.field(description="One of your renders; null if you have none with this id.")
+    @strawberry.field(description="One of your renders by its id; null if you have none with this id.")
     async def render(self, info: Info, id: RenderId) -> Render | None:  # noqa: A002  # the contract's name
-        """Look the render up."""
+        """Return the render."""
         return await _find(info, id)
 
     @strawberry.field(description="Your renders, newest first.")
@@ -37,20 +41,20 @@ class Query:
         after: After = None,
         filter: Filter = None,  # noqa: A002  # the contract's name
     ) -> RenderConnection:
-        """List a page."""
+        """Return a page."""
+        caller = info.context.caller
         matching = models.RenderFilter() if filter is None else filter.to_model()
-        renders = info.context.services.renders
-        page = await renders.list(info.context.caller, first=first, after=after, matching=matching)
-        return RenderConnection.from_model(page, renders)
+        page = await info.context.services.renders.list(caller, first=first, after=after, matching=matching)
+        return RenderConnection.from_model(page, info.context.render_loader)
 
-    @strawberry.field(description="How many renders you can still start, without using any of them up.")
+    @strawberry.field(description="Your quota of renders. Reading it uses none of it.")
     async def render_quota(self, info: Info) -> RenderQuota:
-        """Read the quota."""
+        """Return the quota."""
         return RenderQuota.from_model(await info.context.services.renders.quota(info.context.caller))
 
-    @strawberry.field(description="What `startRender` accepts.")
+    @strawberry.field(description="The values that `startRender` accepts.")
     async def render_limits(self, info: Info) -> RenderLimits:
-        """Read the limits."""
+        """Return the limits."""
         limits = info.context.services.renders.limits
         return RenderLimits(
             max_duration_seconds=limits.max_duration_s,
@@ -63,8 +67,9 @@ class Query:
 
 
 async def _find(info: Info, render_id: str) -> Render | None:
-    renders = info.context.services.renders
+    caller = info.context.caller
     try:
-        return Render.from_model(await renders.get(info.context.caller, render_id), renders)
+        render = await info.context.services.renders.get(caller, render_id)
     except RenderNotFound:
         return None
+    return Render.from_model(render, info.context.render_loader)

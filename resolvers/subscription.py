@@ -8,16 +8,16 @@ import strawberry
 
 from resolvers.context import Info
 from schema.render import Render
-from services.realtime.subscribers import Push
 
 
-@strawberry.type(description="What can be watched, over graphql-transport-ws on this same address.")
+@strawberry.type(description="Live updates, over graphql-transport-ws at the same URL.")
 class Subscription:
     @strawberry.subscription(
         description=(
-            "One of your renders: first as it is now, then each newer state with a higher `revision`, then completion "
-            "of the stream when it has ended. Nothing is lost or repeated; a slow client skips to the newest state. "
-            "After a lost connection just subscribe again. A render that is not yours is a NOT_FOUND error."
+            "States of one of your renders: first the current state, then each newer state with a higher `revision`. "
+            "The stream completes after the final state. No state is lost or repeated; a slow client skips to the "
+            "newest state. After a lost connection, subscribe again. Returns a NOT_FOUND error for a render that isn't "
+            "yours."
         )
     )
     async def render_progress(
@@ -25,27 +25,25 @@ class Subscription:
         info: Info,
         render_id: Annotated[strawberry.ID, strawberry.argument(description="The id of one of your renders.")],
     ) -> AsyncGenerator[Render, None]:
-        """Watch a render to its end."""
-        services = info.context.services
-        async with aclosing(services.hub.watch(info.context.caller, render_id, push=_push(info))) as states:
+        """Yield the states of a render until its end."""
+        context, loader = info.context, info.context.render_loader
+        subscription = context.services.hub.subscribe(context.caller, render_id, context.fast_path)
+        async with aclosing(subscription) as states:
             async for render in states:
-                yield Render.from_model(render, services.renders)
+                yield Render.from_model(render, loader)
 
     @strawberry.subscription(
         description=(
-            "All of your renders: first each one that has not ended, as it is now, then every change of any of them, "
-            "those started later included. It does not complete. Order by `revision` within a render; after a lost "
-            "connection subscribe again and read `renders` for what ended meanwhile. It may miss a render that "
-            "begins and ends within seconds while the service has a fault; `renders` has it."
+            "States of all your renders: first the current state of each render that has not ended, then every "
+            "change, including renders started later. The stream does not complete. Order the states of a render by "
+            "`revision`. After a lost connection, subscribe again and query `renders` for those that ended meanwhile. "
+            "During a failure of the service, a render that starts and ends within seconds may be missing; `renders` "
+            "returns it."
         )
     )
     async def render_updates(self, info: Info) -> AsyncGenerator[Render, None]:
-        """Watch all of the caller's renders."""
-        services = info.context.services
-        async with aclosing(services.hub.watch_all(info.context.caller, push=_push(info))) as states:
+        """Yield the states of all of the caller's renders."""
+        context, loader = info.context, info.context.render_loader
+        async with aclosing(context.services.hub.subscribe_all(context.caller, context.fast_path)) as states:
             async for render in states:
-                yield Render.from_model(render, services.renders)
-
-
-def _push(info: Info) -> Push | None:
-    return None if info.context.feed is None else info.context.feed.push
+                yield Render.from_model(render, loader)

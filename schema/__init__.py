@@ -1,1 +1,1 @@
-"""GraphQL types and inputs, and nothing else."""
+"""GraphQL types and inputs, without store access or tasks. `schema.graphql` is exported from them."""

@@ -1,4 +1,4 @@
-"""What clients send."""
+"""GraphQL inputs, and their conversion to the models of the services."""
 
 import strawberry
 
@@ -6,23 +6,29 @@ from schema.enums import AnimationStyle, RenderStatus
 from services import models
 
 
-@strawberry.input(description="What to draw. `renderLimits` tells what is accepted.")
+@strawberry.input(description="The animation to render. `renderLimits` returns the accepted ranges.")
 class AnimationPropsInput:
-    text: str = strawberry.field(description="The text. A line feed begins a new line; long lines are wrapped.")
+    text: str = strawberry.field(
+        description="The text to animate. A line feed starts a new line; long lines are wrapped."
+    )
     style: AnimationStyle = strawberry.field(description="How the text appears.")
-    font_family: str = strawberry.field(description="Name of a font, such as Inter. An unknown one gives a warning.")
+    font_family: str = strawberry.field(
+        description="Name of a font, such as Inter. An unknown font is replaced, with a warning on the render."
+    )
     font_size: float = strawberry.field(
-        description="Size in pixels of the video; drawn smaller if the text would not fit."
+        description="Font size in pixels of the video. Reduced if the text would not fit."
     )
     color: str = strawberry.field(
-        description="Colour of the text, in any CSS notation: #ff8800, rgb(255 136 0), orange."
+        description="Colour of the text in any CSS notation: #ff8800, rgb(255 136 0), orange."
     )
     duration_in_frames: int = strawberry.field(description="Length of the video in frames, at least 1.")
-    background_color: str | None = strawberry.field(default=None, description="CSS colour behind the text; else black.")
-    fps: int = strawberry.field(default=30, description="Frames per second; only 30 is accepted.")
+    background_color: str | None = strawberry.field(
+        default=None, description="Background colour in any CSS notation. Default: black."
+    )
+    fps: int = strawberry.field(default=30, description="Frames per second. Only 30 is accepted.")
 
     def to_model(self) -> models.AnimationProps:
-        """Return the domain's props, not yet validated."""
+        """Return the props as a model, not yet validated."""
         return models.AnimationProps(
             text=self.text,
             style=models.AnimationStyle[self.style.name],
@@ -37,29 +43,36 @@ class AnimationPropsInput:
 
 @strawberry.input(description="A render to start.")
 class StartRenderInput:
-    animation_props: AnimationPropsInput = strawberry.field(description="What to draw.")
+    animation_props: AnimationPropsInput = strawberry.field(description="The animation to render.")
     generation_id: strawberry.ID | None = strawberry.field(
-        default=None, description="An id of yours to find the render by, at most 200 characters."
+        default=None,
+        description="An id of your own, stored with the render, to filter by. At most 200 characters.",
     )
     idempotency_key: str | None = strawberry.field(
         default=None,
         description=(
-            "A text of your choice, at most 200 characters, new for each render you mean to start. A second call with "
-            "the same key returns the first call's render and costs no quota, so a lost answer can be asked for again."
+            "A unique text of at most 200 characters, a new one for each render. A second call with the same key "
+            "returns the render of the first call and uses no quota, so a start whose response was lost can be "
+            "repeated safely."
         ),
     )
 
 
-@strawberry.input(description="Which renders to list. Conditions add up; an absent one admits all of yours.")
+@strawberry.input(description="Which renders to return. A render must match all conditions that are set.")
 class RenderFilter:
-    status: list[RenderStatus] | None = strawberry.field(default=None, description="Only renders with one of these.")
-    generation_id: strawberry.ID | None = strawberry.field(default=None, description="Only renders started with this.")
+    status: list[RenderStatus] | None = strawberry.field(
+        default=None, description="Only renders with one of these statuses."
+    )
+    generation_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Only renders with this `generationId`."
+    )
     all_users: bool = strawberry.field(
-        default=False, description="Everybody's renders, not only yours. For operators; a FORBIDDEN error for others."
+        default=False,
+        description="Return the renders of all users, not only your own. Requires an operator; otherwise FORBIDDEN.",
     )
 
     def to_model(self) -> models.RenderFilter:
-        """Return the domain's filter, not yet validated."""
+        """Return the filter as a model, not yet validated."""
         return models.RenderFilter(
             statuses=None
             if self.status is None

@@ -1,8 +1,9 @@
-"""The render as clients see it, and what belongs to it."""
+"""The GraphQL type `Render` and the types of its parts, its lists, its quota and its limits."""
 
-import asyncio
+from collections.abc import Awaitable
 from datetime import datetime
 from functools import cached_property
+from typing import Protocol
 
 import strawberry
 
@@ -10,32 +11,47 @@ from schema.enums import AnimationStyle, RenderPhase, RenderStatus
 from schema.scalars import BigInt
 from services import models
 from services.renders.cursors import encode_cursor
-from services.renders.service import RenderService
 
-READS_STORE = "reads store"  # in the metadata of fields that may, though they don't always wait
+READS_STORE = "reads store"  # metadata key of fields that may read from the store although they aren't async
 
 
-@strawberry.interface(description="Anything that has an id of its own. Fetch it again with `node(id:)`.")
+class RenderLoader(Protocol):
+    """Computes the fields of a render that aren't stored with it."""
+
+    def queue_position(self, render: models.Render) -> Awaitable[int | None]:
+        """Return the place of a QUEUED render in the queue, 1 for the next. Can be awaited several times."""
+        ...
+
+    def output_download(self, render: models.Render) -> models.Download | None:
+        """Return a signed URL of the video; None if there is none."""
+        ...
+
+    def poster_download(self, render: models.Render) -> models.Download | None:
+        """Return a signed URL of the poster; None if there is none."""
+        ...
+
+
+@strawberry.interface(description="An object with a global id. Fetch it with `node(id:)`.")
 class Node:
-    id: strawberry.ID = strawberry.field(description="Unique over all types; opaque; never changes.")
+    id: strawberry.ID = strawberry.field(description="Unique over all types, opaque, never changes.")
 
 
-@strawberry.type(description="What is drawn.")
+@strawberry.type(description="The animation of a render.")
 class AnimationProps:
-    text: str = strawberry.field(description="The text that is animated. A line feed begins a new line.")
+    text: str = strawberry.field(description="The animated text. A line feed starts a new line.")
     style: AnimationStyle = strawberry.field(description="How the text appears.")
-    font_family: str = strawberry.field(description="The font asked for; see `warnings` if it could not be used.")
+    font_family: str = strawberry.field(description="The requested font. `warnings` says if another one was used.")
     font_size: float = strawberry.field(
-        description="Size in pixels of the video; drawn smaller if the text would not fit otherwise."
+        description="Requested font size in pixels of the video. Reduced if the text would not fit."
     )
     color: str = strawberry.field(description="CSS colour of the text.")
-    background_color: str | None = strawberry.field(description="CSS colour behind the text; black if null.")
+    background_color: str | None = strawberry.field(description="CSS colour of the background; black if null.")
     duration_in_frames: int = strawberry.field(description="Length of the video in frames.")
     fps: int = strawberry.field(description="Frames per second.")
 
     @classmethod
     def from_model(cls, props: models.AnimationProps) -> "AnimationProps":
-        """Return the props of a render."""
+        """Return the GraphQL object of a render's props."""
         return cls(
             text=props.text,
             style=AnimationStyle(props.style),
@@ -51,148 +67,155 @@ class AnimationProps:
 @strawberry.type(description="Why a render FAILED.")
 class RenderError:
     code: str = strawberry.field(
-        description="A stable word for programs, such as DEADLINE_EXCEEDED; new ones may be added."
+        description="A stable code for programs, such as DEADLINE_EXCEEDED. New codes may be added."
     )
-    message: str = strawberry.field(description="A sentence for people that says what to do.")
-    retryable: bool = strawberry.field(description="Whether `retryRender` may well succeed.")
+    message: str = strawberry.field(description="A message for users that says what to do.")
+    retryable: bool = strawberry.field(description="Whether `retryRender` is likely to succeed.")
 
     @classmethod
     def from_model(cls, failure: models.Failure) -> "RenderError":
-        """Return the reason a render failed for."""
+        """Return the GraphQL object of a failure."""
         return cls(code=failure.code, message=failure.message, retryable=failure.retryable)
 
 
-@strawberry.type(description="One video being made, or made. Watch it with `renderProgress`.")
+@strawberry.type(description="A video that is queued, rendering or rendered. Follow it with `renderProgress`.")
 class Render(Node):
     owner: str = strawberry.field(
-        description="Whose it is: the issuer and the subject of the token it was started with, a space between them."
+        description="The user who started it: issuer and subject of the access token, separated by a space."
     )
     revision: int = strawberry.field(
-        description="Rises with every change. Of two copies of a render, the one with the higher revision is newer."
+        description="Increases with every change. Of two copies of a render, the one with the higher revision is newer."
     )
-    generation_id: strawberry.ID | None = strawberry.field(description="The id of yours that was given at the start.")
-    status: RenderStatus = strawberry.field(description="Where it is in its life.")
-    phase: RenderPhase | None = strawberry.field(description="What is being done; null unless RENDERING.")
+    generation_id: strawberry.ID | None = strawberry.field(
+        description="The `generationId` passed to `startRender`, if any."
+    )
+    status: RenderStatus = strawberry.field(description="Status of the render.")
+    phase: RenderPhase | None = strawberry.field(description="Phase of the rendering; null unless RENDERING.")
     progress: int = strawberry.field(
-        description="Whole percentage, 0 to 100. Never goes down, and is 100 only when COMPLETE."
+        description="Progress in whole percent, 0 to 100. Never decreases; 100 only when COMPLETE."
     )
-    frames_rendered: int = strawberry.field(description="Frames drawn so far, at most `totalFrames`. Never goes down.")
-    total_frames: int = strawberry.field(description="Frames of the finished video.")
+    frames_rendered: int = strawberry.field(
+        description="Number of frames rendered, at most `totalFrames`. Never decreases."
+    )
+    total_frames: int = strawberry.field(description="Number of frames of the finished video.")
     estimated_completion_at: datetime | None = strawberry.field(
-        description="When it will probably be done; null while that can't be told."
+        description="Estimated time of completion; null while there is no estimate."
     )
-    attempt: int = strawberry.field(description="How many times it was begun; 0 while it waits for the first time.")
+    attempt: int = strawberry.field(description="Number of attempts started; 0 before the first.")
     cancel_requested: bool = strawberry.field(
-        description="Whether cancelling was asked for. `status` tells what came of it."
+        description="Whether `cancelRender` was called for it. `status` shows the result."
     )
     warnings: list[str] = strawberry.field(
-        description="Sentences on where the video deviates from what was asked, for instance in the font."
+        description="Messages about differences between the request and the video, such as another font."
     )
     cost_usd: float | None = strawberry.field(
-        description="What it has cost so far in US dollars, as far as the renderer tells."
+        description="Cost so far in US dollars, if the renderer reports it; otherwise null."
     )
-    backend_render_id: str | None = strawberry.field(description="The renderer's own id of the present attempt.")
-    created_at: datetime = strawberry.field(description="When it was started by the mutation.")
-    started_at: datetime | None = strawberry.field(description="When it was first given to the renderer.")
-    completed_at: datetime | None = strawberry.field(description="When it ended, however it ended.")
+    backend_render_id: str | None = strawberry.field(description="The renderer's id of the current attempt.")
+    created_at: datetime = strawberry.field(description="When the mutation created it.")
+    started_at: datetime | None = strawberry.field(description="When it was first passed to the renderer.")
+    completed_at: datetime | None = strawberry.field(description="When it became COMPLETE, FAILED or CANCELLED.")
 
     model: strawberry.Private[models.Render]
-    renders: strawberry.Private[RenderService]
+    loader: strawberry.Private[RenderLoader]
 
-    @strawberry.field(description="What is drawn.")
+    @strawberry.field(description="The animation.")
     def animation_props(self) -> AnimationProps:
-        """Show the props."""
+        """Return the props."""
         return AnimationProps.from_model(self.model.props)
 
     @strawberry.field(description="Why it failed; null unless FAILED.")
     def error(self) -> RenderError | None:
-        """Show the failure."""
+        """Return the failure."""
         return None if self.model.failure is None else RenderError.from_model(self.model.failure)
 
-    @strawberry.field(description="Size of the video; null unless COMPLETE.")
+    @strawberry.field(description="Size of the video in bytes; null unless COMPLETE.")
     def output_size_bytes(self) -> BigInt | None:
-        """Show the output's size."""
+        """Return the size of the output."""
         return None if self.model.output is None else BigInt(self.model.output.size_bytes)
 
     @strawberry.field(
         graphql_type=int | None,
         metadata={READS_STORE: True},
         description=(
-            "Place in the queue at this moment, 1 for the next; null unless QUEUED. Others that leave the queue are no "
-            "change of this render, so subscriptions don't tell of them."
+            "Current place in the queue, 1 for the next render; null unless QUEUED. Subscriptions send no event when "
+            "it changes because other renders leave the queue."
         ),
     )
-    def queue_position(self) -> "asyncio.Future[int | None] | None":
-        """Count when asked for, since others leave the queue without this render changing; once for each copy of it."""
+    def queue_position(self) -> "Awaitable[int | None] | None":
+        """Return the position, counted when requested: it changes without a change of this render."""
         return self.position if self.model.status is models.RenderStatus.QUEUED else None
 
     @cached_property
-    def position(self) -> "asyncio.Future[int | None]":
-        """The place in the queue that this copy of the render tells, counted once."""
-        return asyncio.ensure_future(self.renders.queue_position(self.model))
+    def position(self) -> "Awaitable[int | None]":
+        """The place in the queue, counted once per copy of the render."""
+        return self.loader.queue_position(self.model)
 
     @strawberry.field(
         description=(
-            "URL of the MP4, signed for you at this moment, usable without credentials until `outputUrlExpiresAt`; "
-            "null unless COMPLETE. Get another with `refreshDownloadUrl`."
+            "Signed URL of the MP4, created for this response. Needs no credentials and is valid until "
+            "`outputUrlExpiresAt`; null unless COMPLETE. `refreshDownloadUrl` returns a new one."
         )
     )
     def output_url(self) -> str | None:
-        """Sign when asked for."""
+        """Return the URL, signed when requested."""
         return None if self.download is None else self.download.url
 
-    @strawberry.field(description="When that URL stops working; null unless COMPLETE.")
+    @strawberry.field(description="When `outputUrl` expires; null unless COMPLETE.")
     def output_url_expires_at(self) -> datetime | None:
-        """Tell what the same URL is good for."""
+        """Return the expiry of the same URL."""
         return None if self.download is None else self.download.expires_at
 
     @cached_property
     def download(self) -> models.Download | None:
-        """The URL that this copy of the render tells, signed once."""
-        return self.renders.sign(self.model)
+        """The URL of the video, signed once per copy of the render."""
+        return None if self.model.output is None else self.loader.output_download(self.model)
 
     @strawberry.field(
         description=(
-            "URL of the poster, a JPEG of the video's last frame, signed for you at this moment, usable without "
-            "credentials until `posterUrlExpiresAt`; null unless COMPLETE, and if no poster could be made."
+            "Signed URL of the poster, a JPEG of the last frame, created for this response. Needs no credentials and "
+            "is valid until `posterUrlExpiresAt`; null unless COMPLETE, or if no poster could be created."
         )
     )
     def poster_url(self) -> str | None:
-        """Sign when asked for."""
+        """Return the URL, signed when requested."""
         return None if self.poster is None else self.poster.url
 
-    @strawberry.field(description="When that URL stops working; null if there is none.")
+    @strawberry.field(description="When `posterUrl` expires; null if there is no poster.")
     def poster_url_expires_at(self) -> datetime | None:
-        """Tell what the same URL is good for."""
+        """Return the expiry of the same URL."""
         return None if self.poster is None else self.poster.expires_at
 
     @cached_property
     def poster(self) -> models.Download | None:
-        """The URL of the poster that this copy of the render tells, signed once."""
-        return self.renders.sign_poster(self.model)
+        """The URL of the poster, signed once per copy of the render."""
+        return None if self.model.output is None else self.loader.poster_download(self.model)
 
     @classmethod
-    def from_model(cls, render: models.Render, renders: RenderService) -> "Render":
-        """Return the render for one who may see it; `renders` signs and counts when a field asks for it."""
-        shown = cls.__new__(cls)
-        shown.model, shown.renders = render, renders
-        return shown
+    def from_model(cls, render: models.Render, loader: RenderLoader) -> "Render":
+        """Return the GraphQL object of a render that the caller may read.
+
+        Subscriptions create one per state, so this sets two attributes instead of copying all fields.
+        """
+        copy = cls.__new__(cls)
+        copy.model, copy.loader = render, loader
+        return copy
 
     def __getattr__(self, name: str) -> object:
-        """Return what the model has under the same name, which is most of what there is to show."""
+        """Return the model's attribute with this name: most fields are the model's own."""
         return getattr(self.model, name)
 
 
-@strawberry.type(description="How many renders you may start. Reading it takes nothing of it.")
+@strawberry.type(description="Your quota of renders. Reading it uses none of it.")
 class RenderQuota:
-    limit: int = strawberry.field(description="Renders per window.")
-    remaining: int = strawberry.field(description="Renders you can still start before `resetsAt`.")
-    window_seconds: int = strawberry.field(description="Length of a window.")
-    resets_at: datetime = strawberry.field(description="When the whole limit is available again.")
+    limit: int = strawberry.field(description="Number of renders per window.")
+    remaining: int = strawberry.field(description="Number of renders you can still start before `resetsAt`.")
+    window_seconds: int = strawberry.field(description="Length of the window in seconds.")
+    resets_at: datetime = strawberry.field(description="When the full quota is available again.")
 
     @classmethod
     def from_model(cls, quota: models.Quota) -> "RenderQuota":
-        """Return a caller's quota."""
+        """Return the GraphQL object of a caller's quota."""
         return cls(
             limit=quota.limit,
             remaining=quota.remaining,
@@ -201,40 +224,44 @@ class RenderQuota:
         )
 
 
-@strawberry.type(description="What `startRender` accepts, so that a form can check before it asks.")
+@strawberry.type(description="The values that `startRender` accepts, for validation in forms.")
 class RenderLimits:
-    max_duration_seconds: int = strawberry.field(description="Longest video.")
-    max_duration_in_frames: int = strawberry.field(description="The same in frames: the highest `durationInFrames`.")
-    fps: int = strawberry.field(description="The only value of `fps` that is accepted.")
-    max_text_length: int = strawberry.field(description="Most characters of text, counted as Unicode code points.")
-    min_font_size: float = strawberry.field(description="Smallest `fontSize`.")
-    max_font_size: float = strawberry.field(description="Largest `fontSize`.")
+    max_duration_seconds: int = strawberry.field(description="Maximum length of a video in seconds.")
+    max_duration_in_frames: int = strawberry.field(description="Maximum `durationInFrames`.")
+    fps: int = strawberry.field(description="The only accepted `fps`.")
+    max_text_length: int = strawberry.field(description="Maximum length of `text` in Unicode code points.")
+    min_font_size: float = strawberry.field(description="Minimum `fontSize`.")
+    max_font_size: float = strawberry.field(description="Maximum `fontSize`.")
 
 
-@strawberry.type(description="A render in a list, with its place.")
+@strawberry.type(description="A render in a list, with its cursor.")
 class RenderEdge:
     node: Render = strawberry.field(description="The render.")
-    cursor: str = strawberry.field(description="Pass it as `after` to go on behind this render.")
+    cursor: str = strawberry.field(description="Pass it as `after` to get the renders after this one.")
 
 
-@strawberry.type(description="Where a page stands in its list, as Relay's connection specification has it.")
+@strawberry.type(description="Position of a page in its list, as defined by Relay's connection specification.")
 class PageInfo:
-    has_next_page: bool = strawberry.field(description="Whether there are older renders behind this page.")
+    has_next_page: bool = strawberry.field(description="Whether there are older renders after this page.")
     has_previous_page: bool = strawberry.field(description="Whether there are newer renders before this page.")
-    start_cursor: str | None = strawberry.field(description="Cursor of the first render; null if the page is empty.")
-    end_cursor: str | None = strawberry.field(description="Cursor of the last render; null if the page is empty.")
+    start_cursor: str | None = strawberry.field(
+        description="Cursor of the page's first render; null if the page is empty."
+    )
+    end_cursor: str | None = strawberry.field(
+        description="Cursor of the page's last render; null if the page is empty."
+    )
 
 
 @strawberry.type(description="A page of renders, newest first.")
 class RenderConnection:
     edges: list[RenderEdge] = strawberry.field(description="The renders with their cursors.")
-    page_info: PageInfo = strawberry.field(description="Where this page stands.")
+    page_info: PageInfo = strawberry.field(description="Position of this page in the list.")
 
     @classmethod
-    def from_model(cls, page: models.RenderPage, renders: RenderService) -> "RenderConnection":
-        """Return a page of renders."""
+    def from_model(cls, page: models.RenderPage, loader: RenderLoader) -> "RenderConnection":
+        """Return the GraphQL object of a page."""
         edges = [
-            RenderEdge(node=Render.from_model(render, renders), cursor=encode_cursor(render.id, owner=page.owner))
+            RenderEdge(node=Render.from_model(render, loader), cursor=encode_cursor(render.id, owner=page.owner))
             for render in page.renders
         ]
         return cls(

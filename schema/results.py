@@ -1,4 +1,4 @@
-"""What mutations answer: on success a payload, else a `UserError` that says what the user can do."""
+"""Results of mutations: unions of one success type and the errors that a user can act on."""
 
 from datetime import datetime
 from typing import Annotated
@@ -9,51 +9,53 @@ from schema.render import Render, RenderQuota
 from services import errors
 
 
-@strawberry.interface(description="Something the user can mend. Ask for `... on UserError { message }` to cover all.")
+@strawberry.interface(
+    description="An error that the user can act on. Select `... on UserError { message }` to handle all of them."
+)
 class UserError:
-    message: str = strawberry.field(description="A sentence to show, which says what to do.")
+    message: str = strawberry.field(description="A message for users that says what to do.")
 
 
 @strawberry.type(description="The render is queued.")
 class StartRenderSuccess:
-    render: Render = strawberry.field(description="The render; watch it with `renderProgress`.")
-    quota: RenderQuota = strawberry.field(description="What is left after this start.")
+    render: Render = strawberry.field(description="The render. Follow it with `renderProgress`.")
+    quota: RenderQuota = strawberry.field(description="Your quota after this start.")
     duplicate: bool = strawberry.field(
-        description="True if this call started nothing, because the render was started by an earlier one."
+        description="True if an earlier call started the render and this call started none."
     )
 
 
-@strawberry.type(description="No render can be started before the quota resets.")
+@strawberry.type(description="The quota is used up. No render can be started before it resets.")
 class RenderQuotaExceeded(UserError):
-    quota: RenderQuota = strawberry.field(description="The quota, with `remaining` 0.")
+    quota: RenderQuota = strawberry.field(description="Your quota, with `remaining` 0.")
     retry_after_seconds: int = strawberry.field(description="Seconds until a render can be started, at least 1.")
 
     @classmethod
     def from_error(cls, error: errors.RenderQuotaExceeded) -> "RenderQuotaExceeded":
-        """Return the error as data."""
+        """Return the GraphQL object of the error."""
         return cls(
             message=str(error), quota=RenderQuota.from_model(error.quota), retry_after_seconds=error.retry_after_s
         )
 
 
-@strawberry.type(description="What is wrong with one field of the input.")
+@strawberry.type(description="A problem with one field of the input.")
 class InputProblem:
     field: str = strawberry.field(description="Name of the field, such as `fontSize`.")
-    message: str = strawberry.field(description="A sentence that says what is accepted.")
+    message: str = strawberry.field(description="A message that says what is accepted.")
 
 
-@strawberry.type(description="The input can't be rendered. Nothing was started and no quota was used.")
+@strawberry.type(description="The input is invalid. No render was started and no quota was used.")
 class InvalidAnimation(UserError):
-    problems: list[InputProblem] = strawberry.field(description="Every problem there is, at least one.")
+    problems: list[InputProblem] = strawberry.field(description="All problems of the input, at least one.")
 
     @classmethod
     def from_error(cls, error: errors.InvalidAnimation) -> "InvalidAnimation":
-        """Return the error as data."""
+        """Return the GraphQL object of the error."""
         problems = [InputProblem(field=problem.field, message=problem.message) for problem in error.problems]
         return cls(message=str(error), problems=problems)
 
 
-@strawberry.type(description="This server has no renderer. Only its operator can mend that.")
+@strawberry.type(description="This server has no renderer. Only its operator can configure one.")
 class RenderServiceNotConfigured(UserError):
     pass
 
@@ -63,24 +65,24 @@ class RenderNotFound(UserError):
     pass
 
 
-@strawberry.type(description="The render has no video, or not yet.")
+@strawberry.type(description="The render has no video: it is not COMPLETE.")
 class RenderNotComplete(UserError):
-    render: Render = strawberry.field(description="The render as it is.")
+    render: Render = strawberry.field(description="The render in its current state.")
 
 
-@strawberry.type(description="The render still runs.")
+@strawberry.type(description="The render has not ended yet.")
 class RenderNotFinished(UserError):
-    render: Render = strawberry.field(description="The render as it is.")
+    render: Render = strawberry.field(description="The render in its current state.")
 
 
-@strawberry.type(description="The render has ended already.")
+@strawberry.type(description="The render has already ended.")
 class RenderAlreadyFinished(UserError):
-    render: Render = strawberry.field(description="The render as it is.")
+    render: Render = strawberry.field(description="The render in its current state.")
 
 
-@strawberry.type(description="Only FAILED and CANCELLED renders can be tried again.")
+@strawberry.type(description="Only FAILED and CANCELLED renders can be retried.")
 class RenderNotRetryable(UserError):
-    render: Render = strawberry.field(description="The render as it is.")
+    render: Render = strawberry.field(description="The render in its current state.")
 
 
 @strawberry.type(description="The video has been removed from storage.")
@@ -88,45 +90,45 @@ class OutputGone(UserError):
     pass
 
 
-@strawberry.type(description="A fresh URL of a video.")
+@strawberry.type(description="A new signed URL of a video.")
 class DownloadUrl:
-    url: str = strawberry.field(description="Serves the MP4 to whoever has it, until `expiresAt`.")
-    expires_at: datetime = strawberry.field(description="When it stops working.")
-    render: Render = strawberry.field(description="The render the video belongs to.")
+    url: str = strawberry.field(description="Signed URL of the MP4, valid until `expiresAt`. Needs no credentials.")
+    expires_at: datetime = strawberry.field(description="When the URL expires.")
+    render: Render = strawberry.field(description="The render of the video.")
 
 
-@strawberry.type(description="The render is cancelled, or its worker has been asked to stop it.")
+@strawberry.type(description="The render is cancelled, or its worker has been asked to cancel it.")
 class CancelRenderSuccess:
     render: Render = strawberry.field(
         description=(
-            "CANCELLED, or still RENDERING with `cancelRequested`; `renderProgress` tells the end, "
-            "which is COMPLETE if the video was done before its worker heard."
+            "CANCELLED, or still RENDERING with `cancelRequested`. `renderProgress` reports the final status, "
+            "which is COMPLETE if the video was finished before the worker received the request."
         )
     )
 
 
-@strawberry.type(description="The render and its video are removed.")
+@strawberry.type(description="The render and its video are deleted.")
 class DeleteRenderSuccess:
-    render_id: strawberry.ID = strawberry.field(description="The id, which no longer exists.")
+    render_id: strawberry.ID = strawberry.field(description="The id of the deleted render.")
 
 
 StartRenderResult = Annotated[
     StartRenderSuccess | RenderQuotaExceeded | InvalidAnimation | RenderServiceNotConfigured,
-    strawberry.union("StartRenderResult", description="What `startRender` answers."),
+    strawberry.union("StartRenderResult", description="Result of `startRender`."),
 ]
 RefreshDownloadUrlResult = Annotated[
     DownloadUrl | RenderNotFound | RenderNotComplete | OutputGone | RenderServiceNotConfigured,
-    strawberry.union("RefreshDownloadUrlResult", description="What `refreshDownloadUrl` answers."),
+    strawberry.union("RefreshDownloadUrlResult", description="Result of `refreshDownloadUrl`."),
 ]
 CancelRenderResult = Annotated[
     CancelRenderSuccess | RenderNotFound | RenderAlreadyFinished,
-    strawberry.union("CancelRenderResult", description="What `cancelRender` answers."),
+    strawberry.union("CancelRenderResult", description="Result of `cancelRender`."),
 ]
 RetryRenderResult = Annotated[
     StartRenderSuccess | RenderNotFound | RenderNotRetryable | RenderQuotaExceeded | RenderServiceNotConfigured,
-    strawberry.union("RetryRenderResult", description="What `retryRender` answers; on success, a new render."),
+    strawberry.union("RetryRenderResult", description="Result of `retryRender`. On success, it contains a new render."),
 ]
 DeleteRenderResult = Annotated[
     DeleteRenderSuccess | RenderNotFound | RenderNotFinished,
-    strawberry.union("DeleteRenderResult", description="What `deleteRender` answers."),
+    strawberry.union("DeleteRenderResult", description="Result of `deleteRender`."),
 ]

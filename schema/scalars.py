@@ -1,4 +1,4 @@
-"""Scalars that GraphQL doesn't have by itself."""
+"""Custom GraphQL scalars."""
 
 from datetime import datetime
 from typing import NewType
@@ -11,13 +11,13 @@ BigInt = NewType("BigInt", int)
 SCALARS: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
-        description="An instant in UTC as ISO 8601 has it, such as 2026-01-01T12:00:00+00:00.",
+        description="A time in UTC in ISO 8601 format, such as 2026-01-01T12:00:00+00:00.",
         serialize=datetime.isoformat,
         parse_value=datetime.fromisoformat,
     ),
     BigInt: strawberry.scalar(
         name="BigInt",
-        description="A whole number that may exceed 32 bits, as a JSON number. Exact up to 2^53 in JavaScript.",
+        description="An integer that may exceed 32 bits, as a JSON number. Exact up to 2^53 in JavaScript.",
         serialize=int,
         parse_value=int,
     ),

@@ -1,4 +1,4 @@
-"""Renders as documents: JSON where text is kept or sent, mappings where a database keeps those."""
+"""Encodes renders as documents: JSON for text columns and messages, mappings for document databases."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +11,7 @@ from services.models import Render
 
 
 class Announcement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A change as it is sent from process to process: the changed render, and when it was published by wall clock."""
+    """A change as sent between processes: the changed render, and the wall-clock time of publication."""
 
     render: Render
     published_at: Annotated[datetime, msgspec.Meta(tz=True)]
@@ -21,19 +21,19 @@ _TO_JSON = msgspec.json.Encoder()
 _RENDER = msgspec.json.Decoder(Render)
 _ANNOUNCEMENT = msgspec.json.Decoder(Announcement)
 
-Form = TypeVar("Form")
-Kept = TypeVar("Kept")
+Encoded = TypeVar("Encoded")
+Decoded = TypeVar("Decoded")
 
 log = logging.getLogger(__name__)
 
 
 def encode(render: Render) -> str:
-    """Return the whole render as JSON, times in ISO 8601."""
+    """Return the render as JSON, times in ISO 8601."""
     return _TO_JSON.encode(render).decode()
 
 
 def decode(document: str | bytes) -> Render:
-    """Return the render that `encode` made the document of. Fields added since take their defaults."""
+    """Return the render from a document of `encode`. Missing fields, from an older version, get their defaults."""
     return _RENDER.decode(document)
 
 
@@ -43,7 +43,7 @@ def encode_announcement(announcement: Announcement) -> str:
 
 
 def decode_announcements(messages: Iterable[str]) -> list[Announcement]:
-    """Return the announcements that `encode_announcement` made the messages of; any other message is logged."""
+    """Return the announcements from messages of `encode_announcement`. Messages that can't be decoded are logged."""
     announcements = []
     for message in messages:
         try:
@@ -54,25 +54,26 @@ def decode_announcements(messages: Iterable[str]) -> list[Announcement]:
 
 
 def to_mapping(render: Render) -> dict[str, Any]:
-    """Return what `encode` would write, not yet as text."""
+    """Return the render as a mapping of the values that `encode` writes."""
     mapping: dict[str, Any] = msgspec.to_builtins(render)
     return mapping
 
 
 def from_mapping(mapping: Mapping[str, Any]) -> Render:
-    """Return the render that `to_mapping` made the mapping of."""
+    """Return the render from a mapping of `to_mapping`."""
     return msgspec.convert(mapping, Render)
 
 
-def readable(rows: Iterable[tuple[str, Form]], read: Callable[[Form], Kept]) -> list[Kept]:
-    """Read stored documents given with their ids.
+def decode_readable(rows: Iterable[tuple[str, Encoded]], decode_one: Callable[[Encoded], Decoded]) -> list[Decoded]:
+    """Decode stored documents, given with their ids.
 
-    One that can't be read, as after a step back to an older version, is logged: it must not stop the rest.
+    A document that can't be decoded, for example after a downgrade, is logged and skipped: it must not block the
+    others.
     """
-    read_ones = []
+    decoded = []
     for document_id, document in rows:
         try:
-            read_ones.append(read(document))
+            decoded.append(decode_one(document))
         except msgspec.DecodeError as error:
             log.error("the stored document %s can't be read: %s", document_id, error)  # noqa: TRY400
-    return read_ones
+    return decoded

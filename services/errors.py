@@ -1,8 +1,8 @@
-"""Every error the services raise.
+"""All errors that the services raise.
 
 RendercastError
-├── StartupError             the process can't start; the message says what to mend
-├── UserError                the caller can do something about it
+├── StartupError             the process can't start; the message says what to change
+├── UserError                the caller can act on it
 │   ├── Unauthenticated
 │   │   ├── TokenExpired
 │   │   └── TokenInvalid
@@ -19,16 +19,16 @@ RendercastError
 │   ├── RenderAlreadyFinished
 │   ├── RenderNotRetryable
 │   └── OutputGone
-├── Unavailable              something we depend on is away; it may come back
+├── Unavailable              a dependency is unavailable; the same call may work later
 │   ├── StoreUnavailable
 │   ├── PubSubUnavailable
 │   ├── BackendUnavailable
 │   └── IssuerUnavailable
-├── StartRefused             the backend certainly ran nothing; it may take the render later
-├── StartImpossible          the backend certainly ran nothing, and will not as things stand
-├── StartUncertain           the backend may be running it; it must not be started again
-├── LeaseLost                another worker carries the render now
-└── IllegalChange            a bug: a state change the render's life does not have
+├── StartRefused             the backend started nothing, and may accept the render later
+├── StartImpossible          the backend started nothing, and would not at another try
+├── StartUncertain           the backend may have started it; it must not be started again
+├── LeaseLost                another worker has the render's lease
+└── IllegalChange            a bug: a state change that the render's status doesn't allow
 """
 
 from collections.abc import Sequence
@@ -39,23 +39,23 @@ from services.models import Failure, Quota, Render
 
 
 class RendercastError(Exception):
-    """The root. `code` is stable and may be shown to clients where the class is one of theirs."""
+    """The base of all errors. `code` is stable. Clients receive it; for errors that are masked, it is INTERNAL."""
 
     code: ClassVar[str] = "INTERNAL"
 
 
 class StartupError(RendercastError):
-    """The process can't start. The message is one sentence that says what to mend."""
+    """The process can't start. The message is one sentence that says what to change."""
 
 
 class UserError(RendercastError):
-    """The caller can do something about it; the message says what."""
+    """The caller can act on the error; the message says how."""
 
     code = "BAD_USER_INPUT"
 
 
 class Unauthenticated(UserError):
-    """Nobody is known to be calling."""
+    """The request has no valid credentials."""
 
     code = "UNAUTHENTICATED"
 
@@ -64,14 +64,14 @@ class Unauthenticated(UserError):
 
 
 class TokenExpired(Unauthenticated):
-    """The caller's token was good once."""
+    """The caller's token was valid and has expired."""
 
     def __init__(self) -> None:
         super().__init__("Your session has expired. Sign in again.")
 
 
 class TokenInvalid(Unauthenticated):
-    """What the caller sent is no token that is good here; why is nobody's business."""
+    """The caller's token is not valid here. The message gives no reason, which could help an attacker."""
 
     def __init__(self) -> None:
         super().__init__("Your sign-in is not valid here. Sign in again.")
@@ -79,14 +79,14 @@ class TokenInvalid(Unauthenticated):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """What is wrong with one input field, named as clients name it."""
+    """A problem with one input field. `field` is its GraphQL name."""
 
     field: str
     message: str
 
 
 class InvalidAnimation(UserError):
-    """The input of a start can't be rendered. Costs no quota. `problems` is never empty."""
+    """The input of a start is invalid. Uses no quota. `problems` is never empty."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -94,7 +94,7 @@ class InvalidAnimation(UserError):
 
 
 class InvalidArgument(UserError):
-    """An argument other than a start's input is wrong."""
+    """An argument other than a start's input is invalid."""
 
     def __init__(self, field: str, message: str) -> None:
         self.field = field
@@ -102,34 +102,34 @@ class InvalidArgument(UserError):
 
 
 class NotAllowed(UserError):
-    """The caller asks for what only operators may have."""
+    """The request is allowed for operators only."""
 
     code = "FORBIDDEN"
 
     def __init__(self) -> None:
-        super().__init__("Only operators may see everybody's renders. Ask for your own.")
+        super().__init__("Only operators can list the renders of all users. Remove `allUsers` to list your own.")
 
 
 class LimitExceeded(UserError):
-    """A request is too much for one, or a caller's requests for their time. The message names the limit."""
+    """A request exceeds a size limit, or a caller's requests exceed a rate limit. The message names the limit."""
 
     code = "LIMIT_EXCEEDED"
 
 
 class TookTooLong(UserError):
-    """A request was stopped in the middle."""
+    """A request was stopped because it exceeded its time limit. A mutation may have taken effect."""
 
     code = "TIMEOUT"
 
     def __init__(self, limit_s: float) -> None:
         super().__init__(
-            f"This took longer than {limit_s:g} seconds and was stopped. Try again later or ask for less; "
-            "if it was to change something, look first whether it did."
+            f"This took longer than {limit_s:g} seconds and was stopped. Try again later or request less. "
+            "If it was a change, check first whether it was made."
         )
 
 
 class RenderQuotaExceeded(UserError):
-    """The caller has used the present window's quota. `retry_after_s` is at least 1."""
+    """The caller has used up the quota of the current window. `retry_after_s` is at least 1."""
 
     code = "LIMIT_EXCEEDED"
 
@@ -153,7 +153,7 @@ class RenderServiceNotConfigured(UserError):
 
 
 class RenderNotFound(UserError):
-    """There is no such render, or it is another user's; the two can't be told apart."""
+    """No render has this id, or it is another user's. Callers can't distinguish the two."""
 
     code = "NOT_FOUND"
 
@@ -162,7 +162,7 @@ class RenderNotFound(UserError):
 
 
 class RenderNotComplete(UserError):
-    """The render has no output, or not yet."""
+    """The render has no output because it is not COMPLETE."""
 
     def __init__(self, render: Render) -> None:
         self.render = render
@@ -170,11 +170,11 @@ class RenderNotComplete(UserError):
 
 
 class RenderNotFinished(UserError):
-    """The render still runs, so it can't be deleted."""
+    """The render has not ended, so it can't be deleted."""
 
     def __init__(self, render: Render) -> None:
         self.render = render
-        super().__init__("This render has not finished. Cancel it first, then delete it.")
+        super().__init__("This render has not ended. Cancel it first, then delete it.")
 
 
 class RenderAlreadyFinished(UserError):
@@ -186,13 +186,13 @@ class RenderAlreadyFinished(UserError):
 
 
 class RenderNotRetryable(UserError):
-    """Only a render that FAILED or was CANCELLED can be tried again."""
+    """Only a FAILED or CANCELLED render can be retried."""
 
     def __init__(self, render: Render) -> None:
         self.render = render
         super().__init__(
-            f"Only a failed or cancelled render can be tried again; this one is {render.status}. "
-            "Use startRender for a new one."
+            f"Only a failed or cancelled render can be retried; this one is {render.status}. "
+            "Start a new render with startRender."
         )
 
 
@@ -204,23 +204,23 @@ class OutputGone(UserError):
 
 
 class Unavailable(RendercastError):
-    """Something the service depends on is away; the same call may work later."""
+    """A dependency of the service is unavailable; the same call may work later."""
 
     code = "SERVICE_UNAVAILABLE"
 
 
 class StoreUnavailable(Unavailable):
-    """The job documents can't be read or written now. The call may have changed them if its answer was lost."""
+    """The store can't be read or written now. If the response was lost, a write may have taken effect."""
 
 
 class PubSubUnavailable(Unavailable):
-    """Messages can't be published or listened for now."""
+    """Messages can't be published or received now."""
 
 
 class BackendUnavailable(Unavailable):
-    """The backend didn't say how a render stands. The render itself may be fine.
+    """The backend did not report the state of a render. The render itself may be running.
 
-    `failure` is what its owner is told if that lasts until the deadline.
+    `failure` is stored with the render if this lasts until its deadline.
     """
 
     def __init__(self, message: str, *, failure: Failure | None = None) -> None:
@@ -229,18 +229,18 @@ class BackendUnavailable(Unavailable):
 
 
 class IssuerUnavailable(Unavailable):
-    """Nobody's token can be verified now: the issuer's keys were never read, and can't be."""
+    """No token can be verified now: the issuer's keys have not been loaded yet."""
 
     def __init__(self) -> None:
         super().__init__("the issuer's keys have not been read yet")
 
 
 class StartRefused(RendercastError):
-    """The backend certainly ran nothing; it may take the render later."""
+    """The backend certainly started nothing, and may accept the render later."""
 
 
 class StartImpossible(RendercastError):
-    """The backend certainly ran nothing, and trying again would not help; `failure` says what to mend."""
+    """The backend certainly started nothing, and a retry would not help. `failure` says what to change."""
 
     def __init__(self, failure: Failure) -> None:
         self.failure = failure
@@ -248,15 +248,15 @@ class StartImpossible(RendercastError):
 
 
 class StartUncertain(RendercastError):
-    """The backend's answer was lost: it may be running the render, which must not be started again."""
+    """The backend's response was lost: it may have started the render, which must not be started again."""
 
 
 class LeaseLost(RendercastError):
-    """Another worker carries the render now, or it is gone; this one must not touch it any more."""
+    """Another worker has the render's lease, or the render was deleted; this worker must not change it."""
 
 
 class IllegalChange(RendercastError):
-    """A state change that a render's life does not have: a bug in the caller."""
+    """A state change that the render's status doesn't allow: a bug in the caller."""
 
     def __init__(self, change: str, status: str) -> None:
         super().__init__(f"can't {change} a render that is {status}")

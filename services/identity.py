@@ -1,4 +1,4 @@
-"""Who calls, as far as the edge needs to know."""
+"""The result of authentication."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,11 +8,11 @@ from services.models import Caller
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who calls, and until when that holds; for ever if None."""
+    """The caller, and when the authentication expires; None means never."""
 
     caller: Caller
     expires_at: datetime | None = None
 
-    def holds(self, now: datetime) -> bool:
-        """Return whether it hasn't expired."""
+    def is_valid(self, now: datetime) -> bool:
+        """Return whether the authentication has not expired."""
         return self.expires_at is None or now < self.expires_at

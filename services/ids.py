@@ -1,4 +1,4 @@
-"""Render ids: 26 characters of Crockford's base 32, sorting by time, as the ULID specification lays them out.
+"""Render ids: 26 characters of Crockford's base 32 that sort by time, with the layout of the ULID specification.
 
 48 bits of Unix milliseconds, then 80 random bits (https://github.com/ulid/spec).
 """
@@ -12,13 +12,13 @@ RENDER_ID = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
 
 
 def new_render_id(now: datetime) -> str:
-    """Return an id that is unique and sorts after every id made in an earlier millisecond."""
+    """Return a unique id that sorts after all ids created in an earlier millisecond."""
     number = int(now.timestamp() * 1000) << 80 | secrets.randbits(80)
     return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
 
 
 def time_of(render_id: str) -> datetime:
-    """Return the time with which `new_render_id` made an id, to the millisecond."""
+    """Return the time of an id's creation, to the millisecond."""
     number = 0
     for letter in render_id[:10]:
         number = number << 5 | ALPHABET.index(letter)
@@ -26,5 +26,5 @@ def time_of(render_id: str) -> datetime:
 
 
 def is_render_id(text: str) -> bool:
-    """Return whether `text` has the form of a render id; others can't name a render."""
+    """Return whether `text` has the format of a render id. No render has any other id."""
     return RENDER_ID.fullmatch(text) is not None

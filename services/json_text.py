@@ -1,4 +1,4 @@
-"""JSON from clients and to them."""
+"""Reads and writes JSON of clients."""
 
 import json
 from typing import NoReturn
@@ -7,14 +7,17 @@ import orjson
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not valid JSON")
 
 
 DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def read_json(text: str | bytes) -> object:
-    """Return the value. Raises `ValueError` for what is no JSON in UTF-8, or is nested or numbered beyond reason."""
+    """Return the value. Raises `ValueError` if the text isn't valid JSON in UTF-8 or exceeds Python's limits.
+
+    These are the recursion limit for nested values and the limit on digits for integers.
+    """
     try:
         value: object = DECODER.decode(text if isinstance(text, str) else text.decode())
     except RecursionError as error:
@@ -23,8 +26,8 @@ def read_json(text: str | bytes) -> object:
 
 
 def write_json(value: object) -> bytes:
-    """Return the value's text in UTF-8."""
+    """Return the value as JSON in UTF-8."""
     try:
         return orjson.dumps(value)
-    except TypeError:  # for halves of surrogates and for more than 64 bits, which a client may have sent and be told
+    except TypeError:  # unpaired surrogates and integers of more than 64 bits, which a client may have sent
         return json.dumps(value).encode()

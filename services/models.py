@@ -1,7 +1,7 @@
-"""What the service talks about: renders, animations, quotas. Plain frozen values; nothing here does I/O.
+"""The domain's values: renders, animations, quotas, callers. All are immutable, and nothing here does I/O.
 
-Those that documents are made of, and that are read all the time, are structs of msgspec, which makes them in half the
-time. They are left out of what is looked through for garbage, since nothing that they have could have them.
+Values that are stored as documents and read frequently are msgspec structs, which are constructed in half the time of a
+dataclass. `gc=False` excludes them from garbage collection: they can't be part of a reference cycle.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from dataclasses import replace as replace  # noqa: PLC0414  # by this one mypy knows names and types of fields
+    from dataclasses import replace as replace  # noqa: PLC0414  # mypy checks the field names and types of this one
 else:
-    from msgspec.structs import replace  # noqa: F401  # for all who change a struct
+    from msgspec.structs import replace  # noqa: F401  # re-exported
 
 
 class RenderStatus(StrEnum):
-    """Where a render is in its life. The last three are terminal: they never change again."""
+    """Status of a render. The last three are terminal: a render with one of them never changes again."""
 
     QUEUED = "queued"
     RENDERING = "rendering"
@@ -36,7 +36,7 @@ TERMINAL = frozenset({RenderStatus.COMPLETE, RenderStatus.FAILED, RenderStatus.C
 
 
 class RenderPhase(StrEnum):
-    """What a RENDERING render is doing, in this order; short renders may skip some."""
+    """Phases of a RENDERING render, in this order. Short renders may skip some."""
 
     LAUNCHING = "launching"
     RENDERING_FRAMES = "rendering-frames"
@@ -45,7 +45,7 @@ class RenderPhase(StrEnum):
 
 
 class WebhookStatus(StrEnum):
-    """What became of a message; FAILED ones are tried again only when somebody says so."""
+    """Status of a webhook message. FAILED messages are sent again only on an operator's request."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -53,7 +53,7 @@ class WebhookStatus(StrEnum):
 
 
 class AnimationStyle(StrEnum):
-    """How the text appears. The values are the composition's own, as they go over the wire."""
+    """How the text appears. The values are those that the Remotion composition expects in its input."""
 
     FADE_IN = "fade-in"
     TYPEWRITER = "typewriter"
@@ -62,7 +62,7 @@ class AnimationStyle(StrEnum):
 
 
 class AnimationProps(Struct, frozen=True, kw_only=True, gc=False):
-    """What to draw. The font size is in pixels of the video, colours are in CSS notation."""
+    """The animation to render. The font size is in pixels of the video, colours are in CSS notation."""
 
     text: str
     style: AnimationStyle
@@ -75,9 +75,9 @@ class AnimationProps(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Failure(Struct, frozen=True, kw_only=True, gc=False):
-    """Why a render FAILED: a stable code, a sentence for its owner, and whether trying again may help.
+    """Why a render FAILED: a stable code, a message for its owner, and whether a retry may succeed.
 
-    `detail` is what the renderer itself said. It is kept for the operator and never shown to clients.
+    `detail` is the renderer's own message. It is stored for the operator and never sent to clients.
     """
 
     code: str
@@ -87,9 +87,9 @@ class Failure(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Output(Struct, frozen=True, kw_only=True, gc=False):
-    """Where a COMPLETE render's video is kept. URLs are signed from this when asked for, and never stored.
+    """Location of a COMPLETE render's video. URLs are signed from it when requested, and never stored.
 
-    Its poster, in the same bucket, is a picture of its last frame; None if there is none.
+    `poster_key` is the JPEG of the last frame, in the same bucket; None if there is none.
     """
 
     bucket: str
@@ -99,15 +99,14 @@ class Output(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Render(Struct, frozen=True, kw_only=True, gc=False):
-    """One render, the whole of its state. `lifecycle` holds the only functions that change one.
+    """One render with its complete state. Only the functions in `services.renders.lifecycle` change it.
 
-    `revision` rises by one with each change. `progress` is a whole percentage that never goes down and is 100
-    only when COMPLETE. `started_at` is set as soon as something may have run for it; a render that ends without
-    it cost nothing. `interruptions` counts the attempts that ended with a process and not by themselves,
-    `busy_attempts` those for which the backend had no room; `earlier_cost_usd` is the part of the cost that attempts
-    before the present one made.
-    No worker may take it before `due_at`; `deadline_at` ends its present attempt. `traceparent` is where in a trace it
-    was started, in the words of W3C Trace Context, if that was traced.
+    `revision` increases by one with each change. `progress` is a whole percentage that never decreases and is 100 only
+    when COMPLETE. `started_at` is set as soon as the backend may have started an attempt; a render that ends without it
+    uses no quota. `interruptions` counts the attempts that ended because their process ended, and `busy_attempts` those
+    that failed because the backend was at capacity. `earlier_cost_usd` is the cost of all attempts before the current
+    one. No worker may start an attempt before `due_at`; `deadline_at` ends the current attempt. `traceparent` is the
+    trace context of the start, as defined by W3C Trace Context, if it was traced.
     """
 
     id: str
@@ -141,18 +140,18 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def total_frames(self) -> int:
-        """How many frames the finished video has."""
+        """Number of frames of the finished video."""
         return self.props.duration_in_frames
 
     @property
-    def gives_quota_back(self) -> bool:
-        """Whether it ended without anything having run for it, so that it costs its owner nothing."""
+    def returns_quota(self) -> bool:
+        """Whether its unit of quota is returned: it ended, and no attempt was ever started."""
         return self.status.is_terminal and self.started_at is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderFilter:
-    """Which renders to list: the caller's own unless `all_users`. An absent condition admits all."""
+    """Which renders to list: the caller's own unless `all_users`. None as a condition matches all."""
 
     statuses: frozenset[RenderStatus] | None = None
     generation_id: str | None = None
@@ -161,9 +160,9 @@ class RenderFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks. `id` is the owner of what they start, unique over all issuers.
+    """The authenticated user of a request. `id` is unique over all issuers, and the `owner` of the user's renders.
 
-    An operator may read everybody's renders, but change only their own.
+    An operator can read the renders of all users, but change only their own.
     """
 
     id: str
@@ -181,13 +180,13 @@ class QuotaWindow:
 
     @property
     def ends_at(self) -> datetime:
-        """When the next window begins and the whole quota is there again."""
+        """When the next window starts, with the full quota."""
         return self.starts_at + self.length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """What a caller may still start in the present window."""
+    """A caller's quota in the current window."""
 
     limit: int
     remaining: int
@@ -197,7 +196,7 @@ class Quota:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """A signed URL of a video or its poster, and the time at which it stops working."""
+    """A signed URL of a video or its poster, and its expiry."""
 
     url: str
     expires_at: datetime
@@ -205,7 +204,7 @@ class Download:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderPage:
-    """A page of renders, newest first: of one owner, or of everybody if None."""
+    """A page of renders, newest first: of one owner, or of all users if `owner` is None."""
 
     owner: str | None
     renders: tuple[Render, ...]
@@ -215,7 +214,7 @@ class RenderPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartResult:
-    """The answer to a start: the render, the quota after it, and whether it is one already started earlier."""
+    """Result of a start: the render, the quota after it, and whether an earlier call had started the render."""
 
     render: Render
     quota: Quota

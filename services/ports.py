@@ -1,7 +1,7 @@
-"""The contracts between the service and what it is plugged into. One adapter a file under `stores/` and `backends/`.
+"""Contracts between the services and their adapters: clock, render store, webhook backlog, renderer backend.
 
-Every adapter of a port passes the same suite under `tests/services/`, so what is said here is what is tested.
-Adapters raise only the errors named here; a driver's own never pass through.
+Each adapter is a file or folder under `stores/` or `backends/`. All adapters of a port pass the same contract tests
+under `tests/services/`. Adapters raise only the errors named here, never those of a driver.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ from services.models import Download, Failure, Output, QuotaWindow, Render, Rend
 
 
 class Clock(Protocol):
-    """Time, injected so that tests need not wait."""
+    """Time, injected so that tests don't wait."""
 
     def now(self) -> datetime:
-        """Return the present time, aware, in UTC."""
+        """Return the current time, timezone-aware, in UTC."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -31,7 +31,7 @@ class Clock(Protocol):
 
 
 class AddOutcome(Enum):
-    """How a store answered `add`."""
+    """Outcome of `RenderStore.add`."""
 
     ADDED = auto()
     DUPLICATE = auto()
@@ -40,71 +40,71 @@ class AddOutcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddResult:
-    """What became of an `add`: the render now stored (an earlier one if DUPLICATE) and the window's units used."""
+    """Result of `RenderStore.add`: the stored render (the earlier one if DUPLICATE), and the window's used units."""
 
-    verdict: AddOutcome
+    outcome: AddOutcome
     render: Render
     used: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """How many renders are QUEUED, of all owners, and when the oldest of them was asked for; None if there is none."""
+    """Number of QUEUED renders of all owners, and when the oldest was created; None if the queue is empty."""
 
     depth: int
     oldest_created_at: datetime | None
 
 
 class RenderStore(Protocol):
-    """The job documents and the quota. Any method may raise `StoreUnavailable`: it changed everything or nothing.
+    """Stores renders and quotas. Any method may raise `StoreUnavailable`; a write then had its full effect or none.
 
-    A lease gives one worker the sole right to change a render until it expires, by the store's own clock, since those
-    of the workers may differ. Ids sort by creation time.
+    A lease gives one worker the exclusive right to change a render until it expires. Expiry is measured by the store's
+    clock, since the workers' clocks may differ. Ids sort by creation time.
     """
 
     async def add(self, render: Render, window: QuotaWindow) -> AddResult:
-        """Store a new render and take one unit of `window`, both or neither, in one atomic step.
+        """Store a new render and take one unit of `window`, atomically.
 
         If the owner already has a render with the same idempotency key, nothing is stored or taken: DUPLICATE.
-        Else, if the window has no unit left, nothing is stored: OVER_QUOTA.
+        Otherwise, if the window has no unit left, nothing is stored: OVER_QUOTA.
         """
         ...
 
     async def quota_used(self, window: QuotaWindow) -> int:
-        """Return how many units of `window` are taken, without taking one."""
+        """Return the number of used units of `window`."""
         ...
 
     async def get(self, render_id: str, *, owner: str) -> Render | None:
-        """Return the owner's render; None if there is none with this id or it is another's."""
+        """Return the owner's render; None if there is none with this id or it has another owner."""
         ...
 
     async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:
-        """Return those of the renders that exist, of any owner, in no order. For the service itself, not callers."""
+        """Return the existing renders of these ids, of any owner, unordered. For internal use, not for callers."""
         ...
 
     async def list(
         self, *, owner: str | None, first: int, matching: RenderFilter, older_than: str | None = None
     ) -> Sequence[Render]:
-        """Return up to `first` of the owner's renders, newest first, those with a lower id than `older_than`.
+        """Return up to `first` of the owner's matching renders with an id lower than `older_than`, newest first.
 
-        Everybody's if the owner is None.
+        Without an owner, return those of all users.
         """
         ...
 
     async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:
-        """Return up to `first` unfinished renders of these owners, oldest first. For the service, not callers."""
+        """Return up to `first` unfinished renders of these owners, oldest first. For internal use, not for callers."""
         ...
 
     async def exists_newer(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:
-        """Return whether the owner, or anybody if None, has a matching render with this id or a higher one."""
+        """Return whether the owner, or any user if None, has a matching render with this id or a higher one."""
         ...
 
     async def queue_position(self, render: Render) -> int:
-        """Return 1 for the QUEUED render that is next, counting all owners' QUEUED renders in order of id."""
+        """Return the place of a QUEUED render among those of all owners, in order of id. 1 is the next."""
         ...
 
     async def queue(self) -> Queue:
-        """Return how the queue stands, without reading its renders."""
+        """Return the size and age of the queue, without reading its renders."""
         ...
 
     async def acquire(
@@ -112,51 +112,51 @@ class RenderStore(Protocol):
     ) -> Render | None:
         """Lease to `worker`, atomically, the oldest unfinished render that is due, not leased and not `excluding`.
 
-        Without `queued`, only one that is RENDERING. A stored document that can't be read is logged and passed over.
+        If `queued` is False, only a RENDERING one. A stored document that can't be decoded is logged and skipped.
         """
         ...
 
     async def renew(self, render_ids: Collection[str], *, worker: str, lease: timedelta) -> frozenset[str]:
-        """Let those of these renders' leases that the worker still holds last `lease` from now; return their ids."""
+        """Extend the leases that the worker still holds on these renders to `lease` from now; return their ids."""
         ...
 
     async def release(self, render_ids: Collection[str] | None = None, *, worker: str) -> None:
-        """End the worker's leases of these renders, or all it has, at once, so that others may acquire them."""
+        """End the worker's leases on these renders, or all of its leases, so that other workers can acquire them."""
         ...
 
     async def record(self, render: Render, *, worker: str | None = None, lease: timedelta | None = None) -> bool:
-        """Replace the stored render, if it is exactly one revision older; return whether that was so.
+        """Replace the stored render if it is exactly one revision older; return whether it was.
 
-        With `worker`, also only if it holds the lease, which then lasts `lease` from now; else `LeaseLost` is raised.
-        A render that is not RENDERING after the change is no longer leased. One that `gives_quota_back` returns its
-        unit in the same step.
+        With `worker`, the worker must hold the lease, which is extended to `lease` from now; otherwise `LeaseLost` is
+        raised. If the render is not RENDERING after the change, its lease ends. If it `returns_quota`, its unit of
+        quota is returned in the same atomic step.
         """
         ...
 
     async def delete(self, render_id: str, *, owner: str) -> bool:
-        """Remove the owner's terminal render; return whether there was one. Its unit of quota stays taken."""
+        """Delete the owner's terminal render; return whether there was one. Its unit of quota stays used."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """How many webhook messages are PENDING, and when the oldest of their events occurred; None if there is none."""
+    """Number of PENDING webhook messages, and when the oldest of their events occurred; None if there is none."""
 
     pending: int
     oldest_occurred_at: datetime | None
 
 
 class WebhookBacklog(Protocol):
-    """The part of the outbox that is measured."""
+    """The part of the webhook outbox that metrics read."""
 
     async def backlog(self) -> Backlog:
-        """Return how much is PENDING, without reading the messages. Raises `StoreUnavailable`."""
+        """Return the size and age of the backlog, without reading the messages. Raises `StoreUnavailable`."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """An attempt is under way. `fraction` is 0.0 to 1.0 of the whole; figures may go down between two reports."""
+class AttemptProgress:
+    """The attempt is running. `fraction` is its progress, 0.0 to 1.0. Values may decrease between two reports."""
 
     phase: RenderPhase
     fraction: float
@@ -167,8 +167,8 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
-    """The attempt produced its output, which is stored durably. A poster that can't be made is done without."""
+class AttemptFinished:
+    """The attempt succeeded and its output is stored durably. If the poster could not be created, it has none."""
 
     output: Output
     cost_usd: float | None = None
@@ -176,10 +176,10 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
-    """The attempt ended without an output. If `failure.retryable`, another attempt may work.
+class AttemptFailed:
+    """The attempt ended without an output. If `failure.retryable`, another attempt may succeed.
 
-    `busy` if that is because the backend had no room for it.
+    `busy` means that the backend was at capacity.
     """
 
     failure: Failure
@@ -187,62 +187,62 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
-    """The backend knows of no such attempt and none can be running."""
+class AttemptMissing:
+    """The backend has no such attempt, and it can't be running."""
 
 
-Observation = Progress | Finished | Broken | Missing
+Observation = AttemptProgress | AttemptFinished | AttemptFailed | AttemptMissing
 
 
 class RenderBackend(Protocol):
-    """What turns an animation into a video and keeps it. Every method ends within its own time limit."""
+    """Renders animations to videos and stores them. Every method has a time limit of its own."""
 
     @property
     def capacity(self) -> int:
-        """How many renders one worker should carry at once."""
+        """Maximum number of renders that one worker should run at once."""
         ...
 
     @property
     def poll_interval(self) -> timedelta:
-        """How long to wait between two `observe` calls while something changes; up to twice that otherwise."""
+        """Time between two `observe` calls while the progress changes; up to twice that otherwise."""
         ...
 
     def time_limit(self, render: Render) -> timedelta:
-        """Return how long one attempt may take before it is given up."""
+        """Return the maximum duration of one attempt."""
         ...
 
     async def start(self, render: Render) -> str:
-        """Start an attempt and return the backend's own id of it. Not idempotent.
+        """Start an attempt and return the backend's id of it. Not idempotent.
 
-        Raises `StartRefused` if certainly nothing runs and a later try may work, `StartImpossible` if it would not,
-        and `StartUncertain` if something may be running.
+        Raises `StartRefused` if certainly nothing was started and a later call may succeed, `StartImpossible` if a
+        later call would not, and `StartUncertain` if an attempt may be running.
         """
         ...
 
     async def observe(self, render: Render) -> Observation:
-        """Return how the render's present attempt stands. Raises `BackendUnavailable` if that can't be told now.
+        """Return the state of the render's current attempt. Raises `BackendUnavailable` if it is unknown now.
 
-        An attempt without a `backend_render_id` may be running as well: the answer to its start was lost.
+        An attempt without a `backend_render_id` may be running too: the response to its start was lost.
         """
         ...
 
     async def cancel(self, render: Render) -> None:
-        """Stop the present attempt as soon as the backend can. Does nothing if none runs: a finished output stays.
+        """Stop the current attempt as soon as the backend can. Does nothing if none runs; a finished output stays.
 
-        Raises `BackendUnavailable` if the backend could not be told.
+        Raises `BackendUnavailable` if the request did not reach the backend.
         """
         ...
 
     async def abandon(self, render: Render) -> None:
-        """Free what this process holds for the attempt, because this worker no longer carries the render."""
+        """Free this process's resources for the attempt, because this worker no longer runs the render."""
         ...
 
     def sign(self, output: Output, *, expires_in: timedelta) -> Download:
-        """Return a URL that serves the video until the time it names, at most `expires_in` away. Never waits."""
+        """Return a URL of the video that is valid for at most `expires_in`. Does no I/O."""
         ...
 
     def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
-        """Return such a URL of the poster, a JPEG; None if there is none."""
+        """Return a URL of the poster, a JPEG, as `sign` does; None if there is none."""
         ...
 
     async def has_output(self, output: Output) -> bool:
@@ -250,5 +250,5 @@ class RenderBackend(Protocol):
         ...
 
     async def delete(self, render: Render) -> None:
-        """Remove all that is kept of an ended render; does nothing if it is gone. Raises `BackendUnavailable`."""
+        """Delete all stored files of an ended render. Idempotent. Raises `BackendUnavailable`."""
         ...

@@ -1,1 +1,1 @@
-"""Which GraphQL operations are executed: document limits, cost and rates."""
+"""Decides which GraphQL operations are executed: limits on documents, cost and rates."""

@@ -1,32 +1,36 @@
-"""graphql-core's executor, bounded, and shorter on the ways that are gone most.
+"""graphql-core's executor with time and concurrency limits, and with shortcuts for the most frequent paths.
 
-Two of its ways are corrected. It executes without a limit of time, and as much at once as it is asked to. And it
-collects the root's fields anew for each event of a subscription, and graphql-core 3.3.1 and 3.3.2 keep what is below
-them by the identity of what they collected, for all events: about 2 KiB an event that nothing finds again. Here all
-events have the root's fields of the first
-(`tests/resolvers/execution/test_subscription_memory.py` shows whether that is still
-needed).
+Changes to graphql-core's behaviour:
+
+- Executions have a time limit, and each caller has a maximum number at once. graphql-core has neither.
+- All events of a subscription share the root fields collected for the first. graphql-core collects them for each event,
+  and 3.3.1 and 3.3.2 cache the sub-fields by the identity of the collected root fields, for all events: about 2 KiB per
+  event that are never used again. `tests/resolvers/execution/test_subscription_memory.py` shows whether this is still
+  needed.
+- Fields without a selection are read by `resolvers.execution.fields`.
+
+Written for graphql-core 3.3.2 and Strawberry 0.341.2: overrides undocumented methods of `Executor` and derives from
+Strawberry's `StrawberryGraphQLCoreExecutionContext`. `tests/resolvers/test_private_names.py` checks them.
 """
 
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, OperationType
-from graphql.execution.collect_fields import FieldDetails, collect_fields
+from graphql.execution.collect_fields import FieldDetails
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from resolvers.execution.fields import LeafReaders
 from resolvers.execution.limits import ExecutionTimeouts, OperationLimiter
-from resolvers.execution.projection import Projection, Projections, Result
-from schema.render import Render
+from resolvers.execution.projection import Projection, Projections, Result, collect_root_fields
+from schema.render import Render, RenderLoader
 from services import models
 from services.json_text import write_json
-from services.renders.service import RenderService
 
 
-class Done:
-    """An event of a subscription whose result is there."""
+class ProjectedEvent:
+    """Takes the place of an event's executor when a projection has already made the result."""
 
     def __init__(self, result: Result) -> None:
         self._result = result
@@ -37,87 +41,82 @@ class Done:
 
 
 class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Executes a query, a mutation or one event of a subscription, within its time and in memory of its own."""
+    """Executes a query, a mutation or one event of a subscription within the limits."""
 
-    deadlines: ExecutionTimeouts
-    shares: OperationLimiter
-    leaves: LeafReaders
+    timeouts: ExecutionTimeouts
+    limiter: OperationLimiter
+    leaf_readers: LeafReaders
     projections: Projections | None = None
-    fields_of_events: Any = None
+    event_fields: Any = None
 
     @cached_property
     def projection(self) -> Projection | None:
-        """What makes this subscription's results without executing them, if anything does."""
+        """The projection that makes this subscription's results; None if events are executed."""
         return None if self.projections is None else self.projections.of(self)
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  # graphql-core's signature
-        """Return the result, or what it can be awaited by."""
+        """Return the result, or an awaitable of it."""
         if self.operation.operation is not OperationType.SUBSCRIPTION:
-            return self.deadlines.keep(self._in_turn(serially))
+            return self.timeouts.run(self._execute_in_slot(serially))
         result = super().execute_operation(serially)  # of one event
-        return self.deadlines.keep(result) if self.is_awaitable(result) else result
+        return self.timeouts.run(result) if self.is_awaitable(result) else result
 
-    async def _in_turn(self, serially: bool | None) -> Any:  # noqa: FBT001
-        """Execute the operation when it is the caller's turn, and its connection's."""
+    async def _execute_in_slot(self, serially: bool | None) -> Any:  # noqa: FBT001
+        """Execute the operation once its connection and its caller each have a free slot."""
         context = self.context_value
-        if context.turn is not None:
-            await context.turn.begin()
+        if context.slot is not None:
+            await context.slot.acquire()
         caller_id = "" if context.identity is None else context.identity.caller.id
-        await self.shares.take(caller_id)
+        await self.limiter.acquire(caller_id)
         try:
             result = super().execute_operation(serially)
             return await result if self.is_awaitable(result) else result
         finally:
-            self.shares.give_back(caller_id)
+            self.limiter.release(caller_id)
 
     def build_per_event_executor(self, payload: Any) -> Any:
-        """Return the executor of one event."""
-        if self.context_value and self.context_value.feed:
-            tell = self.projection.text if self.projection else self._tell
-            self.context_value.feed.begin(partial(tell, payload.renders))
+        """Return the executor of one event, and enable the fast path for the following ones."""
+        if self.context_value and self.context_value.fast_path:
+            self.context_value.fast_path.open(self.projection or self, payload.loader)
         if self.projection and (result := self.projection.result(payload)):
-            return Done(result)
+            return ProjectedEvent(result)
         return self._event(payload)
 
     def execute_collected_root_fields(self, root_type: Any, root_value: Any, fields: Any, *rest: Any) -> Any:
-        """Execute the root's fields: for all events the very same, by which the cache of their sub-fields is kept."""
-        return super().execute_collected_root_fields(root_type, root_value, self.fields_of_events or fields, *rest)
+        """Execute the root fields: the same object for all events, since sub-fields are cached by its identity."""
+        return super().execute_collected_root_fields(root_type, root_value, self.event_fields or fields, *rest)
 
     def execute_fields(
         self, parent_type: Any, source_value: Any, path: Any, grouped_field_set: Any, position_context: Any = None
     ) -> Any:
-        """Return an object's fields, or what they can be awaited by; at once if none has any below it."""
+        """Return an object's fields, or an awaitable of them. If none has a selection, they are read directly."""
         names = [details[0].node.name.value for details in grouped_field_set.values()]
-        readers = [read for name in names if (read := self.leaves.reader(parent_type, name))]
+        readers = [read for name in names if (read := self.leaf_readers.reader(parent_type, name))]
         if len(readers) == len(names):
-            with suppress(Exception):  # graphql-core finds it too, and tells it as it tells everything
+            with suppress(Exception):  # graphql-core meets the same error and reports it in the usual way
                 return {key: read(source_value) for key, read in zip(grouped_field_set, readers, strict=True)}
         return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
 
     def execute_field(
         self, parent_type: GraphQLObjectType, source: Any, field_details_list: list[FieldDetails], *rest: Any
     ) -> Any:
-        """Return the field's completed value, or what it can be awaited by."""
-        read = self.leaves.reader(parent_type, field_details_list[0].node.name.value)
+        """Return the field's completed value, or an awaitable of it."""
+        read = self.leaf_readers.reader(parent_type, field_details_list[0].node.name.value)
         if read is not None:
-            with suppress(Exception):  # graphql-core finds it too, and tells it as it tells everything
+            with suppress(Exception):  # graphql-core meets the same error and reports it in the usual way
                 return read(source)
         return super().execute_field(parent_type, source, field_details_list, *rest)
 
     def _event(self, payload: Render) -> "BoundedExecutor":
-        if self.fields_of_events is None:
-            self.fields_of_events = self._collect()
+        if self.event_fields is None:
+            self.event_fields = collect_root_fields(self)
         return super().build_per_event_executor(payload)  # type: ignore[return-value]  # a copy of this one
 
-    def _collect(self) -> Any:
-        root: Any = self.schema.subscription_type
-        return collect_fields(self.schema, self.fragments, self.variable_values, root, self.operation).grouped_field_set
-
-    def _tell(self, renders: RenderService, state: models.Render) -> bytes | None:
-        """Return the JSON of what is told of a state, if nothing is wrong and nothing must be waited for."""
-        event = self._event(render := Render.from_model(state, renders))
+    def encode(self, loader: RenderLoader, state: models.Render) -> bytes | None:
+        """Return the JSON of an event's data; None if the execution has errors or must wait."""
+        event = self._event(render := Render.from_model(state, loader))
         try:
-            data = event.execute_fields(self.schema.subscription_type, render, None, self.fields_of_events)
+            data = event.execute_fields(self.schema.subscription_type, render, None, self.event_fields)
         except GraphQLError:
             return None
         if self.is_awaitable(data):
@@ -126,10 +125,14 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         return None if event.collected_errors.errors else write_json(data)
 
 
-def executor_within(timeout_s: float, *, at_once: int) -> type[BoundedExecutor]:
-    """Return the executor whose executions end after `timeout_s`, and of which each caller has so many at once.
+def bounded_executor(timeout_s: float, *, max_at_once: int) -> type[BoundedExecutor]:
+    """Return an executor class with a time limit per execution and at most `max_at_once` executions per caller.
 
-    Its `projections` are for who has the schema to set.
+    `projections` stays None: it needs the schema, which is built with this class.
     """
-    bounds = {"deadlines": ExecutionTimeouts(timeout_s), "shares": OperationLimiter(at_once), "leaves": LeafReaders()}
-    return type("ExecutorWithin", (BoundedExecutor,), bounds)
+    limits = {
+        "timeouts": ExecutionTimeouts(timeout_s),
+        "limiter": OperationLimiter(max_at_once),
+        "leaf_readers": LeafReaders(),
+    }
+    return type("ConfiguredExecutor", (BoundedExecutor,), limits)

@@ -1,7 +1,7 @@
-"""What reads a field's value and completes it for a result, made once instead of looked up for every value.
+"""Compiles readers of fields: functions that read a field's value and complete it for a result.
 
-It says what graphql-core's executor says of the same, or nothing: what it can't read, or finds wrong with a value, is
-left to graphql-core.
+A reader is made once, instead of looking the field up for every value. It returns what graphql-core's executor returns
+for the same value, or raises: values and errors that it can't handle are left to graphql-core.
 """
 
 from collections.abc import Callable
@@ -20,29 +20,30 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
+from resolvers.strawberry_fields import field_definition, has_resolver, plain_method, python_class
 from schema.render import Render
 
 TYPENAME = "__typename"
-PLAIN = {"Boolean": bool, "ID": str, "Int": int, "String": str}  # what results have as it is
+COMPLETE_TYPES = {"Boolean": bool, "ID": str, "Int": int, "String": str}  # their values need no conversion
 MAX_INT = 2**31 - 1  # https://spec.graphql.org/September2025/#sec-Int
 MIN_INT = -MAX_INT - 1
 
-Shape = tuple[tuple[str, str, "Shape"], ...]  # each field's name in the result, its own, and what is selected of it
-Read = Callable[[Any], Any]
+Shape = tuple[tuple[str, str, "Shape"], ...]  # for each selected field: response name, field name, its own selection
+Reader = Callable[[Any], Any]
 
 
-class NotCompilable(Exception):  # noqa: N818  # named for what it says
-    """This is left to graphql-core."""
+class NotCompilable(Exception):  # noqa: N818  # a reason, not an error of the request
+    """The selection or value is left to graphql-core."""
 
 
 class LeafReaders:
-    """Readers of the fields that have none below them."""
+    """Readers of the fields without a selection, made when first used."""
 
     def __init__(self) -> None:
-        self._readers: dict[tuple[GraphQLObjectType, str], Read | None] = {}
+        self._readers: dict[tuple[GraphQLObjectType, str], Reader | None] = {}
 
-    def reader(self, parent: GraphQLObjectType, name: str) -> Read | None:
-        """Return what reads the field of an object; None if graphql-core must."""
+    def reader(self, parent: GraphQLObjectType, name: str) -> Reader | None:
+        """Return the reader of an object's field; None if graphql-core must execute it."""
         try:
             return self._readers[parent, name]
         except KeyError:
@@ -50,69 +51,69 @@ class LeafReaders:
             return reader
 
 
-def _leaf_reader(parent: GraphQLObjectType, name: str) -> Read | None:
+def _leaf_reader(parent: GraphQLObjectType, name: str) -> Reader | None:
     try:
-        value, plain, complete = _field(parent, name, ())
+        read_value, complete_type, complete = _field(parent, name, ())
     except NotCompilable:
         return None
 
     def read(source: object) -> object:
-        found = value(source)
-        if type(found) is not plain or (plain is int and not MIN_INT <= found <= MAX_INT):
-            found = complete(found)
-        return found
+        value = read_value(source)
+        if type(value) is not complete_type or (complete_type is int and not MIN_INT <= value <= MAX_INT):
+            value = complete(value)
+        return value
 
     return read
 
 
-def object_reader(type_: GraphQLObjectType, shape: Shape) -> Read:
-    """Return what reads the fields of an object that are selected. Raises `NotCompilable`, and so does what it returns."""
+def object_reader(type_: GraphQLObjectType, shape: Shape) -> Reader:
+    """Return the reader of the selected fields of an object. Raises `NotCompilable`, and so does the reader."""
     if not shape:
         raise NotCompilable
-    fields = [(key, *_field(type_, name, selected)) for key, name, selected in shape]
+    fields = [(key, *_field(type_, name, selection)) for key, name, selection in shape]
 
     def read(source: object) -> dict[str, Any]:
         result = {}
-        for key, value, plain, complete in fields:  # all here, since calls are what takes the time
-            found = value(source)
-            if type(found) is not plain or (plain is int and not MIN_INT <= found <= MAX_INT):
-                found = complete(found)
-            result[key] = found
+        for key, read_value, complete_type, complete in fields:  # inlined from `_leaf_reader`: calls take most time
+            value = read_value(source)
+            if type(value) is not complete_type or (complete_type is int and not MIN_INT <= value <= MAX_INT):
+                value = complete(value)
+            result[key] = value
         return result
 
     return read
 
 
-def _field(parent: GraphQLObjectType, name: str, shape: Shape) -> tuple[Read, Any, Read]:
-    """Return what reads a field's value, the type of values that are complete as they are, and what completes others.
+def _field(parent: GraphQLObjectType, name: str, shape: Shape) -> tuple[Reader, Any, Reader]:
+    """Return a function that reads a field's value, the type of values that need no completion, and the completion.
 
     Raises `NotCompilable`.
     """
     if name == TYPENAME:
         return lambda _: parent.name, str, str
     field = parent.fields.get(name)
-    definition = None if field is None else field.extensions.get("strawberry-definition")
-    if field is None or field.args or not isinstance(definition, StrawberryField):
+    definition = field_definition(field)
+    if field is None or field.args or definition is None:
         raise NotCompilable
-    plain = PLAIN.get(str(innermost(field.type)))  # no list's value is of these
-    return _value(parent, definition), plain, _completer(field.type, shape)
+    complete_type = COMPLETE_TYPES.get(str(innermost(field.type)))  # for a list too: its values are of no such type
+    return _value_reader(parent, definition), complete_type, _completion(field.type, shape)
 
 
-def _value(parent: GraphQLObjectType, definition: StrawberryField) -> Read:
-    """Return what reads a field's value: of an attribute, or of a method that takes nothing."""
-    resolver = definition.base_resolver
-    if resolver is None:
-        is_shown = parent.extensions["strawberry-definition"].origin is Render
-        return attrgetter(f"model.{definition.python_name}" if is_shown else definition.python_name)
-    if resolver.is_async or resolver.info_parameter or resolver.parent_parameter:
+def _value_reader(parent: GraphQLObjectType, definition: StrawberryField) -> Reader:
+    """Return a function that reads the field's attribute, or calls its method if that takes no arguments."""
+    if not has_resolver(definition):
+        is_render = python_class(parent) is Render
+        return attrgetter(f"model.{definition.python_name}" if is_render else definition.python_name)
+    method = plain_method(definition)
+    if method is None:
         raise NotCompilable
-    return resolver.wrapped_func  # type: ignore[return-value]  # a method, not bound yet
+    return method
 
 
-def _completer(type_: GraphQLOutputType, shape: Shape) -> Read:
-    """Return what makes of a value what results have of it, as "Value Completion" in the specification.
+def _completion(type_: GraphQLOutputType, shape: Shape) -> Reader:
+    """Return the function that completes a value, as in section "Value Completion" of the specification.
 
-    Raises `NotCompilable`, and so does what it returns.
+    Raises `NotCompilable`, and so does the function.
     """
     required = isinstance(type_, GraphQLNonNull)
     nullable = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
@@ -128,20 +129,20 @@ def _completer(type_: GraphQLOutputType, shape: Shape) -> Read:
     return cache(read) if isinstance(nullable, GraphQLEnumType) else read
 
 
-def _complete_value(type_: GraphQLOutputType, shape: Shape) -> Read:
+def _complete_value(type_: GraphQLOutputType, shape: Shape) -> Reader:
     match type_:
         case GraphQLObjectType():
             return object_reader(type_, shape)
         case GraphQLList():
-            complete = _completer(type_.of_type, shape)
+            complete = _completion(type_.of_type, shape)
             return lambda values: [complete(value) for value in values]
         case GraphQLScalarType() | GraphQLEnumType():
-            return _leaf(type_)
+            return _leaf_completion(type_)
         case _:
             raise NotCompilable
 
 
-def _leaf(type_: GraphQLScalarType | GraphQLEnumType) -> Read:
+def _leaf_completion(type_: GraphQLScalarType | GraphQLEnumType) -> Reader:
     coerce = type_.coerce_output_value
 
     def read(value: object) -> object:
@@ -154,7 +155,7 @@ def _leaf(type_: GraphQLScalarType | GraphQLEnumType) -> Read:
 
 
 def innermost(type_: GraphQLOutputType) -> GraphQLOutputType:
-    """Return the type without its lists and non-nulls."""
+    """Return the type without its list and non-null wrappers."""
     while isinstance(type_, GraphQLNonNull | GraphQLList):
         type_ = type_.of_type
     return type_

@@ -1,4 +1,4 @@
-"""How long an operation may be executed, and how many of one caller at once: graphql-core knows no limits."""
+"""Time and concurrency limits of executions, which graphql-core doesn't have."""
 
 import asyncio
 from collections import deque
@@ -9,10 +9,10 @@ from graphql import ExecutionResult, GraphQLError
 from services.errors import TookTooLong
 
 
-class Limit:
-    """Ends what the present task is at by cancelling the task, as `asyncio.timeout` does, for less."""
+class TaskTimeout:
+    """Cancels the current task when its time is over, as `asyncio.timeout` does, but with less overhead."""
 
-    __slots__ = ("_cancellations", "_is_over", "_task")
+    __slots__ = ("_cancellations", "_is_expired", "_task")
 
     def __init__(self) -> None:
         task = asyncio.current_task()
@@ -20,99 +20,100 @@ class Limit:
             raise RuntimeError("only tasks can be cancelled")
         self._task = task
         self._cancellations = task.cancelling()
-        self._is_over = False
+        self._is_expired = False
 
-    def end(self) -> None:
-        """End the execution."""
-        self._is_over = True
+    def expire(self) -> None:
+        """Cancel the task."""
+        self._is_expired = True
         self._task.cancel()
 
-    def lift(self) -> bool:
-        """Take the cancellation back, if there was one; return whether there was no other."""
-        was_over, self._is_over = self._is_over, False
-        return was_over and self._task.uncancel() <= self._cancellations
+    def clear(self) -> bool:
+        """Undo the cancellation, if there was one; return whether there was one and no other."""
+        was_expired, self._is_expired = self._is_expired, False
+        return was_expired and self._task.uncancel() <= self._cancellations
 
 
 class ExecutionTimeouts:
     """Ends executions that take longer than `timeout_s`.
 
-    Only what waits can be ended; `resolvers/admission/cost.py` bounds the rest. There is one timer for all, of the
-    execution that began first: one for each would take longer than all else that limits a small query.
+    Only an execution that awaits something can be ended; `resolvers/admission/cost.py` bounds the work without awaits.
+    All executions share one timer, set for the oldest: a timer for each would cost more than all other limits of a
+    small query.
     """
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
-        self._ends: dict[Limit, float] = {}  # in their order, by the loop's clock
+        self._ends: dict[TaskTimeout, float] = {}  # in order of their ends, in the event loop's time
         self._timer: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
 
-    async def keep(self, result: Awaitable[ExecutionResult]) -> ExecutionResult:
-        """Return the result, or one that says that it took too long."""
-        limit = Limit()
-        self._begin(limit)
+    async def run(self, execution: Awaitable[ExecutionResult]) -> ExecutionResult:
+        """Return the execution's result, or one with a `TookTooLong` error. Cancellation by others is passed on."""
+        timeout = TaskTimeout()
+        self._start(timeout)
         try:
-            return await result
+            return await execution
         except asyncio.CancelledError:
-            if not limit.lift():
+            if not timeout.clear():
                 raise
             error = TookTooLong(self._timeout_s)
             return ExecutionResult(data=None, errors=[GraphQLError(str(error), original_error=error)])
         finally:
-            self._ends.pop(limit, None)
-            limit.lift()
+            self._ends.pop(timeout, None)
+            timeout.clear()
 
-    def _begin(self, limit: Limit) -> None:
+    def _start(self, timeout: TaskTimeout) -> None:
         loop = asyncio.get_running_loop()
-        self._ends[limit] = end = loop.time() + self._timeout_s
+        self._ends[timeout] = end = loop.time() + self._timeout_s
         if self._timer is None or self._timer[0] is not loop:
-            self._timer = loop, loop.call_at(end, self._end_overdue, loop)
+            self._timer = loop, loop.call_at(end, self._expire_overdue, loop)
 
-    def _end_overdue(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _expire_overdue(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         while self._ends:
-            limit, end = next(iter(self._ends.items()))
+            timeout, end = next(iter(self._ends.items()))
             if end > loop.time():
-                self._timer = loop, loop.call_at(end, self._end_overdue, loop)
+                self._timer = loop, loop.call_at(end, self._expire_overdue, loop)
                 return
-            del self._ends[limit]
-            limit.end()
+            del self._ends[timeout]
+            timeout.expire()
 
 
 class OperationLimiter:
-    """Lets `most` operations of each caller be executed at once, so that nobody has all the time there is.
+    """Limits each caller to `max_at_once` executions at a time, so that no caller can use all of the server's time.
 
-    asyncio's semaphores do the same, in several times the time.
+    Waiting callers are served in order of arrival. asyncio's semaphores do the same in several times the time.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._taken: dict[str, int] = {}
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+    def __init__(self, max_at_once: int) -> None:
+        self._max_at_once = max_at_once
+        self._acquired: dict[str, int] = {}
+        self._waiters: dict[str, deque[asyncio.Future[None]]] = {}
 
-    async def take(self, caller_id: str) -> None:
-        """Take a part of the caller's share when there is one; who comes first is served first."""
-        taken = self._taken.get(caller_id, 0)
-        if taken < self._most:
-            self._taken[caller_id] = taken + 1
+    async def acquire(self, caller_id: str) -> None:
+        """Wait until the caller has a free slot, and take it."""
+        acquired = self._acquired.get(caller_id, 0)
+        if acquired < self._max_at_once:
+            self._acquired[caller_id] = acquired + 1
             return
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(caller_id, deque()).append(turn)
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(caller_id, deque()).append(waiter)
         try:
-            await turn
+            await waiter
         except asyncio.CancelledError:
-            if not turn.cancelled():  # it was given a moment before
-                self.give_back(caller_id)
+            if not waiter.cancelled():  # the slot was passed on just before
+                self.release(caller_id)
             raise
 
-    def give_back(self, caller_id: str) -> None:
-        """Give it back, to who has waited longest."""
-        waiting = self._waiting.get(caller_id)
-        while waiting:
-            turn = waiting.popleft()
-            if not waiting:
-                del self._waiting[caller_id]
-            if not turn.done():
-                turn.set_result(None)
+    def release(self, caller_id: str) -> None:
+        """Pass the slot on to the caller's first waiting execution, or free it."""
+        waiters = self._waiters.get(caller_id)
+        while waiters:
+            waiter = waiters.popleft()
+            if not waiters:
+                del self._waiters[caller_id]
+            if not waiter.done():
+                waiter.set_result(None)
                 return
-        self._taken[caller_id] -= 1
-        if not self._taken[caller_id]:
-            del self._taken[caller_id]
+        self._acquired[caller_id] -= 1
+        if not self._acquired[caller_id]:
+            del self._acquired[caller_id]

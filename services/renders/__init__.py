@@ -1,1 +1,1 @@
-"""Renders: starting, listing, cancelling, their states, quota and input rules."""
+"""Renders: service, state changes, validation of input, quota and pagination."""

@@ -1,14 +1,14 @@
-"""CSS colours, as the API accepts them and the local renderer draws them."""
+"""Parses CSS colours for the API's validation and for the text renderer."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from tinycss2 import color4
 
-_LONGEST: Final = 200
-_LONGEST_QUOTED: Final = 40
+_MAX_LENGTH: Final = 200
+_MAX_QUOTED_LENGTH: Final = 40
 
-# The transfer function of sRGB (IEC 61966-2-1) is a line up to here, for linear and for encoded values.
+# The transfer function of sRGB (IEC 61966-2-1) is linear up to these values, in linear and in encoded light.
 _LINEAR_KNEE: Final = 0.0031308
 _ENCODED_KNEE: Final = 0.04045
 
@@ -37,7 +37,7 @@ _P3_TO_XYZ_D65: Final[_Matrix] = (
 class Color:
     """A colour in sRGB: channels from 0 to 255, opacity from 0 to 1.
 
-    Where text is translucent, what lies behind it shows through; a translucent background lies over black, as a
+    Translucent text is composited over the background. A translucent background is composited over black, since a
     video has nothing behind its background.
     """
 
@@ -47,19 +47,19 @@ class Color:
     alpha: float = 1.0
 
     def over_black(self) -> "Color":
-        """Return the opaque colour that this one makes on black."""
+        """Return the opaque colour of this one composited over black."""
         red, green, blue = (round(channel * self.alpha) for channel in (self.red, self.green, self.blue))
         return Color(red=red, green=green, blue=blue)
 
 
 def parse_color(text: str) -> Color:
-    """Return the colour that `text` names in CSS Color Level 4; what lies outside sRGB is clipped to it.
+    """Return the colour of a text in CSS Color Level 4. Channels outside sRGB are clipped.
 
-    Raises ValueError, with a sentence for the person who wrote the colour, where `text` is no colour by itself
-    (`currentcolor` and system colours depend on a page) or names a colour space that is not supported.
+    Raises ValueError, with a message for the user, if the text is not a CSS colour, depends on a page (`currentcolor`
+    and system colours), or uses an unsupported colour space.
     """
-    if len(text) > _LONGEST:
-        raise ValueError(f"A colour is at most {_LONGEST} characters long.")
+    if len(text) > _MAX_LENGTH:
+        raise ValueError(f"Use at most {_MAX_LENGTH} characters for a colour.")
     parsed = _parse(text)
     if parsed is None:
         raise ValueError(f"{_quoted(text)} is not a CSS colour.")
@@ -71,7 +71,7 @@ def parse_color(text: str) -> Color:
 def _parse(text: str) -> color4.Color | str | None:
     try:
         return color4.parse_color(text)
-    except ValueError:  # tinycss2 1.5 unpacks the arguments of `color()` without looking whether there are any
+    except ValueError:  # tinycss2 1.5 unpacks the arguments of `color()` without checking that there are any
         return None
 
 
@@ -85,7 +85,7 @@ def _to_srgb(parsed: color4.Color) -> Color:
 
 
 def _srgb_channels(parsed: color4.Color) -> Triple:
-    """Return the gamma-encoded sRGB channels, 1 being the brightest, not clipped."""
+    """Return the gamma-encoded sRGB channels, nominally 0 to 1, not clipped."""
     match parsed.space:
         case "srgb" | "hsl" | "hwb":
             return _triple(parsed.to("srgb"))
@@ -128,17 +128,17 @@ def _to_gamma(linear: float) -> float:
 
 
 def _to_linear(encoded: float) -> float:
-    """Undo the transfer function of sRGB, which Display P3 shares."""
+    """Apply the inverse transfer function of sRGB, which is also that of Display P3."""
     return encoded / 12.92 if encoded <= _ENCODED_KNEE else ((encoded + 0.055) / 1.055) ** 2.4
 
 
 def _to_byte(channel: float) -> int:
-    if channel != channel:  # noqa: PLR0124 - true of NaN alone, which CSS reads as 0
+    if channel != channel:  # noqa: PLR0124  # true only for NaN, which CSS reads as 0
         return 0
     return round(255 * min(1.0, max(0.0, channel)))
 
 
 def _quoted(text: str) -> str:
-    """Return `text` in quotes, cut short and free of what can't be printed or sent as UTF-8."""
+    """Return `text` in quotes, truncated, with characters that can't be printed or encoded as UTF-8 replaced."""
     shown = "".join(character if character.isprintable() else "\ufffd" for character in text)
-    return f'"{shown}"' if len(shown) <= _LONGEST_QUOTED else f'"{shown[:_LONGEST_QUOTED]}…"'
+    return f'"{shown}"' if len(shown) <= _MAX_QUOTED_LENGTH else f'"{shown[:_MAX_QUOTED_LENGTH]}…"'

@@ -1,7 +1,7 @@
-"""Where a list of renders goes on: the id of the last render seen, with a checksum over the list's owner.
+"""Pagination cursors: the id of the last returned render, with a checksum over the id and the list's owner.
 
-The checksum finds cursors that were mistyped, cut or taken from another list. It protects nothing: the store only
-ever lists the renders of one owner, or of everybody (None) to whom may see them.
+The checksum detects cursors that were mistyped, truncated or taken from another list. It is not a protection: the store
+lists only the renders of one owner, or of all users (owner None) for operators.
 """
 
 import base64
@@ -15,20 +15,22 @@ CHECKSUM_BYTES = 6
 
 
 def encode_cursor(render_id: str, *, owner: str | None) -> str:
-    """Return the cursor of a render in the list of its owner."""
+    """Return the cursor of a render in the owner's list."""
     return base64.urlsafe_b64encode(_checksum(render_id, owner) + render_id.encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, *, owner: str | None) -> str:
-    """Return the render id that a cursor of the owner's list stands for. Raises `InvalidArgument`."""
+    """Return the render id of a cursor in the owner's list. Raises `InvalidArgument`."""
     try:
-        # b64decode skips characters outside the alphabet, so the round trip below checks the whole text.
+        # b64decode skips characters outside the alphabet; the round trip below detects them.
         raw = base64.urlsafe_b64decode(cursor.encode() + b"==")
         render_id = raw[CHECKSUM_BYTES:].decode()
     except (binascii.Error, UnicodeError):
         render_id = ""
     if not is_render_id(render_id) or encode_cursor(render_id, owner=owner) != cursor:
-        raise InvalidArgument("after", "`after` must be a cursor from this same list; start without it.")
+        raise InvalidArgument(
+            "after", "`after` must be a cursor of the same list. Omit it to start from the beginning."
+        )
     return render_id
 
 

@@ -1,14 +1,14 @@
-"""Every change a render can go through, one function each.
+"""The state machine of a render: one function per change.
 
     QUEUED ──launch──▶ RENDERING ──complete──────▶ COMPLETE
        ◀──refuse, try_again,      ──fail, reject──▶ FAILED
            interrupt──
                                   ──cancel────────▶ CANCELLED
 
-QUEUED renders can fail and be cancelled as well.
+QUEUED renders can also fail and be cancelled.
 
-Each function returns a new render with the next revision and raises `IllegalChange` for a move the picture does
-not have. None does I/O; storing and publishing the result is the caller's work.
+Each function returns a new render with the next revision, and raises `IllegalChange` for a change that the diagram
+doesn't have. None does I/O: the caller stores and publishes the result.
 """
 
 from datetime import datetime
@@ -18,14 +18,14 @@ from services.errors import IllegalChange
 from services.models import Failure, Output, Render, RenderPhase, RenderStatus, replace
 
 if TYPE_CHECKING:
-    from services.ports import Progress
+    from services.ports import AttemptProgress
 
 ACTIVE = frozenset({RenderStatus.QUEUED, RenderStatus.RENDERING})
 HIGHEST_UNFINISHED_PROGRESS = 99
 
 
 def launch(render: Render, *, now: datetime, deadline_at: datetime) -> Render:
-    """Begin an attempt. Recorded before the backend is called, so that no attempt is ever forgotten."""
+    """Start an attempt. Stored before the backend is called, so that no attempt is lost."""
     _require(render, ACTIVE, "launch")
     return _next(
         render,
@@ -39,13 +39,13 @@ def launch(render: Render, *, now: datetime, deadline_at: datetime) -> Render:
 
 
 def accept(render: Render, *, backend_render_id: str, deadline_at: datetime | None = None) -> Render:
-    """Note the id the backend gave to the attempt, and its deadline now that it runs; None keeps the launch's."""
+    """Set the backend's id of the attempt and its new deadline; None keeps the deadline of the launch."""
     _require(render, {RenderStatus.RENDERING}, "accept")
     return _next(render, backend_render_id=backend_render_id, deadline_at=deadline_at or render.deadline_at)
 
 
 def refuse(render: Render, *, before: Render, due_at: datetime) -> Render:
-    """Undo a launch that certainly never ran. `before` is the render as it was when it was launched."""
+    """Undo a launch for which the backend certainly started nothing. `before` is the render before the launch."""
     _require(render, {RenderStatus.RENDERING}, "refuse")
     return _wait(
         render,
@@ -57,31 +57,31 @@ def refuse(render: Render, *, before: Render, due_at: datetime) -> Render:
 
 
 def reject(render: Render, *, before: Render, failure: Failure, now: datetime) -> Render:
-    """End after a launch that certainly never ran and never will. `before` is as for `refuse`."""
+    """Fail a render for which the backend certainly started nothing and never will. `before` is as for `refuse`."""
     _require(render, {RenderStatus.RENDERING}, "reject")
     undone = replace(render, attempt=before.attempt, started_at=before.started_at)
     return _end(undone, status=RenderStatus.FAILED, now=now, failure=failure)
 
 
 def try_again(render: Render, *, due_at: datetime, busy: bool = False) -> Render:
-    """Put the render back in the queue after an attempt that broke; what was reached stays visible.
+    """Queue the render again after a failed attempt. Its progress stays visible.
 
-    `busy` if the backend had no room for the attempt, which was not the render's fault.
+    `busy` means that the backend was at capacity, so the failure doesn't count against the render.
     """
     _require(render, {RenderStatus.RENDERING}, "try_again")
     return _wait(render, due_at=due_at, busy_attempts=render.busy_attempts + busy)
 
 
 def interrupt(render: Render) -> Render:
-    """Put the render back in the queue after an attempt that ended with its process; that was not its fault."""
+    """Queue the render again after its attempt ended with its process, which doesn't count against the render."""
     _require(render, {RenderStatus.RENDERING}, "interrupt")
     return _wait(render, due_at=None, interruptions=render.interruptions + 1)
 
 
-def advance(render: Render, progress: "Progress") -> Render:
-    """Take over what the backend reports. Figures never go down; the same render comes back if nothing changed.
+def advance(render: Render, progress: "AttemptProgress") -> Render:
+    """Apply the backend's progress report. Return the same object if nothing changed.
 
-    A backend's own figures do go down when a part of the work starts again, so the highest seen is kept.
+    A backend's values decrease when it restarts a part of the work. The render keeps the highest values.
     """
     _require(render, {RenderStatus.RENDERING}, "advance")
     percent = min(int(progress.fraction * 100), HIGHEST_UNFINISHED_PROGRESS)
@@ -100,7 +100,7 @@ def advance(render: Render, progress: "Progress") -> Render:
 def complete(
     render: Render, *, output: Output, cost_usd: float | None, warnings: tuple[str, ...], now: datetime
 ) -> Render:
-    """End with a video."""
+    """Complete the render with its video."""
     _require(render, {RenderStatus.RENDERING}, "complete")
     return _end(
         render,
@@ -115,19 +115,19 @@ def complete(
 
 
 def fail(render: Render, *, failure: Failure, now: datetime) -> Render:
-    """End without a video, for the reason given."""
+    """Fail the render."""
     _require(render, ACTIVE, "fail")
     return _end(render, status=RenderStatus.FAILED, now=now, failure=failure)
 
 
 def cancel(render: Render, *, now: datetime) -> Render:
-    """End because the owner asked for it. What ran has been stopped before this is recorded."""
+    """Cancel the render. A running attempt must have been stopped before."""
     _require(render, ACTIVE, "cancel")
     return _end(render, status=RenderStatus.CANCELLED, now=now, cancel_requested=True)
 
 
 def request_cancel(render: Render) -> Render:
-    """Ask the worker that carries the render to stop it; the same render comes back if that was asked before."""
+    """Request the worker to cancel the render. Return the same object if this was requested before."""
     _require(render, {RenderStatus.RENDERING}, "request_cancel")
     return render if render.cancel_requested else _next(render, cancel_requested=True)
 
@@ -140,14 +140,14 @@ def _wait(render: Render, *, due_at: datetime | None, **changes: object) -> Rend
         backend_render_id=None,
         estimated_completion_at=None,
         deadline_at=None,
-        due_at=None if render.cancel_requested else due_at,  # whoever takes it next has only to cancel it
+        due_at=None if render.cancel_requested else due_at,  # due at once: the next worker only cancels it
         earlier_cost_usd=render.cost_usd,
         **changes,
     )
 
 
 def _cost(render: Render, of_attempt: float | None) -> float | None:
-    """Return what the render has cost with its present attempt, which never goes down."""
+    """Return the render's cost including its current attempt. It never decreases."""
     if of_attempt is None:
         return render.cost_usd
     return max(render.cost_usd or 0.0, (render.earlier_cost_usd or 0.0) + of_attempt)

@@ -1,4 +1,4 @@
-"""How many renders a caller may start: fixed windows that begin at multiples of their length since the Unix epoch."""
+"""The quota of renders per user, in fixed windows that start at multiples of their length since the Unix epoch."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaRule:
-    """`limit` renders per owner in each window of `window`."""
+    """At most `limit` renders per owner in each window of length `window`."""
 
     limit: int
     window: timedelta
@@ -24,7 +24,7 @@ class QuotaRule:
 
 
 def quota_left(window: QuotaWindow, *, used: int) -> Quota:
-    """Return what is left of the window when `used` units are taken."""
+    """Return the quota of a window of which `used` units are taken."""
     return Quota(
         limit=window.limit,
         remaining=max(window.limit - used, 0),
@@ -34,6 +34,6 @@ def quota_left(window: QuotaWindow, *, used: int) -> Quota:
 
 
 def quota_exceeded(window: QuotaWindow, *, used: int, now: datetime) -> RenderQuotaExceeded:
-    """Return the error that tells when the next window begins."""
+    """Return the error for a used-up window, with the time until the next one."""
     retry_after_s = max(1, math.ceil((window.ends_at - now).total_seconds()))
     return RenderQuotaExceeded(quota_left(window, used=used), retry_after_s=retry_after_s)

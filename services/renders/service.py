@@ -1,6 +1,6 @@
-"""What a caller can do with renders. Every method takes the caller and sees only the caller's own renders.
+"""The use cases of renders. Every method takes the caller and accesses only the caller's own renders.
 
-Operators may read everybody's: `get`, `list` when asked to, and `download`.
+Operators can read the renders of all users with `get`, `list` (with `all_users`) and `download`.
 """
 
 import asyncio
@@ -37,18 +37,18 @@ from services.observability.metrics import Metrics
 from services.ports import AddOutcome, AddResult, Clock, RenderBackend, RenderStore
 from services.realtime.hub import ProgressHub
 from services.renders import lifecycle
-from services.renders.animation import AnimationLimits, is_plain, validate_start
 from services.renders.cursors import decode_cursor
 from services.renders.quota import QuotaRule, quota_exceeded, quota_left
+from services.renders.validation import AnimationLimits, is_plain, validate_start
 
 MAX_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderService:
-    """Start, get, list, cancel, retry, refresh, delete. Errors are those of `services.errors`.
+    """Starts, returns, lists, cancels, retries and deletes renders, and signs their URLs.
 
-    `backend` is None when the deployment has no renderer; then nothing can be started.
+    `backend` is None if the deployment has no renderer; then no render can be started.
     """
 
     store: RenderStore
@@ -70,17 +70,17 @@ class RenderService:
     ) -> StartResult:
         """Queue a render for one unit of quota.
 
-        An idempotency key the caller used before returns that render and costs nothing. Raises
-        `InvalidAnimation`, `RenderServiceNotConfigured` or `RenderQuotaExceeded`; none of them costs quota.
+        If the caller used the idempotency key before, return that render and use no quota. Raises
+        `InvalidAnimation`, `RenderServiceNotConfigured` or `RenderQuotaExceeded`; none of them uses quota.
         """
         validate_start(props, generation_id=generation_id, idempotency_key=idempotency_key, limits=self.limits)
         key = None if idempotency_key is None else f"start:{idempotency_key}"
         return await self._start(caller, props, generation_id=generation_id, key=key)
 
     async def retry(self, caller: Caller, render_id: str) -> StartResult:
-        """Start a FAILED or CANCELLED render anew, as a new render for one unit of quota.
+        """Start a new render with the props of a FAILED or CANCELLED one, for one unit of quota.
 
-        Retrying the same render again returns the render that the first retry started. Raises `RenderNotFound`,
+        A second retry of the same render returns the render that the first started. Raises `RenderNotFound`,
         `RenderNotRetryable`, `RenderServiceNotConfigured` or `RenderQuotaExceeded`.
         """
         render = await self._own(caller, render_id)
@@ -89,7 +89,7 @@ class RenderService:
         return await self._start(caller, render.props, generation_id=render.generation_id, key=f"retry:{render.id}")
 
     async def get(self, caller: Caller, render_id: str) -> Render:
-        """Return the caller's render, or anybody's to an operator. Raises `RenderNotFound`."""
+        """Return the caller's render, or any user's render for an operator. Raises `RenderNotFound`."""
         if not caller.is_operator:
             return await self._own(caller, render_id)
         found = await self.store.get_many([render_id]) if is_render_id(render_id) else ()
@@ -98,15 +98,15 @@ class RenderService:
         return found[0]
 
     async def list(self, caller: Caller, *, first: int, after: str | None, matching: RenderFilter) -> RenderPage:
-        """Return up to `first` (1 to 100) of the caller's renders, newest first, those after the cursor `after`.
+        """Return up to `first` (1 to 100) of the caller's matching renders after the cursor `after`, newest first.
 
-        Raises `InvalidArgument` for another `first` and for a cursor that isn't from this list, and `NotAllowed` if
-        everybody's are asked for by one who is no operator.
+        Raises `InvalidArgument` for another `first` and for a cursor of another list, and `NotAllowed` if a caller
+        who is not an operator requests the renders of all users.
         """
         if not 1 <= first <= MAX_PAGE:
             raise InvalidArgument("first", f"`first` must be from 1 to {MAX_PAGE}.")
         if not is_plain(matching.generation_id or ""):
-            raise InvalidArgument("generationId", "`generationId` must not hold control characters.")
+            raise InvalidArgument("generationId", "`generationId` must not contain control characters.")
         if matching.all_users and not caller.is_operator:
             raise NotAllowed
         owner = None if matching.all_users else caller.id
@@ -121,16 +121,16 @@ class RenderService:
         )
 
     async def quota(self, caller: Caller) -> Quota:
-        """Return what the caller may still start now, without taking any of it."""
+        """Return the caller's quota in the current window, without using any of it."""
         window = self.quota_rule.window_at(self.clock.now(), owner=caller.id)
         return quota_left(window, used=await self.store.quota_used(window))
 
     async def queue_position(self, render: Render) -> int | None:
-        """Return 1 for the render that is next to be taken; None if it isn't QUEUED."""
+        """Return the place of a render in the queue, 1 for the next; None if it isn't QUEUED."""
         return await self.store.queue_position(render) if render.status is RenderStatus.QUEUED else None
 
     async def cancel(self, caller: Caller, render_id: str) -> Render:
-        """Cancel a render: at once if it is QUEUED; else by asking its worker, and then `cancel_requested` is set.
+        """Cancel a render: at once if it is QUEUED; otherwise set `cancel_requested`, and its worker cancels it.
 
         Raises `RenderNotFound` or `RenderAlreadyFinished`.
         """
@@ -145,7 +145,7 @@ class RenderService:
         return await self._change(caller, render_id, cancelled)
 
     async def download(self, caller: Caller, render_id: str) -> tuple[Render, Download]:
-        """Sign a new URL for the render's video, after checking that it is still stored.
+        """Return the render and a new signed URL of its video, after checking that the video is still stored.
 
         Raises `RenderNotFound`, `RenderNotComplete`, `OutputGone` or `RenderServiceNotConfigured`.
         """
@@ -159,19 +159,19 @@ class RenderService:
         return render, self.backend.sign(render.output, expires_in=self.download_expiry)
 
     def sign(self, render: Render) -> Download | None:
-        """Sign a URL for the video of a render the caller was given; None if it has none."""
+        """Return a signed URL of the video of a render that the caller may read; None if it has none."""
         if render.output is None or self.backend is None:
             return None
         return self.backend.sign(render.output, expires_in=self.download_expiry)
 
     def sign_poster(self, render: Render) -> Download | None:
-        """Sign a URL for the poster of a render the caller was given; None if it has none."""
+        """Return a signed URL of the poster of a render that the caller may read; None if it has none."""
         if render.output is None or self.backend is None:
             return None
         return self.backend.sign_poster(render.output, expires_in=self.download_expiry)
 
     async def delete(self, caller: Caller, render_id: str) -> None:
-        """Remove an ended render with its video and poster. Raises `RenderNotFound` or `RenderNotFinished`."""
+        """Delete an ended render with its video and poster. Raises `RenderNotFound` or `RenderNotFinished`."""
         render = await self._own(caller, render_id)
         if not render.status.is_terminal:
             raise RenderNotFinished(render)
@@ -201,26 +201,26 @@ class RenderService:
             idempotency_key=key,
             traceparent=spans.traceparent(),
         )
-        admission = await asyncio.shield(self._add(queued, window))
-        if admission.verdict is AddOutcome.OVER_QUOTA:
+        result = await asyncio.shield(self._add(queued, window))
+        if result.outcome is AddOutcome.OVER_QUOTA:
             self.metrics.quota_refused()
-            raise quota_exceeded(window, used=admission.used, now=now)
+            raise quota_exceeded(window, used=result.used, now=now)
         return StartResult(
-            render=admission.render,
-            quota=quota_left(window, used=admission.used),
-            duplicate=admission.verdict is AddOutcome.DUPLICATE,
+            render=result.render,
+            quota=quota_left(window, used=result.used),
+            duplicate=result.outcome is AddOutcome.DUPLICATE,
         )
 
     async def _add(self, render: Render, window: QuotaWindow) -> AddResult:
-        """Store and announce a render; shielded by the caller, so that a client who leaves can't part the two."""
-        admission = await self.store.add(render, window)
-        if admission.verdict is AddOutcome.ADDED:
+        """Store and publish a render. The caller shields it: a client that disconnects must not prevent publication."""
+        result = await self.store.add(render, window)
+        if result.outcome is AddOutcome.ADDED:
             await self.hub.publish(render)
             await self.hub.wake_workers(render.id)
-        return admission
+        return result
 
     async def _change(self, caller: Caller, render_id: str, change: Callable[[Render], Render]) -> Render:
-        """Apply `change` to the stored render, again if somebody else changed it in between."""
+        """Apply `change` to the stored render, and repeat this if the render was changed concurrently."""
         while True:
             render = await self._own(caller, render_id)
             changed = change(render)
@@ -230,7 +230,7 @@ class RenderService:
                 return changed
 
     async def _record(self, changed: Render) -> bool:
-        """Store and announce a change; shielded by the caller, as `_add` is."""
+        """Store and publish a change. The caller shields it, as for `_add`."""
         recorded = await self.store.record(changed)
         if recorded:
             await self.hub.publish(changed)

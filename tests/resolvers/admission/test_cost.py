@@ -1,4 +1,4 @@
-"""What a document is counted for: never less than executing it takes."""
+"""The measured cost of documents is never lower than the number of resolved fields."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolvers import schema as graphql_schema
-from resolvers.admission.cost import LIST_SIZE, READ_COST, Operation, measure
+from resolvers.admission.cost import LIST_SIZE, READ_COST, MeasuredOperation, measure
 from services.errors import LimitExceeded
 from services.settings import default_settings
 
@@ -32,13 +32,13 @@ def cost(document: str) -> int:
     return operation.cost
 
 
-def measured(document: str) -> dict[str | None, Operation]:
+def measured(document: str) -> dict[str | None, MeasuredOperation]:
     parsed = parse(document)
     assert validate(RENDERCAST, parsed) == []
     return measure(parsed, RENDERCAST, DEFAULTS)
 
 
-def refusal(document: str, **limits: int) -> str:
+def rejection(document: str, **limits: int) -> str:
     with pytest.raises(GraphQLError) as caught:
         measure(parse(document), RENDERCAST, DEFAULTS.model_copy(update=limits))
     assert isinstance(caught.value.original_error, LimitExceeded)
@@ -72,24 +72,24 @@ def refusal(document: str, **limits: int) -> str:
         ('mutation { startRender: deleteRender(renderId: "1") { ... on UserError { message } } }', READ_COST + 1),
     ],
 )
-def test_a_field_counts_as_often_as_it_may_be_resolved_and_for_more_if_it_reads(document: str, fields: int) -> None:
+def test_a_field_costs_more_in_lists_and_if_it_reads_from_the_store(document: str, fields: int) -> None:
     assert cost(document) == fields
 
 
-def test_a_connection_in_a_fragment_is_as_long_as_where_it_is_spread() -> None:
+def test_a_fragments_cost_depends_on_where_it_is_spread() -> None:
     page = "fragment Page on RenderConnection { edges { cursor } }"
     twice = f"{{ renders(first: 3) {{ ...Page }} more: renders(first: 7) {{ ...Page }} }} {page}"
     assert cost(twice) == 2 * (READ_COST + 1) + 3 + 7
 
 
-def test_a_list_that_nothing_limits_counts_as_ten() -> None:
+def test_a_list_without_first_counts_as_ten_items() -> None:
     problems = 'mutation { retryRender(renderId: "") { ... on InvalidAnimation { problems { field } } } }'
-    with pytest.raises(AssertionError):  # retryRender has no such answer; the walk doesn't mind
+    with pytest.raises(AssertionError):  # retryRender has no such result, so the document is invalid
         measured(problems)
     assert measure(parse(problems), RENDERCAST, DEFAULTS)[None].cost == READ_COST + 1 + LIST_SIZE
 
 
-def test_operations_are_counted_each_by_its_name_and_root_fields_through_fragments() -> None:
+def test_operations_are_measured_separately_with_root_fields_in_fragments() -> None:
     counted = measured("""
         query A { renderLimits { fps } }
         mutation B { ...Two cancelRender(renderId: "3") { __typename } }
@@ -105,7 +105,7 @@ def test_operations_are_counted_each_by_its_name_and_root_fields_through_fragmen
 @pytest.mark.parametrize(
     ("document", "limits", "said"),
     [
-        ("{ renders(first: 100) { edges { cursor } } }", {"max_query_cost": 125}, "more than 125 fields long"),
+        ("{ renders(first: 100) { edges { cursor } } }", {"max_query_cost": 125}, "may return more than 125 fields"),
         ("{ renders { edges { node { id } } } }", {"max_query_depth": 3}, "fields nested deeper than 3"),
         ("{ a { ...F } } fragment F on X { b { c } }", {"max_query_depth": 2}, "fields nested deeper than 2"),
         ("{ a b: a c: a }", {"max_query_aliases": 1}, "more than 1 aliases"),
@@ -133,23 +133,22 @@ def test_operations_are_counted_each_by_its_name_and_root_fields_through_fragmen
         ("{" + "x { a }" * 15 + "}", {"max_query_fields": 50}, "more than 200 pairs of fields"),
     ],
 )
-def test_what_is_more_than_a_limit_is_refused_with_its_number_and_what_to_do(
+def test_a_document_over_a_limit_is_rejected_with_the_limit_and_a_remedy(
     document: str, limits: dict[str, int], said: str
 ) -> None:
-    message = refusal(document, **limits)
+    message = rejection(document, **limits)
     assert said in message
-    assert "Ask for" in message
+    assert "Request" in message
 
 
 @pytest.mark.parametrize(
     "document", ["{ ...Unknown }", "{ a { ...F } } fragment F on X { ...F }", "{ ... on X { a } }", "{ }"]
 )
-def test_a_document_that_isnt_valid_is_left_to_validation(document: str) -> None:
+def test_an_invalid_document_is_left_to_validation(document: str) -> None:
     assert measure(parse(document), RENDERCAST, DEFAULTS)[None].cost == 0
 
 
-# The walk against the real thing: the example is executed with every list as long as it may be, and what is resolved
-# is counted.
+# Comparison with graphql-core: documents are executed with lists of maximum length, and the resolved fields counted.
 
 FRAGMENTS = (("P", "Page"), ("T", "Thing"), ("N", "Named"), ("Q", "Query"))
 LEAVES = {"Query": (), "Page": ("size",), "Thing": ("name", "words"), "Named": ("name",)}
@@ -163,7 +162,7 @@ PAGES = {"page: page": 20, "p0: page(first: 0)": 0, "p2: page(first: 2)": 2, "p2
 
 
 class Thing:
-    """Any object of the example. `size` is that of the page it may be."""
+    """Any object of the example schema. `size` is its number of things if it is a page."""
 
     name = "thing"
 
@@ -191,7 +190,7 @@ class Thing:
 
 
 def resolved(document: str) -> int:
-    """Return how many fields are resolved when the document is executed."""
+    """Return the number of fields resolved by executing the document."""
     count = 0
 
     def counting(resolve: Any, source: Any, info: Any, **arguments: Any) -> Any:
@@ -206,7 +205,7 @@ def resolved(document: str) -> int:
 
 @st.composite
 def selections(draw: st.DrawFn, parent: str, fragments: Sequence[tuple[str, str]], depth: int = 2) -> str:
-    """Draw what may be selected on a type, spreading only the fragments given."""
+    """Draw a selection on a type that spreads only the given fragments."""
     spreads = [f"...{name}" for name, type_ in fragments if type_ == parent or {type_, parent} == {"Thing", "Named"}]
     chosen = draw(st.lists(st.sampled_from(["__typename", *LEAVES[parent], *spreads]), min_size=1, max_size=3))
     if depth:
@@ -218,15 +217,15 @@ def selections(draw: st.DrawFn, parent: str, fragments: Sequence[tuple[str, str]
 
 @st.composite
 def documents(draw: st.DrawFn) -> str:
-    """Draw a valid document, in which each fragment spreads only later ones."""
+    """Draw a valid document in which each fragment spreads only later ones."""
     text = f"{{ {draw(selections('Query', FRAGMENTS))} }}"
     for number, (name, type_) in enumerate(FRAGMENTS, start=1):
         text += f" fragment {name} on {type_} {{ {draw(selections(type_, FRAGMENTS[number:], depth=1))} }}"
     return text
 
 
-@settings(deadline=None)  # some have thousands of fields
+@settings(deadline=None)  # some documents have thousands of fields
 @given(documents())
-def test_no_document_is_counted_for_less_than_executing_it_takes(document: str) -> None:
+def test_no_documents_cost_is_lower_than_its_number_of_resolved_fields(document: str) -> None:
     operation = measure(parse(document), EXAMPLE, GENEROUS)[None]
     assert operation.cost >= resolved(document)

@@ -1,4 +1,4 @@
-"""Which documents are accepted, and what is kept of them."""
+"""Acceptance of documents and variables, and the cache of documents."""
 
 import time
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from pages.graphiql import FIRST_OPERATIONS
 from resolvers.admission.documents import (
     MAX_CACHE_BYTES,
     MAX_CACHED_DOCUMENT_BYTES,
-    DocumentRefused,
+    DocumentRejected,
     Documents,
     check_variables,
 )
@@ -22,7 +22,7 @@ from tests.support import api_client as clients
 
 DEFAULTS = default_settings().graphql
 DEVELOPMENT = DEFAULTS.model_copy(update={"introspection": True})
-MAX_CPU_S = 1.0  # ten times what any may take
+MAX_CPU_S = 1.0  # ten times the maximum measured
 
 
 @pytest.fixture
@@ -30,51 +30,51 @@ def documents() -> Documents:
     return build_schema(DEFAULTS).documents
 
 
-def refused(documents: Documents, text: str) -> DocumentRefused:
-    with pytest.raises(DocumentRefused) as caught:
+def rejected(documents: Documents, text: str) -> DocumentRejected:
+    with pytest.raises(DocumentRejected) as caught:
         documents.accept(text)
     return caught.value
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_an_attack_is_refused_cheaply_and_leaves_nothing(documents: Documents, name: str) -> None:
+def test_an_attack_is_rejected_cheaply_and_not_cached(documents: Documents, name: str) -> None:
     attack = DOCUMENTS[name]
     before = time.process_time()
-    error = refused(documents, attack.text).errors[0]
+    error = rejected(documents, attack.text).errors[0]
     assert time.process_time() - before < MAX_CPU_S
-    assert attack.said in error.message
+    assert attack.message in error.message
     assert isinstance(error.original_error, LimitExceeded) == (attack.code == "LIMIT_EXCEEDED")
-    assert len(documents.remembered) == documents.remembered.size_bytes == 0
+    assert len(documents.cache) == documents.cache.size_bytes == 0
 
 
 @pytest.mark.parametrize("variables", VARIABLES.values(), ids=VARIABLES)
-def test_variables_that_are_too_many_or_too_deep_are_refused_cheaply(variables: Mapping[str, object]) -> None:
+def test_variables_over_a_limit_are_rejected_cheaply(variables: Mapping[str, object]) -> None:
     before = time.process_time()
-    with pytest.raises(DocumentRefused) as caught:
+    with pytest.raises(DocumentRejected) as caught:
         check_variables(variables, DEFAULTS)
     assert time.process_time() - before < MAX_CPU_S
     assert isinstance(caught.value.errors[0].original_error, LimitExceeded)
 
 
-def test_variables_within_the_limits_pass() -> None:
+def test_variables_within_the_limits_are_accepted() -> None:
     for variables in ({}, {"a": 1, "b": ["x"] * 998}, {"a": deep(15)}):
         check_variables(variables, DEFAULTS)
 
 
 @pytest.mark.parametrize("name", ["START", "RETRY", "CANCEL", "LIST", "NODE", "PROGRESS", "UPDATES"])
-def test_what_clients_ask_is_far_from_every_limit(name: str) -> None:
+def test_documents_of_usual_clients_are_far_below_all_limits(name: str) -> None:
     tight = {"max_query_tokens": 250, "max_query_depth": 6, "max_query_fields": 125, "max_query_aliases": 1}
     documents = build_schema(DEFAULTS.model_copy(update={**tight, "max_query_cost": 7500})).documents
     assert documents.accept(getattr(clients, name)).operations
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_tools_can_read_the_whole_schema_where_they_may(documents: Documents, *, full: bool) -> None:
+def test_introspection_is_accepted_only_if_it_is_enabled(documents: Documents, *, full: bool) -> None:
     query = get_introspection_query(
         specified_by_url=full, directive_is_repeatable=full, schema_description=full, input_value_deprecation=full
     )
     assert build_schema(DEVELOPMENT).documents.accept(query).operations
-    assert "introspection has been disabled" in refused(documents, query).errors[0].message
+    assert "introspection has been disabled" in rejected(documents, query).errors[0].message
     assert documents.accept("{ __typename }").operations
 
 
@@ -92,9 +92,11 @@ def test_graphiqls_first_operations_are_accepted_together(documents: Documents) 
         ("query A { __typename } query B { __typename }", None, "Must provide operation name"),
     ],
 )
-def test_which_operation_is_meant_must_be_said(documents: Documents, text: str, name: str | None, said: str) -> None:
+def test_an_operation_that_is_unknown_or_ambiguous_is_rejected(
+    documents: Documents, text: str, name: str | None, said: str
+) -> None:
     accepted = documents.accept(text)
-    with pytest.raises(DocumentRefused) as caught:
+    with pytest.raises(DocumentRejected) as caught:
         accepted.operation(name)
     assert said in caught.value.errors[0].message
 
@@ -102,23 +104,23 @@ def test_which_operation_is_meant_must_be_said(documents: Documents, text: str, 
 def test_a_document_is_checked_once(documents: Documents) -> None:
     accepted = documents.accept("{ __typename }")
     assert documents.accept("{ __typename }") is accepted
-    assert len(documents.remembered) == 1
+    assert len(documents.cache) == 1
 
 
-def test_documents_not_asked_for_longest_are_forgotten_when_there_is_no_more_room(documents: Documents) -> None:
+def test_the_least_recently_used_documents_are_evicted(documents: Documents) -> None:
     often, once = "{ often: __typename }", "{ once: __typename }"
     first = documents.accept(often)
     documents.accept(once)
-    kept = 0
-    while len(documents.remembered) > kept:
-        kept = len(documents.remembered)
-        documents.accept(f'{{ render(id: "{"😀" * 35_000}") {{ a{kept}: id }} }}')
+    cached = 0
+    while len(documents.cache) > cached:
+        cached = len(documents.cache)
+        documents.accept(f'{{ render(id: "{"😀" * 35_000}") {{ a{cached}: id }} }}')
         assert documents.accept(often) is first
-    assert documents.remembered.size_bytes <= MAX_CACHE_BYTES
-    assert documents.remembered.get(once) is None
+    assert documents.cache.size_bytes <= MAX_CACHE_BYTES
+    assert documents.cache.get(once) is None
 
 
-def test_a_large_document_is_accepted_and_not_remembered(documents: Documents) -> None:
+def test_a_large_document_is_accepted_and_not_cached(documents: Documents) -> None:
     accepted = documents.accept("{ renders(filter: {status: [" + "QUEUED " * 900 + "]}) { edges { cursor } } }")
     assert accepted.size_bytes > MAX_CACHED_DOCUMENT_BYTES
-    assert len(documents.remembered) == 0
+    assert len(documents.cache) == 0

@@ -1,4 +1,4 @@
-"""What each caller may have executed at once, and how long it may take."""
+"""Time and concurrency limits of executions."""
 
 import asyncio
 import random
@@ -11,7 +11,7 @@ from resolvers.execution.limits import ExecutionTimeouts, OperationLimiter
 from services.errors import TookTooLong
 
 DONE = ExecutionResult(data={"done": True})
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 
 
 async def after(seconds: float) -> ExecutionResult:
@@ -24,46 +24,46 @@ async def never() -> ExecutionResult:
     return DONE
 
 
-async def test_what_waits_too_long_is_ended_and_what_doesnt_is_not() -> None:
-    deadlines = ExecutionTimeouts(0.2)
+async def test_executions_over_the_time_limit_are_ended_and_others_are_not() -> None:
+    timeouts = ExecutionTimeouts(0.2)
     executions = [after(0), never(), after(0.01), never()]
-    results = await asyncio.gather(*(deadlines.keep(execution) for execution in executions))
+    results = await asyncio.gather(*(timeouts.run(execution) for execution in executions))
     assert [result.data for result in results] == [{"done": True}, None, {"done": True}, None]
     (error,) = results[1].errors or []
     assert isinstance(error.original_error, TookTooLong)
-    assert not deadlines._ends
+    assert not timeouts._ends
 
 
-async def test_one_that_begins_later_ends_later() -> None:
-    deadlines = ExecutionTimeouts(0.2)
-    first = asyncio.create_task(deadlines.keep(never()))
+async def test_an_execution_that_starts_later_times_out_later() -> None:
+    timeouts = ExecutionTimeouts(0.2)
+    first = asyncio.create_task(timeouts.run(never()))
     await asyncio.sleep(0.1)
-    second = asyncio.create_task(deadlines.keep(never()))
+    second = asyncio.create_task(timeouts.run(never()))
     await first
     assert not second.done()
     await second
-    assert (await deadlines.keep(after(0))).data
+    assert (await timeouts.run(after(0))).data
 
 
-def test_it_goes_on_in_another_event_loop() -> None:
-    deadlines = ExecutionTimeouts(0.1)
+def test_timeouts_work_in_a_second_event_loop() -> None:
+    timeouts = ExecutionTimeouts(0.1)
     for _ in range(2):
-        assert asyncio.run(deadlines.keep(never())).errors
+        assert asyncio.run(timeouts.run(never())).errors
 
 
-async def test_a_timeout_or_a_cancellation_from_elsewhere_is_not_taken_for_ours() -> None:
+async def test_another_timeout_error_or_cancellation_is_passed_on() -> None:
     async def fails() -> ExecutionResult:
         raise TimeoutError("the store's")
 
-    deadlines = ExecutionTimeouts(30)
+    timeouts = ExecutionTimeouts(30)
     with pytest.raises(TimeoutError, match="the store's"):
-        await deadlines.keep(fails())
-    task = asyncio.create_task(deadlines.keep(never()))
+        await timeouts.run(fails())
+    task = asyncio.create_task(timeouts.run(never()))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not deadlines._ends
+    assert not timeouts._ends
 
 
 async def settle() -> None:
@@ -71,21 +71,21 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_who_comes_first_is_served_first_and_nobody_else_passes() -> None:
-    shares, served = OperationLimiter(1), list[int]()
+async def test_slots_are_acquired_in_order_of_arrival() -> None:
+    limiter, served = OperationLimiter(1), list[int]()
 
     async def operation(number: int) -> None:
-        await shares.take("ann")
+        await limiter.acquire("ann")
         served.append(number)
 
-    await shares.take("ann")
+    await limiter.acquire("ann")
     waiting = [asyncio.create_task(operation(number)) for number in range(3)]
     await settle()
     assert served == []
-    await asyncio.wait_for(shares.take("ben"), PATIENCE_S)  # whose share is another
+    await asyncio.wait_for(limiter.acquire("ben"), TIMEOUT_S)  # another caller has slots of their own
     for number in range(3):
-        shares.give_back("ann")
-        late = asyncio.create_task(operation(3 + number))  # comes at the moment in which a part is given back
+        limiter.release("ann")
+        late = asyncio.create_task(operation(3 + number))  # arrives when a slot is released
         await settle()
         assert served == list(range(number + 1))
         waiting.append(late)
@@ -94,20 +94,20 @@ async def test_who_comes_first_is_served_first_and_nobody_else_passes() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_a_share_is_whole_again_after_any_number_of_operations_and_cancellations(seed: int) -> None:
-    chance, shares, most = random.Random(seed), OperationLimiter(3), 3  # noqa: S311  # no secret
+async def test_all_slots_are_free_after_any_sequence_of_operations_and_cancellations(seed: int) -> None:
+    chance, limiter, max_at_once = random.Random(seed), OperationLimiter(3), 3  # noqa: S311  # no secret
     at_once: Counter[str] = Counter()
 
     async def operation(caller: str) -> None:
-        await shares.take(caller)
+        await limiter.acquire(caller)
         at_once[caller] += 1
-        assert at_once[caller] <= most
+        assert at_once[caller] <= max_at_once
         try:
             for _ in range(chance.randrange(4)):
                 await asyncio.sleep(0)
         finally:
             at_once[caller] -= 1
-            shares.give_back(caller)
+            limiter.release(caller)
 
     tasks = []
     for _ in range(300):
@@ -116,41 +116,41 @@ async def test_a_share_is_whole_again_after_any_number_of_operations_and_cancell
             chance.choice(tasks).cancel()
         if chance.random() < 0.5:
             await asyncio.sleep(0)
-    await asyncio.wait(tasks, timeout=PATIENCE_S)
+    await asyncio.wait(tasks, timeout=TIMEOUT_S)
     assert not [task for task in tasks if not task.done() or (not task.cancelled() and task.exception())]
-    assert vars(shares) == vars(OperationLimiter(3))  # nothing is taken, and nothing kept
+    assert vars(limiter) == vars(OperationLimiter(3))  # no slot is acquired, and no state is left
 
 
-async def test_what_takes_too_long_is_ended_and_the_task_goes_on() -> None:
-    result = await ExecutionTimeouts(0.001).keep(never())
+async def test_the_task_continues_after_a_timeout() -> None:
+    result = await ExecutionTimeouts(0.001).run(never())
     assert result.errors is not None
     assert isinstance(result.errors[0].original_error, TookTooLong)
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
-    await asyncio.sleep(0.001)  # is not cut short by what was meant for the execution
+    await asyncio.sleep(0.001)  # isn't interrupted by the cancellation of the execution
 
 
-async def test_who_is_cancelled_by_others_at_the_same_time_is_cancelled() -> None:
+async def test_a_task_that_is_also_cancelled_by_others_is_cancelled() -> None:
     async def hang_and_be_cancelled() -> ExecutionResult:
         try:
             return await never()
         finally:
-            task.cancel()  # when the limit has ended it
+            task.cancel()  # after the timeout
 
-    task = asyncio.create_task(ExecutionTimeouts(0.001).keep(hang_and_be_cancelled()))
+    task = asyncio.create_task(ExecutionTimeouts(0.001).run(hang_and_be_cancelled()))
     with pytest.raises(asyncio.CancelledError):
         await task
 
 
-async def test_a_result_that_comes_though_its_time_is_over_is_a_result() -> None:
+async def test_a_result_returned_despite_the_timeout_is_used() -> None:
     async def be_late() -> ExecutionResult:
         try:
             return await never()
         except asyncio.CancelledError:
             return ExecutionResult(data={"late": True}, errors=None)
 
-    assert (await ExecutionTimeouts(0.001).keep(be_late())).data == {"late": True}
+    assert (await ExecutionTimeouts(0.001).run(be_late())).data == {"late": True}
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0

@@ -1,4 +1,4 @@
-"""What an animation may be. Everything is checked before a render costs anything."""
+"""Validates the input of a start, before it uses any quota."""
 
 import math
 import unicodedata
@@ -14,15 +14,15 @@ from services.renders.colors import parse_color
 FPS = 30
 MIN_FONT_SIZE = 8.0
 MAX_FONT_SIZE = 500.0
-MAX_NAME_LENGTH = 100  # font families and colours: longer than any real one
-MAX_KEY_LENGTH = 200  # idempotency keys and generation ids: room for any UUID or hash
+MAX_NAME_LENGTH = 100  # of font families and colours; real ones are shorter
+MAX_KEY_LENGTH = 200  # of idempotency keys and generation ids; UUIDs and hashes are shorter
 ALLOWED_CONTROLS = frozenset("\r\n\t")
 VISIBLE = regex.compile(r"[^\p{Z}\p{C}\p{Default_Ignorable_Code_Point}\u2800]")  # U+2800 is the blank of Braille
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnimationLimits:
-    """What this deployment renders. `max_text_length` counts Unicode code points."""
+    """Limits of this deployment. `max_text_length` is in Unicode code points."""
 
     max_duration_s: int
     fps: int
@@ -30,12 +30,15 @@ class AnimationLimits:
 
     @property
     def max_duration_in_frames(self) -> int:
-        """The longest animation."""
+        """The maximum length of an animation in frames."""
         return self.max_duration_s * self.fps
 
 
 def is_plain(text: str) -> bool:
-    """Return whether the text has neither control characters (Unicode Cc) nor unpaired surrogates (Cs)."""
+    """Return whether the text has no control characters (Unicode category Cc) and no unpaired surrogates (Cs).
+
+    Line breaks and tabs are allowed.
+    """
     return all(
         character in ALLOWED_CONTROLS or unicodedata.category(character) not in {"Cc", "Cs"} for character in text
     )
@@ -44,7 +47,7 @@ def is_plain(text: str) -> bool:
 def validate_start(
     props: AnimationProps, *, generation_id: str | None, idempotency_key: str | None, limits: AnimationLimits
 ) -> None:
-    """Raise `InvalidAnimation` with every problem there is, named by the input's GraphQL fields."""
+    """Raise `InvalidAnimation` with all problems of the input, each with the name of its GraphQL field."""
     problems = [
         *_text_problems(props.text, limits),
         *_name_problems("fontFamily", props.font_family),
@@ -71,7 +74,9 @@ def _text_problems(text: str, limits: AnimationLimits) -> Iterator[Problem]:
 
 def _name_problems(field: str, name: str) -> Iterator[Problem]:
     if not name.strip() or len(name) > MAX_NAME_LENGTH or not is_plain(name):
-        yield Problem(field=field, message=f"Name a font family in 1 to {MAX_NAME_LENGTH} plain characters.")
+        yield Problem(
+            field=field, message=f"Name a font family in 1 to {MAX_NAME_LENGTH} characters, without control characters."
+        )
 
 
 def _font_size_problems(size: float) -> Iterator[Problem]:
@@ -94,7 +99,7 @@ def _color_problems(field: str, color: str) -> Iterator[Problem]:
 
 def _duration_problems(frames: int, limits: AnimationLimits) -> Iterator[Problem]:
     if frames < 1:
-        yield Problem(field="durationInFrames", message="An animation lasts at least 1 frame.")
+        yield Problem(field="durationInFrames", message="Use a duration of at least 1 frame.")
     elif frames > limits.max_duration_in_frames:
         yield Problem(
             field="durationInFrames",
@@ -104,9 +109,11 @@ def _duration_problems(frames: int, limits: AnimationLimits) -> Iterator[Problem
 
 def _fps_problems(fps: int, limits: AnimationLimits) -> Iterator[Problem]:
     if fps != limits.fps:
-        yield Problem(field="fps", message=f"Animations run at {limits.fps} frames per second.")
+        yield Problem(field="fps", message=f"Use {limits.fps} frames per second. No other rate is supported.")
 
 
 def _key_problems(field: str, key: str | None) -> Iterator[Problem]:
     if key is not None and not (0 < len(key) <= MAX_KEY_LENGTH and is_plain(key)):
-        yield Problem(field=field, message=f"Use 1 to {MAX_KEY_LENGTH} plain characters, or leave it out.")
+        yield Problem(
+            field=field, message=f"Use 1 to {MAX_KEY_LENGTH} characters without control characters, or omit it."
+        )

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from services.errors import InvalidAnimation
 from services.models import AnimationProps, replace
-from services.renders.animation import AnimationLimits, validate_start
+from services.renders.validation import AnimationLimits, validate_start
 from tests.conftest import PROPS
 
 LIMITS = AnimationLimits(max_duration_s=20, fps=30, max_text_length=500)

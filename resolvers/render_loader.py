@@ -1,0 +1,26 @@
+"""Loads the fields of `schema.render.Render` that are computed when requested: queue position and signed URLs."""
+
+import asyncio
+from dataclasses import dataclass
+
+from services.models import Download, Render
+from services.renders.service import RenderService
+
+
+@dataclass(frozen=True, slots=True)
+class RenderServiceLoader:
+    """Implements `schema.render.RenderLoader` with the render service."""
+
+    service: RenderService
+
+    def queue_position(self, render: Render) -> "asyncio.Future[int | None]":
+        """Count the renders before a QUEUED one. A future, so that several fields can await one count."""
+        return asyncio.ensure_future(self.service.queue_position(render))
+
+    def output_download(self, render: Render) -> Download | None:
+        """Sign a URL for the video."""
+        return self.service.sign(render)
+
+    def poster_download(self, render: Render) -> Download | None:
+        """Sign a URL for the poster."""
+        return self.service.sign_poster(render)

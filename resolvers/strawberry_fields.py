@@ -1,0 +1,39 @@
+"""Reads Strawberry's definition of a field or type back from graphql-core's schema.
+
+Relies on names that Strawberry doesn't document, written for 0.341.2: the key "strawberry-definition" in `extensions`,
+and `StrawberryField.base_resolver`, whose resolver has `wrapped_func`, `is_async`, `info_parameter` and
+`parent_parameter`. `tests/resolvers/test_private_names.py` checks them.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from graphql import GraphQLField, GraphQLObjectType
+from strawberry.types.field import StrawberryField
+
+DEFINITION = "strawberry-definition"
+
+
+def field_definition(field: GraphQLField | None) -> StrawberryField | None:
+    """Return Strawberry's definition of a field; None if it has none."""
+    definition = None if field is None else field.extensions.get(DEFINITION)
+    return definition if isinstance(definition, StrawberryField) else None
+
+
+def python_class(type_: GraphQLObjectType) -> type:
+    """Return the class that an object type was made from."""
+    origin: type = type_.extensions[DEFINITION].origin
+    return origin
+
+
+def has_resolver(definition: StrawberryField) -> bool:
+    """Return whether the field is resolved by a function, not by an attribute of its object."""
+    return definition.base_resolver is not None
+
+
+def plain_method(definition: StrawberryField) -> Callable[[Any], Any] | None:
+    """Return the field's resolver if it is a synchronous method without GraphQL parameters; None otherwise."""
+    resolver = definition.base_resolver
+    if resolver is None or resolver.is_async or resolver.info_parameter or resolver.parent_parameter:
+        return None
+    return resolver.wrapped_func  # type: ignore[return-value]  # a function: static and class methods are no resolvers here
