@@ -68,7 +68,7 @@ def _version(files: Mapping[str, bytes]) -> str:
 
 
 def _policy(settings: Settings, *, scripts: str) -> str:
-    ours = urlsplit(settings.server.base_url)  # differs from 'self' if the page was opened under another of the host's names
+    ours = urlsplit(settings.server.base_url)  # differs from 'self' if the page was opened under another host name
     outputs = f"'self' {ours.scheme}://{ours.netloc} https:"  # https: for presigned URLs
     return "; ".join(
         (

@@ -97,9 +97,7 @@ def visit(browser: Browser) -> Visit:
     return visit
 
 
-async def test_a_new_user_starts_a_render_and_watches_it_until_its_video_plays(
-    start: Start, visit: Visit
-) -> None:
+async def test_a_new_user_starts_a_render_and_watches_it_until_its_video_plays(start: Start, visit: Visit) -> None:
     async with visit(start(**SMALL).url) as ann:
         await ann.come()
         await expect(ann.page).to_have_title("Rendercast")

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from app import create_app
-from auth.bearer import LocalDeveloper
+from auth.local_developer import LocalDeveloper
 from pages.files import CDN, CDN_FILE, hash_source
 from pages.graphiql import FIRST_OPERATIONS, SCRIPT, TEMPLATE, GraphiQL, load_graphiql
 from resolvers.schema import build_schema
@@ -80,9 +80,7 @@ async def test_without_npm_packages_the_page_loads_its_files_from_the_cdn(tmp_pa
     assert file.status_code == 404
 
 
-def test_with_npm_packages_it_names_no_other_host_and_keeps_the_hashes(
-    template: Path, graphiql: GraphiQL
-) -> None:
+def test_with_npm_packages_it_names_no_other_host_and_keeps_the_hashes(template: Path, graphiql: GraphiQL) -> None:
     assert len(graphiql.files) == 6
     assert "https:" not in graphiql.html
     assert "https:" not in graphiql.policy

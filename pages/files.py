@@ -1,0 +1,62 @@
+"""Responses with pages and with the files they load, which come from installed npm packages or from the CDN."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+
+CDN = "https://unpkg.com/"
+CDN_FILE = re.compile(
+    rf'"{re.escape(CDN)}(?P<name>(?P<package>@?[^@"]+)@[^/"]+/(?P<file>[^"]+))"'
+    r'\s+integrity="(?P<integrity>[^"]+)"'
+)
+MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
+
+
+def page_response(html: str, policy: str) -> Response:
+    """Return a page with its Content-Security-Policy."""
+    return HTMLResponse(
+        html,
+        headers={
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": policy,
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+def file_response(files: Mapping[str, bytes], name: str) -> Response:
+    """Return a file that a page loads, or 404. Browsers may cache it without limit: its name contains its version."""
+    if name not in files:
+        return PlainTextResponse("Not found", 404)
+    return Response(
+        files[name],
+        media_type=MEDIA_TYPES[PurePosixPath(name).suffix],
+        headers={"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"},
+    )
+
+
+def read_npm_files(html: str, web_dir: Path) -> dict[str, bytes]:
+    """Return the installed copies of all files that a page loads from the CDN, by name.
+
+    Empty unless `web_dir` has all of them with the content that the page's integrity hashes require.
+    """
+    files = {}
+    for wanted in CDN_FILE.finditer(html):
+        try:
+            content = (web_dir / wanted["package"] / wanted["file"]).read_bytes()
+        except OSError:
+            return {}
+        if hash_source("sha384", content) != wanted["integrity"]:
+            return {}
+        files[wanted["name"]] = content
+    return files
+
+
+def hash_source(algorithm: str, content: bytes) -> str:
+    """Return a hash in the format of `integrity` attributes and Content-Security-Policy."""
+    return f"{algorithm}-{base64.b64encode(hashlib.new(algorithm, content).digest()).decode()}"
