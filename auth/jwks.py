@@ -1,4 +1,4 @@
-"""The keys of an issuer: its JSON Web Key Set (RFC 7517), read in the background and kept while the issuer is away."""
+"""The keys of an issuer: its JSON Web Key Set (JWKS, RFC 7517), cached and refreshed in the background."""
 
 import asyncio
 import logging
@@ -15,13 +15,13 @@ from auth.tokens import TokenRules
 from services.clock import SystemClock
 from services.errors import IssuerUnavailable
 from services.ports import Clock
-from services.supervision import keep_running
+from services.supervision import supervise
 
 DISCOVERY_PATH = "/.well-known/openid-configuration"  # OpenID Connect Discovery 1.0, section 4
-FRESH_FOR_S = 300.0  # how long keys are used before they are read again
-RETRY_AFTER_S = 30.0  # the same, when they could not be read
-PAUSE_S = 10.0  # between two readings, whatever is asked for
-TIMEOUT_S = 5.0  # of a reading
+REFRESH_INTERVAL_S = 300.0
+RETRY_INTERVAL_S = 30.0  # after a refresh that failed
+MIN_REFRESH_INTERVAL_S = 10.0  # however many unknown keys are requested
+TIMEOUT_S = 5.0  # of a refresh
 MAX_RESPONSE_BYTES = 256 * 1024
 MAX_KEYS = 100
 
@@ -33,86 +33,87 @@ KeySet = Mapping[tuple[str | None, str], jwt.PyJWK]  # by key id and algorithm
 log = logging.getLogger(__name__)
 
 
-class JwksError(Exception):  # named for what happened
-    """The issuer didn't give its keys; the message says what it did."""
+class JwksError(Exception):
+    """The issuer's keys could not be read. The message is the reason."""
 
 
 class OpenIdConfiguration(BaseModel):
-    """What we need of an issuer's description of itself."""
+    """The members of an issuer's OpenID configuration that we need."""
 
     issuer: str
     jwks_uri: str
 
 
 class JwkSet(BaseModel):
-    """Keys as an issuer publishes them, of which some may be for other uses."""
+    """A published JWKS, in which some keys may be for other uses."""
 
     keys: list[dict[str, object]] = Field(max_length=MAX_KEYS)
 
 
-class IssuerKeys:
-    """The issuer's keys, as they were read last. `run` must be running for there to be any.
+class JwksCache:
+    """The issuer's keys as last read. `run` must be running to fill the cache.
 
-    They are read every few minutes, and as soon as somebody asks for one that isn't there, but never twice within
-    `PAUSE_S`: made-up key ids cost the issuer nothing.
+    Keys are refreshed every `REFRESH_INTERVAL_S`, and at once when an unknown key is requested, but never twice within
+    `MIN_REFRESH_INTERVAL_S`: tokens with invented key ids can't flood the issuer. While the issuer is unavailable the
+    last keys stay in use.
     """
 
     def __init__(self, read: Callable[[], Awaitable[KeySet]], clock: Clock) -> None:
         self._read = read
         self._clock = clock
         self._keys: KeySet | None = None
-        self._pausing = False
-        self._wanted = asyncio.Event()
-        self._read_ended = asyncio.Event()
+        self._is_rate_limited = False
+        self._refresh_requested = asyncio.Event()
+        self._refresh_ended = asyncio.Event()
 
-    async def find(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
-        """Return the key, after another look at the issuer's if it isn't among those we have.
+    async def get_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
+        """Return the key, after a refresh if it isn't cached; None if the issuer doesn't have it.
 
-        A token without a key id is signed by the only key for its algorithm. Raises `IssuerUnavailable` if the keys
-        have never been read.
+        Without a key id, the key must be the only one for its algorithm. Raises `IssuerUnavailable` if the keys have
+        never been read.
         """
-        key = self._known(key_id, algorithm)
-        if key is None and not self._pausing:
-            self._wanted.set()
-            await self._clock.wait(self._read_ended, timeout_s=TIMEOUT_S + 1)
-            key = self._known(key_id, algorithm)
+        key = self._cached_key(key_id, algorithm)
+        if key is None and not self._is_rate_limited:
+            self._refresh_requested.set()
+            await self._clock.wait(self._refresh_ended, timeout_s=TIMEOUT_S + 1)
+            key = self._cached_key(key_id, algorithm)
         if self._keys is None:
             raise IssuerUnavailable
         return key
 
     async def run(self) -> None:
-        """Read the keys again and again, for ever."""
+        """Refresh the keys in intervals and on request, until cancelled."""
         while True:
-            fresh_for_s = FRESH_FOR_S if await self._read_once() else RETRY_AFTER_S
-            await self._clock.sleep(PAUSE_S)
-            self._pausing = False
-            await self._clock.wait(self._wanted, timeout_s=fresh_for_s - PAUSE_S)
+            interval_s = REFRESH_INTERVAL_S if await self._refresh() else RETRY_INTERVAL_S
+            await self._clock.sleep(MIN_REFRESH_INTERVAL_S)
+            self._is_rate_limited = False
+            await self._clock.wait(self._refresh_requested, timeout_s=interval_s - MIN_REFRESH_INTERVAL_S)
 
-    async def _read_once(self) -> bool:
-        """Read the keys and tell all who wait for that; return whether the issuer gave any."""
-        self._wanted.clear()
+    async def _refresh(self) -> bool:
+        """Read the keys, wake all waiting `get_key` calls, and return whether the keys could be read."""
+        self._refresh_requested.clear()
         try:
             self._keys = await self._read()
-        except JwksError as fault:
-            log.warning("the issuer's keys could not be read: %s", fault)
+        except JwksError as error:
+            log.warning("the issuer's keys could not be read: %s", error)
             return False
         else:
             return True
         finally:
-            self._pausing = True
-            self._read_ended.set()
-            self._read_ended = asyncio.Event()
+            self._is_rate_limited = True
+            self._refresh_ended.set()
+            self._refresh_ended = asyncio.Event()
 
-    def _known(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
+    def _cached_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
         keys = self._keys or {}
         if key_id is not None:
             return keys.get((key_id, algorithm))
-        fitting = [key for (_, its_algorithm), key in keys.items() if its_algorithm == algorithm]
-        return fitting[0] if len(fitting) == 1 else None
+        candidates = [key for (_, key_algorithm), key in keys.items() if key_algorithm == algorithm]
+        return candidates[0] if len(candidates) == 1 else None
 
 
-class JwksReader:
-    """Reads the keys of one issuer: what it answers is bounded in size and time, and redirects are not followed."""
+class JwksClient:
+    """Reads the keys of one issuer, with limits on size and time and without following redirects."""
 
     def __init__(
         self, http: aiohttp.ClientSession, rules: TokenRules, *, jwks_url: str | None, timeout_s: float = TIMEOUT_S
@@ -123,13 +124,13 @@ class JwksReader:
         self._timeout_s = timeout_s
 
     async def read(self) -> KeySet:
-        """Return the keys for the algorithms that the rules allow. Raises `JwksError`."""
+        """Return the keys for the allowed algorithms. Raises `JwksError`."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 url = self._jwks_url or await self._discover()
                 published = JwkSet.model_validate_json(await self._get(url))
         except ValidationError as error:
-            raise JwksError(f"its answer is not understood ({error.error_count()} faults)") from None
+            raise JwksError(f"its response is invalid ({error.error_count()} validation errors)") from None
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise JwksError(f"{type(error).__name__}: {error}") from error
         return usable_keys(published, self._rules.algorithms)
@@ -139,25 +140,25 @@ class JwksReader:
         body = await self._get(issuer.rstrip("/") + DISCOVERY_PATH)
         configuration = OpenIdConfiguration.model_validate_json(body)
         if configuration.issuer != issuer:
-            raise JwksError(f"{issuer} says that it is {configuration.issuer!r}")
+            raise JwksError(f"the OpenID configuration of {issuer} names the issuer {configuration.issuer!r}")
         if URL(configuration.jwks_uri).scheme not in {"https", URL(issuer).scheme}:
-            raise JwksError(f"{issuer} has its keys where anybody could change them on the way")
+            raise JwksError(f"{issuer} publishes its keys at an insecure URL, not https")
         return configuration.jwks_uri
 
     async def _get(self, url: str) -> bytes:
         body = bytearray()
-        async with self._http.get(url, allow_redirects=False) as answer:
-            if answer.status != HTTPStatus.OK:
-                raise JwksError(f"{url} answered {answer.status}")
-            async for part in answer.content.iter_any():
+        async with self._http.get(url, allow_redirects=False) as response:
+            if response.status != HTTPStatus.OK:
+                raise JwksError(f"{url} returned status {response.status}")
+            async for part in response.content.iter_any():
                 body += part
                 if len(body) > MAX_RESPONSE_BYTES:
-                    raise JwksError(f"{url} answered more than {MAX_RESPONSE_BYTES} bytes")
+                    raise JwksError(f"{url} returned more than {MAX_RESPONSE_BYTES} bytes")
         return bytes(body)
 
 
 def usable_keys(published: JwkSet, algorithms: tuple[str, ...]) -> KeySet:
-    """Return the public keys that may have signed a token, each bound to one of these algorithms."""
+    """Return the public signature keys of a JWKS, each bound to one of these algorithms; others are skipped."""
     keys: dict[tuple[str | None, str], jwt.PyJWK] = {}
     for jwk in published.keys:
         key_id = jwk.get("kid")
@@ -167,7 +168,7 @@ def usable_keys(published: JwkSet, algorithms: tuple[str, ...]) -> KeySet:
             if key := _key(jwk, algorithm):
                 keys.setdefault((key_id, algorithm), key)
     if not keys:
-        log.warning("none of the %d keys of the issuer can be used for %s", len(published.keys), ", ".join(algorithms))
+        log.warning("none of the issuer's %d keys can be used for %s", len(published.keys), ", ".join(algorithms))
     return keys
 
 
@@ -177,29 +178,29 @@ def _is_public_and_for_signatures(jwk: Mapping[str, object]) -> bool:
 
 
 def _algorithms(jwk: Mapping[str, object]) -> frozenset[str]:
-    """Return what the key may be used with: what it says itself, as far as its type admits that."""
+    """Return the algorithms that the key's type supports, only that of its `alg` if present."""
     match jwk.get("kty"), jwk.get("crv"):
         case "RSA", _:
-            fitting = RSA_ALGORITHMS
+            supported = RSA_ALGORITHMS
         case "EC" | "OKP", str(curve) if curve in CURVES:
-            fitting = frozenset({CURVES[curve]})
+            supported = frozenset({CURVES[curve]})
         case _:
             return frozenset()
-    return frozenset(name for name in fitting if jwk.get("alg", name) == name)
+    return frozenset(name for name in supported if jwk.get("alg", name) == name)
 
 
 def _key(jwk: dict[str, object], algorithm: str) -> jwt.PyJWK | None:
-    """Return the key; None if it is none, or too short (RFC 7518, section 3.3)."""
+    """Return the key; None if it is invalid or too short (RFC 7518, section 3.3)."""
     try:
         key = jwt.PyJWK(jwk, algorithm)
     except (jwt.PyJWTError, ValueError, TypeError):
-        log.warning("a key of the issuer is not understood")
+        log.warning("skipped an invalid key of the issuer")
         return None
     return None if key.Algorithm.check_key_length(key.key) else key
 
 
-def open_http() -> aiohttp.ClientSession:
-    """Open connections to an issuer, through the proxy that the environment names if any. Nothing is decompressed."""
+def open_issuer_session() -> aiohttp.ClientSession:
+    """Return an HTTP client for an issuer, which uses the environment's proxy settings and decompresses nothing."""
     return aiohttp.ClientSession(
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -209,16 +210,16 @@ def open_http() -> aiohttp.ClientSession:
 
 
 @asynccontextmanager
-async def open_issuer_keys(rules: TokenRules, *, jwks_url: str | None) -> AsyncIterator[IssuerKeys]:
-    """Open the issuer's keys. While this is open they are kept up to date."""
+async def open_jwks_cache(rules: TokenRules, *, jwks_url: str | None) -> AsyncIterator[JwksCache]:
+    """Open the cache of the issuer's keys, which is refreshed in the background while open."""
     _warn_of_plain_http(jwks_url or rules.issuer)
-    async with open_http() as http, asyncio.TaskGroup() as tasks:
-        keys = IssuerKeys(JwksReader(http, rules, jwks_url=jwks_url).read, SystemClock())
-        loop = tasks.create_task(keep_running("reading of the issuer's keys", keys.run))
+    async with open_issuer_session() as http, asyncio.TaskGroup() as tasks:
+        keys = JwksCache(JwksClient(http, rules, jwks_url=jwks_url).read, SystemClock())
+        loop = tasks.create_task(supervise("refresh of the issuer's keys", keys.run))
         yield keys
         loop.cancel()
 
 
 def _warn_of_plain_http(url: str) -> None:
     if URL(url).scheme == "http" and URL(url).host not in {"127.0.0.1", "::1", "localhost"}:
-        log.warning("%s is not https: whoever is on the way can sign tokens for anybody", url)
+        log.warning("%s is not https: an attacker on the network could replace the keys and sign tokens", url)

@@ -1,0 +1,43 @@
+"""Authentication of `rendercast dev`, which has one user."""
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+
+from services.errors import Unauthenticated
+from services.identity import Identity
+from services.loopback import is_loopback
+from services.models import Caller
+from services.settings import ServerSettings, variable
+
+log = logging.getLogger(__name__)
+
+
+class LocalDeveloper:
+    """Identifies every caller as the one user of a server that only this machine can reach.
+
+    Refuses requests under another host name. A page of another site can have its own name resolve to this machine (DNS
+    rebinding), and the browser then treats its requests as those of our pages.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._host_names = {"localhost", urlsplit(settings.base_url).hostname}
+
+    async def __call__(self, connection: HTTPConnection, params: Mapping[str, object]) -> Identity:  # noqa: ARG002
+        """Return the user's identity. Raises `Unauthenticated` if the Host header names another host."""
+        for host in connection.headers.getlist("host"):
+            name = _host_name(host)
+            if name not in self._host_names and not is_loopback(name):
+                setting = variable("public_url")
+                log.warning("refused a request for the host %r; set %s to allow another name", host, setting)
+                raise Unauthenticated("This server can't be used under this host name. Use localhost.")
+        return Identity(caller=Caller(id="local-developer"))
+
+
+def _host_name(host: str) -> str:
+    with suppress(ValueError):
+        return urlsplit(f"//{host}").hostname or ""
+    return ""
