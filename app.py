@@ -1,4 +1,4 @@
-"""The web application: every route, and what runs beside them."""
+"""The ASGI application: its routes, middleware and background loops."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
-from auth.bearer import Authenticate
-from pages.graphiql import load_graphiql
+from auth.authenticator import Authenticator
+from pages.graphiql import GraphiQL, load_graphiql
 from pages.studio import load_studio
 from resolvers.schema import build_schema
 from services.backends.remotion_lambda.webhooks import PATH as WEBHOOK_PATH
@@ -27,13 +27,8 @@ from transport.remotion_webhooks import RemotionWebhooks
 from transport.tracing import tracing_middleware
 
 
-def create_app(services: Services, *, authenticate: Authenticate) -> ASGIApp:
-    """Return the application. While its lifespan is open, the hub runs, and the worker too if the services have one."""
-    graphiql = load_graphiql(services.settings.pages.web_dir)
-    schema = build_schema(services.settings.graphql, tracing=services.tracing)
-    over_http = GraphQLOverHttp(services, schema=schema, authenticate=authenticate, graphiql=graphiql)
-    over_websockets = WebSocketEndpoint(services, schema=schema, authenticate=authenticate)
-    health = Health(services)
+def create_app(services: Services, *, authenticate: Authenticator) -> ASGIApp:
+    """Return the application, which runs the services' background loops during its lifespan."""
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -43,31 +38,49 @@ def create_app(services: Services, *, authenticate: Authenticate) -> ASGIApp:
             for loop in loops:
                 loop.cancel()
 
-    routes = [
-        Route("/graphql", over_http, methods=METHODS, middleware=tracing_middleware(services.tracing)),
-        *_home(services.settings),
-        WebSocketRoute("/graphql", over_websockets.serve),
-        Route("/assets/{name:path}", graphiql.serve_file),
-        Route("/healthz", health.alive),
-        Route("/readyz", health.ready),
+    settings = services.settings
+    graphiql = load_graphiql(settings.pages.web_dir)
+    routes = [  # matched in this order: the most frequent requests come first
+        *_graphql_routes(services, authenticate, graphiql),
+        *_page_routes(settings, graphiql),
+        *_service_routes(services),
     ]
+    app = Starlette(lifespan=lifespan, routes=routes, middleware=cors_middleware(settings.server.origins))
+    app.router.redirect_slashes = False  # Starlette would redirect to the host in the request's Host header
+    return ResponseHeadersMiddleware(app)
+
+
+def _graphql_routes(services: Services, authenticate: Authenticator, graphiql: GraphiQL) -> list[BaseRoute]:
+    """Return the routes of GraphQL over HTTP, which include GraphiQL's page, and over WebSocket."""
+    schema = build_schema(services.settings.graphql, tracing=services.tracing)
+    over_http = GraphQLOverHttp(services, schema=schema, authenticate=authenticate, graphiql=graphiql)
+    over_websocket = WebSocketEndpoint(services, schema=schema, authenticate=authenticate)
+    return [
+        Route("/graphql", over_http, methods=METHODS, middleware=tracing_middleware(services.tracing)),
+        WebSocketRoute("/graphql", over_websocket.serve),
+    ]
+
+
+def _page_routes(settings: Settings, graphiql: GraphiQL) -> list[BaseRoute]:
+    """Return the routes of the pages' files and of `/`: the studio, or a redirect to GraphiQL if it is switched off."""
+    graphiql_files = Route("/assets/{name:path}", graphiql.serve_file)
+    if not settings.pages.studio:
+        return [Route("/", _redirect_to_graphiql), graphiql_files]
+    studio = load_studio(settings)
+    return [Route("/", studio.serve_page), Route("/assets/studio/{name:path}", studio.serve_file), graphiql_files]
+
+
+async def _redirect_to_graphiql(request: Request) -> Response:  # noqa: ARG001
+    return RedirectResponse("/graphql")
+
+
+def _service_routes(services: Services) -> list[BaseRoute]:
+    """Return the routes of health checks, of the text renderer's downloads and of Remotion's webhooks."""
+    health = Health(services)
+    routes: list[BaseRoute] = [Route("/healthz", health.alive), Route("/readyz", health.ready)]
     if services.local is not None:
         routes.append(Route("/files/{name}", Downloads(services.local).serve))
     if services.settings.remotion.remotion_webhook_secret is not None:
         webhooks = RemotionWebhooks(services.hub, services.settings.remotion.remotion_webhook_secret)
         routes.append(Route(WEBHOOK_PATH, webhooks.receive, methods=["POST"]))
-    app = Starlette(lifespan=lifespan, routes=routes, middleware=cors_middleware(services.settings.server.origins))
-    app.router.redirect_slashes = False  # to wherever the header Host says
-    return ResponseHeadersMiddleware(app)
-
-
-def _home(settings: Settings) -> list[Route]:
-    """Return what `/` has: the studio if it is wanted."""
-    if not settings.pages.studio:
-        return [Route("/", _to_graphiql)]
-    studio = load_studio(settings)
-    return [Route("/", studio.serve_page), Route("/assets/studio/{name:path}", studio.serve_file)]
-
-
-async def _to_graphiql(request: Request) -> Response:  # noqa: ARG001
-    return RedirectResponse("/graphql")
+    return routes

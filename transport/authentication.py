@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 from starlette.requests import HTTPConnection
 
-from auth.bearer import Authenticate
+from auth.authenticator import Authenticator
 from resolvers.context import Context
 from services.errors import RendercastError
 from services.observability import log_context
 
 
 async def identify(
-    context: Context, authenticate: Authenticate, connection: HTTPConnection, params: Mapping[str, object]
+    context: Context, authenticate: Authenticator, connection: HTTPConnection, params: Mapping[str, object]
 ) -> RendercastError | None:
     """Authenticate the caller and store the identity in the context and the log context.
 

@@ -1,4 +1,4 @@
-"""How many connections there are, in all and of each address."""
+"""Limits on the number of connections, in total and per client network."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -7,39 +7,42 @@ from ipaddress import IPv6Address, IPv6Network
 
 
 class ConnectionLimiter:
-    """Admits connections as long as there are fewer than `most`, and fewer than `most_of_address` of their address.
+    """Admits at most `max_connections`, and at most `max_per_network` of one client network.
 
-    Those of a trusted proxy are its clients', and count only in all.
+    The connections of a trusted proxy are its clients' and only count towards the total.
     """
 
-    def __init__(self, *, most: int, most_of_address: int, is_trusted: Callable[[str], bool]) -> None:
-        self._most = most
-        self._most_of_address = most_of_address
+    def __init__(self, *, max_connections: int, max_per_network: int, is_trusted: Callable[[str], bool]) -> None:
+        self._max_connections = max_connections
+        self._max_per_network = max_per_network
         self._is_trusted = is_trusted
-        self._of_address: Counter[str] = Counter()
-        self._all = 0
+        self._by_network: Counter[str] = Counter()
+        self._total = 0
 
-    def admit(self, address: str) -> bool:
-        """Count one more connection, unless it would be one too many; return whether it is admitted."""
-        whose = subscriber_of(address)
-        is_too_much = self._of_address[whose] >= self._most_of_address and not self._is_trusted(address)
-        if is_too_much or self._all >= self._most:
+    def acquire(self, address: str) -> bool:
+        """Count a connection from this address and return True; return False if a limit is reached."""
+        network = client_network(address)
+        is_over_limit = self._by_network[network] >= self._max_per_network and not self._is_trusted(address)
+        if is_over_limit or self._total >= self._max_connections:
             return False
-        self._all += 1
-        self._of_address[whose] += 1
+        self._total += 1
+        self._by_network[network] += 1
         return True
 
-    def leave(self, address: str) -> None:
-        """Count one less."""
-        whose = subscriber_of(address)
-        self._all -= 1
-        self._of_address[whose] -= 1
-        if not self._of_address[whose]:
-            del self._of_address[whose]
+    def release(self, address: str) -> None:
+        """Stop counting a connection that was acquired."""
+        network = client_network(address)
+        self._total -= 1
+        self._by_network[network] -= 1
+        if not self._by_network[network]:
+            del self._by_network[network]
 
 
-def subscriber_of(address: str) -> str:
-    """Return whom connections are counted for: of IPv6 the network of 64 bits that one subscriber has to themselves."""
+def client_network(address: str) -> str:
+    """Return the key that limits count by: an IPv4 address, or the /64 network of an IPv6 address.
+
+    One client usually controls all addresses of its /64 network.
+    """
     with suppress(ValueError):
         ip = IPv6Address(address)
         return str(ip.ipv4_mapped or IPv6Network((int(ip) >> 64 << 64, 64)))
@@ -47,8 +50,8 @@ def subscriber_of(address: str) -> str:
 
 
 @contextmanager
-def counted(counter: Counter[str], key: str, limit: int) -> Iterator[bool]:
-    """Count one more of `key` meanwhile; yield False, and count nothing, if there are as many as may be."""
+def count_within_limit(counter: Counter[str], key: str, limit: int) -> Iterator[bool]:
+    """Count `key` while the context is open. Yields False, and counts nothing, if its count has reached the limit."""
     if counter[key] >= limit:
         yield False
         return

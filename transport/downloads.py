@@ -1,30 +1,30 @@
-"""Videos and posters kept on this machine, for whoever has a signed URL."""
+"""Downloads of the text renderer's videos and posters by signed URL."""
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from services.backends.text.backend import TextBackend
 
-# A browser shows a file that is opened by itself in a page of its own making, to which this applies.
+# Applies to the document that a browser creates when it opens a video or an image itself.
 POLICY = "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 MEDIA_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
 
 
 class Downloads:
-    """The endpoint of `/files/{name}`, with range requests, so that players can seek."""
+    """The endpoint `/files/{name}`. Supports range requests, which players need for seeking."""
 
     def __init__(self, backend: TextBackend) -> None:
         self._backend = backend
 
     async def serve(self, request: Request) -> Response:
-        """Serve the file, or 404 without telling why."""
+        """Return the file, or 404 without a reason if the URL is expired or invalid."""
         path = self._backend.find_download(
             request.path_params["name"],
             expires=request.query_params.get("expires", ""),
             signature=request.query_params.get("signature", ""),
         )
         if path is None:
-            return PlainTextResponse("This link has expired. Ask for a new one with refreshDownloadUrl.", 404)
+            return PlainTextResponse("This link has expired. Get a new one with refreshDownloadUrl.", 404)
         return FileResponse(
             path,
             media_type=MEDIA_TYPES.get(path.suffix, "application/octet-stream"),

@@ -13,7 +13,7 @@ from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from auth.bearer import Authenticate
+from auth.authenticator import Authenticator
 from resolvers.context import Context
 from resolvers.errors import result_too_large
 from services.errors import TookTooLong
@@ -72,7 +72,7 @@ class GraphQLOverHttp:
         services: Services,
         *,
         schema: Schema,
-        authenticate: Authenticate,
+        authenticate: Authenticator,
         graphiql: HtmlPage,
     ) -> None:
         self._services = services

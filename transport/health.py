@@ -1,4 +1,4 @@
-"""Whether this process is well, for whoever restarts it or sends it traffic."""
+"""Health endpoints for process supervisors and load balancers."""
 
 import logging
 
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class Health:
-    """`alive`: restart the process unless 200. `ready`: send it requests only while 200."""
+    """`alive`: restart the process unless it returns 200. `ready`: send it requests only while it returns 200."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -21,21 +21,21 @@ class Health:
 
     async def alive(self, request: Request) -> Response:  # noqa: ARG002
         """Return 200 while the loops of this process tick, else 503."""
-        fault = self._liveness.stalled()
-        return _answer(503, fault) if fault else _answer(200, ALIVE)
+        problem = self._liveness.stalled()
+        return _response(503, problem) if problem else _response(200, ALIVE)
 
     async def ready(self, request: Request) -> Response:  # noqa: ARG002
-        """Return 200 while store and pub/sub answer and the loops tick, else 503 with what is amiss."""
+        """Return 200 while the store and pub/sub are available and the loops tick, else 503 with the reason."""
         try:
             await self._services.store.get_many([])
             await self._services.pubsub.check()
         except Unavailable as error:
             log.warning("not ready: %s", error)
-            what = "the store" if isinstance(error, StoreUnavailable) else "pub/sub"
-            return _answer(503, f"{what} is away")
-        fault = self._liveness.not_running()
-        return _answer(503, fault) if fault else _answer(200, "ready")
+            dependency = "the store" if isinstance(error, StoreUnavailable) else "pub/sub"
+            return _response(503, f"{dependency} is unavailable")
+        problem = self._liveness.not_running()
+        return _response(503, problem) if problem else _response(200, "ready")
 
 
-def _answer(status_code: int, reason: str) -> Response:
-    return JSONResponse({"status": reason}, status_code, headers={"Cache-Control": "no-store"})
+def _response(status_code: int, status: str) -> Response:
+    return JSONResponse({"status": status}, status_code, headers={"Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""What the head of every answer says: the request's id, and what other sites may do with the answer."""
+"""Middleware for response headers: the request id, security headers and CORS."""
 
 import os
 import re
@@ -11,63 +11,63 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.observability import log_context
 
 REQUEST_ID = b"x-request-id"
-GOOD_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-PREFLIGHT_LASTS_S = 600
+VALID_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+PREFLIGHT_MAX_AGE_S = 600
 
-# https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html; a page brings a policy of its own.
-SAFE_HEADERS = (
+# https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html; pages set their own policy.
+SECURITY_HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
 )
-SAFE_NAMES = frozenset(name for name, _ in SAFE_HEADERS)
+SECURITY_HEADER_NAMES = frozenset(name for name, _ in SECURITY_HEADERS)
 
 
 class ResponseHeadersMiddleware:
-    """Gives every request an id, a proxy's or client's own if it is one, and every answer the headers it lacks.
+    """Gives each request an id, the proxy's or client's if valid, and each response the security headers it lacks.
 
-    It goes around all of Starlette, whose own middleware is inside the one that answers what crashed.
+    It wraps all of Starlette: middleware inside would miss the responses of Starlette's handler of uncaught exceptions.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on a request and its answer."""
+        """Run the application and add headers to its response."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        request_id = _given(scope["headers"]) or os.urandom(8).hex().encode()
-        log_context.begin_request(request_id.decode())
+        request_id = _valid_request_id(scope["headers"]) or os.urandom(8).hex().encode()
+        log_context.start_request(request_id.decode())
 
-        def send_with_head(message: Message) -> Awaitable[None]:  # no coroutine: every frame of a WebSocket comes by
+        def send_with_headers(message: Message) -> Awaitable[None]:  # no coroutine: runs for every WebSocket message
             match message["type"]:
                 case "http.response.start" | "websocket.http.response.start":
-                    message["headers"] = [*message["headers"], *_lacking(message["headers"]), (REQUEST_ID, request_id)]
+                    message["headers"] = [*message["headers"], *_missing(message["headers"]), (REQUEST_ID, request_id)]
                 case "websocket.accept":
                     message["headers"] = [*message.get("headers", ()), (REQUEST_ID, request_id)]
             return send(message)
 
-        await self._app(scope, receive, send_with_head)
+        await self._app(scope, receive, send_with_headers)
 
 
-def _given(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+def _valid_request_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
     for name, value in headers:
         if name == REQUEST_ID:
-            return value if GOOD_ID.fullmatch(value) else None
+            return value if VALID_REQUEST_ID.fullmatch(value) else None
     return None
 
 
-def _lacking(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
-    brought = SAFE_NAMES.intersection([name for name, _ in headers])
-    return [header for header in SAFE_HEADERS if header[0] not in brought] if brought else SAFE_HEADERS
+def _missing(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
+    present = SECURITY_HEADER_NAMES.intersection([name for name, _ in headers])
+    return [header for header in SECURITY_HEADERS if header[0] not in present] if present else SECURITY_HEADERS
 
 
-def for_pages(allowed_origins: Collection[str]) -> list[Middleware]:
-    """Return what goes around the routes. Pages of these origins may read answers and send tokens."""
-    if not allowed_origins:  # browsers let no other page read anything
+def cors_middleware(allowed_origins: Collection[str]) -> list[Middleware]:
+    """Return the middleware that lets pages of these origins send tokens and read responses; empty without origins."""
+    if not allowed_origins:  # browsers deny reading by default
         return []
     return [
         Middleware(
@@ -76,6 +76,6 @@ def for_pages(allowed_origins: Collection[str]) -> list[Middleware]:
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["X-Request-ID"],
-            max_age=PREFLIGHT_LASTS_S,
+            max_age=PREFLIGHT_MAX_AGE_S,
         )
     ]

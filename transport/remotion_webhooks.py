@@ -1,4 +1,4 @@
-"""Where Remotion's function tells that a render has ended."""
+"""The endpoint for the webhooks that Remotion's Lambda function sends at the end of a render."""
 
 import logging
 from http import HTTPStatus
@@ -11,8 +11,8 @@ from services.backends.remotion_lambda.webhooks import (
     MAX_BODY_BYTES,
     SIGNATURE,
     SIGNATURE_HEADER,
-    is_genuine,
-    render_told_of,
+    has_valid_signature,
+    parse_render_id,
 )
 from services.realtime.hub import ProgressHub
 from transport.request_body import read_body
@@ -21,26 +21,26 @@ log = logging.getLogger(__name__)
 
 
 class RemotionWebhooks:
-    """Takes the function's messages. A genuine one makes the render's worker look at once, and does nothing else."""
+    """Receives the function's webhooks. A genuine one only makes the render's worker poll at once."""
 
     def __init__(self, hub: ProgressHub, secret: SecretStr) -> None:
         self._hub = hub
         self._secret = secret
 
     async def receive(self, request: Request) -> Response:
-        """Answer 200, 401 if the message is not genuine, 413 if it is too large."""
+        """Return 200, 401 if the signature is missing or wrong, or 413 if the body is too large."""
         signature = request.headers.get(SIGNATURE_HEADER, "")
         if not SIGNATURE.fullmatch(signature):
             return Response(status_code=HTTPStatus.UNAUTHORIZED)
         try:
-            body = await read_body(request, at_most=MAX_BODY_BYTES)
+            body = await read_body(request, max_bytes=MAX_BODY_BYTES)
         except ClientDisconnect:
-            return Response(status_code=HTTPStatus.BAD_REQUEST)  # which nobody will see
+            return Response(status_code=HTTPStatus.BAD_REQUEST)  # the client no longer receives it
         if body is None:
             return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        if not is_genuine(body, signature, self._secret.get_secret_value()):
+        if not has_valid_signature(body, signature, self._secret.get_secret_value()):
             return Response(status_code=HTTPStatus.UNAUTHORIZED)
-        if render_id := render_told_of(body):
-            log.info("the function tells that render %s has ended", render_id)
+        if render_id := parse_render_id(body):
+            log.info("webhook received: render %s has ended", render_id)
             await self._hub.wake_workers(render_id)
         return Response()

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.observability import spans
+
 if TYPE_CHECKING:
     from services.observability.tracing import Tracing
 
@@ -23,14 +25,14 @@ class TracedRequests:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application in a span that gets the response's status."""
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in TRACE_HEADERS}
-        with self._tracing.request(scope["method"], ROUTE, headers) as span:
+        with self._tracing.request(scope["method"], ROUTE, headers):
 
-            def send_noted(message: Message) -> Awaitable[None]:
+            def send_recorded(message: Message) -> Awaitable[None]:
                 if message["type"] == "http.response.start":
-                    span.answered(int(message["status"]))
+                    spans.record_response(int(message["status"]))
                 return send(message)
 
-            await self._app(scope, receive, send_noted)
+            await self._app(scope, receive, send_recorded)
 
 
 def tracing_middleware(tracing: "Tracing | None") -> list[Middleware]:

@@ -1,8 +1,11 @@
-"""uvicorn's protocol of HTTP, made to do and keep little for any one client, and to answer in one piece.
+"""uvicorn's HTTP protocol with limits per connection, and with the response head and body sent in one write.
 
-uvicorn keeps whatever it is sent as headers, and every request that is sent before the last one is answered. It waits
-without limit for the rest of a request, for ever after an empty line, and for clients that don't read. And it sends the
-head and the body of an answer one after the other, which takes longer than all the limits here.
+uvicorn stores all headers that it receives, and every request that arrives before the previous one was answered. It
+waits without limit for the rest of a request, for the next request after an empty line, and for clients that don't
+read. And it sends the head and the body of a response in two writes, which takes longer than all the limits here.
+
+Extends `HttpToolsProtocol` and uses its undocumented attributes. Written for uvicorn 0.54 with httptools 0.9; checked
+by tests/transport/test_uvicorn_http_private_names.py.
 """
 
 import asyncio
@@ -13,225 +16,231 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from services.json_text import write_json
 from transport.bounded_reads import BoundedReads
 from transport.connection_limits import ConnectionLimiter
-from transport.middleware import SAFE_HEADERS
+from transport.middleware import SECURITY_HEADERS
 from transport.uvicorn_websockets import WebSocketProtocol
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 100
-MAX_PENDING = 16  # requests that are sent before the one before them is answered
-READING_TIMES = 4  # how many times longer than a request the next 64 KiB of an answer, or its rest, may take
-HEAD = b"HTTP/1.1 "
-CONTINUE = b"HTTP/1.1 100 "
+MAX_PIPELINED_REQUESTS = 16  # waiting for the response to the previous request
+WRITE_TIMEOUT_FACTOR = 4  # the next 64 KiB of a response, or its rest, may take this many request timeouts
+STATUS_LINE_START = b"HTTP/1.1 "
+CONTINUE_START = b"HTTP/1.1 100 "
 
 
-class TooMuch(Exception):  # noqa: N818  # named for what happened
-    """A request is more than is admitted, or less; it is answered as any that is malformed."""
+class RefusedRequestError(Exception):
+    """A request that exceeds a limit or violates RFC 9112. It gets the response of a malformed request."""
 
 
-class InOnePiece:
-    """A transport that keeps the head of an answer until there is more to send. All else is the transport's."""
+class HeadBufferingTransport:
+    """A transport that holds the head of a response back until the next write. Delegates all else."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.transport = transport
-        self.is_closing = transport.is_closing  # asked at each answer, and found sooner here
+        self.is_closing = transport.is_closing  # called for each response; an attribute is faster than __getattr__
         self._head = b""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send this, after a head that was kept; or keep it, if it is one."""
-        if not self._head and data.startswith(HEAD) and not data.startswith(CONTINUE):
+        """Hold the data back if it is a head, else send it after the held head."""
+        if not self._head and data.startswith(STATUS_LINE_START) and not data.startswith(CONTINUE_START):
             self._head = data
         else:
-            self.send(data)
+            self.flush(data)
 
-    def send(self, data: bytes = b"") -> None:
-        """Send all there is."""
-        if piece := self._head + data:
+    def flush(self, data: bytes = b"") -> None:
+        """Send the held head and the data."""
+        if output := self._head + data:
             self._head = b""
-            self.transport.write(piece)
+            self.transport.write(output)
 
     def close(self) -> None:
-        """Send what was kept, and close."""
-        self.send()
+        """Send the held head and close."""
+        self.flush()
         self.transport.close()
 
 
 class HttpProtocol(HttpToolsProtocol, BoundedReads):
-    """HTTP whose requests have to arrive within a time and whose headers within a size, and whose answers be read.
+    """HTTP with limits on connections, heads and pipelined requests, and timeouts for requests and unread responses.
 
-    The time runs from a request's first byte to its last; for the first request, from the connection on.
+    The request timeout runs from a request's first byte to its last, for the first request from the connection's start.
     """
 
-    largest_read_bytes = 16 * 1024
+    max_read_bytes = 16 * 1024
     request_timeout_s: float
-    crowd: ConnectionLimiter
+    connection_limiter: ConnectionLimiter
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._head_bytes = 0
-        self._is_amid_request = False
-        self._expected_since: float | None = None  # by the loop's clock
-        self._late: asyncio.TimerHandle | None = None
-        self._unread: asyncio.TimerHandle | None = None
+        self._is_receiving = False  # a request whose first byte has arrived
+        self._request_awaited_since: float | None = None  # loop time
+        self._request_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begin to wait for the first request."""
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's signature
+        """Start the timeout of the first request, or abort if there are too many connections."""
         super().connection_made(transport)
-        self.transport = self._answers = InOnePiece(transport)  # type: ignore[assignment]  # it has all that is used
+        self.transport = self._output = HeadBufferingTransport(transport)  # type: ignore[assignment]  # a proxy
         self._address = self.client[0] if self.client else ""
-        self._is_admitted = self.crowd.admit(self._address)
+        self._is_admitted = self.connection_limiter.acquire(self._address)
         if self._is_admitted:
-            self._expect()
+            self._start_request_timer()
         else:
             self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
-        self._stop_clocks()
-        self._leave()
+        """Cancel the timers and release the connection's place."""
+        self._cancel_timers()
+        self._release_connection()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take in what came, unless it makes the head of a request too large."""
-        self._is_amid_request |= self._is_idle  # even if it is an empty line, of which the parser says nothing
+        """Parse data, and enforce the limits on the head of a request."""
+        self._is_receiving |= self._is_idle  # also after an empty line, for which the parser calls nothing
         self._head_bytes += len(data)
         super().data_received(data)
         if self._head_bytes > MAX_HEAD_BYTES:
             self.transport.abort()
         elif len(self.headers or ()) > MAX_HEADERS:
             self.send_400_response("Too many headers.")
-        elif self._is_amid_request:
-            self._expect()
+        elif self._is_receiving:
+            self._start_request_timer()
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand over to the WebSocket, which has times of its own, unless an answer is still owed here."""
-        self._is_amid_request = False
-        self._stop_clocks()
-        self.transport = self._answers.transport
+        """Hand the connection over to the WebSocket protocol and its timeouts; abort if a response is still pending."""
+        self._is_receiving = False
+        self._cancel_timers()
+        self.transport = self._output.transport
         if not self._is_idle:
             self.transport.abort()
             return
         super().handle_websocket_upgrade()
         protocol = self.transport.get_protocol()
         if isinstance(protocol, WebSocketProtocol):
-            protocol.on_end = self._leave
+            protocol.on_connection_lost = self._release_connection
 
     def send_400_response(self, msg: str) -> None:
-        """Tell what is wrong and close; but first of all give the answers that are owed, if there are any."""
-        if self.pipeline or not (self._is_idle or self._is_amid_request):
+        """Send the error and close. If responses to earlier requests are pending, send only those and close."""
+        if self.pipeline or not (self._is_idle or self._is_receiving):
             self.flow.pause_reading()
             self.cycle.keep_alive = False
             return
         if self._is_idle or not self.cycle.response_started:
-            self._answers.write(_malformed(msg))
+            self._output.write(_bad_request(msg))
         self.transport.close()
 
     def on_message_begin(self) -> None:
-        """Begin to wait for the rest, unless it came along."""
-        self._is_amid_request = True
+        """Note that a request has started; `data_received` starts its timeout unless the rest arrived with it."""
+        self._is_receiving = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Answer the request, or let it wait. From now on count anew: the body has a limit of its own.
+        """Start the request or append it to the pipeline. Resets the byte count: the body has its own limit.
 
-        Raises `TooMuch`.
+        Raises `RefusedRequestError`.
         """
-        if len(self.pipeline) == MAX_PENDING or len(self.headers) > MAX_HEADERS:
-            raise TooMuch
+        if len(self.pipeline) == MAX_PIPELINED_REQUESTS or len(self.headers) > MAX_HEADERS:
+            raise RefusedRequestError
         hosts = [name for name, _ in self.headers].count(b"host")
         if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):  # RFC 9112, section 3.2
-            raise TooMuch
+            raise RefusedRequestError
         self._head_bytes = 0
         super().on_headers_complete()
         if not self.parser.should_upgrade():
-            self.headers = []  # what comes behind the body is for nobody: RFC 9110, section 6.5.1
+            self.headers = []  # trailer fields must not change the request's headers: RFC 9110, section 6.5.1
         elif not self._should_upgrade():
-            self.cycle.keep_alive = False  # the parser takes what follows, a body even, for another request
+            self.cycle.keep_alive = False  # the parser would take the body for another request
 
     def on_body(self, body: bytes) -> None:
-        """Count no bytes of a body."""
+        """Reset the byte count, which is for heads only."""
         self._head_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Wait no longer; but for the next one, if this one was answered before all of it was there."""
-        self._is_amid_request = self._is_idle
-        self._expected_since = None
+        """End the request's timeout. If its response was sent before its end, the next request is already awaited."""
+        self._is_receiving = self._is_idle
+        self._request_awaited_since = None
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Send the head of an answer that has no body, and begin to wait until all is read."""
-        self._answers.send()
+        """Send the head of a response without body, and start the timeout for reading the response."""
+        self._output.flush()
         super().on_response_complete()
-        self._expect_reader()
+        self._restart_write_timer()
 
     def pause_writing(self) -> None:
-        """Begin to wait until the client reads on."""
+        """Start the timeout for reading the response."""
         super().pause_writing()
-        self._expect_reader()
+        self._restart_write_timer()
 
     def resume_writing(self) -> None:
-        """Begin to wait until the client has read the rest."""
+        """Restart the timeout for the rest of the response."""
         super().resume_writing()
-        self._expect_reader()
+        self._restart_write_timer()
 
     @property
     def _is_idle(self) -> bool:
-        """Whether nothing has been asked that is still to be answered."""
+        """Whether every request so far has its complete response."""
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete
 
-    def _leave(self) -> None:
+    def _release_connection(self) -> None:
         if self._is_admitted:
             self._is_admitted = False
-            self.crowd.leave(self._address)
+            self.connection_limiter.release(self._address)
 
-    def _expect(self) -> None:
-        """Begin to wait for the rest of a request. The clock stays until it is due: few requests come that late."""
-        if self._expected_since is None:
-            self._expected_since = self.loop.time()
-        if self._late is None:
-            self._late = self.loop.call_later(self.request_timeout_s, self._end_late)
+    def _start_request_timer(self) -> None:
+        """Start the timeout for the rest of a request.
 
-    def _end_late(self) -> None:
-        self._late = None
-        if self._expected_since is None:
+        The timer is not cancelled when the request ends but checks when it fires, which costs less: few requests take
+        so long.
+        """
+        if self._request_awaited_since is None:
+            self._request_awaited_since = self.loop.time()
+        if self._request_timer is None:
+            self._request_timer = self.loop.call_later(self.request_timeout_s, self._check_request_timeout)
+
+    def _check_request_timeout(self) -> None:
+        self._request_timer = None
+        if self._request_awaited_since is None:
             return
-        due_at = self._expected_since + self.request_timeout_s
+        due_at = self._request_awaited_since + self.request_timeout_s
         if due_at > self.loop.time():
-            self._late = self.loop.call_at(due_at, self._end_late)
+            self._request_timer = self.loop.call_at(due_at, self._check_request_timeout)
         else:
             self.transport.abort()
 
-    def _expect_reader(self) -> None:
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
-        if self._answers.transport.get_write_buffer_size():
-            self._unread = self.loop.call_later(READING_TIMES * self.request_timeout_s, self._end_unread)
+    def _restart_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+        if self._output.transport.get_write_buffer_size():
+            timeout_s = WRITE_TIMEOUT_FACTOR * self.request_timeout_s
+            self._write_timer = self.loop.call_later(timeout_s, self._check_write_timeout)
 
-    def _end_unread(self) -> None:
+    def _check_write_timeout(self) -> None:
         if self.transport.get_write_buffer_size():
             self.transport.abort()
 
-    def _stop_clocks(self) -> None:
-        for clock in (self._late, self._unread):
-            if clock is not None:
-                clock.cancel()
+    def _cancel_timers(self) -> None:
+        for timer in (self._request_timer, self._write_timer):
+            if timer is not None:
+                timer.cancel()
 
 
-def http_within(request_timeout_s: float, crowd: ConnectionLimiter) -> type[HttpProtocol]:
-    """Return the protocol for this time, and for connections that count as one crowd."""
-    return type("HttpWithin", (HttpProtocol,), {"request_timeout_s": request_timeout_s, "crowd": crowd})
+def http_protocol(*, request_timeout_s: float, connection_limiter: ConnectionLimiter) -> type[HttpProtocol]:
+    """Return the protocol class with this timeout, whose connections share this limiter."""
+    attributes = {"request_timeout_s": request_timeout_s, "connection_limiter": connection_limiter}
+    return type("ConfiguredHttpProtocol", (HttpProtocol,), attributes)
 
 
-def _malformed(message: str) -> bytes:
-    """Return the whole answer to what is no request."""
+def _bad_request(message: str) -> bytes:
+    """Return the complete response to a malformed request."""
     body = write_json({"errors": [{"message": message, "extensions": {"code": "BAD_USER_INPUT"}}]})
     headers = (
-        *SAFE_HEADERS,
+        *SECURITY_HEADERS,
         (b"content-type", b"application/json; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),

@@ -18,9 +18,11 @@ import uvloop
 from starlette.types import ASGIApp
 
 from app import create_app
-from auth.bearer import Authenticate, LocalDeveloper, open_bearer_tokens, read_token_rules
+from auth.authenticator import Authenticator
+from auth.bearer import open_bearer_tokens, read_token_rules
+from auth.local_developer import LocalDeveloper
 from commands.server.logs import log_to_stderr
-from commands.server.metrics_server import answering_scrapes, listen_for_scrapes
+from commands.server.metrics_server import listen_for_metrics, serve_metrics
 from services.errors import StartupError
 from services.loopback import is_loopback
 from services.runtime.adapters import open_embedded, open_production
@@ -41,7 +43,7 @@ GRACE_S = 5  # for requests under way when the process is asked to stop
 log = logging.getLogger(__name__)
 
 OpenServices = Callable[[Settings], AbstractAsyncContextManager[Services]]
-OpenAuthentication = Callable[[Settings], AbstractAsyncContextManager[Authenticate]]
+OpenAuthentication = Callable[[Settings], AbstractAsyncContextManager[Authenticator]]
 
 
 def serve_one_user(settings: Settings) -> None:
@@ -87,10 +89,10 @@ class Server(uvicorn.Server):
 
 
 def _run_server(settings: Settings, open_services: OpenServices, open_authentication: OpenAuthentication) -> None:
-    with listen(settings.server) as listener, listen_for_scrapes(settings.metrics) as for_scrapes:
+    with listen(settings.server) as listener, listen_for_metrics(settings.metrics) as metrics_listener:
         found = {"port": listener.getsockname()[1], "max_connections": most_connections(settings.connections)}
         settings = settings.replace(**found)
-        uvloop.run(_serve(settings, open_services, open_authentication, listener, for_scrapes))
+        uvloop.run(_serve(settings, open_services, open_authentication, listener, metrics_listener))
 
 
 async def _serve(
@@ -98,12 +100,12 @@ async def _serve(
     open_services: OpenServices,
     open_authentication: OpenAuthentication,
     listener: socket.socket,
-    for_scrapes: socket.socket | None,
+    metrics_listener: socket.socket | None,
 ) -> None:
     async with (
         open_services(settings) as services,
         open_authentication(settings) as authenticate,
-        answering_scrapes(for_scrapes, services),
+        serve_metrics(metrics_listener, services),
     ):
         app = create_app(services, authenticate=authenticate)
         page = services.settings.server.base_url + ("/" if services.settings.pages.studio else "/graphql")

@@ -1,0 +1,105 @@
+"""Parsing of GraphQL over HTTP requests: content negotiation and the request parameters."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, Json, ValidationError
+from starlette.requests import Request
+
+from services.json_text import read_json
+from transport.request_body import read_body
+from transport.request_headers import RequestHeaders
+
+JSON = "application/json"
+GRAPHQL_JSON = "application/graphql-response+json"
+
+
+class BadRequest(Exception):  # noqa: N818  # HTTP's name of the status 400
+    """A request that gets an HTTP error status instead of a GraphQL result."""
+
+    def __init__(self, status: HTTPStatus, message: str, *headers: tuple[bytes, bytes]) -> None:
+        self.status = status
+        self.message = message
+        self.headers = headers
+        super().__init__(message)
+
+
+NOT_ACCEPTABLE = BadRequest(HTTPStatus.NOT_ACCEPTABLE, f"This server sends {GRAPHQL_JSON} and {JSON}.")
+
+
+class Parameters(BaseModel):
+    """The parameters of a GraphQL request, in the body of a POST."""
+
+    query: Annotated[str, Field(min_length=1)]
+    variables: dict[str, Any] | None = None
+    operationName: str | None = None  # noqa: N815  # the specification's name
+    extensions: dict[str, Any] | None = None
+
+
+class UrlParameters(Parameters):
+    """The same parameters in the URL of a GET."""
+
+    variables: Json[dict[str, Any] | None] = None
+    extensions: Json[dict[str, Any] | None] = None
+
+
+async def read_parameters(request: Request, headers: RequestHeaders, *, max_body_bytes: int) -> Parameters:
+    """Return the parameters of a GET, HEAD or POST request. Raises `BadRequest` and `ClientDisconnect`."""
+    try:
+        if request.method != "POST":
+            return UrlParameters.model_validate(dict(request.query_params))
+        _require_json(headers)
+        return Parameters.model_validate(_parse_json(await _read_body(request, max_body_bytes)))
+    except ValidationError as error:
+        raise BadRequest(HTTPStatus.BAD_REQUEST, _describe(error)) from error
+
+
+def negotiate_media_type(accept: str) -> str | None:
+    """Return the first supported media type of an `Accept` header, None if there is none."""
+    if not accept:
+        return JSON
+    for each in accept.split(","):
+        media_type = each.partition(";")[0].strip().lower()
+        if media_type in {JSON, GRAPHQL_JSON}:
+            return media_type
+        if media_type in {"*/*", "application/*"}:
+            return JSON
+    return None
+
+
+async def _read_body(request: Request, max_bytes: int) -> bytes:
+    body = await read_body(request, max_bytes=max_bytes)
+    if body is None:
+        message = f"The request body must not be larger than {max_bytes} bytes."
+        raise BadRequest(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
+    return body
+
+
+def _require_json(headers: RequestHeaders) -> None:
+    """Raise `BadRequest` unless the content type is JSON in UTF-8, which an HTML form of another site can't send."""
+    encoding = headers.value(b"content-encoding")
+    if not _is_json(headers.value(b"content-type")) or encoding.lower() not in {"", "identity"}:
+        message = f"The request body must be {JSON} in UTF-8, without a content encoding."
+        raise BadRequest(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, message)
+
+
+def _is_json(content_type: str) -> bool:
+    if content_type == JSON:
+        return True
+    media_type, *options = [part.strip().lower() for part in content_type.split(";")]
+    charsets = {option.partition("=")[2].strip('"') for option in options if option.startswith("charset=")}
+    return media_type == JSON and charsets <= {"utf-8", "utf8"}
+
+
+def _parse_json(body: bytes) -> object:
+    try:
+        return read_json(body)
+    except ValueError as error:
+        raise BadRequest(HTTPStatus.BAD_REQUEST, "The request body is not valid JSON.") from error
+
+
+def _describe(error: ValidationError) -> str:
+    """Return a sentence about the first error, without any of the request's values."""
+    first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return f"`{field}`: {first['msg']}." if field else "The request body must be a JSON object."
