@@ -1,19 +1,19 @@
-"""Documents and variables made to cost much, and what each is told."""
+"""Documents and variables that are expensive to process, and the error that each must get."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attack:
-    """A document, and what its refusal says."""
+    """A document, and the code and a part of the message of its error."""
 
     text: str
-    said: str
+    message: str
     code: str = "LIMIT_EXCEEDED"
 
 
 def deep(levels: int) -> list[object]:
-    """Return a list nested so deep."""
+    """Return a list with this many levels."""
     value: list[object] = []
     for _ in range(levels - 1):
         value = [value]
@@ -40,65 +40,67 @@ def aliases(number: int) -> str:
 
 TOKENS = "Document contains more than 1000 tokens."
 FIELDS = "more than 500 fields"
-PAIRS = "more than 2000 pairs of fields that ask for the same"
+PAIRS = "more than 2000 pairs of fields with the same response name"
 DOCUMENTS = {
-    "1,000 aliases": Attack(text=aliases(1000), said=TOKENS),
-    "100 aliases": Attack(text=aliases(100), said="more than 50 aliases"),
+    "1,000 aliases": Attack(text=aliases(1000), message=TOKENS),
+    "100 aliases": Attack(text=aliases(100), message="more than 50 aliases"),
     "60-level cycle": Attack(
-        text="{__schema{types{" + "fields{type{" * 30 + "name" + "}}" * 30 + "}}}", said="nested deeper than 15"
+        text="{__schema{types{" + "fields{type{" * 30 + "name" + "}}" * 30 + "}}}", message="nested deeper than 15"
     ),
     "6-level cycle": Attack(
         text="{__schema{types{" + "fields{type{" * 6 + "name" + "}}" * 6 + "}}}",
-        said="introspection",
+        message="introspection",
         code="BAD_USER_INPUT",
     ),
-    "fragment bomb": Attack(text=bomb(80), said=PAIRS),
-    "wide fragment bomb": Attack(text=bomb(20, spreads=10), said=PAIRS),
-    "long fragment bomb": Attack(text=bomb(5000), said="more than 64000 characters"),
-    "fragments in cycles": Attack(text=cycles(80), said=FIELDS),
-    "fragments in one cycle": Attack(text=cycles(2), said="Cannot spread fragment", code="BAD_USER_INPUT"),
+    "fragment bomb": Attack(text=bomb(80), message=PAIRS),
+    "wide fragment bomb": Attack(text=bomb(20, spreads=10), message=PAIRS),
+    "long fragment bomb": Attack(text=bomb(5000), message="more than 64000 characters"),
+    "fragments in cycles": Attack(text=cycles(80), message=FIELDS),
+    "fragments in one cycle": Attack(text=cycles(2), message="Cannot spread fragment", code="BAD_USER_INPUT"),
     "unused fragments": Attack(
         text="{renderLimits{fps}}" + "".join(f"fragment F{n} on RenderLimits {{{'fps ' * 10}}}" for n in range(60)),
-        said=PAIRS,
+        message=PAIRS,
     ),
     "10,000 directives": Attack(
-        text="{__typename" + "@skip(if:true)" * 10_000 + "}", said="more than 64000 characters"
+        text="{__typename" + "@skip(if:true)" * 10_000 + "}", message="more than 64000 characters"
     ),
-    "5,000 directives": Attack(text="{__typename" + "@a" * 5000 + "}", said=TOKENS),
-    "100 directives": Attack(text="{__typename" + "@skip(if:true)" * 100 + "}", said="more than 50 directives"),
-    "500 duplicate fields": Attack(text="{renderLimits{" + "fps " * 500 + "}}", said=PAIRS),
-    "90 duplicate connections": Attack(text="{" + "renders{edges{cursor}}" * 90 + "}", said=PAIRS),
-    "1,000 operations": Attack(text="".join(f"query Q{n}{{__typename}}" for n in range(1000)), said=TOKENS),
+    "5,000 directives": Attack(text="{__typename" + "@a" * 5000 + "}", message=TOKENS),
+    "100 directives": Attack(text="{__typename" + "@skip(if:true)" * 100 + "}", message="more than 50 directives"),
+    "500 duplicate fields": Attack(text="{renderLimits{" + "fps " * 500 + "}}", message=PAIRS),
+    "90 duplicate connections": Attack(text="{" + "renders{edges{cursor}}" * 90 + "}", message=PAIRS),
+    "1,000 operations": Attack(text="".join(f"query Q{n}{{__typename}}" for n in range(1000)), message=TOKENS),
     "100 operations": Attack(
-        text="".join(f"query Q{n}{{__typename}}" for n in range(100)), said="more than 50 operations"
+        text="".join(f"query Q{n}{{__typename}}" for n in range(100)), message="more than 50 operations"
     ),
-    "deep fields": Attack(text="{" + "a{" * 100 + "b" + "}" * 101, said="nested deeper than 15"),
-    "deeper fields": Attack(text="{" + "a{" * 20_000, said="Document is nested too deeply."),
+    "deep fields": Attack(text="{" + "a{" * 100 + "b" + "}" * 101, message="nested deeper than 15"),
+    "deeper fields": Attack(text="{" + "a{" * 20_000, message="Document is nested too deeply."),
     "deep inline fragments": Attack(
-        text="{" + "...{" * 300 + "__typename" + "}" * 301, said="Document is nested too deeply."
+        text="{" + "...{" * 300 + "__typename" + "}" * 301, message="Document is nested too deeply."
     ),
-    "deep list": Attack(text="{renders(filter:{status:" + "[" * 20_000, said="Document is nested too deeply."),
-    "huge enum list": Attack(text="{renders(filter:{status:[" + "QUEUED " * 9000 + "]}){edges{cursor}}}", said=TOKENS),
+    "deep list": Attack(text="{renders(filter:{status:" + "[" * 20_000, message="Document is nested too deeply."),
+    "huge enum list": Attack(
+        text="{renders(filter:{status:[" + "QUEUED " * 9000 + "]}){edges{cursor}}}", message=TOKENS
+    ),
     "many pages": Attack(
         text="{" + "".join(f"a{n}:renders(first:100){{edges{{node{{queuePosition}}}}}}" for n in range(10)) + "}",
-        said="more than 10000 fields long",
+        message="more than 10000 fields",
     ),
     "many pages by a variable": Attack(
         text="query($n:Int!){"
         + "".join(f"a{n}:renders(first:$n){{edges{{node{{queuePosition}}}}}}" for n in range(10))
         + "}",
-        said="more than 10000 fields long",
+        message="more than 10000 fields",
     ),
-    "comments": Attack(text="{__typename}" + "#\n" * 5000, said="more than 1000 comments"),
-    "a body of spaces": Attack(text="{__typename}" + " " * 200_000, said="more than 64000 characters"),
+    "comments": Attack(text="{__typename}" + "#\n" * 5000, message="more than 1000 comments"),
+    "a body of spaces": Attack(text="{__typename}" + " " * 200_000, message="more than 64000 characters"),
     "5,000 digits": Attack(
         text="{renders(first:" + "9" * 5000 + "){edges{cursor}}}",
-        said="Expected value of type 'Int'",
+        message="Expected value of type 'Int'",
         code="BAD_USER_INPUT",
     ),
     "long unknown names": Attack(
         text="{" + "".join(f"{'x' * 300}{n} " for n in range(150)) + "}",
-        said="Cannot query field",
+        message="Cannot query field",
         code="BAD_USER_INPUT",
     ),
 }

@@ -1,4 +1,4 @@
-"""Attacks by HTTP on a server in a process of its own. What each is told is required; what it leaves is the test's."""
+"""Attacks by HTTP on a server in its own process. Each checks its responses; the tests check the server afterwards."""
 
 import asyncio
 import contextlib
@@ -17,11 +17,11 @@ MIB = 1024 * 1024
 POST = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 LONG = json.dumps({"query": "{" + "".join(f"{'a' * 1200}{n}: __typename " for n in range(50)) + "}"}).encode()
-LITTLE = 4096  # bytes that the kernel keeps for a reader that stops
+RECEIVE_BYTES = 4096  # of the kernel's buffer for a client that stops reading
 
 
 def at_once(attack: Callable[[Target], Awaitable[None]]) -> Attack:
-    """Return an attack that is over when it has been carried out."""
+    """Return an attack that is complete before the context opens."""
 
     @asynccontextmanager
     async def opened(target: Target) -> AsyncIterator[None]:
@@ -32,20 +32,20 @@ def at_once(attack: Callable[[Target], Awaitable[None]]) -> Attack:
 
 
 def bodies(status: int, *requests: bytes, times: int = 10) -> Attack:
-    """Return an attack by bodies, sent again and again on one connection."""
+    """Return an attack by bodies, each sent several times on one connection."""
 
     async def attack(target: Target) -> None:
         async with open_peer(target.url) as peer:
             for body in requests * times:
                 await peer.send(target.request(body))
-                answer = await peer.answer()
-                assert (answer[0], b'"errors"' in answer[1]) == (status, True), answer
+                response = await peer.read_response()
+                assert (response[0], b'"errors"' in response[1]) == (status, True), response
 
     return at_once(attack)
 
 
 def documents(*names: str) -> Attack:
-    """Return an attack by documents that are made to cost much."""
+    """Return an attack by expensive documents."""
     texts = [DOCUMENTS[name].text for name in names]
     return bodies(200, *(json.dumps({"query": text}).encode() for text in texts), times=10 // len(names) + 1)
 
@@ -56,12 +56,12 @@ async def guess_ids(target: Target) -> None:
         for number in range(100):
             guess = {"query": NODE, "variables": {"id": f"01m8{number:022d}"}}
             await peer.send(target.request(json.dumps(guess).encode()))
-            assert await peer.answer() == (200, b'{"data":{"node":null}}')
+            assert await peer.read_response() == (200, b'{"data":{"node":null}}')
 
 
 @cache
 def bomb() -> bytes:
-    """Return 64 KiB that are 64 MiB when they are unpacked."""
+    """Return 64 KiB that decompress to 64 MiB."""
     return zlib.compress(b'{"query": "' + b" " * 64 * MIB)
 
 
@@ -70,33 +70,33 @@ async def send_bombs(target: Target) -> None:
     async with open_peer(target.url) as peer:
         for encoding in ("deflate", "gzip", "br", "zstd"):
             await peer.send(target.request(bomb(), f"Content-Encoding: {encoding}"))
-            assert (await peer.answer())[0] == 415
+            assert (await peer.read_response())[0] == 415
 
 
 @at_once
 async def send_large_bodies(target: Target) -> None:
-    """Each is told to stop before it has sent anything; one goes on, to the end if it is quick enough."""
+    """Each is refused before it has sent any of its body; one continues to send."""
     async with open_peers(target.url, 20) as peers:
         for peer in peers:
             await peer.send(target.request(b"", length=64 * MIB))
         for peer in peers:
-            assert (await peer.answer())[0] == 413
-        await go_on(peers[0], b" " * MIB)
+            assert (await peer.read_response())[0] == 413
+        await continue_sending(peers[0], b" " * MIB)
 
 
 @at_once
 async def send_large_bodies_in_chunks(target: Target) -> None:
-    """Each is told to stop as soon as it is too large, and goes on nevertheless."""
+    """Each is refused as soon as it is too large, and continues to send."""
     chunk = b"100000\r\n" + b" " * MIB + b"\r\n"
     async with open_peers(target.url, 2) as peers:
         for peer in peers:
             await peer.send(target.request_in_chunks(chunk))
         for peer in peers:
-            assert (await peer.answer())[0] == 413
-            await go_on(peer, chunk)
+            assert (await peer.read_response())[0] == 413
+            await continue_sending(peer, chunk)
 
 
-async def go_on(peer: Peer, part: bytes) -> None:
+async def continue_sending(peer: Peer, part: bytes) -> None:
     with contextlib.suppress(ConnectionError):
         for _ in range(63):
             await peer.send(part)
@@ -108,23 +108,23 @@ async def send_small_chunks(target: Target) -> None:
         for peer in peers:
             await peer.send(target.request_in_chunks(b"1\r\n \r\n" * 50_000 + b"0\r\n\r\n"))
         for peer in peers:
-            assert (await peer.answer())[0] == 400
+            assert (await peer.read_response())[0] == 400
 
 
-def cut_off(begin: bytes, rest: bytes, *, times: int = 10) -> Attack:
-    """Return an attack by what has no end, which each time ends the connection."""
+def endless(begin: bytes, rest: bytes, *, times: int = 10) -> Attack:
+    """Return an attack by endless data, after which the server closes the connection."""
 
     async def attack(target: Target) -> None:
         async with open_peers(target.url, times) as peers:
             for peer in peers:
                 await peer.send(begin)
-                await peer.cut_off(rest)
+                await peer.send_until_closed(rest)
 
     return at_once(attack)
 
 
 def held(begin: Callable[[Target], bytes]) -> Attack:
-    """Return an attack by connections that are kept, and on which no more than this is sent."""
+    """Return an attack by connections that stay open and send no more than this."""
 
     @asynccontextmanager
     async def opened(target: Target) -> AsyncIterator[None]:
@@ -138,7 +138,7 @@ def held(begin: Callable[[Target], bytes]) -> Attack:
 
 @at_once
 async def open_more_than_files(target: Target) -> None:
-    """All of them wait when the server looks for the first."""
+    """All connections wait in the backlog before the server accepts the first."""
     async with AsyncExitStack() as stack:
         with target.process.stopped():
             await stack.enter_async_context(open_peers(target.url, MAX_FILES + 100))
@@ -146,10 +146,10 @@ async def open_more_than_files(target: Target) -> None:
 
 
 @asynccontextmanager
-async def read_no_answer(target: Target) -> AsyncIterator[None]:
-    """Ask for more than the kernel keeps."""
+async def read_no_response(target: Target) -> AsyncIterator[None]:
+    """Request more than the kernel buffers."""
     async with (
-        open_peers(target.url, 10, receive_bytes=LITTLE) as peers,
+        open_peers(target.url, 10, receive_bytes=RECEIVE_BYTES) as peers,
         unread(target, peers, target.request(LONG) * 80),
     ):
         yield
@@ -157,11 +157,11 @@ async def read_no_answer(target: Target) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def unread(target: Target, peers: list[Peer], data: bytes) -> AsyncIterator[None]:
-    """Send all of this as far as the server takes it, until the server has no more to do."""
+    """Send the data as far as the server reads it, until the server is idle."""
     sending = [asyncio.create_task(peer.send(data)) for peer in peers]
     try:
         for peer in peers:
-            await peer.answered()
+            await peer.wait_until_readable()
         await target.process.idle()
         yield
     finally:
@@ -188,15 +188,15 @@ ATTACKS: dict[str, Attack] = {
     "64 MiB bodies": send_large_bodies,
     "64 MiB bodies in chunks": send_large_bodies_in_chunks,
     "small chunks": send_small_chunks,
-    "100,000 headers": cut_off(ALIVE, b"a:\r\n" * 10_000),
-    "headers without end": cut_off(ALIVE + b"X: ", b"a" * 65_536),
-    "headers behind a body": cut_off(POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"a:\r\n" * 10_000),
-    "a URL of 1 MB": cut_off(b"GET /graphql?query=", b"a" * 65_536),
-    "requests without end": cut_off(b"", (ALIVE + b"\r\n") * 2000),
+    "100,000 headers": endless(ALIVE, b"a:\r\n" * 10_000),
+    "endless headers": endless(ALIVE + b"X: ", b"a" * 65_536),
+    "endless trailer fields": endless(POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"a:\r\n" * 10_000),
+    "a URL of 1 MB": endless(b"GET /graphql?query=", b"a" * 65_536),
+    "endless requests": endless(b"", (ALIVE + b"\r\n") * 2000),
     "more connections than files": open_more_than_files,
     "nothing at all": held(lambda _: b""),
     "unfinished headers": held(lambda _: ALIVE + b"X: " + b"x" * 10_000),
     "unfinished bodies": held(lambda target: target.request(b"{".ljust(50_000), length=100_000)),
     "unfinished chunks": held(lambda target: target.request_in_chunks(b"5\r\n{")),
-    "answers that nobody reads": read_no_answer,
+    "unread responses": read_no_response,
 }

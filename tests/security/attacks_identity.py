@@ -1,4 +1,4 @@
-"""Attacks by tokens on a server in a process of its own."""
+"""Attacks by tokens on a server in its own process."""
 
 import json
 import time
@@ -14,15 +14,15 @@ QUERY = json.dumps({"query": LIST}).encode()
 SUBSCRIBE = message(type="subscribe", id="1", payload={"query": "subscription { renderUpdates { id } }"})
 
 
-def sent_in(*forges: Forge, times: int = 10) -> Attack:
-    """Return an attack by tokens, each by HTTP and in a WebSocket's introduction."""
+def tokens_sent(*forges: Forge, times: int = 10) -> Attack:
+    """Return an attack by tokens, each in an HTTP header and in a `connection_init`."""
 
     async def attack(target: Target) -> None:
         tokens = [forge(target.issuer) for forge in forges] * times
         async with open_peers(target.url, 1 + times) as (peer, *others):
             for token in tokens:
                 await peer.send(post(QUERY, f"Authorization: Bearer {token}"))
-                status, body = await peer.answer()
+                status, body = await peer.read_response()
                 assert (status, b"UNAUTHENTICATED" in body) == (200, True)
             for other, token in zip(others, tokens, strict=False):
                 await upgrade(other)
@@ -33,7 +33,7 @@ def sent_in(*forges: Forge, times: int = 10) -> Attack:
 
 
 def unknown(number: int) -> Forge:
-    """Return what forges a token whose key nobody knows, by an id that is always another."""
+    """Return a forger of tokens with an unknown key id, a new one each time."""
 
     def forge(issuer: Issuer) -> str:
         kid = f"{number} {time.monotonic_ns()}"
@@ -44,13 +44,13 @@ def unknown(number: int) -> Forge:
 
 @at_once
 async def outlive_tokens(target: Target) -> None:
-    """A machine that is too slow to let somebody in meanwhile refuses them with the same code."""
+    """Let tokens expire during their WebSockets. A slow machine refuses some at once, with the same close code."""
     async with open_peers(target.url, 20) as peers:
         token = target.issuer.token("attacker", exp=int(time.time()) + 1)
         for peer in peers:
             await upgrade(peer)
-            introduction = message(type="connection_init", payload={"Authorization": f"Bearer {token}"})
-            await peer.send(introduction + SUBSCRIBE)
+            init = message(type="connection_init", payload={"Authorization": f"Bearer {token}"})
+            await peer.send(init + SUBSCRIBE)
         for peer in peers:
             assert await peer.close_code() == 4403
 
@@ -60,12 +60,12 @@ def named(*words: str) -> list[Forge]:
 
 
 ATTACKS: dict[str, Attack] = {
-    "alg none": sent_in(*named("alg n")),
-    "wrong key": sent_in(*named("wrong key", "key of another", "key in the token", "key at")),
-    "wrong audience": sent_in(*named("audience")),
-    "key confusion": sent_in(*named("as a secret", "an empty secret")),
-    "expired": sent_in(lambda issuer: issuer.token(exp=long_ago())),
-    "expired midway": outlive_tokens,
-    "unknown kid flood": sent_in(*(unknown(number) for number in range(100)), times=3),
-    "all other forgeries": sent_in(*FORGERIES.values(), times=2),
+    "alg none": tokens_sent(*named("alg n")),
+    "wrong key": tokens_sent(*named("wrong key", "key of another", "key in the token", "key at")),
+    "wrong audience": tokens_sent(*named("audience")),
+    "key confusion": tokens_sent(*named("as a secret", "an empty secret")),
+    "expired": tokens_sent(lambda issuer: issuer.token(exp=long_ago())),
+    "expired while connected": outlive_tokens,
+    "unknown kid flood": tokens_sent(*(unknown(number) for number in range(100)), times=3),
+    "all other forgeries": tokens_sent(*FORGERIES.values(), times=2),
 }

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from services.settings import FIELDS
 from tests.security.attacks import DOCUMENTS
-from tests.security.attacks_http import LITTLE, MIB, at_once, unread
+from tests.security.attacks_http import MIB, RECEIVE_BYTES, at_once, unread
 from tests.security.peers import (
     BINARY,
     CONTINUATION,
@@ -80,7 +80,7 @@ async def stay_unauthenticated(target: Target) -> AsyncIterator[None]:
 @asynccontextmanager
 async def read_nothing(target: Target) -> AsyncIterator[None]:
     """Send pings whose pongs exceed the kernel's buffers."""
-    async with open_peers(target.url, 5, receive_bytes=LITTLE) as peers:
+    async with open_peers(target.url, 5, receive_bytes=RECEIVE_BYTES) as peers:
         for peer in peers:
             await upgrade(peer, target.params())
         async with unread(target, peers, message(type="ping", payload={"a": "x" * 200_000}) * 20):

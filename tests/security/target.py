@@ -1,4 +1,4 @@
-"""A server in a process of its own, as `rendercast serve` protects it, that is attacked and looked at from outside."""
+"""A `rendercast serve` process that tests attack, and whose memory, CPU time and connections they read from /proc."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from services.settings import FIELDS
 from tests.end_to_end.processes import COMMAND, Running
 from tests.security.issuer import Issuer, open_issuer
 from tests.security.peers import Peer, open_peer, post
-from tests.support.api_client import PATIENCE_S, RETRY_S, Stream, open_socket
+from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S, Stream, open_socket
 from tests.support.redis_server import RedisServer
 
 QUERY = "{ renderQuota { remaining } }"
@@ -24,11 +24,11 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 MAX_CONNECTIONS = FIELDS["max_connections_per_user"].default
 MAX_FILES = 400
 WITH_FEW_FILES = ("sh", "-c", f'ulimit -n {MAX_FILES}; exec "$0" "$@"')
-IS_LINUX = Path("/proc/self/smaps_rollup").exists()  # no other system tells of a process what is asked here
+IS_LINUX = Path("/proc/self/smaps_rollup").exists()  # other systems have no such /proc
 
 
 class Process:
-    """What the kernel tells of a server."""
+    """A server process as seen by the kernel."""
 
     def __init__(self, process_id: int, port: int) -> None:
         self._id = process_id
@@ -36,26 +36,26 @@ class Process:
         self._port = f":{port:04X}"
 
     def memory_bytes(self) -> int:
-        """Return how much it has that is in no file."""
+        """Return its anonymous memory."""
         return self._kib("smaps_rollup", "Anonymous") * 1024
 
     def peak_bytes(self) -> int:
-        """Return the most it had at once since `forget_peak`, files included."""
+        """Return its peak resident memory since `reset_peak`, mapped files included."""
         return self._kib("status", "VmHWM") * 1024
 
-    def forget_peak(self) -> int:
-        """Return what it has now, files included, which is its peak from now on."""
+    def reset_peak(self) -> int:
+        """Reset the peak, and return the present resident memory, mapped files included."""
         (self._folder / "clear_refs").write_text("5")
         return self._kib("status", "VmRSS") * 1024
 
     def cpu_s(self) -> float:
-        """Return how long its threads have been computing, in all."""
+        """Return the CPU time of all its threads."""
         fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
-        """Have it do nothing meanwhile."""
+        """Stop the process while the context is open."""
         os.kill(self._id, signal.SIGSTOP)
         try:
             yield
@@ -63,14 +63,14 @@ class Process:
             os.kill(self._id, signal.SIGCONT)
 
     async def idle(self) -> None:
-        """Wait until it computes no more."""
-        async with asyncio.timeout(PATIENCE_S):
+        """Wait until it uses no more CPU time."""
+        async with asyncio.timeout(TEST_TIMEOUT_S):
             before = -1.0
-            while before != (before := self.cpu_s()):  # noqa: ASYNC110  # in another process
+            while before != (before := self.cpu_s()):  # noqa: ASYNC110  # of another process
                 await asyncio.sleep(2 / TICKS_PER_S)
 
     def connections(self) -> int:
-        """Return how many clients' connections it has not closed."""
+        """Return the number of open client connections."""
         lines = [line.split() for line in (self._folder / "net/tcp").read_text().splitlines()[1:]]
         return sum(
             local.endswith(self._port) and not remote.endswith(":0000") and inode != "0"
@@ -83,32 +83,32 @@ class Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The server, whom it trusts, and who attack it: users like any other."""
+    """The server, its issuer, and the tokens of attackers, who are normal users."""
 
     url: str
     process: Process
     issuer: Issuer
-    tokens: list[str]  # of as many users as it takes for 100 connections
+    tokens: list[str]  # of enough users for 100 connections
 
     def params(self, connection: int = 0) -> dict[str, object]:
-        """Return what introduces one who attacks, and another one if they have too many connections already."""
+        """Return the `connection_init` parameters of an attacker who has not reached the limit of connections."""
         return {"Authorization": f"Bearer {self.tokens[connection // MAX_CONNECTIONS]}"}
 
     def request(self, body: bytes, *headers: str, length: int | None = None) -> bytes:
-        """Return a request of one who attacks, to execute the body."""
+        """Return an attacker's request with this body."""
         return post(body, f"Authorization: Bearer {self.tokens[0]}", *headers, length=length)
 
     def request_in_chunks(self, chunks: bytes) -> bytes:
-        """Return the same, which tells no length."""
+        """Return an attacker's request with a chunked body."""
         head = self.request(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
         return head + chunks
 
 
-Attack = Callable[[Target], AbstractAsyncContextManager[None]]  # under way, or done, as long as it is open
+Attack = Callable[[Target], AbstractAsyncContextManager[None]]  # in progress or complete while the context is open
 
 
 class Bystander:
-    """Another user, with a connection of each kind that was open before."""
+    """Another user, with an HTTP connection and a WebSocket opened before the attack."""
 
     def __init__(self, target: Target, peer: Peer, stream: Stream, request: bytes) -> None:
         self._target = target
@@ -116,12 +116,12 @@ class Bystander:
         self._stream = stream
         self._request = request
 
-    async def is_answered(self) -> None:
-        """Require an answer on a new connection and on each open one."""
+    async def check_responses(self) -> None:
+        """Require a response on a new connection and on each open one."""
         async with open_peer(self._target.url) as newcomer:
             for peer in (newcomer, self._peer):
                 await peer.send(self._request)
-                status, body = await peer.answer()
+                status, body = await peer.read_response()
                 assert (status, b'"remaining"' in body) == (200, True)
         await self._stream.subscribe(QUERY)
         assert "remaining" in await self._stream.next()
@@ -137,14 +137,14 @@ async def open_bystander(target: Target) -> AsyncIterator[Bystander]:
         await stream.send(type="connection_init", payload={"Authorization": f"Bearer {token}"})
         assert await stream.receive() == {"type": "connection_ack"}
         bystander = Bystander(target, peer, stream, request)
-        await bystander.is_answered()
+        await bystander.check_responses()
         yield bystander
 
 
-async def at_rest(target: Target) -> int:
-    """Wait until the server has let go of all connections and does nothing, and return how much memory it has then."""
-    async with asyncio.timeout(PATIENCE_S):
-        while target.process.connections():  # noqa: ASYNC110  # in another process
+async def memory_at_rest(target: Target) -> int:
+    """Wait until the server has no connections and is idle, and return its anonymous memory."""
+    async with asyncio.timeout(TEST_TIMEOUT_S):
+        while target.process.connections():  # noqa: ASYNC110  # of another process
             await asyncio.sleep(RETRY_S)
     await target.process.idle()
     return target.process.memory_bytes()
@@ -152,7 +152,7 @@ async def at_rest(target: Target) -> int:
 
 @asynccontextmanager
 async def open_target(folder: Path, mongo_url: str) -> AsyncIterator[Target]:
-    """Run the server on a Redis and a database of its own. It has logged no traceback in the end."""
+    """Run a server with its own Redis and database. Requires at the end that it has logged no traceback."""
     redis = RedisServer(folder)
     async with open_issuer() as issuer:
         settings = {

@@ -120,7 +120,9 @@ def unknown_id() -> str:
 
 @pytest.mark.parametrize("status", ["QUEUED", "RENDERING", "COMPLETE", "FAILED", "CANCELLED"])
 @pytest.mark.parametrize("operation", BY_ID)
-async def test_another_users_render_gets_the_response_of_an_unknown_one(site: Site, operation: str, status: str) -> None:
+async def test_another_users_render_gets_the_response_of_an_unknown_one(
+    site: Site, operation: str, status: str
+) -> None:
     document, render_id = BY_ID[operation], site.renders[status]
     before = await site.services.store.get(render_id, owner="ann")
     of_other_user = await response_and_calls(site, site.bob, document, id=render_id)

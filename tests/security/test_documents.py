@@ -120,9 +120,7 @@ async def errors_of(stream: Stream, operation: str = "1") -> list[dict[str, Any]
 
 
 @pytest.mark.parametrize("attack", DOCUMENTS.values(), ids=DOCUMENTS)
-async def test_an_expensive_document_is_refused_and_not_cached(
-    ann: Client, attack: Attack
-) -> None:
+async def test_an_expensive_document_is_refused_and_not_cached(ann: Client, attack: Attack) -> None:
     await expect_success(ann)
     before = cached_documents()
     for _ in range(3):

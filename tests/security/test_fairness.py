@@ -87,7 +87,9 @@ async def test_concurrent_operations_of_a_user_are_limited_over_all_connections(
         assert all(task.result()["edges"] == [] for task in requests)
         for stream in (one, other):
             ends = [await stream.receive() for _ in range(4 * MAX_CONCURRENT)]
-            assert sorted(end["type"] for end in ends) == ["complete"] * 2 * MAX_CONCURRENT + ["next"] * 2 * MAX_CONCURRENT
+            assert (
+                sorted(end["type"] for end in ends) == ["complete"] * 2 * MAX_CONCURRENT + ["next"] * 2 * MAX_CONCURRENT
+            )
     assert store.max_waiting == MAX_CONCURRENT
 
 
@@ -102,7 +104,10 @@ async def test_for_a_client_that_stops_reading_no_more_operations_are_executed(t
     store = BusyStore()
     store.may_list.set()
     payload = {"query": LIST}
-    messages = [{"type": "connection_init"}, *({"type": "subscribe", "id": str(n), "payload": payload} for n in range(20))]
+    messages = [
+        {"type": "connection_init"},
+        *({"type": "subscribe", "id": str(n), "payload": payload} for n in range(20)),
+    ]
     connecting = iter([{"type": "websocket.connect"}])
     stalled = asyncio.Event()
     lists = 0

@@ -120,9 +120,7 @@ async def test_only_plain_json_is_executed(ann: Client, headers: dict[str, str])
         ("Accept", ["text/plain", "application/json"], 200),
     ],
 )
-async def test_both_values_of_a_repeated_header_count(
-    ann: Client, name: str, values: list[str], status: int
-) -> None:
+async def test_both_values_of_a_repeated_header_count(ann: Client, name: str, values: list[str], status: int) -> None:
     others = {} if name == "Content-Type" else JSON
     headers = httpx.Headers([*others.items(), *((name, value) for value in values)])
     response = await ann.http.post("/graphql", content=json.dumps(QUERY), headers=headers)

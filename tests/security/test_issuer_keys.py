@@ -1,4 +1,4 @@
-"""The issuer's keys: how they are read, kept and changed, whatever the issuer answers and whoever asks."""
+"""The issuer's keys: the cache, the selection of usable keys, and the limits of the HTTP client."""
 
 import asyncio
 import contextlib
@@ -11,23 +11,23 @@ import pytest
 from aiohttp import web
 
 from auth.jwks import (
-    FRESH_FOR_S,
     MAX_KEYS,
     MAX_RESPONSE_BYTES,
-    PAUSE_S,
-    RETRY_AFTER_S,
-    IssuerKeys,
+    MIN_REFRESH_INTERVAL_S,
+    REFRESH_INTERVAL_S,
+    RETRY_INTERVAL_S,
+    JwksCache,
+    JwksClient,
     JwksError,
     JwkSet,
-    JwksReader,
     KeySet,
-    open_http,
+    open_issuer_session,
     usable_keys,
 )
 from auth.tokens import TokenRules
 from services.errors import IssuerUnavailable
 from tests.security.issuer import Issuer, open_issuer, published
-from tests.support.fakes import FakeClock, settle
+from tests.support.fake_clock import FakeClock, settle
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 OLD, NEW = published("RS256", "old"), published("RS256", "new")
@@ -37,8 +37,8 @@ def rules(issuer: str = "") -> TokenRules:
     return TokenRules(issuer=issuer, audience="rendercast", algorithms=ALGORITHMS, leeway_s=0)
 
 
-class Published:
-    """What an issuer publishes, counting how often it is read; None if it is away."""
+class FakeIssuer:
+    """An issuer's keys, and how often they were read. `keys` is None while the issuer is unavailable."""
 
     def __init__(self, *keys: dict[str, Any]) -> None:
         self.keys: tuple[dict[str, Any], ...] | None = keys
@@ -48,75 +48,75 @@ class Published:
         self.reads += 1
         await asyncio.sleep(0)
         if self.keys is None:
-            raise JwksError("away")
+            raise JwksError("connection refused")
         return usable_keys(JwkSet(keys=list(self.keys)), ALGORITHMS)
 
 
 @contextlib.asynccontextmanager
-async def reading(source: Published, clock: FakeClock) -> AsyncIterator[IssuerKeys]:
-    keys = IssuerKeys(source.read, clock)
+async def open_cache(source: FakeIssuer, clock: FakeClock) -> AsyncIterator[JwksCache]:
+    keys = JwksCache(source.read, clock)
     loop = asyncio.create_task(keys.run())
     await settle()
     yield keys
     loop.cancel()
 
 
-async def test_the_first_tokens_wait_for_the_first_reading() -> None:
-    keys = IssuerKeys(Published(OLD).read, FakeClock())
-    finding = asyncio.create_task(keys.find("old", "RS256"))
+async def test_the_first_requests_wait_for_the_first_refresh() -> None:
+    keys = JwksCache(FakeIssuer(OLD).read, FakeClock())
+    lookup = asyncio.create_task(keys.get_key("old", "RS256"))
     await settle()
     loop = asyncio.create_task(keys.run())
-    assert await finding is not None
+    assert await lookup is not None
     loop.cancel()
 
 
-async def test_new_keys_need_no_restart_and_old_ones_end() -> None:
-    source, clock = Published(OLD), FakeClock()
-    async with reading(source, clock) as keys:
+async def test_new_keys_are_found_and_withdrawn_keys_are_removed() -> None:
+    source, clock = FakeIssuer(OLD), FakeClock()
+    async with open_cache(source, clock) as keys:
         source.keys = (OLD, NEW)
-        assert await keys.find("new", "RS256") is None  # read only just now
-        await clock.advance(PAUSE_S)
-        assert await keys.find("new", "RS256") is not None
+        assert await keys.get_key("new", "RS256") is None  # the last refresh is too recent
+        await clock.advance(MIN_REFRESH_INTERVAL_S)
+        assert await keys.get_key("new", "RS256") is not None
         source.keys = (NEW,)
-        await clock.advance(FRESH_FOR_S)
-        assert await keys.find("old", "RS256") is None
+        await clock.advance(REFRESH_INTERVAL_S)
+        assert await keys.get_key("old", "RS256") is None
         assert source.reads == 3
 
 
-async def test_a_flood_of_unknown_keys_is_one_reading_in_a_pause() -> None:
-    source, clock = Published(OLD), FakeClock()
-    async with reading(source, clock) as keys:
+async def test_a_flood_of_unknown_keys_causes_one_refresh_per_minimal_interval() -> None:
+    source, clock = FakeIssuer(OLD), FakeClock()
+    async with open_cache(source, clock) as keys:
         for reads in range(1, 5):
-            assert set(await asyncio.gather(*(keys.find(f"{n}", "RS256") for n in range(1000)))) == {None}
+            assert set(await asyncio.gather(*(keys.get_key(f"{n}", "RS256") for n in range(1000)))) == {None}
             assert source.reads == reads
-            await clock.advance(PAUSE_S)
+            await clock.advance(MIN_REFRESH_INTERVAL_S)
 
 
-async def test_known_keys_are_used_while_the_issuer_is_away_and_never_wait_for_it() -> None:
-    source, clock = Published(OLD), FakeClock()
-    async with reading(source, clock) as keys:
+async def test_known_keys_are_returned_at_once_while_the_issuer_is_unavailable() -> None:
+    source, clock = FakeIssuer(OLD), FakeClock()
+    async with open_cache(source, clock) as keys:
         source.keys = None
-        await clock.advance(10 * FRESH_FOR_S)
+        await clock.advance(10 * REFRESH_INTERVAL_S)
         assert source.reads > 10
-        assert await keys.find("old", "RS256") is not None
+        assert await keys.get_key("old", "RS256") is not None
         source.keys = (NEW,)
-        await clock.advance(RETRY_AFTER_S)
-        assert await keys.find("old", "RS256") is None
-        assert await keys.find("new", "RS256") is not None
+        await clock.advance(RETRY_INTERVAL_S)
+        assert await keys.get_key("old", "RS256") is None
+        assert await keys.get_key("new", "RS256") is not None
 
 
-async def test_without_any_keys_nobody_is_let_in_or_called_a_liar(caplog: pytest.LogCaptureFixture) -> None:
-    source, clock = Published(), FakeClock()
+async def test_before_the_first_refresh_the_issuer_is_reported_as_unavailable(caplog: pytest.LogCaptureFixture) -> None:
+    source, clock = FakeIssuer(), FakeClock()
     source.keys = None
-    async with reading(source, clock) as keys:
+    async with open_cache(source, clock) as keys:
         for _ in range(3):
             with pytest.raises(IssuerUnavailable):
-                await keys.find("old", "RS256")
+                await keys.get_key("old", "RS256")
         assert source.reads == 1
         source.keys = (OLD,)
-        await clock.advance(PAUSE_S)
-        assert await keys.find("old", "RS256") is not None
-    assert "the issuer's keys could not be read: away" in caplog.text
+        await clock.advance(MIN_REFRESH_INTERVAL_S)
+        assert await keys.get_key("old", "RS256") is not None
+    assert "the issuer's keys could not be read: connection refused" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -147,26 +147,26 @@ async def test_without_any_keys_nobody_is_let_in_or_called_a_liar(caplog: pytest
         {},
     ],
 )
-def test_a_key_that_is_of_no_use_is_passed_over(unusable: dict[str, Any]) -> None:
+def test_an_unusable_key_is_skipped(unusable: dict[str, Any]) -> None:
     assert set(usable_keys(JwkSet(keys=[unusable, OLD]), ALGORITHMS)) == {("old", "RS256")}
 
 
-def test_a_key_that_names_no_algorithm_is_for_those_of_its_type_that_are_allowed() -> None:
+def test_a_key_without_alg_is_used_for_the_allowed_algorithms_of_its_type() -> None:
     keys = [published("RS256", "x", alg=None), published("ES256", "y", alg=None, use=None), published("EdDSA", "z")]
     found = usable_keys(JwkSet(keys=keys), ("RS256", "PS384", "ES256"))
     assert set(found) == {("x", "RS256"), ("x", "PS384"), ("y", "ES256")}
     assert {name: key.algorithm_name for (_, name), key in found.items()} == {n: n for _, n in found}
 
 
-def test_of_two_keys_with_one_name_the_first_counts() -> None:
+def test_of_two_keys_with_the_same_id_the_first_is_used() -> None:
     first, second = published("RS256", "x"), published("RS256", "y", kid="x")
     (key,) = usable_keys(JwkSet(keys=[first, second]), ALGORITHMS).values()
     assert key._jwk_data == first
 
 
 async def read(issuer: Issuer, *, jwks_url: str | None = None, timeout_s: float = 30.0) -> KeySet:
-    async with open_http() as http:
-        return await JwksReader(http, rules(issuer.url), jwks_url=jwks_url, timeout_s=timeout_s).read()
+    async with open_issuer_session() as http:
+        return await JwksClient(http, rules(issuer.url), jwks_url=jwks_url, timeout_s=timeout_s).read()
 
 
 @pytest.fixture
@@ -175,10 +175,10 @@ async def issuer() -> AsyncIterator[Issuer]:
         yield issuer
 
 
-async def test_keys_are_where_the_configuration_or_the_setting_says(issuer: Issuer) -> None:
+async def test_the_keys_url_is_from_the_configuration_or_the_setting(issuer: Issuer) -> None:
     assert set(await read(issuer)) == {(f"the {name} key", name) for name in ALGORITHMS}
-    issuer.configuration = {"jwks_uri": f"{issuer.url}/nowhere"}
-    with pytest.raises(JwksError, match="nowhere answered 404"):
+    issuer.configuration = {"jwks_uri": f"{issuer.url}/missing"}
+    with pytest.raises(JwksError, match="missing returned status 404"):
         await read(issuer)
     assert len(await read(issuer, jwks_url=f"{issuer.url}/keys")) == len(ALGORITHMS)
 
@@ -195,7 +195,7 @@ async def test_keys_are_where_the_configuration_or_the_setting_says(issuer: Issu
         {"jwks_uri": "http://[::1/keys"},
     ],
 )
-async def test_a_configuration_of_somebody_else_or_of_nonsense_is_refused(
+async def test_a_configuration_of_another_issuer_or_with_an_invalid_url_is_refused(
     issuer: Issuer, configuration: dict[str, object]
 ) -> None:
     issuer.configuration = configuration
@@ -221,21 +221,21 @@ async def test_a_configuration_of_somebody_else_or_of_nonsense_is_refused(
     ],
     ids=lambda body: repr(body[:20]),
 )
-async def test_an_answer_that_is_garbage_or_huge_is_refused(issuer: Issuer, body: bytes) -> None:
-    async def answer(request: web.Request) -> web.Response:
+async def test_an_invalid_or_large_response_is_refused(issuer: Issuer, body: bytes) -> None:
+    async def respond(request: web.Request) -> web.Response:
         del request
         return web.Response(body=body, content_type="application/json")
 
-    issuer.answer = answer
+    issuer.handler = respond
     with pytest.raises(JwksError) as caught:
         await read(issuer)
     assert len(str(caught.value)) < 200
 
 
-async def test_an_answer_without_end_is_left_in_time(issuer: Issuer) -> None:
+async def test_an_endless_response_is_aborted(issuer: Issuer) -> None:
     written = 0
 
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def respond(request: web.Request) -> web.StreamResponse:
         nonlocal written
         response = web.StreamResponse()
         await response.prepare(request)
@@ -245,50 +245,50 @@ async def test_an_answer_without_end_is_left_in_time(issuer: Issuer) -> None:
                 written += 65536
         return response
 
-    issuer.answer = answer
+    issuer.handler = respond
     with pytest.raises(JwksError, match="more than"):
         await read(issuer)
     assert written < 100 * MAX_RESPONSE_BYTES
 
 
-async def test_a_bomb_is_not_unpacked(issuer: Issuer) -> None:
-    async def answer(request: web.Request) -> web.Response:
+async def test_a_compressed_response_is_not_decompressed(issuer: Issuer) -> None:
+    async def respond(request: web.Request) -> web.Response:
         assert request.headers["Accept-Encoding"] == "identity"
         bomb = gzip.compress(b'{"keys": []' + b" " * 100_000_000 + b"}")
         return web.Response(body=bomb, headers={"Content-Encoding": "gzip"})
 
-    issuer.answer = answer
+    issuer.handler = respond
     with pytest.raises(JwksError):
         await read(issuer)
 
 
-async def test_an_issuer_that_never_answers_is_given_up(issuer: Issuer) -> None:
-    gone = asyncio.Event()
+async def test_an_issuer_that_never_responds_times_out(issuer: Issuer) -> None:
+    stopped = asyncio.Event()
 
-    async def answer(request: web.Request) -> web.Response:
+    async def respond(request: web.Request) -> web.Response:
         del request
-        await gone.wait()
+        await stopped.wait()
         return web.Response()
 
-    issuer.answer = answer
+    issuer.handler = respond
     with pytest.raises(JwksError, match="TimeoutError"):
         await read(issuer, timeout_s=0.2)
-    gone.set()
+    stopped.set()
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_a_redirect_is_not_followed(issuer: Issuer, status: int) -> None:
-    async def answer(request: web.Request) -> web.Response:
+    async def respond(request: web.Request) -> web.Response:
         if "again" in request.query:
             return web.json_response({"keys": [published("RS256", "attacker")]})
         return web.Response(status=status, headers={"Location": f"{issuer.url}/keys?again"})
 
-    issuer.answer = answer
-    with pytest.raises(JwksError, match=f"answered {status}"):
+    issuer.handler = respond
+    with pytest.raises(JwksError, match=f"returned status {status}"):
         await read(issuer)
     assert issuer.reads == 1
 
 
-async def test_an_issuer_that_is_not_there_is_a_fault_of_its_own(issuer: Issuer) -> None:
+async def test_a_refused_connection_is_reported(issuer: Issuer) -> None:
     with pytest.raises(JwksError, match="ClientConnectorError"):
         await read(issuer, jwks_url="http://127.0.0.1:9/keys")

@@ -1,4 +1,4 @@
-"""What a token must hold is what the settings say."""
+"""Token rules follow the settings."""
 
 import time
 from collections.abc import Mapping
@@ -15,33 +15,33 @@ from tests.support import tokens
 
 ISSUER = "https://issuer.test"
 LEEWAY_S = 300
-USUAL: Mapping[str, object] = {}
-WITHIN_S, BEYOND_S = 100, 1000  # neither is reached while a test runs
+DEFAULTS: Mapping[str, object] = {}
+WITHIN_S, BEYOND_S = 100, 1000  # differ from the leeway by more than a test's duration
 
 
-class Known:
-    """An issuer's keys: one for each of two algorithms, as far as the rules allow them."""
+class IssuerKeys:
+    """An issuer's keys: one for each of two algorithms, if the rules allow it."""
 
     def __init__(self, rules: TokenRules) -> None:
         both = [published(algorithm, algorithm) for algorithm in ("RS256", "ES256")]
         self._keys: KeySet = usable_keys(JwkSet(keys=both), rules.algorithms)
 
-    async def find(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
+    async def get_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
         return self._keys.get((key_id, algorithm))
 
 
 async def subject(
-    algorithm: str = "RS256", *, settings: Mapping[str, object] = USUAL, claims: Mapping[str, object] = USUAL
+    algorithm: str = "RS256", *, settings: Mapping[str, object] = DEFAULTS, claims: Mapping[str, object] = DEFAULTS
 ) -> str:
-    """Return whose the token is that says this, by these settings."""
+    """Return the subject of a token with these claims, verified with these settings."""
     rules = TokenRules.from_settings(load_settings(**{"jwt_issuer": ISSUER, "jwt_leeway_s": LEEWAY_S, **settings}).auth)
-    said = tokens.claims("ann", **{"iss": ISSUER, **claims})
-    token = jwt.encode(said, key_of(algorithm, algorithm), algorithm, headers={"kid": algorithm})
-    return (await TokenVerifier(rules, Known(rules)).verify(token)).caller.id.removeprefix(f"{rules.issuer} ")
+    token_claims = tokens.claims("ann", **{"iss": ISSUER, **claims})
+    token = jwt.encode(token_claims, key_of(algorithm, algorithm), algorithm, headers={"kid": algorithm})
+    return (await TokenVerifier(rules, IssuerKeys(rules)).verify(token)).caller.id.removeprefix(f"{rules.issuer} ")
 
 
 @pytest.mark.parametrize("allowed", ["RS256", "ES256", "RS256,ES256"])
-async def test_a_token_is_signed_by_an_algorithm_that_is_allowed(allowed: str) -> None:
+async def test_a_token_must_be_signed_by_an_allowed_algorithm(allowed: str) -> None:
     for algorithm in ("RS256", "ES256"):
         if algorithm in allowed.split(","):
             assert await subject(algorithm, settings={"jwt_algorithms": allowed}) == "ann"
@@ -50,19 +50,19 @@ async def test_a_token_is_signed_by_an_algorithm_that_is_allowed(allowed: str) -
                 await subject(algorithm, settings={"jwt_algorithms": allowed})
 
 
-async def test_a_token_is_for_the_audience_that_is_set() -> None:
+async def test_a_token_must_be_for_the_configured_audience() -> None:
     assert await subject(settings={"jwt_audience": "videos"}, claims={"aud": ["videos", "mail"]}) == "ann"
     with pytest.raises(TokenInvalid):
         await subject(settings={"jwt_audience": "videos"})
 
 
-async def test_a_token_is_from_the_issuer_that_is_set() -> None:
+async def test_a_token_must_be_from_the_configured_issuer() -> None:
     with pytest.raises(TokenInvalid):
         await subject(settings={"jwt_issuer": "https://another.test"})
 
 
 @pytest.mark.parametrize("claim", ["nbf", "iat"])
-async def test_a_clock_may_be_ahead_as_far_as_is_set(claim: str) -> None:
+async def test_the_issuers_clock_may_be_ahead_by_the_leeway(claim: str) -> None:
     now = int(time.time())
     assert await subject(claims={claim: now + WITHIN_S}) == "ann"
     with pytest.raises(TokenInvalid):
@@ -71,7 +71,7 @@ async def test_a_clock_may_be_ahead_as_far_as_is_set(claim: str) -> None:
         await subject(settings={"jwt_leeway_s": 0}, claims={claim: now + WITHIN_S})
 
 
-async def test_a_clock_may_be_behind_as_far_as_is_set() -> None:
+async def test_a_token_is_valid_for_the_leeway_after_its_expiry() -> None:
     now = int(time.time())
     assert await subject(claims={"exp": now - WITHIN_S}) == "ann"
     with pytest.raises(TokenExpired):

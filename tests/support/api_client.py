@@ -1,4 +1,4 @@
-"""GraphQL clients that share no code with the server: plain HTTP, and graphql-transport-ws frame by frame."""
+"""GraphQL clients that share no code with the server: plain HTTP, and graphql-transport-ws message by message."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 GRAPHQL_TRANSPORT_WS = Subprotocol("graphql-transport-ws")
-PATIENCE_S = 30.0  # how long anything may take on a busy machine before a test gives up
+TEST_TIMEOUT_S = 30.0  # for any wait in a test, long enough for a busy machine
 RETRY_S = 0.01
 
 PROPS: dict[str, object] = {
@@ -108,10 +108,10 @@ UPDATES = f"subscription {{ renderUpdates {{ ...Render }} }} {RENDER}"
 
 
 class Client:
-    """One user's GraphQL over HTTP POST."""
+    """A user's client for GraphQL over HTTP POST."""
 
     def __init__(self, http: httpx.AsyncClient, *, user: str | None = None, token: str | None = None) -> None:
-        """Say who one is: `user` is believed by `serving.named_user` only, `token` must be a good one."""
+        """Authenticate as `user`, which only `api_server.named_user` accepts, or with a valid `token`."""
         self.http = http
         self.user = user
         self._headers = {} if user is None else {"X-User": user}
@@ -124,7 +124,7 @@ class Client:
         return str(self.http.base_url).replace("http", "ws", 1).rstrip("/") + "/graphql"
 
     async def post(self, document: str, **variables: object) -> dict[str, Any]:
-        """Return the whole answer. What UTF-8 can't hold is escaped, and infinity written as a number too large."""
+        """Return the complete result. Sends unpaired surrogates escaped, and infinity as a number that is too large."""
         body = json.dumps({"query": document, "variables": variables}).replace("Infinity", "1e999")
         headers = {"Content-Type": "application/json", **self._headers}
         response = await self.http.post("/graphql", content=body, headers=headers)
@@ -140,7 +140,7 @@ class Client:
         return value
 
     async def error(self, document: str, **variables: object) -> dict[str, Any]:
-        """Return the one error that the document gives."""
+        """Return the only error of a document without data."""
         answer = await self.post(document, **variables)
         assert answer.get("data") is None or set(answer["data"].values()) == {None}
         (error,) = answer["errors"]
@@ -148,12 +148,12 @@ class Client:
         return error
 
     async def start(self, *, generation_id: str | None = None, key: str | None = None, **props: object) -> Any:
-        """Return what `startRender` answers."""
+        """Return the result of `startRender`."""
         given = {"animationProps": {**PROPS, **props}, "generationId": generation_id, "idempotencyKey": key}
         return await self.ask(START, input=given)
 
     async def started(self, **given: Any) -> str:
-        """Return the id of a new render."""
+        """Start a render and return its id."""
         result = await self.start(**given)
         assert result["__typename"] == "StartRenderSuccess", result
         render_id = result["render"]["id"]
@@ -161,8 +161,8 @@ class Client:
         return render_id
 
     async def until(self, render_id: str, **wanted: object) -> dict[str, Any]:
-        """Return the render once its fields have the wanted values, and its backend knows it if it is RENDERING."""
-        async with asyncio.timeout(PATIENCE_S):
+        """Poll until the render's fields have these values, and return it; RENDERING only once it has a backend id."""
+        async with asyncio.timeout(TEST_TIMEOUT_S):
             while True:
                 render: dict[str, Any] = await self.ask(GET, id=render_id)
                 known = render["status"] != "RENDERING" or render["backendRenderId"]
@@ -176,13 +176,13 @@ class Client:
         return [edge["node"] for edge in page["edges"]]
 
     async def quota_used(self) -> int:
-        """Return how many units of the present window are taken."""
+        """Return the used quota of the present window."""
         quota = await self.ask(QUOTA_LEFT)
         return int(quota["limit"] - quota["remaining"])
 
 
 class Stream:
-    """The operations of one WebSocket connection, after its handshake."""
+    """The operations of one WebSocket connection."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -191,8 +191,8 @@ class Stream:
         await self.connection.send(json.dumps(message))
 
     async def receive(self) -> dict[str, Any]:
-        """Return the next message, whatever operation it belongs to."""
-        async with asyncio.timeout(PATIENCE_S):
+        """Return the next message of any operation."""
+        async with asyncio.timeout(TEST_TIMEOUT_S):
             message: dict[str, Any] = json.loads(await self.connection.recv())
         return message
 
@@ -221,8 +221,8 @@ class Stream:
 
 @asynccontextmanager
 async def open_client(url: str, *, user: str | None = None, token: str | None = None) -> AsyncIterator[Client]:
-    """Connect to the server at `url`, past any proxy of this machine."""
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_S) as http:
+    """Connect to the server at `url`, ignoring the environment's proxy settings."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=TEST_TIMEOUT_S) as http:
         yield Client(http, user=user, token=token)
 
 
@@ -230,16 +230,16 @@ async def open_client(url: str, *, user: str | None = None, token: str | None = 
 async def open_socket(
     url: str, *, protocol: Subprotocol = GRAPHQL_TRANSPORT_WS, **options: Any
 ) -> AsyncIterator[ClientConnection]:
-    """Open a WebSocket and say nothing yet."""
+    """Open a WebSocket without `connection_init`."""
     async with connect(
-        url, subprotocols=[protocol], compression=None, proxy=None, open_timeout=PATIENCE_S, **options
+        url, subprotocols=[protocol], compression=None, proxy=None, open_timeout=TEST_TIMEOUT_S, **options
     ) as connection:
         yield connection
 
 
 @asynccontextmanager
 async def open_stream(client: Client, **options: Any) -> AsyncIterator[Stream]:
-    """Open a WebSocket as the client's user."""
+    """Open a WebSocket authenticated as the client's user."""
     async with open_socket(client.websocket_url, **options) as connection:
         stream = Stream(connection)
         await stream.send(type="connection_init", payload=client.websocket_params)

@@ -1,4 +1,4 @@
-"""The fixtures of a server that a whole module's tests share."""
+"""The fixtures of a server that the tests of a module share."""
 
 from tests.support.api_site import ann, backend, bob, data_dir, site, stranger
 

@@ -1,4 +1,4 @@
-"""Every answer has an id by which the log can be searched."""
+"""Request ids in responses and in the log, and security headers."""
 
 import json
 import re
@@ -14,49 +14,53 @@ from tests.resolvers.test_errors import UNKNOWN_ID, CrashingStore, open_client_o
 from tests.support.api_client import GET, PROGRESS, Client, open_client, open_socket, open_stream
 from tests.support.api_server import rewired, serve
 from tests.support.api_site import Site
-from transport.middleware import SAFE_HEADERS
+from transport.middleware import SECURITY_HEADERS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-MADE = re.compile(r"[0-9a-f]{16}")
+GENERATED_ID = re.compile(r"[0-9a-f]{16}")
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/nowhere"])
-async def test_a_request_gets_an_id_of_its_own(site: Site, path: str) -> None:
+@pytest.mark.parametrize("path", ["/healthz", "/missing"])
+async def test_each_request_gets_its_own_id(site: Site, path: str) -> None:
     ids = {(await site.http.get(path)).headers["x-request-id"] for _ in range(3)}
     assert len(ids) == 3
-    assert all(MADE.fullmatch(each) for each in ids)
+    assert all(GENERATED_ID.fullmatch(each) for each in ids)
 
 
 @pytest.mark.parametrize("given", ["x", "0f8fad5b-d9cb-469f-a165-70867728950e", "a" * 64, "A.b_c-9"])
-async def test_an_id_that_was_given_is_kept(site: Site, given: str) -> None:
+async def test_a_valid_id_of_the_client_is_used(site: Site, given: str) -> None:
     assert (await site.http.get("/healthz", headers={"X-Request-ID": given})).headers["x-request-id"] == given
 
 
 @pytest.mark.parametrize("given", ["", "a" * 65, "a b", 'a"', "a\tb", "ä", "a;b", "a\\nb", "{}", "${x}"])
-async def test_what_is_no_id_is_not_repeated(site: Site, given: str) -> None:
+async def test_an_invalid_id_of_the_client_is_replaced(site: Site, given: str) -> None:
     headers = {b"X-Request-ID": given.encode("latin-1")}
-    assert MADE.fullmatch((await site.http.get("/healthz", headers=headers)).headers["x-request-id"])
+    assert GENERATED_ID.fullmatch((await site.http.get("/healthz", headers=headers)).headers["x-request-id"])
 
 
-async def test_a_websocket_has_one_id(site: Site) -> None:
+async def test_a_websocket_handshake_returns_an_id(site: Site) -> None:
     async with open_socket(Client(site.http).websocket_url) as socket:
         assert socket.response is not None
-        assert MADE.fullmatch(socket.response.headers["x-request-id"])
+        assert GENERATED_ID.fullmatch(socket.response.headers["x-request-id"])
 
 
-async def test_the_log_has_the_id_and_who_asked(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+async def test_log_lines_contain_the_request_id_and_the_users_pseudonym(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.handler.setFormatter(JsonLines())
     async with open_client_of(site, CrashingStore()) as client:
         error = await client.error(GET, id=UNKNOWN_ID)
         (line,) = [json.loads(line) for line in caplog.text.splitlines() if '"error_id"' in line]
         assert line["error_id"] == error["extensions"]["id"]
         assert line["user_id"] == pseudonym(str(client.user))
-        assert MADE.fullmatch(line["request_id"])
+        assert GENERATED_ID.fullmatch(line["request_id"])
         assert "RuntimeError" in line["exception"]
 
 
-async def test_the_log_of_a_websocket_has_its_id_and_who_it_is(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+async def test_log_lines_of_a_websocket_contain_its_request_id_and_the_users_pseudonym(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.handler.setFormatter(JsonLines())
     async with open_client_of(site, CrashingStore()) as client, open_stream(client) as stream:
         assert stream.connection.response is not None
@@ -72,15 +76,15 @@ async def crash(connection: HTTPConnection, params: Mapping[str, object]) -> Ide
     raise RuntimeError("a bug of ours")
 
 
-async def test_the_answer_to_what_crashed_has_an_id_that_the_log_has_too(
+async def test_the_response_to_a_crashed_request_has_security_headers_and_the_logged_id(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.handler.setFormatter(JsonLines())
     async with serve(rewired(site.services), authenticate=crash) as url, open_client(url) as client:
-        answer = await client.http.post("/graphql", json={"query": "{ __typename }"})
-    assert answer.status_code == 500
-    assert {name: value.encode() for name, value in answer.headers.items()}.items() >= {
-        (name.decode(), value) for name, value in SAFE_HEADERS
+        response = await client.http.post("/graphql", json={"query": "{ __typename }"})
+    assert response.status_code == 500
+    assert {name: value.encode() for name, value in response.headers.items()}.items() >= {
+        (name.decode(), value) for name, value in SECURITY_HEADERS
     }
     (line,) = [json.loads(line) for line in caplog.text.splitlines() if "a bug of ours" in line]
-    assert line["request_id"] == answer.headers["x-request-id"]
+    assert line["request_id"] == response.headers["x-request-id"]
