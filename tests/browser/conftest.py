@@ -9,10 +9,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from tests.browser.visitors import Person, open_browser, visiting
+from tests.browser.visitors import StudioUser, open_browser, visiting
 from tests.end_to_end.processes import Start, dev_servers
 
-Visit = Callable[..., AbstractAsyncContextManager[Person]]
+Visit = Callable[..., AbstractAsyncContextManager[StudioUser]]
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Visit:
-    def visit(site: str, *, ignored: tuple[str, ...] = (), **options: Any) -> AbstractAsyncContextManager[Person]:
-        return visiting(browser, lambda page: Person(page=page, site=site, ignored=ignored), **options)
+    def visit(site: str, *, ignored: tuple[str, ...] = (), **options: Any) -> AbstractAsyncContextManager[StudioUser]:
+        return visiting(browser, lambda page: StudioUser(page=page, site=site, ignored=ignored), **options)
 
     return visit

@@ -109,7 +109,7 @@ class Visitor:
 
 
 @dataclass(kw_only=True)
-class Person(Visitor):
+class StudioUser(Visitor):
     """A user of the studio."""
 
     @property

@@ -35,7 +35,7 @@ await client.subscribe({ query: gql(PROGRESS), variables: { id } }).forEach(({ d
 });
 job.checkStates(states, id);
 
-// The subscription has brought the list in the cache up to date, because a render is known by its type and id.
+// The subscription has updated the list in the cache, which identifies a render by its type and id.
 const cached = await client.query({ query: gql(LIST), fetchPolicy: "cache-only" });
 assert.equal(job.checkList(cached.data, states.at(-1)).outputUrl, states.at(-1).outputUrl);
 const fetched = await client.query({ query: gql(LIST), fetchPolicy: "network-only" });

@@ -1,4 +1,4 @@
-"""The servers whose clients are tested."""
+"""Fixtures: servers for the client tests."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -17,7 +17,7 @@ from tests.support.server_process import free_port
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`rendercast dev`, shared by a module's tests."""
+    """`rendercast dev`, shared by the tests of a module."""
     with closing(Rendercast(tmp_path_factory.mktemp("server"), quota_limit=100)) as rendercast:
         yield rendercast.url
     assert "Traceback" not in rendercast.log, rendercast.log
@@ -25,7 +25,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def guarded_url(tmp_path: Path) -> AsyncIterator[str]:
-    """A server that lets nobody in without a token of `tests.support.tokens`."""
+    """A server that requires a token of `tests.support.tokens`."""
     settings = load_settings(data_dir=tmp_path, port=free_port(), jwt_secret=tokens.SECRET, jwt_leeway_s=0)
     async with (
         open_embedded(settings) as services,

@@ -1,4 +1,4 @@
-// The audits of GraphQL over HTTP, whatever they demand: MUST, SHOULD or MAY.
+// All audits of GraphQL over HTTP: MUST, SHOULD and MAY.
 
 import assert from "node:assert/strict";
 import { auditServer } from "graphql-http";

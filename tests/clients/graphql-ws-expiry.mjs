@@ -1,4 +1,4 @@
-// graphql-ws is sent away when its token expires, and comes back with the next: `node graphql-ws-expiry.mjs URL GOOD SHORT`.
+// graphql-ws is disconnected when its token expires, and reconnects: `node graphql-ws-expiry.mjs URL VALID SHORT_LIVED`.
 
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";

@@ -1,4 +1,4 @@
-// graphql-ws alone, with queries and mutations over its WebSocket too.
+// graphql-ws only: queries and mutations use its WebSocket too.
 
 import assert from "node:assert/strict";
 import { createClient } from "graphql-ws";
@@ -13,28 +13,28 @@ const client = createClient({
   retryAttempts: 0,
 });
 
-/** Return all results until the operation completes. */
+/** Return all results of an operation. */
 async function all(query, variables) {
   const results = [];
   for await (const result of client.iterate({ query, variables })) results.push(result);
   return results;
 }
 
-/** Return the data of results without an error. */
-async function ask(query, variables) {
+/** Return the data of each result. Fails if one has errors. */
+async function request(query, variables) {
   const results = await all(query, variables);
   assert(results.every(({ errors }) => errors === undefined), JSON.stringify(results));
   return results.map(({ data }) => data);
 }
 
-const [started] = await ask(START, { input: INPUT });
+const [started] = await request(START, { input: INPUT });
 const id = job.startedId(started);
-const states = (await ask(PROGRESS, { id })).map((data) => data.renderProgress);
+const states = (await request(PROGRESS, { id })).map((data) => data.renderProgress);
 job.checkStates(states, id);
-const [list] = await ask(LIST);
+const [list] = await request(LIST);
 await job.checkVideo(job.checkList(list, states.at(-1)).outputUrl);
 
-const [cancelled] = await ask(CANCEL, { id: job.UNKNOWN_ID });
+const [cancelled] = await request(CANCEL, { id: job.UNKNOWN_ID });
 job.checkUnknown(cancelled);
 const [refused] = await all(PROGRESS, { id: job.UNKNOWN_ID });
 job.checkNotFound(refused.errors);

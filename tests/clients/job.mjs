@@ -1,4 +1,4 @@
-// Where the server is, who asks, and what must be true of its answers: `node CLIENT.mjs URL [TOKEN]`.
+// The server's URLs, the credentials, and assertions about responses. Usage: `node CLIENT.mjs URL [TOKEN]`.
 
 import assert from "node:assert/strict";
 import { START } from "./operations.mjs";
@@ -10,57 +10,57 @@ export const websocketUrl = url.replace("http", "ws");
 export const credentials = token ? { Authorization: `Bearer ${token}` } : {};
 export const UNKNOWN_ID = "01m817gzatj1v633w9kvyqtevh";
 
-/** Return the id of the render that `startRender` has started. */
+/** Return the id of the started render. */
 export function startedId({ startRender }) {
   assert.equal(startRender.__typename, "StartRenderSuccess", JSON.stringify(startRender));
   assert.equal(startRender.render.status, "QUEUED");
   return startRender.render.id;
 }
 
-/** Start a render without any client, and return its id. */
+/** Start a render without a client library, and return its id. */
 export async function start(input) {
-  const answer = await fetch(url, {
+  const response = await fetch(url, {
     method: "POST",
     headers: { "Content-Type": "application/json", ...credentials },
     body: JSON.stringify({ query: START, variables: { input } }),
   });
-  return startedId((await answer.json()).data);
+  return startedId((await response.json()).data);
 }
 
-/** Require what `renderProgress` promises, of all it told until it completed. */
+/** Assert the guarantees of `renderProgress` for all states of a completed stream. */
 export function checkStates(states, id) {
   assert(states.every((state) => state.id === id && state.error === null));
-  assertRising(states.map((state) => state.revision));
+  assertIncreasing(states.map((state) => state.revision));
   assert(states.some(({ progress }) => 0 < progress && progress < 100), JSON.stringify(states));
   assert.deepEqual([states.at(-1).status, states.at(-1).progress], ["COMPLETE", 100]);
 }
 
-/** Require that each number is greater than the one before it. */
-export function assertRising(numbers) {
-  assert(numbers.every((number, place) => place === 0 || numbers[place - 1] < number), String(numbers));
+/** Assert that each number is greater than the previous one. */
+export function assertIncreasing(numbers) {
+  assert(numbers.every((number, index) => index === 0 || numbers[index - 1] < number), String(numbers));
 }
 
-/** Require that the newest render of the list is this one as it was told last; its URL is signed anew. */
+/** Assert that the newest render of the list is the last state of the stream. The URL differs: each is newly signed. */
 export function checkList({ renders }, { id, revision }) {
   const newest = renders.edges[0].node;
   assert.deepEqual([newest.id, newest.revision, newest.status], [id, revision, "COMPLETE"]);
   return newest;
 }
 
-/** Require that the URL serves an MP4. */
+/** Assert that the URL serves an MP4. */
 export async function checkVideo(outputUrl) {
-  const answer = await fetch(outputUrl);
-  assert.deepEqual([answer.status, answer.headers.get("content-type")], [200, "video/mp4"]);
-  assert.equal(Buffer.from(await answer.arrayBuffer()).toString("latin1", 4, 8), "ftyp");
+  const response = await fetch(outputUrl);
+  assert.deepEqual([response.status, response.headers.get("content-type")], [200, "video/mp4"]);
+  assert.equal(Buffer.from(await response.arrayBuffer()).toString("latin1", 4, 8), "ftyp");
 }
 
-/** Require that a result is the one of an id that nobody has. */
+/** Assert that a result is the one for an unknown id. */
 export function checkUnknown({ cancelRender }) {
   assert.equal(cancelRender.__typename, "RenderNotFound");
   assert(cancelRender.message);
 }
 
-/** Require that the errors of an operation are the one of an id that nobody has. */
+/** Assert that an operation's errors are the one for an unknown id. */
 export function checkNotFound(errors) {
   assert.deepEqual(errors.map((error) => error.extensions.code), ["NOT_FOUND"]);
 }

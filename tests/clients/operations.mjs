@@ -1,4 +1,4 @@
-// What the clients ask for, as a frontend would. Relay has its own in relay/operations.js, for its compiler.
+// The clients' operations. Those of Relay are in relay/renders.js, for its compiler.
 
 export const INPUT = {
   animationProps: {

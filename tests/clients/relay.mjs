@@ -1,4 +1,4 @@
-// Relay with its store, on what its compiler made of relay/renders.js: HTTP, and graphql-ws for subscriptions.
+// Relay with its store and the compiled operations of relay/renders.js: HTTP, and graphql-ws for subscriptions.
 
 import assert from "node:assert/strict";
 import { createClient } from "graphql-ws";
@@ -35,31 +35,31 @@ const websocket = createClient({
 });
 
 async function post({ text }, variables) {
-  const answer = await fetch(job.url, {
+  const response = await fetch(job.url, {
     method: "POST",
     headers: { "Content-Type": "application/json", ...job.credentials },
     body: JSON.stringify({ query: text, variables }),
   });
-  return answer.json();
+  return response.json();
 }
 
-const listen = ({ text }, variables) =>
+const subscribe = ({ text }, variables) =>
   Observable.create((sink) => websocket.subscribe({ query: text, variables }, sink));
 const environment = new Environment({
-  network: Network.create(post, listen),
+  network: Network.create(post, subscribe),
   store: new Store(new RecordSource()),
 });
 
-/** Return what the server says to a query. */
+/** Return the data of a query. */
 const query = (document, variables) => fetchQuery(environment, document, variables).toPromise();
 
-/** Return what a mutation says. */
+/** Return the data of a mutation. */
 const mutate = (mutation, variables) =>
   new Promise((onCompleted, onError) => {
     commitMutation(environment, { mutation, variables, onCompleted, onError });
   });
 
-/** Return the states of a render until the stream completes. */
+/** Return all states of a render. */
 const watch = (id) =>
   new Promise((resolve, onError) => {
     const states = [];
@@ -72,44 +72,44 @@ const watch = (id) =>
     });
   });
 
-// The list as a page shows it: what the store has of it.
+// The list in the store, as a page shows it.
 const list = createOperationDescriptor(getRequest(LIST), { first: 1 });
 environment.retain(list);
 const shown = () => environment.lookup(list.fragment).data;
 const shownIds = () => shown().renders.edges.map(({ node }) => node.id);
 const connections = [ConnectionHandler.getConnectionID(ROOT_ID, "list_renders")];
 
-// What is started appears in the list.
+// Started renders are added to the list.
 await query(LIST, { first: 1 });
 const older = job.startedId(await mutate(START, { input: SHORT, connections }));
 const newer = job.startedId(await mutate(START, { input: INPUT, connections }));
 assert.deepEqual(shownIds().slice(0, 2), [newer, older]);
 
-// What the subscription tells reaches the list too, because a render is known by its id.
+// Messages of the subscription also update the list, because the store identifies a render by its id.
 await watch(older);
 const states = await watch(newer);
 job.checkStates(states, newer);
 job.checkList(shown(), states.at(-1));
 
-// The next page goes on behind the first.
+// The next page follows the first.
 await query(LIST, { first: 1 });
 assert.deepEqual(shownIds(), [newer]);
 await query(LIST, { first: 1, after: shown().renders.pageInfo.endCursor });
 assert.deepEqual(shownIds(), [newer, older]);
 
-// A render is fetched again as a node.
+// A render is refetched as a node.
 const { node } = await query(AGAIN, { id: newer });
 const { data } = environment.lookup(getSelector(RENDER, node));
 assert.equal(data.status, "COMPLETE");
 await job.checkVideo(data.outputUrl);
 
-// What is deleted leaves the list.
+// A deleted render is removed from the list.
 await mutate(DELETE, { id: older, connections });
 assert.deepEqual(shownIds(), [newer]);
 
 job.checkUnknown(await mutate(CANCEL, { id: job.UNKNOWN_ID }));
 await assert.rejects(watch(job.UNKNOWN_ID), ({ source }) => job.checkNotFound(source.errors) ?? true);
 
-// Relay leaves a subscription while it is told the error. If the stream's completion is in the same packet, graphql-ws
-// 6.4.2 on Node counts that twice and never closes by itself.
+// Relay unsubscribes while it handles the error. If the stream's completion is in the same packet, graphql-ws 6.4.2 on
+// Node counts that twice and never closes by itself.
 await websocket.dispose();

@@ -1,4 +1,4 @@
-"""gql, the client of Python programs, which checks all it asks against the schema."""
+"""gql, a Python client, which validates each operation against the schema."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +18,7 @@ from gql.transport.exceptions import TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 
 from tests.support import tokens
-from tests.support.api_client import CANCEL, LIST, PATIENCE_S, PROGRESS, PROPS, START
+from tests.support.api_client import CANCEL, LIST, PROGRESS, PROPS, START, TEST_TIMEOUT_S
 
 Transport = Callable[..., AsyncTransport]
 
@@ -37,11 +37,11 @@ def websocket_transport(request: pytest.FixtureRequest) -> Transport:
 
 @asynccontextmanager
 async def connected(transport: AsyncTransport) -> AsyncIterator[AsyncClientSession]:
-    async with Client(transport=transport, fetch_schema_from_transport=True, execute_timeout=PATIENCE_S) as session:
+    async with Client(transport=transport, fetch_schema_from_transport=True, execute_timeout=TEST_TIMEOUT_S) as session:
         yield session
 
 
-async def ask(session: AsyncClientSession, document: str, **variables: object) -> Any:
+async def request(session: AsyncClientSession, document: str, **variables: object) -> Any:
     """Return the value of the document's one root field."""
     (value,) = (await session.execute(GraphQLRequest(document, variable_values=variables))).values()
     return value
@@ -50,44 +50,44 @@ async def ask(session: AsyncClientSession, document: str, **variables: object) -
 async def watch(session: AsyncClientSession, render_id: str) -> list[dict[str, Any]]:
     """Return the states of a render until the stream completes."""
     request = GraphQLRequest(PROGRESS, variable_values={"id": render_id})
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TEST_TIMEOUT_S):
         return [result["renderProgress"] async for result in session.subscribe(request)]
 
 
-async def make_a_video(asked: AsyncClientSession, watched: AsyncClientSession) -> None:
-    """Start a render, watch it to its end, find it in the list and fetch its video."""
-    render_id = (await ask(asked, START, input=INPUT))["render"]["id"]
-    states = await watch(watched, render_id)
+async def make_a_video(requests: AsyncClientSession, subscriptions: AsyncClientSession) -> None:
+    """Start a render, watch it until it ends, find it in the list and fetch its video."""
+    render_id = (await request(requests, START, input=INPUT))["render"]["id"]
+    states = await watch(subscriptions, render_id)
     assert all(earlier["revision"] < later["revision"] for earlier, later in pairwise(states))
     assert any(0 < state["progress"] < 100 for state in states)
     assert (states[-1]["status"], states[-1]["progress"]) == ("COMPLETE", 100)
-    (edge,) = (await ask(asked, LIST, first=1))["edges"]
+    (edge,) = (await request(requests, LIST, first=1))["edges"]
     assert (edge["node"]["id"], edge["node"]["revision"]) == (render_id, states[-1]["revision"])
     async with httpx.AsyncClient(trust_env=False) as http:
         video = await http.get(edge["node"]["outputUrl"])
     assert (video.status_code, video.content[4:8]) == (200, b"ftyp")
 
 
-async def test_gql_starts_a_render_watches_it_and_fetches_its_video(url: str, websocket_transport: Transport) -> None:
+async def test_gql_starts_and_watches_a_render_and_fetches_its_video(url: str, websocket_transport: Transport) -> None:
     async with (
-        connected(AIOHTTPTransport(f"{url}/graphql")) as asked,
-        connected(websocket_transport(url=f"{url}/graphql".replace("http", "ws"))) as watched,
+        connected(AIOHTTPTransport(f"{url}/graphql")) as requests,
+        connected(websocket_transport(url=f"{url}/graphql".replace("http", "ws"))) as subscriptions,
     ):
-        await make_a_video(asked, watched)
+        await make_a_video(requests, subscriptions)
 
 
 async def test_gql_with_a_token_does_the_same(guarded_url: str, websocket_transport: Transport) -> None:
     url, credentials = f"{guarded_url}/graphql", {"Authorization": f"Bearer {tokens.token_of('ann')}"}
     async with (
-        connected(AIOHTTPTransport(url, headers=credentials)) as asked,
-        connected(websocket_transport(url=url.replace("http", "ws"), init_payload=credentials)) as watched,
+        connected(AIOHTTPTransport(url, headers=credentials)) as requests,
+        connected(websocket_transport(url=url.replace("http", "ws"), init_payload=credentials)) as subscriptions,
     ):
-        await make_a_video(asked, watched)
+        await make_a_video(requests, subscriptions)
 
 
-async def test_gql_is_told_that_there_is_no_such_render(url: str, websocket_transport: Transport) -> None:
+async def test_gql_gets_an_error_for_an_unknown_render(url: str, websocket_transport: Transport) -> None:
     async with connected(websocket_transport(url=f"{url}/graphql".replace("http", "ws"))) as session:
-        assert (await ask(session, CANCEL, id=UNKNOWN_ID))["__typename"] == "RenderNotFound"
+        assert (await request(session, CANCEL, id=UNKNOWN_ID))["__typename"] == "RenderNotFound"
         with pytest.raises(TransportQueryError) as refused:
             await watch(session, UNKNOWN_ID)
         assert [error["extensions"]["code"] for error in refused.value.errors or []] == ["NOT_FOUND"]

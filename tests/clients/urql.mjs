@@ -27,13 +27,13 @@ const client = new Client({
   ],
 });
 
-/** Return the data of a result without an error. */
-function good({ data, error }) {
+/** Return the data of a result. Fails if it has an error. */
+function dataOf({ data, error }) {
   assert.equal(error, undefined);
   return data;
 }
 
-/** Return the results of a subscription until it completes. urql repeats the last one then, without `hasNext`. */
+/** Return all results of a subscription. At its end urql repeats the last one, without `hasNext`. */
 async function watch(id) {
   const results = [];
   for await (const result of pipe(client.subscription(PROGRESS, { id }), toAsyncIterable)) {
@@ -42,16 +42,16 @@ async function watch(id) {
   return results;
 }
 
-const id = job.startedId(good(await client.mutation(START, { input: INPUT })));
-const before = good(await client.query(LIST));
+const id = job.startedId(dataOf(await client.mutation(START, { input: INPUT })));
+const before = dataOf(await client.query(LIST));
 assert.equal(before.renders.edges[0].node.id, id);
 
-const states = (await watch(id)).map((result) => good(result).renderProgress);
+const states = (await watch(id)).map((result) => dataOf(result).renderProgress);
 job.checkStates(states, id);
 
-const after = good(await client.query(LIST, {}, { requestPolicy: "network-only" }));
+const after = dataOf(await client.query(LIST, {}, { requestPolicy: "network-only" }));
 await job.checkVideo(job.checkList(after, states.at(-1)).outputUrl);
 
-job.checkUnknown(good(await client.mutation(CANCEL, { id: job.UNKNOWN_ID })));
+job.checkUnknown(dataOf(await client.mutation(CANCEL, { id: job.UNKNOWN_ID })));
 const [refused] = await watch(job.UNKNOWN_ID);
 job.checkNotFound(refused.error.graphQLErrors);

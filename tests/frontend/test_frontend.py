@@ -70,7 +70,7 @@ pytestmark = [
     ),
 ]
 
-Visit = Callable[..., AbstractAsyncContextManager["Guest"]]
+Visit = Callable[..., AbstractAsyncContextManager["GuideUser"]]
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def page(request: pytest.FixtureRequest, program: Path) -> Iterator[str]:
 
 
 @dataclass(kw_only=True)
-class Guest(Visitor):
+class GuideUser(Visitor):
     """A user of the page."""
 
     api: str
@@ -200,13 +200,13 @@ def visit(browser: Browser, page: str, program: Path) -> Visit:
     @asynccontextmanager
     async def visit(
         api: str, *, tokens: Iterator[str] = NO_TOKENS, ignored: tuple[str, ...] = ()
-    ) -> AsyncIterator[Guest]:
+    ) -> AsyncIterator[GuideUser]:
         (program / "index.html").write_text(FILES["index.html"].replace(DEFAULT_API, f"{api}/graphql"))
         async with visiting(
             browser,
-            lambda opened: Guest(page=opened, site=page, api=api, tokens=tokens, ignored=ignored),
-        ) as person:
-            yield person
+            lambda opened: GuideUser(page=opened, site=page, api=api, tokens=tokens, ignored=ignored),
+        ) as user:
+            yield user
 
     return visit
 
@@ -255,7 +255,7 @@ async def test_a_user_starts_watches_plays_and_cancels_until_the_quota_is_exhaus
         await assert_accessible(ann.page)
 
 
-async def play_and_download_with_expired_urls(ann: Guest) -> None:
+async def play_and_download_with_expired_urls(ann: GuideUser) -> None:
     """Start a render, and play and download its video. The URL has expired before both."""
     requests: list[Request] = []
 

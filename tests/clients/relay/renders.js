@@ -1,4 +1,4 @@
-// What Relay asks for. Its compiler checks it against the schema and writes __generated__/, which relay.mjs runs.
+// Relay's operations. Its compiler validates them against the schema and writes __generated__/, which relay.mjs uses.
 
 import { graphql } from "relay-runtime";
 
