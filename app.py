@@ -18,12 +18,12 @@ from services.backends.remotion_lambda.webhooks import PATH as WEBHOOK_PATH
 from services.runtime.services import Services
 from services.settings import Settings
 from services.supervision import supervise
-from transport.downloads import Downloads
-from transport.graphql_http import METHODS, GraphQLOverHttp
+from transport.downloads import DownloadEndpoint
+from transport.graphql_http import METHODS, GraphQLHttpEndpoint
 from transport.graphql_ws.endpoint import WebSocketEndpoint
-from transport.health import Health
+from transport.health import HealthEndpoints
 from transport.middleware import ResponseHeadersMiddleware, cors_middleware
-from transport.remotion_webhooks import RemotionWebhooks
+from transport.remotion_webhooks import RemotionWebhookEndpoint
 from transport.tracing import tracing_middleware
 
 
@@ -53,7 +53,7 @@ def create_app(services: Services, *, authenticate: Authenticator) -> ASGIApp:
 def _graphql_routes(services: Services, authenticate: Authenticator, graphiql: GraphiQL) -> list[BaseRoute]:
     """Return the routes of GraphQL over HTTP, which include GraphiQL's page, and over WebSocket."""
     schema = build_schema(services.settings.graphql, tracing=services.tracing)
-    over_http = GraphQLOverHttp(services, schema=schema, authenticate=authenticate, graphiql=graphiql)
+    over_http = GraphQLHttpEndpoint(services, schema=schema, authenticate=authenticate, graphiql=graphiql)
     over_websocket = WebSocketEndpoint(services, schema=schema, authenticate=authenticate)
     return [
         Route("/graphql", over_http, methods=METHODS, middleware=tracing_middleware(services.tracing)),
@@ -76,11 +76,11 @@ async def _redirect_to_graphiql(request: Request) -> Response:  # noqa: ARG001
 
 def _service_routes(services: Services) -> list[BaseRoute]:
     """Return the routes of health checks, of the text renderer's downloads and of Remotion's webhooks."""
-    health = Health(services)
+    health = HealthEndpoints(services)
     routes: list[BaseRoute] = [Route("/healthz", health.alive), Route("/readyz", health.ready)]
     if services.local is not None:
-        routes.append(Route("/files/{name}", Downloads(services.local).serve))
+        routes.append(Route("/files/{name}", DownloadEndpoint(services.local).serve))
     if services.settings.remotion.remotion_webhook_secret is not None:
-        webhooks = RemotionWebhooks(services.hub, services.settings.remotion.remotion_webhook_secret)
+        webhooks = RemotionWebhookEndpoint(services.hub, services.settings.remotion.remotion_webhook_secret)
         routes.append(Route(WEBHOOK_PATH, webhooks.receive, methods=["POST"]))
     return routes

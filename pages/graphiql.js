@@ -3,11 +3,13 @@
 
 const httpUrl = location.origin + location.pathname;
 const webSocketUrl = httpUrl.replace(/^http/, "ws");
-const firstOperations = document.getElementById("first-operations").content.textContent;
+const template = /** @type {HTMLTemplateElement} */ (document.getElementById("first-operations"));
+const firstOperations = template.content.textContent;
 
 // The URL's parameters hold the edited operations and variables, so that a reload or a shared link restores them.
 const urlParameters = new URLSearchParams(location.search);
 
+/** @param {string} name @param {string} value */
 function storeInUrl(name, value) {
   if (value) urlParameters.set(name, value);
   else urlParameters.delete(name);
@@ -15,8 +17,10 @@ function storeInUrl(name, value) {
 }
 
 // After a startRender response, the variable $renderId is set to the new render's id, which Watch uses.
+/** @type {(renderId: string) => void} */
 let onRenderStarted = () => {};
 
+/** @type {typeof fetch} */
 async function fetchAndReadRenderId(...request) {
   const response = await fetch(...request);
   const result = await response.clone().json().catch(() => null);
@@ -25,6 +29,7 @@ async function fetchAndReadRenderId(...request) {
   return response;
 }
 
+/** @param {string | undefined} variables @param {string} renderId */
 function withRenderId(variables, renderId) {
   try {
     return JSON.stringify({ ...JSON.parse(variables || "{}"), renderId }, null, 2);
@@ -55,11 +60,13 @@ const EDITOR_NAMES = {
 
 function makeNewEditorsAccessible() {
   for (const [selector, name] of Object.entries(EDITOR_NAMES)) {
-    const editor = document.querySelector(`${selector} .CodeMirror`)?.CodeMirror;
+    const element = /** @type {CodeMirrorElement | null} */ (document.querySelector(`${selector} .CodeMirror`));
+    const editor = element?.CodeMirror;
     if (editor && editor.getOption("screenReaderLabel") !== name) makeAccessible(editor, name);
   }
 }
 
+/** @param {CodeMirrorEditor} editor @param {string} name */
 function makeAccessible(editor, name) {
   editor.setOption("screenReaderLabel", name);
   editor.addKeyMap({ Tab: false, "Shift-Tab": false }); // Ctrl-] and Ctrl-[ indent
@@ -75,8 +82,8 @@ const fetcher = GraphiQL.createFetcher({
 
 function RendercastGraphiQL() {
   const [query, setQuery] = React.useState(urlParameters.get("q") || firstOperations);
-  const [variables, setVariables] = React.useState(urlParameters.get("variables") ?? undefined);
-  const [headers, setHeaders] = React.useState(urlParameters.get("headers") ?? undefined);
+  const [variables, setVariables] = React.useState(urlParameters.get("variables") || undefined);
+  const [headers, setHeaders] = React.useState(urlParameters.get("headers") || undefined);
 
   onRenderStarted = (renderId) => setVariables((current) => withRenderId(current, renderId));
 
@@ -87,11 +94,11 @@ function RendercastGraphiQL() {
     query,
     variables,
     headers,
-    onEditQuery(newQuery) {
+    onEditQuery(/** @type {string} */ newQuery) {
       setQuery(newQuery);
       storeInUrl("q", newQuery);
     },
-    onEditVariables(newVariables) {
+    onEditVariables(/** @type {string} */ newVariables) {
       setVariables(newVariables);
       storeInUrl("variables", newVariables);
     },
@@ -102,6 +109,6 @@ function RendercastGraphiQL() {
   });
 }
 
-const container = document.getElementById("graphiql");
+const container = /** @type {HTMLElement} */ (document.getElementById("graphiql"));
 new MutationObserver(makeNewEditorsAccessible).observe(container, { childList: true, subtree: true });
 ReactDOM.createRoot(container).render(React.createElement(RendercastGraphiQL));

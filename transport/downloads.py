@@ -10,7 +10,7 @@ POLICY = "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsaf
 MEDIA_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
 
 
-class Downloads:
+class DownloadEndpoint:
     """The endpoint `/files/{name}`. Supports range requests, which players need for seeking."""
 
     def __init__(self, backend: TextBackend) -> None:

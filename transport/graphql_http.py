@@ -64,7 +64,7 @@ class HtmlPage(Protocol):
         ...
 
 
-class GraphQLOverHttp:
+class GraphQLHttpEndpoint:
     """The endpoint `/graphql` over HTTP. A browser's GET request without a query gets GraphiQL's page."""
 
     def __init__(

@@ -12,7 +12,7 @@ from services.runtime.services import Services
 log = logging.getLogger(__name__)
 
 
-class Health:
+class HealthEndpoints:
     """`alive`: restart the process unless it returns 200. `ready`: send it requests only while it returns 200."""
 
     def __init__(self, services: Services) -> None:

@@ -20,7 +20,7 @@ from transport.request_body import read_body
 log = logging.getLogger(__name__)
 
 
-class RemotionWebhooks:
+class RemotionWebhookEndpoint:
     """Receives the function's webhooks. A genuine one only makes the render's worker poll at once."""
 
     def __init__(self, hub: ProgressHub, secret: SecretStr) -> None:
