@@ -1,4 +1,4 @@
-"""What a function and its clients need of S3, in memory."""
+"""An S3 bucket in memory, as far as the Lambda function and its clients need it."""
 
 import hashlib
 import time
@@ -13,9 +13,9 @@ from tests.support.server_process import free_port
 
 
 class MemoryBucket:
-    """A bucket that is fast enough for hundreds of renders at once. It serves GET and HEAD, and checks nothing.
+    """A bucket that is fast enough for hundreds of concurrent renders. It serves GET and HEAD, without authentication.
 
-    Its answers are dated by `now`, in seconds since 1970.
+    Responses are dated by `now`, in seconds since 1970.
     """
 
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
@@ -49,10 +49,10 @@ class MemoryBucket:
 
 
 class _Handler(LocalHandler):
-    def do_GET(self) -> None:  # noqa: N802  # http.server looks for this name
+    def do_GET(self) -> None:  # noqa: N802  # the name that http.server calls
         bucket = cast("MemoryBucket", cast("LocalServer", self.server).owner)
         name, _, key = unquote(urlsplit(self.path).path).lstrip("/").partition("/")
-        body = bucket.get(name, key) if key else b""  # the bucket itself is always there
+        body = bucket.get(name, key) if key else b""  # the bucket itself always exists
         bucket.requests[self.command] += 1
         if body is None:
             self.answer(404, [], b"")

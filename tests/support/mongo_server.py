@@ -1,4 +1,4 @@
-"""A MongoDB server for tests, from a Python package."""
+"""A MongoDB-compatible server for tests, from a Python package."""
 
 import signal
 import sys
@@ -14,7 +14,7 @@ COMMAND = Path(sys.executable).with_name("secantusd-py")
 
 
 class MongoServer(ServerProcess):
-    """A server that keeps its data on disk."""
+    """A server that stores its data in a folder."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder.parent / "mongo-log")
@@ -22,7 +22,7 @@ class MongoServer(ServerProcess):
         self._folder = folder
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End it, by default in order."""
+        """Stop the server, by default gracefully."""
         super().stop(number)
 
     def _command(self) -> Sequence[str | Path]:

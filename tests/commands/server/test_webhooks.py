@@ -60,9 +60,9 @@ async def kept(folder: Path, make_render: MakeRender) -> AsyncIterator[list[Webh
             message = await store.outbox.get(messages.message_id(render.id))
             assert message is not None
             if outcome:
-                begun = messages.start_attempt(message, now=at)
-                message = messages.finish_attempt(begun, outcome, now=at, duration_s=0.125)
-                assert await store.outbox.record(begun)
+                started = messages.start_attempt(message, now=at)
+                message = messages.finish_attempt(started, outcome, now=at, duration_s=0.125)
+                assert await store.outbox.record(started)
                 assert await store.outbox.record(message)
             kept.append(message)
         yield kept
@@ -79,9 +79,9 @@ async def given_up(store: SqliteStore, render: Render) -> str:
 
 
 async def fail(outbox: Outbox, message: WebhookMessage) -> None:
-    begun = messages.start_attempt(message, now=NOW)
-    await outbox.record(begun)
-    await outbox.record(messages.finish_attempt(begun, DeliveryResult(status_code=410), now=NOW, duration_s=0.1))
+    started = messages.start_attempt(message, now=NOW)
+    await outbox.record(started)
+    await outbox.record(messages.finish_attempt(started, DeliveryResult(status_code=410), now=NOW, duration_s=0.1))
 
 
 async def fail_what_is_due(outbox: Outbox) -> None:

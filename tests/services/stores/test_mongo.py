@@ -24,14 +24,14 @@ from tests.services.stores.test_store_contract import HOUR, NOW, window
 from tests.support.mongo_server import MongoServer
 from tests.support.server_process import free_port
 
-PATIENCE_S = 1.0
-SOON = f"timeoutMS={PATIENCE_S * 1000:.0f}"
+TIMEOUT_S = 1.0
+TIMEOUT_OPTION = f"timeoutMS={TIMEOUT_S * 1000:.0f}"
 Database = MongoClient[dict[str, Any]]
 
 
 @pytest.fixture
-def leaking() -> Iterator[None]:
-    """For tests whose server goes away: PyMongo's async client leaves sockets that failed to the garbage collector."""
+def unclosed_sockets() -> Iterator[None]:
+    """For tests that stop the server: PyMongo's async client leaves failed sockets to the garbage collector."""
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
@@ -49,12 +49,12 @@ def indexes(mongo_url: str) -> dict[str, Any]:
         return dict(client.get_default_database()["renders"].index_information())
 
 
-async def test_opening_again_makes_no_other_indexes(mongo_url: str) -> None:
+async def test_opening_again_changes_no_indexes(mongo_url: str) -> None:
     async with open_mongo_store(AsyncMongoClient, mongo_url):
-        made = indexes(mongo_url)
+        created = indexes(mongo_url)
     async with open_mongo_store(AsyncMongoClient, mongo_url):
-        assert indexes(mongo_url) == made
-    assert made.keys() == {
+        assert indexes(mongo_url) == created
+    assert created.keys() == {
         "_id_",
         "of_owner",
         "by_key",
@@ -63,7 +63,7 @@ async def test_opening_again_makes_no_other_indexes(mongo_url: str) -> None:
     }
 
 
-async def test_many_processes_may_open_at_once(mongo_url: str) -> None:
+async def test_many_processes_can_open_the_store_at_once(mongo_url: str) -> None:
     async def open_and_close() -> None:
         async with open_mongo_store(AsyncMongoClient, mongo_url):
             pass
@@ -71,16 +71,16 @@ async def test_many_processes_may_open_at_once(mongo_url: str) -> None:
     await asyncio.gather(*(open_and_close() for _ in range(5)))
 
 
-async def test_retention_is_the_servers_work_and_can_be_changed_and_ended(mongo_url: str) -> None:
+async def test_retention_is_an_index_that_can_be_changed_and_removed(mongo_url: str) -> None:
     for days in (7, 30, None):
         retention = None if days is None else timedelta(days=days)
         async with open_mongo_store(AsyncMongoClient, mongo_url, retention=retention):
-            kept = indexes(mongo_url).get("ended_long_ago", {}).get("expireAfterSeconds")
-            assert kept == (None if days is None else days * 86_400)
+            expiry = indexes(mongo_url).get("ended_long_ago", {}).get("expireAfterSeconds")
+            assert expiry == (None if days is None else days * 86_400)
 
 
 @pytest.mark.parametrize("days", [30, None])
-async def test_retention_can_be_changed_by_many_processes_that_start_at_once(mongo_url: str, days: int | None) -> None:
+async def test_retention_can_be_changed_by_processes_that_start_at_once(mongo_url: str, days: int | None) -> None:
     async def open_and_close(days: int | None) -> None:
         retention = None if days is None else timedelta(days=days)
         async with open_mongo_store(AsyncMongoClient, mongo_url, retention=retention):
@@ -89,11 +89,11 @@ async def test_retention_can_be_changed_by_many_processes_that_start_at_once(mon
     for _ in range(5):
         await open_and_close(7)
         await asyncio.gather(*(open_and_close(days) for _ in range(4)))
-        kept = indexes(mongo_url).get("ended_long_ago", {}).get("expireAfterSeconds")
-        assert kept == (None if days is None else days * 86_400)
+        expiry = indexes(mongo_url).get("ended_long_ago", {}).get("expireAfterSeconds")
+        assert expiry == (None if days is None else days * 86_400)
 
 
-async def test_a_document_has_its_version_and_what_is_searched_for(
+async def test_a_document_has_its_schema_version_and_query_fields(
     store: MongoStore, mongo_url: str, make_render: MakeRender
 ) -> None:
     render = make_render(generation_id="g", idempotency_key="start:k")
@@ -106,7 +106,7 @@ async def test_a_document_has_its_version_and_what_is_searched_for(
     assert document["render"]["props"]["text"] == "Hello"
 
 
-async def test_a_document_that_can_not_be_read_stops_nothing_else(
+async def test_an_unreadable_document_is_skipped(
     store: MongoStore, mongo_url: str, make_render: MakeRender, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken, good = make_render(at=NOW), make_render(at=NOW + HOUR)
@@ -119,24 +119,22 @@ async def test_a_document_that_can_not_be_read_stops_nothing_else(
     assert broken.id in caplog.text
 
 
-async def test_users_who_start_their_first_render_at_once_get_their_quota_exactly(
-    store: MongoStore, make_render: MakeRender
-) -> None:
-    """The window's document doesn't exist yet, so several calls try to make it."""
+async def test_concurrent_first_renders_get_exactly_the_quota(store: MongoStore, make_render: MakeRender) -> None:
+    """The window's document doesn't exist yet, so that several calls try to insert it."""
     owners = [f"user-{number}" for number in range(5)]
     calls = [store.add(make_render(owner=owner), window(owner, limit=3)) for owner in owners for _ in range(6)]
-    admissions = await asyncio.gather(*calls)
+    results = await asyncio.gather(*calls)
     for owner in owners:
-        mine = [a.outcome for a in admissions if a.render.owner == owner]
-        assert sorted(mine, key=str) == sorted([AddOutcome.ADDED] * 3 + [AddOutcome.OVER_QUOTA] * 3, key=str)
+        outcomes = [a.outcome for a in results if a.render.owner == owner]
+        assert sorted(outcomes, key=str) == sorted([AddOutcome.ADDED] * 3 + [AddOutcome.OVER_QUOTA] * 3, key=str)
 
 
-@pytest.mark.usefixtures("leaking")
+@pytest.mark.usefixtures("unclosed_sockets")
 @pytest.mark.parametrize("client", [AsyncIOMotorClient, AsyncMongoClient])
-async def test_a_server_that_can_not_be_reached_stops_the_start_with_its_host_and_no_secret(client: type) -> None:
+async def test_an_unreachable_server_prevents_the_start_and_only_its_host_is_shown(client: type) -> None:
     port = free_port()
     with pytest.raises(StartupError) as error:
-        async with open_mongo_store(client, f"mongodb://ann:hunter2@127.0.0.1:{port}/x?{SOON}"):
+        async with open_mongo_store(client, f"mongodb://ann:hunter2@127.0.0.1:{port}/x?{TIMEOUT_OPTION}"):
             pass
     assert f"MongoDB at 127.0.0.1:{port} can't be used" in str(error.value)
     assert "hunter2" not in str(error.value)
@@ -160,7 +158,7 @@ async def test_a_server_that_can_not_be_reached_stops_the_start_with_its_host_an
         "mongodb+srv://ann:hunter2@x:1",
     ],
 )
-async def test_a_url_that_can_not_be_used_stops_the_start_and_is_not_shown(client: type, url: str) -> None:
+async def test_an_invalid_url_prevents_the_start_and_is_not_shown(client: type, url: str) -> None:
     with pytest.raises(StartupError, match="MONGODB_URL") as error:
         async with open_mongo_store(client, url):
             pass
@@ -168,31 +166,31 @@ async def test_a_url_that_can_not_be_used_stops_the_start_and_is_not_shown(clien
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.usefixtures("leaking")
+@pytest.mark.usefixtures("unclosed_sockets")
 @pytest.mark.parametrize("password", ["hunter2#c", "[hunter2", "hunter2@c"])
 async def test_a_password_with_a_special_character_is_not_shown(password: str) -> None:
     with pytest.raises(StartupError) as error:
-        async with open_mongo_store(AsyncIOMotorClient, f"mongodb://ann:{password}@127.0.0.1:{free_port()}/x?{SOON}"):
+        async with open_mongo_store(
+            AsyncIOMotorClient, f"mongodb://ann:{password}@127.0.0.1:{free_port()}/x?{TIMEOUT_OPTION}"
+        ):
             pass
     assert "hunter2" not in str(error.value)
 
 
-async def test_a_url_that_asks_for_reading_from_secondaries_changes_nothing(
-    mongo_url: str, make_render: MakeRender
-) -> None:
+async def test_url_options_for_weaker_consistency_are_overridden(mongo_url: str, make_render: MakeRender) -> None:
     options = "readPreference=secondaryPreferred&retryWrites=false&w=0"
     async with open_mongo_store(AsyncIOMotorClient, f"{mongo_url}?{options}") as store:
         assert (await store.add(make_render(), window())).outcome is AddOutcome.ADDED
 
 
-@pytest.mark.usefixtures("leaking")
-async def test_a_server_that_ends_is_unavailable_and_then_there_again(
+@pytest.mark.usefixtures("unclosed_sockets")
+async def test_the_store_recovers_after_the_server_restarts(
     tmp_path_factory: pytest.TempPathFactory, make_render: MakeRender
 ) -> None:
     server = MongoServer(tmp_path_factory.mktemp("own") / "data")
     server.start()
     try:
-        async with open_mongo_store(AsyncMongoClient, f"{server.url}/test?{SOON}") as store:
+        async with open_mongo_store(AsyncMongoClient, f"{server.url}/test?{TIMEOUT_OPTION}") as store:
             render = make_render()
             await store.add(render, window())
             server.stop()
@@ -204,15 +202,15 @@ async def test_a_server_that_ends_is_unavailable_and_then_there_again(
         server.stop()
 
 
-@pytest.mark.usefixtures("leaking")
+@pytest.mark.usefixtures("unclosed_sockets")
 @pytest.mark.parametrize("client", [AsyncIOMotorClient, AsyncMongoClient])
-async def test_a_start_while_the_server_is_away_is_given_up_within_the_patience(
+async def test_an_add_fails_within_the_timeout_while_the_server_is_down(
     client: type, tmp_path_factory: pytest.TempPathFactory, make_render: MakeRender
 ) -> None:
     server = MongoServer(tmp_path_factory.mktemp("own") / "data")
     server.start()
     try:
-        async with open_mongo_store(client, f"{server.url}/test?{SOON}") as store:
+        async with open_mongo_store(client, f"{server.url}/test?{TIMEOUT_OPTION}") as store:
             server.stop()
             with pytest.raises(StoreUnavailable):
                 await asyncio.wait_for(store.add(make_render(), window()), timeout=10)
@@ -222,22 +220,22 @@ async def test_a_start_while_the_server_is_away_is_given_up_within_the_patience(
         server.stop()
 
 
-@pytest.mark.usefixtures("leaking")
+@pytest.mark.usefixtures("unclosed_sockets")
 @pytest.mark.parametrize("client", [AsyncIOMotorClient, AsyncMongoClient])
-async def test_no_call_takes_longer_than_the_patience_however_many_there_are(
+async def test_many_concurrent_calls_all_fail_within_the_timeout(
     client: type, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """motor runs each call in one of a few threads, so most of these wait for one first."""
+    """motor runs each call in one of a few threads, so that most of these first wait for a thread."""
     server = MongoServer(tmp_path_factory.mktemp("own") / "data")
     server.start()
     try:
-        async with open_mongo_store(client, f"{server.url}/test?{SOON}") as store:
+        async with open_mongo_store(client, f"{server.url}/test?{TIMEOUT_OPTION}") as store:
             server.pause()
-            began = time.monotonic()
+            started = time.monotonic()
             calls = (store.quota_used(window()) for _ in range(100))
-            answers = await asyncio.gather(*calls, return_exceptions=True)
-            assert time.monotonic() - began < 3 * PATIENCE_S
-            assert {type(answer) for answer in answers} == {StoreUnavailable}
+            results = await asyncio.gather(*calls, return_exceptions=True)
+            assert time.monotonic() - started < 3 * TIMEOUT_S
+            assert {type(result) for result in results} == {StoreUnavailable}
             server.go_on()
             assert await store.quota_used(window()) == 0
     finally:
@@ -245,7 +243,7 @@ async def test_no_call_takes_longer_than_the_patience_however_many_there_are(
 
 
 class Commands(CommandListener):
-    """What a client asked of the server."""
+    """The commands that a client sent."""
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
@@ -257,8 +255,8 @@ class Commands(CommandListener):
 
     def failed(self, event: CommandFailedEvent) -> None: ...
 
-    def searches(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The collection and the conditions of everything that was looked for, to be read or changed."""
+    def queries(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield collection and conditions of each query, also of updates and deletes."""
         for command in self.sent:
             match command:
                 case {"find": collection, "filter": conditions} | {"findAndModify": collection, "query": conditions}:
@@ -269,23 +267,23 @@ class Commands(CommandListener):
                     yield from ((collection, change["q"]) for change in changes)
 
 
-async def test_every_command_finds_its_documents_by_an_index(mongo_url: str, make_render: MakeRender) -> None:
-    """Asked of the server where that plans as MongoDB does; the one from a package only plans the simplest searches."""
+async def test_every_query_uses_an_index(mongo_url: str, make_render: MakeRender) -> None:
+    """Checked by the server's own plans if it is MongoDB; the server of a package only plans simple queries."""
     commands = Commands()
     async with open_mongo_store(
         partial(AsyncMongoClient, event_listeners=[commands]), mongo_url, webhooks_enabled=True
     ) as store:
         await use_everything(store, make_render)
         await use_outbox(store.outbox)
-    searches = list(commands.searches())
-    assert len(searches) > 15
+    queries = list(commands.queries())
+    assert len(queries) > 15
     with Database(mongo_url) as client:
         database = client.get_default_database()
-        plans_well = client.admin.command("hello").get("setName") != "secantus"
-        for collection, conditions in searches:
+        is_mongodb = client.admin.command("hello").get("setName") != "secantus"
+        for collection, conditions in queries:
             leading = {index["key"][0][0] for index in database[collection].index_information().values()}
             assert leading & conditions.keys(), (collection, conditions)
-            if plans_well:
-                search = {"find": collection, "filter": conditions}
-                plan = database.command("explain", search, verbosity="queryPlanner")
-                assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"]), search
+            if is_mongodb:
+                query = {"find": collection, "filter": conditions}
+                plan = database.command("explain", query, verbosity="queryPlanner")
+                assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"]), query

@@ -21,9 +21,7 @@ from tests.services.stores.test_store_contract import ALL, HOUR, NOW, window
 CLOCK = SystemClock()
 
 
-async def test_what_was_acknowledged_is_there_after_the_file_is_opened_again(
-    tmp_path: Path, make_render: MakeRender
-) -> None:
+async def test_acknowledged_changes_survive_reopening_the_file(tmp_path: Path, make_render: MakeRender) -> None:
     path = tmp_path / "renders.sqlite3"
     render = make_render()
     async with open_sqlite_store(path, CLOCK) as store:
@@ -35,7 +33,7 @@ async def test_what_was_acknowledged_is_there_after_the_file_is_opened_again(
         assert await store.acquire(worker="new", lease=HOUR) == render
 
 
-async def test_the_file_is_durable_and_knows_its_version(tmp_path: Path) -> None:
+async def test_the_file_has_its_durability_settings_and_version(tmp_path: Path) -> None:
     path = tmp_path / "renders.sqlite3"
     async with open_sqlite_store(path, CLOCK) as store:
         pragmas = [store._file.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in PRAGMAS]
@@ -45,7 +43,7 @@ async def test_the_file_is_durable_and_knows_its_version(tmp_path: Path) -> None
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "user_version": len(MIGRATIONS)}
 
 
-async def test_a_file_from_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+async def test_a_file_of_a_newer_version_is_not_changed(tmp_path: Path) -> None:
     path = tmp_path / "renders.sqlite3"
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
@@ -57,8 +55,8 @@ async def test_a_file_from_a_newer_version_is_left_alone(tmp_path: Path) -> None
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("content", [b"this is no database, but it is long enough to look like one" * 10, None])
-async def test_a_file_that_is_none_of_ours_stops_the_start(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize("content", [b"not a database, but as long as the header of one would be...." * 10, None])
+async def test_an_invalid_file_prevents_the_start(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "renders.sqlite3"
     if content is None:
         path.mkdir()
@@ -69,31 +67,29 @@ async def test_a_file_that_is_none_of_ours_stops_the_start(tmp_path: Path, conte
             pass
 
 
-async def test_a_full_disk_refuses_what_it_can_not_keep_and_keeps_what_it_has(
-    tmp_path: Path, make_render: MakeRender
-) -> None:
+async def test_a_full_disk_rejects_writes_and_keeps_stored_renders(tmp_path: Path, make_render: MakeRender) -> None:
     async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK) as store:
-        kept = await fill(store, make_render)
-        assert len(kept) > 3
+        stored = await fill(store, make_render)
+        assert len(stored) > 3
         with pytest.raises(StoreUnavailable, match="full"):
             await store.add(make_render(generation_id="x" * 5000), window(limit=10_000))
-        assert await store.list(owner="ann", first=10_000, matching=RenderFilter()) == kept[::-1]
-        assert await store.quota_used(window()) == len(kept)
+        assert await store.list(owner="ann", first=10_000, matching=RenderFilter()) == stored[::-1]
+        assert await store.quota_used(window()) == len(stored)
 
 
 async def fill(store: SqliteStore, make_render: MakeRender) -> list[Render]:
     store._file.connection.execute("PRAGMA max_page_count = 30")
-    kept: list[Render] = []
+    stored: list[Render] = []
     try:
         while True:
             render = make_render(generation_id="x" * 1000)
             await store.add(render, window(limit=10_000))
-            kept.append(render)
+            stored.append(render)
     except StoreUnavailable:
-        return sorted(kept, key=lambda render: render.id)
+        return sorted(stored, key=lambda render: render.id)
 
 
-async def test_units_of_windows_long_past_are_removed(tmp_path: Path, make_render: MakeRender) -> None:
+async def test_units_of_old_windows_are_deleted(tmp_path: Path, make_render: MakeRender) -> None:
     async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK) as store:
         await store.add(make_render(), window())
         later = QuotaWindow(owner="ann", limit=5, starts_at=NOW + 24 * 8 * HOUR, length=HOUR)
@@ -102,24 +98,24 @@ async def test_units_of_windows_long_past_are_removed(tmp_path: Path, make_rende
     assert units == 1
 
 
-async def test_every_statement_finds_its_rows_by_an_index(tmp_path: Path, make_render: MakeRender) -> None:
+async def test_every_statement_uses_an_index(tmp_path: Path, make_render: MakeRender) -> None:
     statements: list[str] = []
     async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK, webhooks_enabled=True) as store:
         store._file.connection.set_trace_callback(statements.append)
         await use_everything(store, make_render)
         await use_outbox(store.outbox)
         store._file.connection.set_trace_callback(None)
-        looking = [text for text in statements if text.split()[0] in {"SELECT", "UPDATE", "DELETE"}]
+        queries = [text for text in statements if text.split()[0] in {"SELECT", "UPDATE", "DELETE"}]
         plans = {
-            text: [row[3] for row in store._file.connection.execute(f"EXPLAIN QUERY PLAN {text}")] for text in looking
+            text: [row[3] for row in store._file.connection.execute(f"EXPLAIN QUERY PLAN {text}")] for text in queries
         }
     assert len(plans) > 10
     for text, steps in plans.items():
-        # Acquiring walks the unfinished renders in order of age, and listing messages those; nothing else may walk.
-        walks = [step for step in steps if step.startswith(("SCAN renders", "SCAN webhooks"))]
-        walks = [step for step in walks if not step.endswith(("renders_unfinished", "webhooks_by_age"))]
-        assert walks == [], text
-        # The unfinished of several owners are few and sorted; every other order is an index's own.
+        # Only two scans are allowed: acquiring walks the index of unfinished renders, listing messages that by age.
+        scans = [step for step in steps if step.startswith(("SCAN renders", "SCAN webhooks"))]
+        scans = [step for step in scans if not step.endswith(("renders_unfinished", "webhooks_by_age"))]
+        assert scans == [], text
+        # Unfinished renders of several owners are few, and sorted in memory; every other order comes from an index.
         assert "unfinished_of_owner" in str(steps) or "TEMP B-TREE" not in str(steps), text
 
 
@@ -146,16 +142,16 @@ async def use_outbox(outbox: Outbox) -> None:
     await outbox.list(first=5, status=WebhookStatus.PENDING)
     await outbox.get(message.id)
     await outbox.acquire(worker="w", lease=HOUR)
-    begun = messages.start_attempt(message, now=NOW)
-    assert await outbox.record(begun, worker="w")
+    started = messages.start_attempt(message, now=NOW)
+    assert await outbox.record(started, worker="w")
     assert await outbox.record(
-        messages.finish_attempt(begun, DeliveryResult(status_code=200), now=NOW, duration_s=0.1), worker="w"
+        messages.finish_attempt(started, DeliveryResult(status_code=200), now=NOW, duration_s=0.1), worker="w"
     )
     await outbox.release(worker="w")
     await outbox.backlog()
 
 
-async def test_a_message_that_can_not_be_read_stops_nothing_else(
+async def test_an_unreadable_message_is_skipped(
     tmp_path: Path, make_render: MakeRender, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK, webhooks_enabled=True) as store:
@@ -165,13 +161,13 @@ async def test_a_message_that_can_not_be_read_stops_nothing_else(
             await store.record(cancel(render, now=NOW))
         broken, good = (messages.message_id(render.id) for render in renders)
         store._file.connection.execute("UPDATE webhooks SET document = '{\"tries\": true}' WHERE id = ?", (broken,))
-        taken = [await store.outbox.acquire(worker="w", lease=HOUR) for _ in range(2)]
-        assert [message and message.id for message in taken] == [good, None]
+        acquired = [await store.outbox.acquire(worker="w", lease=HOUR) for _ in range(2)]
+        assert [message and message.id for message in acquired] == [good, None]
         assert [message.id for message in await store.outbox.list(first=5)] == [good]
     assert broken in caplog.text
 
 
-async def test_the_messages_of_a_file_are_opened_beside_its_process_and_only_if_it_is_of_this_version(
+async def test_an_outbox_is_opened_while_another_process_has_the_file_if_it_has_the_current_version(
     tmp_path: Path, make_render: MakeRender
 ) -> None:
     path = tmp_path / "renders.sqlite3"
@@ -184,10 +180,10 @@ async def test_the_messages_of_a_file_are_opened_beside_its_process_and_only_if_
         await store.add(render, window())
         await store.record(cancel(render, now=NOW))
         await store.outbox.acquire(worker="w", lease=HOUR)
-        async with open_sqlite_outbox(path, CLOCK) as beside:
-            (message,) = await beside.list(first=5)
-            assert await beside.acquire(worker="other", lease=HOUR) is None
-            assert await beside.record(messages.replay(message))
+        async with open_sqlite_outbox(path, CLOCK) as shared:
+            (message,) = await shared.list(first=5)
+            assert await shared.acquire(worker="other", lease=HOUR) is None
+            assert await shared.record(messages.replay(message))
         assert await store.outbox.acquire(worker="w", lease=HOUR) == messages.replay(message)
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 1")
@@ -197,7 +193,7 @@ async def test_the_messages_of_a_file_are_opened_beside_its_process_and_only_if_
             pass
 
 
-async def test_a_file_of_the_version_before_gets_what_is_new_and_keeps_what_it_has(
+async def test_a_file_of_the_previous_version_is_migrated_and_keeps_its_renders(
     tmp_path: Path, make_render: MakeRender
 ) -> None:
     path = tmp_path / "renders.sqlite3"
@@ -213,7 +209,7 @@ async def test_a_file_of_the_version_before_gets_what_is_new_and_keeps_what_it_h
         assert len(await store.outbox.list(first=5)) == 1
 
 
-async def test_a_document_that_can_not_be_read_stops_nothing_else(
+async def test_an_unreadable_document_is_skipped(
     tmp_path: Path, make_render: MakeRender, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK) as store:
@@ -228,7 +224,7 @@ async def test_a_document_that_can_not_be_read_stops_nothing_else(
     assert broken.id in caplog.text
 
 
-async def test_reading_goes_on_while_another_program_writes(tmp_path: Path, make_render: MakeRender) -> None:
+async def test_reads_work_while_another_program_writes(tmp_path: Path, make_render: MakeRender) -> None:
     path = tmp_path / "renders.sqlite3"
     async with open_sqlite_store(path, CLOCK) as store:
         render = make_render()

@@ -1,4 +1,4 @@
-"""What every store promises, over each store there is. A new adapter is one more fixture."""
+"""The contract of `RenderStore`, tested on every adapter. A new adapter is one more fixture parameter."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -50,9 +50,9 @@ def pymongo(url: str) -> AbstractAsyncContextManager[RenderStore]:
 
 @pytest.fixture(params=[memory, sqlite, motor, pymongo])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RenderStore]:
-    over_the_wire = request.param in {motor, pymongo}
-    place = request.getfixturevalue("mongo_url") if over_the_wire else tmp_path
-    async with request.param(place) as opened:
+    is_mongo = request.param in {motor, pymongo}
+    location = request.getfixturevalue("mongo_url") if is_mongo else tmp_path
+    async with request.param(location) as opened:
         yield opened
 
 
@@ -61,8 +61,8 @@ def window(owner: str = "ann", *, limit: int = 100) -> QuotaWindow:
 
 
 async def added(store: RenderStore, render: Render) -> Render:
-    admission = await store.add(render, window(render.owner))
-    assert admission.outcome is AddOutcome.ADDED
+    result = await store.add(render, window(render.owner))
+    assert result.outcome is AddOutcome.ADDED
     return render
 
 
@@ -88,28 +88,28 @@ class TestAdd:
         await store.add(render, window())
         assert await store.get(render.id, owner="ann") == render
 
-    async def test_takes_one_unit_each_until_the_window_is_used_up(
+    async def test_takes_one_unit_each_until_the_quota_is_used_up(
         self, store: RenderStore, make_render: MakeRender
     ) -> None:
-        admissions = [await store.add(make_render(), window(limit=2)) for _ in range(3)]
-        assert [a.outcome for a in admissions] == [AddOutcome.ADDED, AddOutcome.ADDED, AddOutcome.OVER_QUOTA]
-        assert [a.used for a in admissions] == [1, 2, 2]
+        results = [await store.add(make_render(), window(limit=2)) for _ in range(3)]
+        assert [a.outcome for a in results] == [AddOutcome.ADDED, AddOutcome.ADDED, AddOutcome.OVER_QUOTA]
+        assert [a.used for a in results] == [1, 2, 2]
         assert len(await store.list(owner="ann", first=10, matching=ALL)) == 2
 
-    async def test_gives_out_no_more_than_the_quota_to_simultaneous_calls(
+    async def test_concurrent_calls_get_no_more_than_the_quota(
         self, store: RenderStore, make_render: MakeRender
     ) -> None:
-        admissions = await asyncio.gather(*(store.add(make_render(), window(limit=5)) for _ in range(50)))
-        assert sum(a.outcome is AddOutcome.ADDED for a in admissions) == 5
+        results = await asyncio.gather(*(store.add(make_render(), window(limit=5)) for _ in range(50)))
+        assert sum(a.outcome is AddOutcome.ADDED for a in results) == 5
 
-    async def test_counts_windows_and_owners_apart(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_counts_windows_and_owners_separately(self, store: RenderStore, make_render: MakeRender) -> None:
         await store.add(make_render(), window(limit=1))
         next_window = QuotaWindow(owner="ann", limit=1, starts_at=NOW + HOUR, length=HOUR)
         assert (await store.add(make_render(), next_window)).outcome is AddOutcome.ADDED
         assert (await store.add(make_render(owner="bob"), window("bob", limit=1))).outcome is AddOutcome.ADDED
         assert await store.quota_used(window()) == 1
 
-    async def test_finds_the_render_of_an_idempotency_key_and_takes_nothing(
+    async def test_returns_the_render_of_an_idempotency_key_and_takes_no_unit(
         self, store: RenderStore, make_render: MakeRender
     ) -> None:
         first = make_render(idempotency_key="start:k")
@@ -117,12 +117,12 @@ class TestAdd:
         again = await store.add(make_render(idempotency_key="start:k"), window(limit=1))
         assert (again.outcome, again.render, again.used) == (AddOutcome.DUPLICATE, first, 1)
 
-    async def test_makes_one_render_of_simultaneous_calls_with_one_key(
+    async def test_concurrent_calls_with_one_key_add_one_render(
         self, store: RenderStore, make_render: MakeRender
     ) -> None:
         calls = (store.add(make_render(idempotency_key="start:k"), window()) for _ in range(20))
-        admissions = await asyncio.gather(*calls)
-        assert len({a.render.id for a in admissions}) == 1
+        results = await asyncio.gather(*calls)
+        assert len({a.render.id for a in results}) == 1
         assert await store.quota_used(window()) == 1
 
     async def test_keeps_keys_of_different_owners_apart(self, store: RenderStore, make_render: MakeRender) -> None:
@@ -132,19 +132,21 @@ class TestAdd:
 
 
 class TestReading:
-    async def test_shows_nobody_the_render_of_another(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_returns_no_renders_of_other_owners(self, store: RenderStore, make_render: MakeRender) -> None:
         render = await added(store, make_render(owner="bob"))
         assert await store.get(render.id, owner="ann") is None
         assert await store.list(owner="ann", first=10, matching=ALL) == []
         assert not await store.exists_newer("0" * 26, owner="ann", matching=ALL)
 
-    async def test_gets_those_that_exist_of_any_owner(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_get_many_returns_existing_renders_of_any_owner(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
         renders = [await added(store, make_render(owner=owner)) for owner in ("ann", "bob")]
         found = await store.get_many([*(r.id for r in renders), "0" * 26])
         assert {r.id for r in found} == {r.id for r in renders}
         assert await store.get_many([]) == []
 
-    async def test_lists_newest_first_and_goes_on_behind_an_id(
+    async def test_lists_newest_first_and_continues_after_an_id(
         self, store: RenderStore, make_render: MakeRender
     ) -> None:
         renders = [await added(store, make_render(at=NOW + timedelta(seconds=i))) for i in range(5)]
@@ -153,13 +155,13 @@ class TestReading:
         rest = await store.list(owner="ann", first=9, matching=ALL, older_than=newest_first[1].id)
         assert rest == newest_first[2:]
 
-    async def test_tells_whether_there_are_newer_ones(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_exists_newer(self, store: RenderStore, make_render: MakeRender) -> None:
         old, new = [await added(store, make_render(at=NOW + timedelta(seconds=i))) for i in range(2)]
         assert await store.exists_newer(new.id, owner="ann", matching=ALL)
         assert await store.exists_newer(old.id, owner="ann", matching=ALL)
         assert not await store.exists_newer("7" + "z" * 25, owner="ann", matching=ALL)
 
-    async def test_lists_those_of_everybody_if_asked_to(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_lists_renders_of_all_owners(self, store: RenderStore, make_render: MakeRender) -> None:
         renders = [
             await added(store, make_render(owner=owner, at=NOW + timedelta(seconds=i)))
             for i, owner in enumerate(("ann", "bob", "ann"))
@@ -179,7 +181,7 @@ class TestReading:
         assert await store.list(owner="ann", first=9, matching=RenderFilter(generation_id="g")) == [queued]
         assert await store.list(owner="ann", first=9, matching=RenderFilter(statuses=frozenset())) == []
 
-    async def test_finds_the_unfinished_of_some_owners_oldest_first(
+    async def test_returns_unfinished_renders_of_owners_oldest_first(
         self, store: RenderStore, make_render: MakeRender
     ) -> None:
         owners = ("ann", "bob", "cat", "ann")
@@ -193,14 +195,14 @@ class TestReading:
         assert await store.unfinished(["ann", "bob"], first=1) == [running]
         assert await store.unfinished([], first=9) == []
 
-    async def test_counts_the_queue_over_all_owners(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_queue_position_counts_all_owners(self, store: RenderStore, make_render: MakeRender) -> None:
         first = await added(store, make_render(owner="bob"))
         second = await added(store, make_render(at=LATER))
         assert (await store.queue_position(first), await store.queue_position(second)) == (1, 2)
         await store.record(lifecycle.cancel(first, now=NOW))
         assert await store.queue_position(second) == 1
 
-    async def test_tells_how_long_the_queue_is_and_how_old(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_queue_has_its_depth_and_oldest_render(self, store: RenderStore, make_render: MakeRender) -> None:
         assert await store.queue() == Queue(depth=0, oldest_created_at=None)
         old = await added(store, make_render(owner="bob"))
         running = await added(store, make_render(at=NOW - HOUR))
@@ -212,62 +214,64 @@ class TestReading:
 
 
 class TestLeases:
-    """The suite doesn't wait: a lease of no length has expired when it is given."""
+    """The suite doesn't wait: a lease of zero length is expired at once."""
 
     async def test_acquires_the_oldest_that_is_due(self, store: RenderStore, make_render: MakeRender) -> None:
         await added(store, make_render(due_at=FAR_FUTURE))
         old = await added(store, make_render(at=NOW + timedelta(milliseconds=1)))
         new = await added(store, make_render(at=NOW + timedelta(milliseconds=2), due_at=NOW))
-        taken = [await store.acquire(worker="w", lease=HOUR) for _ in range(3)]
-        assert taken == [old, new, None]
+        acquired = [await store.acquire(worker="w", lease=HOUR) for _ in range(3)]
+        assert acquired == [old, new, None]
 
-    async def test_gives_each_render_to_one_worker_only(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_leases_each_render_to_one_worker_only(self, store: RenderStore, make_render: MakeRender) -> None:
         for _ in range(10):
             await added(store, make_render())
-        taken = await asyncio.gather(*(store.acquire(worker=f"w{i}", lease=HOUR) for i in range(30)))
-        ids = [render.id for render in taken if render]
+        acquired = await asyncio.gather(*(store.acquire(worker=f"w{i}", lease=HOUR) for i in range(30)))
+        ids = [render.id for render in acquired if render]
         assert len(ids) == len(set(ids)) == 10
 
-    async def test_gives_an_expired_lease_to_another(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_an_expired_lease_goes_to_another_worker(self, store: RenderStore, make_render: MakeRender) -> None:
         render = await added(store, make_render())
         await store.acquire(worker="w1", lease=NO_TIME)
         assert await store.acquire(worker="w2", lease=HOUR) == render
         assert await store.acquire(worker="w3", lease=HOUR) is None
 
-    async def test_passes_over_what_the_worker_excludes(self, store: RenderStore, make_render: MakeRender) -> None:
-        carried, other = sorted([(await added(store, make_render())).id for _ in range(2)])
-        taken = await store.acquire(worker="w", lease=HOUR, excluding=[carried])
-        assert taken is not None
-        assert taken.id == other
-        assert await store.acquire(worker="w", lease=HOUR, excluding=[carried]) is None
+    async def test_skips_excluded_renders(self, store: RenderStore, make_render: MakeRender) -> None:
+        running_id, other = sorted([(await added(store, make_render())).id for _ in range(2)])
+        acquired = await store.acquire(worker="w", lease=HOUR, excluding=[running_id])
+        assert acquired is not None
+        assert acquired.id == other
+        assert await store.acquire(worker="w", lease=HOUR, excluding=[running_id]) is None
 
-    async def test_passes_over_what_is_queued_if_asked_to(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_skips_queued_renders_without_queued(self, store: RenderStore, make_render: MakeRender) -> None:
         queued, left = [await added(store, make_render()) for _ in range(2)]
-        under_way = launched(left)
-        await store.record(under_way)
-        taken = [await store.acquire(worker="w", lease=HOUR, queued=False) for _ in range(2)]
-        assert taken == [under_way, None]
+        running = launched(left)
+        await store.record(running)
+        acquired = [await store.acquire(worker="w", lease=HOUR, queued=False) for _ in range(2)]
+        assert acquired == [running, None]
         assert await store.acquire(worker="w", lease=HOUR) == queued
 
-    async def test_renews_what_the_worker_still_holds(self, store: RenderStore, make_render: MakeRender) -> None:
-        lost, kept = ids = sorted([(await added(store, make_render())).id for _ in range(2)])
+    async def test_renews_leases_that_the_worker_still_holds(self, store: RenderStore, make_render: MakeRender) -> None:
+        lost, held = ids = sorted([(await added(store, make_render())).id for _ in range(2)])
         await store.acquire(worker="w1", lease=NO_TIME)
         await store.acquire(worker="w2", lease=HOUR)
         await store.acquire(worker="w1", lease=NO_TIME)
-        assert await store.renew(ids, worker="w1", lease=HOUR) == {kept}
+        assert await store.renew(ids, worker="w1", lease=HOUR) == {held}
         assert await store.renew(ids, worker="w2", lease=HOUR) == {lost}
         assert await store.acquire(worker="w3", lease=HOUR) is None
 
-    async def test_lets_leases_expire_that_are_not_asked_for(self, store: RenderStore, make_render: MakeRender) -> None:
-        forgotten, carried = sorted([(await added(store, make_render())).id for _ in range(2)])
+    async def test_leases_that_are_not_renewed_expire(self, store: RenderStore, make_render: MakeRender) -> None:
+        forgotten, running_id = sorted([(await added(store, make_render())).id for _ in range(2)])
         for excluded in ((), (forgotten,)):
             await store.acquire(worker="w1", lease=NO_TIME, excluding=excluded)
-        assert await store.renew([carried], worker="w1", lease=HOUR) == {carried}
+        assert await store.renew([running_id], worker="w1", lease=HOUR) == {running_id}
         assert await store.renew([], worker="w1", lease=HOUR) == frozenset()
-        taken = [await store.acquire(worker="w2", lease=HOUR) for _ in range(2)]
-        assert [render and render.id for render in taken] == [forgotten, None]
+        acquired = [await store.acquire(worker="w2", lease=HOUR) for _ in range(2)]
+        assert [render and render.id for render in acquired] == [forgotten, None]
 
-    async def test_release_frees_at_once_and_only_ones_own(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_release_ends_the_leases_of_one_worker_at_once(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
         for _ in range(2):
             await added(store, make_render())
         mine = await store.acquire(worker="w1", lease=HOUR)
@@ -276,7 +280,9 @@ class TestLeases:
         assert await store.acquire(worker="w3", lease=HOUR) == mine
         assert await store.acquire(worker="w3", lease=HOUR) is None
 
-    async def test_release_frees_only_those_named(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_release_ends_only_the_leases_of_given_renders(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
         for _ in range(3):
             await added(store, make_render())
         first, second = [await store.acquire(worker="w1", lease=HOUR) for _ in range(2)]
@@ -293,7 +299,7 @@ class TestLeases:
 
 
 class TestRecord:
-    async def test_replaces_exactly_the_revision_before(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_replaces_exactly_the_previous_revision(self, store: RenderStore, make_render: MakeRender) -> None:
         render = await added(store, make_render())
         changed = launched(render)
         assert await store.record(changed)
@@ -301,21 +307,17 @@ class TestRecord:
         assert not await store.record(lifecycle.cancel(render, now=NOW))
         assert await store.get(render.id, owner="ann") == changed
 
-    async def test_refuses_a_render_that_is_not_there(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_rejects_a_render_that_does_not_exist(self, store: RenderStore, make_render: MakeRender) -> None:
         assert not await store.record(launched(make_render()))
         with pytest.raises(LeaseLost):
             await store.record(launched(make_render()), worker="w")
 
-    async def test_lets_one_of_two_simultaneous_changes_through(
-        self, store: RenderStore, make_render: MakeRender
-    ) -> None:
+    async def test_records_one_of_two_concurrent_changes(self, store: RenderStore, make_render: MakeRender) -> None:
         render = await added(store, make_render())
         changes = [lifecycle.cancel(render, now=NOW), launched(render)]
         assert sorted(await asyncio.gather(*map(store.record, changes))) == [False, True]
 
-    async def test_refuses_a_worker_whose_lease_was_taken_over(
-        self, store: RenderStore, make_render: MakeRender
-    ) -> None:
+    async def test_rejects_a_worker_whose_lease_was_lost(self, store: RenderStore, make_render: MakeRender) -> None:
         render = await added(store, make_render())
         await store.acquire(worker="w1", lease=NO_TIME)
         await store.acquire(worker="w2", lease=HOUR)
@@ -323,7 +325,9 @@ class TestRecord:
             await store.record(launched(render), worker="w1")
         assert await store.record(launched(render), worker="w2")
 
-    async def test_keeps_the_lease_of_a_render_that_goes_on(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_keeps_the_lease_of_a_render_that_is_still_rendering(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
         render = await added(store, make_render())
         await store.acquire(worker="w", lease=HOUR)
         running = launched(render)
@@ -338,7 +342,7 @@ class TestRecord:
         assert await store.record(launched(render), worker="w", lease=HOUR)
         assert await store.acquire(worker="other", lease=HOUR) is None
 
-    async def test_ends_the_lease_of_a_render_that_waits_again(
+    async def test_ends_the_lease_of_a_render_that_is_queued_again(
         self, store: RenderStore, make_render: MakeRender
     ) -> None:
         render = await added(store, make_render())
@@ -352,12 +356,12 @@ class TestRecord:
         assert await store.record(due)
         assert await store.acquire(worker="other", lease=HOUR) == due
 
-    async def test_never_hands_out_an_ended_render(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_an_ended_render_is_never_acquired(self, store: RenderStore, make_render: MakeRender) -> None:
         render = await added(store, make_render())
         await store.record(lifecycle.cancel(render, now=NOW))
         assert await store.acquire(worker="w", lease=HOUR) is None
 
-    async def test_gives_back_the_unit_of_a_render_for_which_nothing_ran(
+    async def test_returns_the_quota_unit_of_a_render_that_was_never_started(
         self, store: RenderStore, make_render: MakeRender
     ) -> None:
         never_ran, ran = [await added(store, make_render()) for _ in range(2)]
@@ -380,7 +384,9 @@ class TestDelete:
         assert await store.get(render.id, owner="ann") is None
         assert await store.quota_used(window()) == 1
 
-    async def test_leaves_unfinished_ones_and_others_alone(self, store: RenderStore, make_render: MakeRender) -> None:
+    async def test_keeps_unfinished_renders_and_those_of_other_owners(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
         render = await added(store, make_render())
         assert not await store.delete(render.id, owner="ann")
         await store.record(lifecycle.cancel(render, now=NOW))

@@ -105,16 +105,16 @@ async def test_a_request_has_body_and_headers_and_its_response_is_returned() -> 
 
 
 @pytest.mark.parametrize(
-    ("reply", "words"),
+    ("reply", "expected"),
     [
         (hang, "no response within 0.2 s"),
         (reset, "the connection was closed before a response"),
         (nonsense, "invalid response"),
     ],
 )
-async def test_a_missing_or_invalid_response_is_an_error(reply: Reply, words: str) -> None:
+async def test_a_missing_or_invalid_response_is_an_error(reply: Reply, expected: str) -> None:
     async with receiving(reply, timeout_s=0.2) as (_, endpoint):
-        assert words in await error_of(endpoint)
+        assert expected in await error_of(endpoint)
 
 
 async def test_a_refused_connection_is_an_error() -> None:
@@ -172,8 +172,8 @@ async def test_a_name_that_resolves_to_a_private_address_is_not_allowed(addresse
     async with open_receiver() as receiver:
         url = receiver.url.replace("http://127.0.0.1", "https://hooks.example.com")
         async with open_endpoint(config(url, networks=""), resolver=FakeResolver(addresses)) as endpoint:
-            assert f"{addresses[0].partition('%')[0]}" in (words := await error_of(endpoint))
-            assert "is not allowed" in words
+            assert f"{addresses[0].partition('%')[0]}" in (error := await error_of(endpoint))
+            assert "is not allowed" in error
             with pytest.raises(EndpointError, match="is not allowed"):
                 await endpoint.resolve()
         assert receiver.received == []

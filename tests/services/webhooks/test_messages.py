@@ -6,6 +6,7 @@ import pytest
 
 from services.backoff import MAX_RETRY_AFTER_S, MAX_TRIES, RETRY_DELAYS_S, parse_retry_after, retry_delay_s
 from services.models import WebhookStatus
+from services.webhooks.documents import decode_message, encode_message, message_to_mapping
 from services.webhooks.messages import DeliveryResult, WebhookMessage, finish_attempt, replay, start_attempt
 from tests.conftest import MakeRender
 from tests.support.fake_clock import START_OF_TIME
@@ -117,3 +118,11 @@ def test_retry_after_delays_the_next_attempt_by_at_most_a_day() -> None:
 )
 def test_retry_after_is_parsed_in_both_forms(header: str | None, seconds: float | None) -> None:
     assert parse_retry_after(header, now=datetime(2026, 1, 1, 12, tzinfo=UTC)) == seconds
+
+
+def test_the_error_of_an_attempt_is_stored_as_fault(message: WebhookMessage) -> None:
+    failed = attempt(message, DeliveryResult(error="reset"))
+    (stored,) = message_to_mapping(failed)["attempts"]
+    assert stored.keys() == {"number", "began_at", "duration_s", "status_code", "fault", "next_attempt_at"}
+    assert stored["fault"] == "reset"
+    assert decode_message(encode_message(failed)) == failed
