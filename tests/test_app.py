@@ -45,7 +45,7 @@ async def test_routes_and_their_methods(tmp_path: Path) -> None:
         serve(services) as url,
         open_client(url, user="ann") as client,
     ):
-        await client.until(await client.started(), status="RENDERING")
+        await client.until(await client.start_render(), status="RENDERING")
         assert {route: (await client.http.request(*route)).status_code for route in ROUTES} == ROUTES
 
 
@@ -55,7 +55,7 @@ async def test_renders_run_during_the_lifespan_and_leases_are_released_at_its_en
     assert services.worker is not None
     worker = services.worker.id
     async with serve(services) as url, open_client(url, user="ann") as client:
-        render_id = await client.started()
+        render_id = await client.start_render()
         await client.until(render_id, status="RENDERING")
         assert await services.store.renew([render_id], worker=worker, lease=timedelta(0)) == {render_id}
     assert await services.store.renew([render_id], worker=worker, lease=timedelta(0)) == frozenset()
@@ -65,9 +65,9 @@ async def test_the_application_can_be_served_again_on_the_same_services(services
     ids = []
     for _ in range(2):
         async with serve(services) as url, open_client(url, user="ann") as client:
-            ids.append(await client.started())
+            ids.append(await client.start_render())
             await client.until(ids[-1], status="RENDERING")
-            assert [render["id"] for render in await client.listed()] == ids[::-1]
+            assert [render["id"] for render in await client.list_renders()] == ids[::-1]
 
 
 class CrashingHub(ProgressHub):
@@ -100,6 +100,6 @@ async def test_a_loop_that_crashes_is_restarted(services: Services, caplog: pyte
 async def test_users_see_only_their_own_renders(services: Services) -> None:
     async with serve(services) as url, open_client(url) as http:
         ann, bob = Client(http.http, user="ann"), Client(http.http, user="bob")
-        render_id = await ann.started()
-        assert await bob.listed() == []
-        assert [render["id"] for render in await ann.listed()] == [render_id]
+        render_id = await ann.start_render()
+        assert await bob.list_renders() == []
+        assert [render["id"] for render in await ann.list_renders()] == [render_id]

@@ -29,7 +29,7 @@ async def test_the_page_asks_for_a_token_and_again_when_it_is_rejected(tmp_path:
         visit(url) as ann,
         open_client(url, token=token_of("ann")) as elsewhere,
     ):
-        await elsewhere.ask(CANCEL, id=await elsewhere.started(text="Mine", durationInFrames=600))
+        await elsewhere.execute(CANCEL, id=await elsewhere.start_render(text="Mine", durationInFrames=600))
         await ann.open("/")
         await expect(ann.connection).to_have_text("Signed out", timeout=TIMEOUT_MS)
         await expect(ann.page.get_by_text("Sign in to do this.")).to_be_visible()

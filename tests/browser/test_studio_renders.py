@@ -24,8 +24,8 @@ async def test_older_renders_are_loaded_on_request(tmp_path: Path, visit: Visit)
     ):
         site.backend.capacity = 0
         for number in range(25):
-            render_id = await elsewhere.started(text=f"Number {number}")
-            await elsewhere.ask(CANCEL, id=render_id)
+            render_id = await elsewhere.start_render(text=f"Number {number}")
+            await elsewhere.execute(CANCEL, id=render_id)
         await ann.open_studio()
         await expect(ann.cards).to_have_count(20, timeout=TIMEOUT_MS)
         await expect(ann.cards.first).to_contain_text("Number 24")

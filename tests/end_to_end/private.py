@@ -18,12 +18,12 @@ async def use(client: Client) -> list[str]:
         await stream.subscribe(PROGRESS, id=render_id)
         last = (await stream.rest())[-1]
     assert last["animationProps"]["text"] == TEXT
-    refreshed = await client.ask(REFRESH, id=render_id)
+    refreshed = await client.execute(REFRESH, id=render_id)
     urls = [last["outputUrl"], last["posterUrl"], refreshed["url"]]
     for url in urls:
         assert (await client.http.get(url)).status_code == 200
         assert (await client.http.get(url[:-1])).status_code == 404
-    await client.ask(LIST, filter={"generationId": GENERATION})
+    await client.execute(LIST, filter={"generationId": GENERATION})
     query = {"query": GET, "variables": json.dumps({"id": TEXT})}
     assert (await client.http.get("/graphql", params=query)).status_code == 200
     return urls

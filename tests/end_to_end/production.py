@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.end_to_end.processes import COMMAND, Running, quiet_window_s
 from tests.support import api_client as clients
 from tests.support import tokens
-from tests.support.api_client import GET, PATIENCE_S, PROGRESS, RETRY_S, Client, Stream, open_stream
+from tests.support.api_client import GET, PROGRESS, RETRY_S, TEST_TIMEOUT_S, Client, Stream, open_stream
 from tests.support.mongo_server import MongoServer
 from tests.support.redis_server import RedisServer
 
@@ -109,7 +109,7 @@ class Watcher:
         raise AssertionError(f"nobody told the end of {self.render_id}")
 
     async def _follow(self, client: Client) -> None:
-        stored = await client.ask(GET, id=self.render_id)
+        stored = await client.execute(GET, id=self.render_id)
         states: list[dict[str, Any]] = []
         self.connections.append(states)
         async with open_stream(client) as stream:
@@ -143,7 +143,7 @@ async def following(watchers: Collection[Watcher]) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as tasks:
         for watcher in watchers:
             tasks.create_task(watcher.run())
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TEST_TIMEOUT_S):
             for watcher in watchers:
                 await watcher.first_told.wait()
         yield
@@ -153,14 +153,14 @@ async def following(watchers: Collection[Watcher]) -> AsyncIterator[None]:
 
 async def started(client: Client, *, count: int = SEVERAL, frames: int = LONG) -> list[str]:
     """Return the ids of new renders."""
-    return [await client.started(durationInFrames=frames) for _ in range(count)]
+    return [await client.start_render(durationInFrames=frames) for _ in range(count)]
 
 
 async def under_way(site: Site, client: Client, *workers: Running) -> None:
     """Wait until each of the workers holds a render and one of its frames has been reported."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TEST_TIMEOUT_S):
         while True:
-            renders = await client.listed(first=100, filter={"status": ["RENDERING"]})
+            renders = await client.list_renders(first=100, filter={"status": ["RENDERING"]})
             drawing = {render["id"] for render in renders if render["framesRendered"]}
             if all(site.leased_to(worker) & drawing for worker in workers):
                 return
@@ -169,7 +169,7 @@ async def under_way(site: Site, client: Client, *workers: Running) -> None:
 
 async def readiness(client: Client, status_code: int) -> None:
     """Wait until the server says that it is ready, or is not."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TEST_TIMEOUT_S):
         while (await client.http.get("/readyz")).status_code != status_code:  # noqa: ASYNC110  # another process
             await asyncio.sleep(RETRY_S)
 
@@ -177,7 +177,7 @@ async def readiness(client: Client, status_code: int) -> None:
 async def all_end_well(site: Site, client: Client, render_ids: list[str]) -> set[str]:
     """Wait for the end of all renders there are, which must be these, and return those that were begun twice."""
     renders = [await client.until(render_id, status="COMPLETE") for render_id in render_ids]
-    assert [render["id"] for render in await client.listed(first=100)] == render_ids[::-1]
+    assert [render["id"] for render in await client.list_renders(first=100)] == render_ids[::-1]
     assert {render["attempt"] for render in renders} <= {1, 2}
     assert await client.quota_used() == len(render_ids)
     assert site.finished_files() == set(render_ids)

@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import Rendercast, wait_until_gone
-from tests.support.api_client import CANCEL, PATIENCE_S, RETRY_S, UPDATES, Client, Stream, open_client, open_stream
+from tests.support.api_client import CANCEL, RETRY_S, TEST_TIMEOUT_S, UPDATES, Client, Stream, open_client, open_stream
 
 LONG = 600  # frames: a second or more of work
 SMALL = {"text_width": 640, "text_height": 360}
@@ -17,13 +17,13 @@ SMALL = {"text_width": 640, "text_height": 360}
 
 async def three_under_way(rendercast: Rendercast, client: Client) -> list[str]:
     """Return the ids of three new renders: one has frames already, another waits if need be, none has ended."""
-    ids = [await client.started(durationInFrames=LONG) for _ in range(3)]
-    async with asyncio.timeout(PATIENCE_S):
+    ids = [await client.start_render(durationInFrames=LONG) for _ in range(3)]
+    async with asyncio.timeout(TEST_TIMEOUT_S):
         while len(rendercast.children()) < min(3, os.cpu_count() or 1):  # noqa: ASYNC110  # another process
             await asyncio.sleep(RETRY_S)
-        while not any(render["framesRendered"] for render in await client.listed()):  # noqa: ASYNC110  # the same
+        while not any(render["framesRendered"] for render in await client.list_renders()):  # noqa: ASYNC110  # the same
             await asyncio.sleep(RETRY_S)
-    assert {render["status"] for render in await client.listed()} <= {"QUEUED", "RENDERING"}
+    assert {render["status"] for render in await client.list_renders()} <= {"QUEUED", "RENDERING"}
     return ids
 
 
@@ -42,7 +42,7 @@ async def closed(stream: Stream) -> None:
 async def all_end_well(rendercast: Rendercast, ids: list[str]) -> None:
     async with open_client(rendercast.url) as client:
         renders = [await client.until(render_id, status="COMPLETE") for render_id in ids]
-        assert [render["id"] for render in await client.listed()] == ids[::-1]
+        assert [render["id"] for render in await client.list_renders()] == ids[::-1]
         assert max(render["attempt"] for render in renders) == 2
         assert all(render["framesRendered"] == LONG for render in renders)
         for render in renders:
@@ -97,7 +97,7 @@ async def test_two_interrupts_from_a_terminal_end_it_in_order_and_use_up_no_try(
 async def test_a_video_that_was_finished_but_not_recorded_is_not_rendered_twice(start: Start) -> None:
     first = start(**SMALL)
     async with open_client(first.url) as client:
-        render_id = await client.started(durationInFrames=LONG)
+        render_id = await client.start_render(durationInFrames=LONG)
         await client.until(render_id, phase="RENDERING_FRAMES")
         first.end(signal.SIGKILL)
     video = first.data / "outputs" / f"{render_id}.mp4"
@@ -114,14 +114,14 @@ async def test_a_running_render_that_is_cancelled_leaves_nothing_and_keeps_its_u
     running = os.cpu_count() or 1
     rendercast = start(quota_limit=running + 1, max_duration_s=600)
     async with open_client(rendercast.url) as client:
-        ids = [await client.started(durationInFrames=30 * LONG) for _ in range(running + 1)]
+        ids = [await client.start_render(durationInFrames=30 * LONG) for _ in range(running + 1)]
         for render_id in ids[:-1]:
             await client.until(render_id, phase="RENDERING_FRAMES")
-        queued = await client.ask(CANCEL, id=ids[-1])
+        queued = await client.execute(CANCEL, id=ids[-1])
         assert queued["render"]["status"] == "CANCELLED"
         assert await client.quota_used() == running
         for render_id in ids[:-1]:
-            assert (await client.ask(CANCEL, id=render_id))["__typename"] == "CancelRenderSuccess"
+            assert (await client.execute(CANCEL, id=render_id))["__typename"] == "CancelRenderSuccess"
         for render_id in ids[:-1]:
             render = await client.until(render_id, status="CANCELLED")
             assert (render["outputUrl"], render["outputSizeBytes"], render["error"]) == (None, None, None)
@@ -134,7 +134,7 @@ async def test_a_running_render_that_is_cancelled_leaves_nothing_and_keeps_its_u
 async def test_a_renderer_that_is_killed_fails_nobody_elses_render_and_is_started_anew(start: Start) -> None:
     rendercast = start(**SMALL)
     async with open_client(rendercast.url) as client:
-        ids = [await client.started(durationInFrames=LONG) for _ in range(2)]
+        ids = [await client.start_render(durationInFrames=LONG) for _ in range(2)]
         await client.until(ids[0], phase="RENDERING_FRAMES")
         os.kill(min(rendercast.children()), signal.SIGKILL)
         renders = [await client.until(render_id, status="COMPLETE") for render_id in ids]

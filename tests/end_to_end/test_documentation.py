@@ -171,22 +171,22 @@ def test_a_command_does_what_is_said(clone: Clone, command: str) -> None:
 
 
 async def test_a_render_is_watched_downloaded_and_cancelled(clone: Clone, client: Client) -> None:
-    render = await client.until(await client.started(durationInFrames=30), status="COMPLETE")
+    render = await client.until(await client.start_render(durationInFrames=30), status="COMPLETE")
     clone.run(f"rendercast watch {render['id']}")
     clone.run(f"rendercast download {render['id']}")
     assert (clone.folder / f"{render['id']}.mp4").stat().st_size == render["outputSizeBytes"]
-    queued = [await client.started(durationInFrames=600) for _ in range(2 * (os.cpu_count() or 1) + 2)]
+    queued = [await client.start_render(durationInFrames=600) for _ in range(2 * (os.cpu_count() or 1) + 2)]
     clone.run(f"rendercast cancel {queued[-1]}")
     assert (await client.until(queued[-1], status="CANCELLED"))["framesRendered"] == 0
     for render_id in queued[:-1]:
-        await client.ask("mutation ($id: ID!) { cancelRender(renderId: $id) { __typename } }", id=render_id)
+        await client.execute("mutation ($id: ID!) { cancelRender(renderId: $id) { __typename } }", id=render_id)
 
 
 @pytest.mark.parametrize("command", [found for found in EXAMPLES if found not in NOT_RUN and "cancel" not in found])
 async def test_an_example_of_help_works(clone: Clone, client: Client, command: str) -> None:
     if "jq" in command:
         demand("jq")
-    render_id = await client.started(durationInFrames=2)
+    render_id = await client.start_render(durationInFrames=2)
     await client.until(render_id, status="COMPLETE")
     (clone.folder / "poem.txt").write_text("Roses are red")
     clone.run(re.sub(r"01[0-9a-z]{24}", render_id, command).replace("| mpv -", "| wc -c"))
@@ -238,7 +238,7 @@ async def test_requests_are_answered_as_shown(clone: Clone, client: Client) -> N
             if command.startswith("curl http://127.0.0.1:8000/graphql "):
                 (answer,) = answers(clone.run(command))
                 assert shape(answer) == shape(answers(shown.text)[0])
-                for render in await client.listed(first=1):
+                for render in await client.list_renders(first=1):
                     await client.until(render["id"], status="COMPLETE")
 
 

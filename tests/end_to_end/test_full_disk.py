@@ -6,14 +6,14 @@ from pathlib import Path
 
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import COMMAND
-from tests.support.api_client import GET, PATIENCE_S, PROPS, START, open_client
+from tests.support.api_client import GET, PROPS, START, TEST_TIMEOUT_S, open_client
 
 
 async def test_a_full_disk_fails_what_must_be_written_and_loses_nothing(start: Start) -> None:
     rendercast = start(text_width=64, text_height=64)
     pid = rendercast.process.pid
     async with open_client(rendercast.url) as client:
-        before = await client.started(durationInFrames=1)
+        before = await client.start_render(durationInFrames=1)
         await client.until(before, status="COMPLETE")
         full = (rendercast.data / "rendercast.sqlite3-wal").stat().st_size
         unlimited = resource.prlimit(pid, resource.RLIMIT_FSIZE)
@@ -22,31 +22,31 @@ async def test_a_full_disk_fails_what_must_be_written_and_loses_nothing(start: S
             error = await client.error(START, input={"animationProps": PROPS})
             assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
             assert "sqlite" not in error["message"].lower()
-        assert (await client.ask(GET, id=before))["status"] == "COMPLETE"
-        assert [render["id"] for render in await client.listed()] == [before]
+        assert (await client.execute(GET, id=before))["status"] == "COMPLETE"
+        assert [render["id"] for render in await client.list_renders()] == [before]
         assert await client.quota_used() == 1
         resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
-        after = await client.started(durationInFrames=1)
+        after = await client.start_render(durationInFrames=1)
         await client.until(after, status="COMPLETE")
         assert await client.quota_used() == 2
     rendercast.end()
     async with open_client(start().url) as client:
-        assert [render["id"] for render in await client.listed()] == [after, before]
+        assert [render["id"] for render in await client.list_renders()] == [after, before]
 
 
 async def test_a_renderer_that_finds_the_disk_full_fails_its_render_in_words_and_leaves_nothing(start: Start) -> None:
     rendercast = start(max_attempts=1)
     async with open_client(rendercast.url) as client:
-        render_id = await client.started(durationInFrames=600)
+        render_id = await client.start_render(durationInFrames=600)
         await client.until(render_id, phase="RENDERING_FRAMES")
         (renderer,) = rendercast.children()
         resource.prlimit(renderer, resource.RLIMIT_FSIZE, (1, 1))
         render = await client.until(render_id, status="FAILED")
-        assert "could not be written" in render["error"]["message"]
+        assert "could not be stored" in render["error"]["message"]
         assert render["error"]["retryable"] is True
         assert rendercast.outputs == []
         assert rendercast.children() == set()
-        await client.until(await client.started(durationInFrames=1), status="COMPLETE")
+        await client.until(await client.start_render(durationInFrames=1), status="COMPLETE")
     assert rendercast.end() == 0
     (rendercast.folder / "stderr").write_text("")  # the renderer's traceback there is for the operator
 
@@ -56,12 +56,12 @@ async def test_a_disk_with_room_for_the_video_alone_leaves_it_without_a_poster(s
     letters: dict[str, object] = {"text": "Hello " * 80, "fontSize": 500, "color": "#e11d48", "durationInFrames": 1}
     rendercast = start(text_width=3840, text_height=2160)
     async with open_client(rendercast.url) as client:
-        whole = await client.until(await client.started(**letters), status="COMPLETE")
+        whole = await client.until(await client.start_render(**letters), status="COMPLETE")
         poster_bytes = len((await client.http.get(whole["posterUrl"])).content)
         limit = (whole["outputSizeBytes"] + poster_bytes) // 2
         assert whole["outputSizeBytes"] < limit
         resource.prlimit(rendercast.process.pid, resource.RLIMIT_FSIZE, (limit, limit))
-        render = await client.until(await client.started(**letters), status="COMPLETE")
+        render = await client.until(await client.start_render(**letters), status="COMPLETE")
         assert (render["outputSizeBytes"], render["posterUrl"]) == (whole["outputSizeBytes"], None)
         assert (await client.http.get(render["outputUrl"])).status_code == 200
     assert rendercast.outputs == sorted([f"{whole['id']}.jpg", f"{whole['id']}.mp4", f"{render['id']}.mp4"])
@@ -75,7 +75,7 @@ def test_a_disk_full_from_the_beginning_stops_the_start_with_one_sentence(tmp_pa
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=TEST_TIMEOUT_S,
         check=False,
     )
     assert (ended.returncode, ended.stdout) == (1, "")

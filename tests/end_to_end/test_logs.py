@@ -36,7 +36,7 @@ async def test_the_log_holds_no_text_of_a_render_and_no_signature(start: Start, 
 async def test_a_production_logs_objects_with_ids_and_no_names(site: Site) -> None:
     api, worker = site.start("serve --port 0", "worker", log_level="debug")
     async with production.open_client(api.url, user="somebody") as client:
-        render_id = await client.started(durationInFrames=2)
+        render_id = await client.start_render(durationInFrames=2)
         await client.until(render_id, status="COMPLETE")
         response = await client.http.get("/readyz", headers={"X-Request-ID": "from-a-proxy"})
         assert response.headers["x-request-id"] == "from-a-proxy"

@@ -10,7 +10,7 @@ import pytest
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import COMMAND, Running, spawn_program
 from tests.end_to_end.production import SETTINGS, Site, open_client
-from tests.support.api_client import GET, PATIENCE_S, PROGRESS, Client, open_stream
+from tests.support.api_client import GET, PROGRESS, TEST_TIMEOUT_S, Client, open_stream
 from tests.support.api_client import open_client as open_local_client
 from tests.support.scraping import Samples, samples_of
 
@@ -32,7 +32,7 @@ def scrape(process: Running) -> Samples:
 
 
 async def watched_to_its_end(client: Client) -> None:
-    render_id = await client.started(durationInFrames=30)
+    render_id = await client.start_render(durationInFrames=30)
     async with open_stream(client) as stream:
         await stream.subscribe(PROGRESS, id=render_id)
         states = await stream.rest()
@@ -88,7 +88,7 @@ def test_a_busy_port_is_named_before_anything_else(tmp_path: Path, command: tupl
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = spawn_program(tmp_path, [COMMAND, *command], {**SETTINGS, **nowhere, "metrics_port": port})
-        process.communicate(timeout=PATIENCE_S)
+        process.communicate(timeout=TEST_TIMEOUT_S)
     text = (tmp_path / "stderr").read_text()
     assert process.returncode == 1
     assert text.startswith(f"rendercast: Can't serve metrics on 127.0.0.1:{port}: ")

@@ -73,7 +73,7 @@ class User:
         """Start what the quota allows, be refused one more, and return when the end of each has been told."""
         async with open_stream(self._here) as here, open_stream(self._there) as there:
             for number in range(EACH):
-                render_id = await self._here.started(durationInFrames=1 + number % 2)
+                render_id = await self._here.start_render(durationInFrames=1 + number % 2)
                 self.watchers.append(Watcher(render_id))
                 await (here, there)[number % 2].subscribe(STATE, render_id, id=render_id)
             self.has_started.set()
@@ -85,10 +85,10 @@ class User:
         await self.has_started.wait()
         render_id, client = self.render_ids[-2], stranger._there
         assert client.http is self._here.http
-        assert await client.ask(GET, id=render_id) is None
-        assert await client.ask(NODE, id=render_id) is None
+        assert await client.execute(GET, id=render_id) is None
+        assert await client.execute(NODE, id=render_id) is None
         for mutation in (CANCEL, DELETE, REFRESH):
-            assert (await client.ask(mutation, id=render_id))["__typename"] == "RenderNotFound"
+            assert (await client.execute(mutation, id=render_id))["__typename"] == "RenderNotFound"
         async with open_stream(client) as stream:
             await stream.subscribe(STATE, id=render_id)
             message = await stream.receive()
@@ -98,7 +98,7 @@ class User:
 
     async def check(self) -> None:
         """Require that the user has exactly these renders, each made once, told to its end, and to be had."""
-        renders = await self._there.listed(first=100)
+        renders = await self._there.list_renders(first=100)
         assert [render["id"] for render in renders] == self.render_ids[::-1]
         assert {(render["status"], render["attempt"]) for render in renders} == {("COMPLETE", 1)}
         assert await self._there.quota_used() == EACH

@@ -10,10 +10,10 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.end_to_end.processes import COMMAND, Running, spawn
 from tests.end_to_end.production import Site
-from tests.security.closing import ending, refused
+from tests.security.closing import close_code_and_reason, refused_init
 from tests.security.issuer import Issuer, open_issuer
 from tests.support import tokens
-from tests.support.api_client import LIST, PATIENCE_S, UPDATES, Client, open_client, open_stream
+from tests.support.api_client import LIST, TEST_TIMEOUT_S, UPDATES, Client, open_client, open_stream
 
 SECRET = "another secret of nobody, just as long"  # noqa: S105
 
@@ -21,7 +21,7 @@ SECRET = "another secret of nobody, just as long"  # noqa: S105
 def made(folder: Path, *arguments: str, **settings: object) -> str:
     """Return what `rendercast token` prints."""
     process = spawn(folder, "token", *arguments, **settings)
-    said, _ = process.communicate(timeout=PATIENCE_S)
+    said, _ = process.communicate(timeout=TEST_TIMEOUT_S)
     assert process.returncode == 0, (folder / "stderr").read_text()
     (line,) = said.decode().splitlines()
     return line
@@ -35,7 +35,7 @@ async def issuer() -> AsyncIterator[Issuer]:
 
 async def use(client: Client) -> None:
     """Do something over HTTP and over a WebSocket."""
-    render_id = await client.started(durationInFrames=2)
+    render_id = await client.start_render(durationInFrames=2)
     async with open_stream(client) as stream:
         await stream.subscribe(LIST)
         assert [edge["node"]["id"] for edge in (await stream.next())["edges"]] == [render_id]
@@ -43,7 +43,7 @@ async def use(client: Client) -> None:
 
 async def try_in_vain(client: Client) -> None:
     assert (await client.error(LIST))["extensions"] == {"code": "UNAUTHENTICATED"}
-    assert (await refused(client))[0] == 4403
+    assert (await refused_init(client))[0] == 4403
 
 
 def never_logged(process: Running, *secrets: str) -> None:
@@ -74,7 +74,7 @@ async def _ended_by_expiry(folder: Path, http: Client) -> str:
         with contextlib.suppress(ConnectionClosed):
             async with open_stream(Client(http.http, token=token)) as stream:
                 await stream.subscribe(UPDATES)
-                code, reason = await ending(stream.connection)
+                code, reason = await close_code_and_reason(stream.connection)
                 assert (code, "expired" in reason) == (4403, True)
                 return token
     raise AssertionError(expires_in)

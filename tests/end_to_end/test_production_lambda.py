@@ -9,7 +9,7 @@ import pytest
 
 from tests.end_to_end.processes import COMMAND, spawn_program
 from tests.end_to_end.production import Site, open_client, report, watching
-from tests.support.api_client import PATIENCE_S, Client
+from tests.support.api_client import TEST_TIMEOUT_S, Client
 from tests.support.lambda_renders import Course
 from tests.support.lambda_server import FUNCTION, Fault, LambdaServer
 from tests.support.lambda_stills import PICTURE
@@ -61,7 +61,7 @@ async def test_a_killed_worker_leaves_renders_that_another_goes_on_with(
 ) -> None:
     api, first = site.start("serve --port 0", "worker", **deployment)
     async with open_client(api.url) as client:
-        ids = [await client.started(text=f"render {number}") for number in range(10)]
+        ids = [await client.start_render(text=f"render {number}") for number in range(10)]
         async with watching(ids, client) as watchers:
             for render_id in ids:
                 await client.until(render_id, status="RENDERING")
@@ -69,9 +69,9 @@ async def test_a_killed_worker_leaves_renders_that_another_goes_on_with(
             (second,) = site.start("worker", **deployment)
         await all_complete(client, ids)
         assert len(function.starts) == len(ids)
-        fresh = await client.ask(REFRESH, id=ids[0])
+        fresh = await client.execute(REFRESH, id=ids[0])
         assert KEY in fresh["url"]
-        assert await client.ask(DELETE, id=ids[0]) == {"__typename": "DeleteRenderSuccess"}
+        assert await client.execute(DELETE, id=ids[0]) == {"__typename": "DeleteRenderSuccess"}
         assert not [key for key in s3_server.keys(BUCKET) if ids[0] in key]
     assert (second.end(), api.end()) == (0, 0)
     assert SECRET not in "".join(process.log for process in site.started)
@@ -84,9 +84,9 @@ async def test_a_worker_that_is_asked_to_stop_amid_a_start_loses_no_answer(
     api, first = site.start("serve --port 0", "worker", **deployment)
     function.fault(Fault.SLOW, seconds=2)
     async with open_client(api.url) as client:
-        render_id = await client.started()
+        render_id = await client.start_render()
         while not function.starts:
-            await client.listed()
+            await client.list_renders()
         assert first.end(signal.SIGTERM) == 0
         site.start("worker", **deployment)
         await all_complete(client, [render_id])
@@ -118,7 +118,7 @@ def test_a_worker_that_can_not_render_ends_with_what_to_mend(
 ) -> None:
     settings = {**site.settings, **deployment, **changes}
     worker = spawn_program(tmp_path, [COMMAND, "worker"], settings)
-    said, _ = worker.communicate(timeout=PATIENCE_S)
+    said, _ = worker.communicate(timeout=TEST_TIMEOUT_S)
     log = (tmp_path / "stderr").read_text()
     assert (worker.returncode, said) == (1, b"")
     assert sentence in log
@@ -131,6 +131,6 @@ async def test_renders_of_several_ends_each_have_their_own(
     (api,) = site.start("serve --port 0 --with-worker", **deployment)
     function.play_when("mistake", Course.REACT_ERROR)
     async with open_client(api.url) as client:
-        good, bad = await client.started(text="fine"), await client.started(text="mistake")
+        good, bad = await client.start_render(text="fine"), await client.start_render(text="mistake")
         assert (await client.until(bad, status="FAILED"))["error"]["code"] == "COMPOSITION_ERROR"
         assert (await client.until(good, status="COMPLETE"))["costUsd"] > 0

@@ -10,7 +10,7 @@ import pytest
 
 from tests.end_to_end.processes import COMMAND, spawn_program
 from tests.end_to_end.production import SETTINGS, Site, open_client, readiness
-from tests.support.api_client import PATIENCE_S
+from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.mongo_server import MongoServer
 from tests.support.redis_server import RedisServer
 from tests.support.server_process import free_port
@@ -34,7 +34,7 @@ def refusal(folder: Path, servers: Servers, *command: str, **settings: str | Non
         folder, [COMMAND, *command], {name: value for name, value in given.items() if value is not None}
     )
     try:
-        said, _ = process.communicate(timeout=PATIENCE_S)
+        said, _ = process.communicate(timeout=TEST_TIMEOUT_S)
     finally:
         process.kill()
     text = (folder / "stderr").read_text()
@@ -101,6 +101,6 @@ async def test_an_address_that_others_can_reach_is_taken(site: Site) -> None:
     (rendercast,) = site.start("serve --port 0 --host 0.0.0.0 --with-worker")
     async with open_client(rendercast.url) as client:
         await readiness(client, 200)
-        render_id = await client.started(durationInFrames=2)
+        render_id = await client.start_render(durationInFrames=2)
         assert (await client.until(render_id, status="COMPLETE"))["attempt"] == 1
     assert rendercast.end() == 0

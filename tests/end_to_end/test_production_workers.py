@@ -18,7 +18,7 @@ from tests.end_to_end.production import (
     under_way,
     watching,
 )
-from tests.support.api_client import PATIENCE_S, RETRY_S, Client
+from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S, Client
 
 LONGER_THAN_THE_TEST_S = 300
 FIVE_MINUTES_S = 300
@@ -118,7 +118,7 @@ async def test_a_paused_worker_that_wakes_up_after_the_end_changes_nothing(site:
 async def _listed(client: Client) -> list[dict[str, Any]]:
     """Return all renders without their URLs, which are signed anew each time."""
     signed = {"outputUrl", "outputUrlExpiresAt", "posterUrl", "posterUrlExpiresAt"}
-    renders = await client.listed(first=100)
+    renders = await client.list_renders(first=100)
     return [{name: value for name, value in render.items() if name not in signed} for render in renders]
 
 
@@ -138,14 +138,14 @@ async def test_subscribers_of_a_killed_api_process_go_on_at_another_and_miss_not
 
 async def until_taken_over(site: Site, successor: Running, render_ids: set[str]) -> None:
     """Wait until the successor holds one of the renders."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TEST_TIMEOUT_S):
         while not site.leased_to(successor) & render_ids:  # noqa: ASYNC110  # another process
             await asyncio.sleep(RETRY_S)
 
 
 async def until_let_go(worker: Running, count: int) -> None:
     """Wait until the worker has noticed that it lost its hold of so many renders."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TEST_TIMEOUT_S):
         while worker.log.count("is no longer ours") < count:  # noqa: ASYNC110  # another process
             await asyncio.sleep(RETRY_S)
 

@@ -20,7 +20,7 @@ async def test_fifty_starts_at_once_give_exactly_the_quotas_number_of_renders(st
         assert sorted(result["quota"]["remaining"] for result in started) == [0, 1, 2, 3, 4]
         for result in started:
             await client.until(result["render"]["id"], status="COMPLETE")
-        assert len(await client.listed(first=100)) == 5
+        assert len(await client.list_renders(first=100)) == 5
         assert await client.quota_used() == 5
 
 
@@ -38,5 +38,5 @@ async def test_twenty_starts_at_once_with_one_key_give_one_render_and_cost_one_u
     async with open_client(start(**TINY).url) as client:
         again = await client.start(durationInFrames=1, key="once")
         assert (again["duplicate"], again["render"]["id"]) == (True, render_id)
-        assert len(await client.listed()) == 1
+        assert len(await client.list_renders()) == 1
         assert await client.quota_used() == 1

@@ -10,7 +10,7 @@ import pytest
 
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import Rendercast, spawn
-from tests.support.api_client import GET, PATIENCE_S, open_client
+from tests.support.api_client import GET, TEST_TIMEOUT_S, open_client
 
 DATA_FILE = ".rendercast/rendercast.sqlite3"
 
@@ -19,7 +19,7 @@ def refusal(folder: Path, *arguments: str, **settings: object) -> str:
     """Return what a start that can't succeed says, which is one line."""
     process = spawn(folder, "dev", "--port", "0", *arguments, **settings)
     try:
-        said, _ = process.communicate(timeout=PATIENCE_S)
+        said, _ = process.communicate(timeout=TEST_TIMEOUT_S)
     finally:
         process.kill()
     text = (folder / "stderr").read_text()
@@ -49,7 +49,7 @@ def render_id(stored: Path) -> str:
 
 async def _one_render(url: str) -> str:
     async with open_client(url) as client:
-        render_id = await client.started(durationInFrames=1)
+        render_id = await client.start_render(durationInFrames=1)
         await client.until(render_id, status="COMPLETE")
         return render_id
 
@@ -64,7 +64,7 @@ def folder(stored: Path, render_id: str, tmp_path: Path) -> Path:
 
 async def still_there(start: Start, render_id: str) -> None:
     async with open_client(start().url) as client:
-        assert (await client.ask(GET, id=render_id))["status"] == "COMPLETE"
+        assert (await client.execute(GET, id=render_id))["status"] == "COMPLETE"
 
 
 async def test_a_data_file_from_a_newer_version_is_left_alone(folder: Path, render_id: str, start: Start) -> None:
@@ -93,7 +93,7 @@ async def test_a_second_process_on_the_same_data_is_refused_and_the_first_goes_o
         (folder / "stderr").rename(folder / "stderr of the first")
         assert "in use by another Rendercast" in refusal(folder)
         async with open_client(first.url) as client:
-            assert (await client.ask(GET, id=render_id))["status"] == "COMPLETE"
+            assert (await client.execute(GET, id=render_id))["status"] == "COMPLETE"
             assert (await client.start(text=""))["__typename"] == "InvalidAnimation"
         assert first.end() == 0
     finally:

@@ -1,4 +1,4 @@
-"""What a collector of traces is told by processes as they run in production, and what they do without one."""
+"""The spans that a collector receives from whole processes, and what these do without a collector."""
 
 import asyncio
 import json
@@ -15,8 +15,8 @@ from tests.end_to_end.processes import Running, spawn_program
 from tests.end_to_end.production import SETTINGS, Site
 from tests.end_to_end.production import open_client as open_user
 from tests.support import tokens
-from tests.support.api_client import PATIENCE_S, PROGRESS, Client, open_client, open_stream
-from tests.support.trace_collector import Told, open_collector
+from tests.support.api_client import PROGRESS, TEST_TIMEOUT_S, Client, open_client, open_stream
+from tests.support.trace_collector import ReceivedSpan, open_collector
 from tests.support.webhook_receiver import SECRET, open_receiver, reset
 
 SMALL = {"text_width": 320, "text_height": 180}
@@ -25,24 +25,27 @@ CALLER_SPAN = "beefbeefbeefbeef"
 STARTED = ["add renders", "publish", "publish", "acquire renders", "queue_position renders"]
 ATTEMPT = ["record renders", "publish", "start render", "record renders", "publish", "record renders", "publish"]
 MAIN = "from cli import main; main()"
-NOT_INSTALLED = f"import sys; sys.modules['opentelemetry'] = None; {MAIN}"
-TELLING_WHAT_IS_LOADED = f"""
+NOT_INSTALLED = f"import sys; sys.modules['opentelemetry.sdk'] = None; {MAIN}"
+PRINT_LOADED_MODULES = f"""
 import atexit, sys
-TRACING = ("services.observability.tracing", "opentelemetry.sdk.trace", "opentelemetry.exporter", "requests")
+TRACING = (
+    "services.observability.tracing", "services.observability.export",
+    "opentelemetry.sdk.trace", "opentelemetry.exporter", "requests",
+)
 loaded = lambda: [name for name in sys.modules if name.startswith(TRACING)]
 atexit.register(lambda: print("loaded:", loaded(), file=sys.stderr))
 {MAIN}
 """
 
 
-def to(url: str) -> dict[str, str]:
+def exporting_to(url: str) -> dict[str, str]:
     return {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
 
 
-async def watched_to_its_end(client: Client, **props: object) -> str:
-    """Start a render as a part of the caller's trace, and return its id at its end."""
+async def render_to_its_end(client: Client, **props: object) -> str:
+    """Start a render within the caller's trace, wait for its end and return its id."""
     client.http.headers["traceparent"] = f"00-{CALLER}-{CALLER_SPAN}-01"
-    render_id = await client.started(**props)
+    render_id = await client.start_render(**props)
     del client.http.headers["traceparent"]
     async with open_stream(client) as stream:
         await stream.subscribe(PROGRESS, id=render_id)
@@ -50,25 +53,27 @@ async def watched_to_its_end(client: Client, **props: object) -> str:
     return render_id
 
 
-def one(spans: list[Told], name: str) -> Told:
+def one(spans: list[ReceivedSpan], name: str) -> ReceivedSpan:
     (found,) = [span for span in spans if span.name == name]
     return found
 
 
-def names(spans: list[Told], parent: Told) -> list[str]:
+def names(spans: list[ReceivedSpan], parent: ReceivedSpan) -> list[str]:
     return sorted(span.name for span in spans if span.parent_id == parent.id)
 
 
-async def test_a_render_is_one_trace_from_its_callers_request_to_its_webhook(start: Start) -> None:
+async def test_a_render_is_one_trace_from_the_request_to_the_webhook(start: Start) -> None:
     webhooks = {"webhook_secret": SECRET, "webhook_networks": "127.0.0.0/8"}
     async with open_collector() as collector, open_receiver(reset) as receiver:
-        rendercast = start(**SMALL, **to(collector.url), **webhooks, webhook_url=receiver.url, log_format="json")
+        rendercast = start(
+            **SMALL, **exporting_to(collector.url), **webhooks, webhook_url=receiver.url, log_format="json"
+        )
         async with open_client(rendercast.url) as client:
-            render_id = await watched_to_its_end(client, durationInFrames=300)
+            render_id = await render_to_its_end(client, durationInFrames=300)
             await receiver.got(2)
-        assert await asyncio.to_thread(rendercast.end) == 0  # while the collector listens
+        assert await asyncio.to_thread(rendercast.end) == 0  # while the collector runs
         spans = collector.spans
-    assert {span.trace_id for span in spans} == {CALLER}, "only what belongs to a request or a render is told"
+    assert {span.trace_id for span in spans} == {CALLER}, "only spans of requests and renders are exported"
     request = one(spans, "POST /graphql")
     assert (request.parent_id, request.kind, request.service) == (CALLER_SPAN, "SERVER", "rendercast")
     assert request.attributes["http.response.status_code"] == 200
@@ -83,21 +88,23 @@ async def test_a_render_is_one_trace_from_its_callers_request_to_its_webhook(sta
     assert (attempt.events[0], attempt.events[-1]) == ("launching", "complete")
     assert len(set(attempt.events)) == len(attempt.events) <= 5, "each phase once"
     assert one(spans, "add renders").attributes["db.system.name"] == "sqlite"
-    failed, delivered = sorted((span for span in spans if span.name == "send webhook"), key=lambda span: span.began_ns)
+    failed, delivered = sorted(
+        (span for span in spans if span.name == "send webhook"), key=lambda span: span.started_ns
+    )
     assert (failed.is_error, failed.attributes["error.type"], delivered.is_error) == (True, "unanswered", False)
     assert [span.name for span in spans if span.is_error] == ["send webhook"]
     logged = [json.loads(line) for line in rendercast.log.splitlines()]
     assert [line["trace_id"] for line in logged if "webhook" in line["message"]] == [CALLER, CALLER]
 
 
-async def test_two_processes_tell_of_one_trace(site: Site) -> None:
+async def test_two_processes_export_spans_of_one_trace(site: Site) -> None:
     async with open_collector() as collector:
         api, worker = (
-            *site.start("serve --port 0", **to(collector.url), OTEL_SERVICE_NAME="the-api"),
-            *site.start("worker", **to(collector.url), OTEL_SERVICE_NAME="the-worker"),
+            *site.start("serve --port 0", **exporting_to(collector.url), OTEL_SERVICE_NAME="the-api"),
+            *site.start("worker", **exporting_to(collector.url), OTEL_SERVICE_NAME="the-worker"),
         )
         async with open_user(api.url) as client:
-            await watched_to_its_end(client)
+            await render_to_its_end(client)
         assert [await asyncio.to_thread(each.end) for each in (api, worker)] == [0, 0]
         spans = collector.spans
     assert {span.trace_id for span in spans} == {CALLER}
@@ -110,84 +117,86 @@ async def test_two_processes_tell_of_one_trace(site: Site) -> None:
     assert {span.attributes.get("messaging.system") for span in spans if span.name == "publish"} == {"redis"}
 
 
-async def test_nobodys_texts_names_tokens_or_urls_are_told(start: Start, site: Site) -> None:
+async def test_no_users_texts_names_tokens_or_urls_are_exported(start: Start, site: Site) -> None:
     token = tokens.token_of("somebody")
     async with open_collector() as collector:
-        rendercast = start(**to(collector.url), quota_limit=20)
+        rendercast = start(**exporting_to(collector.url), quota_limit=20)
         async with open_client(rendercast.url) as client:
             urls = await use(client)
             await misuse(client)
         assert await asyncio.to_thread(rendercast.end) == 0
-        (api,) = site.start("serve --port 0", **to(collector.url))
+        (api,) = site.start("serve --port 0", **exporting_to(collector.url))
         async with open_user(api.url, user="somebody") as client:
             await client.start(text=SECRETS[0])
             await client.http.post(f"/graphql?{SECRETS[0]}", headers={"tracestate": "a=b"})
             await client.http.get("/graphql", params={"query": f'{{ render(id: "{token}") {{ id }} }}'})
         assert await asyncio.to_thread(api.end) == 0
-        told = b"".join(collector.bodies)
+        received = b"".join(collector.bodies)
     assert collector.named("mutation")
     signatures = [httpx.URL(url).params["signature"] for url in urls]
     for secret in (*SECRETS, *signatures, "somebody", token, token.rpartition(".")[2]):
-        assert secret.encode() not in told
+        assert secret.encode() not in received
 
 
-async def test_a_collector_that_is_away_delays_and_fails_nothing(start: Start) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # connections are made and nothing is answered
-        rendercast = start(**SMALL, **to(f"http://127.0.0.1:{silent.getsockname()[1]}"))
+async def test_an_unresponsive_collector_delays_and_fails_nothing(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it accepts connections and never responds
+        rendercast = start(**SMALL, **exporting_to(f"http://127.0.0.1:{silent.getsockname()[1]}"))
         async with open_client(rendercast.url) as client:
-            await watched_to_its_end(client)
+            await render_to_its_end(client)
         assert rendercast.end() == 0
         assert "the last spans were not exported" in rendercast.log
 
 
-async def test_the_log_says_that_a_collector_refuses_and_nothing_else_happens(start: Start) -> None:
-    rendercast = start(**SMALL, **to("http://127.0.0.1:1"), OTEL_EXPORTER_OTLP_TIMEOUT=1)  # seconds for all tries
+async def test_a_collector_that_refuses_connections_is_logged_and_nothing_else_happens(start: Start) -> None:
+    rendercast = start(
+        **SMALL, **exporting_to("http://127.0.0.1:1"), OTEL_EXPORTER_OTLP_TIMEOUT=1
+    )  # seconds for all attempts
     async with open_client(rendercast.url) as client:
-        await watched_to_its_end(client)
+        await render_to_its_end(client)
     assert rendercast.end() == 0
     assert "Failed to export spans batch" in rendercast.log
-    assert "Transient error" not in rendercast.log, "each try"
+    assert "Transient error" not in rendercast.log, "each attempt"
 
 
 @pytest.mark.parametrize(
-    ("program", "variables", "told"),
+    ("program", "variables", "expected"),
     [
-        (TELLING_WHAT_IS_LOADED, {}, "loaded: []"),
-        (TELLING_WHAT_IS_LOADED, {**to("http://127.0.0.1:1"), "OTEL_SDK_DISABLED": "true"}, "loaded: []"),
+        (PRINT_LOADED_MODULES, {}, "loaded: []"),
+        (PRINT_LOADED_MODULES, {**exporting_to("http://127.0.0.1:1"), "OTEL_SDK_DISABLED": "true"}, "loaded: []"),
         (NOT_INSTALLED, {}, "Finished server process"),
     ],
 )
-async def test_without_a_collector_nothing_is_loaded_or_said_or_needed(
-    tmp_path: Path, program: str, variables: dict[str, str], told: str
+async def test_without_a_collector_the_sdk_is_neither_loaded_nor_needed(
+    tmp_path: Path, program: str, variables: dict[str, str], expected: str
 ) -> None:
     rendercast = Running(tmp_path, [sys.executable, "-c", program, "dev", "--port", "0"], {**SMALL, **variables})
     try:
         async with open_client(rendercast.url) as client:
-            await watched_to_its_end(client)
+            await render_to_its_end(client)
         assert rendercast.end() == 0
     finally:
         rendercast.close()
-    assert told in rendercast.log.splitlines()[-1]
+    assert expected in rendercast.log.splitlines()[-1]
     assert "opentelemetry" not in rendercast.log
     assert "trace_id" not in rendercast.log
 
 
 @pytest.mark.parametrize(
-    ("program", "variables", "told"),
+    ("program", "variables", "expected"),
     [
         (NOT_INSTALLED, {}, "requirements/tracing.lock"),
-        (MAIN, {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "asks for grpc"),
+        (MAIN, {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_PROTOCOL is grpc"),
         (MAIN, {"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, "OTEL_… is wrong: "),
     ],
 )
-def test_a_start_that_can_not_trace_as_it_is_asked_to_says_why(
-    tmp_path: Path, program: str, variables: dict[str, str], told: str
+def test_a_start_with_a_wrong_tracing_configuration_is_refused(
+    tmp_path: Path, program: str, variables: dict[str, str], expected: str
 ) -> None:
     command = [sys.executable, "-c", program, "dev", "--port", "0"]
-    process = spawn_program(tmp_path, command, {**SETTINGS, **to("http://127.0.0.1:1"), **variables})
-    process.communicate(timeout=PATIENCE_S)
+    process = spawn_program(tmp_path, command, {**SETTINGS, **exporting_to("http://127.0.0.1:1"), **variables})
+    process.communicate(timeout=TEST_TIMEOUT_S)
     assert process.returncode == 1
     text = (tmp_path / "stderr").read_text()
     assert text.startswith("rendercast: ")
-    assert told in text
+    assert expected in text
     assert text.count("\n") == 1

@@ -13,7 +13,7 @@ from tests.conftest import PROPS
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import COMMAND
 from tests.end_to_end.production import Site, open_client
-from tests.support.api_client import CANCEL, PATIENCE_S, RETRY_S
+from tests.support.api_client import CANCEL, RETRY_S, TEST_TIMEOUT_S
 from tests.support.api_client import open_client as open_dev_client
 from tests.support.webhook_receiver import SECRET, hang, open_receiver, reset, status
 
@@ -37,7 +37,7 @@ def command(folder: Path, settings: dict[str, object], *arguments: str) -> subpr
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=TEST_TIMEOUT_S,
     )
 
 
@@ -49,7 +49,7 @@ def listed(folder: Path, settings: dict[str, object], *arguments: str) -> list[d
 
 async def settled(folder: Path, settings: dict[str, object], count: int) -> list[dict[str, object]]:
     """Wait until so many messages are no longer pending, and return them."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TEST_TIMEOUT_S):
         while True:
             messages = await asyncio.to_thread(listed, folder, settings)
             done = [message for message in messages if message["status"] != "PENDING"]
@@ -62,9 +62,9 @@ async def test_a_receiver_learns_of_every_end_with_a_url_that_serves_the_video(s
     async with open_receiver(reset) as receiver:
         rendercast = start(**SMALL, **webhooks(receiver.url, max_duration_s=600))
         async with open_dev_client(rendercast.url) as client:
-            done = await client.started()
-            cancelled = await client.started(durationInFrames=LONG)
-            await client.ask(CANCEL, id=cancelled)
+            done = await client.start_render()
+            cancelled = await client.start_render(durationInFrames=LONG)
+            await client.execute(CANCEL, id=cancelled)
             await client.until(cancelled, status="CANCELLED")
             requests = await receiver.got(3)
         payloads = [request.verified() for request in requests[1:]]
@@ -87,7 +87,7 @@ async def test_an_end_that_was_stored_is_told_though_the_process_is_killed_befor
             **SMALL, **webhooks(receiver.url, acquire_interval_s=60)
         )  # it looks when it starts, and then is dead
         async with open_dev_client(first.url) as client:
-            render_id = await client.started()
+            render_id = await client.start_render()
             await client.until(render_id, status="COMPLETE")
             first.end(signal.SIGKILL)
         assert receiver.received == []
@@ -105,7 +105,7 @@ async def test_an_end_that_was_stored_is_told_though_the_process_is_killed_amid_
         settings = webhooks(receiver.url, lease_s=1, webhook_timeout_s=2)
         first = start(**SMALL, **settings)
         async with open_dev_client(first.url) as client:
-            render_id = await client.started()
+            render_id = await client.start_render()
             (amid,) = await receiver.got(1)  # and says nothing
             first.end(signal.SIGKILL)
         second = start(**SMALL, **settings)
@@ -124,12 +124,12 @@ async def test_a_worker_killed_before_or_amid_deliveries_loses_none_and_two_work
         settings = webhooks(receiver.url, lease_s=2, webhook_timeout_s=3)
         api, doomed = site.start("serve --port 0", "worker", **settings)
         async with open_client(api.url) as client:
-            early = [await client.started() for _ in range(4)]
+            early = [await client.start_render() for _ in range(4)]
             await receiver.got(1)
             doomed.end(signal.SIGKILL)  # one attempt at least is under way
             receiver.replies.clear()
             site.start("worker", "worker", **settings)
-            late = [await client.started() for _ in range(6)]
+            late = [await client.start_render() for _ in range(6)]
             for render_id in early + late:
                 await client.until(render_id, status="COMPLETE")
         told = await settled(site.started[0].folder, _of(site), len(early + late))
@@ -150,8 +150,8 @@ async def test_ends_that_nobody_could_be_told_of_are_told_when_a_worker_comes(si
         settings = webhooks(receiver.url)
         (api,) = site.start("serve --port 0", **settings)
         async with open_client(api.url) as client:
-            render_id = await client.started()
-            assert (await client.ask(CANCEL, id=render_id))["render"]["status"] == "CANCELLED"
+            render_id = await client.start_render()
+            assert (await client.execute(CANCEL, id=render_id))["render"]["status"] == "CANCELLED"
         api.end(signal.SIGKILL)
         (message,) = await asyncio.to_thread(listed, api.folder, _of(site))
         assert (message["status"], message["attempts"]) == ("PENDING", [])
@@ -166,7 +166,7 @@ async def test_a_worker_asked_to_stop_amid_a_delivery_ends_in_time(site: Site) -
     async with open_receiver(hang) as receiver:
         api, worker = site.start("serve --port 0", "worker", **webhooks(receiver.url))
         async with open_client(api.url) as client:
-            render_id = await client.started()
+            render_id = await client.start_render()
             await receiver.got(1)
         assert await asyncio.to_thread(worker.end) == 0
         site.start("worker", **webhooks(receiver.url))
@@ -182,7 +182,7 @@ def test_what_does_not_fit_together_stops_the_start(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=TEST_TIMEOUT_S,
     )
     assert ended.returncode == 1
     assert ended.stderr == (

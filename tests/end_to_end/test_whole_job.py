@@ -17,12 +17,12 @@ FRAMES = 150
 async def test_a_text_becomes_a_video_while_its_progress_is_watched(start: Start) -> None:
     rendercast = start()
     async with open_client(rendercast.url) as client:
-        render_id = await client.started(text="Hello, wörld", durationInFrames=FRAMES)
+        render_id = await client.start_render(text="Hello, wörld", durationInFrames=FRAMES)
         async with open_stream(client) as stream:
             await stream.subscribe(PROGRESS, id=render_id)
             states = await stream.rest()
         _progress_was_told(states)
-        render = await client.ask(GET, id=render_id)
+        render = await client.execute(GET, id=render_id)
         signed = dict.fromkeys(("outputUrl", "outputUrlExpiresAt", "posterUrl", "posterUrlExpiresAt"))
         assert {**render, **signed} == {**states[-1], **signed}
         assert rendercast.outputs == [f"{render_id}.jpg", f"{render_id}.mp4"]
@@ -114,14 +114,14 @@ async def _only_the_signed_url_serves(http: httpx.AsyncClient, url: str) -> None
 
 async def _urls_come_and_go_with_the_file(client: Client, render_id: str, rendercast: Rendercast) -> None:
     outputs = rendercast.data / "outputs"
-    fresh = await client.ask(REFRESH, id=render_id)
+    fresh = await client.execute(REFRESH, id=render_id)
     assert (await client.http.get(fresh["url"])).status_code == 200
     kept = outputs / f"{render_id}.kept"
     (outputs / f"{render_id}.mp4").rename(kept)
     assert (await client.http.get(fresh["url"])).status_code == 404
-    assert (await client.ask(REFRESH, id=render_id))["__typename"] == "OutputGone"
+    assert (await client.execute(REFRESH, id=render_id))["__typename"] == "OutputGone"
     kept.rename(outputs / f"{render_id}.mp4")
-    assert (await client.ask(DELETE, id=render_id))["__typename"] == "DeleteRenderSuccess"
+    assert (await client.execute(DELETE, id=render_id))["__typename"] == "DeleteRenderSuccess"
     assert rendercast.outputs == []
     assert (await client.http.get(fresh["url"])).status_code == 404
 
@@ -129,7 +129,7 @@ async def _urls_come_and_go_with_the_file(client: Client, render_id: str, render
 async def test_an_unknown_font_is_replaced_and_the_render_says_so(start: Start) -> None:
     rendercast = start(text_width=320, text_height=180)
     async with open_client(rendercast.url) as client:
-        render_id = await client.started(fontFamily="No Such Font", durationInFrames=2)
+        render_id = await client.start_render(fontFamily="No Such Font", durationInFrames=2)
         render = await client.until(render_id, status="COMPLETE")
         assert len(render["warnings"]) == 1
         assert "No Such Font" in render["warnings"][0]

@@ -242,7 +242,7 @@ async def test_a_user_starts_watches_plays_and_cancels_until_the_quota_is_exhaus
         await expect(ann.bar).to_have_count(0)
         await expect(ann.listed("Second")).to_contain_text("Cancelled")
 
-        await elsewhere.started(text="Elsewhere", durationInFrames=1)
+        await elsewhere.start_render(text="Elsewhere", durationInFrames=1)
         await expect(ann.listed("Elsewhere")).to_contain_text("Done", timeout=TIMEOUT_MS)
         await ann.start("Last", frames=1)
         await ann.expect_quota("0 of 4")
@@ -317,7 +317,7 @@ async def test_the_page_resumes_after_a_restart_of_the_server(start: Start, visi
 async def test_a_late_response_does_not_replace_newer_messages(start: Start, visit: Visit) -> None:
     server = start(**LARGE)
     async with visit(server.url) as ann, open_client(server.url) as elsewhere:
-        render_id = await elsewhere.started(text="Long", durationInFrames=600)
+        render_id = await elsewhere.start_render(text="Long", durationInFrames=600)
         await ann.open_page()
         newer = asyncio.Event()
 
@@ -331,7 +331,7 @@ async def test_a_late_response_does_not_replace_newer_messages(start: Start, vis
         await ann.page.goto(f"{ann.site}/#{render_id}")
         await ann.page.reload()
         await ann.wait_for_progress(2)
-        await elsewhere.ask(CANCEL, id=render_id)
+        await elsewhere.execute(CANCEL, id=render_id)
         await expect(ann.status).to_have_text("Cancelled", timeout=TIMEOUT_MS)
         await expect(ann.listed("Long")).to_have_count(0)
         newer.set()
@@ -342,8 +342,8 @@ async def test_older_renders_are_loaded_on_request(start: Start, visit: Visit) -
     server = start(quota_limit=20, **SMALL)
     async with visit(server.url) as ann, open_client(server.url) as elsewhere:
         for number in range(11):
-            render_id = await elsewhere.started(text=f"Number {number}")
-            await elsewhere.ask(CANCEL, id=render_id)
+            render_id = await elsewhere.start_render(text=f"Number {number}")
+            await elsewhere.execute(CANCEL, id=render_id)
         await ann.open_page()
         items = ann.page.get_by_role("listitem")
         await expect(ann.listed("Number 10")).to_contain_text("Cancelled", timeout=TIMEOUT_MS)
@@ -351,7 +351,7 @@ async def test_older_renders_are_loaded_on_request(start: Start, visit: Visit) -
         await ann.button("Show older renders").click()
         await expect(items).to_have_count(11, timeout=TIMEOUT_MS)
         await expect(ann.button("Show older renders")).to_have_count(0)
-        await elsewhere.started(text="Newest", durationInFrames=1)
+        await elsewhere.start_render(text="Newest", durationInFrames=1)
         await expect(items.first).to_contain_text("Newest Done", timeout=TIMEOUT_MS)
         await expect(items).to_have_count(12)
         await expect(items.last).to_contain_text("Number 0")
@@ -374,12 +374,12 @@ async def test_a_user_whose_token_expires_stays_signed_in(tmp_path: Path, page: 
         open_client(url, token=token_of("ann")) as elsewhere,
         visit(url, tokens=tokens()) as ann,
     ):
-        await elsewhere.started(text="Mine", durationInFrames=1)
+        await elsewhere.start_render(text="Mine", durationInFrames=1)
         await ann.open_page()
         await expect(ann.listed("Mine")).to_contain_text("Done", timeout=TIMEOUT_MS)
         async with ann.page.expect_websocket(timeout=TIMEOUT_MS):
             is_open.set()
-        await elsewhere.started(text="Later", durationInFrames=1)
+        await elsewhere.start_render(text="Later", durationInFrames=1)
         await expect(ann.listed("Later")).to_contain_text("Done", timeout=TIMEOUT_MS)
         await expect(ann.connection).to_have_text("Live")
         await ann.start("With the next token", frames=1)

@@ -22,6 +22,8 @@ from tests.support.api_client import open_client
 from tests.support.redis_server import RedisServer
 from tests.support.server_process import free_port
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1024 * 1024
 MAX_MEGABYTES = 500
 
@@ -90,7 +92,7 @@ async def test_serve_and_worker_make_a_video(start: Start) -> None:
     made = api.run("rendercast", "token", "ann")
     assert (made.returncode, made.stderr) == (0, "")
     async with open_client(api.url, token=made.stdout.strip()) as client:
-        render = await client.until(await client.started(durationInFrames=30), status="COMPLETE")
+        render = await client.until(await client.start_render(durationInFrames=30), status="COMPLETE")
         video = await client.http.get(render["outputUrl"])
     assert (video.status_code, len(video.content)) == (200, render["outputSizeBytes"])
     assert (api.stop(), worker.stop()) == (0, 0)

@@ -1,4 +1,4 @@
-"""What clients are told when something goes wrong behind the API, and what they aren't."""
+"""Errors as clients receive them: which are reported, and which are masked."""
 
 import logging
 import re
@@ -30,7 +30,7 @@ from tests.support.memory_store import MemoryStore
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 UNKNOWN_ID = "01hzzzzzzzzzzzzzzzzzzzzzzz"
-SECRET = "password=hunter2 at /var/lib/secret"  # noqa: S105  # what must not be shown
+SECRET = "password=hunter2 at /var/lib/secret"  # noqa: S105  # must not be sent to clients
 
 
 class CrashingStore(MemoryStore):
@@ -55,7 +55,7 @@ async def open_client_of(site: Site, store: MemoryStore) -> AsyncIterator[Client
         yield client
 
 
-async def test_an_error_of_ours_is_masked_with_an_id_that_is_in_the_log(
+async def test_an_internal_error_is_masked_with_an_id_that_is_in_the_log(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_client_of(site, CrashingStore()) as client:
@@ -72,9 +72,7 @@ async def test_an_error_of_ours_is_masked_with_an_id_that_is_in_the_log(
             assert "hunter2" in caplog.text
 
 
-async def test_an_error_of_ours_in_a_subscription_is_masked_in_the_same_way(
-    site: Site, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_internal_error_in_a_subscription_is_masked_too(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     async with open_client_of(site, CrashingStore()) as client, open_stream(client) as stream:
         await stream.subscribe(PROGRESS, id=UNKNOWN_ID)
         message = await stream.receive()
@@ -88,9 +86,7 @@ async def test_an_error_of_ours_in_a_subscription_is_masked_in_the_same_way(
         assert await stream.receive() == {"type": "pong"}
 
 
-async def test_a_store_that_is_away_is_told_as_such_without_details(
-    site: Site, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_unavailable_store_is_reported_without_details(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     store = MemoryStore()
     store.unavailable = True
     async with open_client_of(site, store) as client:
@@ -103,17 +99,17 @@ async def test_a_store_that_is_away_is_told_as_such_without_details(
             error = await client.error(document, **variables)
             assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
             assert error["message"] == "The service can't do this right now. Please try again later."
-    assert "the store is away" in caplog.text
+    assert "the store is unavailable" in caplog.text
 
 
-async def test_invalid_input_is_told_even_when_the_store_is_away(site: Site) -> None:
+async def test_invalid_input_is_reported_even_if_the_store_is_unavailable(site: Site) -> None:
     store = MemoryStore()
     store.unavailable = True
     async with open_client_of(site, store) as client:
         assert (await client.start(text=""))["__typename"] == "InvalidAnimation"
 
 
-MISTAKES = [
+INVALID_DOCUMENTS = [
     "{",
     "{ nothing }",
     "{ renders }",
@@ -124,8 +120,8 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize("document", MISTAKES)
-async def test_a_query_that_cant_be_run_is_the_clients_mistake_and_not_logged_as_ours(
+@pytest.mark.parametrize("document", INVALID_DOCUMENTS)
+async def test_an_invalid_query_is_a_client_error_and_not_logged(
     ann: Client, caplog: pytest.LogCaptureFixture, document: str
 ) -> None:
     for _ in range(2):  # the second time from the cache
@@ -136,10 +132,8 @@ async def test_a_query_that_cant_be_run_is_the_clients_mistake_and_not_logged_as
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-@pytest.mark.parametrize("document", MISTAKES)
-async def test_a_query_that_cant_be_run_doesnt_disturb_the_other_operations_of_its_websocket(
-    ann: Client, document: str
-) -> None:
+@pytest.mark.parametrize("document", INVALID_DOCUMENTS)
+async def test_an_invalid_query_does_not_affect_other_operations_of_its_websocket(ann: Client, document: str) -> None:
     async with open_stream(ann) as stream:
         await stream.subscribe(document, "bad")
         errors = await errors_of_operation(stream)
@@ -149,7 +143,7 @@ async def test_a_query_that_cant_be_run_doesnt_disturb_the_other_operations_of_i
 
 
 async def errors_of_operation(stream: Stream) -> list[dict[str, Any]]:
-    """Return the errors with which an operation ends: those in its one result, or those for which it never began."""
+    """Return the errors of an operation: those of its only result, or those that prevented its execution."""
     message = await stream.receive()
     if message["type"] == "error":
         return list(message["payload"])
@@ -158,14 +152,14 @@ async def errors_of_operation(stream: Stream) -> list[dict[str, Any]]:
     return list(message["payload"]["errors"])
 
 
-async def test_a_request_without_a_query_is_refused(ann: Client) -> None:
+async def test_a_request_without_a_query_is_rejected(ann: Client) -> None:
     bodies: list[dict[str, object]] = [{}, {"query": ""}, {"query": None}, {"variables": {}}]
     for body in bodies:
         assert (await ann.http.post("/graphql", json=body)).status_code == 400
 
 
-async def test_a_render_that_is_not_found_in_a_subscription_has_its_code(ann: Client, bob: Client) -> None:
-    anns = await ann.started()
+async def test_subscribing_to_an_unknown_render_returns_not_found(ann: Client, bob: Client) -> None:
+    anns = await ann.start_render()
     async with open_stream(bob) as stream:
         for render_id in (anns, UNKNOWN_ID, "", "\ud800", "x" * 10_000, "\x00"):
             await stream.subscribe(PROGRESS, id=render_id)

@@ -1,4 +1,4 @@
-"""startRender over HTTP: what it starts, and what it refuses."""
+"""startRender over HTTP: successful starts, invalid input, quota and idempotency."""
 
 import asyncio
 import math
@@ -22,7 +22,7 @@ from tests.support.fake_backend import FakeBackend
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TOO_LONG = "Animation too long. Maximum duration is 20 seconds."
-BAD_PROPS: list[tuple[str, object]] = [
+INVALID_PROPS: list[tuple[str, object]] = [
     ("text", ""),
     ("text", " \n\t "),
     ("text", "\u00a0\u2003"),
@@ -66,7 +66,7 @@ BAD_PROPS: list[tuple[str, object]] = [
 ]
 
 
-async def test_a_start_answers_with_the_queued_render_and_what_is_left_of_the_quota(
+async def test_a_start_returns_the_queued_render_and_the_remaining_quota(
     site: Site, ann: Client, backend: FakeBackend
 ) -> None:
     backend.capacity = 0
@@ -101,14 +101,14 @@ async def test_a_start_answers_with_the_queued_render_and_what_is_left_of_the_qu
 async def test_ids_are_unique_and_sort_by_time_of_start(ann: Client) -> None:
     ids = []
     for _ in range(5):
-        ids.append(await ann.started())
+        ids.append(await ann.start_render())
         await asyncio.sleep(0.002)  # ids made in different milliseconds sort
     assert sorted(set(ids)) == ids
 
 
-async def test_a_start_beyond_the_quota_says_when_to_come_back_and_stores_nothing(site: Site, ann: Client) -> None:
+async def test_a_start_beyond_the_quota_returns_the_waiting_time_and_stores_nothing(site: Site, ann: Client) -> None:
     for _ in range(5):
-        await ann.started()
+        await ann.start_render()
     before = site.clock.now()
     result = await ann.start()
     seconds = (datetime.fromisoformat(result["quota"]["resetsAt"]) - before).total_seconds()
@@ -119,20 +119,20 @@ async def test_a_start_beyond_the_quota_says_when_to_come_back_and_stores_nothin
         "retryAfterSeconds": pytest.approx(math.ceil(seconds), abs=60),
     }
     assert result["retryAfterSeconds"] >= 1
-    assert len(await ann.listed()) == 5
+    assert len(await ann.list_renders()) == 5
 
 
 async def test_one_users_quota_is_not_anothers(ann: Client, bob: Client) -> None:
     for _ in range(5):
-        await ann.started()
+        await ann.start_render()
     result = await bob.start()
     assert result["quota"]["remaining"] == 4
 
 
-async def test_an_idempotency_key_used_before_gives_that_render_as_it_is_now_and_costs_nothing(
+async def test_a_known_idempotency_key_returns_its_render_in_its_current_state_without_quota(
     ann: Client, backend: FakeBackend
 ) -> None:
-    render_id = await ann.started(key="k")
+    render_id = await ann.start_render(key="k")
     await ann.until(render_id, status="RENDERING")
     backend.finish(render_id)
     await ann.until(render_id, status="COMPLETE")
@@ -140,19 +140,19 @@ async def test_an_idempotency_key_used_before_gives_that_render_as_it_is_now_and
     assert (again["duplicate"], again["render"]["id"], again["render"]["status"]) == (True, render_id, "COMPLETE")
     assert again["render"]["animationProps"]["text"] == "Hello"
     assert again["quota"]["remaining"] == 4
-    assert len(await ann.listed()) == 1
+    assert len(await ann.list_renders()) == 1
 
 
 async def test_an_idempotency_key_works_when_the_quota_is_used_up(ann: Client) -> None:
-    render_id = await ann.started(key="k")
+    render_id = await ann.start_render(key="k")
     for _ in range(4):
-        await ann.started()
+        await ann.start_render()
     assert (await ann.start(key="k"))["render"]["id"] == render_id
     assert (await ann.start(key="other"))["__typename"] == "RenderQuotaExceeded"
 
 
 async def test_an_idempotency_key_of_another_user_is_another_key(ann: Client, bob: Client) -> None:
-    assert await ann.started(key="same") != await bob.started(key="same")
+    assert await ann.start_render(key="same") != await bob.start_render(key="same")
 
 
 async def test_twenty_calls_at_once_with_one_key_start_one_render(ann: Client) -> None:
@@ -162,7 +162,7 @@ async def test_twenty_calls_at_once_with_one_key_start_one_render(ann: Client) -
     assert await ann.quota_used() == 1
 
 
-async def test_a_server_without_a_renderer_says_so_at_once(site: Site, backend: FakeBackend) -> None:
+async def test_a_server_without_a_renderer_reports_it_at_once(site: Site, backend: FakeBackend) -> None:
     bare = rewired(site.services, backend=backend)
     bare = replace(bare, renders=replace(bare.renders, backend=None))
     async with serve(bare) as url, open_client(url, user="no-renderer") as client:
@@ -170,11 +170,11 @@ async def test_a_server_without_a_renderer_says_so_at_once(site: Site, backend: 
             "__typename": "RenderServiceNotConfigured",
             "message": "Render service not configured. Please contact support.",
         }
-        assert await client.listed() == []
+        assert await client.list_renders() == []
         assert await client.quota_used() == 0
 
 
-async def test_several_operations_in_one_mutation_run_one_after_the_other(ann: Client) -> None:
+async def test_the_fields_of_a_mutation_run_one_after_the_other(ann: Client) -> None:
     answer: dict[str, Any] = await ann.post(
         "mutation ($input: StartRenderInput!) {"
         + " ".join(
@@ -187,33 +187,33 @@ async def test_several_operations_in_one_mutation_run_one_after_the_other(ann: C
     results = list(answer["data"].values())
     assert [result["quota"]["remaining"] for result in results[:5]] == [4, 3, 2, 1, 0]
     assert [result["__typename"] for result in results[5:]] == ["RenderQuotaExceeded"] * 2
-    assert (await ann.ask(QUOTA_LEFT))["remaining"] == 0
+    assert (await ann.execute(QUOTA_LEFT))["remaining"] == 0
 
 
-@pytest.mark.parametrize(("field", "value"), BAD_PROPS, ids=lambda value: repr(value)[:24])
-async def test_a_bad_value_gets_an_answer_that_names_its_field_and_costs_and_leaves_nothing(
+@pytest.mark.parametrize(("field", "value"), INVALID_PROPS, ids=lambda value: repr(value)[:24])
+async def test_an_invalid_value_is_reported_with_its_field_and_without_side_effects(
     ann: Client, field: str, value: object
 ) -> None:
-    result = await ann.ask(START, input={"animationProps": {**PROPS, field: value}})
+    result = await ann.execute(START, input={"animationProps": {**PROPS, field: value}})
     assert result["__typename"] == "InvalidAnimation"
     assert {problem["field"] for problem in result["problems"]} == {field}
     assert all(problem["message"] for problem in result["problems"])
     assert result["message"] == " ".join(problem["message"] for problem in result["problems"])
-    await nothing_was_left(ann)
+    await assert_nothing_was_stored(ann)
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "a\x00", "a\ud800"], ids=repr)
 @pytest.mark.parametrize("field", ["generationId", "idempotencyKey"])
-async def test_a_bad_key_gets_an_answer_that_names_its_field_and_costs_and_leaves_nothing(
+async def test_an_invalid_key_is_reported_with_its_field_and_without_side_effects(
     ann: Client, field: str, key: str
 ) -> None:
-    result = await ann.ask(START, input={"animationProps": PROPS, field: key})
+    result = await ann.execute(START, input={"animationProps": PROPS, field: key})
     assert result["__typename"] == "InvalidAnimation"
     assert [problem["field"] for problem in result["problems"]] == [field]
-    await nothing_was_left(ann)
+    await assert_nothing_was_stored(ann)
 
 
-async def test_all_that_is_wrong_is_told_at_once(ann: Client) -> None:
+async def test_all_problems_are_reported_at_once(ann: Client) -> None:
     result = await ann.start(text="", fontSize=0, color="?", durationInFrames=9000, fps=25)
     assert [problem["field"] for problem in result["problems"]] == [
         "text",
@@ -225,9 +225,9 @@ async def test_all_that_is_wrong_is_told_at_once(ann: Client) -> None:
     assert TOO_LONG in [problem["message"] for problem in result["problems"]]
 
 
-async def test_invalid_input_is_told_even_when_the_quota_is_used_up(ann: Client) -> None:
+async def test_invalid_input_is_reported_even_when_the_quota_is_used_up(ann: Client) -> None:
     for _ in range(5):
-        await ann.started()
+        await ann.start_render()
     assert (await ann.start(text=""))["__typename"] == "InvalidAnimation"
 
 
@@ -261,26 +261,26 @@ async def test_the_longest_animation_is_accepted_and_one_frame_more_is_not(ann: 
     ],
     ids=lambda value: repr(value)[:24],
 )
-async def test_a_value_of_the_wrong_kind_is_a_graphql_error_that_names_the_field_and_leaves_nothing(
+async def test_a_value_of_a_wrong_type_is_a_graphql_error_that_names_the_field(
     ann: Client, field: str, value: object
 ) -> None:
     error = await ann.error(START, input={"animationProps": {**PROPS, field: value}})
     assert error["extensions"] == {"code": "BAD_USER_INPUT"}
     assert field in error["message"]
-    await nothing_was_left(ann)
+    await assert_nothing_was_stored(ann)
 
 
 @pytest.mark.parametrize("literal", ["1e999", "-1e999"])
-async def test_a_font_size_that_is_not_finite_is_refused_in_the_query_text_too(ann: Client, literal: str) -> None:
-    result = await ann.ask(
+async def test_an_infinite_font_size_in_the_document_is_rejected(ann: Client, literal: str) -> None:
+    result = await ann.execute(
         f"""mutation {{ startRender(input: {{ animationProps: {{
             text: "Hi", style: FADE_IN, fontFamily: "Inter", color: "red", durationInFrames: 30, fontSize: {literal}
         }} }}) {{ __typename ... on InvalidAnimation {{ problems {{ field }} }} }} }}"""
     )
     assert result == {"__typename": "InvalidAnimation", "problems": [{"field": "fontSize"}]}
-    await nothing_was_left(ann)
+    await assert_nothing_was_stored(ann)
 
 
-async def nothing_was_left(client: Client) -> None:
-    assert await client.listed() == []
+async def assert_nothing_was_stored(client: Client) -> None:
+    assert await client.list_renders() == []
     assert await client.quota_used() == 0

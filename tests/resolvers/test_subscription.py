@@ -1,4 +1,4 @@
-"""What subscribers may rely on, over real WebSocket frames."""
+"""The guarantees of subscriptions, over real WebSocket frames."""
 
 import asyncio
 import itertools
@@ -40,13 +40,13 @@ MANY = 100
 STEPS = (1, 10, 20, 40, 60, 80, 90)
 REVISION = "subscription ($id: ID!) { renderProgress(renderId: $id) { id revision status progress } }"
 SMALL_BUFFER = 4096
-FILLING = 3000  # events that more than fill what lies between the server and a client that doesn't read
+FILLING = 3000  # events that overflow the buffers between the server and a client that doesn't read
 UNREAD = 7000
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    """A site that lets each user start many renders."""
+    """A site on which each user can start many renders."""
     backend = FakeBackend(capacity=CAPACITY, poll_interval=timedelta(milliseconds=20))
     folder: Path = tmp_path_factory.mktemp("data")
     limits = {"quota_limit": 1000, "max_connections_per_user": 110, "max_operations_per_connection": 100}
@@ -58,13 +58,13 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
 
 
 async def launched(client: Client, **given: str) -> str:
-    """Return the id of a new render that the backend works on."""
-    render_id = await client.started(**given)
+    """Return the id of a new RENDERING render."""
+    render_id = await client.start_render(**given)
     await client.until(render_id, status="RENDERING")
     return render_id
 
 
-def tells_a_whole_story(states: list[dict[str, Any]]) -> None:
+def assert_complete_history(states: list[dict[str, Any]]) -> None:
     revisions = [state["revision"] for state in states]
     assert revisions == sorted(set(revisions))
     progress = [state["progress"] for state in states]
@@ -76,7 +76,7 @@ def tells_a_whole_story(states: list[dict[str, Any]]) -> None:
 # renderProgress
 
 
-async def test_a_hundred_subscribers_of_one_render_each_see_it_from_where_they_came_in_to_its_end(
+async def test_a_hundred_subscribers_of_one_render_receive_its_states_until_its_end(
     ann: Client, backend: FakeBackend
 ) -> None:
     render_id = await launched(ann)
@@ -94,15 +94,15 @@ async def test_a_hundred_subscribers_of_one_render_each_see_it_from_where_they_c
             streams += arriving
         assert len(streams) >= MANY
         backend.finish(render_id)
-        for begin, states in zip(first, await asyncio.gather(*(stream.rest() for stream in streams)), strict=True):
-            tells_a_whole_story([begin, *states])
+        for initial, states in zip(first, await asyncio.gather(*(stream.rest() for stream in streams)), strict=True):
+            assert_complete_history([initial, *states])
         assert len(first) == len(streams)
 
 
-async def test_a_hundred_renders_each_have_a_subscriber_who_sees_it_to_its_end(
+async def test_subscribers_of_a_hundred_renders_receive_all_states_until_the_end(
     ann: Client, backend: FakeBackend
 ) -> None:
-    ids = [await ann.started() for _ in range(MANY)]
+    ids = [await ann.start_render() for _ in range(MANY)]
     for render_id in ids:
         await ann.until(render_id, status="RENDERING")
     async with AsyncExitStack() as stack:
@@ -118,9 +118,9 @@ async def test_a_hundred_renders_each_have_a_subscriber_who_sees_it_to_its_end(
         for render_id in ids:
             backend.finish(render_id)
         rests = await asyncio.gather(*(stream.rest() for stream in streams))
-    for render_id, begin, states in zip(ids, first, rests, strict=True):
-        assert {state["id"] for state in (begin, *states)} == {render_id}
-        tells_a_whole_story([begin, *states])
+    for render_id, initial, states in zip(ids, first, rests, strict=True):
+        assert {state["id"] for state in (initial, *states)} == {render_id}
+        assert_complete_history([initial, *states])
         assert len(states) >= 3
 
 
@@ -138,14 +138,14 @@ async def test_a_hundred_subscriptions_share_one_connection(ann: Client, backend
         while completed < MANY:
             message = await stream.receive()
             if message["type"] == "complete":
-                tells_a_whole_story(seen[message["id"]])
+                assert_complete_history(seen[message["id"]])
                 completed += 1
             else:
                 seen[message["id"]] += message["payload"]["data"].values()
 
 
 @pytest.mark.parametrize("end", ["COMPLETE", "FAILED", "CANCELLED"])
-async def test_one_who_subscribes_after_the_end_gets_one_message_and_completion(
+async def test_subscribing_after_the_end_returns_one_state_and_completes(
     ann: Client, backend: FakeBackend, end: str
 ) -> None:
     render_id = await launched(ann)
@@ -154,18 +154,16 @@ async def test_one_who_subscribes_after_the_end_gets_one_message_and_completion(
     elif end == "FAILED":
         backend.break_down(render_id, retryable=False)
     else:
-        await ann.ask(CANCEL, id=render_id)
+        await ann.execute(CANCEL, id=render_id)
     render = await ann.until(render_id, status=end)
     async with open_stream(ann) as stream:
         await stream.subscribe(PROGRESS, id=render_id)
         assert await stream.rest() == [render]
 
 
-async def test_a_render_is_followed_from_the_queue_through_attempts_that_break_to_its_end(
-    ann: Client, backend: FakeBackend
-) -> None:
+async def test_a_subscription_continues_over_failed_attempts_until_the_end(ann: Client, backend: FakeBackend) -> None:
     backend.capacity = 0
-    render_id = await ann.started()
+    render_id = await ann.start_render()
     async with open_stream(ann) as stream:
         await stream.subscribe(PROGRESS, id=render_id)
         states = [await stream.next()]
@@ -187,16 +185,16 @@ async def test_a_render_is_followed_from_the_queue_through_attempts_that_break_t
     assert (states[-1]["status"], states[-1]["attempt"]) == ("COMPLETE", 2)
 
 
-async def test_a_subscriber_hears_of_the_cancellation(ann: Client) -> None:
+async def test_a_subscription_ends_with_the_cancellation(ann: Client) -> None:
     render_id = await launched(ann)
     async with open_stream(ann) as stream:
         await stream.subscribe(REVISION, id=render_id)
         await stream.next()
-        await ann.ask(CANCEL, id=render_id)
+        await ann.execute(CANCEL, id=render_id)
         assert (await stream.rest())[-1]["status"] == "CANCELLED"
 
 
-async def test_a_subscriber_who_completes_hears_no_more_and_may_use_the_id_again(
+async def test_a_completed_subscription_receives_nothing_and_its_id_can_be_reused(
     ann: Client, backend: FakeBackend
 ) -> None:
     render_id = await launched(ann)
@@ -212,36 +210,36 @@ async def test_a_subscriber_who_completes_hears_no_more_and_may_use_the_id_again
         assert len(await stream.rest("a")) == 1
 
 
-async def test_the_states_a_subscriber_sees_are_those_that_can_be_read(ann: Client, backend: FakeBackend) -> None:
+async def test_subscriptions_and_queries_return_the_same_states(ann: Client, backend: FakeBackend) -> None:
     render_id = await launched(ann)
     async with open_stream(ann) as stream:
         await stream.subscribe(PROGRESS, id=render_id)
-        assert (await stream.next())["revision"] == (await ann.ask(GET, id=render_id))["revision"]
+        assert (await stream.next())["revision"] == (await ann.execute(GET, id=render_id))["revision"]
         backend.finish(render_id)
-        assert (await stream.rest())[-1] == await ann.ask(GET, id=render_id)
+        assert (await stream.rest())[-1] == await ann.execute(GET, id=render_id)
 
 
 # renderUpdates
 
 
-async def test_updates_begin_with_what_is_unfinished_and_go_on_with_every_change_of_any_render(
+async def test_updates_start_with_unfinished_renders_and_continue_with_every_change(
     ann: Client, bob: Client, backend: FakeBackend
 ) -> None:
     done = await launched(ann)
     backend.finish(done)
     await ann.until(done, status="COMPLETE")
     backend.capacity = 0
-    old = [await ann.started() for _ in range(2)]
+    old = [await ann.start_render() for _ in range(2)]
     async with open_stream(ann) as stream:
         await stream.subscribe(UPDATES)
         assert [(await stream.next())["id"] for _ in old] == old
-        bobs = await bob.started()
-        new = await ann.started()
+        bobs = await bob.start_render()
+        new = await ann.start_render()
         first = await stream.next()
         assert (first["id"], first["status"], first["revision"]) == (new, "QUEUED", 1)
-        cancelled = await ann.ask(CANCEL, id=old[0])
+        cancelled = await ann.execute(CANCEL, id=old[0])
         assert await stream.next() == cancelled["render"]
-        retried = (await ann.ask(RETRY, id=old[0]))["render"]["id"]
+        retried = (await ann.execute(RETRY, id=old[0]))["render"]["id"]
         assert (await stream.next())["id"] == retried
         backend.capacity = CAPACITY
         left = {old[1], new, retried}
@@ -257,31 +255,31 @@ async def test_updates_begin_with_what_is_unfinished_and_go_on_with_every_change
         assert all(revisions == sorted(set(revisions)) for revisions in seen.values())
 
 
-async def test_a_deleted_render_is_no_update(ann: Client, backend: FakeBackend) -> None:
+async def test_deleting_a_render_sends_no_update(ann: Client, backend: FakeBackend) -> None:
     render_id = await launched(ann)
     backend.finish(render_id)
     await ann.until(render_id, status="COMPLETE")
     backend.capacity = 0
     async with open_stream(ann) as stream:
         await stream.subscribe(UPDATES)
-        assert (await ann.ask(DELETE, id=render_id))["__typename"] == "DeleteRenderSuccess"
-        new = await ann.started()
+        assert (await ann.execute(DELETE, id=render_id))["__typename"] == "DeleteRenderSuccess"
+        new = await ann.start_render()
         assert (await stream.next())["id"] == new
 
 
 # A client that doesn't read
 
 
-async def test_a_client_that_does_not_read_skips_to_the_newest_state_and_costs_no_memory(
+async def test_a_client_that_does_not_read_skips_to_the_newest_state_without_memory_growth(
     site: Site, ann: Client, backend: FakeBackend
 ) -> None:
     backend.capacity = 0
-    render_id = await ann.started()
+    render_id = await ann.start_render()
     render = await stored(site, ann, render_id)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serve(site.services, send_buffer_bytes=SMALL_BUFFER))
         client = Client((await stack.enter_async_context(open_client(url))).http, user=ann.user)
-        stream = await stack.enter_async_context(open_stream(client, sock=lazy_socket(url), max_queue=1))
+        stream = await stack.enter_async_context(open_stream(client, sock=slow_socket(url), max_queue=1))
         await stream.subscribe(REVISION, id=render_id)
         await stream.next()
         revisions = itertools.count(2)
@@ -298,13 +296,13 @@ async def test_a_client_that_does_not_read_skips_to_the_newest_state_and_costs_n
     assert max(later - earlier for earlier, later in itertools.pairwise(seen)) > UNREAD
 
 
-def lazy_socket(url: str) -> socket.socket:
-    """Return a connection that keeps little for its client to read."""
+def slow_socket(url: str) -> socket.socket:
+    """Return a connected socket with a small receive buffer."""
     address = urlsplit(url)
-    lazy = socket.socket()
-    lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
-    lazy.connect((address.hostname, address.port))
-    return lazy
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+    slow.connect((address.hostname, address.port))
+    return slow
 
 
 async def stored(site: Site, client: Client, render_id: str) -> Render:

@@ -111,26 +111,26 @@ async def send_small_chunks(target: Target) -> None:
             assert (await peer.read_response())[0] == 400
 
 
-def endless(begin: bytes, rest: bytes, *, times: int = 10) -> Attack:
+def endless(start: bytes, rest: bytes, *, times: int = 10) -> Attack:
     """Return an attack by endless data, after which the server closes the connection."""
 
     async def attack(target: Target) -> None:
         async with open_peers(target.url, times) as peers:
             for peer in peers:
-                await peer.send(begin)
+                await peer.send(start)
                 await peer.send_until_closed(rest)
 
     return at_once(attack)
 
 
-def held(begin: Callable[[Target], bytes]) -> Attack:
+def held(start: Callable[[Target], bytes]) -> Attack:
     """Return an attack by connections that stay open and send no more than this."""
 
     @asynccontextmanager
     async def opened(target: Target) -> AsyncIterator[None]:
         async with open_peers(target.url, 100) as peers:
             for peer in peers:
-                await peer.send(begin(target))
+                await peer.send(start(target))
             yield
 
     return opened

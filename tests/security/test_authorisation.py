@@ -81,16 +81,16 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
 
 async def start_one_per_status(client: Client, backend: FakeBackend) -> dict[str, str]:
     """Start a render per status and return the ids by status; the renders no longer change."""
-    ids = {status: await client.started() for status in ("COMPLETE", "FAILED", "CANCELLED", "RENDERING")}
+    ids = {status: await client.start_render() for status in ("COMPLETE", "FAILED", "CANCELLED", "RENDERING")}
     for render_id in ids.values():
         await client.until(render_id, status="RENDERING")
     backend.finish(ids["COMPLETE"])
     backend.break_down(ids["FAILED"], retryable=False)
-    await client.ask(CANCEL, id=ids["CANCELLED"])
+    await client.execute(CANCEL, id=ids["CANCELLED"])
     backend.capacity = 0
     for status, render_id in ids.items():
         await client.until(render_id, status=status)
-    return {**ids, "QUEUED": await client.started()}
+    return {**ids, "QUEUED": await client.start_render()}
 
 
 async def response_and_calls(site: Site, client: Client, document: str, **variables: object) -> tuple[bytes, Calls]:
@@ -169,18 +169,18 @@ async def test_modified_ids_find_nothing(site: Site, operation: str, guess: str)
 async def test_similar_ids_find_nothing(site: Site) -> None:
     render_id = site.renders["COMPLETE"]
     for last in "0123456789abcdefghjkmnpqrstvwxyz":
-        assert await site.bob.ask(NODE, id=render_id[:-1] + last) is None
+        assert await site.bob.execute(NODE, id=render_id[:-1] + last) is None
 
 
 async def test_list_and_quota_are_per_user(site: Site) -> None:
     carol = Client(site.ann.http, user="carol")
-    assert await carol.listed(filter={"status": ["COMPLETE", "FAILED", "QUEUED"]}) == []
+    assert await carol.list_renders(filter={"status": ["COMPLETE", "FAILED", "QUEUED"]}) == []
     assert await carol.quota_used() == 0
-    assert len(await site.ann.listed()) == len(site.renders)
+    assert len(await site.ann.list_renders()) == len(site.renders)
 
 
 async def test_another_users_cursor_is_invalid(site: Site) -> None:
-    page = await site.ann.ask(LIST, first=2)
+    page = await site.ann.execute(LIST, first=2)
     cursor = page["pageInfo"]["endCursor"]
     of_other_user, calls = await response_and_calls(site, site.bob, LIST, after=cursor)
     assert of_other_user == (await response_and_calls(site, site.bob, LIST, after="nonsense"))[0]
@@ -205,20 +205,20 @@ async def test_updates_of_other_users_are_not_received(site: Site) -> None:
         await stream.subscribe(UPDATES)
         await stream.send(type="ping")
         assert await stream.receive() == {"type": "pong"}
-        await site.ann.ask(CANCEL, id=await site.ann.started())
-        own = await dave.started()
+        await site.ann.execute(CANCEL, id=await site.ann.start_render())
+        own = await dave.start_render()
         assert (await stream.next())["id"] == own
 
 
 @pytest.mark.parametrize("user", ["Ann", "an", "annn", "*", "ann%", "ann_", "ann.*"])
 async def test_similar_names_are_different_users(site: Site, user: str) -> None:
-    assert await Client(site.ann.http, user=user).listed() == []
+    assert await Client(site.ann.http, user=user).list_renders() == []
 
 
 async def test_a_download_needs_its_signed_url(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path, text_width=64, text_height=64)
     async with open_embedded(settings) as services, serve(services) as url, open_client(url, user="ann") as ann:
-        render_id = await ann.started(durationInFrames=1)
+        render_id = await ann.start_render(durationInFrames=1)
         render = await ann.until(render_id, status="COMPLETE")
         signed = render["outputUrl"].partition("?")[2]
         path = f"/files/{render_id}.mp4"

@@ -45,7 +45,7 @@ async def ann(url: str, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Clien
     """A user. Requires after the test that the server responds and has logged no exception."""
     async with open_client(url, user="ann") as client:
         yield client
-        assert await client.ask("{ renderLimits { fps } }") == {"fps": 30}
+        assert await client.execute("{ renderLimits { fps } }") == {"fps": 30}
     assert not [record for record in caplog.get_records("call") if record.exc_info]
 
 
@@ -104,11 +104,11 @@ async def test_a_body_in_one_byte_chunks_is_accepted(peer: Peer) -> None:
 
 async def test_trailer_fields_are_ignored(peer: Peer) -> None:
     body = b'{"query": "{ renderQuota { limit } }"}'
-    for inside, behind in ((b"X-User: ann\r\n", b""), (b"", b"X-User: ann\r\n")):
-        head = POST + inside + b"Transfer-Encoding: chunked\r\n\r\n"
-        await peer.send(head + b"%x\r\n%s\r\n0\r\n%s\r\n" % (len(body), body, behind))
+    for header, trailer in ((b"X-User: ann\r\n", b""), (b"", b"X-User: ann\r\n")):
+        head = POST + header + b"Transfer-Encoding: chunked\r\n\r\n"
+        await peer.send(head + b"%x\r\n%s\r\n0\r\n%s\r\n" % (len(body), body, trailer))
         _, response = await peer.read_response()
-        assert (b"UNAUTHENTICATED" in response) == (not inside)
+        assert (b"UNAUTHENTICATED" in response) == (not header)
 
 
 async def test_a_body_after_an_unsupported_upgrade_is_not_parsed_as_a_request(peer: Peer) -> None:
@@ -239,5 +239,5 @@ async def test_a_refused_handshake_logs_no_error(ann: Client, url: str, caplog: 
     async with open_peer(url) as peer:
         await peer.send(handshake(peer.host, "Origin: https://evil.example"))
         assert (await peer.read_to_end()).startswith(b"HTTP/1.1 403")
-        await ann.ask("{ renderLimits { fps } }")
+        await ann.execute("{ renderLimits { fps } }")
     assert not [record for record in caplog.records if record.levelname == "ERROR"]

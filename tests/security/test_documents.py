@@ -109,7 +109,7 @@ def cached_documents() -> tuple[int, int]:
 
 async def expect_success(client: Client) -> None:
     """Check that a normal query succeeds."""
-    assert (await client.ask(QUOTA_LEFT))["remaining"] > 0
+    assert (await client.execute(QUOTA_LEFT))["remaining"] > 0
 
 
 async def errors_of(stream: Stream, operation: str = "1") -> list[dict[str, Any]]:
@@ -124,9 +124,9 @@ async def test_an_expensive_document_is_refused_and_not_cached(ann: Client, atta
     await expect_success(ann)
     before = cached_documents()
     for _ in range(3):
-        answer = await ann.post(attack.text)
-        assert answer.get("data") is None
-        expect_errors(answer["errors"], attack)
+        result = await ann.post(attack.text)
+        assert result.get("data") is None
+        expect_errors(result["errors"], attack)
         await expect_success(ann)
     assert cached_documents() == before
 
@@ -154,7 +154,7 @@ def expect_errors(errors: list[dict[str, Any]], attack: Attack) -> None:
 
 @pytest.mark.parametrize("variables", VARIABLES.values(), ids=VARIABLES)
 async def test_expensive_variables_are_refused(ann: Client, variables: dict[str, object]) -> None:
-    await ann.ask(LIST)
+    await ann.execute(LIST)
     before = cached_documents()
     error = await ann.error(LIST, **variables)
     assert error["extensions"] == {"code": "LIMIT_EXCEEDED"}
@@ -167,10 +167,10 @@ async def test_expensive_variables_are_refused(ann: Client, variables: dict[str,
 
 async def test_an_invalid_variable_is_not_repeated_in_full(ann: Client) -> None:
     for status in ("x" * 50_000, ["y" * 50_000] * 4, [{"z": "z" * 50_000}]):
-        answer = await ann.post(LIST, filter={"status": status})
-        assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
-        assert all(len(error["message"]) <= MAX_MESSAGE_LENGTH + 1 for error in answer["errors"])
-        assert len(json.dumps(answer)) < 100 * MAX_MESSAGE_LENGTH
+        result = await ann.post(LIST, filter={"status": status})
+        assert {error["extensions"]["code"] for error in result["errors"]} == {"BAD_USER_INPUT"}
+        assert all(len(error["message"]) <= MAX_MESSAGE_LENGTH + 1 for error in result["errors"])
+        assert len(json.dumps(result)) < 100 * MAX_MESSAGE_LENGTH
 
 
 async def test_one_of_several_operations_must_be_named(ann: Client) -> None:
@@ -179,11 +179,14 @@ async def test_one_of_several_operations_must_be_named(ann: Client) -> None:
         return response.json()
 
     assert (await post(operationName="B"))["data"] == {"renderLimits": {"maxTextLength": 500}}
-    for body, said in (({}, "Must provide operation name"), ({"operationName": "C"}, 'Unknown operation named "C".')):
-        answer = await post(**body)
-        assert answer.get("data") is None
-        assert said in answer["errors"][0]["message"]
-        assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
+    for body, message in (
+        ({}, "Must provide operation name"),
+        ({"operationName": "C"}, 'Unknown operation named "C".'),
+    ):
+        result = await post(**body)
+        assert result.get("data") is None
+        assert message in result["errors"][0]["message"]
+        assert result["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
     async with open_stream(ann) as stream:
         await stream.subscribe(TWO)
         assert "Must provide operation name" in (await errors_of(stream))[0]["message"]
@@ -197,18 +200,18 @@ async def test_one_of_several_operations_must_be_named(ann: Client) -> None:
 async def test_errors_contain_no_hints_about_the_schema(
     ann: Client, document: str, variables: Mapping[str, object]
 ) -> None:
-    answer = await ann.post(document, **variables)
-    assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
-    assert "Did you mean" not in str(answer)
+    result = await ann.post(document, **variables)
+    assert {error["extensions"]["code"] for error in result["errors"]} == {"BAD_USER_INPUT"}
+    assert "Did you mean" not in str(result)
 
 
 async def test_introspection_and_hints_are_for_development_only(ann: Client, tmp_path: Path) -> None:
     schema = "{ __schema { queryType { name } } }"
     for document in (schema, '{ __type(name: "Render") { name } }'):
         assert "introspection has been disabled" in (await ann.post(document))["errors"][0]["message"]
-    assert await ann.ask("{ __typename }") == "Query"
+    assert await ann.execute("{ __typename }") == "Query"
     async with open_services(tmp_path, introspection=None) as services, open_user(services) as client:
-        assert await client.ask(schema) == {"queryType": {"name": "Query"}}
+        assert await client.execute(schema) == {"queryType": {"name": "Query"}}
         hints = [str(await client.post(document, **variables)) for document, variables in TYPOS]
         assert sum("Did you mean" in hint for hint in hints) > len(TYPOS) / 2
 
@@ -217,7 +220,7 @@ async def test_the_rate_of_mutations_is_limited_per_user(tmp_path: Path) -> None
     async with open_services(tmp_path, max_mutations_per_minute=4) as services, open_user(services) as ann:
         assert (await ann.post(CANCEL_TWICE))["data"]
         for _ in range(2):
-            assert (await ann.ask(CANCEL, id=UNKNOWN_ID))["__typename"] == "RenderNotFound"
+            assert (await ann.execute(CANCEL, id=UNKNOWN_ID))["__typename"] == "RenderNotFound"
         error = await ann.error(CANCEL, id=UNKNOWN_ID)
         assert error["extensions"] == {"code": "LIMIT_EXCEEDED"}
         assert re.fullmatch(r"You may run 4 mutations per minute\. Try again in \d+ seconds\.", error["message"])
@@ -227,7 +230,7 @@ async def test_the_rate_of_mutations_is_limited_per_user(tmp_path: Path) -> None
             await stream.subscribe(QUOTA_LEFT)
             await stream.next()
         bob = Client(ann.http, user="bob")
-        assert (await bob.ask(CANCEL, id=UNKNOWN_ID))["__typename"] == "RenderNotFound"
+        assert (await bob.execute(CANCEL, id=UNKNOWN_ID))["__typename"] == "RenderNotFound"
         assert (await Client(ann.http).error(CANCEL, id=UNKNOWN_ID))["extensions"] == {"code": "UNAUTHENTICATED"}
 
 
@@ -236,7 +239,7 @@ async def test_an_invalid_mutation_is_not_counted(tmp_path: Path) -> None:
         for _ in range(3):
             await ann.error("mutation { cancelRender { __typename } }")
             await ann.error(aliases(100).replace("{a0", "mutation {a0"))
-        assert (await ann.ask(CANCEL, id=UNKNOWN_ID))["__typename"] == "RenderNotFound"
+        assert (await ann.execute(CANCEL, id=UNKNOWN_ID))["__typename"] == "RenderNotFound"
 
 
 async def test_an_operation_that_takes_too_long_is_stopped_with_an_error(tmp_path: Path) -> None:
@@ -248,7 +251,7 @@ async def test_an_operation_that_takes_too_long_is_stopped_with_an_error(tmp_pat
             error = await ann.error(document, id=UNKNOWN_ID)
             assert error["extensions"] == {"code": "TIMEOUT"}
             assert "longer than 0.3 seconds" in error["message"]
-        assert await ann.ask("{ renderLimits { fps } }") == {"fps": 30}
+        assert await ann.execute("{ renderLimits { fps } }") == {"fps": 30}
 
 
 async def test_an_event_that_takes_too_long_is_an_error_and_the_subscription_continues(tmp_path: Path) -> None:
@@ -260,7 +263,7 @@ async def test_an_event_that_takes_too_long_is_an_error_and_the_subscription_con
         await stream.subscribe("subscription { renderUpdates { id queuePosition } }")
         start = "mutation ($input: StartRenderInput!) { startRender(input: $input) { __typename } }"
         for _ in range(2):
-            await ann.ask(start, input={"animationProps": PROPS})
+            await ann.execute(start, input={"animationProps": PROPS})
             message = await stream.receive()
             assert message["type"] == "next"
             assert [error["extensions"] for error in message["payload"]["errors"]] == [{"code": "TIMEOUT"}]

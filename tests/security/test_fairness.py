@@ -74,14 +74,14 @@ async def test_concurrent_operations_of_a_user_are_limited_over_all_connections(
     store = BusyStore()
     async with open_user(tmp_path, store) as ann, open_stream(ann) as one, open_stream(ann) as other:
         async with asyncio.TaskGroup() as tasks:
-            requests = [tasks.create_task(ann.ask(LIST)) for _ in range(2 * MAX_CONCURRENT)]
+            requests = [tasks.create_task(ann.execute(LIST)) for _ in range(2 * MAX_CONCURRENT)]
             for stream in (one, other):
                 for number in range(2 * MAX_CONCURRENT):
                     await stream.subscribe(LIST, str(number))
             async with asyncio.timeout(TEST_TIMEOUT_S):
                 while store.waiting < MAX_CONCURRENT:
                     await settle()
-            assert (await Client(ann.http, user="bob").ask(QUOTA_LEFT))["remaining"] == 5
+            assert (await Client(ann.http, user="bob").execute(QUOTA_LEFT))["remaining"] == 5
             assert store.waiting == MAX_CONCURRENT
             store.may_list.set()
         assert all(task.result()["edges"] == [] for task in requests)
@@ -147,7 +147,7 @@ async def test_a_queue_position_is_computed_once_per_render_and_request(tmp_path
             await ann.start()
         store.queue_position_calls = 0
         fields = " ".join(f"p{n}: queuePosition" for n in range(20))
-        page = await ann.ask(f"{{ renders(first: 5) {{ edges {{ node {{ {fields} }} }} }} }}")
+        page = await ann.execute(f"{{ renders(first: 5) {{ edges {{ node {{ {fields} }} }} }} }}")
     assert [set(edge["node"].values()) for edge in page["edges"]] == [{2}, {1}]
     assert store.queue_position_calls == 2
 
@@ -158,7 +158,7 @@ async def test_a_result_that_is_too_large_is_replaced_by_an_error(tmp_path: Path
     store = BusyStore()
     store.may_list.set()
     async with open_user(tmp_path, store, max_result_bytes=MAX_RESULT) as ann, open_stream(ann) as stream:
-        started = await ann.ask(START, input={"animationProps": {**PROPS, "text": "x" * 400}})
+        started = await ann.execute(START, input={"animationProps": {**PROPS, "text": "x" * 400}})
         response = await ann.post(large)
         assert (response["data"], response["errors"][0]["extensions"]) == (None, {"code": "LIMIT_EXCEEDED"})
         assert f"more than {MAX_RESULT} bytes" in response["errors"][0]["message"]

@@ -186,7 +186,7 @@ async def test_a_server_shuts_down_cleanly_although_a_client_closed_with_unread_
         await peer.wait_until_readable()
         await peer.send(frame(b"", CLOSE))
         async with open_client(url) as client:
-            assert await client.ask("{ renderLimits { fps } }") == {"fps": 30}
+            assert await client.execute("{ renderLimits { fps } }") == {"fps": 30}
 
 
 async def test_by_default_dead_peers_are_closed_within_a_minute_and_messages_are_small_and_uncompressed() -> None:

@@ -26,7 +26,7 @@ INVALID = "Your sign-in is not valid here. Sign in again."
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 async def test_a_valid_token_is_accepted_over_http_and_websocket(site: Site, issuer: Issuer, algorithm: str) -> None:
     client = site.client(issuer.token(algorithm, algorithm=algorithm))
-    render_id = await client.started()
+    render_id = await client.start_render()
     assert await site.services.store.get(render_id, owner=f"{issuer.url} {algorithm}") is not None
     token = client.websocket_params.pop("Authorization")
     for name in ("Authorization", "authorization"):
@@ -45,7 +45,7 @@ async def test_a_forged_token_is_refused_over_http_and_websocket_without_a_reaso
     error = await forged.error(LIST)
     assert (error["message"], error["extensions"]) == (INVALID, {"code": "UNAUTHENTICATED"})
     assert await refused_init(forged) == (4403, INVALID)
-    assert await site.client(issuer.token("carol")).listed() == []
+    assert await site.client(issuer.token("carol")).list_renders() == []
 
 
 async def test_an_expired_token_is_refused_over_http_and_websocket_as_expired(site: Site, issuer: Issuer) -> None:
@@ -63,14 +63,14 @@ async def test_an_expired_token_with_a_wrong_signature_is_not_reported_as_expire
 
 async def test_several_audiences_and_expiries_beyond_the_year_9999_are_accepted(site: Site, issuer: Issuer) -> None:
     for exp in (253_402_300_799, 10**30):
-        assert await site.client(issuer.token("dave", aud=["another API", "rendercast"], exp=exp)).listed() == []
+        assert await site.client(issuer.token("dave", aud=["another API", "rendercast"], exp=exp)).list_renders() == []
 
 
 async def test_a_token_without_a_key_id_is_verified_by_the_only_key_for_its_algorithm(
     site: Site, issuer: Issuer
 ) -> None:
     token = jwt.encode(issuer.claims("erin"), key_of("RS256", RSA_KEY), "RS256")
-    assert await site.client(token).listed() == []
+    assert await site.client(token).list_renders() == []
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer   "])
@@ -114,7 +114,7 @@ async def test_a_parameter_that_is_not_a_bearer_token_is_refused(site: Site, val
 
 async def test_public_fields_need_no_valid_token(site: Site) -> None:
     for token in (None, "not.a.token"):
-        assert await site.client(token).ask("{ renderLimits { fps } }") == {"fps": 30}
+        assert await site.client(token).execute("{ renderLimits { fps } }") == {"fps": 30}
 
 
 async def error_message(site: Site, *headers: tuple[str, str]) -> str | None:

@@ -37,7 +37,7 @@ async def open_server(folder: Path, *, issuer_available: bool = True) -> AsyncIt
 async def test_a_websocket_and_its_subscriptions_end_when_the_token_expires(tmp_path: Path) -> None:
     async with open_server(tmp_path) as site:
         client = site.client(site.issuer.token("ann"))
-        render_id = await client.started()
+        render_id = await client.start_render()
         await client.until(render_id, status="RENDERING")
         received: list[str] = []
         for left_s in (2, 8, 32):  # more time for slow machines
@@ -48,7 +48,7 @@ async def test_a_websocket_and_its_subscriptions_end_when_the_token_expires(tmp_
         async with asyncio.timeout(TEST_TIMEOUT_S):
             while site.services.hub._channels:  # noqa: ASYNC110  # it has no event for this
                 await asyncio.sleep(RETRY_S)
-        assert [render["id"] for render in await client.listed()] == [render_id]
+        assert [render["id"] for render in await client.list_renders()] == [render_id]
 
 
 async def _received_until_expiry(site: Site, render_id: str, left_s: int) -> list[str]:
@@ -68,26 +68,26 @@ async def _received_until_expiry(site: Site, render_id: str, left_s: int) -> lis
 async def test_a_flood_of_unknown_keys_causes_few_requests_to_the_issuer(tmp_path: Path) -> None:
     async with open_server(tmp_path) as site:
         good = site.client(site.issuer.token("ann"))
-        assert await good.listed() == []
+        assert await good.list_renders() == []
         started_at = time.monotonic()
         forged = [site.issuer.forged(kid=f"unknown {n}") for n in range(FLOOD)]
         async with asyncio.TaskGroup() as tasks:
             errors = [tasks.create_task(site.client(token).error(LIST)) for token in forged]
         assert {error.result()["extensions"]["code"] for error in errors} == {"UNAUTHENTICATED"}
         assert site.issuer.reads <= 2 + (time.monotonic() - started_at) / MIN_REFRESH_INTERVAL_S
-        assert await good.listed() == []
+        assert await good.list_renders() == []
 
 
 async def test_changed_keys_are_used_without_a_restart(tmp_path: Path) -> None:
     """The first token signed by the new key causes a refresh, after the minimal interval."""
     async with open_server(tmp_path) as site:
         old, new = site.client(site.issuer.token("ann")), site.client(site.issuer.token("ann", key="the next key"))
-        render_id = await old.started()
+        render_id = await old.start_render()
         site.issuer.keys = [published("RS256", "the next key")]
         async with asyncio.timeout(TEST_TIMEOUT_S):
             while "errors" in await new.post(LIST):  # noqa: ASYNC110  # until the refresh
                 await asyncio.sleep(20 * RETRY_S)
-        assert [render["id"] for render in await new.listed()] == [render_id]
+        assert [render["id"] for render in await new.list_renders()] == [render_id]
         assert (await old.error(LIST))["extensions"] == {"code": "UNAUTHENTICATED"}
         assert (await refused_init(old))[0] == 4403
 
@@ -95,11 +95,11 @@ async def test_changed_keys_are_used_without_a_restart(tmp_path: Path) -> None:
 async def test_tokens_stay_valid_while_the_issuer_is_unavailable(tmp_path: Path) -> None:
     async with open_server(tmp_path) as site:
         client = site.client(site.issuer.token("ann"))
-        assert await client.listed() == []
+        assert await client.list_renders() == []
         site.issuer.handler = unavailable
         error = await site.client(site.issuer.forged(kid="unknown")).error(LIST)
         assert error["extensions"] == {"code": "UNAUTHENTICATED"}
-        assert await client.listed() == []
+        assert await client.list_renders() == []
         async with open_stream(client) as stream:
             await stream.subscribe(LIST)
             assert (await stream.next())["edges"] == []
@@ -110,6 +110,6 @@ async def test_before_the_first_keys_clients_are_asked_to_try_again_later(tmp_pa
         client = site.client(site.issuer.token("ann"))
         assert (await client.error(LIST))["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
         assert await refused_init(client) == (1013, "Please try again later.")
-        assert await client.ask("{ renderLimits { fps } }") == {"fps": 30}
+        assert await client.execute("{ renderLimits { fps } }") == {"fps": 30}
         assert (await site.client(None).error(LIST))["extensions"] == {"code": "UNAUTHENTICATED"}
         assert site.issuer.reads >= 1

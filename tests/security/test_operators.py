@@ -64,7 +64,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
         serve(rewired(services, backend=backend), authenticate=authenticate) as url,
         open_client(url) as client,
     ):
-        anns, bobs = [await Client(client.http, token=tokens.token_of(name)).started() for name in ("ann", "bob")]
+        anns, bobs = [await Client(client.http, token=tokens.token_of(name)).start_render() for name in ("ann", "bob")]
         yield Site(http=client.http, backend=backend, anns=anns, bobs=bobs)
 
 
@@ -73,15 +73,17 @@ async def test_an_operator_reads_any_users_render(site: Site, claims: dict[str, 
     operator = site.user("olga", **claims)
     for render_id, owner in ((site.anns, "rendercast ann"), (site.bobs, "rendercast bob")):
         for document in (GET, NODE):
-            assert (await operator.ask(document, id=render_id))["id"] == render_id
-        assert (await operator.ask("query ($id: ID!) { render(id: $id) { owner } }", id=render_id))["owner"] == owner
+            assert (await operator.execute(document, id=render_id))["id"] == render_id
+        assert (await operator.execute("query ($id: ID!) { render(id: $id) { owner } }", id=render_id))[
+            "owner"
+        ] == owner
 
 
 async def test_an_operator_lists_all_users_renders_in_pages_with_the_filter(site: Site) -> None:
     operator = site.operator
-    assert await operator.listed() == []
-    first = await operator.ask(LIST, first=1, filter=ALL_USERS)
-    rest = await operator.ask(LIST, first=9, filter=ALL_USERS, after=first["pageInfo"]["endCursor"])
+    assert await operator.list_renders() == []
+    first = await operator.execute(LIST, first=1, filter=ALL_USERS)
+    rest = await operator.execute(LIST, first=9, filter=ALL_USERS, after=first["pageInfo"]["endCursor"])
     assert [edge["node"]["id"] for page in (first, rest) for edge in page["edges"]] == [site.bobs, site.anns]
     assert (first["pageInfo"]["hasNextPage"], rest["pageInfo"]["hasPreviousPage"]) == (True, True)
     error = await operator.error(LIST, after=first["pageInfo"]["endCursor"])
@@ -100,16 +102,16 @@ async def test_an_operator_watches_any_users_render(site: Site) -> None:
 
 async def test_an_operator_downloads_any_users_video(site: Site) -> None:
     carol = site.user("carol")
-    render_id = await carol.started()
+    render_id = await carol.start_render()
     await carol.until(render_id, status="RENDERING")
     site.backend.finish(render_id)
     await carol.until(render_id, status="COMPLETE")
-    assert (await site.operator.ask(REFRESH, id=render_id))["__typename"] == "DownloadUrl"
+    assert (await site.operator.execute(REFRESH, id=render_id))["__typename"] == "DownloadUrl"
 
 
 async def test_an_operator_can_not_change_another_users_render(site: Site) -> None:
     for document in (CANCEL, DELETE, RETRY):
-        assert (await site.operator.ask(document, id=site.anns))["__typename"] == "RenderNotFound"
+        assert (await site.operator.execute(document, id=site.anns))["__typename"] == "RenderNotFound"
 
 
 async def test_an_operator_receives_only_own_updates(site: Site) -> None:
@@ -121,7 +123,7 @@ async def test_an_operator_receives_only_own_updates(site: Site) -> None:
 
 async def test_an_operator_gets_the_normal_errors_for_unknown_ids(site: Site) -> None:
     for render_id in ("01hzzzzzzzzzzzzzzzzzzzzzzz", "", "\0", "*" * 9999):
-        assert await site.operator.ask(GET, id=render_id) is None
+        assert await site.operator.execute(GET, id=render_id) is None
         async with open_stream(site.operator) as stream:
             await stream.subscribe(PROGRESS, id=render_id)
             assert (await stream.receive())["payload"]["errors"][0]["extensions"] == {"code": "NOT_FOUND"}
@@ -144,7 +146,7 @@ OTHER_CLAIMS: list[dict[str, object]] = [
 @pytest.mark.parametrize("claims", OTHER_CLAIMS)
 async def test_users_with_other_claims_are_not_operators(site: Site, claims: dict[str, object]) -> None:
     mallory = site.user("mallory", **claims)
-    assert await mallory.ask(GET, id=site.anns) is None
+    assert await mallory.execute(GET, id=site.anns) is None
     error = await mallory.error(LIST, filter=ALL_USERS)
     assert error["extensions"] == {"code": "FORBIDDEN"}
     async with open_stream(mallory) as stream:

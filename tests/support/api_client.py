@@ -129,30 +129,30 @@ class Client:
         headers = {"Content-Type": "application/json", **self._headers}
         response = await self.http.post("/graphql", content=body, headers=headers)
         assert response.status_code == 200, response.text
-        answer: dict[str, Any] = response.json()
-        return answer
+        result: dict[str, Any] = response.json()
+        return result
 
-    async def ask(self, document: str, **variables: object) -> Any:
+    async def execute(self, document: str, **variables: object) -> Any:
         """Return the value of the document's one root field."""
-        answer = await self.post(document, **variables)
-        assert "errors" not in answer, answer["errors"]
-        (value,) = answer["data"].values()
+        result = await self.post(document, **variables)
+        assert "errors" not in result, result["errors"]
+        (value,) = result["data"].values()
         return value
 
     async def error(self, document: str, **variables: object) -> dict[str, Any]:
         """Return the only error of a document without data."""
-        answer = await self.post(document, **variables)
-        assert answer.get("data") is None or set(answer["data"].values()) == {None}
-        (error,) = answer["errors"]
+        result = await self.post(document, **variables)
+        assert result.get("data") is None or set(result["data"].values()) == {None}
+        (error,) = result["errors"]
         assert isinstance(error, dict)
         return error
 
     async def start(self, *, generation_id: str | None = None, key: str | None = None, **props: object) -> Any:
         """Return the result of `startRender`."""
         given = {"animationProps": {**PROPS, **props}, "generationId": generation_id, "idempotencyKey": key}
-        return await self.ask(START, input=given)
+        return await self.execute(START, input=given)
 
-    async def started(self, **given: Any) -> str:
+    async def start_render(self, **given: Any) -> str:
         """Start a render and return its id."""
         result = await self.start(**given)
         assert result["__typename"] == "StartRenderSuccess", result
@@ -164,20 +164,20 @@ class Client:
         """Poll until the render's fields have these values, and return it; RENDERING only once it has a backend id."""
         async with asyncio.timeout(TEST_TIMEOUT_S):
             while True:
-                render: dict[str, Any] = await self.ask(GET, id=render_id)
+                render: dict[str, Any] = await self.execute(GET, id=render_id)
                 known = render["status"] != "RENDERING" or render["backendRenderId"]
                 if known and all(render[field] == value for field, value in wanted.items()):
                     return render
                 await asyncio.sleep(RETRY_S)
 
-    async def listed(self, **arguments: object) -> list[dict[str, Any]]:
+    async def list_renders(self, **arguments: object) -> list[dict[str, Any]]:
         """Return the renders of one page."""
-        page = await self.ask(LIST, **arguments)
+        page = await self.execute(LIST, **arguments)
         return [edge["node"] for edge in page["edges"]]
 
     async def quota_used(self) -> int:
         """Return the used quota of the present window."""
-        quota = await self.ask(QUOTA_LEFT)
+        quota = await self.execute(QUOTA_LEFT)
         return int(quota["limit"] - quota["remaining"])
 
 

@@ -71,6 +71,6 @@ def bob(site: Site) -> Client:
 
 
 @pytest.fixture
-def stranger(site: Site) -> Client:
+def anonymous(site: Site) -> Client:
     """A client without authentication."""
     return Client(site.http)

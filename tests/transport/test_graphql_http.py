@@ -42,28 +42,28 @@ UNKNOWN_ID = "01hzzzzzzzzzzzzzzzzzzzzzzz"
     ],
 )
 async def test_without_authentication_operations_on_renders_are_refused(
-    stranger: Client, document: str, variables: dict[str, object]
+    anonymous: Client, document: str, variables: dict[str, object]
 ) -> None:
-    error = await stranger.error(document, **variables)
+    error = await anonymous.error(document, **variables)
     assert (error["message"], error["extensions"]) == ("Sign in to do this.", {"code": "UNAUTHENTICATED"})
 
 
-async def test_without_authentication_limits_and_schema_can_be_read(stranger: Client) -> None:
-    assert await stranger.ask("{ renderLimits { fps } }") == {"fps": 30}
-    assert await stranger.ask("{ __schema { queryType { name } } }") == {"queryType": {"name": "Query"}}
+async def test_without_authentication_limits_and_schema_can_be_read(anonymous: Client) -> None:
+    assert await anonymous.execute("{ renderLimits { fps } }") == {"fps": 30}
+    assert await anonymous.execute("{ __schema { queryType { name } } }") == {"queryType": {"name": "Query"}}
 
 
 @pytest.mark.parametrize("payload", [{}, {"user": ""}, {"user": None}, {"user": ["ann"]}])
 async def test_a_websocket_without_authentication_is_closed_with_4403(
-    stranger: Client, payload: dict[str, object]
+    anonymous: Client, payload: dict[str, object]
 ) -> None:
-    async with open_socket(stranger.websocket_url) as socket:
+    async with open_socket(anonymous.websocket_url) as socket:
         await socket.send(json.dumps({"type": "connection_init", "payload": payload}))
         await expect_close(socket, 4403)
 
 
-async def test_a_websocket_that_subscribes_before_connection_init_is_closed_with_4401(stranger: Client) -> None:
-    async with open_socket(stranger.websocket_url) as socket:
+async def test_a_websocket_that_subscribes_before_connection_init_is_closed_with_4401(anonymous: Client) -> None:
+    async with open_socket(anonymous.websocket_url) as socket:
         await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": {"query": UPDATES}}))
         await expect_close(socket, 4401)
 

@@ -86,7 +86,7 @@ async def receiver(farm: Farm, tmp_path: Path) -> AsyncIterator[Receiver]:
 
 async def test_a_genuine_webhook_makes_the_worker_poll_at_once(receiver: Receiver, farm: Farm) -> None:
     """The poll interval is longer than this test."""
-    done = await receiver.client.until(await receiver.client.started(), status="COMPLETE")
+    done = await receiver.client.until(await receiver.client.start_render(), status="COMPLETE")
     assert done["attempt"] == 1
     (sent,) = farm.function.webhooks_sent
     assert sent.answered == 200
@@ -99,7 +99,7 @@ async def test_polling_completes_renders_whatever_happens_to_webhooks(
 ) -> None:
     farm.function.webhooks = mode
     async with receiving(farm, tmp_path, poll_interval=timedelta(milliseconds=50)) as receiver:
-        done = await receiver.client.until(await receiver.client.started(), status="COMPLETE")
+        done = await receiver.client.until(await receiver.client.start_render(), status="COMPLETE")
     assert done["attempt"] == 1
     assert {sent.answered for sent in farm.function.webhooks_sent} <= {200, 0}  # 0 after the server has stopped
 
@@ -143,7 +143,7 @@ async def test_a_genuine_webhook_without_a_render_id_does_nothing(receiver: Rece
 
 
 async def test_a_webhook_does_not_change_an_ended_render(receiver: Receiver) -> None:
-    done = await receiver.client.until(await receiver.client.started(), status="COMPLETE")
+    done = await receiver.client.until(await receiver.client.start_render(), status="COMPLETE")
     again = json.dumps({**BODY, "type": "error", "customData": {"render": done["id"]}}).encode()
     assert await receiver.post(again) == 200
     assert await receiver.client.until(done["id"], status="COMPLETE")

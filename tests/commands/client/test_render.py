@@ -48,13 +48,13 @@ def wait_for_line(process: subprocess.Popen[bytes], *, containing: bytes) -> str
 
 async def stored(url: str, render_id: str) -> dict[str, Any]:
     async with open_client(url) as client:
-        render: dict[str, Any] = await client.ask(GET, id=render_id)
+        render: dict[str, Any] = await client.execute(GET, id=render_id)
         return render
 
 
 async def newest(url: str) -> dict[str, Any]:
     async with open_client(url) as client:
-        return (await client.listed(first=1))[0]
+        return (await client.list_renders(first=1))[0]
 
 
 def test_a_video_is_saved_with_the_requested_frames(run: Run, tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.slow
 async def render_ids(server: Rendercast) -> list[str]:
     """A render that is complete, and one that was cancelled."""
     async with open_client(server.url) as client:
-        ids = [await client.started(text="A text that is \n" + "long " * 20, durationInFrames=n) for n in (1, ENDLESS)]
+        ids = [
+            await client.start_render(text="A text that is \n" + "long " * 20, durationInFrames=n) for n in (1, ENDLESS)
+        ]
         await client.until(ids[0], status="COMPLETE")
         return ids
 
