@@ -81,7 +81,7 @@ def main() -> None:
         print(f"| small {name} | {cells} | {(row['limits'] / row['none'] - 1) * 100:.1f} % |")
     print("\n## The same for a document that is not cached\n")
     print("| | parse and validate | count | limits add |\n|---|---:|---:|---:|")
-    core = RendercastSchema(SETTINGS).core_schema
+    core = RendercastSchema(SETTINGS.graphql).core_schema
     for name, document in (("small query", QUERY), ("LIST of the tests", LIST), ("START of the tests", START)):
         parsed = parse(document)
         row = alternating(

@@ -82,6 +82,18 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
             return ProjectedEvent(result)
         return self._event(payload)
 
+    def encode(self, loader: RenderLoader, state: models.Render) -> bytes | None:
+        """Return the JSON of an event's data; None if the execution has errors or must wait."""
+        event = self._event(render := Render.from_model(state, loader))
+        try:
+            data = event.execute_fields(self.schema.subscription_type, render, None, self.event_fields)
+        except GraphQLError:
+            return None
+        if self.is_awaitable(data):
+            self.settle_in_background([data])
+            return None
+        return None if event.collected_errors.errors else write_json(data)
+
     def execute_collected_root_fields(self, root_type: Any, root_value: Any, fields: Any, *rest: Any) -> Any:
         """Execute the root fields: the same object for all events, since sub-fields are cached by its identity."""
         return super().execute_collected_root_fields(root_type, root_value, self.event_fields or fields, *rest)
@@ -111,18 +123,6 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         if self.event_fields is None:
             self.event_fields = collect_root_fields(self)
         return super().build_per_event_executor(payload)  # type: ignore[return-value]  # a copy of this one
-
-    def encode(self, loader: RenderLoader, state: models.Render) -> bytes | None:
-        """Return the JSON of an event's data; None if the execution has errors or must wait."""
-        event = self._event(render := Render.from_model(state, loader))
-        try:
-            data = event.execute_fields(self.schema.subscription_type, render, None, self.event_fields)
-        except GraphQLError:
-            return None
-        if self.is_awaitable(data):
-            self.settle_in_background([data])
-            return None
-        return None if event.collected_errors.errors else write_json(data)
 
 
 def bounded_executor(timeout_s: float, *, max_at_once: int) -> type[BoundedExecutor]:

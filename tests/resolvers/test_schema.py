@@ -1,4 +1,4 @@
-"""The contract as clients read it."""
+"""The GraphQL schema as clients read it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,18 +20,18 @@ from graphql import (
 from resolvers import schema as graphql_schema
 
 CHECKOUT = Path(__file__).parents[2]
-CONTRACT = build_schema(graphql_schema.build_schema().as_str())
-ERRORS_OF_UNIONS = {"RenderQuotaExceeded", "InvalidAnimation", "RenderServiceNotConfigured", "OutputGone"}
+SCHEMA = build_schema(graphql_schema.build_schema().as_str())
+EXPECTED_ERRORS = {"RenderQuotaExceeded", "InvalidAnimation", "RenderServiceNotConfigured", "OutputGone"}
 
 
 def own_types() -> Iterator[GraphQLNamedType]:
-    for type_ in CONTRACT.type_map.values():
+    for type_ in SCHEMA.type_map.values():
         if not is_introspection_type(type_) and not is_specified_scalar_type(type_):
             yield type_
 
 
 def undescribed() -> Iterator[str]:
-    """Yield the names of all that clients can name and that isn't described."""
+    """Yield the names of types, fields, arguments and enum values without a description."""
     for type_ in own_types():
         if not type_.description:
             yield type_.name
@@ -56,13 +56,13 @@ def test_everything_has_a_description() -> None:
     assert list(undescribed()) == []
 
 
-def test_the_exported_schema_is_what_the_code_says() -> None:
+def test_the_exported_schema_is_current() -> None:
     exported = (CHECKOUT / "schema" / "schema.graphql").read_text(encoding="utf-8")
     assert exported == graphql_schema.build_schema().as_str() + "\n"
 
 
-def test_every_operation_of_the_contract_is_there() -> None:
-    roots = (CONTRACT.query_type, CONTRACT.mutation_type, CONTRACT.subscription_type)
+def test_the_schema_has_all_operations() -> None:
+    roots = (SCHEMA.query_type, SCHEMA.mutation_type, SCHEMA.subscription_type)
     assert [set(root.fields) for root in roots if root] == [
         {"node", "render", "renders", "renderQuota", "renderLimits"},
         {"startRender", "refreshDownloadUrl", "cancelRender", "retryRender", "deleteRender"},
@@ -70,11 +70,11 @@ def test_every_operation_of_the_contract_is_there() -> None:
     ]
 
 
-def test_each_mutation_answers_with_a_union_of_one_success_and_errors_that_a_client_can_handle_alike() -> None:
-    mutation = CONTRACT.mutation_type
+def test_each_mutation_returns_a_union_of_one_success_and_user_errors() -> None:
+    mutation = SCHEMA.mutation_type
     assert mutation is not None
     for field in mutation.fields.values():
-        union = CONTRACT.type_map[str(field.type).rstrip("!")]
+        union = SCHEMA.type_map[str(field.type).rstrip("!")]
         assert isinstance(union, GraphQLUnionType)
         kinds = [[interface.name for interface in member.interfaces] for member in union.types]
         assert kinds == [[], *[["UserError"]] * (len(kinds) - 1)]
@@ -88,10 +88,10 @@ def test_every_user_error_is_a_member_of_some_union() -> None:
         if isinstance(type_, GraphQLObjectType) and "UserError" in [i.name for i in type_.interfaces]
     }
     assert errors <= members
-    assert errors >= ERRORS_OF_UNIONS
+    assert errors >= EXPECTED_ERRORS
 
 
 def test_a_render_is_a_node() -> None:
-    render = CONTRACT.type_map["Render"]
+    render = SCHEMA.type_map["Render"]
     assert isinstance(render, GraphQLObjectType)
     assert [interface.name for interface in render.interfaces] == ["Node"]

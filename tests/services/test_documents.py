@@ -15,16 +15,16 @@ st.register_type_strategy(float, FINITE)
 
 
 @given(st.builds(Render, props=st.builds(AnimationProps), failure=st.builds(Failure), output=st.builds(Output)))
-def test_a_render_survives_being_stored(render: Render) -> None:
+def test_decoding_reverses_encoding_of_a_render(render: Render) -> None:
     assert documents.decode(documents.encode(render)) == render
 
 
 @given(st.builds(documents.Announcement, render=st.builds(Render, props=st.builds(AnimationProps))))
-def test_an_announcement_survives_being_sent(announcement: documents.Announcement) -> None:
+def test_decoding_reverses_encoding_of_an_announcement(announcement: documents.Announcement) -> None:
     assert documents.decode_announcements([documents.encode_announcement(announcement)]) == [announcement]
 
 
-def test_a_video_from_before_there_were_posters_has_none(make_render: MakeRender) -> None:
+def test_a_stored_output_without_a_poster_key_has_none(make_render: MakeRender) -> None:
     render = make_render(output=Output(bucket="b", key="k.mp4", size_bytes=1))
     document = documents.encode(render)
     assert documents.decode(document.replace(',"poster_key":null', "")) == render
@@ -32,7 +32,7 @@ def test_a_video_from_before_there_were_posters_has_none(make_render: MakeRender
 
 
 @given(st.builds(Render))
-def test_a_document_without_newer_fields_still_opens(render: Render) -> None:
+def test_a_document_without_newer_fields_can_be_decoded(render: Render) -> None:
     names = ("id", "owner", "props", "created_at")
     old = Render(**{name: getattr(render, name) for name in names})
     document = documents.encode(old)
@@ -40,12 +40,12 @@ def test_a_document_without_newer_fields_still_opens(render: Render) -> None:
     assert documents.decode(document[:start] + "}") == old
 
 
-def test_what_can_not_be_read_is_logged_without_a_word_of_it(
+def test_an_unreadable_document_is_logged_without_its_content(
     make_render: MakeRender, caplog: pytest.LogCaptureFixture
 ) -> None:
     whole = documents.encode(make_render(props=replace(PROPS, text="secret")))
     broken = [("a", whole.replace('"fps":30', '"fps":"secret"')), ("b", '["secret"]'), ("c", "secret"), ("d", whole)]
-    assert [render.props.text for render in documents.readable(broken, documents.decode)] == ["secret"]
+    assert [render.props.text for render in documents.decode_readable(broken, documents.decode)] == ["secret"]
     assert [record.getMessage().partition(" can't")[0] for record in caplog.records] == [
         f"the stored document {name}" for name in "abc"
     ]

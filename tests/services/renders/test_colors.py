@@ -35,7 +35,7 @@ from services.renders.colors import Color, parse_color
         ("color(xyz 0.95046 1 1.08906)", (255, 255, 255, 1)),
     ],
 )
-def test_css_colours_become_srgb(text: str, expected: tuple[int, int, int, float]) -> None:
+def test_css_colours_are_converted_to_srgb(text: str, expected: tuple[int, int, int, float]) -> None:
     color = parse_color(text)
     assert (color.red, color.green, color.blue) == pytest.approx(expected[:3], abs=1)
     assert color.alpha == pytest.approx(expected[3])
@@ -63,32 +63,32 @@ def test_css_colours_become_srgb(text: str, expected: tuple[int, int, int, float
         "lch(50% 1e308 1e308)",
     ],
 )
-def test_what_is_no_colour_is_refused_in_a_plain_sentence(text: str) -> None:
+def test_an_invalid_colour_is_rejected_with_a_message(text: str) -> None:
     with pytest.raises(ValueError, match=r"^[^\n\x00]{1,120}\.$") as refusal:
         parse_color(text)
     assert str(refusal.value).encode()
 
 
 @pytest.mark.parametrize("text", ["currentcolor", "CurrentColor"])
-def test_currentcolor_is_refused_as_there_is_no_page(text: str) -> None:
+def test_currentcolor_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="name the colour itself"):
         parse_color(text)
 
 
 @given(st.text(max_size=60) | st.from_regex(r"(rgb|hsl|hwb|lab|lch|oklab|oklch|color)\([a-z0-9 ,.%/e+-]{0,40}\)"))
-def test_no_text_brings_anything_but_a_colour_or_value_error(text: str) -> None:
+def test_any_text_returns_a_colour_or_raises_value_error(text: str) -> None:
     with suppress(ValueError):
         color = parse_color(text)
         assert all(0 <= channel <= 255 for channel in (color.red, color.green, color.blue))
         assert 0 <= color.alpha <= 1
 
 
-def test_a_translucent_background_lies_over_black() -> None:
+def test_a_translucent_background_is_composited_over_black() -> None:
     assert parse_color("rgb(200 100 50 / 50%)").over_black() == Color(red=100, green=50, blue=25)
     assert parse_color("transparent").over_black() == Color(red=0, green=0, blue=0)
 
 
-def test_importing_it_brings_in_nothing_that_draws() -> None:
+def test_importing_the_module_imports_no_renderer() -> None:
     code = (
         "import sys, services.renders.colors; print(any(name in sys.modules for name in ('av', 'numpy', 'uharfbuzz')))"
     )

@@ -12,21 +12,21 @@ CURSOR = encode_cursor(RENDER_ID, owner="ann")
 
 
 @given(st.text())
-def test_a_cursor_leads_back_to_its_render_for_its_owner_only(owner: str) -> None:
+def test_a_cursor_decodes_only_for_its_owner(owner: str) -> None:
     assert decode_cursor(encode_cursor(RENDER_ID, owner=owner), owner=owner) == RENDER_ID
     with pytest.raises(InvalidArgument):
         decode_cursor(encode_cursor(RENDER_ID, owner=owner), owner=owner + "x")
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=[])))
-def test_any_other_text_is_refused(text: str) -> None:
+def test_any_other_text_is_rejected(text: str) -> None:
     with pytest.raises(InvalidArgument) as error:
         decode_cursor(text, owner="ann")
     assert error.value.field == "after"
 
 
 @given(st.integers(0, len(CURSOR) - 1), st.characters())
-def test_a_cursor_with_one_other_character_is_refused(place: int, character: str) -> None:
+def test_a_cursor_with_one_changed_character_is_rejected(place: int, character: str) -> None:
     tampered = CURSOR[:place] + character + CURSOR[place + 1 :]
     if tampered != CURSOR:
         with pytest.raises(InvalidArgument):

@@ -88,7 +88,7 @@ LEGAL = {
 
 
 @given(st.lists(CHANGES, max_size=30))
-def test_any_sequence_of_changes_keeps_the_promises(changes: list[Change]) -> None:
+def test_any_sequence_of_changes_keeps_the_invariants(changes: list[Change]) -> None:
     render = queued()
     for change in changes:
         try:
@@ -118,25 +118,25 @@ def test_nothing_changes_an_ended_render(end: Change, change: Change) -> None:
         change(ended)
 
 
-def test_a_report_without_news_is_no_change() -> None:
+def test_an_unchanged_progress_report_returns_the_same_render() -> None:
     running = advance(0.5, 45)(launch(queued()))
     assert advance(0.5, 45)(running) is running
     assert advance(0.2, 10)(running) is running
 
 
-def test_asking_twice_to_cancel_is_no_change() -> None:
-    asked = lifecycle.request_cancel(launch(queued()))
-    assert lifecycle.request_cancel(asked) is asked
+def test_a_second_cancel_request_returns_the_same_render() -> None:
+    requested = lifecycle.request_cancel(launch(queued()))
+    assert lifecycle.request_cancel(requested) is requested
 
 
-def test_a_refused_launch_leaves_no_trace_but_the_refusal() -> None:
+def test_a_refused_launch_changes_only_the_count_of_refusals() -> None:
     before = queued()
     refused = lifecycle.refuse(launch(before), before=before, due_at=NOW)
     assert (refused.attempt, refused.started_at, refused.refusals) == (0, None, 1)
     assert cancel(refused).returns_quota
 
 
-def test_only_what_may_have_run_costs_quota() -> None:
+def test_only_started_renders_use_quota() -> None:
     assert cancel(queued()).returns_quota
     assert fail(queued()).returns_quota
     assert not cancel(launch(queued())).returns_quota
@@ -144,13 +144,13 @@ def test_only_what_may_have_run_costs_quota() -> None:
     assert not queued().returns_quota
 
 
-def test_a_launch_that_never_ran_and_never_will_costs_nothing() -> None:
+def test_a_rejected_launch_returns_its_quota() -> None:
     rejected = reject(launch(queued()))
     assert (rejected.status, rejected.failure, rejected.attempt) == (RenderStatus.FAILED, FAILURE, 0)
     assert rejected.returns_quota
 
 
-def test_the_cost_of_all_attempts_adds_up() -> None:
+def test_the_cost_is_the_sum_of_all_attempts() -> None:
     first = lifecycle.advance(launch(queued()), costing(0.02))
     second = lifecycle.advance(launch(try_again(first)), costing(0.005))
     assert second.cost_usd == pytest.approx(0.025)
@@ -162,7 +162,7 @@ def costing(cost_usd: float) -> AttemptProgress:
     return AttemptProgress(phase=RenderPhase.RENDERING_FRAMES, fraction=0.1, frames_rendered=1, cost_usd=cost_usd)
 
 
-def test_an_accepted_attempt_has_the_deadline_given_or_else_that_of_its_launch() -> None:
+def test_an_accepted_attempt_keeps_the_launchs_deadline_unless_another_is_given() -> None:
     launched, later = launch(queued()), NOW + timedelta(hours=1)
     assert accept(launched).deadline_at == launched.deadline_at
     assert lifecycle.accept(launched, backend_render_id="x", deadline_at=later).deadline_at == later

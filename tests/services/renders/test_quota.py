@@ -10,7 +10,7 @@ LENGTHS = st.integers(1, 86_400).map(lambda seconds: timedelta(seconds=seconds))
 
 
 @given(MOMENTS, LENGTHS)
-def test_every_moment_lies_in_exactly_one_window(now: datetime, length: timedelta) -> None:
+def test_every_time_is_in_exactly_one_window(now: datetime, length: timedelta) -> None:
     rule = QuotaRule(limit=5, window=length)
     window = rule.window_at(now, owner="ann")
     assert window.starts_at <= now < window.ends_at
@@ -19,7 +19,7 @@ def test_every_moment_lies_in_exactly_one_window(now: datetime, length: timedelt
 
 
 @given(MOMENTS, LENGTHS, st.integers(0, 20))
-def test_what_is_left_is_never_negative_and_the_wait_never_zero(now: datetime, length: timedelta, used: int) -> None:
+def test_the_remaining_quota_is_not_negative_and_the_wait_not_zero(now: datetime, length: timedelta, used: int) -> None:
     window = QuotaRule(limit=5, window=length).window_at(now, owner="ann")
     assert quota_left(window, used=used).remaining == max(0, 5 - used)
     error = quota_exceeded(window, used=used, now=now)
@@ -27,21 +27,21 @@ def test_what_is_left_is_never_negative_and_the_wait_never_zero(now: datetime, l
     assert now + timedelta(seconds=error.retry_after_s) >= window.ends_at
 
 
-def test_hours_begin_on_the_hour() -> None:
+def test_hourly_windows_start_on_the_hour() -> None:
     now = datetime(2026, 5, 1, 10, 59, 59, tzinfo=UTC)
     window = QuotaRule(limit=5, window=timedelta(hours=1)).window_at(now, owner="ann")
     assert window.starts_at == datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
 
 
-def test_the_sentence_names_the_real_numbers() -> None:
+def test_the_message_has_the_limit_and_the_window() -> None:
     now = datetime(2026, 5, 1, 10, 30, tzinfo=UTC)
 
-    def sentence(limit: int, seconds: int) -> str:
+    def message(limit: int, seconds: int) -> str:
         window = QuotaRule(limit=limit, window=timedelta(seconds=seconds)).window_at(now, owner="ann")
         return str(quota_exceeded(window, used=limit, now=now))
 
-    assert sentence(5, 3600) == (
+    assert message(5, 3600) == (
         "Render quota exceeded. You can render up to 5 videos per hour. Please try again later."
     )
-    assert "1 video per 2 hours" in sentence(1, 7200)
-    assert "3 videos per 90 seconds" in sentence(3, 90)
+    assert "1 video per 2 hours" in message(1, 7200)
+    assert "3 videos per 90 seconds" in message(3, 90)

@@ -68,20 +68,20 @@ async def completed(renders: RenderService) -> Render:
     return done
 
 
-async def test_a_start_answers_with_the_render_and_what_is_left(renders: RenderService) -> None:
+async def test_a_start_returns_the_render_and_the_remaining_quota(renders: RenderService) -> None:
     started = await renders.start(ANN, PROPS, generation_id="g")
     assert (started.render.status, started.render.generation_id, started.duplicate) == (RenderStatus.QUEUED, "g", False)
     assert (started.quota.remaining, started.quota) == (4, await renders.quota(ANN))
 
 
-async def test_an_invalid_start_costs_nothing_and_leaves_nothing(renders: RenderService) -> None:
+async def test_an_invalid_start_uses_no_quota_and_stores_nothing(renders: RenderService) -> None:
     with pytest.raises(InvalidAnimation):
         await renders.start(ANN, models.replace(PROPS, text=""))
     assert (await renders.quota(ANN)).remaining == 5
     assert (await renders.list(ANN, first=1, after=None, matching=ALL)).renders == ()
 
 
-async def test_the_sixth_start_is_refused_until_the_window_ends(renders: RenderService, clock: FakeClock) -> None:
+async def test_the_sixth_start_is_rejected_until_the_window_ends(renders: RenderService, clock: FakeClock) -> None:
     for _ in range(5):
         await start(renders)
     await clock.advance(600)
@@ -94,7 +94,7 @@ async def test_the_sixth_start_is_refused_until_the_window_ends(renders: RenderS
     await start(renders)
 
 
-async def test_without_a_backend_nothing_starts(renders: RenderService) -> None:
+async def test_without_a_backend_no_render_can_be_started(renders: RenderService) -> None:
     unconfigured = replace(renders, backend=None)
     with pytest.raises(RenderServiceNotConfigured):
         await unconfigured.start(ANN, PROPS)
@@ -105,7 +105,7 @@ async def test_without_a_backend_nothing_starts(renders: RenderService) -> None:
         await unconfigured.download(ANN, done.id)
 
 
-async def test_one_key_starts_one_render_even_when_the_quota_is_used_up(renders: RenderService) -> None:
+async def test_one_idempotency_key_starts_one_render_even_when_the_quota_is_used_up(renders: RenderService) -> None:
     first = await renders.start(ANN, PROPS, idempotency_key="k")
     for _ in range(4):
         await start(renders)
@@ -113,7 +113,7 @@ async def test_one_key_starts_one_render_even_when_the_quota_is_used_up(renders:
     assert (again.render, again.duplicate, again.quota.remaining) == (first.render, True, 0)
 
 
-async def test_a_key_of_a_client_never_meets_one_of_a_retry(renders: RenderService) -> None:
+async def test_idempotency_keys_of_clients_and_retries_do_not_collide(renders: RenderService) -> None:
     failed = await renders.cancel(ANN, (await start(renders)).id)
     retried = await renders.retry(ANN, failed.id)
     other = await renders.start(ANN, PROPS, idempotency_key=f"retry:{failed.id}")
@@ -129,13 +129,13 @@ async def test_a_retry_is_a_new_render_and_happens_once(renders: RenderService) 
     assert second.quota.remaining == 4
 
 
-async def test_only_what_failed_or_was_cancelled_is_retried(renders: RenderService) -> None:
+async def test_only_failed_and_cancelled_renders_can_be_retried(renders: RenderService) -> None:
     for render in (await start(renders), await completed(renders)):
         with pytest.raises(RenderNotRetryable):
             await renders.retry(ANN, render.id)
 
 
-async def test_a_download_is_signed_after_a_look_at_the_output(renders: RenderService, backend: FakeBackend) -> None:
+async def test_a_download_is_signed_after_checking_the_output(renders: RenderService, backend: FakeBackend) -> None:
     done = await completed(renders)
     with pytest.raises(OutputGone):
         await renders.download(ANN, done.id)
@@ -151,14 +151,14 @@ async def test_a_download_is_signed_after_a_look_at_the_output(renders: RenderSe
 
 async def test_a_poster_is_signed_if_there_is_one(renders: RenderService) -> None:
     done = await completed(renders)
-    assert renders.sign_poster(done) is None  # as of renders from before there were posters
+    assert renders.sign_poster(done) is None  # as for renders from versions without posters
     poster = renders.sign_poster(models.replace(done, output=models.replace(OUTPUT, poster_key="k.jpg")))
     assert poster is not None
     assert poster.url.endswith("k.jpg")
     assert renders.sign_poster(await start(renders)) is None
 
 
-async def test_a_delete_removes_the_video_too(renders: RenderService, backend: FakeBackend) -> None:
+async def test_deleting_a_render_deletes_its_video(renders: RenderService, backend: FakeBackend) -> None:
     backend.outputs.add(OUTPUT.key)
     done = await completed(renders)
     await renders.delete(ANN, done.id)
@@ -170,11 +170,11 @@ async def test_a_delete_removes_the_video_too(renders: RenderService, backend: F
 
 
 @pytest.mark.parametrize("render_id", ["", "nonsense", "0" * 26, "\ud800", "0" * 10_000, None])
-async def test_what_is_not_yours_is_not_there(renders: RenderService, render_id: str | None) -> None:
+async def test_another_users_render_is_not_found(renders: RenderService, render_id: str | None) -> None:
     render_id = render_id if render_id is not None else (await completed(renders)).id
-    for ask in (renders.get, renders.cancel, renders.retry, renders.download, renders.delete):
+    for method in (renders.get, renders.cancel, renders.retry, renders.download, renders.delete):
         with pytest.raises(RenderNotFound):
-            await ask(BOB, render_id)
+            await method(BOB, render_id)
 
 
 @pytest.mark.parametrize("first", [0, -1, 101, -(2**31)])
@@ -184,13 +184,13 @@ async def test_a_page_has_from_1_to_100_renders(renders: RenderService, first: i
     assert error.value.field == "first"
 
 
-async def test_a_filter_with_text_no_store_takes_is_refused(renders: RenderService) -> None:
+async def test_a_filter_with_an_unpaired_surrogate_is_rejected(renders: RenderService) -> None:
     with pytest.raises(InvalidArgument):
         await renders.list(ANN, first=1, after=None, matching=RenderFilter(generation_id="\ud800"))
 
 
 @given(count=st.integers(0, 12), size=st.integers(1, 5), cancelled=st.sets(st.integers(0, 11)))
-async def test_paging_visits_every_matching_render_once_newest_first(
+async def test_paging_returns_every_matching_render_once_newest_first(
     count: int, size: int, cancelled: set[int]
 ) -> None:
     clock, store = FakeClock(), MemoryStore()
@@ -225,10 +225,10 @@ async def test_paging_visits_every_matching_render_once_newest_first(
         assert seen == sorted((id_ for number, id_ in enumerate(ids) if number not in cancelled), reverse=True)
 
 
-async def test_a_change_that_meets_another_is_made_again(
+async def test_a_change_is_repeated_after_a_concurrent_change(
     renders: RenderService, memory_store: MemoryStore, clock: FakeClock
 ) -> None:
-    """A worker launches the render between the moment it is read and the moment it is cancelled."""
+    """A worker launches the render after it is read and before it is cancelled."""
     render_id = (await start(renders)).id
 
     class Raced(MemoryStore):
@@ -245,5 +245,5 @@ async def test_a_change_that_meets_another_is_made_again(
         async def get(self, render_id: str, *, owner: str) -> Render | None:
             return await memory_store.get(render_id, owner=owner)
 
-    asked = await replace(renders, store=Raced()).cancel(ANN, render_id)
-    assert (asked.status, asked.cancel_requested, asked.revision) == (RenderStatus.RENDERING, True, 3)
+    cancelled = await replace(renders, store=Raced()).cancel(ANN, render_id)
+    assert (cancelled.status, cancelled.cancel_requested, cancelled.revision) == (RenderStatus.RENDERING, True, 3)

@@ -25,7 +25,7 @@ def problems(props: AnimationProps = PROPS, **keys: str | None) -> dict[str, str
     return {}
 
 
-def test_a_good_animation_has_no_problems() -> None:
+def test_a_valid_animation_has_no_problems() -> None:
     assert problems() == {}
     assert problems(replace(PROPS, text="नमस्ते 👩‍👩‍👧\nمرحبا\t日本", background_color="rgb(0 0 0 / 50%)")) == {}
     assert problems(replace(PROPS, duration_in_frames=600, text="x" * 500)) == {}
@@ -67,28 +67,28 @@ def test_a_good_animation_has_no_problems() -> None:
         ("fps", 0, "fps"),
     ],
 )
-def test_a_bad_value_is_named_by_its_field(field: str, value: object, named: str) -> None:
+def test_an_invalid_value_is_reported_with_its_field(field: str, value: object, named: str) -> None:
     assert list(problems(replace(PROPS, **{field: value}))) == [named]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "a\0", "\udfff"])
-def test_bad_keys_are_named(key: str) -> None:
+def test_invalid_keys_are_reported(key: str) -> None:
     assert list(problems(generation_id=key)) == ["generationId"]
     assert list(problems(idempotency_key=key)) == ["idempotencyKey"]
 
 
-def test_the_sentence_on_the_longest_duration_names_it() -> None:
+def test_the_message_for_a_long_duration_has_the_maximum() -> None:
     found = problems(replace(PROPS, duration_in_frames=601))
     assert found == {"durationInFrames": "Animation too long. Maximum duration is 20 seconds."}
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     bad = replace(PROPS, text="", font_size=0.0, color="?", duration_in_frames=0, fps=1)
     assert set(problems(bad)) == {"text", "fontSize", "color", "durationInFrames", "fps"}
 
 
 @given(text=ANY_TEXT, family=ANY_TEXT, color=ANY_TEXT, size=st.floats(), frames=st.integers(), fps=st.integers())
-def test_anything_at_all_is_either_accepted_or_told(
+def test_any_input_is_either_accepted_or_reported(
     text: str, family: str, color: str, size: float, frames: int, fps: int
 ) -> None:
     props = replace(PROPS, text=text, font_family=family, color=color, font_size=size)
