@@ -277,6 +277,6 @@ async def test_it_fits_on_a_phone(start: Start, visit: Visit) -> None:
 async def take_picture(page: Page, path: str) -> None:
     """Scroll the editor to the operations and save a screenshot."""
     await page.locator(f"{EDITOR} .CodeMirror").evaluate(
-        "it => it.CodeMirror.scrollTo(0, it.CodeMirror.heightAtLine(19, 'local'))"
+        "it => it.CodeMirror.scrollTo(0, it.CodeMirror.heightAtLine(18, 'local'))"
     )
     await page.screenshot(path=path)
