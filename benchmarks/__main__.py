@@ -1,9 +1,9 @@
 """`make bench`: every benchmark, one after the other."""
 
-from benchmarks import footprint, limits, local_renderer, polling, requests, start_to_progress, watching
+from benchmarks import footprint, limits, polling, requests, start_to_progress, text_renderer, watching
 
 if __name__ == "__main__":
-    local_renderer.main()
+    text_renderer.main()
     start_to_progress.main()
     polling.main()
     limits.main()

@@ -31,7 +31,7 @@ from services.backends.remotion_lambda.payloads import status_payload
 from services.clock import SystemClock
 from services.ids import new_render_id
 from services.models import Caller, Render
-from services.ports import Finished, Observation
+from services.ports import AttemptFinished, Observation
 from services.realtime.pubsub import open_pubsub
 from services.renders import lifecycle
 from services.runtime.services import compose
@@ -102,7 +102,7 @@ async def _follow(farm: RenderFarm, runs: int) -> None:
     async with opened() as backend:
 
         async def ours(render: Render) -> bool:
-            return isinstance(await backend.observe(render), Finished)
+            return isinstance(await backend.observe(render), AttemptFinished)
 
         for _ in range(runs):
             for name, poll in (("progress files over HTTP", ours), ("status invocations with boto3", Naive().poll)):
@@ -129,7 +129,7 @@ async def _poll_without_pause(runs: int) -> None:
     async with opened() as backend:
 
         async def ours(render: Render) -> bool:
-            return isinstance(await backend.observe(render), Finished)
+            return isinstance(await backend.observe(render), AttemptFinished)
 
         for _ in range(runs):
             render = await _begun(backend)

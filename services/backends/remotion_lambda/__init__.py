@@ -1,1 +1,1 @@
-"""The Remotion Lambda backend: renders run in a Lambda function and leave their videos in S3."""
+"""The Remotion Lambda backend: renders run in an AWS Lambda function, which stores their videos in S3."""

@@ -1,4 +1,4 @@
-"""boto3: clients built once, whose calls run in threads of their own, so that they never hold up anything else."""
+"""The boto3 clients of Lambda and S3, built once. Calls run in dedicated threads and never block the event loop."""
 
 import asyncio
 import logging
@@ -29,7 +29,13 @@ from botocore.exceptions import (
     ProxyConnectionError,
 )
 
-from services.backends.remotion_lambda.faults import AwsError, Meaning, fault, no_address, no_credentials
+from services.backends.remotion_lambda.aws_errors import (
+    AwsError,
+    AwsErrorKind,
+    error_from_response,
+    missing_credentials,
+    unknown_host,
+)
 from services.errors import StartupError
 from services.models import Download
 from services.ports import Clock
@@ -39,19 +45,19 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
-CONNECTIONS = 16  # and threads, to Lambda and to S3 each: how many calls are under way at once
+CONNECTIONS = 16  # and threads, for Lambda and S3 each: the maximum number of concurrent calls
 CONNECT_TIMEOUT_S = 5
 STORAGE_TIMEOUT_S = 5
 STORAGE_TRIES = 2
 CREDENTIALS_INTERVAL_S = 60
 
-_NEVER_SENT = (
+_NOT_SENT_ERRORS = (
     ConnectTimeoutError,
     CredentialRetrievalError,
     EndpointConnectionError,
     ProxyConnectionError,
 )
-# RuntimeError is what boto3 raises if even renewed credentials have expired.
+# boto3 raises RuntimeError if renewed credentials have expired as well.
 _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, RuntimeError)
 
 T = TypeVar("T")
@@ -61,17 +67,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsAccess:
-    """How AWS is reached. Without a key, boto3's usual chain is asked for credentials."""
+    """The region, credentials and timeout of AWS. Without a key, boto3's usual credential chain is used."""
 
     region: str
     access_key_id: str | None = None
     secret_access_key: str | None = None
-    start_timeout_s: float = 30  # a cold start of the function takes some seconds, its own work one or two
+    start_timeout_s: float = 30  # a cold start of the function takes some seconds, its work one or two
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What a function answered; `crashed` if it was not the function's own code that did."""
+    """The response of a function; `crashed` if it is not from the function's own code."""
 
     body: bytes
     crashed: bool
@@ -79,7 +85,7 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class _Signer:
-    """Credentials, and until when they are good at least."""
+    """Credentials and their earliest possible expiry."""
 
     credentials: ReadOnlyCredentials
     expires_at: datetime | None
@@ -88,8 +94,8 @@ class _Signer:
 class Aws:
     """Lambda and S3 of one region. Open it with `open_aws`; every method raises `AwsError`.
 
-    Nothing is sent twice to Lambda, and nothing at all before there are credentials to sign it with. No call takes
-    longer than about half a minute. Starts, which take long, hold up no call of storage.
+    Requests to Lambda are never repeated, and nothing is sent without valid credentials. No call takes longer than
+    about half a minute. Lambda and S3 have separate threads, so slow starts don't block calls of storage.
     """
 
     def __init__(self, access: AwsAccess) -> None:
@@ -103,30 +109,30 @@ class Aws:
             raise StartupError(
                 "There are no AWS credentials: set REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY."
             )
-        self._invoking = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lambda")
-        self._storing = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="s3")
+        self._lambda_threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lambda")
+        self._s3_threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="s3")
         self._credentials: Credentials = found
-        # Sent once: what boto3 tries again after a timeout may have started a render already.
+        # No retries: a request that timed out may have started a render already.
         self._lambda: LambdaClient = session.client("lambda", config=_config(access.start_timeout_s, tries=1))
         storage = _config(STORAGE_TIMEOUT_S, tries=STORAGE_TRIES)
         self._s3: S3Client = session.client("s3", config=storage.merge(Config(signature_version="s3v4")))
-        # Asked only where things are: it never signs, so it never waits for credentials.
-        self._plain: S3Client = session.client("s3", config=storage.merge(Config(signature_version=UNSIGNED)))
+        # Used only to build addresses: it never signs, so it never waits for credentials.
+        self._unsigned_s3: S3Client = session.client("s3", config=storage.merge(Config(signature_version=UNSIGNED)))
         self._region = access.region
         self._signer = self._obtain_signer()
         self._addresses: dict[str, str] = {}
 
     def close(self) -> None:
-        """End the threads; what they are doing is not waited for."""
-        for threads in (self._invoking, self._storing):
+        """End the threads, without waiting for running calls."""
+        for threads in (self._lambda_threads, self._s3_threads):
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def refresh_credentials(self) -> None:
-        """Take over the credentials that boto3 has now; it renews those that expire some minutes before."""
-        await self._call(self._storing, "", lambda: None)
+        """Load the present credentials from boto3, which renews expiring ones some minutes before their end."""
+        await self._call(self._s3_threads, "", lambda: None)
 
     def sign(self, bucket: str, key: str, *, now: datetime, expires_in: timedelta) -> Download:
-        """Return a URL from which the object can be got, until `expires_in` or the credentials are over."""
+        """Return a presigned URL of the object. It expires after `expires_in` or with the credentials."""
         request = AWSRequest(method="GET", url=self.address(bucket) + quote(key, safe="/~"))
         expires_s = int(expires_in.total_seconds())
         signer = self._signer
@@ -135,50 +141,52 @@ class Aws:
         return Download(url=str(request.url), expires_at=min(ends, signer.expires_at or ends))
 
     def address(self, bucket: str) -> str:
-        """Return what the URLs of a bucket's objects begin with."""
+        """Return the base URL of a bucket's objects."""
         if bucket not in self._addresses:
-            url = self._plain.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "key"})
+            url = self._unsigned_s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "key"})
             self._addresses[bucket] = url.removesuffix("key")
         return self._addresses[bucket]
 
     async def invoke(self, function: str, payload: bytes) -> Invocation:
-        """Call the function once and wait for its answer."""
-        return await self._call(self._invoking, "Invoke", lambda: self._invoke(function, payload))
+        """Invoke the function once and return its response."""
+        return await self._call(self._lambda_threads, "Invoke", lambda: self._invoke(function, payload))
 
     async def put(self, bucket: str, key: str, body: bytes) -> None:
         """Store an object."""
         await self._call(
-            self._storing,
+            self._s3_threads,
             "PutObject",
             lambda: self._s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json"),
         )
 
     async def size(self, bucket: str, key: str) -> int | None:
-        """Return the size of an object in bytes; None if it is not there."""
+        """Return the size of an object in bytes; None if it does not exist."""
         try:
-            head = await self._call(self._storing, "HeadObject", lambda: self._s3.head_object(Bucket=bucket, Key=key))
+            head = await self._call(
+                self._s3_threads, "HeadObject", lambda: self._s3.head_object(Bucket=bucket, Key=key)
+            )
         except AwsError as error:
-            if error.meaning is Meaning.ABSENT:
+            if error.kind is AwsErrorKind.NOT_FOUND:
                 return None
             raise
         return head["ContentLength"]
 
     async def require_bucket(self, bucket: str) -> None:
-        """Return if the bucket is there and may be listed."""
+        """Raise `AwsError` unless the bucket exists and may be listed."""
         try:
-            await self._call(self._storing, "HeadBucket", lambda: self._s3.head_bucket(Bucket=bucket))
+            await self._call(self._s3_threads, "HeadBucket", lambda: self._s3.head_bucket(Bucket=bucket))
         except AwsError as error:
-            if error.meaning is Meaning.ABSENT:
-                raise fault("HeadBucket", code="NoSuchBucket", status=404, detail=bucket) from error
+            if error.kind is AwsErrorKind.NOT_FOUND:
+                raise error_from_response("HeadBucket", code="NoSuchBucket", status=404, detail=bucket) from error
             raise
 
     async def delete_all(self, bucket: str, prefix: str) -> None:
-        """Remove all objects whose keys begin so."""
-        await self._call(self._storing, "ListObjectsV2", lambda: self._delete_all(bucket, prefix))
+        """Delete all objects whose keys start with `prefix`."""
+        await self._call(self._s3_threads, "ListObjectsV2", lambda: self._delete_all(bucket, prefix))
 
     def _invoke(self, function: str, payload: bytes) -> Invocation:
-        answer = self._lambda.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=payload)
-        return Invocation(body=answer["Payload"].read(), crashed="FunctionError" in answer)
+        response = self._lambda.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=payload)
+        return Invocation(body=response["Payload"].read(), crashed="FunctionError" in response)
 
     def _delete_all(self, bucket: str, prefix: str) -> None:
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
@@ -186,40 +194,42 @@ class Aws:
             if found:
                 deleted = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})
                 for error in deleted.get("Errors", []):
-                    raise fault("DeleteObjects", code=error["Code"], status=HTTPStatus.OK, detail=error["Key"])
+                    raise error_from_response(
+                        "DeleteObjects", code=error["Code"], status=HTTPStatus.OK, detail=error["Key"]
+                    )
 
     async def _call(self, threads: ThreadPoolExecutor, operation: str, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(threads, lambda: self._ask(operation, call))
+        return await asyncio.get_running_loop().run_in_executor(threads, lambda: self._run(operation, call))
 
-    def _ask(self, operation: str, call: Callable[[], T]) -> T:
-        """Return what the call does. Whatever else comes of it is told as an `AwsError`."""
+    def _run(self, operation: str, call: Callable[[], T]) -> T:
+        """Return the result of the call. Raises every error as an `AwsError`."""
         self._signer = self._obtain_signer()
         try:
             return call()
         except ClientError as error:
-            raise _meaning(error) from error
-        except _NEVER_SENT as error:
-            raise _never_sent(operation, error) from error
-        except Exception as error:  # urllib3's own pass through boto3 while it reads an answer
-            raise AwsError(f"{operation}: {error}", Meaning.UNKNOWN) from error
+            raise _response_error(error) from error
+        except _NOT_SENT_ERRORS as error:
+            raise _connection_error(operation, error) from error
+        except Exception as error:  # boto3 passes on errors of urllib3 that occur while a response is read
+            raise AwsError(f"{operation}: {error}", AwsErrorKind.UNKNOWN) from error
 
     def _obtain_signer(self) -> _Signer:
-        """Return the credentials of now, renewed if that is due."""
+        """Return the present credentials, after boto3 has renewed them if that was due."""
         try:
             self._credentials.get_frozen_credentials()
-            # botocore tells the end of a session nowhere else. Read before the keys, which another thread may renew
-            # meanwhile, it is never later than theirs.
+            # botocore has no public attribute for the expiry. It is read before the keys, which another thread may
+            # renew meanwhile, so it is never later than theirs.
             expires_at: datetime | None = getattr(self._credentials, "_expiry_time", None)
             return _Signer(self._credentials.get_frozen_credentials(), expires_at)
         except _NO_CREDENTIALS as error:
-            raise no_credentials(str(error)) from error
-        except Exception as error:  # whatever it is, of all the places that boto3 asks
-            raise AwsError(f"no credentials: {type(error).__name__}: {error}", Meaning.NEVER_SENT) from error
+            raise missing_credentials(str(error)) from error
+        except Exception as error:  # boto3's credential sources raise errors of many kinds
+            raise AwsError(f"no credentials: {type(error).__name__}: {error}", AwsErrorKind.NOT_SENT) from error
 
 
 @asynccontextmanager
 async def open_aws(access: AwsAccess) -> AsyncIterator[Aws]:
-    """Build the clients, which takes a moment, and later end their threads. Raises `StartupError`."""
+    """Build the clients in a thread, since that takes a moment; on exit, end their threads. Raises `StartupError`."""
     try:
         aws = await asyncio.to_thread(Aws, access)
     except AwsError as error:
@@ -233,21 +243,22 @@ async def open_aws(access: AwsAccess) -> AsyncIterator[Aws]:
         aws.close()
 
 
-async def keep_access(aws: Aws, *, clock: Clock, unchecked: str | None) -> None:
-    """Renew the credentials for ever; tell first of a bucket that nobody has looked for, if it can't be served from."""
+async def renew_credentials(aws: Aws, *, clock: Clock, unchecked: str | None) -> None:
+    """Refresh the credentials until cancelled. First check the bucket `unchecked`, if given, and log its error."""
     if unchecked is not None:
-        await _or_tell(aws.require_bucket(unchecked))
+        await _log_error(aws.require_bucket(unchecked))
     while True:
         await clock.sleep(CREDENTIALS_INTERVAL_S)
-        await _or_tell(aws.refresh_credentials())
+        await _log_error(aws.refresh_credentials())
 
 
-async def _or_tell(call: Awaitable[None]) -> None:
+async def _log_error(call: Awaitable[None]) -> None:
+    """Await the call and log an `AwsError` with its remedy."""
     try:
         await call
     except AwsError as error:
         problem = "AWS can't be reached" if error.remedy is None else error.remedy.sentence
-        log.error("%s (%s)", problem, error)  # noqa: TRY400  # the sentence is enough
+        log.error("%s (%s)", problem, error)  # noqa: TRY400  # the traceback adds nothing
 
 
 def _config(timeout_s: float, *, tries: int) -> Config:
@@ -260,17 +271,17 @@ def _config(timeout_s: float, *, tries: int) -> Config:
     )
 
 
-def _never_sent(operation: str, error: BotoCoreError) -> AwsError:
+def _connection_error(operation: str, error: BotoCoreError) -> AwsError:
     described = f"{operation}: {error}"
-    # boto3 keeps the error of urllib3, which came of this one if the host's name has no address.
+    # boto3 stores the error of urllib3, whose context is a gaierror if the host name can't be resolved.
     if isinstance(getattr(error.kwargs.get("error"), "__context__", None), socket.gaierror):
-        return no_address(described)
-    return AwsError(described, Meaning.NEVER_SENT)
+        return unknown_host(described)
+    return AwsError(described, AwsErrorKind.NOT_SENT)
 
 
-def _meaning(error: ClientError) -> AwsError:
+def _response_error(error: ClientError) -> AwsError:
     described = error.response.get("Error", {})
-    return fault(
+    return error_from_response(
         error.operation_name,
         code=described.get("Code", ""),
         status=error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0),

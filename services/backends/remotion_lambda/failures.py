@@ -1,7 +1,7 @@
-"""What went wrong with a render, from what Remotion, Chrome, Node.js and AWS say about it.
+"""Classifies the errors of Remotion, Chrome, Node.js and AWS as the `Failure` of a render.
 
-The sentences are for the owner of a render, who tells the operator what only that one can mend. What was said itself
-stays in `detail`.
+`message` is for the render's owner and names no part of the deployment. `detail` is for the operator: the remedy, with
+the names of settings, and the original error.
 """
 
 import re
@@ -12,99 +12,116 @@ MAX_DETAIL = 4_000  # characters
 MAX_SEARCHED = 20_000
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_IN_THE_BROWSER = re.compile(r"^\s+at .*\bhttps?://\S+:\d+:\d+", re.MULTILINE)  # a line of a stack that ran on a site
+_IN_THE_BROWSER = re.compile(r"^\s+at .*\bhttps?://\S+:\d+:\d+", re.MULTILINE)  # a stack frame of the site's code
+
+_NOT_SET_UP = "The render service is not set up correctly. Trying again does not help; please contact the operator."
 
 
-def _passing(code: str, message: str) -> Failure:
-    """Return a failure that another attempt may not meet."""
-    return Failure(code=code, message=message, retryable=True)
+def _retryable(code: str, message: str, *, remedy: str | None = None) -> Failure:
+    """Return a failure that may not occur in another attempt."""
+    return Failure(code=code, message=message, retryable=True, detail=remedy)
 
 
-def _final(code: str, message: str) -> Failure:
-    return Failure(code=code, message=message, retryable=False)
+def _final(code: str, message: str, *, remedy: str | None = None) -> Failure:
+    """Return a failure that would occur in every attempt."""
+    return Failure(code=code, message=message, retryable=False, detail=remedy)
 
 
-TIMED_OUT = _passing(
+TIMED_OUT = _retryable(
     "RENDER_TIMEOUT",
-    "The render took longer than the render function may run. Please try again or make the video shorter; the "
-    "service's operator can name a function with a longer timeout in REMOTION_LAMBDA_FUNCTION_NAME.",
+    "The render took too long and was stopped. Please try again or make the video shorter; if it fails again, contact "
+    "the operator.",
+    remedy="The function ran into its timeout: deploy one with a longer timeout and name it in "
+    "REMOTION_LAMBDA_FUNCTION_NAME.",
 )
 UNKNOWN = _final(
-    "RENDER_FAILED", "The renderer could not make this video. Please tell the service's operator, whose log says why."
+    "RENDER_FAILED",
+    "The renderer could not make this video. Trying again is unlikely to help; please contact the operator.",
 )
-BUSY = _passing("RENDERER_BUSY", "Too many videos are being rendered at the moment. Please try again in a few minutes.")
-_CONNECTION = _passing("RENDERER_UNAVAILABLE", "The renderer lost a connection that it needs. Please try again.")
-_CRASHED = _passing(
+BUSY = _retryable(
+    "RENDERER_BUSY",
+    "Too many videos are being rendered at the moment. Please try again in a few minutes.",
+    remedy="The AWS account's Lambda concurrency is used up: raise it, or lower RENDERCAST_WORKER_CAPACITY.",
+)
+_CONNECTION = _retryable("RENDERER_UNAVAILABLE", "The renderer lost a network connection. Please try again.")
+_CRASHED = _retryable(
     "RENDERER_CRASHED",
-    "The renderer stopped unexpectedly. Please try again; if it stops again, tell the service's operator, who can name "
-    "a function with more memory in REMOTION_LAMBDA_FUNCTION_NAME.",
+    "The renderer stopped unexpectedly. Please try again; if it fails again, contact the operator.",
+    remedy="If this repeats, deploy a function with more memory and name it in REMOTION_LAMBDA_FUNCTION_NAME.",
 )
-_MEMORY = _passing(
+_MEMORY = _retryable(
     "RENDERER_OUT_OF_MEMORY",
-    "The renderer ran out of memory. Please try again; if it does so again, tell the service's operator, who can name "
-    "a function with more memory in REMOTION_LAMBDA_FUNCTION_NAME.",
+    "The renderer ran out of memory. Please try again; if it fails again, contact the operator.",
+    remedy="If this repeats, deploy a function with more memory and name it in REMOTION_LAMBDA_FUNCTION_NAME.",
 )
-_DISK = _passing(
+_DISK = _retryable(
     "RENDERER_OUT_OF_DISK",
-    "The renderer ran out of disk space. Please try again; if it does so again, tell the service's operator, who can "
-    "name a function with more disk space in REMOTION_LAMBDA_FUNCTION_NAME.",
+    "The renderer ran out of disk space. Please try again; if it fails again, contact the operator.",
+    remedy="If this repeats, deploy a function with more disk space and name it in REMOTION_LAMBDA_FUNCTION_NAME.",
 )
-_FRAME = _passing(
+_FRAME = _retryable(
     "FRAME_TIMEOUT", "A frame of the video took too long. Please try again; if it fails again, choose another font."
 )
-_STOPPED = _final("RENDER_STOPPED", "The render was stopped from outside. Start it anew if you still want the video.")
+_STOPPED = _final("RENDER_STOPPED", "The render was stopped from outside. Start it again if you still want the video.")
 _VERSION = _final(
     "VERSION_MISMATCH",
-    "The render function is of another version than it was called for. Please tell the service's operator, who has to "
-    "correct REMOTION_LAMBDA_FUNCTION_NAME or REMOTION_VERSION.",
+    _NOT_SET_UP,
+    remedy="The function has another version than the configured one: correct REMOTION_LAMBDA_FUNCTION_NAME or "
+    "REMOTION_VERSION.",
 )
 _FUNCTION = _final(
     "FUNCTION_NOT_FOUND",
-    "The render function does not exist. Please tell the service's operator, who has to correct "
-    "REMOTION_LAMBDA_FUNCTION_NAME or REMOTION_AWS_REGION.",
+    _NOT_SET_UP,
+    remedy="The function does not exist: correct REMOTION_LAMBDA_FUNCTION_NAME or REMOTION_AWS_REGION.",
 )
 _BUCKET = _final(
     "BUCKET_NOT_FOUND",
-    "The bucket for videos does not exist. Please tell the service's operator, who has to correct REMOTION_BUCKET_NAME "
-    "or REMOTION_AWS_REGION.",
+    _NOT_SET_UP,
+    remedy="The bucket does not exist: correct REMOTION_BUCKET_NAME or REMOTION_AWS_REGION.",
 )
 _SITE = _final(
     "SITE_UNREACHABLE",
-    "The renderer can't reach the site that holds the composition. Please tell the service's operator, who has to "
-    "deploy the site again or correct REMOTION_SERVE_URL.",
+    _NOT_SET_UP,
+    remedy="The function can't load the site with the composition: deploy the site again or correct "
+    "REMOTION_SERVE_URL.",
 )
 _OLD_SITE = _final(
     "SITE_INCOMPATIBLE",
-    "The site that holds the composition is not one that the render function understands. Please tell the service's "
-    "operator, who has to deploy the site with the function's version and name it in REMOTION_SERVE_URL.",
+    _NOT_SET_UP,
+    remedy="The function can't use the site with the composition: deploy the site with the function's version and "
+    "name it in REMOTION_SERVE_URL.",
 )
 _NO_COMPOSITION = _final(
     "COMPOSITION_NOT_FOUND",
-    "The site has no composition of the configured name. Please tell the service's operator, who has to correct "
-    "REMOTION_COMPOSITION or deploy the site of REMOTION_SERVE_URL again.",
+    _NOT_SET_UP,
+    remedy="The site has no composition of the configured name: correct REMOTION_COMPOSITION, or deploy the site of "
+    "REMOTION_SERVE_URL again.",
 )
 _COMPOSITION = _final(
     "COMPOSITION_ERROR",
-    "The composition can't draw this animation. Please change it; if others fail too, tell the service's operator, who "
-    "has to mend the composition that REMOTION_COMPOSITION names.",
+    "This animation can't be drawn. Please change it; if other animations fail too, contact the operator.",
+    remedy="The composition that REMOTION_COMPOSITION names raised an error: if it does so for valid input, fix it "
+    "and deploy the site again.",
 )
 _DENIED = _final(
     "ACCESS_DENIED",
-    "The renderer lacks a permission on AWS. Please tell the service's operator, who has to correct the role of the "
-    "function that REMOTION_LAMBDA_FUNCTION_NAME names, or REMOTION_BUCKET_NAME.",
+    _NOT_SET_UP,
+    remedy="A permission is missing on AWS: correct the role of the function that REMOTION_LAMBDA_FUNCTION_NAME "
+    "names, or REMOTION_BUCKET_NAME.",
 )
 _CREDENTIALS = _final(
     "CREDENTIALS_INVALID",
-    "The AWS credentials of the render service are wrong or have expired. Please tell its operator, who has to renew "
-    "REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY or what stands in for them.",
+    _NOT_SET_UP,
+    remedy="The AWS credentials are wrong or have expired: renew REMOTION_AWS_ACCESS_KEY_ID and "
+    "REMOTION_AWS_SECRET_ACCESS_KEY, or the source that replaces them.",
 )
-_STORED_BEFORE = _final(
-    "OUTPUT_EXISTS", "A video of this render was stored before. Start the render anew if you don't find it."
+_ALREADY_STORED = _final(
+    "OUTPUT_EXISTS", "A video of this render was already stored. Start the render again if you don't find it."
 )
 _TOO_LARGE = _final("REQUEST_TOO_LARGE", "The animation is too large for the renderer. Please shorten its text.")
 
-# Looked for in this order, since what is said of one cause may contain the words of another. Sources: `isFlakyError`
-# and `getExplanation` of Remotion 4.0.527, what its renderer and its function throw, and the errors of
+# Searched in this order, since the message of one cause may contain the words of another. Sources: `isFlakyError` and
+# `getExplanation` of Remotion 4.0.527, the errors that its renderer and its function throw, and those of
 # https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html and
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
 _PATTERNS: tuple[tuple[Failure, tuple[str, ...]], ...] = (
@@ -189,7 +206,7 @@ _PATTERNS: tuple[tuple[Failure, tuple[str, ...]], ...] = (
             r"InvalidSignatureException",
         ),
     ),
-    (_STORED_BEFORE, (r"Output file [^\n]* already exists",)),
+    (_ALREADY_STORED, (r"Output file [^\n]* already exists",)),
     (
         _TOO_LARGE,
         (r"Payload is too big", r"RequestEntityTooLarge", r"RequestTooLarge", r"Request must be smaller than"),
@@ -238,24 +255,25 @@ _TABLE = tuple((re.compile("|".join(patterns)), failure) for failure, patterns i
 
 
 def classify(message: str, *, name: str = "", stack: str = "", kind: str = "") -> Failure:
-    """Return why a render failed. `kind` is the error's `type` in a progress file: renderer, browser, stitcher, ….
+    """Return the failure for an error. `kind` is its `type` in a progress file: renderer, browser, stitcher, ….
 
-    The message is searched before the stack. What matches nothing is the composition's own error if it ran in the
-    browser, and else unknown; both are final, as another attempt would meet them too.
+    The message is searched before the stack. An error that matches no pattern is COMPOSITION_ERROR if it was thrown in
+    the browser, else RENDER_FAILED; both are final, since another attempt would fail in the same way.
     """
-    found = _look_up(f"{name}: {message}") or _look_up(stack)
+    found = _match(f"{name}: {message}") or _match(stack)
     if found is None:
         in_the_browser = kind == "browser" or _IN_THE_BROWSER.search(f"{message}\n{stack}"[:MAX_SEARCHED])
         found = _COMPOSITION if in_the_browser else UNKNOWN
-    return replace(found, detail=_detail(message, name, stack))
+    return replace(found, detail=_detail(found.detail, message, name, stack))
 
 
-def _look_up(text: str) -> Failure | None:
+def _match(text: str) -> Failure | None:
     searched = text[:MAX_SEARCHED]
     return next((failure for pattern, failure in _TABLE if pattern.search(searched)), None)
 
 
-def _detail(message: str, name: str, stack: str) -> str:
-    """Return all that was said, without what can't be stored."""
-    said = stack if message in stack else f"{name or 'Error'}: {message}\n{stack}".rstrip()
-    return _LONE_SURROGATE.sub("\ufffd", said)[:MAX_DETAIL]
+def _detail(remedy: str | None, message: str, name: str, stack: str) -> str:
+    """Return the remedy, if any, and the original error, without characters that can't be stored."""
+    original = stack if message in stack else f"{name or 'Error'}: {message}\n{stack}".rstrip()
+    detail = original if remedy is None else f"{remedy}\n{original}"
+    return _LONE_SURROGATE.sub("\ufffd", detail)[:MAX_DETAIL]

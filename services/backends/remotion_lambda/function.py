@@ -1,11 +1,11 @@
-"""What the name of a deployed Remotion function tells about it."""
+"""Parses the name of a deployed Remotion function, which holds its version, memory and timeout."""
 
 import re
 from dataclasses import dataclass
 from datetime import timedelta
 
-# `remotion lambda functions deploy` names functions so; Lambda takes a name, an ARN or a part of one, each with a
-# qualifier or not: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_RequestParameters
+# `remotion lambda functions deploy` uses these names. Lambda accepts a name, an ARN or a partial ARN, each with or
+# without a qualifier: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_RequestParameters
 _NAME = re.compile(
     r"(?:(?:arn:[a-z-]+:lambda:[a-z0-9-]+:)?\d{12}:function:)?"
     r"remotion-render-(?P<version>\d+-\d+-\d+[\w-]*)"
@@ -17,7 +17,7 @@ _NAME = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """A deployed function. `timeout` ends each of its invocations."""
+    """A deployed function. `timeout` limits each invocation."""
 
     version: str
     memory_mb: int
@@ -25,9 +25,9 @@ class Function:
 
 
 def parse_function_name(name: str) -> Function | None:
-    """Return what the name or ARN of a function tells; None if it was not named by Remotion's convention.
+    """Return the function that the name or ARN describes; None if the name doesn't follow Remotion's convention.
 
-    Names hold ten characters of the version at most, so a longer one, of a pre-release, comes back cut.
+    Names hold at most ten characters of the version, so a longer one, of a pre-release, is returned truncated.
     """
     match = _NAME.fullmatch(name)
     if match is None:

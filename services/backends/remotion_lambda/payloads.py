@@ -1,4 +1,4 @@
-"""What is sent to the function, as Remotion's own client 4.0.527 sends it, and the keys of a render's objects in S3."""
+"""The function's payloads, as Remotion's own client 4.0.527 sends them, and the keys of a render's objects in S3."""
 
 import json
 import re
@@ -8,15 +8,15 @@ from datetime import timedelta
 
 from services.models import AnimationProps
 
-MAX_INLINE_UNITS = 193_976  # the official client's 200,000 less 5,000 and a webhook's 1,024, in UTF-16 units
+MAX_INLINE_UNITS = 193_976  # the official client's 200,000 less 5,000 and a webhook's 1,024, in UTF-16 code units
 
 PropsReference = dict[str, str]
-"""Where the function finds the composition's props: `inline` or `uploaded`."""
+"""The location of the composition's props: `inline` or `uploaded`."""
 
 _ENVIRONMENT: dict[str, str] = {}  # the composition needs no variables
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
-# The function fails without most of these keys, at once or while it renders; null is what the client sends for unset.
+# Without most of these keys the function fails, at once or while it renders. The official client sends null for unset.
 _DEFAULTS: Mapping[str, object] = {
     "type": "start",
     "codec": "h264",
@@ -68,7 +68,7 @@ _DEFAULTS: Mapping[str, object] = {
 }
 
 
-# What a still is asked for with just as a video.
+# The keys of a start payload that a still payload has as well.
 _SHARED = (
     "version",
     "serveUrl",
@@ -100,9 +100,9 @@ _SHARED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """Where the function tells a render's end. `custom_data` comes back with it: ASCII, at most 1,024 bytes of JSON.
+    """The webhook for a render's end. `custom_data` is returned in it: ASCII, at most 1,024 bytes of JSON.
 
-    A message with any other character is never delivered, since its sender counts characters as bytes.
+    A message with a character outside ASCII is never delivered, since the function counts characters as bytes.
     """
 
     url: str
@@ -111,7 +111,7 @@ class Webhook:
 
 
 def input_props(props: AnimationProps) -> str:
-    """Return the composition's props as JSON, to the byte what JSON.stringify would write."""
+    """Return the composition's props as JSON, byte for byte as JSON.stringify would write them."""
     values: dict[str, object] = {
         "text": props.text,
         "style": props.style.value,
@@ -127,17 +127,17 @@ def input_props(props: AnimationProps) -> str:
 
 
 def needs_upload(props_json: str) -> bool:
-    """Return whether the props are too large to be sent inline, so that they have to be stored in S3 first."""
+    """Return whether the props are too large to be sent inline, so that they must be stored in S3 first."""
     return _units(props_json) + _units(json.dumps(_ENVIRONMENT)) > MAX_INLINE_UNITS
 
 
 def inline(props_json: str) -> PropsReference:
-    """Return props that are sent along."""
+    """Return a reference with the props in it."""
     return {"type": "payload", "payload": props_json}
 
 
 def uploaded(props_hash: str, *, bucket: str) -> PropsReference:
-    """Return props stored under `props_key`. The function removes them, so each render needs a hash of its own."""
+    """Return a reference to props stored under `props_key`. The function deletes them: each render needs a new hash."""
     return {"type": "bucket-url", "hash": props_hash, "bucketName": bucket}
 
 
@@ -152,10 +152,10 @@ def start_payload(
     frame_timeout: timedelta,
     webhook: Webhook | None,
 ) -> dict[str, object]:
-    """Return what starts a render whose video is stored under `output_key`.
+    """Return the payload that starts a render whose video is stored under `output_key`.
 
-    `version` must be the function's. `frame_timeout` is how long a frame may wait for fonts and the like, at least
-    seven seconds. The function doesn't replace an object that is there already under `output_key`.
+    `version` must be the function's. `frame_timeout` limits how long a frame waits for fonts and other resources, at
+    least seven seconds. The function doesn't overwrite an existing object under `output_key`.
     """
     return {
         **_DEFAULTS,
@@ -173,10 +173,10 @@ def start_payload(
 def still_payload(
     start: Mapping[str, object], *, output_key: str, props: PropsReference, frame: int, frame_timeout: timedelta
 ) -> dict[str, object]:
-    """Return what stores a frame of the render that `start` starts as a JPEG under `output_key`, again and again.
+    """Return the payload that stores a frame of the render of the payload `start` as a JPEG under `output_key`.
 
-    Its props may be 4,993,976 UTF-16 units long inline. It is answered in one piece, as in China; elsewhere the
-    official client has the answer streamed, to learn the id sooner.
+    An existing object is overwritten. The inline props may have up to 4,993,976 UTF-16 code units. The response is not
+    streamed, as in China; elsewhere the official client has it streamed, to get the id sooner.
     """
     return {
         **{key: start[key] for key in _SHARED},
@@ -191,7 +191,7 @@ def still_payload(
 
 
 def status_payload(*, version: str, bucket: str, render_id: str) -> dict[str, object]:
-    """Return what asks the function how a render stands."""
+    """Return the payload that requests a render's status."""
     return {
         "type": "status",
         "bucketName": bucket,
@@ -204,42 +204,42 @@ def status_payload(*, version: str, bucket: str, render_id: str) -> dict[str, ob
 
 
 def info_payload() -> dict[str, object]:
-    """Return what asks the function for its version; it costs one short invocation."""
+    """Return the payload that requests the function's version; it costs one short invocation."""
     return {"type": "info", "logLevel": "info"}
 
 
 def video_key(render_id: str, attempt: int) -> str:
-    """Return where the video of an attempt is stored. A late one of an earlier attempt can't overwrite it."""
+    """Return the key of an attempt's video. It differs for each attempt, so that late ones overwrite no other."""
     return f"{outputs_prefix(render_id)}{attempt}.mp4"
 
 
 def poster_key(render_id: str) -> str:
-    """Return where the poster is stored, which is the same picture whatever the attempt."""
+    """Return the key of the poster, which is the same for all attempts, since they have the same last frame."""
     return f"{outputs_prefix(render_id)}poster.jpg"
 
 
 def outputs_prefix(render_id: str) -> str:
-    """Return what the keys of all videos and posters of a render begin with."""
+    """Return the key prefix of a render's videos and poster."""
     return f"rendercast/{render_id}-"
 
 
 def props_key(props_hash: str) -> str:
-    """Return where uploaded props are stored."""
+    """Return the key of uploaded props."""
     return f"input-props/{props_hash}.json"
 
 
 def folder(render_id: str) -> str:
-    """Return what the keys of all that Remotion keeps of a render begin with, the slash included."""
+    """Return the key prefix of the objects that Remotion stores for a render, with the slash."""
     return f"renders/{render_id}/"
 
 
 def progress_key(render_id: str) -> str:
-    """Return where the function writes how the render stands."""
+    """Return the key of the progress file, which the function writes."""
     return f"{folder(render_id)}progress.json"
 
 
 def cancel_key(render_id: str) -> str:
-    """Return where the renderers look each second for the request to stop."""
+    """Return the key of the cancel request, which the function's renderers check every second."""
     return f"{folder(render_id)}cancel.json"
 
 
@@ -248,17 +248,17 @@ def _webhook(webhook: Webhook) -> dict[str, object]:
 
 
 def _number(value: float) -> int | float:
-    """Return what JSON writes as JavaScript does, to which 96 and 96.0 are the same. For values from 0.0001 on."""
+    """Return the number such that JSON has it as JavaScript writes it: 96, not 96.0. For values from 0.0001 up."""
     return int(value) if float(value).is_integer() else value
 
 
 def _units(text: str) -> int:
-    """Return the text's length in JavaScript, in UTF-16 units."""
+    """Return the text's length in JavaScript, in UTF-16 code units."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _pair_surrogates(text: str) -> str:
-    """Return the text with two surrogates that make up a character joined, as JavaScript sees them."""
+    """Return the text with surrogate pairs joined into characters, as JavaScript treats them."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 

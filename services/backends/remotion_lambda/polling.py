@@ -1,9 +1,10 @@
-"""Progress files read from S3 over plain asyncio HTTP, since they are asked for all the time.
+"""Reads progress files from S3 over plain asyncio HTTP, since they are polled all the time.
 
-A URL is signed once for many reads of one file. Asked with the last answer's ETag, S3 answers 304 without a body while
-nothing has changed. One read costs a tenth of the CPU time of the same through boto3 (`benchmarks/polling.py`).
+A URL is signed once for many reads of one file. Requests carry the ETag of the last response, so S3 answers 304 without
+a body while nothing has changed. One read costs a tenth of the CPU time of the same through boto3
+(`benchmarks/polling.py`).
 
-Such a URL is as good as a password for an hour, so none is told in a fault.
+A presigned URL grants access for an hour like a password, so error messages never contain one.
 """
 
 import os
@@ -22,18 +23,18 @@ from botocore.utils import get_environ_proxies
 from yarl import URL
 
 from services.backends.remotion_lambda.aws import Aws
-from services.backends.remotion_lambda.faults import AwsError, Meaning, fault
+from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind, error_from_response
 from services.backends.remotion_lambda.payloads import progress_key
 from services.backends.remotion_lambda.progress import ProgressFile
 from services.models import Download
 from services.ports import Clock
 
-CONNECTIONS = 100  # open at once, over all renders of a worker
+CONNECTIONS = 100  # maximum open at once, for all renders of a worker
 TIMEOUT_S = 10
-URL_LASTS = timedelta(hours=1)
-URL_SPARE = timedelta(minutes=1)
+URL_LIFETIME = timedelta(hours=1)
+URL_RENEWAL_MARGIN = timedelta(minutes=1)
 
-MAX_BODY_BYTES = 8 * 1024 * 1024  # a file of a video of an hour has less than a tenth
+MAX_BODY_BYTES = 8 * 1024 * 1024  # the file of an hour-long video has less than a tenth of this
 
 _CODE = re.compile(rb"<Code>(\w+)</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
@@ -41,9 +42,9 @@ _MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A progress file, when it was first seen to be so, and the present time, both by the clock of S3.
+    """A progress file, the time at which this content was first read, and the present time, both by the clock of S3.
 
-    The times that the function writes are AWS's; this machine's clock may be off.
+    The function writes times of AWS's clock; this machine's clock may be wrong.
     """
 
     file: ProgressFile
@@ -52,8 +53,8 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What S3 answered to a GET. `date` is when, by its own clock."""
+class Response:
+    """A response of S3 to a GET. `date` is the time of its own clock."""
 
     status: int
     etag: str
@@ -62,8 +63,8 @@ class Answer:
 
 
 @dataclass(slots=True)
-class Followed:
-    """A progress file that is being followed: where it is, and what it was when it was last read."""
+class PolledFile:
+    """A progress file that is being polled: its presigned URL, and the result of the last read."""
 
     url: Download
     etag: str = ""
@@ -71,57 +72,57 @@ class Followed:
 
 
 class ProgressReader:
-    """Reads the progress files of one bucket again and again."""
+    """Polls the progress files of one bucket."""
 
     def __init__(self, http: aiohttp.ClientSession, aws: Aws, *, bucket: str, clock: Clock) -> None:
         self._http = http
         self._aws = aws
         self._bucket = bucket
         self._clock = clock
-        self._followed: dict[str, Followed] = {}
+        self._files: dict[str, PolledFile] = {}
 
     async def read(self, backend_render_id: str) -> Reading:
-        """Return the render's file as it is now. Raises `AwsError`, also if the file can't be understood."""
-        followed = self._follow(backend_render_id)
+        """Return the render's file as it is now. Raises `AwsError`, also if the file can't be parsed."""
+        polled = self._polled_file(backend_render_id)
         try:
-            answer = await self._get(followed)
+            response = await self._get(polled)
         except (aiohttp.ClientError, TimeoutError) as error:
-            # Its words, and those of what it comes from, hold the URL.
-            raise AwsError(f"GetObject: {type(error).__name__}", Meaning.UNKNOWN) from None
-        now = answer.date or self._clock.now()
-        if answer.status == HTTPStatus.NOT_MODIFIED and followed.last is not None:
-            return replace(followed.last, now=now)
-        if answer.status != HTTPStatus.OK:
-            self.forget(backend_render_id)  # so that the next read is signed anew
-            raise _fault(answer)
-        followed.last = Reading(_read(answer.body, backend_render_id), read_at=now, now=now)
-        followed.etag = answer.etag
-        return followed.last
+            # The messages of the error and of its cause contain the URL.
+            raise AwsError(f"GetObject: {type(error).__name__}", AwsErrorKind.UNKNOWN) from None
+        now = response.date or self._clock.now()
+        if response.status == HTTPStatus.NOT_MODIFIED and polled.last is not None:
+            return replace(polled.last, now=now)
+        if response.status != HTTPStatus.OK:
+            self.forget(backend_render_id)  # so that the next read is signed again
+            raise _response_error(response)
+        polled.last = Reading(_parse(response.body, backend_render_id), read_at=now, now=now)
+        polled.etag = response.etag
+        return polled.last
 
     def forget(self, backend_render_id: str) -> None:
-        """Keep nothing of the file any more."""
-        self._followed.pop(backend_render_id, None)
+        """Drop the stored URL and content of the file."""
+        self._files.pop(backend_render_id, None)
 
-    async def _get(self, followed: Followed) -> Answer:
-        headers = {"If-None-Match": followed.etag} if followed.last else {}
-        url = URL(followed.url.url, encoded=True)
-        async with self._http.get(url, headers=headers, allow_redirects=False) as answer:
-            body = await _beginning(answer)
-            return Answer(answer.status, answer.headers.get("ETag", ""), _date(answer.headers.get("Date", "")), body)
+    async def _get(self, polled: PolledFile) -> Response:
+        headers = {"If-None-Match": polled.etag} if polled.last else {}
+        url = URL(polled.url.url, encoded=True)
+        async with self._http.get(url, headers=headers, allow_redirects=False) as got:
+            body = await _read_limited(got)
+            return Response(got.status, got.headers.get("ETag", ""), _parse_date(got.headers.get("Date", "")), body)
 
-    def _follow(self, backend_render_id: str) -> Followed:
+    def _polled_file(self, backend_render_id: str) -> PolledFile:
         now = self._clock.now()
-        followed = self._followed.get(backend_render_id)
-        if followed is None or followed.url.expires_at - now < URL_SPARE:
+        polled = self._files.get(backend_render_id)
+        if polled is None or polled.url.expires_at - now < URL_RENEWAL_MARGIN:
             key = progress_key(backend_render_id)
-            followed = Followed(self._aws.sign(self._bucket, key, now=now, expires_in=URL_LASTS))
-            self._followed[backend_render_id] = followed
-        return followed
+            polled = PolledFile(self._aws.sign(self._bucket, key, now=now, expires_in=URL_LIFETIME))
+            self._files[backend_render_id] = polled
+        return polled
 
 
 @asynccontextmanager
 async def open_http(address: str) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open connections that trust whom boto3 trusts, and go through the proxy it would use for this address."""
+    """Open a session with the CA certificates of boto3 and the proxy that boto3 would use for this address."""
     trusted = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or get_cert_path(verify=True))
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=trusted),
@@ -131,39 +132,39 @@ async def open_http(address: str) -> AsyncIterator[aiohttp.ClientSession]:
         yield http
 
 
-async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
-    """Return the body; if it is larger than it may be, not all of it, but more than it may be."""
+async def _read_limited(response: aiohttp.ClientResponse) -> bytes:
+    """Return the body, or, if it exceeds `MAX_BODY_BYTES`, a part of it that does so too."""
     body = bytearray()
-    async for piece in answer.content.iter_any():
+    async for piece in response.content.iter_any():
         body += piece
         if len(body) > MAX_BODY_BYTES:
             break
     return bytes(body)
 
 
-def _date(header: str) -> datetime | None:
-    """Return the time that the header `Date` tells, if any."""
+def _parse_date(header: str) -> datetime | None:
+    """Return the time in the header `Date`; None if it is missing or invalid."""
     try:
         return parsedate_to_datetime(header).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
-def _read(body: bytes, backend_render_id: str) -> ProgressFile:
+def _parse(body: bytes, backend_render_id: str) -> ProgressFile:
     if len(body) > MAX_BODY_BYTES:
-        raise AwsError(f"the progress file of {backend_render_id} is too large", Meaning.UNREADABLE)
+        raise AwsError(f"the progress file of {backend_render_id} is too large", AwsErrorKind.INVALID_RESPONSE)
     try:
         return ProgressFile.from_json(body)
     except ValueError as error:
-        raise AwsError(f"the progress file of {backend_render_id} is corrupt", Meaning.UNREADABLE) from error
+        raise AwsError(f"the progress file of {backend_render_id} is corrupt", AwsErrorKind.INVALID_RESPONSE) from error
 
 
-def _fault(answer: Answer) -> AwsError:
-    """Return what an error answer means, with AWS's own words, but without what else it holds, such as tokens."""
-    code, message = _CODE.search(answer.body), _MESSAGE.search(answer.body)
-    return fault(
+def _response_error(response: Response) -> AwsError:
+    """Return the error for an error response, with its code and message only: the rest may contain tokens."""
+    code, message = _CODE.search(response.body), _MESSAGE.search(response.body)
+    return error_from_response(
         "GetObject",
-        code=code[1].decode() if code else str(answer.status),
-        status=answer.status,
+        code=code[1].decode() if code else str(response.status),
+        status=response.status,
         detail=message[1].decode(errors="replace")[:500] if message else "",
     )

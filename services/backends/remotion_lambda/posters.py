@@ -1,8 +1,8 @@
 """Posters: the function makes a still of each render's last frame, beside the video.
 
-A poster is worth less than all else. It is asked for once, not before the video has frames, so that the functions that
-draw those have found their room. What goes wrong with it is logged, and the render does without. Once the video is
-there, it is waited for no longer than `PATIENCE_S`.
+A poster has the lowest priority. It is requested once, and only after the video has its first frames, so that the
+functions that render those have already been invoked. Its errors are logged, and the render ends without a poster. Once
+the video is stored, the poster is awaited for at most `MAX_WAIT_S`.
 """
 
 import asyncio
@@ -12,16 +12,22 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 
 from services import models
-from services.backends.remotion_lambda.answers import Crash, Refused, StillAnswer, parse_crash, parse_still
 from services.backends.remotion_lambda.aws import CONNECTIONS, Aws, Invocation
+from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind
 from services.backends.remotion_lambda.deployment import Deployment
-from services.backends.remotion_lambda.faults import AwsError, Meaning
 from services.backends.remotion_lambda.payloads import folder, poster_key
+from services.backends.remotion_lambda.responses import (
+    ErrorResponse,
+    FunctionCrash,
+    StillResponse,
+    parse_crash,
+    parse_still,
+)
 from services.models import Render, RenderPhase
-from services.ports import Clock, Finished, Observation, Progress
+from services.ports import AttemptFinished, AttemptProgress, Clock, Observation
 
-AT_ONCE = CONNECTIONS // 2  # so that starts find room
-PATIENCE_S = 3.0
+MAX_CONCURRENT_POSTERS = CONNECTIONS // 2  # the other half of the threads remains for starts
+MAX_WAIT_S = 3.0
 
 MakePayload = Callable[[Render], Mapping[str, object]]
 
@@ -30,61 +36,62 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Poster:
-    """A poster that is being made, has been made, or could not be: then `settled` is set and `is_there` is not."""
+    """A poster in the making. `settled` is set when it has been made or has failed; then `is_stored` says which."""
 
     key: str
-    is_there: bool = False
+    is_stored: bool = False
     cost_usd: float | None = None
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     is_wanted: bool = True
 
 
 class Posters:
-    """The posters of the renders that this process follows. `payload` makes what asks the function for one."""
+    """The posters of the renders that this process polls. `payload` builds the function's payload for a poster."""
 
     def __init__(self, deployment: Deployment, *, aws: Aws, clock: Clock, payload: MakePayload) -> None:
         self._deployment = deployment
         self._aws = aws
         self._clock = clock
         self._payload = payload
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._semaphore = asyncio.Semaphore(MAX_CONCURRENT_POSTERS)
         self._posters: dict[str, Poster] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def added_to(self, observation: Observation, render: Render) -> Observation:
-        """Return the observation with what is known of the poster. Of a finished video, it is waited for, not long.
+    async def add_to(self, observation: Observation, render: Render) -> Observation:
+        """Return the observation with the poster's key and cost added.
 
-        The poster is begun in the background once there are frames, unless it was begun or is there.
+        Starts the poster in the background once the video has frames, unless it was started or is stored. For a
+        finished video, waits for the poster for at most `MAX_WAIT_S`.
         """
         match observation:
-            case Finished(output=output):
-                self._begin(render)
+            case AttemptFinished(output=output):
+                self._start(render)
                 output = models.replace(output, poster_key=await self._finished(render))
                 return replace(observation, output=output, cost_usd=self._cost_usd(render, observation.cost_usd))
-            case Progress(phase=phase):
+            case AttemptProgress(phase=phase):
                 if phase is not RenderPhase.LAUNCHING:
-                    self._begin(render)
+                    self._start(render)
                 return replace(observation, cost_usd=self._cost_usd(render, observation.cost_usd))
         return observation
 
     def abandon(self, render: Render) -> None:
-        """Forget the poster. If its render has ended without it, it is removed, though it may still have to come."""
+        """Drop the poster's state. If its render has ended without it, delete the poster, as soon as it is made."""
         poster = self._posters.pop(render.id, None)
         if poster is None:
             return
         poster.is_wanted = False
         has_it = render.output is not None and render.output.poster_key is not None
         if render.status.is_terminal and not has_it:
-            self._spawn(self._remove_later(poster))
+            self._spawn(self._delete_when_settled(poster))
 
     async def close(self) -> None:
-        """Stop what is under way; what the function was asked for may still come."""
+        """Cancel all tasks. The function may still store posters that were requested."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, render: Render) -> None:
+    def _start(self, render: Render) -> None:
         if self._deployment.posters and render.id not in self._posters:
             poster = self._posters[render.id] = Poster(key=poster_key(render.id))
             self._spawn(self._make(render, poster))
@@ -93,11 +100,11 @@ class Posters:
         poster = self._posters.get(render.id)
         if poster is None:
             return None
-        await self._clock.wait(poster.settled, timeout_s=PATIENCE_S)
-        return poster.key if poster.is_there else None
+        await self._clock.wait(poster.settled, timeout_s=MAX_WAIT_S)
+        return poster.key if poster.is_stored else None
 
     def _cost_usd(self, render: Render, of_video_usd: float | None) -> float | None:
-        """Return what video and poster cost together, as far as that is known, to a hundred-thousandth of a dollar."""
+        """Return the known cost of video and poster together, rounded to five decimals."""
         poster = self._posters.get(render.id)
         if poster is None or poster.cost_usd is None:
             return of_video_usd
@@ -110,47 +117,50 @@ class Posters:
 
     async def _make(self, render: Render, poster: Poster) -> None:
         try:
-            async with self._room:
-                still = await self._ask(render, poster) if poster.is_wanted else None
+            async with self._semaphore:
+                still = await self._request(render, poster) if poster.is_wanted else None
         except AwsError as error:
-            log.warning("render %s gets no poster: %s", render.id, error)
+            log.warning("render %s has no poster: %s", render.id, error)
             return
         finally:
             poster.settled.set()
         if still is not None:
-            await self._remove(folder(still.render_id))
+            await self._delete(folder(still.render_id))
 
-    async def _ask(self, render: Render, poster: Poster) -> StillAnswer | None:
-        """Have the poster made, unless another process has done so; return the function's answer."""
+    async def _request(self, render: Render, poster: Poster) -> StillResponse | None:
+        """Invoke the function for the poster and return its response; None if another process has made the poster."""
         still = None
         if await self._aws.size(self._deployment.bucket, poster.key) is None:
             payload = json.dumps(self._payload(render)).encode()
-            still = _still(await self._aws.invoke(self._deployment.function_name, payload))
+            still = _parse_still(await self._aws.invoke(self._deployment.function_name, payload))
             poster.cost_usd = still.estimated_price.usd
-        poster.is_there = True
+        poster.is_stored = True
         return still
 
-    async def _remove_later(self, poster: Poster) -> None:
+    async def _delete_when_settled(self, poster: Poster) -> None:
         await poster.settled.wait()
-        await self._remove(poster.key)
+        await self._delete(poster.key)
 
-    async def _remove(self, prefix: str) -> None:
-        """Remove what nobody needs; what can't be removed goes with the render, or is a file of a kilobyte."""
+    async def _delete(self, prefix: str) -> None:
+        """Delete unneeded objects. On an error they stay until the render is deleted, or are files of a kilobyte."""
         try:
             await self._aws.delete_all(self._deployment.bucket, prefix)
         except AwsError as error:
-            log.info("%s could not be removed: %s", prefix, error)
+            log.info("%s could not be deleted: %s", prefix, error)
 
 
-def _still(answer: Invocation) -> StillAnswer:
-    """Return what the function tells of the poster it made. Raises `AwsError`."""
+def _parse_still(invocation: Invocation) -> StillResponse:
+    """Return the function's response to a poster. Raises `AwsError` for any other response."""
     try:
-        told = parse_crash(answer.body) if answer.crashed else parse_still(answer.body)
+        response = parse_crash(invocation.body) if invocation.crashed else parse_still(invocation.body)
     except ValueError as error:
-        raise AwsError(f"the answer can't be understood: {answer.body[:500]!r}", Meaning.UNREADABLE) from error
-    match told:
-        case Crash():
-            raise AwsError(f"the function crashed: {told.error_type}: {told.error_message}", Meaning.UNKNOWN)
-        case Refused():
-            raise AwsError(f"the function says: {told.message}", Meaning.UNKNOWN)
-    return told
+        raise AwsError(
+            f"the response can't be parsed: {invocation.body[:500]!r}", AwsErrorKind.INVALID_RESPONSE
+        ) from error
+    match response:
+        case FunctionCrash():
+            crash = f"the function crashed: {response.error_type}: {response.error_message}"
+            raise AwsError(crash, AwsErrorKind.UNKNOWN)
+        case ErrorResponse():
+            raise AwsError(f"the function reports: {response.message}", AwsErrorKind.UNKNOWN)
+    return response

@@ -1,16 +1,16 @@
-"""What Lambda costs, by the list that Remotion's own client 4.0.527 reckons with."""
+"""Prices of AWS Lambda by region, from the list in Remotion's own client 4.0.527."""
 
 from dataclasses import dataclass
 
 MB_PER_GB = 1024
 MS_PER_S = 1000
-CHARGED_DISK_MB = 10_240 - 512  # the client charges the largest disk there is, less what Lambda gives free of charge
+CHARGED_DISK_MB = 10_240 - 512  # the client assumes the maximum disk size, less the part that is free of charge
 DEFAULT_REGION = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """US dollars for a GB of memory for a second on ARM, a GB of disk for a second, and an invocation."""
+    """Prices in US dollars: per GB-second of memory on ARM, per GB-second of disk, per invocation."""
 
     memory: float
     disk: float
@@ -45,9 +45,9 @@ PRICES = {
 
 
 def estimate_cost_usd(*, region: str, memory_mb: int, billed_ms: float, invocations: int) -> float | None:
-    """Return what the invocations cost, to a hundred-thousandth of a dollar.
+    """Return the cost of the invocations in US dollars, rounded to five decimals.
 
-    A region that isn't listed costs what us-east-1 does. Those of China are billed in yuan: None.
+    A region that isn't listed has the prices of us-east-1. None for regions of China, which are billed in yuan.
     """
     if region.startswith("cn-"):
         return None

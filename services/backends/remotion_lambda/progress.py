@@ -1,32 +1,32 @@
-"""How a render stands, derived from its progress file in S3 as Remotion's own client 4.0.527 derives it."""
+"""Derives a render's status from its progress file in S3, as Remotion's own client 4.0.527 does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from services.backends.remotion_lambda.answers import (
-    LAST_MS,
+from services.backends.remotion_lambda.function import Function, parse_function_name
+from services.backends.remotion_lambda.prices import estimate_cost_usd
+from services.backends.remotion_lambda.responses import (
+    MAX_TIMESTAMP_MS,
     Count,
     Number,
     PostRenderData,
-    RenderError,
+    RemotionError,
     RenderMetadata,
-    StatusAnswer,
+    StatusResponse,
     Timestamp,
     Timing,
-    Wire,
+    WireModel,
     last_object,
 )
-from services.backends.remotion_lambda.function import Function, parse_function_name
-from services.backends.remotion_lambda.prices import estimate_cost_usd
 from services.models import RenderPhase
 
-GRACE_MS = 20_000  # after a function's time is over, for S3 and clocks
+GRACE_MS = 20_000  # after a function's timeout, for delays of S3 and differences between clocks
 OVERHEAD_PER_CHUNK_MS = 100
-LEAST_WORK_TO_EXTRAPOLATE = 0.1
+MIN_WORK_TO_EXTRAPOLATE = 0.1
 
-# The shares of the whole.
+# The phases' shares of the overall progress.
 LAUNCHING = 0.1
 INVOKING = 0.1
 RENDERING = 0.6
@@ -36,11 +36,11 @@ WORK = RENDERING + ENCODING + COMBINING
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_TIMEOUT_MESSAGE = "The main function timed out"  # its name, TimeoutError, is also that of errors of the browser
+_TIMEOUT_MESSAGE = "The main function timed out"  # errors of the browser have the same name, TimeoutError
 
 
-class ProgressFile(Wire):
-    """A render's `progress.json`. It is there before a start is answered, and written at most every 250 ms."""
+class ProgressFile(WireModel):
+    """A render's `progress.json`. It exists before the response to a start, and is written at most every 250 ms."""
 
     chunks: tuple[int, ...] = ()
     frames_rendered: Count = 0
@@ -49,7 +49,7 @@ class ProgressFile(Wire):
     time_to_combine: Number | None = None
     lambdas_invoked: Count = 0
     timings: tuple[Timing, ...] = ()
-    errors: tuple[RenderError, ...] = ()
+    errors: tuple[RemotionError, ...] = ()
     render_metadata: RenderMetadata | None = None
     post_render_data: PostRenderData | None = None
     fatal_error_timestamp: Timestamp | None = None
@@ -59,35 +59,35 @@ class ProgressFile(Wire):
 
     @classmethod
     def from_json(cls, body: bytes) -> Self:
-        """Return the file that has this text. Raises `ValueError` if it is corrupt."""
+        """Parse a file. Raises `ValueError` if it is corrupt."""
         return cls.model_validate(last_object(body))
 
     @property
     def total_frames(self) -> int | None:
-        """How many frames are rendered; None if that isn't known yet."""
+        """The number of frames to render; None if it is not known yet."""
         return self.render_metadata.total_frames if self.render_metadata else None
 
     @property
     def has_all_chunks(self) -> bool:
-        """Whether every part of the video has been rendered."""
+        """Whether every chunk of the video has been rendered."""
         total = self.render_metadata.total_chunks if self.render_metadata else None
         return total is not None and len({chunk for chunk in self.chunks if 0 <= chunk < total}) == total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """How a render stood at one time. `overall` is 0.0 to 1.0; like the counts, it may go down between two snapshots.
+    """A render's status at one time. `overall` is 0.0 to 1.0; like the counts, it may decrease between two snapshots.
 
-    If `done`, the video is stored. If `fatal`, none will be, because of `fatal_error` or because it `timed_out`;
-    but if it `may_have_output`, look for the video first, since the function may have stored it without saying so.
-    Money is in US dollars; None if it is billed in another currency.
+    If `done`, the video is stored. If `fatal`, the render has failed, because of `fatal_error` or because it
+    `timed_out`; but if it `may_have_output`, check for the video first, since the function may have stored it without
+    writing that down. `cost_usd` is None if the account is billed in another currency.
     """
 
     overall: float
     done: bool
     fatal: bool
     timed_out: bool
-    fatal_error: RenderError | None
+    fatal_error: RemotionError | None
     may_have_output: bool
     phase: RenderPhase
     frames_rendered: int
@@ -100,11 +100,11 @@ class Snapshot:
 def derive(
     file: ProgressFile, *, function: Function, region: str, now: datetime, written_at: datetime | None = None
 ) -> Snapshot:
-    """Return how the render stands `now`.
+    """Return the render's status at the time `now`.
 
-    What changes by itself while time passes, cost and estimated completion, is told as of `written_at`, when the file
-    was last written or first seen so, if that is given: then an unchanged file gives the same until it times out.
-    Beyond what the official client does, a launch is given up that has not seen the composition when its time is over.
+    Cost and estimated completion, which depend on the time, are computed as of `written_at` if it is given, the time
+    at which this content was written or first read: then an unchanged file gives the same snapshot until it times out.
+    Unlike in the official client, a launch that has not loaded the composition before its timeout counts as failed.
     """
     if file.post_render_data is not None:
         return _finished(file, file.post_render_data)
@@ -132,32 +132,32 @@ def derive(
             billed_ms=billed_ms or 0,
             invocations=0 if billed_ms is None else file.lambdas_invoked,
         ),
-        estimated_completion_at=None if ended else _extrapolate(work, since_ms=_work_began(file), now_ms=as_of_ms),
+        estimated_completion_at=None if ended else _extrapolate(work, since_ms=_work_started(file), now_ms=as_of_ms),
     )
 
 
-def from_status(answer: StatusAnswer) -> Snapshot:
-    """Return how the render stood when the function was asked."""
-    metadata, encoding = answer.render_metadata, answer.encoding_status
+def from_status(status: StatusResponse) -> Snapshot:
+    """Return the snapshot for a status response of the function."""
+    metadata, encoding = status.render_metadata, status.encoding_status
     total = metadata.total_frames if metadata else None
-    since_ms = answer.composition_validated or (metadata.started_date if metadata else None)
-    work = _work(answer.frames_rendered, encoding.frames_encoded, encoding.combined_frames, total)
-    ended = answer.done or answer.fatal_error_encountered
-    timed_out = not answer.done and any(error.message.startswith(_TIMEOUT_MESSAGE) for error in answer.errors)
-    own_errors = [error for error in answer.errors if not error.message.startswith(_TIMEOUT_MESSAGE)]
+    since_ms = status.composition_validated or (metadata.started_date if metadata else None)
+    work = _work(status.frames_rendered, encoding.frames_encoded, encoding.combined_frames, total)
+    ended = status.done or status.fatal_error_encountered
+    timed_out = not status.done and any(error.message.startswith(_TIMEOUT_MESSAGE) for error in status.errors)
+    own_errors = [error for error in status.errors if not error.message.startswith(_TIMEOUT_MESSAGE)]
     return Snapshot(
-        overall=1.0 if answer.done else _share(answer.overall_progress),
-        done=answer.done,
-        fatal=answer.fatal_error_encountered and not answer.done,
+        overall=1.0 if status.done else _clamp(status.overall_progress),
+        done=status.done,
+        fatal=status.fatal_error_encountered and not status.done,
         timed_out=timed_out,
-        fatal_error=None if answer.done else _first_fatal(own_errors),
-        may_have_output=False,  # the function has looked for it
-        phase=RenderPhase.COMBINING if answer.done else _phase(answer.frames_rendered, encoding.frames_encoded, total),
-        frames_rendered=answer.frames_rendered,
-        output_size_bytes=answer.output_size_in_bytes,
-        billed_ms=_whole(answer.estimated_billing_duration_in_milliseconds),
-        cost_usd=_usd(answer.costs.accrued_so_far, answer.costs.currency),
-        estimated_completion_at=None if ended else _extrapolate(work, since_ms=since_ms, now_ms=answer.current_time),
+        fatal_error=None if status.done else _first_fatal(own_errors),
+        may_have_output=False,  # the function has checked for it
+        phase=RenderPhase.COMBINING if status.done else _phase(status.frames_rendered, encoding.frames_encoded, total),
+        frames_rendered=status.frames_rendered,
+        output_size_bytes=status.output_size_in_bytes,
+        billed_ms=_whole_ms(status.estimated_billing_duration_in_milliseconds),
+        cost_usd=_usd(status.costs.accrued_so_far, status.costs.currency),
+        estimated_completion_at=None if ended else _extrapolate(work, since_ms=since_ms, now_ms=status.current_time),
     )
 
 
@@ -172,7 +172,7 @@ def _finished(file: ProgressFile, data: PostRenderData) -> Snapshot:
         phase=RenderPhase.COMBINING,
         frames_rendered=file.frames_rendered if file.total_frames is None else file.total_frames,
         output_size_bytes=data.output_size,
-        billed_ms=_whole(data.estimated_billing_duration_in_milliseconds),
+        billed_ms=_whole_ms(data.estimated_billing_duration_in_milliseconds),
         cost_usd=_usd(data.cost.estimated_cost, data.cost.currency) if data.cost else None,
         estimated_completion_at=None,
     )
@@ -186,11 +186,11 @@ def _overall(file: ProgressFile, work: float) -> float:
         return launched
     expected = metadata.estimated_render_lambda_invokations
     invoked = file.lambdas_invoked / expected if expected else float(file.lambdas_invoked > 0)
-    return _share(launched + invoked * INVOKING + work * WORK)
+    return _clamp(launched + invoked * INVOKING + work * WORK)
 
 
 def _work(rendered: int, encoded: int, combined: int, total: int | None) -> float:
-    """Return which share of the frames' way into the video is done; more than 1 if more frames are told than exist."""
+    """Return the completed share of rendering, encoding and combining; above 1 if the counts exceed the total."""
     if not total:
         return 0.0
     return (rendered * RENDERING + encoded * ENCODING + combined * COMBINING) / total / WORK
@@ -205,7 +205,7 @@ def _phase(rendered: int, encoded: int, total: int | None) -> RenderPhase:
 
 
 def _timed_out(file: ProgressFile, function: Function, now_ms: float) -> bool:
-    """Return whether the function must have been ended. It can't write that down itself."""
+    """Return whether the function must have reached its timeout. It can't write that down itself."""
     if file.render_metadata is None:
         return file.timeout_timestamp is not None and now_ms > file.timeout_timestamp + GRACE_MS
     runs_out = file.render_metadata.started_date + function.timeout / _MILLISECOND + GRACE_MS
@@ -218,9 +218,9 @@ def _stitching_timed_out(file: ProgressFile, function: Function, now_ms: float) 
 
 
 def _may_have_output(file: ProgressFile, function: Function, now_ms: float) -> bool:
-    """Return whether nothing is missing but the function's word.
+    """Return whether the video may be stored although the function has not written so.
 
-    The official client asks for twice as many chunks if there is sound, which the function never writes.
+    The official client requires twice as many chunks if there is sound, which the function never writes.
     """
     if not file.has_all_chunks:
         return False
@@ -239,24 +239,24 @@ def _billed_ms(file: ProgressFile, now_ms: float) -> float | None:
 
 
 def _renderer_memory_mb(metadata: RenderMetadata | None, function: Function) -> int:
-    """Return the memory of the functions that render, which may be others than the one that was called."""
+    """Return the memory of the functions that render, which may differ from the one that was invoked."""
     renderer = parse_function_name(metadata.renderer_function_name) if metadata else None
     return (renderer or function).memory_mb
 
 
-def _work_began(file: ProgressFile) -> float | None:
+def _work_started(file: ProgressFile) -> float | None:
     return file.composition_validated or (file.render_metadata.started_date if file.render_metadata else None)
 
 
 def _extrapolate(work: float, *, since_ms: float | None, now_ms: float | None) -> datetime | None:
-    """Return when all work will be done if it goes on at this pace, to the second; None while that is too early."""
-    if since_ms is None or now_ms is None or now_ms <= since_ms or work < LEAST_WORK_TO_EXTRAPOLATE:
+    """Return the completion time at the present pace, to the second; None while too little work is done."""
+    if since_ms is None or now_ms is None or now_ms <= since_ms or work < MIN_WORK_TO_EXTRAPOLATE:
         return None
-    end_ms = min(since_ms + (now_ms - since_ms) / min(work, 1.0), LAST_MS - 1000)  # what rounds up stays in its year
+    end_ms = min(since_ms + (now_ms - since_ms) / min(work, 1.0), MAX_TIMESTAMP_MS - 1000)  # may be rounded up
     return _EPOCH + timedelta(seconds=round(end_ms / 1000))
 
 
-def _first_fatal(errors: Sequence[RenderError]) -> RenderError | None:
+def _first_fatal(errors: Sequence[RemotionError]) -> RemotionError | None:
     return next((error for error in errors if error.ends_render), None)
 
 
@@ -264,11 +264,11 @@ def _usd(amount: float | None, currency: str) -> float | None:
     return max(0.0, amount) if amount is not None and currency == "USD" else None
 
 
-def _share(value: float) -> float:
+def _clamp(value: float) -> float:
     return min(max(value, 0.0), 1.0)
 
 
-def _whole(ms: float | None) -> int | None:
+def _whole_ms(ms: float | None) -> int | None:
     return None if ms is None else max(0, round(ms))
 
 

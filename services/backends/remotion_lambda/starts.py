@@ -1,31 +1,32 @@
-"""What became of a start, by what the function or AWS answered."""
+"""Interprets the result of a start: the render's id, or the error that the response or the AWS error stands for."""
 
-from services.backends.remotion_lambda.answers import Accepted, Refused, parse_crash, parse_start
 from services.backends.remotion_lambda.aws import Invocation
+from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind, broken_function
 from services.backends.remotion_lambda.failures import classify
-from services.backends.remotion_lambda.faults import AwsError, Meaning, broken_function
+from services.backends.remotion_lambda.responses import ErrorResponse, StartResponse, parse_crash, parse_start
 from services.errors import StartImpossible, StartRefused, StartUncertain
 
-NEVER_RAN = {"Runtime.HandlerNotFound", "Runtime.ImportModuleError", "Runtime.InvalidEntrypoint"}
+# Error types of Lambda for a function whose code could not be loaded.
+NOT_LOADED = {"Runtime.HandlerNotFound", "Runtime.ImportModuleError", "Runtime.InvalidEntrypoint"}
 
 
-def started(answer: Invocation) -> str:
-    """Return Remotion's id of the render from the answer. Raises as `RenderBackend.start`."""
+def parse_started(invocation: Invocation) -> str:
+    """Return Remotion's id of the started render. Raises as `RenderBackend.start` does."""
     try:
-        told = parse_crash(answer.body) if answer.crashed else parse_start(answer.body)
+        response = parse_crash(invocation.body) if invocation.crashed else parse_start(invocation.body)
     except ValueError as error:
-        raise StartUncertain(f"the function's answer can't be understood: {answer.body[:500]!r}") from error
-    if isinstance(told, Accepted):
-        return told.render_id
-    if isinstance(told, Refused):
-        failure = classify(told.message, stack=told.stack)
-        raise StartRefused(told.message) if failure.retryable else StartImpossible(failure)
-    crash = f"the function crashed: {told.error_type}: {told.error_message}"
-    raise not_started(broken_function(crash)) if told.error_type in NEVER_RAN else StartUncertain(crash)
+        raise StartUncertain(f"the function's response can't be parsed: {invocation.body[:500]!r}") from error
+    if isinstance(response, StartResponse):
+        return response.render_id
+    if isinstance(response, ErrorResponse):
+        failure = classify(response.message, stack=response.stack)
+        raise StartRefused(response.message) if failure.retryable else StartImpossible(failure)
+    crash = f"the function crashed: {response.error_type}: {response.error_message}"
+    raise start_error(broken_function(crash)) if response.error_type in NOT_LOADED else StartUncertain(crash)
 
 
-def not_started(error: AwsError) -> StartRefused | StartImpossible | StartUncertain:
-    """Return what a fault in the course of a start leaves possible."""
-    if error.meaning in {Meaning.NEVER_SENT, Meaning.NOT_NOW}:
+def start_error(error: AwsError) -> StartRefused | StartImpossible | StartUncertain:
+    """Return the domain error for an AWS error during a start."""
+    if error.kind in {AwsErrorKind.NOT_SENT, AwsErrorKind.THROTTLED}:
         return StartRefused(str(error))
     return StartUncertain(str(error)) if error.failure is None else StartImpossible(error.failure)

@@ -1,4 +1,4 @@
-"""The messages that the function sends when a render has ended. Each is a hint to look; what is stored decides."""
+"""Webhooks that Remotion's function sends when a render ends. They only trigger a poll of the stored files."""
 
 import hashlib
 import hmac
@@ -13,7 +13,9 @@ from services.ids import is_render_id
 PATH = "/webhooks/remotion"
 SIGNATURE_HEADER = "X-Remotion-Signature"
 SIGNATURE = re.compile("sha512=[0-9a-f]{128}")
-MAX_BODY_BYTES = 64 * 1024  # dozens of errors with their stacks; one that tells of more is a hint that is lost
+MAX_BODY_BYTES = (
+    64 * 1024
+)  # dozens of errors with their stacks; larger messages are rejected, which polling makes up for
 
 
 class _CustomData(BaseModel):
@@ -24,19 +26,19 @@ class _Body(BaseModel):
     customData: _CustomData  # noqa: N815  # the sender's name
 
 
-def ask_for_webhook(base_url: str, secret: str, render_id: str) -> Webhook:
-    """Return what a start says so that its end is told to this deployment."""
+def webhook_request(base_url: str, secret: str, render_id: str) -> Webhook:
+    """Return the webhook part of a start payload, which makes the function notify this deployment of the end."""
     return Webhook(url=base_url + PATH, secret=secret, custom_data={"render": render_id})
 
 
-def is_genuine(body: bytes, signature: str, secret: str) -> bool:
-    """Return whether the body was signed with the secret. Takes the same time whatever is wrong."""
+def has_valid_signature(body: bytes, signature: str, secret: str) -> bool:
+    """Return whether the body was signed with the secret. Runs in constant time."""
     expected = "sha512=" + hmac.new(secret.encode(), body, hashlib.sha512).hexdigest()
     return hmac.compare_digest(expected.encode(), signature.encode())
 
 
-def render_told_of(body: bytes) -> str | None:
-    """Return the id of our render that a genuine message is about; None if it is about none."""
+def parse_render_id(body: bytes) -> str | None:
+    """Return Rendercast's id of the render that a verified message is about; None if it has no valid id."""
     try:
         render_id = _Body.model_validate(json.loads(body)).customData.render
     except (ValidationError, ValueError, RecursionError):

@@ -1,1 +1,1 @@
-"""Videos rendered on this machine: the parent is `backend.py`, each render a process of `child.py`."""
+"""The text backend: renders videos on this machine. `backend.py` runs a process of `child.py` for each render."""

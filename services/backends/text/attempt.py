@@ -1,4 +1,4 @@
-"""One attempt of the local backend: a child process, what it has told, and the files that it writes."""
+"""An attempt of the text backend: a child process, the state that it last reported, and the files that it writes."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from services.models import RenderPhase
-from services.ports import Observation, Progress
+from services.ports import AttemptProgress, Observation
 
 EXIT_TIMEOUT_S = 5.0
 
@@ -18,20 +18,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """A child process and what it has told so far. It writes the video to `part`, its poster to `poster_part`."""
+    """A child process and the state it last reported. It writes the video to `part`, the poster to `poster_part`."""
 
     process: asyncio.subprocess.Process
     part: Path
     poster_part: Path
     first_frame: tuple[int, datetime] | None = None
     state: Observation = field(
-        default_factory=lambda: Progress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
+        default_factory=lambda: AttemptProgress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
     )
     warnings: tuple[str, ...] = ()
     reader: asyncio.Task[None] | None = None
 
     async def end(self) -> None:
-        """Stop reading and kill the child; its unfinished files are removed by the reader on its way out."""
+        """Stop reading, kill the child and remove its unfinished files."""
         if self.reader is not None:
             self.reader.cancel()
             await asyncio.wait([self.reader])
@@ -39,23 +39,23 @@ class Attempt:
         self.remove_parts()
 
     async def kill(self) -> None:
-        """End the child at once, unless it has ended, and wait until it is gone."""
+        """Kill the child, unless it has ended, and wait for its end."""
         if self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
         await self.wait()
 
     async def wait(self) -> None:
-        """Wait until the child is gone, but not for ever."""
+        """Wait for the child's end, for at most `EXIT_TIMEOUT_S`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(EXIT_TIMEOUT_S):
                 await self.process.wait()
 
     def keep(self, path: Path, poster: Path) -> int:
-        """Give finished files their names, so that they survive a power cut, and return the video's size in bytes.
+        """Rename the finished files to their final names, durably, and return the video's size in bytes.
 
-        The poster comes first, if there is one: who sees the video sees it too. If another worker finished the same
-        render before, because this one was paused and lost it, that one's files stay.
+        The poster, if there is one, is renamed first, so that it exists whenever the video does. If another worker has
+        finished the same render, because this one was paused and lost its lease, the other's files are kept.
         """
         if path.exists():
             return path.stat().st_size
@@ -73,13 +73,13 @@ class Attempt:
         return path.stat().st_size
 
     def remove_parts(self) -> None:
-        """Remove what is left unfinished."""
+        """Remove the unfinished files."""
         for part in (self.part, self.poster_part):
             remove(part)
 
 
 def remove(path: Path) -> None:
-    """Remove a file that nobody needs, if it is there; one that can't be removed is no reason to stop anything."""
+    """Remove an unneeded file, if it exists. Logs an error instead of raising it."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:

@@ -1,7 +1,7 @@
-"""The local backend: each render is a child process that writes an MP4 and its poster into the data folder.
+"""The text backend: each render is a child process that writes an MP4 and its poster into the data folder.
 
-A child lives no longer than the process that started it (it watches its standard input), so after a crash nothing
-is running: an attempt this process doesn't know has left its finished video, or is `Missing` and rendered anew.
+A child ends with the process that started it (it watches its standard input), so no child survives a crash of its
+parent: an attempt that this process doesn't know has left a finished video, or is `AttemptMissing` and rendered again.
 """
 
 import asyncio
@@ -19,18 +19,25 @@ from pathlib import Path
 from typing import TypeVar
 
 from services.backends.text.attempt import Attempt, remove
+from services.backends.text.child_messages import (
+    ChildMessage,
+    DoneMessage,
+    ErrorMessage,
+    ProgressMessage,
+    WarningMessage,
+    parse_message,
+)
 from services.backends.text.downloads import DownloadSigner
-from services.backends.text.lines import DoneLine, ErrorLine, Line, ProgressLine, WarningLine, read_line
 from services.errors import BackendUnavailable, StartRefused, StartupError
 from services.models import Download, Failure, Output, Render, RenderPhase
-from services.ports import Broken, Clock, Finished, Missing, Observation, Progress
+from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Clock, Observation
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 BUCKET = "local"
 POLL_INTERVAL = timedelta(milliseconds=100)
 LAUNCH_ALLOWANCE = timedelta(seconds=60)
-SLOWEST_FRAMES_PER_S = 5  # a machine slower than this is given up on; ordinary ones reach a hundred and more
-MAX_WRITING_S = 86_400.0  # a file that was not touched for a day belongs to no process that runs
+MIN_FRAMES_PER_S = 5  # slower renders exceed the time limit; ordinary machines reach a hundred and more
+MAX_WRITING_S = 86_400.0  # an unfinished file not modified for a day belongs to no running process
 
 RENDERER_CRASHED = Failure(
     code="RENDERER_CRASHED", message="The renderer stopped unexpectedly. Please try again.", retryable=True
@@ -67,32 +74,32 @@ class TextBackend:
         self._attempts: dict[str, Attempt] = {}
 
     def time_limit(self, render: Render) -> timedelta:
-        """Return a minute and what a very slow machine needs for the frames."""
-        return LAUNCH_ALLOWANCE + timedelta(seconds=render.total_frames / SLOWEST_FRAMES_PER_S)
+        """Return a minute plus the time that a very slow machine needs for the frames."""
+        return LAUNCH_ALLOWANCE + timedelta(seconds=render.total_frames / MIN_FRAMES_PER_S)
 
     async def start(self, render: Render) -> str:
-        """Start a child process. Raises `StartRefused` if the machine can't."""
+        """Start a child process. Raises `StartRefused` if the operating system can't."""
         await self.abandon(render)
         name = f"{render.id}.{secrets.token_hex(4)}"
         try:
             process = await self._spawn()
         except OSError as error:
-            raise StartRefused(f"no renderer process can be started: {error}") from error
+            raise StartRefused(f"the renderer process can't be started: {error}") from error
         attempt = Attempt(
             process=process, part=self._folder / f"{name}.part", poster_part=self._folder / f"{name}.poster.part"
         )
         self._attempts[render.id] = attempt
-        attempt.reader = asyncio.create_task(self._follow(render, attempt), name=f"read {render.id}")
+        attempt.reader = asyncio.create_task(self._read_messages(render, attempt), name=f"read {render.id}")
         return f"{render.id}-{render.attempt}"
 
     async def observe(self, render: Render) -> Observation:
-        """Return what the child last told, or what a process before this one left finished."""
+        """Return the state that the child last reported, or the finished video of an earlier process."""
         if attempt := self._attempts.get(render.id):
             return attempt.state
         try:
             size_bytes = self._path(render).stat().st_size
         except FileNotFoundError:
-            return Missing()
+            return AttemptMissing()
         except OSError as error:
             raise BackendUnavailable(f"the folder of videos can't be read: {error}") from error
         return self._finished(render, size_bytes=size_bytes, warnings=render.warnings)
@@ -111,11 +118,11 @@ class TextBackend:
         return self._sign(output.key, expires_in)
 
     def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
-        """Return a URL of this server, if there is a poster."""
+        """Return a URL of this server for the poster; None if there is none."""
         return None if output.poster_key is None else self._sign(output.poster_key, expires_in)
 
     async def has_output(self, output: Output) -> bool:
-        """Return whether the file is there. Raises `BackendUnavailable` if the folder can't be read."""
+        """Return whether the file exists. Raises `BackendUnavailable` if the folder can't be read."""
         try:
             (self._folder / output.key).stat()
         except FileNotFoundError:
@@ -133,7 +140,7 @@ class TextBackend:
             raise BackendUnavailable(f"the video of {render.id} can't be removed: {error}") from error
 
     def find_download(self, name: str, *, expires: str, signature: str) -> Path | None:
-        """Return the file that a signed URL names; None if the URL is wrong, has expired or the file is gone."""
+        """Return the file of a signed URL; None if the URL is invalid or expired or the file doesn't exist."""
         if not self._signer.verify(name, expires=expires, signature=signature, now=self._clock.now()):
             return None
         path = self._folder / name
@@ -152,26 +159,26 @@ class TextBackend:
             cwd=CHECKOUT,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,  # a Ctrl-C in the terminal is for the parent, which then ends its children in order
+            start_new_session=True,  # only the parent gets a terminal's Ctrl-C; it then ends its children in order
         )
 
-    async def _follow(self, render: Render, attempt: Attempt) -> None:
-        """Keep `attempt.state` true until the child ends. The child's standard input stays open meanwhile."""
+    async def _read_messages(self, render: Render, attempt: Attempt) -> None:
+        """Update `attempt.state` until the child ends. The child's standard input stays open until then."""
         try:
-            await self._instruct(render, attempt)
+            await self._send_job(render, attempt)
             async for line in _pipe(attempt.process.stdout):
-                await self._take_over(render, attempt, read_line(line))
+                await self._handle_message(render, attempt, parse_message(line))
             await attempt.wait()
-        except (OSError, ValueError) as error:  # a broken pipe, a line too long, a line that is none of ours
-            log.warning("render %s: the renderer can't be followed: %s", render.id, error)
+        except (OSError, ValueError) as error:  # a broken pipe, a line that is too long, a line that is not a message
+            log.warning("render %s: the renderer's messages can't be read: %s", render.id, error)
         finally:
             await attempt.kill()
             attempt.remove_parts()
-        if isinstance(attempt.state, Progress):
-            log.warning("render %s: the renderer stopped with status %s", render.id, attempt.process.returncode)
-            attempt.state = Broken(failure=RENDERER_CRASHED)
+        if isinstance(attempt.state, AttemptProgress):
+            log.warning("render %s: the renderer ended with status %s", render.id, attempt.process.returncode)
+            attempt.state = AttemptFailed(failure=RENDERER_CRASHED)
 
-    async def _instruct(self, render: Render, attempt: Attempt) -> None:
+    async def _send_job(self, render: Render, attempt: Attempt) -> None:
         props = render.props
         job = {
             "output": str(attempt.part.resolve()),
@@ -191,28 +198,29 @@ class TextBackend:
         stdin.write(json.dumps(job).encode() + b"\n")
         await stdin.drain()
 
-    async def _take_over(self, render: Render, attempt: Attempt, line: Line) -> None:
-        match line:
-            case ProgressLine(frames=frames):
+    async def _handle_message(self, render: Render, attempt: Attempt, received: ChildMessage) -> None:
+        match received:
+            case ProgressMessage(frames=frames):
                 attempt.state = self._progress(render, attempt, frames)
-            case WarningLine(message=message):
+            case WarningMessage(message=message):
                 attempt.warnings = (*attempt.warnings, message)
-                if isinstance(attempt.state, Progress):
+                if isinstance(attempt.state, AttemptProgress):
                     attempt.state = replace(attempt.state, warnings=attempt.warnings)
-            case DoneLine():
+            case DoneMessage():
                 size_bytes = await asyncio.to_thread(attempt.keep, self._path(render), self._poster(render))
                 attempt.state = self._finished(render, size_bytes=size_bytes, warnings=attempt.warnings)
-            case ErrorLine(message=message, retryable=retryable):
+            case ErrorMessage(message=message, retryable=retryable, detail=detail):
                 await attempt.wait()
-                attempt.remove_parts()  # before anybody is told, since its owner may look at once
-                attempt.state = Broken(failure=Failure(code="RENDER_FAILED", message=message, retryable=retryable))
+                attempt.remove_parts()  # before the failure is reported, so that no caller sees the files
+                failure = Failure(code="RENDER_FAILED", message=message, retryable=retryable, detail=detail)
+                attempt.state = AttemptFailed(failure=failure)
 
-    def _progress(self, render: Render, attempt: Attempt, frames: int) -> Progress:
+    def _progress(self, render: Render, attempt: Attempt, frames: int) -> AttemptProgress:
         now = self._clock.now()
         attempt.first_frame = attempt.first_frame or (frames, now)
         first, since = attempt.first_frame
         left = (now - since) * ((render.total_frames - frames) / (frames - first)) if frames > first else None
-        return Progress(
+        return AttemptProgress(
             phase=RenderPhase.RENDERING_FRAMES if frames < render.total_frames else RenderPhase.ENCODING,
             fraction=frames / render.total_frames,
             frames_rendered=frames,
@@ -220,7 +228,7 @@ class TextBackend:
             warnings=attempt.warnings,
         )
 
-    def _finished(self, render: Render, *, size_bytes: int, warnings: tuple[str, ...]) -> Finished:
+    def _finished(self, render: Render, *, size_bytes: int, warnings: tuple[str, ...]) -> AttemptFinished:
         poster = self._poster(render)
         output = Output(
             bucket=BUCKET,
@@ -228,7 +236,7 @@ class TextBackend:
             size_bytes=size_bytes,
             poster_key=poster.name if poster.is_file() else None,
         )
-        return Finished(output=output, cost_usd=0.0, warnings=warnings)
+        return AttemptFinished(output=output, cost_usd=0.0, warnings=warnings)
 
     def _path(self, render: Render) -> Path:
         return self._folder / f"{render.id}.mp4"
@@ -254,16 +262,14 @@ async def open_text_backend(
 ) -> AsyncIterator[TextBackend]:
     """Open the backend on a folder, which other processes use as well if it is `shared`.
 
-    `capacity` is by default one render for each core.
-
-    Unfinished files that nobody can be writing any more are removed. Raises `StartupError` if the folder can't be
-    written.
+    `capacity` is by default one render per core. Unfinished files that no process can be writing are removed. Raises
+    `StartupError` if the folder can't be written.
     """
     folder = data_dir / "outputs"
     try:
         folder.mkdir(exist_ok=True)
         for part in folder.glob("*.part"):
-            with contextlib.suppress(FileNotFoundError):  # a process that shares the folder has just finished it
+            with contextlib.suppress(FileNotFoundError):  # another process that shares the folder has just finished it
                 if not shared or time.time() - part.stat().st_mtime > MAX_WRITING_S:
                     remove(part)
         signer = DownloadSigner.from_file(data_dir / "download-key")
@@ -285,7 +291,7 @@ async def open_text_backend(
 
 
 def _pipe(stream: Stream | None) -> Stream:
-    """Return a stream that was asked for when the process was made, so it is there."""
+    """Return a stream that was requested when the process was created; never None then."""
     if stream is None:
         raise OSError("the renderer has no pipe")
     return stream

@@ -1,4 +1,4 @@
-"""The Unicode Bidirectional Algorithm (UAX #9) by python-bidi, and the order of a line's runs."""
+"""The Unicode Bidirectional Algorithm (UAX #9) through python-bidi, and the visual order of a line's runs."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ Run = TypeVar("Run")
 def embedding_levels(paragraph: str) -> list[int]:
     """Return the embedding level of each character of one paragraph; odd levels run from right to left.
 
-    The paragraph's own direction is that of its first strong character (rules P2 and P3).
+    The paragraph's direction is that of its first strong character (rules P2 and P3).
     """
     if all(bidirectional(character) not in _RTL_CLASSES for character in paragraph):
         return [0] * len(paragraph)
@@ -44,7 +44,7 @@ def in_visual_order(runs: Sequence[Run], levels: Sequence[int]) -> list[Run]:
 
 
 def _reversed_where(order: list[int], wanted: list[bool]) -> list[int]:
-    """Reverse each longest stretch of `order` that is wanted throughout."""
+    """Reverse each maximal range of `order` whose items are all wanted."""
     result: list[int] = []
     stretch: list[int] = []
     for index, is_wanted in zip(order, wanted, strict=True):
@@ -59,12 +59,12 @@ def _reversed_where(order: list[int], wanted: list[bool]) -> list[int]:
 def _levels_by_byte(paragraph: str) -> list[int]:
     """Return the level of each byte of the paragraph in UTF-8.
 
-    python-bidi hands out levels only as the printed form of the Rust crate's result, in which the text itself comes
-    first, with its line breaks escaped.
+    python-bidi returns levels only in the printed form of the Rust crate's result, which starts with the text, its line
+    breaks escaped.
     """
     printed = str(get_display(paragraph, debug=True))
     start = printed.rindex("\n    levels: [")
     levels = [int(level) for level in _LEVEL.findall(printed, start, printed.rindex("\n    paragraphs: ["))]
     if len(levels) != len(paragraph.encode()):
-        raise RuntimeError("python-bidi printed its levels in a form that is not known.")
+        raise RuntimeError("python-bidi printed its levels in an unknown form.")
     return levels

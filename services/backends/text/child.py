@@ -1,13 +1,13 @@
-"""The renderer's process: `python -m services.backends.text.child`.
+"""The renderer process: `python -m services.backends.text.child`.
 
-It reads one job (see `job.py`) as a line of JSON on stdin and writes lines of JSON on stdout: `warning`s, `progress`
-with the frames written so far, and `done` or `error` last. Stdin stays open as long as the parent lives; when it
-closes, the process ends at once and takes its unfinished files along.
+It reads one job (see `job.py`) as a line of JSON from stdin and writes lines of JSON to stdout (see
+`child_messages.py`): `warning`s, `progress` with the frames written so far, and `done` or `error` last. The parent
+keeps stdin open; when it closes, the process removes its unfinished files and ends at once.
 """
 
 import os
 
-# numpy would start a thread per core for algebra that is not used here; it reads this when it is imported.
+# numpy reads this on import. Without it, OpenBLAS would start a thread per core for algebra that is not used here.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import contextlib
@@ -24,11 +24,11 @@ from typing import Final
 from services.backends.text.encode import Encoder
 from services.backends.text.frames import Painter
 from services.backends.text.job import InvalidJob, Job, parse_job
+from services.backends.text.layout import lay_out
 from services.backends.text.styles import Timeline
-from services.backends.text.text import lay_out
 
-_PROGRESS_EVERY_S: Final = 0.1
-_LONGEST_END_S: Final = 5.0
+_PROGRESS_INTERVAL_S: Final = 0.1
+_EXIT_TIMEOUT_S: Final = 5.0
 _STDIN: Final = 0
 _STDOUT: Final = 1
 _STDERR: Final = 2
@@ -36,6 +36,11 @@ _CHUNK: Final = 65_536
 
 Report = Callable[[Mapping[str, object]], None]
 
+_NOT_STORED: Final = "The video could not be stored. Please try again; if it fails again, contact the operator."
+_NOT_DRAWN: Final = "The animation could not be drawn. Please change it; if others fail too, contact the operator."
+_OUT_OF_MEMORY: Final = "The renderer ran out of memory. Please try again; if it fails again, contact the operator."
+
+# For the operator, by the error's number.
 _REASONS: Final = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -58,10 +63,14 @@ def main() -> int:
         report(_error(str(error), retryable=False))
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, error.strerror or type(error).__name__)
-        report(_error(f"The video could not be written: {reason}.", retryable=True))
+        detail = f"The video could not be written to RENDERCAST_DATA_DIR: {reason}."
+        report(_error(_NOT_STORED, retryable=True, detail=detail))
         _log_traceback()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent gets its line and the log its traceback
-        report(_error("The renderer could not draw this.", retryable=isinstance(error, MemoryError)))
+    except MemoryError as error:
+        report(_error(_OUT_OF_MEMORY, retryable=True, detail=repr(error)))
+        _log_traceback()
+    except Exception as error:  # noqa: BLE001 - the parent gets a message for any error, and the log its traceback
+        report(_error(_NOT_DRAWN, retryable=False, detail=repr(error)))
         _log_traceback()
     else:
         finished.set()
@@ -71,7 +80,7 @@ def main() -> int:
 
 
 def render(job: Job, report: Report) -> int:
-    """Render a job, reporting as it goes, and return the size in bytes; raises OSError where it can't be written."""
+    """Render a job, report its progress, and return the size in bytes. Raises `OSError` if it can't be written."""
     layout = lay_out(job.text, family=job.font_family, size=job.font_size, width=job.width, height=job.height)
     for warning in layout.warnings:
         report({"type": "warning", "message": warning})
@@ -82,15 +91,15 @@ def render(job: Job, report: Report) -> int:
         for frame in range(job.frames):
             painter.paint(timeline.pose(job.style, frame))
             encoder.add_frame()
-            progress.note(encoder.frames_written)
+            progress.update(encoder.frames_written)
         _try_poster(encoder, job.poster)
         size_bytes = encoder.finish()
-    progress.note(encoder.frames_written, is_last=True)
+    progress.update(encoder.frames_written, is_last=True)
     return size_bytes
 
 
 def _try_poster(encoder: Encoder, path: Path) -> None:
-    """Write the poster, which shows the last frame. A video without one is better than none."""
+    """Write the poster, which shows the last frame. If that fails, the video is stored without a poster."""
     try:
         encoder.write_poster(path)
     except OSError:
@@ -100,23 +109,23 @@ def _try_poster(encoder: Encoder, path: Path) -> None:
 
 
 class _Progress:
-    """Reports frames as they get written: the first, the last, and between them a few times a second."""
+    """Reports the number of written frames: at the first, at the last, and between them every 0.1 s."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
         self._reported = 0
         self._due = 0.0
 
-    def note(self, frames: int, *, is_last: bool = False) -> None:
+    def update(self, frames: int, *, is_last: bool = False) -> None:
         now = time.monotonic()
         if frames == self._reported or (now < self._due and not is_last):
             return
-        self._reported, self._due = frames, now + _PROGRESS_EVERY_S
+        self._reported, self._due = frames, now + _PROGRESS_INTERVAL_S
         self._report({"type": "progress", "frames": frames})
 
 
 def _take_stdout() -> Report:
-    """Return what writes a line to stdout, and send all else that is printed, libav's words among it, to stderr."""
+    """Return a function that writes a message to stdout, and redirect all other output, such as libav's, to stderr."""
     channel = os.dup(_STDOUT)
     os.dup2(_STDERR, _STDOUT)
 
@@ -125,26 +134,27 @@ def _take_stdout() -> Report:
         try:
             while line:
                 line = line[os.write(channel, line) :]
-        except BrokenPipeError:  # the parent is gone, and `_end_with_parent` about to end this process in order
-            time.sleep(_LONGEST_END_S)
+        except BrokenPipeError:  # the parent has ended; `_end_with_parent` is about to clean up and end this process
+            time.sleep(_EXIT_TIMEOUT_S)
             raise SystemExit(1) from None
 
     return report
 
 
-def _error(message: str, *, retryable: bool) -> Mapping[str, object]:
-    """Return the last line of a job that failed; the same input fails again unless it is `retryable`."""
-    return {"type": "error", "message": message, "retryable": retryable}
+def _error(message: str, *, retryable: bool, detail: str | None = None) -> Mapping[str, object]:
+    """Return the last message of a failed job. Unless it is `retryable`, the same job fails again."""
+    error: dict[str, object] = {"type": "error", "message": message, "retryable": retryable}
+    return error if detail is None else error | {"detail": detail}
 
 
 def _log_traceback() -> None:
-    """Print what went wrong; the log may lie on the same full disk."""
+    """Print the traceback, unless that fails: the log may be on the same full disk."""
     with contextlib.suppress(OSError):
         traceback.print_exc()
 
 
 def _read_line() -> bytes:
-    """Read the job; unbuffered, so that no lock on stdin is held when the process ends."""
+    """Read the job's line, unbuffered, so that no lock on stdin is held when the process ends."""
     received = b""
     while not received.endswith(b"\n"):
         chunk = os.read(_STDIN, _CHUNK)
@@ -155,7 +165,7 @@ def _read_line() -> bytes:
 
 
 def _end_with_parent(job: Job, finished: threading.Event) -> None:
-    """Wait until the parent closes stdin or dies; unless the video is finished, remove all and end the process."""
+    """Wait until the parent closes stdin or ends; unless the video is finished, remove its files and exit."""
     while os.read(_STDIN, _CHUNK):
         pass
     if not finished.is_set():

@@ -1,4 +1,4 @@
-"""Signed, expiring names for files on this server, verified without any stored state."""
+"""Signs URLs of files on this server, which expire and are verified without stored state."""
 
 import contextlib
 import hmac
@@ -11,19 +11,19 @@ KEY_BYTES = 32
 
 
 class DownloadSigner:
-    """Signs with HMAC-SHA256 under a key that never leaves the data folder."""
+    """Signs with HMAC-SHA256. The key is only stored in the data folder."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     @classmethod
     def from_file(cls, path: Path) -> "DownloadSigner":
-        """Read the key, made at the first call and readable by its owner only. Raises `OSError`."""
+        """Read the key file; the first call creates it, readable by its owner only. Raises `OSError`."""
         if not path.exists():
-            _make_privately(path, secrets.token_bytes(KEY_BYTES))
+            _create_private_file(path, secrets.token_bytes(KEY_BYTES))
         key = path.read_bytes()
         if len(key) != KEY_BYTES:
-            raise OSError(f"{path.name} is not a key of {KEY_BYTES} bytes; remove it to have a new one made")
+            raise OSError(f"{path.name} is not a key of {KEY_BYTES} bytes; delete it and a new one is created")
         return cls(key)
 
     def sign(self, name: str, expires_at: datetime) -> str:
@@ -32,7 +32,7 @@ class DownloadSigner:
         return f"{name}?expires={expires}&signature={self._signature(name, expires)}"
 
     def verify(self, name: str, *, expires: str, signature: str, now: datetime) -> bool:
-        """Return whether this key signed `name` and `expires` and that time has not come."""
+        """Return whether this key signed `name` and `expires`, and the time `expires` is in the future."""
         if not hmac.compare_digest(self._signature(name, expires).encode(), signature.encode(errors="replace")):
             return False
         return now < datetime.fromtimestamp(int(expires), UTC)
@@ -41,8 +41,8 @@ class DownloadSigner:
         return hmac.digest(self._key, f"{name}\n{expires}".encode(errors="replace"), "sha256").hex()
 
 
-def _make_privately(path: Path, content: bytes) -> None:
-    """Make the file whole or not at all, readable by its owner only; the first of several processes wins."""
+def _create_private_file(path: Path, content: bytes) -> None:
+    """Create the file atomically, readable by its owner only; the first of several processes wins."""
     unfinished = path.with_suffix(f".{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

@@ -1,4 +1,4 @@
-"""Encoding: pictures in, an H.264 MP4 and a JPEG of one of them out."""
+"""Encodes pictures to an MP4 file with H.264, and one of them to a JPEG file."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -18,40 +18,40 @@ from av.video.stream import VideoStream
 
 from services.backends.text.frames import Picture, Plane, upsampled
 
-# ITU-T H.273: code points of BT.709, and of limited ("MPEG") range in libav's own counting.
+# The code point of BT.709 in ITU-T H.273, and libav's number for limited ("MPEG") range.
 _BT709: Final = 1
 _LIMITED: Final = 1
 
-_SECONDS_BETWEEN_KEYFRAMES: Final = 2
+_KEYFRAME_INTERVAL_S: Final = 2
 
-# Settings for text in one colour on a flat background, each judged by decoded frames against those that were painted:
-# - adaptive quantisation and macroblock trees take bits away from the edges of text, for good once it is at rest;
-# - deblocking wipes out the last column of a letter where that column reaches into the next block;
+# Settings for text in one colour on a flat background. Each was chosen by comparing decoded frames with painted ones:
+# - adaptive quantisation and macroblock trees take bits from the edges of text, permanently once it is at rest;
+# - deblocking erases the last column of a letter where that column reaches into the next block;
 # - weighted prediction shifts the whole background by one level while text fades;
-# - looking harder for motion finds nothing more, nor does looking ahead, which takes a sixth of the time.
-# One thread, since with more x264's output depends on how many.
+# - a more thorough motion search improves nothing, nor does lookahead, which takes a sixth of the time.
+# One thread, since x264's output depends on the number of threads.
 _X264: Final = {"preset": "veryfast", "crf": "20", "profile": "high"}
 _X264_PARAMS: Final = (
     "threads=1:aq-mode=0:mbtree=0:no-deblock=1:weightp=0:weightb=0:subme=1:me=dia:b-adapt=0:scenecut=0:rc-lookahead=0"
 )
 
 _EXACT: Final = Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
-_JPEG_QUANTISER: Final = 2  # of 1 to 31, the finest first
+_JPEG_QUANTISER: Final = 2  # from 1, the finest, to 31
 
 
 class Encoder:
-    """Writes one MP4 file. Paint into `picture`, then call `add_frame`; the picture keeps what was painted."""
+    """Writes one MP4 file. Paint into `picture`, then call `add_frame`, which leaves the picture unchanged."""
 
     def __init__(self, path: Path, *, width: int, height: int, fps: int) -> None:
-        """Open `path`, replacing what is there. Raises OSError where that can't be done."""
+        """Open `path`, replacing an existing file. Raises `OSError`."""
         self._path = path
-        # Without `bitexact` the file would carry the versions of the libraries.
+        # Without `bitexact` the file would contain the versions of the libraries.
         options = {"movflags": "+faststart", "fflags": "+bitexact"}
         self._container = av.open(str(path), "w", format="mp4", options=options)
         self._stream = self._container.add_stream("libx264", rate=fps)
         _configure(self._stream.codec_context, width=width, height=height, fps=fps)
         with _os_errors():
-            self._container.start_encoding()  # this is what opens the file
+            self._container.start_encoding()  # opens the file
         self._frame = av.VideoFrame(width, height, "yuv420p")
         self._frame.time_base = Fraction(1, fps)
         self._next = 0
@@ -65,19 +65,19 @@ class Encoder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the file where `finish` has not, whatever state it is in."""
+        """Close the file if `finish` has not."""
         with suppress(av.FFmpegError):
             self._container.close()
 
     def add_frame(self) -> None:
-        """Encode the picture as the next frame; `frames_written` follows some frames later."""
+        """Encode the picture as the next frame; `frames_written` lags some frames behind."""
         self._frame.pts = self._next
         self._next += 1
         with _os_errors():
             self._mux(self._stream.encode(self._frame))
 
     def finish(self) -> int:
-        """Write what is left, move the index to the front, force the file to disk and return its size in bytes."""
+        """Write the remaining frames, move the index to the front, sync the file to disk, return its size in bytes."""
         with _os_errors():
             self._mux(self._stream.encode(None))
             self._container.close()
@@ -86,7 +86,7 @@ class Encoder:
             return os.fstat(file.fileno()).st_size
 
     def write_poster(self, path: Path) -> None:
-        """Write the picture as it is now to a JPEG file and force it to disk. Raises OSError if that can't be done."""
+        """Write the present picture to a JPEG file and sync it to disk. Raises `OSError`."""
         with _os_errors():
             content = _jpeg(self.picture)
         with path.open("wb") as file:
@@ -102,16 +102,16 @@ class Encoder:
 
 def _configure(context: VideoCodecContext, *, width: int, height: int, fps: int) -> None:
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
-    context.gop_size = fps * _SECONDS_BETWEEN_KEYFRAMES
+    context.gop_size = fps * _KEYFRAME_INTERVAL_S
     context.color_primaries = context.color_trc = context.colorspace = _BT709
     context.color_range = _LIMITED
     context.options = {**_X264, "x264-params": _X264_PARAMS, "chroma_sample_location": "left"}
 
 
 def _jpeg(picture: Picture) -> bytes:
-    """Return a picture as a JPEG file, whose colours are BT.601's in full range (ITU-T T.871, section 7).
+    """Return a picture as a JPEG file with colours of BT.601 in full range (ITU-T T.871, section 7).
 
-    Chroma is there for every pixel: with less, the edges of coloured text are seen to bleed.
+    Chroma is not subsampled: otherwise the edges of coloured text bleed visibly.
     """
     planes = np.stack((picture.y, upsampled(picture.cb), upsampled(picture.cr)))
     frame = av.VideoFrame.from_ndarray(planes, format="yuv444p").reformat(
@@ -127,23 +127,23 @@ def _jpeg(picture: Picture) -> bytes:
     context = av.CodecContext.create("mjpeg", "w")
     context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name
     context.time_base = Fraction(1)
-    context.sample_aspect_ratio = Fraction(1)  # without, libav leaves out the header that says it is a JFIF file
+    context.sample_aspect_ratio = Fraction(1)  # otherwise libav omits the JFIF header
     context.color_range = ColorRange.JPEG
     context.qmin = context.qmax = _JPEG_QUANTISER
     context.thread_count = 1
-    context.options = {"flags": "+bitexact"}  # without, the file would carry the version of the library
+    context.options = {"flags": "+bitexact"}  # otherwise the file would contain the library's version
     return b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))
 
 
 def _writable(plane: VideoPlane) -> Plane:
     """Return a plane's pixels as an array that shares its memory, without the padding of its rows."""
-    buffer = cast("memoryview[int]", plane)  # a plane has the buffer protocol, though PyAV's stubs don't say so
+    buffer = cast("memoryview[int]", plane)  # planes support the buffer protocol, though PyAV's stubs don't declare it
     return np.frombuffer(buffer, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
 
 
 @contextmanager
 def _os_errors() -> Iterator[None]:
-    """Turn libav's errors, which all come from the file here, into OSError."""
+    """Translate libav's errors, which are all file errors here, into `OSError`."""
     try:
         yield
     except av.FFmpegError as error:

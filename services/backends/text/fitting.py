@@ -1,4 +1,4 @@
-"""Breaking paragraphs into lines, and the font size at which the lines fit their box. Lengths are in em."""
+"""Breaks paragraphs into lines and finds the font size at which they fit their box. Lengths are in em."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ from typing import Final
 from services.backends.text.linebreaks import Break
 from services.backends.text.paragraphs import Paragraph
 
-# A line's height is 1.2 em, as browsers give it for most fonts; taller ink makes its own line taller, up to a limit
-# that keeps a stack of combining marks from shrinking everything else.
+# A line's height is 1.2 em, as in browsers for most fonts. Taller ink increases it, up to a limit, so that a stack of
+# combining marks doesn't shrink the rest of the text.
 _ABOVE: Final = 0.95
 _BELOW: Final = 0.25
-_AIR: Final = 0.03  # between the ink of two lines, at least, for each of them
-_HIGHEST_ABOVE: Final = 1.6
-_DEEPEST_BELOW: Final = 1.0
+_MIN_GAP: Final = 0.03  # between a line's ink and its edge
+_MAX_ABOVE: Final = 1.6
+_MAX_BELOW: Final = 1.0
 
-# Words are kept whole as long as that costs no more than half of the font size.
-_WHOLE_WORDS_WORTH: Final = 0.5
-_STEPS: Final = 14
+# Words are kept whole if the font size stays at least at this share.
+_MIN_SHARE_FOR_WHOLE_WORDS: Final = 0.5
+_SEARCH_STEPS: Final = 14
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Graphemes `start` to `end` of a paragraph, without the spaces that hang over its end; heights in em."""
+    """Graphemes `start` to `end` of a paragraph, without trailing spaces; heights in em."""
 
     paragraph: Paragraph
     start: int
@@ -39,14 +39,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Lines that fit a box at a font size in pixels; `is_cut` where even the smallest size left some out."""
+    """Lines that fit a box at a font size in pixels; `is_cut` if some are omitted even at the minimum size."""
 
     size: float
     lines: Sequence[Line]
     is_cut: bool = False
 
 
-def fit(paragraphs: Sequence[Paragraph], *, size: float, smallest: float, width: float, height: float) -> Fitted:
+def fit(paragraphs: Sequence[Paragraph], *, size: float, min_size: float, width: float, height: float) -> Fitted:
     """Return the lines at the largest font size up to `size` at which they fit; `width` and `height` in pixels."""
 
     def lines_at(tried: float) -> list[Line]:
@@ -58,16 +58,16 @@ def fit(paragraphs: Sequence[Paragraph], *, size: float, smallest: float, width:
     def keeps_words(tried: float) -> bool:
         return fits(tried) and not any(line.breaks_word for line in lines_at(tried))
 
-    if not fits(smallest):
-        return _cut(Fitted(smallest, lines_at(smallest)), height)
-    largest = _largest(fits, smallest, size)
-    floor = max(smallest, largest * _WHOLE_WORDS_WORTH)
-    best = _largest(keeps_words, floor, largest) if keeps_words(floor) else largest
+    if not fits(min_size):
+        return _cut(Fitted(min_size, lines_at(min_size)), height)
+    max_fitting = _max_holding(fits, min_size, size)
+    floor = max(min_size, max_fitting * _MIN_SHARE_FOR_WHOLE_WORDS)
+    best = _max_holding(keeps_words, floor, max_fitting) if keeps_words(floor) else max_fitting
     return Fitted(best, [line for paragraph in paragraphs for line in _balanced(paragraph, width / best)])
 
 
 def break_lines(paragraph: Paragraph, width: float) -> list[Line]:
-    """Fill one line after another; a word breaks only where it is wider than a line by itself."""
+    """Fill one line after another; a word is broken only if it is wider than a line."""
     lines: list[Line] = []
     start = 0
     while start < len(paragraph.graphemes):
@@ -78,7 +78,7 @@ def break_lines(paragraph: Paragraph, width: float) -> list[Line]:
 
 
 def _line_end(paragraph: Paragraph, start: int, width: float) -> tuple[int, bool]:
-    """Return where the line that starts at `start` ends, and whether that is inside a word."""
+    """Return the end of the line that starts at `start`, and whether it is inside a word."""
     count = len(paragraph.graphemes)
     used = 0.0
     opportunity = start
@@ -100,14 +100,14 @@ def _line(paragraph: Paragraph, start: int, end: int, *, breaks_word: bool) -> L
         paragraph,
         start,
         end,
-        min(max(above + _AIR, _ABOVE), _HIGHEST_ABOVE),
-        min(max(below + _AIR, _BELOW), _DEEPEST_BELOW),
+        min(max(above + _MIN_GAP, _ABOVE), _MAX_ABOVE),
+        min(max(below + _MIN_GAP, _BELOW), _MAX_BELOW),
         breaks_word,
     )
 
 
 def _balanced(paragraph: Paragraph, width: float) -> list[Line]:
-    """Break into as few lines as `width` allows, then make them as even as those allow."""
+    """Break into as few lines as `width` allows, then make these lines as even as possible."""
     lines = break_lines(paragraph, width)
     if len(lines) == 1:
         return lines
@@ -117,15 +117,15 @@ def _balanced(paragraph: Paragraph, width: float) -> list[Line]:
         narrower = break_lines(paragraph, tried)
         return len(narrower) <= len(lines) and any(line.breaks_word for line in narrower) == words_broken
 
-    narrowest = -_largest(lambda tried: suffices(-tried), -width, -width / len(lines))
-    return break_lines(paragraph, narrowest)
+    min_width = -_max_holding(lambda tried: suffices(-tried), -width, -width / len(lines))
+    return break_lines(paragraph, min_width)
 
 
-def _largest(holds: Callable[[float], bool], low: float, high: float) -> float:
-    """Return about the largest value for which `holds`, by halving the interval; it must hold for `low`."""
+def _max_holding(holds: Callable[[float], bool], low: float, high: float) -> float:
+    """Return approximately the largest value for which `holds`, by bisection; `low` must hold."""
     if holds(high):
         return high
-    for _ in range(_STEPS):
+    for _ in range(_SEARCH_STEPS):
         middle = (low + high) / 2
         low, high = (middle, high) if holds(middle) else (low, middle)
     return low

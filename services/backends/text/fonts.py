@@ -1,4 +1,4 @@
-"""Which font draws which grapheme: the family asked for, then Noto by script. Files are opened when first needed."""
+"""Selects the font of each grapheme: the requested family, then Noto by script. Files are opened on first use."""
 
 import re
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ _EMOJI_FAMILY: Final = "Noto Emoji"
 _WEIGHT: Final = 400.0
 _PACKAGES: Final = ("fontpkg_inter", "fontpkg_roboto", "manimgx_fonts")
 
-# Names that mean a plain sans serif: the default family is what they ask for.
+# Generic names of a plain sans serif, for which the default family is used.
 _SANS_SERIF: Final = frozenset({"sans-serif", "system-ui", "ui-sans-serif", "-apple-system", "blinkmacsystemfont"})
 
-# The faces of NotoSansCJK-VF.otf.ttc in their order there.
+# The faces of NotoSansCJK-VF.otf.ttc, in the file's order.
 _CJK_REGIONS: Final = ("JP", "KR", "SC", "TC", "HK")
 
 _FAMILY_OF_SCRIPT: Final = {
@@ -50,7 +50,7 @@ _REGION_OF_SCRIPT: Final = {"Hang": "KR", "Hira": "JP", "Kana": "JP", "Bopo": "T
 
 @dataclass(frozen=True, slots=True)
 class FontFile:
-    """Where a family's upright face lies."""
+    """The file and face index of a family's upright face."""
 
     path: Path
     index: int = 0
@@ -58,7 +58,7 @@ class FontFile:
 
 @cache
 def installed_families() -> dict[str, FontFile]:
-    """Return the families that can be asked for, by casefolded name."""
+    """Return the available families by casefolded name."""
     families = {_family_of(path).casefold(): FontFile(path) for path in _font_paths() if "Italic" not in path.name}
     collection = _directory("manimgx_fonts_cjk") / "NotoSansCJK-VF.otf.ttc"
     for index, region in enumerate(_CJK_REGIONS):
@@ -68,7 +68,7 @@ def installed_families() -> dict[str, FontFile]:
 
 
 def find_family(css_families: str) -> str | None:
-    """Return the first installed family of a CSS `font-family` list, casefolded; None where there is none."""
+    """Return the first installed family of a CSS `font-family` list, casefolded; None if none is installed."""
     for name in css_families.split(","):
         family = " ".join(name.strip().strip("\"'").split()).casefold()
         if family in _SANS_SERIF:
@@ -82,7 +82,7 @@ class FontStack:
     """The fonts of one text, in the order in which they are tried for a grapheme."""
 
     def __init__(self, family: str, *, size: float, text: str) -> None:
-        """Take `family` (casefolded, installed) first; `size` in pixels picks the optical size where it has one."""
+        """Try `family` (casefolded, installed) first; `size` in pixels selects the optical size of fonts with one."""
         self._family = family
         self._variations = {"wght": _WEIGHT, "opsz": size}
         self._cjk_region = _cjk_region_of(text)
@@ -92,14 +92,14 @@ class FontStack:
 
     @property
     def primary(self) -> Font:
-        """The font that was asked for."""
+        """The requested font."""
         return self._open(self._family)
 
     def choose(self, grapheme: str, neighbour: Font | None) -> Font:
-        """Return the first font with all of the grapheme's characters; `neighbour`, the one before, comes second.
+        """Return the first font with all of the grapheme's characters; the preceding font `neighbour` is tried second.
 
-        A grapheme keeps its font throughout the text. Where no font has it, it joins `missing` and the primary font
-        shows its replacement box.
+        A grapheme has the same font throughout the text. If no font has it, it is added to `missing`, and the primary
+        font shows its replacement box.
         """
         if grapheme not in self._chosen:
             self._chosen[grapheme] = self._search(grapheme, neighbour)
@@ -145,7 +145,7 @@ def _covers(font: Font, characters: list[str]) -> bool:
 
 
 def _cjk_region_of(text: str) -> str:
-    """Return whose shapes of the Han ideographs a text wants: by its kana, Hangul or bopomofo, else simplified."""
+    """Return the region of the text's Han ideographs, by its kana, Hangul or bopomofo; else simplified Chinese."""
     for character in text:
         region = _REGION_OF_SCRIPT.get(script_of(character))
         if region is not None:
@@ -166,5 +166,5 @@ def _directory(package: str) -> Path:
 
 
 def _family_of(path: Path) -> str:
-    """Return the family a file name spells: `NotoSansArabic[wght].ttf` is Noto Sans Arabic."""
+    """Return the family in a file name: `NotoSansArabic[wght].ttf` is Noto Sans Arabic."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", path.name.partition("[")[0])

@@ -1,7 +1,7 @@
-"""Painting frames: the text's coverage, mixed into the background straight in Y'CbCr planes.
+"""Paints frames: blends the text's coverage with the background, directly in Y'CbCr planes.
 
-Mixing in Y'CbCr is mixing in sRGB, as browsers do it, since one is a linear map of the other. Both colours are the same
-all over the frame, so a plane's value follows from coverage alone: a table of 256 values per opacity.
+Blending in Y'CbCr equals blending in sRGB, as browsers do it, since one is a linear map of the other. Both colours are
+constant over the frame, so a plane's value depends on coverage alone: a table of 256 values per opacity.
 """
 
 import math
@@ -14,18 +14,18 @@ import numpy.typing as npt
 
 from services.backends.text.bt709 import to_ycbcr
 from services.backends.text.harfbuzz import Box, Coverage, PlacedGlyph, Rasterizer
+from services.backends.text.layout import Glyph, Layout
 from services.backends.text.styles import Pose
-from services.backends.text.text import Glyph, Layout
 from services.renders.colors import Color
 
 Plane = npt.NDArray[np.uint8]
 
-_PADDING: Final = 2  # pixels round the ink: one for antialiasing, one for the chroma filter
+_PADDING: Final = 2  # pixels around the ink: one for antialiasing, one for the chroma filter
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The planes of one 4:2:0 frame, as the encoder reads them; chroma has half the width and half the height."""
+    """The planes of one 4:2:0 frame, which the encoder reads; chroma has half the width and half the height."""
 
     y: Plane
     cb: Plane
@@ -33,10 +33,10 @@ class Picture:
 
 
 class Painter:
-    """Paints one pose after another into the same picture, touching only what changes."""
+    """Paints one pose after another into the same picture, and changes only pixels that differ."""
 
     def __init__(self, picture: Picture, layout: Layout, *, text: Color, background: Color) -> None:
-        """Fill the picture with the background; translucent text shows it, a translucent background shows black."""
+        """Fill the picture with the background, over black if it is translucent."""
         self._picture = picture
         self._layout = layout
         self._alpha = text.alpha
@@ -49,7 +49,7 @@ class Painter:
         self._write(self._box, opacity=0.0)
 
     def paint(self, pose: Pose) -> None:
-        """Make the picture show this pose."""
+        """Paint this pose into the picture."""
         if pose == self._pose:
             return
         before, self._pose = self._pose, pose
@@ -62,13 +62,13 @@ class Painter:
         self._write(self._box if whole else changed, opacity=pose.opacity)
 
     def _move(self, pose: Pose) -> None:
-        """Erase the text and start over with a box for the new pose."""
+        """Erase the text and compute the box for the new pose."""
         self._write(self._box, opacity=0.0)
         self._box = self._bounds(self._placed(self._layout.glyphs, pose))
         self._coverage = np.zeros((self._box.bottom - self._box.top, self._box.right - self._box.left), np.uint8)
 
     def _add(self, glyphs: Sequence[Glyph], pose: Pose) -> Box:
-        """Add glyphs to the coverage and return the box that changed; joined glyphs leave no seam."""
+        """Add glyphs to the coverage and return the box that changed. Joined glyphs show no seam."""
         placed = self._placed(glyphs, pose)
         box = self._bounds(placed)
         if not box.is_empty:
@@ -92,7 +92,7 @@ class Painter:
         ]
 
     def _bounds(self, glyphs: Sequence[PlacedGlyph]) -> Box:
-        """Return the box round the glyphs' ink, within the frame, on even coordinates."""
+        """Return the box around the glyphs' ink, within the frame, on even coordinates."""
         edges = [glyph.ink_edges() for glyph in glyphs]
         inked = [ink for ink in edges if ink.left < ink.right]
         if not inked:
@@ -107,7 +107,7 @@ class Painter:
         return Box(0, 0, 0, 0) if box.is_empty else box
 
     def _write(self, box: Box, *, opacity: float) -> None:
-        """Paint a part of the text's box into the planes."""
+        """Write a part of the text's box to the planes."""
         if box.is_empty:
             return
         luma = _cropped(self._coverage, self._box, box)
@@ -122,24 +122,24 @@ class Painter:
             plane[area.top : area.bottom, area.left : area.right] = mixed(values, start, end, opacity=opacity)
 
     def _chroma_coverage(self, box: Box) -> Coverage:
-        """Return the chroma samples' coverage of a box; the filter looks one pixel to its left."""
+        """Return the chroma samples' coverage of a box; the filter reads one pixel to its left."""
         margin = 2 if box.left > self._box.left else 0
         context = _cropped(self._coverage, self._box, box._replace(left=box.left - margin))
         return subsampled(context)[:, margin // 2 :]
 
 
 def mixed(coverage: Coverage, start: float, end: float, *, opacity: float) -> Plane:
-    """Return a plane's values between `start`, where nothing covers it, and `end`, where opaque ink does."""
+    """Return a plane's values, from `start` without coverage to `end` with full coverage at opacity 1."""
     table = np.rint(start + (end - start) * opacity * np.arange(256) / 255).astype(np.uint8)
     values = coverage.tobytes().translate(table.tobytes())
     return np.frombuffer(values, np.uint8).reshape(coverage.shape)
 
 
 def subsampled(coverage: Coverage) -> Coverage:
-    """Halve coverage both ways for chroma samples that lie on even columns, between two rows.
+    """Halve coverage in both directions, for chroma samples on even columns, between two rows.
 
-    That is the place of MPEG-2 and H.264's default (ITU-T H.264, figure E-1, type 0), hence the weights 1, 2, 1 over
-    columns and 1, 1 over rows.
+    That is the position in MPEG-2 and the default of H.264 (ITU-T H.264, figure E-1, type 0); hence the weights 1, 2, 1
+    over columns and 1, 1 over rows.
     """
     rows = coverage[0::2].astype(np.uint16) + coverage[1::2]
     even, right = rows[:, 0::2], rows[:, 1::2]
@@ -148,7 +148,7 @@ def subsampled(coverage: Coverage) -> Coverage:
 
 
 def upsampled(chroma: Plane) -> Plane:
-    """Give chroma the height and width of luma, by the nearest samples at the places that `subsampled` says."""
+    """Scale chroma to the height and width of luma, from the nearest samples at the positions of `subsampled`."""
     padded = np.pad(chroma, 1, mode="edge").astype(np.uint16)
     above, here, below = padded[:-2, 1:], padded[1:-1, 1:], padded[2:, 1:]
     rows = np.stack((3 * here + above, 3 * here + below), axis=1).reshape(2 * chroma.shape[0], -1)
@@ -167,7 +167,7 @@ def _shown(pose: Pose) -> float:
 
 
 def _cropped(coverage: Coverage, outer: Box, inner: Box) -> Coverage:
-    """Return the part of `outer`'s coverage that lies in `inner`, as a view."""
+    """Return the part of `outer`'s coverage within `inner`, as a view."""
     return coverage[
         inner.top - outer.top : inner.bottom - outer.top, inner.left - outer.left : inner.right - outer.left
     ]

@@ -1,4 +1,4 @@
-"""HarfBuzz: fonts, shaping and rasterising. Lengths are in em unless a name says pixels."""
+"""Fonts, shaping and rasterising with HarfBuzz. Lengths are in em unless pixels are mentioned."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ COMMON_SCRIPT: Final = "Zyyy"
 
 
 class Box(NamedTuple):
-    """A rectangle of pixels: x grows rightwards, y downwards, the far edges lie outside."""
+    """A rectangle of pixels: x grows rightwards, y downwards; `right` and `bottom` are exclusive."""
 
     left: int
     top: int
@@ -25,13 +25,13 @@ class Box(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether no pixel lies inside."""
+        """Whether the box contains no pixel."""
         return self.left >= self.right or self.top >= self.bottom
 
 
 @dataclass(frozen=True, slots=True)
 class ShapedGlyph:
-    """One glyph of a shaped run; `cluster` is the index of the first character it stands for."""
+    """One glyph of a shaped run; `cluster` is the index of its first character."""
 
     glyph_id: int
     cluster: int
@@ -41,7 +41,7 @@ class ShapedGlyph:
 
 
 class Ink(NamedTuple):
-    """The bounds of a glyph's ink about its origin; `top` and `bottom` grow upwards."""
+    """The bounds of a glyph's ink relative to its origin; `top` and `bottom` grow upwards."""
 
     left: float
     bottom: float
@@ -60,7 +60,7 @@ class PlacedGlyph:
     size: float
 
     def ink_edges(self) -> Ink:
-        """Return the edges of its ink in the frame, in pixels; here `top` and `bottom` grow downwards."""
+        """Return the bounds of its ink in the frame, in pixels; here `top` and `bottom` grow downwards."""
         ink = self.font.ink(self.glyph_id)
         return Ink(
             left=self.x + ink.left * self.size,
@@ -71,7 +71,7 @@ class PlacedGlyph:
 
 
 class Font:
-    """One face of a font file at the given variations; the file is mapped, not read."""
+    """One face of a font file at the given variations; the file is memory-mapped."""
 
     def __init__(self, path: Path, index: int, variations: dict[str, float]) -> None:
         """Open face `index` of the file at `path`."""
@@ -90,11 +90,11 @@ class Font:
         self._ink: dict[int, Ink] = {}
 
     def covers(self, codepoint: int) -> bool:
-        """Whether the font has a glyph for this character by itself."""
+        """Return whether the font has a glyph for this character alone."""
         return self._font.get_nominal_glyph(codepoint) is not None
 
     def shape(self, text: str, start: int, end: int, *, rtl: bool, script: str) -> list[ShapedGlyph]:
-        """Return the glyphs of `text[start:end]` from left to right; the rest of `text` is context for joining."""
+        """Return the glyphs of `text[start:end]` from left to right; the rest of `text` is context for shaping."""
         buffer = hb.Buffer()
         buffer.add_codepoints([ord(character) for character in text], start, end - start)
         buffer.direction = "rtl" if rtl else "ltr"
@@ -108,7 +108,7 @@ class Font:
         ]
 
     def ink(self, glyph_id: int) -> Ink:
-        """Return the bounds of a glyph's ink; all zero where it has none."""
+        """Return the bounds of a glyph's ink; all zero if it has none."""
         if glyph_id not in self._ink:
             self._ink[glyph_id] = self._measure_ink(glyph_id)
         return self._ink[glyph_id]
@@ -128,14 +128,14 @@ class Font:
 
 
 class Rasterizer:
-    """Turns outlines into coverage: 0 where a pixel is bare, 255 where ink fills it."""
+    """Converts outlines to coverage, from 0 for an empty pixel to 255 for a full one."""
 
     def __init__(self) -> None:
-        """Make a rasterizer that can be used again and again."""
+        """Create a reusable rasterizer."""
         self._draw = hb.RasterDraw()
 
     def render(self, glyphs: Iterable[PlacedGlyph], box: Box) -> Coverage:
-        """Return the coverage of the box's pixels, rows from top to bottom; ink outside of it is left out."""
+        """Return the coverage of the box's pixels, rows from top to bottom; ink outside of it is clipped."""
         width, height = box.right - box.left, box.bottom - box.top
         self._draw.clear()
         self._draw.extents = hb.RasterExtents(box.left, box.top, width, height, 0)
@@ -148,7 +148,7 @@ class Rasterizer:
 
 @lru_cache(maxsize=1024)
 def script_of(character: str) -> str:
-    """Return the ISO 15924 code of a character's script; `COMMON_SCRIPT` where many scripts share it."""
+    """Return the ISO 15924 code of a character's script; `COMMON_SCRIPT` if many scripts share the character."""
     buffer = hb.Buffer()
     buffer.add_codepoints([ord(character)])
     buffer.guess_segment_properties()

@@ -1,4 +1,4 @@
-"""What the parent asks the child to render: one JSON object, checked before anything is drawn."""
+"""The job that the parent sends to a renderer process: one JSON object, validated before rendering."""
 
 import json
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from services.renders.colors import Color, parse_color
 _BLACK: Final = "#000"
 _SIDES: Final = range(16, 8193)
 _RATES: Final = range(1, 241)
-_LARGEST_FONT: Final = 10_000
+_MAX_FONT_SIZE: Final = 10_000
 
 
-class InvalidJob(ValueError):  # noqa: N818 - named as the domain's other errors are
-    """The job can't be rendered; the message is a sentence for the person who asked for it."""
+class InvalidJob(ValueError):  # noqa: N818 - named like the domain's other errors
+    """The job can't be rendered; the message is a sentence for the render's owner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One video: sizes in pixels, `output` where to write it, `poster` where to write the picture of its last frame."""
+    """One video: sizes in pixels, the file `output` to write it to, and the file `poster` for its last frame."""
 
     output: Path
     poster: Path
@@ -37,7 +37,7 @@ class Job:
 
 
 def parse_job(line: bytes) -> Job:
-    """Read a job; raises InvalidJob where something is missing or out of range."""
+    """Parse a job. Raises `InvalidJob` if a field is missing or out of range."""
     fields = _Fields(line)
     return Job(
         output=Path(fields.text("output")),
@@ -56,7 +56,7 @@ def parse_job(line: bytes) -> Job:
 
 
 class _Fields:
-    """Reads the fields of a JSON object, each by its kind; each method raises InvalidJob."""
+    """Validates the fields of a JSON object by type; each method raises `InvalidJob`."""
 
     def __init__(self, line: bytes) -> None:
         try:
@@ -87,8 +87,8 @@ class _Fields:
 
     def size(self, name: str) -> float:
         value = self._values.get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _LARGEST_FONT:
-            raise InvalidJob(_wrong(name, f"a number above 0, at most {_LARGEST_FONT}"))
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _MAX_FONT_SIZE:
+            raise InvalidJob(_wrong(name, f"a number above 0, at most {_MAX_FONT_SIZE}"))
         return float(value)
 
     def style(self, name: str) -> AnimationStyle:

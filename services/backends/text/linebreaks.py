@@ -1,8 +1,8 @@
-"""Where a line may end: the pairs of the Unicode line breaking algorithm (UAX #14) that captions need.
+"""Finds line break opportunities: the pairs of the Unicode line breaking algorithm (UAX #14) that captions need.
 
-Korean breaks at its spaces, as its typographers prefer. South-East Asian scripts without spaces would need a
-dictionary: Thai and Lao break before the vowels that are written ahead of their consonant, where a syllable surely
-starts; the others between graphemes, unless the second one ends a syllable.
+Korean breaks only at spaces, the usual typographic style. South-East Asian scripts without spaces would need a
+dictionary. Instead, Thai and Lao break before vowels that are written before their consonant, where a syllable
+certainly starts; the others break between graphemes, unless the second one ends a syllable.
 """
 
 from enum import IntEnum
@@ -13,9 +13,9 @@ import regex
 
 
 class Break(IntEnum):
-    """What may happen between two graphemes, from worst to best."""
+    """Whether a line may end between two graphemes, from worst to best."""
 
-    WITHIN_WORD = 0  # only where a word is wider than a line
+    WITHIN_WORD = 0  # only if the word is wider than a line
     ALLOWED = 1
 
 
@@ -28,7 +28,7 @@ _CLASSES: Final = regex.compile(
 )
 _SOFT_HYPHEN: Final = "\u00ad"
 
-# Vowels and tones after their consonant, which are graphemes by themselves in Myanmar; a consonant under its asat.
+# Vowels and tones after their consonant, which are separate graphemes in Myanmar; a consonant with an asat.
 _ENDS_SYLLABLE: Final = regex.compile(r"\p{M}|.*\u103a")
 _NEVER_BEFORE: Final = frozenset({"closing", "glue", "hyphen", "slash", "space"})
 _NEVER_AFTER: Final = frozenset({"opening", "glue"})
@@ -46,7 +46,7 @@ def break_between(before: str, after: str) -> Break:
 
 
 def _is_allowed(left: str, right: str) -> bool:
-    """Return whether two classes, neither of them a space, a quotation mark or a bracket, may part."""
+    """Return whether a line may end between two classes, none of which is a space, quotation mark or bracket."""
     if left in {"hyphen", "slash"}:
         return right != "number"
     if "ideograph" in {left, right}:
@@ -56,7 +56,7 @@ def _is_allowed(left: str, right: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _class_of(character: str, grapheme: str) -> str:
-    """Return the group of `_CLASSES` a grapheme's edge belongs to; marks take the class of their base."""
+    """Return the group of `_CLASSES` for a grapheme's first or last character; marks have the class of their base."""
     if character == _SOFT_HYPHEN:
         return "letter"
     for candidate in (character, grapheme[0]):

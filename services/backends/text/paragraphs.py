@@ -1,4 +1,4 @@
-"""A paragraph before it is broken into lines: its graphemes with their fonts, scripts, levels and widths."""
+"""Measures paragraphs before they are broken into lines: graphemes with their fonts, scripts, levels and widths."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from services.backends.text.linebreaks import Break, break_between
 
 @dataclass(frozen=True, slots=True)
 class Grapheme:
-    """What a reader calls a character; `start` and `end` are indices into the paragraph's text."""
+    """A user-perceived character; `start` and `end` are indices into the paragraph's text."""
 
     text: str
     start: int
@@ -24,13 +24,13 @@ class Grapheme:
 
     @property
     def is_space(self) -> bool:
-        """Whether nothing shows, so that it may hang over a line's end."""
+        """Whether it is white space, which is ignored at a line's end."""
         return self.text.isspace()
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """The room a grapheme takes, in em: its advance, and its ink above and below the baseline."""
+    """The size of a grapheme in em: its advance, and its ink above and below the baseline."""
 
     advance: float = 0.0
     above: float = 0.0
@@ -39,10 +39,10 @@ class Extent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paragraph:
-    """The text between two line breaks, measured as if it stood on one line.
+    """The text between two line breaks, measured as a single line.
 
-    `breaks[i]` says whether a line may end after grapheme `i`; `first` is the index of its first grapheme in the
-    whole text.
+    `breaks[i]` is whether a line may end after grapheme `i`; `first` is the index of its first grapheme in the whole
+    text.
     """
 
     text: str
@@ -77,18 +77,18 @@ def paragraphs_of(text: str, fonts: FontStack) -> list[Paragraph]:
 def runs_of(graphemes_: Sequence[Grapheme], start: int, end: int) -> list[Run]:
     """Split graphemes `start` to `end` into runs, in logical order."""
     runs: list[Run] = []
-    stretch = range(start, end)
+    indices = range(start, end)
     for (font, script, level), members in groupby(
-        stretch, lambda index: (graphemes_[index].font, graphemes_[index].script, graphemes_[index].level)
+        indices, lambda index: (graphemes_[index].font, graphemes_[index].script, graphemes_[index].level)
     ):
         length = len(list(members))
-        begin = runs[-1].end if runs else start
-        runs.append(Run(begin, begin + length, font, script, level))
+        first = runs[-1].end if runs else start
+        runs.append(Run(first, first + length, font, script, level))
     return runs
 
 
 def shape_run(paragraph: Paragraph, run: Run, *, context: tuple[int, int]) -> list[ShapedGlyph]:
-    """Shape one run among the graphemes `context` of its paragraph; clusters index the paragraph's text."""
+    """Shape one run in the context of the graphemes `context` of its paragraph; clusters index the paragraph's text."""
     origin, limit = paragraph.graphemes[context[0]].start, paragraph.graphemes[context[1] - 1].end
     start, end = paragraph.graphemes[run.start].start, paragraph.graphemes[run.end - 1].end
     glyphs = run.font.shape(
@@ -125,7 +125,7 @@ def _itemise(text: str, fonts: FontStack) -> Iterator[Grapheme]:
 
 
 def _scripts(parts: Sequence[str]) -> list[str]:
-    """Return each grapheme's script; what many scripts share takes that of the text before it, else after it."""
+    """Return each grapheme's script; common characters have the script of the text before them, else after them."""
     own = [_own_script(part) for part in parts]
     current = next((script for script in own if script != COMMON_SCRIPT), COMMON_SCRIPT)
     result: list[str] = []

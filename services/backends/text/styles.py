@@ -1,4 +1,4 @@
-"""The animation styles: how the text stands in each frame."""
+"""The animation styles: the pose of the text in each frame."""
 
 import math
 from collections.abc import Callable
@@ -7,25 +7,25 @@ from typing import Final
 
 from services.models import AnimationStyle
 
-_LONGEST_S: Final = 1.0  # an entrance takes a second,
-_LONGEST_SHARE: Final = 0.6  # or less, so that short animations come to rest too
+_MAX_ENTRANCE_S: Final = 1.0  # an entrance takes a second,
+_MAX_ENTRANCE_SHARE: Final = 0.6  # or less, so that short animations also come to rest
 _TYPING_SHARE: Final = 0.8
-_SLOWEST_TYPING: Final = 12.0  # graphemes a second
+_MIN_TYPING_RATE: Final = 12.0  # graphemes per second
 _SLIDE: Final = 0.14  # of the frame's height
-_SMALLEST_SCALE: Final = 0.3
-_FADE_SHARE: Final = 0.4  # of the entrance: what moves too is opaque sooner, so that the movement is seen
+_MIN_SCALE: Final = 0.3
+_FADE_SHARE: Final = 0.4  # of the entrance: moving text is opaque sooner, so that the movement is visible
 
-# A mass on a spring, released at rest: stiffness 100, damping 14, mass 1. It overshoots by about 5 %.
+# A mass on a spring, released from rest: stiffness 100, damping 14, mass 1. It overshoots by about 5 %.
 _SPRING_FREQUENCY: Final = 10.0
 _SPRING_DAMPING: Final = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pose:
-    """How the text stands in one frame.
+    """The opacity, scale and position of the text in one frame.
 
-    `scale` is about the frame's centre; `drop` is how many pixels the text stands below its place at rest; graphemes
-    from the index `shown` on are hidden, all are shown where it is None.
+    `scale` is relative to the frame's centre; `drop` is the distance in pixels below the position at rest; graphemes
+    from the index `shown` on are hidden; all are shown if it is None.
     """
 
     opacity: float = 1.0
@@ -39,7 +39,7 @@ AT_REST: Final = Pose()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """What the styles need to know of an animation; `height` is the frame's, in pixels."""
+    """The data of an animation that the styles need; `height` is the frame's, in pixels."""
 
     frames: int
     fps: int
@@ -51,8 +51,8 @@ class Timeline:
         return _POSES[style](self, frame)
 
     def entrance(self, frame: int) -> float:
-        """Return how far the entrance has come, from 0 to 1."""
-        length = min(int(self.fps * _LONGEST_S), int(self.frames * _LONGEST_SHARE))
+        """Return the progress of the entrance, from 0 to 1."""
+        length = min(int(self.fps * _MAX_ENTRANCE_S), int(self.frames * _MAX_ENTRANCE_SHARE))
         return 1.0 if frame >= length else frame / length
 
 
@@ -61,8 +61,8 @@ def _fade_in(timeline: Timeline, frame: int) -> Pose:
 
 
 def _typewriter(timeline: Timeline, frame: int) -> Pose:
-    slowest = math.ceil(timeline.graphemes * timeline.fps / _SLOWEST_TYPING)
-    length = min(slowest, int(timeline.frames * _TYPING_SHARE))
+    at_min_rate = math.ceil(timeline.graphemes * timeline.fps / _MIN_TYPING_RATE)
+    length = min(at_min_rate, int(timeline.frames * _TYPING_SHARE))
     if frame >= length:
         return AT_REST
     return Pose(shown=timeline.graphemes * frame // length)
@@ -77,12 +77,12 @@ def _scale(timeline: Timeline, frame: int) -> Pose:
     progress = timeline.entrance(frame)
     if progress == 1:
         return AT_REST
-    scale = _SMALLEST_SCALE + (1 - _SMALLEST_SCALE) * _spring(progress)
+    scale = _MIN_SCALE + (1 - _MIN_SCALE) * _spring(progress)
     return Pose(opacity=min(1.0, progress / _FADE_SHARE), scale=scale)
 
 
 def _spring(seconds: float) -> float:
-    """Return where the spring stands: 0 when released, 1 at rest."""
+    """Return the position of the spring: 0 when released, 1 at rest."""
     root = math.sqrt(1 - _SPRING_DAMPING**2)
     phase = _SPRING_FREQUENCY * root * seconds
     decay = math.exp(-_SPRING_DAMPING * _SPRING_FREQUENCY * seconds)

@@ -13,7 +13,7 @@ from services.backends.text.backend import open_text_backend
 from services.clock import SystemClock
 from services.errors import BackendUnavailable
 from services.models import Output, Render, replace
-from services.ports import Broken, Finished, Missing, Observation, Progress, RenderBackend
+from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Observation, RenderBackend
 from services.renders import lifecycle
 from tests.conftest import PROPS, MakeRender
 from tests.support.lambda_renders import Course
@@ -21,7 +21,7 @@ from tests.support.remotion_farm import Farm
 
 LONG = replace(PROPS, duration_in_frames=600)
 SHORT = replace(PROPS, duration_in_frames=1)
-UNDRAWABLE = "undrawable"
+INVALID_TEXT = "undrawable"
 
 Kind = TypeVar("Kind", bound=Observation)
 
@@ -29,7 +29,7 @@ Kind = TypeVar("Kind", bound=Observation)
 @asynccontextmanager
 async def remotion(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
     farm: Farm = request.getfixturevalue("farm")
-    farm.function.play_when(UNDRAWABLE, Course.REACT_ERROR)
+    farm.function.play_when(INVALID_TEXT, Course.REACT_ERROR)
     async with farm.open() as backend:
         yield backend
 
@@ -60,7 +60,7 @@ def launched(make_render: MakeRender) -> Callable[..., Render]:
 Launched = Callable[..., Render]
 
 
-async def begun(backend: RenderBackend, render: Render) -> Render:
+async def start_attempt(backend: RenderBackend, render: Render) -> Render:
     """Return the render with its attempt started."""
     return lifecycle.accept(render, backend_render_id=await backend.start(render))
 
@@ -83,18 +83,18 @@ async def until(
                 seen.append(observation)
             if isinstance(observation, kinds):
                 return observation
-            assert isinstance(observation, Progress), observation
+            assert isinstance(observation, AttemptProgress), observation
             await asyncio.sleep(0.01)
 
 
 async def test_an_attempt_reports_progress_and_ends_with_a_stored_output(
     backend: RenderBackend, launched: Launched
 ) -> None:
-    render = await begun(backend, launched())
+    render = await start_attempt(backend, launched())
     assert render.backend_render_id
     seen: list[Observation] = []
-    end = await until(backend, render, Finished, seen=seen)
-    reports = [observation for observation in seen if isinstance(observation, Progress)]
+    end = await until(backend, render, AttemptFinished, seen=seen)
+    reports = [observation for observation in seen if isinstance(observation, AttemptProgress)]
     assert any(0 < report.frames_rendered <= 90 for report in reports)
     assert all(0.0 <= report.fraction <= 1.0 for report in reports)
     assert end.output.size_bytes > 0
@@ -104,14 +104,14 @@ async def test_an_attempt_reports_progress_and_ends_with_a_stored_output(
 
 
 async def test_another_process_finds_what_was_finished(backend: RenderBackend, launched: Launched) -> None:
-    render = await begun(backend, launched(props=SHORT))
-    end = await until(backend, render, Finished)
+    render = await start_attempt(backend, launched(props=SHORT))
+    end = await until(backend, render, AttemptFinished)
     await backend.abandon(render)
-    assert (await until(backend, render, Finished)).output == end.output
+    assert (await until(backend, render, AttemptFinished)).output == end.output
 
 
 async def test_a_url_is_good_for_as_long_as_was_asked(backend: RenderBackend, launched: Launched) -> None:
-    end = await until(backend, await begun(backend, launched(props=SHORT)), Finished)
+    end = await until(backend, await start_attempt(backend, launched(props=SHORT)), AttemptFinished)
     before = SystemClock().now()
     download = backend.sign(end.output, expires_in=timedelta(hours=1))
     assert download.url.startswith(("http://", "https://"))
@@ -119,7 +119,7 @@ async def test_a_url_is_good_for_as_long_as_was_asked(backend: RenderBackend, la
 
 
 async def test_a_poster_is_there_as_soon_as_the_video_is(backend: RenderBackend, launched: Launched) -> None:
-    output = (await until(backend, await begun(backend, launched()), Finished)).output
+    output = (await until(backend, await start_attempt(backend, launched()), AttemptFinished)).output
     before = SystemClock().now()
     download = backend.sign_poster(output, expires_in=timedelta(hours=1))
     assert output.poster_key is not None
@@ -135,8 +135,8 @@ async def test_what_has_no_poster_signs_none(backend: RenderBackend) -> None:
 
 
 async def test_what_is_deleted_is_gone_and_may_be_deleted_again(backend: RenderBackend, launched: Launched) -> None:
-    render = await begun(backend, launched(props=SHORT))
-    output = (await until(backend, render, Finished)).output
+    render = await start_attempt(backend, launched(props=SHORT))
+    output = (await until(backend, render, AttemptFinished)).output
     ended = lifecycle.complete(render, output=output, cost_usd=None, warnings=(), now=SystemClock().now())
     for _ in range(2):
         await backend.delete(ended)
@@ -146,22 +146,22 @@ async def test_what_is_deleted_is_gone_and_may_be_deleted_again(backend: RenderB
 
 async def test_an_attempt_nobody_started_never_ends(backend: RenderBackend, launched: Launched) -> None:
     """A backend that can't tell it from one whose answer was lost waits for it until the deadline."""
-    assert isinstance(await backend.observe(launched()), Missing | Progress)
+    assert isinstance(await backend.observe(launched()), AttemptMissing | AttemptProgress)
 
 
 async def test_a_cancelled_attempt_ends_without_output_and_may_be_cancelled_again(
     backend: RenderBackend, launched: Launched
 ) -> None:
-    render = await begun(backend, launched(props=LONG))
+    render = await start_attempt(backend, launched(props=LONG))
     for _ in range(2):
         await backend.cancel(render)
-        await until(backend, render, Missing, Broken)
+        await until(backend, render, AttemptMissing, AttemptFailed)
 
 
 async def test_attempts_run_side_by_side_and_apart(backend: RenderBackend, launched: Launched) -> None:
-    stays, goes = await begun(backend, launched()), await begun(backend, launched(props=LONG))
+    stays, goes = await start_attempt(backend, launched()), await start_attempt(backend, launched(props=LONG))
     await backend.cancel(goes)
-    await until(backend, stays, Finished)
+    await until(backend, stays, AttemptFinished)
 
 
 async def test_the_time_limit_admits_the_longest_render(backend: RenderBackend, launched: Launched) -> None:
@@ -172,6 +172,6 @@ async def test_the_time_limit_admits_the_longest_render(backend: RenderBackend, 
 
 async def test_what_can_not_be_drawn_breaks_with_a_sentence(backend: RenderBackend, launched: Launched) -> None:
     """Validation keeps this out; a backend still must not hang or crash on it."""
-    render = await begun(backend, launched(props=replace(PROPS, text=UNDRAWABLE, color="no colour")))
-    broken = await until(backend, render, Broken)
+    render = await start_attempt(backend, launched(props=replace(PROPS, text=INVALID_TEXT, color="no colour")))
+    broken = await until(backend, render, AttemptFailed)
     assert broken.failure.message

@@ -10,18 +10,18 @@ from services.renders import lifecycle
 from tests.conftest import MakeRender
 from tests.support.remotion_farm import Farm
 
-IMPATIENT = AwsAccess(region="us-east-1", access_key_id="key", secret_access_key="s", start_timeout_s=0.5)  # noqa: S106
+SHORT_TIMEOUT = AwsAccess(region="us-east-1", access_key_id="key", secret_access_key="s", start_timeout_s=0.5)  # noqa: S106
 
 
 @pytest.fixture
 async def backend(farm: Farm) -> AsyncIterator[LambdaBackend]:
-    async with farm.open(access=IMPATIENT) as backend:
+    async with farm.open(access=SHORT_TIMEOUT) as backend:
         yield backend
 
 
 @pytest.fixture
 def launched(make_render: MakeRender) -> Callable[..., Render]:
-    """Return a render whose attempt is about to be started."""
+    """Return a factory of renders whose attempt is about to be started."""
 
     def make(**values: object) -> Render:
         render = make_render(**values)

@@ -1,4 +1,4 @@
-"""The adapter on a function and a bucket that answer as the real ones, well and badly."""
+"""The adapter on a local function and bucket that respond like the real ones, with and without errors."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from services.backends.remotion_lambda.aws import CONNECTIONS, open_aws
 from services.backends.remotion_lambda.backend import LambdaBackend
 from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartUncertain
 from services.models import Output, Render, RenderPhase, replace
-from services.ports import Broken, Finished, Observation, Progress
+from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Observation
 from tests.conftest import PROPS
-from tests.services.backends.remotion_lambda.conftest import IMPATIENT
-from tests.services.backends.test_backend_contract import begun, until
+from tests.services.backends.remotion_lambda.conftest import SHORT_TIMEOUT
+from tests.services.backends.test_backend_contract import start_attempt, until
 from tests.support.lambda_renders import Course
 from tests.support.lambda_server import FUNCTION, Fault
 from tests.support.remotion_farm import BUCKET, Farm
@@ -30,29 +30,31 @@ def with_text(text: str) -> dict[str, object]:
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 async def test_any_text_is_rendered(backend: LambdaBackend, farm: Farm, launched: Launched, text: str) -> None:
     farm.function.fault(Fault.ECHOED)
-    render = await begun(backend, launched(**with_text(text)))
-    finished = await until(backend, render, Finished)
-    (played,) = farm.function.renders.values()
-    assert (played.props["text"], played.props["style"]) == (text, "fade-in")
+    render = await start_attempt(backend, launched(**with_text(text)))
+    finished = await until(backend, render, AttemptFinished)
+    (simulated,) = farm.function.renders.values()
+    assert (simulated.props["text"], simulated.props["style"]) == (text, "fade-in")
     assert (finished.output.bucket, finished.output.key) == (BUCKET, f"rendercast/{render.id}-1.mp4")
     assert farm.bucket.get(BUCKET, finished.output.key)
     async with asyncio.timeout(10):
-        while farm.bucket.keys(BUCKET, "input-props/"):  # noqa: ASYNC110  # which the function removes afterwards
+        while farm.bucket.keys(BUCKET, "input-props/"):  # noqa: ASYNC110  # the function deletes it afterwards
             await asyncio.sleep(0.01)
 
 
-async def test_an_answer_may_be_the_last_of_several(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
+async def test_the_response_may_be_the_last_of_several_objects(
+    backend: LambdaBackend, farm: Farm, launched: Launched
+) -> None:
     farm.function.fault(Fault.SEVERAL_OBJECTS)
-    render = await begun(backend, launched())
+    render = await start_attempt(backend, launched())
     assert render.backend_render_id in farm.function.renders
 
 
-async def test_what_is_told_of_a_render(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
-    farm.function.seconds_per_render, farm.function.steps = 4, 8  # S3 tells the time in whole seconds
-    render = await begun(backend, launched())
+async def test_progress_and_result_of_a_render(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
+    farm.function.seconds_per_render, farm.function.steps = 4, 8  # S3 reports the time in whole seconds
+    render = await start_attempt(backend, launched())
     seen: list[Observation] = []
-    finished = await until(backend, render, Finished, seen=seen)
-    reports = [each for each in seen if isinstance(each, Progress)]
+    finished = await until(backend, render, AttemptFinished, seen=seen)
+    reports = [each for each in seen if isinstance(each, AttemptProgress)]
     assert reports[0].phase is RenderPhase.LAUNCHING
     assert RenderPhase.RENDERING_FRAMES in {report.phase for report in reports}
     assert reports[-1].cost_usd
@@ -61,10 +63,10 @@ async def test_what_is_told_of_a_render(backend: LambdaBackend, farm: Farm, laun
     assert finished.output.size_bytes == len(farm.bucket.get(BUCKET, finished.output.key) or b"")
 
 
-async def test_following_costs_no_invocation_and_no_body_while_nothing_changes(farm: Farm, launched: Launched) -> None:
+async def test_polling_costs_no_invocation_and_no_body_while_nothing_changes(farm: Farm, launched: Launched) -> None:
     farm.function.play_next(Course.STITCHER_TIMES_OUT)
     async with farm.open(posters=False) as backend:
-        render = await begun(backend, launched())
+        render = await start_attempt(backend, launched())
         assert farm.function.renders[render.backend_render_id or ""].ended.wait(10)
         observations = [await backend.observe(render) for _ in range(20)]
     assert len(set(observations)) == 1
@@ -87,7 +89,7 @@ async def test_following_costs_no_invocation_and_no_body_while_nothing_changes(f
         (Fault.EXPIRED_TOKEN, StartImpossible),
     ],
 )
-async def test_a_start_is_sent_once_and_its_failure_told_by_what_may_run(
+async def test_a_start_is_sent_once_and_its_error_depends_on_what_may_run(
     backend: LambdaBackend, farm: Farm, launched: Launched, fault: Fault, kind: type[Exception]
 ) -> None:
     farm.function.fault(fault)
@@ -96,17 +98,15 @@ async def test_a_start_is_sent_once_and_its_failure_told_by_what_may_run(
     assert len(farm.function.starts) == 1
 
 
-async def test_a_refused_connection_is_a_start_that_never_ran(
-    backend: LambdaBackend, farm: Farm, launched: Launched
-) -> None:
+async def test_a_refused_connection_refuses_the_start(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
     farm.function.go_offline()
     with pytest.raises(StartRefused):
         await backend.start(launched())
     farm.function.come_back()
-    await begun(backend, launched())
+    await start_attempt(backend, launched())
 
 
-async def test_a_fault_of_tls_may_come_after_the_request_was_sent(
+async def test_a_tls_error_may_occur_after_the_request_was_sent(
     farm: Farm, launched: Launched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", farm.function.url.replace("http:", "https:"))
@@ -126,7 +126,7 @@ async def test_props_that_can_not_be_stored_start_nothing(
     farm.storage.fail(S3Fault.ACCESS_DENIED, method="PUT")
     with pytest.raises(StartImpossible) as denied:
         await backend.start(large)
-    assert "s3:PutObject" in denied.value.failure.message
+    assert "s3:PutObject" in (denied.value.failure.detail or "")
     assert farm.function.starts == []
 
 
@@ -137,7 +137,7 @@ async def test_props_that_can_not_be_stored_start_nothing(
         ({"version": "4.0.1"}, "VERSION_MISMATCH", "REMOTION_LAMBDA_FUNCTION_NAME"),
     ],
 )
-async def test_a_wrong_deployment_is_told_by_the_render(
+async def test_a_wrong_deployment_fails_the_start_with_its_setting_in_the_detail(
     farm: Farm, launched: Launched, changes: dict[str, object], code: str, variable: str
 ) -> None:
     async with farm.open(check=False, **changes) as backend:
@@ -145,7 +145,7 @@ async def test_a_wrong_deployment_is_told_by_the_render(
             await backend.start(launched())
     failure = impossible.value.failure
     assert (failure.code, failure.retryable) == (code, False)
-    assert variable in failure.message
+    assert variable in (failure.detail or "")
 
 
 @pytest.mark.parametrize(
@@ -158,51 +158,49 @@ async def test_a_wrong_deployment_is_told_by_the_render(
         (S3Fault.ACCESS_DENIED, "ACCESS_DENIED"),
     ],
 )
-async def test_a_poll_that_fails_says_nothing_of_the_render(
+async def test_a_failed_poll_does_not_fail_the_render(
     backend: LambdaBackend, farm: Farm, launched: Launched, fault: S3Fault, code: str | None
 ) -> None:
-    render = await begun(backend, launched())
+    render = await start_attempt(backend, launched())
     farm.storage.fail(fault)
     with pytest.raises(BackendUnavailable) as unavailable:
         await backend.observe(render)
     assert (unavailable.value.failure and unavailable.value.failure.code) == code
     farm.storage.heal()
-    await until(backend, render, Finished)
+    await until(backend, render, AttemptFinished)
 
 
 async def test_a_bucket_is_addressed_in_its_own_region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
-    async with open_aws(IMPATIENT) as aws:
+    async with open_aws(SHORT_TIMEOUT) as aws:
         assert aws.address(BUCKET) == f"https://{BUCKET}.s3.us-east-1.amazonaws.com/"
 
 
-async def test_other_errors_than_these_keep_their_words_for_the_operator(
-    backend: LambdaBackend, farm: Farm, launched: Launched
-) -> None:
+async def test_the_original_error_is_in_the_detail_only(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
     farm.function.play_next(Course.REACT_ERROR)
-    broken = await until(backend, await begun(backend, launched()), Broken)
+    broken = await until(backend, await start_attempt(backend, launched()), AttemptFailed)
     assert 'Unknown style: "bogus"' in (broken.failure.detail or "")
     assert "bogus" not in broken.failure.message
 
 
-async def test_a_function_that_tells_no_memory_is_asked_for_its_progress(farm: Farm, launched: Launched) -> None:
+async def test_a_function_of_unknown_memory_is_invoked_for_progress(farm: Farm, launched: Launched) -> None:
     async with farm.open(function=None, version="") as backend:
-        finished = await until(backend, await begun(backend, launched()), Finished)
+        finished = await until(backend, await start_attempt(backend, launched()), AttemptFinished)
         assert finished.output.size_bytes
         assert farm.function.invocations["status"] > 0
         assert farm.storage.count("GET", "progress.json") == 0
         farm.function.play_next(Course.BROWSER_CRASH)
-        assert (await until(backend, await begun(backend, launched()), Broken)).failure.retryable
-        render = await begun(backend, launched())
+        assert (await until(backend, await start_attempt(backend, launched()), AttemptFailed)).failure.retryable
+        render = await start_attempt(backend, launched())
         for fault in (Fault.THROTTLED, Fault.SERVICE_ERROR, Fault.CRASHED, Fault.DROPPED, Fault.REFUSED):
             farm.function.fault(fault, kind="status")
             with pytest.raises(BackendUnavailable):
                 await backend.observe(render)
-        await until(backend, render, Finished)
+        await until(backend, render, AttemptFinished)
 
 
-async def test_aws_never_holds_up_the_event_loop(farm: Farm, launched: Launched) -> None:
-    """Other things go on while starts are under way, and the starts go on side by side."""
+async def test_aws_calls_do_not_block_the_event_loop(farm: Farm, launched: Launched) -> None:
+    """Other tasks run during starts, and the starts run concurrently."""
     async with farm.open() as backend:
         farm.function.fault(Fault.SLOW, times=8, seconds=1.5)
         starting = [asyncio.create_task(backend.start(launched())) for _ in range(8)]
@@ -215,7 +213,7 @@ async def test_aws_never_holds_up_the_event_loop(farm: Farm, launched: Launched)
     assert farm.function.most_at_once >= 2
 
 
-async def test_slow_starts_hold_up_no_call_of_storage(farm: Farm, launched: Launched) -> None:
+async def test_slow_starts_do_not_block_storage_calls(farm: Farm, launched: Launched) -> None:
     async with farm.open() as backend:
         farm.function.fault(Fault.SLOW, times=CONNECTIONS, seconds=3)
         starting = [asyncio.create_task(backend.start(launched())) for _ in range(CONNECTIONS)]
@@ -226,9 +224,7 @@ async def test_slow_starts_hold_up_no_call_of_storage(farm: Farm, launched: Laun
         await asyncio.gather(*starting)
 
 
-async def test_a_bucket_without_access_lists_and_a_licence_are_told_to_the_function(
-    farm: Farm, launched: Launched
-) -> None:
+async def test_privacy_and_licence_key_are_sent_to_the_function(farm: Farm, launched: Launched) -> None:
     async with farm.open(privacy="no-acl", license_key="rm_pub") as backend:
         await backend.start(launched())
     (start,) = farm.function.starts

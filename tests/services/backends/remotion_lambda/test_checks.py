@@ -1,4 +1,4 @@
-"""A worker that can't render says at its start what to mend."""
+"""A worker that can't render reports at its start what to fix."""
 
 import asyncio
 from pathlib import Path
@@ -26,14 +26,14 @@ async def refused(farm: Farm, **changes: object) -> str:
     return str(refused.value)
 
 
-async def test_a_deployment_that_is_there_is_asked_for_once(farm: Farm) -> None:
+async def test_a_deployment_is_checked_once(farm: Farm) -> None:
     async with farm.open():
         pass
     assert dict(farm.function.invocations) == {"info": 1}
     assert farm.storage.count("HEAD") == 1
 
 
-async def test_a_process_that_starts_nothing_opens_all_the_same_and_logs_what_is_wrong(
+async def test_a_process_that_starts_no_renders_opens_and_logs_errors(
     farm: Farm, caplog: pytest.LogCaptureFixture
 ) -> None:
     farm.function.go_offline()
@@ -44,7 +44,7 @@ async def test_a_process_that_starts_nothing_opens_all_the_same_and_logs_what_is
     assert farm.function.starts == []
 
 
-async def test_a_function_that_is_there_but_busy_is_no_obstacle(farm: Farm) -> None:
+async def test_a_throttled_function_does_not_prevent_the_start(farm: Farm) -> None:
     farm.function.fault(Fault.THROTTLED, kind="info")
     async with farm.open():
         pass
@@ -52,14 +52,14 @@ async def test_a_function_that_is_there_but_busy_is_no_obstacle(farm: Farm) -> N
     assert "can't be reached" in await refused(farm, function=None, version="")
 
 
-async def test_what_does_not_exist_is_named_with_its_setting(farm: Farm) -> None:
+async def test_missing_resources_are_reported_with_their_setting(farm: Farm) -> None:
     assert "REMOTION_LAMBDA_FUNCTION_NAME" in await refused(farm, function_name="remotion-render-none")
     assert "REMOTION_BUCKET_NAME" in await refused(farm, bucket="remotionlambda-useast1-none")
     assert "REMOTION_SERVE_URL answers 404" in await refused(farm, serve_url=f"{farm.bucket.url}/{BUCKET}/none")
     assert "REMOTION_VERSION" in await refused(farm, version="4.0.1")
 
 
-async def test_a_site_that_is_there_or_out_of_reach_is_no_obstacle(
+async def test_a_reachable_or_unreachable_site_does_not_prevent_the_start(
     farm: Farm, caplog: pytest.LogCaptureFixture
 ) -> None:
     site = web.Application()
@@ -80,41 +80,43 @@ async def _page(_: web.Request) -> web.Response:
         (Fault.ACCESS_DENIED, "lambda:InvokeFunction"),
         (Fault.EXPIRED_TOKEN, "REMOTION_AWS_ACCESS_KEY_ID"),
         (Fault.SERVICE_ERROR, "can't be reached"),
-        (Fault.CRASHED, "does not tell its version"),
-        (Fault.REFUSED, "does not tell its version"),
+        (Fault.CRASHED, "does not report its version"),
+        (Fault.REFUSED, "does not report its version"),
     ],
 )
-async def test_a_function_that_can_not_be_asked_is_told_with_the_reason(
-    farm: Farm, fault: Fault, sentence: str
-) -> None:
+async def test_a_failed_version_request_is_reported_with_its_reason(farm: Farm, fault: Fault, sentence: str) -> None:
     farm.function.fault(fault, kind="info")
     assert sentence in await refused(farm)
 
 
-async def test_storage_that_may_not_be_read_is_told(farm: Farm) -> None:
+async def test_a_missing_permission_of_storage_is_reported(farm: Farm) -> None:
     farm.storage.fail(S3Fault.ACCESS_DENIED)
     assert "s3:ListBucket" in await refused(farm)
 
 
-async def test_a_refusal_without_a_reason_is_told_with_all_it_may_be(farm: Farm) -> None:
-    """An answer to HEAD has no body."""
+async def test_a_rejection_without_a_reason_is_reported_with_all_possible_causes(farm: Farm) -> None:
+    """A response to HEAD has no body."""
     farm.storage.fail(S3Fault.EXPIRED_TOKEN, method="HEAD")
     sentence = await refused(farm)
     assert "REMOTION_AWS_ACCESS_KEY_ID" in sentence
     assert "REMOTION_AWS_REGION" in sentence
 
 
-async def test_a_region_that_does_not_exist_is_named(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_region_that_does_not_exist_is_reported_with_its_setting(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", "http://lambda.mars-1.invalid")
     assert "REMOTION_AWS_REGION" in await refused(farm)
 
 
-async def test_a_function_out_of_reach_is_told_with_the_host(farm: Farm) -> None:
+async def test_an_unreachable_function_is_reported_with_its_host(farm: Farm) -> None:
     farm.function.go_offline()
     assert farm.function.url in await refused(farm)
 
 
-async def test_missing_credentials_are_named(farm: Farm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_missing_credentials_are_reported_with_their_setting(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -154,7 +156,7 @@ def test_the_bucket_may_be_another() -> None:
         ({**DEPLOYED, "remotion_serve_url": "https://site.example/"}, "REMOTION_BUCKET_NAME"),
     ],
 )
-def test_what_is_not_set_is_named(settings: dict[str, object], variable: str) -> None:
+def test_a_missing_setting_is_named(settings: dict[str, object], variable: str) -> None:
     with pytest.raises(StartupError, match=f"{variable} is not set"):
         read_deployment(load_settings(**settings))
 
@@ -165,7 +167,7 @@ def test_half_a_key_is_refused(name: str) -> None:
         read_deployment(load_settings(**DEPLOYED, **{name: "half"}))
 
 
-def test_a_line_break_after_a_key_is_no_part_of_it() -> None:
+def test_a_line_break_after_a_key_is_removed() -> None:
     keys = {"remotion_aws_access_key_id": "AKIA\n", "remotion_aws_secret_access_key": "secret\r\n"}
     access = read_deployment(load_settings(**DEPLOYED, **keys)).access
     assert (access.access_key_id, access.secret_access_key) == ("AKIA", "secret")
@@ -179,7 +181,7 @@ def test_a_function_may_be_named_with_its_latest_version() -> None:
 def test_a_function_of_another_name_is_described_by_settings() -> None:
     named = {**DEPLOYED, "remotion_lambda_function_name": "my-function"}
     assert read_deployment(load_settings(**named)).function is None
-    told = load_settings(**named, remotion_version="4.0.530", remotion_memory_mb=3008, remotion_timeout_s=240)
-    deployment = read_deployment(told)
+    described = load_settings(**named, remotion_version="4.0.530", remotion_memory_mb=3008, remotion_timeout_s=240)
+    deployment = read_deployment(described)
     assert deployment.function is not None
     assert (deployment.version, deployment.function.memory_mb) == ("4.0.530", 3008)

@@ -66,7 +66,9 @@ class Run:
         await self.until(render_id, lambda render: render.backend_render_id is not None)
         (simulated,) = self.farm.function.renders.values()
         async with asyncio.timeout(TIMEOUT_S):
-            while played.state is State.PLAYING and not (played.course is Course.CHUNK_HANGS and played.metadata):  # noqa: ASYNC110
+            while simulated.state is State.PLAYING and not (  # noqa: ASYNC110  # in a thread
+                simulated.course is Course.CHUNK_HANGS and simulated.metadata
+            ):
                 await asyncio.sleep(POLL_INTERVAL_S)
         self.farm.clock.jump(FUNCTION_TIMEOUT_S + 21)
 

@@ -67,7 +67,7 @@ FINAL = [
     ("", "RENDER_FAILED"),
     ("something new", "RENDER_FAILED"),
 ]
-PASSING = [
+RETRYABLE = [
     (
         "AWS Concurrency limit reached (Original Error: Rate Exceeded.). See https://www.remotion.dev/docs",
         "RENDERER_BUSY",
@@ -125,16 +125,34 @@ PASSING = [
 
 
 @pytest.mark.parametrize(("message", "code"), FINAL)
-def test_what_another_attempt_would_meet_too(message: str, code: str) -> None:
+def test_errors_that_every_attempt_would_have_are_final(message: str, code: str) -> None:
     failure = classify(message, name="Error", stack=IN_NODE.format(message))
     assert (failure.code, failure.retryable) == (code, False)
 
 
-@pytest.mark.parametrize(("message", "code"), PASSING)
-def test_what_another_attempt_may_not_meet(message: str, code: str) -> None:
+@pytest.mark.parametrize(("message", "code"), RETRYABLE)
+def test_errors_that_may_be_temporary_are_retryable(message: str, code: str) -> None:
     for stack in (IN_NODE, IN_THE_BROWSER):
         failure = classify(message, name="Error", stack=stack.format(message))
         assert (failure.code, failure.retryable) == (code, True)
+
+
+@pytest.mark.parametrize(
+    ("message", "setting"),
+    [
+        ("Function not found: arn:aws:lambda:us-east-1:123456789012:function:x", "REMOTION_LAMBDA_FUNCTION_NAME"),
+        ("Task timed out after 120.00 seconds", "REMOTION_LAMBDA_FUNCTION_NAME"),
+        ("NoSuchBucket: The specified bucket does not exist", "REMOTION_BUCKET_NAME"),
+        (NO_SITE.format(404), "REMOTION_SERVE_URL"),
+        ("Could not find composition with ID TextAnimatoin.", "REMOTION_COMPOSITION"),
+        ("ExpiredToken: The provided token has expired.", "REMOTION_AWS_ACCESS_KEY_ID"),
+    ],
+)
+def test_the_detail_has_the_remedy_and_the_original_error(message: str, setting: str) -> None:
+    detail = classify(message).detail or ""
+    remedy, _, original = detail.partition("\n")
+    assert setting in remedy
+    assert original == f"Error: {message}"
 
 
 def test_an_error_of_the_composition_itself() -> None:
@@ -144,7 +162,7 @@ def test_an_error_of_the_composition_itself() -> None:
     assert classify(message, stack=IN_NODE.format(message)).code == "RENDER_FAILED"
 
 
-def test_the_cause_in_a_stack_only() -> None:
+def test_a_cause_that_only_the_stack_names_is_found() -> None:
     assert classify("Error", stack="Error\nCaused by: read ECONNRESET").code == "RENDERER_UNAVAILABLE"
 
 
@@ -165,8 +183,8 @@ def test_errors_of_real_renders() -> None:
     assert {"COMPOSITION_ERROR", "RENDER_STOPPED", "RENDER_TIMEOUT"} <= codes
 
 
-@pytest.mark.parametrize(("message", "code"), [*FINAL, *PASSING])
-def test_sentences_tell_nothing_that_was_said(message: str, code: str) -> None:
+@pytest.mark.parametrize(("message", "code"), [*FINAL, *RETRYABLE])
+def test_messages_do_not_contain_the_original_error(message: str, code: str) -> None:
     failure = classify(message)
     assert failure.code == code
     assert failure.message.endswith(".")
@@ -185,16 +203,16 @@ def test_the_detail_is_storable() -> None:
     failure.detail.encode()
 
 
-def test_the_detail_says_nothing_twice() -> None:
+def test_the_detail_repeats_nothing() -> None:
     assert classify("boom", name="Error", stack="Error: boom\n    at x").detail == "Error: boom\n    at x"
     assert classify("boom", stack="at x").detail == "Error: boom\nat x"
     assert classify("boom").detail == "Error: boom"
 
 
-def test_a_very_long_message_is_looked_at_in_time() -> None:
+def test_a_very_long_message_is_classified_in_time() -> None:
     assert classify("A delayRender() " * 100_000).code == UNKNOWN.code
 
 
-def test_what_to_tell_of_a_timeout_that_nobody_wrote_down() -> None:
+def test_a_timeout_that_the_function_did_not_report_is_retryable() -> None:
     assert TIMED_OUT.code == "RENDER_TIMEOUT"
     assert TIMED_OUT.retryable

@@ -39,11 +39,11 @@ def test_all_ways_to_name_a_function(name: str) -> None:
         f"{NAME}\n",
     ],
 )
-def test_names_that_tell_nothing(name: str) -> None:
+def test_names_that_follow_no_convention(name: str) -> None:
     assert parse_function_name(name) is None
 
 
-def test_a_long_version_is_as_cut_as_the_name() -> None:
+def test_a_long_version_is_truncated_like_the_name() -> None:
     function = parse_function_name("remotion-render-4-0-0-alph-mem512mb-disk512mb-900sec")
     assert function is not None
     assert function.version == "4.0.0-alph"

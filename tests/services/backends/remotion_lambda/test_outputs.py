@@ -11,8 +11,8 @@ import pytest
 from services.backends.remotion_lambda.backend import LambdaBackend
 from services.errors import BackendUnavailable, StartUncertain
 from services.models import Output, Render, replace
-from services.ports import Finished, Progress
-from tests.services.backends.test_backend_contract import begun, until
+from services.ports import AttemptFinished, AttemptProgress
+from tests.services.backends.test_backend_contract import start_attempt, until
 from tests.support.lambda_renders import Course
 from tests.support.lambda_server import Fault
 from tests.support.remotion_farm import BUCKET, Farm
@@ -21,17 +21,17 @@ from tests.support.s3_server import S3Fault
 Launched = Callable[..., Render]
 
 
-async def test_a_file_that_was_removed_is_looked_for_no_further_than_its_video(
+async def test_without_a_progress_file_the_video_decides(
     backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
-    render = await begun(backend, launched())
-    finished = await until(backend, render, Finished)
-    (played,) = farm.function.renders.values()
-    assert await asyncio.to_thread(played.ended.wait, 10)  # it may be seen before, and write its file after
+    render = await start_attempt(backend, launched())
+    finished = await until(backend, render, AttemptFinished)
+    (simulated,) = farm.function.renders.values()
+    assert await asyncio.to_thread(simulated.ended.wait, 10)  # it may write its file after the end was observed
     for key in farm.bucket.keys(BUCKET, "renders/"):
         farm.bucket.delete(BUCKET, key)
     await backend.abandon(render)
-    assert (await until(backend, render, Finished)).output == finished.output
+    assert (await until(backend, render, AttemptFinished)).output == finished.output
     farm.bucket.delete(BUCKET, finished.output.key)
     with pytest.raises(BackendUnavailable) as gone:
         await backend.observe(render)
@@ -39,38 +39,38 @@ async def test_a_file_that_was_removed_is_looked_for_no_further_than_its_video(
     assert gone.value.failure.code == "RENDER_LOST"
 
 
-async def test_a_video_whose_end_was_never_told_is_found(
+async def test_a_video_without_post_render_data_is_found(
     backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     farm.function.play_next(Course.NO_POST_RENDER_DATA)
-    assert (await until(backend, await begun(backend, launched()), Finished)).output.size_bytes
+    assert (await until(backend, await start_attempt(backend, launched()), AttemptFinished)).output.size_bytes
 
 
-async def test_a_render_without_an_answer_is_found_by_its_video(
+async def test_a_render_without_a_response_is_found_by_its_video(
     backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     farm.function.fault(Fault.DROPPED)
     render = launched()
     with pytest.raises(StartUncertain):
         await backend.start(render)
-    await until(backend, render, Finished)
+    await until(backend, render, AttemptFinished)
     await backend.cancel(render)
 
 
-async def test_a_late_video_of_an_earlier_attempt_is_not_taken_for_this_one(
+async def test_a_late_video_of_an_earlier_attempt_is_ignored(
     backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     second = replace(launched(), attempt=2)
     farm.bucket.put(BUCKET, f"rendercast/{second.id}-1.mp4", b"late")
-    assert isinstance(await backend.observe(second), Progress)
+    assert isinstance(await backend.observe(second), AttemptProgress)
     farm.bucket.put(BUCKET, f"rendercast/{second.id}-2.mp4", b"its own")
-    assert isinstance(await backend.observe(second), Finished)
+    assert isinstance(await backend.observe(second), AttemptFinished)
 
 
-async def test_a_url_serves_the_video_and_ends_when_it_says(
+async def test_a_url_serves_the_video_and_expires_as_stated(
     backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
-    output = (await until(backend, await begun(backend, launched()), Finished)).output
+    output = (await until(backend, await start_attempt(backend, launched()), AttemptFinished)).output
     download = backend.sign(output, expires_in=timedelta(minutes=5))
     query = parse_qs(urlsplit(download.url).query)
     assert (query["X-Amz-Expires"], query["X-Amz-Algorithm"]) == (["300"], ["AWS4-HMAC-SHA256"])
@@ -79,7 +79,7 @@ async def test_a_url_serves_the_video_and_ends_when_it_says(
     assert download.expires_at - farm.clock.now() <= timedelta(minutes=5)
 
 
-async def test_what_aws_says_of_an_output_is_not_guessed(backend: LambdaBackend, farm: Farm) -> None:
+async def test_an_error_for_an_output_is_raised(backend: LambdaBackend, farm: Farm) -> None:
     output = Output(bucket=BUCKET, key="rendercast/none-1.mp4", size_bytes=1)
     assert not await backend.has_output(output)
     farm.storage.fail(S3Fault.ACCESS_DENIED, method="HEAD")
@@ -87,13 +87,13 @@ async def test_what_aws_says_of_an_output_is_not_guessed(backend: LambdaBackend,
         await backend.has_output(output)
 
 
-async def test_deleting_removes_every_attempt_and_all_that_remotion_keeps(
+async def test_deleting_removes_every_attempt_and_remotions_objects(
     backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
-    render = await begun(backend, launched())
-    other = await begun(backend, launched())
-    await until(backend, render, Finished)
-    kept = (await until(backend, other, Finished)).output
+    render = await start_attempt(backend, launched())
+    other = await start_attempt(backend, launched())
+    await until(backend, render, AttemptFinished)
+    kept = (await until(backend, other, AttemptFinished)).output
     farm.bucket.put(BUCKET, f"rendercast/{render.id}-2.mp4", b"late")
     await backend.delete(render)
     keys = farm.bucket.keys(BUCKET)

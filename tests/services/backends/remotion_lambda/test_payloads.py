@@ -25,7 +25,7 @@ from services.backends.remotion_lambda.payloads import (
 from services.models import AnimationProps, AnimationStyle, replace
 from tests.conftest import PROPS
 
-# What the official client 4.0.527 sent to a local server that stood in for Lambda.
+# Payloads that the official client 4.0.527 sent to a local server in place of Lambda.
 DATA = Path(__file__).parents[3] / "data"
 RECORDED: dict[str, object] = json.loads((DATA / "remotion-start-payload.json").read_text())
 RECORDED_STILL: dict[str, object] = json.loads((DATA / "remotion-still-payload.json").read_text())
@@ -45,7 +45,7 @@ RECORDED_WEBHOOK = Webhook(
     secret="s3cret",  # noqa: S106  # the recorded one
     custom_data={"renderId": "01m817gzatj1v633w9kvyqtevh"},
 )
-DIFFERENCES: set[str] = set()  # keys sent otherwise than the official client does, and why: none
+DIFFERENCES: set[str] = set()  # keys whose values differ from the official client's, with the reason: none
 
 
 def recorded_start() -> dict[str, object]:
@@ -83,7 +83,7 @@ def recorded_still() -> dict[str, object]:
 
 @pytest.mark.parametrize("key", sorted(RECORDED_STILL.keys() | recorded_still().keys()))
 def test_a_still_is_what_the_official_client_sends_in_china(key: str) -> None:
-    """There, as here, the answer is not streamed."""
+    """There, as here, the response is not streamed."""
     sent = recorded_still()
     assert key in sent
     assert key in RECORDED_STILL
@@ -107,7 +107,7 @@ def test_a_start_without_webhook() -> None:
     assert json.loads(json.dumps(payload)) == payload
 
 
-def test_the_webhooks_secret_is_not_shown() -> None:
+def test_the_webhooks_secret_is_not_in_its_repr() -> None:
     assert RECORDED_WEBHOOK.secret not in repr(RECORDED_WEBHOOK)
 
 
@@ -160,7 +160,7 @@ def test_large_props_are_uploaded(props_json: str, expected: bool) -> None:  # n
     assert needs_upload(props_json) is expected
 
 
-def test_a_status_question_is_what_the_official_client_sends() -> None:
+def test_a_status_request_is_what_the_official_client_sends() -> None:
     assert status_payload(version="4.0.527", bucket=BUCKET, render_id="abcdefghij") == {
         "type": "status",
         "bucketName": BUCKET,
@@ -172,7 +172,7 @@ def test_a_status_question_is_what_the_official_client_sends() -> None:
     }
 
 
-def test_info() -> None:
+def test_info_is_parsed() -> None:
     assert info_payload() == {"type": "info", "logLevel": "info"}
 
 

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.backends.remotion_lambda.answers import LAST_MS, StatusAnswer
 from services.backends.remotion_lambda.function import Function, parse_function_name
 from services.backends.remotion_lambda.prices import estimate_cost_usd
 from services.backends.remotion_lambda.progress import ProgressFile, Snapshot, derive, from_status
+from services.backends.remotion_lambda.responses import MAX_TIMESTAMP_MS, StatusResponse
 from services.models import RenderPhase
 
 Json = dict[str, Any]
 
-# Progress files of renders by the function's own handler 4.0.527, and what the official client 4.0.527 said of each.
+# Progress files of renders by the function's own handler 4.0.527, and the official client's (4.0.527) status for each.
 GOLDEN: list[Json] = [
     json.loads(line)
     for line in (Path(__file__).parents[3] / "data/remotion-progress.jsonl").read_text(encoding="utf-8").splitlines()
@@ -43,7 +43,7 @@ def golden(pair: Json) -> tuple[ProgressFile, Snapshot]:
 
 
 def progress(**changes: object) -> Json:
-    """Return a file of a render with 90 frames in 5 chunks, all of whose functions run."""
+    """Return the file of a render with 90 frames in 5 chunks whose functions are all running."""
     metadata = {
         "startedDate": STARTED_MS,
         "totalChunks": 5,
@@ -77,7 +77,7 @@ def at(seconds: float, *, region: str = REGION, written_at: datetime | None = No
 
 
 @pytest.mark.parametrize("pair", GOLDEN, ids=lambda pair: pair["name"])
-def test_as_the_official_client_derives_it(pair: Json) -> None:
+def test_snapshots_equal_those_of_the_official_client(pair: Json) -> None:
     file, snapshot = golden(pair)
     expected = pair["expected"]
     assert snapshot.overall == pytest.approx(expected["overallProgress"], abs=1e-9)
@@ -91,18 +91,18 @@ def test_as_the_official_client_derives_it(pair: Json) -> None:
 
 
 @pytest.mark.parametrize("pair", GOLDEN, ids=lambda pair: pair["name"])
-def test_errors_as_the_official_client_tells_them(pair: Json) -> None:
+def test_errors_equal_those_of_the_official_client(pair: Json) -> None:
     file, snapshot = golden(pair)
-    told = pair["expected"]["errors"]
-    assert snapshot.timed_out is any(error["name"] == "TimeoutError" for error in told)
-    own = [error for error in told if error["name"] != "TimeoutError"]
+    errors = pair["expected"]["errors"]
+    assert snapshot.timed_out is any(error["name"] == "TimeoutError" for error in errors)
+    own = [error for error in errors if error["name"] != "TimeoutError"]
     known = file.errors if file.post_render_data is None else file.post_render_data.errors
     assert [error.message for error in known] == [error["message"] for error in own]
     fatal = next((error["message"] for error in own if error["isFatal"] and not error["willRetry"]), None)
     assert (snapshot.fatal_error.message if snapshot.fatal_error else None) == fatal
 
 
-def test_the_phases() -> None:
+def test_phases_follow_the_frame_counts() -> None:
     def phase(rendered: int, encoded: int = 0) -> RenderPhase:
         return at(1, framesRendered=rendered, framesEncoded=encoded).phase
 
@@ -119,7 +119,7 @@ def test_a_render_without_metadata_is_launching() -> None:
     assert (snapshot.billed_ms, snapshot.cost_usd) == (None, 0.0)
 
 
-def test_a_launch_whose_time_is_over_is_given_up() -> None:
+def test_a_launch_fails_after_its_timeout() -> None:
     timeout_ms = STARTED_MS + 240_000
     assert not at(260, renderMetadata=None, timeoutTimestamp=timeout_ms).fatal
     late = at(260.1, renderMetadata=None, timeoutTimestamp=timeout_ms)
@@ -128,7 +128,7 @@ def test_a_launch_whose_time_is_over_is_given_up() -> None:
     assert not at(10_000, renderMetadata=None).fatal
 
 
-def test_chunks_that_are_missing_when_the_time_is_over() -> None:
+def test_chunks_missing_after_the_timeout_fail_the_render() -> None:
     assert not at(260, chunks=[0, 1, 2, 3]).fatal
     assert at(260.1, chunks=[0, 1, 2, 3]).timed_out
     assert at(260.1, chunks=[0, 1, 2, 3, 3, 7]).timed_out
@@ -136,7 +136,7 @@ def test_chunks_that_are_missing_when_the_time_is_over() -> None:
     assert at(500.1, chunks=[0, 1, 2, 3, 4]).timed_out
 
 
-def test_when_to_look_for_the_video() -> None:
+def test_when_the_video_may_be_stored() -> None:
     combined: Json = {"chunks": [4, 3, 2, 1, 0], "framesRendered": 90, "combinedFrames": 90, "timeToCombine": 50}
     assert at(10, **combined).may_have_output
     assert not at(10, **combined | {"timeToCombine": None}).may_have_output
@@ -192,7 +192,7 @@ def test_overall_stays_below_one_hundred_percent() -> None:
     assert not at(1, framesRendered=900).done
 
 
-def test_the_renderers_own_memory_is_paid() -> None:
+def test_cost_depends_on_the_renderers_memory() -> None:
     small = at(10, rendererFunctionName="remotion-render-4-0-527-mem1024mb-disk2048mb-240sec").cost_usd
     unnamed = at(10, rendererFunctionName="renderer").cost_usd
     assert small is not None
@@ -211,17 +211,20 @@ def test_prices_by_region() -> None:
     assert at(1, region="cn-north-1").cost_usd is None
 
 
-def test_the_estimate_waits_for_a_tenth_of_the_work() -> None:
+def test_completion_is_estimated_after_a_tenth_of_the_work() -> None:
     assert at(2, framesRendered=11).estimated_completion_at is None
     assert at(2, framesRendered=13).estimated_completion_at is not None
 
 
-def test_the_estimate_goes_on_at_the_present_pace() -> None:
-    begun = STARTED.replace(microsecond=0)
+def test_completion_is_extrapolated_at_the_present_pace() -> None:
+    started_at = STARTED.replace(microsecond=0)
     half = at(6, framesRendered=60)
-    assert half.estimated_completion_at == begun + 12 * SECOND
-    assert at(10, framesRendered=90, framesEncoded=45).estimated_completion_at == begun + 13 * SECOND
-    assert at(10, framesRendered=90, framesEncoded=90, combinedFrames=90).estimated_completion_at == begun + 10 * SECOND
+    assert half.estimated_completion_at == started_at + 12 * SECOND
+    assert at(10, framesRendered=90, framesEncoded=45).estimated_completion_at == started_at + 13 * SECOND
+    assert (
+        at(10, framesRendered=90, framesEncoded=90, combinedFrames=90).estimated_completion_at
+        == started_at + 10 * SECOND
+    )
 
 
 def test_an_ended_render_is_not_estimated() -> None:
@@ -230,7 +233,7 @@ def test_an_ended_render_is_not_estimated() -> None:
     assert at(261, framesRendered=60).estimated_completion_at is None
 
 
-def test_an_unchanged_file_gives_the_same_while_time_passes() -> None:
+def test_an_unchanged_file_gives_the_same_snapshot_later() -> None:
     written_at = STARTED + 6 * SECOND
     first = at(6, framesRendered=60, written_at=written_at)
     assert at(200, framesRendered=60, written_at=written_at) == first
@@ -238,12 +241,12 @@ def test_an_unchanged_file_gives_the_same_while_time_passes() -> None:
     assert at(200, framesRendered=60) != first
 
 
-def test_a_clock_that_is_behind() -> None:
+def test_a_clock_that_is_behind_gives_no_negative_values() -> None:
     snapshot = at(-5, framesRendered=60)
     assert (snapshot.billed_ms, snapshot.estimated_completion_at) == (0, None)
 
 
-def test_half_a_character_in_an_error() -> None:
+def test_a_lone_surrogate_in_an_error_is_replaced() -> None:
     body = b'{"errors":[{"message":"Unknown text \\ud83d","isFatal":true}]}'
     snapshot = derive(ProgressFile.from_json(body), function=FUNCTION, region=REGION, now=STARTED)
     assert snapshot.fatal_error is not None
@@ -253,12 +256,12 @@ def test_half_a_character_in_an_error() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b'{"chunks":5}', b'{"renderMetadata":{}}', b'{"framesRendered":-1}']
 )
-def test_a_corrupt_file(body: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011  # whichever it is
+def test_a_corrupt_file_raises_value_error(body: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # of several kinds
         ProgressFile.from_json(body)
 
 
-def test_the_same_from_a_status() -> None:
+def test_a_status_gives_the_same_snapshot_as_the_file() -> None:
     file = progress(framesRendered=60, framesEncoded=18, chunks=[0])
     status = {
         "type": "success",
@@ -276,15 +279,15 @@ def test_the_same_from_a_status() -> None:
         "compositionValidated": STARTED_MS,
         "currentTime": STARTED_MS + 6_000,
     }
-    told = from_status(StatusAnswer.model_validate(status))
+    snapshot = from_status(StatusResponse.model_validate(status))
     derived = at(6, framesRendered=60, framesEncoded=18, chunks=[0])
-    assert told.overall == pytest.approx(derived.overall)
-    assert told.cost_usd == pytest.approx(derived.cost_usd, abs=0.00001)
-    assert replace(told, overall=0, cost_usd=0) == replace(derived, overall=0, cost_usd=0)
+    assert snapshot.overall == pytest.approx(derived.overall)
+    assert snapshot.cost_usd == pytest.approx(derived.cost_usd, abs=0.00001)
+    assert replace(snapshot, overall=0, cost_usd=0) == replace(derived, overall=0, cost_usd=0)
 
 
 def test_a_status_of_a_finished_render() -> None:
-    answer = StatusAnswer.model_validate(
+    status = StatusResponse.model_validate(
         {
             "overallProgress": 1,
             "done": True,
@@ -295,15 +298,15 @@ def test_a_status_of_a_finished_render() -> None:
             "errors": [{"message": "an attempt before", "isFatal": True, "willRetry": False}],
         }
     )
-    snapshot = from_status(answer)
+    snapshot = from_status(status)
     assert (snapshot.done, snapshot.fatal, snapshot.fatal_error) == (True, False, None)
     assert (snapshot.output_size_bytes, snapshot.cost_usd) == (215_078, None)
 
 
-def test_a_status_whose_render_would_end_after_all_time() -> None:
+def test_an_estimate_beyond_the_last_date_is_clamped() -> None:
     metadata = {"startedDate": 1, "frameRange": [0, 99]}
-    half = {"overallProgress": 0.5, "done": False, "framesRendered": 50, "currentTime": LAST_MS}
-    snapshot = from_status(StatusAnswer.model_validate(half | {"renderMetadata": metadata}))
+    half = {"overallProgress": 0.5, "done": False, "framesRendered": 50, "currentTime": MAX_TIMESTAMP_MS}
+    snapshot = from_status(StatusResponse.model_validate(half | {"renderMetadata": metadata}))
     assert snapshot.estimated_completion_at is not None
     assert snapshot.estimated_completion_at.year == 9999
 
@@ -311,7 +314,7 @@ def test_a_status_whose_render_would_end_after_all_time() -> None:
 def test_a_status_of_a_render_that_timed_out() -> None:
     timeout = {"message": "The main function timed out after 240000ms.\n", "name": "TimeoutError", "isFatal": True}
     status = {"overallProgress": 0.5, "done": False, "fatalErrorEncountered": True, "errors": [timeout]}
-    snapshot = from_status(StatusAnswer.model_validate(status))
+    snapshot = from_status(StatusResponse.model_validate(status))
     assert (snapshot.fatal, snapshot.timed_out, snapshot.fatal_error) == (True, True, None)
 
 
@@ -321,7 +324,7 @@ JUNK: st.SearchStrategy[Any] = st.sampled_from(
 
 
 def paths(value: object) -> Iterator[tuple[str | int, ...]]:
-    """Return the ways to all parts of a JSON value but itself."""
+    """Return the paths to all parts of a JSON value except itself."""
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in children:
         yield (key,)
@@ -341,7 +344,7 @@ def mutate(data: st.DataObject, file: Json) -> None:
 
 @settings(max_examples=400, deadline=None)
 @given(st.data())
-def test_whatever_a_file_holds_it_is_understood_or_corrupt(data: st.DataObject) -> None:
+def test_any_file_is_parsed_or_corrupt(data: st.DataObject) -> None:
     file = copy.deepcopy(data.draw(st.sampled_from([pair["progress"] for pair in GOLDEN[::7] + GOLDEN[-3:]])))
     for _ in range(data.draw(st.integers(1, 4))):
         mutate(data, file)

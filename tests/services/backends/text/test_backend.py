@@ -11,7 +11,7 @@ from services.backends.text.backend import TextBackend, open_text_backend
 from services.clock import SystemClock
 from services.errors import StartupError
 from services.models import Render, replace
-from services.ports import Broken, Finished, Missing
+from services.ports import AttemptFailed, AttemptFinished, AttemptMissing
 from services.renders import lifecycle
 from tests.conftest import PROPS, MakeRender
 from tests.services.backends.test_backend_contract import LONG, until
@@ -53,9 +53,9 @@ async def test_a_crashed_child_fails_only_its_own_render(
     await local.start(render)
     await local.start(healthy)
     os.kill(process_id(local, render), signal.SIGSEGV)
-    broken = await until(local, render, Broken)
+    broken = await until(local, render, AttemptFailed)
     assert (broken.failure.code, broken.failure.retryable) == ("RENDERER_CRASHED", True)
-    await until(local, healthy, Finished)
+    await until(local, healthy, AttemptFinished)
 
 
 async def test_a_cancelled_child_is_dead_and_leaves_no_file(local: TextBackend, render: Render, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ async def test_a_cancel_by_a_worker_that_lost_the_render_leaves_its_successors_v
         data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock(), shared=True
     ) as successor:
         await successor.start(render)
-        finished = await until(successor, render, Finished)
+        finished = await until(successor, render, AttemptFinished)
         await local.cancel(render)
         assert await successor.has_output(finished.output)
     kept = {path.name for path in (tmp_path / "outputs").iterdir()}
@@ -97,7 +97,7 @@ async def test_closing_kills_every_child(tmp_path: Path, render: Render) -> None
         await backend.start(render)
         pid = process_id(backend, render)
     assert not is_alive(pid)
-    assert await backend.observe(render) == Missing()
+    assert await backend.observe(render) == AttemptMissing()
     assert list((tmp_path / "outputs").iterdir()) == []
 
 
@@ -135,7 +135,7 @@ async def test_a_folder_that_is_none_stops_the_start(tmp_path: Path) -> None:
 async def test_an_unknown_font_is_told(local: TextBackend, make_render: MakeRender) -> None:
     render = launch(make_render(props=replace(PROPS, font_family="No Such Font", duration_in_frames=1)))
     await local.start(render)
-    finished = await until(local, render, Finished)
+    finished = await until(local, render, AttemptFinished)
     assert len(finished.warnings) == 1
     assert "No Such Font" in finished.warnings[0]
 
@@ -145,7 +145,7 @@ async def test_a_download_is_found_by_its_signed_url_only(
 ) -> None:
     render = launch(make_render(props=replace(PROPS, duration_in_frames=1)))
     await local.start(render)
-    finished = await until(local, render, Finished)
+    finished = await until(local, render, AttemptFinished)
     url = local.sign(finished.output, expires_in=timedelta(hours=1)).url
     name, _, query = url.rpartition("/")[2].partition("?")
     expires, signature = (part.partition("=")[2] for part in query.split("&"))
@@ -163,7 +163,7 @@ async def test_an_attempt_whose_poster_could_not_be_made_has_none(
     render = launch(make_render(props=replace(PROPS, duration_in_frames=1)))
     (tmp_path / "outputs" / f"{render.id}.jpg").mkdir()
     await local.start(render)
-    finished = await until(local, render, Finished)
+    finished = await until(local, render, AttemptFinished)
     assert finished.output.poster_key is None
     assert local.sign_poster(finished.output, expires_in=timedelta(hours=1)) is None
     assert await local.has_output(finished.output)
@@ -174,7 +174,7 @@ async def test_progress_comes_from_frames_and_only_grows(local: TextBackend, ren
     await local.start(render)
     seen: list[int] = []
     async with asyncio.timeout(60):
-        while not isinstance(observation := await local.observe(render), Finished):
+        while not isinstance(observation := await local.observe(render), AttemptFinished):
             seen.append(getattr(observation, "frames_rendered", -1))
             await asyncio.sleep(0.005)
     assert seen == sorted(seen)

@@ -8,8 +8,8 @@ import pytest
 from services.backends.text.bt709 import to_ycbcr
 from services.backends.text.encode import Encoder
 from services.backends.text.frames import Painter
+from services.backends.text.layout import lay_out
 from services.backends.text.styles import Timeline
-from services.backends.text.text import lay_out
 from services.models import AnimationStyle
 from services.renders.colors import parse_color
 from tests.services.backends.text.rendering import decode, decode_poster, rgb

@@ -3,8 +3,8 @@ import pytest
 
 from services.backends.text.bt709 import to_ycbcr
 from services.backends.text.frames import Painter, Picture, mixed, subsampled, upsampled
+from services.backends.text.layout import Layout, lay_out
 from services.backends.text.styles import AT_REST, Pose
-from services.backends.text.text import Layout, lay_out
 from services.renders.colors import Color, parse_color
 
 WIDTH, HEIGHT = 320, 180

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from services.backends.text.fonts import FontStack
 from services.backends.text.harfbuzz import PlacedGlyph
-from services.backends.text.text import MARGIN, Glyph, Layout, lay_out
+from services.backends.text.layout import MARGIN, Glyph, Layout, lay_out
 
 WIDTH, HEIGHT = 1280, 720
 LONG = "The quick brown fox jumps over the lazy dog, and then it went home to sleep for the whole afternoon."

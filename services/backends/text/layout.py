@@ -1,4 +1,4 @@
-"""Layout: from a text to glyphs at their places in the frame."""
+"""Lays out a text: computes its glyphs and their positions in the frame."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -14,15 +14,15 @@ from services.backends.text.harfbuzz import Font, ShapedGlyph
 from services.backends.text.paragraphs import Run, paragraphs_of, runs_of, shape_run
 
 MARGIN: Final = 0.075  # of the frame's width and height, on each side
-_SMALLEST: Final = 1 / 45  # of the frame's height: text shrinks no further
-_LISTED: Final = 5  # missing characters named in a warning
+_MIN_SIZE: Final = 1 / 45  # of the frame's height: text is not shrunk further
+_MAX_LISTED: Final = 5  # missing characters named in a warning
 
 
 @dataclass(frozen=True, slots=True)
 class Glyph:
     """A glyph at rest: its origin in pixels of the frame, y downwards.
 
-    It belongs to the grapheme with index `grapheme` in the whole text; a ligature to the last of its graphemes.
+    `grapheme` is the index of its grapheme in the whole text; for a ligature, of the last one.
     """
 
     font: Font
@@ -34,7 +34,7 @@ class Glyph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """The whole text at rest: its glyphs, their font size in pixels, and what the person should be told."""
+    """The whole text at rest: its glyphs, their font size in pixels, and warnings for the render's owner."""
 
     glyphs: Sequence[Glyph]
     size: float
@@ -43,7 +43,7 @@ class Layout:
 
 
 def lay_out(text: str, *, family: str, size: float, width: int, height: int) -> Layout:
-    """Wrap the text into the frame's margins, shrink it until it fits, and centre it."""
+    """Wrap the text within the frame's margins, shrink it until it fits, and centre it."""
     text = clean(text)
     found = find_family(family)
     fonts = FontStack(found or DEFAULT_FAMILY.casefold(), size=size, text=text)
@@ -51,7 +51,7 @@ def lay_out(text: str, *, family: str, size: float, width: int, height: int) -> 
     fitted = fit(
         paragraphs,
         size=size,
-        smallest=min(size, height * _SMALLEST),
+        min_size=min(size, height * _MIN_SIZE),
         width=width * (1 - 2 * MARGIN),
         height=height * (1 - 2 * MARGIN),
     )
@@ -98,13 +98,13 @@ def _warnings(unknown_family: str | None, missing: Sequence[str], fitted: Fitted
     if missing:
         yield f"No installed font has a glyph for {_listed(missing)}; boxes are shown instead."
     if fitted.is_cut:
-        yield "The text does not fit the frame even at the smallest font size; its end is left out."
+        yield "The text does not fit the frame even at the minimum font size; its end is left out."
 
 
 def _listed(missing: Sequence[str]) -> str:
     names = [_named(grapheme) for grapheme in missing]
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more
+    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+    return ", ".join(names[:_MAX_LISTED]) + more
 
 
 def _named(grapheme: str) -> str:

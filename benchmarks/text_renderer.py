@@ -1,6 +1,6 @@
 """CPU time and memory of the local renderer, each measured over whole child processes, their start included.
 
-`python -m benchmarks.local_renderer [runs]` prints two tables. Renders of all kinds take turns, so that what else the
+`python -m benchmarks.text_renderer [runs]` prints two tables. Renders of all kinds take turns, so that what else the
 machine does in the meantime falls on all of them alike; each figure is the median of its runs.
 """
 

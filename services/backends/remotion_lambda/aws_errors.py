@@ -1,0 +1,172 @@
+"""`AwsError`: errors of AWS requests, classified by what is known about the request, with the operator's remedy."""
+
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from services.models import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A stable code, the problem, and the operator's action against it; the last two are halves of one sentence."""
+
+    code: str
+    problem: str
+    action: str
+
+    @property
+    def sentence(self) -> str:
+        """The sentence for the operator."""
+        return f"{self.problem[0].upper()}{self.problem[1:]}: {self.action}."
+
+
+_CREDENTIALS = Remedy(
+    "CREDENTIALS_INVALID",
+    "the AWS credentials are wrong or have expired",
+    "renew REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY, or the source that replaces them",
+)
+_FUNCTION = Remedy(
+    "FUNCTION_NOT_FOUND",
+    "the Lambda function does not exist",
+    "correct REMOTION_LAMBDA_FUNCTION_NAME or REMOTION_AWS_REGION, or deploy it",
+)
+_BROKEN_FUNCTION = Remedy("FUNCTION_BROKEN", "Lambda can't run the function", "deploy the function again")
+_BUCKET = Remedy(
+    "BUCKET_NOT_FOUND",
+    "the bucket does not exist in its region",
+    "correct REMOTION_SERVE_URL, REMOTION_BUCKET_NAME or REMOTION_AWS_REGION",
+)
+_DENIED = Remedy("ACCESS_DENIED", "a permission is missing on AWS", "grant {permission} to the AWS user")
+_REGION = Remedy(
+    "REGION_NOT_FOUND",
+    "the name of the region's AWS endpoint can't be resolved",
+    "correct REMOTION_AWS_REGION, or fix this machine's DNS",
+)
+_UNKNOWN_REASON = Remedy(
+    "CREDENTIALS_INVALID",
+    "the AWS credentials have expired, or the region is wrong",
+    "renew REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY, or the source that replaces them, or correct "
+    "REMOTION_AWS_REGION",
+)
+_OTHER = Remedy("REQUEST_REFUSED", "AWS rejects a request", "see the error message of AWS")
+
+# The permission that an operation needs, from
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html and list_awslambda.html.
+# Without s3:ListBucket, S3 reports a missing object as access denied.
+_PERMISSIONS = {
+    "Invoke": "lambda:InvokeFunction",
+    "GetObject": "s3:GetObject and s3:ListBucket",
+    "HeadObject": "s3:GetObject and s3:ListBucket",
+    "HeadBucket": "s3:ListBucket",
+    "ListObjectsV2": "s3:ListBucket",
+    "PutObject": "s3:PutObject",
+    "DeleteObjects": "s3:DeleteObject",
+}
+
+# Error codes from https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and
+# https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html. HEAD responses have only a status, which boto3 uses as
+# the code.
+_THROTTLING_CODES = {
+    "EC2ThrottledException",
+    "ResourceConflictException",  # the function is being updated
+    "ResourceNotReadyException",  # the function was idle for weeks and is being reactivated
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+_NOT_FOUND_CODES = {"NoSuchKey", "NotFound", "404"}
+_UNKNOWN_CODES = {"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable"}
+_REMEDIES = {
+    "ExpiredToken": _CREDENTIALS,
+    "ExpiredTokenException": _CREDENTIALS,
+    "InvalidAccessKeyId": _CREDENTIALS,
+    "InvalidClientTokenId": _CREDENTIALS,
+    "InvalidSignatureException": _CREDENTIALS,
+    "InvalidToken": _CREDENTIALS,
+    "RequestTimeTooSkewed": _CREDENTIALS,
+    "SignatureDoesNotMatch": _CREDENTIALS,
+    "UnrecognizedClientException": _CREDENTIALS,
+    "ResourceNotFoundException": _FUNCTION,
+    "NoSuchBucket": _BUCKET,
+    "PermanentRedirect": _BUCKET,
+    "AuthorizationHeaderMalformed": _BUCKET,
+    "301": _BUCKET,
+    "AccessDenied": _DENIED,
+    "AccessDeniedException": _DENIED,
+    "400": _UNKNOWN_REASON,
+    "403": _DENIED,
+}
+_TOO_MANY_REQUESTS = 429
+_FIRST_SERVER_ERROR = 500
+
+
+class AwsErrorKind(Enum):
+    """What is known about a request that failed."""
+
+    NOT_SENT = auto()
+    """The request did not reach AWS, so it had no effect."""
+    THROTTLED = auto()
+    """AWS had no capacity for the request, so it had no effect."""
+    NOT_FOUND = auto()
+    """The object does not exist."""
+    INVALID_RESPONSE = auto()
+    """The response can't be parsed."""
+    REJECTED = auto()
+    """AWS rejects the request until an operator fixes the cause; it had no effect."""
+    UNKNOWN = auto()
+    """The request may have taken effect or not."""
+
+
+class AwsError(Exception):  # not a RendercastError: the adapter translates it into one
+    """A request to AWS failed. `remedy` is the operator's action, if it is known."""
+
+    def __init__(self, detail: str, kind: AwsErrorKind, *, remedy: Remedy | None = None) -> None:
+        self.kind = kind
+        self.remedy = remedy
+        super().__init__(detail)
+
+    @property
+    def failure(self) -> Failure | None:
+        """The failure of a render that ends because of this error; None if the error may be temporary.
+
+        Its `detail` has the remedy and the error message of AWS.
+        """
+        if self.remedy is None or self.kind is not AwsErrorKind.REJECTED:
+            return None
+        return Failure(
+            code=self.remedy.code,
+            message="Videos can't be rendered because the render service is not set up correctly. Trying again does "
+            "not help; please contact the operator.",
+            retryable=False,
+            detail=f"{self.remedy.sentence} ({self})",
+        )
+
+
+def error_from_response(operation: str, *, code: str, status: int, detail: str) -> AwsError:
+    """Return the error for an error response to the operation. `code` is AWS's error code."""
+    described = f"{operation}: {code}: {detail}"
+    if code in _THROTTLING_CODES or status == _TOO_MANY_REQUESTS:
+        return AwsError(described, AwsErrorKind.THROTTLED)
+    if code in _NOT_FOUND_CODES:
+        return AwsError(described, AwsErrorKind.NOT_FOUND)
+    if code in _UNKNOWN_CODES or status >= _FIRST_SERVER_ERROR:
+        return AwsError(described, AwsErrorKind.UNKNOWN)
+    remedy = _REMEDIES.get(code, _OTHER)
+    action = remedy.action.format(permission=_PERMISSIONS.get(operation, operation))
+    return AwsError(described, AwsErrorKind.REJECTED, remedy=replace(remedy, action=action))
+
+
+def missing_credentials(detail: str) -> AwsError:
+    """Return the error for a request that can't be signed."""
+    return AwsError(detail, AwsErrorKind.REJECTED, remedy=_CREDENTIALS)
+
+
+def unknown_host(detail: str) -> AwsError:
+    """Return the error for a host name that can't be resolved, which may also be an outage."""
+    return AwsError(detail, AwsErrorKind.NOT_SENT, remedy=_REGION)
+
+
+def broken_function(detail: str) -> AwsError:
+    """Return the error for a function whose code Lambda can't run at all."""
+    return AwsError(detail, AwsErrorKind.REJECTED, remedy=_BROKEN_FUNCTION)

@@ -1,0 +1,44 @@
+"""The messages from a renderer process to its parent: one line of JSON each."""
+
+from typing import Literal
+
+from pydantic import BaseModel, TypeAdapter
+
+
+class ProgressMessage(BaseModel):
+    """The child has encoded this many frames."""
+
+    type: Literal["progress"]
+    frames: int
+
+
+class WarningMessage(BaseModel):
+    """The video differs from the request, for instance in its font."""
+
+    type: Literal["warning"]
+    message: str
+
+
+class DoneMessage(BaseModel):
+    """The child has written the whole video, and its poster unless that failed, and synced both to disk."""
+
+    type: Literal["done"]
+    size_bytes: int
+
+
+class ErrorMessage(BaseModel):
+    """The render has failed. `message` is for the render's owner, `detail` for the operator."""
+
+    type: Literal["error"]
+    message: str
+    retryable: bool
+    detail: str | None = None
+
+
+ChildMessage = ProgressMessage | WarningMessage | DoneMessage | ErrorMessage
+_ADAPTER: TypeAdapter[ChildMessage] = TypeAdapter(ChildMessage)
+
+
+def parse_message(line: bytes) -> ChildMessage:
+    """Parse a line of a child's output. Raises `ValueError` if it is not a message."""
+    return _ADAPTER.validate_json(line)
