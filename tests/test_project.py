@@ -1,8 +1,12 @@
 """Facts about the checkout itself."""
 
+import ast
 import importlib
 import re
-from importlib.metadata import distribution, distributions
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import distribution, distributions, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -18,6 +22,29 @@ REGISTRIES = [
     ".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("yarnpkg", "com"))
 ]
 PACKAGES = {"auth", "commands", "pages", "resolvers", "schema", "services", "transport"}
+PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+# Namespace packages: several distributions provide parts of them.
+NAMESPACES = {
+    "opentelemetry.context": "opentelemetry-api",
+    "opentelemetry.exporter": "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry.sdk": "opentelemetry-sdk",
+    "opentelemetry.trace": "opentelemetry-api",
+}
+TYPES_ONLY = {"mypy-boto3-lambda", "mypy-boto3-s3"}  # of boto3-stubs; imported for type checking only
+# uvicorn loads httptools; services/backends/text/fonts.py finds the fonts by the names of their packages.
+NOT_IMPORTED = {"fontpkg-inter", "fontpkg-roboto", "httptools", "manimgx-fonts", "manimgx-fonts-cjk"}
+# Their private names are used.
+BOUNDED = {
+    "broadcaster",
+    "graphql-core",
+    "motor",
+    "pymongo",
+    "redis",
+    "starlette",
+    "strawberry-graphql",
+    "uvicorn",
+    "websockets",
+}
 HOMES = ["/" + name + "/" for name in ("root", "work")]
 
 
@@ -81,3 +108,56 @@ def test_no_file_names_a_folder_of_the_machine_it_was_written_on() -> None:
         if any(re.search(rf"(?<![\w.~-]){re.escape(home)}", line) for home in HOMES)
     ]
     assert found == []
+
+
+def declared(requirements: list[str]) -> dict[str, str]:
+    """Return the version specifier of each requirement by its normalised name."""
+    found = (re.fullmatch(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?([^;]*).*", text) for text in requirements)
+    return {normalised(match[1]): match[2] for match in found if match}
+
+
+def normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imported_modules() -> Iterator[str]:
+    """Yield the modules of other projects that the shipped folders import."""
+    paths = [
+        CHECKOUT / "app.py",
+        CHECKOUT / "cli.py",
+        *(path for name in PACKAGES for path in (CHECKOUT / name).rglob("*.py")),
+    ]
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Import(names=names):
+                    modules = [alias.name for alias in names]
+                case ast.ImportFrom(module=str(module), level=0):
+                    modules = [module]
+                case _:
+                    modules = []
+            yield from (name for name in modules if name.partition(".")[0] not in sys.stdlib_module_names)
+
+
+def imported_distributions() -> set[str]:
+    providers = packages_distributions()
+    found = set()
+    for module in imported_modules():
+        top = module.partition(".")[0]
+        if top in {*PACKAGES, "app", "cli"}:
+            continue
+        names = [NAMESPACES[".".join(module.split(".")[:2])]] if top == "opentelemetry" else providers[top]
+        found |= {normalised(name) for name in names}
+    return found - TYPES_ONLY
+
+
+def test_everything_imported_is_declared_and_everything_declared_is_used() -> None:
+    run = declared(PROJECT["project"]["dependencies"])
+    tracing = declared(PROJECT["project"]["optional-dependencies"]["tracing"])
+    assert imported_distributions() == {*run, *tracing} - NOT_IMPORTED
+    assert run.keys() >= NOT_IMPORTED
+
+
+def test_libraries_whose_private_names_are_used_are_bounded() -> None:
+    run = declared(PROJECT["project"]["dependencies"])
+    assert {name for name, versions in run.items() if "<" in versions} == BOUNDED

@@ -27,7 +27,7 @@ class Lines(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
         """Return the line."""
-        ids = " ".join(f"{name}={value}" for name, value in log_context.known().items())
+        ids = " ".join(f"{name}={value}" for name, value in log_context.current_ids().items())
         return super().formatMessage(record) + (f" [{ids}]" if ids else "")
 
 
@@ -41,7 +41,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **log_context.known(),
+            **log_context.current_ids(),
         }
         if error_id := getattr(record, "error_id", None):
             line["error_id"] = error_id

@@ -1,34 +1,41 @@
-"""`/metrics` and `/healthz` on a port of their own, in whichever process is to be watched: as much HTTP as they need.
+"""The metrics server: `/metrics` and `/healthz` of a process, on a port of their own.
 
-Not by uvicorn, which a worker doesn't load, nor by prometheus_client's server, whose thread could not ask the store.
+It runs in the process's event loop, since the metrics include what the store contains: prometheus_client's own server
+has a thread. It uses aiohttp's server, since a worker does not load uvicorn.
 """
 
 import asyncio
-import json
 import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from services.errors import StartupError
+from services.observability.exposition import Exposition
 from services.observability.liveness import ALIVE, Liveness
 from services.observability.metrics import CONTENT_TYPE
-from services.observability.scrape import Scrapes
 from services.runtime.services import Services
 from services.settings import MetricsSettings
 
-PATH = "/metrics"
+if TYPE_CHECKING:
+    from aiohttp import web
+    from aiohttp.typedefs import Handler
+
+METRICS_PATH = "/metrics"
 HEALTH_PATH = "/healthz"
-TIME_S = 10.0  # for one scrape, from the connection to its end
-MAX_HEAD_BYTES = 16 * 1024
-MAX_SCRAPES = 20  # at once; more are left waiting
+TIMEOUT_S = 10.0  # for a request to arrive, and for its response to be built
+MAX_HEADER_BYTES = 8190  # for each of at most `MAX_HEADERS`
+MAX_HEADERS = 128
+MAX_CONCURRENT_SCRAPES = 20  # others wait
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def listen_for_scrapes(settings: MetricsSettings) -> Iterator[socket.socket | None]:
-    """Listen where metrics are to be served, if they are. Raises `StartupError`."""
+def listen_for_metrics(settings: MetricsSettings) -> Iterator[socket.socket | None]:
+    """Listen on the metrics port; yield None if it is unset. Raises `StartupError`."""
     if settings.metrics_port is None:
         yield None
         return
@@ -38,71 +45,89 @@ def listen_for_scrapes(settings: MetricsSettings) -> Iterator[socket.socket | No
     except OSError as error:
         raise StartupError(
             f"Can't serve metrics on {host}:{port}: {error.strerror}. "
-            "Stop what uses the port, or set RENDERCAST_METRICS_PORT to another."
+            "Stop the process that uses the port, or set RENDERCAST_METRICS_PORT to another."
         ) from error
     with listener:
         yield listener
 
 
 @asynccontextmanager
-async def answering_scrapes(listener: socket.socket | None, services: Services) -> AsyncIterator[None]:
-    """Answer scrapes, and whether the process is alive, while this is open; do nothing without a listener."""
+async def serve_metrics(
+    listener: socket.socket | None, services: Services, *, timeout_s: float = TIMEOUT_S
+) -> AsyncIterator[None]:
+    """Serve metrics and health on the listener while this is open; do nothing if it is None.
+
+    When this is closed, requests that are still being served are cancelled.
+    """
     if listener is None:
         yield
         return
-    scrapes = Scrapes(services.metrics, store=services.store, clock=services.clock, outbox=services.outbox)
-    liveness = Liveness(services.loops, services.clock)
-    at_once = asyncio.Semaphore(MAX_SCRAPES)
+    from aiohttp import web
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with closing(writer), suppress(TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            async with asyncio.timeout(TIME_S), at_once:
-                writer.write(await _answer(await reader.readuntil(b"\r\n\r\n"), scrapes, liveness))
-                await writer.drain()
-
-    under_way: set[asyncio.Task[None]] = set()  # asyncio's own has a traceback for each when they are cancelled
-
-    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(serve(reader, writer), name="answer a scrape")
-        under_way.add(task)
-        task.add_done_callback(under_way.discard)
-
-    server = await asyncio.start_server(begin, sock=listener, limit=MAX_HEAD_BYTES)
-    address, port = listener.getsockname()[:2]
-    log.info("metrics are at http://%s:%s%s", f"[{address}]" if ":" in address else address, port, PATH)
+    runner = web.AppRunner(
+        _application(services, timeout_s),
+        access_log=None,
+        keepalive_timeout=timeout_s,  # also limits the time from a connection to the end of its request's head
+        lingering_time=0,  # bodies are not read
+        logger=_silent_logger(),
+        max_field_size=MAX_HEADER_BYTES,
+        max_headers=MAX_HEADERS,
+        max_line_size=MAX_HEADER_BYTES,
+        shutdown_timeout=0,
+    )
+    await runner.setup()
     try:
+        await web.SockSite(runner, listener).start()
+        address, port = listener.getsockname()[:2]
+        log.info("metrics are at http://%s:%s%s", f"[{address}]" if ":" in address else address, port, METRICS_PATH)
         yield
     finally:
-        server.close()
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await runner.cleanup()
 
 
-async def _answer(head: bytes, scrapes: Scrapes, liveness: Liveness) -> bytes:
-    method, _, target = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
-    path = target.partition(" ")[0].partition("?")[0]
-    if path not in {PATH, HEALTH_PATH}:
-        return _response("404 Not Found", "text/plain", f"Metrics are at {PATH}.\n".encode())
-    if method not in {"GET", "HEAD"}:
-        return _response("405 Method Not Allowed", "text/plain", b"GET it.\n", "Allow: GET, HEAD")
-    response = _health(liveness) if path == HEALTH_PATH else _response("200 OK", CONTENT_TYPE, await scrapes.text())
-    return response if method == "GET" else response.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+def _application(services: Services, timeout_s: float) -> "web.Application":
+    from aiohttp import web
+
+    exposition = Exposition(services.metrics, store=services.store, clock=services.clock, outbox=services.outbox)
+    liveness = Liveness(services.loops, services.clock)
+    scrapes = asyncio.Semaphore(MAX_CONCURRENT_SCRAPES)
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=await exposition.text(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def health(_: web.Request) -> web.Response:
+        stalled = liveness.stalled()
+        status = HTTPStatus.SERVICE_UNAVAILABLE if stalled else HTTPStatus.OK
+        return web.json_response({"status": stalled or ALIVE}, status=status)
+
+    @web.middleware
+    async def limit(request: web.Request, handler: "Handler") -> web.StreamResponse:
+        async with asyncio.timeout(timeout_s), scrapes:
+            try:
+                response = await handler(request)
+            except web.HTTPNotFound:
+                response = web.Response(status=HTTPStatus.NOT_FOUND, text=f"Metrics are at {METRICS_PATH}.\n")
+            except web.HTTPException as error:
+                error.force_close()
+                raise
+            except Exception:
+                log.exception("a request for %s failed", request.path)
+                response = web.Response(status=HTTPStatus.INTERNAL_SERVER_ERROR)
+        response.force_close()  # one request per connection
+        return response
+
+    async def hide_version(_: web.Request, response: web.StreamResponse) -> None:
+        del response.headers["Server"]
+
+    app = web.Application(middlewares=[limit])
+    app.on_response_prepare.append(hide_version)
+    app.router.add_get(METRICS_PATH, metrics)
+    app.router.add_get(HEALTH_PATH, health)
+    return app
 
 
-def _health(liveness: Liveness) -> bytes:
-    fault = liveness.stalled()
-    body = json.dumps({"status": fault or ALIVE}).encode()
-    return _response("503 Service Unavailable" if fault else "200 OK", "application/json", body)
-
-
-def _response(status: str, content_type: str, body: bytes, *headers: str) -> bytes:
-    lines = (
-        f"HTTP/1.1 {status}",
-        f"Content-Type: {content_type}",
-        f"Content-Length: {len(body)}",
-        "Connection: close",
-        *headers,
-        "\r\n",
-    )
-    return "\r\n".join(lines).encode() + body
+def _silent_logger() -> logging.Logger:
+    """Return a logger for aiohttp's server, which otherwise logs a traceback for each invalid request."""
+    silent = logging.getLogger(f"{__name__}.http")
+    silent.setLevel(logging.CRITICAL)
+    return silent

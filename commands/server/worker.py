@@ -10,7 +10,7 @@ import typer
 import uvloop
 
 from commands.server.logs import log_to_stderr
-from commands.server.metrics_server import answering_scrapes, listen_for_scrapes
+from commands.server.metrics_server import listen_for_metrics, serve_metrics
 from services.runtime.adapters import open_production
 from services.settings import Settings
 from services.supervision import BackgroundLoop, supervise
@@ -19,14 +19,14 @@ from services.supervision import BackgroundLoop, supervise
 def run_worker(settings: Settings) -> None:
     """Carry renders until SIGINT or SIGTERM. Raises `StartupError`."""
     log_to_stderr(settings.logging, usual="json")
-    with listen_for_scrapes(settings.metrics) as for_scrapes:
-        uvloop.run(_work(settings, for_scrapes))
+    with listen_for_metrics(settings.metrics) as metrics_listener:
+        uvloop.run(_work(settings, metrics_listener))
 
 
-async def _work(settings: Settings, for_scrapes: socket.socket | None) -> None:
+async def _work(settings: Settings, metrics_listener: socket.socket | None) -> None:
     async with (
         open_production(settings, with_worker=True) as services,
-        answering_scrapes(for_scrapes, services),
+        serve_metrics(metrics_listener, services),
     ):
         if services.worker is None:
             raise AssertionError  # a production with a worker has one, or doesn't open

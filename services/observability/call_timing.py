@@ -6,25 +6,25 @@ from functools import wraps
 from typing import Any
 
 from services.errors import Unavailable
-from services.observability.metrics import Calls
-from services.observability.wrapping import Adapter, Call, around
+from services.observability.metrics import CallMetrics
+from services.observability.wrapping import Adapter, Call, wrap_calls
 
 
-def timed(adapter: Adapter, calls: Calls) -> Adapter:
-    """Return the adapter with each of its coroutine methods timed under its name. All else is the adapter's."""
-    return around(adapter, lambda call, name: _timed(call, *calls.of(name)))
+def timed(adapter: Adapter, metrics: CallMetrics) -> Adapter:
+    """Return the adapter with the duration of each of its coroutine methods' calls reported under the method's name."""
+    return wrap_calls(adapter, lambda call, name: _timed(call, *metrics.of(name)))
 
 
-def _timed(call: Call, took: Callable[[float], None], failed: Callable[[], None]) -> Call:
+def _timed(call: Call, observe_s: Callable[[float], None], count_failure: Callable[[], None]) -> Call:
     @wraps(call)
     async def timed(*args: Any, **options: Any) -> Any:
-        began = time.perf_counter()
+        started_s = time.perf_counter()
         try:
             return await call(*args, **options)
         except Unavailable:
-            failed()
+            count_failure()
             raise
         finally:
-            took(time.perf_counter() - began)
+            observe_s(time.perf_counter() - started_s)
 
     return timed

@@ -1,37 +1,45 @@
-"""Whose work the code is at: ids that every line of the log brings along, set at the edge and by the worker.
+"""The ids that each log line contains: of the request, the user, the render and the trace.
 
-Each is a context variable: it follows a task and what that starts, and costs nothing where nothing is logged.
+All but the trace's are context variables, set by the HTTP layer and by background loops. A task inherits them from the
+one that starts it, and they cost nothing where nothing is logged.
 """
 
 import hashlib
 from contextvars import ContextVar
 
-USER_DIGITS = 12
+from opentelemetry.trace import format_trace_id, get_current_span
+
+PSEUDONYM_DIGITS = 12
 
 request_id = ContextVar("request_id", default="")
 user_id = ContextVar("user_id", default="")
 render_id = ContextVar("render_id", default="")
-trace_id = ContextVar("trace_id", default="")
 
 
-def begin_request(this: str) -> None:
-    """Log for this request, or connection, from now on, and for nobody until it is known who asks."""
-    request_id.set(this)
+def start_request(new_id: str) -> None:
+    """Log for this request, or connection, from now on, without a user until the caller is authenticated."""
+    request_id.set(new_id)
     user_id.set("")
 
 
-def known() -> dict[str, str]:
-    """Return the ids that are known here, by the names that the log has for them. Users' are pseudonyms."""
+def current_ids() -> dict[str, str]:
+    """Return the ids that are set, by their names in the log. A user's is a pseudonym."""
     user = user_id.get()
     ids = {
         "request_id": request_id.get(),
         "render_id": render_id.get(),
         "user_id": pseudonym(user) if user else "",
-        "trace_id": trace_id.get(),
+        "trace_id": _trace_id(),
     }
     return {name: value for name, value in ids.items() if value}
 
 
 def pseudonym(user: str) -> str:
-    """Return what stands for a user in the log: the same for ever, and it doesn't tell who that is."""
-    return hashlib.sha256(user.encode(errors="backslashreplace")).hexdigest()[:USER_DIGITS]
+    """Return the pseudonym of a user in the log: always the same, and it does not reveal the user's id."""
+    return hashlib.sha256(user.encode(errors="backslashreplace")).hexdigest()[:PSEUDONYM_DIGITS]
+
+
+def _trace_id() -> str:
+    """Return the id of the current trace; empty without one, or if it is not sampled and so cannot be looked up."""
+    span = get_current_span()
+    return format_trace_id(span.get_span_context().trace_id) if span.is_recording() else ""

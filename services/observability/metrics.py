@@ -1,6 +1,7 @@
-"""What Rendercast counts and measures of itself, for Prometheus. docs/operating.md tells what each figure means.
+"""The Prometheus metrics of a process. docs/operating.md explains each.
 
-Labels have few values: statuses, error codes, operations, loops. Never an id: each value is a series of its own.
+Labels have few values: statuses, error codes, operations, loops. They never contain an id, since each value is a
+series of its own.
 """
 
 from bisect import bisect_left
@@ -25,216 +26,216 @@ from prometheus_client.registry import Collector
 from services.models import Render, RenderStatus, WebhookStatus
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-BRIEF_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+SHORT_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+LONG_BUCKETS_S = (1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400)
 MAX_UNCOUNTED = 500
-LONG_S = (1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400)
 
 
-class Calls:
-    """How long the calls to one thing we depend on take, and which fail."""
+class CallMetrics:
+    """Duration and failures of the calls to one dependency, by operation."""
 
-    def __init__(self, registry: CollectorRegistry, name: str, words: str) -> None:
+    def __init__(self, registry: CollectorRegistry, name: str, dependency: str) -> None:
         self._durations = Histogram(
             f"rendercast_{name}_duration_seconds",
-            f"How long calls to {words} took, whether they failed or not.",
+            f"Duration of calls to {dependency}, failed ones included.",
             ["operation"],
-            buckets=BRIEF_S,
+            buckets=SHORT_BUCKETS_S,
             registry=registry,
         )
         self._failures = Counter(
             f"rendercast_{name}_failures_total",
-            f"Calls to {words} that found it away.",
+            f"Calls to {dependency} that failed because it was unavailable.",
             ["operation"],
             registry=registry,
         )
 
     def of(self, operation: str) -> tuple[Callable[[float], None], Callable[[], None]]:
-        """Return how to report that such a call took so many seconds, and that one failed."""
+        """Return two functions, which report the duration in seconds of such a call, and that one failed."""
         return self._durations.labels(operation).observe, self._failures.labels(operation).inc
 
 
-class Lags(Collector):
-    """A histogram of brief spans of time, many of which may be reported at once.
+class LagHistogram(Collector):
+    """A histogram of short durations, of which several may be reported together.
 
-    They are counted many together, which takes a fraction of counting each between other work: 2 µs of each message.
+    They are counted in batches: that costs a fraction of counting each between other work, which took 2 µs per message.
     """
 
-    def __init__(self, registry: CollectorRegistry, name: str, words: str) -> None:
-        self._name, self._words = name, words
-        self._counts = [0] * (len(BRIEF_S) + 1)
+    def __init__(self, registry: CollectorRegistry, name: str, documentation: str) -> None:
+        self._name, self._documentation = name, documentation
+        self._counts = [0] * (len(SHORT_BUCKETS_S) + 1)
         self._sum_s = 0.0
         self._uncounted: list[tuple[datetime, datetime, int]] = []
         registry.register(self)
 
-    def observe(self, begin: datetime, end: datetime, times: int) -> None:
-        """Report that something took from `begin` to `end`, so many times."""
-        self._uncounted.append((begin, end, times))
+    def observe(self, start: datetime, end: datetime, times: int) -> None:
+        """Report that something took from `start` to `end`, `times` times."""
+        self._uncounted.append((start, end, times))
         if len(self._uncounted) >= MAX_UNCOUNTED:
             self._count()
 
     def _count(self) -> None:
         uncounted, self._uncounted = self._uncounted, []
-        for begin, end, times in uncounted:
-            seconds = _s(begin, end)
-            self._counts[bisect_left(BRIEF_S, seconds)] += times
+        for start, end, times in uncounted:
+            seconds = _seconds(start, end)
+            self._counts[bisect_left(SHORT_BUCKETS_S, seconds)] += times
             self._sum_s += seconds * times
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the histogram as it is."""
+        """Yield the current histogram."""
         self._count()
-        counts = zip([*map(str, BRIEF_S), "+Inf"], accumulate(self._counts), strict=True)
-        yield HistogramMetricFamily(self._name, self._words, buckets=list(counts), sum_value=self._sum_s)
+        counts = zip([*map(str, SHORT_BUCKETS_S), "+Inf"], accumulate(self._counts), strict=True)
+        yield HistogramMetricFamily(self._name, self._documentation, buckets=list(counts), sum_value=self._sum_s)
 
 
 class Metrics:
-    """The figures of one process, in a registry of their own; its methods are for whoever has something to report."""
+    """The metrics of one process, in a registry of their own."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # series that double all counters and that nothing here asks for
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double all counters' series
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self.store = Calls(registry, "store", "the store")
-        self.pubsub = Calls(registry, "pubsub", "pub/sub")
-        self._started = Counter("rendercast_renders_started_total", "Renders that were queued.", registry=registry)
+        self.store = CallMetrics(registry, "store", "the store")
+        self.pubsub = CallMetrics(registry, "pubsub", "pub/sub")
+        self._started = Counter("rendercast_renders_started_total", "Renders queued.", registry=registry)
         self._ended = Counter(
             "rendercast_renders_ended_total",
-            "Renders that have ended; `code` is empty unless they failed.",
+            "Renders ended; `code` is empty unless they failed.",
             ["status", "code"],
             registry=registry,
         )
-        for status in (RenderStatus.COMPLETE, RenderStatus.CANCELLED):  # which a rate misses the first of otherwise
+        for status in (RenderStatus.COMPLETE, RenderStatus.CANCELLED):  # so that a rate includes the first
             self._ended.labels(status.value, "")
         self._durations = Histogram(
             "rendercast_render_duration_seconds",
-            "From the start that a user asked for to the end, waiting in the queue included.",
+            "Time from a render's start by a user to its end, time in the queue included.",
             ["status"],
-            buckets=LONG_S,
+            buckets=LONG_BUCKETS_S,
             registry=registry,
         )
         self._refusals = Counter(
-            "rendercast_quota_refusals_total", "Starts refused since their quota was used.", registry=registry
+            "rendercast_quota_refusals_total", "Starts refused because the quota was used up.", registry=registry
         )
         self._depth = Gauge(
-            "rendercast_queue_depth", "Renders in the queue, of all owners; NaN if not known.", registry=registry
+            "rendercast_queue_depth", "Renders in the queue, of all users; NaN if unknown.", registry=registry
         )
         self._age = Gauge(
             "rendercast_queue_oldest_age_seconds",
-            "Time since the oldest render in the queue was asked for; 0 if there is none, NaN if not known.",
+            "Time since the oldest render in the queue was started; 0 if it is empty, NaN if unknown.",
             registry=registry,
         )
-        self._carried = Gauge("rendercast_carried_renders", "Renders this process carries now.", registry=registry)
-        self._capacity = Gauge("rendercast_worker_capacity", "Renders it carries at once at most.", registry=registry)
+        self._running = Gauge("rendercast_carried_renders", "Renders that this process runs now.", registry=registry)
+        self._capacity = Gauge(
+            "rendercast_worker_capacity", "Maximum number of renders that it runs concurrently.", registry=registry
+        )
         self._poll_lags = Histogram(
             "rendercast_poll_lag_seconds",
-            "From when a render was to be looked at to when it was known how it stands.",
-            buckets=BRIEF_S,
+            "Time from when a progress poll was due to its result.",
+            buckets=SHORT_BUCKETS_S,
             registry=registry,
         )
-        self._poll_failures = Counter(
-            "rendercast_poll_failures_total", "Looks at a render that told nothing.", registry=registry
-        )
+        self._poll_failures = Counter("rendercast_poll_failures_total", "Failed progress polls.", registry=registry)
         self._leases_lost = Counter(
-            "rendercast_leases_lost_total", "Renders that were taken from this worker.", registry=registry
+            "rendercast_leases_lost_total", "Renders whose lease this worker lost.", registry=registry
         )
-        self._send_lags = Lags(
+        self._send_lags = LagHistogram(
             registry,
             "rendercast_publish_to_send_lag_seconds",
-            "From the publishing of a change to its sending to a subscriber.",
+            "Time from publishing a change to sending it to a subscriber.",
         )
-        self._connections = Gauge("rendercast_connections", "WebSockets that are open.", registry=registry)
-        self._subscriptions = Gauge("rendercast_subscriptions", "Subscriptions to renders.", registry=registry)
+        self._connections = Gauge("rendercast_connections", "Open WebSocket connections.", registry=registry)
+        self._subscriptions = Gauge("rendercast_subscriptions", "Active subscriptions to renders.", registry=registry)
         self._webhook_attempts = Counter(
             "rendercast_webhook_attempts_total",
-            "Attempts to deliver a webhook, by what became of its message: delivered, still pending, or given up.",
+            "Webhook delivery attempts, by the message's status afterwards: delivered, pending (is retried) or failed.",
             ["status"],
             registry=registry,
         )
         for outcome in WebhookStatus:
             self._webhook_attempts.labels(outcome.value)
         self._webhooks_pending = Gauge(
-            "rendercast_webhooks_pending", "Webhook messages to be delivered; NaN if not known.", registry=registry
+            "rendercast_webhooks_pending", "Webhook messages to deliver; NaN if unknown.", registry=registry
         )
         self._webhooks_age = Gauge(
             "rendercast_webhooks_oldest_age_seconds",
-            "Time since the end that the oldest of them tells of; 0 if there is none, NaN if not known.",
+            "Time since the end of the render that the oldest of them reports; 0 without any, NaN if unknown.",
             registry=registry,
         )
         self._ticks = Gauge(
             "rendercast_last_tick_timestamp_seconds",
-            "When a background loop was last seen going on, in Unix time.",
+            "Unix time of a background loop's last completed iteration.",
             ["loop"],
             registry=registry,
         )
 
-    def changed(self, render: Render) -> None:
-        """Report a change of a render that has been stored, once."""
+    def render_changed(self, render: Render) -> None:
+        """Count a stored change of a render. Each must be reported once."""
         if render.revision == 1:
             self._started.inc()
         if render.status.is_terminal:
             self._ended.labels(render.status.value, render.failure.code if render.failure else "").inc()
         if render.status.is_terminal and render.completed_at is not None:
-            self._durations.labels(render.status.value).observe(_s(render.created_at, render.completed_at))
+            self._durations.labels(render.status.value).observe(_seconds(render.created_at, render.completed_at))
 
     def quota_refused(self) -> None:
-        """Report a start that was refused."""
+        """Count a start that was refused because of the quota."""
         self._refusals.inc()
 
-    def queued(self, depth: float, *, oldest_age_s: float) -> None:
-        """Report the queue; both NaN if it can't be read."""
+    def set_queue(self, depth: float, *, oldest_age_s: float) -> None:
+        """Set the state of the queue; both NaN if it can't be read."""
         self._depth.set(depth)
         self._age.set(oldest_age_s)
 
     def webhook_attempted(self, status: WebhookStatus) -> None:
-        """Report an attempt that has ended, and how its message stands after it."""
+        """Count a delivery attempt that has ended, with the status of its message afterwards."""
         self._webhook_attempts.labels(status.value).inc()
 
-    def webhooks_waiting(self, pending: float, *, oldest_age_s: float) -> None:
-        """Report the outbox; both NaN if it can't be read."""
+    def set_outbox(self, pending: float, *, oldest_age_s: float) -> None:
+        """Set the state of the webhook outbox; both NaN if it can't be read."""
         self._webhooks_pending.set(pending)
         self._webhooks_age.set(oldest_age_s)
 
     def polled(self, *, due_at: datetime, now: datetime) -> None:
-        """Report that a render was looked at."""
-        self._poll_lags.observe(_s(due_at, now))
+        """Report a successful progress poll."""
+        self._poll_lags.observe(_seconds(due_at, now))
 
     def poll_failed(self) -> None:
-        """Report that one could not be looked at."""
+        """Count a failed progress poll."""
         self._poll_failures.inc()
 
     def lease_lost(self) -> None:
-        """Report a render that another worker has now."""
+        """Count a render whose lease another worker has now."""
         self._leases_lost.inc()
 
     def sent(self, subscribers: int, *, published_at: datetime, now: datetime) -> None:
-        """Report that so many subscribers were sent a change."""
+        """Report that a change was sent to so many subscribers."""
         self._send_lags.observe(published_at, now, subscribers)
 
     @contextmanager
     def connected(self) -> Iterator[None]:
-        """Report a WebSocket while it is open."""
+        """Count a WebSocket connection while it is open."""
         with self._connections.track_inprogress():
             yield
 
     @contextmanager
     def subscribed(self) -> Iterator[None]:
-        """Report a subscription while it goes on."""
+        """Count a subscription while it is active."""
         with self._subscriptions.track_inprogress():
             yield
 
     def follow_loop(self, name: str, last_tick_at: Callable[[], datetime]) -> None:
-        """Ask this at each scrape when the loop last ticked."""
+        """Call `last_tick_at` at each scrape for the time of the loop's last completed iteration."""
         self._ticks.labels(name).set_function(lambda: last_tick_at().timestamp())
 
-    def follow_worker(self, carried: Callable[[], int], *, capacity: int) -> None:
-        """Ask this at each scrape how many renders the worker carries."""
-        self._carried.set_function(carried)
+    def follow_worker(self, running: Callable[[], int], *, capacity: int) -> None:
+        """Call `running` at each scrape for the number of renders that the worker runs."""
+        self._running.set_function(running)
         self._capacity.set(capacity)
 
     def text(self) -> bytes:
-        """Return all figures as `CONTENT_TYPE`."""
+        """Return all metrics in the format `CONTENT_TYPE`."""
         return generate_latest(self._registry)
 
 
-def _s(begin: datetime, end: datetime) -> float:
-    """Return the seconds between times that clocks of two machines may have told."""
-    return max(0.0, (end - begin).total_seconds())
+def _seconds(start: datetime, end: datetime) -> float:
+    """Return the seconds between two times; 0 instead of a negative number, since two machines' clocks may differ."""
+    return max(0.0, (end - start).total_seconds())

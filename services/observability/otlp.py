@@ -1,4 +1,4 @@
-"""Whether OpenTelemetry's own variables name a collector of traces. What else they say, its packages read themselves.
+"""Whether OpenTelemetry's own variables configure a collector of traces. Its SDK reads the other variables itself.
 
 https://opentelemetry.io/docs/specs/otel/protocol/exporter/
 """
@@ -11,22 +11,22 @@ PREFIX = "OTEL_EXPORTER_OTLP_"
 PROTOCOL = "http/protobuf"
 
 
-def names_collector(variables: Mapping[str, str]) -> bool:
-    """Return whether traces are to be sent. Raises `StartupError` if that is asked for as it can't be done."""
+def exports_traces(variables: Mapping[str, str]) -> bool:
+    """Return whether traces are exported. Raises `StartupError` if the variables name an unsupported protocol."""
     is_off = variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     if is_off or variables.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
         return False
-    if not _of_traces(variables, "ENDPOINT"):
+    if not _traces_variable(variables, "ENDPOINT"):
         return False
-    protocol = _of_traces(variables, "PROTOCOL")
+    protocol = _traces_variable(variables, "PROTOCOL")
     if protocol not in {"", PROTOCOL}:
         raise StartupError(
-            f"{PREFIX}PROTOCOL asks for {protocol}, but traces are sent by {PROTOCOL} only. Leave it out, "
-            "and name the collector's port for that, usually 4318."
+            f"{PREFIX}PROTOCOL is {protocol}, but only {PROTOCOL} is supported. Unset it, and use the collector's "
+            "port for that protocol, usually 4318."
         )
     return True
 
 
-def _of_traces(variables: Mapping[str, str], name: str) -> str:
-    """Return a variable's value: that for traces alone goes before that for everything."""
+def _traces_variable(variables: Mapping[str, str], name: str) -> str:
+    """Return a variable's value. The variable for traces only precedes the one for all signals."""
     return (variables.get(f"{PREFIX}TRACES_{name}") or variables.get(f"{PREFIX}{name}") or "").strip()

@@ -1,76 +1,85 @@
-"""What a trace is told of the work at hand, by code that needs not know whether there is one.
+"""Functions that record facts on the current trace span. Without tracing there is no current span: they do nothing.
 
-The span that the code works in is a context variable: it follows a task and what that starts. Where nobody traces there
-is none, and all of this returns at once. `services/observability/tracing.py` makes spans.
+OpenTelemetry's context holds the current span, and a task inherits it from the one that starts it.
+`services/observability/tracing.py` creates spans.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from weakref import WeakKeyDictionary
 
-from services.models import Render
-from services.observability import log_context
+from opentelemetry.trace import Span, Status, StatusCode, get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-if TYPE_CHECKING:
-    from services.observability.tracing import Span
+from services.models import Render, RenderStatus
 
 SpanOf = Callable[[Render], AbstractContextManager[object]]
 
-_present: ContextVar["Span | None"] = ContextVar("span", default=None)
-_calls_wanted = ContextVar("calls_wanted", default=True)
+ERROR_TYPE = "error.type"
 
-
-def present() -> "Span | None":
-    """Return the span that the code works in."""
-    return _present.get()
-
-
-def of_call() -> "Span | None":
-    """Return the span that a call to an adapter is to be a part of; None if the call is not worth a span."""
-    return _present.get() if _calls_wanted.get() else None
+_propagator = TraceContextTextMapPropagator()
+_call_spans_wanted = ContextVar("call_spans_wanted", default=True)
+_recorded_steps: WeakKeyDictionary[Span, str] = WeakKeyDictionary()
 
 
 def traceparent() -> str | None:
-    """Return where the present work is, as W3C Trace Context writes it, for what goes on with it elsewhere."""
-    span = _present.get()
-    return None if span is None else span.traceparent
+    """Return the current span as a `traceparent` of https://www.w3.org/TR/trace-context/; None without one."""
+    headers: dict[str, str] = {}
+    _propagator.inject(headers)
+    return headers.get("traceparent")
 
 
-def changed(render: Render) -> None:
-    """Note a change of the render that the present work is for."""
-    if (span := _present.get()) is not None:
-        span.changed(render)
+def record_change(render: Render) -> None:
+    """Record a stored change of the render, as an event if its phase or status is another than at the last call."""
+    span = get_current_span()
+    if not span.is_recording():
+        return
+    span.set_attributes({"rendercast.render.id": render.id, "rendercast.render.attempt": render.attempt})
+    step = render.phase or render.status
+    if step != _recorded_steps.get(span):
+        _recorded_steps[span] = step
+        span.add_event(step)
+    if render.status is RenderStatus.FAILED and render.failure:
+        record_failure(render.failure.code)
 
 
-def failed(code: str) -> None:
-    """Note that the present work came to nothing."""
-    if (span := _present.get()) is not None:
-        span.failed(code)
+def record_failure(code: str) -> None:
+    """Record that the current work failed, for which the server, a dependency or the receiver is the cause."""
+    span = get_current_span()
+    span.set_attribute(ERROR_TYPE, code)
+    span.set_status(Status(StatusCode.ERROR))
+
+
+def record_refusal(code: str) -> None:
+    """Record an error that the caller caused. The span's status stays unset, as semantic conventions demand."""
+    get_current_span().set_attribute(ERROR_TYPE, code)
+
+
+def record_response(status: int) -> None:
+    """Record the HTTP status of the response."""
+    get_current_span().set_attribute("http.response.status_code", status)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        record_failure(str(status))
+
+
+def wants_call_span() -> bool:
+    """Return whether a call to an adapter is part of a span and to be a span of its own."""
+    return _call_spans_wanted.get() and get_current_span().get_span_context().is_valid
 
 
 @contextmanager
-def without_calls() -> Iterator[None]:
-    """Have calls to adapters make no spans meanwhile: there are too many of them."""
-    before = _calls_wanted.set(False)
+def without_call_spans() -> Iterator[None]:
+    """Create no spans of calls to adapters within this context, for calls that are too frequent to be traced."""
+    token = _call_spans_wanted.set(False)
     try:
         yield
     finally:
-        _calls_wanted.reset(before)
-
-
-@contextmanager
-def within(span: "Span") -> Iterator[None]:
-    """Make it the present span meanwhile, also of the log."""
-    before, logged_before = _present.set(span), log_context.trace_id.set(span.trace_id)
-    try:
-        yield
-    finally:
-        log_context.trace_id.reset(logged_before)
-        _present.reset(before)
+        _call_spans_wanted.reset(token)
 
 
 def no_span(render: Render) -> AbstractContextManager[object]:
-    """Return what stands for a span where nobody traces."""
+    """Return an empty context, which replaces the span of a render's attempt or webhook if tracing is off."""
     del render
     return nullcontext()

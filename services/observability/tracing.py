@@ -1,232 +1,134 @@
-"""Traces for a collector of OpenTelemetry's; the only module that knows it, and loaded only where there is a collector.
+"""The spans of requests, operations, attempts and calls. Loaded only if traces are exported.
 
-Everything is set by OpenTelemetry's own variables. Spans are exported by a thread of their own from a bounded queue:
-a collector that is slow or away costs spans and nothing else. Names and attributes are those of the semantic
-conventions where these have one (https://opentelemetry.io/docs/specs/semconv/). What users wrote, their names, and
-errors' own words are in none.
+Names and attributes follow the semantic conventions where these define one
+(https://opentelemetry.io/docs/specs/semconv/). No span contains users' texts, users' names or errors' messages.
 """
 
-import asyncio
-import logging
-import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from typing import Any
 
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import Span as OpenTelemetrySpan
-from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace import Span, SpanKind, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from services.errors import StartupError
-from services.models import Render, RenderStatus
+from services.models import Render
 from services.observability import log_context, spans
-from services.observability.wrapping import Adapter, Call, around
+from services.observability.wrapping import Adapter, Call, wrap_calls
 
 Attributes = Mapping[str, str | int]
 
-FLUSH_S = 3.0  # for what was not exported yet when the process stops
-MAX_NAME = 100  # of an operation, which clients choose
-SERVER_FAULT = 500
-ERROR_TYPE = "error.type"
-
-log = logging.getLogger(__name__)
-
-
-class Span:
-    """One piece of work: when it began and ended, and what is known of it by then."""
-
-    __slots__ = ("_span", "_told")
-
-    def __init__(self, span: OpenTelemetrySpan) -> None:
-        self._span = span
-        self._told = ""
-
-    @property
-    def context(self) -> Context:
-        """What a span is a child of this one by."""
-        return set_span_in_context(self._span, Context())
-
-    @property
-    def traceparent(self) -> str:
-        """Where this is, as https://www.w3.org/TR/trace-context/ has it."""
-        known = self._span.get_span_context()
-        return f"00-{known.trace_id:032x}-{known.span_id:016x}-{known.trace_flags:02x}"
-
-    @property
-    def trace_id(self) -> str:
-        """The trace's id; empty if the trace is not kept."""
-        return f"{self._span.get_span_context().trace_id:032x}" if self._span.is_recording() else ""
-
-    def answered(self, status: int) -> None:
-        """Note HTTP's status of the answer."""
-        self._span.set_attribute("http.response.status_code", status)
-        if status >= SERVER_FAULT:
-            self.failed(str(status))
-
-    def refused(self, code: str) -> None:
-        """Note an error that is the caller's."""
-        self._span.set_attribute(ERROR_TYPE, code)
-
-    def failed(self, code: str) -> None:
-        """Note an error."""
-        self._span.set_attribute(ERROR_TYPE, code)
-        self._span.set_status(Status(StatusCode.ERROR))
-
-    def changed(self, render: Render) -> None:
-        """Note what a render has become; of steps in the same phase only the first."""
-        self._span.set_attributes({"rendercast.render.id": render.id, "rendercast.render.attempt": render.attempt})
-        reached = render.phase or render.status
-        if reached != self._told:
-            self._told = reached
-            self._span.add_event(reached)
-        if render.status is RenderStatus.FAILED and render.failure:
-            self.failed(render.failure.code)
-
-    def end(self, at_ns: int | None = None) -> None:
-        """End it, now unless it has ended before."""
-        self._span.end(at_ns)
+MAX_NAME_LENGTH = 100  # of an operation's name, which clients choose
 
 
 class Tracing:
-    """Makes the spans of one process."""
+    """Creates the spans of one process."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
-        self._contexts = TraceContextTextMapPropagator()
+        self._propagator = TraceContextTextMapPropagator()
 
     def request(self, method: str, route: str, headers: Mapping[str, str]) -> AbstractContextManager[Span]:
         """Return the span of an HTTP request, in the trace that its headers name."""
         attributes = {"http.request.method": method, "http.route": route}
         if request_id := log_context.request_id.get():
             attributes["rendercast.request.id"] = request_id
-        parent = self._contexts.extract(headers, Context())
+        parent = self._propagator.extract(headers, Context())
         return self._span(f"{method} {route}", SpanKind.SERVER, attributes, parent)
 
     def operation(self, kind: str, name: str | None) -> AbstractContextManager[Span]:
-        """Return the span of a GraphQL operation: of its execution, within its request if that has one."""
+        """Return the span of a GraphQL operation's execution, within its request if that has one."""
         attributes = {"graphql.operation.type": kind}
         if name:
-            attributes["graphql.operation.name"] = name[:MAX_NAME]
-        request = spans.present()
-        return self._span(kind, SpanKind.SERVER, attributes, request.context if request else Context())
+            attributes["graphql.operation.name"] = name[:MAX_NAME_LENGTH]
+        return self._span(kind, SpanKind.SERVER, attributes)
 
     def attempt(self, render: Render) -> AbstractContextManager[Span]:
-        """Return the span of a worker's care for a render, from taking it to its end or to where it lets go of it."""
-        return self._span("render attempt", SpanKind.CONSUMER, _of(render), self._start_of(render))
+        """Return the span of a worker's run of a render, from acquiring it until its end or the loss of its lease."""
+        return self._span("render attempt", SpanKind.CONSUMER, _render_attributes(render), self._start_of(render))
 
     def webhook(self, render: Render) -> AbstractContextManager[Span]:
-        """Return the span of one sending of a webhook."""
-        return self._span("send webhook", SpanKind.CLIENT, _of(render), self._start_of(render))
+        """Return the span of one delivery attempt of a webhook."""
+        return self._span("send webhook", SpanKind.CLIENT, _render_attributes(render), self._start_of(render))
 
     def store(self, adapter: Adapter, *, system: str) -> Adapter:
-        """Return the store with a span around each call that is a part of one; and for what a worker takes."""
+        """Return the store with a span for each call within another span, and for each render acquired."""
 
         def wrap(call: Call, name: str) -> Call:
             attributes = {"db.system.name": system, "db.operation.name": name, "db.collection.name": "renders"}
-            title = f"{name} renders"
-            return self._taking(call, title, attributes) if name == "acquire" else self._part(call, title, attributes)
+            traced = self._traced_acquire if name == "acquire" else self._traced
+            return traced(call, f"{name} renders", attributes)
 
-        return around(adapter, wrap)
+        return wrap_calls(adapter, wrap)
 
     def pubsub(self, adapter: Adapter, *, system: str) -> Adapter:
-        """Return the broker with a span around each call that is a part of one."""
+        """Return the pub/sub adapter with a span for each call within another span."""
 
         def wrap(call: Call, name: str) -> Call:
             attributes = {"messaging.system": system, "messaging.operation.name": name}
-            return self._part(call, name, attributes, SpanKind.PRODUCER)
+            return self._traced(call, name, attributes, SpanKind.PRODUCER)
 
-        return around(adapter, wrap)
+        return wrap_calls(adapter, wrap)
 
     def backend(self, adapter: Adapter) -> Adapter:
-        """Return the backend with a span around each start and cancel; it is looked at too often for more."""
+        """Return the backend with a span for each start and cancel. Progress polls are too frequent for spans."""
 
         def wrap(call: Call, name: str) -> Call:
-            return self._part(call, f"{name} render", {}) if name in {"start", "cancel"} else call
+            return self._traced(call, f"{name} render", {}) if name in {"start", "cancel"} else call
 
-        return around(adapter, wrap)
+        return wrap_calls(adapter, wrap)
 
-    def _part(self, call: Call, title: str, attributes: Attributes, kind: SpanKind = SpanKind.CLIENT) -> Call:
+    def _traced(self, call: Call, title: str, attributes: Attributes, kind: SpanKind = SpanKind.CLIENT) -> Call:
         @wraps(call)
         async def traced(*args: Any, **options: Any) -> Any:
-            whole = spans.of_call()
-            if whole is None:
+            if not spans.wants_call_span():
                 return await call(*args, **options)
-            with self._span(title, kind, attributes, whole.context):
+            with self._span(title, kind, attributes):
                 return await call(*args, **options)
 
         return traced
 
-    def _taking(self, call: Call, title: str, attributes: Attributes) -> Call:
-        """Return the call with a span when it has brought a render: only then is it known which trace it is in."""
+    def _traced_acquire(self, call: Call, title: str, attributes: Attributes) -> Call:
+        """Return the call with a span made after it returned a render: the trace is unknown before."""
 
         @wraps(call)
         async def traced(*args: Any, **options: Any) -> Any:
-            began_ns = time.time_ns()
+            started_ns = time.time_ns()
             render: Render | None = await call(*args, **options)
             if render is not None:
                 self._tracer.start_span(
-                    title, self._start_of(render), SpanKind.CLIENT, {**attributes, **_of(render)}, start_time=began_ns
+                    title,
+                    self._start_of(render),
+                    SpanKind.CLIENT,
+                    {**attributes, **_render_attributes(render)},
+                    start_time=started_ns,
                 ).end()
             return render
 
         return traced
 
     def _start_of(self, render: Render) -> Context:
-        """Return where the render was started, if that was traced."""
-        return self._contexts.extract({"traceparent": render.traceparent} if render.traceparent else {}, Context())
+        """Return the context in which the render was started; empty if that was not traced."""
+        headers = {"traceparent": render.traceparent} if render.traceparent else {}
+        return self._propagator.extract(headers, Context())
 
     @contextmanager
-    def _span(self, name: str, kind: SpanKind, attributes: Attributes, parent: Context) -> Iterator[Span]:
-        """Make a span the present one meanwhile. An error that ends it is noted by its class alone."""
-        span = Span(self._tracer.start_span(name, parent, kind, attributes))
-        try:
-            with spans.within(span):
+    def _span(self, name: str, kind: SpanKind, attributes: Attributes, parent: Context | None = None) -> Iterator[Span]:
+        """Make a new span the current one within this context. `parent` is by default the current context.
+
+        An exception that leaves the context is recorded by its class only: its message may contain users' data.
+        """
+        with self._tracer.start_as_current_span(
+            name, parent, kind, attributes, record_exception=False, set_status_on_exception=False
+        ) as span:
+            try:
                 yield span
-        except Exception as error:
-            span.failed(type(error).__name__)
-            raise
-        finally:
-            span.end()
+            except Exception as error:
+                spans.record_failure(type(error).__name__)
+                raise
 
 
-@asynccontextmanager
-async def open_tracing() -> AsyncIterator[Tracing]:
-    """Trace until this is closed, and export what is left then, within a few seconds. Raises `StartupError`."""
-    logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)  # which else tells of each try
-    try:
-        exporter = OTLPSpanExporter()
-        provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
-        provider.add_span_processor(BatchSpanProcessor(exporter))
-    except ValueError as error:
-        raise StartupError(f"A variable OTEL_… is wrong: {error}.") from error
-    try:
-        yield Tracing(provider.get_tracer("rendercast"))
-    finally:
-        await _close(provider)
-
-
-def _resource() -> Resource:
-    """Return what tells this process from others: what the variables say, and our name if they say none."""
-    resource = Resource.create()
-    named = str(resource.attributes[SERVICE_NAME])
-    return resource.merge(Resource({SERVICE_NAME: "rendercast"})) if named.startswith("unknown_service") else resource
-
-
-async def _close(provider: TracerProvider) -> None:
-    """Export what is left. The provider itself would wait for a collector that is away, and for longer."""
-    closing = threading.Thread(target=provider.shutdown, name="export of spans", daemon=True)
-    closing.start()
-    await asyncio.to_thread(closing.join, FLUSH_S)
-    if closing.is_alive():
-        log.warning("the last spans were not exported within %g s", FLUSH_S)
-
-
-def _of(render: Render) -> dict[str, str]:
+def _render_attributes(render: Render) -> dict[str, str]:
     return {"rendercast.render.id": render.id}

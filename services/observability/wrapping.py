@@ -1,4 +1,4 @@
-"""Adapters with something around each of their calls, so that no adapter needs to know of it."""
+"""Adapters whose calls are wrapped, for measuring and tracing, so that no adapter does that itself."""
 
 import inspect
 from collections.abc import Awaitable, Callable
@@ -8,15 +8,15 @@ Adapter = TypeVar("Adapter")
 Call = Callable[..., Awaitable[Any]]
 
 
-def around(adapter: Adapter, wrap: Callable[[Call, str], Call]) -> Adapter:
-    """Return the adapter with `wrap` around each of its coroutine methods, given with its name.
+def wrap_calls(adapter: Adapter, wrap: Callable[[Call, str], Call]) -> Adapter:
+    """Return the adapter with each of its coroutine methods replaced by `wrap(method, name)`.
 
-    What `wrap` returns must be a coroutine function, or the method itself. All else is the adapter's.
+    `wrap` must return a coroutine function, or the method itself. All other attributes are the adapter's.
     """
-    return cast("Adapter", _Around(adapter, wrap))
+    return cast("Adapter", _Wrapped(adapter, wrap))
 
 
-class _Around:
+class _Wrapped:
     def __init__(self, adapter: object, wrap: Callable[[Call, str], Call]) -> None:
         self._adapter = adapter
         self._wrap = wrap
@@ -26,5 +26,5 @@ class _Around:
         if not inspect.iscoroutinefunction(attribute):
             return attribute
         wrapped = self._wrap(attribute, name)
-        setattr(self, name, wrapped)  # and found without this method from now on
+        setattr(self, name, wrapped)  # so that each method is looked up and wrapped once
         return wrapped

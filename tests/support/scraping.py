@@ -1,4 +1,4 @@
-"""What Prometheus makes of an answer to a scrape."""
+"""Parses `/metrics` responses as Prometheus does."""
 
 from prometheus_client.parser import text_string_to_metric_families
 

@@ -1,4 +1,4 @@
-"""A collector of traces: OTLP over HTTP, as OpenTelemetry's own takes it, which keeps what it is sent."""
+"""A collector of traces (OTLP over HTTP) that stores the spans it receives."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,8 +12,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """A span, as the collector was told of it; ids in hexadecimal."""
+class ReceivedSpan:
+    """A span as the collector received it; ids in hexadecimal."""
 
     service: str
     trace_id: str
@@ -21,7 +21,7 @@ class Told:
     parent_id: str
     name: str
     kind: str
-    began_ns: int
+    started_ns: int
     ended_ns: int
     attributes: dict[str, Any]
     events: list[str]
@@ -30,21 +30,21 @@ class Told:
 
 @dataclass
 class Collector:
-    """Keeps each request's body, and the spans in it."""
+    """Stores each request's body, and the spans in it."""
 
     url: str = ""
     bodies: list[bytes] = field(default_factory=list)
-    spans: list[Told] = field(default_factory=list)
+    spans: list[ReceivedSpan] = field(default_factory=list)
 
     async def take(self, request: web.Request) -> web.Response:
         body = await request.read()
         self.bodies.append(body)
         for of_process in ExportTraceServiceRequest.FromString(body).resource_spans:
             service = _values(of_process.resource.attributes)["service.name"]
-            self.spans += [_told(span, service) for scope in of_process.scope_spans for span in scope.spans]
+            self.spans += [_received(span, service) for scope in of_process.scope_spans for span in scope.spans]
         return web.Response(content_type="application/x-protobuf")
 
-    def named(self, name: str) -> list[Told]:
+    def named(self, name: str) -> list[ReceivedSpan]:
         return [span for span in self.spans if span.name == name]
 
 
@@ -64,15 +64,15 @@ async def open_collector() -> AsyncIterator[Collector]:
         await runner.cleanup()
 
 
-def _told(span: Span, service: str) -> Told:
-    return Told(
+def _received(span: Span, service: str) -> ReceivedSpan:
+    return ReceivedSpan(
         service=service,
         trace_id=span.trace_id.hex(),
         id=span.span_id.hex(),
         parent_id=span.parent_span_id.hex(),
         name=span.name,
         kind=Span.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_"),
-        began_ns=span.start_time_unix_nano,
+        started_ns=span.start_time_unix_nano,
         ended_ns=span.end_time_unix_nano,
         attributes=_values(span.attributes),
         events=[event.name for event in span.events],

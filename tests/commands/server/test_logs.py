@@ -54,7 +54,7 @@ def test_a_line_is_an_object_that_says_when_what_and_where() -> None:
 
 
 def test_lines_have_the_ids_that_are_known() -> None:
-    log_context.begin_request("a-request")
+    log_context.start_request("a-request")
     log_context.user_id.set(USER)
     log_context.render_id.set(RENDER)
     written = as_json(record(error_id="0123"))
@@ -85,9 +85,9 @@ def test_whatever_is_logged_is_one_line_that_can_be_read_again(text: str) -> Non
 
 
 def test_another_request_on_the_same_connection_is_not_the_same_users() -> None:
-    log_context.begin_request("first")
+    log_context.start_request("first")
     log_context.user_id.set(USER)
-    copy_context().run(log_context.begin_request, "second")
-    assert log_context.known() == {"request_id": "first", "user_id": PSEUDONYM}
-    log_context.begin_request("third")
-    assert log_context.known() == {"request_id": "third"}
+    copy_context().run(log_context.start_request, "second")
+    assert log_context.current_ids() == {"request_id": "first", "user_id": PSEUDONYM}
+    log_context.start_request("third")
+    assert log_context.current_ids() == {"request_id": "third"}

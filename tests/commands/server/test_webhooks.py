@@ -29,7 +29,7 @@ from tests.conftest import MakeRender
 from tests.end_to_end.processes import COMMAND
 from tests.services.stores.test_store_contract import added
 from tests.support.server_process import free_port
-from tests.support.webhook_receiver import TEST_TIMEOUT_S, SECRET, open_receiver, status
+from tests.support.webhook_receiver import SECRET, TEST_TIMEOUT_S, open_receiver, status
 
 pytestmark = pytest.mark.slow
 

@@ -1,13 +1,13 @@
 import pytest
 
 from services.errors import StartupError
-from services.observability.otlp import names_collector
+from services.observability.otlp import exports_traces
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 
 
 @pytest.mark.parametrize(
-    ("variables", "named"),
+    ("variables", "exported"),
     [
         ({}, False),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, False),
@@ -28,10 +28,12 @@ ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
         ),
     ],
 )
-def test_a_collector_is_named_by_an_endpoint_unless_traces_are_off(variables: dict[str, str], *, named: bool) -> None:
-    assert names_collector(variables) is named
+def test_traces_are_exported_if_an_endpoint_is_set_and_traces_are_not_off(
+    variables: dict[str, str], *, exported: bool
+) -> None:
+    assert exports_traces(variables) is exported
 
 
-def test_a_protocol_that_is_not_spoken_stops_the_start() -> None:
+def test_an_unsupported_protocol_stops_the_start() -> None:
     with pytest.raises(StartupError, match="grpc"):
-        names_collector({**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+        exports_traces({**ENDPOINT, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})

@@ -1,0 +1,66 @@
+"""The `/metrics` response: the metrics of this process, and queue and webhook outbox, which all processes share."""
+
+import asyncio
+import math
+from datetime import datetime, timedelta
+
+from services.errors import Unavailable
+from services.observability.metrics import Metrics
+from services.ports import Backlog, Clock, Queue, RenderStore, WebhookBacklog
+
+READ_INTERVAL = timedelta(seconds=10)
+NO_BACKLOG = Backlog(pending=0, oldest_occurred_at=None)
+READ_TIMEOUT_S = 3.0  # Prometheus' own default timeout for a scrape is 10 s
+
+
+class Exposition:
+    """Builds the `/metrics` response. Reads queue and outbox for it, at most every `READ_INTERVAL`.
+
+    Every process reads them, not only workers: the queue must be visible when no worker is running.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        *,
+        store: RenderStore,
+        clock: Clock,
+        outbox: WebhookBacklog | None = None,
+        read_timeout_s: float = READ_TIMEOUT_S,
+    ) -> None:
+        self._metrics = metrics
+        self._read_timeout_s = read_timeout_s
+        self._store = store
+        self._outbox = outbox
+        self._clock = clock
+        self._read_at: datetime | None = None
+        self._last_read: tuple[Queue, Backlog] | None = None
+
+    async def text(self) -> bytes:
+        """Return all metrics, after at most `read_timeout_s` if the store does not respond."""
+        now = self._clock.now()
+        if self._read_at is None or now - self._read_at >= READ_INTERVAL:
+            self._read_at = now
+            self._last_read = await self._read()
+        self._report()
+        return self._metrics.text()
+
+    async def _read(self) -> tuple[Queue, Backlog] | None:
+        try:
+            async with asyncio.timeout(self._read_timeout_s):
+                queue = await self._store.queue()
+                return queue, NO_BACKLOG if self._outbox is None else await self._outbox.backlog()
+        except (Unavailable, TimeoutError):
+            return None
+
+    def _report(self) -> None:
+        if self._last_read is None:
+            self._metrics.set_queue(math.nan, oldest_age_s=math.nan)
+            self._metrics.set_outbox(math.nan, oldest_age_s=math.nan)
+            return
+        queue, backlog = self._last_read
+        self._metrics.set_queue(queue.depth, oldest_age_s=self._age_s(queue.oldest_created_at))
+        self._metrics.set_outbox(backlog.pending, oldest_age_s=self._age_s(backlog.oldest_occurred_at))
+
+    def _age_s(self, oldest: datetime | None) -> float:
+        return 0.0 if oldest is None else max(0.0, (self._clock.now() - oldest).total_seconds())

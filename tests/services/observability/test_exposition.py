@@ -1,0 +1,86 @@
+import asyncio
+import math
+from datetime import timedelta
+
+import pytest
+
+from services.observability.exposition import Exposition
+from services.observability.metrics import Metrics
+from services.ports import Queue
+from services.webhooks.messages import WebhookMessage
+from tests.conftest import MakeRender
+from tests.services.stores.test_store_contract import window
+from tests.support.fake_clock import FakeClock
+from tests.support.memory_store import MemoryStore
+from tests.support.scraping import samples_of
+
+DEPTH, AGE = "rendercast_queue_depth", "rendercast_queue_oldest_age_seconds"
+
+
+async def figures(exposition: Exposition) -> tuple[float, float]:
+    samples = samples_of((await exposition.text()).decode())
+    return samples[DEPTH], samples[AGE]
+
+
+@pytest.fixture
+def exposition(memory_store: MemoryStore, clock: FakeClock) -> Exposition:
+    return Exposition(Metrics(), store=memory_store, clock=clock)
+
+
+async def test_a_scrape_contains_the_length_and_age_of_the_queue(
+    exposition: Exposition, memory_store: MemoryStore, clock: FakeClock, make_render: MakeRender
+) -> None:
+    assert await figures(exposition) == (0, 0)
+    for age_s in (30, 20):
+        render = make_render(at=clock.now() - timedelta(seconds=age_s))
+        await memory_store.add(render, window())
+    await clock.advance(10)
+    assert await figures(exposition) == (2, 40)
+
+
+async def test_the_store_is_read_once_in_ten_seconds_and_the_age_grows_meanwhile(
+    exposition: Exposition, memory_store: MemoryStore, clock: FakeClock, make_render: MakeRender
+) -> None:
+    await memory_store.add(make_render(at=clock.now()), window())
+    assert await figures(exposition) == (1, 0)
+    await memory_store.add(make_render(at=clock.now()), window())
+    await clock.advance(9)
+    assert await figures(exposition) == (1, 9)
+    await clock.advance(1)
+    assert await figures(exposition) == (2, 10)
+
+
+async def test_values_that_cannot_be_read_are_nan(
+    exposition: Exposition, memory_store: MemoryStore, clock: FakeClock
+) -> None:
+    memory_store.unavailable = True
+    assert all(math.isnan(figure) for figure in await figures(exposition))
+    memory_store.unavailable = False
+    await clock.advance(10)
+    assert await figures(exposition) == (0, 0)
+
+
+async def test_a_store_that_hangs_delays_a_scrape_only_shortly(clock: FakeClock) -> None:
+    class Hanging(MemoryStore):
+        async def queue(self) -> Queue:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    exposition = Exposition(Metrics(), store=Hanging(), clock=clock, read_timeout_s=0.01)
+    assert all(math.isnan(figure) for figure in await figures(exposition))
+
+
+async def test_a_scrape_contains_the_number_and_age_of_pending_webhooks(
+    memory_store: MemoryStore, clock: FakeClock, make_render: MakeRender
+) -> None:
+    exposition = Exposition(Metrics(), store=memory_store, clock=clock, outbox=memory_store.outbox)
+    scraped = [samples_of((await exposition.text()).decode())]
+    memory_store.outbox.add(WebhookMessage(render=make_render(completed_at=clock.now())))
+    await clock.advance(30)
+    scraped.append(samples_of((await exposition.text()).decode()))
+    memory_store.outbox.unavailable = True
+    await clock.advance(10)
+    scraped.append(samples_of((await exposition.text()).decode()))
+    names = ("rendercast_webhooks_pending", "rendercast_webhooks_oldest_age_seconds")
+    assert [[each[name] for name in names] for each in scraped[:2]] == [[0, 0], [1, 30]]
+    assert all(math.isnan(scraped[2][name]) for name in names)
