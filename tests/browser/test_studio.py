@@ -1,6 +1,6 @@
 """The studio in Debian's Chromium, on a real `rendercast dev`, with no access to other hosts.
 
-A test that must hold a render in one state uses the backend of tests/support/fakes.py behind the same server.
+A test that must hold a render in one state uses the backend of tests/support/fake_backend.py behind the same server.
 """
 
 import re

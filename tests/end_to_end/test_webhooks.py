@@ -186,7 +186,7 @@ def test_what_does_not_fit_together_stops_the_start(tmp_path: Path) -> None:
     )
     assert ended.returncode == 1
     assert ended.stderr == (
-        "rendercast: RENDERCAST_WEBHOOK_URL is set, but not RENDERCAST_WEBHOOK_SECRET: webhooks need both.\n"
+        "rendercast: RENDERCAST_WEBHOOK_URL is set, but RENDERCAST_WEBHOOK_SECRET is not: webhooks need both.\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""`rendercast doctor` on real servers, each of which is well or not."""
+"""`rendercast doctor` on real servers, with and without errors."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
 from commands.client.options import Role
-from commands.doctor.checks import diagnose, judge_clocks, read_settings
+from commands.doctor.checks import compare_clocks, diagnose, read_settings
 from services.backends.remotion_lambda.checks import unsupported
 from services.errors import StartupError
 from tests.commands.conftest import Run
@@ -36,7 +36,7 @@ OPEN_TO_ALL = {
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Be in an empty folder, with no settings."""
+    """Run in an empty folder, without settings."""
     for name in os.environ:
         if name.startswith(("RENDERCAST_", "MONGODB_", "REDIS_", "REMOTION_")):
             monkeypatch.delenv(name)
@@ -45,7 +45,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def lambda_settings(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a function, a bucket and a site there."""
+    """Configure an existing function, bucket and site."""
     farm.bucket.put(BUCKET, "sites/x/index.html", b"<html>")
     monkeypatch.setenv("RENDERCAST_RENDERER", "lambda")
     monkeypatch.setenv("REMOTION_LAMBDA_FUNCTION_NAME", FUNCTION)
@@ -70,16 +70,16 @@ async def site(lambda_settings: None, monkeypatch: pytest.MonkeyPatch) -> AsyncI
 
 
 async def found(role: Role | None = None) -> Mapping[str, str]:
-    """Return the results by check, with the sentence if it is one to mend."""
+    """Return the results by check, with the sentence if it is WRONG."""
     findings = await diagnose(role)
-    said: dict[str, str] = {}
+    results: dict[str, str] = {}
     for finding in findings:
         words = f"{finding.result} {finding.sentence}" if finding.result == "WRONG" else str(finding.result)
-        said[finding.check] = f"{said[finding.check]}\n{words}" if finding.check in said else words
-    return said
+        results[finding.check] = f"{results[finding.check]}\n{words}" if finding.check in results else words
+    return results
 
 
-def test_a_fresh_folder_is_well_and_what_it_needs_not_is_skipped(run: Run) -> None:
+def test_a_new_folder_is_ok_and_unneeded_checks_are_skipped(run: Run) -> None:
     ended = run("doctor", "--json")
     results = {each["check"]: each["result"] for each in map(json.loads, ended.stdout.splitlines())}
     assert (ended.returncode, ended.stderr) == (0, b"")
@@ -87,24 +87,27 @@ def test_a_fresh_folder_is_well_and_what_it_needs_not_is_skipped(run: Run) -> No
     assert len(results) == 7 + 8 + 2
 
 
-def test_what_is_wrong_is_told_with_what_to_mend(run: Run) -> None:
+def test_wrong_settings_are_reported_with_a_fix(run: Run) -> None:
     ended = run("doctor", RENDERCAST_QUOTA_LIMT="9", REMOTION_TIMEOUT_S="5", RENDERCAST_PORT="http")
     lines = [line.split(maxsplit=2) for line in ended.stdout.decode().splitlines()]
-    told = [words for result, check, words in lines if (result, check) == ("WRONG", "settings")]
+    wrong = [words for result, check, words in lines if (result, check) == ("WRONG", "settings")]
     assert ended.returncode == 1
-    assert {words.partition(":")[0] for words in told[:2]} == {"RENDERCAST_PORT", "REMOTION_TIMEOUT_S"}
-    assert told[2] == "RENDERCAST_QUOTA_LIMT is no setting; do you mean RENDERCAST_QUOTA_LIMIT?"
+    assert {words.partition(":")[0] for words in wrong[:2]} == {"RENDERCAST_PORT", "REMOTION_TIMEOUT_S"}
+    assert wrong[2] == "RENDERCAST_QUOTA_LIMT is not a setting; do you mean RENDERCAST_QUOTA_LIMIT?"
     assert ended.stdout.decode().splitlines()[3].split()[:3] == ["OK", "data", "folder"]
     assert run("doctor", "--role", "cook").returncode == 2
 
 
-def test_a_misspelt_setting_of_the_file_is_found(tmp_path: Path) -> None:
+def test_a_misspelt_setting_in_the_file_is_found(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("RENDERCAST_PROT=1\nRENDERCAST_TOKEN=x\nRENDERCAST_PORT=9\n")
     settings, (finding,) = read_settings()
-    assert (settings.server.port, finding.sentence) == (9, "RENDERCAST_PROT is no setting; do you mean RENDERCAST_PORT?")
+    assert (settings.server.port, finding.sentence) == (
+        9,
+        "RENDERCAST_PROT is not a setting; do you mean RENDERCAST_PORT?",
+    )
 
 
-async def test_all_that_a_command_needs_must_be_set() -> None:
+async def test_settings_that_a_command_needs_are_required() -> None:
     worker, serve = await found(Role.WORKER), await found(Role.SERVE)
     for name in ("MongoDB", "Redis", "AWS access"):
         assert worker[name].startswith("WRONG"), name
@@ -115,12 +118,12 @@ async def test_all_that_a_command_needs_must_be_set() -> None:
     assert {name: words for name, words in dev.items() if words.startswith("WRONG")} == {}
 
 
-async def test_a_data_folder_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unusable_data_folder_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RENDERCAST_DATA_DIR", "/proc/nowhere")
     assert "RENDERCAST_DATA_DIR" in (await found())["data folder"]
 
 
-async def test_a_mongodb_and_a_redis_that_are_well(
+async def test_a_working_mongodb_and_redis_are_ok(
     mongo_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     redis = RedisServer(tmp_path)
@@ -141,7 +144,7 @@ async def test_a_mongodb_and_a_redis_that_are_well(
         redis.stop()
 
 
-async def test_a_mongodb_and_a_redis_that_are_away_hide_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unavailable_mongodb_and_redis_affect_no_other_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MONGODB_URL", f"mongodb://me:secret@127.0.0.1:{free_port()}/?timeoutMS=500")
     monkeypatch.setenv("REDIS_URL", f"redis://:secret@127.0.0.1:{free_port()}")
     monkeypatch.setenv("RENDERCAST_JWT_SECRET", tokens.SECRET)
@@ -155,10 +158,10 @@ async def test_a_mongodb_and_a_redis_that_are_away_hide_nothing_else(monkeypatch
 
 
 @pytest.mark.parametrize("seconds", [-3600, -11, 11, 3600])
-def test_a_mongodb_with_another_time_is_told(seconds: int) -> None:
-    assert judge_clocks(START_OF_TIME, START_OF_TIME + timedelta(seconds=9)).endswith("9.0 s apart.")
+def test_a_wrong_clock_of_mongodb_is_reported(seconds: int) -> None:
+    assert compare_clocks(START_OF_TIME, START_OF_TIME + timedelta(seconds=9)).endswith("differ by 9.0 s.")
     with pytest.raises(StartupError, match="NTP"):
-        judge_clocks(START_OF_TIME, START_OF_TIME + timedelta(seconds=seconds))
+        compare_clocks(START_OF_TIME, START_OF_TIME + timedelta(seconds=seconds))
 
 
 async def test_an_issuers_keys_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +174,7 @@ async def test_an_issuers_keys_are_read(monkeypatch: pytest.MonkeyPatch) -> None
     assert "RENDERCAST_JWT_ISSUER" in (await found(Role.SERVE))["users' tokens"]
 
 
-async def test_a_deployment_on_lambda_that_is_well(site: BaseTestServer, farm: Farm) -> None:
+async def test_a_working_deployment_on_lambda_is_ok(site: BaseTestServer, farm: Farm) -> None:
     del site
     results = await found()
     assert {name: results[name] for name in ["AWS access", *ON_LAMBDA]} == dict.fromkeys(
@@ -181,7 +184,7 @@ async def test_a_deployment_on_lambda_that_is_well(site: BaseTestServer, farm: F
     assert farm.bucket.keys(BUCKET, "rendercast/rendercast-doctor") == []
 
 
-async def test_the_least_permissions_of_a_worker_are_enough_for_a_worker(site: BaseTestServer, farm: Farm) -> None:
+async def test_the_minimum_permissions_of_a_worker_suffice_for_a_worker(site: BaseTestServer, farm: Farm) -> None:
     del site
     farm.storage.fail(S3Fault.ACCESS_DENIED, method="PUT", containing="/rendercast/")
     farm.storage.fail(S3Fault.ACCESS_DENIED, method="POST", containing="delete")
@@ -190,7 +193,7 @@ async def test_the_least_permissions_of_a_worker_are_enough_for_a_worker(site: B
     assert "s3:DeleteObject" in (await found())["S3 deleting"]
 
 
-async def test_the_least_permissions_of_the_api_are_enough_for_the_api(site: BaseTestServer, farm: Farm) -> None:
+async def test_the_minimum_permissions_of_the_api_suffice_for_the_api(site: BaseTestServer, farm: Farm) -> None:
     del site
     farm.function.fault(Fault.ACCESS_DENIED, kind="info", times=9)
     farm.storage.fail(S3Fault.ACCESS_DENIED, method="PUT")
@@ -202,7 +205,7 @@ async def test_the_least_permissions_of_the_api_are_enough_for_the_api(site: Bas
     assert everything["S3 bucket"] == everything["S3 reading"] == everything["Remotion site"] == "OK"
 
 
-async def test_each_thing_that_is_wrong_on_lambda_is_told_by_itself(
+async def test_each_error_on_lambda_is_reported_separately(
     site: BaseTestServer, farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await site.close()
@@ -217,7 +220,7 @@ async def test_each_thing_that_is_wrong_on_lambda_is_told_by_itself(
     assert "REMOTION_SERVE_URL can't be reached" in results["Remotion site"]
 
 
-async def test_a_bucket_that_everybody_can_read_is_told(site: BaseTestServer, farm: Farm) -> None:
+async def test_a_public_bucket_is_reported(site: BaseTestServer, farm: Farm) -> None:
     del site
     farm.bucket._request("PUT", f"/{BUCKET}?policy", json.dumps(OPEN_TO_ALL).encode())
     try:
@@ -233,7 +236,7 @@ def test_versions_that_can_cancel_are_supported(version: str) -> None:
 
 
 @pytest.mark.parametrize(("version", "words"), [("4.0.514", "cancelled"), ("3.3.101", "cancelled"), ("4.1.0", "built")])
-def test_versions_that_are_not_supported_are_told(version: str, words: str) -> None:
+def test_unsupported_versions_are_reported(version: str, words: str) -> None:
     assert words in (unsupported(version) or "")
 
 
@@ -241,7 +244,7 @@ def test_versions_that_are_not_supported_are_told(version: str, words: str) -> N
     ("settings", "words"),
     [
         ({}, "SKIPPED"),
-        ({"URL": "https://127.0.0.1/x"}, "WRONG RENDERCAST_WEBHOOK_URL is set, but not RENDERCAST_WEBHOOK_SECRET"),
+        ({"URL": "https://127.0.0.1/x"}, "WRONG RENDERCAST_WEBHOOK_URL is set, but RENDERCAST_WEBHOOK_SECRET is not"),
         (
             {"URL": "https://127.0.0.1/hunter2", "SECRET": SECRET},
             "WRONG RENDERCAST_WEBHOOK_URL can't be used: 127.0.0.1",
@@ -251,11 +254,11 @@ def test_versions_that_are_not_supported_are_told(version: str, words: str) -> N
         ({"URL": "http://localhost/", "SECRET": SECRET, "NETWORKS": "127.0.0.0/8,::1"}, "OK"),
     ],
 )
-async def test_webhooks_that_can_not_be_sent_are_told(
+async def test_webhooks_that_can_not_be_sent_are_reported(
     settings: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in settings.items():
         monkeypatch.setenv(f"RENDERCAST_WEBHOOK_{name}", value)
-    said = (await found())["webhooks"]
-    assert words in said
-    assert "hunter2" not in said
+    result = (await found())["webhooks"]
+    assert words in result
+    assert "hunter2" not in result
