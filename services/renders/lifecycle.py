@@ -1,7 +1,7 @@
 """The state machine of a render: one function per change.
 
     QUEUED ──launch──▶ RENDERING ──complete──────▶ COMPLETE
-       ◀──refuse, try_again,      ──fail, reject──▶ FAILED
+       ◀──refuse, requeue,        ──fail, reject──▶ FAILED
            interrupt──
                                   ──cancel────────▶ CANCELLED
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from services.ports import AttemptProgress
 
 ACTIVE = frozenset({RenderStatus.QUEUED, RenderStatus.RENDERING})
-HIGHEST_UNFINISHED_PROGRESS = 99
+MAX_UNFINISHED_PROGRESS = 99
 
 
 def launch(render: Render, *, now: datetime, deadline_at: datetime) -> Render:
@@ -47,7 +47,7 @@ def accept(render: Render, *, backend_render_id: str, deadline_at: datetime | No
 def refuse(render: Render, *, before: Render, due_at: datetime) -> Render:
     """Undo a launch for which the backend certainly started nothing. `before` is the render before the launch."""
     _require(render, {RenderStatus.RENDERING}, "refuse")
-    return _wait(
+    return _back_to_queue(
         render,
         due_at=due_at,
         attempt=before.attempt,
@@ -63,19 +63,19 @@ def reject(render: Render, *, before: Render, failure: Failure, now: datetime) -
     return _end(undone, status=RenderStatus.FAILED, now=now, failure=failure)
 
 
-def try_again(render: Render, *, due_at: datetime, busy: bool = False) -> Render:
+def requeue(render: Render, *, due_at: datetime, busy: bool = False) -> Render:
     """Queue the render again after a failed attempt. Its progress stays visible.
 
     `busy` means that the backend was at capacity, so the failure doesn't count against the render.
     """
-    _require(render, {RenderStatus.RENDERING}, "try_again")
-    return _wait(render, due_at=due_at, busy_attempts=render.busy_attempts + busy)
+    _require(render, {RenderStatus.RENDERING}, "requeue")
+    return _back_to_queue(render, due_at=due_at, busy_attempts=render.busy_attempts + busy)
 
 
 def interrupt(render: Render) -> Render:
     """Queue the render again after its attempt ended with its process, which doesn't count against the render."""
     _require(render, {RenderStatus.RENDERING}, "interrupt")
-    return _wait(render, due_at=None, interruptions=render.interruptions + 1)
+    return _back_to_queue(render, due_at=None, interruptions=render.interruptions + 1)
 
 
 def advance(render: Render, progress: "AttemptProgress") -> Render:
@@ -84,7 +84,7 @@ def advance(render: Render, progress: "AttemptProgress") -> Render:
     A backend's values decrease when it restarts a part of the work. The render keeps the highest values.
     """
     _require(render, {RenderStatus.RENDERING}, "advance")
-    percent = min(int(progress.fraction * 100), HIGHEST_UNFINISHED_PROGRESS)
+    percent = min(int(progress.fraction * 100), MAX_UNFINISHED_PROGRESS)
     advanced = replace(
         render,
         phase=progress.phase,
@@ -132,7 +132,7 @@ def request_cancel(render: Render) -> Render:
     return render if render.cancel_requested else _next(render, cancel_requested=True)
 
 
-def _wait(render: Render, *, due_at: datetime | None, **changes: object) -> Render:
+def _back_to_queue(render: Render, *, due_at: datetime | None, **changes: object) -> Render:
     return _next(
         render,
         status=RenderStatus.QUEUED,

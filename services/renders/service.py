@@ -83,7 +83,7 @@ class RenderService:
         A second retry of the same render returns the render that the first started. Raises `RenderNotFound`,
         `RenderNotRetryable`, `RenderServiceNotConfigured` or `RenderQuotaExceeded`.
         """
-        render = await self._own(caller, render_id)
+        render = await self._get_own(caller, render_id)
         if render.status not in {RenderStatus.FAILED, RenderStatus.CANCELLED}:
             raise RenderNotRetryable(render)
         return await self._start(caller, render.props, generation_id=render.generation_id, key=f"retry:{render.id}")
@@ -91,7 +91,7 @@ class RenderService:
     async def get(self, caller: Caller, render_id: str) -> Render:
         """Return the caller's render, or any user's render for an operator. Raises `RenderNotFound`."""
         if not caller.is_operator:
-            return await self._own(caller, render_id)
+            return await self._get_own(caller, render_id)
         found = await self.store.get_many([render_id]) if is_render_id(render_id) else ()
         if not found:
             raise RenderNotFound
@@ -172,14 +172,14 @@ class RenderService:
 
     async def delete(self, caller: Caller, render_id: str) -> None:
         """Delete an ended render with its video and poster. Raises `RenderNotFound` or `RenderNotFinished`."""
-        render = await self._own(caller, render_id)
+        render = await self._get_own(caller, render_id)
         if not render.status.is_terminal:
             raise RenderNotFinished(render)
         if self.backend is not None:
             await self.backend.delete(render)
         await self.store.delete(render.id, owner=caller.id)
 
-    async def _own(self, caller: Caller, render_id: str) -> Render:
+    async def _get_own(self, caller: Caller, render_id: str) -> Render:
         render = await self.store.get(render_id, owner=caller.id) if is_render_id(render_id) else None
         if render is None:
             raise RenderNotFound
@@ -222,7 +222,7 @@ class RenderService:
     async def _change(self, caller: Caller, render_id: str, change: Callable[[Render], Render]) -> Render:
         """Apply `change` to the stored render, and repeat this if the render was changed concurrently."""
         while True:
-            render = await self._own(caller, render_id)
+            render = await self._get_own(caller, render_id)
             changed = change(render)
             if changed is render:
                 return render

@@ -229,7 +229,7 @@ class RenderRun:
             await self.fail(failure)
             return
         due_at = now + timedelta(seconds=backoff_s(tries, base_s=base_s, max_s=MAX_RETRY_S))
-        await self._recorder.record(lambda render: lifecycle.try_again(render, due_at=due_at, busy=attempt.busy))
+        await self._recorder.record(lambda render: lifecycle.requeue(render, due_at=due_at, busy=attempt.busy))
 
     async def _restart_or_fail(self) -> None:
         log.info("attempt %d of render %s ended with its process", self.render.attempt, self.render.id)

@@ -45,8 +45,8 @@ def reject(render: Render) -> Render:
     return lifecycle.reject(render, before=queued(), failure=FAILURE, now=NOW)
 
 
-def try_again(render: Render) -> Render:
-    return lifecycle.try_again(render, due_at=NOW)
+def requeue(render: Render) -> Render:
+    return lifecycle.requeue(render, due_at=NOW)
 
 
 def interrupt(render: Render) -> Render:
@@ -70,7 +70,7 @@ NAMED: list[Change] = [
     accept,
     refuse,
     reject,
-    try_again,
+    requeue,
     interrupt,
     complete,
     fail,
@@ -140,7 +140,7 @@ def test_only_started_renders_use_quota() -> None:
     assert cancel(queued()).returns_quota
     assert fail(queued()).returns_quota
     assert not cancel(launch(queued())).returns_quota
-    assert not cancel(try_again(launch(queued()))).returns_quota
+    assert not cancel(requeue(launch(queued()))).returns_quota
     assert not queued().returns_quota
 
 
@@ -152,7 +152,7 @@ def test_a_rejected_launch_returns_its_quota() -> None:
 
 def test_the_cost_is_the_sum_of_all_attempts() -> None:
     first = lifecycle.advance(launch(queued()), costing(0.02))
-    second = lifecycle.advance(launch(try_again(first)), costing(0.005))
+    second = lifecycle.advance(launch(requeue(first)), costing(0.005))
     assert second.cost_usd == pytest.approx(0.025)
     assert lifecycle.advance(second, costing(0.001)).cost_usd == pytest.approx(0.025)
     assert complete(second).cost_usd == pytest.approx(0.52)
