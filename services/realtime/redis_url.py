@@ -19,8 +19,8 @@ REASONS = (
     (AuthenticationError, "it doesn't accept the user or password"),
     (NoPermissionError, "it doesn't permit the user to publish and subscribe"),
     ((InvalidResponse, ValueError), "it doesn't speak the protocol of Redis"),
-    (ResponseError, "it refused"),
-    ((TimeoutError, RedisTimeoutError), "no answer in time"),
+    (ResponseError, "it refused the command"),
+    ((TimeoutError, RedisTimeoutError), "no reply in time"),
 )
 
 
