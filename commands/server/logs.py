@@ -1,4 +1,4 @@
-"""What a server writes to its log, as lines for people or as an object a line for what collects logs."""
+"""The log of a server: text lines for people, or JSON lines for a log collector."""
 
 import json
 import logging
@@ -9,18 +9,18 @@ from services.observability import log_context
 from services.settings import LoggingSettings
 
 
-class WithoutQueries(logging.Filter):
-    """Cuts the query off each path that uvicorn logs: it may hold the signature of a URL, or a text of a user's."""
+class QueryStringFilter(logging.Filter):
+    """Removes the query string of each path that uvicorn logs: it may contain a URL's signature, or a user's text."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let the record through, with less in it."""
+        """Change the record; always return True."""
         if isinstance(record.args, tuple):
             record.args = tuple(arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args)
         return True
 
 
-class Lines(logging.Formatter):
-    """A line for people, with the ids that are known at its end, and what went wrong below."""
+class TextFormatter(logging.Formatter):
+    """Formats a record as a line that ends with the current ids, followed by the traceback if there is one."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
@@ -31,8 +31,8 @@ class Lines(logging.Formatter):
         return super().formatMessage(record) + (f" [{ids}]" if ids else "")
 
 
-class JsonLines(logging.Formatter):
-    """An object on one line of ASCII, whatever is in it; times as RFC 3339 has them, in UTC."""
+class JsonFormatter(logging.Formatter):
+    """Formats a record as a JSON object on one line of ASCII. Times are in UTC, in the format of RFC 3339."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -50,13 +50,13 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-def log_to_stderr(settings: LoggingSettings, *, usual: Literal["text", "json"]) -> None:
-    """Log to standard error what the settings ask for, in the usual format unless they name one."""
+def log_to_stderr(settings: LoggingSettings, *, default_format: Literal["text", "json"]) -> None:
+    """Log to standard error, in the default format unless the settings name one."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines() if (settings.log_format or usual) == "json" else Lines())
+    handler.setFormatter(JsonFormatter() if (settings.log_format or default_format) == "json" else TextFormatter())
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
-    for driver in ("boto3", "botocore", "pymongo"):  # which else tell of each command
+    for driver in ("boto3", "botocore", "pymongo"):  # below that, they log each command
         logging.getLogger(driver).setLevel(logging.WARNING)
-    logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # which else repeats all that is said on a WebSocket
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # below that, it logs each WebSocket message
     for name in ("uvicorn.access", "uvicorn.error"):
-        logging.getLogger(name).addFilter(WithoutQueries())
+        logging.getLogger(name).addFilter(QueryStringFilter())

@@ -1,4 +1,4 @@
-"""`rendercast dev` and `rendercast serve`: the application behind uvicorn."""
+"""`rendercast dev` and `rendercast serve`: the application on uvicorn."""
 
 import asyncio
 import contextlib
@@ -35,10 +35,10 @@ from transport.uvicorn_websockets import WebSocketProtocol
 
 MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-KEEP_ALIVE_S = 75  # longer than load balancers keep idle connections, who else send requests into a closing one
-FILES_FOR_CONNECTIONS = 0.75  # of those that the process may open; the others are for the store, Redis and videos
-MAX_PENDING = 2048  # connections that the kernel keeps until they are accepted
-GRACE_S = 5  # for requests under way when the process is asked to stop
+KEEP_ALIVE_S = 75  # longer than load balancers keep idle connections; else they send requests on closing ones
+FILES_FOR_CONNECTIONS = 0.75  # share of the files that the process may open; the store, Redis and videos use others
+BACKLOG = 2048  # connections that the kernel queues until they are accepted
+GRACE_S = 5  # for requests in progress when the process receives a stop signal
 
 log = logging.getLogger(__name__)
 
@@ -47,31 +47,31 @@ OpenAuthentication = Callable[[Settings], AbstractAsyncContextManager[Authentica
 
 
 def serve_one_user(settings: Settings) -> None:
-    """Serve the one user of this machine until SIGINT or SIGTERM. Raises `StartupError`."""
+    """Serve the single local user until SIGINT or SIGTERM. Raises `StartupError`."""
     if not is_loopback(settings.server.host):
         raise StartupError(
             "`rendercast dev` has no authentication, so it listens on loopback addresses only: "
             f"{settings.server.host} is not loopback."
         )
-    log_to_stderr(settings.logging, usual="text")
+    log_to_stderr(settings.logging, default_format="text")
     _run_server(settings, open_embedded, lambda settings: contextlib.nullcontext(LocalDeveloper(settings.server)))
 
 
 def serve_users(settings: Settings, *, with_worker: bool) -> None:
-    """Serve whoever has a token until SIGINT or SIGTERM. Raises `StartupError`."""
+    """Serve users with bearer tokens until SIGINT or SIGTERM. Raises `StartupError`."""
     read_token_rules(settings.auth)
-    log_to_stderr(settings.logging, usual="json")
+    log_to_stderr(settings.logging, default_format="json")
     _run_server(
         settings, partial(open_production, with_worker=with_worker), lambda settings: open_bearer_tokens(settings.auth)
     )
 
 
 class Server(uvicorn.Server):
-    """uvicorn that ends its application's lifespan however it is stopped, so that what is open can be closed."""
+    """uvicorn's server, which always runs the end of the application's lifespan, so that its resources are closed."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Handle the signals while the server runs, and don't raise them again afterwards."""
+        """Handle the stop signals while the server runs. uvicorn's method would raise them again afterwards."""
         loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self.handle_exit, number, None)
@@ -82,7 +82,7 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop; a second signal cuts short what is under way, and uvicorn alone would skip the lifespan then."""
+        """Stop. A second signal aborts requests in progress; uvicorn would then skip the end of the lifespan."""
         await super().shutdown(sockets)
         if self.force_exit:
             await self.lifespan.shutdown()
@@ -90,8 +90,8 @@ class Server(uvicorn.Server):
 
 def _run_server(settings: Settings, open_services: OpenServices, open_authentication: OpenAuthentication) -> None:
     with listen(settings.server) as listener, listen_for_metrics(settings.metrics) as metrics_listener:
-        found = {"port": listener.getsockname()[1], "max_connections": most_connections(settings.connections)}
-        settings = settings.replace(**found)
+        port, limit = listener.getsockname()[1], connection_limit(settings.connections)
+        settings = settings.replace(port=port, max_connections=limit)
         uvloop.run(_serve(settings, open_services, open_authentication, listener, metrics_listener))
 
 
@@ -110,12 +110,12 @@ async def _serve(
         app = create_app(services, authenticate=authenticate)
         page = services.settings.server.base_url + ("/" if services.settings.pages.studio else "/graphql")
         typer.echo(f"Open {page} in a browser. Ctrl-C stops Rendercast.")
-        gc.freeze()  # what there is now stays: looking through it again and again takes a tenth of a small query's time
+        gc.freeze()  # these objects live as long as the process: scanning them took a tenth of a small query's time
         await Server(server_config(app, settings)).serve(sockets=[listener])
 
 
 def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
-    """Return how the application is served."""
+    """Return uvicorn's configuration for the application."""
     limiter = ConnectionLimiter(
         max_connections=settings.connections.max_connections,
         max_per_network=settings.connections.max_connections_per_address,
@@ -130,7 +130,7 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         forwarded_allow_ips=settings.server.trusted_proxies,
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
-        backlog=MAX_PENDING,
+        backlog=BACKLOG,
         http=http_protocol(request_timeout_s=settings.server.request_timeout_s, connection_limiter=limiter),
         ws=WebSocketProtocol,
         ws_ping_interval=settings.connections.ping_interval_s,
@@ -140,30 +140,30 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     )
 
 
-def most_connections(settings: ConnectionSettings) -> int:
-    """Return how many connections there may be, after asking the system for as many files as they take."""
+def connection_limit(settings: ConnectionSettings) -> int:
+    """Raise the limit of open files as needed and allowed, and return the maximum number of connections within it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = math.ceil(settings.max_connections / FILES_FOR_CONNECTIONS)
     if soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    most = min(settings.max_connections, int(soft * FILES_FOR_CONNECTIONS))
-    if most < settings.max_connections:
-        log.warning("There may be %d connections at once, because this process may open %d files.", most, soft)
-    return most
+    limit = min(settings.max_connections, int(soft * FILES_FOR_CONNECTIONS))
+    if limit < settings.max_connections:
+        log.warning("Connections are limited to %d, because this process may open %d files.", limit, soft)
+    return limit
 
 
 def listen(settings: ServerSettings) -> socket.socket:
-    """Return a socket that listens on the settings' address. Raises `StartupError`."""
+    """Return a socket that listens on the configured address. Raises `StartupError`."""
     try:
         listener = socket.create_server((settings.host, settings.port), family=_family(settings.host))
     except OSError as error:
         raise StartupError(
             f"Can't listen on {settings.host}:{settings.port}: {error.strerror}. "
-            "Stop what uses the port, or choose another: make run PORT=8001."
+            "Stop the process that uses the port, or choose another: make run PORT=8001."
         ) from error
-    # Inherited by connections. asyncio sets it on those of sockets it made itself only; without, each answer waits
-    # 40 ms for the client's delayed acknowledgement.
+    # Connections inherit it. asyncio sets it only on connections of sockets that it created itself; without it, each
+    # response waits 40 ms for the client's delayed acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 

@@ -1,4 +1,4 @@
-"""`rendercast webhooks`: what the receiver was told, and telling it again. For operators: it reads the store itself."""
+"""`rendercast webhooks`: lists and replays webhook messages. For operators: it accesses the store directly."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -20,21 +20,21 @@ SHOW_HELP = """\b
 Example:
   rendercast webhooks show msg_01m817gzatj1v633w9kvyqtevh
 
-Exit codes: 0 shown; 1 there is none with this id."""
+Exit codes: 0 shown; 1 there is no message with this id."""
 REPLAY_HELP = """\b
 Examples:
   rendercast webhooks replay msg_01m817gzatj1v633w9kvyqtevh
-  rendercast webhooks replay --failed     # after the receiver was mended
+  rendercast webhooks replay --failed     # after the receiver was fixed
 
-Exit codes: 0 a worker sends them now, with the ids they had; 1 there is none with one of these ids; 2 wrong usage."""
+Exit codes: 0 a worker sends them now, with their former ids; 1 an id is unknown; 2 wrong usage."""
 SEND_TEST_HELP = """\b
-It goes out from here, once, and is kept nowhere. Its type is webhook.test.
+This process sends it once and does not store it. Its type is webhook.test.
 
-Exit codes: 0 the receiver has it; 1 it hasn't, and why."""
+Exit codes: 0 delivered; 1 not delivered, with the reason."""
 
 WIDTHS = (30, 9, 16, 19, 8)
 HEADER = ("id", "status", "type", "occurred", "attempts", "last")
-REPLAYED_AT_ONCE = 100
+REPLAY_BATCH = 100
 
 MessageId = Annotated[str, typer.Argument(help="Id of a message, or of its render.", metavar="ID")]
 
@@ -43,24 +43,24 @@ webhooks = typer.Typer(no_args_is_help=True)
 
 @webhooks.callback()
 def _about() -> None:
-    """See what was sent to RENDERCAST_WEBHOOK_URL, and send it again.
+    """List the messages to RENDERCAST_WEBHOOK_URL, and send them again.
 
-    It reads the MongoDB of MONGODB_URL if that is set, else the data of `rendercast dev`, which may run meanwhile.
+    Uses the MongoDB of MONGODB_URL if that is set, else the data of `rendercast dev`, which may be running.
     """
 
 
 @webhooks.command("list", epilog=LIST_HELP)
 def list_messages(
-    render: Annotated[str | None, typer.Option(metavar="ID", help="Only the message on this render.")] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Only those that were given up.")] = False,
-    first: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    render: Annotated[str | None, typer.Option(metavar="ID", help="Only the message about this render.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those whose delivery failed.")] = False,
+    first: Annotated[int, typer.Option(min=1, help="Maximum number.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List messages, the newest events first. They are kept for 30 days after they were delivered or given up."""
+    """List messages, newest events first. They are stored for 30 days after they were delivered or have failed."""
     from services.models import WebhookStatus
     from services.webhooks.messages import message_id
 
-    async def find(outbox: "Outbox") -> None:
+    async def write(outbox: "Outbox") -> None:
         if render is None:
             found = await outbox.list(first=first, status=WebhookStatus.FAILED if failed else None)
         else:
@@ -68,15 +68,15 @@ def list_messages(
             found = [one] if one and (one.status is WebhookStatus.FAILED or not failed) else []
         _write_list(found, as_json=as_json)
 
-    _run(find)
+    _run(write)
 
 
 @webhooks.command(epilog=SHOW_HELP)
 def show(message: MessageId, as_json: Json = False) -> None:
-    """Show a message with the record of each attempt to deliver it."""
+    """Show a message with its delivery attempts."""
     from commands.client.views import write_json
 
-    async def find(outbox: "Outbox") -> None:
+    async def write(outbox: "Outbox") -> None:
         found = await _get(outbox, message)
         if as_json:
             write_json(_as_json(found))
@@ -84,11 +84,11 @@ def show(message: MessageId, as_json: Json = False) -> None:
         due = f", due {_time(found.due_at)}" if found.due_at else ""
         _say(f"{found.id}  {found.event_type} of {_time(found.occurred_at)}: {found.status}{due}")
         for attempt in found.attempts:
-            again = f"; again at {_time(attempt.next_attempt_at)}" if attempt.next_attempt_at else ""
+            retry = f"; retry at {_time(attempt.next_attempt_at)}" if attempt.next_attempt_at else ""
             took = "" if attempt.duration_s is None else f" after {attempt.duration_s:.3f} s"
-            _say(f"  {attempt.number:>3}  {_time(attempt.began_at)}  {_what_came(attempt)}{took}{again}")
+            _say(f"  {attempt.number:>3}  {_time(attempt.began_at)}  {_result_of(attempt)}{took}{retry}")
 
-    _run(find)
+    _run(write)
 
 
 @webhooks.command(epilog=REPLAY_HELP)
@@ -96,49 +96,49 @@ def replay(
     messages: Annotated[
         list[str] | None, typer.Argument(help="Ids of messages, or of their renders.", metavar="ID")
     ] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="All that were given up.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="All whose delivery failed.")] = False,
 ) -> None:
-    """Have messages sent again: at once, and by the whole schedule if that fails."""
+    """Send messages again: immediately, and with all retries if that fails."""
     if bool(messages) is failed:
-        raise typer.BadParameter("Name messages, or say --failed.")
+        raise typer.BadParameter("Give ids, or --failed.")
 
-    async def send_again(outbox: "Outbox") -> None:
+    async def replay_all(outbox: "Outbox") -> None:
         chosen = _all_failed(outbox) if failed else _all_of(outbox, messages or [])
         async for message in chosen:
-            _say(f"{await _replay(outbox, message)} is sent again.")
+            _say(f"{await _replay(outbox, message)} is queued for delivery.")
 
-    _run(send_again)
+    _run(replay_all)
 
 
 @webhooks.command(epilog=SEND_TEST_HELP)
 def send_test() -> None:
-    """Send a message without meaning, to see whether the receiver gets it and finds its signature good."""
+    """Send a test message, to check that the receiver gets it and accepts its signature."""
     import asyncio
 
     from services.errors import StartupError
     from services.runtime.adapters import send_test_webhook
     from services.settings import load_settings
 
-    outcome = asyncio.run(send_test_webhook(load_settings()))
-    if not outcome.is_success:
-        raise StartupError(f"The receiver doesn't have it: {outcome.error or f'it answered {outcome.status_code}'}.")
-    _say(f"The receiver has it: it answered {outcome.status_code}.")
+    result = asyncio.run(send_test_webhook(load_settings()))
+    if not result.is_success:
+        raise StartupError(f"The test message was not delivered: {result.error or f'status {result.status_code}'}.")
+    _say(f"The test message was delivered: status {result.status_code}.")
 
 
 def _run(work: "Callable[[Outbox], Awaitable[None]]") -> None:
-    """Do the work on the messages of the store. What can't be done ends the command with a sentence."""
+    """Run `work` on the outbox of the configured store. Raises `StartupError` if that is unavailable."""
     import asyncio
 
     from services.errors import StartupError, StoreUnavailable
     from services.runtime.adapters import open_outbox
     from services.settings import load_settings
 
-    async def on_outbox() -> None:
+    async def with_outbox() -> None:
         async with open_outbox(load_settings()) as outbox:
             await work(outbox)
 
     try:
-        asyncio.run(on_outbox())
+        asyncio.run(with_outbox())
     except StoreUnavailable as error:
         raise StartupError(str(error)) from error
 
@@ -149,23 +149,23 @@ async def _get(outbox: "Outbox", message: str) -> "WebhookMessage":
 
     found = await outbox.get(message_id(message))
     if found is None:
-        raise StartupError(f"There is no message {message_id(message)}; they are kept for 30 days.")
+        raise StartupError(f"There is no message {message_id(message)}; messages are stored for 30 days.")
     return found
 
 
 async def _all_of(outbox: "Outbox", ids: list[str]) -> "AsyncIterator[WebhookMessage]":
-    found = [await _get(outbox, each) for each in ids]  # all of them, before one is sent
+    found = [await _get(outbox, each) for each in ids]  # so that an unknown id is reported before any is sent
     for message in found:
         yield message
 
 
 async def _all_failed(outbox: "Outbox") -> "AsyncIterator[WebhookMessage]":
-    """Yield each that was given up, once: a receiver that says 410 again would make this endless."""
+    """Yield each failed message once. One that fails again meanwhile would otherwise be yielded without end."""
     from services.models import WebhookStatus
 
     done: set[str] = set()
     while True:
-        found = await outbox.list(first=len(done) + REPLAYED_AT_ONCE, status=WebhookStatus.FAILED)
+        found = await outbox.list(first=len(done) + REPLAY_BATCH, status=WebhookStatus.FAILED)
         if not (new := [message for message in found if message.id not in done]):
             return
         done.update(message.id for message in new)
@@ -174,7 +174,7 @@ async def _all_failed(outbox: "Outbox") -> "AsyncIterator[WebhookMessage]":
 
 
 async def _replay(outbox: "Outbox", message: "WebhookMessage") -> str:
-    """Have the message sent again; also if a worker changes it in between."""
+    """Make the message due for delivery, retrying if a worker changes it concurrently. Return its id."""
     from services.webhooks.messages import replay
 
     while not await outbox.record(replay(message)):
@@ -191,24 +191,24 @@ def _write_list(messages: "Sequence[WebhookMessage]", *, as_json: bool) -> None:
         if as_json:
             write_json(_as_json(message))
         else:
-            last = _what_came(message.attempts[-1]) if message.attempts else ""
+            last = _result_of(message.attempts[-1]) if message.attempts else ""
             cells = (message.id, message.status, message.event_type, _time(message.occurred_at))
             _say(_row((*cells, str(len(message.attempts)), last)))
 
 
 def _row(cells: tuple[str, ...]) -> str:
-    before = "  ".join(cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=False))
-    return f"{before}  {cells[-1]}".rstrip()
+    padded = "  ".join(cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=False))
+    return f"{padded}  {cells[-1]}".rstrip()
 
 
-def _what_came(attempt: "WebhookAttempt") -> str:
+def _result_of(attempt: "WebhookAttempt") -> str:
     if not attempt.has_ended:
-        return "no answer yet, or its worker has died"
-    return attempt.error or f"answered {attempt.status_code}"
+        return "no response yet, or its worker has crashed"
+    return attempt.error or f"status {attempt.status_code}"
 
 
 def _as_json(message: "WebhookMessage") -> dict[str, object]:
-    """Return all that is recorded; what was sent is not, since it may be somebody's."""
+    """Return the message's record without its body, which may contain users' data."""
     return {
         "id": message.id,
         "renderId": message.render.id,
@@ -238,7 +238,7 @@ def _time(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def _say(words: str) -> None:
+def _say(text: str) -> None:
     from commands.client.views import printable
 
-    typer.echo(printable(words))
+    typer.echo(printable(text))

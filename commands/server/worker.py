@@ -1,4 +1,4 @@
-"""`rendercast worker`: a process that carries renders and answers nobody."""
+"""`rendercast worker`: a process that runs renders and serves no clients."""
 
 import asyncio
 import contextlib
@@ -17,8 +17,8 @@ from services.supervision import BackgroundLoop, supervise
 
 
 def run_worker(settings: Settings) -> None:
-    """Carry renders until SIGINT or SIGTERM. Raises `StartupError`."""
-    log_to_stderr(settings.logging, usual="json")
+    """Run renders until SIGINT or SIGTERM. Raises `StartupError`."""
+    log_to_stderr(settings.logging, default_format="json")
     with listen_for_metrics(settings.metrics) as metrics_listener:
         uvloop.run(_work(settings, metrics_listener))
 
@@ -29,14 +29,14 @@ async def _work(settings: Settings, metrics_listener: socket.socket | None) -> N
         serve_metrics(metrics_listener, services),
     ):
         if services.worker is None:
-            raise AssertionError  # a production with a worker has one, or doesn't open
-        working = asyncio.ensure_future(_run_loops(services.loops))
-        loop = asyncio.get_running_loop()
+            raise AssertionError  # `open_production` raises if there is no worker
+        loops = asyncio.ensure_future(_run_loops(services.loops))
+        event_loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, working.cancel)
-        typer.echo(f"Worker {services.worker.id} carries renders. Ctrl-C stops it.")
+            event_loop.add_signal_handler(number, loops.cancel)
+        typer.echo(f"Worker {services.worker.id} is running. Ctrl-C stops it.")
         with contextlib.suppress(asyncio.CancelledError):
-            await working
+            await loops
 
 
 async def _run_loops(loops: Mapping[str, BackgroundLoop]) -> None:

@@ -1,4 +1,4 @@
-"""The only place that makes adapters. An adapter is loaded where it is opened."""
+"""Opens the adapters of a process. They are constructed only here, and imported only if they are used."""
 
 import logging
 import os
@@ -14,9 +14,9 @@ from services.errors import StartupError
 from services.observability.otlp import exports_traces
 from services.ports import Clock, RenderBackend
 from services.realtime.pubsub import open_pubsub
-from services.runtime.data_folder import STORE_FILE, hold_folder, make_folder
+from services.runtime.data_folder import STORE_FILE, lock_folder, make_folder
 from services.runtime.services import Services, compose
-from services.settings import Settings, variable
+from services.settings import Settings, StorageSettings, variable
 from services.webhooks.configuration import EndpointConfig, read_endpoint_config
 from services.webhooks.messages import ID_PREFIX, DeliveryResult
 from services.webhooks.ports import Outbox
@@ -32,10 +32,9 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
-    """Open the services of one process that needs nothing else: SQLite, pub/sub in memory, renders on this machine.
+    """Open the services of a single process, with SQLite, in-memory pub/sub and, by default, the text renderer.
 
-    Nothing runs in the background yet: `hub.run` and `worker.run` are for the caller to run. Raises
-    `StartupError` if the data folder can't be used, or is in use.
+    The caller must run `Services.loops`. Raises `StartupError` if the data folder is not writable, or in use.
     """
     from services.stores.sqlite import open_sqlite_store
 
@@ -45,14 +44,14 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
         settings = settings.replace(studio=True)
     clock = SystemClock()
     config = read_endpoint_config(settings.webhooks)
-    with hold_folder(settings.storage.data_dir):
+    with lock_folder(settings.storage.data_dir):
         async with (
             _open_tracing() as tracing,
             open_sqlite_store(
                 settings.storage.data_dir / STORE_FILE, clock, webhooks_enabled=config is not None
             ) as store,
             open_pubsub("memory://") as pubsub,
-            _open_backend(settings, clock, usual="text", shared=False, with_worker=True) as backend,
+            _open_backend(settings, clock, default="text", shared=False, with_worker=True) as backend,
             _open_endpoint(config) as endpoint,
         ):
             yield compose(
@@ -70,20 +69,20 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
 
 @asynccontextmanager
 async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIterator[Services]:
-    """Open the services of one process of many, which share MongoDB and Redis.
+    """Open the services of one of several processes that share MongoDB and Redis.
 
-    Nothing runs in the background yet. Raises `StartupError` if one of them is not set or can't be reached, and with
-    a worker also if nothing can be rendered.
+    The caller must run `Services.loops`. Raises `StartupError` if MongoDB or Redis is not configured or unavailable,
+    and with a worker also if the renderer is.
     """
     from motor.motor_asyncio import AsyncIOMotorClient
 
     from services.stores.mongo import open_mongo_store
 
-    mongodb_url = _required(settings, "mongodb_url")
-    redis_url = _required(settings, "redis_url")
+    mongodb_url = _required(settings.storage, "mongodb_url")
+    redis_url = _required(settings.storage, "redis_url")
     if redis_url.startswith("memory:"):
         raise StartupError(
-            "REDIS_URL names no Redis: several processes can't share memory. Use `rendercast dev` for one."
+            "REDIS_URL is not the URL of a Redis server, which several processes need. `rendercast dev` works without."
         )
     clock = SystemClock()
     config = read_endpoint_config(settings.webhooks)
@@ -93,7 +92,7 @@ async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIter
             AsyncIOMotorClient, mongodb_url, retention=settings.storage.retention, webhooks_enabled=config is not None
         ) as store,
         open_pubsub(redis_url) as pubsub,
-        _open_backend(settings, clock, usual="lambda", shared=True, with_worker=with_worker) as backend,
+        _open_backend(settings, clock, default="lambda", shared=True, with_worker=with_worker) as backend,
         _open_endpoint(config) as endpoint,
     ):
         yield compose(
@@ -111,7 +110,7 @@ async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIter
 
 @asynccontextmanager
 async def _open_endpoint(config: EndpointConfig | None) -> AsyncIterator["WebhookEndpoint | None"]:
-    """Open the receiver of webhooks; None if there is none."""
+    """Open the HTTP client of the webhook endpoint; yield None if webhooks are not configured."""
     if config is None:
         yield None
         return
@@ -123,7 +122,7 @@ async def _open_endpoint(config: EndpointConfig | None) -> AsyncIterator["Webhoo
 
 @asynccontextmanager
 async def _open_tracing() -> AsyncIterator["Tracing | None"]:
-    """Open what traces; None if no collector is named, and then nothing of it is loaded."""
+    """Open the export of traces; yield None if no collector is configured. The SDK is imported only if one is."""
     if not exports_traces(os.environ):
         yield None
         return
@@ -131,8 +130,8 @@ async def _open_tracing() -> AsyncIterator["Tracing | None"]:
         from services.observability.export import open_tracing
     except ModuleNotFoundError as error:
         raise StartupError(
-            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed here. Install what "
-            "requirements/tracing.lock names, or leave the variable out."
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry's SDK is not installed. Install the packages of "
+            "requirements/tracing.lock, or unset the variable."
         ) from error
     async with open_tracing() as tracing:
         yield tracing
@@ -140,31 +139,31 @@ async def _open_tracing() -> AsyncIterator["Tracing | None"]:
 
 @asynccontextmanager
 async def _open_backend(
-    settings: Settings, clock: Clock, *, usual: str, shared: bool, with_worker: bool
+    settings: Settings, clock: Clock, *, default: str, shared: bool, with_worker: bool
 ) -> AsyncIterator[RenderBackend | None]:
-    """Open what renders; None if that is not set, which only a process without a worker can do with."""
-    if (settings.renderer.renderer or usual) == "text":
-        async with _open_local(settings, clock, shared=shared) as local:
-            yield local
+    """Open the renderer. Without a worker, a renderer that can't be used is logged, and None is yielded."""
+    if (settings.renderer.renderer or default) == "text":
+        async with _open_text_backend(settings, clock, shared=shared) as text_backend:
+            yield text_backend
         return
     from services.backends.remotion_lambda.backend import open_lambda_backend
     from services.backends.remotion_lambda.deployment import read_deployment
 
-    async with AsyncExitStack() as opened:
+    async with AsyncExitStack() as stack:
         try:
-            backend = await opened.enter_async_context(
+            backend = await stack.enter_async_context(
                 open_lambda_backend(read_deployment(settings), clock=clock, check=with_worker)
             )
         except StartupError as error:
             if with_worker:
                 raise
-            log.error("%s", error)  # noqa: TRY400  # the sentence is enough
+            log.error("%s", error)  # noqa: TRY400  # the message is for operators and complete
             yield None
         else:
             yield backend
 
 
-def _open_local(settings: Settings, clock: Clock, *, shared: bool) -> "AbstractAsyncContextManager[TextBackend]":
+def _open_text_backend(settings: Settings, clock: Clock, *, shared: bool) -> "AbstractAsyncContextManager[TextBackend]":
     from services.backends.text.backend import open_text_backend
 
     make_folder(settings.storage.data_dir)
@@ -181,9 +180,9 @@ def _open_local(settings: Settings, clock: Clock, *, shared: bool) -> "AbstractA
 
 @asynccontextmanager
 async def open_outbox(settings: Settings) -> AsyncIterator[Outbox]:
-    """Open the webhook messages of the store that the settings name, beside the processes that use it.
+    """Open the webhook outbox while other processes may use it: in MongoDB if configured, else in the data folder.
 
-    That is MongoDB if it is set, else the file of `rendercast dev`. Raises `StartupError` if it can't be used.
+    Raises `StartupError` if it can't be opened.
     """
     if settings.storage.mongodb_url is None:
         from services.stores.sqlite_outbox import open_sqlite_outbox
@@ -216,7 +215,7 @@ async def send_test_webhook(settings: Settings) -> DeliveryResult:
 
 
 def new_mongo_client(url: str) -> "Client":
-    """Return a client that is not connected yet, of the driver that the store uses. Raises `StartupError`."""
+    """Return a client of the driver that the store uses, not connected yet. Raises `StartupError` for a wrong URL."""
     from motor.motor_asyncio import AsyncIOMotorClient
 
     from services.stores.mongo_connection import new_client
@@ -224,8 +223,8 @@ def new_mongo_client(url: str) -> "Client":
     return new_client(AsyncIOMotorClient, url)
 
 
-def _required(settings: Settings, name: str) -> str:
-    value: SecretStr | None = getattr(settings.storage, name)
+def _required(settings: StorageSettings, name: str) -> str:
+    value: SecretStr | None = getattr(settings, name)
     if value is None:
-        raise StartupError(f"{variable(name)} is not set. `rendercast dev` needs no server; this command does.")
+        raise StartupError(f"{variable(name)} is not set, but this command requires it. `rendercast dev` does not.")
     return value.get_secret_value()

@@ -1,4 +1,4 @@
-"""The data folder: one process at a time may keep a store in it."""
+"""The data folder, which one process at a time may use for a store."""
 
 import fcntl
 import os
@@ -12,30 +12,30 @@ STORE_FILE = "rendercast.sqlite3"
 
 
 def make_folder(folder: Path) -> None:
-    """Have the folder be there. Raises `StartupError`."""
+    """Create the folder unless it exists. Raises `StartupError`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise _not_writable(folder, error) from error
 
 
 @contextmanager
-def hold_folder(folder: Path) -> Iterator[None]:
-    """Make the folder and keep every other process out of it. The kernel lets go when this process ends, however.
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Create the folder and hold its lock. The kernel releases the lock when this process ends, even if it crashes.
 
-    Raises `StartupError`.
+    Raises `StartupError` if another process holds the lock, or if the folder is not writable.
     """
     make_folder(folder)
     try:
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise _not_writable(folder, error) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise StartupError(
-                f"The data folder {folder} is in use by another Rendercast. Stop that one, "
+                f"The data folder {folder} is in use by another Rendercast process. Stop it, "
                 "or set RENDERCAST_DATA_DIR to another folder."
             ) from error
         yield
@@ -43,8 +43,8 @@ def hold_folder(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _unwritable(folder: Path, error: OSError) -> StartupError:
+def _not_writable(folder: Path, error: OSError) -> StartupError:
     return StartupError(
-        f"The data folder {folder} can't be written: {error.strerror}. "
-        "Mend that, or set RENDERCAST_DATA_DIR to another folder."
+        f"The data folder {folder} is not writable: {error.strerror}. "
+        "Fix that, or set RENDERCAST_DATA_DIR to another folder."
     )

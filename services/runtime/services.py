@@ -1,4 +1,4 @@
-"""The services of a process, put together on adapters that are open. `runtime` opens them."""
+"""The services of a process, composed from open adapters."""
 
 import os
 import secrets
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """All that a process runs on.
+    """The services of a process.
 
-    `backend` is None if nothing can be rendered, `worker` if this is no worker, `outbox` if the store has none,
-    `deliverer` if this is no worker or nobody is told by webhooks, and `tracing` if there is no collector of traces.
+    `backend` is None if no renderer can be used, `worker` if the process is not a worker, `outbox` if the store has
+    none, `deliverer` if the process is not a worker or webhooks are not configured, and `tracing` if traces are not
+    exported.
     """
 
     settings: Settings
@@ -58,14 +59,14 @@ class Services:
         return {name: loop for name, loop in loops.items() if loop is not None}
 
     @property
-    def local(self) -> "TextBackend | None":
-        """The backend, if it keeps videos on this machine, from where they must be served."""
+    def text_backend(self) -> "TextBackend | None":
+        """The backend, if it is the text renderer, whose videos this process must serve."""
         from services.backends.text.backend import TextBackend
 
         return self.backend if isinstance(self.backend, TextBackend) else None
 
 
-def compose(  # noqa: PLR0913  # all that there is, once
+def compose(  # noqa: PLR0913  # each part of the process, once
     settings: Settings,
     *,
     clock: Clock,
@@ -77,7 +78,7 @@ def compose(  # noqa: PLR0913  # all that there is, once
     endpoint: "WebhookEndpoint | None" = None,
     tracing: "Tracing | None" = None,
 ) -> Services:
-    """Put the services together on adapters that are open."""
+    """Return the services on these open adapters."""
     check_interval = timedelta(seconds=settings.worker.check_interval_s)
     metrics = Metrics()
     store, pubsub = timed(store, metrics.store), timed(pubsub, metrics.pubsub)
@@ -108,8 +109,8 @@ def compose(  # noqa: PLR0913  # all that there is, once
     worker_id = f"{os.getpid()}-{secrets.token_hex(6)}"
     if tracing:
         make_worker = partial(make_worker, span_of=tracing.attempt)
-    followed = tracing.backend(backend) if tracing and backend else backend
-    worker = make_worker(worker_id=worker_id, backend=followed) if with_worker and followed else None
+    traced_backend = tracing.backend(backend) if tracing and backend else backend
+    worker = make_worker(worker_id=worker_id, backend=traced_backend) if with_worker and traced_backend else None
     opened_at = clock.now()
     deliverer = None
     if worker and outbox and endpoint:

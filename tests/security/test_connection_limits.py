@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.server.serve import FILES_FOR_CONNECTIONS, most_connections
+from commands.server.serve import FILES_FOR_CONNECTIONS, connection_limit
 from services.errors import StartupError
 from services.settings import load_settings
 from tests.security.peers import Peer, open_peer, open_peers, upgrade
@@ -67,7 +67,7 @@ def test_the_process_raises_its_limit_of_open_files_for_its_connections() -> Non
     most = int(min(4000, hard) * FILES_FOR_CONNECTIONS)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
-        assert most_connections(load_settings(max_connections=3000).connections) == most
+        assert connection_limit(load_settings(max_connections=3000).connections) == most
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(4000, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 from starlette.requests import HTTPConnection
 
-from commands.server.logs import JsonLines
+from commands.server.logs import JsonFormatter
 from services.identity import Identity
 from services.observability.log_context import pseudonym
 from tests.resolvers.test_errors import UNKNOWN_ID, CrashingStore, open_client_of
@@ -48,7 +48,7 @@ async def test_a_websocket_handshake_returns_an_id(site: Site) -> None:
 async def test_log_lines_contain_the_request_id_and_the_users_pseudonym(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.handler.setFormatter(JsonLines())
+    caplog.handler.setFormatter(JsonFormatter())
     async with open_client_of(site, CrashingStore()) as client:
         error = await client.error(GET, id=UNKNOWN_ID)
         (line,) = [json.loads(line) for line in caplog.text.splitlines() if '"error_id"' in line]
@@ -61,7 +61,7 @@ async def test_log_lines_contain_the_request_id_and_the_users_pseudonym(
 async def test_log_lines_of_a_websocket_contain_its_request_id_and_the_users_pseudonym(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.handler.setFormatter(JsonLines())
+    caplog.handler.setFormatter(JsonFormatter())
     async with open_client_of(site, CrashingStore()) as client, open_stream(client) as stream:
         assert stream.connection.response is not None
         request_id = stream.connection.response.headers["x-request-id"]
@@ -79,7 +79,7 @@ async def crash(connection: HTTPConnection, params: Mapping[str, object]) -> Ide
 async def test_the_response_to_a_crashed_request_has_security_headers_and_the_logged_id(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.handler.setFormatter(JsonLines())
+    caplog.handler.setFormatter(JsonFormatter())
     async with serve(rewired(site.services), authenticate=crash) as url, open_client(url) as client:
         response = await client.http.post("/graphql", json={"query": "{ __typename }"})
     assert response.status_code == 500

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from commands.server.logs import JsonLines, Lines
+from commands.server.logs import JsonFormatter, TextFormatter
 from services.observability import log_context
 
 RENDER = "01m817gzatj1v633w9kvyqtevh"
@@ -39,7 +39,7 @@ def record(message: str = "it is %s", *args: object, **extra: object) -> logging
 
 
 def as_json(made: logging.LogRecord) -> dict[str, str]:
-    line = JsonLines().format(made)
+    line = JsonFormatter().format(made)
     assert line.isascii()
     assert "\n" not in line
     written: dict[str, str] = json.loads(line)
@@ -62,7 +62,7 @@ def test_lines_have_the_ids_that_are_known() -> None:
     assert {name: written[name] for name in ids} == ids
     assert written["error_id"] == "0123"
     assert (
-        Lines()
+        TextFormatter()
         .format(record())
         .endswith(f" somewhere: it is so [request_id=a-request render_id={RENDER} user_id={PSEUDONYM}]")
     )
@@ -70,13 +70,13 @@ def test_lines_have_the_ids_that_are_known() -> None:
 
 def test_a_user_is_a_pseudonym_only() -> None:
     log_context.user_id.set(USER)
-    for formatter in (JsonLines(), Lines()):
+    for formatter in (JsonFormatter(), TextFormatter()):
         assert "ann" not in formatter.format(record())
 
 
 def test_what_went_wrong_is_on_the_same_line() -> None:
     assert "ValueError: first\nsecond" in as_json(record("an Error %s"))["exception"]
-    assert "ValueError: first\nsecond" in Lines().format(record("an Error %s"))
+    assert "ValueError: first\nsecond" in TextFormatter().format(record("an Error %s"))
 
 
 @pytest.mark.parametrize("text", ["two\nlines", "\N{LINE SEPARATOR}", "\ud800", "\x1b[31m", "Ünspeakable"])

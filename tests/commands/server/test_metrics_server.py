@@ -90,6 +90,7 @@ async def test_each_connection_is_for_one_request_and_the_version_is_not_disclos
         response = await client.request(method, path)
         assert response.headers["connection"] == "close"
         assert "server" not in response.headers
+    response = await client.post("/healthz")
     assert set(response.headers["allow"].split(",")) == {"GET", "HEAD"}
 
 

@@ -1,4 +1,4 @@
-"""`rendercast webhooks` on the data of a `dev` that runs or doesn't, and the receivers that the documentation shows."""
+"""`rendercast webhooks` on the data of a `dev`, running or not, and the receivers in the documentation."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from commands.server.webhooks import LIST_HELP, REPLAY_HELP, REPLAYED_AT_ONCE, SHOW_HELP
+from commands.server.webhooks import LIST_HELP, REPLAY_BATCH, REPLAY_HELP, SHOW_HELP
 from services.clock import SystemClock
 from services.models import Failure, Render, WebhookStatus
 from services.renders import lifecycle
@@ -46,12 +46,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def kept(folder: Path, make_render: MakeRender) -> AsyncIterator[list[WebhookMessage]]:
-    """Messages of a store that is open, as of a `dev` that runs: one pending, one delivered, one given up."""
+async def stored(folder: Path, make_render: MakeRender) -> AsyncIterator[list[WebhookMessage]]:
+    """Messages in an open store, as while `dev` is running: one pending, one delivered, one failed."""
     async with open_sqlite_store(
         folder / ".rendercast" / "rendercast.sqlite3", SystemClock(), webhooks_enabled=True
     ) as store:
-        kept = []
+        stored = []
         for number, outcome in enumerate((None, DeliveryResult(status_code=204), DeliveryResult(status_code=410))):
             at = NOW + timedelta(seconds=number)
             render = await added(store, make_render())
@@ -64,12 +64,12 @@ async def kept(folder: Path, make_render: MakeRender) -> AsyncIterator[list[Webh
                 message = messages.finish_attempt(started, outcome, now=at, duration_s=0.125)
                 assert await store.outbox.record(started)
                 assert await store.outbox.record(message)
-            kept.append(message)
-        yield kept
+            stored.append(message)
+        yield stored
 
 
-async def given_up(store: SqliteStore, render: Render) -> str:
-    """Store the render, ended, and a message on it whose receiver said 410; return the message's id."""
+async def failed_message(store: SqliteStore, render: Render) -> str:
+    """Store an ended render and its message, to which the receiver responded 410; return the message's id."""
     render = await added(store, render)
     await store.record(lifecycle.cancel(render, now=NOW))
     message = await store.outbox.get(messages.message_id(render.id))
@@ -84,8 +84,8 @@ async def fail(outbox: Outbox, message: WebhookMessage) -> None:
     await outbox.record(messages.finish_attempt(started, DeliveryResult(status_code=410), now=NOW, duration_s=0.1))
 
 
-async def fail_what_is_due(outbox: Outbox) -> None:
-    """Bring messages to a receiver that answers 410, as fast as can be."""
+async def fail_due_messages(outbox: Outbox) -> None:
+    """Deliver due messages to a receiver that always responds 410."""
     while True:
         message = await outbox.acquire(worker="w", lease=timedelta(seconds=50))
         await (fail(outbox, message) if message else asyncio.sleep(0.001))
@@ -109,8 +109,8 @@ def statuses(folder: Path) -> dict[str, str]:
     return {each["id"]: each["status"] for each in map(json.loads, ended.stdout.splitlines())}
 
 
-async def test_messages_are_listed_while_the_server_runs(folder: Path, kept: list[WebhookMessage]) -> None:
-    pending, delivered, failed = kept
+async def test_messages_are_listed_while_the_server_runs(folder: Path, stored: list[WebhookMessage]) -> None:
+    pending, delivered, failed = stored
     lines = run(folder, "list").stdout.splitlines()
     assert lines[0].split() == ["id", "status", "type", "occurred", "attempts", "last"]
     assert [line.split()[:3] for line in lines[1:]] == [
@@ -118,7 +118,7 @@ async def test_messages_are_listed_while_the_server_runs(folder: Path, kept: lis
         [delivered.id, "delivered", "render.failed"],
         [pending.id, "pending", "render.failed"],
     ]
-    assert lines[1].endswith("1         answered 410")
+    assert lines[1].endswith("1         status 410")
     assert len(run(folder, "list", "--first", "1").stdout.splitlines()) == 2
     assert [line.split()[0] for line in run(folder, "list", "--failed").stdout.splitlines()[1:]] == [failed.id]
     assert [
@@ -129,13 +129,13 @@ async def test_messages_are_listed_while_the_server_runs(folder: Path, kept: lis
 
 
 async def test_a_message_is_shown_with_the_record_of_each_attempt_and_no_text(
-    folder: Path, kept: list[WebhookMessage]
+    folder: Path, stored: list[WebhookMessage]
 ) -> None:
-    failed = kept[2]
+    failed = stored[2]
     shown = run(folder, "show", failed.id)
-    assert re.search(r"^ +1 .* answered 410 after 0.125 s$", shown.stdout, re.MULTILINE)
-    told = json.loads(run(folder, "show", "--json", failed.render.id).stdout)
-    assert told["attempts"] == [
+    assert re.search(r"^ +1 .* status 410 after 0.125 s$", shown.stdout, re.MULTILINE)
+    shown_json = json.loads(run(folder, "show", "--json", failed.render.id).stdout)
+    assert shown_json["attempts"] == [
         {
             "number": 1,
             "beganAt": (NOW + timedelta(seconds=2)).isoformat(),
@@ -145,16 +145,16 @@ async def test_a_message_is_shown_with_the_record_of_each_attempt_and_no_text(
             "nextAttemptAt": None,
         }
     ]
-    assert (told["id"], told["renderId"], told["status"]) == (failed.id, failed.render.id, "FAILED")
-    assert failed.render.props.text not in json.dumps(told) + shown.stdout
+    assert (shown_json["id"], shown_json["renderId"], shown_json["status"]) == (failed.id, failed.render.id, "FAILED")
+    assert failed.render.props.text not in json.dumps(shown_json) + shown.stdout
     missing = run(folder, "show", "msg_0")
     assert (missing.returncode, missing.stderr.startswith("rendercast: There is no message msg_0")) == (1, True)
 
 
-async def test_messages_are_replayed_by_id_or_all_that_failed(folder: Path, kept: list[WebhookMessage]) -> None:
-    pending, delivered, failed = kept
+async def test_messages_are_replayed_by_id_or_all_that_failed(folder: Path, stored: list[WebhookMessage]) -> None:
+    pending, delivered, failed = stored
     ended = run(folder, "replay", "--failed")
-    assert (ended.returncode, ended.stdout) == (0, f"{failed.id} is sent again.\n")
+    assert (ended.returncode, ended.stdout) == (0, f"{failed.id} is queued for delivery.\n")
     assert statuses(folder) == {pending.id: "PENDING", delivered.id: "DELIVERED", failed.id: "PENDING"}
     assert run(folder, "replay", delivered.id, "msg_0").returncode == 1
     assert statuses(folder)[delivered.id] == "DELIVERED"
@@ -165,10 +165,10 @@ async def test_messages_are_replayed_by_id_or_all_that_failed(folder: Path, kept
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_what_help_shows_can_be_typed(folder: Path, kept: list[WebhookMessage], example: str) -> None:
+def test_the_examples_of_the_help_work(folder: Path, stored: list[WebhookMessage], example: str) -> None:
     if "| jq" in example and shutil.which("jq") is None:
         pytest.skip("there is no jq")
-    typed = re.sub(r"msg_01[0-9a-z]{24}", kept[2].id, example).replace("rendercast", COMMAND, 1)
+    typed = re.sub(r"msg_01[0-9a-z]{24}", stored[2].id, example).replace("rendercast", COMMAND, 1)
     ended = subprocess.run(
         ["/bin/bash", "-o", "pipefail", "-c", typed],
         cwd=folder,
@@ -181,38 +181,38 @@ def test_what_help_shows_can_be_typed(folder: Path, kept: list[WebhookMessage], 
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-async def test_all_that_failed_are_more_than_are_read_at_once(folder: Path, make_render: MakeRender) -> None:
+async def test_more_messages_are_replayed_than_are_read_in_one_batch(folder: Path, make_render: MakeRender) -> None:
     path = folder / ".rendercast" / "rendercast.sqlite3"
     async with open_sqlite_store(path, SystemClock(), webhooks_enabled=True) as store:
         for _ in range(120):
-            await given_up(store, make_render())
+            await failed_message(store, make_render())
     assert len(run(folder, "replay", "--failed").stdout.splitlines()) == 120
     async with open_sqlite_store(path, SystemClock()) as store:
         assert await store.outbox.list(first=9, status=WebhookStatus.FAILED) == []
 
 
-async def test_all_that_failed_are_replayed_once_though_they_fail_again_meanwhile(
+async def test_failed_messages_are_replayed_once_although_they_fail_again_meanwhile(
     folder: Path, make_render: MakeRender
 ) -> None:
-    count = 2 * REPLAYED_AT_ONCE + 1
+    count = 2 * REPLAY_BATCH + 1
     async with open_sqlite_store(
         folder / ".rendercast" / "rendercast.sqlite3", SystemClock(), webhooks_enabled=True
     ) as store:
-        ids = [await given_up(store, make_render()) for _ in range(count)]
-        failing = asyncio.create_task(fail_what_is_due(store.outbox))
+        ids = [await failed_message(store, make_render()) for _ in range(count)]
+        failing = asyncio.create_task(fail_due_messages(store.outbox))
         ended = await asyncio.to_thread(run, folder, "replay", "--failed")
         failing.cancel()
     assert sorted(line.split()[0] for line in ended.stdout.splitlines()) == sorted(ids)
 
 
-def test_without_data_there_is_a_sentence(tmp_path: Path) -> None:
+def test_missing_data_is_reported(tmp_path: Path) -> None:
     ended = run(tmp_path, "list")
     assert ended.returncode == 1
     assert ended.stderr.startswith("rendercast: There is no data file .rendercast/rendercast.sqlite3")
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_test_is_sent_once_and_its_answer_told(folder: Path) -> None:
+async def test_a_test_message_is_sent_once_and_the_response_reported(folder: Path) -> None:
     async with open_receiver(status(200), status(403)) as receiver:
         given = {
             "RENDERCAST_WEBHOOK_URL": receiver.url,
@@ -225,8 +225,8 @@ async def test_a_test_is_sent_once_and_its_answer_told(folder: Path) -> None:
             run, folder, "send-test", **{**given, "RENDERCAST_WEBHOOK_NETWORKS": "10.0.0.1"}
         )
         received = list(receiver.received)
-    assert (good.returncode, good.stdout) == (0, "The receiver has it: it answered 200.\n")
-    assert (bad.returncode, bad.stderr) == (1, "rendercast: The receiver doesn't have it: it answered 403.\n")
+    assert (good.returncode, good.stdout) == (0, "The test message was delivered: status 200.\n")
+    assert (bad.returncode, bad.stderr) == (1, "rendercast: The test message was not delivered: status 403.\n")
     assert "127.0.0.1 is not allowed" in refused.stderr
     assert [request.verified()["type"] for request in received] == ["webhook.test"] * 2
     assert "RENDERCAST_WEBHOOK_URL is not set" in run(folder, "send-test").stderr
@@ -234,7 +234,7 @@ async def test_a_test_is_sent_once_and_its_answer_told(folder: Path) -> None:
 
 @pytest.fixture(params=["python", "js"])
 def receiver_of_the_docs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A receiver that the documentation shows: its URL and its process."""
+    """A receiver from the documentation: its URL and its process."""
     kind = request.param
     (code,) = re.findall(rf"```{kind}\n(.*?)```", DOCS, re.DOTALL)
     file = tmp_path / ("receiver.py" if kind == "python" else "receiver.mjs")
@@ -265,7 +265,7 @@ def answers(port: int) -> bool:
     return True
 
 
-def test_the_receivers_of_the_documentation_take_what_is_signed_and_nothing_else(
+def test_the_receivers_in_the_documentation_accept_signed_messages_only(
     folder: Path, receiver_of_the_docs: tuple[str, subprocess.Popen[str]]
 ) -> None:
     url, process = receiver_of_the_docs
@@ -273,7 +273,7 @@ def test_the_receivers_of_the_documentation_take_what_is_signed_and_nothing_else
     other = SECRET[:-8] + "AAAAAAA="
     assert run(folder, "send-test", RENDERCAST_WEBHOOK_SECRET=SECRET, **given).returncode == 0
     refused = run(folder, "send-test", RENDERCAST_WEBHOOK_SECRET=other, **given)
-    assert refused.stderr == "rendercast: The receiver doesn't have it: it answered 400.\n"
+    assert refused.stderr == "rendercast: The test message was not delivered: status 400.\n"
     assert run(folder, "send-test", RENDERCAST_WEBHOOK_SECRET=f"{other} {SECRET}", **given).returncode == 0
     assert httpx.post(url, content=b"{}", trust_env=False).status_code == 400
     assert process.stdout is not None

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from commands.server.logs import JsonLines
+from commands.server.logs import JsonFormatter
 from services.models import Render, RenderStatus
 from services.observability import log_context
 from services.observability.log_context import pseudonym
@@ -226,7 +226,7 @@ async def test_log_lines_have_the_ids_of_the_running_render(bench: Bench, caplog
         async def observe(self, render: Render) -> Observation:
             raise RuntimeError(render.id)
 
-    caplog.handler.setFormatter(JsonLines())
+    caplog.handler.setFormatter(JsonFormatter())
     async with bench.working(bench.worker(backend=Crashing())):
         render_id = await bench.start()
     lines = [json.loads(line) for line in caplog.text.splitlines()]
