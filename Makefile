@@ -4,12 +4,15 @@ PORT ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := web/node_modules web/tools/node_modules tests/clients/node_modules tests/frontend/node_modules
-# The longest files come first in the order of their names, and so they should.
-TEST = $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+# Without cached bytecode each pytest worker collects 5 s longer, and each process that a test starts compiles again.
+unexport PYTHONDONTWRITEBYTECODE
+# More workers than cores, because slow tests mostly wait. tests/conftest.py orders them: the longest files come first.
+TEST = $(BIN)/pytest -n 5 --dist loadfile --no-loadscope-reorder
+TEST_FAST = $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check format-check format lint lint-web types layers schema schema-check settings settings-check bench lock clean
+.PHONY: help run test test-fast coverage check format-check format lint lint-web types layers schema schema-check settings settings-check bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -19,6 +22,9 @@ run: $(VENV)/run.stamp web/node_modules ## start everything on 127.0.0.1:8000 (P
 
 test: $(VENV)/dev.stamp $(PACKAGES) ## run every test
 	$(TEST)
+
+test-fast: $(VENV)/dev.stamp ## run the tests that need no browser, Node or other process of Rendercast
+	$(TEST_FAST)
 
 coverage: $(VENV)/dev.stamp $(PACKAGES) ## run every test and tell which lines and branches none reached
 	$(TEST) --cov --cov-report=term

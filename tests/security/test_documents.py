@@ -37,7 +37,7 @@ from tests.support.api_server import rewired, serve
 from tests.support.fake_backend import FakeBackend
 from tests.support.memory_store import MemoryStore
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 UNKNOWN_ID = "01hzzzzzzzzzzzzzzzzzzzzzzz"
 TWO = "query A { renderLimits { fps } } query B { renderLimits { maxTextLength } }"

@@ -26,7 +26,8 @@ from tests.support.api_server import rewired, serve
 from tests.support.fake_backend import FakeBackend
 from tests.support.memory_store import copy_of
 
-pytestmark = pytest.mark.no_cover  # coverage doubles the duration, and other tests cover the same lines
+# Coverage doubles the duration, and other tests cover the same lines.
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 EVENTS = 50_000
 WARM_UP = 500

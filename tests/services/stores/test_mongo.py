@@ -24,6 +24,8 @@ from tests.services.stores.test_store_contract import HOUR, NOW, window
 from tests.support.mongo_server import MongoServer
 from tests.support.server_process import free_port
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT_S = 1.0
 TIMEOUT_OPTION = f"timeoutMS={TIMEOUT_S * 1000:.0f}"
 Database = MongoClient[dict[str, Any]]

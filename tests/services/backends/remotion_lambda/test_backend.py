@@ -18,6 +18,8 @@ from tests.support.lambda_server import FUNCTION, Fault
 from tests.support.remotion_farm import BUCKET, Farm
 from tests.support.s3_server import S3Fault
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["Hello {", '"}', "}{[", "👩‍👩‍👧‍👦 🇩🇪", "a\u2028b\u2029c", 'quo"te\\', "\t\n", "x" * 300_000, "é" * 100_000]
 
 Launched = Callable[..., Render]

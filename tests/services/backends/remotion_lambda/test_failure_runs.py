@@ -22,6 +22,8 @@ from tests.support.memory_store import MemoryStore
 from tests.support.remotion_farm import BUCKET, Farm, running_farm
 from tests.support.s3_server import S3Fault, S3Server
 
+pytestmark = pytest.mark.slow
+
 ANN = Caller(id="ann")
 SPEED = 20
 FUNCTION_TIMEOUT_S = 120

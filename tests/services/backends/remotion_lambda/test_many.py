@@ -20,6 +20,8 @@ from tests.support.memory_store import MemoryStore
 from tests.support.remotion_farm import DEPLOYMENT, FastClock
 from tests.support.s3_server import S3Server
 
+pytestmark = pytest.mark.slow
+
 ANN = Caller(id="ann")
 MANY = 500
 TIMEOUT_S = 120

@@ -20,6 +20,8 @@ from tests.support.lambda_stills import PICTURE
 from tests.support.remotion_farm import BUCKET, Farm, running_farm
 from tests.support.s3_server import S3Fault, S3Server
 
+pytestmark = pytest.mark.slow
+
 Launched = Callable[..., Render]
 
 
