@@ -161,7 +161,7 @@ async def test_a_result_that_is_too_large_is_replaced_by_an_error(tmp_path: Path
         started = await ann.execute(START, input={"animationProps": {**PROPS, "text": "x" * 400}})
         response = await ann.post(large)
         assert (response["data"], response["errors"][0]["extensions"]) == (None, {"code": "LIMIT_EXCEEDED"})
-        assert f"more than {MAX_RESULT} bytes" in response["errors"][0]["message"]
+        assert f"exceeds {MAX_RESULT} bytes" in response["errors"][0]["message"]
         subscription = large.replace(
             "{ renders { edges { node {", "subscription ($id: ID!) { renderProgress(renderId: $id) {"
         )
