@@ -42,8 +42,8 @@ lint: $(VENV)/dev.stamp ## look for mistakes, and for weaknesses
 	$(BIN)/ruff check .
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app.py cli.py auth commands pages resolvers schema services transport
 
-lint-web: web/node_modules web/tools/node_modules ## check the types of web/ and lint it
-	@if command -v npm >/dev/null 2>&1; then npm run --prefix web/tools --silent types && npm run --prefix web/tools --silent lint; else echo "npm is not installed: lint-web is skipped."; fi
+lint-web: web/node_modules web/tools/node_modules ## check the types of web/ and lint it, and the GitHub workflows
+	@if command -v npm >/dev/null 2>&1; then npm run --prefix web/tools --silent types && npm run --prefix web/tools --silent lint && npm run --prefix web/tools --silent workflows; else echo "npm is not installed: lint-web is skipped."; fi
 
 types: $(VENV)/dev.stamp ## check the types
 	$(BIN)/mypy .
