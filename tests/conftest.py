@@ -1,7 +1,7 @@
 """Fixtures for all tests, and the marker `slow`.
 
-A test is slow if it starts a program that takes half a second or more: a browser, Node or Rendercast itself. A folder in
-`SLOW_FOLDERS` holds only such tests; elsewhere a module or a test bears the marker. The guard makes this hold.
+A test is slow if it starts a browser, Node or Rendercast as a process, or runs for long. A folder in `SLOW_FOLDERS`
+holds only such tests; elsewhere a module or a test has the marker. The guard enforces it for programs.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from pymongo import MongoClient
 
 from services.ids import new_render_id
 from services.models import AnimationProps, AnimationStyle, Render
+from tests.support import leftovers
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_clock import START_OF_TIME, FakeClock
 from tests.support.memory_store import MemoryStore
@@ -63,6 +64,7 @@ GUARD = SlowProgramGuard()
 
 
 def pytest_configure() -> None:
+    leftovers.kill_at_end()
     sys.addaudithook(GUARD)
 
 

@@ -18,9 +18,13 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 from mypy_boto3_lambda import LambdaClient
 from mypy_boto3_s3 import S3Client
 
+from tests.support.lambda_faults import Fault
 from tests.support.lambda_player import Webhooks
-from tests.support.lambda_renders import JSON, Course, Function, Render, State
-from tests.support.lambda_server import FUNCTION, Fault, LambdaServer, status_answer
+from tests.support.lambda_progress import JSON
+from tests.support.lambda_renders import Function, Render, State
+from tests.support.lambda_scenarios import Scenario
+from tests.support.lambda_server import FUNCTION, LambdaServer
+from tests.support.lambda_status import status_response
 from tests.support.lambda_stills import PICTURE
 from tests.support.s3_server import FaultyS3, LocalHandler, LocalServer, S3Fault, S3Server
 from tests.support.server_process import free_port
@@ -141,7 +145,7 @@ def test_the_file_is_there_before_start_answers(server: Driver) -> None:
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair["name"])
 def test_status_says_what_the_official_client_said(pair: dict[str, Any]) -> None:
     function = Function(pair["functionName"], "4.0.527", 2048, 240_000, frozenset(), lambda: int(pair["nowMs"]))
-    answer = status_answer(function, pair["progress"], pair, None)
+    answer = status_response(function, pair["progress"], pair, None)
     answer["accruedSoFarUsd"] = answer["costs"]["accruedSoFar"]
     expected = dict(pair["expected"])
     errors = expected.pop("errors")
@@ -168,19 +172,19 @@ def test_a_version_an_unknown_function_and_a_missing_bucket_are_refused(server: 
 
 
 ENDINGS = [
-    (Course.SITE_UNREACHABLE, "net::ERR_CONNECTION_REFUSED"),
-    (Course.UNKNOWN_COMPOSITION, "Could not find composition"),
-    (Course.BAD_PROPS, "durationInFrames"),
-    (Course.RENDERERS_THROTTLED, "AWS Concurrency limit reached (Original Error: Rate Exceeded.)"),
-    (Course.REACT_ERROR, 'Unknown style: "bogus"'),
-    (Course.BROWSER_CRASH, "Target closed."),
-    (Course.DISK_FULL, "ENOSPC"),
+    (Scenario.SITE_UNREACHABLE, "net::ERR_CONNECTION_REFUSED"),
+    (Scenario.UNKNOWN_COMPOSITION, "Could not find composition"),
+    (Scenario.BAD_PROPS, "durationInFrames"),
+    (Scenario.RENDERERS_THROTTLED, "AWS Concurrency limit reached (Original Error: Rate Exceeded.)"),
+    (Scenario.REACT_ERROR, 'Unknown style: "bogus"'),
+    (Scenario.BROWSER_CRASH, "Target closed."),
+    (Scenario.DISK_FULL, "ENOSPC"),
 ]
 
 
-@pytest.mark.parametrize(("course", "message"), ENDINGS)
-def test_a_render_fails(server: Driver, course: Course, message: str) -> None:
-    server.play_when("bad", course)
+@pytest.mark.parametrize(("scenario", "message"), ENDINGS)
+def test_a_render_fails(server: Driver, scenario: Scenario, message: str) -> None:
+    server.use_scenario_for_text("bad", scenario)
     progress = server.play(text="a bad one")
     fatal = next(error for error in progress["errors"] if error["isFatal"])
     real = next(error for pair in PAIRS for error in pair["progress"]["errors"])
@@ -235,18 +239,18 @@ def test_what_is_missing_or_taken_fails_later(server: Driver) -> None:
     assert "already exists" in server.play(outName=taken)["errors"][0]["message"]
 
 
-@pytest.mark.parametrize("course", [Course.LAUNCH_DIES, Course.STITCHER_TIMES_OUT, Course.NO_POST_RENDER_DATA])
-def test_a_render_falls_silent(server: Driver, course: Course) -> None:
-    server.play_next(course)
+@pytest.mark.parametrize("scenario", [Scenario.LAUNCH_DIES, Scenario.STITCHER_TIMES_OUT, Scenario.NO_POST_RENDER_DATA])
+def test_a_render_falls_silent(server: Driver, scenario: Scenario) -> None:
+    server.use_scenario_next(scenario)
     progress = server.play()
     assert (progress["postRenderData"], progress["errors"]) == (None, [])
-    assert (progress["renderMetadata"] is None) == (course is Course.LAUNCH_DIES)
-    assert (progress["timeToCombine"] is not None) == (course is Course.NO_POST_RENDER_DATA)
+    assert (progress["renderMetadata"] is None) == (scenario is Scenario.LAUNCH_DIES)
+    assert (progress["timeToCombine"] is not None) == (scenario is Scenario.NO_POST_RENDER_DATA)
 
 
-def frames_seen(server: Driver, course: Course) -> list[int | None]:
+def frames_seen(server: Driver, scenario: Scenario) -> list[int | None]:
     """Return the numbers of frames that a render's file told of, None for a file that told nothing."""
-    server.play_next(course)
+    server.use_scenario_next(scenario)
     progress = server.play()
     assert progress["postRenderData"]
     written = server.renders[progress["renderMetadata"]["renderId"]].written
@@ -254,19 +258,19 @@ def frames_seen(server: Driver, course: Course) -> list[int | None]:
 
 
 def test_frames_of_a_chunk_start_again(server: Driver) -> None:
-    seen = frames_seen(server, Course.CHUNK_RETRIED)
+    seen = frames_seen(server, Scenario.CHUNK_RETRIED)
     assert seen == [0, 0, 45, 27, 45, 90, 90, 90]
 
 
 def test_the_file_is_corrupt_for_a_while(server: Driver) -> None:
-    assert frames_seen(server, Course.CORRUPT_FILE) == [0, 0, None, None, None, 45, 90, 90, 90]
+    assert frames_seen(server, Scenario.CORRUPT_FILE) == [0, 0, None, None, None, 45, 90, 90, 90]
 
 
 def test_a_hanging_chunk_can_be_cancelled(server: Driver) -> None:
-    server.play_next(Course.CHUNK_HANGS)
+    server.use_scenario_next(Scenario.CHUNK_HANGS)
     render = server.begin()
     while server.progress_of(render)["framesRendered"] < 72:
-        assert render.state is State.PLAYING
+        assert render.state is State.RUNNING
     server.s3.put(BUCKET, render.key("cancel.json"), b'{"cancelledAt":1}')
     assert render.ended.wait(PATIENCE_S)
     cancelled, stitcher = server.progress_of(render)["errors"]
@@ -349,19 +353,19 @@ def test_connections_are_refused_while_renders_go_on(server: Driver) -> None:
     with pytest.raises((EndpointConnectionError, ConnectionClosedError)):
         server.invoke(a_status(render.id))
     assert render.ended.wait(PATIENCE_S)
-    server.come_back()
+    server.go_online()
     assert server.invoke(a_status(render.id))["done"]
 
 
 class Receiver(LocalHandler):
     def do_POST(self) -> None:  # noqa: N802 - http.server looks for this name
-        box = cast("Mailbox", cast("LocalServer", self.server).owner)
+        box = cast("WebhookCollector", cast("LocalServer", self.server).owner)
         box.received.append((dict(self.headers), self.body()))
         self.answer(503 if len(box.received) <= box.refuses else 200, [], b"")
         box.arrived.release()
 
 
-class Mailbox:
+class WebhookCollector:
     """What takes webhooks; it refuses the first `refuses` of them."""
 
     def __init__(self, port: int) -> None:
@@ -372,15 +376,15 @@ class Mailbox:
 
 
 @pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
+def mailbox() -> Iterator[WebhookCollector]:
     port = free_port()
-    box = Mailbox(port)
+    box = WebhookCollector(port)
     listener = LocalServer(port, Receiver, box)
     yield box
     listener.stop()
 
 
-def test_a_webhook_is_signed(server: Driver, mailbox: Mailbox) -> None:
+def test_a_webhook_is_signed(server: Driver, mailbox: WebhookCollector) -> None:
     hook = {"url": mailbox.url, "secret": "s", "customData": {"a": 1}}
     render_id = server.play(webhook=hook)["renderMetadata"]["renderId"]
     assert mailbox.arrived.acquire(timeout=PATIENCE_S)
@@ -391,10 +395,10 @@ def test_a_webhook_is_signed(server: Driver, mailbox: Mailbox) -> None:
     assert json.loads(body)["customData"] == {"a": 1}
 
 
-def test_webhooks_are_repeated_doubled_and_sent_early(server: Driver, mailbox: Mailbox) -> None:
+def test_webhooks_are_repeated_doubled_and_sent_early(server: Driver, mailbox: WebhookCollector) -> None:
     hook = {"url": mailbox.url, "secret": None, "customData": None}
     mailbox.refuses = 1
-    server.play_next(Course.REACT_ERROR)
+    server.use_scenario_next(Scenario.REACT_ERROR)
     server.play(webhook=hook)
     server.webhooks = Webhooks.DOUBLED
     server.play(webhook=hook)
@@ -409,7 +413,7 @@ def test_webhooks_are_repeated_doubled_and_sent_early(server: Driver, mailbox: M
     assert {sent.answered for sent in server.webhooks_sent} == {200, 503}
 
 
-def test_a_webhook_that_is_not_ascii_never_arrives(server: Driver, mailbox: Mailbox) -> None:
+def test_a_webhook_that_is_not_ascii_never_arrives(server: Driver, mailbox: WebhookCollector) -> None:
     hook = {"url": mailbox.url, "secret": None, "customData": {"name": "é"}}
     server.play(webhook=hook)
     server.stop()
@@ -440,7 +444,7 @@ def test_s3_can_be_paused(tmp_path: Path) -> None:
         server.pause()
         got = threading.Thread(target=partial(server.make_bucket, BUCKET))
         got.start()
-        server.go_on()
+        server.resume()
         got.join(PATIENCE_S)
         assert server.keys(BUCKET) == []
 
@@ -485,5 +489,5 @@ def test_the_proxy_breaks_and_holds(s3_client: S3Client, proxy: FaultyS3) -> Non
     impatient = SESSION.client("s3", endpoint_url=proxy.url, config=IMPATIENT)
     with closing(impatient), pytest.raises(ReadTimeoutError):
         impatient.list_buckets()
-    proxy.heal()
+    proxy.clear_faults()
     assert s3_client.list_buckets()["Buckets"]

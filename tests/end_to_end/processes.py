@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from services.settings import variable
-from tests.support.api_client import PATIENCE_S, RETRY_S
+from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S
 
 COMMAND = str(Path(sys.executable).parent / "rendercast")
 HOUR_S = 3600
@@ -75,7 +75,7 @@ class Running:
     def _read_line(self) -> str:
         stdout = self.process.stdout
         assert stdout is not None
-        assert select.select([stdout], [], [], PATIENCE_S)[0], f"no word from it: {self.log}"
+        assert select.select([stdout], [], [], TEST_TIMEOUT_S)[0], f"no word from it: {self.log}"
         line = stdout.readline().decode()
         assert line, f"it ended: {self.log}"
         return line
@@ -122,7 +122,7 @@ def dev_servers(folder: Path, **common: object) -> Iterator[Start]:
 
 def wait(process: subprocess.Popen[bytes]) -> int:
     """Return the exit code of a process that ends by itself."""
-    code = process.wait(PATIENCE_S)
+    code = process.wait(TEST_TIMEOUT_S)
     assert process.stdout is not None
     process.stdout.close()
     return code
@@ -153,7 +153,7 @@ def quiet_window_s() -> int:
 
 
 def _tries() -> Iterator[None]:
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + TEST_TIMEOUT_S
     while time.monotonic() < until:
         yield
         time.sleep(RETRY_S)

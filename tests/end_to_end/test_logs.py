@@ -1,4 +1,4 @@
-"""What a log never holds, not even at its most talkative: texts of renders, and what lets others in."""
+"""No log, not even at level debug, contains texts of renders or anything that grants access."""
 
 import json
 from urllib.parse import quote_plus
@@ -16,14 +16,14 @@ from tests.support.api_client import open_client
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-async def test_the_log_holds_no_text_of_a_render_and_no_signature(start: Start, log_format: str) -> None:
+async def test_the_log_contains_no_text_of_a_render_and_no_signature(start: Start, log_format: str) -> None:
     rendercast = start(log_level="debug", log_format=log_format, quota_limit=20)
     async with open_client(rendercast.url) as client:
         urls = await use(client)
         await misuse(client)
     rendercast.end()
     log = rendercast.log
-    assert "POST /graphql" in log, "this is the log of requests"
+    assert "POST /graphql" in log, "requests are logged"
     assert "GET /files/" in log
     for secret in SECRETS:
         for written in (secret, json.dumps(secret)[1:-1]):
@@ -33,7 +33,7 @@ async def test_the_log_holds_no_text_of_a_render_and_no_signature(start: Start, 
         assert httpx.URL(url).params["signature"] not in log
 
 
-async def test_a_production_logs_objects_with_ids_and_no_names(site: Site) -> None:
+async def test_production_logs_json_with_ids_and_without_names(site: Site) -> None:
     api, worker = site.start("serve --port 0", "worker", log_level="debug")
     async with production.open_client(api.url, user="somebody") as client:
         render_id = await client.start_render(durationInFrames=2)
@@ -42,9 +42,9 @@ async def test_a_production_logs_objects_with_ids_and_no_names(site: Site) -> No
         assert response.headers["x-request-id"] == "from-a-proxy"
     assert (api.end(), worker.end()) == (0, 0)
     lines = [json.loads(line) for process in (api, worker) for line in process.log.splitlines()]
-    asked = [line for line in lines if "POST /graphql" in line["message"]]
-    assert {line["user_id"] for line in asked} == {pseudonym(f"{OWN_ISSUER} somebody")}
-    assert len({line["request_id"] for line in asked}) == len(asked)
+    requests = [line for line in lines if "POST /graphql" in line["message"]]
+    assert {line["user_id"] for line in requests} == {pseudonym(f"{OWN_ISSUER} somebody")}
+    assert len({line["request_id"] for line in requests}) == len(requests)
     (probed,) = [line for line in lines if "GET /readyz" in line["message"]]
     assert probed["request_id"] == "from-a-proxy"
     assert "user_id" not in probed

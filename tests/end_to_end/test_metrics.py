@@ -1,4 +1,4 @@
-"""What Prometheus is told by processes as they run in production."""
+"""The metrics that Prometheus gets from whole processes."""
 
 import re
 import socket
@@ -31,7 +31,7 @@ def scrape(process: Running) -> Samples:
     return samples_of(response.text)
 
 
-async def watched_to_its_end(client: Client) -> None:
+async def render_to_its_end(client: Client) -> None:
     render_id = await client.start_render(durationInFrames=30)
     async with open_stream(client) as stream:
         await stream.subscribe(PROGRESS, id=render_id)
@@ -39,10 +39,10 @@ async def watched_to_its_end(client: Client) -> None:
     assert states[-1]["status"] == "COMPLETE"
 
 
-async def test_one_process_tells_of_all(start: Start) -> None:
+async def test_a_single_process_reports_all_metrics(start: Start) -> None:
     rendercast = start(metrics_port=0, quota_limit=1)
     async with open_local_client(rendercast.url) as client:
-        await watched_to_its_end(client)
+        await render_to_its_end(client)
         assert (await client.start())["__typename"] == "RenderQuotaExceeded"
         samples = scrape(rendercast)
         assert samples["rendercast_renders_started_total"] == samples[COMPLETE] == 1
@@ -62,28 +62,28 @@ async def test_one_process_tells_of_all(start: Start) -> None:
             assert scrape(rendercast)["rendercast_connections"] == 1
 
 
-def test_a_stop_waits_for_nobody_who_asks_for_metrics(start: Start) -> None:
+def test_a_stop_does_not_wait_for_open_scrape_connections(start: Start) -> None:
     rendercast = start(metrics_port=0)
     with socket.create_connection(address(rendercast)):
         scrape(rendercast)
         assert rendercast.end() == 0
 
 
-async def test_each_process_of_a_production_tells_its_part(site: Site) -> None:
+async def test_each_production_process_reports_its_own_metrics(site: Site) -> None:
     api, worker = site.start("serve --port 0", "worker", metrics_port=0)
     async with open_client(api.url) as client:
-        await watched_to_its_end(client)
-        told, carried = scrape(api), scrape(worker)
-    assert told["rendercast_renders_started_total"] == carried[COMPLETE] == 1
-    assert told["rendercast_publish_to_send_lag_seconds_count"] >= 1
-    assert told["rendercast_queue_depth"] == carried["rendercast_queue_depth"] == 0
-    assert 'rendercast_last_tick_timestamp_seconds{loop="worker"}' not in told
-    assert carried["rendercast_worker_capacity"] >= 1
+        await render_to_its_end(client)
+        of_api, of_worker = scrape(api), scrape(worker)
+    assert of_api["rendercast_renders_started_total"] == of_worker[COMPLETE] == 1
+    assert of_api["rendercast_publish_to_send_lag_seconds_count"] >= 1
+    assert of_api["rendercast_queue_depth"] == of_worker["rendercast_queue_depth"] == 0
+    assert 'rendercast_last_tick_timestamp_seconds{loop="worker"}' not in of_api
+    assert of_worker["rendercast_worker_capacity"] >= 1
     assert (api.end(), worker.end()) == (0, 0)
 
 
 @pytest.mark.parametrize("command", [("dev", "--port", "0"), ("serve", "--port", "0"), ("worker",)])
-def test_a_busy_port_is_named_before_anything_else(tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_a_port_in_use_stops_the_start_before_anything_else(tmp_path: Path, command: tuple[str, ...]) -> None:
     nowhere = {"MONGODB_URL": "mongodb://127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1"}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -95,5 +95,5 @@ def test_a_busy_port_is_named_before_anything_else(tmp_path: Path, command: tupl
     assert text.count("\n") == 1
 
 
-def test_no_port_is_opened_unasked(start: Start) -> None:
+def test_no_port_is_opened_by_default(start: Start) -> None:
     assert "metrics" not in start(log_level="debug").log

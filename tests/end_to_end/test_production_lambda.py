@@ -10,8 +10,9 @@ import pytest
 from tests.end_to_end.processes import COMMAND, spawn_program
 from tests.end_to_end.production import Site, open_client, report, watching
 from tests.support.api_client import TEST_TIMEOUT_S, Client
-from tests.support.lambda_renders import Course
-from tests.support.lambda_server import FUNCTION, Fault, LambdaServer
+from tests.support.lambda_faults import Fault
+from tests.support.lambda_scenarios import Scenario
+from tests.support.lambda_server import FUNCTION, LambdaServer
 from tests.support.lambda_stills import PICTURE
 from tests.support.remotion_farm import BUCKET
 from tests.support.s3_server import S3Server
@@ -129,7 +130,7 @@ async def test_renders_of_several_ends_each_have_their_own(
     site: Site, deployment: dict[str, object], function: LambdaServer
 ) -> None:
     (api,) = site.start("serve --port 0 --with-worker", **deployment)
-    function.play_when("mistake", Course.REACT_ERROR)
+    function.use_scenario_for_text("mistake", Scenario.REACT_ERROR)
     async with open_client(api.url) as client:
         good, bad = await client.start_render(text="fine"), await client.start_render(text="mistake")
         assert (await client.until(bad, status="FAILED"))["error"]["code"] == "COMPOSITION_ERROR"

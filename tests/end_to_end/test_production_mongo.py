@@ -77,7 +77,7 @@ async def test_a_mongodb_that_hangs_is_told_to_clients_and_delays_renders_only(s
             over = asyncio.create_task(asyncio.sleep(HANGING_S))
             await _refused(client, ids[0], within_s=HANGING_S)
             await over
-            site.mongo.go_on()
+            site.mongo.resume()
         assert await all_end_well(site, client, ids) == set()
     report(f"MongoDB hangs for {HANGING_S} s", ids, (), watchers)
 

