@@ -1,4 +1,4 @@
-"""The README and the other documents say what is true."""
+"""The README and the other documents match the code."""
 
 import json
 import re
@@ -35,17 +35,17 @@ def test_the_settings_in_the_readme_are_those_of_the_reference() -> None:
 
 
 @pytest.mark.parametrize("document", re.findall(r"```graphql\n(.*?)```", README + FRONTEND, re.DOTALL))
-def test_every_operation_is_one_the_schema_knows(document: str) -> None:
+def test_every_operation_is_valid(document: str) -> None:
     assert validate(build_schema().core_schema, parse(document)) == []
 
 
-def test_a_frontend_is_told_to_install_the_packages_it_is_tested_with() -> None:
-    told = " ".join(re.findall(r"^npm install (?:--save-dev )?(.*)", FRONTEND, re.MULTILINE)).split()
+def test_the_frontend_guide_names_the_packages_it_is_tested_with() -> None:
+    documented = " ".join(re.findall(r"^npm install (?:--save-dev )?(.*)", FRONTEND, re.MULTILINE)).split()
     tested = json.loads((CHECKOUT / "tests" / "frontend" / "package.json").read_text(encoding="utf-8"))
-    assert sorted(told) == sorted([*tested["dependencies"], *tested["devDependencies"]])
+    assert sorted(documented) == sorted([*tested["dependencies"], *tested["devDependencies"]])
 
 
 @pytest.mark.parametrize("page", [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *CHECKOUT.glob("docs/**/*.md")])
-def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
+def test_every_link_to_a_file_is_valid(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []

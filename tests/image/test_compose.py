@@ -1,4 +1,4 @@
-"""What holds of compose.yaml and `.env.example`, as far as reading tells."""
+"""compose.yaml and `.env.example`, checked without running them."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How a line of the log looks, and whose ids it has."""
+"""The format of log lines, and the ids they contain."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ PSEUDONYM = "eb4c85dbf066"
 
 @pytest.fixture(autouse=True)
 def ids() -> Iterator[None]:
-    """Let no test set ids for another."""
+    """Reset the ids after each test."""
     tokens = [
         (variable, variable.set(""))
         for variable in (log_context.request_id, log_context.user_id, log_context.render_id)
@@ -46,14 +46,14 @@ def as_json(made: logging.LogRecord) -> dict[str, str]:
     return written
 
 
-def test_a_line_is_an_object_that_says_when_what_and_where() -> None:
+def test_a_json_line_has_time_level_logger_and_message() -> None:
     written = as_json(record())
     time = datetime.fromisoformat(written.pop("time"))
     assert time.utcoffset() == timedelta(0)
     assert written == {"level": "warning", "logger": "somewhere", "message": "it is so"}
 
 
-def test_lines_have_the_ids_that_are_known() -> None:
+def test_lines_have_the_current_ids() -> None:
     log_context.start_request("a-request")
     log_context.user_id.set(USER)
     log_context.render_id.set(RENDER)
@@ -68,23 +68,23 @@ def test_lines_have_the_ids_that_are_known() -> None:
     )
 
 
-def test_a_user_is_a_pseudonym_only() -> None:
+def test_users_are_logged_as_pseudonyms() -> None:
     log_context.user_id.set(USER)
     for formatter in (JsonFormatter(), TextFormatter()):
         assert "ann" not in formatter.format(record())
 
 
-def test_what_went_wrong_is_on_the_same_line() -> None:
+def test_a_traceback_is_part_of_the_record() -> None:
     assert "ValueError: first\nsecond" in as_json(record("an Error %s"))["exception"]
     assert "ValueError: first\nsecond" in TextFormatter().format(record("an Error %s"))
 
 
 @pytest.mark.parametrize("text", ["two\nlines", "\N{LINE SEPARATOR}", "\ud800", "\x1b[31m", "Ünspeakable"])
-def test_whatever_is_logged_is_one_line_that_can_be_read_again(text: str) -> None:
+def test_any_message_is_one_line_that_can_be_parsed(text: str) -> None:
     assert as_json(record("%s", text))["message"] == text
 
 
-def test_another_request_on_the_same_connection_is_not_the_same_users() -> None:
+def test_the_next_request_on_a_connection_does_not_inherit_the_user() -> None:
     log_context.start_request("first")
     log_context.user_id.set(USER)
     copy_context().run(log_context.start_request, "second")
