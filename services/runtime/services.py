@@ -4,13 +4,13 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from services.observability.call_timing import timed
 from services.observability.metrics import Metrics
-from services.observability.spans import SpanOf, no_span
+from services.observability.spans import no_span
 from services.ports import Clock, RenderBackend, RenderStore
 from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from services.observability.tracing import Tracing
     from services.webhooks.deliverer import WebhookDeliverer
     from services.webhooks.endpoint import WebhookEndpoint
+
+LOOP_LABELS = {"webhook deliverer": "webhooks"}  # labels of metrics, where they differ from the loops' names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +81,9 @@ def compose(  # noqa: PLR0913  # each part of the process, once
     tracing: "Tracing | None" = None,
 ) -> Services:
     """Return the services on these open adapters."""
-    check_interval = timedelta(seconds=settings.worker.check_interval_s)
     metrics = Metrics()
     store, pubsub = timed(store, metrics.store), timed(pubsub, metrics.pubsub)
+    check_interval = timedelta(seconds=settings.worker.check_interval_s)
     hub = ProgressHub(store=store, pubsub=pubsub, clock=clock, metrics=metrics, check_interval=check_interval)
     renders = RenderService(
         store=store,
@@ -97,32 +99,22 @@ def compose(  # noqa: PLR0913  # each part of the process, once
         ),
         download_expiry=settings.renders.download_expiry,
     )
-    make_worker = partial(
-        Worker,
-        store=store,
-        hub=hub,
-        pubsub=pubsub,
-        clock=clock,
-        metrics=metrics,
-        options=_worker_options(settings.worker),
-    )
-    worker_id = f"{os.getpid()}-{secrets.token_hex(6)}"
-    if tracing:
-        make_worker = partial(make_worker, span_of=tracing.attempt)
-    traced_backend = tracing.backend(backend) if tracing and backend else backend
-    worker = make_worker(worker_id=worker_id, backend=traced_backend) if with_worker and traced_backend else None
-    opened_at = clock.now()
-    deliverer = None
+    worker, deliverer = None, None
+    if with_worker and backend:
+        worker = Worker(
+            worker_id=f"{os.getpid()}-{secrets.token_hex(6)}",
+            store=store,
+            backend=tracing.backend(backend) if tracing else backend,
+            hub=hub,
+            pubsub=pubsub,
+            clock=clock,
+            metrics=metrics,
+            options=_worker_options(settings.worker),
+            span_of=tracing.attempt if tracing else no_span,
+        )
     if worker and outbox and endpoint:
-        span_of = tracing.webhook if tracing else no_span
-        deliverer = _deliverer(settings, worker_id, outbox, endpoint, renders, span_of)
-    metrics.follow_loop("hub", lambda: hub.last_tick_at or opened_at)
-    if deliverer:
-        metrics.follow_loop("webhooks", lambda: deliverer.last_tick_at or opened_at)
-    if worker and backend:
-        metrics.follow_loop("worker", lambda: worker.last_tick_at or opened_at)
-        metrics.follow_worker(lambda: worker.running, capacity=backend.capacity)
-    return Services(
+        deliverer = _deliverer(settings.worker, worker.id, outbox, endpoint, renders, tracing)
+    services = Services(
         settings=settings,
         clock=clock,
         metrics=metrics,
@@ -136,15 +128,17 @@ def compose(  # noqa: PLR0913  # each part of the process, once
         deliverer=deliverer,
         tracing=tracing,
     )
+    _report_loops(services)
+    return services
 
 
 def _deliverer(
-    settings: Settings,
+    settings: WorkerSettings,
     worker_id: str,
     outbox: Outbox,
     endpoint: "WebhookEndpoint",
     renders: RenderService,
-    span_of: SpanOf,
+    tracing: "Tracing | None",
 ) -> "WebhookDeliverer":
     from services.webhooks.deliverer import DeliveryOptions, WebhookDeliverer
 
@@ -156,11 +150,11 @@ def _deliverer(
         clock=renders.clock,
         metrics=renders.metrics,
         options=DeliveryOptions(
-            lease=timedelta(seconds=settings.worker.lease_s + endpoint.config.timeout_s),
-            poll_interval=timedelta(seconds=settings.worker.acquire_interval_s),
+            lease=timedelta(seconds=settings.lease_s + endpoint.config.timeout_s),
+            poll_interval=timedelta(seconds=settings.acquire_interval_s),
             secrets=endpoint.config.secrets,
         ),
-        span_of=span_of,
+        span_of=tracing.webhook if tracing else no_span,
     )
 
 
@@ -170,3 +164,17 @@ def _worker_options(settings: WorkerSettings) -> WorkerOptions:
         poll_interval=timedelta(seconds=settings.acquire_interval_s),
         limits=RunLimits(queue_timeout=timedelta(seconds=settings.queue_timeout_s), max_attempts=settings.max_attempts),
     )
+
+
+def _report_loops(services: Services) -> None:
+    """Let the metrics read the state of the background loops at each scrape."""
+    composed_at = services.clock.now()
+    for name, loop in services.loops.items():
+        services.metrics.follow_loop(LOOP_LABELS.get(name, name), partial(_last_tick, loop, composed_at))
+    if (worker := services.worker) and services.backend:
+        services.metrics.follow_worker(lambda: worker.running, capacity=services.backend.capacity)
+
+
+def _last_tick(loop: BackgroundLoop, composed_at: datetime) -> datetime:
+    """Return when the loop last completed an iteration; before the first, when it was composed."""
+    return loop.last_tick_at or composed_at
