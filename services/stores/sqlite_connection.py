@@ -121,7 +121,7 @@ def _open(path: Path, shared: bool) -> sqlite3.Connection:  # noqa: FBT001  # ke
     try:
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
-            (_check_version if shared else _prepare)(connection, path)
+            (_prepare_shared if shared else _prepare)(connection, path)
         except BaseException:
             connection.close()
             raise
@@ -130,7 +130,7 @@ def _open(path: Path, shared: bool) -> sqlite3.Connection:  # noqa: FBT001  # ke
     return connection
 
 
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+def _prepare_shared(connection: sqlite3.Connection, path: Path) -> None:
     if _version(connection) != len(MIGRATIONS):
         raise StartupError(
             f"The data file {path} was written by another version of Rendercast: start `rendercast dev` once."
@@ -174,5 +174,5 @@ def _in_transaction(
                 connection.execute("ROLLBACK")
             raise
     except sqlite3.Error as error:
-        raise StoreUnavailable(f"the data file can't be read or written: {error}") from error
+        raise StoreUnavailable(f"The data file can't be read or written: {error}.") from error
     return result

@@ -118,7 +118,7 @@ class Worker:
             raise
         except LeaseLost:
             self._metrics.lease_lost()
-            log.info("the lease of render %s is lost: it was cancelled, or another worker runs it", render_id)
+            log.info("render %s lost its lease: it was cancelled, or another worker runs it", render_id)
         except Exception:
             log.exception("render %s can't be run; its lease is left to expire", render_id)
         finally:

@@ -146,7 +146,7 @@ async def until_taken_over(site: Site, successor: Running, render_ids: set[str])
 async def until_let_go(worker: Running, count: int) -> None:
     """Wait until the worker has noticed that it lost its hold of so many renders."""
     async with asyncio.timeout(TEST_TIMEOUT_S):
-        while worker.log.count("is no longer ours") < count:  # noqa: ASYNC110  # another process
+        while worker.log.count("lost its lease") < count:  # noqa: ASYNC110  # another process
             await asyncio.sleep(RETRY_S)
 
 
