@@ -66,7 +66,7 @@ def _page_routes(settings: Settings, graphiql: GraphiQL) -> list[BaseRoute]:
     graphiql_files = Route("/assets/{name:path}", graphiql.serve_file)
     if not settings.pages.studio:
         return [Route("/", _redirect_to_graphiql), graphiql_files]
-    studio = load_studio(settings)
+    studio = load_studio(settings.pages, settings.server.base_url)
     return [Route("/", studio.serve_page), Route("/assets/studio/{name:path}", studio.serve_file), graphiql_files]
 
 

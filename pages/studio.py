@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from pages.files import CDN, file_response, page_response, read_npm_files
 from services.errors import StartupError
-from services.settings import CHECKOUT, Settings, variable
+from services.settings import CHECKOUT, PageSettings, variable
 
 FOLDER = CHECKOUT / "web" / "studio"
 FILES = "assets/studio/"  # the files' URL in the page, relative to `/`
@@ -39,7 +39,7 @@ class Studio:
         return file_response(self.files, request.path_params["name"])
 
 
-def load_studio(settings: Settings, folder: Path = FOLDER) -> Studio:
+def load_studio(settings: PageSettings, base_url: str, folder: Path = FOLDER) -> Studio:
     """Return the studio made of the files of `folder` and the npm packages of the settings' `web_dir`.
 
     Raises `StartupError` if the folder has no page, as in an installation without web/studio.
@@ -51,12 +51,12 @@ def load_studio(settings: Settings, folder: Path = FOLDER) -> Studio:
     html = (folder / "index.html").read_text(encoding="utf-8")
     sources = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in {".js", ".css"}}
     version = _version(sources)
-    packages = read_npm_files(html, settings.pages.web_dir)
+    packages = read_npm_files(html, settings.web_dir)
     html = html.replace(FILES, f"{FILES}{version}/")
     if packages:
         html = html.replace(CDN, FILES)
     files = {**packages, **{f"{version}/{name}": content for name, content in sources.items()}}
-    return Studio(html=html, policy=_policy(settings, scripts="'self'" if packages else f"'self' {CDN}"), files=files)
+    return Studio(html=html, policy=_policy(base_url, scripts="'self'" if packages else f"'self' {CDN}"), files=files)
 
 
 def _version(files: Mapping[str, bytes]) -> str:
@@ -67,8 +67,8 @@ def _version(files: Mapping[str, bytes]) -> str:
     return hashed.hexdigest()[:VERSION_LENGTH]
 
 
-def _policy(settings: Settings, *, scripts: str) -> str:
-    ours = urlsplit(settings.server.base_url)  # differs from 'self' if the page was opened under another host name
+def _policy(base_url: str, *, scripts: str) -> str:
+    ours = urlsplit(base_url)  # differs from 'self' if the page was opened under another host name
     outputs = f"'self' {ours.scheme}://{ours.netloc} https:"  # https: for presigned URLs
     return "; ".join(
         (

@@ -1,9 +1,9 @@
-"""What `rendercast doctor` looks at in a deployment on Remotion Lambda."""
+"""The checks of `rendercast doctor` for a deployment on Remotion Lambda."""
 
 from contextlib import AsyncExitStack
 
 from commands.client.options import Role
-from commands.doctor.report import Examination, NotNeeded
+from commands.doctor.report import CheckGroup, CheckSkipped
 from services.backends.remotion_lambda.checks import Checks, open_checks
 from services.backends.remotion_lambda.deployment import read_deployment
 
@@ -11,78 +11,78 @@ FIRST = "AWS access"
 OTHERS = ("Lambda function", "S3 bucket", "S3 writing", "S3 reading", "S3 privacy", "S3 deleting", "Remotion site")
 
 
-async def examine_lambda(part: Examination) -> None:
-    """Look at the credentials, and with them at the rest."""
+async def check_lambda(part: CheckGroup) -> None:
+    """Check the credentials and, if they are valid, function, bucket and site."""
     opened: list[Checks] = []
     async with AsyncExitStack() as closing:
 
         async def open_access() -> str:
             if part.renderer == "text":
-                raise NotNeeded("Videos are rendered on this machine. For Lambda, set RENDERCAST_RENDERER=lambda.")
-            deployment = read_deployment(part.settings)
+                raise CheckSkipped("The text renderer is used. For Lambda, set RENDERCAST_RENDERER=lambda.")
+            deployment = read_deployment(part.settings.remotion, public_url=part.settings.server.public_url)
             opened.append(await closing.enter_async_context(open_checks(deployment)))
-            return f"There are credentials for {deployment.access.region}."
+            return f"Credentials for {deployment.access.region} exist."
 
         if await part.check(FIRST, open_access, *OTHERS):
-            await _Deployment(part, opened[0]).examine()
+            await _DeploymentChecks(part, opened[0]).run()
 
 
-class _Deployment:
-    """Function, bucket and site. Workers and API need other permissions, and the least have no more than they need."""
+class _DeploymentChecks:
+    """Checks function, bucket and site. Workers and API processes need different permissions: only those are used."""
 
-    def __init__(self, part: Examination, checks: Checks) -> None:
+    def __init__(self, part: CheckGroup, checks: Checks) -> None:
         self._part = part
         self._checks = checks
         self._has_probe = False
 
-    async def examine(self) -> None:
+    async def run(self) -> None:
         check = self._part.check
         function, bucket, writing, reading, privacy, deleting, site = OTHERS
-        await check(function, self._look_at_function)
-        await check(bucket, self._look_at_bucket)
-        self._has_probe = await check(writing, self._write)
-        await check(reading, self._read)
-        await check(privacy, self._look_as_stranger)
-        await check(deleting, self._delete)
-        await check(site, self._look_at_site)
+        await check(function, self._check_function)
+        await check(bucket, self._check_bucket)
+        self._has_probe = await check(writing, self._check_writing)
+        await check(reading, self._check_reading)
+        await check(privacy, self._check_privacy)
+        await check(deleting, self._check_deleting)
+        await check(site, self._check_site)
 
     def _require(self, *roles: Role) -> None:
         if not self._part.is_for(*roles):
-            raise NotNeeded(f"`rendercast {self._part.role}` does not do that.")
+            raise CheckSkipped(f"`rendercast {self._part.role}` does not do that.")
 
     def _require_probe(self) -> None:
         if not self._has_probe:
-            raise NotNeeded("There is no probe in the bucket to try it on.")
+            raise CheckSkipped("There is no test object in the bucket.")
 
-    async def _look_at_function(self) -> str:
+    async def _check_function(self) -> str:
         self._require(Role.DEV, Role.WORKER)
-        return f"It is there, of Remotion {await self._checks.require_function()}."
+        return f"It exists and has Remotion {await self._checks.require_function()}."
 
-    async def _look_at_bucket(self) -> str:
+    async def _check_bucket(self) -> str:
         await self._checks.require_bucket()
-        return "It is there and may be listed."
+        return "It exists and may be listed."
 
-    async def _write(self) -> str:
+    async def _check_writing(self) -> str:
         self._require(Role.DEV, Role.WORKER)
         await self._checks.store_probe()
         return "Renders can be cancelled."
 
-    async def _read(self) -> str:
-        await self._checks.look_for_video()
+    async def _check_reading(self) -> str:
+        await self._checks.request_missing_video()
         if self._has_probe:
             await self._checks.read_probe()
         return "Progress and videos can be read."
 
-    async def _look_as_stranger(self) -> str:
+    async def _check_privacy(self) -> str:
         self._require_probe()
-        return f"Without a signed URL nobody can read {await self._checks.require_privacy()}"
+        return f"Objects in {await self._checks.require_privacy()} can only be read with a signed URL."
 
-    async def _delete(self) -> str:
+    async def _check_deleting(self) -> str:
         self._require(Role.DEV, Role.SERVE)
         self._require_probe()
         await self._checks.remove_probe()
-        return "Files of deleted renders are removed."
+        return "Files of deleted renders can be deleted."
 
-    async def _look_at_site(self) -> str:
+    async def _check_site(self) -> str:
         await self._checks.require_site()
-        return "REMOTION_SERVE_URL answers."
+        return "REMOTION_SERVE_URL responds."

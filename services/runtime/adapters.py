@@ -151,9 +151,10 @@ async def _open_backend(
 
     async with AsyncExitStack() as stack:
         try:
-            backend = await stack.enter_async_context(
-                open_lambda_backend(read_deployment(settings), clock=clock, check=with_worker)
+            deployment = read_deployment(
+                settings.remotion, public_url=settings.server.public_url, capacity=settings.worker.worker_capacity
             )
+            backend = await stack.enter_async_context(open_lambda_backend(deployment, clock=clock, check=with_worker))
         except StartupError as error:
             if with_worker:
                 raise

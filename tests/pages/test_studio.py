@@ -19,8 +19,14 @@ from services.runtime.adapters import open_embedded
 from services.settings import CHECKOUT, load_settings
 from tests.support.api_server import named_user
 
+
+def new_studio(folder: Path = FOLDER, **settings: object) -> Studio:
+    loaded_settings = load_settings(**settings)
+    return load_studio(loaded_settings.pages, loaded_settings.server.base_url, folder)
+
+
 INSTALLED = pytest.mark.skipif(
-    not load_studio(load_settings()).files.keys() - load_studio(load_settings(web_dir=Path("missing"))).files.keys(),
+    not new_studio().files.keys() - new_studio(web_dir=Path("missing")).files.keys(),
     reason="needs web/node_modules (`npm ci --prefix web`)",
 )
 
@@ -73,7 +79,7 @@ def test_changed_files_get_another_url(tmp_path: Path) -> None:
     for content in ("1", "2"):
         (tmp_path / "index.html").write_text(f'<script src="{FILES}main.js">')
         (tmp_path / "main.js").write_text(content)
-        studio = load_studio(load_settings(), tmp_path)
+        studio = new_studio(folder=tmp_path)
         [name] = studio.files
         assert f'"{FILES}{name}"' in studio.html
         names.append(name)
@@ -82,11 +88,11 @@ def test_changed_files_get_another_url(tmp_path: Path) -> None:
 
 def test_missing_files_fail_the_start_with_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="RENDERCAST_STUDIO"):
-        load_studio(load_settings(), tmp_path)
+        new_studio(folder=tmp_path)
 
 
 def test_without_npm_packages_it_loads_only_graphql_ws_from_the_cdn(tmp_path: Path) -> None:
-    studio = load_studio(load_settings(web_dir=tmp_path))
+    studio = new_studio(web_dir=tmp_path)
     [file] = CDN_FILE.finditer(studio.html)
     assert file["package"] == "graphql-ws"
     assert policy(studio)["script-src"] == ["'self'", CDN]
@@ -94,13 +100,13 @@ def test_without_npm_packages_it_loads_only_graphql_ws_from_the_cdn(tmp_path: Pa
 
 @INSTALLED
 def test_with_npm_packages_it_names_no_other_host() -> None:
-    studio = load_studio(load_settings())
+    studio = new_studio()
     assert "https:" not in studio.html
     assert policy(studio)["script-src"] == ["'self'"]
 
 
 def test_its_policy_admits_no_inline_code_and_only_videos_and_posters_from_other_hosts() -> None:
-    studio = load_studio(load_settings(public_url="https://render.example"))
+    studio = new_studio(public_url="https://render.example")
     allowed = policy(studio)
     assert allowed["default-src"] == allowed["base-uri"] == allowed["frame-ancestors"] == ["'none'"]
     assert allowed["connect-src"] == allowed["style-src"] == ["'self'"]

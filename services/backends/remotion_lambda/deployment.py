@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from services.backends.remotion_lambda.aws import AwsAccess
 from services.backends.remotion_lambda.function import Function, parse_function_name
 from services.errors import StartupError
-from services.settings import Settings, variable
+from services.settings import RemotionSettings, variable
 
 CAPACITY = 25  # renders per worker: a video of 20 s takes 31 functions, of the 1,000 that AWS allows an account at once
 
@@ -43,10 +43,15 @@ class Deployment:
     access: AwsAccess
 
 
-def read_deployment(settings: Settings) -> Deployment:
-    """Return the deployment from the settings. Raises `StartupError` with the name of a missing setting."""
+def read_deployment(
+    settings: RemotionSettings, *, public_url: str | None = None, capacity: int | None = None
+) -> Deployment:
+    """Return the deployment from the settings. Raises `StartupError` with the name of a missing setting.
+
+    Webhooks are sent to `public_url`. `capacity` is the number of concurrent renders, by default `CAPACITY`.
+    """
     function = _function(settings)
-    key_id, secret = settings.remotion.remotion_aws_access_key_id, settings.remotion.remotion_aws_secret_access_key
+    key_id, secret = settings.remotion_aws_access_key_id, settings.remotion_aws_secret_access_key
     if (key_id is None) is not (secret is None):
         raise StartupError("REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY go together: set both.")
     return Deployment(
@@ -54,48 +59,48 @@ def read_deployment(settings: Settings) -> Deployment:
         serve_url=_required(settings, "remotion_serve_url"),
         bucket=_bucket(settings) or _required(settings, "remotion_bucket_name"),
         function=function,
-        version=function.version if function else settings.remotion.remotion_version or "",
-        composition=settings.remotion.remotion_composition,
-        capacity=settings.worker.worker_capacity or CAPACITY,
-        poll_interval=timedelta(seconds=settings.remotion.poll_interval_s),
-        webhook_base_url=settings.server.public_url,
-        webhook_secret=_secret(settings.remotion.remotion_webhook_secret),
-        privacy=settings.remotion.remotion_privacy,
-        license_key=_secret(settings.remotion.remotion_license_key),
-        posters=settings.remotion.remotion_posters,
+        version=function.version if function else settings.remotion_version or "",
+        composition=settings.remotion_composition,
+        capacity=capacity or CAPACITY,
+        poll_interval=timedelta(seconds=settings.poll_interval_s),
+        webhook_base_url=public_url,
+        webhook_secret=_secret(settings.remotion_webhook_secret),
+        privacy=settings.remotion_privacy,
+        license_key=_secret(settings.remotion_license_key),
+        posters=settings.remotion_posters,
         access=AwsAccess(
-            region=settings.remotion.remotion_aws_region,
+            region=settings.remotion_aws_region,
             access_key_id=_aws_key(key_id),
             secret_access_key=_aws_key(secret),
         ),
     )
 
 
-def _required(settings: Settings, name: str) -> str:
-    value: str | None = getattr(settings.remotion, name)
+def _required(settings: RemotionSettings, name: str) -> str:
+    value: str | None = getattr(settings, name)
     if value is None:
         raise StartupError(f"Nothing can be rendered: {variable(name)} is not set; see docs/deploying.md.")
     return value
 
 
-def _function(settings: Settings) -> Function | None:
+def _function(settings: RemotionSettings) -> Function | None:
     """Return the function as its name describes it, or else as the settings do; None if one of those is missing."""
-    if named := parse_function_name(settings.remotion.remotion_lambda_function_name or ""):
+    if named := parse_function_name(settings.remotion_lambda_function_name or ""):
         return named
     version, memory_mb, timeout_s = (
-        settings.remotion.remotion_version,
-        settings.remotion.remotion_memory_mb,
-        settings.remotion.remotion_timeout_s,
+        settings.remotion_version,
+        settings.remotion_memory_mb,
+        settings.remotion_timeout_s,
     )
     if version is None or memory_mb is None or timeout_s is None:
         return None
     return Function(version=version, memory_mb=memory_mb, timeout=timedelta(seconds=timeout_s))
 
 
-def _bucket(settings: Settings) -> str | None:
+def _bucket(settings: RemotionSettings) -> str | None:
     """Return the configured bucket, or the one that holds the site."""
-    site = _SITE.match(settings.remotion.remotion_serve_url or "")
-    return settings.remotion.remotion_bucket_name or (site["bucket"] if site else None)
+    site = _SITE.match(settings.remotion_serve_url or "")
+    return settings.remotion_bucket_name or (site["bucket"] if site else None)
 
 
 def _secret(value: SecretStr | None) -> str | None:
