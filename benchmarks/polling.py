@@ -1,7 +1,7 @@
-"""What it costs to follow renders on Lambda, beside the way Remotion's documentation shows: asking the function.
+"""Measures the cost of polling renders on Lambda, compared with status invocations as in Remotion's documentation.
 
-`python -m benchmarks.polling [runs]`. CPU time (user and system) is that of the client's process alone. Both ways
-follow renders of the same length, in turns, each poll a second after the last.
+`python -m benchmarks.polling [runs]`. CPU time (user and system) is that of the client's process alone. Both methods
+alternate and poll renders of the same length once a second.
 """
 
 import asyncio
@@ -57,11 +57,11 @@ def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     with render_farm(seconds=LENGTH_S, steps=STEPS) as farm:
         os.environ.update(farm.urls)
-        uvloop.run(_follow(farm, runs))
+        uvloop.run(_poll_every_second(farm, runs))
         uvloop.run(_poll_without_pause(runs))
     with render_farm(seconds=MANY_LENGTH_S, steps=STEPS) as farm:
         os.environ.update(farm.urls)
-        uvloop.run(_carry_many())
+        uvloop.run(_run_many())
 
 
 @asynccontextmanager
@@ -73,8 +73,8 @@ async def opened(*, capacity: int = 100) -> AsyncIterator[LambdaBackend]:
         yield backend
 
 
-class Naive:
-    """One boto3 client and threads for it, which is more than most have."""
+class StatusInvocations:
+    """Polls with one boto3 client and its own threads, which is more than most programs have."""
 
     def __init__(self) -> None:
         config = Config(max_pool_connections=AT_ONCE)
@@ -88,16 +88,16 @@ class Naive:
         )
 
     async def poll(self, render: Render) -> bool:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, render)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._invoke, render)
 
-    def _ask(self, render: Render) -> bool:
+    def _invoke(self, render: Render) -> bool:
         payload = status_payload(version="4.0.527", bucket=BUCKET, render_id=str(render.backend_render_id))
-        answer = self._client.invoke(FunctionName=FUNCTION, Payload=json.dumps(payload).encode())
-        return bool(json.loads(answer["Payload"].read())["done"])
+        response = self._client.invoke(FunctionName=FUNCTION, Payload=json.dumps(payload).encode())
+        return bool(json.loads(response["Payload"].read())["done"])
 
 
-async def _follow(farm: RenderFarm, runs: int) -> None:
-    """Follow renders to their ends, one poll a second after the other."""
+async def _poll_every_second(farm: RenderFarm, runs: int) -> None:
+    """Poll renders to their ends, once a second."""
     figures: defaultdict[str, list[tuple[float, float, float]]] = defaultdict(list)
     async with opened() as backend:
 
@@ -105,16 +105,17 @@ async def _follow(farm: RenderFarm, runs: int) -> None:
             return isinstance(await backend.observe(render), AttemptFinished)
 
         for _ in range(runs):
-            for name, poll in (("progress files over HTTP", ours), ("status invocations with boto3", Naive().poll)):
-                renders = await asyncio.gather(*(_begun(backend) for _ in range(RENDERS)))
-                before, cpu = farm.asked(), _cpu_s()
-                await asyncio.gather(*(_to_the_end(poll, render) for render in renders))
+            for name, poll in (
+                ("progress files over HTTP", ours),
+                ("status invocations with boto3", StatusInvocations().poll),
+            ):
+                renders = await asyncio.gather(*(_start(backend) for _ in range(RENDERS)))
+                before, cpu = farm.request_counts(), _cpu_s()
+                await asyncio.gather(*(_poll_to_the_end(poll, render) for render in renders))
                 spent = _cpu_s() - cpu
-                asked = {kind: count - before.get(kind, 0) for kind, count in farm.asked().items()}
-                figures[name].append((1 + asked.get("status", 0) / RENDERS, asked.get("GET", 0) / RENDERS, spent))
-    print(
-        f"\n## Following {RENDERS} renders of {LENGTH_S:.0f} s, a poll each second, medians of {runs} runs in turns\n"
-    )
+                sent = {kind: count - before.get(kind, 0) for kind, count in farm.request_counts().items()}
+                figures[name].append((1 + sent.get("status", 0) / RENDERS, sent.get("GET", 0) / RENDERS, spent))
+    print(f"\n## Polling {RENDERS} renders of {LENGTH_S:.0f} s once a second, medians of {runs} alternating runs\n")
     print("| | invocations per render | S3 requests per render | CPU ms per render |\n|---|---:|---:|---:|")
     for name, measured in figures.items():
         invocations, requests, cpu_s = (statistics.median(column) for column in zip(*measured, strict=True))
@@ -124,7 +125,7 @@ async def _follow(farm: RenderFarm, runs: int) -> None:
 
 
 async def _poll_without_pause(runs: int) -> None:
-    """Poll as fast as it goes, to see what one core could follow."""
+    """Poll as fast as possible, to measure the capacity of one core."""
     rates: defaultdict[str, list[float]] = defaultdict(list)
     async with opened() as backend:
 
@@ -132,12 +133,15 @@ async def _poll_without_pause(runs: int) -> None:
             return isinstance(await backend.observe(render), AttemptFinished)
 
         for _ in range(runs):
-            render = await _begun(backend)
-            for name, poll in (("progress files over HTTP", ours), ("status invocations with boto3", Naive().poll)):
+            render = await _start(backend)
+            for name, poll in (
+                ("progress files over HTTP", ours),
+                ("status invocations with boto3", StatusInvocations().poll),
+            ):
                 cpu = _cpu_s()
-                await asyncio.gather(*(_again(poll, render, POLLS // AT_ONCE) for _ in range(AT_ONCE)))
+                await asyncio.gather(*(_poll_repeatedly(poll, render, POLLS // AT_ONCE) for _ in range(AT_ONCE)))
                 rates[name].append(POLLS / (_cpu_s() - cpu))
-    print(f"\n## Polls per second of one core, medians of {runs} runs in turns\n\n| | polls/s |\n|---|---:|")
+    print(f"\n## Polls per second of one core, medians of {runs} alternating runs\n\n| | polls/s |\n|---|---:|")
     for name, measured in rates.items():
         print(f"| {name} | {statistics.median(measured):.0f} |")
     fast, slow = (statistics.median(measured) for measured in rates.values())
@@ -146,21 +150,21 @@ async def _poll_without_pause(runs: int) -> None:
 
 @dataclass
 class Timed:
-    """The backend, noting when it is asked for each render."""
+    """The backend, with the times at which each render is polled."""
 
     backend: LambdaBackend
-    asked_at: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    polled_at: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.backend, name)
 
     async def observe(self, render: Render) -> Observation:
-        self.asked_at[render.id].append(time.monotonic())
+        self.polled_at[render.id].append(time.monotonic())
         return await self.backend.observe(render)
 
 
-async def _carry_many() -> None:
-    """Carry many renders at once with one worker, and look how late its polls are."""
+async def _run_many() -> None:
+    """Run many renders at once with one worker, and measure how late its polls are."""
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(data_dir=folder, quota_limit=MANY, quota_window_s=86_400)
         clock = SystemClock()
@@ -175,27 +179,27 @@ async def _carry_many() -> None:
                 clock=clock,
                 store=store,
                 pubsub=pubsub,
-                backend=timed,  # type: ignore[arg-type]  # it is one but for the types of __getattr__
+                backend=timed,  # type: ignore[arg-type]  # a backend except for the types of __getattr__
                 with_worker=True,
             )
             assert services.worker is not None
             ids = [(await services.renders.start(Caller(id="ann"), PROPS)).render.id for _ in range(MANY)]
-            cpu, began = _cpu_s(), time.monotonic()
-            working = asyncio.create_task(services.worker.run())
+            cpu, started_at = _cpu_s(), time.monotonic()
+            running = asyncio.create_task(services.worker.run())
             while await store.unfinished(["ann"], first=1):  # noqa: ASYNC110
                 await asyncio.sleep(0.5)
-            spent, took = _cpu_s() - cpu, time.monotonic() - began
-            working.cancel()
-            await asyncio.wait([working])
+            spent, took = _cpu_s() - cpu, time.monotonic() - started_at
+            running.cancel()
+            await asyncio.wait([running])
             ended = await store.get_many(ids)
-    gaps = [b - a for times in timed.asked_at.values() for a, b in pairwise(times)]
-    polls = sum(map(len, timed.asked_at.values()))
+    gaps = [b - a for times in timed.polled_at.values() for a, b in pairwise(times)]
+    polls = sum(map(len, timed.polled_at.values()))
     complete = sum(render.status == "complete" and render.attempt == 1 for render in ended)
     print(f"\n## {MANY} renders of {MANY_LENGTH_S:.0f} s at once on one worker, a poll each {INTERVAL_S:.0f} s\n")
     print("| | |\n|---|---:|")
     print(f"| complete at the first attempt | {complete} of {MANY} |")
     print(f"| polls | {polls} in {took:.0f} s |")
-    print(f"| between two polls of one render: median, 99 %, longest | {_gaps(gaps)} |")
+    print(f"| between two polls of one render: median, 99 %, maximum | {_gaps(gaps)} |")
     print(f"| CPU of the worker, starts and store included | {spent:.1f} s, {spent / polls * 1000:.2f} ms per poll |")
     assert complete == MANY
     assert max(gaps) <= 2 * INTERVAL_S + 1, max(gaps)
@@ -205,19 +209,19 @@ def _gaps(gaps: list[float]) -> str:
     return f"{statistics.median(gaps):.2f}, {statistics.quantiles(gaps, n=100)[98]:.2f}, {max(gaps):.2f} s"
 
 
-async def _begun(backend: LambdaBackend) -> Render:
+async def _start(backend: LambdaBackend) -> Render:
     now = SystemClock().now()
     render = Render(id=new_render_id(now), owner="ann", props=PROPS, created_at=now)
     launched = lifecycle.launch(render, now=now, deadline_at=now + timedelta(minutes=5))
     return lifecycle.accept(launched, backend_render_id=await backend.start(launched))
 
 
-async def _to_the_end(poll: Poll, render: Render) -> None:
-    while not await poll(render):  # noqa: ASYNC110  # that is what is measured
+async def _poll_to_the_end(poll: Poll, render: Render) -> None:
+    while not await poll(render):  # noqa: ASYNC110  # polling is measured
         await asyncio.sleep(INTERVAL_S)
 
 
-async def _again(poll: Poll, render: Render, times: int) -> None:
+async def _poll_repeatedly(poll: Poll, render: Render, times: int) -> None:
     for _ in range(times):
         await poll(render)
 

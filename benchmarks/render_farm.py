@@ -1,8 +1,8 @@
-"""Lambda and S3 in a process of their own, so that what they cost is not taken for the cost of their client.
+"""Lambda and S3 for benchmarks, in a separate process, so that their CPU time is not counted as their client's.
 
-`python -m benchmarks.render_farm SECONDS STEPS` plays renders of that length, whose progress changes so often. It
-prints the URLs of both as a line of JSON, and another line with what it was asked for each time it is sent a line. The
-bucket keeps objects in memory and checks no signatures, so that it holds up nobody.
+`python -m benchmarks.render_farm SECONDS STEPS` simulates renders of that length whose progress changes STEPS times. It
+prints the URLs of both as a line of JSON and, for each line that it reads, a line with the numbers of invocations and
+requests. The bucket stores objects in memory and checks no signatures, so that it is not the bottleneck.
 """
 
 import json
@@ -18,14 +18,14 @@ from tests.support.s3_server import S3Server
 
 
 class RenderFarm:
-    """The process, and how to reach it."""
+    """The process and its URLs."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self.urls = self._read()
 
-    def asked(self) -> dict[str, int]:
-        """Return how many invocations and requests there have been of each kind."""
+    def request_counts(self) -> dict[str, int]:
+        """Return the numbers of invocations and requests by kind."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
@@ -38,7 +38,7 @@ class RenderFarm:
 
 @contextmanager
 def render_farm(*, seconds: float, steps: int) -> Iterator[RenderFarm]:
-    """Run one."""
+    """Run a farm."""
     command = [sys.executable, "-m", "benchmarks.render_farm", str(seconds), str(steps)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -117,7 +117,7 @@ async def work(redis_url: str, renders: int) -> None:
         while await store.unfinished(["ann"], first=1):  # noqa: ASYNC110
             await asyncio.sleep(0.5)
         result = {
-            "polls": sum(map(len, timed.asked_at.values())),
+            "polls": sum(map(len, timed.polled_at.values())),
             "cpu_s": process_cpu_s(os.getpid()) - cpu_s,
             "took_s": (clock.now() - started_at).total_seconds(),
         }

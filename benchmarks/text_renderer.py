@@ -1,7 +1,7 @@
-"""CPU time and memory of the local renderer, each measured over whole child processes, their start included.
+"""Measures CPU time and memory of the text renderer, over whole child processes including their start.
 
-`python -m benchmarks.text_renderer [runs]` prints two tables. Renders of all kinds take turns, so that what else the
-machine does in the meantime falls on all of them alike; each figure is the median of its runs.
+`python -m benchmarks.text_renderer [runs]` prints a table. Renders of all kinds alternate, so that other load on the
+machine affects all of them equally; each figure is the median of its runs.
 """
 
 import json
@@ -41,7 +41,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process used."""
+    """The resources that one process used."""
 
     cpu_s: float
     rss_mb: float
@@ -71,11 +71,11 @@ def render(case: Case, output: Path) -> Cost:
     assert process.stdout is not None
     process.stdin.write(json.dumps(job).encode() + b"\n")
     process.stdin.flush()
-    said = process.stdout.read()
+    messages = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     process.stdin.close()
-    assert process.returncode == 0, said.decode()
+    assert process.returncode == 0, messages.decode()
     return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.stat().st_size / 1024)
 
 
@@ -84,7 +84,7 @@ def measure(cases: list[Case], runs: int) -> dict[Case, Cost]:
     with tempfile.TemporaryDirectory() as folder:
         for _, case in product(range(runs), cases):
             costs[case].append(render(case, Path(folder) / "video.part"))
-    return {case: median(found) for case, found in costs.items()}
+    return {case: median(measured) for case, measured in costs.items()}
 
 
 def median(costs: list[Cost]) -> Cost:
@@ -110,15 +110,15 @@ def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     cases = [Case(size, style, caption, 90) for size, style, caption in product(SIZES, STYLES, CAPTIONS)]
     costs = measure(cases, runs)
-    print(f"Medians of {runs} runs; a render is a whole process, so its start counts.\n")
+    print(f"Medians of {runs} runs; a render is a whole process, including its start.\n")
     print("\n".join(rows(costs)))
-    slowest = max(cost.cpu_s for case, cost in costs.items() if case.size == "720p")
-    largest = max(cost.rss_mb for cost in costs.values())
-    print(f"\n90 frames at 720p, process start included: at most {slowest:.2f} s of CPU (target: 1.5 s).")
+    max_cpu_s = max(cost.cpu_s for case, cost in costs.items() if case.size == "720p")
+    max_rss_mb = max(cost.rss_mb for cost in costs.values())
+    print(f"\n90 frames at 720p, process start included: at most {max_cpu_s:.2f} s of CPU (target: 1.5 s).")
     for size, target in (("720p", 3), ("1080p", 2)):
         pace = min(case.frames / FPS / cost.cpu_s for case, cost in costs.items() if case.size == size)
         print(f"Slowest at {size}: {pace:.1f} × realtime in CPU time (target: {target} ×).")  # noqa: RUF001
-    print(f"Largest: {largest:.0f} MB resident (target: at most 400 MB).")
+    print(f"Maximum: {max_rss_mb:.0f} MB resident (target: at most 400 MB).")
 
 
 if __name__ == "__main__":

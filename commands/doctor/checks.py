@@ -1,4 +1,4 @@
-"""What `rendercast doctor` looks at: each part of a deployment by itself, all at the same time."""
+"""The checks of `rendercast doctor`. The parts of a deployment are checked concurrently and independently."""
 
 import asyncio
 import difflib
@@ -13,10 +13,10 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from auth.bearer import read_token_rules
-from auth.jwks import JwksError, JwksClient, open_issuer_session
+from auth.jwks import JwksClient, JwksError, open_issuer_session
 from commands.client.options import Role
-from commands.doctor.lambda_checks import examine_lambda
-from commands.doctor.report import LIMIT_S, Examination, Finding, NotNeeded, Result
+from commands.doctor.lambda_checks import check_lambda
+from commands.doctor.report import CHECK_TIMEOUT_S, CheckGroup, CheckSkipped, Finding, Result
 from pages.graphiql import load_graphiql
 from services.errors import RendercastError, StartupError
 from services.realtime.pubsub import open_pubsub
@@ -37,25 +37,25 @@ from services.webhooks.configuration import read_endpoint_config
 from services.webhooks.endpoint import open_endpoint
 from services.webhooks.ports import EndpointError
 
-HEARING_S = 5.0
+PUBLISH_TIMEOUT_S = 5.0
 MAX_CLOCK_DIFFERENCE_S = 10.0
-LITTLE_SPACE_BYTES = 500_000_000
+MIN_FREE_BYTES = 500_000_000
 PREFIX = "RENDERCAST_"
-OF_CLIENTS = {"RENDERCAST_URL", "RENDERCAST_TOKEN"}
+CLIENT_VARIABLES = {"RENDERCAST_URL", "RENDERCAST_TOKEN"}
 
 
 async def diagnose(role: Role | None) -> Sequence[Finding]:
-    """Return what is found."""
+    """Run all checks that apply to the role, or to any if it is None, and return their findings."""
     settings, findings = read_settings()
-    parts = [Examination(settings, role) for _ in PARTS]
+    parts = [CheckGroup(settings, role) for _ in PARTS]
     async with asyncio.TaskGroup() as tasks:
-        for examine, part in zip(PARTS, parts, strict=True):
-            tasks.create_task(examine(part))
+        for check_part, part in zip(PARTS, parts, strict=True):
+            tasks.create_task(check_part(part))
     return [*findings, *(finding for part in parts for finding in part.findings)]
 
 
 def read_settings() -> tuple[Settings, list[Finding]]:
-    """Return the settings, with defaults in place of the wrong ones, and what is wrong."""
+    """Return the settings, with defaults in place of invalid values, and the findings about them."""
     wrong: list[str] = []
     try:
         settings = load_settings()
@@ -66,104 +66,104 @@ def read_settings() -> tuple[Settings, list[Finding]]:
         settings = load_settings(**{name: field.default for name, field in fields})
     wrong += _unknown_variables()
     if not wrong:
-        return settings, [Finding(check="settings", result=Result.OK, sentence="All can be read.")]
+        return settings, [Finding(check="settings", result=Result.OK, sentence="All settings are valid.")]
     return settings, [Finding(check="settings", result=Result.WRONG, sentence=line) for line in wrong]
 
 
 def _unknown_variables() -> list[str]:
-    """Return a sentence for each variable that looks like a setting and is none."""
-    known = {each for name in FIELDS for each in (variable(name), *former_variables(name))} | OF_CLIENTS
+    """Return a sentence for each variable that has the prefix of settings but is not one."""
+    known = {each for name in FIELDS for each in (variable(name), *former_variables(name))} | CLIENT_VARIABLES
     given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
     sentences = []
     for name in sorted(name for name in given - known if name.startswith(PREFIX)):
         close = difflib.get_close_matches(name, known, n=1)
-        sentences.append(f"{name} is no setting" + (f"; do you mean {close[0]}?" if close else "."))
+        sentences.append(f"{name} is not a setting" + (f"; do you mean {close[0]}?" if close else "."))
     return sentences
 
 
-async def _data_folder(part: Examination) -> None:
-    async def look() -> str:
+async def _data_folder(part: CheckGroup) -> None:
+    async def check() -> str:
         if not part.is_embedded and part.renderer == "lambda":
-            raise NotNeeded("Nothing is kept on this machine: MongoDB has the renders, S3 the videos.")
-        return await asyncio.to_thread(_try_folder, part.settings.storage.data_dir)
+            raise CheckSkipped("Not needed: renders are stored in MongoDB, videos in S3.")
+        return await asyncio.to_thread(_check_folder, part.settings.storage.data_dir)
 
-    await part.check("data folder", look)
+    await part.check("data folder", check)
 
 
-def _try_folder(folder: Path) -> str:
-    """Return that the folder can be used. Raises `StartupError`."""
+def _check_folder(folder: Path) -> str:
+    """Check that the folder, or its nearest existing parent, is writable and has free space."""
     existing = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
         raise StartupError(
-            f"{existing} can't be written: {error.strerror}. Mend that, or set RENDERCAST_DATA_DIR to another folder."
+            f"{existing} is not writable: {error.strerror}. Fix that, or set RENDERCAST_DATA_DIR to another folder."
         ) from error
     free = shutil.disk_usage(existing).free
-    if free < LITTLE_SPACE_BYTES:
-        raise StartupError(f"{folder} has only {free // 1_000_000} MB left: make room, or set RENDERCAST_DATA_DIR.")
-    return f"{folder} can be written."
+    if free < MIN_FREE_BYTES:
+        raise StartupError(f"{folder} has only {free // 1_000_000} MB left: free space, or set RENDERCAST_DATA_DIR.")
+    return f"{folder} is writable."
 
 
-async def _web_page(part: Examination) -> None:
-    async def look() -> str:
+async def _web_page(part: CheckGroup) -> None:
+    async def check() -> str:
         if not part.is_for(Role.DEV, Role.SERVE):
-            raise NotNeeded("A worker has no web page.")
+            raise CheckSkipped("A worker has no web page.")
         if not (await asyncio.to_thread(load_graphiql, part.settings.pages.web_dir)).files:
-            raise NotNeeded("GraphiQL's page loads its parts from a CDN: npm ci --prefix web brings them here.")
-        return "GraphiQL's page has all its parts here."
+            raise CheckSkipped("GraphiQL loads its files from a CDN: `npm ci --prefix web` installs them here.")
+        return "GraphiQL's files are served from here."
 
-    await part.check("web page", look)
+    await part.check("web page", check)
 
 
-async def _mongodb(part: Examination) -> None:
-    after = ("MongoDB indexes", "MongoDB clock")
+async def _mongodb(part: CheckGroup) -> None:
+    indexes, clock = "MongoDB indexes", "MongoDB clock"
     url = part.settings.storage.mongodb_url
 
     async def connect() -> str:
         if part.is_embedded:
-            raise NotNeeded("`rendercast dev` needs none. For `serve` and `worker`, set MONGODB_URL.")
+            raise CheckSkipped("Not needed by `rendercast dev`. For `serve` and `worker`, set MONGODB_URL.")
         if url is None:
-            raise StartupError("MONGODB_URL is not set: give it the address of a replica set.")
+            raise StartupError("MONGODB_URL is not set: set it to the address of a replica set.")
         client = new_mongo_client(url.get_secret_value())
         opened.append(client)
-        return await _ask_mongodb(client, hosts_of(url.get_secret_value()))
+        return await _check_mongodb(client, hosts_of(url.get_secret_value()))
 
-    async def make_indexes() -> str:
+    async def create_indexes() -> str:
         database = opened[0].get_default_database(DEFAULT_DATABASE)
-        with mongo_operation(LIMIT_S):
+        with mongo_operation(CHECK_TIMEOUT_S):
             await database["renders"].create_indexes(list(RENDER_INDEXES))
             await database["quota"].create_indexes(list(QUOTA_INDEXES))
             await database["webhooks"].create_indexes(list(WEBHOOK_INDEXES))
-        return f"The indexes of the database {database.name} are there."
+        return f"The indexes of the database {database.name} exist."
 
-    async def compare_clocks() -> str:
-        told = ServerClock(opened[0])
+    async def check_clock() -> str:
+        server_clock = ServerClock(opened[0])
         with mongo_operation(operation_timeout_s(opened[0])):
-            await told.sync()
-        return judge_clocks(told.now().replace(tzinfo=UTC), datetime.now(UTC))
+            await server_clock.sync()
+        return compare_clocks(server_clock.now().replace(tzinfo=UTC), datetime.now(UTC))
 
     opened: list[Client] = []
     try:
-        if await part.check("MongoDB", connect, *after):
-            await part.check(after[0], make_indexes)
-            await part.check(after[1], compare_clocks)
+        if await part.check("MongoDB", connect, indexes, clock):
+            await part.check(indexes, create_indexes)
+            await part.check(clock, check_clock)
     finally:
         for client in opened:
             await maybe_await(client.close())
 
 
-def judge_clocks(its: datetime, ours: datetime) -> str:
-    """Return how far two clocks are apart. Raises `StartupError` if that is too much."""
-    apart_s = abs((its - ours).total_seconds())
-    if apart_s > MAX_CLOCK_DIFFERENCE_S:
-        raise StartupError(f"Its clock and this machine's are {apart_s:.0f} s apart: keep both in step, by NTP.")
-    return f"Its clock and this machine's are {apart_s:.1f} s apart."
+def compare_clocks(theirs: datetime, ours: datetime) -> str:
+    """Return the difference between two clocks, as a sentence. Raises `StartupError` if it is too large."""
+    difference_s = abs((theirs - ours).total_seconds())
+    if difference_s > MAX_CLOCK_DIFFERENCE_S:
+        raise StartupError(f"Its clock and this machine's differ by {difference_s:.0f} s: synchronise both with NTP.")
+    return f"Its clock and this machine's differ by {difference_s:.1f} s."
 
 
-async def _ask_mongodb(client: Client, hosts: str) -> str:
-    """Return that the server is one we can use. Raises `StartupError`."""
+async def _check_mongodb(client: Client, hosts: str) -> str:
+    """Check that the server responds and is a replica set. Raises `StartupError`."""
     try:
         with mongo_operation(operation_timeout_s(client)):
             hello = await ServerClock(client).sync()
@@ -172,88 +172,88 @@ async def _ask_mongodb(client: Client, hosts: str) -> str:
             f"MongoDB at {hosts} can't be used: {error}. Start it, or correct MONGODB_URL, its user and its password."
         ) from error
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
-        raise StartupError(f"MongoDB at {hosts} is no replica set: start it with --replSet; one member is enough.")
-    return f"{hosts} answers, and is a replica set."
+        raise StartupError(f"MongoDB at {hosts} is not a replica set: start it with --replSet; one member is enough.")
+    return f"{hosts} responds and is a replica set."
 
 
-async def _redis(part: Examination) -> None:
+async def _redis(part: CheckGroup) -> None:
     url = part.settings.storage.redis_url
 
-    async def look() -> str:
+    async def check() -> str:
         if part.role is Role.DEV or (part.is_embedded and url is None):
-            raise NotNeeded("`rendercast dev` needs none. For `serve` and `worker`, set REDIS_URL.")
+            raise CheckSkipped("Not needed by `rendercast dev`. For `serve` and `worker`, set REDIS_URL.")
         if url is None or url.get_secret_value().startswith("memory:"):
-            raise StartupError("REDIS_URL names no Redis: give it an address such as redis://:password@host:6379/0.")
+            raise StartupError("REDIS_URL names no Redis: set it to an address such as redis://:password@host:6379/0.")
         try:
-            return await _ask_redis(url.get_secret_value())
+            return await _check_redis(url.get_secret_value())
         except RendercastError as error:
-            raise StartupError(f"{error} Start it, or correct REDIS_URL or what its user may do.") from error
+            raise StartupError(f"{error} Start it, or correct REDIS_URL or its user's permissions.") from error
 
-    await part.check("Redis", look)
+    await part.check("Redis", check)
 
 
-async def _ask_redis(url: str) -> str:
-    """Return that what is published is heard. Raises `StartupError` or `PubSubUnavailable`."""
-    heard = asyncio.Event()
+async def _check_redis(url: str) -> str:
+    """Check that a published message is received. Raises `StartupError` or `PubSubUnavailable`."""
+    received = asyncio.Event()
     channel = f"doctor:{secrets.token_hex(8)}"
-    async with open_pubsub(url) as pubsub, pubsub.subscribe(channel, lambda _: heard.set()):
-        await pubsub.publish(channel, "Are you well?")
+    async with open_pubsub(url) as pubsub, pubsub.subscribe(channel, lambda _: received.set()):
+        await pubsub.publish(channel, "test")
         try:
-            async with asyncio.timeout(HEARING_S):
-                await heard.wait()
+            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                await received.wait()
         except TimeoutError:
             raise StartupError(
-                "What is published is not heard: the user of Redis needs +@connection +@pubsub &rendercast:*."
+                "A published message is not received: the user of Redis needs +@connection +@pubsub &rendercast:*."
             ) from None
-    return "It answers; what is published is heard."
+    return "It responds, and a published message is received."
 
 
-async def _tokens(part: Examination) -> None:
-    settings = part.settings
+async def _tokens(part: CheckGroup) -> None:
+    auth = part.settings.auth
 
-    async def look() -> str:
-        if not part.is_for(Role.SERVE) or (part.is_embedded and not (settings.auth.jwt_issuer or settings.auth.jwt_secret)):
-            raise NotNeeded("Only `rendercast serve` knows users.")
-        rules = read_token_rules(settings.auth)
-        if settings.auth.jwt_issuer is None:
+    async def check() -> str:
+        if not part.is_for(Role.SERVE) or (part.is_embedded and not (auth.jwt_issuer or auth.jwt_secret)):
+            raise CheckSkipped("Only `rendercast serve` authenticates users.")
+        rules = read_token_rules(auth)
+        if auth.jwt_issuer is None:
             return "They are signed with RENDERCAST_JWT_SECRET."
         async with open_issuer_session() as http:
             try:
-                keys = await JwksClient(http, rules, jwks_url=settings.auth.jwt_jwks_url).read()
-            except JwksError as fault:
+                keys = await JwksClient(http, rules, jwks_url=auth.jwt_jwks_url).read()
+            except JwksError as error:
                 raise StartupError(
-                    f"The issuer's keys can't be read: {fault}. Correct RENDERCAST_JWT_ISSUER or _JWT_JWKS_URL."
-                ) from fault
+                    f"The issuer's keys can't be read: {error}. Correct RENDERCAST_JWT_ISSUER or _JWT_JWKS_URL."
+                ) from error
         if not keys:
-            raise StartupError("The issuer has no key for RENDERCAST_JWT_ALGORITHMS: name what it signs with.")
-        return f"{len({key_id for key_id, _ in keys})} keys of {settings.auth.jwt_issuer} can be read."
+            raise StartupError("The issuer has no key for RENDERCAST_JWT_ALGORITHMS: set it to its signing algorithms.")
+        return f"{len({key_id for key_id, _ in keys})} keys of {auth.jwt_issuer} can be read."
 
-    await part.check("users' tokens", look)
+    await part.check("users' tokens", check)
 
 
-async def _webhooks(part: Examination) -> None:
-    async def look() -> str:
-        rules = read_endpoint_config(part.settings.webhooks)
-        if rules is None:
-            raise NotNeeded("Nobody is told of ends: RENDERCAST_WEBHOOK_URL is not set.")
-        async with open_endpoint(rules) as endpoint:
+async def _webhooks(part: CheckGroup) -> None:
+    async def check() -> str:
+        config = read_endpoint_config(part.settings.webhooks)
+        if config is None:
+            raise CheckSkipped("No webhooks are sent: RENDERCAST_WEBHOOK_URL is not set.")
+        async with open_endpoint(config) as endpoint:
             try:
                 addresses = await endpoint.resolve()
-            except EndpointError as fault:
-                raise StartupError(f"RENDERCAST_WEBHOOK_URL can't be used: {fault}.") from fault
+            except EndpointError as error:
+                raise StartupError(f"RENDERCAST_WEBHOOK_URL can't be used: {error}.") from error
         if part.renderer == "text" and part.settings.server.public_url is None and not part.is_embedded:
-            raise StartupError("RENDERCAST_PUBLIC_URL is not set: `outputUrl` in webhooks would lead to this machine.")
-        return f"{endpoint.host} is {', '.join(addresses)}, which may be called."
+            raise StartupError("RENDERCAST_PUBLIC_URL is not set: `outputUrl` in webhooks would refer to localhost.")
+        return f"{endpoint.host} resolves to {', '.join(addresses)}, which may be called."
 
-    await part.check("webhooks", look)
+    await part.check("webhooks", check)
 
 
-PARTS: tuple[Callable[[Examination], Coroutine[None, None, None]], ...] = (
+PARTS: tuple[Callable[[CheckGroup], Coroutine[None, None, None]], ...] = (
     _data_folder,
     _web_page,
     _mongodb,
     _redis,
     _tokens,
     _webhooks,
-    examine_lambda,
+    check_lambda,
 )

@@ -1,4 +1,4 @@
-"""`rendercast doctor`: what is wrong with the settings and with what they name."""
+"""`rendercast doctor`: checks the settings and the services that they name."""
 
 from typing import Annotated
 
@@ -8,24 +8,24 @@ from commands.client.options import Json, Role
 
 HELP = """\b
 Examples:
-  rendercast doctor                    # all that the settings name
-  rendercast doctor --role worker      # all that `rendercast worker` needs
+  rendercast doctor                    # check everything that the settings name
+  rendercast doctor --role worker      # check everything that `rendercast worker` needs
   rendercast doctor --json | jq 'select(.result == "WRONG")'
 
-It changes nothing that lasts: it makes MongoDB's indexes, which a start makes too, says a word on Redis, and stores a
-probe in the bucket that it removes if it may.
+It creates MongoDB's indexes, as a start does, publishes a message on Redis, and stores a test object in the bucket,
+which it deletes if it has the permission. It changes nothing else.
 
-Exit codes: 0 nothing is wrong; 1 something is; 2 wrong usage."""
+Exit codes: 0 no check is WRONG; 1 a check is WRONG; 2 wrong usage."""
 WIDTH = 18
 
 
 def doctor(
     role: Annotated[
-        Role | None, typer.Option(help="Look with the eyes of this command; else at all that is set.")
+        Role | None, typer.Option(help="Check what this command needs. Default: everything that is set.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Look at the settings and what they name: MongoDB, Redis, the issuer, Lambda, S3. Says what to mend."""
+    """Check the settings and what they name (MongoDB, Redis, the issuer, Lambda, S3), and report what to fix."""
     import asyncio
     import logging
 
@@ -33,13 +33,13 @@ def doctor(
     from commands.doctor.checks import diagnose
     from commands.doctor.report import Result
 
-    logging.getLogger().addHandler(logging.NullHandler())  # what drivers say is said in sentences
-    is_well = True
+    logging.getLogger().addHandler(logging.NullHandler())  # drivers' log lines would repeat the findings
+    is_ok = True
     for finding in asyncio.run(diagnose(role)):
-        is_well = is_well and finding.result is not Result.WRONG
+        is_ok = is_ok and finding.result is not Result.WRONG
         if as_json:
             write_json({"check": finding.check, "result": finding.result, "message": finding.sentence})
         else:
             typer.echo(printable(f"{finding.result:<8} {finding.check:<{WIDTH}} {finding.sentence}"))
-    if not is_well:
+    if not is_ok:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""What goes on behind a function's answer: renders that are played, and webhooks at their ends."""
+"""Background work of the Remotion Lambda function for tests: simulated renders, and webhooks at their ends."""
 
 import hashlib
 import hmac
@@ -17,34 +17,35 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from tests.support import lambda_renders as renders
-from tests.support.lambda_renders import JSON, Fatal, Render, Silent, State
-from tests.support.s3_server import S3Refused, S3Server
+from tests.support.lambda_progress import JSON, Fatal, compact
+from tests.support.lambda_renders import Render, Stalled, State
+from tests.support.s3_server import S3Error, S3Server
 
 ACCOUNT = "123456789012"
-S3_AWAY = (OSError, http.client.HTTPException)
+S3_UNAVAILABLE = (OSError, http.client.HTTPException)
 
 
 class Webhooks(Enum):
-    """What becomes of the webhook at a render's end."""
+    """The delivery of the webhook at a render's end."""
 
     SENT = auto()
     LOST = auto()
     DOUBLED = auto()
-    EARLY = auto()  # received before the file says that the render is done
+    EARLY = auto()  # received before the progress file shows that the render is done
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookSent:
-    """One attempt to deliver a webhook; `answered` is the HTTP status, 0 if there was no answer."""
+    """One attempt to deliver a webhook; `status` is the HTTP status, 0 if there was no response."""
 
     url: str
     body: bytes
     headers: dict[str, str]
-    answered: int
+    status: int
 
 
 class Sender:
-    """Delivers webhooks, each in three attempts, in threads of its own."""
+    """Delivers webhooks in its own threads, with three attempts each."""
 
     def __init__(self) -> None:
         self.mode = Webhooks.SENT
@@ -68,8 +69,8 @@ class Sender:
         webhook = render.payload.get("webhook")
         if webhook is None:
             return
-        body = renders.compact(webhook_body(render)).encode()
-        # The real sender takes the number of characters for that of bytes, and then can't send the body.
+        body = compact(webhook_body(render)).encode()
+        # The real sender uses the number of characters as that of bytes, and then fails to send the body.
         for pause in (0.0, 0.5, 1.0) if body.isascii() else ():
             if self._stopping.wait(pause) or self._post(webhook, body):
                 return
@@ -83,7 +84,7 @@ class Sender:
             "X-Remotion-Signature": f"sha512={signed}" if webhook["secret"] else "NO_SECRET_PROVIDED",
             "X-Remotion-Status": json.loads(body)["type"],
         }
-        with suppress(*S3_AWAY), closing(http.client.HTTPConnection(url.netloc, timeout=10)) as connection:
+        with suppress(*S3_UNAVAILABLE), closing(http.client.HTTPConnection(url.netloc, timeout=10)) as connection:
             connection.request("POST", url.path + (f"?{url.query}" if url.query else ""), body, headers)
             with connection.getresponse() as response:
                 status = response.status
@@ -92,22 +93,22 @@ class Sender:
 
 
 def webhook_body(render: Render) -> JSON:
-    """Return what the webhook says about a render that ended, or timed out."""
+    """Return the body of the webhook for a render that ended or timed out."""
     post = render.progress["postRenderData"]
     kinds = {State.COMPLETE: "success", State.FAILED: "error"}
     body = {"type": kinds.get(render.state, "timeout"), "renderId": render.id, "expectedBucketOwner": ACCOUNT}
     body |= {"bucketName": render.bucket, "customData": render.payload["webhook"].get("customData")}
     if render.state is State.COMPLETE:
-        said = {"outputUrl": post["outputFile"], "lambdaErrors": post["errors"], "outputFile": post["outputFile"]}
-        return body | said | {"timeToFinish": post["timeToFinish"], "costs": post["cost"]}
+        output = {"outputUrl": post["outputFile"], "lambdaErrors": post["errors"], "outputFile": post["outputFile"]}
+        return body | output | {"timeToFinish": post["timeToFinish"], "costs": post["cost"]}
     if render.state is State.FAILED:
         error = render.progress["errors"][-1]
         return body | {"errors": [{name: error[name] for name in ("message", "name", "stack")}]}
     return body
 
 
-class Player:
-    """Plays all renders in one thread, each step when it is due. While S3 is away, it waits."""
+class Simulator:
+    """Simulates all renders in one thread, each step when it is due. While S3 is unavailable, it waits."""
 
     def __init__(self, s3: S3Server, sender: Sender) -> None:
         self._s3 = s3
@@ -128,20 +129,20 @@ class Player:
         self._thread.join()
 
     def play(self, render: Render) -> None:
-        """Take the next step of a render when it is time."""
+        """Schedule the next step of a render."""
         with self._changed:
             heappush(self._due, (time.monotonic() + render.interval_s, next(self._numbers), render))
             self._changed.notify()
 
     def _run(self) -> None:
         while render := self._next():
-            with suppress(*S3_AWAY):
+            with suppress(*S3_UNAVAILABLE):
                 self._step(render)
-            if render.state is State.PLAYING or render.to_do:
+            if render.state is State.RUNNING or render.to_do:
                 self.play(render)
             else:
                 render.ended.set()
-                if render.state is not State.SILENT:
+                if render.state is not State.STALLED:
                     self._sender.send_later(render)
 
     def _next(self) -> Render | None:
@@ -160,12 +161,12 @@ class Player:
             while render.to_do:
                 render.to_do[0]()
                 render.to_do.popleft()
-        except S3Refused:  # the bucket is gone
+        except S3Error:  # the bucket was deleted
             render.to_do.clear()
-            render.state = State.SILENT
+            render.state = State.STALLED
 
     def _is_cancelled(self, render: Render) -> bool:
-        """Look for the signal, as renderers do while they render."""
+        """Check for the cancel request, as renderers do while they render."""
         renders_now = render.metadata and len(render.progress["chunks"]) < render.metadata["totalChunks"]
         enabled = render.progress["cancellationEnabled"]
         return bool(renders_now and enabled) and self._s3.get(render.bucket, render.key("cancel.json")) is not None
@@ -177,8 +178,8 @@ class Player:
             text = next(render.script)
         except Fatal as fatal:
             text = renders.fail(render, fatal)
-        except Silent:
-            render.state = State.SILENT
+        except Stalled:
+            render.state = State.STALLED
             return
         if render.state is State.COMPLETE and self._sender.mode is Webhooks.EARLY:
             render.to_do.append(partial(self._sender.send, render))

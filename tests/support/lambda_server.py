@@ -7,79 +7,29 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Self, cast
 from urllib.parse import unquote
 
 from tests.support import lambda_renders as renders
-from tests.support.lambda_player import ACCOUNT, S3_AWAY, Player, Sender, Webhooks, WebhookSent
-from tests.support.lambda_renders import JSON, Course, Function, Render, failure
-from tests.support.lambda_stills import make_still, new_id
-from tests.support.s3_server import LocalHandler, LocalServer, S3Refused, S3Server
+from tests.support.lambda_faults import CRASH_TYPES, ERROR_RESPONSES, NOTHING_RUNS, Fault, InjectedFault
+from tests.support.lambda_player import ACCOUNT, S3_UNAVAILABLE, Sender, Simulator, Webhooks, WebhookSent
+from tests.support.lambda_progress import JSON, compact, output_of
+from tests.support.lambda_renders import Function, Render
+from tests.support.lambda_scenarios import Scenario
+from tests.support.lambda_status import status_response
+from tests.support.lambda_stills import make_still_response, new_id
+from tests.support.s3_server import LocalHandler, LocalServer, S3Error, S3Server
 from tests.support.server_process import free_port
 
 FUNCTION = "remotion-render-4-0-527-mem2048mb-disk2048mb-120sec"
 NAME = re.compile(r"remotion-render-(.*)-mem(\d+)mb-disk(\d+)mb-(\d+)sec")
-IN_ANSWER = """framesRendered lambdasInvoked timeToRenderFrames renderMetadata timeToEncode timeToCombine combinedFrames
-    timeoutTimestamp compositionValidated functionLaunched serveUrlOpened"""
-ONLY_WHEN_DONE = "outKey outBucket outputFile outputSizeInBytes timeToFinish estimatedBillingDurationInMilliseconds"
-
-
-class Fault(Enum):
-    """What can be wrong with the answer to an invocation."""
-
-    THROTTLED = auto()
-    SERVICE_ERROR = auto()
-    ACCESS_DENIED = auto()
-    EXPIRED_TOKEN = auto()
-    REFUSED = auto()  # by the function, with a message
-    CRASHED = auto()  # the function, before anything ran
-    CRASHED_LATE = auto()  # the function, but the render runs
-    UNLOADABLE = auto()  # the function's code
-    HELD = auto()  # there is none until the client gives up, but the render runs
-    DROPPED = auto()  # the connection ends without one, but the render runs
-    SLOW = auto()  # it is right, but comes late
-    SEVERAL_OBJECTS = auto()  # it is the last of several JSON objects in a row
-    ECHOED = auto()  # it also holds the animation's properties
-
-
-# What the service answers when it invokes nothing: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-REFUSALS: dict[Fault, tuple[int, str, JSON]] = {
-    Fault.THROTTLED: (
-        429,
-        "TooManyRequestsException",
-        {"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User", "message": "Rate Exceeded."},
-    ),
-    Fault.SERVICE_ERROR: (500, "ServiceException", {"Type": "Service", "Message": "An error occurred."}),
-    Fault.ACCESS_DENIED: (403, "AccessDeniedException", {"Message": "User is not authorized to perform this action"}),
-    Fault.EXPIRED_TOKEN: (403, "ExpiredTokenException", {"message": "The security token included is expired"}),
-}
-
-CRASHES = {
-    Fault.CRASHED: "Runtime.ExitError",
-    Fault.CRASHED_LATE: "Runtime.ExitError",
-    Fault.UNLOADABLE: "Runtime.ImportModuleError",
-}
-RUN_NOTHING = {Fault.REFUSED, Fault.CRASHED, Fault.UNLOADABLE}
-
-
-@dataclass(slots=True)
-class Trouble:
-    """What shall be wrong with the next answers to invocations of one kind."""
-
-    fault: Fault | None = None
-    left: int = 0
-    kind: str = ""
-    seconds: float = 0.0
-    message: str = ""
 
 
 class LambdaServer:
-    """The function and its renders. It can be told what goes wrong next, and what it was asked can be looked at.
+    """The function and its renders. Tests can inject faults and inspect the invocations.
 
-    A render takes `seconds_per_render`, in which its file is written `steps` times with other numbers of frames and
-    four times more. Its timestamps are of `now`, which returns seconds since 1970.
+    A render takes `seconds_per_render`; in it, its file is written `steps` times with other numbers of frames, and four
+    more times. Its timestamps are from `now`, which returns seconds since 1970.
     """
 
     def __init__(
@@ -100,21 +50,21 @@ class LambdaServer:
         self.starts: list[JSON] = []
         self.stills: list[JSON] = []
         self.invocations: Counter[str] = Counter()
-        self.most_at_once = 0
+        self.max_concurrent = 0
         self.renders: dict[str, Render] = {}
         self._sender = Sender()
         self.s3 = s3
-        self._player = Player(s3, self._sender)
+        self._simulator = Simulator(s3, self._sender)
         self._server: LocalServer | None = None
         self._lock = threading.Lock()
         self._under_way = 0
-        self._troubles: list[Trouble] = []
-        self._courses: deque[Course] = deque()
-        self._courses_by_word: dict[str, Course] = {}
+        self._faults: list[InjectedFault] = []
+        self._scenarios: deque[Scenario] = deque()
+        self._scenarios_by_word: dict[str, Scenario] = {}
 
     @property
     def webhooks(self) -> Webhooks:
-        """What becomes of the webhooks from now on; it can be set."""
+        """The delivery of webhooks from now on; it can be set."""
         return self._sender.mode
 
     @webhooks.setter
@@ -126,23 +76,23 @@ class LambdaServer:
         return self._sender.sent
 
     def start(self) -> None:
-        """Begin to answer, on `url`."""
-        self._player.start()
-        self.come_back()
+        """Start serving on `url`."""
+        self._simulator.start()
+        self.go_online()
 
     def stop(self) -> None:
-        """End everything; renders that are under way stay as they are."""
+        """Stop the server and its threads; running renders remain in their state."""
         self.go_offline()
-        self._player.stop()
+        self._simulator.stop()
         self._sender.stop()
 
     def go_offline(self) -> None:
-        """Refuse connections and cut those there are, while renders go on."""
+        """Refuse connections and close existing ones; renders continue."""
         if self._server is not None:
             self._server.stop()
             self._server = None
 
-    def come_back(self) -> None:
+    def go_online(self) -> None:
         """Accept connections again."""
         self._server = LocalServer(self.port, _Handler, self)
 
@@ -156,29 +106,29 @@ class LambdaServer:
     def fault(
         self, fault: Fault, *, times: int = 1, kind: str = "start", seconds: float = 0.0, message: str = "No."
     ) -> None:
-        """Let something be wrong with the next answers to invocations of a kind.
+        """Inject a fault into the next `times` responses to invocations of a kind.
 
-        `seconds` is how late a SLOW answer is, `message` that of a REFUSED one.
+        `seconds` is the delay of SLOW, `message` the error message of REFUSED.
         """
         with self._lock:
-            self._troubles.append(Trouble(fault, times, kind, seconds, message))
+            self._faults.append(InjectedFault(fault, times, kind, seconds, message))
 
-    def play_next(self, course: Course, *, times: int = 1) -> None:
-        """Let the next renders go this way."""
+    def use_scenario_next(self, scenario: Scenario, *, times: int = 1) -> None:
+        """Use this scenario for the next `times` renders."""
         with self._lock:
-            self._courses.extend([course] * times)
+            self._scenarios.extend([scenario] * times)
 
-    def play_when(self, word: str, course: Course) -> None:
-        """Let every render go this way whose text contains `word`."""
+    def use_scenario_for_text(self, word: str, scenario: Scenario) -> None:
+        """Use this scenario for every render whose text contains `word`."""
         with self._lock:
-            self._courses_by_word[word] = course
+            self._scenarios_by_word[word] = scenario
 
     def send_timeout(self, render_id: str) -> None:
-        """Send the webhook that the main function sends a second before its time is up."""
+        """Send the webhook that the main function sends a second before its timeout."""
         self._sender.send_later(self.renders[render_id])
 
-    def note(self, payload: JSON) -> Trouble:
-        """Count an invocation, and return what shall be wrong with its answer."""
+    def record_invocation(self, payload: JSON) -> InjectedFault:
+        """Record an invocation, and return the fault of its response."""
         kind = payload.get("type", "")
         with self._lock:
             self.invocations[kind] += 1
@@ -186,18 +136,18 @@ class LambdaServer:
                 self.starts.append(payload)
             if kind == "still":
                 self.stills.append(payload)
-            for trouble in self._troubles:
-                if trouble.left and trouble.kind == kind:
-                    trouble.left -= 1
-                    return trouble
-        return Trouble()
+            for injected in self._faults:
+                if injected.left and injected.kind == kind:
+                    injected.left -= 1
+                    return injected
+        return InjectedFault()
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
-        """Count an invocation among those that are not answered yet."""
+        """Count an invocation as running."""
         with self._lock:
             self._under_way += 1
-            self.most_at_once = max(self.most_at_once, self._under_way)
+            self.max_concurrent = max(self.max_concurrent, self._under_way)
         try:
             yield
         finally:
@@ -205,18 +155,18 @@ class LambdaServer:
                 self._under_way -= 1
 
     def run(self, payload: JSON) -> JSON:
-        """Do what an invocation asks for and return the function's answer."""
+        """Perform an invocation and return the function's response."""
         kind = payload.get("type")
         if kind == "info":
             return {"version": self.function.version, "type": "success"}
         if kind not in {"start", "status", "still"}:
-            return refused(f"Command not found: {renders.compact(payload)}")
+            return error_response(f"Command not found: {compact(payload)}")
         if payload.get("version") != self.function.version:
-            return refused(self._version_mismatch(payload))
+            return error_response(self._version_mismatch(payload))
         try:
             return {"start": self._start, "status": self._status, "still": self._still}[kind](payload)
-        except (S3Refused, KeyError, ValueError, TypeError, *S3_AWAY) as error:
-            return refused(str(error))
+        except (S3Error, KeyError, ValueError, TypeError, *S3_UNAVAILABLE) as error:
+            return error_response(str(error))
 
     def _version_mismatch(self, payload: JSON) -> str:
         name, own, given = self.function.name, self.function.version, payload.get("version", "")
@@ -229,9 +179,11 @@ class LambdaServer:
 
     def _start(self, payload: JSON) -> JSON:
         if not payload.get("serveUrl"):
-            return refused("Cannot read properties of undefined (reading 'startsWith')")
+            return error_response("Cannot read properties of undefined (reading 'startsWith')")
         if not payload.get("bucketName"):
-            return refused('You have multiple buckets in your S3 region us-east-1 starting with "remotionlambda-"')
+            return error_response(
+                'You have multiple buckets in your S3 region us-east-1 starting with "remotionlambda-"'
+            )
         render = Render(
             id=new_id(payload),
             function=self.function,
@@ -242,33 +194,33 @@ class LambdaServer:
             s3=self.s3,
             progress=renders.initial_progress(self.function, payload),
         )
-        render.course = self._course(render)
+        render.scenario = self._scenario(render)
         self.s3.put(render.bucket, render.key("progress.json"), render.text.encode())
         self.renders[render.id] = render
-        self._player.play(render)
+        self._simulator.play(render)
         return {"type": "success", "bucketName": render.bucket, "renderId": render.id}
 
     def _still(self, payload: JSON) -> JSON:
-        return make_still(self.function, self.s3, payload, read_props(self.s3, payload))
+        return make_still_response(self.function, self.s3, payload, read_props(self.s3, payload))
 
-    def _course(self, render: Render) -> Course:
+    def _scenario(self, render: Render) -> Scenario:
         keep = render.payload.get("outName") and not render.payload.get("overwrite")
         if keep and self.s3.get(*render.output) is not None:
-            return Course.OUTPUT_EXISTS
+            return Scenario.OUTPUT_EXISTS
         with self._lock:
-            for word, course in self._courses_by_word.items():
+            for word, scenario in self._scenarios_by_word.items():
                 if word in str(render.props.get("text")):
-                    return course
-            return self._courses.popleft() if self._courses else Course.WELL
+                    return scenario
+            return self._scenarios.popleft() if self._scenarios else Scenario.SUCCESS
 
     def _status(self, payload: JSON) -> JSON:
         bucket, render_id = payload["bucketName"], payload["renderId"]
         text = self.s3.get(bucket, f"renders/{render_id}/progress.json")
         if text is None:
-            return refused(f'No render with ID "{render_id}" found in bucket {bucket} and region us-east-1')
+            return error_response(f'No render with ID "{render_id}" found in bucket {bucket} and region us-east-1')
         progress = json.loads(text)
-        output = self.s3.get(*renders.output_of(progress["renderMetadata"] or {}, bucket, render_id))
-        return status_answer(self.function, progress, payload, None if output is None else len(output))
+        output = self.s3.get(*output_of(progress["renderMetadata"] or {}, bucket, render_id))
+        return status_response(self.function, progress, payload, None if output is None else len(output))
 
 
 def function_named(name: str, compositions: frozenset[str], now: Callable[[], float]) -> Function:
@@ -284,12 +236,12 @@ def function_named(name: str, compositions: frozenset[str], now: Callable[[], fl
     )
 
 
-def refused(message: str) -> JSON:
+def error_response(message: str) -> JSON:
     return {"type": "error", "message": message, "stack": f"Error: {message}\n    at innerHandler"}
 
 
 def read_props(s3: S3Server, payload: JSON) -> JSON:
-    """Return the animation's properties, empty if they are not there or no JSON object."""
+    """Return the animation's properties; empty if they are missing or not a JSON object."""
     props = payload.get("inputProps", {})
     text = props.get("payload", "")
     if props.get("type") == "bucket-url":
@@ -298,65 +250,6 @@ def read_props(s3: S3Server, payload: JSON) -> JSON:
         read = json.loads(text)
         return read if isinstance(read, dict) else {}
     return {}
-
-
-def status_answer(function: Function, progress: JSON, payload: JSON, output_size: int | None) -> JSON:
-    """Return what the official client makes of a `progress.json`, if the output has that size or isn't there."""
-    metadata, post = progress["renderMetadata"], progress["postRenderData"]
-    answer = {"type": "success", "bucket": payload["bucketName"], "renderId": payload["renderId"], "done": False}
-    answer |= {name: progress[name] for name in IN_ANSWER.split()} | dict.fromkeys(ONLY_WHEN_DONE.split())
-    answer |= {"chunks": len(progress["chunks"]), "errors": progress["errors"], "currentTime": function.now_ms()}
-    cost, answer["overallProgress"] = 0.0, overall_progress(progress)
-    if metadata:
-        elapsed = max(0, (progress["fatalErrorTimestamp"] or answer["currentTime"]) - metadata["startedDate"])
-        billed = answer["estimatedBillingDurationInMilliseconds"] = renders.billed_ms(progress, elapsed)
-        cost = renders.cost_usd(billed, function.memory_mb, progress["lambdasInvoked"])
-        answer["errors"] = timeouts(function, progress) + progress["errors"]
-    answer["fatalErrorEncountered"] = any(error["isFatal"] and not error["willRetry"] for error in answer["errors"])
-    if metadata and (post or (output_size is not None and seems_done(function, progress))):
-        out = renders.output_of(metadata, payload["bucketName"], payload["renderId"])
-        answer |= {"done": True, "overallProgress": 1, "fatalErrorEncountered": False, "outputSizeInBytes": output_size}
-        answer |= {"outBucket": out[0], "outKey": out[1], "outputFile": renders.url_of(out)}
-        answer |= {"chunks": metadata["totalChunks"], "lambdasInvoked": metadata["totalChunks"]}
-        answer |= {"framesRendered": renders.frame_count(metadata)}
-    if post:
-        cost = post["cost"]["estimatedCost"]
-        answer |= {name: post[name] for name in post.keys() & answer.keys()} | {"outputSizeInBytes": post["outputSize"]}
-    return answer | {"costs": {"accruedSoFar": cost, "currency": "USD"}}
-
-
-def overall_progress(progress: JSON) -> float:
-    metadata, stages = progress["renderMetadata"], ("lambdasInvoked", "serveUrlOpened", "compositionValidated")
-    evaluated = sum(bool(progress[stage]) for stage in stages) / 3 * 0.1
-    if not metadata:
-        return evaluated
-    count, expected = renders.frame_count(metadata), metadata["estimatedRenderLambdaInvokations"]
-    invoked = progress["lambdasInvoked"] / expected if expected else float(progress["lambdasInvoked"] > 0)
-    frames = 0.6 * progress["framesRendered"] + 0.1 * (progress["framesEncoded"] + progress["combinedFrames"])
-    return float(evaluated + 0.1 * invoked + frames / count)
-
-
-def timeouts(function: Function, progress: JSON) -> list[JSON]:
-    """Return the error that the client adds when the main function can't be running any more."""
-    metadata = progress["renderMetadata"]
-    over_ms = function.now_ms() - metadata["startedDate"] - function.timeout_ms - 20_000
-    if over_ms <= 0 or (over_ms <= function.timeout_ms and len(progress["chunks"]) == metadata["totalChunks"]):
-        return []
-    message = f"The main function timed out after {function.timeout_ms}ms."
-    return [failure(message) | {"name": "TimeoutError"}]
-
-
-def seems_done(function: Function, progress: JSON) -> bool:
-    """Return whether the client looks for the output although the file doesn't say that it is there.
-
-    It expects two chunks of each part of a video that isn't muted, one with sound, and there never are.
-    """
-    metadata, errors = progress["renderMetadata"], progress["errors"]
-    parts = metadata["totalChunks"] * (1 if metadata["muted"] else 2)
-    late = function.now_ms() > metadata["startedDate"] + 2 * function.timeout_ms + 20_000
-    combined = progress["combinedFrames"] >= renders.frame_count(metadata) and progress["timeToCombine"] is not None
-    fatal = any(error["isFatal"] and not error["willRetry"] for error in errors)
-    return len(progress["chunks"]) == parts and not fatal and (late or combined)
 
 
 class _Handler(LocalHandler):
@@ -370,24 +263,24 @@ class _Handler(LocalHandler):
             self._json(404, error, ("x-amzn-ErrorType", "ResourceNotFoundException"))
             return
         payload: JSON = json.loads(text)
-        trouble = owner.note(payload)
-        if trouble.fault in REFUSALS:
-            status, code, error = REFUSALS[trouble.fault]
+        injected = owner.record_invocation(payload)
+        if injected.fault in ERROR_RESPONSES:
+            status, code, error = ERROR_RESPONSES[injected.fault]
             self._json(status, error, ("x-amzn-ErrorType", code))
         else:
             with owner.under_way():
-                self._invoke(owner, payload, trouble)
+                self._invoke(owner, payload, injected)
 
-    def _invoke(self, owner: LambdaServer, payload: JSON, trouble: Trouble) -> None:
-        fault = trouble.fault
-        reply = owner.run(payload) if fault not in RUN_NOTHING else refused(trouble.message)
-        cast("LocalServer", self.server).stopping.wait(trouble.seconds)
+    def _invoke(self, owner: LambdaServer, payload: JSON, injected: InjectedFault) -> None:
+        fault = injected.fault
+        reply = owner.run(payload) if fault not in NOTHING_RUNS else error_response(injected.message)
+        cast("LocalServer", self.server).stopping.wait(injected.seconds)
         if fault is Fault.HELD:
             self.hold()
         elif fault is Fault.DROPPED:
             self.close_connection = True
-        elif fault in CRASHES:
-            error = {"errorType": CRASHES[fault], "errorMessage": trouble.message, "trace": []}
+        elif fault in CRASH_TYPES:
+            error = {"errorType": CRASH_TYPES[fault], "errorMessage": injected.message, "trace": []}
             self._json(200, error, ("X-Amz-Function-Error", "Unhandled"))
         else:
             echo = {"inputProps": payload.get("inputProps")} if fault is Fault.ECHOED else {}
@@ -395,5 +288,5 @@ class _Handler(LocalHandler):
             self._json(200, reply | echo, ("X-Amz-Executed-Version", "$LATEST"), before)
 
     def _json(self, status: int, value: JSON, header: tuple[str, str], before: JSON | None = None) -> None:
-        text = (renders.compact(before) if before else "") + renders.compact(value)
+        text = (compact(before) if before else "") + compact(value)
         self.answer(status, [("Content-Type", "application/json"), header], text.encode())

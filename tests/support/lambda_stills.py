@@ -1,10 +1,10 @@
-"""Stills of the Remotion Lambda that tests use: no picture, but stored and answered for as the real ones are."""
+"""Stills of the Remotion Lambda function for tests: not a real picture, but stored and reported like real ones."""
 
 import secrets
 import string
 
-from tests.support import lambda_renders as renders
-from tests.support.lambda_renders import JSON, Function
+from tests.support.lambda_progress import JSON, compact, cost_usd, output_of, url_of
+from tests.support.lambda_renders import Function, initial_progress
 from tests.support.s3_server import S3Server
 
 PICTURE = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00" + bytes(2000) + b"\xff\xd9"
@@ -12,23 +12,23 @@ STILL_MS = 2_000
 
 
 def new_id(payload: JSON) -> str:
-    """Return the id that the function gives a render."""
+    """Return a new id of a render."""
     prefix = f"{payload['deleteAfter']}-" if payload.get("deleteAfter") else ""
     return prefix + "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(10))
 
 
-def make_still(function: Function, s3: S3Server, payload: JSON, props: JSON) -> JSON:
-    """Store a picture over what is there, and a file of its progress; return the answer. Raises `ValueError`."""
-    _refuse_what_the_function_would(function, payload, props)
+def make_still_response(function: Function, s3: S3Server, payload: JSON, props: JSON) -> JSON:
+    """Store a picture, replacing an existing one, and a progress file; return the response. Raises `ValueError`."""
+    _check_input(function, payload, props)
     still_id, bucket = new_id(payload), payload["bucketName"]
-    stored = renders.output_of(payload, bucket, still_id)
-    progress = renders.compact(renders.initial_progress(function, payload))
+    stored = output_of(payload, bucket, still_id)
+    progress = compact(initial_progress(function, payload))
     s3.put(bucket, f"renders/{still_id}/progress.json", progress.encode())
     s3.put(*stored, PICTURE, "image/jpeg")
-    cost = renders.cost_usd(STILL_MS + 100, function.memory_mb, 1)
+    cost = cost_usd(STILL_MS + 100, function.memory_mb, 1)
     return {
         "type": "success",
-        "output": renders.url_of(stored),
+        "output": url_of(stored),
         "size": len(PICTURE),
         "sizeInBytes": len(PICTURE),
         "bucketName": bucket,
@@ -39,9 +39,9 @@ def make_still(function: Function, s3: S3Server, payload: JSON, props: JSON) -> 
     }
 
 
-def _refuse_what_the_function_would(function: Function, payload: JSON, props: JSON) -> None:
+def _check_input(function: Function, payload: JSON, props: JSON) -> None:
     if payload["streamed"]:
-        raise ValueError("the answer would be streamed, which is not played here")
+        raise ValueError("streamed responses are not supported")
     if payload["composition"] not in function.compositions:
         raise ValueError(f"Could not find composition with ID {payload['composition']}.")
     frames = props["durationInFrames"]

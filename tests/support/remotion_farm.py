@@ -1,4 +1,4 @@
-"""Remotion on AWS as tests have it: a function and a bucket that keep state, and the adapter that talks to them."""
+"""Remotion on AWS for tests: a function and a bucket that keep state, and the adapter that uses them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -37,15 +37,15 @@ DEPLOYMENT = Deployment(
 
 
 class FastClock(SystemClock):
-    """A time that passes many times as fast as the machine's, and jumps ahead when a test says so."""
+    """A clock that is `speed` times as fast as the machine's, and that tests can move ahead."""
 
     def __init__(self, speed: float) -> None:
         self._speed = speed
-        self._began = super().now()
+        self._started_at = super().now()
         self._ahead = timedelta(0)
 
     def now(self) -> datetime:
-        return self._began + (super().now() - self._began) * self._speed + self._ahead
+        return self._started_at + (super().now() - self._started_at) * self._speed + self._ahead
 
     async def sleep(self, seconds: float) -> None:
         await super().sleep(seconds / self._speed)
@@ -54,13 +54,13 @@ class FastClock(SystemClock):
         return await super().wait(event, timeout_s=timeout_s / self._speed)
 
     def jump(self, seconds: float) -> None:
-        """Be that much later at once."""
+        """Move the clock ahead by `seconds`."""
         self._ahead += timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Farm:
-    """Everything a render on Lambda goes through. `storage` is between the adapter and the bucket."""
+    """A function, a bucket and the clock of both. `storage` is a proxy between the adapter and the bucket."""
 
     function: LambdaServer
     bucket: S3Server
@@ -70,7 +70,7 @@ class Farm:
 
     @asynccontextmanager
     async def open(self, *, check: bool = True, **changes: object) -> AsyncIterator[LambdaBackend]:
-        """Open the adapter on the deployment, changed so."""
+        """Open the adapter on the deployment with the changes."""
         deployment = replace(self.deployment, **changes)  # type: ignore[arg-type]
         async with open_lambda_backend(deployment, clock=self.clock, check=check) as backend:
             yield backend
@@ -80,7 +80,7 @@ class Farm:
 def running_farm(
     bucket: S3Server, monkeypatch: pytest.MonkeyPatch, *, speed: float = 1, **options: object
 ) -> Iterator[Farm]:
-    """Start a function, and let boto3 find it and the bucket."""
+    """Start a function, and configure boto3 to use it and the bucket."""
     clock = FastClock(speed)
     bucket.make_bucket(BUCKET)
 

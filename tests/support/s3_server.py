@@ -1,4 +1,4 @@
-"""An S3 server for tests, run as a process, and a proxy in front of it that fails as the real one does."""
+"""An S3 server for tests, run as a process, and a proxy in front of it that injects S3's errors."""
 
 import contextlib
 import html
@@ -22,12 +22,12 @@ from urllib.parse import quote
 from tests.support.server_process import PATIENCE_S, ServerProcess, free_port
 
 COMMAND = Path(sys.executable).with_name("moto_server")
-# Any signature will do, but without one the server takes the caller for the public and keeps objects from it.
+# The server accepts any signature, but treats requests without one as anonymous and denies access to objects.
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20200101/us-east-1/s3/aws4_request, Signature=0"}
 
 
-class S3Refused(Exception):  # noqa: N818 - named for what happened
-    """The server answered a request with an error; `code` is S3's own, such as `NoSuchBucket`."""
+class S3Error(Exception):
+    """The server responded with an error; `code` is S3's error code, such as `NoSuchBucket`."""
 
     def __init__(self, status: int, body: bytes) -> None:
         code = re.search(rb"<Code>(.*?)</Code>", body)
@@ -38,9 +38,9 @@ class S3Refused(Exception):  # noqa: N818 - named for what happened
 
 
 class S3Server(ServerProcess):
-    """A server that keeps everything in memory, so that killing it loses all objects.
+    """A server that stores everything in memory, so that killing it loses all objects.
 
-    It answers some 300 requests a second, each over a connection of its own.
+    It serves about 300 requests per second, each over a new connection.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -56,28 +56,28 @@ class S3Server(ServerProcess):
         self.stop()
 
     def make_bucket(self, name: str) -> None:
-        """Create a bucket, unless it is there."""
+        """Create a bucket, unless it exists."""
         self._request("PUT", f"/{name}")
 
     def put(self, bucket: str, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
-        """Store an object. Raises `S3Refused`, for example if there is no such bucket."""
+        """Store an object. Raises `S3Error`, for example if there is no such bucket."""
         self._request("PUT", _path(bucket, key), body, {"Content-Type": content_type})
 
     def get(self, bucket: str, key: str) -> bytes | None:
-        """Return an object's content, None if there is none."""
+        """Return an object's content; None if it doesn't exist."""
         try:
             return self._request("GET", _path(bucket, key))
-        except S3Refused as error:
+        except S3Error as error:
             if error.code in {"NoSuchKey", "NoSuchBucket"}:
                 return None
             raise
 
     def keys(self, bucket: str, prefix: str = "") -> list[str]:
-        """Return the keys of a bucket that begin with `prefix`, in order."""
+        """Return the keys of a bucket that start with `prefix`, in order."""
         return [key for page in self._pages(bucket, prefix) for key in re.findall(r"<Key>(.*?)</Key>", page)]
 
     def delete(self, bucket: str, key: str) -> None:
-        """Remove an object, if it is there."""
+        """Delete an object, if it exists."""
         self._request("DELETE", _path(bucket, key))
 
     def _pages(self, bucket: str, prefix: str) -> Iterator[str]:
@@ -95,10 +95,10 @@ class S3Server(ServerProcess):
         with contextlib.closing(connection):
             connection.request(method, path, body=body, headers={**SIGNED, **(headers or {})})
             with connection.getresponse() as response:
-                answer = response.read()
+                content = response.read()
         if response.status >= http.HTTPStatus.BAD_REQUEST:
-            raise S3Refused(response.status, answer)
-        return answer
+            raise S3Error(response.status, content)
+        return content
 
     def _command(self) -> Sequence[str | Path]:
         return [COMMAND, "-H", "127.0.0.1", "-p", str(self.port)]
@@ -115,7 +115,7 @@ def _path(bucket: str, key: str) -> str:
 
 
 class LocalServer(ThreadingHTTPServer):
-    """An HTTP server of this machine, in threads, whose `stop` ends also those that wait for a client."""
+    """A threaded HTTP server on this machine whose `stop` also ends threads that wait for a client."""
 
     daemon_threads = False
     request_queue_size = 1024
@@ -129,7 +129,7 @@ class LocalServer(ThreadingHTTPServer):
         self._thread.start()
 
     def stop(self) -> None:
-        """Refuse connections from now on, cut those there are, and wait for every thread."""
+        """Close the listening socket and all connections, and wait for every thread."""
         self.stopping.set()
         self.shutdown()
         for connection in tuple(self._open):
@@ -139,7 +139,7 @@ class LocalServer(ThreadingHTTPServer):
         self.server_close()
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept a connection, to be cut if the server stops."""
+        """Accept a connection, which `stop` closes."""
         connection, address = super().get_request()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._open.add(connection)
@@ -151,13 +151,13 @@ class LocalServer(ThreadingHTTPServer):
         super().close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that went away."""
+        """Ignore errors of disconnected clients."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
 
 class LocalHandler(BaseHTTPRequestHandler):
-    """What answers the requests of one connection, which is kept alive between them."""
+    """Handles the requests of one connection, which is kept alive between them."""
 
     protocol_version = "HTTP/1.1"
 
@@ -176,7 +176,7 @@ class LocalHandler(BaseHTTPRequestHandler):
         return b"".join(pieces)
 
     def answer(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
-        """Send an answer of known length, without its body if the request was HEAD."""
+        """Send a response of known length, without its body if the request was HEAD."""
         self.send_response_only(status)
         for name, value in headers:
             self.send_header(name, value)
@@ -187,7 +187,7 @@ class LocalHandler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def hold(self) -> None:
-        """Answer nothing until the client gives up or the server stops."""
+        """Send no response; wait until the client gives up or the server stops."""
         stopping = cast("LocalServer", self.server).stopping
         self.close_connection = True
         while not stopping.is_set():
@@ -195,26 +195,26 @@ class LocalHandler(BaseHTTPRequestHandler):
                 return
 
     def reset(self) -> None:
-        """Break the connection, so that the client sees that it was reset."""
+        """Reset the connection."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
 
 
 class S3Fault(Enum):
-    """What can be wrong with an answer of S3."""
+    """A fault in a response of S3."""
 
     SLOW_DOWN = auto()
     INTERNAL_ERROR = auto()
     EXPIRED_TOKEN = auto()
     ACCESS_DENIED = auto()
-    DELAYED = auto()  # it is right, but comes late
-    RESET = auto()  # the connection breaks instead; the request didn't arrive
-    HUNG = auto()  # none comes until the client gives up
+    DELAYED = auto()  # the response is correct but late
+    RESET = auto()  # the connection is reset instead; the request isn't passed on
+    HUNG = auto()  # no response until the client gives up
 
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-REFUSALS = {
+ERROR_RESPONSES = {
     S3Fault.SLOW_DOWN: (503, "SlowDown", "Please reduce your request rate."),
     S3Fault.INTERNAL_ERROR: (500, "InternalError", "We encountered an internal error. Please try again."),
     S3Fault.EXPIRED_TOKEN: (400, "ExpiredToken", "The provided token has expired."),
@@ -223,8 +223,8 @@ REFUSALS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A request that was answered with `status`; 0 if it was not answered."""
+class LoggedRequest:
+    """A request and the status of its response; 0 if there was none."""
 
     method: str
     path: str
@@ -232,7 +232,7 @@ class Seen:
 
 
 @dataclass(slots=True)
-class _Trouble:
+class _InjectedFault:
     fault: S3Fault
     left: int | None
     method: str
@@ -241,9 +241,9 @@ class _Trouble:
 
 
 class FaultyS3:
-    """A proxy on a port of its own that passes requests on to S3, except those a test wants to fail.
+    """A proxy on its own port that forwards requests to S3, except those that a test lets fail.
 
-    Its answers are dated by `now`, which can be set, in seconds since 1970.
+    The Date header of its responses is `now`, which can be set, in seconds since 1970.
     """
 
     def __init__(self, server: S3Server, *, now: Callable[[], float] = time.time) -> None:
@@ -251,9 +251,9 @@ class FaultyS3:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.upstream_port = server.port
-        self.requests: list[Seen] = []
+        self.requests: list[LoggedRequest] = []
         self._lock = threading.Lock()
-        self._troubles: list[_Trouble] = []
+        self._faults: list[_InjectedFault] = []
         self._server: LocalServer | None = None
 
     def start(self) -> None:
@@ -282,30 +282,30 @@ class FaultyS3:
         containing: str = "",
         seconds: float = 0.0,
     ) -> None:
-        """Let the next requests fail, or all until `heal`: those with this method and this in their path, if given.
+        """Let the next `times` requests fail, or all until `clear_faults`.
 
-        `seconds` is how late a DELAYED answer is.
+        If given, only requests with this method and with `containing` in their path. `seconds` is the delay of DELAYED.
         """
         with self._lock:
-            self._troubles.append(_Trouble(fault, times, method, containing, seconds))
+            self._faults.append(_InjectedFault(fault, times, method, containing, seconds))
 
-    def heal(self) -> None:
-        """Let nothing fail any more."""
+    def clear_faults(self) -> None:
+        """Remove all injected faults."""
         with self._lock:
-            self._troubles.clear()
+            self._faults.clear()
 
     def count(self, method: str = "", containing: str = "", status: int | None = None) -> int:
-        """Return how many requests there were: with this method, this in their path and this status, if given."""
+        """Return the number of requests; if given, with this method, `containing` in the path, and this status."""
         seen = [each for each in tuple(self.requests) if method in {"", each.method} and containing in each.path]
         return sum(status in {None, each.status} for each in seen)
 
-    def trouble(self, method: str, path: str) -> tuple[S3Fault | None, float]:
-        """Return what shall be wrong with the answer to a request, and how late it shall be."""
+    def next_fault(self, method: str, path: str) -> tuple[S3Fault | None, float]:
+        """Return the fault of the response to a request, and its delay in seconds."""
         with self._lock:
-            for trouble in self._troubles:
-                if trouble.left != 0 and trouble.method in {"", method} and trouble.containing in path:
-                    trouble.left = None if trouble.left is None else trouble.left - 1
-                    return trouble.fault, trouble.seconds
+            for injected in self._faults:
+                if injected.left != 0 and injected.method in {"", method} and injected.containing in path:
+                    injected.left = None if injected.left is None else injected.left - 1
+                    return injected.fault, injected.seconds
         return None, 0.0
 
 
@@ -314,26 +314,26 @@ class _Proxy(LocalHandler):
         server = cast("LocalServer", self.server)
         owner = cast("FaultyS3", server.owner)
         body = self.body()
-        fault, seconds = owner.trouble(self.command, self.path)
+        fault, seconds = owner.next_fault(self.command, self.path)
         server.stopping.wait(seconds)
         if fault is S3Fault.RESET or fault is S3Fault.HUNG:
-            owner.requests.append(Seen(self.command, self.path, 0))
+            owner.requests.append(LoggedRequest(self.command, self.path, 0))
             self.reset() if fault is S3Fault.RESET else self.hold()
             return
-        status, headers, answer = self._refusal(fault) if fault in REFUSALS else self._pass_on(owner, body)
-        owner.requests.append(Seen(self.command, self.path, status))
-        self.answer(status, [("Date", formatdate(owner.now(), usegmt=True)), *headers], answer)
+        status, headers, content = self._error(fault) if fault in ERROR_RESPONSES else self._forward(owner, body)
+        owner.requests.append(LoggedRequest(self.command, self.path, status))
+        self.answer(status, [("Date", formatdate(owner.now(), usegmt=True)), *headers], content)
 
     do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - http.server looks for these names
 
-    def _refusal(self, fault: S3Fault | None) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _error(self, fault: S3Fault | None) -> tuple[int, list[tuple[str, str]], bytes]:
         assert fault is not None
-        status, code, message = REFUSALS[fault]
+        status, code, message = ERROR_RESPONSES[fault]
         error = f"<Code>{code}</Code><Message>{message}</Message><RequestId>R</RequestId><HostId>H</HostId>"
         body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{error}</Error>'
         return status, [("Content-Type", "application/xml")], b"" if self.command == "HEAD" else body.encode()
 
-    def _pass_on(self, owner: FaultyS3, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _forward(self, owner: FaultyS3, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         dropped = {"expect", "connection", "transfer-encoding", "content-length"}
         headers = {name: value for name, value in self.headers.items() if name.lower() not in dropped}
         connection = http.client.HTTPConnection("127.0.0.1", owner.upstream_port, timeout=PATIENCE_S)

@@ -89,7 +89,7 @@ async def test_a_genuine_webhook_makes_the_worker_poll_at_once(receiver: Receive
     done = await receiver.client.until(await receiver.client.start_render(), status="COMPLETE")
     assert done["attempt"] == 1
     (sent,) = farm.function.webhooks_sent
-    assert sent.answered == 200
+    assert sent.status == 200
     assert json.loads(sent.body)["customData"] == {"render": done["id"]}
 
 
@@ -101,7 +101,7 @@ async def test_polling_completes_renders_whatever_happens_to_webhooks(
     async with receiving(farm, tmp_path, poll_interval=timedelta(milliseconds=50)) as receiver:
         done = await receiver.client.until(await receiver.client.start_render(), status="COMPLETE")
     assert done["attempt"] == 1
-    assert {sent.answered for sent in farm.function.webhooks_sent} <= {200, 0}  # 0 after the server has stopped
+    assert {sent.status for sent in farm.function.webhooks_sent} <= {200, 0}  # 0 after the server has stopped
 
 
 async def test_a_forged_webhook_is_refused_and_not_published(receiver: Receiver) -> None:

@@ -18,7 +18,8 @@ from tests.commands.conftest import Run
 from tests.security.issuer import open_issuer
 from tests.support import tokens
 from tests.support.fake_clock import START_OF_TIME
-from tests.support.lambda_server import FUNCTION, Fault
+from tests.support.lambda_faults import Fault
+from tests.support.lambda_server import FUNCTION
 from tests.support.redis_server import RedisServer
 from tests.support.remotion_farm import BUCKET, Farm
 from tests.support.s3_server import S3Fault
@@ -79,6 +80,7 @@ async def found(role: Role | None = None) -> Mapping[str, str]:
     return results
 
 
+@pytest.mark.slow
 def test_a_new_folder_is_ok_and_unneeded_checks_are_skipped(run: Run) -> None:
     ended = run("doctor", "--json")
     results = {each["check"]: each["result"] for each in map(json.loads, ended.stdout.splitlines())}
@@ -87,6 +89,7 @@ def test_a_new_folder_is_ok_and_unneeded_checks_are_skipped(run: Run) -> None:
     assert len(results) == 7 + 8 + 2
 
 
+@pytest.mark.slow
 def test_wrong_settings_are_reported_with_a_fix(run: Run) -> None:
     ended = run("doctor", RENDERCAST_QUOTA_LIMT="9", REMOTION_TIMEOUT_S="5", RENDERCAST_PORT="http")
     lines = [line.split(maxsplit=2) for line in ended.stdout.decode().splitlines()]

@@ -1,4 +1,4 @@
-"""What every backend promises, over each backend there is. A new adapter is one more fixture."""
+"""The contract of `RenderBackend`, tested for each backend. A new adapter is one more fixture."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +16,7 @@ from services.models import Output, Render, replace
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Observation, RenderBackend
 from services.renders import lifecycle
 from tests.conftest import PROPS, MakeRender
-from tests.support.lambda_renders import Course
+from tests.support.lambda_scenarios import Scenario
 from tests.support.remotion_farm import Farm
 
 LONG = replace(PROPS, duration_in_frames=600)
@@ -27,22 +27,22 @@ Kind = TypeVar("Kind", bound=Observation)
 
 
 @asynccontextmanager
-async def remotion(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
+async def lambda_backend(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
     farm: Farm = request.getfixturevalue("farm")
-    farm.function.play_when(INVALID_TEXT, Course.REACT_ERROR)
+    farm.function.use_scenario_for_text(INVALID_TEXT, Scenario.REACT_ERROR)
     async with farm.open() as backend:
         yield backend
 
 
 @asynccontextmanager
-async def local(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
+async def text_backend(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
     settings = {"width": 320, "height": 180, "base_url": "http://127.0.0.1:1"}
     folder: Path = request.getfixturevalue("tmp_path")
     async with open_text_backend(data_dir=folder, clock=SystemClock(), **settings) as backend:  # type: ignore[arg-type]
         yield backend
 
 
-@pytest.fixture(params=[local, remotion])
+@pytest.fixture(params=[text_backend, lambda_backend])
 async def backend(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
     async with request.param(request) as opened:
         yield opened
@@ -61,16 +61,16 @@ Launched = Callable[..., Render]
 
 
 async def start_attempt(backend: RenderBackend, render: Render) -> Render:
-    """Return the render with its attempt started."""
+    """Start an attempt of the render and return the render with the backend's id."""
     return lifecycle.accept(render, backend_render_id=await backend.start(render))
 
 
 async def until(
     backend: RenderBackend, render: Render, *kinds: type[Kind], seen: list[Observation] | None = None
 ) -> Kind:
-    """Return the first observation of one of these kinds; before it, there may be progress only.
+    """Poll until an observation is of one of these kinds, and return it; before it, there may only be progress.
 
-    Now and then there may be none: the S3 of tests answers 500 if an object is removed while it is read.
+    A poll may fail: the tests' S3 responds with 500 if an object is deleted while it is read.
     """
     async with asyncio.timeout(60):
         while True:
@@ -103,14 +103,14 @@ async def test_an_attempt_reports_progress_and_ends_with_a_stored_output(
     assert await backend.has_output(end.output)
 
 
-async def test_another_process_finds_what_was_finished(backend: RenderBackend, launched: Launched) -> None:
+async def test_another_process_finds_a_finished_attempt(backend: RenderBackend, launched: Launched) -> None:
     render = await start_attempt(backend, launched(props=SHORT))
     end = await until(backend, render, AttemptFinished)
     await backend.abandon(render)
     assert (await until(backend, render, AttemptFinished)).output == end.output
 
 
-async def test_a_url_is_good_for_as_long_as_was_asked(backend: RenderBackend, launched: Launched) -> None:
+async def test_a_url_is_valid_for_the_requested_time(backend: RenderBackend, launched: Launched) -> None:
     end = await until(backend, await start_attempt(backend, launched(props=SHORT)), AttemptFinished)
     before = SystemClock().now()
     download = backend.sign(end.output, expires_in=timedelta(hours=1))
@@ -118,7 +118,7 @@ async def test_a_url_is_good_for_as_long_as_was_asked(backend: RenderBackend, la
     assert timedelta(minutes=59) < download.expires_at - before <= timedelta(hours=1, seconds=1)
 
 
-async def test_a_poster_is_there_as_soon_as_the_video_is(backend: RenderBackend, launched: Launched) -> None:
+async def test_a_finished_video_has_a_poster(backend: RenderBackend, launched: Launched) -> None:
     output = (await until(backend, await start_attempt(backend, launched()), AttemptFinished)).output
     before = SystemClock().now()
     download = backend.sign_poster(output, expires_in=timedelta(hours=1))
@@ -129,12 +129,12 @@ async def test_a_poster_is_there_as_soon_as_the_video_is(backend: RenderBackend,
     assert await backend.has_output(replace(output, key=output.poster_key))
 
 
-async def test_what_has_no_poster_signs_none(backend: RenderBackend) -> None:
+async def test_an_output_without_a_poster_has_no_poster_url(backend: RenderBackend) -> None:
     without = Output(bucket="b", key="k.mp4", size_bytes=1)
     assert backend.sign_poster(without, expires_in=timedelta(hours=1)) is None
 
 
-async def test_what_is_deleted_is_gone_and_may_be_deleted_again(backend: RenderBackend, launched: Launched) -> None:
+async def test_deleting_removes_the_output_and_may_be_repeated(backend: RenderBackend, launched: Launched) -> None:
     render = await start_attempt(backend, launched(props=SHORT))
     output = (await until(backend, render, AttemptFinished)).output
     ended = lifecycle.complete(render, output=output, cost_usd=None, warnings=(), now=SystemClock().now())
@@ -144,8 +144,8 @@ async def test_what_is_deleted_is_gone_and_may_be_deleted_again(backend: RenderB
         assert not await backend.has_output(replace(output, key=output.poster_key or ""))
 
 
-async def test_an_attempt_nobody_started_never_ends(backend: RenderBackend, launched: Launched) -> None:
-    """A backend that can't tell it from one whose answer was lost waits for it until the deadline."""
+async def test_an_attempt_that_was_not_started_never_ends(backend: RenderBackend, launched: Launched) -> None:
+    """A backend that can't distinguish it from one whose response was lost reports progress until the deadline."""
     assert isinstance(await backend.observe(launched()), AttemptMissing | AttemptProgress)
 
 
@@ -158,20 +158,20 @@ async def test_a_cancelled_attempt_ends_without_output_and_may_be_cancelled_agai
         await until(backend, render, AttemptMissing, AttemptFailed)
 
 
-async def test_attempts_run_side_by_side_and_apart(backend: RenderBackend, launched: Launched) -> None:
+async def test_attempts_run_concurrently_and_independently(backend: RenderBackend, launched: Launched) -> None:
     stays, goes = await start_attempt(backend, launched()), await start_attempt(backend, launched(props=LONG))
     await backend.cancel(goes)
     await until(backend, stays, AttemptFinished)
 
 
-async def test_the_time_limit_admits_the_longest_render(backend: RenderBackend, launched: Launched) -> None:
+async def test_the_time_limit_permits_the_longest_render(backend: RenderBackend, launched: Launched) -> None:
     assert backend.time_limit(launched(props=LONG)) >= timedelta(seconds=60)
     assert backend.capacity >= 1
     assert backend.poll_interval > timedelta(0)
 
 
-async def test_what_can_not_be_drawn_breaks_with_a_sentence(backend: RenderBackend, launched: Launched) -> None:
-    """Validation keeps this out; a backend still must not hang or crash on it."""
+async def test_invalid_input_fails_with_a_message(backend: RenderBackend, launched: Launched) -> None:
+    """Validation rejects such input; a backend must still not hang or crash on it."""
     render = await start_attempt(backend, launched(props=replace(PROPS, text=INVALID_TEXT, color="no colour")))
     broken = await until(backend, render, AttemptFailed)
     assert broken.failure.message

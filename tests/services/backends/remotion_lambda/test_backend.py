@@ -13,8 +13,9 @@ from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Obse
 from tests.conftest import PROPS
 from tests.services.backends.remotion_lambda.conftest import SHORT_TIMEOUT
 from tests.services.backends.test_backend_contract import start_attempt, until
-from tests.support.lambda_renders import Course
-from tests.support.lambda_server import FUNCTION, Fault
+from tests.support.lambda_faults import Fault
+from tests.support.lambda_scenarios import Scenario
+from tests.support.lambda_server import FUNCTION
 from tests.support.remotion_farm import BUCKET, Farm
 from tests.support.s3_server import S3Fault
 
@@ -66,7 +67,7 @@ async def test_progress_and_result_of_a_render(backend: LambdaBackend, farm: Far
 
 
 async def test_polling_costs_no_invocation_and_no_body_while_nothing_changes(farm: Farm, launched: Launched) -> None:
-    farm.function.play_next(Course.STITCHER_TIMES_OUT)
+    farm.function.use_scenario_next(Scenario.STITCHER_TIMES_OUT)
     async with farm.open(posters=False) as backend:
         render = await start_attempt(backend, launched())
         assert farm.function.renders[render.backend_render_id or ""].ended.wait(10)
@@ -104,7 +105,7 @@ async def test_a_refused_connection_refuses_the_start(backend: LambdaBackend, fa
     farm.function.go_offline()
     with pytest.raises(StartRefused):
         await backend.start(launched())
-    farm.function.come_back()
+    farm.function.go_online()
     await start_attempt(backend, launched())
 
 
@@ -124,7 +125,7 @@ async def test_props_that_can_not_be_stored_start_nothing(
     farm.storage.fail(S3Fault.INTERNAL_ERROR, method="PUT")
     with pytest.raises(StartRefused):
         await backend.start(large)
-    farm.storage.heal()
+    farm.storage.clear_faults()
     farm.storage.fail(S3Fault.ACCESS_DENIED, method="PUT")
     with pytest.raises(StartImpossible) as denied:
         await backend.start(large)
@@ -168,7 +169,7 @@ async def test_a_failed_poll_does_not_fail_the_render(
     with pytest.raises(BackendUnavailable) as unavailable:
         await backend.observe(render)
     assert (unavailable.value.failure and unavailable.value.failure.code) == code
-    farm.storage.heal()
+    farm.storage.clear_faults()
     await until(backend, render, AttemptFinished)
 
 
@@ -179,7 +180,7 @@ async def test_a_bucket_is_addressed_in_its_own_region(monkeypatch: pytest.Monke
 
 
 async def test_the_original_error_is_in_the_detail_only(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
-    farm.function.play_next(Course.REACT_ERROR)
+    farm.function.use_scenario_next(Scenario.REACT_ERROR)
     broken = await until(backend, await start_attempt(backend, launched()), AttemptFailed)
     assert 'Unknown style: "bogus"' in (broken.failure.detail or "")
     assert "bogus" not in broken.failure.message
@@ -191,7 +192,7 @@ async def test_a_function_of_unknown_memory_is_invoked_for_progress(farm: Farm, 
         assert finished.output.size_bytes
         assert farm.function.invocations["status"] > 0
         assert farm.storage.count("GET", "progress.json") == 0
-        farm.function.play_next(Course.BROWSER_CRASH)
+        farm.function.use_scenario_next(Scenario.BROWSER_CRASH)
         assert (await until(backend, await start_attempt(backend, launched()), AttemptFailed)).failure.retryable
         render = await start_attempt(backend, launched())
         for fault in (Fault.THROTTLED, Fault.SERVICE_ERROR, Fault.CRASHED, Fault.DROPPED, Fault.REFUSED):
@@ -212,7 +213,7 @@ async def test_aws_calls_do_not_block_the_event_loop(farm: Farm, launched: Launc
             ticks += 1
         assert len({await task for task in starting}) == 8
     assert ticks > 20
-    assert farm.function.most_at_once >= 2
+    assert farm.function.max_concurrent >= 2
 
 
 async def test_slow_starts_do_not_block_storage_calls(farm: Farm, launched: Launched) -> None:

@@ -12,7 +12,7 @@ from services.backends.remotion_lambda.aws import AwsAccess
 from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartupError
 from services.models import Output, Render
 from tests.services.backends.test_backend_contract import start_attempt
-from tests.support.lambda_renders import Course
+from tests.support.lambda_scenarios import Scenario
 from tests.support.remotion_farm import BUCKET, Farm, running_farm
 from tests.support.s3_server import LocalHandler, LocalServer, S3Fault, S3Server
 from tests.support.server_process import free_port
@@ -86,7 +86,7 @@ async def test_a_rejected_poll_is_signed_again_with_newer_credentials(
     farm: Farm, set_credentials: SetCredentials, launched: Launched
 ) -> None:
     set_credentials("KEY1", SOON)
-    farm.function.play_next(Course.CHUNK_HANGS)
+    farm.function.use_scenario_next(Scenario.CHUNK_HANGS)
     async with farm.open(access=FROM_BOTO3) as backend:
         render = await start_attempt(backend, launched())
         await backend.observe(render)

@@ -16,8 +16,9 @@ from services.realtime.pubsub import open_pubsub
 from services.runtime.services import Services, compose
 from services.settings import load_settings
 from tests.conftest import PROPS
-from tests.support.lambda_renders import Course, State
-from tests.support.lambda_server import Fault
+from tests.support.lambda_faults import Fault
+from tests.support.lambda_renders import State
+from tests.support.lambda_scenarios import Scenario
 from tests.support.memory_store import MemoryStore
 from tests.support.remotion_farm import BUCKET, Farm, running_farm
 from tests.support.s3_server import S3Fault, S3Server
@@ -68,8 +69,8 @@ class Run:
         await self.until(render_id, lambda render: render.backend_render_id is not None)
         (simulated,) = self.farm.function.renders.values()
         async with asyncio.timeout(TIMEOUT_S):
-            while simulated.state is State.PLAYING and not (  # noqa: ASYNC110  # in a thread
-                simulated.course is Course.CHUNK_HANGS and simulated.metadata
+            while simulated.state is State.RUNNING and not (  # noqa: ASYNC110  # in a thread
+                simulated.scenario is Scenario.CHUNK_HANGS and simulated.metadata
             ):
                 await asyncio.sleep(POLL_INTERVAL_S)
         self.farm.clock.jump(FUNCTION_TIMEOUT_S + 21)
@@ -125,7 +126,7 @@ async def test_an_unreachable_function_keeps_renders_queued(run: Run) -> None:
     run.farm.function.go_offline()
     render_id = await run.start()
     await run.until(render_id, lambda render: render.refusals == 2)
-    run.farm.function.come_back()
+    run.farm.function.go_online()
     done = await run.end(render_id)
     assert (done.status, done.attempt) == (RenderStatus.COMPLETE, 1)
 
@@ -150,18 +151,18 @@ async def test_a_lost_response_to_a_start_that_never_ran_fails_at_the_deadline(r
 
 
 @pytest.mark.parametrize(
-    ("course", "code"),
+    ("scenario", "code"),
     [
-        (Course.BROWSER_CRASH, "RENDERER_CRASHED"),
-        (Course.DISK_FULL, "RENDERER_OUT_OF_DISK"),
+        (Scenario.BROWSER_CRASH, "RENDERER_CRASHED"),
+        (Scenario.DISK_FULL, "RENDERER_OUT_OF_DISK"),
     ],
 )
-async def test_retryable_failures_are_tried_again_without_more_quota(run: Run, course: Course, code: str) -> None:
-    run.farm.function.play_next(course, times=2)
+async def test_retryable_failures_are_tried_again_without_more_quota(run: Run, scenario: Scenario, code: str) -> None:
+    run.farm.function.use_scenario_next(scenario, times=2)
     done = await run.end(await run.start())
     assert (done.status, done.attempt) == (RenderStatus.COMPLETE, 3)
     assert await run.quota_used() == 1
-    run.farm.function.play_next(course, times=3)
+    run.farm.function.use_scenario_next(scenario, times=3)
     failed = await run.end(await run.start())
     assert failed.failure is not None
     assert (failed.status, failed.attempt, failed.failure.code) == (RenderStatus.FAILED, 3, code)
@@ -170,23 +171,23 @@ async def test_retryable_failures_are_tried_again_without_more_quota(run: Run, c
 
 
 async def test_attempts_throttled_by_the_account_do_not_count_as_tries(run: Run) -> None:
-    run.farm.function.play_next(Course.RENDERERS_THROTTLED, times=3)
+    run.farm.function.use_scenario_next(Scenario.RENDERERS_THROTTLED, times=3)
     done = await run.end(await run.start())
     assert (done.status, done.attempt, done.busy_attempts) == (RenderStatus.COMPLETE, 4, 3)
     assert await run.quota_used() == 1
 
 
 @pytest.mark.parametrize(
-    ("course", "code"),
+    ("scenario", "code"),
     [
-        (Course.REACT_ERROR, "COMPOSITION_ERROR"),
-        (Course.UNKNOWN_COMPOSITION, "COMPOSITION_NOT_FOUND"),
-        (Course.SITE_UNREACHABLE, "SITE_UNREACHABLE"),
-        (Course.BAD_PROPS, None),
+        (Scenario.REACT_ERROR, "COMPOSITION_ERROR"),
+        (Scenario.UNKNOWN_COMPOSITION, "COMPOSITION_NOT_FOUND"),
+        (Scenario.SITE_UNREACHABLE, "SITE_UNREACHABLE"),
+        (Scenario.BAD_PROPS, None),
     ],
 )
-async def test_final_failures_fail_at_once(run: Run, course: Course, code: str | None) -> None:
-    run.farm.function.play_next(course)
+async def test_final_failures_fail_at_once(run: Run, scenario: Scenario, code: str | None) -> None:
+    run.farm.function.use_scenario_next(scenario)
     failed = await run.end(await run.start())
     assert failed.failure is not None
     assert (failed.status, failed.attempt, failed.failure.retryable) == (RenderStatus.FAILED, 1, False)
@@ -195,7 +196,7 @@ async def test_final_failures_fail_at_once(run: Run, course: Course, code: str |
 
 
 async def test_a_restarted_chunk_does_not_decrease_progress(run: Run) -> None:
-    run.farm.function.play_next(Course.CHUNK_RETRIED)
+    run.farm.function.use_scenario_next(Scenario.CHUNK_RETRIED)
     run.farm.function.seconds_per_render = 1
     run.farm.function.steps = 10
     render_id = await run.start()
@@ -209,7 +210,7 @@ async def test_a_restarted_chunk_does_not_decrease_progress(run: Run) -> None:
 
 
 async def test_a_hanging_chunk_fails_after_the_functions_timeout(run: Run) -> None:
-    run.farm.function.play_next(Course.CHUNK_HANGS)
+    run.farm.function.use_scenario_next(Scenario.CHUNK_HANGS)
     render_id = await run.start()
     await run.skip_function_timeout(render_id)
     done = await run.end(render_id)
@@ -217,7 +218,7 @@ async def test_a_hanging_chunk_fails_after_the_functions_timeout(run: Run) -> No
 
 
 async def test_a_launch_that_dies_is_tried_again_after_its_timeout(run: Run) -> None:
-    run.farm.function.play_next(Course.LAUNCH_DIES)
+    run.farm.function.use_scenario_next(Scenario.LAUNCH_DIES)
     render_id = await run.start()
     await run.skip_function_timeout(render_id)
     done = await run.end(render_id)
@@ -225,7 +226,7 @@ async def test_a_launch_that_dies_is_tried_again_after_its_timeout(run: Run) -> 
 
 
 async def test_a_stitcher_that_never_ends_fails_at_the_deadline(run: Run) -> None:
-    run.farm.function.play_next(Course.STITCHER_TIMES_OUT)
+    run.farm.function.use_scenario_next(Scenario.STITCHER_TIMES_OUT)
     render_id = await run.start()
     await run.skip_function_timeout(render_id)
     run.farm.clock.jump(50)
@@ -236,7 +237,7 @@ async def test_a_stitcher_that_never_ends_fails_at_the_deadline(run: Run) -> Non
 
 
 async def test_a_corrupt_progress_file_is_read_again(run: Run) -> None:
-    run.farm.function.play_next(Course.CORRUPT_FILE)
+    run.farm.function.use_scenario_next(Scenario.CORRUPT_FILE)
     done = await run.end(await run.start())
     assert (done.status, done.attempt) == (RenderStatus.COMPLETE, 1)
 
@@ -248,7 +249,7 @@ async def test_half_a_minute_without_storage_fails_nothing(run: Run, fault: S3Fa
     run.farm.storage.fail(fault)
     await asyncio.sleep(30 / SPEED)
     assert (await run.get(render_id)).status is RenderStatus.RENDERING
-    run.farm.storage.heal()
+    run.farm.storage.clear_faults()
     done = await run.end(render_id)
     assert (done.status, done.attempt) == (RenderStatus.COMPLETE, 1)
 
@@ -257,7 +258,7 @@ async def test_half_a_minute_of_late_responses_fails_nothing(run: Run) -> None:
     run.farm.storage.fail(S3Fault.DELAYED, seconds=0.5)
     render_id = await run.start()
     await asyncio.sleep(30 / SPEED)
-    run.farm.storage.heal()
+    run.farm.storage.clear_faults()
     assert (await run.end(render_id)).status is RenderStatus.COMPLETE
 
 
@@ -287,7 +288,7 @@ async def test_a_start_that_aws_rejects_fails_with_the_remedy_in_the_detail_and_
 
 
 async def test_a_cancelled_render_is_stopped_on_the_function(run: Run) -> None:
-    run.farm.function.play_next(Course.CHUNK_HANGS)
+    run.farm.function.use_scenario_next(Scenario.CHUNK_HANGS)
     render_id = await run.start()
     await run.until(render_id, lambda render: render.frames_rendered > 0)
     await run.services.renders.cancel(ANN, render_id)
@@ -298,7 +299,7 @@ async def test_a_cancelled_render_is_stopped_on_the_function(run: Run) -> None:
 
 
 async def test_a_render_stopped_from_outside_is_final(run: Run) -> None:
-    run.farm.function.play_next(Course.CHUNK_HANGS)
+    run.farm.function.use_scenario_next(Scenario.CHUNK_HANGS)
     render_id = await run.start()
     render = await run.until(render_id, lambda render: render.backend_render_id is not None)
     run.farm.bucket.put(BUCKET, f"renders/{render.backend_render_id}/cancel.json", b"{}")

@@ -14,7 +14,8 @@ from services.realtime.pubsub import open_pubsub
 from services.runtime.services import compose
 from services.settings import load_settings
 from tests.conftest import PROPS
-from tests.support.lambda_server import Fault, LambdaServer
+from tests.support.lambda_faults import Fault
+from tests.support.lambda_server import LambdaServer
 from tests.support.memory_bucket import MemoryBucket
 from tests.support.memory_store import MemoryStore
 from tests.support.remotion_farm import DEPLOYMENT, FastClock

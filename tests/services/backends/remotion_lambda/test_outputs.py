@@ -13,8 +13,8 @@ from services.errors import BackendUnavailable, StartUncertain
 from services.models import Output, Render, replace
 from services.ports import AttemptFinished, AttemptProgress
 from tests.services.backends.test_backend_contract import start_attempt, until
-from tests.support.lambda_renders import Course
-from tests.support.lambda_server import Fault
+from tests.support.lambda_faults import Fault
+from tests.support.lambda_scenarios import Scenario
 from tests.support.remotion_farm import BUCKET, Farm
 from tests.support.s3_server import S3Fault
 
@@ -42,7 +42,7 @@ async def test_without_a_progress_file_the_video_decides(
 async def test_a_video_without_post_render_data_is_found(
     backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
-    farm.function.play_next(Course.NO_POST_RENDER_DATA)
+    farm.function.use_scenario_next(Scenario.NO_POST_RENDER_DATA)
     assert (await until(backend, await start_attempt(backend, launched()), AttemptFinished)).output.size_bytes
 
 

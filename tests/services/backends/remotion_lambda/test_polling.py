@@ -17,7 +17,7 @@ from services.models import Render
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress
 from services.renders import lifecycle
 from tests.services.backends.test_backend_contract import start_attempt, until
-from tests.support.lambda_renders import Course
+from tests.support.lambda_scenarios import Scenario
 from tests.support.remotion_farm import BUCKET, DEPLOYMENT, Farm, FastClock
 from tests.support.s3_server import LocalHandler, LocalServer
 from tests.support.server_process import free_port
@@ -143,8 +143,8 @@ async def test_without_a_date_header_the_own_clock_is_used(storage: ScriptedStor
 
 
 async def test_timeouts_are_measured_by_the_clock_of_s3(farm: Farm, launched: Launched) -> None:
-    farm.function.play_next(Course.STITCHER_TIMES_OUT)
-    farm.function.play_next(Course.LAUNCH_DIES)
+    farm.function.use_scenario_next(Scenario.STITCHER_TIMES_OUT)
+    farm.function.use_scenario_next(Scenario.LAUNCH_DIES)
     for difference in (timedelta(hours=1), timedelta(hours=-1)):
         clock = FastClock(1)
         async with open_lambda_backend(farm.deployment, clock=clock, check=False) as backend:

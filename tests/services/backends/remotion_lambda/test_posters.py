@@ -14,8 +14,8 @@ from services.ports import AttemptFailed, AttemptFinished, AttemptProgress
 from services.renders import lifecycle
 from tests.conftest import PROPS
 from tests.services.backends.test_backend_contract import start_attempt, until
-from tests.support.lambda_renders import Course
-from tests.support.lambda_server import Fault
+from tests.support.lambda_faults import Fault
+from tests.support.lambda_scenarios import Scenario
 from tests.support.lambda_stills import PICTURE
 from tests.support.remotion_farm import BUCKET, Farm, running_farm
 from tests.support.s3_server import S3Fault, S3Server
@@ -82,7 +82,7 @@ async def test_only_the_picture_of_a_poster_is_kept(backend: LambdaBackend, farm
 async def test_the_cost_of_the_poster_is_added(farm: Farm, launched: Launched) -> None:
     costs = []
     for posters in (False, True):
-        farm.function.play_next(Course.NO_POST_RENDER_DATA)
+        farm.function.use_scenario_next(Scenario.NO_POST_RENDER_DATA)
         async with farm.open(posters=posters) as backend:
             costs.append(
                 (await until(backend, await start_attempt(backend, launched()), AttemptFinished)).cost_usd or 0.0
@@ -124,7 +124,7 @@ async def test_a_poster_whose_existence_is_unknown_is_omitted(
     farm.storage.fail(S3Fault.ACCESS_DENIED, method="HEAD")
     await wait_for_frames(backend, render)
     await wait_until(lambda: "HeadObject" in caplog.text)
-    farm.storage.heal()
+    farm.storage.clear_faults()
     assert (await until(backend, render, AttemptFinished)).output.poster_key is None
     assert farm.function.stills == []
 
@@ -184,23 +184,23 @@ async def test_after_a_lost_response_the_poster_is_made_once_the_video_exists(
 async def test_concurrent_posters_are_limited_and_none_is_made_for_an_abandoned_render(
     backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
-    farm.function.play_next(Course.CHUNK_HANGS, times=2 * MAX_CONCURRENT_POSTERS + 1)
+    farm.function.use_scenario_next(Scenario.CHUNK_HANGS, times=2 * MAX_CONCURRENT_POSTERS + 1)
     farm.function.fault(Fault.SLOW, kind="still", times=100, seconds=0.5)
     rendering = [await start_attempt(backend, launched()) for _ in range(2 * MAX_CONCURRENT_POSTERS + 1)]
-    farm.function.most_at_once = 0
+    farm.function.max_concurrent = 0
     for render in rendering:
         await wait_for_frames(backend, render)
     await backend.abandon(rendering.pop())
     await wait_until(lambda: all(farm.bucket.get(BUCKET, key_of(render)) for render in rendering))
-    assert farm.function.most_at_once == MAX_CONCURRENT_POSTERS
+    assert farm.function.max_concurrent == MAX_CONCURRENT_POSTERS
     assert farm.function.invocations["still"] == len(rendering)
 
 
 async def test_no_poster_is_made_before_the_video_has_frames(
     backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
-    for course in (Course.UNKNOWN_COMPOSITION, Course.RENDERERS_THROTTLED):
-        farm.function.play_next(course)
+    for scenario in (Scenario.UNKNOWN_COMPOSITION, Scenario.RENDERERS_THROTTLED):
+        farm.function.use_scenario_next(scenario)
         await until(backend, await start_attempt(backend, launched()), AttemptFailed)
     assert farm.function.invocations["still"] == 0
 

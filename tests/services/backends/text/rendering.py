@@ -1,4 +1,4 @@
-"""What the renderer's tests share: running the child as its parent does, and reading back what it wrote."""
+"""Helpers of the renderer's tests: run the child as its parent does, and decode its files."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ runpy.run_module("services.backends.text.child", run_name="__main__")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a child said and left behind."""
+    """A child's exit status, messages and files."""
 
     status: int
     messages: list[dict[str, object]]
@@ -48,19 +48,19 @@ class Planes:
     cr: Plane
 
     def differs_from(self, value: int, *, by: int = 40) -> npt.NDArray[np.bool_]:
-        """Where luma is further than `by` from `value`."""
+        """Return the mask of pixels whose luma differs from `value` by more than `by`."""
         distance = np.abs(self.y.astype(np.int16) - np.int16(value))
         further: npt.NDArray[np.bool_] = distance > by
         return further
 
 
 def poster_of(output: Path) -> Path:
-    """Where a job of `job` puts its poster."""
+    """Return the poster's path in a job of `job`."""
     return output.with_suffix(".poster.part")
 
 
 def job(output: Path, **changes: object) -> dict[str, object]:
-    """A small job, with changes."""
+    """Return a small job with the changes."""
     return {
         "output": str(output),
         "poster": str(poster_of(output)),
@@ -80,7 +80,7 @@ def job(output: Path, **changes: object) -> dict[str, object]:
 
 @contextmanager
 def child(*, file_limit: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A running child, killed in the end; `file_limit` bounds the size in bytes of what it may write."""
+    """Run a child and kill it at the end; `file_limit` limits the size in bytes of files it may write."""
     program = ["-m", "services.backends.text.child"]
     if file_limit is not None:
         program = ["-c", LIMITED_FILE.format(limit=file_limit)]
@@ -101,27 +101,27 @@ def send(process: subprocess.Popen[bytes], line: bytes) -> None:
 
 
 def render(output: Path, **changes: object) -> Outcome:
-    """Render a job of `job` to its end."""
+    """Run a child with a job of `job` to its end."""
     return run(json.dumps(job(output, **changes)).encode(), output)
 
 
 def run(line: bytes, output: Path, *, file_limit: int | None = None) -> Outcome:
-    """Send a line to a child and run it to its end, its stdin open all the while."""
+    """Send a line to a child and run it to its end; its stdin stays open."""
     with child(file_limit=file_limit) as process:
         send(process, line)
         assert process.stdout is not None
-        messages = [json.loads(said) for said in process.stdout]
+        messages = [json.loads(message) for message in process.stdout]
         return Outcome(process.wait(), messages, output)
 
 
 def decode(path: Path) -> list[Planes]:
-    """Every frame of a video, as the decoder gives it."""
+    """Return all decoded frames of a video."""
     with av.open(str(path), format="mp4") as container:
         return [Planes(*(_pixels(plane) for plane in frame.planes)) for frame in container.decode(video=0)]
 
 
 def rgb(frame: av.VideoFrame) -> npt.NDArray[np.int16]:
-    """A frame's colours as browsers show them: a video's by BT.709, a JPEG's by BT.601 in full range."""
+    """Return a frame's colours as browsers show them: a video's by BT.709, a JPEG's by BT.601 in full range."""
     is_jpeg = frame.format.name.startswith("yuvj")
     shown = frame.reformat(
         format="rgb24",
@@ -134,14 +134,14 @@ def rgb(frame: av.VideoFrame) -> npt.NDArray[np.int16]:
 
 
 def decode_poster(path: Path) -> av.VideoFrame:
-    """The picture of a JPEG file."""
+    """Return the picture of a JPEG file."""
     with av.open(str(path), format="jpeg_pipe") as container:
         (frame,) = container.decode(video=0)
     return frame
 
 
 def last_frame(path: Path) -> av.VideoFrame:
-    """The last frame of a video."""
+    """Return the last frame of a video."""
     with av.open(str(path), format="mp4") as container:
         return list(container.decode(video=0))[-1]
 

@@ -18,7 +18,7 @@ from tests.services.backends.test_backend_contract import LONG, until
 
 
 @pytest.fixture
-async def local(tmp_path: Path) -> AsyncIterator[TextBackend]:
+async def text_backend(tmp_path: Path) -> AsyncIterator[TextBackend]:
     async with open_text_backend(
         data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock()
     ) as opened:
@@ -47,47 +47,49 @@ def is_alive(pid: int) -> bool:
 
 
 async def test_a_crashed_child_fails_only_its_own_render(
-    local: TextBackend, render: Render, make_render: MakeRender
+    text_backend: TextBackend, render: Render, make_render: MakeRender
 ) -> None:
     healthy = launch(make_render())
-    await local.start(render)
-    await local.start(healthy)
-    os.kill(process_id(local, render), signal.SIGSEGV)
-    broken = await until(local, render, AttemptFailed)
+    await text_backend.start(render)
+    await text_backend.start(healthy)
+    os.kill(process_id(text_backend, render), signal.SIGSEGV)
+    broken = await until(text_backend, render, AttemptFailed)
     assert (broken.failure.code, broken.failure.retryable) == ("RENDERER_CRASHED", True)
-    await until(local, healthy, AttemptFinished)
+    await until(text_backend, healthy, AttemptFinished)
 
 
-async def test_a_cancelled_child_is_dead_and_leaves_no_file(local: TextBackend, render: Render, tmp_path: Path) -> None:
-    await local.start(render)
-    pid = process_id(local, render)
-    await local.cancel(render)
+async def test_cancelling_kills_the_child_and_removes_its_files(
+    text_backend: TextBackend, render: Render, tmp_path: Path
+) -> None:
+    await text_backend.start(render)
+    pid = process_id(text_backend, render)
+    await text_backend.cancel(render)
     assert not is_alive(pid)
     assert list((tmp_path / "outputs").iterdir()) == []
 
 
-async def test_a_cancel_by_a_worker_that_lost_the_render_leaves_its_successors_video(
-    local: TextBackend, render: Render, tmp_path: Path
+async def test_cancelling_by_a_worker_that_lost_the_lease_keeps_its_successors_video(
+    text_backend: TextBackend, render: Render, tmp_path: Path
 ) -> None:
-    await local.start(render)
-    os.kill(process_id(local, render), signal.SIGSTOP)
+    await text_backend.start(render)
+    os.kill(process_id(text_backend, render), signal.SIGSTOP)
     async with open_text_backend(
         data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock(), shared=True
     ) as successor:
         await successor.start(render)
         finished = await until(successor, render, AttemptFinished)
-        await local.cancel(render)
+        await text_backend.cancel(render)
         assert await successor.has_output(finished.output)
     kept = {path.name for path in (tmp_path / "outputs").iterdir()}
     assert kept == {finished.output.key, finished.output.poster_key}
 
 
-async def test_a_second_start_ends_the_first_child(local: TextBackend, render: Render) -> None:
-    await local.start(render)
-    first = process_id(local, render)
-    await local.start(render)
+async def test_a_second_start_ends_the_first_child(text_backend: TextBackend, render: Render) -> None:
+    await text_backend.start(render)
+    first = process_id(text_backend, render)
+    await text_backend.start(render)
     assert not is_alive(first)
-    assert is_alive(process_id(local, render))
+    assert is_alive(process_id(text_backend, render))
 
 
 async def test_closing_kills_every_child(tmp_path: Path, render: Render) -> None:
@@ -101,7 +103,7 @@ async def test_closing_kills_every_child(tmp_path: Path, render: Render) -> None
     assert list((tmp_path / "outputs").iterdir()) == []
 
 
-async def test_unfinished_files_of_a_process_that_died_are_removed_and_videos_kept(tmp_path: Path) -> None:
+async def test_unfinished_files_of_a_dead_process_are_removed_and_videos_kept(tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
     outputs.mkdir()
     (outputs / "x.part").touch()
@@ -113,17 +115,17 @@ async def test_unfinished_files_of_a_process_that_died_are_removed_and_videos_ke
         assert [path.name for path in outputs.iterdir()] == ["y.mp4"]
 
 
-async def test_a_file_that_another_process_takes_away_meanwhile_stops_no_start(tmp_path: Path) -> None:
+async def test_a_file_that_another_process_renames_does_not_prevent_opening(tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
     outputs.mkdir()
-    (outputs / "finished.part").symlink_to("finished.mp4")  # it is listed, but can't be looked at any more
+    (outputs / "finished.part").symlink_to("finished.mp4")  # it is listed, but doesn't exist any more
     async with open_text_backend(
         data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock(), shared=True
     ):
         pass
 
 
-async def test_a_folder_that_is_none_stops_the_start(tmp_path: Path) -> None:
+async def test_an_unusable_folder_prevents_opening(tmp_path: Path) -> None:
     (tmp_path / "outputs").touch()
     with pytest.raises(StartupError, match="can't be used for videos"):
         async with open_text_backend(
@@ -132,49 +134,49 @@ async def test_a_folder_that_is_none_stops_the_start(tmp_path: Path) -> None:
             pass
 
 
-async def test_an_unknown_font_is_told(local: TextBackend, make_render: MakeRender) -> None:
+async def test_an_unknown_font_is_a_warning(text_backend: TextBackend, make_render: MakeRender) -> None:
     render = launch(make_render(props=replace(PROPS, font_family="No Such Font", duration_in_frames=1)))
-    await local.start(render)
-    finished = await until(local, render, AttemptFinished)
+    await text_backend.start(render)
+    finished = await until(text_backend, render, AttemptFinished)
     assert len(finished.warnings) == 1
     assert "No Such Font" in finished.warnings[0]
 
 
 async def test_a_download_is_found_by_its_signed_url_only(
-    local: TextBackend, make_render: MakeRender, tmp_path: Path
+    text_backend: TextBackend, make_render: MakeRender, tmp_path: Path
 ) -> None:
     render = launch(make_render(props=replace(PROPS, duration_in_frames=1)))
-    await local.start(render)
-    finished = await until(local, render, AttemptFinished)
-    url = local.sign(finished.output, expires_in=timedelta(hours=1)).url
+    await text_backend.start(render)
+    finished = await until(text_backend, render, AttemptFinished)
+    url = text_backend.sign(finished.output, expires_in=timedelta(hours=1)).url
     name, _, query = url.rpartition("/")[2].partition("?")
     expires, signature = (part.partition("=")[2] for part in query.split("&"))
-    assert local.find_download(name, expires=expires, signature=signature) == tmp_path / "outputs" / name
-    assert local.find_download("../rendercast.sqlite3", expires=expires, signature=signature) is None
-    assert local.find_download(name, expires=expires, signature="") is None
-    await local.delete(render)
-    assert local.find_download(name, expires=expires, signature=signature) is None
+    assert text_backend.find_download(name, expires=expires, signature=signature) == tmp_path / "outputs" / name
+    assert text_backend.find_download("../rendercast.sqlite3", expires=expires, signature=signature) is None
+    assert text_backend.find_download(name, expires=expires, signature="") is None
+    await text_backend.delete(render)
+    assert text_backend.find_download(name, expires=expires, signature=signature) is None
 
 
 async def test_an_attempt_whose_poster_could_not_be_made_has_none(
-    local: TextBackend, make_render: MakeRender, tmp_path: Path
+    text_backend: TextBackend, make_render: MakeRender, tmp_path: Path
 ) -> None:
-    """The folder of the same name is what keeps it from its place."""
+    """A folder with the poster's name prevents it."""
     render = launch(make_render(props=replace(PROPS, duration_in_frames=1)))
     (tmp_path / "outputs" / f"{render.id}.jpg").mkdir()
-    await local.start(render)
-    finished = await until(local, render, AttemptFinished)
+    await text_backend.start(render)
+    finished = await until(text_backend, render, AttemptFinished)
     assert finished.output.poster_key is None
-    assert local.sign_poster(finished.output, expires_in=timedelta(hours=1)) is None
-    assert await local.has_output(finished.output)
+    assert text_backend.sign_poster(finished.output, expires_in=timedelta(hours=1)) is None
+    assert await text_backend.has_output(finished.output)
     assert list((tmp_path / "outputs").glob("*.part")) == []
 
 
-async def test_progress_comes_from_frames_and_only_grows(local: TextBackend, render: Render) -> None:
-    await local.start(render)
+async def test_progress_comes_from_frames_and_only_grows(text_backend: TextBackend, render: Render) -> None:
+    await text_backend.start(render)
     seen: list[int] = []
     async with asyncio.timeout(60):
-        while not isinstance(observation := await local.observe(render), AttemptFinished):
+        while not isinstance(observation := await text_backend.observe(render), AttemptFinished):
             seen.append(getattr(observation, "frames_rendered", -1))
             await asyncio.sleep(0.005)
     assert seen == sorted(seen)

@@ -19,7 +19,7 @@ def digits(levels: list[int]) -> str:
         ("א (b) ג", "1112111"),
         ("א\u2066b\u2069", "1121"),  # an isolate
         ("😀אé", "112"),  # levels count characters, not bytes
-        ('א "levels: [" Level(7)', "1112222222222222222222"),  # the library's own words in the text
+        ('א "levels: [" Level(7)', "1112222222222222222222"),  # the words of the library's printed form
     ],
 )
 def test_levels(text: str, levels: str) -> None:

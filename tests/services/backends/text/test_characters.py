@@ -47,7 +47,7 @@ def test_an_emoji_is_one_grapheme_and_known_as_emoji(grapheme: str) -> None:
 
 
 @pytest.mark.parametrize("grapheme", ["1", "#", "©", "❤", "😀\ufe0e", "a", "漢"])
-def test_text_is_no_emoji(grapheme: str) -> None:
+def test_text_is_not_an_emoji(grapheme: str) -> None:
     assert not is_emoji(grapheme)
 
 

@@ -33,7 +33,7 @@ Video = tuple[Outcome, list[Planes]]
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Callable[[AnimationStyle], Video]:
-    """Videos of mixed text by style, each rendered once."""
+    """Return a function that gets the video of mixed text in a style; each is rendered once."""
     folder = tmp_path_factory.mktemp("videos")
     rendered: dict[AnimationStyle, Video] = {}
 
@@ -47,7 +47,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Callable[[AnimationStyle]
 
 
 @pytest.mark.parametrize("style", AnimationStyle)
-def test_every_style_begins_bare_and_ends_with_the_text_at_rest(
+def test_every_style_starts_empty_and_ends_with_the_text_at_rest(
     video: Callable[[AnimationStyle], Video], style: AnimationStyle
 ) -> None:
     _, frames = video(style)
@@ -90,7 +90,7 @@ def test_fade_in_brightens_in_place(video: Callable[[AnimationStyle], Video]) ->
     assert BLUE_Y + 30 < brightest[10] < YELLOW_Y - 30
 
 
-def test_typewriter_shows_whole_graphemes_and_never_takes_one_back(video: Callable[[AnimationStyle], Video]) -> None:
+def test_typewriter_shows_whole_graphemes_and_hides_none_again(video: Callable[[AnimationStyle], Video]) -> None:
     _, frames = video(AnimationStyle.TYPEWRITER)
     shown = [frame.differs_from(BLUE_Y, by=80) for frame in frames]
     for before, after, frame in zip(shown, shown[1:], frames[1:], strict=False):
@@ -126,7 +126,7 @@ def test_progress_counts_encoded_frames_up_to_the_last(
 
 
 @pytest.mark.parametrize("frames", [1, 2, 29, 600])
-def test_the_video_has_as_many_frames_as_asked_for(tmp_path: Path, frames: int) -> None:
+def test_the_video_has_the_requested_number_of_frames(tmp_path: Path, frames: int) -> None:
     outcome = render(tmp_path / "video.part", duration_in_frames=frames, style="scale")
     decoded = decode(outcome.output)
     assert len(decoded) == frames
@@ -156,27 +156,30 @@ def test_the_poster_shows_the_last_frame_in_the_videos_colours(
     shown, last = rgb(decode_poster(outcome.poster)), rgb(last_frame(outcome.output))
     assert shown.shape == last.shape == (180, 320, 3)
     assert np.abs(shown - last).mean() < 2
-    for color, tolerance in (((0x20, 0x40, 0x80), 3), ((0xFF, 0xCC, 0x00), 20)):  # of small letters, all is edge
+    for color, tolerance in (
+        ((0x20, 0x40, 0x80), 3),
+        ((0xFF, 0xCC, 0x00), 20),
+    ):  # small letters consist mostly of edges
         flat = np.abs(last - color).max(axis=2) <= 4
         assert flat.sum() > 20
         assert np.abs(np.median(shown[flat], axis=0) - color).max() <= tolerance
 
 
-def test_the_same_job_gives_the_same_poster_with_no_word_of_who_made_it(tmp_path: Path) -> None:
+def test_the_same_job_gives_the_same_poster_without_the_encoders_name(tmp_path: Path) -> None:
     one, two = (render(tmp_path / name, text=MIXED, **BLUE).poster.read_bytes() for name in ("one.part", "two.part"))
     assert one == two
-    assert one.startswith(b"\xff\xd8\xff\xe0\x00\x10JFIF\0")  # ITU-T T.871, clause 10.1: these colours, no others
+    assert one.startswith(b"\xff\xd8\xff\xe0\x00\x10JFIF\0")  # ITU-T T.871, clause 10.1, which fixes the colour space
     assert b"Lavc" not in one
 
 
-def test_a_poster_that_can_not_be_written_leaves_the_video_alone(tmp_path: Path) -> None:
+def test_a_poster_that_can_not_be_written_does_not_affect_the_video(tmp_path: Path) -> None:
     outcome = render(tmp_path / "video.part", poster=str(tmp_path / "missing" / "poster.part"))
     assert outcome.messages[-1] == {"type": "done", "size_bytes": outcome.output.stat().st_size}
     assert len(decode(outcome.output)) == 12
 
 
-def test_half_a_poster_is_none(tmp_path: Path) -> None:
-    """The poster of coloured letters is larger than a video of one frame, so a limit can lie between the two."""
+def test_an_incomplete_poster_is_removed(tmp_path: Path) -> None:
+    """The poster of coloured letters is larger than a video of one frame, so a limit between the two is possible."""
     whole = render(tmp_path / "whole.part", text=MIXED, duration_in_frames=1, **BLUE)
     video_bytes, poster_bytes = whole.output.stat().st_size, whole.poster.stat().st_size
     assert video_bytes < poster_bytes
@@ -205,7 +208,7 @@ def test_warnings_come_first(tmp_path: Path) -> None:
 
 
 def final_error(message: str) -> dict[str, object]:
-    """Return the line that tells of a fault which trying again won't mend."""
+    """Return the message of an error that is not retryable."""
     return {"type": "error", "message": message, "retryable": False}
 
 
@@ -217,41 +220,44 @@ def final_error(message: str) -> dict[str, object]:
         ({"color": "currentcolor"}, "currentcolor has no meaning here; name the colour itself."),
     ],
 )
-def test_a_bad_job_ends_in_an_error_line_and_no_file(tmp_path: Path, changes: dict[str, object], sentence: str) -> None:
+def test_an_invalid_job_ends_in_an_error_message_and_no_file(
+    tmp_path: Path, changes: dict[str, object], sentence: str
+) -> None:
     outcome = render(tmp_path / "video.part", **changes)
     assert outcome.messages == [final_error(sentence)]
     assert outcome.status == 1
     assert not outcome.output.exists()
 
 
-def test_a_line_that_is_no_job_ends_in_an_error_line(tmp_path: Path) -> None:
+def test_an_invalid_line_ends_in_an_error_message(tmp_path: Path) -> None:
     outcome = run(b"hello", tmp_path / "video.part")
     assert outcome.messages == [final_error("The job is not valid JSON.")]
 
 
-def test_a_missing_directory_is_told(tmp_path: Path) -> None:
+def test_a_missing_directory_is_reported(tmp_path: Path) -> None:
     outcome = render(tmp_path / "missing" / "video.part")
     assert outcome.messages == [
         {
             "type": "error",
-            "message": "The video could not be written: the directory does not exist.",
+            "message": "The video could not be stored. Please try again; if it fails again, contact the operator.",
             "retryable": True,
+            "detail": "The video could not be written to RENDERCAST_DATA_DIR: the directory does not exist.",
         }
     ]
     assert outcome.status == 1
 
 
 @pytest.mark.parametrize("limit", [0, 2_000])
-def test_a_file_that_can_not_grow_is_told(tmp_path: Path, limit: int) -> None:
+def test_a_file_that_can_not_grow_is_reported(tmp_path: Path, limit: int) -> None:
     output = tmp_path / "video.part"
     wanted = job(output, text=MIXED, duration_in_frames=60, style="scale")
     outcome = run(json.dumps(wanted).encode(), output, file_limit=limit)
     assert outcome.messages[-1]["type"] == "error"
-    assert "may not grow" in str(outcome.messages[-1]["message"])
+    assert "may not grow" in str(outcome.messages[-1]["detail"])
     assert outcome.status == 1
 
 
-def test_the_child_ends_when_its_parent_closes_stdin_and_takes_its_file_along(tmp_path: Path) -> None:
+def test_the_child_ends_and_removes_its_files_when_its_parent_closes_stdin(tmp_path: Path) -> None:
     endless = job(tmp_path / "video.part", duration_in_frames=999_999, width=1280, height=720)
     (tmp_path / "video.poster.part").touch()
     with child() as process:
@@ -264,8 +270,8 @@ def test_the_child_ends_when_its_parent_closes_stdin_and_takes_its_file_along(tm
     assert list(tmp_path.iterdir()) == []
 
 
-def test_stdin_closed_before_a_job_is_no_job() -> None:
+def test_stdin_closed_before_a_job_is_an_invalid_job() -> None:
     with child() as process:
-        said, _ = process.communicate(timeout=10)
-    assert json.loads(said) == final_error("The job is not valid JSON.")
+        output, _ = process.communicate(timeout=10)
+    assert json.loads(output) == final_error("The job is not valid JSON.")
     assert process.returncode == 1

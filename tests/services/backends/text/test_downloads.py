@@ -20,14 +20,14 @@ def parts(url: str) -> tuple[str, str, str]:
     return split.path, query["expires"][0], query["signature"][0]
 
 
-def test_a_name_is_good_until_it_expires() -> None:
+def test_a_signature_is_valid_until_it_expires() -> None:
     name, expires, signature = parts(SIGNER.sign("a.mp4", NOW + timedelta(seconds=10)))
     for seconds, good in ((0, True), (9, True), (10, False), (11, False)):
         at = NOW + timedelta(seconds=seconds)
         assert SIGNER.verify(name, expires=expires, signature=signature, now=at) is good
 
 
-def test_no_part_can_be_changed() -> None:
+def test_changing_any_part_invalidates_the_signature() -> None:
     name, expires, signature = parts(SIGNER.sign("a.mp4", NOW + timedelta(hours=1)))
     assert not SIGNER.verify("b.mp4", expires=expires, signature=signature, now=NOW)
     assert not SIGNER.verify(name, expires=str(int(expires) + 1), signature=signature, now=NOW)
@@ -36,11 +36,11 @@ def test_no_part_can_be_changed() -> None:
 
 
 @given(ANY_TEXT, ANY_TEXT, ANY_TEXT)
-def test_any_other_text_is_refused(name: str, expires: str, signature: str) -> None:
+def test_any_other_text_is_rejected(name: str, expires: str, signature: str) -> None:
     assert not SIGNER.verify(name, expires=expires, signature=signature, now=NOW)
 
 
-def test_the_key_is_made_once_and_private(tmp_path: Path) -> None:
+def test_the_key_is_created_once_and_private(tmp_path: Path) -> None:
     path = tmp_path / "key"
     signed = DownloadSigner.from_file(path).sign("a", NOW)
     assert DownloadSigner.from_file(path).sign("a", NOW) == signed

@@ -16,7 +16,7 @@ from tests.services.backends.text.rendering import decode, decode_poster, rgb
 
 
 def encode(path: Path, *, frames: int, width: int = 64, height: int = 48, fps: int = 30) -> int:
-    """Encode a grey that brightens, chroma aside; return the size reported."""
+    """Encode frames of increasing luma and constant chroma; return the reported size."""
     with Encoder(path, width=width, height=height, fps=fps) as encoder:
         encoder.picture.cb[:], encoder.picture.cr[:] = 90, 160
         for frame in range(frames):
@@ -26,7 +26,7 @@ def encode(path: Path, *, frames: int, width: int = 64, height: int = 48, fps: i
 
 
 def boxes(path: Path) -> list[str]:
-    """The types of the file's top-level boxes (ISO/IEC 14496-12, section 4.2)."""
+    """Return the types of the file's top-level boxes (ISO/IEC 14496-12, section 4.2)."""
     data, position, types = path.read_bytes(), 0, []
     while position < len(data):
         size, kind = struct.unpack_from(">I4s", data, position)
@@ -36,7 +36,7 @@ def boxes(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("frames", [1, 2, 29, 600])
-def test_the_file_holds_exactly_the_frames_that_were_added(tmp_path: Path, frames: int) -> None:
+def test_the_file_has_exactly_the_added_frames(tmp_path: Path, frames: int) -> None:
     encode(tmp_path / "video.part", frames=frames)
     shown = decode(tmp_path / "video.part")
     assert len(shown) == frames
@@ -75,7 +75,7 @@ def test_the_index_comes_before_the_frames(tmp_path: Path) -> None:
     assert types.index("moov") < types.index("mdat")
 
 
-def test_it_can_be_sought_every_two_seconds(tmp_path: Path) -> None:
+def test_there_is_a_keyframe_every_two_seconds(tmp_path: Path) -> None:
     encode(tmp_path / "video.part", frames=200)
     with av.open(str(tmp_path / "video.part"), format="mp4") as container:
         keys = [frame.time for frame in container.decode(video=0) if frame.key_frame]
@@ -86,13 +86,13 @@ def test_the_size_reported_is_the_files(tmp_path: Path) -> None:
     assert encode(tmp_path / "video.part", frames=5) == (tmp_path / "video.part").stat().st_size
 
 
-def test_it_replaces_what_a_dead_attempt_left(tmp_path: Path) -> None:
+def test_it_replaces_the_file_of_a_dead_attempt(tmp_path: Path) -> None:
     (tmp_path / "video.part").write_bytes(b"x" * 1_000_000)
     encode(tmp_path / "video.part", frames=2)
     assert len(decode(tmp_path / "video.part")) == 2
 
 
-def test_the_file_carries_no_time_and_no_versions_of_the_muxer(tmp_path: Path) -> None:
+def test_the_file_contains_no_time_and_no_version_of_the_muxer(tmp_path: Path) -> None:
     encode(tmp_path / "one.part", frames=10)
     encode(tmp_path / "two.part", frames=10)
     data = (tmp_path / "one.part").read_bytes()
@@ -121,7 +121,7 @@ def test_every_decoded_frame_shows_what_was_painted(tmp_path: Path, style: Anima
 @pytest.mark.parametrize(
     "color", ["#000", "#fff", "#f00", "#0f0", "#00f", "#ff0", "#0ff", "#f0f", "#204080", "#e11d48"]
 )
-def test_a_poster_has_the_colours_that_were_asked_for(tmp_path: Path, color: str) -> None:
+def test_a_poster_has_the_requested_colours(tmp_path: Path, color: str) -> None:
     wanted = parse_color(color)
     with Encoder(tmp_path / "video.part", width=64, height=48, fps=30) as encoder:
         for plane, value in zip(
@@ -133,7 +133,7 @@ def test_a_poster_has_the_colours_that_were_asked_for(tmp_path: Path, color: str
     assert np.abs(shown - (wanted.red, wanted.green, wanted.blue)).max() <= 3
 
 
-def test_what_can_not_be_written_is_an_os_error(tmp_path: Path) -> None:
+def test_a_file_that_can_not_be_written_raises_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Encoder(tmp_path / "missing" / "video.part", width=64, height=48, fps=30)
     with (

@@ -55,18 +55,18 @@ def test_every_installed_family_opens_and_draws_its_script() -> None:
         ("1", "Inter"),
     ],
 )
-def test_each_grapheme_gets_a_font_that_has_it(text: str, file: str) -> None:
+def test_each_grapheme_gets_a_font_with_its_characters(text: str, file: str) -> None:
     fonts = stack(text)
     assert fonts.choose(text, None).name.startswith(file)
     assert fonts.missing == []
 
 
-def test_the_asked_for_family_comes_first() -> None:
+def test_the_requested_family_is_tried_first() -> None:
     assert stack(family="roboto").choose("a", None).name.startswith("Roboto")
     assert stack(family="roboto").choose("ع", None).name.startswith("NotoSansArabic")
 
 
-def test_what_no_font_has_is_told_once_and_drawn_by_the_primary_font() -> None:
+def test_a_grapheme_that_no_font_has_is_reported_once_and_drawn_by_the_primary_font() -> None:
     fonts = stack()
     for _ in range(3):
         assert fonts.choose("\u0378", None) is fonts.primary
@@ -80,7 +80,7 @@ def test_latin_text_opens_one_font_file() -> None:
     assert len(fonts._opened) == 1
 
 
-def test_han_ideographs_take_the_shapes_of_the_language_around_them() -> None:
+def test_han_ideographs_have_the_shapes_of_the_language_around_them() -> None:
     japanese, korean, chinese = (stack(text) for text in ("直かな", "直한글", "直"))
     assert japanese.choose("直", None) is japanese._open("noto sans cjk jp")
     assert korean.choose("直", None) is korean._open("noto sans cjk kr")

@@ -22,7 +22,7 @@ def layout(text: str = "Hello", *, size: float = 40) -> Layout:
 
 
 def painted(*poses: Pose, text: str = "Hello", color: Color = WHITE, background: Color = BLACK) -> Picture:
-    """A picture after it was painted with one pose after another."""
+    """Return a picture after painting the poses one after another."""
     result = picture()
     painter = Painter(result, layout(text), text=color, background=background)
     for pose in poses:
@@ -61,7 +61,7 @@ def test_full_coverage_shows_the_texts_colour() -> None:
     assert shown.cb.min() == 42
 
 
-def test_an_opacity_of_a_half_is_half_way_to_the_colour() -> None:
+def test_an_opacity_of_one_half_is_the_mean_of_both_colours() -> None:
     whole, half = painted(AT_REST), painted(Pose(opacity=0.5))
     assert np.abs((whole.y.astype(int) + 16) / 2 - half.y).max() <= 1
 
@@ -75,7 +75,7 @@ def test_a_translucent_background_shows_black() -> None:
 
 
 @pytest.mark.parametrize("before", [Pose(opacity=0.3), Pose(scale=0.4), Pose(drop=11.3), Pose(shown=2), Pose(scale=3)])
-def test_a_pose_looks_the_same_whatever_was_painted_before(before: Pose) -> None:
+def test_a_pose_is_independent_of_earlier_poses(before: Pose) -> None:
     assert same(painted(before, AT_REST, text=MIXED), painted(AT_REST, text=MIXED))
 
 
@@ -83,7 +83,7 @@ def test_typing_ends_in_the_picture_of_the_whole_text() -> None:
     count = layout(MIXED).grapheme_count
     typed = painted(*(Pose(shown=shown) for shown in range(count)), AT_REST, text=MIXED)
     whole = painted(AT_REST, text=MIXED)
-    assert np.abs(typed.y.astype(int) - whole.y).max() <= 3  # joined letters are rounded apart
+    assert np.abs(typed.y.astype(int) - whole.y).max() <= 3  # joined letters are rounded separately
     assert np.abs(typed.cb.astype(int) - whole.cb).max() <= 3
 
 
@@ -118,7 +118,7 @@ def test_scaled_text_is_as_sharp_as_text_at_rest() -> None:
     assert steepest(painted(Pose(scale=0.8), text="III")) > 0.8 * steepest(painted(AT_REST, text="III"))
 
 
-def test_text_of_nothing_visible_paints_nothing() -> None:
+def test_invisible_text_paints_nothing() -> None:
     assert np.unique(painted(AT_REST, text="\u200d").y).tolist() == [16]
 
 
@@ -132,7 +132,7 @@ def test_chroma_is_sampled_on_even_columns_between_rows() -> None:
     assert subsampled(np.full((4, 6), 255, np.uint8)).tolist() == [[255] * 3] * 2
 
 
-def test_chroma_is_spread_from_where_it_was_sampled() -> None:
+def test_chroma_is_upsampled_from_its_sample_positions() -> None:
     assert upsampled(np.array([[0, 80, 80]], np.uint8)).tolist() == [[0, 40, 80, 80, 80, 80]] * 2
     assert upsampled(np.array([[0], [80]], np.uint8)).tolist() == [[0, 0], [20, 20], [60, 60], [80, 80]]
     assert upsampled(np.full((2, 3), 255, np.uint8)).tolist() == [[255] * 6] * 4

@@ -13,7 +13,7 @@ def line(**changes: object) -> bytes:
     return json.dumps(job(Path("/videos/1.part"), **changes)).encode()
 
 
-def test_a_job_is_read() -> None:
+def test_a_job_is_parsed() -> None:
     read = parse_job(line(style="slide-up", background_color=None, color="#ff000080"))
     assert read.output == Path("/videos/1.part")
     assert (read.width, read.height, read.fps, read.frames) == (320, 180, 30, 12)
@@ -46,12 +46,12 @@ def test_a_job_is_read() -> None:
         ({"text": None}, "text must be a text"),
     ],
 )
-def test_what_is_wrong_is_told_in_a_sentence(changes: dict[str, object], sentence: str) -> None:
+def test_an_invalid_field_is_reported_in_a_sentence(changes: dict[str, object], sentence: str) -> None:
     with pytest.raises(InvalidJob, match=sentence):
         parse_job(line(**changes))
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000])
-def test_what_is_no_job_is_refused(text: bytes) -> None:
+def test_an_invalid_job_is_rejected(text: bytes) -> None:
     with pytest.raises(InvalidJob):
         parse_job(text)

@@ -17,7 +17,7 @@ def layout(text: str, *, family: str = "Inter", size: float = 72, width: int = W
 
 
 def lines(laid_out: Layout) -> list[list[Glyph]]:
-    """The glyphs by baseline, from top to bottom; marks that are set off the baseline are left out."""
+    """Return the glyphs by baseline, from top to bottom; marks off the baseline are omitted."""
     baselines: dict[float, list[Glyph]] = {}
     for glyph in laid_out.glyphs:
         baselines.setdefault(round(glyph.y, 2), []).append(glyph)
@@ -98,24 +98,24 @@ def test_line_breaks_are_kept_and_blank_lines_too() -> None:
     assert below[0].y - above[0].y == pytest.approx(2 * 1.2 * 72)
 
 
-def test_what_does_not_fit_at_the_smallest_size_is_left_out_and_told() -> None:
+def test_text_that_does_not_fit_at_the_minimum_size_is_cut_with_a_warning() -> None:
     laid_out = layout("\n".join("a" * 250))
     assert laid_out.size == HEIGHT / 45
     assert 0 < len(laid_out.glyphs) < 250
     assert any("end is left out" in warning for warning in laid_out.warnings)
 
 
-def test_a_font_smaller_than_the_smallest_stays_as_asked() -> None:
+def test_a_font_size_below_the_minimum_is_kept() -> None:
     assert layout("Hi", size=5).size == 5
 
 
-def test_an_unknown_family_falls_back_and_says_so() -> None:
+def test_an_unknown_family_falls_back_with_a_warning() -> None:
     laid_out = layout("Hi", family="Papyrus")
     assert {glyph.font.name for glyph in laid_out.glyphs} == {"Inter[opsz,wght].ttf"}
     assert laid_out.warnings == ["The font family Papyrus is not installed; Inter was used instead."]
 
 
-def test_characters_no_font_has_are_told() -> None:
+def test_characters_that_no_font_has_are_a_warning() -> None:
     laid_out = layout("a\u0378\u0379")
     assert laid_out.warnings == ["No installed font has a glyph for U+0378, U+0379; boxes are shown instead."]
     assert sum(glyph.glyph_id == 0 for glyph in laid_out.glyphs) == 2
@@ -188,18 +188,18 @@ def test_optical_size_follows_the_font_size() -> None:
     assert narrow.advance < wide.advance
 
 
-TROUBLE = st.sampled_from(
+UNUSUAL_TEXT = st.sampled_from(
     list("\n\t \u0301\u200d\ufe0f\u20e3\u202e\u2067\u2069\u061cعبאक्ष्ภ漢😀👍🏽🇫\U000e0001\u0378\ue000\udc00\x00")
 )
 
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.text(max_size=120) | st.text(TROUBLE, max_size=500),
+    st.text(max_size=120) | st.text(UNUSUAL_TEXT, max_size=500),
     st.sampled_from([1.0, 72.0, 5000.0]),
     st.sampled_from([(320, 180), (1280, 720), (16, 16)]),
 )
-def test_no_text_is_too_strange(text: str, size: float, frame: tuple[int, int]) -> None:
+def test_any_text_can_be_laid_out(text: str, size: float, frame: tuple[int, int]) -> None:
     laid_out = layout(text, size=size, width=frame[0], height=frame[1])
     assert 0 < laid_out.size <= size
     assert all(0 <= glyph.grapheme < laid_out.grapheme_count for glyph in laid_out.glyphs)
@@ -208,5 +208,5 @@ def test_no_text_is_too_strange(text: str, size: float, frame: tuple[int, int]) 
 @pytest.mark.parametrize(
     "text", ["\n" * 500, "😀" * 500, "\t" * 500, "\u0301" * 500, "ﷺ" * 500, "\x00", "", "\ud800" * 500]
 )
-def test_five_hundred_of_anything(text: str) -> None:
+def test_five_hundred_unusual_characters_can_be_laid_out(text: str) -> None:
     assert layout(text).size > 0

@@ -7,7 +7,7 @@ from services.backends.text.linebreaks import Break, break_between
 
 
 def opportunities(text: str) -> str:
-    """The text with a bar wherever a line may end."""
+    """Return the text with a bar at each line break opportunity."""
     parts = graphemes(text)
     result = parts[0]
     for before, after in pairwise(parts):
@@ -44,5 +44,5 @@ def opportunities(text: str) -> str:
         "soft\u00adhyphen",
     ],
 )
-def test_lines_end_where_readers_expect(expected: str) -> None:
+def test_lines_break_where_readers_expect(expected: str) -> None:
     assert opportunities(expected.replace("|", "")) == expected

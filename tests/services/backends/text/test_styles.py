@@ -22,7 +22,7 @@ def test_the_last_frame_is_at_rest(style: AnimationStyle, frames: int, graphemes
 
 @pytest.mark.parametrize("style", AnimationStyle)
 @pytest.mark.parametrize("frames", [90, 600])
-def test_the_text_is_absent_at_first_and_rests_for_the_last_fifth(style: AnimationStyle, frames: int) -> None:
+def test_the_text_is_hidden_at_first_and_at_rest_for_the_last_fifth(style: AnimationStyle, frames: int) -> None:
     shown = poses(style, frames)
     assert shown[0].opacity == 0 or shown[0].shown == 0
     assert set(shown[frames * 4 // 5 :]) == {AT_REST}
