@@ -82,7 +82,8 @@ async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIter
     redis_url = _required(settings.storage, "redis_url")
     if redis_url.startswith("memory:"):
         raise StartupError(
-            "REDIS_URL is not the URL of a Redis server, which several processes need. `rendercast dev` works without."
+            "REDIS_URL starts with memory:, but several processes can't share memory. Set it to the URL of a Redis "
+            "server, or use `rendercast dev`, which is a single process."
         )
     clock = SystemClock()
     config = read_endpoint_config(settings.webhooks)
