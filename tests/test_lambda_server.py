@@ -1,39 +1,23 @@
-"""The local server for Remotion Lambda behaves as the real one was observed to."""
+"""Renders, stills and the status of the local Remotion Lambda server are as those of the real one were observed."""
 
-import hashlib
-import hmac
 import json
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
-from mypy_boto3_lambda import LambdaClient
 
-from tests.support.lambda_faults import Fault
-from tests.support.lambda_player import Webhooks
+from tests.support.lambda_driver import BUCKET, TIMEOUT_S, Driver, start_request, status_request, still_request
 from tests.support.lambda_progress import JSON
-from tests.support.lambda_renders import Function, Render, State
+from tests.support.lambda_renders import Function, State
 from tests.support.lambda_scenarios import Scenario
-from tests.support.lambda_server import FUNCTION, LambdaServer
 from tests.support.lambda_status import status_response
 from tests.support.lambda_stills import PICTURE
-from tests.support.s3_server import LocalHandler, LocalServer, S3Server
-from tests.support.server_process import free_port
+from tests.support.s3_server import S3Server
 
-BUCKET = "remotionlambda-useast1-abcdefghij"
 RECORDED = Path(__file__).parent / "data" / "remotion-progress.jsonl"
 PAIRS = [json.loads(line) for line in RECORDED.read_text().splitlines()]
-TIMEOUT_S = 30.0
-SESSION = boto3.Session("key", "secret", region_name="us-east-1")
-ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=TIMEOUT_S)
-SHORT_TIMEOUT = Config(retries={"total_max_attempts": 1}, read_timeout=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -43,71 +27,14 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
 
 
-class Driver(LambdaServer):
-    """The server with a client."""
-
-    def __init__(self, s3: S3Server) -> None:
-        super().__init__(s3, seconds_per_render=0.05, steps=2)
-        self.client: LambdaClient = SESSION.client("lambda", endpoint_url=self.url, config=ONCE)
-
-    def reply(self, payload: JSON, client: LambdaClient | None = None) -> str:
-        response = (client or self.client).invoke(FunctionName=FUNCTION, Payload=json.dumps(payload))
-        with closing(response["Payload"]) as body:
-            return body.read().decode()
-
-    def invoke(self, payload: JSON) -> JSON:
-        return cast("JSON", json.loads(self.reply(payload)))
-
-    def start_render(self, text: str = "Hello", **changes: object) -> Render:
-        return self.renders[self.invoke(start_request(text, **changes))["renderId"]]
-
-    def play(self, text: str = "Hello", **changes: object) -> JSON:
-        """Start a render, wait for its end and return its file."""
-        render = self.start_render(text, **changes)
-        assert render.ended.wait(TIMEOUT_S)
-        return self.progress_of(render)
-
-    def progress_of(self, render: Render) -> JSON:
-        text = self.s3.get(BUCKET, render.key("progress.json"))
-        assert text is not None
-        return cast("JSON", json.loads(text))
-
-
 @pytest.fixture
 def server(s3: S3Server) -> Iterator[Driver]:
     with Driver(s3) as running, closing(running.client):
         yield running
 
 
-def start_request(text: str = "Hello", **changes: object) -> JSON:
-    props = json.dumps({"text": text, "durationInFrames": 90})
-    optional = dict.fromkeys(["frameRange", "audioCodec", "concurrency", "framesPerLambda", "outName", "webhook"])
-    return optional | {
-        "type": "start",
-        "version": "4.0.527",
-        "serveUrl": "https://example.com/index.html",
-        "composition": "TextAnimation",
-        "inputProps": {"type": "payload", "payload": props},
-        "codec": "h264",
-        "envVariables": {},
-        "privacy": "private",
-        "timeoutInMilliseconds": 30_000,
-        "everyNthFrame": 1,
-        "concurrencyPerLambda": 1,
-        "downloadBehavior": {"type": "play-in-browser"},
-        "scale": 1,
-        "enableCancellation": True,
-        "bucketName": BUCKET,
-        **changes,
-    }
-
-
 def shape(value: JSON) -> dict[str, type]:
     return {name: type(each) for name, each in value.items()}
-
-
-def status_request(render_id: str) -> JSON:
-    return {"type": "status", "version": "4.0.527", "bucketName": BUCKET, "renderId": render_id}
 
 
 def test_a_render_writes_the_same_file_as_a_real_one(server: Driver) -> None:
@@ -183,11 +110,6 @@ def test_a_render_fails(server: Driver, scenario: Scenario, message: str) -> Non
     assert set(progress) == set(PAIRS[0]["progress"])
     assert progress["postRenderData"] is None
     assert progress["fatalErrorTimestamp"]
-
-
-def still_request(**changes: object) -> JSON:
-    stored = {"bucketName": BUCKET, "key": "p.jpg"}
-    return start_request() | {"type": "still", "streamed": False, "frame": 89, "outName": stored, **changes}
 
 
 def test_a_still_replaces_an_existing_object_before_the_response(server: Driver) -> None:
@@ -278,136 +200,6 @@ def test_uploaded_properties_are_deleted_afterwards(server: Driver) -> None:
 def test_one_chunk_is_rendered_by_the_main_function(server: Driver) -> None:
     progress = server.play(concurrency=1)
     assert (progress["lambdasInvoked"], progress["timeToCombine"], progress["chunks"]) == (0, None, [0])
-
-
-CODES = [
-    (Fault.THROTTLED, "TooManyRequestsException", 429),
-    (Fault.SERVICE_ERROR, "ServiceException", 500),
-    (Fault.ACCESS_DENIED, "AccessDeniedException", 403),
-    (Fault.EXPIRED_TOKEN, "ExpiredTokenException", 403),
-]
-
-
-@pytest.mark.parametrize(("fault", "code", "status"), CODES)
-def test_the_service_rejects_an_invocation(server: Driver, fault: Fault, code: str, status: int) -> None:
-    server.fault(fault)
-    with pytest.raises(ClientError) as refused:
-        server.invoke(start_request())
-    assert refused.value.response["Error"]["Code"] == code
-    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
-    assert not server.renders
-    assert server.invoke(start_request())["type"] == "success"
-    assert len(server.starts) == 2
-
-
-def test_the_function_returns_an_error_or_crashes(server: Driver) -> None:
-    server.fault(Fault.REFUSED, message="Not today.")
-    assert (server.invoke(start_request())["type"], len(server.renders)) == ("error", 0)
-    for fault, renders in ((Fault.CRASHED, 0), (Fault.CRASHED_LATE, 1)):
-        server.fault(fault)
-        response = server.client.invoke(FunctionName=FUNCTION, Payload=json.dumps(start_request()))
-        with closing(response["Payload"]) as body:
-            assert set(json.loads(body.read())) == {"errorType", "errorMessage", "trace"}
-        assert (response["FunctionError"], len(server.renders)) == ("Unhandled", renders)
-
-
-def test_a_response_is_lost_but_the_render_runs(server: Driver) -> None:
-    server.fault(Fault.DROPPED)
-    with pytest.raises(ConnectionClosedError):
-        server.invoke(start_request())
-    assert len(server.renders) == 1
-    server.fault(Fault.HELD)
-    short_timeout_client = SESSION.client("lambda", endpoint_url=server.url, config=SHORT_TIMEOUT)
-    with closing(short_timeout_client), pytest.raises(ReadTimeoutError):
-        server.reply(start_request(), short_timeout_client)
-    until = time.monotonic() + TIMEOUT_S
-    while len(server.renders) == 1:
-        assert time.monotonic() < until
-
-
-def test_a_response_is_unusual(server: Driver) -> None:
-    server.fault(Fault.SEVERAL_OBJECTS)
-    server.fault(Fault.ECHOED)
-    server.fault(Fault.SLOW, seconds=0.01)
-    decode = json.JSONDecoder().raw_decode
-    text = server.reply(start_request())
-    first, end = decode(text)
-    assert (first["type"], decode(text[end:])[0]["type"]) == ("render-id-determined", "success")
-    assert "Hello {" in server.reply(start_request(text="Hello {"))
-    assert server.invoke(start_request())["type"] == "success"
-
-
-def test_connections_are_refused_while_renders_continue(server: Driver) -> None:
-    render = server.start_render()
-    server.go_offline()
-    with pytest.raises((EndpointConnectionError, ConnectionClosedError)):
-        server.invoke(status_request(render.id))
-    assert render.ended.wait(TIMEOUT_S)
-    server.go_online()
-    assert server.invoke(status_request(render.id))["done"]
-
-
-class Receiver(LocalHandler):
-    def do_POST(self) -> None:  # noqa: N802 - http.server looks for this name
-        box = cast("WebhookCollector", cast("LocalServer", self.server).owner)
-        box.received.append((dict(self.headers), self.body()))
-        self.answer(503 if len(box.received) <= box.refuses else 200, [], b"")
-        box.arrived.release()
-
-
-class WebhookCollector:
-    """Receives webhooks; responds with 503 to the first `refuses` of them."""
-
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}/hook?a=b"
-        self.refuses = 0
-        self.received: list[tuple[dict[str, str], bytes]] = []
-        self.arrived = threading.Semaphore(0)
-
-
-@pytest.fixture
-def collector() -> Iterator[WebhookCollector]:
-    port = free_port()
-    box = WebhookCollector(port)
-    listener = LocalServer(port, Receiver, box)
-    yield box
-    listener.stop()
-
-
-def test_a_webhook_is_signed(server: Driver, collector: WebhookCollector) -> None:
-    hook = {"url": collector.url, "secret": "s", "customData": {"a": 1}}
-    render_id = server.play(webhook=hook)["renderMetadata"]["renderId"]
-    assert collector.arrived.acquire(timeout=TIMEOUT_S)
-    headers, body = collector.received[0]
-    assert headers["X-Remotion-Signature"] == "sha512=" + hmac.new(b"s", body, hashlib.sha512).hexdigest()
-    assert headers["X-Remotion-Status"] == json.loads(body)["type"] == "success"
-    assert json.loads(body)["renderId"] == render_id
-    assert json.loads(body)["customData"] == {"a": 1}
-
-
-def test_webhooks_are_retried_sent_twice_and_sent_early(server: Driver, collector: WebhookCollector) -> None:
-    hook = {"url": collector.url, "secret": None, "customData": None}
-    collector.refuses = 1
-    server.use_scenario_next(Scenario.REACT_ERROR)
-    server.play(webhook=hook)
-    server.webhooks = Webhooks.DOUBLED
-    server.play(webhook=hook)
-    for _ in range(4):
-        assert collector.arrived.acquire(timeout=TIMEOUT_S)
-    server.webhooks = Webhooks.EARLY
-    server.play(webhook=hook)
-    server.webhooks = Webhooks.LOST
-    server.play(webhook=hook)
-    assert sorted(json.loads(body)["type"] for _, body in collector.received) == ["error"] * 2 + ["success"] * 3
-    assert server.webhooks_sent[-1].headers["X-Remotion-Signature"] == "NO_SECRET_PROVIDED"
-    assert {sent.status for sent in server.webhooks_sent} == {200, 503}
-
-
-def test_a_webhook_that_is_not_ascii_never_arrives(server: Driver, collector: WebhookCollector) -> None:
-    hook = {"url": collector.url, "secret": None, "customData": {"name": "é"}}
-    server.play(webhook=hook)
-    server.stop()
-    assert not collector.received
 
 
 def test_many_renders_run_at_once(server: Driver) -> None:

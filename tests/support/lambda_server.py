@@ -289,4 +289,4 @@ class _Handler(LocalHandler):
 
     def _json(self, status: int, value: JSON, header: tuple[str, str], before: JSON | None = None) -> None:
         text = (compact(before) if before else "") + compact(value)
-        self.answer(status, [("Content-Type", "application/json"), header], text.encode())
+        self.respond(status, [("Content-Type", "application/json"), header], text.encode())

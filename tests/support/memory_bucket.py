@@ -55,12 +55,12 @@ class _Handler(LocalHandler):
         body = bucket.get(name, key) if key else b""  # the bucket itself always exists
         bucket.requests[self.command] += 1
         if body is None:
-            self.answer(404, [], b"")
+            self.respond(404, [], b"")
             return
         etag = f'"{hashlib.md5(body).hexdigest()}"'  # noqa: S324  # what S3 does
         unchanged = self.headers.get("If-None-Match") == etag
         date = formatdate(bucket.now(), usegmt=True)
         headers = [("Date", date), ("ETag", etag), ("Content-Type", "application/json")]
-        self.answer(304 if unchanged else 200, headers, b"" if unchanged else body)
+        self.respond(304 if unchanged else 200, headers, b"" if unchanged else body)
 
     do_HEAD = do_GET  # noqa: N815  # and this

@@ -175,7 +175,7 @@ class LocalHandler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return b"".join(pieces)
 
-    def answer(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
+    def respond(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         """Send a response of known length, without its body if the request was HEAD."""
         self.send_response_only(status)
         for name, value in headers:
@@ -322,7 +322,7 @@ class _Proxy(LocalHandler):
             return
         status, headers, content = self._error(fault) if fault in ERROR_RESPONSES else self._forward(owner, body)
         owner.requests.append(LoggedRequest(self.command, self.path, status))
-        self.answer(status, [("Date", formatdate(owner.now(), usegmt=True)), *headers], content)
+        self.respond(status, [("Date", formatdate(owner.now(), usegmt=True)), *headers], content)
 
     do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - http.server looks for these names
 

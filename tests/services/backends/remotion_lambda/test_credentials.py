@@ -134,7 +134,7 @@ class _Handler(LocalHandler):
         credentials = f"<Credentials>{keys}<Expiration>{expires}</Expiration></Credentials>"
         role = f"<AssumeRoleResponse><AssumeRoleResult>{credentials}</AssumeRoleResult></AssumeRoleResponse>"
         error = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
-        self.answer(status, [("Content-Type", "text/xml")], (role if status == 200 else error).encode())
+        self.respond(status, [("Content-Type", "text/xml")], (role if status == 200 else error).encode())
 
 
 @pytest.fixture

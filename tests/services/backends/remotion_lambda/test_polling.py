@@ -50,10 +50,10 @@ class _Handler(LocalHandler):
             self.wfile.write(owner.raw)
             self.close_connection = True
         else:
-            self.answer(owner.status, owner.headers, owner.body)
+            self.respond(owner.status, owner.headers, owner.body)
 
     def do_HEAD(self) -> None:  # noqa: N802  # and for this
-        self.answer(200, [], b"")
+        self.respond(200, [], b"")
 
 
 @pytest.fixture
