@@ -1,4 +1,4 @@
-"""Processes that end with the test, whatever becomes of it."""
+"""Fixtures that start Rendercast as processes and end them after the test, whether it passes or fails."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ Start = Callable[..., Rendercast]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start `rendercast dev`; each one of a test on the same data. None may have logged a traceback at the end."""
+    """Start `rendercast dev`; all processes of a test share their data. The test fails if one logs a traceback."""
     started: list[Rendercast] = []
     window_s = quiet_window_s()
 
@@ -33,7 +33,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MongoServer, RedisServer]]:
-    """A MongoDB and a Redis for tests that stop them and start them again."""
+    """A MongoDB and a Redis that tests may stop, restart and pause."""
     folder = tmp_path_factory.mktemp("servers")
     mongo, redis = MongoServer(folder / "data"), RedisServer(folder)
     try:
@@ -47,12 +47,12 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MongoSer
 
 @pytest.fixture
 def site(servers: tuple[MongoServer, RedisServer], tmp_path: Path) -> Iterator[Site]:
-    """A production of its own on these servers, which run again afterwards. Nobody may have logged a traceback."""
+    """A deployment on these servers, which are restored afterwards. The test fails if a process logs a traceback."""
     mongo, redis = servers
     site = Site(tmp_path, mongo=mongo, redis=redis)
     yield site
     site.close()
     for server in servers:
-        server.stop(signal.SIGKILL)
-        server.start()
+        server.restore()
+    redis.command("FLUSHALL")
     assert all("Traceback" not in process.log for process in site.started), [process.log for process in site.started]

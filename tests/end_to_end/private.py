@@ -1,4 +1,4 @@
-"""What nobody but its owner may read: texts of renders and signed URLs, used in every way there is."""
+"""Requests with texts and names that only the owner may read; other tests search logs and traces for them."""
 
 import json
 from urllib.parse import quote_plus
@@ -10,7 +10,7 @@ TEXT, FONT, GENERATION, KEY, COLOR = SECRETS
 
 
 async def use(client: Client) -> list[str]:
-    """Do all that one does with a render, and return the URLs that were signed."""
+    """Use a render in every way and return the URLs that were signed."""
     props = {"text": TEXT, "fontFamily": FONT, "color": COLOR, "durationInFrames": 2}
     started = await client.start(generation_id=GENERATION, key=KEY, **props)
     render_id = started["render"]["id"]
@@ -30,7 +30,7 @@ async def use(client: Client) -> list[str]:
 
 
 async def misuse(client: Client) -> None:
-    """Send the same where it is wrong, so that errors have something to tell."""
+    """Send the same texts in invalid requests, so that errors could contain them."""
     props = {"text": TEXT * 50, "fontFamily": FONT, "color": f"{COLOR} or so", "durationInFrames": 2}
     await client.start(key=KEY * 50, generation_id=GENERATION * 50, **props)
     await client.post(START, input={"animationProps": TEXT, "idempotencyKey": {"a": KEY}})

@@ -1,4 +1,4 @@
-"""`rendercast` as its user runs it: a process with a port of its own, and nothing shared with the tests but files."""
+"""Rendercast as processes, each with its own port; tests share only files with them."""
 
 import os
 import select
@@ -19,12 +19,12 @@ MAX_WINDOW_S = 86_400
 
 
 def spawn(folder: Path, *arguments: str, **settings: object) -> subprocess.Popen[bytes]:
-    """Start the command in `folder`, with no other settings than these."""
+    """Start the command `rendercast` in `folder` with exactly these settings."""
     return spawn_program(folder, [COMMAND, *arguments], settings)
 
 
 def spawn_program(folder: Path, command: Sequence[str], settings: Mapping[str, object]) -> subprocess.Popen[bytes]:
-    """Start a program that reads Rendercast's settings in `folder`, with no others than these."""
+    """Start a program in `folder` with exactly these settings of Rendercast."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RENDERCAST_")}
     given = {variable(name): str(value) for name, value in settings.items()}
     with (folder / "stderr").open("ab") as stderr:
@@ -34,12 +34,12 @@ def spawn_program(folder: Path, command: Sequence[str], settings: Mapping[str, o
             env=environment | given,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            process_group=0,  # as a shell does for each command
+            process_group=0,  # as a shell starts each command
         )
 
 
 class Running:
-    """A command of Rendercast that has said its first line. It runs in `folder`, its log is `folder`/stderr."""
+    """A process that has printed its first line. It runs in `folder`; its log is `folder`/stderr."""
 
     def __init__(self, folder: Path, command: Sequence[str], settings: Mapping[str, object]) -> None:
         self.folder = folder
@@ -48,7 +48,7 @@ class Running:
 
     @property
     def url(self) -> str:
-        """Where it serves, unless it is a worker."""
+        """The URL of the server. Raises `StopIteration` for a worker."""
         page = next(word for word in self.first_line.split() if word.startswith("http"))
         return page.removesuffix("/graphql").rstrip("/")
 
@@ -62,7 +62,7 @@ class Running:
         return wait(self.process)
 
     def children(self) -> set[int]:
-        """Return the ids of the renderers' processes."""
+        """Return the ids of its renderer processes."""
         tasks = Path(f"/proc/{self.process.pid}/task")
         ids = {int(word) for task in tasks.iterdir() for word in (task / "children").read_text().split()}
         return {process_id for process_id in ids if is_renderer(process_id)}
@@ -75,7 +75,7 @@ class Running:
     def _read_line(self) -> str:
         stdout = self.process.stdout
         assert stdout is not None
-        assert select.select([stdout], [], [], TEST_TIMEOUT_S)[0], f"no word from it: {self.log}"
+        assert select.select([stdout], [], [], TEST_TIMEOUT_S)[0], f"it printed nothing: {self.log}"
         line = stdout.readline().decode()
         assert line, f"it ended: {self.log}"
         return line
@@ -93,7 +93,7 @@ class Rendercast(Running):
 
     @property
     def outputs(self) -> list[str]:
-        """The names of the files in the folder of videos."""
+        """The names of the files in the folder of outputs."""
         return sorted(path.name for path in (self.data / "outputs").iterdir())
 
 
@@ -102,7 +102,7 @@ Start = Callable[..., Running]
 
 @contextmanager
 def dev_servers(folder: Path, **common: object) -> Iterator[Start]:
-    """Yield what starts `rendercast dev`, on another's port if there is one; all on the same data."""
+    """Yield a function that starts `rendercast dev`, on the port of `after` if given; all share their data."""
     started: list[Running] = []
     window_s = quiet_window_s()
 
@@ -121,7 +121,7 @@ def dev_servers(folder: Path, **common: object) -> Iterator[Start]:
 
 
 def wait(process: subprocess.Popen[bytes]) -> int:
-    """Return the exit code of a process that ends by itself."""
+    """Wait for the end of a process and return its exit code."""
     code = process.wait(TEST_TIMEOUT_S)
     assert process.stdout is not None
     process.stdout.close()
@@ -129,7 +129,7 @@ def wait(process: subprocess.Popen[bytes]) -> int:
 
 
 def is_renderer(process_id: int) -> bool:
-    """Return whether this is a renderer's process that still runs; a zombie doesn't."""
+    """Return whether this process is a renderer that runs and is no zombie."""
     try:
         state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
         command = Path(f"/proc/{process_id}/cmdline").read_bytes()
@@ -139,7 +139,7 @@ def is_renderer(process_id: int) -> bool:
 
 
 def wait_until_gone(process_ids: set[int]) -> None:
-    """Return once none of these renderers runs any more."""
+    """Wait until none of these renderers runs."""
     for _ in _tries():
         if not any(is_renderer(process_id) for process_id in process_ids):
             return
@@ -147,7 +147,7 @@ def wait_until_gone(process_ids: set[int]) -> None:
 
 
 def quiet_window_s() -> int:
-    """Return a length of quota windows with which the next one begins no sooner than in an hour."""
+    """Return a quota window, in seconds, that does not end within the next hour."""
     now = time.time()
     return next(length for length in range(MAX_WINDOW_S, 0, -HOUR_S // 2) if length - now % length > HOUR_S)
 

@@ -1,7 +1,8 @@
-"""Rendercast as in production: processes that share nothing but a MongoDB, a Redis and a folder of videos."""
+"""Rendercast as in production: processes that share only a MongoDB, a Redis and a folder of outputs."""
 
 import asyncio
 import os
+import signal
 import uuid
 from collections.abc import AsyncIterator, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from tests.support.api_client import GET, PROGRESS, RETRY_S, TEST_TIMEOUT_S, Cli
 from tests.support.mongo_server import MongoServer
 from tests.support.redis_server import RedisServer
 
-CAPACITY = os.cpu_count() or 1  # renders that one worker carries at once
+CAPACITY = os.cpu_count() or 1  # renders that one worker runs at once
 SEVERAL = 2 * CAPACITY + 2  # renders: two workers are busy, and some wait
 LONG = 6_000  # frames: a second or more of work
 QUOTA = 1000
@@ -38,7 +39,7 @@ SETTINGS: dict[str, object] = {
 
 
 class Site:
-    """One MongoDB, one Redis, one folder of videos, and the processes on them, each with a folder for its log."""
+    """A deployment: a MongoDB, a Redis, a folder of outputs, and the processes on them, each with a log folder."""
 
     def __init__(self, folder: Path, *, mongo: MongoServer, redis: RedisServer) -> None:
         self.outputs = folder / "data" / "outputs"
@@ -56,57 +57,68 @@ class Site:
         }
 
     def start(self, *commands: str, **settings: object) -> list[Running]:
-        """Start `rendercast` with each of these commands, all at once, and return them when all are up."""
+        """Start `rendercast` with each of these commands in parallel and return the processes when all are ready."""
         with ThreadPoolExecutor(len(commands)) as threads:
             starts = [threads.submit(self.run, COMMAND, *command.split(), **settings) for command in commands]
         return [start.result() for start in starts]
 
     def run(self, *command: str, **settings: object) -> Running:
-        """Start a process and return it when it is up."""
+        """Start a process and return it when it is ready."""
         folder = self._folder / str(uuid.uuid4())
         folder.mkdir()
         process = Running(folder, command, {**self.settings, **settings})
         self.started.append(process)
         return process
 
+    def kill(self, process: Running) -> None:
+        """End the process with SIGKILL, and abort a transaction that it has left open.
+
+        MongoDB would keep that transaction, with its locks on documents, for a minute or more
+        (`transactionLifetimeLimitSeconds`), which is longer than a test waits. Transactions of other processes are
+        aborted too; these repeat them.
+        """
+        assert process.end(signal.SIGKILL) == -signal.SIGKILL
+        with MongoClient[dict[str, Any]](self.mongo.url) as client:
+            client.admin.command("killAllSessions", [])
+
     def leased_to(self, worker: Running) -> set[str]:
-        """Return the ids of the renders that the worker holds."""
+        """Return the ids of the renders that the worker has leased."""
         with MongoClient[dict[str, Any]](self.mongo.url) as client:
             leased = client[self._database]["renders"].find({"lease": {"$exists": True}})
             return {found["_id"] for found in leased if found["lease"]["worker"].startswith(f"{worker.process.pid}-")}
 
     def finished_files(self) -> set[str]:
-        """Return the ids of the renders whose video is there."""
+        """Return the ids of the renders whose video file exists."""
         return {path.stem for path in self.outputs.glob("*.mp4")}
 
     def close(self) -> None:
-        """End all processes, whatever state they are in."""
+        """Kill all processes, also those that are paused."""
         for process in self.started:
             process.close()
 
 
 def open_client(url: str, *, user: str = "ann") -> AbstractAsyncContextManager[Client]:
-    """Connect to a server as one of its users."""
+    """Connect to a server as a user, with a token."""
     return clients.open_client(url, user=user, token=tokens.token_of(user))
 
 
 class Watcher:
-    """A subscriber to one render. When a server leaves it, it goes on to the next one."""
+    """A subscriber to one render. When a server disconnects, it subscribes at the next one."""
 
     def __init__(self, render_id: str, *clients: Client) -> None:
         self.render_id = render_id
         self.connections: list[list[dict[str, Any]]] = []
-        self.first_told = asyncio.Event()
+        self.has_state = asyncio.Event()
         self._clients = clients
 
     async def run(self) -> None:
-        """Return when a server has said that the render has ended."""
+        """Return when a server has sent the last state of the render."""
         for client in self._clients:
             try:
                 return await self._follow(client)
             except ConnectionClosed:
                 continue
-        raise AssertionError(f"nobody told the end of {self.render_id}")
+        raise AssertionError(f"no server sent the end of {self.render_id}")
 
     async def _follow(self, client: Client) -> None:
         stored = await client.execute(GET, id=self.render_id)
@@ -116,22 +128,22 @@ class Watcher:
             await stream.subscribe(PROGRESS, id=self.render_id)
             while (state := await _next(stream)) is not None:
                 states.append(state)
-                self.first_told.set()
+                self.has_state.set()
         assert states[0]["revision"] >= stored["revision"]
 
     def check(self) -> None:
-        """Require revisions that rise strictly on each connection, and never fall, up to a true end."""
+        """Check that revisions increase on each connection, never decrease between them, and end with COMPLETE."""
         for states in self.connections:
             assert all(earlier["revision"] < later["revision"] for earlier, later in pairwise(states))
-        told = [state for states in self.connections for state in states]
-        assert all(earlier["revision"] <= later["revision"] for earlier, later in pairwise(told))
-        assert all(earlier["progress"] <= later["progress"] for earlier, later in pairwise(told))
-        assert (told[-1]["id"], told[-1]["status"]) == (self.render_id, "COMPLETE")
+        received = [state for states in self.connections for state in states]
+        assert all(earlier["revision"] <= later["revision"] for earlier, later in pairwise(received))
+        assert all(earlier["progress"] <= later["progress"] for earlier, later in pairwise(received))
+        assert (received[-1]["id"], received[-1]["status"]) == (self.render_id, "COMPLETE")
 
 
 @asynccontextmanager
 async def watching(render_ids: Collection[str], *clients: Client) -> AsyncIterator[list[Watcher]]:
-    """Watch each render through each client: begun when this is entered, and at its end when it is left."""
+    """Watch each render through each client from the entry of this context; its exit waits for all ends."""
     watchers = [Watcher(render_id, client) for client in clients for render_id in render_ids]
     async with following(watchers):
         yield watchers
@@ -139,25 +151,25 @@ async def watching(render_ids: Collection[str], *clients: Client) -> AsyncIterat
 
 @asynccontextmanager
 async def following(watchers: Collection[Watcher]) -> AsyncIterator[None]:
-    """Run the watchers: all have been told a first state when this is entered, and are at their end when it is left."""
+    """Run the watchers. The entry of this context waits for the first state of each, its exit for the last."""
     async with asyncio.TaskGroup() as tasks:
         for watcher in watchers:
             tasks.create_task(watcher.run())
         async with asyncio.timeout(TEST_TIMEOUT_S):
             for watcher in watchers:
-                await watcher.first_told.wait()
+                await watcher.has_state.wait()
         yield
     for watcher in watchers:
         watcher.check()
 
 
 async def started(client: Client, *, count: int = SEVERAL, frames: int = LONG) -> list[str]:
-    """Return the ids of new renders."""
+    """Start renders and return their ids."""
     return [await client.start_render(durationInFrames=frames) for _ in range(count)]
 
 
 async def under_way(site: Site, client: Client, *workers: Running) -> None:
-    """Wait until each of the workers holds a render and one of its frames has been reported."""
+    """Wait until each of the workers has leased a render and reported a frame of it."""
     async with asyncio.timeout(TEST_TIMEOUT_S):
         while True:
             renders = await client.list_renders(first=100, filter={"status": ["RENDERING"]})
@@ -168,14 +180,14 @@ async def under_way(site: Site, client: Client, *workers: Running) -> None:
 
 
 async def readiness(client: Client, status_code: int) -> None:
-    """Wait until the server says that it is ready, or is not."""
+    """Wait until `/readyz` responds with this status."""
     async with asyncio.timeout(TEST_TIMEOUT_S):
         while (await client.http.get("/readyz")).status_code != status_code:  # noqa: ASYNC110  # another process
             await asyncio.sleep(RETRY_S)
 
 
 async def all_end_well(site: Site, client: Client, render_ids: list[str]) -> set[str]:
-    """Wait for the end of all renders there are, which must be these, and return those that were begun twice."""
+    """Wait until all renders, which must be these, are COMPLETE. Return the ids of those with two attempts."""
     renders = [await client.until(render_id, status="COMPLETE") for render_id in render_ids]
     assert [render["id"] for render in await client.list_renders(first=100)] == render_ids[::-1]
     assert {render["attempt"] for render in renders} <= {1, 2}
@@ -188,11 +200,11 @@ async def all_end_well(site: Site, client: Client, render_ids: list[str]) -> set
     return {render["id"] for render in renders if render["attempt"] == 2}
 
 
-def report(situation: str, render_ids: Collection[str], twice: Collection[str], watchers: Collection[Watcher]) -> None:
-    """Print what a situation came to, once all of it has been checked."""
-    ends = f"{len(watchers)} subscribers at their end"
-    line = f"{situation}: {len(render_ids)} renders, {len(render_ids)} COMPLETE, {len(twice)} begun twice, {ends}"
-    print(line)  # noqa: T201  # the counts of docs/operating.md
+def report(scenario: str, render_ids: Collection[str], twice: Collection[str], watchers: Collection[Watcher]) -> None:
+    """Print the result of a scenario, after all its checks."""
+    ends = f"{len(watchers)} subscribers complete"
+    line = f"{scenario}: {len(render_ids)} renders, {len(render_ids)} COMPLETE, {len(twice)} with two attempts, {ends}"
+    print(line)  # noqa: T201  # the counts in docs/operating.md
 
 
 async def _next(stream: Stream) -> dict[str, Any] | None:

@@ -82,7 +82,7 @@ async def test_a_render_whose_worker_is_killed_while_redis_hangs_comes_to_its_en
         async with watching(ids, client) as watchers:
             await client.until(ids[0], status="RENDERING")
             site.redis.pause()
-            next(worker for worker in workers if site.leased_to(worker)).end(signal.SIGKILL)
+            site.kill(next(worker for worker in workers if site.leased_to(worker)))
             await client.until(ids[0], status="QUEUED")
             await asyncio.sleep(2)  # the other has put it back in the queue, can't tell anybody, and looks for work
             site.redis.resume()

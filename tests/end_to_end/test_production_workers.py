@@ -1,4 +1,4 @@
-"""What happens to workers and API processes of a production, and what becomes of its renders and subscribers."""
+"""Killed, stopped and paused workers and API processes: the effect on renders and subscribers."""
 
 import asyncio
 import signal
@@ -25,37 +25,37 @@ FIVE_MINUTES_S = 300
 SHIFTED = str(Path(__file__).with_name("shifted.py"))
 
 
-async def test_a_killed_workers_renders_are_begun_again_by_another(site: Site) -> None:
+async def test_another_worker_restarts_the_renders_of_a_killed_worker(site: Site) -> None:
     api, first, second = site.start("serve --port 0", "worker", "worker")
     async with open_client(api.url) as client:
         ids = await started(client)
         async with watching(ids, client, client) as watchers:
             await under_way(site, client, first, second)
-            assert first.end(signal.SIGKILL) == -signal.SIGKILL
-            broken = site.leased_to(first) - site.finished_files()
-        assert broken
-        assert await all_end_well(site, client, ids) == broken
-    report("worker killed", ids, broken, watchers)
+            site.kill(first)
+            interrupted = site.leased_to(first) - site.finished_files()
+        assert interrupted
+        assert await all_end_well(site, client, ids) == interrupted
+    report("worker killed", ids, interrupted, watchers)
 
 
-async def test_a_worker_that_is_asked_to_stop_gives_its_renders_back_at_once(site: Site) -> None:
+async def test_a_worker_that_gets_sigterm_releases_its_renders_at_once(site: Site) -> None:
     api, first, second = site.start("serve --port 0", "worker", "worker", lease_s=LONGER_THAN_THE_TEST_S)
     async with open_client(api.url) as client:
         ids = await started(client)
         async with watching(ids, client, client) as watchers:
             await under_way(site, client, first, second)
-            carried, children = site.leased_to(first), first.children()
+            leased, children = site.leased_to(first), first.children()
             assert first.end(signal.SIGTERM) == 0
             assert site.leased_to(first) == set()
             wait_until_gone(children)
         twice = await all_end_well(site, client, ids)
-        assert twice <= carried
+        assert twice <= leased
     assert list(site.outputs.glob("*.part")) == []
     assert (second.end(), api.end()) == (0, 0)
-    report("worker stopped in order", ids, twice, watchers)
+    report("worker stopped with SIGTERM", ids, twice, watchers)
 
 
-async def test_two_workers_that_start_at_the_same_instant_begin_each_queued_render_once(site: Site) -> None:
+async def test_two_workers_that_start_in_parallel_start_each_queued_render_once(site: Site) -> None:
     (api,) = site.start("serve --port 0", max_connections_per_user=50)
     async with open_client(api.url) as client:
         ids = await started(client, count=50, frames=2)
@@ -63,10 +63,10 @@ async def test_two_workers_that_start_at_the_same_instant_begin_each_queued_rend
             first, second = site.start("worker", "worker")
         assert await all_end_well(site, client, ids) == set()
     assert (first.end(), second.end()) == (0, 0)
-    report("two workers started at once", ids, (), watchers)
+    report("two workers started in parallel", ids, (), watchers)
 
 
-async def test_workers_whose_clocks_are_off_take_nothing_from_each_other(site: Site) -> None:
+async def test_workers_with_wrong_clocks_take_no_leases_from_each_other(site: Site) -> None:
     (api,) = site.start("serve --port 0")
     ahead, behind = (
         site.run(sys.executable, SHIFTED, str(off_s), "worker", lease_s=1)
@@ -80,7 +80,7 @@ async def test_workers_whose_clocks_are_off_take_nothing_from_each_other(site: S
     report("clocks 10 minutes apart", ids, (), watchers)
 
 
-async def test_a_paused_worker_that_wakes_up_while_another_carries_its_renders_lets_go_of_them(site: Site) -> None:
+async def test_a_paused_worker_that_resumes_while_another_runs_its_renders_stops_them(site: Site) -> None:
     api, first, second = site.start("serve --port 0", "worker", "worker")
     async with open_client(api.url) as client:
         ids = await started(client)
@@ -90,14 +90,14 @@ async def test_a_paused_worker_that_wakes_up_while_another_carries_its_renders_l
             lost = site.leased_to(first)
             await until_taken_over(site, second, lost)
             first.process.send_signal(signal.SIGCONT)
-            await until_let_go(first, 1)
+            await until_leases_lost(first, 1)
         twice = await all_end_well(site, client, ids)
         assert twice <= lost
     assert (first.end(), second.end()) == (0, 0)
-    report("worker paused beyond its lease, woken amid its successor's work", ids, twice, watchers)
+    report("worker paused beyond its lease, resumed during its successor's work", ids, twice, watchers)
 
 
-async def test_a_paused_worker_that_wakes_up_after_the_end_changes_nothing(site: Site) -> None:
+async def test_a_paused_worker_that_resumes_after_the_end_changes_nothing(site: Site) -> None:
     api, first, second = site.start("serve --port 0", "worker", "worker")
     async with open_client(api.url) as client:
         ids = await started(client)
@@ -108,28 +108,28 @@ async def test_a_paused_worker_that_wakes_up_after_the_end_changes_nothing(site:
         assert await all_end_well(site, client, ids) == held - finished
         renders, files = await _listed(client), _files(site)
         first.process.send_signal(signal.SIGCONT)
-        await until_let_go(first, len(held))
+        await until_leases_lost(first, len(held))
         assert await _listed(client) == renders
         assert _files(site) == files
     assert (first.end(), second.end()) == (0, 0)
-    report("worker paused beyond its lease, woken after the end", ids, held - finished, watchers)
+    report("worker paused beyond its lease, resumed after the end", ids, held - finished, watchers)
 
 
 async def _listed(client: Client) -> list[dict[str, Any]]:
-    """Return all renders without their URLs, which are signed anew each time."""
+    """Return all renders without their URLs, which are signed again each time."""
     signed = {"outputUrl", "outputUrlExpiresAt", "posterUrl", "posterUrlExpiresAt"}
     renders = await client.list_renders(first=100)
     return [{name: value for name, value in render.items() if name not in signed} for render in renders]
 
 
-async def test_subscribers_of_a_killed_api_process_go_on_at_another_and_miss_nothing(site: Site) -> None:
+async def test_subscribers_of_a_killed_api_process_continue_at_another_and_miss_nothing(site: Site) -> None:
     first, second, worker = site.start("serve --port 0", "serve --port 0", "worker")
     async with open_client(first.url) as one, open_client(second.url) as other:
         ids = await started(one)
         watchers = [Watcher(render_id, one, other) for render_id in ids for _ in range(2)]
         async with following(watchers):
             await under_way(site, other, worker)
-            assert first.end(signal.SIGKILL) == -signal.SIGKILL
+            site.kill(first)
         moved = sum(len(watcher.connections) == 2 for watcher in watchers)
         assert moved
         assert await all_end_well(site, other, ids) == set()
@@ -137,20 +137,20 @@ async def test_subscribers_of_a_killed_api_process_go_on_at_another_and_miss_not
 
 
 async def until_taken_over(site: Site, successor: Running, render_ids: set[str]) -> None:
-    """Wait until the successor holds one of the renders."""
+    """Wait until the successor has leased one of the renders."""
     async with asyncio.timeout(TEST_TIMEOUT_S):
         while not site.leased_to(successor) & render_ids:  # noqa: ASYNC110  # another process
             await asyncio.sleep(RETRY_S)
 
 
-async def until_let_go(worker: Running, count: int) -> None:
-    """Wait until the worker has noticed that it lost its hold of so many renders."""
+async def until_leases_lost(worker: Running, count: int) -> None:
+    """Wait until the worker has logged the loss of this number of leases."""
     async with asyncio.timeout(TEST_TIMEOUT_S):
         while worker.log.count("lost its lease") < count:  # noqa: ASYNC110  # another process
             await asyncio.sleep(RETRY_S)
 
 
 def _files(site: Site) -> dict[str, tuple[int, int]]:
-    """Return which file each video and each poster is, and when it was last written."""
+    """Return the inode and the modification time of each video and poster."""
     finished = [path for path in site.outputs.iterdir() if path.suffix != ".part"]
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in finished}

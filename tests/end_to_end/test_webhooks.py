@@ -1,4 +1,4 @@
-"""Webhooks of real processes to a real receiver: none is lost however a process ends, and each can be verified."""
+"""Webhooks from processes to a receiver: none is lost when a process is killed, and each signature is valid."""
 
 import asyncio
 import json
@@ -13,12 +13,14 @@ from tests.conftest import PROPS
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import COMMAND
 from tests.end_to_end.production import Site, open_client
-from tests.support.api_client import CANCEL, RETRY_S, TEST_TIMEOUT_S
+from tests.support.api_client import CANCEL, TEST_TIMEOUT_S
 from tests.support.api_client import open_client as open_dev_client
 from tests.support.webhook_receiver import SECRET, hang, open_receiver, reset, status
 
 SMALL = {"text_width": 320, "text_height": 180}
 LONG = 18_000  # frames: seconds of work
+LEASE_S = 10  # a live worker renews its leases in time even on a busy machine
+LIST_INTERVAL_S = 0.5  # the command takes as much CPU time
 LOOPBACK = "127.0.0.0/8"
 
 
@@ -27,7 +29,7 @@ def webhooks(url: str, **more: object) -> dict[str, object]:
 
 
 def command(folder: Path, settings: dict[str, object], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `rendercast webhooks` in a folder, with settings."""
+    """Run `rendercast webhooks` in a folder with these settings."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RENDERCAST_")}
     given = {name if name.isupper() else f"RENDERCAST_{name.upper()}": str(value) for name, value in settings.items()}
     return subprocess.run(
@@ -48,17 +50,17 @@ def listed(folder: Path, settings: dict[str, object], *arguments: str) -> list[d
 
 
 async def settled(folder: Path, settings: dict[str, object], count: int) -> list[dict[str, object]]:
-    """Wait until so many messages are no longer pending, and return them."""
+    """Wait until this number of messages is not PENDING, and return them."""
     async with asyncio.timeout(TEST_TIMEOUT_S):
         while True:
             messages = await asyncio.to_thread(listed, folder, settings)
             done = [message for message in messages if message["status"] != "PENDING"]
             if len(done) == count:
                 return done
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(LIST_INTERVAL_S)
 
 
-async def test_a_receiver_learns_of_every_end_with_a_url_that_serves_the_video(start: Start) -> None:
+async def test_a_receiver_gets_each_end_with_a_url_of_the_video(start: Start) -> None:
     async with open_receiver(reset) as receiver:
         rendercast = start(**SMALL, **webhooks(receiver.url, max_duration_s=600))
         async with open_dev_client(rendercast.url) as client:
@@ -68,12 +70,12 @@ async def test_a_receiver_learns_of_every_end_with_a_url_that_serves_the_video(s
             await client.until(cancelled, status="CANCELLED")
             requests = await receiver.got(3)
         payloads = [request.verified() for request in requests[1:]]
-        told = {payload["data"]["id"]: payload for payload in payloads}
-        assert {told[done]["type"], told[cancelled]["type"]} == {"render.completed", "render.cancelled"}
-        assert told[done]["data"]["outputUrl"].startswith(rendercast.url)
+        by_render = {payload["data"]["id"]: payload for payload in payloads}
+        assert {by_render[done]["type"], by_render[cancelled]["type"]} == {"render.completed", "render.cancelled"}
+        assert by_render[done]["data"]["outputUrl"].startswith(rendercast.url)
         async with httpx.AsyncClient(trust_env=False) as http:
-            video = await http.get(told[done]["data"]["outputUrl"])
-        assert len(video.content) == told[done]["data"]["outputSizeBytes"]
+            video = await http.get(by_render[done]["data"]["outputUrl"])
+        assert len(video.content) == by_render[done]["data"]["outputSizeBytes"]
         messages = await settled(rendercast.folder, {}, 2)
         assert [len(message["attempts"]) for message in messages if message["id"] == requests[0].id] == [2]  # type: ignore[arg-type]
         assert rendercast.end() == 0
@@ -81,11 +83,10 @@ async def test_a_receiver_learns_of_every_end_with_a_url_that_serves_the_video(s
         assert secret not in rendercast.log
 
 
-async def test_an_end_that_was_stored_is_told_though_the_process_is_killed_before_the_delivery(start: Start) -> None:
+async def test_a_stored_message_is_delivered_after_the_process_was_killed_before_the_attempt(start: Start) -> None:
     async with open_receiver() as receiver:
-        first = start(
-            **SMALL, **webhooks(receiver.url, acquire_interval_s=60)
-        )  # it looks when it starts, and then is dead
+        # The outbox is polled at the start and not again before the process is killed.
+        first = start(**SMALL, **webhooks(receiver.url, acquire_interval_s=60))
         async with open_dev_client(first.url) as client:
             render_id = await client.start_render()
             await client.until(render_id, status="COMPLETE")
@@ -100,17 +101,17 @@ async def test_an_end_that_was_stored_is_told_though_the_process_is_killed_befor
         assert second.end() == 0
 
 
-async def test_an_end_that_was_stored_is_told_though_the_process_is_killed_amid_the_delivery(start: Start) -> None:
+async def test_a_stored_message_is_delivered_after_the_process_was_killed_during_the_attempt(start: Start) -> None:
     async with open_receiver(hang) as receiver:
         settings = webhooks(receiver.url, lease_s=1, webhook_timeout_s=2)
         first = start(**SMALL, **settings)
         async with open_dev_client(first.url) as client:
             render_id = await client.start_render()
-            (amid,) = await receiver.got(1)  # and says nothing
+            (during,) = await receiver.got(1)  # it gets no response
             first.end(signal.SIGKILL)
         second = start(**SMALL, **settings)
         requests = await receiver.got(2)
-        assert requests[1].id == amid.id == f"msg_{render_id}"
+        assert requests[1].id == during.id == f"msg_{render_id}"
         assert requests[1].verified()["data"]["id"] == render_id
         (message,) = await settled(second.folder, {}, 1)
         attempts = message["attempts"]
@@ -119,40 +120,41 @@ async def test_an_end_that_was_stored_is_told_though_the_process_is_killed_amid_
         assert len(receiver.received) == 2
 
 
-async def test_a_worker_killed_before_or_amid_deliveries_loses_none_and_two_workers_send_each_once(site: Site) -> None:
+async def test_a_worker_killed_during_deliveries_loses_none_and_two_workers_send_each_once(site: Site) -> None:
     async with open_receiver(*[hang] * 20, always=status(204)) as receiver:
-        settings = webhooks(receiver.url, lease_s=2, webhook_timeout_s=3)
+        settings = webhooks(receiver.url, lease_s=LEASE_S, webhook_timeout_s=3)
         api, doomed = site.start("serve --port 0", "worker", **settings)
         async with open_client(api.url) as client:
             early = [await client.start_render() for _ in range(4)]
             await receiver.got(1)
-            doomed.end(signal.SIGKILL)  # one attempt at least is under way
+            site.kill(doomed)  # at least one attempt is in progress
             receiver.replies.clear()
             site.start("worker", "worker", **settings)
             late = [await client.start_render() for _ in range(6)]
             for render_id in early + late:
                 await client.until(render_id, status="COMPLETE")
-        told = await settled(site.started[0].folder, _of(site), len(early + late))
-        assert {message["status"] for message in told} == {"DELIVERED"}
+        await receiver.got(1 + len(early + late))
+        messages = await settled(site.started[0].folder, _of(site), len(early + late))
+        assert {message["status"] for message in messages} == {"DELIVERED"}
         ids = [request.id for request in receiver.received]
         assert set(ids) == {f"msg_{render_id}" for render_id in early + late}
-        attempts = {str(message["id"]): [each["statusCode"] for each in message["attempts"]] for message in told}  # type: ignore[attr-defined]
+        attempts = {str(message["id"]): [each["statusCode"] for each in message["attempts"]] for message in messages}  # type: ignore[attr-defined]
         assert [None, 204] in attempts.values()
         for id_, codes in attempts.items():
-            assert codes in ([204], [None, 204]), codes  # what the dead worker was at is the only one without an answer
+            assert codes in ([204], [None, 204]), codes  # only attempts of the killed worker have no response
             assert 1 <= ids.count(id_) <= len(codes)
         assert all(request.verified()["type"] == "render.completed" for request in receiver.received)
 
 
-async def test_ends_that_nobody_could_be_told_of_are_told_when_a_worker_comes(site: Site) -> None:
-    """The API ends a queued render by itself: the message is in MongoDB though no worker was there."""
+async def test_messages_that_were_stored_without_a_worker_are_delivered_by_the_first_one(site: Site) -> None:
+    """The API process itself ends a queued render: it stores the message in MongoDB without a worker."""
     async with open_receiver() as receiver:
         settings = webhooks(receiver.url)
         (api,) = site.start("serve --port 0", **settings)
         async with open_client(api.url) as client:
             render_id = await client.start_render()
             assert (await client.execute(CANCEL, id=render_id))["render"]["status"] == "CANCELLED"
-        api.end(signal.SIGKILL)
+        site.kill(api)
         (message,) = await asyncio.to_thread(listed, api.folder, _of(site))
         assert (message["status"], message["attempts"]) == ("PENDING", [])
         (worker,) = site.start("worker", **settings)
@@ -162,7 +164,7 @@ async def test_ends_that_nobody_could_be_told_of_are_told_when_a_worker_comes(si
         assert worker.end() == 0
 
 
-async def test_a_worker_asked_to_stop_amid_a_delivery_ends_in_time(site: Site) -> None:
+async def test_a_worker_that_gets_sigterm_during_a_delivery_ends_and_releases_it(site: Site) -> None:
     async with open_receiver(hang) as receiver:
         api, worker = site.start("serve --port 0", "worker", **webhooks(receiver.url))
         async with open_client(api.url) as client:
@@ -170,11 +172,11 @@ async def test_a_worker_asked_to_stop_amid_a_delivery_ends_in_time(site: Site) -
             await receiver.got(1)
         assert await asyncio.to_thread(worker.end) == 0
         site.start("worker", **webhooks(receiver.url))
-        requests = await receiver.got(2)  # long before the lease of the first one would be over
+        requests = await receiver.got(2)  # long before the lease of the first attempt would expire
         assert {request.id for request in requests} == {f"msg_{render_id}"}
 
 
-def test_what_does_not_fit_together_stops_the_start(tmp_path: Path) -> None:
+def test_a_url_without_a_secret_is_a_startup_error(tmp_path: Path) -> None:
     ended = subprocess.run(
         [COMMAND, "dev", "--port", "0"],
         cwd=tmp_path,
