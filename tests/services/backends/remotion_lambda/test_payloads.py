@@ -172,7 +172,7 @@ def test_a_status_request_is_what_the_official_client_sends() -> None:
     }
 
 
-def test_info_is_parsed() -> None:
+def test_the_payload_of_a_version_request() -> None:
     assert info_payload() == {"type": "info", "logLevel": "info"}
 
 
