@@ -25,7 +25,8 @@ from tests.support.lambda_faults import Fault
 from tests.support.lambda_player import Webhooks
 from tests.support.lambda_scenarios import Scenario
 from tests.support.lambda_server import FUNCTION
-from tests.support.s3_server import LocalHandler, LocalServer, S3Server
+from tests.support.local_server import LocalHandler, LocalServer
+from tests.support.s3_server import S3Server
 from tests.support.server_process import free_port
 
 

@@ -18,7 +18,8 @@ from tests.support.lambda_renders import Function, Render
 from tests.support.lambda_scenarios import Scenario
 from tests.support.lambda_status import status_response
 from tests.support.lambda_stills import make_still_response, new_id
-from tests.support.s3_server import LocalHandler, LocalServer, S3Error, S3Server
+from tests.support.local_server import LocalHandler, LocalServer
+from tests.support.s3_server import S3Error, S3Server
 from tests.support.server_process import free_port
 
 FUNCTION = "remotion-render-4-0-527-mem2048mb-disk2048mb-120sec"

@@ -8,7 +8,7 @@ from email.utils import formatdate
 from typing import Self, cast
 from urllib.parse import unquote, urlsplit
 
-from tests.support.s3_server import LocalHandler, LocalServer
+from tests.support.local_server import LocalHandler, LocalServer
 from tests.support.server_process import free_port
 
 

@@ -13,8 +13,9 @@ from services.errors import BackendUnavailable, StartImpossible, StartRefused, S
 from services.models import Output, Render
 from tests.services.backends.test_backend_contract import start_attempt
 from tests.support.lambda_scenarios import Scenario
+from tests.support.local_server import LocalHandler, LocalServer
 from tests.support.remotion_farm import BUCKET, Farm, running_farm
-from tests.support.s3_server import LocalHandler, LocalServer, S3Fault, S3Server
+from tests.support.s3_server import S3Fault, S3Server
 from tests.support.server_process import free_port
 
 FROM_BOTO3 = AwsAccess(region="us-east-1")

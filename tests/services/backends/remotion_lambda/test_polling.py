@@ -18,8 +18,8 @@ from services.ports import AttemptFailed, AttemptFinished, AttemptProgress
 from services.renders import lifecycle
 from tests.services.backends.test_backend_contract import start_attempt, until
 from tests.support.lambda_scenarios import Scenario
+from tests.support.local_server import LocalHandler, LocalServer
 from tests.support.remotion_farm import BUCKET, DEPLOYMENT, Farm, FastClock
-from tests.support.s3_server import LocalHandler, LocalServer
 from tests.support.server_process import free_port
 
 TOKEN = "THE-SESSION-TOKEN"  # noqa: S105
