@@ -26,7 +26,7 @@ test: $(VENV)/dev.stamp $(PACKAGES) ## run every test
 test-fast: $(VENV)/dev.stamp ## run the tests that need no browser, Node or other process of Rendercast
 	$(TEST_FAST)
 
-coverage: $(VENV)/dev.stamp $(PACKAGES) ## run every test and tell which lines and branches none reached
+coverage: $(VENV)/dev.stamp $(PACKAGES) ## run every test and print the lines and branches not reached
 	$(TEST) --cov --cov-report=term
 
 check: format-check lint lint-web types layers schema-check settings-check test ## everything that must hold before a commit
@@ -63,7 +63,7 @@ settings: $(VENV)/run.stamp ## write docs/settings.md
 settings-check: $(VENV)/run.stamp ## fail if docs/settings.md is not what the code says
 	$(BIN)/python -m services.settings | diff docs/settings.md -
 
-bench: $(VENV)/dev.stamp ## measure; benchmarks/README.md tells how to read it
+bench: $(VENV)/dev.stamp ## run the benchmarks; benchmarks/README.md explains the results
 	$(BIN)/python -m benchmarks
 
 lock: ## choose the newest versions that pyproject.toml admits (needs uv)

@@ -1,4 +1,4 @@
-"""The documents as their reader sees them: blocks of code, the commands in them and those in the text."""
+"""Parses the documentation: blocks of code, the commands in them, and commands in sentences."""
 
 import re
 import shlex
@@ -26,7 +26,7 @@ class Block:
     text: str
 
     def commands(self) -> Iterator[str]:
-        """Yield the commands of a script or a session, each without its comment."""
+        """Yield the commands of a script or a console session, without comments."""
         lines = self.text.splitlines()
         if self.language == "console":
             yield from (line.removeprefix("$ ") for line in lines if line.startswith("$ "))
@@ -35,7 +35,7 @@ class Block:
 
 
 def blocks() -> list[Block]:
-    """Return all blocks, in order."""
+    """Return all blocks in the order of the pages."""
     return [
         Block(page=str(page.relative_to(CHECKOUT)), language=found["language"], text=found["text"])
         for page in PAGES
@@ -44,7 +44,7 @@ def blocks() -> list[Block]:
 
 
 def commands_in_text() -> Iterator[str]:
-    """Yield the commands that stand in sentences: a program we know, and what it is to do."""
+    """Yield the commands in sentences: one of `PROGRAMS` with arguments."""
     for page in PAGES:
         for span in SPAN.findall(FENCE.sub("", page.read_text(encoding="utf-8")).replace("``", "")):
             command = " ".join(span.split())
@@ -53,7 +53,7 @@ def commands_in_text() -> Iterator[str]:
 
 
 def program(command: str) -> str:
-    """Return what a command runs, behind the variables it sets."""
+    """Return the program that a command runs, without the variables before it."""
     return ASSIGNMENTS.sub("", command).partition(" ")[0]
 
 
@@ -66,7 +66,7 @@ def _commands(lines: list[str]) -> Iterator[str]:
             command = ""
         else:
             command += "\n"
-    assert command == "", f"a command without an end: {command}"
+    assert command == "", f"an incomplete command: {command}"
 
 
 def _is_whole(command: str) -> bool:

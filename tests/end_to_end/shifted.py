@@ -1,4 +1,4 @@
-"""`rendercast` on a machine whose clock is off: `python shifted.py SECONDS COMMAND …`."""
+"""Runs `rendercast` with a clock that is off by some seconds: `python shifted.py SECONDS COMMAND …`."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -14,5 +14,5 @@ def shifted(self: SystemClock) -> datetime:  # noqa: ARG001  # a method
 
 
 if __name__ == "__main__":
-    SystemClock.now = shifted  # type: ignore[method-assign]  # stands for the machine's clock, of which there is one
+    SystemClock.now = shifted  # type: ignore[method-assign]  # replaces the clock of the machine
     cli.main()

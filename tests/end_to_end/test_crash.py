@@ -1,4 +1,4 @@
-"""What outlives the process: nothing that runs, everything that was promised."""
+"""Killed and stopped processes: no renderer is left running, and the next process completes their renders."""
 
 import asyncio
 import os
@@ -15,8 +15,8 @@ LONG = 600  # frames: a second or more of work
 SMALL = {"text_width": 640, "text_height": 360}
 
 
-async def three_under_way(rendercast: Rendercast, client: Client) -> list[str]:
-    """Return the ids of three new renders: one has frames already, another waits if need be, none has ended."""
+async def three_in_progress(rendercast: Rendercast, client: Client) -> list[str]:
+    """Start three renders and return their ids when at least one has frames; none has ended."""
     ids = [await client.start_render(durationInFrames=LONG) for _ in range(3)]
     async with asyncio.timeout(TEST_TIMEOUT_S):
         while len(rendercast.children()) < min(3, os.cpu_count() or 1):  # noqa: ASYNC110  # another process
@@ -28,13 +28,13 @@ async def three_under_way(rendercast: Rendercast, client: Client) -> list[str]:
 
 
 def files_of(ids: list[str]) -> list[str]:
-    """Return what finished renders leave: a poster and a video each."""
+    """Return the names of the output files of renders: a poster and a video each."""
     return sorted(f"{render_id}.{suffix}" for render_id in ids for suffix in ("jpg", "mp4"))
 
 
 async def closed(stream: Stream) -> None:
     """Wait until the server closes the connection."""
-    with pytest.raises(ConnectionClosed):  # noqa: PT012  # after what it still sends
+    with pytest.raises(ConnectionClosed):  # noqa: PT012  # after the messages that it still sends
         while True:
             await stream.receive()
 
@@ -55,7 +55,7 @@ async def all_end_well(rendercast: Rendercast, ids: list[str]) -> None:
 async def test_three_renders_survive_kill_9_of_the_process(start: Start) -> None:
     first = start(**SMALL)
     async with open_client(first.url) as client:
-        ids = await three_under_way(first, client)
+        ids = await three_in_progress(first, client)
         children = first.children()
         assert first.end(signal.SIGKILL) == -signal.SIGKILL
     wait_until_gone(children)
@@ -64,13 +64,13 @@ async def test_three_renders_survive_kill_9_of_the_process(start: Start) -> None
     assert second.end() == 0
 
 
-async def test_a_process_asked_to_stop_amid_renders_leaves_nothing_running_and_the_next_one_finishes_them(
+async def test_sigterm_during_renders_leaves_no_renderer_running_and_the_next_process_completes_them(
     start: Start,
 ) -> None:
     first = start(**SMALL)
     async with open_client(first.url) as client, open_stream(client) as stream:
         await stream.subscribe(UPDATES)
-        ids = await three_under_way(first, client)
+        ids = await three_in_progress(first, client)
         children = first.children()
         assert first.end(signal.SIGTERM) == 0
         await closed(stream)
@@ -79,12 +79,12 @@ async def test_a_process_asked_to_stop_amid_renders_leaves_nothing_running_and_t
     await all_end_well(start(**SMALL), ids)
 
 
-async def test_two_interrupts_from_a_terminal_end_it_in_order_and_use_up_no_try(start: Start) -> None:
-    """A terminal sends Ctrl-C to the whole process group; people press it twice, and a client holds on meanwhile."""
+async def test_two_interrupts_from_a_terminal_end_it_orderly_and_count_as_no_attempt(start: Start) -> None:
+    """A terminal sends Ctrl-C to the whole process group; it is pressed twice while a client is connected."""
     first = start(**SMALL, max_attempts=1)
     async with open_client(first.url) as client, open_stream(client) as stream:
         await stream.subscribe(UPDATES)
-        ids = await three_under_way(first, client)
+        ids = await three_in_progress(first, client)
         children = first.children()
         os.killpg(first.process.pid, signal.SIGINT)
         assert first.end(signal.SIGINT) == 0
@@ -94,7 +94,7 @@ async def test_two_interrupts_from_a_terminal_end_it_in_order_and_use_up_no_try(
     await all_end_well(start(**SMALL, max_attempts=1), ids)
 
 
-async def test_a_video_that_was_finished_but_not_recorded_is_not_rendered_twice(start: Start) -> None:
+async def test_a_video_that_was_complete_but_not_recorded_is_not_rendered_again(start: Start) -> None:
     first = start(**SMALL)
     async with open_client(first.url) as client:
         render_id = await client.start_render(durationInFrames=LONG)
@@ -108,7 +108,7 @@ async def test_a_video_that_was_finished_but_not_recorded_is_not_rendered_twice(
         assert (render["attempt"], render["outputSizeBytes"]) == (1, len(b"a finished video"))
 
 
-async def test_a_running_render_that_is_cancelled_leaves_nothing_and_keeps_its_unit_and_a_queued_one_gives_it_back(
+async def test_a_cancelled_render_leaves_no_file_and_costs_quota_only_if_it_ran(
     start: Start,
 ) -> None:
     running = os.cpu_count() or 1
@@ -131,7 +131,7 @@ async def test_a_running_render_that_is_cancelled_leaves_nothing_and_keeps_its_u
         assert await client.quota_used() == running
 
 
-async def test_a_renderer_that_is_killed_fails_nobody_elses_render_and_is_started_anew(start: Start) -> None:
+async def test_a_killed_renderer_fails_no_other_render_and_is_restarted(start: Start) -> None:
     rendercast = start(**SMALL)
     async with open_client(rendercast.url) as client:
         ids = [await client.start_render(durationInFrames=LONG) for _ in range(2)]

@@ -1,6 +1,6 @@
-"""What the documents say to type has been typed: in a fresh clone, with the server that its `make run` starts.
+"""Runs the commands of the documentation in a fresh clone, with the server that its `make run` starts.
 
-A command that is neither run here nor listed with the reason why it isn't makes a test fail.
+A documented command must be run here, or listed in `NOT_RUN` or `NOT_HERE` with the reason.
 """
 
 import json
@@ -37,8 +37,8 @@ COMMANDS = sorted(
 HELP = [text for module in (doctor, render, renders) for name, text in vars(module).items() if name.endswith("HELP")]
 EXAMPLES = [found for text in HELP for found in re.findall(r"^  (rendercast .*?)(?: +# .*)?$", text, re.MULTILINE)]
 NOT_HERE = {
-    "docker": "needs a Docker engine; tests/image carries out what the Dockerfile says",
-    "npm": "brings Remotion, which nothing here needs",
+    "docker": "needs a Docker engine; tests/image executes the Dockerfile",
+    "npm": "installs Remotion, which no test needs",
     "npx": "needs Remotion's packages and an AWS account",
     "aws": "needs an AWS account",
 }
@@ -59,6 +59,7 @@ RUN = {
     "printf '%s' 'https://issuer.example SUBJECT' | sha256sum | cut -c 1-12": (
         pseudonym("https://issuer.example SUBJECT") + "\n"
     ),
+    "rendercast --help": r".*Usage: .*",
     "rendercast --install-completion": r".*completion installed.*",
     "rendercast doctor": r"OK +settings .*",
     "rendercast token NAME --expires-in 30d": r"[\w-]+\.[\w-]+\.[\w-]+\n",
@@ -93,7 +94,7 @@ async def client(clone: Clone) -> AsyncIterator[Client]:
 
 
 def shape(value: Any) -> Any:
-    """Return what an answer looks like, without what it says."""
+    """Return the structure of a response: names and types without values."""
     match value:
         case dict():
             return {name: shape(inner) for name, inner in value.items()}
@@ -105,8 +106,8 @@ def shape(value: Any) -> Any:
             return "text or nothing"
 
 
-def answers(text: str) -> list[Any]:
-    """Return the JSON values of a text, one after another."""
+def json_values(text: str) -> list[Any]:
+    """Return the JSON values of a text in order."""
     found = []
     decoder = json.JSONDecoder()
     while text := text.lstrip():
@@ -117,24 +118,24 @@ def answers(text: str) -> list[Any]:
 
 
 def demand(name: str) -> None:
-    """Skip the test if a program isn't here, unless it is one of ours or a CI names what must run."""
+    """Skip the test if a program is not installed, unless NODE is set, as in CI."""
     if name != "rendercast" and shutil.which(name) is None and "NODE" not in os.environ:
-        pytest.skip(f"{name} is not here")
+        pytest.skip(f"{name} is not installed")
 
 
 def words(text: str) -> str:
-    """Return a text without what differs each time: numbers, ids, times, and spaces."""
+    """Return a text without the parts that differ between runs: numbers, ids, times and spaces."""
     text = re.sub(r"\b0[0-9a-z]{25}\b", "ID", text)
     text = re.sub(r"until .*", "until", text)
     text = re.sub(r"[\d.]*\d", "0", text)
     return re.sub(r"[\s━]+", " ", text).strip()
 
 
-def test_every_block_says_what_it_is() -> None:
+def test_every_block_names_its_language() -> None:
     assert [block for block in BLOCKS if block.language not in LANGUAGES] == []
 
 
-def test_every_command_is_run_here_or_it_is_said_why_not() -> None:
+def test_every_command_is_run_here_or_listed_with_a_reason() -> None:
     elsewhere = {"make", ".venv/bin/pytest", ".venv/bin/python", *NOT_HERE}
     posts = {command for command in COMMANDS if command.startswith("curl http://127.0.0.1:8000/graphql ")}
     here = {command for command in COMMANDS if program(command) not in elsewhere} - posts
@@ -142,13 +143,13 @@ def test_every_command_is_run_here_or_it_is_said_why_not() -> None:
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if program(command) == "make"])
-def test_what_is_made_has_a_rule(clone: Clone, command: str) -> None:
-    # `make run` was run. The others take minutes, change files, or run this very test.
+def test_a_make_target_exists(clone: Clone, command: str) -> None:
+    # `make run` was run. The other targets take minutes, change files, or run this test.
     assert "No rule" not in clone.run(f"{command.replace('make', 'make -n', 1)} 2>&1")
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if program(command) == ".venv/bin/pytest"])
-def test_what_pytest_is_to_run_is_there(command: str) -> None:
+def test_pytest_arguments_select_tests(command: str) -> None:
     arguments = command.partition("pytest ")[2].split()
     collected = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", *arguments],
@@ -160,12 +161,12 @@ def test_what_pytest_is_to_run_is_there(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if program(command) == ".venv/bin/python"])
-def test_what_is_measured_is_there(command: str) -> None:
-    assert (CHECKOUT / (command.split()[2].replace(".", "/") + ".py")).exists()  # each takes a minute
+def test_a_benchmark_exists(command: str) -> None:
+    assert (CHECKOUT / (command.split()[2].replace(".", "/") + ".py")).exists()  # each runs for a minute
 
 
 @pytest.mark.parametrize("command", [command for command in RUN if "ID" not in command.split()])
-def test_a_command_does_what_is_said(clone: Clone, command: str) -> None:
+def test_a_command_prints_what_is_documented(clone: Clone, command: str) -> None:
     demand(program(command))
     assert re.match(f"(?s){RUN[command]}", clone.run(command))
 
@@ -183,7 +184,7 @@ async def test_a_render_is_watched_downloaded_and_cancelled(clone: Clone, client
 
 
 @pytest.mark.parametrize("command", [found for found in EXAMPLES if found not in NOT_RUN and "cancel" not in found])
-async def test_an_example_of_help_works(clone: Clone, client: Client, command: str) -> None:
+async def test_an_example_in_a_help_text_works(clone: Clone, client: Client, command: str) -> None:
     if "jq" in command:
         demand("jq")
     render_id = await client.start_render(durationInFrames=2)
@@ -193,7 +194,7 @@ async def test_an_example_of_help_works(clone: Clone, client: Client, command: s
 
 
 @pytest.mark.parametrize("block", SESSIONS, ids=lambda block: next(block.commands()))
-def test_a_session_looks_as_shown(clone: Clone, block: Block, mongo_server_url: str) -> None:
+def test_a_session_prints_what_is_shown(clone: Clone, block: Block, mongo_server_url: str) -> None:
     settings = {
         "MONGODB_URL": mongo_server_url,
         "REDIS_URL": f"redis://127.0.0.1:{free_port()}",
@@ -202,18 +203,18 @@ def test_a_session_looks_as_shown(clone: Clone, block: Block, mongo_server_url: 
     }
     if doctor := any("doctor" in command for command in block.commands()):
         demand("npm")
-    for said in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
-        command, _, shown = said.partition("\n")
-        seen = words(clone.on_a_terminal(command, **(settings if doctor else {})))
+    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+        command, _, shown = part.partition("\n")
+        output = words(clone.on_a_terminal(command, **(settings if doctor else {})))
         for line in shown.partition("…")[0].splitlines():
-            assert words(line) in seen, clone.log
+            assert words(line) in output, clone.log
 
 
 def operations() -> list[tuple[Block, Block]]:
     return [(one, then) for one, then in pairwise(BLOCKS) if one.language == "graphql" and then.language == "json"]
 
 
-async def test_operations_are_answered_as_shown(client: Client) -> None:
+async def test_operations_have_the_responses_shown(client: Client) -> None:
     render_id = ""
     for block, shown in operations():
         document = re.sub(r"01[0-9a-z]{24}", render_id, block.text)
@@ -223,29 +224,29 @@ async def test_operations_are_answered_as_shown(client: Client) -> None:
             async with open_stream(client) as stream:
                 await stream.subscribe(document)
                 states = await stream.rest()
-            told = [answer["data"]["renderProgress"] for answer in answers(shown.text)]
-            assert {str(shape(state)) for state in states} == {str(shape(state)) for state in told}
+            expected = [response["data"]["renderProgress"] for response in json_values(shown.text)]
+            assert {str(shape(state)) for state in states} == {str(shape(state)) for state in expected}
         else:
-            answer = await client.post(document)
-            assert shape(answer) == shape(answers(shown.text)[0])
-            render_id = answer["data"]["startRender"]["render"]["id"]
+            response = await client.post(document)
+            assert shape(response) == shape(json_values(shown.text)[0])
+            render_id = response["data"]["startRender"]["render"]["id"]
 
 
-async def test_requests_are_answered_as_shown(clone: Clone, client: Client) -> None:
+async def test_requests_have_the_responses_shown(clone: Clone, client: Client) -> None:
     demand("curl")
     for block, shown in pairwise(BLOCKS):
         for command in block.commands():
             if command.startswith("curl http://127.0.0.1:8000/graphql "):
-                (answer,) = answers(clone.run(command))
-                assert shape(answer) == shape(answers(shown.text)[0])
+                (response,) = json_values(clone.run(command))
+                assert shape(response) == shape(json_values(shown.text)[0])
                 for render in await client.list_renders(first=1):
                     await client.until(render["id"], status="COMPLETE")
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language in {"json", "yaml", "dotenv"}])
-def test_what_is_to_be_put_into_files_can_be_read(block: Block) -> None:
+def test_contents_of_files_can_be_parsed(block: Block) -> None:
     if block.language == "json":
-        assert answers(block.text)
+        assert json_values(block.text)
     elif block.language == "yaml":
         assert yaml.safe_load(block.text)
     else:
@@ -253,7 +254,7 @@ def test_what_is_to_be_put_into_files_can_be_read(block: Block) -> None:
         assert names <= {variable(name) for name in FIELDS}
 
 
-def test_lambda_without_its_settings_is_refused_with_a_sentence(clone: Clone) -> None:
+def test_lambda_without_its_settings_is_a_startup_error(clone: Clone) -> None:
     command = "RENDERCAST_RENDERER=lambda make run"
     assert command in COMMANDS
     ended = clone.ended(command, RENDERCAST_DATA_DIR="elsewhere")

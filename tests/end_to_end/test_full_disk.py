@@ -1,4 +1,4 @@
-"""A disk that fills up while the process runs, played by a limit on the size of its files."""
+"""A full disk, simulated by a limit on the size of the files of the process."""
 
 import resource
 import subprocess
@@ -9,7 +9,7 @@ from tests.end_to_end.processes import COMMAND
 from tests.support.api_client import GET, PROPS, START, TEST_TIMEOUT_S, open_client
 
 
-async def test_a_full_disk_fails_what_must_be_written_and_loses_nothing(start: Start) -> None:
+async def test_a_full_disk_refuses_starts_and_loses_no_data(start: Start) -> None:
     rendercast = start(text_width=64, text_height=64)
     pid = rendercast.process.pid
     async with open_client(rendercast.url) as client:
@@ -34,7 +34,7 @@ async def test_a_full_disk_fails_what_must_be_written_and_loses_nothing(start: S
         assert [render["id"] for render in await client.list_renders()] == [after, before]
 
 
-async def test_a_renderer_that_finds_the_disk_full_fails_its_render_in_words_and_leaves_nothing(start: Start) -> None:
+async def test_a_full_disk_during_a_render_fails_it_with_a_message_and_leaves_no_file(start: Start) -> None:
     rendercast = start(max_attempts=1)
     async with open_client(rendercast.url) as client:
         render_id = await client.start_render(durationInFrames=600)
@@ -48,10 +48,10 @@ async def test_a_renderer_that_finds_the_disk_full_fails_its_render_in_words_and
         assert rendercast.children() == set()
         await client.until(await client.start_render(durationInFrames=1), status="COMPLETE")
     assert rendercast.end() == 0
-    (rendercast.folder / "stderr").write_text("")  # the renderer's traceback there is for the operator
+    (rendercast.folder / "stderr").write_text("")  # it contains the traceback of the renderer, for the operator
 
 
-async def test_a_disk_with_room_for_the_video_alone_leaves_it_without_a_poster(start: Start) -> None:
+async def test_a_disk_with_space_for_the_video_only_gives_a_render_without_a_poster(start: Start) -> None:
     """The letters fill a large frame, so that its poster is larger than the video and than what SQLite writes."""
     letters: dict[str, object] = {"text": "Hello " * 80, "fontSize": 500, "color": "#e11d48", "durationInFrames": 1}
     rendercast = start(text_width=3840, text_height=2160)
@@ -66,10 +66,10 @@ async def test_a_disk_with_room_for_the_video_alone_leaves_it_without_a_poster(s
         assert (await client.http.get(render["outputUrl"])).status_code == 200
     assert rendercast.outputs == sorted([f"{whole['id']}.jpg", f"{whole['id']}.mp4", f"{render['id']}.mp4"])
     assert rendercast.end() == 0
-    (rendercast.folder / "stderr").write_text("")  # the renderer's traceback there is for the operator
+    (rendercast.folder / "stderr").write_text("")  # it contains the traceback of the renderer, for the operator
 
 
-def test_a_disk_full_from_the_beginning_stops_the_start_with_one_sentence(tmp_path: Path) -> None:
+def test_a_disk_that_is_full_at_the_start_is_a_one_line_startup_error(tmp_path: Path) -> None:
     ended = subprocess.run(
         ["sh", "-c", 'ulimit -f 0 && exec "$@"', "sh", COMMAND, "dev", "--port", "0"],  # noqa: S607
         cwd=tmp_path,

@@ -1,4 +1,4 @@
-"""A crowd on a production: nothing is lost, nothing doubled, and nobody sees what is another's."""
+"""Many users of one deployment at once: no render is lost or made twice, and no user sees those of another."""
 
 import asyncio
 import json
@@ -32,30 +32,30 @@ STATE = "subscription ($id: ID!) { renderProgress(renderId: $id) { id revision s
 SETTINGS = {"quota_limit": EACH, "lease_s": 15, "check_interval_s": 5}
 
 
-async def test_each_of_200_renders_that_20_users_start_and_watch_at_once_is_made_once_and_told_to_its_end(
+async def test_200_renders_of_20_concurrent_users_are_each_made_once_and_watched_to_the_end(
     site: Site,
 ) -> None:
     workers = site.start("worker", "worker", **SETTINGS)
     apis = [site.run(COMMAND, "serve", "--port", "0", **SETTINGS) for _ in range(2)]
-    async with _crowd(*apis) as users:
+    async with _connected_users(*apis) as users:
         async with asyncio.timeout(MAX_DURATION_S), asyncio.TaskGroup() as tasks:
             for user in users:
                 tasks.create_task(user.start_and_watch())
-            await _until_all_carry(site, workers)
+            await _until_all_have_leased(site, workers)
             await asyncio.gather(*(user.hides_from(another) for user, another in pairwise(users)))
         for user in users:
             await user.check()
     ids = [render_id for user in users for render_id in user.render_ids]
     assert len(set(ids)) == USERS * EACH
-    kept = {f"{render_id}.{suffix}" for render_id in ids for suffix in ("mp4", "jpg")}
-    assert {path.name for path in site.outputs.iterdir()} == kept
+    expected = {f"{render_id}.{suffix}" for render_id in ids for suffix in ("mp4", "jpg")}
+    assert {path.name for path in site.outputs.iterdir()} == expected
     _check_documents(site, users)
     assert await asyncio.gather(*(asyncio.to_thread(process.end) for process in (*workers, *apis))) == [0] * 4
     report(f"{USERS} users at 2 API processes", ids, (), [watcher for user in users for watcher in user.watchers])
 
 
 class User:
-    """Somebody who starts renders at one API process, and watches every other one of them at another."""
+    """A user who starts renders at one API process and watches half of them at another."""
 
     def __init__(self, name: str, here: Client, there: Client) -> None:
         self.name = name
@@ -66,11 +66,11 @@ class User:
 
     @property
     def render_ids(self) -> list[str]:
-        """What the user has started, oldest first."""
+        """The ids of the renders that the user has started, oldest first."""
         return [watcher.render_id for watcher in self.watchers]
 
     async def start_and_watch(self) -> None:
-        """Start what the quota allows, be refused one more, and return when the end of each has been told."""
+        """Start what the quota allows and one more, which is refused; return when all subscriptions are complete."""
         async with open_stream(self._here) as here, open_stream(self._there) as there:
             for number in range(EACH):
                 render_id = await self._here.start_render(durationInFrames=1 + number % 2)
@@ -80,10 +80,10 @@ class User:
             assert (await self._there.start())["__typename"] == "RenderQuotaExceeded"
             await asyncio.gather(_follow(here, self.watchers[::2]), _follow(there, self.watchers[1::2]))
 
-    async def hides_from(self, stranger: "User") -> None:
-        """Require that a render of this user is not found by another, where its owner started and watches it."""
+    async def hides_from(self, other: "User") -> None:
+        """Check that another user doesn't find a render of this one, at the process where its owner started it."""
         await self.has_started.wait()
-        render_id, client = self.render_ids[-2], stranger._there
+        render_id, client = self.render_ids[-2], other._there
         assert client.http is self._here.http
         assert await client.execute(GET, id=render_id) is None
         assert await client.execute(NODE, id=render_id) is None
@@ -97,7 +97,7 @@ class User:
         assert [error["extensions"]["code"] for error in message["payload"]["errors"]] == ["NOT_FOUND"]
 
     async def check(self) -> None:
-        """Require that the user has exactly these renders, each made once, told to its end, and to be had."""
+        """Check that the user has exactly these renders, each made once, watched to its end, and downloadable."""
         renders = await self._there.list_renders(first=100)
         assert [render["id"] for render in renders] == self.render_ids[::-1]
         assert {(render["status"], render["attempt"]) for render in renders} == {("COMPLETE", 1)}
@@ -110,37 +110,37 @@ class User:
 
 
 @asynccontextmanager
-async def _crowd(first: Running, second: Running) -> AsyncIterator[list[User]]:
-    """Connect the users: half of them start their renders at one API process, half at the other."""
+async def _connected_users(first: Running, second: Running) -> AsyncIterator[list[User]]:
+    """Connect the users: half of them start renders at one API process, half at the other."""
     async with open_client(first.url) as one, open_client(second.url) as other:
         yield [User(f"user-{n}", *((other, one) if n % 2 else (one, other))) for n in range(USERS)]
 
 
 async def _follow(stream: Stream, watchers: list[Watcher]) -> None:
-    """Give each watcher what the stream tells of its render, and return when all operations are complete."""
-    told: dict[str, list[dict[str, Any]]] = {watcher.render_id: [] for watcher in watchers}
+    """Pass each state of the stream to the watcher of its render; return when all operations are complete."""
+    states: dict[str, list[dict[str, Any]]] = {watcher.render_id: [] for watcher in watchers}
     for watcher in watchers:
-        watcher.connections.append(told[watcher.render_id])
-    watched = set(told)
+        watcher.connections.append(states[watcher.render_id])
+    watched = set(states)
     while watched:
-        message = json.loads(await stream.connection.recv())  # a user's turn may come later than `receive` waits
+        message = json.loads(await stream.connection.recv())  # it may come later than `receive` waits
         assert message["id"] in watched, message
         if message["type"] == "complete":
             watched.remove(message["id"])
         else:
             assert "errors" not in message["payload"], message
-            told[message["id"]].append(message["payload"]["data"]["renderProgress"])
+            states[message["id"]].append(message["payload"]["data"]["renderProgress"])
 
 
-async def _until_all_carry(site: Site, workers: list[Running]) -> None:
-    """Wait until each of the workers has been seen with a render."""
+async def _until_all_have_leased(site: Site, workers: list[Running]) -> None:
+    """Wait until each of the workers has leased a render."""
     for worker in workers:
         while not site.leased_to(worker):  # noqa: ASYNC110  # another process
             await asyncio.sleep(RETRY_S)
 
 
 def _check_documents(site: Site, users: list[User]) -> None:
-    """Require that the database holds the users' renders and units of quota and nothing else, and no lease."""
+    """Check that the database contains exactly the renders and quota units of these users, and no lease."""
     with MongoClient[dict[str, Any]](site.mongo.url) as client:
         database = client[site._database]
         renders, quotas = list(database["renders"].find()), list(database["quota"].find())

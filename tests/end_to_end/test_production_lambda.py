@@ -1,4 +1,4 @@
-"""A production that renders on Lambda: real processes on a function and a bucket that keep state."""
+"""A deployment that renders on Lambda: processes on a function and a bucket for tests."""
 
 import signal
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from tests.support.lambda_stills import PICTURE
 from tests.support.remotion_farm import BUCKET
 from tests.support.s3_server import S3Server
 
-KEY = "AKIAnobodys"
-SECRET = "a secret of nobody"  # noqa: S105
+KEY = "AKIAexample"
+SECRET = "an example of a secret"  # noqa: S105
 REFRESH = """mutation ($id: ID!) { refreshDownloadUrl(renderId: $id) { __typename ... on DownloadUrl { url } } }"""
 DELETE = """mutation ($id: ID!) { deleteRender(renderId: $id) { __typename } }"""
 
@@ -46,7 +46,7 @@ def deployment(s3_server: S3Server, function: LambdaServer) -> dict[str, object]
 
 
 async def all_complete(client: Client, ids: list[str]) -> None:
-    """Wait for the end of all renders, each begun once and with a video that can be downloaded."""
+    """Wait until all renders are COMPLETE, each after one attempt and with a video that can be downloaded."""
     async with httpx.AsyncClient(trust_env=False) as http:
         for render_id in ids:
             render = await client.until(render_id, status="COMPLETE")
@@ -57,7 +57,7 @@ async def all_complete(client: Client, ids: list[str]) -> None:
     assert await client.quota_used() == len(ids)
 
 
-async def test_a_killed_worker_leaves_renders_that_another_goes_on_with(
+async def test_another_worker_continues_the_renders_of_a_killed_worker(
     site: Site, deployment: dict[str, object], function: LambdaServer, s3_server: S3Server
 ) -> None:
     api, first = site.start("serve --port 0", "worker", **deployment)
@@ -76,10 +76,10 @@ async def test_a_killed_worker_leaves_renders_that_another_goes_on_with(
         assert not [key for key in s3_server.keys(BUCKET) if ids[0] in key]
     assert (second.end(), api.end()) == (0, 0)
     assert SECRET not in "".join(process.log for process in site.started)
-    report("worker killed amid renders on Lambda", ids, (), watchers)
+    report("worker killed during renders on Lambda", ids, (), watchers)
 
 
-async def test_a_worker_that_is_asked_to_stop_amid_a_start_loses_no_answer(
+async def test_a_worker_that_gets_sigterm_during_a_start_loses_no_response(
     site: Site, deployment: dict[str, object], function: LambdaServer
 ) -> None:
     api, first = site.start("serve --port 0", "worker", **deployment)
@@ -94,7 +94,7 @@ async def test_a_worker_that_is_asked_to_stop_amid_a_start_loses_no_answer(
     assert len(function.starts) == 1
 
 
-async def test_an_api_that_lacks_a_setting_starts_and_says_so(site: Site, deployment: dict[str, object]) -> None:
+async def test_an_api_without_a_setting_starts_and_logs_it(site: Site, deployment: dict[str, object]) -> None:
     (api,) = site.start("serve --port 0", **{**deployment, "REMOTION_SERVE_URL": ""})
     async with open_client(api.url) as client:
         assert await client.start() == {
@@ -114,7 +114,7 @@ async def test_an_api_that_lacks_a_setting_starts_and_says_so(site: Site, deploy
         ({"REMOTION_BUCKET_NAME": "no-such-bucket"}, "REMOTION_BUCKET_NAME"),
     ],
 )
-def test_a_worker_that_can_not_render_ends_with_what_to_mend(
+def test_a_worker_that_can_not_render_ends_with_the_wrong_setting(
     site: Site, deployment: dict[str, object], tmp_path: Path, changes: dict[str, object], sentence: str
 ) -> None:
     settings = {**site.settings, **deployment, **changes}
@@ -126,7 +126,7 @@ def test_a_worker_that_can_not_render_ends_with_what_to_mend(
     assert SECRET not in log
 
 
-async def test_renders_of_several_ends_each_have_their_own(
+async def test_concurrent_renders_fail_and_complete_independently(
     site: Site, deployment: dict[str, object], function: LambdaServer
 ) -> None:
     (api,) = site.start("serve --port 0 --with-worker", **deployment)

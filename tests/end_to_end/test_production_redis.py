@@ -1,4 +1,4 @@
-"""What becomes of renders and subscribers when Redis goes away and comes back."""
+"""Redis restarts, hangs, and is unavailable: the effect on renders and subscribers."""
 
 import asyncio
 import signal
@@ -18,12 +18,12 @@ from tests.end_to_end.production import (
 )
 from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S, UPDATES, Client, open_stream
 
-AWAY_S = 10
+OUTAGE_S = 10
 MAX_RESPONSE_S = 10  # the limits of publishing a new render and of waking the workers, and what a busy machine adds
 PROCESSES = ("serve --port 0", "serve --port 0", "worker", "worker")
 
 
-async def test_a_restart_of_redis_is_noticed_by_nobody_who_watches(site: Site) -> None:
+async def test_a_restart_of_redis_ends_no_subscription_and_loses_no_state(site: Site) -> None:
     api, other, *workers = site.start(*PROCESSES)
     async with open_client(api.url) as client, open_client(other.url) as another:
         ids = await started(client)
@@ -37,7 +37,7 @@ async def test_a_restart_of_redis_is_noticed_by_nobody_who_watches(site: Site) -
     report("Redis restarted", ids, (), watchers)
 
 
-async def test_killed_pubsub_connections_are_made_anew(site: Site) -> None:
+async def test_killed_pubsub_connections_are_replaced(site: Site) -> None:
     api, other, *workers = site.start(*PROCESSES)
     async with open_client(api.url) as client, open_client(other.url) as another:
         ids = await started(client)
@@ -51,17 +51,17 @@ async def test_killed_pubsub_connections_are_made_anew(site: Site) -> None:
     report("pub/sub connections killed", ids, (), watchers)
 
 
-async def test_renders_finish_and_are_started_while_redis_is_away_for_10_s(site: Site) -> None:
+async def test_renders_start_and_complete_while_redis_is_unavailable_for_10_s(site: Site) -> None:
     api, other, *workers = site.start(*PROCESSES)
     async with open_client(api.url) as client, open_client(other.url) as another:
         ids = await started(client)
         async with watching(ids, client, another) as watchers:
             await under_way(site, client, *workers)
             site.redis.stop()
-            back = asyncio.create_task(asyncio.sleep(AWAY_S))
-            asked_at = time.monotonic()
+            back = asyncio.create_task(asyncio.sleep(OUTAGE_S))
+            started_at = time.monotonic()
             ids += await started(another, count=1, frames=2)
-            assert time.monotonic() - asked_at < MAX_RESPONSE_S
+            assert time.monotonic() - started_at < MAX_RESPONSE_S
             await readiness(client, 503)
             async with watching(ids[-1:], client, another) as late_watchers:
                 pass
@@ -72,10 +72,10 @@ async def test_renders_finish_and_are_started_while_redis_is_away_for_10_s(site:
         await readiness(another, 200)
         async with watching(await started(client, count=1, frames=2), client, another):
             pass
-    report(f"Redis away for {AWAY_S} s", ids, (), [*watchers, *late_watchers])
+    report(f"Redis unavailable for {OUTAGE_S} s", ids, (), [*watchers, *late_watchers])
 
 
-async def test_a_render_whose_worker_is_killed_while_redis_hangs_comes_to_its_end(site: Site) -> None:
+async def test_a_render_whose_worker_is_killed_while_redis_hangs_completes(site: Site) -> None:
     api, *workers = site.start("serve --port 0", "worker", "worker", lease_s=3)
     async with open_client(api.url) as client:
         ids = await started(client, count=1)
@@ -84,7 +84,7 @@ async def test_a_render_whose_worker_is_killed_while_redis_hangs_comes_to_its_en
             site.redis.pause()
             site.kill(next(worker for worker in workers if site.leased_to(worker)))
             await client.until(ids[0], status="QUEUED")
-            await asyncio.sleep(2)  # the other has put it back in the queue, can't tell anybody, and looks for work
+            await asyncio.sleep(2)  # the other worker requeued it, can't publish that, and polls
             site.redis.resume()
         assert await all_end_well(site, client, ids) == set(ids)
     report("worker killed while Redis hangs", ids, ids, watchers)
@@ -92,7 +92,7 @@ async def test_a_render_whose_worker_is_killed_while_redis_hangs_comes_to_its_en
 
 @asynccontextmanager
 async def _watching_all(client: Client) -> AsyncIterator[None]:
-    """Watch all renders, which has no end, so that the server listens meanwhile."""
+    """Subscribe to all renders, without an end, so that the server stays subscribed at Redis."""
     async with open_stream(client) as stream:
         await stream.subscribe(UPDATES)
         reading = asyncio.create_task(stream.rest())

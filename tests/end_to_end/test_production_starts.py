@@ -1,4 +1,4 @@
-"""Starts of `serve` and `worker` that can't succeed end with one sentence, in a few seconds; a stop ends in order."""
+"""Starts of `serve` and `worker` that can't succeed end with a one-line error within seconds."""
 
 import socket
 import time
@@ -15,9 +15,9 @@ from tests.support.mongo_server import MongoServer
 from tests.support.redis_server import RedisServer
 from tests.support.server_process import free_port
 
-MAX_START_S = 25  # five for a server that doesn't answer, and what a busy machine adds
-SECRET = "hunter2"  # noqa: S105  # a password of nobody
-AWAY = {
+MAX_START_S = 25  # 5 for a server that doesn't respond, and the delay of a busy machine
+SECRET = "hunter2"  # noqa: S105  # an example
+UNAVAILABLE = {
     "MONGODB_URL": f"mongodb://ann:{SECRET}@127.0.0.1:{{port}}/x?timeoutMS=5000",
     "REDIS_URL": f"redis://:{SECRET}@127.0.0.1:{{port}}",
 }
@@ -26,10 +26,10 @@ Servers = tuple[MongoServer, RedisServer]
 
 
 def refusal(folder: Path, servers: Servers, *command: str, **settings: str | None) -> str:
-    """Return what a start that can't succeed says, which is one line without a secret. None unsets a variable."""
+    """Return the error of a start that fails: one line without a secret. None unsets a variable."""
     mongo, redis = servers
     given = {**SETTINGS, "MONGODB_URL": f"{mongo.url}/test-starts", "REDIS_URL": redis.url, **settings}
-    asked_at = time.monotonic()
+    started_at = time.monotonic()
     process = spawn_program(
         folder, [COMMAND, *command], {name: value for name, value in given.items() if value is not None}
     )
@@ -39,7 +39,7 @@ def refusal(folder: Path, servers: Servers, *command: str, **settings: str | Non
         process.kill()
     text = (folder / "stderr").read_text()
     assert (process.returncode, said) == (1, b""), text
-    assert time.monotonic() - asked_at < MAX_START_S
+    assert time.monotonic() - started_at < MAX_START_S
     assert text.startswith("rendercast: ")
     assert (text[-1], text.count("\n")) == ("\n", 1), text
     assert SECRET not in text
@@ -48,7 +48,7 @@ def refusal(folder: Path, servers: Servers, *command: str, **settings: str | Non
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port that takes connections and never says a word."""
+    """A port that accepts connections and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 
@@ -59,34 +59,34 @@ def test_a_missing_url_is_named(tmp_path: Path, servers: Servers, command: tuple
     assert refusal(tmp_path, servers, *command, **{name: None}).startswith(f"{name} is not set")
 
 
-def test_a_server_that_is_not_there_or_says_nothing_is_named_by_its_host(
+def test_a_server_that_is_unavailable_or_sends_nothing_is_named_by_its_host(
     tmp_path: Path, servers: Servers, silent_port: int
 ) -> None:
-    closed_port = free_port()
+    ports = (free_port(), silent_port)
 
     def said(name: str, port: int) -> str:
         folder = tmp_path / f"{name} {port}"
         folder.mkdir()
-        return refusal(folder, servers, "worker", **{name: AWAY[name].format(port=port)})
+        return refusal(folder, servers, "worker", **{name: UNAVAILABLE[name].format(port=port)})
 
     with ThreadPoolExecutor() as threads:
-        asked = [(port, threads.submit(said, name, port)) for name in AWAY for port in (closed_port, silent_port)]
-    for port, answer in asked:
-        assert f"127.0.0.1:{port}" in answer.result()
+        results = [(port, threads.submit(said, name, port)) for name in UNAVAILABLE for port in ports]
+    for port, result in results:
+        assert f"127.0.0.1:{port}" in result.result()
 
 
 @pytest.mark.parametrize("name", ["MONGODB_URL", "REDIS_URL"])
-def test_a_url_of_something_else_is_refused(tmp_path: Path, servers: Servers, name: str) -> None:
+def test_a_url_with_another_scheme_is_refused(tmp_path: Path, servers: Servers, name: str) -> None:
     said = refusal(tmp_path, servers, "worker", **{name: f"http://ann:{SECRET}@127.0.0.1"})
     assert name in said or "Redis" in said
 
 
-def test_memory_is_no_pubsub_of_several_processes(tmp_path: Path, servers: Servers) -> None:
+def test_memory_pubsub_is_refused_for_several_processes(tmp_path: Path, servers: Servers) -> None:
     assert "can't share memory" in refusal(tmp_path, servers, "serve", "--port", "0", REDIS_URL="memory://")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104  # never listened on
-def test_an_api_that_could_not_tell_who_calls_is_refused(tmp_path: Path, servers: Servers, host: str) -> None:
+def test_an_api_without_authentication_is_refused(tmp_path: Path, servers: Servers, host: str) -> None:
     said = refusal(tmp_path, servers, "serve", "--port", "0", "--host", host, jwt_secret=None)
     assert "RENDERCAST_JWT_ISSUER" in said
     assert "RENDERCAST_JWT_SECRET" in said
@@ -97,7 +97,7 @@ def test_an_issuer_beside_a_secret_is_refused(tmp_path: Path, servers: Servers) 
     assert "RENDERCAST_JWT_ISSUER and RENDERCAST_JWT_SECRET are both set" in said
 
 
-async def test_an_address_that_others_can_reach_is_taken(site: Site) -> None:
+async def test_an_address_that_is_not_loopback_is_accepted(site: Site) -> None:
     (rendercast,) = site.start("serve --port 0 --host 0.0.0.0 --with-worker")
     async with open_client(rendercast.url) as client:
         await readiness(client, 200)

@@ -1,4 +1,4 @@
-"""Many starts at once against one process and its SQLite file."""
+"""Many concurrent starts at one process with its SQLite file."""
 
 import asyncio
 from collections import Counter
@@ -9,7 +9,7 @@ from tests.support.api_client import open_client
 TINY = {"text_width": 64, "text_height": 64}
 
 
-async def test_fifty_starts_at_once_give_exactly_the_quotas_number_of_renders(start: Start) -> None:
+async def test_fifty_concurrent_starts_give_exactly_the_renders_of_the_quota(start: Start) -> None:
     async with open_client(start(**TINY).url) as client:
         results = await asyncio.gather(*(client.start(durationInFrames=1) for _ in range(50)))
         assert Counter(result["__typename"] for result in results) == {
@@ -24,7 +24,7 @@ async def test_fifty_starts_at_once_give_exactly_the_quotas_number_of_renders(st
         assert await client.quota_used() == 5
 
 
-async def test_twenty_starts_at_once_with_one_key_give_one_render_and_cost_one_unit_even_across_a_restart(
+async def test_twenty_concurrent_starts_with_one_key_give_one_render_even_after_a_restart(
     start: Start,
 ) -> None:
     first = start(**TINY)

@@ -1,4 +1,4 @@
-"""Starts that can't succeed end with one sentence that says what to mend, and lose nothing that was stored."""
+"""Starts that can't succeed end with a one-line error that names the cause, and change no stored data."""
 
 import asyncio
 import shutil
@@ -16,7 +16,7 @@ DATA_FILE = ".rendercast/rendercast.sqlite3"
 
 
 def refusal(folder: Path, *arguments: str, **settings: object) -> str:
-    """Return what a start that can't succeed says, which is one line."""
+    """Return the error of a start that fails, which is one line."""
     process = spawn(folder, "dev", "--port", "0", *arguments, **settings)
     try:
         said, _ = process.communicate(timeout=TEST_TIMEOUT_S)
@@ -31,7 +31,7 @@ def refusal(folder: Path, *arguments: str, **settings: object) -> str:
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which Rendercast has run before, and has stored one render."""
+    """A folder in which Rendercast has run and stored one render."""
     return tmp_path_factory.mktemp("stored")
 
 
@@ -62,12 +62,12 @@ def folder(stored: Path, render_id: str, tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def still_there(start: Start, render_id: str) -> None:
+async def check_stored(start: Start, render_id: str) -> None:
     async with open_client(start().url) as client:
         assert (await client.execute(GET, id=render_id))["status"] == "COMPLETE"
 
 
-async def test_a_data_file_from_a_newer_version_is_left_alone(folder: Path, render_id: str, start: Start) -> None:
+async def test_a_data_file_from_a_newer_version_is_not_changed(folder: Path, render_id: str, start: Start) -> None:
     with sqlite3.connect(folder / DATA_FILE) as database:
         (version,) = database.execute("PRAGMA user_version").fetchone()
         database.execute("PRAGMA user_version = 99")
@@ -78,16 +78,16 @@ async def test_a_data_file_from_a_newer_version_is_left_alone(folder: Path, rend
         database.execute(f"PRAGMA user_version = {version}")
     database.close()
     (folder / "stderr").unlink()
-    await still_there(start, render_id)
+    await check_stored(start, render_id)
 
 
-def test_a_file_that_is_no_data_file_is_left_alone(folder: Path) -> None:
+def test_a_file_that_is_no_data_file_is_not_changed(folder: Path) -> None:
     (folder / DATA_FILE).write_bytes(b"My diary. " * 1000)
     assert DATA_FILE in refusal(folder)
     assert (folder / DATA_FILE).read_bytes() == b"My diary. " * 1000
 
 
-async def test_a_second_process_on_the_same_data_is_refused_and_the_first_goes_on(folder: Path, render_id: str) -> None:
+async def test_a_second_process_on_the_same_data_is_refused(folder: Path, render_id: str) -> None:
     first = Rendercast(folder)
     try:
         (folder / "stderr").rename(folder / "stderr of the first")
@@ -100,7 +100,7 @@ async def test_a_second_process_on_the_same_data_is_refused_and_the_first_goes_o
         first.close()
 
 
-def test_a_busy_port_is_named_and_the_data_is_not_touched(tmp_path: Path) -> None:
+def test_a_busy_port_is_named_and_no_data_is_created(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         assert f"127.0.0.1:{port}" in refusal(tmp_path, "--port", str(port))
@@ -115,7 +115,7 @@ def test_a_data_folder_that_cant_be_written_is_named(tmp_path: Path, path: str) 
 
 
 @pytest.mark.parametrize("name", ["rendercast.sqlite3", "outputs", "download-key"])
-def test_something_else_where_a_file_of_ours_belongs_is_named(tmp_path: Path, name: str) -> None:
+def test_a_path_of_the_wrong_type_is_named(tmp_path: Path, name: str) -> None:
     data = tmp_path / ".rendercast"
     data.mkdir()
     if name == "outputs":
@@ -130,5 +130,5 @@ def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
     assert said.startswith("RENDERCAST_QUOTA_LIMIT: ")
 
 
-def test_an_address_that_others_can_reach_is_refused(tmp_path: Path) -> None:
+def test_an_address_that_is_not_loopback_is_refused(tmp_path: Path) -> None:
     assert "0.0.0.0 is not loopback" in refusal(tmp_path, "--host", "0.0.0.0")  # noqa: S104  # never listened on

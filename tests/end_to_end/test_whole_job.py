@@ -1,4 +1,4 @@
-"""Text in, live progress, a video out: what the project is for, in a process of its own."""
+"""One render from the text to the video, with live progress, in `rendercast dev`."""
 
 import io
 import signal
@@ -14,27 +14,27 @@ from tests.support.api_client import DELETE, GET, PROGRESS, REFRESH, Client, ope
 FRAMES = 150
 
 
-async def test_a_text_becomes_a_video_while_its_progress_is_watched(start: Start) -> None:
+async def test_a_text_is_rendered_to_a_video_while_its_progress_is_watched(start: Start) -> None:
     rendercast = start()
     async with open_client(rendercast.url) as client:
         render_id = await client.start_render(text="Hello, wörld", durationInFrames=FRAMES)
         async with open_stream(client) as stream:
             await stream.subscribe(PROGRESS, id=render_id)
             states = await stream.rest()
-        _progress_was_told(states)
+        _check_progress(states)
         render = await client.execute(GET, id=render_id)
         signed = dict.fromkeys(("outputUrl", "outputUrlExpiresAt", "posterUrl", "posterUrlExpiresAt"))
         assert {**render, **signed} == {**states[-1], **signed}
         assert rendercast.outputs == [f"{render_id}.jpg", f"{render_id}.mp4"]
-        video = await _served_as_a_video(client, render)
-        _is_the_video_asked_for(video)
-        _is_the_poster_of_a_video((await client.http.get(render["posterUrl"])).content)
-        await _only_the_signed_url_serves(client.http, render["outputUrl"])
-        await _urls_come_and_go_with_the_file(client, render_id, rendercast)
+        video = await _download(client, render)
+        _check_video(video)
+        _check_poster((await client.http.get(render["posterUrl"])).content)
+        await _check_that_only_the_signed_url_serves(client.http, render["outputUrl"])
+        await _check_that_urls_serve_only_existing_files(client, render_id, rendercast)
     assert rendercast.end() == 0
 
 
-def _progress_was_told(states: list[dict[str, Any]]) -> None:
+def _check_progress(states: list[dict[str, Any]]) -> None:
     revisions = [state["revision"] for state in states]
     assert revisions == sorted(set(revisions))
     for figure in ("progress", "framesRendered"):
@@ -48,8 +48,8 @@ def _progress_was_told(states: list[dict[str, Any]]) -> None:
     assert last["createdAt"] <= last["startedAt"] <= last["completedAt"] < last["outputUrlExpiresAt"]
 
 
-async def _served_as_a_video(client: Client, render: dict[str, Any]) -> bytes:
-    """Return the file."""
+async def _download(client: Client, render: dict[str, Any]) -> bytes:
+    """Check the headers and ranges of the download and return the file."""
     url, size = render["outputUrl"], render["outputSizeBytes"]
     whole = await client.http.get(url)
     assert whole.status_code == 200
@@ -57,8 +57,8 @@ async def _served_as_a_video(client: Client, render: dict[str, Any]) -> bytes:
     assert whole.headers["content-type"] == "video/mp4"
     assert whole.headers["content-disposition"] == f'inline; filename="rendercast-{render["id"]}.mp4"'
     assert whole.headers["accept-ranges"] == "bytes"
-    for asked, first, last in (("0-99", 0, 99), ("100-", 100, size - 1), ("-10", size - 10, size - 1)):
-        part = await client.http.get(url, headers={"Range": f"bytes={asked}"})
+    for requested, first, last in (("0-99", 0, 99), ("100-", 100, size - 1), ("-10", size - 10, size - 1)):
+        part = await client.http.get(url, headers={"Range": f"bytes={requested}"})
         assert part.status_code == 206
         assert part.headers["content-range"] == f"bytes {first}-{last}/{size}"
         assert part.content == whole.content[first : last + 1]
@@ -68,7 +68,7 @@ async def _served_as_a_video(client: Client, render: dict[str, Any]) -> bytes:
     return whole.content
 
 
-def _is_the_video_asked_for(video: bytes) -> None:
+def _check_video(video: bytes) -> None:
     assert video[4:8] == b"ftyp"
     assert video.index(b"moov") < video.index(b"mdat")
     with av.open(io.BytesIO(video), "r") as container:
@@ -78,7 +78,7 @@ def _is_the_video_asked_for(video: bytes) -> None:
         assert len(list(container.decode(stream))) == FRAMES
 
 
-def _is_the_poster_of_a_video(poster: bytes) -> None:
+def _check_poster(poster: bytes) -> None:
     with av.open(io.BytesIO(poster), "r", format="jpeg_pipe") as container:
         (picture,) = container.decode(video=0)
     assert (picture.width, picture.height) == (1280, 720)
@@ -87,7 +87,7 @@ def _is_the_poster_of_a_video(poster: bytes) -> None:
     assert max(luma) > 240  # white letters
 
 
-async def _only_the_signed_url_serves(http: httpx.AsyncClient, url: str) -> None:
+async def _check_that_only_the_signed_url_serves(http: httpx.AsyncClient, url: str) -> None:
     path, _, query = url.partition("?")
     expires, _, signature = query.partition("&")
     other = signature[:-1] + ("0" if signature[-1] != "0" else "1")
@@ -112,21 +112,21 @@ async def _only_the_signed_url_serves(http: httpx.AsyncClient, url: str) -> None
         assert "signature" not in refused.text
 
 
-async def _urls_come_and_go_with_the_file(client: Client, render_id: str, rendercast: Rendercast) -> None:
+async def _check_that_urls_serve_only_existing_files(client: Client, render_id: str, rendercast: Rendercast) -> None:
     outputs = rendercast.data / "outputs"
     fresh = await client.execute(REFRESH, id=render_id)
     assert (await client.http.get(fresh["url"])).status_code == 200
-    kept = outputs / f"{render_id}.kept"
-    (outputs / f"{render_id}.mp4").rename(kept)
+    moved = outputs / f"{render_id}.moved"
+    (outputs / f"{render_id}.mp4").rename(moved)
     assert (await client.http.get(fresh["url"])).status_code == 404
     assert (await client.execute(REFRESH, id=render_id))["__typename"] == "OutputGone"
-    kept.rename(outputs / f"{render_id}.mp4")
+    moved.rename(outputs / f"{render_id}.mp4")
     assert (await client.execute(DELETE, id=render_id))["__typename"] == "DeleteRenderSuccess"
     assert rendercast.outputs == []
     assert (await client.http.get(fresh["url"])).status_code == 404
 
 
-async def test_an_unknown_font_is_replaced_and_the_render_says_so(start: Start) -> None:
+async def test_an_unknown_font_is_replaced_with_a_warning(start: Start) -> None:
     rendercast = start(text_width=320, text_height=180)
     async with open_client(rendercast.url) as client:
         render_id = await client.start_render(fontFamily="No Such Font", durationInFrames=2)
@@ -135,7 +135,7 @@ async def test_an_unknown_font_is_replaced_and_the_render_says_so(start: Start) 
         assert "No Such Font" in render["warnings"][0]
 
 
-async def test_the_process_tells_that_it_is_well_and_shows_people_the_way_until_it_is_interrupted(start: Start) -> None:
+async def test_dev_serves_health_checks_and_a_page_until_it_is_interrupted(start: Start) -> None:
     rendercast = start()
     assert rendercast.first_line.count("\n") == 1
     async with open_client(rendercast.url) as client:

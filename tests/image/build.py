@@ -1,6 +1,6 @@
-"""What `docker build` does, without Docker: the steps of a Dockerfile carried out in a folder that stands for `/`.
+"""Executes the steps of a Dockerfile without Docker, in a folder that stands for `/`.
 
-Every stage is made in the same folder, since what pip writes knows its own path, and moved away when the next begins.
+Every stage is built in the same folder, because pip writes absolute paths, and moved away when the next one starts.
 An image of Python is this interpreter in a virtual environment at `usr/local`; one of Node is this machine's.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.image.dockerfile import Instruction, read
 
 ABSOLUTE = re.compile(r"(?<![\w./-])/(?=[a-z])")
-# How this machine reaches packages, which is no part of an image.
+# Variables with this machine's access to packages. They are not part of an image.
 REACHES_PACKAGES = re.compile(r"HOME|PIP_.*|npm_config_.*|SSL_CERT_.*|NODE_EXTRA_CA_CERTS|.*_proxy", re.IGNORECASE)
 MAX_STEP_S = 900
 CACHES = {"pip": [sys.executable, "-m", "pip", "cache", "dir"], "npm": ["npm", "config", "get", "cache"]}
@@ -25,7 +25,7 @@ CACHES = {"pip": [sys.executable, "-m", "pip", "cache", "dir"], "npm": ["npm", "
 
 @dataclass(slots=True, kw_only=True)
 class Image:
-    """A stage under way, in the end the image: a folder, and what a container of it runs and how."""
+    """A stage during the build, in the end the image: a folder, and the configuration of its containers."""
 
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
@@ -38,15 +38,15 @@ class Image:
     stopsignal: str = "SIGTERM"
 
     def inside(self, text: str) -> str:
-        """Return a text whose absolute paths are those of the image, as this machine sees them."""
+        """Return a text with its absolute paths replaced by those below the folder of the image."""
         return ABSOLUTE.sub(f"{self.root}/", text)
 
     def path(self, name: str) -> Path:
-        """Return where a path of the image, perhaps relative to its WORKDIR, is on this machine."""
+        """Return the path on this machine for a path of the image, absolute or relative to WORKDIR."""
         return self.root / name[1:] if name.startswith("/") else self.workdir / name
 
     def configure(self, instruction: Instruction) -> None:
-        """Take over what an instruction says of containers."""
+        """Apply an instruction that configures containers."""
         match instruction.name:
             case "WORKDIR":
                 self.workdir = self.path(instruction.text)
@@ -67,7 +67,7 @@ class Image:
 
 
 class Build:
-    """Carries out a Dockerfile on a context, in an empty folder."""
+    """Builds a Dockerfile with a context in an empty folder."""
 
     def __init__(self, folder: Path, context: Path) -> None:
         self._context = context
@@ -77,16 +77,16 @@ class Build:
         self._name = ""
 
     def run(self, dockerfile: str) -> Image:
-        """Return the image. Raises `CalledProcessError` if a step fails, `OSError` if one copies what isn't there."""
+        """Return the image. Raises `CalledProcessError` if a step fails, `OSError` if a copied path is missing."""
         image = Image(root=self._root, workdir=self._root)
         for instruction in read(dockerfile):
             if instruction.name == "FROM":
-                image = self._begin(*instruction.words)
+                image = self._start_stage(*instruction.words)
             else:
                 self._step(image, instruction)
         return image
 
-    def _begin(self, base: str, _as: str = "", name: str = "") -> Image:
+    def _start_stage(self, base: str, _as: str = "", name: str = "") -> Image:
         if self._root.exists():
             self._stages.mkdir(exist_ok=True)
             self._root.rename(self._stages / self._name)
@@ -95,16 +95,16 @@ class Build:
         (self._root / "tmp").mkdir(mode=0o777)
         (self._root / "tmp").chmod(0o777)
         if base.startswith("python:"):
-            self._bring_python()
+            self._install_python()
         return Image(root=self._root, workdir=self._root)
 
-    def _bring_python(self) -> None:
+    def _install_python(self) -> None:
         place = self._root / "usr" / "local"
         if self._python.exists():
             shutil.copytree(self._python, place, symlinks=True)
             return
         subprocess.run([sys.executable, "-m", "venv", place], check=True, timeout=MAX_STEP_S)
-        (place / "lib" / "uncompiled.py").touch()  # as all of the library is there
+        (place / "lib" / "uncompiled.py").touch()  # the base image has its library uncompiled
         shutil.copytree(place, self._python, symlinks=True)
 
     def _step(self, image: Image, instruction: Instruction) -> None:
@@ -131,7 +131,7 @@ class Build:
             os.chown(to, *map(int, instruction.flags["chown"].split(":")))
 
     def _move(self, found: Path, to: Path) -> None:
-        """Take what a stage made; faster than to copy it, so nothing can be taken twice."""
+        """Move the output of a stage. This is faster than a copy; nothing can be copied from a stage twice."""
         if not to.exists():
             to.parent.mkdir(parents=True, exist_ok=True)
             found.rename(to)
@@ -155,13 +155,13 @@ class Build:
 
 @contextmanager
 def _caches(image: Image, mount: str) -> Iterator[None]:
-    """Have the cache of this machine's pip or npm where a step wants one of that name."""
+    """Link the cache of this machine's pip or npm to the path that a step mounts."""
     if not mount:
         yield
         return
     place = image.path(mount.removeprefix("type=cache,target="))
-    asked = subprocess.run(CACHES[place.name], capture_output=True, text=True, check=True)
+    result = subprocess.run(CACHES[place.name], capture_output=True, text=True, check=True)
     place.parent.mkdir(parents=True)
-    place.symlink_to(asked.stdout.strip(), target_is_directory=True)
+    place.symlink_to(result.stdout.strip(), target_is_directory=True)
     yield
     shutil.rmtree(place.parent)

@@ -1,4 +1,4 @@
-"""A container of an image, without Docker: its commands as processes that may write where the image says only."""
+"""A container of an image without Docker: processes that may write only where the image allows it."""
 
 import os
 import shutil
@@ -9,18 +9,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.image.build import Image
+from tests.support import leftovers
 
 PATIENCE_S = 30.0
-ANYBODY_READS = 0o555
+READ_ONLY_MODE = 0o555
 SETPRIV = shutil.which("setpriv") or "setpriv"
 
 
 class Container:
-    """One command of an image, with settings and no other environment than the image's. Its log is `log`."""
+    """A command of an image as a process, with the environment of the image and settings. It logs to `log`."""
 
     def __init__(self, image: Image, log: Path, settings: Mapping[str, object], command: list[str]) -> None:
         self._image = image
-        self._environment = image.environment | {name: str(value) for name, value in settings.items()}
+        self._environment = (
+            image.environment | leftovers.marker() | {name: str(value) for name, value in settings.items()}
+        )
         with log.open("wb") as file:
             self.process = subprocess.Popen(
                 [*self._bounds(), *image.entrypoint, *(command or image.cmd)],
@@ -37,11 +40,11 @@ class Container:
 
     @property
     def url(self) -> str:
-        """Where it serves, if it does."""
+        """The URL of the server."""
         return f"http://127.0.0.1:{self._environment['RENDERCAST_PORT']}"
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run another command in it, as `docker exec` does."""
+        """Run another command in the container, as `docker exec` does."""
         return subprocess.run(
             [*self._bounds(), *command],
             capture_output=True,
@@ -53,11 +56,11 @@ class Container:
         )
 
     def is_healthy(self) -> bool:
-        """Return what the image's health check says."""
+        """Return the result of the image's health check."""
         return self.run(*self._image.health).returncode == 0
 
     def stop(self) -> int:
-        """Ask it to end as Docker does, and return its exit code."""
+        """Stop it with the image's signal, as `docker stop` does, and return the exit code."""
         self.process.send_signal(signal.Signals[self._image.stopsignal])
         return self.process.wait(PATIENCE_S)
 
@@ -66,22 +69,22 @@ class Container:
         self.process.wait(PATIENCE_S)
 
     def _bounds(self) -> list[str]:
-        """Return what goes before a command so that it has the image's user, if that is ours to give."""
+        """Return the command prefix that changes to the image's user; empty unless this process is root."""
         if os.geteuid() != 0:
             return []
         user, group = self._image.user.split(":")
-        may = "-all,+dac_read_search"  # this interpreter may lie in a folder of root's
+        may = "-all,+dac_read_search"  # the interpreter may be in a folder of root
         sets = [f"--{kind}={may}" for kind in ("inh-caps", "ambient-caps", "bounding-set")]
         return [SETPRIV, "--reuid", user, "--regid", group, "--clear-groups", "--no-new-privs", *sets]
 
 
 @contextmanager
 def sealed(image: Image) -> Iterator[None]:
-    """Let nobody write into the image but to its volumes and /tmp, as with `read_only: true`; nobody may have after."""
+    """Make the image read-only except for its volumes and /tmp, as `read_only: true` does; check it afterwards."""
     modes = {path: path.stat().st_mode for path in _fixed(image) if not path.is_symlink()}
     before = set(_fixed(image))
     for path, mode in modes.items():
-        path.chmod(mode & ANYBODY_READS)
+        path.chmod(mode & READ_ONLY_MODE)
     try:
         yield
     finally:
@@ -91,7 +94,7 @@ def sealed(image: Image) -> Iterator[None]:
 
 
 def _fixed(image: Image) -> Iterator[Path]:
-    """Yield all of the image that a container must not change."""
+    """Yield the paths of the image that a container must not change."""
     writable = {*image.volumes, image.root / "tmp"}
     yield image.root
     yield from (path for path in image.root.rglob("*") if writable.isdisjoint((path, *path.parents)))

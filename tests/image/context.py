@@ -1,4 +1,4 @@
-"""What Docker is sent of a checkout."""
+"""The files of a checkout that Docker gets as the build context."""
 
 import shutil
 from pathlib import Path
@@ -24,7 +24,7 @@ NOT_FOR_THE_IMAGE = (
 
 
 def checkout_in_use(folder: Path) -> Path:
-    """Copy the checkout into `folder`, and put there what lies in one that is worked in."""
+    """Copy the checkout into `folder` and add files that a checkout in use contains."""
     checkout.clone(folder)
     for name in NOT_FOR_THE_IMAGE:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def context_of(folder: Path) -> set[str]:
 
 
 def copy_context(source: Path, folder: Path) -> Path:
-    """Copy the context of a build into `folder`, as of somebody who lets nobody else read their files."""
+    """Copy the build context into `folder`, with the file modes of a strict umask (077)."""
     for name in context_of(source):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source / name, folder / name)

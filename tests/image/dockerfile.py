@@ -1,4 +1,4 @@
-"""The Dockerfile as Docker reads it."""
+"""Parses a Dockerfile."""
 
 import io
 import json
@@ -15,7 +15,7 @@ FLAG = re.compile(r"--(?P<name>[a-z-]+)=(?P<value>\S+)\s+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
-    """One instruction: its flags, and all that is behind them."""
+    """One instruction: its flags and the text after them."""
 
     name: str
     text: str
@@ -23,7 +23,7 @@ class Instruction:
 
     @property
     def words(self) -> list[str]:
-        """The words of either form, `["a", "b"]` and `a b`."""
+        """The words of both forms, `["a", "b"]` and `a b`."""
         if not self.text.startswith("["):
             return shlex.split(self.text)
         words: list[str] = json.loads(self.text)
@@ -31,7 +31,7 @@ class Instruction:
 
     @property
     def pairs(self) -> dict[str, str]:
-        """What it sets, if it is ENV or LABEL."""
+        """The names and values of ENV or LABEL."""
         return dict(word.split("=", 1) for word in self.words)
 
 
@@ -43,7 +43,7 @@ def read(text: str) -> list[Instruction]:
     ]
 
 
-def text_of_ours() -> str:
+def dockerfile_text() -> str:
     return (CHECKOUT / "Dockerfile").read_text(encoding="utf-8")
 
 

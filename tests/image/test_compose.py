@@ -11,7 +11,7 @@ from cli import cli
 from services.settings import CHECKOUT, FIELDS, load_settings, variable
 from services.settings.reference import default_text
 from services.worker.render_run import MAX_LAUNCH_S
-from tests.image.dockerfile import read, text_of_ours
+from tests.image.dockerfile import dockerfile_text, read
 from tests.support import tokens
 
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "compose.yaml").read_text(encoding="utf-8"))
@@ -20,12 +20,12 @@ OURS = {name: service for name, service in SERVICES.items() if "build" in servic
 STORES = {name: service for name, service in SERVICES.items() if name not in OURS}
 EXAMPLE = (CHECKOUT / ".env.example").read_text(encoding="utf-8")
 VARIABLES = {variable(name) for name in FIELDS}
-DEMANDED = re.compile(r"\$\{(\w+):\?[^}]+\}")
+REQUIRED = re.compile(r"\$\{(\w+):\?[^}]+\}")
 WITH_DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")
 
 
 @pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
-def test_every_service_has_as_few_rights_as_it_needs(service: dict[str, Any]) -> None:
+def test_every_service_has_minimal_privileges(service: dict[str, Any]) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -35,7 +35,7 @@ def test_every_service_has_as_few_rights_as_it_needs(service: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("service", STORES.values(), ids=STORES)
-def test_a_store_is_of_a_named_version_and_out_of_reach(service: dict[str, Any]) -> None:
+def test_a_store_has_a_fixed_version_and_an_internal_network(service: dict[str, Any]) -> None:
     assert re.fullmatch(r"[a-z]+:[1-9][0-9.]*", service["image"])
     assert service["user"] == "999:999"
     assert "ports" not in service
@@ -43,14 +43,14 @@ def test_a_store_is_of_a_named_version_and_out_of_reach(service: dict[str, Any])
     assert COMPOSE["networks"]["stores"] == {"internal": True}
 
 
-def test_mongodb_is_waited_for_closely_and_then_left_in_peace() -> None:
+def test_mongodb_is_checked_often_at_the_start_and_rarely_later() -> None:
     check = STORES["mongo"]["healthcheck"]
     assert int(check["start_interval"].removesuffix("s")) < 5
     assert int(check["interval"].removesuffix("s")) >= 30
 
 
 @pytest.mark.parametrize("service", OURS.values(), ids=OURS)
-def test_our_services_are_one_image_that_waits_for_the_stores(service: dict[str, Any]) -> None:
+def test_our_services_share_one_image_and_wait_for_the_stores(service: dict[str, Any]) -> None:
     assert (service["build"], service["image"]) == (".", "rendercast")
     assert not {"user", "entrypoint", "healthcheck"} & set(service)  # the image's
     assert service["depends_on"] == {name: {"condition": "service_healthy"} for name in STORES}
@@ -59,37 +59,37 @@ def test_our_services_are_one_image_that_waits_for_the_stores(service: dict[str,
 
 
 @pytest.mark.parametrize("service", OURS.values(), ids=OURS)
-def test_what_our_services_are_given_are_settings_that_are_right(
+def test_the_environment_of_our_services_has_valid_settings(
     service: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert set(service["environment"]) <= VARIABLES
     for name, value in service["environment"].items():
-        text = WITH_DEFAULT.sub(r"\1", DEMANDED.sub(tokens.SECRET, str(value)))
+        text = WITH_DEFAULT.sub(r"\1", REQUIRED.sub(tokens.SECRET, str(value)))
         assert "$" not in text
         monkeypatch.setenv(name, text)
     settings = load_settings()
-    (exposed,) = (found.words for found in read(text_of_ours()) if found.name == "EXPOSE")
+    (exposed,) = (found.words for found in read(dockerfile_text()) if found.name == "EXPOSE")
     assert [str(settings.server.port), str(settings.metrics.metrics_port)] == exposed
     assert f"videos:{settings.storage.data_dir}" in service["volumes"]
     assert all(port.endswith(f":{settings.server.port}") for port in service.get("ports", []))
 
 
 @pytest.mark.parametrize("service", OURS.values(), ids=OURS)
-def test_the_address_outside_is_that_of_the_proxy_if_the_reader_names_it(service: dict[str, Any]) -> None:
+def test_the_public_url_can_be_overridden(service: dict[str, Any]) -> None:
     assert service["environment"]["RENDERCAST_PUBLIC_URL"].startswith("${RENDERCAST_PUBLIC_URL:-")
 
 
-def test_commands_exist_and_a_worker_is_given_the_time_to_stop() -> None:
+def test_commands_exist_and_a_worker_has_time_to_stop() -> None:
     commands = {command.name or command.callback.__name__ for command in cli.registered_commands if command.callback}
     assert {word for service in OURS.values() for word in service.get("command", [])} <= commands
     assert int(SERVICES["worker"]["stop_grace_period"].removesuffix("s")) > MAX_LAUNCH_S
 
 
-def test_who_serves_demands_a_secret_and_nobody_else_has_it() -> None:
+def test_only_services_that_serve_have_a_secret_and_require_it() -> None:
     serving = {name for name, service in OURS.items() if "command" not in service}
     for name, service in OURS.items():
-        secret = DEMANDED.fullmatch(service["environment"]["RENDERCAST_JWT_SECRET"])
+        secret = REQUIRED.fullmatch(service["environment"]["RENDERCAST_JWT_SECRET"])
         assert secret if name in serving else service["environment"]["RENDERCAST_JWT_SECRET"] == ""
     assert re.search(r"^RENDERCAST_JWT_SECRET=$", EXAMPLE, re.MULTILINE)
 
@@ -102,10 +102,10 @@ def test_every_setting_is_in_the_example_with_its_meaning_and_default(name: str)
     assert re.search(lines, EXAMPLE), f"Add to .env.example:\n\n# {field.description}\n#{variable(name)}={default}"
 
 
-def test_the_example_names_no_setting_twice_and_none_that_does_not_exist() -> None:
+def test_the_example_has_each_setting_once_and_no_unknown_one() -> None:
     named = re.findall(r"^#?([A-Z][A-Z0-9_]+)=", EXAMPLE, re.MULTILINE)
     assert sorted(named) == sorted(VARIABLES)
 
 
-def test_what_the_example_sets_itself_is_left_to_its_reader() -> None:
+def test_the_example_sets_only_the_secret_and_leaves_it_empty() -> None:
     assert re.findall(r"^[^#\n].*", EXAMPLE, re.MULTILINE) == ["RENDERCAST_JWT_SECRET="]

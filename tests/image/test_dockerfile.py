@@ -1,4 +1,4 @@
-"""What holds of the Dockerfile and of what Docker is sent, as far as reading tells."""
+"""Static checks of the Dockerfile and the build context."""
 
 import re
 import subprocess
@@ -10,10 +10,10 @@ import pytest
 
 from services.settings import CHECKOUT
 from tests.image.context import NOT_FOR_THE_IMAGE, checkout_in_use, context_of
-from tests.image.dockerfile import Instruction, read, text_of_ours
+from tests.image.dockerfile import Instruction, dockerfile_text, read
 
 HADOLINT = Path(sys.executable).with_name("hadolint")
-INSTRUCTIONS = read(text_of_ours())
+INSTRUCTIONS = read(dockerfile_text())
 FROMS = [number for number, instruction in enumerate(INSTRUCTIONS) if instruction.name == "FROM"]
 LAST_STAGE = INSTRUCTIONS[FROMS[-1] :]
 
@@ -22,7 +22,7 @@ def named(name: str, among: list[Instruction]) -> list[Instruction]:
     return [instruction for instruction in among if instruction.name == name]
 
 
-def test_hadolint_finds_nothing() -> None:
+def test_hadolint_reports_nothing() -> None:
     found = subprocess.run(
         [HADOLINT, "--no-color", "--failure-threshold", "style", CHECKOUT / "Dockerfile"],
         capture_output=True,
@@ -32,20 +32,20 @@ def test_hadolint_finds_nothing() -> None:
     assert (found.returncode, found.stdout) == (0, "")
 
 
-def test_every_base_is_of_a_version_and_a_distribution_that_are_named() -> None:
+def test_every_base_image_names_a_version_and_a_distribution() -> None:
     stages = {instruction.words[2] for instruction in named("FROM", INSTRUCTIONS) if len(instruction.words) > 1}
     bases = {instruction.words[0] for instruction in named("FROM", INSTRUCTIONS)} - stages
     assert [base for base in bases if not re.fullmatch(r"\w+:[1-9][0-9.]*-(slim-)?[a-z]+(-slim)?", base)] == []
 
 
-def test_python_is_the_oldest_that_is_supported_which_is_what_is_tested() -> None:
+def test_python_is_the_oldest_supported_version() -> None:
     (required,) = re.findall(r'requires-python = ">=([0-9.]+)"', (CHECKOUT / "pyproject.toml").read_text())
     pythons = [found.text for found in named("FROM", INSTRUCTIONS) if found.text.startswith("python:")]
     assert all(python.startswith(f"python:{required}-") for python in pythons)
 
 
 @pytest.mark.parametrize("command", ["pip --python", "npm ci"])
-def test_what_is_downloaded_is_locked_cached_and_fetched_before_a_source_is_copied(command: str) -> None:
+def test_packages_are_locked_cached_and_installed_before_sources_are_copied(command: str) -> None:
     (number,) = [number for number, found in enumerate(INSTRUCTIONS) if found.name == "RUN" and command in found.text]
     install = INSTRUCTIONS[number]
     assert install.flags["mount"].startswith("type=cache,")
@@ -55,11 +55,11 @@ def test_what_is_downloaded_is_locked_cached_and_fetched_before_a_source_is_copi
     assert copied in ({"requirements/tracing.lock"}, {"web/package.json", "web/package-lock.json", "web/.npmrc"})
 
 
-def test_the_image_has_only_what_other_stages_made() -> None:
+def test_the_image_copies_only_from_other_stages() -> None:
     assert [copy for copy in named("COPY", LAST_STAGE) if "from" not in copy.flags] == []
 
 
-def test_a_container_is_nobody_with_rights_and_says_how_it_ends_and_is_asked() -> None:
+def test_a_container_is_unprivileged_and_has_a_stop_signal_and_a_health_check() -> None:
     (user,) = named("USER", LAST_STAGE)
     assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", user.text)
     assert [found.text for found in named("STOPSIGNAL", LAST_STAGE)] == ["SIGTERM"]
@@ -67,7 +67,7 @@ def test_a_container_is_nobody_with_rights_and_says_how_it_ends_and_is_asked() -
     assert len(named("HEALTHCHECK", LAST_STAGE)) == 1
 
 
-def test_nothing_is_sent_to_docker_that_is_not_for_the_image(tmp_path: Path) -> None:
+def test_the_build_context_has_only_the_files_for_the_image(tmp_path: Path) -> None:
     sent = context_of(checkout_in_use(tmp_path))
     assert sent & set(NOT_FOR_THE_IMAGE) == set()
     assert {name.split("/")[0] for name in sent} == {

@@ -1,4 +1,4 @@
-"""The image as its Dockerfile makes it: all of its steps carried out, and its commands run with no rights."""
+"""The image that the Dockerfile builds: all steps are executed, and its commands run unprivileged."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from pages.files import CDN
 from tests.image.build import Build, Image
 from tests.image.container import PATIENCE_S, Container, sealed
 from tests.image.context import checkout_in_use, copy_context
-from tests.image.dockerfile import text_of_ours
+from tests.image.dockerfile import dockerfile_text
 from tests.support import tokens
 from tests.support.api_client import open_client
 from tests.support.redis_server import RedisServer
@@ -33,21 +33,21 @@ Start = Callable[..., Container]
 @pytest.fixture(scope="module")
 def image() -> Iterator[Image]:
     if shutil.which("npm") is None and "NODE" not in os.environ:
-        pytest.skip("npm is not here, which brings the pages' packages into the image")
+        pytest.skip("npm is not installed; the image needs it for the packages of the pages")
     folder = Path(tempfile.mkdtemp(prefix="image-"))
-    folder.chmod(0o755)  # the image's user comes by
+    folder.chmod(0o755)  # the image's user needs access
     try:
         for name in ("checkout", "context", "build"):
             (folder / name).mkdir()
         context = copy_context(checkout_in_use(folder / "checkout"), folder / "context")
-        yield Build(folder / "build", context).run(text_of_ours())
+        yield Build(folder / "build", context).run(dockerfile_text())
     finally:
         shutil.rmtree(folder)
 
 
 @pytest.fixture
 def start(image: Image, mongo_url: str, tmp_path: Path) -> Iterator[Start]:
-    """Start a command of the image beside a MongoDB and a Redis, in a file system that can't be written."""
+    """Start a command of the image with a MongoDB and a Redis, in a read-only file system."""
     redis = RedisServer(tmp_path)
     redis.start()
     started: list[Container] = []
@@ -76,8 +76,8 @@ def start(image: Image, mongo_url: str, tmp_path: Path) -> Iterator[Start]:
     assert all("Traceback" not in container.log for container in started)
 
 
-def healthy(container: Container) -> None:
-    """Wait until the container's health check passes, which it may not before it runs."""
+def wait_until_healthy(container: Container) -> None:
+    """Wait until the health check of the container passes."""
     until = time.monotonic() + PATIENCE_S
     while not container.is_healthy():
         assert container.process.poll() is None, container.log
@@ -87,8 +87,8 @@ def healthy(container: Container) -> None:
 
 async def test_serve_and_worker_make_a_video(start: Start) -> None:
     api, worker = start(), start("worker")
-    healthy(api)
-    healthy(worker)
+    wait_until_healthy(api)
+    wait_until_healthy(worker)
     made = api.run("rendercast", "token", "ann")
     assert (made.returncode, made.stderr) == (0, "")
     async with open_client(api.url, token=made.stdout.strip()) as client:
@@ -100,23 +100,23 @@ async def test_serve_and_worker_make_a_video(start: Start) -> None:
     assert not worker.is_healthy()
 
 
-def test_a_container_without_what_it_needs_ends_with_a_sentence(start: Start) -> None:
+def test_a_container_without_a_required_setting_ends_with_an_error(start: Start) -> None:
     container = start(RENDERCAST_JWT_SECRET="")
     assert container.process.wait(PATIENCE_S) == 1
     assert container.log.startswith("rendercast: ")
 
 
-def test_the_pages_load_nothing_from_elsewhere(start: Start) -> None:
+def test_the_pages_load_nothing_from_another_host(start: Start) -> None:
     api = start(RENDERCAST_STUDIO="yes")
-    healthy(api)
+    wait_until_healthy(api)
     with httpx.Client(base_url=api.url, headers={"Accept": "text/html"}, trust_env=False) as client:
         for page in ("/", "/graphql"):
-            answer = client.get(page)
-            assert answer.status_code == 200
-            assert CDN not in answer.headers["content-security-policy"] + answer.text
+            response = client.get(page)
+            assert response.status_code == 200
+            assert CDN not in response.headers["content-security-policy"] + response.text
 
 
-def test_nothing_is_in_the_image_but_what_runs(image: Image) -> None:
+def test_the_image_has_only_what_is_needed_at_run_time(image: Image) -> None:
     packages = image.root / "venv" / "lib"
     installed = {path.name.split("-")[0].lower() for path in packages.glob("*/site-packages/*.dist-info")}
     assert {"starlette", "av", "motor"} <= installed
@@ -128,7 +128,7 @@ def test_nothing_is_in_the_image_but_what_runs(image: Image) -> None:
     assert sources == {"LICENSE", "app.py", "cli.py", "web", *folders}
 
 
-def test_all_that_is_needed_is_installed(image: Image) -> None:
+def test_all_dependencies_are_installed(image: Image) -> None:
     python = image.root / "venv" / "bin" / "python"
     checked = subprocess.run(
         [sys.executable, "-m", "pip", "--python", python, "check"], capture_output=True, text=True, check=False
@@ -142,7 +142,7 @@ def test_every_source_is_compiled(image: Image) -> None:
     assert [path for path in sources if not list(path.parent.glob(f"__pycache__/{path.stem}.*.pyc"))] == []
 
 
-def test_anybody_can_read_it(image: Image) -> None:
+def test_all_files_are_world_readable(image: Image) -> None:
     paths = [
         path for name in ("app", "usr", "venv") for path in (image.root / name).rglob("*") if not path.is_symlink()
     ]
