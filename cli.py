@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from services.settings import Settings
 
 VERSION = "0.1.0"  # pyproject.toml reads it from here
-DURATION = re.compile(r"(?P<number>[1-9][0-9]{0,5})(?P<unit>[smhd])")
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+DURATION_PATTERN = re.compile(r"(?P<number>[1-9][0-9]{0,5})(?P<unit>[smhd])")
+SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 CLIENT_PANEL = "Client commands"
 SERVER_PANEL = "Server commands"
 
@@ -82,7 +82,7 @@ def serve(
     port: Port = None,
     with_worker: Annotated[bool, typer.Option("--with-worker", help="Run a worker in this process too.")] = False,
 ) -> None:
-    """Serve the API with the MongoDB of MONGODB_URL and the Redis of REDIS_URL. Any number of processes may run.
+    """Serve the API, using the MongoDB at MONGODB_URL and the Redis at REDIS_URL. Any number of processes can run.
 
     Users need tokens from the issuer RENDERCAST_JWT_ISSUER, or signed with RENDERCAST_JWT_SECRET.
     """
@@ -93,7 +93,7 @@ def serve(
 
 @cli.command(rich_help_panel=SERVER_PANEL)
 def worker() -> None:
-    """Run queued renders with the MongoDB of MONGODB_URL and the Redis of REDIS_URL. Any number may run."""
+    """Run queued renders, using the MongoDB at MONGODB_URL and the Redis at REDIS_URL. Any number can run."""
     from commands.server.worker import run_worker
 
     run_worker(_settings())
@@ -113,10 +113,12 @@ def token(
 
     settings = _settings()
     if settings.auth.jwt_secret is None:
-        raise StartupError(f"{variable('jwt_secret')} is not set: the issuer creates the tokens.")
+        raise StartupError(f"{variable('jwt_secret')} is not set. Without it, only the issuer can create tokens.")
     lifetime = _parse_duration(expires_in)
     if not is_subject(subject) or lifetime is None:
-        raise StartupError("A token needs a subject of 1 to 255 printable characters, and a time such as 90s or 12h.")
+        raise StartupError(
+            "A token needs a subject of 1 to 255 printable characters, and a lifetime such as 90s or 12h."
+        )
     audience = settings.auth.jwt_audience
     typer.echo(make_token(settings.auth.jwt_secret, subject=subject, audience=audience, lifetime=lifetime, scope=scope))
 
@@ -135,17 +137,17 @@ def export_schema(
         path.write_text(text, encoding="utf-8")
 
 
-def _settings(**given: object) -> "Settings":
-    """Load the settings. Values in `given` that are not None override the environment."""
+def _settings(**overrides: object) -> "Settings":
+    """Load the settings. Each of `overrides` that is not None takes precedence over the environment."""
     from services.settings import load_settings
 
-    return load_settings(**{name: value for name, value in given.items() if value is not None})
+    return load_settings(**{name: value for name, value in overrides.items() if value is not None})
 
 
 def _parse_duration(text: str) -> timedelta | None:
     """Parse a duration such as `12h`; return None if it is invalid."""
-    match = DURATION.fullmatch(text)
-    return match and timedelta(seconds=int(match["number"]) * SECONDS[match["unit"]])
+    match = DURATION_PATTERN.fullmatch(text)
+    return match and timedelta(seconds=int(match["number"]) * SECONDS_PER_UNIT[match["unit"]])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The protocol of authentication, with an implementation per server command."""
+"""The interface of authentication. Each server command has its own implementation."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -12,5 +12,5 @@ class Authenticator(Protocol):
     """Identifies the caller of an HTTP request, or of a WebSocket by the parameters of its `connection_init`."""
 
     async def __call__(self, connection: HTTPConnection, params: Mapping[str, object]) -> Identity:
-        """Return the caller's identity. Raises `Unauthenticated`, or `IssuerUnavailable` if keys are not available."""
+        """Return the caller's identity. Raises `Unauthenticated`, or `IssuerUnavailable` if keys are unavailable."""
         ...

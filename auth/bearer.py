@@ -13,7 +13,7 @@ from services.errors import StartupError, TokenInvalid, Unauthenticated
 from services.identity import Identity
 from services.settings import AuthSettings, variable
 
-MAX_TOKEN_LENGTH = 8192
+MAX_TOKEN_LENGTH = 8192  # characters
 BEARER = re.compile(r"bearer +(?P<token>[\w-]+\.[\w-]+\.[\w-]+)", re.ASCII | re.IGNORECASE)
 PARAMETERS = ("Authorization", "authorization")  # of `connection_init`
 
@@ -21,7 +21,7 @@ PARAMETERS = ("Authorization", "authorization")  # of `connection_init`
 class BearerTokens:
     """Identifies the caller by the bearer token in the `Authorization` header, or in `connection_init`.
 
-    The headers of a WebSocket handshake are not read: a browser sends its own headers for the page of any site.
+    The headers of a WebSocket handshake are not read: a browser sends its credentials with handshakes from any site.
     """
 
     def __init__(self, verifier: TokenVerifier) -> None:
@@ -38,7 +38,7 @@ class BearerTokens:
 
 
 def _parse_token(values: list[object]) -> str:
-    """Return the only token. Raises `Unauthenticated` without one, `TokenInvalid` if malformed or not the only one."""
+    """Return the only token. Raises `Unauthenticated` if there is none, `TokenInvalid` if malformed or several."""
     match values:
         case []:
             raise Unauthenticated
@@ -62,7 +62,7 @@ def read_token_rules(settings: AuthSettings) -> TokenRules:
 
 @asynccontextmanager
 async def open_bearer_tokens(settings: AuthSettings) -> AsyncIterator[Authenticator]:
-    """Open the verification of tokens, which refreshes the issuer's keys in the background. Raises `StartupError`."""
+    """Yield the authenticator. While it is open, the issuer's keys are refreshed. Raises `StartupError`."""
     rules = read_token_rules(settings)
     if settings.jwt_secret is not None:
         yield BearerTokens(TokenVerifier(rules, SecretKey(settings.jwt_secret)))

@@ -45,7 +45,7 @@ class OpenIdConfiguration(BaseModel):
 
 
 class JwkSet(BaseModel):
-    """A published JWKS, in which some keys may be for other uses."""
+    """A published JWKS. Some of its keys may be for other uses than signatures."""
 
     keys: list[dict[str, object]] = Field(max_length=MAX_KEYS)
 
@@ -53,9 +53,9 @@ class JwkSet(BaseModel):
 class JwksCache:
     """The issuer's keys as last read. `run` must be running to fill the cache.
 
-    Keys are refreshed every `REFRESH_INTERVAL_S`, and at once when an unknown key is requested, but never twice within
-    `MIN_REFRESH_INTERVAL_S`: tokens with invented key ids can't flood the issuer. While the issuer is unavailable the
-    last keys stay in use.
+    Keys are refreshed every `REFRESH_INTERVAL_S`, and immediately when an unknown key is requested, but at most once in
+    `MIN_REFRESH_INTERVAL_S`, so that tokens with invented key ids can't flood the issuer with requests. While the
+    issuer is unavailable, the last keys stay in use.
     """
 
     def __init__(self, read: Callable[[], Awaitable[KeySet]], clock: Clock) -> None:
@@ -82,7 +82,7 @@ class JwksCache:
         return key
 
     async def run(self) -> None:
-        """Refresh the keys in intervals and on request, until cancelled."""
+        """Refresh the keys at intervals and on request, until cancelled."""
         while True:
             interval_s = REFRESH_INTERVAL_S if await self._refresh() else RETRY_INTERVAL_S
             await self._clock.sleep(MIN_REFRESH_INTERVAL_S)
@@ -158,7 +158,7 @@ class JwksClient:
 
 
 def usable_keys(published: JwkSet, algorithms: tuple[str, ...]) -> KeySet:
-    """Return the public signature keys of a JWKS, each bound to one of these algorithms; others are skipped."""
+    """Return the public signature keys of a JWKS, each bound to one of `algorithms`. Other keys are skipped."""
     keys: dict[tuple[str | None, str], jwt.PyJWK] = {}
     for jwk in published.keys:
         key_id = jwk.get("kid")
@@ -178,7 +178,7 @@ def _is_public_and_for_signatures(jwk: Mapping[str, object]) -> bool:
 
 
 def _algorithms(jwk: Mapping[str, object]) -> frozenset[str]:
-    """Return the algorithms that the key's type supports, only that of its `alg` if present."""
+    """Return the algorithms for which the key can be used: those of its type, or only its `alg` if it has one."""
     match jwk.get("kty"), jwk.get("crv"):
         case "RSA", _:
             supported = RSA_ALGORITHMS
@@ -200,7 +200,7 @@ def _key(jwk: dict[str, object], algorithm: str) -> jwt.PyJWK | None:
 
 
 def open_issuer_session() -> aiohttp.ClientSession:
-    """Return an HTTP client for an issuer, which uses the environment's proxy settings and decompresses nothing."""
+    """Return an HTTP client that uses the environment's proxy. It doesn't decompress, so that size limits hold."""
     return aiohttp.ClientSession(
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -211,7 +211,7 @@ def open_issuer_session() -> aiohttp.ClientSession:
 
 @asynccontextmanager
 async def open_jwks_cache(rules: TokenRules, *, jwks_url: str | None) -> AsyncIterator[JwksCache]:
-    """Open the cache of the issuer's keys, which is refreshed in the background while open."""
+    """Yield the cache of the issuer's keys. It is refreshed in the background while the context is open."""
     _warn_of_plain_http(jwks_url or rules.issuer)
     async with open_issuer_session() as http, asyncio.TaskGroup() as tasks:
         keys = JwksCache(JwksClient(http, rules, jwks_url=jwks_url).read, SystemClock())

@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 class LocalDeveloper:
     """Identifies every caller as the one user of a server that only this machine can reach.
 
-    Refuses requests under another host name. A page of another site can have its own name resolve to this machine (DNS
-    rebinding), and the browser then treats its requests as those of our pages.
+    Rejects requests for another host name. Another site can make its own name resolve to this machine (DNS rebinding);
+    the browser then treats requests from its pages as same-origin.
     """
 
     def __init__(self, settings: ServerSettings) -> None:

@@ -1,4 +1,4 @@
-"""Users' tokens: JSON Web Tokens (RFC 7519), verified as RFC 8725 recommends, and issued where we have the secret.
+"""Users' tokens: JSON Web Tokens (RFC 7519), verified as RFC 8725 recommends. With a secret, they are issued here too.
 
 A key is looked up by the token's key id and algorithm, and is bound to that algorithm: a token can neither choose how
 it is verified nor contain or refer to a key (`jwk`, `jku`, `x5c` and `x5u` are never read).
@@ -22,9 +22,9 @@ from services.models import Caller
 from services.settings import AuthSettings
 
 SECRET_ALGORITHM = "HS256"  # noqa: S105  # a name
-OWN_ISSUER = "rendercast"  # of tokens signed with the secret
+OWN_ISSUER = "rendercast"  # the `iss` of tokens signed with the secret
 MAX_SUBJECT_LENGTH = 255  # characters; OpenID Connect Core 1.0, section 2
-MAX_EXPIRY = 253_402_300_000  # in the last seconds of the year 9999, the end of Python's datetime
+MAX_EXPIRES_AT_S = 253_402_300_000  # Unix time just before the year 10000, the end of Python's datetime
 MAX_CACHED_TOKENS = 10_000
 REFUSED_HEADERS = frozenset({"crit", "b64"})  # extensions that a verifier must support; we support none
 
@@ -43,7 +43,7 @@ class TokenRules:
 
     @classmethod
     def from_settings(cls, settings: AuthSettings) -> "TokenRules":
-        """Return the rules for the issuer's tokens, or for our own without an issuer."""
+        """Return the rules for the issuer's tokens, or for tokens signed with the secret if no issuer is set."""
         return cls(
             issuer=settings.jwt_issuer or OWN_ISSUER,
             audience=settings.jwt_audience,
@@ -69,7 +69,7 @@ class SecretKey:
         self._key = jwt.PyJWK({"kty": "oct", "k": text}, SECRET_ALGORITHM)
 
     async def get_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:  # noqa: ARG002
-        """Return the key, whatever the key id."""
+        """Return the key, for any key id."""
         return self._key if algorithm == SECRET_ALGORITHM else None
 
 
@@ -84,7 +84,7 @@ class CachedToken:
 
 
 class TokenVerifier:
-    """Verifies tokens. The reason of a refusal is logged at the level debug without the token, and never sent.
+    """Verifies tokens. Why a token is rejected is logged at level debug, without the token, and not sent to clients.
 
     Verification takes longer than a small query, so valid tokens are cached by their digest until they expire or their
     key is no longer the issuer's.
@@ -109,7 +109,7 @@ class TokenVerifier:
         except jwt.ExpiredSignatureError:
             raise TokenExpired from None
         except (jwt.PyJWTError, ValueError) as error:
-            log.debug("token refused: %s", type(error).__name__)
+            log.debug("token rejected: %s", type(error).__name__)
             raise TokenInvalid from None
         self._cache[digest] = verified
         if len(self._cache) > self._max_cached:
@@ -117,7 +117,7 @@ class TokenVerifier:
         return verified.identity
 
     async def _from_cache(self, digest: bytes) -> Identity | None:
-        """Return the identity of a cached token that is still valid."""
+        """Return the identity of a cached token; None if it isn't cached or no longer valid."""
         cached = self._cache.get(digest)
         if cached is None:
             return None
@@ -147,7 +147,7 @@ class TokenVerifier:
         subject = claims["sub"]
         if not is_subject(subject):
             raise jwt.InvalidTokenError
-        expires_at = datetime.fromtimestamp(min(int(claims["exp"]) + rules.leeway_s, MAX_EXPIRY), UTC)
+        expires_at = datetime.fromtimestamp(min(int(claims["exp"]) + rules.leeway_s, MAX_EXPIRES_AT_S), UTC)
         caller = Caller(id=f"{rules.issuer} {subject}", is_operator=rules.operator_scope in _scopes(claims))
         return Identity(caller=caller, expires_at=expires_at)
 
@@ -169,7 +169,7 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
 
 
 def make_token(secret: SecretStr, *, subject: str, audience: str, lifetime: timedelta, scope: str = "") -> str:
-    """Return a token for this subject, signed with the secret and valid from now on for `lifetime`."""
+    """Return a token for this subject, signed with the secret and valid for `lifetime` from now."""
     now = datetime.now(UTC)
     claims = {"iss": OWN_ISSUER, "sub": subject, "aud": audience, "iat": now, "exp": now + lifetime, "scope": scope}
     return jwt.encode(claims, secret.get_secret_value(), SECRET_ALGORITHM)

@@ -1,4 +1,4 @@
-"""Responses with pages and with the files they load, which come from installed npm packages or from the CDN."""
+"""HTTP responses for the pages and the files they load, and lookup of those files in installed npm packages."""
 
 import base64
 import hashlib
@@ -30,7 +30,7 @@ def page_response(html: str, policy: str) -> Response:
 
 
 def file_response(files: Mapping[str, bytes], name: str) -> Response:
-    """Return a file that a page loads, or 404. Browsers may cache it without limit: its name contains its version."""
+    """Return a file that a page loads, or 404. Browsers may cache it for a year: its name contains its version."""
     if name not in files:
         return PlainTextResponse("Not found", 404)
     return Response(
@@ -41,9 +41,9 @@ def file_response(files: Mapping[str, bytes], name: str) -> Response:
 
 
 def read_npm_files(html: str, web_dir: Path) -> dict[str, bytes]:
-    """Return the installed copies of all files that a page loads from the CDN, by name.
+    """Return the installed copies of all files that a page loads from the CDN, by their names in the CDN's URLs.
 
-    Empty unless `web_dir` has all of them with the content that the page's integrity hashes require.
+    Returns an empty dictionary unless `web_dir` contains all of them and they match the page's integrity hashes.
     """
     files = {}
     for wanted in CDN_FILE.finditer(html):

@@ -1,5 +1,5 @@
-// Starts GraphiQL on its page, with Rendercast's first operations. Inserted into graphiql.html, after React, GraphiQL
-// and the explorer plugin were loaded.
+// Starts GraphiQL with Rendercast's first operations. Inserted into graphiql.html after React, GraphiQL and the explorer
+// plugin.
 
 const httpUrl = location.origin + location.pathname;
 const webSocketUrl = httpUrl.replace(/^http/, "ws");
@@ -38,7 +38,7 @@ function withRenderId(variables, renderId) {
   }
 }
 
-// graphql-ws gives up after a refused connection. So it gets the URL only once the server responds.
+// graphql-ws gives up after a refused connection, so it gets the URL only when the server responds.
 async function webSocketUrlOnceReachable() {
   while (!(await isServerReachable())) await new Promise((resolve) => setTimeout(resolve, 1000));
   return webSocketUrl;

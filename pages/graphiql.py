@@ -1,4 +1,4 @@
-"""GraphiQL's page, made of the template `graphiql.html`, its script and the first operations."""
+"""GraphiQL's page, built from the template `graphiql.html`, its script and the first operations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ FIRST_OPERATIONS = Path(__file__).with_name("graphiql_operations.graphql")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphiQL:
-    """The page, its Content-Security-Policy, and its npm files by name: empty if the page loads them from the CDN."""
+    """The page, its Content-Security-Policy, and its npm files by name; none if it loads them from the CDN."""
 
     html: str
     policy: str

@@ -1,4 +1,4 @@
-// What pages/graphiql.js uses of the libraries that the page loads before it.
+// Types of the library functions that pages/graphiql.js uses.
 
 interface CodeMirrorEditor {
   getOption(name: string): unknown;

@@ -1,7 +1,7 @@
 """The studio: the page where users start renders and watch them. It uses the public API only.
 
-Its files are in `web/studio` and are served unchanged, except for URLs in its HTML. It loads graphql-ws as GraphiQL's
-page loads its npm packages.
+Its files are in `web/studio` and are served unchanged, except for URLs in its HTML. It loads graphql-ws from the npm
+package if that is installed, otherwise from the CDN.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ class Studio:
 
 
 def load_studio(settings: PageSettings, base_url: str, folder: Path = FOLDER) -> Studio:
-    """Return the studio made of the files of `folder` and the npm packages of the settings' `web_dir`.
+    """Return the studio, built from the files in `folder` and the npm packages in the settings' `web_dir`.
 
     Raises `StartupError` if the folder has no page, as in an installation without web/studio.
     """
@@ -60,7 +60,7 @@ def load_studio(settings: PageSettings, base_url: str, folder: Path = FOLDER) ->
 
 
 def _version(files: Mapping[str, bytes]) -> str:
-    """Return a hash of all files, which names their folder, so that a browser never mixes files of two versions."""
+    """Return a hash of all files. It is part of their URLs, so that a browser never mixes files of two versions."""
     hashed = hashlib.sha256()
     for name, content in files.items():
         hashed.update(f"{name} {len(content)} ".encode() + content)
@@ -68,7 +68,7 @@ def _version(files: Mapping[str, bytes]) -> str:
 
 
 def _policy(base_url: str, *, scripts: str) -> str:
-    ours = urlsplit(base_url)  # differs from 'self' if the page was opened under another host name
+    ours = urlsplit(base_url)  # not 'self' if the page was opened under another host name
     outputs = f"'self' {ours.scheme}://{ours.netloc} https:"  # https: for presigned URLs
     return "; ".join(
         (

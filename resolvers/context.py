@@ -40,12 +40,12 @@ class OperationSlot:
 class Context:
     """One HTTP request, or one operation on a WebSocket.
 
-    `refusal` is the reason why the caller could not be identified, if so. Fields that need no caller still work.
+    `authentication_error` is set if the caller could not be identified. Fields that need no caller still work.
     """
 
     services: Services
     identity: Identity | None = None
-    refusal: RendercastError | None = None
+    authentication_error: RendercastError | None = None
     slot: OperationSlot | None = None
     fast_path: FastPath | None = None
 
@@ -53,17 +53,18 @@ class Context:
     def caller(self) -> Caller:
         """The authenticated caller.
 
-        Raises `Unauthenticated` or `TokenExpired`, or `IssuerUnavailable` if no token can be verified now.
+        Raises `authentication_error` (`Unauthenticated`, or `IssuerUnavailable` if no token can be verified now), or
+        `TokenExpired` if the token has expired since.
         """
         if self.identity is None:
-            raise self.refusal or Unauthenticated
+            raise self.authentication_error or Unauthenticated
         if not self.identity.is_valid(self.services.clock.now()):
             raise TokenExpired
         return self.identity.caller
 
     @property
     def render_loader(self) -> RenderServiceLoader:
-        """A loader for the fields of `Render` that are computed when requested."""
+        """The loader of the fields of `Render` that are computed when requested."""
         return RenderServiceLoader(self.services.renders)
 
 

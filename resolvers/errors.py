@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 def to_client_error(error: GraphQLError, *, suggestions: bool) -> GraphQLError:
     """Return the error as the client receives it, with `extensions.code`.
 
-    Without `suggestions`, graphql-core's "Did you mean …" is removed: it names other parts of the schema, which only
-    clients that may introspect it can read.
+    Without `suggestions`, graphql-core's "Did you mean …" is removed: it names other parts of the schema, which clients
+    must not learn if introspection is off.
     """
     match cause := cause_of(error):
         case None | GraphQLError():  # raised by graphql-core itself: syntax, validation, variables
@@ -39,7 +39,7 @@ def to_client_error(error: GraphQLError, *, suggestions: bool) -> GraphQLError:
 
 
 def cause_of(error: GraphQLError) -> Exception | None:
-    """Return the exception raised first; None or a `GraphQLError` if graphql-core itself raised the error."""
+    """Return the original exception; None or a `GraphQLError` if graphql-core itself raised the error."""
     cause = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error

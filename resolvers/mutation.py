@@ -16,7 +16,10 @@ RenderId = Annotated[strawberry.ID, strawberry.argument(description="The id of o
 @strawberry.type(description="Write operations. Check `__typename` of each result, or select `... on UserError`.")
 class Mutation:
     @strawberry.mutation(
-        description="Queue a render, for one unit of your quota. Returns at once; follow it with `renderProgress`."
+        description=(
+            "Queue a render and return it immediately. Uses one unit of your quota. Follow the render with "
+            "`renderProgress`."
+        )
     )
     async def start_render(
         self,
@@ -79,7 +82,7 @@ class Mutation:
 
     @strawberry.mutation(
         description=(
-            "Start a new render with the props of a FAILED or CANCELLED render, for one unit of quota. "
+            "Start a new render with the props of a FAILED or CANCELLED render. Uses one unit of your quota. "
             "A second call for the same render returns the render that the first call started."
         )
     )

@@ -9,7 +9,7 @@ from schema.inputs import RenderFilter
 from schema.render import Node, Render, RenderConnection, RenderLimits, RenderQuota
 from services import models
 from services.errors import RenderNotFound
-from services.renders.validation import MAX_FONT_SIZE, MIN_FONT_SIZE
+from services.renders.validation import MAX_FONT_SIZE_PX, MIN_FONT_SIZE_PX
 
 RenderId = Annotated[strawberry.ID, strawberry.argument(description="The id of the object.")]
 First = Annotated[int, strawberry.argument(description="Return at most this many renders, 1 to 100.")]
@@ -25,11 +25,11 @@ Filter = Annotated[
 class Query:
     @strawberry.field(description="One of your objects by its id; null if you have none with this id.")
     async def node(self, info: Info, id: RenderId) -> Node | None:  # noqa: A002  # Relay's name
-        """Return the node. `Render` is the only type of nodes."""
+        """Return the node. `Render` is the only type that implements `Node`."""
         return await _find(info, id)
 
     @strawberry.field(description="One of your renders by its id; null if you have none with this id.")
-    async def render(self, info: Info, id: RenderId) -> Render | None:  # noqa: A002  # the contract's name
+    async def render(self, info: Info, id: RenderId) -> Render | None:  # noqa: A002  # the name in the schema
         """Return the render."""
         return await _find(info, id)
 
@@ -39,7 +39,7 @@ class Query:
         info: Info,
         first: First = 20,
         after: After = None,
-        filter: Filter = None,  # noqa: A002  # the contract's name
+        filter: Filter = None,  # noqa: A002  # the name in the schema
     ) -> RenderConnection:
         """Return a page."""
         caller = info.context.caller
@@ -61,8 +61,8 @@ class Query:
             max_duration_in_frames=limits.max_duration_in_frames,
             fps=limits.fps,
             max_text_length=limits.max_text_length,
-            min_font_size=MIN_FONT_SIZE,
-            max_font_size=MAX_FONT_SIZE,
+            min_font_size=MIN_FONT_SIZE_PX,
+            max_font_size=MAX_FONT_SIZE_PX,
         )
 
 

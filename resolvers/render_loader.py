@@ -14,13 +14,13 @@ class RenderServiceLoader:
     service: RenderService
 
     def queue_position(self, render: Render) -> "asyncio.Future[int | None]":
-        """Count the renders before a QUEUED one. A future, so that several fields can await one count."""
+        """Return the render's place in the queue, as a future: several fields can await the same count."""
         return asyncio.ensure_future(self.service.queue_position(render))
 
     def output_download(self, render: Render) -> Download | None:
-        """Sign a URL for the video."""
+        """Return a signed URL of the video; None if there is none."""
         return self.service.sign(render)
 
     def poster_download(self, render: Render) -> Download | None:
-        """Sign a URL for the poster."""
+        """Return a signed URL of the poster; None if there is none."""
         return self.service.sign_poster(render)

@@ -1,4 +1,4 @@
-"""The executable schema: the three roots, and the limits that hold for every operation.
+"""The executable schema: the root types, and the limits that apply to every operation.
 
 Relies on private names of Strawberry, written for 0.341.2: `Schema._schema`, `Schema._prepare_operation_async`,
 `Schema._handle_execution_result`, `ExecutionContext._provided_operation_name` and `strawberry.schema._graphql_core`.
@@ -20,7 +20,7 @@ from strawberry.types.graphql import OperationType
 
 from resolvers.admission.cost import MeasuredOperation
 from resolvers.admission.documents import DocumentRejected, Documents, check_variables
-from resolvers.admission.mutation_rate import MutationRate
+from resolvers.admission.mutation_rate import MutationRateLimiter
 from resolvers.context import Context
 from resolvers.errors import to_client_error
 from resolvers.execution.executor import bounded_executor
@@ -41,7 +41,7 @@ OPERATION_TYPES = {type_: OperationType(type_.value) for type_ in GraphQLOperati
 
 
 class RendercastSchema(Schema):
-    """Executes operations within the limits of the settings, the same over HTTP and WebSockets."""
+    """Executes operations within the limits of the settings. HTTP and WebSockets share it."""
 
     def __init__(self, settings: GraphQLSettings, tracing: "Tracing | None" = None) -> None:
         executor = bounded_executor(settings.execution_timeout_s, max_at_once=settings.max_concurrent_operations)
@@ -59,11 +59,11 @@ class RendercastSchema(Schema):
         if settings.projections:
             executor.projections = Projections(self.core_schema)
         self.documents = Documents(self.core_schema, settings)
-        self.mutation_rate = MutationRate(settings.max_mutations_per_minute)
+        self.mutation_rate = MutationRateLimiter(settings.max_mutations_per_minute)
         self._settings = settings
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Log nothing: `to_client_error` logs internal errors, but not errors of clients."""
+        """Log nothing: `to_client_error` logs internal errors. Errors that clients caused are not logged."""
 
     async def _prepare_operation_async(
         self,
@@ -85,7 +85,7 @@ class RendercastSchema(Schema):
         *,
         skip_process_errors: bool = False,
     ) -> ExecutionResult:
-        """Map the errors of a result to those that clients receive. Strawberry calls this for every result."""
+        """Replace the errors of a result by the errors for clients. Strawberry calls this for every result."""
         handled = await super()._handle_execution_result(
             context, result, extensions_runner, skip_process_errors=skip_process_errors
         )

@@ -1,4 +1,4 @@
-"""Reads Strawberry's definition of a field or type back from graphql-core's schema.
+"""Reads Strawberry's definition of a field or type from graphql-core's schema.
 
 Relies on names that Strawberry doesn't document, written for 0.341.2: the key "strawberry-definition" in `extensions`,
 and `StrawberryField.base_resolver`, whose resolver has `wrapped_func`, `is_async`, `info_parameter` and
@@ -36,4 +36,4 @@ def plain_method(definition: StrawberryField) -> Callable[[Any], Any] | None:
     resolver = definition.base_resolver
     if resolver is None or resolver.is_async or resolver.info_parameter or resolver.parent_parameter:
         return None
-    return resolver.wrapped_func  # type: ignore[return-value]  # a function: static and class methods are no resolvers here
+    return resolver.wrapped_func  # type: ignore[return-value]  # a function: no resolver here is a static or class method

@@ -1,4 +1,4 @@
-"""GraphQL enums. Their values are the members of the enums in `services.models`, so either converts to the other."""
+"""GraphQL enums. Their values are the members of the enums in `services.models`."""
 
 from enum import Enum
 

@@ -19,7 +19,7 @@ class RenderLoader(Protocol):
     """Computes the fields of a render that aren't stored with it."""
 
     def queue_position(self, render: models.Render) -> Awaitable[int | None]:
-        """Return the place of a QUEUED render in the queue, 1 for the next. Can be awaited several times."""
+        """Return an awaitable of a QUEUED render's place in the queue, 1 for the next. It can be awaited repeatedly."""
         ...
 
     def output_download(self, render: models.Render) -> models.Download | None:
@@ -40,7 +40,7 @@ class Node:
 class AnimationProps:
     text: str = strawberry.field(description="The animated text. A line feed starts a new line.")
     style: AnimationStyle = strawberry.field(description="How the text appears.")
-    font_family: str = strawberry.field(description="The requested font. `warnings` says if another one was used.")
+    font_family: str = strawberry.field(description="The requested font. If another one was used, `warnings` says so.")
     font_size: float = strawberry.field(
         description="Requested font size in pixels of the video. Reduced if the text would not fit."
     )
@@ -112,7 +112,7 @@ class Render(Node):
         description="Cost so far in US dollars, if the renderer reports it; otherwise null."
     )
     backend_render_id: str | None = strawberry.field(description="The renderer's id of the current attempt.")
-    created_at: datetime = strawberry.field(description="When the mutation created it.")
+    created_at: datetime = strawberry.field(description="When the render was created.")
     started_at: datetime | None = strawberry.field(description="When it was first passed to the renderer.")
     completed_at: datetime | None = strawberry.field(description="When it became COMPLETE, FAILED or CANCELLED.")
 
@@ -143,7 +143,7 @@ class Render(Node):
         ),
     )
     def queue_position(self) -> "Awaitable[int | None] | None":
-        """Return the position, counted when requested: it changes without a change of this render."""
+        """Return the position. It is counted when requested, since it changes without a change of this render."""
         return self.position if self.model.status is models.RenderStatus.QUEUED else None
 
     @cached_property
@@ -202,7 +202,7 @@ class Render(Node):
         return copy
 
     def __getattr__(self, name: str) -> object:
-        """Return the model's attribute with this name: most fields are the model's own."""
+        """Return the model's attribute with this name: most fields have the same name and value there."""
         return getattr(self.model, name)
 
 

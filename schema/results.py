@@ -97,7 +97,7 @@ class DownloadUrl:
     render: Render = strawberry.field(description="The render of the video.")
 
 
-@strawberry.type(description="The render is cancelled, or its worker has been asked to cancel it.")
+@strawberry.type(description="The render is cancelled, or its worker has been notified to cancel it.")
 class CancelRenderSuccess:
     render: Render = strawberry.field(
         description=(

@@ -15,12 +15,12 @@ async def identify(
 ) -> RendercastError | None:
     """Authenticate the caller and store the identity in the context and the log context.
 
-    Returns the error if that fails, after storing it in `context.refusal`.
+    Returns the error if authentication fails, and stores it in the context too; returns None on success.
     """
     try:
         context.identity = await authenticate(connection, params)
-    except RendercastError as refusal:
-        context.refusal = refusal
-        return refusal
+    except RendercastError as error:
+        context.authentication_error = error
+        return error
     log_context.user_id.set(context.identity.caller.id)
     return None

@@ -1,6 +1,6 @@
 """Bounded socket reads, so that no connection delays the others for long.
 
-uvicorn's own protocols read as much as the kernel has, and handle all of it before other connections are served.
+uvicorn's own protocols read all that the kernel has buffered, and handle it before other connections are served.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class BoundedReads(asyncio.BufferedProtocol):
-    """A mixin for protocols that reads at most `max_read_bytes` at a time and passes it to `data_received`."""
+    """A mixin for protocols: reads at most `max_read_bytes` at a time and passes them to `data_received`."""
 
     max_read_bytes: int
     data_received: Callable[[Any], None]  # of the protocol class
@@ -21,7 +21,7 @@ class BoundedReads(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Pass on what was read."""
+        """Pass the bytes that were read to `data_received`."""
         buffer, self._buffer = self._buffer, bytearray()
         del buffer[nbytes:]
         self.data_received(buffer)

@@ -7,9 +7,9 @@ from ipaddress import IPv6Address, IPv6Network
 
 
 class ConnectionLimiter:
-    """Admits at most `max_connections`, and at most `max_per_network` of one client network.
+    """Limits open connections to `max_connections` in total and `max_per_network` per client network.
 
-    The connections of a trusted proxy are its clients' and only count towards the total.
+    Connections from a trusted proxy belong to many clients, so they count towards the total only.
     """
 
     def __init__(self, *, max_connections: int, max_per_network: int, is_trusted: Callable[[str], bool]) -> None:
@@ -39,7 +39,7 @@ class ConnectionLimiter:
 
 
 def client_network(address: str) -> str:
-    """Return the key that limits count by: an IPv4 address, or the /64 network of an IPv6 address.
+    """Return the key by which connections are counted: an IPv4 address, or the /64 network of an IPv6 address.
 
     One client usually controls all addresses of its /64 network.
     """

@@ -5,7 +5,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from services.backends.text.backend import TextBackend
 
-# Applies to the document that a browser creates when it opens a video or an image itself.
+# Applies to the document that a browser creates to show a video or an image that is opened on its own.
 POLICY = "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 MEDIA_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
 
@@ -17,7 +17,7 @@ class DownloadEndpoint:
         self._backend = backend
 
     async def serve(self, request: Request) -> Response:
-        """Return the file, or 404 without a reason if the URL is expired or invalid."""
+        """Return the file, or 404 with the same message for an expired and for an invalid URL."""
         path = self._backend.find_download(
             request.path_params["name"],
             expires=request.query_params.get("expires", ""),

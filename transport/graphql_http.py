@@ -16,7 +16,7 @@ from strawberry.types.graphql import OperationType
 from auth.authenticator import Authenticator
 from resolvers.context import Context
 from resolvers.errors import result_too_large
-from services.errors import TookTooLong
+from services.errors import ExecutionTimeout
 from services.json_text import write_json
 from services.runtime.services import Services
 from transport.authentication import identify
@@ -31,7 +31,7 @@ from transport.graphql_request import (
 from transport.request_headers import RequestHeaders
 
 METHODS = ("GET", "POST")
-MAX_ANONYMOUS_BODY_BYTES = 16 * 1024  # of requests without a valid token, of which many may arrive at once
+MAX_ANONYMOUS_BODY_BYTES = 16 * 1024  # without a valid token, since many such requests may arrive concurrently
 ALLOWED_BY_POST = {OperationType.QUERY, OperationType.MUTATION}
 
 
@@ -95,14 +95,14 @@ class GraphQLHttpEndpoint:
         if media_type is None:
             return _error_response(NOT_ACCEPTABLE, JSON)
         try:
-            # After a failed authentication the context has no identity, and raises the error in resolvers that need it.
+            # If authentication fails, the context has no identity and raises the error in resolvers that need a caller.
             context = Context(services=self._services)
             await identify(context, self._authenticate, request, {})
             max_body_bytes = MAX_ANONYMOUS_BODY_BYTES if context.identity is None else self._max_body_bytes
             parameters = await read_parameters(request, headers, max_body_bytes=max_body_bytes)
             result = await self._execute(request, parameters, context)
         except ClientDisconnect:
-            return Response(status_code=HTTPStatus.BAD_REQUEST)  # the client no longer receives it
+            return Response(status_code=HTTPStatus.BAD_REQUEST)  # not sent: the client has disconnected
         except BadRequest as error:
             return _error_response(error, media_type)
         return _result_response(result, media_type, max_bytes=self._max_result_bytes)
@@ -132,13 +132,13 @@ def _wrong_operation(kind: OperationType) -> BadRequest:
 
 
 def _result_response(result: ExecutionResult, media_type: str, *, max_bytes: int) -> JsonResponse:
-    """Return the response with a result.
+    """Return the response for a result, or for an error if the result exceeds `max_bytes`.
 
-    The result of a request that was not executed has no `data`. Its status is 400, but 200 if the media type is
-    application/json, as the draft says.
+    If the request was not executed, the response has no `data`. Its status is then 400, or 200 for the media type
+    application/json, as the draft requires.
     """
     errors = [error.formatted for error in result.errors or []]
-    executed = result.data is not None or any("path" in each or _code(each) == TookTooLong.code for each in errors)
+    executed = result.data is not None or any("path" in each or _code(each) == ExecutionTimeout.code for each in errors)
     content: dict[str, object] = {"errors": errors} if errors else {}
     if executed:
         content = {"data": result.data, **content}

@@ -14,7 +14,7 @@ JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 
 
-class BadRequest(Exception):  # noqa: N818  # HTTP's name of the status 400
+class BadRequest(Exception):  # noqa: N818  # HTTP's name for the status 400
     """A request that gets an HTTP error status instead of a GraphQL result."""
 
     def __init__(self, status: HTTPStatus, message: str, *headers: tuple[bytes, bytes]) -> None:
@@ -44,7 +44,7 @@ class UrlParameters(Parameters):
 
 
 async def read_parameters(request: Request, headers: RequestHeaders, *, max_body_bytes: int) -> Parameters:
-    """Return the parameters of a GET, HEAD or POST request. Raises `BadRequest` and `ClientDisconnect`."""
+    """Return the parameters of a GET, HEAD or POST request. Raises `BadRequest` or `ClientDisconnect`."""
     try:
         if request.method != "POST":
             return UrlParameters.model_validate(dict(request.query_params))
@@ -55,7 +55,7 @@ async def read_parameters(request: Request, headers: RequestHeaders, *, max_body
 
 
 def negotiate_media_type(accept: str) -> str | None:
-    """Return the first supported media type of an `Accept` header, None if there is none."""
+    """Return the first supported media type of an `Accept` header; None if there is none."""
     if not accept:
         return JSON
     for each in accept.split(","):
@@ -99,7 +99,7 @@ def _parse_json(body: bytes) -> object:
 
 
 def _describe(error: ValidationError) -> str:
-    """Return a sentence about the first error, without any of the request's values."""
+    """Return a sentence about the first error. It contains none of the request's values."""
     first = error.errors(include_input=False, include_context=False, include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     return f"`{field}`: {first['msg']}." if field else "The request body must be a JSON object."

@@ -26,9 +26,10 @@ SECURITY_HEADER_NAMES = frozenset(name for name, _ in SECURITY_HEADERS)
 
 
 class ResponseHeadersMiddleware:
-    """Gives each request an id, the proxy's or client's if valid, and each response the security headers it lacks.
+    """Adds the request id and missing security headers to each response. Also sets the id for the log.
 
-    It wraps all of Starlette: middleware inside would miss the responses of Starlette's handler of uncaught exceptions.
+    The id is the request's own `X-Request-ID` (the proxy's or client's) if it is valid, otherwise a new one. This wraps
+    the whole Starlette application: middleware inside would miss responses of its handler of uncaught exceptions.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class RemotionWebhookEndpoint:
-    """Receives the function's webhooks. A genuine one only makes the render's worker poll at once."""
+    """Receives the function's webhooks. One with a valid signature only makes the render's worker poll immediately."""
 
     def __init__(self, hub: ProgressHub, secret: SecretStr) -> None:
         self._hub = hub
@@ -35,7 +35,7 @@ class RemotionWebhookEndpoint:
         try:
             body = await read_body(request, max_bytes=MAX_BODY_BYTES)
         except ClientDisconnect:
-            return Response(status_code=HTTPStatus.BAD_REQUEST)  # the client no longer receives it
+            return Response(status_code=HTTPStatus.BAD_REQUEST)  # not sent: the client has disconnected
         if body is None:
             return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         if not has_valid_signature(body, signature, self._secret.get_secret_value()):

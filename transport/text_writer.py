@@ -1,4 +1,4 @@
-"""The ASGI extension through which a WebSocket's application writes texts without waiting.
+"""An ASGI extension with which an application writes text messages to a WebSocket without awaiting.
 
 `WebSocketProtocol` puts its `TextWriter` into the scope, and `graphql_ws.Connection` takes it from there.
 """

@@ -1,4 +1,4 @@
-"""Which addresses belong to trusted proxies.
+"""Recognises the addresses of trusted proxies.
 
 Uses `_TrustedHosts` of uvicorn's proxy headers middleware, a private name, so that the connection limits trust exactly
 the proxies whose `X-Forwarded-For` uvicorn trusts. Written for uvicorn 0.54; checked by
@@ -11,5 +11,5 @@ from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 
 def trusted_proxies(addresses: str) -> Callable[[str], bool]:
-    """Return whether an address is one of these addresses and networks, which are separated by commas."""
+    """Return a predicate: whether an address is in `addresses`, a comma-separated list of addresses and networks."""
     return _TrustedHosts(addresses).__contains__

@@ -1,8 +1,8 @@
 """uvicorn's HTTP protocol with limits per connection, and with the response head and body sent in one write.
 
-uvicorn stores all headers that it receives, and every request that arrives before the previous one was answered. It
-waits without limit for the rest of a request, for the next request after an empty line, and for clients that don't
-read. And it sends the head and the body of a response in two writes, which takes longer than all the limits here.
+uvicorn stores all headers that it receives, and every pipelined request. It waits without limit for the rest of a
+request, for the next request after an empty line, and for clients that don't read. It also sends the head and the body
+of a response in two writes, which takes more CPU time than all the limits here.
 
 Extends `HttpToolsProtocol` and uses its undocumented attributes. Written for uvicorn 0.54 with httptools 0.9; checked
 by tests/transport/test_uvicorn_http_private_names.py.
@@ -22,17 +22,17 @@ from transport.uvicorn_websockets import WebSocketProtocol
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 100
 MAX_PIPELINED_REQUESTS = 16  # waiting for the response to the previous request
-WRITE_TIMEOUT_FACTOR = 4  # the next 64 KiB of a response, or its rest, may take this many request timeouts
+WRITE_TIMEOUT_FACTOR = 4  # request timeouts in which the client must read the next 64 KiB of a response, or its rest
 STATUS_LINE_START = b"HTTP/1.1 "
 CONTINUE_START = b"HTTP/1.1 100 "
 
 
 class RefusedRequestError(Exception):
-    """A request that exceeds a limit or violates RFC 9112. It gets the response of a malformed request."""
+    """A request that exceeds a limit or violates RFC 9112. The response is the one for a malformed request."""
 
 
 class HeadBufferingTransport:
-    """A transport that holds the head of a response back until the next write. Delegates all else."""
+    """A transport that buffers the head of a response until the next write. Delegates everything else."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.transport = transport
@@ -43,20 +43,20 @@ class HeadBufferingTransport:
         return getattr(self.transport, name)
 
     def write(self, data: bytes) -> None:
-        """Hold the data back if it is a head, else send it after the held head."""
+        """Buffer the data if it is a head; otherwise send the buffered head and the data."""
         if not self._head and data.startswith(STATUS_LINE_START) and not data.startswith(CONTINUE_START):
             self._head = data
         else:
             self.flush(data)
 
     def flush(self, data: bytes = b"") -> None:
-        """Send the held head and the data."""
+        """Send the buffered head and the data."""
         if output := self._head + data:
             self._head = b""
             self.transport.write(output)
 
     def close(self) -> None:
-        """Send the held head and close."""
+        """Send the buffered head and close."""
         self.flush()
         self.transport.close()
 
@@ -64,7 +64,8 @@ class HeadBufferingTransport:
 class HttpProtocol(HttpToolsProtocol, BoundedReads):
     """HTTP with limits on connections, heads and pipelined requests, and timeouts for requests and unread responses.
 
-    The request timeout runs from a request's first byte to its last, for the first request from the connection's start.
+    The request timeout is measured from a request's first byte to its last; for a connection's first request it starts
+    with the connection.
     """
 
     max_read_bytes = 16 * 1024
@@ -91,14 +92,14 @@ class HttpProtocol(HttpToolsProtocol, BoundedReads):
             self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel the timers and release the connection's place."""
+        """Cancel the timers and release the connection in the limiter."""
         self._cancel_timers()
         self._release_connection()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse data, and enforce the limits on the head of a request."""
-        self._is_receiving |= self._is_idle  # also after an empty line, for which the parser calls nothing
+        self._is_receiving |= self._is_idle  # also for an empty line, for which the parser calls no method
         self._head_bytes += len(data)
         super().data_received(data)
         if self._head_bytes > MAX_HEAD_BYTES:
@@ -132,12 +133,12 @@ class HttpProtocol(HttpToolsProtocol, BoundedReads):
         self.transport.close()
 
     def on_message_begin(self) -> None:
-        """Note that a request has started; `data_received` starts its timeout unless the rest arrived with it."""
+        """Record that a request has started. `data_received` starts its timeout unless the rest arrived with it."""
         self._is_receiving = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Start the request or append it to the pipeline. Resets the byte count: the body has its own limit.
+        """Start the request or append it to the pipeline, and reset the byte count: the body has its own limit.
 
         Raises `RefusedRequestError`.
         """
@@ -151,7 +152,7 @@ class HttpProtocol(HttpToolsProtocol, BoundedReads):
         if not self.parser.should_upgrade():
             self.headers = []  # trailer fields must not change the request's headers: RFC 9110, section 6.5.1
         elif not self._should_upgrade():
-            self.cycle.keep_alive = False  # the parser would take the body for another request
+            self.cycle.keep_alive = False  # the parser would read the body as another request
 
     def on_body(self, body: bytes) -> None:
         """Reset the byte count, which is for heads only."""
@@ -194,8 +195,8 @@ class HttpProtocol(HttpToolsProtocol, BoundedReads):
     def _start_request_timer(self) -> None:
         """Start the timeout for the rest of a request.
 
-        The timer is not cancelled when the request ends but checks when it fires, which costs less: few requests take
-        so long.
+        The timer is not cancelled when the request ends; it checks the time when it fires. That costs less, since few
+        requests take so long.
         """
         if self._request_awaited_since is None:
             self._request_awaited_since = self.loop.time()
@@ -231,7 +232,7 @@ class HttpProtocol(HttpToolsProtocol, BoundedReads):
 
 
 def http_protocol(*, request_timeout_s: float, connection_limiter: ConnectionLimiter) -> type[HttpProtocol]:
-    """Return the protocol class with this timeout, whose connections share this limiter."""
+    """Return a protocol class with this timeout. All its connections share the limiter."""
     attributes = {"request_timeout_s": request_timeout_s, "connection_limiter": connection_limiter}
     return type("ConfiguredHttpProtocol", (HttpProtocol,), attributes)
 

@@ -1,8 +1,8 @@
-"""uvicorn's WebSocket protocol with limits on what one client can make it do and store.
+"""uvicorn's WebSocket protocol with limits on the work and memory that one client can cause.
 
 uvicorn stores every fragment of a message, and every pong that a client doesn't read. It waits without limit on a
-connection whose handshake it didn't understand, and for a client that stopped reading, since unsent data is sent before
-the connection is closed.
+connection whose handshake is not valid, and for a client that stopped reading, because it sends unsent data before it
+closes the connection.
 
 Written for uvicorn 0.54 and websockets 17. It overrides undocumented methods of `WebSocketsSansIOProtocol` and uses
 its attributes and those of websockets' `ServerProtocol`; no other module here does.
@@ -25,7 +25,7 @@ MAX_NON_MESSAGE_FRAMES = 1000  # control frames and fragments between two of our
 
 
 class ConnectionLostListener(Protocol):
-    """Is called when a WebSocket's TCP connection has ended."""
+    """A callback for the end of a WebSocket's TCP connection."""
 
     def __call__(self) -> None:
         """Release what was held for the connection. Must not raise."""
@@ -33,9 +33,9 @@ class ConnectionLostListener(Protocol):
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol, BoundedReads):
-    """WebSockets that limit frames other than whole messages, and close clients that don't answer pings.
+    """Limits frames other than whole messages, and closes connections whose clients don't reply to pings.
 
-    A client must answer pings even while unsent data is waiting for it.
+    A client must reply even while unsent data is waiting for it.
     """
 
     # In slots next to each other, since `write_text` reads them for each message and finds the CPU's caches cold.
@@ -61,13 +61,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, BoundedReads):
             self.transport.abort()
 
     async def receive(self) -> Any:
-        """Return the next event. Other tasks run before each of several queued events."""
+        """Return the next event. Lets other tasks run before an event that was already queued."""
         if not self.queue.empty():
             await asyncio.sleep(0)
         return await super().receive()
 
     async def send(self, message: Any) -> None:
-        """Send an ASGI message. A refused handshake is complete, so that uvicorn doesn't log it as our error."""
+        """Send an ASGI message. Marks a denied handshake as complete: otherwise uvicorn logs an application error."""
         text = message.get("text")
         if text is not None and self.write_text(text.encode()):
             return
@@ -96,7 +96,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, BoundedReads):
             self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
 
     def keepalive_timeout(self) -> None:
-        """Abort the connection of a client that didn't answer, and drop the data that it didn't read."""
+        """Abort the connection of a client that didn't reply, and drop the data that it didn't read."""
         super().keepalive_timeout()
         self.transport.abort()
 
@@ -118,7 +118,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, BoundedReads):
         self._count_frame()
 
     def send_receive_event_to_app(self) -> None:
-        """Pass on a message. Close a text that isn't UTF-8 here, since uvicorn would log it as our error."""
+        """Pass on a message, or close the connection if a text isn't UTF-8: uvicorn would log that as our error."""
         if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
             self.frames = []
             self._fail(CloseCode.INVALID_DATA, "Not UTF-8")
@@ -126,7 +126,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, BoundedReads):
             super().send_receive_event_to_app()
 
     def shutdown(self) -> None:
-        """Close the connection on shutdown; abort it if it is already closing, where uvicorn's method fails."""
+        """Close the connection. Aborts it if it is already closing, since uvicorn's method fails then."""
         if self.transport.is_closing():
             self.transport.abort()
         else:
@@ -144,7 +144,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, BoundedReads):
 
 
 def text_frame(text: bytes) -> bytes:
-    """Return a server's text frame: RFC 6455, section 5.2. websockets builds the same in five times the time."""
+    """Return a server's text frame: RFC 6455, section 5.2. websockets takes five times as long for it."""
     length = len(text)
     if length < TWO_BYTES_FOLLOW:
         return bytes((FINAL_TEXT_FRAME, length)) + text

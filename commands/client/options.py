@@ -1,7 +1,6 @@
 """Options shared by several commands, and the server that they select."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
@@ -40,14 +39,6 @@ Timeout = Annotated[
     float,
     typer.Option(min=1, max=1e6, metavar="SECONDS", help="Time to wait for the end. The render continues after that."),
 ]
-
-
-class Role(StrEnum):
-    """The command whose requirements are checked."""
-
-    DEV = "dev"
-    SERVE = "serve"
-    WORKER = "worker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

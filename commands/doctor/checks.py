@@ -14,9 +14,9 @@ from dotenv import dotenv_values
 
 from auth.bearer import read_token_rules
 from auth.jwks import JwksClient, JwksError, open_issuer_session
-from commands.client.options import Role
 from commands.doctor.lambda_checks import check_lambda
 from commands.doctor.report import CHECK_TIMEOUT_S, CheckGroup, CheckSkipped, Finding, Result
+from commands.doctor.role import Role
 from pages.graphiql import load_graphiql
 from services.errors import RendercastError, StartupError
 from services.realtime.pubsub import open_pubsub

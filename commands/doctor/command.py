@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from commands.client.options import Json, Role
+from commands.client.options import Json
+from commands.doctor.role import Role
 
 HELP = """\b
 Examples:

@@ -2,8 +2,8 @@
 
 from contextlib import AsyncExitStack
 
-from commands.client.options import Role
 from commands.doctor.report import CheckGroup, CheckSkipped
+from commands.doctor.role import Role
 from services.backends.remotion_lambda.checks import Checks, open_checks
 from services.backends.remotion_lambda.deployment import read_deployment
 

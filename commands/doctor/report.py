@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from commands.client.options import Role
+from commands.doctor.role import Role
 from services.errors import RendercastError
 from services.settings import Settings
 

@@ -1,8 +1,8 @@
 """Measures a GraphQL document before it is validated or executed.
 
-Every operation is walked as its execution would walk it, into a fragment each time the fragment is spread, so that the
-result is never lower than the execution's work. The walk stops at the first limit that is exceeded. It therefore takes
-no more steps than the limit on fields, even if fragments multiply a small document.
+An operation is traversed as its execution would traverse it: a fragment is entered each time it is spread. The measured
+cost is therefore never lower than that of the execution. The traversal stops at the first limit that is exceeded, so it
+takes no more steps than the limit on fields, even if fragments multiply a small document.
 """
 
 from collections import Counter
@@ -39,7 +39,7 @@ from services.errors import LimitExceeded
 from services.renders.service import MAX_PAGE
 from services.settings import GraphQLSettings
 
-LIST_SIZE = 10  # assumed length of a list without a `first` argument
+DEFAULT_LIST_SIZE = 10  # assumed length of a list without a `first` argument
 READ_COST = 25  # cost of a field that may read from the store; other fields cost 1
 PAIRS_PER_FIELD = 4  # maximum number of pairs of fields with the same response key, per field of the limit
 
@@ -52,7 +52,7 @@ OPERATIONS = "operations"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredOperation:
-    """One operation of a document. `cost` is an upper bound of the fields it resolves, weighted."""
+    """One operation of a document. `cost` is an upper bound on the weighted number of fields that it resolves."""
 
     type: OperationType
     root_fields: int
@@ -69,12 +69,12 @@ class _ResponseKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Selection:
-    """A selection set to measure: its parent type, how often it is resolved at most, and its place in the response."""
+    """A selection set to measure: its parent type, how many times it may be resolved, and its place in the response."""
 
     node: SelectionSetNode
     parent: GraphQLNamedType | None
     times: int = 1
-    list_size: int = LIST_SIZE
+    list_size: int = DEFAULT_LIST_SIZE
     depth: int = 1
     response_keys: dict[str, _ResponseKey] = field(default_factory=dict)
     fragments: tuple[str, ...] = ()
@@ -192,7 +192,7 @@ class _Walk:
             )
 
     def count_response_key(self, node: FieldNode, selection: _Selection) -> _ResponseKey:
-        """Count the earlier fields with the same response key: validation compares all pairs, and all below them."""
+        """Count the pairs that this field forms with earlier ones of the same key: validation compares each pair."""
         key = selection.response_keys.setdefault((node.alias or node.name).value, _ResponseKey())
         self.count(PAIRS, node, key.fields)
         key.fields += 1
@@ -229,7 +229,7 @@ def _list_size(node: FieldNode, definition: GraphQLField | None) -> int:
     """Return the maximum length of the lists directly below a field: `first` for a connection."""
     argument = definition.args.get("first") if definition else None
     if argument is None:
-        return LIST_SIZE
+        return DEFAULT_LIST_SIZE
     first = argument.default_value
     for given in node.arguments or ():
         if given.name.value == "first":

@@ -27,9 +27,9 @@ from services.errors import LimitExceeded
 from services.settings import GraphQLSettings
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
-CHARACTERS_PER_TOKEN = 64  # maximum average of a document: strings and comments make tokens long
+CHARACTERS_PER_TOKEN = 64  # maximum average length of a document's tokens: strings and comments are long
 BYTES_PER_TOKEN = 500  # memory of a parsed document, measured
-MAX_ERRORS = 10  # reported per document: the position of each must be computed
+MAX_ERRORS = 10  # per document: computing the position of each takes time
 MAX_CACHE_BYTES = 32 * 1024 * 1024
 MAX_CACHED_DOCUMENT_BYTES = MAX_CACHE_BYTES // 100
 
@@ -64,7 +64,7 @@ class AcceptedDocument:
 
 
 class Documents:
-    """Accepts or rejects documents. Each check runs before a step that an attacker could make more expensive."""
+    """Accepts or rejects documents. Each check runs before the step whose cost it limits."""
 
     def __init__(self, schema: GraphQLSchema, settings: GraphQLSettings) -> None:
         self.cache = DocumentCache()
@@ -109,8 +109,8 @@ class Documents:
 class DocumentCache:
     """A least-recently-used cache of accepted documents by their text, of at most `MAX_CACHE_BYTES`.
 
-    Rejected and large documents are not stored. Evicting other clients' documents therefore takes many valid ones, and
-    each costs the sender and the server as much as a document that evicts none.
+    Rejected and large documents are not stored. Evicting other clients' documents therefore takes many valid documents,
+    each of which costs no less than one that evicts nothing.
     """
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class DocumentCache:
 def check_variables(variables: Mapping[str, object], settings: GraphQLSettings) -> None:
     """Limit the number and depth of an operation's variable values. Raises `DocumentRejected`.
 
-    The limits are those of tokens and of fields: a value is about as much work as a token.
+    The limits are `max_query_tokens` and `max_query_depth`: a value takes about as much work as a token.
     """
     count = depth = 0
     containers: list[Mapping[str, object] | list[object]] = [variables]

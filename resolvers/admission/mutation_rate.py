@@ -1,4 +1,4 @@
-"""Rate limit on mutations per caller, in addition to the quota of renders."""
+"""The rate limit on mutations per caller, which applies in addition to the render quota."""
 
 import math
 from collections import OrderedDict, deque
@@ -6,11 +6,11 @@ from collections import OrderedDict, deque
 from services.errors import LimitExceeded
 
 WINDOW_S = 60.0
-MAX_CALLERS = 10_000  # stored at once, each with at most `per_minute` times
+MAX_CALLERS = 10_000  # stored, each with the times of at most `per_minute` mutations
 
 
-class MutationRate:
-    """Admits at most `per_minute` mutations of each caller in any 60 seconds, per process."""
+class MutationRateLimiter:
+    """Admits at most `per_minute` mutations of each caller in any 60 seconds. Counts in this process only."""
 
     def __init__(self, per_minute: int) -> None:
         self._limit = per_minute
@@ -36,7 +36,7 @@ class MutationRate:
         self._admitted.move_to_end(caller_id)
 
     def _remove_expired(self, now_s: float) -> None:
-        """Remove callers without a mutation in the window, and the least recent ones beyond `MAX_CALLERS`."""
+        """Remove callers without a mutation in the window, and the least recent callers beyond `MAX_CALLERS`."""
         while self._admitted:
             caller_id, times = next(iter(self._admitted.items()))
             if times[-1] > now_s - WINDOW_S and len(self._admitted) < MAX_CALLERS:

@@ -1,1 +1,1 @@
-"""Execution of GraphQL operations."""
+"""Execution of GraphQL operations: the executor, its limits, and the fast path of subscriptions."""

@@ -2,9 +2,9 @@
 
 Changes to graphql-core's behaviour:
 
-- Executions have a time limit, and each caller has a maximum number at once. graphql-core has neither.
+- Executions have a time limit, and each caller a limit on concurrent executions. graphql-core has neither.
 - All events of a subscription share the root fields collected for the first. graphql-core collects them for each event,
-  and 3.3.1 and 3.3.2 cache the sub-fields by the identity of the collected root fields, for all events: about 2 KiB per
+  and 3.3.1 and 3.3.2 cache the sub-fields of all events by the identity of the collected root fields: about 2 KiB per
   event that are never used again. `tests/resolvers/execution/test_subscription_memory.py` shows whether this is still
   needed.
 - Fields without a selection are read by `resolvers.execution.fields`.
@@ -30,7 +30,7 @@ from services.json_text import write_json
 
 
 class ProjectedEvent:
-    """Takes the place of an event's executor when a projection has already made the result."""
+    """Replaces an event's executor if a projection has already computed the result."""
 
     def __init__(self, result: Result) -> None:
         self._result = result
@@ -51,7 +51,7 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
 
     @cached_property
     def projection(self) -> Projection | None:
-        """The projection that makes this subscription's results; None if events are executed."""
+        """The projection that computes this subscription's results; None if graphql-core executes each event."""
         return None if self.projections is None else self.projections.of(self)
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  # graphql-core's signature
@@ -83,7 +83,7 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         return self._event(payload)
 
     def encode(self, loader: RenderLoader, state: models.Render) -> bytes | None:
-        """Return the JSON of an event's data; None if the execution has errors or must wait."""
+        """Return the JSON of an event's data; None if the execution has errors or must await something."""
         event = self._event(render := Render.from_model(state, loader))
         try:
             data = event.execute_fields(self.schema.subscription_type, render, None, self.event_fields)
@@ -95,7 +95,7 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         return None if event.collected_errors.errors else write_json(data)
 
     def execute_collected_root_fields(self, root_type: Any, root_value: Any, fields: Any, *rest: Any) -> Any:
-        """Execute the root fields: the same object for all events, since sub-fields are cached by its identity."""
+        """Execute the root fields. All events pass the same object, since sub-fields are cached by its identity."""
         return super().execute_collected_root_fields(root_type, root_value, self.event_fields or fields, *rest)
 
     def execute_fields(
@@ -105,7 +105,7 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         names = [details[0].node.name.value for details in grouped_field_set.values()]
         readers = [read for name in names if (read := self.leaf_readers.reader(parent_type, name))]
         if len(readers) == len(names):
-            with suppress(Exception):  # graphql-core meets the same error and reports it in the usual way
+            with suppress(Exception):  # graphql-core raises the same error and reports it
                 return {key: read(source_value) for key, read in zip(grouped_field_set, readers, strict=True)}
         return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
 
@@ -115,7 +115,7 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         """Return the field's completed value, or an awaitable of it."""
         read = self.leaf_readers.reader(parent_type, field_details_list[0].node.name.value)
         if read is not None:
-            with suppress(Exception):  # graphql-core meets the same error and reports it in the usual way
+            with suppress(Exception):  # graphql-core raises the same error and reports it
                 return read(source)
         return super().execute_field(parent_type, source, field_details_list, *rest)
 
@@ -128,7 +128,7 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
 def bounded_executor(timeout_s: float, *, max_at_once: int) -> type[BoundedExecutor]:
     """Return an executor class with a time limit per execution and at most `max_at_once` executions per caller.
 
-    `projections` stays None: it needs the schema, which is built with this class.
+    `projections` is None: it needs the schema, which is built with this class, so the caller sets it afterwards.
     """
     limits = {
         "timeouts": ExecutionTimeouts(timeout_s),

@@ -1,6 +1,6 @@
-"""The fast path of subscriptions: sends results as soon as a state arrives, without waking the operation's task.
+"""The fast path of subscriptions: sends a result when a state arrives, without scheduling the operation's task.
 
-A state goes `Subscriber.offer` → `FastPath.push` → `ResultEncoder.encode` → `TextWriter`, all in one call stack.
+The call stack for a state: `Subscriber.offer` → `FastPath.push` → `ResultEncoder.encode` → `TextWriter`.
 """
 
 from typing import Protocol
@@ -17,7 +17,7 @@ class ResultEncoder(Protocol):
     def encode(self, loader: RenderLoader, state: models.Render, /) -> bytes | None:
         """Return the JSON of the result's `data`; None if the operation's task must execute it.
 
-        It must not block, and it must not raise errors of the execution: those are for the operation's task.
+        Must not block, and must not raise errors of the execution: the operation's task reports those.
         """
         ...
 
@@ -31,13 +31,13 @@ class TextWriter(Protocol):
 
 
 class FastPath:
-    """Pushes the states of one subscription to its client, as long as the client reads fast enough: a `StatePusher`.
+    """Sends the states of one subscription to its client while the client reads fast enough. A `StatePusher`.
 
     The operation's task sends everything else: the first result, errors, results for slow clients, and any state that
-    isn't RENDERING, since the stream completes after a terminal state and the position in the queue must be awaited.
+    isn't RENDERING, since the stream completes after a terminal state, and a queue position must be awaited.
     """
 
-    # No dictionary: each change finds the CPU's caches cold, so the number of objects that it touches counts most.
+    # No `__dict__`: the CPU's caches are cold at each change, so the number of objects it touches determines its cost.
     # The writer is a bound method, because looking it up would touch the dictionary of uvicorn's protocol.
     __slots__ = ("_encoder", "_loader", "_max_bytes", "_write", "prefix")
 
@@ -49,7 +49,7 @@ class FastPath:
         self._loader: RenderLoader
 
     def open(self, encoder: ResultEncoder, loader: RenderLoader) -> None:
-        """Push later states. Calling it again with the same arguments changes nothing."""
+        """Start to push states. Further calls with the same arguments have no effect."""
         self._loader = loader
         self._encoder = encoder
 
@@ -58,7 +58,7 @@ class FastPath:
         self._write = reject_text
 
     def push(self, render: models.Render) -> bool:
-        """Send the result for a state; return False if it wasn't sent."""
+        """Send the result for a state and return True; return False if the operation's task must send it."""
         encoder = self._encoder
         if encoder is None or render.status is not RENDERING:
             return False

@@ -1,7 +1,7 @@
-"""Compiles readers of fields: functions that read a field's value and complete it for a result.
+"""Compiles field readers: functions that read a field's value and complete it for a result.
 
-A reader is made once, instead of looking the field up for every value. It returns what graphql-core's executor returns
-for the same value, or raises: values and errors that it can't handle are left to graphql-core.
+A reader is compiled once, instead of looking up the field for every value. It returns the same as graphql-core's
+executor, or raises an exception; then graphql-core must execute the field.
 """
 
 from collections.abc import Callable
@@ -33,11 +33,11 @@ Reader = Callable[[Any], Any]
 
 
 class NotCompilable(Exception):  # noqa: N818  # a reason, not an error of the request
-    """The selection or value is left to graphql-core."""
+    """graphql-core must execute the selection or complete the value."""
 
 
 class LeafReaders:
-    """Readers of the fields without a selection, made when first used."""
+    """Readers of fields without sub-fields, each compiled when first used."""
 
     def __init__(self) -> None:
         self._readers: dict[tuple[GraphQLObjectType, str], Reader | None] = {}
@@ -74,7 +74,12 @@ def object_reader(type_: GraphQLObjectType, shape: Shape) -> Reader:
 
     def read(source: object) -> dict[str, Any]:
         result = {}
-        for key, read_value, complete_type, complete in fields:  # inlined from `_leaf_reader`: calls take most time
+        for (
+            key,
+            read_value,
+            complete_type,
+            complete,
+        ) in fields:  # inlined from `_leaf_reader`, to save calls
             value = read_value(source)
             if type(value) is not complete_type or (complete_type is int and not MIN_INT <= value <= MAX_INT):
                 value = complete(value)
@@ -95,7 +100,9 @@ def _field(parent: GraphQLObjectType, name: str, shape: Shape) -> tuple[Reader, 
     definition = field_definition(field)
     if field is None or field.args or definition is None:
         raise NotCompilable
-    complete_type = COMPLETE_TYPES.get(str(innermost(field.type)))  # for a list too: its values are of no such type
+    complete_type = COMPLETE_TYPES.get(
+        str(innermost(field.type))
+    )  # also looked up for a list, whose values never have this type
     return _value_reader(parent, definition), complete_type, _completion(field.type, shape)
 
 

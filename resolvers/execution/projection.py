@@ -1,10 +1,10 @@
-"""Results of subscriptions without executing each event: all that doesn't depend on the event is done once.
+"""Computes results of subscriptions without executing each event in graphql-core.
 
-For every event, graphql-core collects the fields of a selection, follows its fragments and directives and looks up each
-field, although only the render changes. Here graphql-core collects the fields once per operation. They are the
-selection's shape, which is compiled to a function that reads a render and makes the same result. Subscriptions with the
-same shape share the function, and also its result if they follow the same render. Selections that can't be compiled,
-and renders for which the function fails, are left to graphql-core.
+For every event, graphql-core collects the fields of a selection, evaluates its fragments and directives and looks up
+each field, although only the render changes. Here graphql-core collects the fields once per operation. They are the
+selection's shape, which is compiled to a function from a render to the result. Subscriptions with the same shape share
+the function, and also its result if they follow the same render. graphql-core still executes events if the selection
+can't be compiled or the function fails.
 
 Written for graphql-core 3.3.2, whose `collect_fields`, `collect_subfields` and `Executor` attributes are not
 documented. `tests/resolvers/test_private_names.py` checks them.
@@ -32,7 +32,7 @@ class Result(dict[str, Any]):
 
 
 class Projection:
-    """Makes results from renders, for all subscriptions whose selection has the same shape."""
+    """Computes results from renders, for all subscriptions whose selections have the same shape."""
 
     def __init__(self, key: str, read: Reader) -> None:
         self._key = key
@@ -40,7 +40,7 @@ class Projection:
         self._latest: tuple[object, Result | None] = None, None
 
     def result(self, render: Render) -> Result | None:
-        """Return the result for a render, the same object for the same state; None if graphql-core must execute it."""
+        """Return the result for a render; None if graphql-core must execute it. The latest result is cached."""
         state, result = self._latest
         return result if state is render.model else self._make(render)
 
@@ -55,7 +55,7 @@ class Projection:
         result = Result()
         try:
             result[self._key] = self._read(render)
-        except Exception:  # noqa: BLE001  # graphql-core meets the same error and reports it in the usual way
+        except Exception:  # noqa: BLE001  # graphql-core raises the same error and reports it
             self._latest = render.model, None
             return None
         result.text = write_json(result)

@@ -1,7 +1,7 @@
 """The server's side of one graphql-transport-ws connection and its operations.
 
-A client that violates the protocol is disconnected with the close code that the protocol defines for it. An error of
-one operation ends that operation only.
+A client must authenticate within `INIT_TIMEOUT_S` seconds. A client that violates the protocol is disconnected with the
+close code that the protocol defines. An error of one operation ends that operation only.
 """
 
 import asyncio
@@ -38,13 +38,13 @@ from transport.graphql_ws.messages import (
 from transport.text_writer import get_text_writer
 
 INIT_TIMEOUT_S = 5.0
-MAX_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame has at most 125, of which the code takes two
+MAX_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame has at most 125 bytes, of which the code takes two
 INIT_TIMEOUT = (CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")
 TOKEN_EXPIRED = (CloseCode.FORBIDDEN, str(TokenExpired()))
-CLIENT_DISCONNECTED = (WebSocketDisconnect, WebSocketDisconnected)  # starlette raises one once, then the other
+CLIENT_DISCONNECTED = (WebSocketDisconnect, WebSocketDisconnected)  # Starlette raises the first once, then the second
 
 
-class ProtocolViolation(Exception):  # noqa: N818  # the protocol's word
+class ProtocolViolation(Exception):  # noqa: N818  # the protocol's term
     """The client violates the protocol. The connection is closed with this code and reason."""
 
     def __init__(self, code: CloseCode, reason: str) -> None:
@@ -95,7 +95,7 @@ class Connection:
         self._exit_stack = ExitStack()
 
     async def run(self) -> None:
-        """Serve the client until either side closes the connection. All operations have ended on return."""
+        """Serve the client until either side closes the connection. Returns when all operations have ended."""
         try:
             async with self._deadline:
                 await self._receive_messages()
@@ -104,7 +104,7 @@ class Connection:
         except ProtocolViolation as violation:
             await self._close(violation.code, violation.reason)
         except CLIENT_DISCONNECTED:
-            pass  # while a message was sent to it
+            pass  # detected while sending a message
         finally:
             self._exit_stack.close()
             await self._cancel_operations()
@@ -144,10 +144,10 @@ class Connection:
         if self._init_received:
             raise ProtocolViolation(CloseCode.TOO_MANY_REQUESTS, "Too many initialisation requests")
         self._init_received = True
-        refusal = await identify(self._context, self._authenticate, self._websocket, params)
-        if isinstance(refusal, Unauthenticated):
-            raise ProtocolViolation(CloseCode.FORBIDDEN, str(refusal))
-        if refusal is not None:
+        error = await identify(self._context, self._authenticate, self._websocket, params)
+        if isinstance(error, Unauthenticated):
+            raise ProtocolViolation(CloseCode.FORBIDDEN, str(error))
+        if error is not None:
             raise ProtocolViolation(CloseCode.TRY_AGAIN_LATER, "Please try again later.")
         admission = count_within_limit(
             self._connections_per_user, self._context.caller.id, self._limits.max_connections_per_user
@@ -187,7 +187,7 @@ class Connection:
         try:
             await self._send_results(operation_id, request, slot, fast_path)
         except CLIENT_DISCONNECTED:
-            pass  # `run` notices it as well
+            pass  # `run` handles it
         except Exception as error:  # noqa: BLE001  # logged with its id
             with suppress(*CLIENT_DISCONNECTED):
                 await self._send_error(operation_id, [mask_error(GraphQLError(str(error)), error)])
@@ -221,8 +221,8 @@ class Connection:
         """Send a result, or an error in its place if it is too large."""
         text = _encode_next(prefix, result)
         if len(text) > self._max_result_bytes:
-            refusal = result_too_large(self._max_result_bytes)
-            text = _encode_next(prefix, ExecutionResult(data=None, errors=[refusal]))
+            error = result_too_large(self._max_result_bytes)
+            text = _encode_next(prefix, ExecutionResult(data=None, errors=[error]))
         await self._websocket.send_text(text.decode())
 
     async def _send_error(self, operation_id: str, errors: Iterable[GraphQLError]) -> None:
@@ -230,7 +230,7 @@ class Connection:
         await self._send({"id": operation_id, "type": "error", "payload": [error.formatted for error in errors]})
 
     def _release_id(self, operation_id: str) -> None:
-        """Remove the operation that runs in the current task, unless its id belongs to another one by now."""
+        """Remove the operation that runs in the current task, unless its id has been used again since."""
         operation = self._operations.get(operation_id)
         if operation is not None and operation.task is asyncio.current_task():
             del self._operations[operation_id]
@@ -259,6 +259,6 @@ def _encode_next(prefix: bytes, result: ExecutionResult) -> bytes:
 
 def _too_many_operations(limit: int) -> GraphQLError:
     return GraphQLError(
-        f"A connection can have at most {limit} operations at once. Complete one first, or open another connection.",
+        f"A connection can have at most {limit} concurrent operations. Complete one first, or open another connection.",
         extensions={"code": "LIMIT_EXCEEDED"},
     )

@@ -29,7 +29,7 @@ class WebSocketEndpoint:
         self._connections_per_user: Counter[str] = Counter()
 
     async def serve(self, websocket: WebSocket) -> None:
-        """Accept the client or refuse the handshake; return when the client has disconnected."""
+        """Serve the client until it disconnects, or deny the handshake: 403 (origin), 429 (connections)."""
         if not self._is_origin_allowed(websocket):
             await websocket.send_denial_response(Response(status_code=HTTPStatus.FORBIDDEN))
             return
@@ -56,9 +56,9 @@ class WebSocketEndpoint:
         ).run()
 
     def _is_origin_allowed(self, websocket: WebSocket) -> bool:
-        """Return whether the client is no browser, or a browser that shows a page of this site or of an allowed origin.
+        """Return whether the `Origin` header is absent, this site's own, or an allowed one.
 
-        Browsers don't apply the same-origin policy to WebSockets, but always send `Origin`.
+        Browsers don't apply the same-origin policy to WebSockets, but always send `Origin`; other clients need not.
         """
         origin = websocket.headers.get("origin")
         if origin is None:

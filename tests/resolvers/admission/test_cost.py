@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolvers import schema as graphql_schema
-from resolvers.admission.cost import LIST_SIZE, READ_COST, MeasuredOperation, measure
+from resolvers.admission.cost import DEFAULT_LIST_SIZE, READ_COST, MeasuredOperation, measure
 from services.errors import LimitExceeded
 from services.settings import default_settings
 
@@ -86,7 +86,7 @@ def test_a_list_without_first_counts_as_ten_items() -> None:
     problems = 'mutation { retryRender(renderId: "") { ... on InvalidAnimation { problems { field } } } }'
     with pytest.raises(AssertionError):  # retryRender has no such result, so the document is invalid
         measured(problems)
-    assert measure(parse(problems), RENDERCAST, DEFAULTS)[None].cost == READ_COST + 1 + LIST_SIZE
+    assert measure(parse(problems), RENDERCAST, DEFAULTS)[None].cost == READ_COST + 1 + DEFAULT_LIST_SIZE
 
 
 def test_operations_are_measured_separately_with_root_fields_in_fragments() -> None:
@@ -175,12 +175,12 @@ class Thing:
     any = one
 
     def many(self, _info: Any) -> "list[Thing]":
-        return [Thing() for _ in range(LIST_SIZE)]
+        return [Thing() for _ in range(DEFAULT_LIST_SIZE)]
 
     named = many
 
     def words(self, _info: Any) -> list[str]:
-        return ["word"] * LIST_SIZE
+        return ["word"] * DEFAULT_LIST_SIZE
 
     def page(self, _info: Any, first: int) -> "Thing":
         return Thing(first)

@@ -3,11 +3,11 @@
 import pytest
 
 from resolvers.admission import mutation_rate
-from resolvers.admission.mutation_rate import MAX_CALLERS, WINDOW_S, MutationRate
+from resolvers.admission.mutation_rate import MAX_CALLERS, WINDOW_S, MutationRateLimiter
 from services.errors import LimitExceeded
 
 
-def admitted(rate: MutationRate, caller: str, number: int, *, now_s: float) -> bool:
+def admitted(rate: MutationRateLimiter, caller: str, number: int, *, now_s: float) -> bool:
     try:
         rate.admit(caller, number, now_s=now_s)
     except LimitExceeded:
@@ -16,13 +16,13 @@ def admitted(rate: MutationRate, caller: str, number: int, *, now_s: float) -> b
 
 
 def test_no_minute_has_more_mutations_than_the_limit() -> None:
-    rate = MutationRate(3)
+    rate = MutationRateLimiter(3)
     times = [0, 1, 59, 59.9, 60, 60.5, 61, 61.1, 118, 119, 121]
     assert [time for time in times if admitted(rate, "ann", 1, now_s=time)] == [0, 1, 59, 60, 61, 119, 121]
 
 
 def test_the_error_has_the_time_until_the_next_admission() -> None:
-    rate = MutationRate(3)
+    rate = MutationRateLimiter(3)
     for time in (0.0, 10.0, 20.0):
         rate.admit("ann", 1, now_s=time)
     with pytest.raises(LimitExceeded, match=r"You may run 3 mutations per minute\. Try again in 40 seconds\."):
@@ -33,7 +33,7 @@ def test_the_error_has_the_time_until_the_next_admission() -> None:
 
 
 def test_a_request_over_the_limit_is_rejected_and_not_counted() -> None:
-    rate = MutationRate(3)
+    rate = MutationRateLimiter(3)
     with pytest.raises(LimitExceeded):
         rate.admit("ann", 4, now_s=0)
     assert len(rate) == 0
@@ -41,14 +41,14 @@ def test_a_request_over_the_limit_is_rejected_and_not_counted() -> None:
 
 
 def test_callers_have_separate_limits() -> None:
-    rate = MutationRate(1)
+    rate = MutationRateLimiter(1)
     assert admitted(rate, "ann", 1, now_s=0)
     assert admitted(rate, "bob", 1, now_s=0)
     assert not admitted(rate, "ann", 1, now_s=0)
 
 
 def test_callers_without_a_mutation_for_a_minute_are_removed() -> None:
-    rate = MutationRate(10)
+    rate = MutationRateLimiter(10)
     for number in range(100):
         rate.admit(f"user-{number}", 1, now_s=number)
         rate.admit("regular", 1, now_s=number) if number % 10 == 0 else None
@@ -58,7 +58,7 @@ def test_callers_without_a_mutation_for_a_minute_are_removed() -> None:
 
 
 def test_the_least_recent_callers_are_removed_beyond_the_maximum() -> None:
-    rate = MutationRate(1)
+    rate = MutationRateLimiter(1)
     for number in range(MAX_CALLERS + 5):
         assert admitted(rate, f"user-{number}", 1, now_s=0)
         assert len(rate) <= MAX_CALLERS
@@ -66,7 +66,7 @@ def test_the_least_recent_callers_are_removed_beyond_the_maximum() -> None:
 
 
 def test_after_a_clock_is_set_back_callers_wait_a_minute_at_most() -> None:
-    rate = MutationRate(1)
+    rate = MutationRateLimiter(1)
     rate.admit("ann", 1, now_s=1000)
     assert mutation_rate.WINDOW_S == 60
     assert not admitted(rate, "ann", 1, now_s=990)
