@@ -1,1 +1,1 @@
-"""Commands that use a server's API."""
+"""Client commands, which call a server through its public API."""

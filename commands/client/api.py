@@ -1,7 +1,7 @@
 """The client of Rendercast's API: GraphQL over HTTP, and graphql-transport-ws for the subscription.
 
-Every wait has a timeout. A request is sent again if its response was lost, which is safe: a start has an idempotency
-key. A subscription is started again after a lost connection; its first message is the render's current state.
+Every wait has a timeout. A request whose response was lost is sent again, which is safe: a start has an idempotency
+key. After a lost connection, a subscription is started again; its first message is the render's current state.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from commands.client.responses import Json, Quota, Render, read_quota, read_rend
 from services.backoff import backoff_s
 
 SUBPROTOCOL = "graphql-transport-ws"
-RETRY_TIMEOUT_S = 30.0  # of a request whose response was lost
-RECONNECT_TIMEOUT_S = 120.0  # of a subscription whose connection was lost
+RETRY_TIMEOUT_S = 30.0  # for repeating a request whose response was lost
+RECONNECT_TIMEOUT_S = 120.0  # for resuming a subscription whose connection was lost
 MAX_BACKOFF_S = 5.0
 MINUTE_S = 60
 PAGE_SIZE = 100  # the server's maximum
@@ -58,7 +58,7 @@ class Api:
                 raise _mutation_error(result)
 
     async def cancel(self, render_id: str) -> Render:
-        """Request the cancellation of a render and return its state. A cancelled render is returned unchanged."""
+        """Request the cancellation of a render and return its state. Succeeds if it is already cancelled."""
         result = await self._request(documents.CANCEL, id=render_id)
         if result["__typename"] == "RenderAlreadyFinished" and result["render"]["status"] != "CANCELLED":
             raise _mutation_error(result)
@@ -92,7 +92,7 @@ class Api:
         return read_quota(await self._request(documents.QUOTA))
 
     async def fresh_url(self, render_id: str) -> str:
-        """Return a newly signed URL of the video."""
+        """Return a new signed URL of the video."""
         result = await self._request(documents.REFRESH, id=render_id)
         if result["__typename"] != "DownloadUrl":
             raise _mutation_error(result)
@@ -101,7 +101,7 @@ class Api:
     async def watch(self, render_id: str) -> AsyncGenerator[Render, None]:
         """Yield the render's current state, then each newer state until it ends.
 
-        Reconnects after lost connections. Raises `ServerUnreachableError` after `RECONNECT_TIMEOUT_S` without one.
+        Reconnects after a lost connection. Raises `ServerUnreachableError` after `RECONNECT_TIMEOUT_S` without success.
         """
         loop = asyncio.get_running_loop()
         revision, failures, deadline = -1, 0, 0.0
@@ -167,7 +167,7 @@ class Api:
         raise self._connection_lost()
 
     async def _request(self, document: str, **variables: object) -> Any:
-        """Return the value of the operation's only root field. Sends the request again if its response was lost."""
+        """Return the value of the operation's only root field. Repeats the request if its response was lost."""
         loop = asyncio.get_running_loop()
         deadline, failures = loop.time() + RETRY_TIMEOUT_S, 0
         while True:
@@ -229,7 +229,7 @@ class Api:
         message = f"{self._server.name} responded with status {status} to the WebSocket handshake."
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
             return ServerUnreachableError(message, response_lost=True)
-        return CommandError(f"{message} Check that proxies in between allow WebSockets.", code="NO_WEBSOCKET")
+        return CommandError(f"{message} Check that its proxies allow WebSockets.", code="NO_WEBSOCKET")
 
     def _connection_lost(self) -> ServerUnreachableError:
         return ServerUnreachableError(f"The connection to {self._server.name} was lost.", response_lost=True)

@@ -1,4 +1,4 @@
-"""Saves a video completely or not at all."""
+"""Downloads a video to a file or a stream: completely or not at all."""
 
 import asyncio
 import os
@@ -89,7 +89,7 @@ async def _write_file(api: Api, render: Render, target: Path) -> None:
 
 
 async def _download(api: Api, render: Render, file: IO[bytes]) -> None:
-    """Download the video, again from its start if the connection is lost, with a new URL if the first has expired."""
+    """Download the video. Restarts if the connection is lost, with a new URL if the first has expired."""
     url = render.output_url or await api.fresh_url(render.id)
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:

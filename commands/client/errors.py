@@ -1,6 +1,6 @@
 """Errors that end a client command, with their exit codes.
 
-CommandError                     exit code 1: the server refused, the render failed, a file can't be written
+CommandError                     exit code 1: the server returned an error, the render failed, a file can't be written
 ├── ServerUnreachableError       3: no server, or no response in time
 ├── QuotaExceededError           4
 └── InterruptedCommandError      128 plus the signal's number, as in shells: 130 for Ctrl-C

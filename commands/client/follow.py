@@ -28,7 +28,7 @@ class FollowOptions:
 
 
 async def start(api: Api, props: Json, view: View, *, key: str) -> Render:
-    """Start a render. If this is cancelled meanwhile, the render is cancelled in case it was started."""
+    """Start a render. If this task is cancelled before the response, the render is cancelled too if it was started."""
     starting = asyncio.ensure_future(api.start(props, key=key))
     try:
         return await asyncio.shield(starting)
@@ -63,7 +63,7 @@ async def follow(api: Api, render_id: str, view: View, *, timeout_s: float) -> R
 
 
 async def follow_or_cancel(api: Api, render_id: str, view: View, *, timeout_s: float) -> Render:
-    """Call `follow`, and cancel the render if this is cancelled. A second cancellation ends the wait for that."""
+    """Call `follow`. If this task is cancelled, cancel the render; a second cancellation ends the wait for it."""
     try:
         return await follow(api, render_id, view, timeout_s=timeout_s)
     except asyncio.CancelledError:
@@ -105,7 +105,7 @@ async def follow_and_save(
 ) -> None:
     """Show the render that `get_render` returns until it ends, and save the video or print its URL.
 
-    With `cancel_on_interrupt`, the render is cancelled if this is cancelled.
+    With `cancel_on_interrupt`, the render is cancelled if this task is cancelled.
     """
     with open_view(as_json=options.as_json, quiet=options.quiet) as view:
         render = await get_render(view)

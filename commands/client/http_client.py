@@ -11,12 +11,12 @@ from commands.client.options import is_local
 
 CONNECT_TIMEOUT_S = 5.0
 REQUEST_TIMEOUT_S = 40.0  # the server stops a request after 30 s
-IDLE_TIMEOUT_S = 30.0  # without a byte of a download, or a message of a WebSocket before a ping
+IDLE_TIMEOUT_S = 30.0  # of a download; a WebSocket without messages for this time is pinged
 MAX_CHUNK_BYTES = 256 * 1024
 
 
 def new_session(url: str) -> aiohttp.ClientSession:
-    """Return a session for this URL. It uses the environment's proxy unless the URL is of this machine."""
+    """Return a session for this URL. It uses the environment's proxy unless the host is loopback."""
     return aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S, connect=10.0),

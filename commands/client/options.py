@@ -1,4 +1,4 @@
-"""Options shared by several commands, and the server that they select."""
+"""Options shared by several commands, and the server that `--url` and `--token` select."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ Output = Annotated[
 ]
 Timeout = Annotated[
     float,
-    typer.Option(min=1, max=1e6, metavar="SECONDS", help="Time to wait for the end. The render continues after that."),
+    typer.Option(min=1, max=1e6, metavar="SECONDS", help="Maximum time to wait. The render continues after that."),
 ]
 
 
@@ -57,7 +57,7 @@ class Server:
 
 
 def read_server(url: str, token: str | None) -> Server:
-    """Return the server for the options. Raises `typer.BadParameter` if one is invalid."""
+    """Return the server for `--url` and `--token`. Raises `typer.BadParameter` if one is invalid."""
     parts = _split(url.strip())
     if parts is None:
         raise typer.BadParameter("It must look like http://127.0.0.1:8000 or https://host.", param_hint="--url")

@@ -23,7 +23,7 @@ CANCEL_HELP = """\b
 Example:
   rendercast cancel 01m817gzatj1v633w9kvyqtevh
 
-Exit codes: 0 cancelled; 1 the render has ended otherwise or does not exist; 3 the server can't be reached."""
+Exit codes: 0 cancelled; 1 the render ended with another status or does not exist; 3 the server can't be reached."""
 QUOTA_HELP = """\b
 Examples:
   rendercast quota
@@ -31,7 +31,7 @@ Examples:
 
 HEADER = ("id", "status", "progress", "created", "size", "text")
 WIDTHS = (26, 9, 8, 16, 9)
-MAX_TEXT = 60
+MAX_TEXT_CELLS = 60  # terminal cells
 CANCEL_TIMEOUT_S = 30.0
 MINUTE_S = 60
 
@@ -98,7 +98,7 @@ def quota(as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None) ->
 
     async def work(api: "Api") -> None:
         found = await api.quota()
-        write_json(found.raw) if as_json else typer.echo(_sentence(found))
+        write_json(found.raw) if as_json else typer.echo(_describe(found))
 
     run(work, server=server, as_json=as_json)
 
@@ -124,13 +124,13 @@ def _row(cells: tuple[str, ...]) -> str:
 
     columns = "  ".join(printable(cell).ljust(width) for cell, width in zip(cells, WIDTHS, strict=False)) + "  "
     text = printable(cells[-1])
-    width = max(10, shutil.get_terminal_size().columns - len(columns) - 1) if sys.stdout.isatty() else MAX_TEXT
+    width = max(10, shutil.get_terminal_size().columns - len(columns) - 1) if sys.stdout.isatty() else MAX_TEXT_CELLS
     if cell_len(text) > width:
         text = set_cell_size(text, width - 1).rstrip() + "…"
     return (columns + text).rstrip()
 
 
-def _sentence(quota: "Quota") -> str:
+def _describe(quota: "Quota") -> str:
     minutes = max(1, round((quota.resets_at - datetime.now(UTC)).total_seconds() / MINUTE_S))
     resets = f"{quota.resets_at.astimezone():%H:%M}"
     return f"{quota.remaining} of {quota.limit} renders left until {resets}, in {minutes} min."

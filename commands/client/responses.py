@@ -14,7 +14,7 @@ FINAL_STATUSES = frozenset({"COMPLETE", "FAILED", "CANCELLED"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Render:
-    """A render. `raw` is the response's whole object."""
+    """A render. `raw` is the whole object from the response."""
 
     id: str
     revision: int
@@ -41,7 +41,7 @@ class Render:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """The number of renders that can be started until `resets_at`. `raw` is the response's whole object."""
+    """The number of renders that can be started until `resets_at`. `raw` is the whole object from the response."""
 
     limit: int
     remaining: int

@@ -16,7 +16,7 @@ from commands.client.responses import Render
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-LINE_STEP = 10  # percent between two lines
+LINE_STEP_PERCENT = 10  # progress between two lines
 KILO = 1000
 
 
@@ -46,7 +46,7 @@ class JsonView(SilentView):
     """Writes each state as one line of JSON to standard output."""
 
     def show(self, render: Render) -> None:
-        """Write the response's whole object."""
+        """Write the whole object from the response."""
         write_json(render.raw)
 
 
@@ -60,7 +60,7 @@ class LineView:
     def show(self, render: Render) -> None:
         """Write a line if the activity has changed or the progress has increased enough."""
         activity = activity_of(render)
-        if activity != self._activity or render.progress >= self._progress + LINE_STEP:
+        if activity != self._activity or render.progress >= self._progress + LINE_STEP_PERCENT:
             self._activity, self._progress = activity, render.progress
             self.write_line(
                 f"{render.id}  {activity}" + (f" {render.progress} %" if render.status == "RENDERING" else "")
@@ -92,7 +92,7 @@ class BarView:
 
 @contextmanager
 def open_view(*, as_json: bool, quiet: bool) -> Iterator[View]:
-    """Open the view for the options and for standard error."""
+    """Yield the view for the options: by default a bar on a terminal, lines elsewhere."""
     if as_json:
         yield JsonView()
     elif quiet:
@@ -106,7 +106,7 @@ def open_view(*, as_json: bool, quiet: bool) -> Iterator[View]:
 
 @contextmanager
 def open_bar() -> Iterator[BarView]:
-    """Show a progress bar on standard error until the context exits."""
+    """Yield a progress bar on standard error, shown until the context exits."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
@@ -137,7 +137,7 @@ def printable(text: str) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """Return a size with its decimal unit."""
+    """Return a size as text with a decimal unit, such as 12.2 kB."""
     amount, units = float(size_bytes), iter(("kB", "MB", "GB", "TB"))
     if amount < KILO:
         return f"{size_bytes} B"

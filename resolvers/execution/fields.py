@@ -100,9 +100,8 @@ def _field(parent: GraphQLObjectType, name: str, shape: Shape) -> tuple[Reader, 
     definition = field_definition(field)
     if field is None or field.args or definition is None:
         raise NotCompilable
-    complete_type = COMPLETE_TYPES.get(
-        str(innermost(field.type))
-    )  # also looked up for a list, whose values never have this type
+    # Lists get a type too, but their values never have it.
+    complete_type = COMPLETE_TYPES.get(str(innermost(field.type)))
     return _value_reader(parent, definition), complete_type, _completion(field.type, shape)
 
 

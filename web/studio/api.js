@@ -1,14 +1,14 @@
 // The API client: one WebSocket for queries, mutations and the subscription.
 //
-// It reconnects whenever the connection is lost. Requests without a response by then are sent again, which is safe:
-// starts have an idempotency key, and the other mutations can be repeated.
+// It reconnects when the connection is lost, and sends requests without a response again. That is safe: starts have an
+// idempotency key, and the other mutations can be repeated.
 
 /** @import { ConnectionState } from "../types.d.ts" */
 
 const TOKEN = "rendercast-token"; // in sessionStorage
 const FORBIDDEN = 4403; // close code: the token is missing, invalid or expired
-const FIRST_WAIT_MS = 500;
-const MAX_WAIT_MS = 10_000;
+const MIN_BACKOFF_MS = 500;
+const MAX_BACKOFF_MS = 10_000;
 const PING_INTERVAL_MS = 10_000;
 const PONG_TIMEOUT_MS = 5_000;
 
@@ -24,7 +24,7 @@ export class Api {
   #pending = new Set(); // the cancel function of each request without a response
 
   /**
-   * `onState` receives each new state; for "signed-out" also the reason, a sentence.
+   * `onState` receives each new connection state, and for "signed-out" a sentence with the reason.
    * @param {object} options
    * @param {typeof import("graphql-ws").createClient} options.createClient
    * @param {string} options.url
@@ -43,8 +43,8 @@ export class Api {
       on: {
         connected: () => {
           this.#isRejected = false;
-          // graphql-ws first sends what waits for the connection, including the subscription. A query that is sent
-          // after it therefore can't miss a change between its response and the subscription's start.
+          // graphql-ws first sends the operations that are waiting for the connection, including the subscription. A
+          // query sent after it therefore can't miss a change between its response and the subscription's start.
           setTimeout(() => onState("live"));
         },
         closed: (event) => {
@@ -142,7 +142,7 @@ export class Api {
     }
   }
 
-  /** A request of one user must not be executed with the token of the next. */
+  /** Cancel all pending requests: one user's request must not be executed with the next user's token. */
   #cancelPending() {
     for (const cancel of this.#pending) cancel();
   }
@@ -153,7 +153,7 @@ export class Api {
    * @returns {Promise<void>}
    */
   async #pause(retries) {
-    const wait = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** retries) * (0.5 + Math.random() / 2);
+    const wait = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** retries) * (0.5 + Math.random() / 2);
     await new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
       this.#retryNow = resolve;
       if (!this.#isRejected) setTimeout(resolve, wait);

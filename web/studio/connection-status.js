@@ -22,7 +22,7 @@ export class ConnectionStatus {
   #token = byId("token", HTMLInputElement);
 
   /**
-   * `getApi` is called when the API is needed. `onUserChange` is called before the user may change.
+   * `getApi` returns the API, which is created later. `onUserChange` is called before a sign-in or sign-out.
    * @param {() => Api | undefined} getApi
    * @param {() => void} onUserChange
    */

@@ -23,7 +23,7 @@ export function create(tag, className = "") {
 }
 
 /**
- * Set the text of an element. An equal text is not written again, so that a selection in it stays.
+ * Set the text of an element. An equal text is not written again, which would remove the user's selection.
  * @param {Element} element
  * @param {string} text
  */

@@ -85,7 +85,7 @@ export class Form {
   }
 
   /**
-   * Show each problem at its field and focus the first field that has one. Show `message` for the others.
+   * Show each problem at its field and focus the first such field. Show `message` unless all problems have a field.
    * @param {{ message?: string, problems?: Problem[] }} error
    */
   #showProblems({ message = "", problems = [] }) {
@@ -144,8 +144,8 @@ export class Form {
 }
 
 /**
- * Return the colour as `#rrggbb`, the only form that a swatch takes. Undefined if it is not a CSS colour, or has no
- * such form.
+ * Return the colour as `#rrggbb`, the only notation that `<input type="color">` accepts. Undefined if it is not a CSS
+ * colour or cannot be written in this notation.
  * @param {string} color
  */
 function toHex(color) {

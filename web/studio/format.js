@@ -1,4 +1,4 @@
-// Numbers, times and states as texts.
+// Formats numbers, times and states for display.
 
 /** @import { AnimationProps, Render } from "../types.d.ts" */
 

@@ -109,7 +109,7 @@ async function readQuota() {
     const { renderQuota } = await request(operations.READ_QUOTA);
     quota.show(renderQuota);
   } catch {
-    // The shown quota stays until it is read again.
+    // The old quota stays on the page until the next read.
   }
 }
 

@@ -1,4 +1,4 @@
-// The video's appearance, drawn with CSS: static in the list, animated in the form.
+// Draws an approximation of the video with CSS: static in the list, animated in the form.
 //
 // It follows the renderer's rules (services/backends/text/styles.py and fitting.py) as far as CSS can express them.
 // Sizes are those of a video that is 1280 pixels wide; studio.css scales them to the width of the preview.
@@ -55,7 +55,7 @@ export function play(preview, props, { animated }) {
 }
 
 /**
- * Let the graphemes appear one after the other.
+ * Show the graphemes one after the other.
  * @param {HTMLElement} element
  * @param {string} text
  * @param {number} duration

@@ -82,7 +82,7 @@ export class RenderCard {
     this.#heading.focus();
   }
 
-  /** Show what changes with the status only. */
+  /** Show the parts that change only with the status. */
   #showStatus() {
     const { status, error, warnings } = this.#render;
     this.element.dataset.status = status;

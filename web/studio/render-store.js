@@ -1,4 +1,4 @@
-// The renders that the page has read: the newest copy of each, in whatever order the copies arrive.
+// Stores the newest copy of each render that the page has read. The copies can arrive in any order.
 
 /** @import { Render, RenderConnection } from "../types.d.ts" */
 
@@ -97,7 +97,7 @@ export class RenderStore {
   }
 
   /**
-   * Return the unfinished renders of which no copy has arrived for this time. The time starts again for each.
+   * Return the unfinished renders that were not received for this time, and restart the time for each of them.
    * @param {number} milliseconds
    */
   takeStale(milliseconds) {
