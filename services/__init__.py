@@ -1,1 +1,1 @@
-"""The domain: renders and what becomes of them. Knows no GraphQL and no HTTP."""
+"""The domain layer: renders, their execution, storage and notifications. Independent of GraphQL and the HTTP server."""

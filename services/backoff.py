@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 # Standard Webhooks 1.0.0, "Deliverability and reliability": seconds from each attempt to the next, over three days. The
-# first attempt is made at once.
+# first attempt is made immediately.
 RETRY_DELAYS_S = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 MAX_TRIES = 1 + len(RETRY_DELAYS_S)
 MAX_RETRY_AFTER_S = 86_400.0
@@ -22,10 +22,10 @@ def backoff_s(failures: int, *, base_s: float = 0.5, max_s: float = 30.0) -> flo
 
 
 def retry_delay_s(tries: int, *, retry_after_s: float | None = None) -> float | None:
-    """Return the delay after the try with this number, in seconds; None after the last.
+    """Return the delay before the next try, in seconds, after this many `tries`; None if that was the last.
 
-    The scheduled delay is extended at random by up to a fifth, so that messages that failed together are not retried
-    together. A longer `retry_after_s` of the receiver takes its place, up to one day.
+    The scheduled delay is increased by a random amount of up to a fifth, so that messages that failed together are not
+    retried together. If the receiver requested a longer delay, `retry_after_s`, that is used, up to one day.
     """
     if tries >= MAX_TRIES:
         return None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 
 class SystemClock:
-    """A `Clock` on the time of this machine."""
+    """A `Clock` that uses this machine's time."""
 
     def now(self) -> datetime:
         """Return the current time, aware, in UTC."""

@@ -33,7 +33,10 @@ def encode(render: Render) -> str:
 
 
 def decode(document: str | bytes) -> Render:
-    """Return the render from a document of `encode`. Missing fields, from an older version, get their defaults."""
+    """Return the render from JSON that `encode` returned. Raises `msgspec.DecodeError`.
+
+    Fields that an older version did not write get their defaults.
+    """
     return _RENDER.decode(document)
 
 
@@ -43,29 +46,29 @@ def encode_announcement(announcement: Announcement) -> str:
 
 
 def decode_announcements(messages: Iterable[str]) -> list[Announcement]:
-    """Return the announcements from messages of `encode_announcement`. Messages that can't be decoded are logged."""
+    """Return the announcements from JSON that `encode_announcement` returned. Other messages are logged and skipped."""
     announcements = []
     for message in messages:
         try:
             announcements.append(_ANNOUNCEMENT.decode(message))
         except msgspec.DecodeError as error:
-            log.error("a message that was published can't be read: %s", error)  # noqa: TRY400
+            log.error("a published message can't be decoded: %s", error)  # noqa: TRY400
     return announcements
 
 
 def to_mapping(render: Render) -> dict[str, Any]:
-    """Return the render as a mapping of the values that `encode` writes."""
+    """Return the render as a mapping with the same content as `encode`."""
     mapping: dict[str, Any] = msgspec.to_builtins(render)
     return mapping
 
 
 def from_mapping(mapping: Mapping[str, Any]) -> Render:
-    """Return the render from a mapping of `to_mapping`."""
+    """Return the render from a mapping that `to_mapping` returned. Raises `msgspec.ValidationError`."""
     return msgspec.convert(mapping, Render)
 
 
 def decode_readable(rows: Iterable[tuple[str, Encoded]], decode_one: Callable[[Encoded], Decoded]) -> list[Decoded]:
-    """Decode stored documents, given with their ids.
+    """Return the decoded documents of these rows, each of an id and a document.
 
     A document that can't be decoded, for example after a downgrade, is logged and skipped: it must not block the
     others.
@@ -75,5 +78,5 @@ def decode_readable(rows: Iterable[tuple[str, Encoded]], decode_one: Callable[[E
         try:
             decoded.append(decode_one(document))
         except msgspec.DecodeError as error:
-            log.error("the stored document %s can't be read: %s", document_id, error)  # noqa: TRY400
+            log.error("the stored document %s can't be decoded: %s", document_id, error)  # noqa: TRY400
     return decoded

@@ -10,7 +10,7 @@ RendercastError
 │   ├── InvalidArgument
 │   ├── NotAllowed
 │   ├── LimitExceeded
-│   ├── TookTooLong
+│   ├── ExecutionTimeout
 │   ├── RenderQuotaExceeded
 │   ├── RenderServiceNotConfigured
 │   ├── RenderNotFound
@@ -25,7 +25,7 @@ RendercastError
 │   ├── BackendUnavailable
 │   └── IssuerUnavailable
 ├── StartRefused             the backend started nothing, and may accept the render later
-├── StartImpossible          the backend started nothing, and would not at another try
+├── StartImpossible          the backend started nothing, and a retry would not help
 ├── StartUncertain           the backend may have started it; it must not be started again
 ├── LeaseLost                another worker has the render's lease
 └── IllegalChange            a bug: a state change that the render's status doesn't allow
@@ -39,7 +39,7 @@ from services.models import Failure, Quota, Render
 
 
 class RendercastError(Exception):
-    """The base of all errors. `code` is stable. Clients receive it; for errors that are masked, it is INTERNAL."""
+    """The base class of all errors. `code` is stable and sent to clients; for masked errors it is INTERNAL."""
 
     code: ClassVar[str] = "INTERNAL"
 
@@ -86,7 +86,7 @@ class Problem:
 
 
 class InvalidAnimation(UserError):
-    """The input of a start is invalid. Uses no quota. `problems` is never empty."""
+    """The input of a start is invalid; the start uses no quota. `problems` is never empty."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -102,7 +102,7 @@ class InvalidArgument(UserError):
 
 
 class NotAllowed(UserError):
-    """The request is allowed for operators only."""
+    """Only operators may make this request."""
 
     code = "FORBIDDEN"
 
@@ -116,7 +116,7 @@ class LimitExceeded(UserError):
     code = "LIMIT_EXCEEDED"
 
 
-class TookTooLong(UserError):
+class ExecutionTimeout(UserError):
     """A request was stopped because it exceeded its time limit. A mutation may have taken effect."""
 
     code = "TIMEOUT"
@@ -218,9 +218,9 @@ class PubSubUnavailable(Unavailable):
 
 
 class BackendUnavailable(Unavailable):
-    """The backend did not report the state of a render. The render itself may be running.
+    """The backend can't be reached or did not report the state of a render. The render itself may be running.
 
-    `failure` is stored with the render if this lasts until its deadline.
+    `failure` is stored with the render if the backend is still unavailable at the render's deadline.
     """
 
     def __init__(self, message: str, *, failure: Failure | None = None) -> None:
@@ -229,7 +229,7 @@ class BackendUnavailable(Unavailable):
 
 
 class IssuerUnavailable(Unavailable):
-    """No token can be verified now: the issuer's keys have not been loaded yet."""
+    """No token can be verified now: no attempt to read the issuer's keys has succeeded yet."""
 
     def __init__(self) -> None:
         super().__init__("the issuer's keys have not been read yet")

@@ -1,4 +1,4 @@
-"""Reads and writes JSON of clients."""
+"""Reads JSON from clients and writes JSON for them."""
 
 import json
 from typing import NoReturn
@@ -14,9 +14,9 @@ DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def read_json(text: str | bytes) -> object:
-    """Return the value. Raises `ValueError` if the text isn't valid JSON in UTF-8 or exceeds Python's limits.
+    """Return the value of a JSON text. Raises `ValueError` if it isn't valid JSON in UTF-8 or exceeds Python's limits.
 
-    These are the recursion limit for nested values and the limit on digits for integers.
+    These are the recursion limit, for nested values, and the maximum number of digits of an integer.
     """
     try:
         value: object = DECODER.decode(text if isinstance(text, str) else text.decode())

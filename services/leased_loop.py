@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class LeasedWork(Protocol[Item]):
-    """What a `LeasedLoop` needs to know of its items."""
+    """The items of a `LeasedLoop`: how to acquire, process and release them."""
 
     @property
     def has_capacity(self) -> bool:
@@ -34,7 +34,7 @@ class LeasedWork(Protocol[Item]):
         ...
 
     async def process(self, item: Item) -> None:
-        """Process an item to its end. Raises nothing but `CancelledError`."""
+        """Process an acquired item until this worker is done with it. Raises only `CancelledError`."""
         ...
 
     async def release(self) -> None:
@@ -45,8 +45,8 @@ class LeasedWork(Protocol[Item]):
 class LeasedLoop(Generic[Item]):
     """Acquires items while there is capacity, and processes each in its own task.
 
-    `name` is the plural of the items in log lines. `last_tick_at` is when the store was last polled; None before that.
-    Setting `wake` ends the wait for the next poll.
+    `name` is the plural of the items in log lines. `last_tick_at` is when the store was last polled; None before the
+    first poll. Setting `wake` ends the wait for the next poll.
     """
 
     def __init__(self, work: LeasedWork[Item], *, name: str, clock: Clock) -> None:
@@ -57,7 +57,7 @@ class LeasedLoop(Generic[Item]):
         self.wake = asyncio.Event()
 
     async def run(self, *, within: AbstractAsyncContextManager[object] | None = None) -> None:
-        """Run inside the context `within` until cancelled; then wait for the tasks to end and release all leases."""
+        """Run inside the context `within` until cancelled; then cancel the tasks, await them and release all leases."""
         try:
             async with within or nullcontext(), asyncio.TaskGroup() as tasks:
                 await self._poll(tasks)
@@ -93,7 +93,7 @@ class LeasedLoop(Generic[Item]):
 
 
 async def release_leases(release: Awaitable[None], *, name: str) -> None:
-    """Await a store's release of leases to its end, even if cancelled meanwhile. `StoreUnavailable` is only logged."""
+    """Await a store's release of leases, which continues if this task is cancelled. `StoreUnavailable` is logged."""
     try:
         await asyncio.shield(release)
     except StoreUnavailable as error:

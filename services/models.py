@@ -89,7 +89,7 @@ class Failure(Struct, frozen=True, kw_only=True, gc=False):
 class Output(Struct, frozen=True, kw_only=True, gc=False):
     """Location of a COMPLETE render's video. URLs are signed from it when requested, and never stored.
 
-    `poster_key` is the JPEG of the last frame, in the same bucket; None if there is none.
+    `poster_key` is the key of the poster, a JPEG of the last frame, in the same bucket; None if there is none.
     """
 
     bucket: str
@@ -105,8 +105,8 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
     when COMPLETE. `started_at` is set as soon as the backend may have started an attempt; a render that ends without it
     uses no quota. `interruptions` counts the attempts that ended because their process ended, and `busy_attempts` those
     that failed because the backend was at capacity. `earlier_cost_usd` is the cost of all attempts before the current
-    one. No worker may start an attempt before `due_at`; `deadline_at` ends the current attempt. `traceparent` is the
-    trace context of the start, as defined by W3C Trace Context, if it was traced.
+    one. No worker may acquire the render before `due_at`; the current attempt is stopped at `deadline_at`.
+    `traceparent` is the trace context of the start, as defined by W3C Trace Context, if it was traced.
     """
 
     id: str
@@ -151,7 +151,7 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderFilter:
-    """Which renders to list: the caller's own unless `all_users`. None as a condition matches all."""
+    """Which renders to list: the caller's own unless `all_users`. A condition that is None matches all."""
 
     statuses: frozenset[RenderStatus] | None = None
     generation_id: str | None = None
@@ -160,7 +160,7 @@ class RenderFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The authenticated user of a request. `id` is unique over all issuers, and the `owner` of the user's renders.
+    """The authenticated user of a request. `id` is unique across issuers, and the `owner` of the user's renders.
 
     An operator can read the renders of all users, but change only their own.
     """

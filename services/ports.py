@@ -1,4 +1,4 @@
-"""Contracts between the services and their adapters: clock, render store, webhook backlog, renderer backend.
+"""Contracts between the services and their adapters: clock, render store, webhook backlog, render backend.
 
 Each adapter is a file or folder under `stores/` or `backends/`. All adapters of a port pass the same contract tests
 under `tests/services/`. Adapters raise only the errors named here, never those of a driver.
@@ -48,8 +48,8 @@ class AddResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Queue:
-    """Number of QUEUED renders of all owners, and when the oldest was created; None if the queue is empty."""
+class QueueStats:
+    """Number of QUEUED renders of all owners, and when the oldest was created: None if there is none."""
 
     depth: int
     oldest_created_at: datetime | None
@@ -103,14 +103,14 @@ class RenderStore(Protocol):
         """Return the place of a QUEUED render among those of all owners, in order of id. 1 is the next."""
         ...
 
-    async def queue(self) -> Queue:
+    async def queue(self) -> QueueStats:
         """Return the size and age of the queue, without reading its renders."""
         ...
 
     async def acquire(
         self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
     ) -> Render | None:
-        """Lease to `worker`, atomically, the oldest unfinished render that is due, not leased and not `excluding`.
+        """Lease to `worker`, atomically, the oldest unfinished render that is due, not leased and not in `excluding`.
 
         If `queued` is False, only a RENDERING one. A stored document that can't be decoded is logged and skipped.
         """
@@ -125,7 +125,7 @@ class RenderStore(Protocol):
         ...
 
     async def record(self, render: Render, *, worker: str | None = None, lease: timedelta | None = None) -> bool:
-        """Replace the stored render if it is exactly one revision older; return whether it was.
+        """Replace the stored render if it is exactly one revision older; return whether it was replaced.
 
         With `worker`, the worker must hold the lease, which is extended to `lease` from now; otherwise `LeaseLost` is
         raised. If the render is not RENDERING after the change, its lease ends. If it `returns_quota`, its unit of
@@ -139,8 +139,8 @@ class RenderStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
-    """Number of PENDING webhook messages, and when the oldest of their events occurred; None if there is none."""
+class BacklogStats:
+    """Number of PENDING webhook messages, and when the oldest of their events occurred: None if there is none."""
 
     pending: int
     oldest_occurred_at: datetime | None
@@ -149,14 +149,14 @@ class Backlog:
 class WebhookBacklog(Protocol):
     """The part of the webhook outbox that metrics read."""
 
-    async def backlog(self) -> Backlog:
+    async def backlog(self) -> BacklogStats:
         """Return the size and age of the backlog, without reading the messages. Raises `StoreUnavailable`."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptProgress:
-    """The attempt is running. `fraction` is its progress, 0.0 to 1.0. Values may decrease between two reports."""
+    """The attempt is running. `fraction` is its progress, 0.0 to 1.0. Values may decrease between observations."""
 
     phase: RenderPhase
     fraction: float
@@ -199,12 +199,12 @@ class RenderBackend(Protocol):
 
     @property
     def capacity(self) -> int:
-        """Maximum number of renders that one worker should run at once."""
+        """Maximum number of renders that one worker should run concurrently."""
         ...
 
     @property
     def poll_interval(self) -> timedelta:
-        """Time between two `observe` calls while the progress changes; up to twice that otherwise."""
+        """Time between two calls of `observe` while the progress changes; up to twice that otherwise."""
         ...
 
     def time_limit(self, render: Render) -> timedelta:
@@ -212,15 +212,16 @@ class RenderBackend(Protocol):
         ...
 
     async def start(self, render: Render) -> str:
-        """Start an attempt and return the backend's id of it. Not idempotent.
+        """Start an attempt and return the backend's id for it. Not idempotent.
 
-        Raises `StartRefused` if certainly nothing was started and a later call may succeed, `StartImpossible` if a
-        later call would not, and `StartUncertain` if an attempt may be running.
+        Raises `StartRefused` if certainly nothing was started and a later call may succeed, `StartImpossible` if
+        certainly nothing was started and a later call would not succeed, and `StartUncertain` if an attempt may be
+        running.
         """
         ...
 
     async def observe(self, render: Render) -> Observation:
-        """Return the state of the render's current attempt. Raises `BackendUnavailable` if it is unknown now.
+        """Return the state of the render's current attempt. Raises `BackendUnavailable` if it can't be read now.
 
         An attempt without a `backend_render_id` may be running too: the response to its start was lost.
         """

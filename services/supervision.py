@@ -9,7 +9,7 @@ from typing import Protocol
 
 from services.backoff import backoff_s
 
-HEALTHY_S = 60.0  # after a run of this length, the backoff starts again at its shortest
+HEALTHY_S = 60.0  # after a run of this length, the delays start again with the shortest
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,10 @@ async def supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
 
 
 async def finish_despite_cancellation(work: Coroutine[object, object, None], *, timeout_s: float) -> None:
-    """Await `work`. If this task is cancelled meanwhile, raise that only once `work` has ended or after `timeout_s`."""
+    """Await `work`. If this task is cancelled meanwhile, `work` may continue for `timeout_s`; then it is cancelled.
+
+    After that, `CancelledError` is raised; an exception of `work` is only logged.
+    """
     task = asyncio.create_task(work)
     try:
         await asyncio.shield(task)

@@ -86,7 +86,7 @@ def show(message: MessageId, as_json: Json = False) -> None:
         for attempt in found.attempts:
             retry = f"; retry at {_time(attempt.next_attempt_at)}" if attempt.next_attempt_at else ""
             took = "" if attempt.duration_s is None else f" after {attempt.duration_s:.3f} s"
-            _say(f"  {attempt.number:>3}  {_time(attempt.began_at)}  {_result_of(attempt)}{took}{retry}")
+            _say(f"  {attempt.number:>3}  {_time(attempt.started_at)}  {_result_of(attempt)}{took}{retry}")
 
     _run(write)
 
@@ -219,7 +219,7 @@ def _as_json(message: "WebhookMessage") -> dict[str, object]:
         "attempts": [
             {
                 "number": attempt.number,
-                "beganAt": _iso(attempt.began_at),
+                "beganAt": _iso(attempt.started_at),
                 "durationSeconds": attempt.duration_s,
                 "statusCode": attempt.status_code,
                 "error": attempt.error,

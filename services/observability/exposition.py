@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from services.errors import Unavailable
 from services.observability.metrics import Metrics
-from services.ports import Backlog, Clock, Queue, RenderStore, WebhookBacklog
+from services.ports import BacklogStats, Clock, QueueStats, RenderStore, WebhookBacklog
 
 READ_INTERVAL = timedelta(seconds=10)
-NO_BACKLOG = Backlog(pending=0, oldest_occurred_at=None)
+NO_BACKLOG = BacklogStats(pending=0, oldest_occurred_at=None)
 READ_TIMEOUT_S = 3.0  # Prometheus' own default timeout for a scrape is 10 s
 
 
@@ -34,7 +34,7 @@ class Exposition:
         self._outbox = outbox
         self._clock = clock
         self._read_at: datetime | None = None
-        self._last_read: tuple[Queue, Backlog] | None = None
+        self._last_read: tuple[QueueStats, BacklogStats] | None = None
 
     async def text(self) -> bytes:
         """Return all metrics, after at most `read_timeout_s` if the store does not respond."""
@@ -45,7 +45,7 @@ class Exposition:
         self._report()
         return self._metrics.text()
 
-    async def _read(self) -> tuple[Queue, Backlog] | None:
+    async def _read(self) -> tuple[QueueStats, BacklogStats] | None:
         try:
             async with asyncio.timeout(self._read_timeout_s):
                 queue = await self._store.queue()

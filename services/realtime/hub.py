@@ -1,4 +1,4 @@
-"""Progress of renders, from the process that changes a render to all subscribers.
+"""Delivers changes of renders from the process that makes them to the subscribers in all processes.
 
 Each change is published once, as the whole render, on its owner's channel. A process subscribes at most once to each
 channel, decodes each message once, and offers the render to its subscribers. A subscriber keeps only the newest state
@@ -6,9 +6,10 @@ of each render, so a slow client skips states instead of growing a queue. The sa
 messages arrive faster than they can be sent: of the messages of one socket read, only the newest of each render is
 offered.
 
-Messages are hints; the store is authoritative. A subscriber reads the stored state once after its subscription is
-active. The hub reads it again every few seconds, and as soon as the broker is reconnected, for every render whose
-terminal state a subscriber waits for. So a lost message can delay the end of a stream, but the end is never lost.
+Messages may be lost; the store is authoritative. A subscriber reads the stored state once after its subscription is
+active. The hub reads it again every few seconds, and as soon as the connection to the broker is restored, for every
+render whose terminal state a subscriber waits for. So a lost message can delay the end of a stream, but the end is
+never lost.
 """
 
 import asyncio
@@ -29,13 +30,13 @@ from services.realtime.pubsub import PubSub
 from services.realtime.subscribers import OwnerChannel, StatePusher, Subscriber
 
 WORK_CHANNEL = "work"
-MAX_UNFINISHED_AT_ONCE = 1000  # renders that a subscription to all of them starts with
+MAX_UNFINISHED_PER_OWNER = 1000  # renders that are read for subscriptions to all of an owner's renders
 
 log = logging.getLogger(__name__)
 
 
 class ProgressHub:
-    """Publishes changes of renders and subscribes to them. While `run` is running, lost messages do no lasting harm."""
+    """Publishes changes of renders and subscribes to them. `run` must be running to recover from lost messages."""
 
     def __init__(
         self, *, store: RenderStore, pubsub: PubSub, clock: Clock, metrics: Metrics, check_interval: timedelta
@@ -72,7 +73,8 @@ class ProgressHub:
 
         A state that arrives while no other is pending may go to `pusher` instead of being yielded; the order is kept.
         States that arrive faster than they are taken are skipped, except the terminal one. An operator may subscribe
-        to any user's render. Raises `RenderNotFound`. Close the iterator (`contextlib.aclosing`) to leave early.
+        to any user's render. Raises `RenderNotFound`, and `StoreUnavailable` before the first state. To unsubscribe
+        early, close the iterator (`contextlib.aclosing`).
         """
         if not is_render_id(render_id):
             raise RenderNotFound
@@ -97,7 +99,7 @@ class ProgressHub:
         """
         subscriber = Subscriber(None, pusher)
         async with self._subscribed(caller.id, subscriber):
-            for render in await self._store.unfinished([caller.id], first=MAX_UNFINISHED_AT_ONCE):
+            for render in await self._store.unfinished([caller.id], first=MAX_UNFINISHED_PER_OWNER):
                 subscriber.offer(render)
             while (taken := await subscriber.take()) is not None:
                 change, published_at = taken
@@ -116,18 +118,18 @@ class ProgressHub:
                 log.warning("stored states of subscribed renders could not be read: %s", error)
 
     async def refresh(self) -> None:
-        """Offer the stored states to all subscribers."""
+        """Read the stored states of subscribed renders and offer them to the subscribers. Raises `StoreUnavailable`."""
         await self._refresh_unfinished()
         if owners := [owner for owner, channel in self._channels.items() if channel.has_subscribers_to_all()]:
-            self._offer(await self._store.unfinished(owners, first=MAX_UNFINISHED_AT_ONCE * len(owners)))
+            self._offer(await self._store.unfinished(owners, first=MAX_UNFINISHED_PER_OWNER * len(owners)))
 
     def _observe_lag(self, published_at: datetime | None) -> None:
-        """Record the time since the last yielded state was published; it was sent before the next is requested."""
+        """Record the time since the yielded state was published: when the next one is requested, it has been sent."""
         if published_at is not None:
             self._metrics.sent(1, published_at=published_at, now=self._clock.now())
 
     async def _find_owner(self, render_id: str, caller: Caller) -> str:
-        """Return the owner to look under: the caller, or the render's real owner if the caller is an operator."""
+        """Return the owner whose channel has the render: the caller, or for an operator the actual owner."""
         found = await self._store.get_many([render_id]) if caller.is_operator else ()
         return found[0].owner if found else caller.id
 
@@ -151,7 +153,7 @@ class ProgressHub:
     @asynccontextmanager
     async def _subscribed(self, owner: str, subscriber: Subscriber) -> AsyncIterator[None]:
         channel = self._channels.setdefault(owner, OwnerChannel())
-        channel.add(subscriber)  # before waiting, so that a subscriber that leaves doesn't remove the channel
+        channel.add(subscriber)  # before the first await: a subscriber that leaves must not remove the channel
         try:
             await self._ensure_subscribed(channel, owner)
             with self._metrics.subscribed():
@@ -163,7 +165,7 @@ class ProgressHub:
                 await asyncio.shield(channel.subscription.aclose())
 
     async def _ensure_subscribed(self, channel: OwnerChannel, owner: str) -> None:
-        """Subscribe to the owner's channel unless it is done. Only subscribers of this owner wait for it."""
+        """Subscribe to the owner's channel once. Only subscribers to this owner's renders wait for it."""
         async with channel.lock:
             if not channel.is_subscribed:
                 subscription = self._pubsub.subscribe(_channel_name(owner), self._handle_messages)

@@ -23,8 +23,8 @@ class MessageListener(Protocol):
 class ListenerRegistry:
     """Calls the listeners of each channel directly.
 
-    broadcaster's own subscribers have a queue and a task each. That takes longer than handling the message, and it
-    loses messages that arrive together on a new channel.
+    Each of broadcaster's own subscribers has a queue and a task. That takes longer than handling the message, and loses
+    messages that arrive together on a new channel.
     """
 
     def __init__(self) -> None:

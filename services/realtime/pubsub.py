@@ -13,8 +13,8 @@ from services.realtime.redis_broker import RedisBroker
 class PubSub:
     """Publishes text on channels and subscribes to them. Delivery is at most once and in order within a channel.
 
-    `resumed` is set each time the broker is connected and subscribed again: messages may have been lost. Only one
-    consumer can wait for it, since that consumer clears it first; this is the hub.
+    `resumed` is set each time the connection and the subscriptions are restored: messages may have been lost. Only one
+    consumer may wait for it, because it clears the event: the hub.
     """
 
     def __init__(self, broadcast: ListenerBroadcast, redis: RedisBroker | None = None) -> None:
@@ -36,7 +36,7 @@ class PubSub:
         """Call `listener` with the messages on `channel` while the context is open.
 
         The subscription is active when the context is entered. If the broker is unavailable, the context is entered
-        all the same, the subscription starts on reconnection, and `resumed` is set then.
+        anyway; the subscription becomes active on reconnection, and `resumed` is set then.
         """
         await self._broadcast.add_listener(channel, listener)
         try:
@@ -53,7 +53,7 @@ async def open_pubsub(url: str) -> AsyncIterator[PubSub]:
 
     Redis must have one address: a single server, a service that fails over behind its name, or one node of a cluster,
     which passes messages on to the others. Discovery through Sentinel is not supported. Raises `StartupError` if Redis
-    can't be reached now; later it may disconnect and return.
+    can't be reached now; later, a lost connection is restored.
     """
     redis = None if url == "memory://" else RedisBroker(url)
     broadcast = ListenerBroadcast(url, redis)

@@ -1,8 +1,8 @@
-"""Redis as the broker behind broadcaster.
+"""Redis as a backend of broadcaster.
 
 One connection receives messages for all channels; a second one publishes. The receiving connection is pinged when it is
-quiet. When it is lost it is opened again, with backoff, and subscribed to all channels with a listener; only then is
-`resumed` set. Redis keeps no messages for disconnected subscribers, so `resumed` means that messages may have been
+idle. When it is lost, it is opened again, with backoff, and subscribed to all channels that have a listener; only then
+is `resumed` set. Redis keeps no messages for disconnected subscribers, so `resumed` means that messages may have been
 lost. The publishing connection is opened when it is needed, and kept while Redis replies on it.
 
 Each command is sent once: redis-py's own retries are off, and every wait here has a timeout.
@@ -76,9 +76,10 @@ class RedisBroker(BroadcastBackend):
             self._subscriber.unsubscribe(self._redis_channel(group))
 
     async def wait_until_subscribed(self, channel: str) -> None:
-        """Wait until Redis has confirmed the subscription or is unavailable; then `resumed` is set on reconnection.
+        """Wait until Redis has confirmed the subscription or the connection is lost.
 
-        Takes at most twice `KEEPALIVE_S`, after which a connection without replies is lost.
+        Takes at most twice `KEEPALIVE_S`: then a connection without replies is marked as lost. After a loss, `resumed`
+        is set when the subscription is active.
         """
         await self._subscribed[channel].wait()
 
@@ -162,7 +163,7 @@ class RedisBroker(BroadcastBackend):
             if self._is_up:
                 log.warning("Redis at %s is unavailable: %s", self._address.display_name, why)
             self._is_up = False
-            if self._commands is not None and self._commands.is_idle:  # most likely it is lost as well
+            if self._commands is not None and self._commands.is_idle:  # most likely lost as well
                 await self._close_commands()
             subscriber = self._start_subscriber(await self._reconnect())
 

@@ -1,11 +1,11 @@
 """Connections to Redis that are shared by many callers: one receives published messages, one sends commands.
 
-redis-py connects and authenticates. From then on the transport belongs to the classes here, which parse all replies of
-one socket read and pass them on together. redis-py's own way, one command and its reply at a time, takes several times
-as long.
+redis-py connects and authenticates. Then the classes here take over the transport, parse all replies of one socket read
+and handle them together. redis-py itself, which handles one command and its reply at a time, takes several times as
+long.
 
 Written for redis-py 8.1. It uses the private names `AbstractConnection._writer` and `redis._parsers.base.BaseParser`,
-which no other module here touches; `tests/services/realtime/test_private_names.py` checks both.
+which no other module here uses; `tests/services/realtime/test_private_names.py` checks both.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ from redis._parsers.base import BaseParser
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import InvalidResponse
 
-KEEPALIVE_S = 2.5  # without data for so long a PING is sent; after as long again the connection is lost
+KEEPALIVE_S = 2.5  # after this time without data, PING is sent; after the same time again, the connection is lost
 
 
 class RedisConnection(asyncio.Protocol, ABC):
-    """One connection, from when it is established until it is lost."""
+    """An established connection, until it is lost."""
 
     def __init__(self, connection: AbstractConnection) -> None:
         self._connection = connection
@@ -46,7 +46,7 @@ class RedisConnection(asyncio.Protocol, ABC):
         await self._connection.disconnect(nowait=True)
 
     def send_command(self, *words: str | bytes) -> None:
-        """Send a command. Does nothing on a lost connection, whose callers get its error; uvloop would raise."""
+        """Send a command. Do nothing if the connection is lost: callers get its error, and uvloop would raise."""
         if not self._transport.is_closing():
             self._transport.writelines(self._connection.pack_command(*words))
 
@@ -61,7 +61,7 @@ class RedisConnection(asyncio.Protocol, ABC):
             self._lost.set()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what was read, and handle all of it together."""
+        """Parse the data of one read, and handle all replies in it together."""
         self._received_at = self._loop.time()
         try:
             self._reader.feed(data)
@@ -71,7 +71,7 @@ class RedisConnection(asyncio.Protocol, ABC):
                     replies.append(reply)
             finally:
                 self.handle_replies(replies)  # also those before a malformed one
-        except Exception as error:  # noqa: BLE001  # the callers that wait for the connection get it
+        except Exception as error:  # noqa: BLE001  # raised to the callers that wait for the connection
             self.mark_lost(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -83,11 +83,11 @@ class SubscriptionHandler(Protocol):
     """Receives what Redis sends on a `RedisSubscriber`. Its methods run inside `data_received` and must not block."""
 
     def handle_messages(self, messages: list[list[bytes]], /) -> None:
-        """Handle messages of one read, oldest first, each as `[channel, message]`. Raising loses the connection."""
+        """Handle messages of one read, oldest first, each as `[channel, message]`. An exception ends the connection."""
         ...
 
     def handle_pong(self) -> None:
-        """Handle the reply to a PING: everything that was subscribed before it is active."""
+        """Handle the reply to a PING: all subscriptions requested before the PING are active."""
         ...
 
 
@@ -130,7 +130,7 @@ class RedisSubscriber(RedisConnection):
         await super().close()
 
     def handle_replies(self, replies: list[object]) -> None:
-        """Pass messages on together, and handle the replies to our own commands."""
+        """Pass all messages to the handler in one call, and handle the replies to this connection's commands."""
         messages = []
         try:
             for reply in replies:
@@ -157,7 +157,7 @@ class RedisSubscriber(RedisConnection):
         self._keepalive_timer = self._loop.call_at(self._pinged_at + KEEPALIVE_S, self._check_keepalive)
 
     def _check_keepalive(self) -> None:
-        """Lose a connection that received nothing since the last PING; ping one that has been quiet since."""
+        """Mark the connection as lost if it received nothing since the PING; send another PING if it is idle again."""
         if self._received_at < self._pinged_at:
             self.mark_lost(TimeoutError())
         elif self._received_at + KEEPALIVE_S > self._loop.time():
@@ -167,7 +167,7 @@ class RedisSubscriber(RedisConnection):
 
 
 class RedisCommands(RedisConnection):
-    """A connection for any number of commands at once; Redis replies in their order."""
+    """A connection for any number of concurrent commands; Redis replies in their order."""
 
     def __init__(self, connection: AbstractConnection) -> None:
         self._pending: deque[asyncio.Future[None]] = deque()
@@ -179,7 +179,7 @@ class RedisCommands(RedisConnection):
         return not self._pending
 
     async def execute(self, *words: str | bytes) -> None:
-        """Send a command and wait for its reply. Raises the reply if it is an error, or the connection's error."""
+        """Send a command and wait for its reply. Raises an error reply, or the error of a lost connection."""
         if self.is_lost:
             raise self._error
         replied: asyncio.Future[None] = self._loop.create_future()
@@ -188,7 +188,7 @@ class RedisCommands(RedisConnection):
         await replied
 
     def handle_replies(self, replies: list[object]) -> None:
-        """Pass each reply to the oldest pending command; those of cancelled callers are dropped."""
+        """Pass each reply to the oldest pending command; replies to cancelled callers are dropped."""
         for reply in replies:
             replied = self._pending.popleft()
             if replied.done():

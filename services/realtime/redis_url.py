@@ -1,4 +1,4 @@
-"""The address of Redis, new connections to it, and the reasons why they fail, in texts without secrets."""
+"""Parses the URL of Redis, creates connections, and describes their errors without secrets."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +26,7 @@ REASONS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisAddress:
-    """Where Redis is. `display_name` contains no password; `prefix` is put before each channel's name."""
+    """The parsed URL of Redis. `display_name` contains no password; `prefix` is prepended to each channel's name."""
 
     display_name: str
     prefix: bytes
@@ -34,7 +34,7 @@ class RedisAddress:
     options: dict[str, Any]
 
     def new_connection(self) -> AbstractConnection:
-        """Return an unconnected connection without a timeout of its own."""
+        """Return a connection that is not connected yet and has no read timeout; the caller limits each wait."""
         return self.connection_class(socket_timeout=None, **self.options)
 
 
@@ -42,7 +42,7 @@ def parse_redis_url(url: str) -> RedisAddress:
     """Parse `redis://[[user]:password@]host[:port][/db]`, `rediss://` for TLS, or `unix://`.
 
     TLS options have redis-py's names, such as `?ssl_ca_certs=/path`. Other options that redis-py takes from a URL are
-    refused, above all its timeouts. Raises `StartupError`, whose text contains no part of the URL, which may be secret.
+    rejected, in particular its timeouts. Raises `StartupError`, which contains no part of the URL: it may be secret.
     """
     try:
         options = _parse_options(url)
@@ -50,8 +50,8 @@ def parse_redis_url(url: str) -> RedisAddress:
         connection_class(**options)
     except (ValueError, TypeError, RedisError):
         raise StartupError(
-            "The URL of Redis can't be used: it must look like redis://:password@host:6379/0, rediss://… or unix://…, "
-            "without options other than those of TLS, and with special characters percent-encoded."
+            "REDIS_URL is not valid. It must look like redis://:password@host:6379/0, rediss://… or unix://…, without "
+            "options other than those of TLS, and with special characters percent-encoded."
         ) from None
     host = options.get("host", "localhost")
     return RedisAddress(
@@ -63,7 +63,7 @@ def parse_redis_url(url: str) -> RedisAddress:
 
 
 def failure_reason(error: BaseException) -> str:
-    """Return why Redis is unavailable in a few words, without text that a server may have echoed."""
+    """Return in a few words why Redis is unavailable, without text that a server may have echoed."""
     for kind, words in REASONS:
         if isinstance(error, kind):
             return words
@@ -77,6 +77,6 @@ def _parse_options(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     options: dict[str, Any] = dict(parse_url(url))
     unknown = [name for name in options if name not in URL_OPTIONS and not name.startswith("ssl_")]
-    if unknown or "@" in parts.path + parts.query + parts.fragment:  # an @ there ends a password that contains / ? or #
+    if unknown or "@" in parts.path + parts.query + parts.fragment:  # an @ there: the password has a bare / ? or #
         raise ValueError
     return options | {"protocol": 2, "retry": Retry(NoBackoff(), 0), "socket_connect_timeout": TIMEOUT_S}

@@ -1,4 +1,4 @@
-"""The subscribers to renders in this process, and the newest state that each was offered."""
+"""The subscribers to renders in this process, and the newest states that were offered to each."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from typing import Protocol
 
 from services.models import Render
 
-MAX_ENDED_RENDERS = 1000  # for each subscriber: ended renders whose late messages it recognises
+MAX_ENDED_RENDERS = 1000  # per subscriber: ended renders whose late messages are still ignored
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Subscriber:
     While the subscriber waits in `take`, a state is offered to its `pusher` first.
     """
 
-    # No dictionary: each change finds the CPU's caches cold, so the number of objects that it touches counts most.
+    # Slots: the CPU's caches are cold at each change, so the number of objects it touches determines its cost.
     __slots__ = ("_ended", "_is_deleted", "_pending", "_pusher", "_unfinished", "_waiting", "render_id")
 
     def __init__(self, render_id: str | None, pusher: StatePusher | None = None) -> None:
@@ -50,9 +50,9 @@ class Subscriber:
         return frozenset(self._unfinished)
 
     def offer(self, render: Render, published_at: datetime | None = None) -> bool:
-        """Push a state or keep it for `take`, unless this revision or a newer one was offered before.
+        """Push a state, or keep it for `take`; return whether it was pushed. A terminal state is never pushed.
 
-        A terminal state is never pushed. Returns whether the state was pushed.
+        A state is ignored if its revision or a newer one was offered before.
         """
         id_ = render.id
         if render.revision <= (self._unfinished.get(id_) or self._ended.get(id_, 0)):
@@ -68,7 +68,7 @@ class Subscriber:
         return False
 
     def mark_deleted(self, render_id: str) -> None:
-        """Note that the render is no longer stored. A subscription to this render only ends."""
+        """Record that the render is no longer stored. A subscription to only this render ends."""
         if render_id in self._unfinished:
             self._end(render_id, self._unfinished[render_id])
         if self.render_id == render_id:
@@ -99,7 +99,7 @@ class Subscriber:
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, None
-        if waiting is not None and not waiting.done():  # it is done if the subscriber was cancelled
+        if waiting is not None and not waiting.done():  # done if the subscriber was cancelled
             waiting.set_result(None)
 
     def _end(self, render_id: str, revision: int) -> None:
@@ -138,7 +138,7 @@ class OwnerChannel:
             del self._to_one[subscriber.render_id]
 
     def unfinished_ids(self) -> frozenset[str]:
-        """Return the ids of the renders whose terminal state some subscriber was not offered yet."""
+        """Return the ids of the renders whose terminal state was not offered to some subscriber yet."""
         subscribers = (*self._to_all, *(subscriber for of_render in self._to_one.values() for subscriber in of_render))
         return frozenset().union(*(subscriber.unfinished_ids for subscriber in subscribers))
 
@@ -147,11 +147,11 @@ class OwnerChannel:
         return not self._to_all and not self._to_one
 
     def has_subscribers_to_all(self) -> bool:
-        """Return whether a subscriber wants all of the owner's renders, including those that are started later."""
+        """Return whether a subscription is to all of the owner's renders, including those that are started later."""
         return bool(self._to_all)
 
     def offer(self, render: Render, published_at: datetime | None = None) -> int:
-        """Offer a state to all of its subscribers; return to how many it was pushed."""
+        """Offer a state to all subscribers to its render; return to how many it was pushed."""
         return sum([each.offer(render, published_at) for each in (*self._to_all, *self._to_one.get(render.id, ()))])
 
     def mark_deleted(self, render_id: str) -> None:

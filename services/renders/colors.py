@@ -53,7 +53,7 @@ class Color:
 
 
 def parse_color(text: str) -> Color:
-    """Return the colour of a text in CSS Color Level 4. Channels outside sRGB are clipped.
+    """Return the colour of a text in the syntax of CSS Color Module Level 4. Channels outside sRGB are clipped.
 
     Raises ValueError, with a message for the user, if the text is not a CSS colour, depends on a page (`currentcolor`
     and system colours), or uses an unsupported colour space.
@@ -64,7 +64,7 @@ def parse_color(text: str) -> Color:
     if parsed is None:
         raise ValueError(f"{_quoted(text)} is not a CSS colour.")
     if isinstance(parsed, str):
-        raise ValueError("currentcolor has no meaning here; name the colour itself.")  # noqa: TRY004
+        raise ValueError("currentcolor is not supported. Give the colour itself.")  # noqa: TRY004
     return _to_srgb(parsed)
 
 

@@ -7,8 +7,8 @@
 
 QUEUED renders can also fail and be cancelled.
 
-Each function returns a new render with the next revision, and raises `IllegalChange` for a change that the diagram
-doesn't have. None does I/O: the caller stores and publishes the result.
+Each function returns a new render with the next revision, and raises `IllegalChange` for a change that is not in the
+diagram. None does I/O: the caller stores and publishes the result.
 """
 
 from datetime import datetime
@@ -25,7 +25,7 @@ MAX_UNFINISHED_PROGRESS = 99
 
 
 def launch(render: Render, *, now: datetime, deadline_at: datetime) -> Render:
-    """Start an attempt. Stored before the backend is called, so that no attempt is lost."""
+    """Start an attempt. The result must be stored before the backend is called, so that no attempt is lost."""
     _require(render, ACTIVE, "launch")
     return _next(
         render,
@@ -57,7 +57,7 @@ def refuse(render: Render, *, before: Render, due_at: datetime) -> Render:
 
 
 def reject(render: Render, *, before: Render, failure: Failure, now: datetime) -> Render:
-    """Fail a render for which the backend certainly started nothing and never will. `before` is as for `refuse`."""
+    """Fail a render for which the backend certainly started nothing and never will. `before` as for `refuse`."""
     _require(render, {RenderStatus.RENDERING}, "reject")
     undone = replace(render, attempt=before.attempt, started_at=before.started_at)
     return _end(undone, status=RenderStatus.FAILED, now=now, failure=failure)
@@ -121,13 +121,13 @@ def fail(render: Render, *, failure: Failure, now: datetime) -> Render:
 
 
 def cancel(render: Render, *, now: datetime) -> Render:
-    """Cancel the render. A running attempt must have been stopped before."""
+    """Cancel the render. A running attempt must be stopped first."""
     _require(render, ACTIVE, "cancel")
     return _end(render, status=RenderStatus.CANCELLED, now=now, cancel_requested=True)
 
 
 def request_cancel(render: Render) -> Render:
-    """Request the worker to cancel the render. Return the same object if this was requested before."""
+    """Set `cancel_requested`, so that the worker cancels the render. Return the same object if it is already set."""
     _require(render, {RenderStatus.RENDERING}, "request_cancel")
     return render if render.cancel_requested else _next(render, cancel_requested=True)
 
@@ -140,7 +140,7 @@ def _back_to_queue(render: Render, *, due_at: datetime | None, **changes: object
         backend_render_id=None,
         estimated_completion_at=None,
         deadline_at=None,
-        due_at=None if render.cancel_requested else due_at,  # due at once: the next worker only cancels it
+        due_at=None if render.cancel_requested else due_at,  # no delay: the next worker only cancels it
         earlier_cost_usd=render.cost_usd,
         **changes,
     )

@@ -24,7 +24,7 @@ class QuotaRule:
 
 
 def quota_left(window: QuotaWindow, *, used: int) -> Quota:
-    """Return the quota of a window of which `used` units are taken."""
+    """Return the quota that is left in a window of which `used` units are taken."""
     return Quota(
         limit=window.limit,
         remaining=max(window.limit - used, 0),

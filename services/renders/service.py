@@ -1,4 +1,4 @@
-"""The use cases of renders. Every method takes the caller and accesses only the caller's own renders.
+"""The use cases of renders. Every method that looks up a render takes the caller, and finds only the caller's renders.
 
 Operators can read the renders of all users with `get`, `list` (with `all_users`) and `download`.
 """
@@ -48,7 +48,8 @@ MAX_PAGE = 100
 class RenderService:
     """Starts, returns, lists, cancels, retries and deletes renders, and signs their URLs.
 
-    `backend` is None if the deployment has no renderer; then no render can be started.
+    `backend` is None if the deployment has no renderer; then no render can be started. Any async method may raise
+    `StoreUnavailable`; `download` and `delete` may raise `BackendUnavailable` too.
     """
 
     store: RenderStore
@@ -130,7 +131,7 @@ class RenderService:
         return await self.store.queue_position(render) if render.status is RenderStatus.QUEUED else None
 
     async def cancel(self, caller: Caller, render_id: str) -> Render:
-        """Cancel a render: at once if it is QUEUED; otherwise set `cancel_requested`, and its worker cancels it.
+        """Cancel a QUEUED render; for a RENDERING one, set `cancel_requested`, and its worker cancels it.
 
         Raises `RenderNotFound` or `RenderAlreadyFinished`.
         """
@@ -159,13 +160,13 @@ class RenderService:
         return render, self.backend.sign(render.output, expires_in=self.download_expiry)
 
     def sign(self, render: Render) -> Download | None:
-        """Return a signed URL of the video of a render that the caller may read; None if it has none."""
+        """Return a signed URL of the video of a render that the caller has read; None if it has no video."""
         if render.output is None or self.backend is None:
             return None
         return self.backend.sign(render.output, expires_in=self.download_expiry)
 
     def sign_poster(self, render: Render) -> Download | None:
-        """Return a signed URL of the poster of a render that the caller may read; None if it has none."""
+        """Return a signed URL of the poster of a render that the caller has read; None if it has no poster."""
         if render.output is None or self.backend is None:
             return None
         return self.backend.sign_poster(render.output, expires_in=self.download_expiry)
@@ -212,7 +213,7 @@ class RenderService:
         )
 
     async def _add(self, render: Render, window: QuotaWindow) -> AddResult:
-        """Store and publish a render. The caller shields it: a client that disconnects must not prevent publication."""
+        """Store and publish a render. Shielded from cancellation, so that a stored render is always published."""
         result = await self.store.add(render, window)
         if result.outcome is AddOutcome.ADDED:
             await self.hub.publish(render)
@@ -220,7 +221,7 @@ class RenderService:
         return result
 
     async def _change(self, caller: Caller, render_id: str, change: Callable[[Render], Render]) -> Render:
-        """Apply `change` to the stored render, and repeat this if the render was changed concurrently."""
+        """Apply `change` to the stored render; retry if the render was changed concurrently."""
         while True:
             render = await self._get_own(caller, render_id)
             changed = change(render)
@@ -230,7 +231,7 @@ class RenderService:
                 return changed
 
     async def _record(self, changed: Render) -> bool:
-        """Store and publish a change. The caller shields it, as for `_add`."""
+        """Store and publish a change; return whether it is stored. Shielded from cancellation, as `_add` is."""
         recorded = await self.store.record(changed)
         if recorded:
             await self.hub.publish(changed)

@@ -12,10 +12,10 @@ from services.models import AnimationProps
 from services.renders.colors import parse_color
 
 FPS = 30
-MIN_FONT_SIZE = 8.0
-MAX_FONT_SIZE = 500.0
-MAX_NAME_LENGTH = 100  # of font families and colours; real ones are shorter
-MAX_KEY_LENGTH = 200  # of idempotency keys and generation ids; UUIDs and hashes are shorter
+MIN_FONT_SIZE_PX = 8.0
+MAX_FONT_SIZE_PX = 500.0
+MAX_NAME_LENGTH = 100  # characters of a font family or a colour; real ones are shorter
+MAX_KEY_LENGTH = 200  # characters of an idempotency key or a generation id; UUIDs and hashes are shorter
 ALLOWED_CONTROLS = frozenset("\r\n\t")
 VISIBLE = regex.compile(r"[^\p{Z}\p{C}\p{Default_Ignorable_Code_Point}\u2800]")  # U+2800 is the blank of Braille
 
@@ -80,9 +80,9 @@ def _name_problems(field: str, name: str) -> Iterator[Problem]:
 
 
 def _font_size_problems(size: float) -> Iterator[Problem]:
-    if not (math.isfinite(size) and MIN_FONT_SIZE <= size <= MAX_FONT_SIZE):
+    if not (math.isfinite(size) and MIN_FONT_SIZE_PX <= size <= MAX_FONT_SIZE_PX):
         yield Problem(
-            field="fontSize", message=f"Choose a font size from {MIN_FONT_SIZE:g} to {MAX_FONT_SIZE:g} pixels."
+            field="fontSize", message=f"Choose a font size from {MIN_FONT_SIZE_PX:g} to {MAX_FONT_SIZE_PX:g} pixels."
         )
 
 

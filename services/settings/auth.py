@@ -6,7 +6,7 @@ from services.settings.base import SettingsGroup
 
 
 class AuthSettings(SettingsGroup):
-    """The issuer of tokens, or the secret that signs them, and what they must contain."""
+    """The issuer of tokens or the secret that signs them, and the claims that tokens must have."""
 
     jwt_issuer: str | None = Field(
         None, pattern=r"^https?://[^\s?#]+$", description="URL of the tokens' issuer, the `iss` claim."

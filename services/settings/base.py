@@ -1,4 +1,4 @@
-"""What all groups of settings share: where their values come from, and the folder of this checkout."""
+"""The base class of all groups of settings, and the folder of this checkout."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ PREFIX = "RENDERCAST_"
 
 
 class SettingsGroup(BaseSettings):
-    """Settings of one subject, read from the environment and from a file `.env` in the current folder.
+    """Settings of one subject, read from the environment and from the file `.env` in the current folder.
 
     A field's environment variable is its name in capitals after `PREFIX`, unless it has an alias of its own.
     """

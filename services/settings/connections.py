@@ -1,4 +1,4 @@
-"""Limits of connections."""
+"""Limits on connections."""
 
 from pydantic import Field
 
@@ -6,13 +6,13 @@ from services.settings.base import SettingsGroup
 
 
 class ConnectionSettings(SettingsGroup):
-    """Number of connections, and WebSocket pings."""
+    """Limits on connections, and WebSocket pings."""
 
     max_connections: int = Field(
         10_000,
         ge=10,
         le=1_000_000,
-        description="Maximum number of connections. Fewer if the process may not open that many files.",
+        description="Maximum number of connections. Lower if the process cannot open that many files.",
     )
     max_connections_per_address: int = Field(
         1000, ge=1, le=100_000, description="Maximum number of connections from one IP address."
@@ -27,5 +27,5 @@ class ConnectionSettings(SettingsGroup):
         20,
         gt=0,
         le=300,
-        description="Interval of WebSocket pings, and maximum time for the pong, in seconds.",
+        description="Interval of WebSocket pings, and maximum time for each pong, in seconds.",
     )

@@ -1,4 +1,4 @@
-"""Limits of GraphQL operations, and what of the schema clients may read."""
+"""Limits on GraphQL operations, and introspection."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from services.settings.base import SettingsGroup, renamed
 
 
 class GraphQLSettings(SettingsGroup):
-    """Introspection and limits of operations."""
+    """Introspection, and limits on operations."""
 
     introspection: bool | None = Field(
         None,
@@ -35,8 +35,8 @@ class GraphQLSettings(SettingsGroup):
         10_000,
         ge=1000,
         le=1_000_000,
-        description="Maximum cost of an operation: the number of fields in its result, those in lists counted for "
-        "each item, those that read the store counted as 25.",
+        description="Maximum cost of an operation: the number of fields in its result. Fields in lists count once per "
+        "item; fields that read the store count as 25.",
     )
     max_mutations_per_minute: int = Field(
         120, ge=1, le=10_000, description="Maximum number of mutations of one user in any minute."
@@ -62,6 +62,6 @@ class GraphQLSettings(SettingsGroup):
     )
     projections: bool = Field(
         default=True,
-        description="Build subscription results without executing the document for each event. False is for "
-        "comparison.",
+        description="Build subscription results without executing the document for each event. `false` is for "
+        "comparison only.",
     )

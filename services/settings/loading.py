@@ -1,4 +1,4 @@
-"""All groups together, and how they are read. A wrong value stops the start with one line that names its variable."""
+"""Loads all groups of settings. An invalid value prevents the start, with one line that names its variable."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from services.settings.worker import WorkerSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings in groups. A field's name is unique over all groups."""
+    """All settings in groups. A field's name is unique across groups."""
 
     server: ServerSettings
     storage: StorageSettings
@@ -44,7 +44,7 @@ class Settings:
     metrics: MetricsSettings
 
     def replace(self, **values: object) -> Self:
-        """Return a copy in which these fields, whatever their group, have these values. They are not validated."""
+        """Return a copy with these values for fields of any group. They are not validated."""
         changes = {name: part for name, part in _by_group(values).items() if part}
         copies = {name: getattr(self, name).model_copy(update=part) for name, part in changes.items()}
         return dataclasses.replace(self, **copies)
@@ -57,9 +57,9 @@ FIELDS: Mapping[str, FieldInfo] = {
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the settings; `overrides`, by field name, precede the environment.
+    """Read the settings; `overrides`, by field name, take precedence over the environment.
 
-    Raises `StartupError` with one line per wrong value.
+    Raises `StartupError` with one line per invalid value.
     """
     parts = _by_group(overrides)
     groups: dict[str, SettingsGroup] = {}
@@ -82,7 +82,7 @@ def default_settings(**values: object) -> Settings:
 
 
 def variable(name: str) -> str:
-    """Return the environment variable of a setting, given by its field name or by a variable's name."""
+    """Return the environment variable of a setting, given its field name or a variable's name."""
     field = FIELDS.get(name.lower())
     alias = None if field is None else field.validation_alias
     if isinstance(alias, AliasChoices):

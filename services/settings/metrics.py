@@ -12,6 +12,6 @@ class MetricsSettings(SettingsGroup):
         None,
         ge=0,
         le=65_535,
-        description="Port of Prometheus' `/metrics`, and of a `/healthz` that workers have too. Unset: none.",
+        description="Port that serves `/metrics` for Prometheus, and `/healthz`, which workers have too. Unset: none.",
     )
     metrics_host: str = Field("127.0.0.1", description="Address that the metrics port listens on.")

@@ -1,4 +1,4 @@
-"""docs/settings.md: every setting with its default and meaning, as the groups define them."""
+"""Generates docs/settings.md from the groups: each setting with its default and meaning."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +9,10 @@ from services.settings.loading import FIELDS, GROUPS, former_variables, variable
 HEAD = """\
 # Settings
 
-Rendercast reads its settings from environment variables, and from a file `.env` in the folder where it is started; the
-environment has precedence. An empty variable counts as unset. A wrong value stops the start with a message that names
-the variable. `rendercast doctor` checks the settings and what they name. [`.env.example`](../.env.example) is a file to
-start from.
+Rendercast reads its settings from environment variables, and from the file `.env` in the folder where it is started.
+The environment takes precedence. An empty variable counts as unset. An invalid value prevents the start, with a message
+that names the variable. `rendercast doctor` checks the settings and the services that they refer to.
+[`.env.example`](../.env.example) is a template.
 
 This page is generated from the code: `make settings`.
 """
@@ -34,7 +34,7 @@ TITLES = {
 
 
 def default_text(name: str) -> str:
-    """Return the default of a setting as one writes it in `.env`; empty if it is unset."""
+    """Return the default of a setting in the syntax of `.env`; empty if it is unset."""
     match FIELDS[name].default:
         case None:
             return ""

@@ -23,7 +23,7 @@ class RemotionSettings(SettingsGroup):
         description="URL of the deployed site that contains the composition.",
     )
     remotion_composition: str = Field(
-        "TextAnimation", validation_alias="REMOTION_COMPOSITION", min_length=1, description="Id of the composition."
+        "TextAnimation", validation_alias="REMOTION_COMPOSITION", min_length=1, description="ID of the composition."
     )
     remotion_bucket_name: str | None = Field(
         None,
@@ -40,7 +40,7 @@ class RemotionSettings(SettingsGroup):
     remotion_aws_access_key_id: SecretStr | None = Field(
         None,
         validation_alias="REMOTION_AWS_ACCESS_KEY_ID",
-        description="AWS access key id. Default: the credentials that boto3 finds.",
+        description="AWS access key ID. Default: the credentials that boto3 finds.",
     )
     remotion_aws_secret_access_key: SecretStr | None = Field(
         None, validation_alias="REMOTION_AWS_SECRET_ACCESS_KEY", description="Secret of the AWS access key."
@@ -62,7 +62,7 @@ class RemotionSettings(SettingsGroup):
         None,
         validation_alias="REMOTION_WEBHOOK_SECRET",
         min_length=16,
-        description="Secret that signs the function's webhooks. They need `RENDERCAST_PUBLIC_URL` too.",
+        description="Secret that signs the function's webhooks, which also require `RENDERCAST_PUBLIC_URL`.",
     )
     remotion_version: str | None = Field(
         None,

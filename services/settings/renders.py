@@ -1,4 +1,4 @@
-"""Limits of renders."""
+"""Limits on renders."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from services.settings.base import SettingsGroup
 
 
 class RenderSettings(SettingsGroup):
-    """Quota, animations and downloads."""
+    """Quota, limits on animations, and download URLs."""
 
     quota_limit: int = Field(5, ge=1, description="Maximum number of renders that a user can start in each window.")
     quota_window_s: int = Field(3600, ge=1, le=86_400, description="Length of a quota window in seconds.")
@@ -20,5 +20,5 @@ class RenderSettings(SettingsGroup):
 
     @property
     def download_expiry(self) -> timedelta:
-        """How long a download URL is valid."""
+        """Validity of a download URL."""
         return timedelta(seconds=self.download_expiry_s)

@@ -6,7 +6,7 @@ from services.settings.base import SettingsGroup
 
 
 class ServerSettings(SettingsGroup):
-    """Addresses and HTTP requests."""
+    """Addresses, origins and proxies, and limits on HTTP requests."""
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on.")
@@ -18,7 +18,7 @@ class ServerSettings(SettingsGroup):
     allowed_origins: str = Field(
         "",
         pattern=r"^(?:\s*https?://[^\s/?#,*@]+\s*(?:,|$))*$",
-        description="Other origins whose pages may use this server, separated by commas.",
+        description="Other origins whose pages may call this server (CORS), separated by commas.",
     )
     trusted_proxies: str = Field(
         "127.0.0.1,::1",
@@ -32,7 +32,7 @@ class ServerSettings(SettingsGroup):
 
     @property
     def origins(self) -> frozenset[str]:
-        """The other origins whose pages may use this server."""
+        """The other origins whose pages may call this server."""
         return frozenset(origin.strip() for origin in self.allowed_origins.split(",") if origin.strip())
 
     @property

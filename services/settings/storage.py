@@ -1,4 +1,4 @@
-"""Settings of where data is stored."""
+"""Settings of data storage."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ class StorageSettings(SettingsGroup):
     mongodb_url: SecretStr | None = Field(
         None,
         validation_alias="MONGODB_URL",
-        description="MongoDB URL for `serve` and `worker`. It must be a replica set.",
+        description="MongoDB URL for `serve` and `worker`. The server must be a replica set.",
     )
     redis_url: SecretStr | None = Field(
         None, validation_alias="REDIS_URL", description="Redis URL for `serve` and `worker`."
@@ -24,10 +24,10 @@ class StorageSettings(SettingsGroup):
         None,
         ge=1,
         le=24_000,
-        description="Days after which ended renders are removed from MongoDB. Unset: never.",
+        description="Days after which ended renders are deleted from MongoDB. Unset: never.",
     )
 
     @property
     def retention(self) -> timedelta | None:
-        """How long ended renders are stored; without limit if None."""
+        """How long ended renders are stored; None means without limit."""
         return None if self.retention_days is None else timedelta(days=self.retention_days)

@@ -11,7 +11,7 @@ class WebhookSettings(SettingsGroup):
     webhook_url: str | None = Field(
         None,
         pattern=r"^https?://[^\s/?#@]+(?:[/?][^\s#]*)?$",
-        description="URL that receives a signed POST when a render ends. Unset: none is sent.",
+        description="URL that receives a signed POST request when a render ends. Unset: none is sent.",
     )
     webhook_secret: SecretStr | None = Field(
         None,
@@ -20,7 +20,7 @@ class WebhookSettings(SettingsGroup):
     )
     webhook_networks: str = Field(
         "",
-        description="Private networks to which webhooks may be sent, also by plain http, separated by commas.",
+        description="Private networks to which webhooks may be sent, over http too, separated by commas.",
     )
     webhook_timeout_s: float = Field(
         20, gt=0, le=60, description="Maximum time for the receiver's response, in seconds."

@@ -1,4 +1,4 @@
-"""Settings of workers and of the loops that run in the background."""
+"""Settings of workers and background loops."""
 
 from datetime import timedelta
 
@@ -28,20 +28,21 @@ class WorkerSettings(SettingsGroup):
         gt=0,
         le=60,
         validation_alias=renamed("ACQUIRE_INTERVAL_S", "LOOK_INTERVAL_S"),
-        description="Interval at which a worker reads the queue without a notification, in seconds.",
+        description="Interval at which a worker polls the queue if it is not notified, in seconds.",
     )
     check_interval_s: float = Field(
-        5, gt=0, le=60, description="Interval at which stored state is read for subscribed renders, in seconds."
+        5, gt=0, le=60, description="Interval at which the stored states of subscribed renders are read, in seconds."
     )
     max_attempts: int = Field(
         3,
         ge=1,
         le=20,
-        description="Maximum number of attempts at a render. Attempts that found no capacity do not count.",
+        description="Maximum number of attempts per render. Attempts that found no capacity or ended with their worker "
+        "do not count.",
     )
-    queue_timeout_s: int = Field(86_400, ge=1, description="Maximum time that a render is queued, in seconds.")
+    queue_timeout_s: int = Field(86_400, ge=1, description="Maximum time that a render waits in the queue, in seconds.")
 
     @property
     def acquire_interval(self) -> timedelta:
-        """How often a worker reads the queue without a notification."""
+        """Interval at which a worker polls the queue if it is not notified."""
         return timedelta(seconds=self.acquire_interval_s)

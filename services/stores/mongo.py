@@ -1,8 +1,8 @@
 """The production store: MongoDB, through the calls that motor and PyMongo's `AsyncMongoClient` have in common.
 
-`docs/architecture.md` shows the documents. A change of one document is one conditional update. A change of several
-(a render and its owner's quota) is a transaction, so the server must be a replica set; one member is enough.
-Writes wait for a majority. Lease times are those of the server's clock.
+`docs/architecture.md` shows the documents. A change of one document is one conditional update. A change of several (a
+render and its owner's quota or webhook message) is a transaction, so the server must be a replica set; one member is
+enough. Writes wait for a majority. Leases expire by the server's clock.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from services.backoff import backoff_s
 from services.errors import LeaseLost, StoreUnavailable
 from services.ids import time_of
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
-from services.ports import AddOutcome, AddResult, Queue
+from services.ports import AddOutcome, AddResult, QueueStats
 from services.stores.mongo_connection import (
     DEFAULT_DATABASE,
     Client,
@@ -52,8 +52,8 @@ Session = AsyncClientSession
 T = TypeVar("T")
 
 PREPARE_TIMEOUT_S = 300.0  # building the indexes of a large collection takes long
-RETRY_BASE_S, MAX_RETRY_S = 0.02, 1.0  # before a transaction that conflicted with another is repeated
-MAX_INSERT_CONFLICTS = 10  # repeats of an `add` whose first insert collided with a concurrent one
+RETRY_BASE_S, MAX_RETRY_S = 0.02, 1.0  # delays before a transaction that conflicted with another is repeated
+MAX_ADD_TRIES = 10  # of an `add` whose insert conflicts with a concurrent one
 
 
 class MongoStore:
@@ -85,7 +85,7 @@ class MongoStore:
             await set_retention(self._renders, retention)
 
     async def add(self, render: Render, window: QuotaWindow) -> AddResult:  # noqa: D102
-        for _ in range(MAX_INSERT_CONFLICTS):
+        for _ in range(MAX_ADD_TRIES):
             try:
                 return await self._in_transaction(partial(self._add, render, window))
             except DuplicateKeyError:  # a concurrent call inserted the same key or window
@@ -128,12 +128,12 @@ class MongoStore:
             )
         return ahead + 1
 
-    async def queue(self) -> Queue:  # noqa: D102
+    async def queue(self) -> QueueStats:  # noqa: D102
         queued = {"status": RenderStatus.QUEUED.value}
         with self._operation():
             depth = await self._renders.count_documents(queued)
             oldest = await self._renders.find_one(queued, {"_id": True}, sort=[("_id", ASCENDING)])
-        return Queue(depth=depth, oldest_created_at=time_of(oldest["_id"]) if oldest else None)
+        return QueueStats(depth=depth, oldest_created_at=time_of(oldest["_id"]) if oldest else None)
 
     async def acquire(  # noqa: D102
         self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
@@ -251,7 +251,8 @@ class MongoStore:
     async def _in_transaction(self, operation: Callable[[Session], Awaitable[T]]) -> T:
         """Run the operation in a transaction. Repeat it after transient conflicts, within the timeout.
 
-        The drivers' `with_transaction` retries for two minutes while a server is unavailable, whatever the timeout.
+        Not done with the drivers' `with_transaction`: while a server is unavailable, it retries for two minutes,
+        whatever the timeout.
         """
         with self._operation():
             async with await maybe_await(self._client.start_session()) as session:

@@ -1,4 +1,4 @@
-"""Connects to MongoDB through motor or PyMongo, limits the time of operations, and follows the server's clock.
+"""Connects to MongoDB through motor or PyMongo, limits the time of operations, and tracks the server's clock.
 
 Relies on what PyMongo 4.20 and motor 3.7 don't guarantee: `pymongo.timeout` is provisional; motor copies context
 variables, in which `pymongo.timeout` keeps its deadline, to the threads that run its calls; and PyMongo appends
@@ -21,7 +21,7 @@ Document = dict[str, Any]
 Client = AsyncMongoClient[Document]
 Opened = TypeVar("Opened")
 
-DEFAULT_DATABASE = "rendercast"  # if the URL names none
+DEFAULT_DATABASE = "rendercast"  # if the URL contains none
 DEFAULT_TIMEOUT_S = 10.0  # if the URL has no `timeoutMS`
 CONNECT_TIMEOUT_MS = 5_000
 INVALID_URL = (
@@ -55,7 +55,10 @@ class ServerClock:
 async def open_with_client(
     connect: Callable[..., object], url: str, prepare: Callable[[Client], Awaitable[Opened]]
 ) -> AsyncIterator[Opened]:
-    """Yield what `prepare` returns for a client of the URL. Raises `StartupError` if it raises `StoreUnavailable`."""
+    """Open a client for the URL and yield what `prepare` returns for it; close the client at the end.
+
+    Raises `StartupError` if the URL is not valid or `prepare` raises `StoreUnavailable`.
+    """
     client = new_client(connect, url)
     try:
         try:
@@ -88,13 +91,13 @@ def new_client(connect: Callable[..., object], url: str) -> Client:
 
 
 def operation_timeout_s(client: Client) -> float:
-    """Return the time limit of an operation with its retries, in seconds."""
+    """Return the time limit of an operation including its retries, in seconds."""
     return client.options.timeout or DEFAULT_TIMEOUT_S
 
 
 @contextmanager
 def suppress_codes(codes: Collection[int]) -> Iterator[list[OperationFailure]]:
-    """Suppress errors of the server with these codes; append them to the list that is yielded."""
+    """Suppress server errors with these codes; append them to the list that is yielded."""
     errors: list[OperationFailure] = []
     try:
         yield errors
@@ -111,10 +114,10 @@ async def maybe_await(value: Any) -> Any:
 
 @contextmanager
 def mongo_operation(timeout_s: float) -> Iterator[None]:
-    """Limit the time of all calls made inside together. Raises `StoreUnavailable` for the errors they raise.
+    """Limit the total time of the calls in this context, and raise `StoreUnavailable` for their errors.
 
-    `DuplicateKeyError` is not translated. The limit counts from here, unlike the client's own `timeoutMS`, because
-    with motor a call may first have to wait for a thread.
+    `DuplicateKeyError` is not translated. The time in which motor waits for a thread counts too, which is not the case
+    for the client's own `timeoutMS`.
     """
     try:
         with timeout(timeout_s):

@@ -33,7 +33,7 @@ QUOTA_INDEXES = (
 
 
 async def set_retention(renders: AsyncCollection[Document], retention: timedelta | None) -> None:
-    """Have the server delete renders this long after their end; None: never. Other processes may do so meanwhile."""
+    """Have the server delete renders this long after their end; None: never. Safe to call in several processes."""
     if retention is None:
         with suppress_codes(INDEX_NOT_FOUND):
             await renders.drop_index(RETENTION_INDEX)
@@ -48,7 +48,7 @@ async def set_retention(renders: AsyncCollection[Document], retention: timedelta
 
 
 def render_document(render: Render) -> Document:
-    """Return the document of a render without its id: the fields of queries and indexes, and the whole render."""
+    """Return the document of a render without `_id`: the fields for queries and indexes, and the whole render."""
     document: Document = {
         "schema": SCHEMA_VERSION,
         "owner": render.owner,
@@ -66,7 +66,7 @@ def render_document(render: Render) -> Document:
 
 
 def owner_key(render: Render) -> str | None:
-    """Return owner and idempotency key as one value for a sparse unique index; None without a key."""
+    """Return the owner and the idempotency key as one value for a sparse unique index; None without a key."""
     return None if render.idempotency_key is None else f"{render.owner}\n{render.idempotency_key}"
 
 
@@ -86,5 +86,5 @@ def window_id(window: QuotaWindow) -> str:
 
 
 def used_units(quota: Mapping[str, Any] | None) -> int:
-    """Return how many units are used according to a quota window's document; 0 if it doesn't exist."""
+    """Return the number of used units in the document of a quota window; 0 if it doesn't exist."""
     return 0 if quota is None else len(quota["renders"])

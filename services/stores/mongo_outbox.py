@@ -1,4 +1,4 @@
-"""The outbox of production: webhook messages in the MongoDB collection `webhooks`."""
+"""The production outbox: webhook messages in the MongoDB collection `webhooks`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -10,7 +10,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from services import documents
 from services.models import WebhookStatus
-from services.ports import Backlog
+from services.ports import BacklogStats
 from services.stores.mongo_connection import (
     DEFAULT_DATABASE,
     Client,
@@ -24,7 +24,7 @@ from services.webhooks import documents as webhook_documents
 from services.webhooks.messages import WebhookMessage
 
 SCHEMA_VERSION = 1
-AT_ONCE = datetime.fromtimestamp(0, UTC)  # stored for PENDING messages without `due_at`; sorts before all others
+DUE_IMMEDIATELY = datetime.fromtimestamp(0, UTC)  # stored for PENDING messages without `due_at`; sorts first
 ALL_STATUSES = [status.value for status in WebhookStatus]
 
 WEBHOOK_INDEXES = (
@@ -103,12 +103,12 @@ class MongoOutbox:
             found = [document async for document in cursor]
         return _read(found)
 
-    async def backlog(self) -> Backlog:  # noqa: D102
+    async def backlog(self) -> BacklogStats:  # noqa: D102
         pending = {"status": WebhookStatus.PENDING.value}
         with mongo_operation(self._timeout_s):
             count = await self._webhooks.count_documents(pending)
             oldest = await self._webhooks.find_one(pending, {"occurred_at": True}, sort=[("occurred_at", ASCENDING)])
-        return Backlog(pending=count, oldest_occurred_at=oldest["occurred_at"] if oldest else None)
+        return BacklogStats(pending=count, oldest_occurred_at=oldest["occurred_at"] if oldest else None)
 
 
 def open_mongo_outbox(connect: Callable[..., object], url: str) -> AbstractAsyncContextManager[MongoOutbox]:
@@ -124,7 +124,7 @@ def open_mongo_outbox(connect: Callable[..., object], url: str) -> AbstractAsync
 
 
 def _document(message: WebhookMessage) -> Document:
-    """Return the document of a message without its id: the fields of queries and indexes, and the whole message."""
+    """Return the document of a message without `_id`: the fields for queries and indexes, and the whole message."""
     document: Document = {
         "schema": SCHEMA_VERSION,
         "revision": message.revision,
@@ -133,7 +133,7 @@ def _document(message: WebhookMessage) -> Document:
         "message": webhook_documents.message_to_mapping(message),
     }
     if message.status is WebhookStatus.PENDING:
-        document["due_at"] = message.due_at or AT_ONCE
+        document["due_at"] = message.due_at or DUE_IMMEDIATELY
     if message.expires_at is not None:
         document["expires_at"] = message.expires_at
     return document

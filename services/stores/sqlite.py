@@ -11,7 +11,7 @@ from services import documents
 from services.errors import LeaseLost
 from services.ids import time_of
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
-from services.ports import AddOutcome, AddResult, Clock, Queue
+from services.ports import AddOutcome, AddResult, Clock, QueueStats
 from services.stores import sqlite_outbox
 from services.stores.sqlite_connection import SqliteFile, open_sqlite_file, to_ms
 from services.stores.sqlite_outbox import SqliteOutbox
@@ -55,7 +55,7 @@ class SqliteStore:
     async def queue_position(self, render: Render) -> int:  # noqa: D102
         return await self._file.read(_queue_position, render)
 
-    async def queue(self) -> Queue:  # noqa: D102
+    async def queue(self) -> QueueStats:  # noqa: D102
         return await self._file.read(_queue)
 
     async def acquire(  # noqa: D102
@@ -84,7 +84,7 @@ class SqliteStore:
 
 @asynccontextmanager
 async def open_sqlite_store(path: Path, clock: Clock, *, webhooks_enabled: bool = False) -> AsyncIterator[SqliteStore]:
-    """Open the file, created and migrated as needed. No other process may have it open, so its leases are ended.
+    """Open the file; create and migrate it as needed. No other process may have it open, so all its leases are ended.
 
     With `webhooks_enabled`, each end of a render adds a message to the outbox. Raises `StartupError` if the file can't
     be read or written, or was written by a newer version of Rendercast.
@@ -186,9 +186,9 @@ def _queue_position(db: sqlite3.Connection, render: Render) -> int:
     return int(ahead) + 1
 
 
-def _queue(db: sqlite3.Connection) -> Queue:
+def _queue(db: sqlite3.Connection) -> QueueStats:
     depth, oldest = db.execute("SELECT count(*), min(id) FROM renders WHERE status = 'queued'").fetchone()
-    return Queue(depth=depth, oldest_created_at=time_of(oldest) if oldest else None)
+    return QueueStats(depth=depth, oldest_created_at=time_of(oldest) if oldest else None)
 
 
 def _acquire(

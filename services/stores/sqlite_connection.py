@@ -1,7 +1,7 @@
 """Opens the SQLite file of the embedded store, and runs its operations one at a time in one thread.
 
-Each operation is one transaction that runs entirely in that thread: it can't interleave with another, and it completes
-or changes nothing even if the calling coroutine is cancelled. With WAL and `synchronous=FULL`, acknowledged changes
+Each operation is one transaction that runs entirely in that thread: it can't interleave with another, and it has its
+full effect or none even if the calling coroutine is cancelled. With WAL and `synchronous=FULL`, acknowledged changes
 survive a power failure (https://www.sqlite.org/pragma.html#pragma_synchronous).
 """
 
@@ -92,11 +92,10 @@ class SqliteFile:
 
 @asynccontextmanager
 async def open_sqlite_file(path: Path, *, shared: bool = False) -> AsyncIterator[SqliteFile]:
-    """Open the file, created and migrated as needed. No other process may have it open, so its leases are ended.
+    """Open the file; create and migrate it as needed. No other process may have it open, so all its leases are ended.
 
-    With `shared`, another process may have it open: it must exist and have the current version, and it is neither
-    migrated nor are leases ended. Raises `StartupError` if the file can't be read or written, or its version doesn't
-    fit.
+    With `shared`, another process may have it open. Then it must exist with the current version; it is not migrated,
+    and leases are kept. Raises `StartupError` if the file can't be read or written, or has an unsupported version.
     """
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
     in_thread = partial(asyncio.get_running_loop().run_in_executor, executor)
@@ -111,7 +110,7 @@ async def open_sqlite_file(path: Path, *, shared: bool = False) -> AsyncIterator
 
 
 def to_ms(moment: datetime) -> int:
-    """Return a time as it is stored: milliseconds since 1970."""
+    """Return a time in its stored form: milliseconds since the Unix epoch."""
     return round(moment.timestamp() * 1000)
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from services import documents
 from services.models import WebhookStatus
-from services.ports import Backlog, Clock
+from services.ports import BacklogStats, Clock
 from services.stores.sqlite_connection import SqliteFile, open_sqlite_file, to_ms
 from services.webhooks import documents as webhook_documents
 from services.webhooks.messages import WebhookMessage
 
-AT_ONCE = 0  # stored for PENDING messages without `due_at`; sorts before all others. Other messages have NULL
+DUE_IMMEDIATELY = 0  # stored for PENDING messages without `due_at`; sorts first. Messages that are not PENDING: NULL
 
 
 class SqliteOutbox:
@@ -40,7 +40,7 @@ class SqliteOutbox:
     ) -> Sequence[WebhookMessage]:
         return await self._file.read(_list, first, status)
 
-    async def backlog(self) -> Backlog:  # noqa: D102
+    async def backlog(self) -> BacklogStats:  # noqa: D102
         return await self._file.read(_backlog)
 
 
@@ -121,9 +121,9 @@ def _list(db: sqlite3.Connection, first: int, status: WebhookStatus | None) -> S
     return documents.decode_readable(db.execute(query, [*values, first]), webhook_documents.decode_message)
 
 
-def _backlog(db: sqlite3.Connection) -> Backlog:
+def _backlog(db: sqlite3.Connection) -> BacklogStats:
     pending, oldest = db.execute("SELECT count(*), min(occurred_at) FROM webhooks WHERE status = 'pending'").fetchone()
-    return Backlog(
+    return BacklogStats(
         pending=pending, oldest_occurred_at=None if oldest is None else datetime.fromtimestamp(oldest / 1000, UTC)
     )
 
@@ -131,4 +131,4 @@ def _backlog(db: sqlite3.Connection) -> Backlog:
 def _due_ms(message: WebhookMessage) -> int | None:
     if message.status is not WebhookStatus.PENDING:
         return None
-    return AT_ONCE if message.due_at is None else to_ms(message.due_at)
+    return DUE_IMMEDIATELY if message.due_at is None else to_ms(message.due_at)

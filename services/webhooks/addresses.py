@@ -1,4 +1,4 @@
-"""Which IP addresses a webhook may be sent to: a protection against server-side request forgery."""
+"""The IP addresses that a webhook may be sent to: a protection against server-side request forgery."""
 
 from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -7,7 +7,7 @@ Network = IPv4Network | IPv6Network
 
 # All global unicast addresses (RFC 4291, section 2.4); IPv6 addresses that embed IPv4 ones lie outside.
 GLOBAL_UNICAST = IPv6Network("2000::/3")
-# From IANA's special-purpose registries: what some Python versions don't know, and tunnels to any IPv4 address.
+# Networks of IANA's special-purpose registries that some Python versions treat as global, or that tunnel to IPv4.
 SPECIAL_PURPOSE = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16", "3fff::/20")))
 
 
@@ -25,7 +25,7 @@ def is_public(address: str) -> bool:
 
 
 def is_allowed(address: str, *, networks: Collection[Network], encrypted: bool) -> bool:
-    """Return whether a webhook may be sent there: to these networks always, to public addresses if encrypted."""
+    """Return whether a webhook may be sent to the address: if public, only encrypted; else only in these networks."""
     if is_public(address):
         return encrypted
     ip = ip_address(address)

@@ -9,15 +9,15 @@ from services.settings import WebhookSettings, variable
 from services.webhooks.addresses import Network, parse_networks
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  # the prefix of every secret
-SECRET_LENGTHS = range(24, 65)  # Standard Webhooks 1.0.0, "Signature scheme"
+SECRET_LENGTHS_BYTES = range(24, 65)  # Standard Webhooks 1.0.0, "Signature scheme"
 URL, SECRET, NETWORKS = (variable(f"webhook_{name}") for name in ("url", "secret", "networks"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointConfig:
-    """The receiver's URL, the secrets that sign requests, and the private networks that may contain the receiver.
+    """The receiver's URL, the secrets that sign requests, and the private networks that the receiver may be in.
 
-    The URL may contain a secret of the receiver: only its host may be logged or shown.
+    The URL may contain a secret of the receiver, so only its host may be logged or shown.
     """
 
     url: str = field(repr=False)
@@ -41,7 +41,7 @@ def read_endpoint_config(settings: WebhookSettings) -> EndpointConfig | None:
         raise StartupError(f"{given} is set, but {missing} is not: webhooks need both.")
     networks = _parse_networks(settings.webhook_networks)
     if url.startswith("http:") and not networks:
-        raise StartupError(f"{URL} must start with https://, unless {NETWORKS} names the network of the receiver.")
+        raise StartupError(f"{URL} must start with https://, unless {NETWORKS} contains the network of the receiver.")
     return EndpointConfig(
         url=url,
         secrets=tuple(_decode_secret(word) for word in secret.get_secret_value().split() or [""]),
@@ -62,7 +62,7 @@ def _decode_secret(word: str) -> bytes:
         key = base64.b64decode(word.removeprefix(SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError):
         key = b""
-    if not word.startswith(SECRET_PREFIX) or len(key) not in SECRET_LENGTHS:
+    if not word.startswith(SECRET_PREFIX) or len(key) not in SECRET_LENGTHS_BYTES:
         raise StartupError(
             f"{SECRET} must be {SECRET_PREFIX} followed by 24 to 64 random bytes in base64. "
             f'echo "{SECRET_PREFIX}$(openssl rand -base64 32)" generates one.'

@@ -22,7 +22,7 @@ from services.webhooks.payloads import build_body, build_headers
 from services.webhooks.ports import DownloadSigner, Endpoint, EndpointError, Outbox
 
 MAX_CONCURRENT = 10
-MAX_RECORD_TRIES = 10  # of an attempt's result while the store is unavailable; after that the message is sent again
+MAX_RECORD_TRIES = 10  # to record a result while the store is unavailable; after that, the message is sent again
 GRACE_S = 5.0  # for attempts in progress when the process stops
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class DeliveryOptions:
 class WebhookDeliverer:
     """Sends webhooks. Any number may share an outbox: a message is sent by one of them at a time."""
 
-    def __init__(  # its collaborators
+    def __init__(
         self,
         *,
         worker_id: str,
@@ -90,7 +90,7 @@ class WebhookDeliverer:
         return message
 
     async def process(self, message: WebhookMessage) -> None:
-        """Make one attempt to deliver the message. Only cancellation is raised."""
+        """Make one attempt to deliver the message. Raises only `CancelledError`."""
         log_context.render_id.set(message.render.id)
         log_context.user_id.set(message.render.owner)
         try:
@@ -109,12 +109,12 @@ class WebhookDeliverer:
         await release_leases(self._outbox.release(worker=self.id), name="webhooks")
 
     async def _deliver(self, message: WebhookMessage) -> None:
-        """Make an attempt. It is recorded before the request, so that one that ends with its process counts too."""
+        """Make an attempt. It is recorded before the request is sent, so that it counts even if the process ends."""
         started = start_attempt(message, now=self._clock.now())
         if not await self._outbox.record(started, worker=self.id):
-            return  # it was replayed, or another worker has acquired it
+            return  # the message was replayed, or acquired by another worker
         if not started.is_in_progress:
-            self._report(started, DeliveryResult(error="its workers ended before there was a response"))
+            self._report(started, DeliveryResult(error="its workers ended before a response was received"))
             return
         started_at = asyncio.get_running_loop().time()  # monotonic
         with self._span_of(started.render):
@@ -128,7 +128,7 @@ class WebhookDeliverer:
         if await self._record(finished):
             return
         stored = await self._outbox.get(started.id)
-        if stored and stored.attempts == started.attempts:  # it was replayed during the attempt
+        if stored and stored.attempts == started.attempts:  # the message was replayed during the attempt
             await self._outbox.record(finish(stored), worker=self.id)
 
     async def _attempt(self, message: WebhookMessage) -> DeliveryResult:

@@ -1,8 +1,8 @@
 """The HTTP client that sends webhooks to the receiver, on aiohttp. The receiver is not trusted.
 
 Each address is checked when its socket is created, so that the checked address is the one connected to, whatever the
-name resolves to by then; literal addresses are checked too. An address that is silent or refuses connections doesn't
-keep the others from being tried. Redirects are not followed, response bodies are not read, no proxy is used, and no
+name resolves to by then; literal addresses are checked too. If one of several addresses does not respond or refuses the
+connection, the others are tried. Redirects are not followed, response bodies are not read, no proxy is used, and no
 cookies or connections are kept. Error messages contain no part of the URL but the host.
 """
 
@@ -29,7 +29,7 @@ MAX_CONCURRENT_LOOKUPS = 4
 
 
 class WebhookEndpoint:
-    """The receiver's URL and the client for it. Open it with `open_endpoint`."""
+    """An `Endpoint` at the configured URL. Open it with `open_endpoint`."""
 
     def __init__(
         self, http: aiohttp.ClientSession, resolver: AbstractResolver, config: EndpointConfig, *, url: URL
@@ -71,7 +71,7 @@ class WebhookEndpoint:
 
 
 class ThreadedResolver(AbstractResolver):
-    """Resolves names by the system's resolver, in its own threads: slow lookups don't block other users of threads."""
+    """Resolves names with the system's resolver, in threads of its own, so that slow lookups block no other work."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(MAX_CONCURRENT_LOOKUPS, thread_name_prefix="webhook-names")
@@ -95,7 +95,7 @@ class ThreadedResolver(AbstractResolver):
         return await asyncio.get_running_loop().run_in_executor(self._threads, lookup)
 
     async def close(self) -> None:
-        """Stop without waiting for lookups that are in progress."""
+        """Cancel queued lookups, without waiting for those in progress."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -103,7 +103,7 @@ class ThreadedResolver(AbstractResolver):
 async def open_endpoint(
     config: EndpointConfig, *, resolver: AbstractResolver | None = None
 ) -> AsyncIterator[WebhookEndpoint]:
-    """Open the client; nothing is sent yet. Raises `StartupError` if the URL is invalid."""
+    """Open the client without sending anything. Raises `StartupError` if the URL is invalid."""
     try:
         url = URL(config.url)
     except ValueError:  # its message contains the URL
@@ -147,7 +147,7 @@ def rejection_reason(address: str, config: EndpointConfig) -> str | None:
 
 
 def _describe(error: Exception) -> str:
-    """Return what went wrong, not in the exception's own words: they may contain the URL."""
+    """Return a description of the error without its own message, which may contain the URL."""
     match error:
         case aiohttp.ClientConnectorDNSError():
             return "the host name can't be resolved"

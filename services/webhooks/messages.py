@@ -44,14 +44,14 @@ class DeliveryResult:
         return self.is_success or self.status_code == HTTPStatus.GONE
 
 
-class WebhookAttempt(Struct, frozen=True, kw_only=True, rename={"error": "fault"}):
+class WebhookAttempt(Struct, frozen=True, kw_only=True, rename={"started_at": "began_at", "error": "fault"}):
     """The record of one attempt. Without a duration it is in progress, or its worker died before a response.
 
-    `error` is stored as `fault`.
+    `rename` maps fields to their names in stored documents.
     """
 
     number: int
-    began_at: datetime
+    started_at: datetime
     duration_s: float | None = None
     status_code: int | None = None
     error: str | None = None
@@ -64,9 +64,10 @@ class WebhookAttempt(Struct, frozen=True, kw_only=True, rename={"error": "fault"
 
 
 class WebhookMessage(Struct, frozen=True, kw_only=True):
-    """The event that `render` has ended, with its state at that time.
+    """A message about the end of a render; `render` is its final state.
 
-    No worker may acquire the message before `due_at`. `tries` counts the attempts since it was stored or replayed.
+    No worker may acquire the message before `due_at`. `tries` counts the attempts since it was stored or last replayed.
+    `settled_at` is when it became DELIVERED or FAILED.
     """
 
     render: Render
@@ -109,14 +110,15 @@ def message_id(render_id: str) -> str:
 
 
 def start_attempt(message: WebhookMessage, *, now: datetime) -> WebhookMessage:
-    """Start an attempt, to be recorded before the request is sent. The message is FAILED if no tries are left.
+    """Start an attempt, to be recorded before the request is sent.
 
-    The next attempt is already scheduled, as after a failed one, in case this one ends with its worker: a process that
-    crashes repeatedly must not use up the tries of three days within minutes.
+    If no tries are left, as after a last attempt that ended with its worker, the message is FAILED instead. The next
+    attempt is scheduled already, as after a failed one, in case this one ends with its worker: a process that crashes
+    repeatedly must not use up the tries of three days within minutes.
     """
     if message.tries >= MAX_TRIES:
         return _next(message, status=WebhookStatus.FAILED, due_at=None, settled_at=now)
-    attempt = WebhookAttempt(number=len(message.attempts) + 1, began_at=now)
+    attempt = WebhookAttempt(number=len(message.attempts) + 1, started_at=now)
     tries = message.tries + 1
     return _next(message, tries=tries, due_at=_next_due(tries, now=now), attempts=(*message.attempts, attempt))
 
@@ -126,7 +128,7 @@ def finish_attempt(
 ) -> WebhookMessage:
     """Record the result of the latest attempt: the message is DELIVERED, due again later, or FAILED.
 
-    If the message was replayed during the attempt, it is due at once, whatever the result.
+    If the message was replayed during the attempt, it is due immediately, whatever the result.
     """
     was_replayed = message.tries == 0
     is_last = result.is_final or was_replayed
@@ -146,7 +148,7 @@ def finish_attempt(
 
 
 def replay(message: WebhookMessage) -> WebhookMessage:
-    """Make the message due at once, whatever its status, and start the retry schedule again."""
+    """Make the message due immediately, whatever its status, and start the retry schedule again."""
     return _next(message, status=WebhookStatus.PENDING, due_at=None, tries=0, settled_at=None)
 
 

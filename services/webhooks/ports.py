@@ -13,7 +13,7 @@ from services.webhooks.messages import WebhookMessage
 class Outbox(WebhookBacklog, Protocol):
     """The stored webhook messages. With webhooks enabled, a store adds one in the atomic step that ends a render.
 
-    Any method may raise `StoreUnavailable`. Leases work as those of renders. Expired messages are deleted; PENDING
+    Any method may raise `StoreUnavailable`. Leases work like those of renders. Expired messages are deleted; PENDING
     ones never expire.
     """
 
@@ -29,7 +29,7 @@ class Outbox(WebhookBacklog, Protocol):
         ...
 
     async def release(self, *, worker: str) -> None:
-        """End all leases of the worker at once, so that others may acquire the messages."""
+        """End all leases of the worker, so that other workers can acquire the messages."""
         ...
 
     async def get(self, message_id: str) -> WebhookMessage | None:
@@ -42,7 +42,7 @@ class Outbox(WebhookBacklog, Protocol):
 
 
 class EndpointError(Exception):
-    """The receiver sent no response, or its address is not allowed. The message states the reason."""
+    """The receiver sent no valid response, or its address is not allowed. The message states the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""The worker: leases queued renders and runs each one to its end."""
+"""The worker: leases unfinished renders and runs each one until it has ended."""

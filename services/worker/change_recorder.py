@@ -17,11 +17,11 @@ log = logging.getLogger(__name__)
 class ChangeRecorder:
     """Records the changes of one render, by compare-and-set on its revision, while this worker holds its lease.
 
-    `render` is the newest known state. `last_attempted` is the newest state that had an attempt: a QUEUED render has
-    none, but the backend may still hold its last one.
+    `render` is the newest known state. `last_attempted` is the newest state with an attempt: a QUEUED render has none,
+    but the backend may still hold resources for the last one.
     """
 
-    def __init__(  # its collaborators
+    def __init__(
         self,
         render: Render,
         *,
@@ -41,7 +41,7 @@ class ChangeRecorder:
         self._interrupt = asyncio.Event()
 
     async def record(self, change: Callable[[Render], Render]) -> None:
-        """Store and publish a change. If the render was changed meanwhile, apply it to the newer state.
+        """Store and publish a change. If the render was changed concurrently, apply `change` to the newer state.
 
         `change` returns its argument if there is nothing to record. Waits while the store is unavailable. Raises
         `LeaseLost`.
@@ -55,7 +55,7 @@ class ChangeRecorder:
                 return
 
     async def refresh(self) -> None:
-        """Read the stored state; an unavailable store leaves the known one."""
+        """Read the stored state. If the store is unavailable, keep the known state."""
         for render in await self._read_stored():
             self._set_render(render)
 
@@ -65,7 +65,7 @@ class ChangeRecorder:
         self._interrupt.clear()
 
     def interrupt(self) -> None:
-        """End the present pause, or the next one if there is none."""
+        """End the current pause, or the next one if there is none."""
         self._interrupt.set()
 
     def mark_lease_lost(self) -> None:
@@ -74,9 +74,9 @@ class ChangeRecorder:
         self.interrupt()
 
     async def _store_or_refresh(self, changed: Render) -> bool:
-        """Store a change and return whether it is stored; if it isn't, `render` is the newer state.
+        """Store a change; return whether it is stored. If it isn't, `render` is the newer state. Raises `LeaseLost`.
 
-        A call whose response was lost may have stored the change, and thereby ended the lease. Raises `LeaseLost`.
+        An earlier call whose response was lost may have stored the change, and thereby ended the lease.
         """
         try:
             recorded = await self._store_change(changed)

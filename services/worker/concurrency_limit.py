@@ -1,4 +1,4 @@
-"""The limit of concurrent renders of a worker, adapted to what the backend accepts."""
+"""The limit on a worker's concurrent renders, adapted to what the backend accepts."""
 
 import asyncio
 import random
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from services.backoff import backoff_s
 from services.ports import Clock, RenderBackend
 
-# The Lambda backend has as many threads for its calls: a launched render beyond that would only wait for a thread.
+# The number of the Lambda backend's threads for calls: any more launched renders would only wait for a thread.
 MAX_CONCURRENT_STARTS = 16
 
 
@@ -25,7 +25,7 @@ class BackoffTimer:
         return 0.0 if self._until is None else max(0.0, (self._until - self._clock.now()).total_seconds())
 
     def record_failure(self) -> None:
-        """Start a pause. Failures during a pause have the same cause and change nothing."""
+        """Start a pause. Failures during a pause are ignored, because they have the same cause."""
         if not self.remaining_s:
             self._failures += 1
             self._until = self._clock.now() + timedelta(seconds=backoff_s(self._failures))
@@ -37,11 +37,11 @@ class BackoffTimer:
 
 
 class ConcurrencyLimit:
-    """How many renders a worker may run at once.
+    """Maximum number of renders that a worker may run concurrently.
 
     Each rejection by the backend halves the limit and starts a pause; each render that finishes raises it by one, up
-    to the backend's capacity: additive increase, multiplicative decrease, as TCP's congestion control does
-    (RFC 5681, section 3.1). `wake` is set when another render may be startable.
+    to the backend's capacity: additive increase, multiplicative decrease, as in TCP's congestion control (RFC 5681,
+    section 3.1). `wake` is set when it may have become possible to start another render.
     """
 
     def __init__(self, backend: RenderBackend, clock: Clock, *, wake: asyncio.Event) -> None:
@@ -69,7 +69,7 @@ class ConcurrencyLimit:
     def decrease(self, *, acquired_at: datetime) -> None:
         """Halve the limit after the backend rejected a render acquired at that time.
 
-        Renders that were acquired before the last decrease don't count: they say nothing about the new limit.
+        Ignored for renders that were acquired before the last decrease: they were started under the old limit.
         """
         if self._decreased_at is None or acquired_at > self._decreased_at:
             self._decreased_at = self._clock.now()
@@ -77,20 +77,20 @@ class ConcurrencyLimit:
             self._pause.record_failure()
 
     def increase(self) -> None:
-        """Raise the limit by one after a render finished, and end the pause."""
+        """Raise the limit by one after a render has finished, and end the pause."""
         self._reduction = max(0, self._reduction - 1)
         self._pause.reset()
         self._wake.set()
 
     def start_finished(self) -> None:
-        """Wake the worker after the backend responded to a start: another start may follow."""
+        """Wake the worker after the backend has responded to a start: another start may be allowed."""
         self._wake.set()
 
 
 def poll_interval_s(shortest_s: float, *, unchanged: int) -> float:
-    """Return seconds until the next poll, after this many consecutive polls without a change.
+    """Return the seconds until the next poll, after this many consecutive polls without a change.
 
-    From the fourth on, the interval grows up to twice `shortest_s`. The jitter, up to a fifth less, spreads the polls
-    of renders that started together.
+    From the fourth on, the interval grows up to twice `shortest_s`. Jitter shortens it by up to a fifth, to spread the
+    polls of renders that started together.
     """
     return shortest_s * min(2.0, 1.25 ** max(0, min(unchanged, 10) - 3)) * random.uniform(0.8, 1.0)

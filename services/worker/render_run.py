@@ -1,4 +1,4 @@
-"""Runs one leased render to its end: starts it on the backend, polls it, and records its changes."""
+"""Runs one leased render: starts it on the backend, polls it, and records its changes."""
 
 import logging
 from dataclasses import dataclass
@@ -33,10 +33,10 @@ RENDER_LOST = Failure(
     code="RENDER_LOST", message="The render was interrupted too often. Please try again.", retryable=True
 )
 
-RETRY_BASE_S = 0.5  # before another attempt after one that failed
+RETRY_BASE_S = 0.5  # delay after the first failed attempt
 BUSY_RETRY_BASE_S = 20.0  # the same if the backend had no capacity: other renders must finish first
-MAX_RETRY_S = 120.0
-MAX_INTERRUPTIONS = 100  # bounds the restarts of a render that crashes the process that runs it
+MAX_RETRY_S = 120.0  # maximum delay after a failed attempt
+MAX_INTERRUPTIONS = 100  # limits the restarts of a render that crashes the process that runs it
 MAX_LAUNCH_S = 60.0  # longer than any backend takes to respond to a start and the store to record it
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLimits:
-    """How long and how often a render is tried.
+    """Limits on the waiting time and on the attempts of a render.
 
     `queue_timeout` limits the wait for a first attempt, and for another one after an attempt that found no capacity.
     `max_attempts` counts neither attempts that found no capacity nor those that ended with their process.
@@ -88,11 +88,11 @@ class RenderRun:
 
     @property
     def is_starting(self) -> bool:
-        """Whether the backend's response to a start is awaited, or a start comes next."""
+        """Whether the render is being started, or is to be started next."""
         return self._launching or self.render.status is RenderStatus.QUEUED
 
     def poll_now(self) -> None:
-        """Read the stored state and poll the backend without delay: the owner or the backend has reported a change."""
+        """Read the stored state and poll the backend without delay: the owner or the backend reported a change."""
         self._poll_requested = True
         self._recorder.interrupt()
 
@@ -125,7 +125,7 @@ class RenderRun:
         if self.render.cancel_requested:
             await self._cancel()
         elif self.render.status is RenderStatus.QUEUED:
-            # Stopped halfway, an attempt would remain whose id in the backend is not recorded.
+            # Cancelled midway, this would leave an attempt whose id in the backend is not recorded.
             self._launching = True
             try:
                 await finish_despite_cancellation(self._launch(), timeout_s=MAX_LAUNCH_S)
@@ -157,7 +157,7 @@ class RenderRun:
         except StartUncertain as error:
             log.warning("render %s may be running; the response to its start was lost: %s", before.id, error)
         else:
-            deadline = self._clock.now() + limit  # the time limit counts from the response, however late it came
+            deadline = self._clock.now() + limit  # the time limit starts at the response, however late it is
             await record(
                 lambda render: lifecycle.accept(render, backend_render_id=backend_render_id, deadline_at=deadline)
             )
@@ -182,9 +182,10 @@ class RenderRun:
         await self._apply(observation)
 
     async def _apply(self, observation: Observation) -> None:
-        """Record what was observed.
+        """Record the observation.
 
-        The deadline only ends attempts that still run: after the process was suspended it may have passed long ago.
+        The deadline ends only attempts that are still running: if this process was suspended, it may have passed long
+        before an attempt that finished in time is observed.
         """
         match observation:
             case AttemptProgress() if self._is_overdue():
@@ -204,7 +205,7 @@ class RenderRun:
 
     async def _advance(self, progress: AttemptProgress) -> None:
         before = self.render.revision
-        with spans.without_call_spans():  # there are several calls a second; a change of phase is traced nevertheless
+        with spans.without_call_spans():  # these are several calls a second; a change of phase is still traced
             await self._recorder.record(lambda render: lifecycle.advance(render, progress))
         self._unchanged = self._unchanged + 1 if self.render.revision == before else 0
         pause_s = poll_interval_s(self._backend.poll_interval.total_seconds(), unchanged=self._unchanged)
@@ -250,7 +251,7 @@ class RenderRun:
         return self.render.deadline_at is not None and self._clock.now() >= self.render.deadline_at
 
     async def _stop_attempt(self) -> None:
-        """Stop the attempt. If the backend is unavailable, its own time limit ends the attempt."""
+        """Stop the attempt. If the backend is unavailable, the attempt ends by the backend's own time limit."""
         try:
             await self._backend.cancel(self.render)
         except BackendUnavailable as error:

@@ -24,14 +24,14 @@ from services.worker.concurrency_limit import ConcurrencyLimit
 from services.worker.render_run import RenderRun, RunLimits
 
 MAX_CRASHES = 3
-MAX_RENEWAL_RETRY_S = 1.0  # longest delay before another try to renew leases
+MAX_RENEWAL_RETRY_S = 1.0  # maximum delay before leases that could not be renewed are tried again
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
-    """How a worker leases and polls. Leases are renewed every third of their length, and by each recorded change."""
+    """How a worker leases and polls. Leases are renewed after a third of their length, and by each recorded change."""
 
     lease: timedelta
     poll_interval: timedelta
@@ -41,7 +41,7 @@ class WorkerOptions:
 class Worker:
     """Runs renders. Any number of workers may share a store: a render is run by one worker at a time."""
 
-    def __init__(  # noqa: PLR0913  # its collaborators
+    def __init__(  # noqa: PLR0913  # all keyword-only
         self,
         *,
         worker_id: str,
@@ -74,22 +74,22 @@ class Worker:
 
     @property
     def running(self) -> int:
-        """How many renders this worker runs now."""
+        """Number of renders that this worker is running."""
         return len(self._runs)
 
     @property
     def has_capacity(self) -> bool:
-        """Whether another render may be leased. One that is RENDERING already needs no start, only polls."""
+        """Whether another render may be leased: at least a RENDERING one, which needs no start, only polls."""
         return len(self._runs) < self._backend.capacity
 
     @property
     def poll_interval_s(self) -> float:
-        """Seconds until the next poll of the store, not later than the end of a pause of starts."""
+        """Seconds until the next poll of the store: at most until a pause of starts ends."""
         usual_s = self._options.poll_interval.total_seconds()
         return min(usual_s, self._concurrency.pause_s or usual_s)
 
     async def run(self) -> None:
-        """Run renders until cancelled; then release each lease as soon as the render's run has stopped."""
+        """Run renders until cancelled; then release each lease as soon as its render's task has ended."""
         await self._loop.run(within=self._listening())
 
     async def acquire(self) -> RenderRun | None:
@@ -106,7 +106,7 @@ class Worker:
         return run
 
     async def process(self, run: RenderRun) -> None:
-        """Run a render to its end. Only cancellation is raised; then its lease is released at once."""
+        """Run a render. Raises only `CancelledError`, after releasing the lease."""
         render_id = run.render.id
         log_context.render_id.set(render_id)
         log_context.user_id.set(run.render.owner)
@@ -125,17 +125,17 @@ class Worker:
             del self._runs[render_id]
 
     async def release(self, render_ids: Collection[str] | None = None) -> None:
-        """End the leases of these renders, or all of this worker's."""
+        """End this worker's leases on these renders, or all of its leases."""
         await release_leases(self._store.release(render_ids, worker=self.id), name="renders")
 
     @asynccontextmanager
     async def _listening(self) -> AsyncIterator[None]:
-        """Receive hints about renders and renew leases meanwhile."""
-        async with self._pubsub.subscribe(WORK_CHANNEL, self._on_hints), asyncio.TaskGroup() as tasks:
+        """Receive notifications about renders, and renew leases, while the context is open."""
+        async with self._pubsub.subscribe(WORK_CHANNEL, self._handle_notifications), asyncio.TaskGroup() as tasks:
             tasks.create_task(self._renew_leases())
             yield
 
-    def _on_hints(self, render_ids: list[str]) -> None:
+    def _handle_notifications(self, render_ids: list[str]) -> None:
         for render_id in render_ids:
             if run := self._runs.get(render_id):
                 run.poll_now()

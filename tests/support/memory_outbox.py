@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from services.errors import StoreUnavailable
 from services.models import WebhookStatus
-from services.ports import Backlog, Clock
+from services.ports import BacklogStats, Clock
 from services.webhooks.messages import WebhookMessage
 from tests.support.fake_clock import START_OF_TIME
 
@@ -79,8 +79,8 @@ class MemoryOutbox:
         found = [row.message for row in self._rows.values() if status in {None, row.message.status}]
         return sorted(found, key=lambda message: message.occurred_at, reverse=True)[:first]
 
-    async def backlog(self) -> Backlog:
+    async def backlog(self) -> BacklogStats:
         self._check()
         pending = [row.message for row in self._rows.values() if row.message.status is WebhookStatus.PENDING]
         oldest = min((message.occurred_at for message in pending), default=None)
-        return Backlog(pending=len(pending), oldest_occurred_at=oldest)
+        return BacklogStats(pending=len(pending), oldest_occurred_at=oldest)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from services.errors import LeaseLost, StoreUnavailable
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus, replace
-from services.ports import AddOutcome, AddResult, Clock, Queue
+from services.ports import AddOutcome, AddResult, Clock, QueueStats
 from services.webhooks.messages import WebhookMessage
 from tests.support.fake_clock import START_OF_TIME, FakeClock
 from tests.support.memory_outbox import MemoryOutbox
@@ -97,11 +97,11 @@ class MemoryStore:
         queued = (row.render for row in self._rows.values() if row.render.status is RenderStatus.QUEUED)
         return 1 + sum(other.id < render.id for other in queued)
 
-    async def queue(self) -> Queue:
+    async def queue(self) -> QueueStats:
         self._check()
         queued = [row.render for row in self._rows.values() if row.render.status is RenderStatus.QUEUED]
         oldest = min((render.created_at for render in queued), default=None)
-        return Queue(depth=len(queued), oldest_created_at=oldest)
+        return QueueStats(depth=len(queued), oldest_created_at=oldest)
 
     async def acquire(
         self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True

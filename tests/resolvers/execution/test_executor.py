@@ -8,7 +8,7 @@ import pytest
 from graphql import ExecutionResult
 
 from resolvers.execution.limits import ExecutionTimeouts, OperationLimiter
-from services.errors import TookTooLong
+from services.errors import ExecutionTimeout
 
 DONE = ExecutionResult(data={"done": True})
 TIMEOUT_S = 30.0
@@ -30,7 +30,7 @@ async def test_executions_over_the_time_limit_are_ended_and_others_are_not() -> 
     results = await asyncio.gather(*(timeouts.run(execution) for execution in executions))
     assert [result.data for result in results] == [{"done": True}, None, {"done": True}, None]
     (error,) = results[1].errors or []
-    assert isinstance(error.original_error, TookTooLong)
+    assert isinstance(error.original_error, ExecutionTimeout)
     assert not timeouts._ends
 
 
@@ -124,7 +124,7 @@ async def test_all_slots_are_free_after_any_sequence_of_operations_and_cancellat
 async def test_the_task_continues_after_a_timeout() -> None:
     result = await ExecutionTimeouts(0.001).run(never())
     assert result.errors is not None
-    assert isinstance(result.errors[0].original_error, TookTooLong)
+    assert isinstance(result.errors[0].original_error, ExecutionTimeout)
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0

@@ -6,7 +6,7 @@ import pytest
 
 from services.observability.exposition import Exposition
 from services.observability.metrics import Metrics
-from services.ports import Queue
+from services.ports import QueueStats
 from services.webhooks.messages import WebhookMessage
 from tests.conftest import MakeRender
 from tests.services.stores.test_store_contract import window
@@ -62,7 +62,7 @@ async def test_values_that_cannot_be_read_are_nan(
 
 async def test_a_store_that_hangs_delays_a_scrape_only_shortly(clock: FakeClock) -> None:
     class Hanging(MemoryStore):
-        async def queue(self) -> Queue:
+        async def queue(self) -> QueueStats:
             await asyncio.Event().wait()
             raise AssertionError
 

@@ -13,7 +13,7 @@ from services.errors import RenderNotFound
 from services.models import Caller, Failure, QuotaWindow, Render, RenderPhase, replace
 from services.observability.metrics import Metrics
 from services.ports import AttemptProgress
-from services.realtime.hub import MAX_UNFINISHED_AT_ONCE, ProgressHub
+from services.realtime.hub import MAX_UNFINISHED_PER_OWNER, ProgressHub
 from services.realtime.listeners import MessageListener
 from services.realtime.pubsub import PubSub, open_pubsub
 from services.renders import lifecycle
@@ -290,7 +290,7 @@ async def test_a_malformed_message_is_skipped(
         await pubsub.publish("renders:ann", "{nonsense")
         end = await changed(hub, memory_store, failed(render))
         assert await next_state(states) == end
-    assert "a message that was published can't be read" in caplog.text
+    assert "a published message can't be decoded" in caplog.text
 
 
 async def test_cancelled_subscribers_leave_nothing_behind(hub: ProgressHub, render: Render, pubsub: PubSub) -> None:
@@ -388,7 +388,7 @@ async def test_subscribing_to_all_finds_renders_started_without_a_message_even_i
     hub: ProgressHub, memory_store: MemoryStore, make_render: MakeRender
 ) -> None:
     async with aclosing(hub.subscribe_all(ANN)) as states, aclosing(hub.subscribe_all(Caller(id="bob"))) as others:
-        for _ in range(MAX_UNFINISHED_AT_ONCE):
+        for _ in range(MAX_UNFINISHED_PER_OWNER):
             await stored(memory_store, make_render(owner="bob"))
         first = asyncio.create_task(next_state(states))
         await next_state(others)

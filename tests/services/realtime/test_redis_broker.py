@@ -321,7 +321,7 @@ async def test_a_server_with_malformed_replies_is_unavailable_until_redis_is_bac
     ],
 )
 async def test_an_unusable_url_stops_the_start(url: str) -> None:
-    assert "The URL of Redis can't be used" in await refusal(url)
+    assert "REDIS_URL is not valid" in await refusal(url)
 
 
 async def test_passwords_and_users_are_accepted_or_refused(server: RedisServer) -> None:

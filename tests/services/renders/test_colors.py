@@ -71,7 +71,7 @@ def test_an_invalid_colour_is_rejected_with_a_message(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["currentcolor", "CurrentColor"])
 def test_currentcolor_is_rejected(text: str) -> None:
-    with pytest.raises(ValueError, match="name the colour itself"):
+    with pytest.raises(ValueError, match="currentcolor is not supported"):
         parse_color(text)
 
 

@@ -13,7 +13,7 @@ from pymongo import AsyncMongoClient
 
 from services.clock import SystemClock
 from services.models import Render, WebhookStatus
-from services.ports import Backlog, RenderStore
+from services.ports import BacklogStats, RenderStore
 from services.renders import lifecycle
 from services.stores.mongo import MongoStore, open_mongo_store
 from services.stores.sqlite import SqliteStore, open_sqlite_store
@@ -233,12 +233,12 @@ class TestRecords:
     async def test_backlog_counts_pending_messages_and_has_the_oldest_event(
         self, stores: StoreWithOutbox, make_render: MakeRender
     ) -> None:
-        assert await stores.outbox.backlog() == Backlog(pending=0, oldest_occurred_at=None)
+        assert await stores.outbox.backlog() == BacklogStats(pending=0, oldest_occurred_at=None)
         old = await stores.ended(make_render(), at=NOW)
         await stores.ended(make_render(), at=LATER)
-        assert await stores.outbox.backlog() == Backlog(pending=2, oldest_occurred_at=NOW)
+        assert await stores.outbox.backlog() == BacklogStats(pending=2, oldest_occurred_at=NOW)
         await stores.attempted(old, ACCEPTED)
-        assert await stores.outbox.backlog() == Backlog(pending=1, oldest_occurred_at=LATER)
+        assert await stores.outbox.backlog() == BacklogStats(pending=1, oldest_occurred_at=LATER)
 
 
 async def test_without_webhooks_no_messages_are_stored(tmp_path: Path, make_render: MakeRender) -> None:

@@ -13,7 +13,7 @@ from pymongo import AsyncMongoClient
 from services.clock import SystemClock
 from services.errors import LeaseLost
 from services.models import Failure, Output, QuotaWindow, Render, RenderFilter, RenderPhase, RenderStatus
-from services.ports import AddOutcome, AttemptProgress, Queue, RenderStore
+from services.ports import AddOutcome, AttemptProgress, QueueStats, RenderStore
 from services.renders import lifecycle
 from services.stores.mongo import open_mongo_store
 from services.stores.sqlite import open_sqlite_store
@@ -203,14 +203,14 @@ class TestReading:
         assert await store.queue_position(second) == 1
 
     async def test_queue_has_its_depth_and_oldest_render(self, store: RenderStore, make_render: MakeRender) -> None:
-        assert await store.queue() == Queue(depth=0, oldest_created_at=None)
+        assert await store.queue() == QueueStats(depth=0, oldest_created_at=None)
         old = await added(store, make_render(owner="bob"))
         running = await added(store, make_render(at=NOW - HOUR))
         await added(store, make_render(at=LATER, due_at=FAR_FUTURE))
         await store.record(launched(running))
-        assert await store.queue() == Queue(depth=2, oldest_created_at=NOW)
+        assert await store.queue() == QueueStats(depth=2, oldest_created_at=NOW)
         await store.record(lifecycle.cancel(old, now=NOW))
-        assert await store.queue() == Queue(depth=1, oldest_created_at=LATER)
+        assert await store.queue() == QueueStats(depth=1, oldest_created_at=LATER)
 
 
 class TestLeases:

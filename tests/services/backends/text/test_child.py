@@ -217,7 +217,7 @@ def final_error(message: str) -> dict[str, object]:
     [
         ({"width": 321}, "width must be even, as H.264 stores colour for every second pixel."),
         ({"font_size": float("inf")}, "font_size must be a number above 0, at most 10000."),
-        ({"color": "currentcolor"}, "currentcolor has no meaning here; name the colour itself."),
+        ({"color": "currentcolor"}, "currentcolor is not supported. Give the colour itself."),
     ],
 )
 def test_an_invalid_job_ends_in_an_error_message_and_no_file(
