@@ -1,7 +1,7 @@
 """Fixtures for all tests, and the marker `slow`.
 
-A test is slow if it starts a browser, Node or Rendercast as a process, or runs for long. A folder in `SLOW_FOLDERS`
-holds only such tests; elsewhere a module or a test has the marker. The guard enforces it for programs.
+A test is slow if it starts a browser, Node or Rendercast as a process, or runs for long. The marker comes from its
+folder or a fixture, or is in its module. The guard enforces it for programs.
 """
 
 import asyncio
@@ -41,6 +41,7 @@ PROPS = AnimationProps(
 TESTS = Path(__file__).parent
 # The order in which they run: the files that take longest first, so that no worker is left with one at the end.
 SLOW_FOLDERS = ("end_to_end", "frontend", "browser", "clients")
+SLOW_FIXTURES = {"s3_server"}  # boto3 on it takes 0.3 s of CPU time for each test, the server 1.5 s to start
 SLOW_PROGRAMS = {"chromium", "make", "node", "npm", "rendercast"}
 
 MakeRender = Callable[..., Render]
@@ -69,9 +70,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow folders and run slow tests first."""
+    """Mark the tests of slow folders and of slow fixtures, and run slow tests first."""
     for item in items:
-        if item.path.relative_to(TESTS).parts[0] in SLOW_FOLDERS:
+        is_in_slow_folder = item.path.relative_to(TESTS).parts[0] in SLOW_FOLDERS
+        if is_in_slow_folder or not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
     items.sort(key=_position)
 

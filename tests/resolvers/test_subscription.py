@@ -99,6 +99,7 @@ async def test_a_hundred_subscribers_of_one_render_receive_its_states_until_its_
         assert len(first) == len(streams)
 
 
+@pytest.mark.slow
 async def test_subscribers_of_a_hundred_renders_receive_all_states_until_the_end(
     ann: Client, backend: FakeBackend
 ) -> None:

@@ -165,6 +165,7 @@ async def test_after_a_refused_body_was_sent_anyway_the_request_timeout_runs(sho
         assert await peer.read_to_end() == b""
 
 
+@pytest.mark.slow
 async def test_unread_responses_are_discarded_after_a_timeout(short_timeout_url: str) -> None:
     last_one = PAGE.replace(b"Host: x", b"Host: x\r\nConnection: close")
     async with asyncio.TaskGroup() as tasks:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 
 from auth.jwks import MIN_REFRESH_INTERVAL_S
@@ -14,6 +15,8 @@ from tests.security.closing import close_code_and_reason, refused_init
 from tests.security.conftest import Site, open_site
 from tests.security.issuer import open_issuer, published
 from tests.support.api_client import LIST, RETRY_S, TEST_TIMEOUT_S, Stream, open_socket, open_stream
+
+pytestmark = pytest.mark.slow
 
 LEEWAY_S = 30  # of the settings
 REVISION = "subscription ($id: ID!) { renderProgress(renderId: $id) { revision } }"

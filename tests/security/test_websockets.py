@@ -129,6 +129,7 @@ async def test_a_message_that_is_too_large_closes_the_connection(ann: Client) ->
         assert await _close_code(stream.connection) == 1009
 
 
+@pytest.mark.slow
 async def test_a_client_that_sends_nothing_is_closed_with_4408(ann: Client) -> None:
     async with open_socket(ann.websocket_url) as socket:
         assert await _close_code(socket) == 4408

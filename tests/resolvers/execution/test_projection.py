@@ -162,6 +162,7 @@ def in_order(value: object) -> str:
     return json.dumps(value)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(data=st.data(), state=RENDERS)
 async def test_a_projected_result_equals_that_of_graphql_core(data: st.DataObject, state: models.Render) -> None:

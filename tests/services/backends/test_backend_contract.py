@@ -42,7 +42,7 @@ async def text_backend(request: pytest.FixtureRequest) -> AsyncIterator[RenderBa
         yield backend
 
 
-@pytest.fixture(params=[text_backend, lambda_backend])
+@pytest.fixture(params=[text_backend, pytest.param(lambda_backend, marks=pytest.mark.slow)])
 async def backend(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
     async with request.param(request) as opened:
         yield opened

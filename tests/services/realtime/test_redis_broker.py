@@ -178,6 +178,7 @@ async def test_without_redis_publishing_fails_and_subscriptions_start_on_reconne
     assert inbox == ["back"]
 
 
+@pytest.mark.slow
 async def test_a_redis_that_hangs_is_noticed_and_reconnected_to(server: RedisServer, pubsub: PubSub) -> None:
     early: list[str] = []
     late: list[str] = []
@@ -262,6 +263,7 @@ async def test_an_unreachable_redis_stops_the_start() -> None:
     assert "nowhere.invalid:6379" in await refusal(f"redis://:{SECRET}@nowhere.invalid")
 
 
+@pytest.mark.slow
 async def test_a_redis_that_hangs_stops_the_start(server: RedisServer) -> None:
     server.pause()
     assert "no reply in time" in await refusal(server.url)

@@ -33,6 +33,7 @@ def test_the_last_of_several_objects_is_returned(text: str, ascii_only: bool) ->
         assert last_object(body.encode()) == objects[-1]
 
 
+@pytest.mark.slow
 @given(st.lists(OBJECTS, min_size=1, max_size=3), st.sampled_from(["", "\n", "  "]))
 def test_any_concatenated_objects_are_parsed(objects: list[dict[str, object]], separator: str) -> None:
     assert last_object(separator.join(json.dumps(value) for value in objects).encode()) == objects[-1]
