@@ -1,6 +1,6 @@
 """`make bench`: every benchmark, one after the other."""
 
-from benchmarks import footprint, limits, polling, requests, start_to_progress, text_renderer, watching
+from benchmarks import footprint, limits, observability, polling, requests, start_to_progress, text_renderer
 
 if __name__ == "__main__":
     text_renderer.main()
@@ -8,5 +8,5 @@ if __name__ == "__main__":
     polling.main()
     limits.main()
     requests.main()
-    watching.main()
+    observability.main()
     footprint.main()

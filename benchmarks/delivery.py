@@ -1,11 +1,11 @@
 """The cost of delivery: the server's CPU time per change that reaches a client, compared with other servers.
 
 `python -m benchmarks.delivery [turns [clients [server…]]]`; the peers in Node need `npm ci --prefix benchmarks/peers`.
-Each server is a separate process on the same Redis and receives the same messages about as many renders; its clients
-are in another process. All run at once and are measured in short turns, so that other load on the machine affects them
-equally; ratios are medians of the ratios within a turn. `rendercast` has the protection of `rendercast serve`: tokens,
-limits, pings. `executed` is the same with `RENDERCAST_PROJECTIONS=no`. `bare` sends messages from Redis over uvicorn,
-without GraphQL and users.
+Each server is a separate process on the same Redis and receives the same messages about the same number of renders; its
+clients are in another process. All run concurrently and are measured in short turns, so that other load on the machine
+affects them equally; ratios are medians of the ratios within a turn. `rendercast` has the protection of `rendercast
+serve`: tokens, limits, pings. `executed` is the same with `RENDERCAST_PROJECTIONS=no`. `bare` forwards Redis messages
+over uvicorn, without GraphQL or users.
 """
 
 import contextlib
@@ -59,9 +59,8 @@ TURNS, CLIENTS = 30, 300
 HEAD = """\
 | | CPU per change | to graphql-ws | to bare | per second | median latency | 99 % | memory per subscriber |
 |---|---:|---:|---:|---:|---:|---:|---:|"""
-ROUNDS_OF_TURN, ROUNDS, WARM_UP = 6, 30, 5
-TURNS_AT_HALF = 3
-IDLE_CLIENTS = 1000
+ROUNDS_PER_TURN, ROUNDS, WARM_UP = 6, 30, 5
+TURNS_AT_HALF_LOAD = 3
 NODE = shutil.which("node")
 
 
@@ -81,7 +80,7 @@ class Server:
         return process_cpu_s(self.process.pid)
 
     def memory_bytes(self) -> int:
-        """Return its anonymous memory."""
+        """Return the anonymous memory of its process."""
         return memory_bytes(self.process.pid)
 
 
@@ -105,18 +104,18 @@ def _ours(kind: str) -> list[str]:
     return [sys.executable, "-m", "benchmarks.delivery", kind]
 
 
-class Watchers:
-    """Clients of a server, in a separate process: `benchmarks.watchers`."""
+class Subscribers:
+    """Clients of a server, in a separate process: `benchmarks.subscribers`."""
 
     def __init__(self, server: Any, redis_url: str, renders_file: Path, clients: int) -> None:
-        command = [sys.executable, "-m", "benchmarks.watchers", server.port, redis_url, str(renders_file)]
+        command = [sys.executable, "-m", "benchmarks.subscribers", server.port, redis_url, str(renders_file)]
         self.process = subprocess.Popen(
             [*command, str(clients), server.kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        assert self._read_line() == {"watching": clients}
+        assert self._read_line() == {"subscribed": clients}
 
     def run_rounds(self, rounds: int, pause_s: float = 0.0) -> dict[str, float]:
-        """Publish `rounds` changes of each render, and return how long it took and the latencies."""
+        """Publish `rounds` changes of each render; return the duration and the latencies, in seconds."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps([rounds, pause_s]) + "\n")
         self.process.stdin.flush()
@@ -132,7 +131,7 @@ class Watchers:
 
 @contextmanager
 def started(owner: Any) -> Iterator[Any]:
-    """Kill the process on exit."""
+    """Yield the owner of a process, and kill the process on exit."""
     try:
         yield owner
     finally:
@@ -141,7 +140,7 @@ def started(owner: Any) -> Iterator[Any]:
 
 
 def main(turns: int = TURNS, clients: int = CLIENTS, *, kinds: tuple[str, ...] = ()) -> None:
-    """Print the figures of each server of these kinds; of all kinds that are installed by default."""
+    """Print the figures of each kind of server. Default: all kinds that are installed."""
     has_peers = NODE and (PEERS / "node_modules").exists()
     kinds = kinds or tuple(kind for kind in KINDS if has_peers or kind not in PEERS_IN_NODE)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -181,27 +180,27 @@ def _measure(
             file = write_renders(folder / f"{kind}.json", url, renders)
             server = stack.enter_context(started(Server(kind, url, file)))
             before = server.memory_bytes()
-            watchers = stack.enter_context(started(Watchers(server, url, file, clients)))
-            watchers.run_rounds(1)
+            subscribers = stack.enter_context(started(Subscribers(server, url, file, clients)))
+            subscribers.run_rounds(1)
             figures[kind]["memory_bytes"].append((server.memory_bytes() - before) / clients)
-            watchers.run_rounds(WARM_UP)
-            pairs[kind] = server, watchers
+            subscribers.run_rounds(WARM_UP)
+            pairs[kind] = server, subscribers
         for _ in range(turns):
-            for kind, (server, watchers) in pairs.items():
+            for kind, (server, subscribers) in pairs.items():
                 before_s = server.cpu_s()
-                seen = watchers.run_rounds(ROUNDS_OF_TURN)
-                figures[kind]["cpu_s"].append((server.cpu_s() - before_s) / (ROUNDS_OF_TURN * clients))
-                figures[kind]["per_s"].append(ROUNDS_OF_TURN * clients / seen["took_s"])
-        for _ in range(TURNS_AT_HALF):
-            for kind, (_, watchers) in pairs.items():
-                at_half = watchers.run_rounds(ROUNDS, 2 * clients / statistics.median(figures[kind]["per_s"]))
+                seen = subscribers.run_rounds(ROUNDS_PER_TURN)
+                figures[kind]["cpu_s"].append((server.cpu_s() - before_s) / (ROUNDS_PER_TURN * clients))
+                figures[kind]["per_s"].append(ROUNDS_PER_TURN * clients / seen["took_s"])
+        for _ in range(TURNS_AT_HALF_LOAD):
+            for kind, (_, subscribers) in pairs.items():
+                at_half = subscribers.run_rounds(ROUNDS, 2 * clients / statistics.median(figures[kind]["per_s"]))
                 figures[kind]["p50_s"].append(at_half["p50_s"])
                 figures[kind]["p99_s"].append(at_half["p99_s"])
     return figures
 
 
 def write_renders(path: Path, redis_url: str, number: int) -> Path:
-    """Write renders of `number` users, each with the user's token and the render's channel in Redis."""
+    """Write `number` renders, each of another user, with the user's token and the Redis channel; return the path."""
     now = SystemClock().now()
     renders = []
     for place in range(number):
@@ -221,7 +220,7 @@ def write_renders(path: Path, redis_url: str, number: int) -> Path:
 
 
 async def serve(kind: str, redis_url: str, renders_file: str) -> None:
-    """Print the port and run a server of this kind."""
+    """Run a server of this kind, after printing its port."""
     gc.freeze()  # as `rendercast serve` does
     with listen(SETTINGS.server) as listener:
         print(listener.getsockname()[1], flush=True)

@@ -1,6 +1,6 @@
-"""Start-up cost and idle memory of the processes: `python -m benchmarks.footprint [turns]`.
+"""Start-up time and idle memory of the processes: `python -m benchmarks.footprint [turns]`.
 
-CPU and wall time from the start to readiness, and the anonymous memory of an idle process.
+Measures CPU and wall time from the start to readiness, and the anonymous memory of an idle process.
 """
 
 import resource

@@ -39,7 +39,7 @@ SETTINGS = default_settings(max_mutations_per_minute=10_000_000)
 QUERY = "query ($n: Int!) { renders(first: $n) { edges { node { id status } } } renderQuota { remaining } }"
 MUTATION = 'mutation { cancelRender(renderId: "01hzzzzzzzzzzzzzzzzzzzzzzz") { __typename } }'
 TURNS = 31
-TIMES = 100
+EXECUTIONS_PER_TURN = 100
 
 
 class Unlimited(RendercastSchema):
@@ -108,9 +108,9 @@ async def repeated(schemas: dict[str, Any], document: str, variables: dict[str, 
             for name, schema in schemas.items():
                 gc.collect()
                 started = time.process_time()
-                for _ in range(TIMES):
+                for _ in range(EXECUTIONS_PER_TURN):
                     await schema.execute(document, variable_values=variables, context_value=context)
-                samples[name].append((time.process_time() - started) / TIMES)
+                samples[name].append((time.process_time() - started) / EXECUTIONS_PER_TURN)
     return {name: statistics.median(seconds) for name, seconds in samples.items()}
 
 

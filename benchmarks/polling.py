@@ -1,7 +1,7 @@
-"""Measures the cost of polling renders on Lambda, compared with status invocations as in Remotion's documentation.
+"""The cost of polling renders on Lambda, compared with status invocations as in Remotion's documentation.
 
-`python -m benchmarks.polling [runs]`. CPU time (user and system) is that of the client's process alone. Both methods
-alternate and poll renders of the same length once a second.
+`python -m benchmarks.polling [runs]`. Only the CPU time (user and system) of the polling process is measured. Runs of
+both methods alternate; the renders have the same length and are polled once a second.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ LENGTH_S = 15.0
 STEPS = 20
 INTERVAL_S = 1.0
 POLLS = 600
-AT_ONCE = 16
+CONCURRENT_POLLS = 16
 MANY = 500
 MANY_LENGTH_S = 30.0
 
@@ -65,20 +65,20 @@ def main() -> None:
 
 
 @asynccontextmanager
-async def opened(*, capacity: int = 100) -> AsyncIterator[LambdaBackend]:
+async def open_backend(*, capacity: int = 100) -> AsyncIterator[LambdaBackend]:
     deployment = replace(
         DEPLOYMENT, capacity=capacity, poll_interval=timedelta(seconds=INTERVAL_S), posters=False
-    )  # a poster is an invocation of its own
+    )  # a poster would be an additional invocation
     async with open_lambda_backend(deployment, clock=SystemClock(), check=False) as backend:
         yield backend
 
 
 class StatusInvocations:
-    """Polls with one boto3 client and its own threads, which is more than most programs have."""
+    """Polls with one boto3 client in threads of its own, which is faster than most programs poll."""
 
     def __init__(self) -> None:
-        config = Config(max_pool_connections=AT_ONCE)
-        self._threads = ThreadPoolExecutor(AT_ONCE)
+        config = Config(max_pool_connections=CONCURRENT_POLLS)
+        self._threads = ThreadPoolExecutor(CONCURRENT_POLLS)
         self._client = boto3.client(
             "lambda",
             region_name="us-east-1",
@@ -99,7 +99,7 @@ class StatusInvocations:
 async def _poll_every_second(farm: RenderFarm, runs: int) -> None:
     """Poll renders to their ends, once a second."""
     figures: defaultdict[str, list[tuple[float, float, float]]] = defaultdict(list)
-    async with opened() as backend:
+    async with open_backend() as backend:
 
         async def ours(render: Render) -> bool:
             return isinstance(await backend.observe(render), AttemptFinished)
@@ -127,7 +127,7 @@ async def _poll_every_second(farm: RenderFarm, runs: int) -> None:
 async def _poll_without_pause(runs: int) -> None:
     """Poll as fast as possible, to measure the capacity of one core."""
     rates: defaultdict[str, list[float]] = defaultdict(list)
-    async with opened() as backend:
+    async with open_backend() as backend:
 
         async def ours(render: Render) -> bool:
             return isinstance(await backend.observe(render), AttemptFinished)
@@ -139,7 +139,9 @@ async def _poll_without_pause(runs: int) -> None:
                 ("status invocations with boto3", StatusInvocations().poll),
             ):
                 cpu = _cpu_s()
-                await asyncio.gather(*(_poll_repeatedly(poll, render, POLLS // AT_ONCE) for _ in range(AT_ONCE)))
+                await asyncio.gather(
+                    *(_poll_repeatedly(poll, render, POLLS // CONCURRENT_POLLS) for _ in range(CONCURRENT_POLLS))
+                )
                 rates[name].append(POLLS / (_cpu_s() - cpu))
     print(f"\n## Polls per second of one core, medians of {runs} alternating runs\n\n| | polls/s |\n|---|---:|")
     for name, measured in rates.items():
@@ -164,12 +166,12 @@ class Timed:
 
 
 async def _run_many() -> None:
-    """Run many renders at once with one worker, and measure how late its polls are."""
+    """Run many renders concurrently on one worker, and measure the intervals between its polls."""
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(data_dir=folder, quota_limit=MANY, quota_window_s=86_400)
         clock = SystemClock()
         async with (
-            opened(capacity=MANY) as backend,
+            open_backend(capacity=MANY) as backend,
             open_pubsub("memory://") as pubsub,
             open_sqlite_store(Path(folder) / "store.sqlite3", clock) as store,
         ):

@@ -1,4 +1,4 @@
-"""Lambda and S3 for benchmarks, in a separate process, so that their CPU time is not counted as their client's.
+"""Test doubles of Lambda and S3 in a separate process, so that their CPU time is not counted as the client's.
 
 `python -m benchmarks.render_farm SECONDS STEPS` simulates renders of that length whose progress changes STEPS times. It
 prints the URLs of both as a line of JSON and, for each line that it reads, a line with the numbers of invocations and
@@ -25,7 +25,7 @@ class RenderFarm:
         self.urls = self._read()
 
     def request_counts(self) -> dict[str, int]:
-        """Return the numbers of invocations and requests by kind."""
+        """Return the number of invocations and requests so far, by kind."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
@@ -38,7 +38,7 @@ class RenderFarm:
 
 @contextmanager
 def render_farm(*, seconds: float, steps: int) -> Iterator[RenderFarm]:
-    """Run a farm."""
+    """Yield a farm, and kill its process on exit."""
     command = [sys.executable, "-m", "benchmarks.render_farm", str(seconds), str(steps)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -1,9 +1,9 @@
 """The server's CPU time per HTTP request, with and without all protection, in alternating turns.
 
-`python -m benchmarks.requests [turns]`; Yoga needs `npm ci --prefix benchmarks/peers`. Each server is a process of its
-own and gets requests over one persistent connection: `rendercast serve` with tokens and limits; the same schema without
-any, on a plain uvicorn; Strawberry's ASGI view with its caches; and GraphQL Yoga, without users and limits. All have
-their data in memory.
+`python -m benchmarks.requests [turns]`; Yoga needs `npm ci --prefix benchmarks/peers`. Each server is a separate
+process and gets requests over one persistent connection: `rendercast serve` with tokens and limits; the same schema
+without them, on a plain uvicorn; Strawberry's ASGI view with its caches; and GraphQL Yoga, without users or limits. All
+keep their data in memory.
 """
 
 import gc
@@ -60,7 +60,7 @@ SETTINGS = default_settings(
 USER = Caller(id=f"{OWN_ISSUER} ann")
 RENDERS = 20
 WARM_UP = 500
-TIMES = 60  # per turn: short, so that other load on the machine affects all servers alike
+REQUESTS_PER_TURN = 60  # few, so that other load on the machine affects all servers equally
 PLAIN: dict[str, Any] = {"log_config": None, "access_log": False, "timeout_keep_alive": KEEP_ALIVE_S}
 TURNS = 200
 YOGA = "GraphQL Yoga"
@@ -80,7 +80,7 @@ OPERATIONS = {
 
 @asynccontextmanager
 async def open_services() -> AsyncIterator[Services]:
-    """Open services on a store in memory in which one user has some renders."""
+    """Yield services with an in-memory store that contains `RENDERS` renders of one user."""
     clock = SystemClock()
     store = MemoryStore(clock)
     for number in range(RENDERS):
@@ -134,7 +134,7 @@ async def serve(kind: str, listener: socket.socket) -> None:
 
 
 class Server:
-    """A server in a process of its own, and one connection to it."""
+    """A server in a separate process, and one connection to it."""
 
     def __init__(self, kind: str, process_id: int, port: int) -> None:
         token = make_token(SECRET, subject="ann", audience=SETTINGS.auth.jwt_audience, lifetime=timedelta(hours=1))
@@ -195,7 +195,7 @@ def main(turns: int = TURNS) -> None:
             samples: dict[str, list[float]] = {server.kind: [] for server in servers}
             for turn in range(turns):
                 for server in servers if turn % 2 else reversed(servers):
-                    samples[server.kind].append(server.cpu_s_per_request(document, TIMES))
+                    samples[server.kind].append(server.cpu_s_per_request(document, REQUESTS_PER_TURN))
             cells = " | ".join(f"{statistics.median(seconds) * 1e6:.0f} µs" for seconds in samples.values())
             adds, relative = (_ratio(samples, to) for to in ("unprotected", YOGA))
             print(f"| {name} | {cells} | {adds * 100 - 100:.1f} % | {relative:.2f} |", flush=True)

@@ -1,9 +1,9 @@
-"""Scaling over processes: changes delivered by 1, 2 and 4 API processes, and renders polled by 1 and 2 workers.
+"""Scaling with the number of processes: delivery by 1, 2 and 4 API processes, and polling by 1 and 2 workers.
 
 `python -m benchmarks.scaling [clients]`. Clients, Redis and the test double of Lambda run on the same machine, so the
-total throughput is limited by its cores. The figure to watch is the CPU time per change or per poll, which must not rise
-with the number of processes. Workers share Redis and the deployment; each has a store in memory, because no MongoDB
-suitable for benchmarks is available.
+total throughput is limited by its cores. The relevant figure is the CPU time per change or per poll, which must not
+rise with the number of processes. Workers share Redis and the deployment; each has a store in memory, because no
+MongoDB suitable for benchmarks is available.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks.delivery import ROUNDS, WARM_UP, Server, Watchers, process_cpu_s, started, write_renders
+from benchmarks.delivery import ROUNDS, WARM_UP, Server, Subscribers, process_cpu_s, started, write_renders
 from benchmarks.polling import INTERVAL_S, Timed
 from benchmarks.render_farm import render_farm
 from services.backends.remotion_lambda.backend import open_lambda_backend
@@ -71,12 +71,12 @@ def main(clients: int = CLIENTS) -> None:
 def _measure_api(number: int, redis_url: str, file: Path, clients: int) -> None:
     with ExitStack() as stack:
         servers = Servers([stack.enter_context(started(Server("rendercast", redis_url, file))) for _ in range(number)])
-        watchers = stack.enter_context(started(Watchers(servers, redis_url, file, clients)))
-        watchers.run_rounds(WARM_UP)
+        subscribers = stack.enter_context(started(Subscribers(servers, redis_url, file, clients)))
+        subscribers.run_rounds(WARM_UP)
         before_s = servers.cpu_s()
-        seen = watchers.run_rounds(ROUNDS)
+        seen = subscribers.run_rounds(ROUNDS)
         cpu_s = (servers.cpu_s() - before_s) / (ROUNDS * clients)
-        at_half = watchers.run_rounds(ROUNDS, 2 * seen["took_s"] / ROUNDS)
+        at_half = subscribers.run_rounds(ROUNDS, 2 * seen["took_s"] / ROUNDS)
         waits = " | ".join(f"{at_half[name] * 1e3:.1f} ms" for name in ("p50_s", "p99_s"))
         print(f"| {number} | {cpu_s * 1e6:.1f} µs | {ROUNDS * clients / seen['took_s']:.0f} | {waits} |", flush=True)
 
@@ -93,7 +93,7 @@ def _measure_workers(number: int, redis_url: str) -> None:
 
 
 async def work(redis_url: str, renders: int) -> None:
-    """Run `renders` renders to their end as a worker does, and print its CPU and wall time."""
+    """Run renders to their end as a worker does, and print the CPU and wall time in seconds."""
     clock = SystemClock()
     deployment = replace(DEPLOYMENT, capacity=renders, poll_interval=timedelta(seconds=INTERVAL_S))
     async with (

@@ -1,6 +1,6 @@
 """Latency from `startRender` to its response, to the first progress, and to the finished video.
 
-A real `rendercast dev` in a process of its own, called over HTTP and a WebSocket; medians of alternating styles.
+A `rendercast dev` in a separate process is called over HTTP and a WebSocket. The styles alternate.
 """
 
 import asyncio
@@ -55,8 +55,8 @@ async def measure(url: str) -> None:
         await socket.recv()
         for run in range(RUNS + 1):
             for style in STYLES:
-                waited = await one(http, socket, url, style)
-                if run:  # the first round warms up
+                waited = await measure_render(http, socket, url, style)
+                if run:  # the first run is a warm-up
                     for name, seconds in waited.items():
                         waits[name].append(seconds)
     print(f"\n## startRender to the video: 90 frames at 720p, {len(STYLES) * RUNS} renders one at a time\n")
@@ -65,7 +65,7 @@ async def measure(url: str) -> None:
         print(f"| {name} | {statistics.median(seconds_list) * 1000:.0f} | {max(seconds_list) * 1000:.0f} |")
 
 
-async def one(http: httpx.AsyncClient, socket: ClientConnection, url: str, style: str) -> dict[str, float]:
+async def measure_render(http: httpx.AsyncClient, socket: ClientConnection, url: str, style: str) -> dict[str, float]:
     started = time.perf_counter()
     response = await http.post(url, json={"query": START, "variables": {"style": style}})
     waited = {"response": time.perf_counter() - started}

@@ -1,4 +1,4 @@
-"""Measures CPU time and memory of the text renderer, over whole child processes including their start.
+"""CPU time and memory of the text renderer's child processes, including their start.
 
 `python -m benchmarks.text_renderer [runs]` prints a table. Renders of all kinds alternate, so that other load on the
 machine affects all of them equally; each figure is the median of its runs.

@@ -19,8 +19,8 @@ FPS = 30  # the only rate that servers accept
 DEFAULT_SECONDS = 3
 APPEARANCE_PANEL = "Appearance"
 EXIT_CODES = (
-    "Exit codes: 0 success; 1 the render failed or was cancelled, or the server returned an error; 2 wrong usage; 3 the "
-    "server can't be reached, or the timeout has passed; 4 quota exceeded; 130 Ctrl-C."
+    "Exit codes: 0 success; 1 the render failed or was cancelled, or the server returned an error; 2 wrong usage; 3 "
+    "the server can't be reached, or the timeout has passed; 4 quota exceeded; 130 Ctrl-C."
 )
 RENDER_HELP = f"""\b
 Examples:

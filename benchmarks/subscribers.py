@@ -1,8 +1,8 @@
-"""Minimal clients that subscribe to renders, and the publisher of changes: `python -m benchmarks.watchers`.
+"""Minimal clients that subscribe to renders, and the publisher of changes: `python -m benchmarks.subscribers`.
 
-`benchmarks.delivery` runs it as a separate process. It writes a line when all clients are subscribed, reads from
-standard input how many changes to publish, checks that each client gets each change once and in order, and writes the
-figures.
+`benchmarks.delivery` runs this as a separate process. It writes a line when all clients are subscribed, reads the
+number of changes to publish from standard input, checks that each client receives each change once and in order, and
+writes the figures.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class Tally:
             self.complete.set()
 
 
-class Watcher(asyncio.Protocol):
+class Subscriber(asyncio.Protocol):
     """One client: authenticates, subscribes, and counts changes."""
 
     def __init__(self, render: Render, token: str, tally: Tally) -> None:
@@ -116,7 +116,7 @@ class Watcher(asyncio.Protocol):
         now = time.perf_counter()
         revision = int(payload.partition(REVISION)[2].split(b",", 1)[0].rstrip(b"}"))
         expected = self._tally.revision if self._seen else 1
-        assert revision == expected, f"revision {revision} came instead of {expected}"
+        assert revision == expected, f"received revision {revision} instead of {expected}"
         self._seen = revision
         if published_at := self._tally.published_at.get(self._render.id):
             self._tally.latencies_s.append(now - published_at)
@@ -132,7 +132,7 @@ class Watcher(asyncio.Protocol):
 
 @dataclass
 class Publisher:
-    """Publishes changes as a worker does; if `bare`, as finished messages for a server that only passes them on."""
+    """Publishes changes as a worker does; if `bare`, as complete messages for a server that only forwards them."""
 
     redis: Redis
     renders: list[Render]
@@ -166,7 +166,7 @@ class Publisher:
 
 
 async def watch(ports: list[int], redis_url: str, renders_file: str, clients: int, bare: bool) -> None:  # noqa: FBT001
-    """Subscribe `clients` clients, to the renders in turn; then publish as standard input requests."""
+    """Subscribe `clients` clients, distributed over the renders; then publish what standard input requests."""
     with open(renders_file, encoding="utf-8") as file:  # noqa: ASYNC230, PTH123
         entries = json.load(file)
     now = SystemClock().now()
@@ -178,14 +178,14 @@ async def watch(ports: list[int], redis_url: str, renders_file: str, clients: in
     for number in range(clients):
         place = number % len(renders)
         await loop.create_connection(
-            lambda place=place: Watcher(renders[place], entries[place]["token"], tally),  # type: ignore[misc]
+            lambda place=place: Subscriber(renders[place], entries[place]["token"], tally),  # type: ignore[misc]
             "127.0.0.1",
             ports[number % len(ports)],
         )
     async with asyncio.timeout(TIMEOUT_S):
         await tally.complete.wait()
     await asyncio.sleep(0.5)  # for servers that subscribe to Redis after they have sent the current state
-    report({"watching": clients})
+    report({"subscribed": clients})
     async with Redis.from_url(redis_url) as redis:
         channels = {each["id"]: each["channel"] for each in entries}
         publisher = Publisher(redis, renders, channels, parse_redis_url(redis_url).prefix.decode(), tally, bare)
@@ -195,7 +195,7 @@ async def watch(ports: list[int], redis_url: str, renders_file: str, clients: in
 
 
 async def publish_rounds(publisher: Publisher, clients: int, rounds: int, pause_s: float) -> dict[str, float]:
-    """Publish `rounds` changes of each render, each after all clients have the last one and the pause is over."""
+    """Publish `rounds` changes of each render. Each waits for the pause and until all clients have the last one."""
     tally, started = publisher.tally, time.perf_counter()
     tally.latencies_s.clear()
     for _ in range(rounds):
