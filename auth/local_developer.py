@@ -32,7 +32,7 @@ class LocalDeveloper:
             name = _host_name(host)
             if name not in self._host_names and not is_loopback(name):
                 setting = variable("public_url")
-                log.warning("refused a request for the host %r; set %s to allow another name", host, setting)
+                log.warning("rejected a request for the host %r; set %s to allow another name", host, setting)
                 raise Unauthenticated("This server can't be used under this host name. Use localhost.")
         return Identity(caller=Caller(id="local-developer"))
 

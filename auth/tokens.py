@@ -26,7 +26,7 @@ OWN_ISSUER = "rendercast"  # the `iss` of tokens signed with the secret
 MAX_SUBJECT_LENGTH = 255  # characters; OpenID Connect Core 1.0, section 2
 MAX_EXPIRES_AT_S = 253_402_300_000  # Unix time just before the year 10000, the end of Python's datetime
 MAX_CACHED_TOKENS = 10_000
-REFUSED_HEADERS = frozenset({"crit", "b64"})  # extensions that a verifier must support; we support none
+UNSUPPORTED_HEADERS = frozenset({"crit", "b64"})  # extensions that a verifier must support to accept the token
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ class TokenVerifier:
         key_id, algorithm = header.get("kid"), header.get("alg")
         if algorithm not in self._rules.algorithms:
             raise jwt.InvalidAlgorithmError
-        if not REFUSED_HEADERS.isdisjoint(header):
+        if not UNSUPPORTED_HEADERS.isdisjoint(header):
             raise jwt.InvalidTokenError
         key = await self._keys.get_key(key_id, algorithm)
         if key is None:

@@ -27,7 +27,7 @@ STATUS_LINE_START = b"HTTP/1.1 "
 CONTINUE_START = b"HTTP/1.1 100 "
 
 
-class RefusedRequestError(Exception):
+class RejectedRequestError(Exception):
     """A request that exceeds a limit or violates RFC 9112. The response is the one for a malformed request."""
 
 
@@ -140,13 +140,13 @@ class HttpProtocol(HttpToolsProtocol, BoundedReads):
     def on_headers_complete(self) -> None:
         """Start the request or append it to the pipeline, and reset the byte count: the body has its own limit.
 
-        Raises `RefusedRequestError`.
+        Raises `RejectedRequestError`.
         """
         if len(self.pipeline) == MAX_PIPELINED_REQUESTS or len(self.headers) > MAX_HEADERS:
-            raise RefusedRequestError
+            raise RejectedRequestError
         hosts = [name for name, _ in self.headers].count(b"host")
         if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):  # RFC 9112, section 3.2
-            raise RefusedRequestError
+            raise RejectedRequestError
         self._head_bytes = 0
         super().on_headers_complete()
         if not self.parser.should_upgrade():

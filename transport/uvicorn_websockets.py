@@ -28,7 +28,7 @@ class ConnectionLostListener(Protocol):
     """A callback for the end of a WebSocket's TCP connection."""
 
     def __call__(self) -> None:
-        """Release what was held for the connection. Must not raise."""
+        """Release the connection's resources. Must not raise."""
         ...
 
 

@@ -28,7 +28,7 @@ const shown = (render) => ({
 
 /** Current renders and their changes. Each message is decoded once for all subscribers. */
 class Hub {
-  #watchers = new Map(); // channel → functions that accept a render
+  #subscribers = new Map(); // channel → functions that accept a render
   #renders;
   #redis;
 
@@ -36,10 +36,10 @@ class Hub {
     this.#renders = new Map(JSON.parse(readFileSync(rendersFile)).map((render) => [render.id, render]));
     this.#redis = new Redis(redisUrl);
     this.#redis.on("message", (channel, message) => {
-      const watchers = this.#watchers.get(channel);
-      if (!watchers) return;
+      const subscribers = this.#subscribers.get(channel);
+      if (!subscribers) return;
       const render = shown(JSON.parse(message).render);
-      for (const take of watchers) take(render);
+      for (const take of subscribers) take(render);
     });
   }
 
@@ -56,18 +56,18 @@ class Hub {
         wake = null;
       } else pending.push(render);
     };
-    if (!this.#watchers.has(channel)) {
-      this.#watchers.set(channel, new Set());
+    if (!this.#subscribers.has(channel)) {
+      this.#subscribers.set(channel, new Set());
       this.#redis.subscribe(channel);
     }
-    this.#watchers.get(channel).add(take);
+    this.#subscribers.get(channel).add(take);
     return {
       next: () =>
         pending.length
           ? Promise.resolve({ value: pending.shift(), done: false })
           : new Promise((resolve) => (wake = resolve)),
       return: () => {
-        this.#watchers.get(channel).delete(take);
+        this.#subscribers.get(channel).delete(take);
         return Promise.resolve({ value: undefined, done: true });
       },
       [Symbol.asyncIterator]() {

@@ -238,7 +238,7 @@ def _list_size(node: FieldNode, definition: GraphQLField | None) -> int:
 
 
 def _limit_exceeded(
-    what: str, node: Node, *, hint: str = "Request less at once, or send several requests."
+    what: str, node: Node, *, hint: str = "Request less, or split the operation into several."
 ) -> GraphQLError:
     message = f"This document {what}. {hint}"
     return GraphQLError(message, node, original_error=LimitExceeded(message))

@@ -161,7 +161,7 @@ def check_variables(variables: Mapping[str, object], settings: GraphQLSettings) 
 
 
 def _limit_exceeded(what: str) -> DocumentRejected:
-    message = f"{what}Request less at once, or send several requests."
+    message = f"{what}Request less, or split the operation into several."
     return DocumentRejected(GraphQLError(message, original_error=LimitExceeded(message)))
 
 
