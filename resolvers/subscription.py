@@ -15,9 +15,9 @@ class Subscription:
     @strawberry.subscription(
         description=(
             "States of one of your renders: first the current state, then each newer state with a higher `revision`. "
-            "The stream completes after the final state. No state is lost or repeated; a slow client skips to the "
-            "newest state. After a lost connection, subscribe again. Returns a NOT_FOUND error for a render that isn't "
-            "yours."
+            "The stream completes after the final state. No state is repeated; a slow client skips states but always "
+            "receives the newest one. After a lost connection, subscribe again. Returns a NOT_FOUND error for a render "
+            "that isn't yours."
         )
     )
     async def render_progress(
@@ -25,7 +25,7 @@ class Subscription:
         info: Info,
         render_id: Annotated[strawberry.ID, strawberry.argument(description="The id of one of your renders.")],
     ) -> AsyncGenerator[Render, None]:
-        """Yield the states of a render until its end."""
+        """Yield the states of one render until it has ended."""
         context, loader = info.context, info.context.render_loader
         subscription = context.services.hub.subscribe(context.caller, render_id, context.fast_path)
         async with aclosing(subscription) as states:
