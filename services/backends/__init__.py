@@ -1,1 +1,1 @@
-"""What makes videos, one package an adapter."""
+"""The adapters of `RenderBackend`, one package each: renderers that make and store videos."""

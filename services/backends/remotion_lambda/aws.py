@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
-CONNECTIONS = 16  # and threads, for Lambda and S3 each: the maximum number of concurrent calls
+MAX_CONCURRENT_CALLS = 16  # to Lambda and to S3 each: the number of threads and connections
 CONNECT_TIMEOUT_S = 5
 STORAGE_TIMEOUT_S = 5
 STORAGE_TRIES = 2
@@ -109,8 +109,8 @@ class Aws:
             raise StartupError(
                 "There are no AWS credentials: set REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY."
             )
-        self._lambda_threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="lambda")
-        self._s3_threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="s3")
+        self._lambda_threads = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, thread_name_prefix="lambda")
+        self._s3_threads = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, thread_name_prefix="s3")
         self._credentials: Credentials = found
         # No retries: a request that timed out may have started a render already.
         self._lambda: LambdaClient = session.client("lambda", config=_config(access.start_timeout_s, tries=1))
@@ -128,7 +128,7 @@ class Aws:
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def refresh_credentials(self) -> None:
-        """Load the present credentials from boto3, which renews expiring ones some minutes before their end."""
+        """Load the current credentials from boto3, which renews them some minutes before they expire."""
         await self._call(self._s3_threads, "", lambda: None)
 
     def sign(self, bucket: str, key: str, *, now: datetime, expires_in: timedelta) -> Download:
@@ -214,11 +214,11 @@ class Aws:
             raise AwsError(f"{operation}: {error}", AwsErrorKind.UNKNOWN) from error
 
     def _obtain_signer(self) -> _Signer:
-        """Return the present credentials, after boto3 has renewed them if that was due."""
+        """Return the current credentials, which boto3 renews if they expire soon. Raises `AwsError`."""
         try:
             self._credentials.get_frozen_credentials()
             # botocore has no public attribute for the expiry. It is read before the keys, which another thread may
-            # renew meanwhile, so it is never later than theirs.
+            # renew in between, so it is never later than the expiry of the keys.
             expires_at: datetime | None = getattr(self._credentials, "_expiry_time", None)
             return _Signer(self._credentials.get_frozen_credentials(), expires_at)
         except _NO_CREDENTIALS as error:
@@ -229,12 +229,12 @@ class Aws:
 
 @asynccontextmanager
 async def open_aws(access: AwsAccess) -> AsyncIterator[Aws]:
-    """Build the clients in a thread, since that takes a moment; on exit, end their threads. Raises `StartupError`."""
+    """Open the clients, built in a thread because that blocks; on exit, end their threads. Raises `StartupError`."""
     try:
         aws = await asyncio.to_thread(Aws, access)
     except AwsError as error:
-        reason = f"{error}" if error.remedy is None else f"{error.remedy.sentence} ({error})"
-        raise StartupError(f"AWS can't be used. {reason}") from error
+        reason = f": {error}" if error.remedy is None else f". {error.remedy.sentence} ({error})"
+        raise StartupError(f"AWS can't be used{reason}") from error
     except BotoCoreError as error:
         raise StartupError(f"AWS can't be used: {error}") from error
     try:
@@ -266,7 +266,7 @@ def _config(timeout_s: float, *, tries: int) -> Config:
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=timeout_s,
         retries={"total_max_attempts": tries, "mode": "standard"},
-        max_pool_connections=CONNECTIONS,
+        max_pool_connections=MAX_CONCURRENT_CALLS,
         s3={"us_east_1_regional_endpoint": "regional"},
     )
 

@@ -1,7 +1,7 @@
 """The Remotion Lambda backend: a function on AWS Lambda renders, and stores its progress and the videos in S3.
 
 A start is one invocation. After it, the render is polled by reading the progress file that the function writes to S3,
-which costs no invocation. The video is stored under a key that we choose, so that it can be found even if the response
+which costs no invocation. The start specifies the key of the video, so that the video can be found even if the response
 to the start was lost.
 """
 
@@ -45,13 +45,13 @@ from services.models import Download, Failure, Output, Render, RenderPhase
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Clock, Observation
 
 FRAME_TIMEOUT = timedelta(seconds=30)  # Remotion's default for one frame to be ready
-POSTER_TIMEOUT = timedelta(seconds=15)  # the same for a poster, which no caller waits for so long
+POSTER_TIMEOUT = timedelta(seconds=15)  # the same for a poster, for which nothing waits that long
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
 MAX_FUNCTION_TIMEOUT = timedelta(minutes=15)
 GRACE = timedelta(seconds=70)  # a start, the 20 s after which the function counts as timed out, and some polls
 RENDER_LOST = Failure(
     code="RENDER_LOST",
-    message="The render was removed while it was made. Please try again.",
+    message="The render's files were deleted while it was running. Please try again.",
     retryable=True,
     detail="Neither the progress file nor the video exists: check what deletes objects under renders/ or rendercast/.",
 )
@@ -70,7 +70,7 @@ class LambdaBackend:
         self._posters = Posters(deployment, aws=aws, clock=clock, payload=self._poster_payload)
 
     def time_limit(self, render: Render) -> timedelta:  # noqa: ARG002  # the function has one timeout for all
-        """Return the function's timeout, plus a grace period for the time before and after it."""
+        """Return the function's timeout plus `GRACE`."""
         function = self._deployment.function
         return (MAX_FUNCTION_TIMEOUT if function is None else function.timeout) + GRACE
 
@@ -115,7 +115,7 @@ class LambdaBackend:
             raise _unavailable(error) from error
 
     async def abandon(self, render: Render) -> None:
-        """Drop the stored poll results; the function continues by itself."""
+        """Drop the stored poll results; the function continues to run."""
         self._posters.abandon(render)
         if render.backend_render_id is not None:
             self._files.forget(render.backend_render_id)
@@ -148,7 +148,7 @@ class LambdaBackend:
             raise _unavailable(error) from error
 
     async def close(self) -> None:
-        """Cancel the posters in the making."""
+        """Cancel the tasks of posters."""
         await self._posters.close()
 
     def _payload(self, render: Render, props: PropsReference) -> dict[str, object]:
@@ -262,7 +262,7 @@ class LambdaBackend:
         return AttemptFinished(output=output, cost_usd=cost_usd)
 
     async def _renew_rejected_credentials(self, error: AwsError) -> None:
-        """Load the present credentials from boto3 if AWS rejected the request, which may be due to old ones."""
+        """Load the current credentials from boto3 if AWS rejected the request, possibly because of old credentials."""
         if error.kind is AwsErrorKind.REJECTED:
             with contextlib.suppress(AwsError):
                 await self._aws.refresh_credentials()

@@ -1,6 +1,6 @@
 """Checks of a Remotion deployment.
 
-A worker runs `check_deployment` before it takes renders, so that a wrong setting is reported once and not by each
+A worker runs `check_deployment` before it acquires renders, so that a wrong setting is reported once and not by each
 render. `rendercast doctor` runs the same checks and more, one at a time, through `Checks`.
 """
 
@@ -28,7 +28,7 @@ from services.errors import StartupError
 
 CANCELLABLE = (4, 0, 515)  # the first version whose functions check for `cancel.json`
 BUILT_AGAINST = (4, 0, 527)
-PROBE = b"rendercast doctor was here"
+PROBE = b"probe of rendercast doctor"
 PROBE_URL_LIFETIME = timedelta(minutes=5)
 
 T = TypeVar("T")
@@ -51,7 +51,8 @@ async def check_deployment(deployment: Deployment, *, aws: Aws, http: aiohttp.Cl
 class Checks:
     """Single checks of a deployment, in any order. Open it with `open_checks`.
 
-    Each raises `StartupError` with a sentence that says what to fix. The probe belongs to a render that doesn't exist.
+    Each raises `StartupError` with a sentence that says what to fix. The probe is an object in the folder of a render
+    that doesn't exist.
     """
 
     def __init__(self, deployment: Deployment, *, aws: Aws, http: aiohttp.ClientSession) -> None:
@@ -76,7 +77,7 @@ class Checks:
     async def require_site(self) -> None:
         """Check that the site exists and can be reached from this machine."""
         try:
-            await _require_site(self._deployment.serve_url, self._http, must_answer=True)
+            await _require_site(self._deployment.serve_url, self._http, must_respond=True)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise StartupError(
                 f"REMOTION_SERVE_URL can't be reached from here ({type(error).__name__}). Only the function must reach "
@@ -92,7 +93,7 @@ class Checks:
         now = datetime.now(UTC)
         signed = self._aws.sign(self._deployment.bucket, self._probe, now=now, expires_in=PROBE_URL_LIFETIME)
         if (status := await self._status(signed.url)) != HTTPStatus.OK:
-            raise StartupError(f"A signed URL of a file in renders/ answers {status}: grant s3:GetObject for it.")
+            raise StartupError(f"A signed URL of a file in renders/ returns {status}: grant s3:GetObject for it.")
 
     async def request_missing_video(self) -> None:
         """Request a video that doesn't exist; S3 reports 404 only with permission to read it and list the bucket."""
@@ -105,7 +106,7 @@ class Checks:
     async def require_privacy(self) -> str:
         """Check that an object can't be read without a signature, and return the folder that was checked.
 
-        That is the folder of videos, if it may be written, else the one of the probe, which must be stored.
+        The folder of videos is checked if this process may write to it, else the folder of the stored probe.
         """
         bucket, place, key = self._deployment.bucket, "rendercast/", f"rendercast/{self._render_id}/probe"
         try:
@@ -120,7 +121,7 @@ class Checks:
         if status == HTTPStatus.OK:
             raise StartupError(
                 f"Objects in {place} can be read by anyone who knows the key, so download URLs work without their "
-                "signature and never expire: replace the bucket's policy with the one in docs/deploying.md, The bucket."
+                "signature and never expire: replace the bucket's policy with the one in docs/deploying.md#the-bucket."
             )
         return place
 
@@ -132,7 +133,7 @@ class Checks:
             raise StartupError(f"The bucket can't be reached by a URL ({type(error).__name__}).") from error
 
     async def _translate(self, call: Awaitable[T]) -> T:
-        """Return the result of the call. Raises an `AwsError` as a `StartupError` with a sentence."""
+        """Return the result of the call. Raises `StartupError`, with the operator's remedy, for an `AwsError`."""
         try:
             return await call
         except AwsError as error:
@@ -185,21 +186,22 @@ async def _fetch_version(deployment: Deployment, aws: Aws) -> str:
     return response.version
 
 
-async def _require_site(serve_url: str, http: aiohttp.ClientSession, *, must_answer: bool = False) -> None:
+async def _require_site(serve_url: str, http: aiohttp.ClientSession, *, must_respond: bool = False) -> None:
     """Raise `StartupError` if the site doesn't exist.
 
-    That this machine can't reach it is only logged unless it `must_answer`, since the function may still reach it.
+    If this machine can't reach the site, raise aiohttp's error if the site `must_respond`. Otherwise only log the
+    error, since the function may still reach the site.
     """
     try:
         async with http.get(serve_url) as response:
             status = response.status
     except (aiohttp.ClientError, TimeoutError) as error:
-        if must_answer:
+        if must_respond:
             raise
         log.warning("REMOTION_SERVE_URL can't be reached from here: %s", error)
         return
     if status >= HTTPStatus.BAD_REQUEST:
-        raise StartupError(f"REMOTION_SERVE_URL answers {status}: deploy the site again, or correct the URL.")
+        raise StartupError(f"REMOTION_SERVE_URL returns {status}: deploy the site again, or correct the URL.")
 
 
 def _sentence(deployment: Deployment, error: AwsError) -> str:

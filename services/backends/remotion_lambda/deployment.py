@@ -11,7 +11,7 @@ from services.backends.remotion_lambda.function import Function, parse_function_
 from services.errors import StartupError
 from services.settings import RemotionSettings, variable
 
-CAPACITY = 25  # renders per worker: a video of 20 s takes 31 functions, of the 1,000 that AWS allows an account at once
+CAPACITY = 25  # renders per worker: a video of 20 s uses 31 of the 1,000 concurrent functions of an AWS account
 
 # https://<bucket>.s3.<region>.amazonaws.com/sites/… and https://s3.<region>.amazonaws.com/<bucket>/sites/…; Remotion's
 # tools give each bucket this prefix.
@@ -22,9 +22,9 @@ _SITE = re.compile(r"^https?://(?:s3[.-][^/]+/)?(?P<bucket>remotionlambda-[a-z0-
 class Deployment:
     """The Remotion deployment and the options with which it is used.
 
-    `version` is empty until the function was queried, if its name doesn't include the version. `function` is None if
-    memory and timeout are unknown; then progress is read by invoking the function. A webhook is requested if both its
-    URL and its secret are set.
+    `version` is empty until the function has reported it, if its name doesn't contain the version. `function` is None
+    if memory and timeout are unknown; then progress is read by invoking the function. A webhook is requested if both
+    its URL and its secret are set.
     """
 
     function_name: str
@@ -53,7 +53,7 @@ def read_deployment(
     function = _function(settings)
     key_id, secret = settings.remotion_aws_access_key_id, settings.remotion_aws_secret_access_key
     if (key_id is None) is not (secret is None):
-        raise StartupError("REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY go together: set both.")
+        raise StartupError("REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY belong together: set both.")
     return Deployment(
         function_name=_required(settings, "remotion_lambda_function_name"),
         serve_url=_required(settings, "remotion_serve_url"),
@@ -84,7 +84,7 @@ def _required(settings: RemotionSettings, name: str) -> str:
 
 
 def _function(settings: RemotionSettings) -> Function | None:
-    """Return the function as its name describes it, or else as the settings do; None if one of those is missing."""
+    """Return the function from its name, or else from the settings; None if one of these settings is missing."""
     if named := parse_function_name(settings.remotion_lambda_function_name or ""):
         return named
     version, memory_mb, timeout_s = (
@@ -98,7 +98,7 @@ def _function(settings: RemotionSettings) -> Function | None:
 
 
 def _bucket(settings: RemotionSettings) -> str | None:
-    """Return the configured bucket, or the one that holds the site."""
+    """Return the configured bucket, or else the one in the serve URL; None if there is neither."""
     site = _SITE.match(settings.remotion_serve_url or "")
     return settings.remotion_bucket_name or (site["bucket"] if site else None)
 

@@ -9,7 +9,7 @@ import re
 from services.models import Failure, replace
 
 MAX_DETAIL = 4_000  # characters
-MAX_SEARCHED = 20_000
+MAX_SEARCHED = 20_000  # characters
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _IN_THE_BROWSER = re.compile(r"^\s+at .*\bhttps?://\S+:\d+:\d+", re.MULTILINE)  # a stack frame of the site's code
@@ -31,7 +31,7 @@ TIMED_OUT = _retryable(
     "RENDER_TIMEOUT",
     "The render took too long and was stopped. Please try again or make the video shorter; if it fails again, contact "
     "the operator.",
-    remedy="The function ran into its timeout: deploy one with a longer timeout and name it in "
+    remedy="The function exceeded its timeout: deploy one with a longer timeout and name it in "
     "REMOTION_LAMBDA_FUNCTION_NAME.",
 )
 UNKNOWN = _final(

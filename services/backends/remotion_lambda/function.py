@@ -1,4 +1,4 @@
-"""Parses the name of a deployed Remotion function, which holds its version, memory and timeout."""
+"""Parses the name of a deployed Remotion function, which contains its version, memory and timeout."""
 
 import re
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Function:
 def parse_function_name(name: str) -> Function | None:
     """Return the function that the name or ARN describes; None if the name doesn't follow Remotion's convention.
 
-    Names hold at most ten characters of the version, so a longer one, of a pre-release, is returned truncated.
+    Names contain at most ten characters of the version, so a longer one, of a pre-release, is returned truncated.
     """
     match = _NAME.fullmatch(name)
     if match is None:

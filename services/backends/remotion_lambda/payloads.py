@@ -16,7 +16,7 @@ PropsReference = dict[str, str]
 _ENVIRONMENT: dict[str, str] = {}  # the composition needs no variables
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
-# Without most of these keys the function fails, at once or while it renders. The official client sends null for unset.
+# Without most of these keys the function fails, immediately or later. The official client sends null for unset values.
 _DEFAULTS: Mapping[str, object] = {
     "type": "start",
     "codec": "h264",
@@ -67,7 +67,6 @@ _DEFAULTS: Mapping[str, object] = {
     "concurrency": None,
 }
 
-
 # The keys of a start payload that a still payload has as well.
 _SHARED = (
     "version",
@@ -100,7 +99,7 @@ _SHARED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """The webhook for a render's end. `custom_data` is returned in it: ASCII, at most 1,024 bytes of JSON.
+    """The webhook for a render's end. Its body contains `custom_data`: ASCII, at most 1,024 bytes of JSON.
 
     A message with a character outside ASCII is never delivered, since the function counts characters as bytes.
     """
@@ -176,7 +175,7 @@ def still_payload(
     """Return the payload that stores a frame of the render of the payload `start` as a JPEG under `output_key`.
 
     An existing object is overwritten. The inline props may have up to 4,993,976 UTF-16 code units. The response is not
-    streamed, as in China; elsewhere the official client has it streamed, to get the id sooner.
+    streamed; the official client requests streaming, except in China, to receive the id sooner.
     """
     return {
         **{key: start[key] for key in _SHARED},
@@ -209,7 +208,7 @@ def info_payload() -> dict[str, object]:
 
 
 def video_key(render_id: str, attempt: int) -> str:
-    """Return the key of an attempt's video. It differs for each attempt, so that late ones overwrite no other."""
+    """Return the key of an attempt's video. Each attempt has its own, so that a late attempt overwrites no video."""
     return f"{outputs_prefix(render_id)}{attempt}.mp4"
 
 
@@ -248,7 +247,7 @@ def _webhook(webhook: Webhook) -> dict[str, object]:
 
 
 def _number(value: float) -> int | float:
-    """Return the number such that JSON has it as JavaScript writes it: 96, not 96.0. For values from 0.0001 up."""
+    """Return the number in the type that JSON writes as JavaScript does: 96, not 96.0. For values from 0.0001."""
     return int(value) if float(value).is_integer() else value
 
 

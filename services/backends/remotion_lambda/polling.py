@@ -1,4 +1,4 @@
-"""Reads progress files from S3 over plain asyncio HTTP, since they are polled all the time.
+"""Reads progress files from S3 over plain asyncio HTTP, because each running render is polled about once a second.
 
 A URL is signed once for many reads of one file. Requests carry the ETag of the last response, so S3 answers 304 without
 a body while nothing has changed. One read costs a tenth of the CPU time of the same through boto3
@@ -29,7 +29,7 @@ from services.backends.remotion_lambda.progress import ProgressFile
 from services.models import Download
 from services.ports import Clock
 
-CONNECTIONS = 100  # maximum open at once, for all renders of a worker
+MAX_CONNECTIONS = 100  # for all renders of a worker
 TIMEOUT_S = 10
 URL_LIFETIME = timedelta(hours=1)
 URL_RENEWAL_MARGIN = timedelta(minutes=1)
@@ -42,7 +42,7 @@ _MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A progress file, the time at which this content was first read, and the present time, both by the clock of S3.
+    """A progress file, the time at which this content was first read, and the current time, both by the clock of S3.
 
     The function writes times of AWS's clock; this machine's clock may be wrong.
     """
@@ -125,7 +125,7 @@ async def open_http(address: str) -> AsyncIterator[aiohttp.ClientSession]:
     """Open a session with the CA certificates of boto3 and the proxy that boto3 would use for this address."""
     trusted = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or get_cert_path(verify=True))
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=trusted),
+        connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, ssl=trusted),
         timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
         proxy=get_environ_proxies(address).get(URL(address).scheme),  # aiohttp itself would look it up for each request
     ) as http:
@@ -133,7 +133,7 @@ async def open_http(address: str) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def _read_limited(response: aiohttp.ClientResponse) -> bytes:
-    """Return the body, or, if it exceeds `MAX_BODY_BYTES`, a part of it that does so too."""
+    """Return the body; of a body above `MAX_BODY_BYTES`, only a part, which is above the limit too."""
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece

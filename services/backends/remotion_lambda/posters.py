@@ -1,8 +1,8 @@
-"""Posters: the function makes a still of each render's last frame, beside the video.
+"""Posters: the function renders a still of each video's last frame, in an additional invocation.
 
 A poster has the lowest priority. It is requested once, and only after the video has its first frames, so that the
-functions that render those have already been invoked. Its errors are logged, and the render ends without a poster. Once
-the video is stored, the poster is awaited for at most `MAX_WAIT_S`.
+functions that render the video have already been invoked. Its errors are logged, and the render ends without a poster.
+When the video is stored, the poster is awaited for at most `MAX_WAIT_S`.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 
 from services import models
-from services.backends.remotion_lambda.aws import CONNECTIONS, Aws, Invocation
+from services.backends.remotion_lambda.aws import MAX_CONCURRENT_CALLS, Aws, Invocation
 from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind
 from services.backends.remotion_lambda.deployment import Deployment
 from services.backends.remotion_lambda.payloads import folder, poster_key
@@ -26,7 +26,7 @@ from services.backends.remotion_lambda.responses import (
 from services.models import Render, RenderPhase
 from services.ports import AttemptFinished, AttemptProgress, Clock, Observation
 
-MAX_CONCURRENT_POSTERS = CONNECTIONS // 2  # the other half of the threads remains for starts
+MAX_CONCURRENT_POSTERS = MAX_CONCURRENT_CALLS // 2  # the other half of the threads is reserved for starts
 MAX_WAIT_S = 3.0
 
 MakePayload = Callable[[Render], Mapping[str, object]]
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Poster:
-    """A poster in the making. `settled` is set when it has been made or has failed; then `is_stored` says which."""
+    """The state of a poster. `settled` is set when it is stored or has failed; then `is_stored` says which."""
 
     key: str
     is_stored: bool = False
@@ -75,7 +75,7 @@ class Posters:
         return observation
 
     def abandon(self, render: Render) -> None:
-        """Drop the poster's state. If its render has ended without it, delete the poster, as soon as it is made."""
+        """Drop the poster's state. If its render has ended without it, delete the poster as soon as it is settled."""
         poster = self._posters.pop(render.id, None)
         if poster is None:
             return
@@ -85,7 +85,7 @@ class Posters:
             self._spawn(self._delete_when_settled(poster))
 
     async def close(self) -> None:
-        """Cancel all tasks. The function may still store posters that were requested."""
+        """Cancel all tasks. The function may still store posters that were already requested."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -142,7 +142,7 @@ class Posters:
         await self._delete(poster.key)
 
     async def _delete(self, prefix: str) -> None:
-        """Delete unneeded objects. On an error they stay until the render is deleted, or are files of a kilobyte."""
+        """Delete unneeded objects. An error is logged: a poster is deleted with its render, other files are tiny."""
         try:
             await self._aws.delete_all(self._deployment.bucket, prefix)
         except AwsError as error:

@@ -80,7 +80,7 @@ class Snapshot:
 
     If `done`, the video is stored. If `fatal`, the render has failed, because of `fatal_error` or because it
     `timed_out`; but if it `may_have_output`, check for the video first, since the function may have stored it without
-    writing that down. `cost_usd` is None if the account is billed in another currency.
+    recording that. `cost_usd` is None if the account is billed in another currency.
     """
 
     overall: float
@@ -205,7 +205,7 @@ def _phase(rendered: int, encoded: int, total: int | None) -> RenderPhase:
 
 
 def _timed_out(file: ProgressFile, function: Function, now_ms: float) -> bool:
-    """Return whether the function must have reached its timeout. It can't write that down itself."""
+    """Return whether the function must have reached its timeout, which it can't record itself."""
     if file.render_metadata is None:
         return file.timeout_timestamp is not None and now_ms > file.timeout_timestamp + GRACE_MS
     runs_out = file.render_metadata.started_date + function.timeout / _MILLISECOND + GRACE_MS
@@ -218,7 +218,7 @@ def _stitching_timed_out(file: ProgressFile, function: Function, now_ms: float) 
 
 
 def _may_have_output(file: ProgressFile, function: Function, now_ms: float) -> bool:
-    """Return whether the video may be stored although the function has not written so.
+    """Return whether the video may be stored although the function has not recorded that.
 
     The official client requires twice as many chunks if there is sound, which the function never writes.
     """
@@ -249,7 +249,7 @@ def _work_started(file: ProgressFile) -> float | None:
 
 
 def _extrapolate(work: float, *, since_ms: float | None, now_ms: float | None) -> datetime | None:
-    """Return the completion time at the present pace, to the second; None while too little work is done."""
+    """Return the completion time at the current rate, to the second; None while too little work is done."""
     if since_ms is None or now_ms is None or now_ms <= since_ms or work < MIN_WORK_TO_EXTRAPOLATE:
         return None
     end_ms = min(since_ms + (now_ms - since_ms) / min(work, 1.0), MAX_TIMESTAMP_MS - 1000)  # may be rounded up

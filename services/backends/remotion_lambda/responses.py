@@ -29,7 +29,7 @@ Text = Annotated[str, AfterValidator(_storable)]
 
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Timestamp = Annotated[float, Field(ge=0, le=MAX_TIMESTAMP_MS)]
-"""Milliseconds since 1970."""
+"""Milliseconds since the Unix epoch."""
 
 Number = Annotated[float, Field(ge=-MAX_TIMESTAMP_MS, le=MAX_TIMESTAMP_MS)]
 Key = Annotated[str, Field(pattern=r"^[0-9A-Za-z.-]{1,100}$")]
@@ -37,7 +37,7 @@ Key = Annotated[str, Field(pattern=r"^[0-9A-Za-z.-]{1,100}$")]
 
 
 class WireModel(BaseModel):
-    """A JSON object from outside. Unknown keys are ignored; null means the same as an absent key."""
+    """A JSON object that the function wrote. Unknown keys are ignored; null means the same as an absent key."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, allow_inf_nan=False, extra="ignore", frozen=True, hide_input_in_errors=True
@@ -180,9 +180,9 @@ class StatusResponse(WireModel):
 
 
 def last_object(body: bytes) -> dict[str, object]:
-    """Return the last of the concatenated JSON objects in `body`. Raises `ValueError` if it is anything else.
+    """Return the last of the concatenated JSON objects in `body`. Raises `ValueError` if it contains anything else.
 
-    The function may write another object before its response; only a JSON decoder finds where one ends.
+    The function may write another object before its response; only a JSON decoder finds where an object ends.
     """
     text = body.decode()
     last: object = None

@@ -1,4 +1,4 @@
-"""Interprets the result of a start: the render's id, or the error that the response or the AWS error stands for."""
+"""Interprets the result of a start: the render's id, or the domain error for a response or an AWS error."""
 
 from services.backends.remotion_lambda.aws import Invocation
 from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind, broken_function

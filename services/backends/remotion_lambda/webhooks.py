@@ -13,9 +13,7 @@ from services.ids import is_render_id
 PATH = "/webhooks/remotion"
 SIGNATURE_HEADER = "X-Remotion-Signature"
 SIGNATURE = re.compile("sha512=[0-9a-f]{128}")
-MAX_BODY_BYTES = (
-    64 * 1024
-)  # dozens of errors with their stacks; larger messages are rejected, which polling makes up for
+MAX_BODY_BYTES = 64 * 1024  # dozens of errors with stacks; after a larger, rejected message, polling finds the end
 
 
 class _CustomData(BaseModel):

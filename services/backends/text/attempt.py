@@ -55,7 +55,7 @@ class Attempt:
         """Rename the finished files to their final names, durably, and return the video's size in bytes.
 
         The poster, if there is one, is renamed first, so that it exists whenever the video does. If another worker has
-        finished the same render, because this one was paused and lost its lease, the other's files are kept.
+        finished the same render, because this one was suspended and lost its lease, the other's files are kept.
         """
         if path.exists():
             return path.stat().st_size

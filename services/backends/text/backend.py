@@ -159,7 +159,7 @@ class TextBackend:
             cwd=CHECKOUT,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,  # only the parent gets a terminal's Ctrl-C; it then ends its children in order
+            start_new_session=True,  # only the parent receives a terminal's Ctrl-C; it then ends its children
         )
 
     async def _read_messages(self, render: Render, attempt: Attempt) -> None:
@@ -260,10 +260,10 @@ async def open_text_backend(
     capacity: int | None = None,
     shared: bool = False,
 ) -> AsyncIterator[TextBackend]:
-    """Open the backend on a folder, which other processes use as well if it is `shared`.
+    """Open the backend on a folder, which other processes may use too if it is `shared`.
 
-    `capacity` is by default one render per core. Unfinished files that no process can be writing are removed. Raises
-    `StartupError` if the folder can't be written.
+    `capacity` is one render per CPU core by default. Unfinished files that no process can be writing are removed.
+    Raises `StartupError` if the folder can't be written.
     """
     folder = data_dir / "outputs"
     try:

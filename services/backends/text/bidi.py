@@ -43,17 +43,17 @@ def in_visual_order(runs: Sequence[Run], levels: Sequence[int]) -> list[Run]:
     return [runs[index] for index in ordered]
 
 
-def _reversed_where(order: list[int], wanted: list[bool]) -> list[int]:
-    """Reverse each maximal range of `order` whose items are all wanted."""
+def _reversed_where(order: list[int], selected: list[bool]) -> list[int]:
+    """Reverse each maximal range of `order` whose items are all selected."""
     result: list[int] = []
-    stretch: list[int] = []
-    for index, is_wanted in zip(order, wanted, strict=True):
-        if is_wanted:
-            stretch.append(index)
+    selected_range: list[int] = []
+    for index, is_selected in zip(order, selected, strict=True):
+        if is_selected:
+            selected_range.append(index)
             continue
-        result += [*reversed(stretch), index]
-        stretch = []
-    return result + stretch[::-1]
+        result += [*reversed(selected_range), index]
+        selected_range = []
+    return result + selected_range[::-1]
 
 
 def _levels_by_byte(paragraph: str) -> list[int]:
@@ -66,5 +66,5 @@ def _levels_by_byte(paragraph: str) -> list[int]:
     start = printed.rindex("\n    levels: [")
     levels = [int(level) for level in _LEVEL.findall(printed, start, printed.rindex("\n    paragraphs: ["))]
     if len(levels) != len(paragraph.encode()):
-        raise RuntimeError("python-bidi printed its levels in an unknown form.")
+        raise RuntimeError("python-bidi printed its levels in an unknown format.")
     return levels

@@ -2,12 +2,12 @@
 
 It reads one job (see `job.py`) as a line of JSON from stdin and writes lines of JSON to stdout (see
 `child_messages.py`): `warning`s, `progress` with the frames written so far, and `done` or `error` last. The parent
-keeps stdin open; when it closes, the process removes its unfinished files and ends at once.
+keeps stdin open while it is running; when stdin closes, the process removes its unfinished files and exits immediately.
 """
 
 import os
 
-# numpy reads this on import. Without it, OpenBLAS would start a thread per core for algebra that is not used here.
+# numpy reads this on import. Without it, OpenBLAS would start a thread per core for linear algebra, unused here.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import contextlib
@@ -32,7 +32,7 @@ _EXIT_TIMEOUT_S: Final = 5.0
 _STDIN: Final = 0
 _STDOUT: Final = 1
 _STDERR: Final = 2
-_CHUNK: Final = 65_536
+_CHUNK_BYTES: Final = 65_536
 
 Report = Callable[[Mapping[str, object]], None]
 
@@ -157,7 +157,7 @@ def _read_line() -> bytes:
     """Read the job's line, unbuffered, so that no lock on stdin is held when the process ends."""
     received = b""
     while not received.endswith(b"\n"):
-        chunk = os.read(_STDIN, _CHUNK)
+        chunk = os.read(_STDIN, _CHUNK_BYTES)
         if not chunk:
             break
         received += chunk
@@ -166,7 +166,7 @@ def _read_line() -> bytes:
 
 def _end_with_parent(job: Job, finished: threading.Event) -> None:
     """Wait until the parent closes stdin or ends; unless the video is finished, remove its files and exit."""
-    while os.read(_STDIN, _CHUNK):
+    while os.read(_STDIN, _CHUNK_BYTES):
         pass
     if not finished.is_set():
         job.output.unlink(missing_ok=True)

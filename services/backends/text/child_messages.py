@@ -13,7 +13,7 @@ class ProgressMessage(BaseModel):
 
 
 class WarningMessage(BaseModel):
-    """The video differs from the request, for instance in its font."""
+    """The video differs from the request, for example in its font."""
 
     type: Literal["warning"]
     message: str

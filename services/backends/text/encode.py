@@ -25,7 +25,7 @@ _LIMITED: Final = 1
 _KEYFRAME_INTERVAL_S: Final = 2
 
 # Settings for text in one colour on a flat background. Each was chosen by comparing decoded frames with painted ones:
-# - adaptive quantisation and macroblock trees take bits from the edges of text, permanently once it is at rest;
+# - adaptive quantisation and macroblock trees take bits from the edges of text, permanently once the text is at rest;
 # - deblocking erases the last column of a letter where that column reaches into the next block;
 # - weighted prediction shifts the whole background by one level while text fades;
 # - a more thorough motion search improves nothing, nor does lookahead, which takes a sixth of the time.
@@ -86,7 +86,7 @@ class Encoder:
             return os.fstat(file.fileno()).st_size
 
     def write_poster(self, path: Path) -> None:
-        """Write the present picture to a JPEG file and sync it to disk. Raises `OSError`."""
+        """Write the current picture to a JPEG file and sync it to disk. Raises `OSError`."""
         with _os_errors():
             content = _jpeg(self.picture)
         with path.open("wb") as file:

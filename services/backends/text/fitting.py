@@ -15,7 +15,7 @@ _MIN_GAP: Final = 0.03  # between a line's ink and its edge
 _MAX_ABOVE: Final = 1.6
 _MAX_BELOW: Final = 1.0
 
-# Words are kept whole if the font size stays at least at this share.
+# Words are kept whole unless the font size would fall below this share of the size with broken words.
 _MIN_SHARE_FOR_WHOLE_WORDS: Final = 0.5
 _SEARCH_STEPS: Final = 14
 
@@ -122,7 +122,7 @@ def _balanced(paragraph: Paragraph, width: float) -> list[Line]:
 
 
 def _max_holding(holds: Callable[[float], bool], low: float, high: float) -> float:
-    """Return approximately the largest value for which `holds`, by bisection; `low` must hold."""
+    """Return approximately the largest value for which `holds` is true, by bisection; it must be true for `low`."""
     if holds(high):
         return high
     for _ in range(_SEARCH_STEPS):

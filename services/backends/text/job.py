@@ -9,9 +9,9 @@ from services.models import AnimationStyle
 from services.renders.colors import Color, parse_color
 
 _BLACK: Final = "#000"
-_SIDES: Final = range(16, 8193)
-_RATES: Final = range(1, 241)
-_MAX_FONT_SIZE: Final = 10_000
+_SIDES_PX: Final = range(16, 8193)
+_RATES_FPS: Final = range(1, 241)
+_MAX_FONT_SIZE_PX: Final = 10_000
 
 
 class InvalidJob(ValueError):  # noqa: N818 - named like the domain's other errors
@@ -44,7 +44,7 @@ def parse_job(line: bytes) -> Job:
         poster=Path(fields.text("poster")),
         width=fields.side("width"),
         height=fields.side("height"),
-        fps=fields.whole("fps", _RATES),
+        fps=fields.whole("fps", _RATES_FPS),
         text=fields.text("text"),
         style=fields.style("style"),
         font_family=fields.text("font_family"),
@@ -70,7 +70,7 @@ class _Fields:
     def text(self, name: str) -> str:
         value = self._values.get(name)
         if not isinstance(value, str):
-            raise InvalidJob(_wrong(name, "a text"))
+            raise InvalidJob(_wrong(name, "a string"))
         return value
 
     def whole(self, name: str, allowed: range) -> int:
@@ -80,15 +80,15 @@ class _Fields:
         return value
 
     def side(self, name: str) -> int:
-        value = self.whole(name, _SIDES)
+        value = self.whole(name, _SIDES_PX)
         if value % 2:
             raise InvalidJob(_wrong(name, "even, as H.264 stores colour for every second pixel"))
         return value
 
     def size(self, name: str) -> float:
         value = self._values.get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _MAX_FONT_SIZE:
-            raise InvalidJob(_wrong(name, f"a number above 0, at most {_MAX_FONT_SIZE}"))
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _MAX_FONT_SIZE_PX:
+            raise InvalidJob(_wrong(name, f"a number above 0, at most {_MAX_FONT_SIZE_PX}"))
         return float(value)
 
     def style(self, name: str) -> AnimationStyle:

@@ -2,7 +2,7 @@
 
 Korean breaks only at spaces, the usual typographic style. South-East Asian scripts without spaces would need a
 dictionary. Instead, Thai and Lao break before vowels that are written before their consonant, where a syllable
-certainly starts; the others break between graphemes, unless the second one ends a syllable.
+certainly starts; the other scripts break between graphemes, unless the second one ends a syllable.
 """
 
 from enum import IntEnum

@@ -39,7 +39,7 @@ AT_REST: Final = Pose()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """The data of an animation that the styles need; `height` is the frame's, in pixels."""
+    """The properties of an animation that its poses depend on; `height` is the frame's, in pixels."""
 
     frames: int
     fps: int

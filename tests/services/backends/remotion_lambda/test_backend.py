@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from services.backends.remotion_lambda.aws import CONNECTIONS, open_aws
+from services.backends.remotion_lambda.aws import MAX_CONCURRENT_CALLS, open_aws
 from services.backends.remotion_lambda.backend import LambdaBackend
 from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartUncertain
 from services.models import Output, Render, RenderPhase, replace
@@ -218,9 +218,9 @@ async def test_aws_calls_do_not_block_the_event_loop(farm: Farm, launched: Launc
 
 async def test_slow_starts_do_not_block_storage_calls(farm: Farm, launched: Launched) -> None:
     async with farm.open() as backend:
-        farm.function.fault(Fault.SLOW, times=CONNECTIONS, seconds=3)
-        starting = [asyncio.create_task(backend.start(launched())) for _ in range(CONNECTIONS)]
-        while len(farm.function.starts) < CONNECTIONS:  # noqa: ASYNC110  # in threads
+        farm.function.fault(Fault.SLOW, times=MAX_CONCURRENT_CALLS, seconds=3)
+        starting = [asyncio.create_task(backend.start(launched())) for _ in range(MAX_CONCURRENT_CALLS)]
+        while len(farm.function.starts) < MAX_CONCURRENT_CALLS:  # noqa: ASYNC110  # in threads
             await asyncio.sleep(0.01)
         assert not await backend.has_output(Output(bucket=BUCKET, key="rendercast/none-1.mp4", size_bytes=1))
         assert not any(task.done() for task in starting)

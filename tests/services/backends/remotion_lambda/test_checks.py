@@ -56,7 +56,7 @@ async def test_a_throttled_function_does_not_prevent_the_start(farm: Farm) -> No
 async def test_missing_resources_are_reported_with_their_setting(farm: Farm) -> None:
     assert "REMOTION_LAMBDA_FUNCTION_NAME" in await refused(farm, function_name="remotion-render-none")
     assert "REMOTION_BUCKET_NAME" in await refused(farm, bucket="remotionlambda-useast1-none")
-    assert "REMOTION_SERVE_URL answers 404" in await refused(farm, serve_url=f"{farm.bucket.url}/{BUCKET}/none")
+    assert "REMOTION_SERVE_URL returns 404" in await refused(farm, serve_url=f"{farm.bucket.url}/{BUCKET}/none")
     assert "REMOTION_VERSION" in await refused(farm, version="4.0.1")
 
 
@@ -164,7 +164,7 @@ def test_a_missing_setting_is_named(settings: dict[str, object], variable: str) 
 
 @pytest.mark.parametrize("name", ["remotion_aws_access_key_id", "remotion_aws_secret_access_key"])
 def test_half_a_key_is_refused(name: str) -> None:
-    with pytest.raises(StartupError, match="go together"):
+    with pytest.raises(StartupError, match="belong together"):
         read_deployment(load_settings(**DEPLOYED, **{name: "half"}).remotion)
 
 

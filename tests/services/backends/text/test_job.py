@@ -41,9 +41,9 @@ def test_a_job_is_parsed() -> None:
         ({"font_size": 10**400}, "font_size must be"),
         ({"style": "explode"}, "style must be one of fade-in, typewriter, slide-up, scale"),
         ({"color": "notacolour"}, '"notacolour" is not a CSS colour'),
-        ({"color": None}, "color must be a text"),
-        ({"background_color": 7}, "background_color must be a text"),
-        ({"text": None}, "text must be a text"),
+        ({"color": None}, "color must be a string"),
+        ({"background_color": 7}, "background_color must be a string"),
+        ({"text": None}, "text must be a string"),
     ],
 )
 def test_an_invalid_field_is_reported_in_a_sentence(changes: dict[str, object], sentence: str) -> None:
