@@ -77,7 +77,7 @@ def _unknown_variables() -> list[str]:
     sentences = []
     for name in sorted(name for name in given - known if name.startswith(PREFIX)):
         close = difflib.get_close_matches(name, known, n=1)
-        sentences.append(f"{name} is not a setting" + (f"; do you mean {close[0]}?" if close else "."))
+        sentences.append(f"{name} is not a setting" + (f"; did you mean {close[0]}?" if close else "."))
     return sentences
 
 
@@ -112,7 +112,7 @@ async def _web_page(part: CheckGroup) -> None:
             raise CheckSkipped("A worker has no web page.")
         if not (await asyncio.to_thread(load_graphiql, part.settings.pages.web_dir)).files:
             raise CheckSkipped("GraphiQL loads its files from a CDN: `npm ci --prefix web` installs them here.")
-        return "GraphiQL's files are served from here."
+        return "GraphiQL's files are served by this server."
 
     await part.check("web page", check)
 
@@ -183,7 +183,9 @@ async def _redis(part: CheckGroup) -> None:
         if part.role is Role.DEV or (part.is_embedded and url is None):
             raise CheckSkipped("Not needed by `rendercast dev`. For `serve` and `worker`, set REDIS_URL.")
         if url is None or url.get_secret_value().startswith("memory:"):
-            raise StartupError("REDIS_URL names no Redis: set it to an address such as redis://:password@host:6379/0.")
+            raise StartupError(
+                "REDIS_URL is not the URL of a Redis server: set it to one such as redis://:password@host:6379/0."
+            )
         try:
             return await _check_redis(url.get_secret_value())
         except RendercastError as error:

@@ -1,4 +1,4 @@
-"""`rendercast doctor`: checks the settings and the services that they name."""
+"""`rendercast doctor`: checks the settings and the services that they refer to."""
 
 from typing import Annotated
 
@@ -9,12 +9,12 @@ from commands.doctor.role import Role
 
 HELP = """\b
 Examples:
-  rendercast doctor                    # check everything that the settings name
+  rendercast doctor                    # check everything that the settings refer to
   rendercast doctor --role worker      # check everything that `rendercast worker` needs
   rendercast doctor --json | jq 'select(.result == "WRONG")'
 
-It creates MongoDB's indexes, as a start does, publishes a message on Redis, and stores a test object in the bucket,
-which it deletes if it has the permission. It changes nothing else.
+It creates MongoDB's indexes, as a server does when it starts, publishes a message on Redis, and stores a test object in
+the bucket, which it deletes if it has the permission. It changes nothing else.
 
 Exit codes: 0 no check is WRONG; 1 a check is WRONG; 2 wrong usage."""
 WIDTH = 18
@@ -26,7 +26,7 @@ def doctor(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check the settings and what they name (MongoDB, Redis, the issuer, Lambda, S3), and report what to fix."""
+    """Check the settings and what they refer to (MongoDB, Redis, the issuer, Lambda, S3), and report what to fix."""
     import asyncio
     import logging
 

@@ -7,8 +7,16 @@ from commands.doctor.role import Role
 from services.backends.remotion_lambda.checks import Checks, open_checks
 from services.backends.remotion_lambda.deployment import read_deployment
 
-FIRST = "AWS access"
-OTHERS = ("Lambda function", "S3 bucket", "S3 writing", "S3 reading", "S3 privacy", "S3 deleting", "Remotion site")
+ACCESS_CHECK = "AWS access"
+DEPENDENT_CHECKS = (
+    "Lambda function",
+    "S3 bucket",
+    "S3 writing",
+    "S3 reading",
+    "S3 privacy",
+    "S3 deleting",
+    "Remotion site",
+)
 
 
 async def check_lambda(part: CheckGroup) -> None:
@@ -23,7 +31,7 @@ async def check_lambda(part: CheckGroup) -> None:
             opened.append(await closing.enter_async_context(open_checks(deployment)))
             return f"Credentials for {deployment.access.region} exist."
 
-        if await part.check(FIRST, open_access, *OTHERS):
+        if await part.check(ACCESS_CHECK, open_access, *DEPENDENT_CHECKS):
             await _DeploymentChecks(part, opened[0]).run()
 
 
@@ -37,7 +45,7 @@ class _DeploymentChecks:
 
     async def run(self) -> None:
         check = self._part.check
-        function, bucket, writing, reading, privacy, deleting, site = OTHERS
+        function, bucket, writing, reading, privacy, deleting, site = DEPENDENT_CHECKS
         await check(function, self._check_function)
         await check(bucket, self._check_bucket)
         self._has_probe = await check(writing, self._check_writing)
@@ -48,7 +56,7 @@ class _DeploymentChecks:
 
     def _require(self, *roles: Role) -> None:
         if not self._part.is_for(*roles):
-            raise CheckSkipped(f"`rendercast {self._part.role}` does not do that.")
+            raise CheckSkipped(f"`rendercast {self._part.role}` does not need it.")
 
     def _require_probe(self) -> None:
         if not self._has_probe:

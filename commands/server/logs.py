@@ -51,7 +51,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_to_stderr(settings: LoggingSettings, *, default_format: Literal["text", "json"]) -> None:
-    """Log to standard error, in the default format unless the settings name one."""
+    """Log to standard error, in the default format unless the settings specify one."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if (settings.log_format or default_format) == "json" else TextFormatter())
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])

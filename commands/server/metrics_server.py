@@ -1,7 +1,7 @@
 """The metrics server: `/metrics` and `/healthz` of a process, on a port of their own.
 
-It runs in the process's event loop, since the metrics include what the store contains: prometheus_client's own server
-has a thread. It uses aiohttp's server, since a worker does not load uvicorn.
+It runs in the process's event loop, because a scrape reads the store; prometheus_client's own server runs in a thread.
+It uses aiohttp's server, because a worker does not load uvicorn.
 """
 
 import asyncio
@@ -55,9 +55,9 @@ def listen_for_metrics(settings: MetricsSettings) -> Iterator[socket.socket | No
 async def serve_metrics(
     listener: socket.socket | None, services: Services, *, timeout_s: float = TIMEOUT_S
 ) -> AsyncIterator[None]:
-    """Serve metrics and health on the listener while this is open; do nothing if it is None.
+    """Serve metrics and health on the listener while the context is open; do nothing if the listener is None.
 
-    When this is closed, requests that are still being served are cancelled.
+    On exit, requests that are still being served are cancelled.
     """
     if listener is None:
         yield

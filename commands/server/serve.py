@@ -36,7 +36,7 @@ from transport.uvicorn_websockets import WebSocketProtocol
 MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 KEEP_ALIVE_S = 75  # longer than load balancers keep idle connections; else they send requests on closing ones
-FILES_FOR_CONNECTIONS = 0.75  # share of the files that the process may open; the store, Redis and videos use others
+FILES_FOR_CONNECTIONS = 0.75  # share of the files that the process may open; the store, Redis and videos use the rest
 BACKLOG = 2048  # connections that the kernel queues until they are accepted
 GRACE_S = 5  # for requests in progress when the process receives a stop signal
 
@@ -143,9 +143,9 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
 def connection_limit(settings: ConnectionSettings) -> int:
     """Raise the limit of open files as needed and allowed, and return the maximum number of connections within it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = math.ceil(settings.max_connections / FILES_FOR_CONNECTIONS)
-    if soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    needed = math.ceil(settings.max_connections / FILES_FOR_CONNECTIONS)
+    if soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     limit = min(settings.max_connections, int(soft * FILES_FOR_CONNECTIONS))
     if limit < settings.max_connections:

@@ -160,7 +160,7 @@ async def _all_of(outbox: "Outbox", ids: list[str]) -> "AsyncIterator[WebhookMes
 
 
 async def _all_failed(outbox: "Outbox") -> "AsyncIterator[WebhookMessage]":
-    """Yield each failed message once. One that fails again meanwhile would otherwise be yielded without end."""
+    """Yield each failed message once. One that fails again in the meantime would otherwise be yielded repeatedly."""
     from services.models import WebhookStatus
 
     done: set[str] = set()

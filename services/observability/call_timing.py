@@ -1,4 +1,4 @@
-"""Adapters whose calls are timed."""
+"""Measures the duration of calls to adapters."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from services.observability.wrapping import Adapter, Call, wrap_calls
 
 
 def timed(adapter: Adapter, metrics: CallMetrics) -> Adapter:
-    """Return the adapter with the duration of each of its coroutine methods' calls reported under the method's name."""
+    """Return the adapter, with the duration of each call of a coroutine method reported under the method's name."""
     return wrap_calls(adapter, lambda call, name: _timed(call, *metrics.of(name)))
 
 

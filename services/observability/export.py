@@ -1,7 +1,7 @@
 """Export of spans to an OpenTelemetry collector; the only module that uses OpenTelemetry's SDK.
 
 It is loaded only if a collector is configured. Everything is configured by OpenTelemetry's own variables. A thread
-exports spans from a bounded queue: if the collector is slow or unavailable, spans are lost and nothing else.
+exports spans from a bounded queue: if the collector is slow or unavailable, only spans are lost.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def open_tracing() -> AsyncIterator[Tracing]:
-    """Trace until this is closed; then export the remaining spans for at most `FLUSH_TIMEOUT_S`.
+    """Export spans while the context is open; on exit, export the remaining ones for at most `FLUSH_TIMEOUT_S`.
 
-    Raises `StartupError` if one of OpenTelemetry's variables has a wrong value.
+    Raises `StartupError` if one of OpenTelemetry's variables has an invalid value.
     """
     logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)  # below that, it logs every retry
     try:
@@ -35,7 +35,7 @@ async def open_tracing() -> AsyncIterator[Tracing]:
         provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
         provider.add_span_processor(BatchSpanProcessor(exporter))
     except ValueError as error:
-        raise StartupError(f"A variable OTEL_… is wrong: {error}.") from error
+        raise StartupError(f"A variable OTEL_… is not valid: {error}.") from error
     try:
         yield Tracing(provider.get_tracer("rendercast"))
     finally:
@@ -43,7 +43,7 @@ async def open_tracing() -> AsyncIterator[Tracing]:
 
 
 def _resource() -> Resource:
-    """Return the attributes of this process: those that the variables name, with `rendercast` as default name."""
+    """Return this process's attributes from OpenTelemetry's variables; the default service name is `rendercast`."""
     resource = Resource.create()
     name = str(resource.attributes[SERVICE_NAME])
     return resource.merge(Resource({SERVICE_NAME: "rendercast"})) if name.startswith("unknown_service") else resource

@@ -1,4 +1,4 @@
-"""The `/metrics` response: the metrics of this process, and queue and webhook outbox, which all processes share."""
+"""The `/metrics` response: metrics of this process, and of the queue and webhook outbox that all processes share."""
 
 import asyncio
 import math
@@ -14,7 +14,7 @@ READ_TIMEOUT_S = 3.0  # Prometheus' own default timeout for a scrape is 10 s
 
 
 class Exposition:
-    """Builds the `/metrics` response. Reads queue and outbox for it, at most every `READ_INTERVAL`.
+    """Builds the `/metrics` response. Reads the queue and the outbox for it, at most once per `READ_INTERVAL`.
 
     Every process reads them, not only workers: the queue must be visible when no worker is running.
     """

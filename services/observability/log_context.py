@@ -1,7 +1,7 @@
 """The ids that each log line contains: of the request, the user, the render and the trace.
 
-All but the trace's are context variables, set by the HTTP layer and by background loops. A task inherits them from the
-one that starts it, and they cost nothing where nothing is logged.
+All except the trace id are context variables, set by the HTTP layer and by background loops. A task inherits them from
+the task that creates it. They are read only when a line is logged.
 """
 
 import hashlib
@@ -17,13 +17,13 @@ render_id = ContextVar("render_id", default="")
 
 
 def start_request(new_id: str) -> None:
-    """Log for this request, or connection, from now on, without a user until the caller is authenticated."""
+    """Set the id of the request or connection for later log lines, and clear the user's until authentication."""
     request_id.set(new_id)
     user_id.set("")
 
 
 def current_ids() -> dict[str, str]:
-    """Return the ids that are set, by their names in the log. A user's is a pseudonym."""
+    """Return the ids that are set, by their names in the log. The user's id is a pseudonym."""
     user = user_id.get()
     ids = {
         "request_id": request_id.get(),
@@ -35,11 +35,11 @@ def current_ids() -> dict[str, str]:
 
 
 def pseudonym(user: str) -> str:
-    """Return the pseudonym of a user in the log: always the same, and it does not reveal the user's id."""
+    """Return the pseudonym of a user in the log: always the same for a user, without revealing the user's id."""
     return hashlib.sha256(user.encode(errors="backslashreplace")).hexdigest()[:PSEUDONYM_DIGITS]
 
 
 def _trace_id() -> str:
-    """Return the id of the current trace; empty without one, or if it is not sampled and so cannot be looked up."""
+    """Return the id of the current trace; empty if there is none, or if it is not sampled and so not exported."""
     span = get_current_span()
     return format_trace_id(span.get_span_context().trace_id) if span.is_recording() else ""

@@ -1,7 +1,7 @@
 """The Prometheus metrics of a process. docs/operating.md explains each.
 
-Labels have few values: statuses, error codes, operations, loops. They never contain an id, since each value is a
-series of its own.
+Labels have few values: statuses, error codes, operations, loops. They never contain an id, since each value creates a
+new series.
 """
 
 from bisect import bisect_left
@@ -50,14 +50,15 @@ class CallMetrics:
         )
 
     def of(self, operation: str) -> tuple[Callable[[float], None], Callable[[], None]]:
-        """Return two functions, which report the duration in seconds of such a call, and that one failed."""
+        """Return two functions for an operation: one reports a call's duration in seconds, one counts a failed call."""
         return self._durations.labels(operation).observe, self._failures.labels(operation).inc
 
 
 class LagHistogram(Collector):
     """A histogram of short durations, of which several may be reported together.
 
-    They are counted in batches: that costs a fraction of counting each between other work, which took 2 µs per message.
+    Observations are counted in batches: counting each one in between other work took 2 µs per message; a batch costs a
+    fraction of that.
     """
 
     def __init__(self, registry: CollectorRegistry, name: str, documentation: str) -> None:
@@ -68,7 +69,7 @@ class LagHistogram(Collector):
         registry.register(self)
 
     def observe(self, start: datetime, end: datetime, times: int) -> None:
-        """Report that something took from `start` to `end`, `times` times."""
+        """Report the duration from `start` to `end`, `times` times."""
         self._uncounted.append((start, end, times))
         if len(self._uncounted) >= MAX_UNCOUNTED:
             self._count()
@@ -168,7 +169,7 @@ class Metrics:
         )
 
     def render_changed(self, render: Render) -> None:
-        """Count a stored change of a render. Each must be reported once."""
+        """Count a stored change of a render. Each change must be reported once."""
         if render.revision == 1:
             self._started.inc()
         if render.status.is_terminal:
@@ -203,11 +204,11 @@ class Metrics:
         self._poll_failures.inc()
 
     def lease_lost(self) -> None:
-        """Count a render whose lease another worker has now."""
+        """Count a render whose lease this worker lost."""
         self._leases_lost.inc()
 
     def sent(self, subscribers: int, *, published_at: datetime, now: datetime) -> None:
-        """Report that a change was sent to so many subscribers."""
+        """Report that a change was sent to this number of subscribers."""
         self._send_lags.observe(published_at, now, subscribers)
 
     @contextmanager
@@ -222,12 +223,12 @@ class Metrics:
         with self._subscriptions.track_inprogress():
             yield
 
-    def follow_loop(self, name: str, last_tick_at: Callable[[], datetime]) -> None:
-        """Call `last_tick_at` at each scrape for the time of the loop's last completed iteration."""
+    def register_loop(self, name: str, last_tick_at: Callable[[], datetime]) -> None:
+        """At each scrape, call `last_tick_at` for the time of the loop's last completed iteration."""
         self._ticks.labels(name).set_function(lambda: last_tick_at().timestamp())
 
-    def follow_worker(self, running: Callable[[], int], *, capacity: int) -> None:
-        """Call `running` at each scrape for the number of renders that the worker runs."""
+    def register_worker(self, running: Callable[[], int], *, capacity: int) -> None:
+        """At each scrape, call `running` for the number of renders that the worker runs."""
         self._running.set_function(running)
         self._capacity.set(capacity)
 

@@ -1,4 +1,4 @@
-"""Whether OpenTelemetry's own variables configure a collector of traces. Its SDK reads the other variables itself.
+"""Checks whether OpenTelemetry's variables configure a collector of traces. Its SDK reads the other variables itself.
 
 https://opentelemetry.io/docs/specs/otel/protocol/exporter/
 """
@@ -12,7 +12,7 @@ PROTOCOL = "http/protobuf"
 
 
 def exports_traces(variables: Mapping[str, str]) -> bool:
-    """Return whether traces are exported. Raises `StartupError` if the variables name an unsupported protocol."""
+    """Return whether traces are exported. Raises `StartupError` if the variables specify an unsupported protocol."""
     is_off = variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     if is_off or variables.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
         return False
@@ -28,5 +28,5 @@ def exports_traces(variables: Mapping[str, str]) -> bool:
 
 
 def _traces_variable(variables: Mapping[str, str], name: str) -> str:
-    """Return a variable's value. The variable for traces only precedes the one for all signals."""
+    """Return a variable's value. The variable for traces takes precedence over the one for all signals."""
     return (variables.get(f"{PREFIX}TRACES_{name}") or variables.get(f"{PREFIX}{name}") or "").strip()

@@ -1,6 +1,6 @@
 """Functions that record facts on the current trace span. Without tracing there is no current span: they do nothing.
 
-OpenTelemetry's context holds the current span, and a task inherits it from the one that starts it.
+OpenTelemetry's context contains the current span, and a task inherits it from the task that creates it.
 `services/observability/tracing.py` creates spans.
 """
 
@@ -32,7 +32,7 @@ def traceparent() -> str | None:
 
 
 def record_change(render: Render) -> None:
-    """Record a stored change of the render, as an event if its phase or status is another than at the last call."""
+    """Record a stored change of the render; add an event if its phase or status differs from the last recorded one."""
     span = get_current_span()
     if not span.is_recording():
         return
@@ -46,14 +46,14 @@ def record_change(render: Render) -> None:
 
 
 def record_failure(code: str) -> None:
-    """Record that the current work failed, for which the server, a dependency or the receiver is the cause."""
+    """Record that the current work failed because of the server, a dependency or the receiver."""
     span = get_current_span()
     span.set_attribute(ERROR_TYPE, code)
     span.set_status(Status(StatusCode.ERROR))
 
 
 def record_refusal(code: str) -> None:
-    """Record an error that the caller caused. The span's status stays unset, as semantic conventions demand."""
+    """Record an error that the caller caused. The span's status stays unset, as the semantic conventions require."""
     get_current_span().set_attribute(ERROR_TYPE, code)
 
 
@@ -65,13 +65,13 @@ def record_response(status: int) -> None:
 
 
 def wants_call_span() -> bool:
-    """Return whether a call to an adapter is part of a span and to be a span of its own."""
+    """Return whether a call to an adapter gets its own span: made within a span, and not in `without_call_spans`."""
     return _call_spans_wanted.get() and get_current_span().get_span_context().is_valid
 
 
 @contextmanager
 def without_call_spans() -> Iterator[None]:
-    """Create no spans of calls to adapters within this context, for calls that are too frequent to be traced."""
+    """Create no spans for calls to adapters within this context, for calls that are too frequent to be traced."""
     token = _call_spans_wanted.set(False)
     try:
         yield
@@ -80,6 +80,6 @@ def without_call_spans() -> Iterator[None]:
 
 
 def no_span(render: Render) -> AbstractContextManager[object]:
-    """Return an empty context, which replaces the span of a render's attempt or webhook if tracing is off."""
+    """Return an empty context, used instead of the span of an attempt or webhook if tracing is off."""
     del render
     return nullcontext()

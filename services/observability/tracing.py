@@ -31,7 +31,7 @@ class Tracing:
         self._propagator = TraceContextTextMapPropagator()
 
     def request(self, method: str, route: str, headers: Mapping[str, str]) -> AbstractContextManager[Span]:
-        """Return the span of an HTTP request, in the trace that its headers name."""
+        """Return the span of an HTTP request, in the trace of its `traceparent` header if it has one."""
         attributes = {"http.request.method": method, "http.route": route}
         if request_id := log_context.request_id.get():
             attributes["rendercast.request.id"] = request_id
@@ -39,14 +39,14 @@ class Tracing:
         return self._span(f"{method} {route}", SpanKind.SERVER, attributes, parent)
 
     def operation(self, kind: str, name: str | None) -> AbstractContextManager[Span]:
-        """Return the span of a GraphQL operation's execution, within its request if that has one."""
+        """Return the span of a GraphQL operation's execution, as a child of its request's span if there is one."""
         attributes = {"graphql.operation.type": kind}
         if name:
             attributes["graphql.operation.name"] = name[:MAX_NAME_LENGTH]
         return self._span(kind, SpanKind.SERVER, attributes)
 
     def attempt(self, render: Render) -> AbstractContextManager[Span]:
-        """Return the span of a worker's run of a render, from acquiring it until its end or the loss of its lease."""
+        """Return the span of a worker's run of a render, from its acquisition to its end or the loss of its lease."""
         return self._span("render attempt", SpanKind.CONSUMER, _render_attributes(render), self._start_of(render))
 
     def webhook(self, render: Render) -> AbstractContextManager[Span]:
@@ -91,7 +91,7 @@ class Tracing:
         return traced
 
     def _traced_acquire(self, call: Call, title: str, attributes: Attributes) -> Call:
-        """Return the call with a span made after it returned a render: the trace is unknown before."""
+        """Return the call with a span that is created after the call returned a render: its trace is unknown before."""
 
         @wraps(call)
         async def traced(*args: Any, **options: Any) -> Any:
@@ -116,9 +116,9 @@ class Tracing:
 
     @contextmanager
     def _span(self, name: str, kind: SpanKind, attributes: Attributes, parent: Context | None = None) -> Iterator[Span]:
-        """Make a new span the current one within this context. `parent` is by default the current context.
+        """Make a new span the current one within this context. `parent` is the current context by default.
 
-        An exception that leaves the context is recorded by its class only: its message may contain users' data.
+        For an exception that leaves the context, only the class is recorded: the message may contain users' data.
         """
         with self._tracer.start_as_current_span(
             name, parent, kind, attributes, record_exception=False, set_status_on_exception=False

@@ -1,4 +1,4 @@
-"""Adapters whose calls are wrapped, for measuring and tracing, so that no adapter does that itself."""
+"""Wraps the calls of adapters, for measuring and tracing, so that no adapter does that itself."""
 
 import inspect
 from collections.abc import Awaitable, Callable

@@ -217,7 +217,7 @@ async def send_test_webhook(settings: Settings) -> DeliveryResult:
 
 
 def new_mongo_client(url: str) -> "Client":
-    """Return a client of the driver that the store uses, not connected yet. Raises `StartupError` for a wrong URL."""
+    """Return an unconnected client of the driver that the store uses. Raises `StartupError` if the URL is not valid."""
     from motor.motor_asyncio import AsyncIOMotorClient
 
     from services.stores.mongo_connection import new_client

@@ -80,7 +80,7 @@ def compose(  # noqa: PLR0913  # each part of the process, once
     endpoint: "WebhookEndpoint | None" = None,
     tracing: "Tracing | None" = None,
 ) -> Services:
-    """Return the services on these open adapters."""
+    """Return the services that use these open adapters."""
     metrics = Metrics()
     store, pubsub = timed(store, metrics.store), timed(pubsub, metrics.pubsub)
     check_interval = timedelta(seconds=settings.worker.check_interval_s)
@@ -128,7 +128,7 @@ def compose(  # noqa: PLR0913  # each part of the process, once
         deliverer=deliverer,
         tracing=tracing,
     )
-    _report_loops(services)
+    _register_loops(services)
     return services
 
 
@@ -166,13 +166,13 @@ def _worker_options(settings: WorkerSettings) -> WorkerOptions:
     )
 
 
-def _report_loops(services: Services) -> None:
-    """Let the metrics read the state of the background loops at each scrape."""
+def _register_loops(services: Services) -> None:
+    """Register the background loops with the metrics, which read their state at each scrape."""
     composed_at = services.clock.now()
     for name, loop in services.loops.items():
-        services.metrics.follow_loop(LOOP_LABELS.get(name, name), partial(_last_tick, loop, composed_at))
+        services.metrics.register_loop(LOOP_LABELS.get(name, name), partial(_last_tick, loop, composed_at))
     if (worker := services.worker) and services.backend:
-        services.metrics.follow_worker(lambda: worker.running, capacity=services.backend.capacity)
+        services.metrics.register_worker(lambda: worker.running, capacity=services.backend.capacity)
 
 
 def _last_tick(loop: BackgroundLoop, composed_at: datetime) -> datetime:

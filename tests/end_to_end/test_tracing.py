@@ -186,7 +186,7 @@ async def test_without_a_collector_the_sdk_is_neither_loaded_nor_needed(
     [
         (NOT_INSTALLED, {}, "requirements/tracing.lock"),
         (MAIN, {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_PROTOCOL is grpc"),
-        (MAIN, {"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, "OTEL_… is wrong: "),
+        (MAIN, {"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, "OTEL_… is not valid: "),
     ],
 )
 def test_a_start_with_a_wrong_tracing_configuration_is_refused(

@@ -96,7 +96,7 @@ def test_wrong_settings_are_reported_with_a_fix(run: Run) -> None:
     wrong = [words for result, check, words in lines if (result, check) == ("WRONG", "settings")]
     assert ended.returncode == 1
     assert {words.partition(":")[0] for words in wrong[:2]} == {"RENDERCAST_PORT", "REMOTION_TIMEOUT_S"}
-    assert wrong[2] == "RENDERCAST_QUOTA_LIMT is not a setting; do you mean RENDERCAST_QUOTA_LIMIT?"
+    assert wrong[2] == "RENDERCAST_QUOTA_LIMT is not a setting; did you mean RENDERCAST_QUOTA_LIMIT?"
     assert ended.stdout.decode().splitlines()[3].split()[:3] == ["OK", "data", "folder"]
     assert run("doctor", "--role", "cook").returncode == 2
 
@@ -106,7 +106,7 @@ def test_a_misspelt_setting_in_the_file_is_found(tmp_path: Path) -> None:
     settings, (finding,) = read_settings()
     assert (settings.server.port, finding.sentence) == (
         9,
-        "RENDERCAST_PROT is not a setting; do you mean RENDERCAST_PORT?",
+        "RENDERCAST_PROT is not a setting; did you mean RENDERCAST_PORT?",
     )
 
 

@@ -63,7 +63,7 @@ def used() -> Metrics:
         observe_s, count_failure = calls.of("operation")
         observe_s(0.1)
         count_failure()
-    metrics.follow_loop("hub", lambda: NOW)
+    metrics.register_loop("hub", lambda: NOW)
     return metrics
 
 
@@ -129,11 +129,11 @@ def test_a_change_of_a_render_is_counted(
             {"rendercast_publish_to_send_lag_seconds_count": 1},
         ),
         (
-            lambda metrics: metrics.follow_loop("worker", lambda: NOW),
+            lambda metrics: metrics.register_loop("worker", lambda: NOW),
             {'rendercast_last_tick_timestamp_seconds{loop="worker"}': NOW.timestamp()},
         ),
         (
-            lambda metrics: metrics.follow_worker(lambda: 3, capacity=25),
+            lambda metrics: metrics.register_worker(lambda: 3, capacity=25),
             {"rendercast_carried_renders": 3, "rendercast_worker_capacity": 25},
         ),
     ],
