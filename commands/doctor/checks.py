@@ -56,18 +56,18 @@ async def diagnose(role: Role | None) -> Sequence[Finding]:
 
 def read_settings() -> tuple[Settings, list[Finding]]:
     """Return the settings, with defaults in place of invalid values, and the findings about them."""
-    wrong: list[str] = []
+    problems: list[str] = []
     try:
         settings = load_settings()
     except StartupError as error:
-        wrong = str(error).splitlines()
-        faulty = {line.partition(":")[0] for line in wrong}
-        fields = [(name, field) for name, field in FIELDS.items() if variable(name) in faulty]
+        problems = str(error).splitlines()
+        invalid = {line.partition(":")[0] for line in problems}
+        fields = [(name, field) for name, field in FIELDS.items() if variable(name) in invalid]
         settings = load_settings(**{name: field.default for name, field in fields})
-    wrong += _unknown_variables()
-    if not wrong:
+    problems += _unknown_variables()
+    if not problems:
         return settings, [Finding(check="settings", result=Result.OK, sentence="All settings are valid.")]
-    return settings, [Finding(check="settings", result=Result.WRONG, sentence=line) for line in wrong]
+    return settings, [Finding(check="settings", result=Result.WRONG, sentence=line) for line in problems]
 
 
 def _unknown_variables() -> list[str]:

@@ -80,8 +80,8 @@ class Checks:
             await _require_site(self._deployment.serve_url, self._http, must_respond=True)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise StartupError(
-                f"REMOTION_SERVE_URL can't be reached from here ({type(error).__name__}). Only the function must reach "
-                "it, so the network of this machine may be the cause."
+                f"REMOTION_SERVE_URL can't be reached from this machine ({type(error).__name__}). Only the function "
+                "must reach it, so the network of this machine may be the cause."
             ) from error
 
     async def store_probe(self) -> None:
@@ -198,7 +198,7 @@ async def _require_site(serve_url: str, http: aiohttp.ClientSession, *, must_res
     except (aiohttp.ClientError, TimeoutError) as error:
         if must_respond:
             raise
-        log.warning("REMOTION_SERVE_URL can't be reached from here: %s", error)
+        log.warning("REMOTION_SERVE_URL can't be reached from this machine: %s", error)
         return
     if status >= HTTPStatus.BAD_REQUEST:
         raise StartupError(f"REMOTION_SERVE_URL returns {status}: deploy the site again, or correct the URL.")

@@ -1,6 +1,6 @@
 """Reads progress files from S3 over plain asyncio HTTP, because each running render is polled about once a second.
 
-A URL is signed once for many reads of one file. Requests carry the ETag of the last response, so S3 answers 304 without
+A URL is signed once for many reads of one file. Requests carry the ETag of the last response, so S3 returns 304 without
 a body while nothing has changed. One read costs a tenth of the CPU time of the same through boto3
 (`benchmarks/polling.py`).
 

@@ -51,7 +51,7 @@ class Attempt:
             async with asyncio.timeout(EXIT_TIMEOUT_S):
                 await self.process.wait()
 
-    def keep(self, path: Path, poster: Path) -> int:
+    def store_files(self, path: Path, poster: Path) -> int:
         """Rename the finished files to their final names, durably, and return the video's size in bytes.
 
         The poster, if there is one, is renamed first, so that it exists whenever the video does. If another worker has

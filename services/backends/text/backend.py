@@ -207,7 +207,7 @@ class TextBackend:
                 if isinstance(attempt.state, AttemptProgress):
                     attempt.state = replace(attempt.state, warnings=attempt.warnings)
             case DoneMessage():
-                size_bytes = await asyncio.to_thread(attempt.keep, self._path(render), self._poster(render))
+                size_bytes = await asyncio.to_thread(attempt.store_files, self._path(render), self._poster(render))
                 attempt.state = self._finished(render, size_bytes=size_bytes, warnings=attempt.warnings)
             case ErrorMessage(message=message, retryable=retryable, detail=detail):
                 await attempt.wait()
@@ -219,12 +219,12 @@ class TextBackend:
         now = self._clock.now()
         attempt.first_frame = attempt.first_frame or (frames, now)
         first, since = attempt.first_frame
-        left = (now - since) * ((render.total_frames - frames) / (frames - first)) if frames > first else None
+        remaining = (now - since) * ((render.total_frames - frames) / (frames - first)) if frames > first else None
         return AttemptProgress(
             phase=RenderPhase.RENDERING_FRAMES if frames < render.total_frames else RenderPhase.ENCODING,
             fraction=frames / render.total_frames,
             frames_rendered=frames,
-            estimated_completion_at=None if left is None else (now + left).replace(microsecond=0),
+            estimated_completion_at=None if remaining is None else (now + remaining).replace(microsecond=0),
             warnings=attempt.warnings,
         )
 

@@ -98,7 +98,7 @@ def _warnings(unknown_family: str | None, missing: Sequence[str], fitted: Fitted
     if missing:
         yield f"No installed font has a glyph for {_listed(missing)}; boxes are shown instead."
     if fitted.is_cut:
-        yield "The text does not fit the frame even at the minimum font size; its end is left out."
+        yield "The text does not fit the frame even at the minimum font size; its end is omitted."
 
 
 def _listed(missing: Sequence[str]) -> str:

@@ -68,7 +68,7 @@ async def test_a_reachable_or_unreachable_site_does_not_prevent_the_start(
     async with TestServer(site) as server, farm.open(serve_url=str(server.make_url("/index.html"))):
         assert "REMOTION_SERVE_URL" not in caplog.text
     async with farm.open(serve_url="http://127.0.0.1:1/"):
-        assert "REMOTION_SERVE_URL can't be reached from here" in caplog.text
+        assert "REMOTION_SERVE_URL can't be reached from this machine" in caplog.text
 
 
 async def _page(_: web.Request) -> web.Response:

@@ -102,7 +102,7 @@ def test_text_that_does_not_fit_at_the_minimum_size_is_cut_with_a_warning() -> N
     laid_out = layout("\n".join("a" * 250))
     assert laid_out.size == HEIGHT / 45
     assert 0 < len(laid_out.glyphs) < 250
-    assert any("end is left out" in warning for warning in laid_out.warnings)
+    assert any("end is omitted" in warning for warning in laid_out.warnings)
 
 
 def test_a_font_size_below_the_minimum_is_kept() -> None:
