@@ -38,7 +38,7 @@ format: $(VENV)/dev.stamp ## rewrite the code in the project's format
 format-check: $(VENV)/dev.stamp ## fail if `make format` would change anything
 	$(BIN)/ruff format --check .
 
-lint: $(VENV)/dev.stamp ## look for mistakes, and for weaknesses
+lint: $(VENV)/dev.stamp ## report mistakes and security weaknesses
 	$(BIN)/ruff check .
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app.py cli.py auth commands pages resolvers schema services transport
 
@@ -54,13 +54,13 @@ layers: $(VENV)/dev.stamp ## check who imports whom
 schema: $(VENV)/run.stamp ## write schema/schema.graphql
 	$(BIN)/rendercast export-schema schema/schema.graphql
 
-schema-check: $(VENV)/run.stamp ## fail if schema/schema.graphql is not what the code says
+schema-check: $(VENV)/run.stamp ## fail if schema/schema.graphql is not up to date
 	$(BIN)/rendercast export-schema | diff schema/schema.graphql -
 
 settings: $(VENV)/run.stamp ## write docs/settings.md
 	$(BIN)/python -m services.settings > docs/settings.md
 
-settings-check: $(VENV)/run.stamp ## fail if docs/settings.md is not what the code says
+settings-check: $(VENV)/run.stamp ## fail if docs/settings.md is not up to date
 	$(BIN)/python -m services.settings | diff docs/settings.md -
 
 bench: $(VENV)/dev.stamp ## run the benchmarks; benchmarks/README.md explains the results

@@ -21,9 +21,9 @@ SECRET = "another example of a secret, as long as"  # noqa: S105
 def made(folder: Path, *arguments: str, **settings: object) -> str:
     """Return the token that `rendercast token` prints."""
     process = spawn(folder, "token", *arguments, **settings)
-    said, _ = process.communicate(timeout=TEST_TIMEOUT_S)
+    output, _ = process.communicate(timeout=TEST_TIMEOUT_S)
     assert process.returncode == 0, (folder / "stderr").read_text()
-    (line,) = said.decode().splitlines()
+    (line,) = output.decode().splitlines()
     return line
 
 

@@ -119,9 +119,9 @@ def test_a_worker_that_can_not_render_ends_with_the_wrong_setting(
 ) -> None:
     settings = {**site.settings, **deployment, **changes}
     worker = spawn_program(tmp_path, [COMMAND, "worker"], settings)
-    said, _ = worker.communicate(timeout=TEST_TIMEOUT_S)
+    output, _ = worker.communicate(timeout=TEST_TIMEOUT_S)
     log = (tmp_path / "stderr").read_text()
-    assert (worker.returncode, said) == (1, b"")
+    assert (worker.returncode, output) == (1, b"")
     assert sentence in log
     assert SECRET not in log
 

@@ -34,11 +34,11 @@ def refusal(folder: Path, servers: Servers, *command: str, **settings: str | Non
         folder, [COMMAND, *command], {name: value for name, value in given.items() if value is not None}
     )
     try:
-        said, _ = process.communicate(timeout=TEST_TIMEOUT_S)
+        output, _ = process.communicate(timeout=TEST_TIMEOUT_S)
     finally:
         process.kill()
     text = (folder / "stderr").read_text()
-    assert (process.returncode, said) == (1, b""), text
+    assert (process.returncode, output) == (1, b""), text
     assert time.monotonic() - started_at < MAX_START_S
     assert text.startswith("rendercast: ")
     assert (text[-1], text.count("\n")) == ("\n", 1), text
@@ -64,21 +64,21 @@ def test_a_server_that_is_unavailable_or_sends_nothing_is_named_by_its_host(
 ) -> None:
     ports = (free_port(), silent_port)
 
-    def said(name: str, port: int) -> str:
+    def startup_error(name: str, port: int) -> str:
         folder = tmp_path / f"{name} {port}"
         folder.mkdir()
         return refusal(folder, servers, "worker", **{name: UNAVAILABLE[name].format(port=port)})
 
     with ThreadPoolExecutor() as threads:
-        results = [(port, threads.submit(said, name, port)) for name in UNAVAILABLE for port in ports]
+        results = [(port, threads.submit(startup_error, name, port)) for name in UNAVAILABLE for port in ports]
     for port, result in results:
         assert f"127.0.0.1:{port}" in result.result()
 
 
 @pytest.mark.parametrize("name", ["MONGODB_URL", "REDIS_URL"])
 def test_a_url_with_another_scheme_is_refused(tmp_path: Path, servers: Servers, name: str) -> None:
-    said = refusal(tmp_path, servers, "worker", **{name: f"http://ann:{SECRET}@127.0.0.1"})
-    assert name in said or "Redis" in said
+    error = refusal(tmp_path, servers, "worker", **{name: f"http://ann:{SECRET}@127.0.0.1"})
+    assert name in error or "Redis" in error
 
 
 def test_memory_pubsub_is_refused_for_several_processes(tmp_path: Path, servers: Servers) -> None:
@@ -87,14 +87,14 @@ def test_memory_pubsub_is_refused_for_several_processes(tmp_path: Path, servers:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104  # never listened on
 def test_an_api_without_authentication_is_refused(tmp_path: Path, servers: Servers, host: str) -> None:
-    said = refusal(tmp_path, servers, "serve", "--port", "0", "--host", host, jwt_secret=None)
-    assert "RENDERCAST_JWT_ISSUER" in said
-    assert "RENDERCAST_JWT_SECRET" in said
+    error = refusal(tmp_path, servers, "serve", "--port", "0", "--host", host, jwt_secret=None)
+    assert "RENDERCAST_JWT_ISSUER" in error
+    assert "RENDERCAST_JWT_SECRET" in error
 
 
 def test_an_issuer_beside_a_secret_is_refused(tmp_path: Path, servers: Servers) -> None:
-    said = refusal(tmp_path, servers, "serve", "--port", "0", jwt_issuer="https://issuer.test")
-    assert "RENDERCAST_JWT_ISSUER and RENDERCAST_JWT_SECRET are both set" in said
+    error = refusal(tmp_path, servers, "serve", "--port", "0", jwt_issuer="https://issuer.test")
+    assert "RENDERCAST_JWT_ISSUER and RENDERCAST_JWT_SECRET are both set" in error
 
 
 async def test_an_address_that_is_not_loopback_is_accepted(site: Site) -> None:

@@ -19,11 +19,11 @@ def refusal(folder: Path, *arguments: str, **settings: object) -> str:
     """Return the error of a start that fails, which is one line."""
     process = spawn(folder, "dev", "--port", "0", *arguments, **settings)
     try:
-        said, _ = process.communicate(timeout=TEST_TIMEOUT_S)
+        output, _ = process.communicate(timeout=TEST_TIMEOUT_S)
     finally:
         process.kill()
     text = (folder / "stderr").read_text()
-    assert (process.returncode, said) == (1, b""), text
+    assert (process.returncode, output) == (1, b""), text
     assert text.startswith("rendercast: ")
     assert (text[-1], text.count("\n")) == ("\n", 1)
     return text.removeprefix("rendercast: ").removesuffix("\n")
@@ -126,8 +126,8 @@ def test_a_path_of_the_wrong_type_is_named(tmp_path: Path, name: str) -> None:
 
 
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
-    said = refusal(tmp_path, quota_limit="abc")
-    assert said.startswith("RENDERCAST_QUOTA_LIMIT: ")
+    error = refusal(tmp_path, quota_limit="abc")
+    assert error.startswith("RENDERCAST_QUOTA_LIMIT: ")
 
 
 def test_an_address_that_is_not_loopback_is_refused(tmp_path: Path) -> None:
