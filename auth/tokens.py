@@ -137,9 +137,11 @@ class TokenVerifier:
         key = await self._keys.get_key(key_id, algorithm)
         if key is None:
             raise jwt.InvalidKeyError
-        return CachedToken(key_id=key_id, algorithm=algorithm, key=key, identity=self._identity(token, key))
+        return CachedToken(
+            key_id=key_id, algorithm=algorithm, key=key, identity=self._verify_signature_and_claims(token, key)
+        )
 
-    def _identity(self, token: str, key: jwt.PyJWK) -> Identity:
+    def _verify_signature_and_claims(self, token: str, key: jwt.PyJWK) -> Identity:
         rules = self._rules
         claims = self._decoder.decode(
             token, key, rules.algorithms, audience=rules.audience, issuer=rules.issuer, leeway=rules.leeway_s
