@@ -96,7 +96,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, BoundedReads):
             self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
 
     def keepalive_timeout(self) -> None:
-        """Abort the connection of a slow or stalled client: one that sent no pong. Data that it didn't read is dropped."""
+        """Abort the connection of a stalled client, which sent no pong, and drop the data that it didn't read."""
         super().keepalive_timeout()
         self.transport.abort()
 

@@ -110,8 +110,8 @@ class ProgressHub:
         """Call `refresh` every `check_interval`, and whenever pub/sub resumes, until cancelled."""
         while True:
             self.last_tick_at = self._clock.now()
-            await self._clock.wait(self._pubsub.resumed, timeout_s=self._check_interval.total_seconds())
-            self._pubsub.resumed.clear()
+            await self._clock.wait(self._pubsub.reconnected, timeout_s=self._check_interval.total_seconds())
+            self._pubsub.reconnected.clear()
             try:
                 await self.refresh()
             except Unavailable as error:

@@ -13,14 +13,14 @@ from services.realtime.redis_broker import RedisBroker
 class PubSub:
     """Publishes text on channels and subscribes to them. Delivery is at most once and in order within a channel.
 
-    `resumed` is set each time the connection and the subscriptions are restored: messages may have been lost. Only one
-    consumer may wait for it, because it clears the event: the hub.
+    `reconnected` is set each time the connection and the subscriptions are restored: messages may have been lost. Only
+    one consumer may wait for it, because it clears the event: the hub.
     """
 
     def __init__(self, broadcast: ListenerBroadcast, redis: RedisBroker | None = None) -> None:
         self._broadcast = broadcast
         self._redis = redis
-        self.resumed = redis.resumed if redis else asyncio.Event()
+        self.reconnected = redis.reconnected if redis else asyncio.Event()
 
     async def publish(self, channel: str, message: str) -> None:
         """Send `message` to all current listeners of `channel`. Raises `PubSubUnavailable` within a few seconds."""
@@ -36,7 +36,7 @@ class PubSub:
         """Call `listener` with the messages on `channel` while the context is open.
 
         The subscription is active when the context is entered. If the broker is unavailable, the context is entered
-        anyway; the subscription becomes active on reconnection, and `resumed` is set then.
+        anyway; the subscription becomes active on reconnection, and `reconnected` is set then.
         """
         await self._broadcast.add_listener(channel, listener)
         try:

@@ -2,8 +2,8 @@
 
 One connection receives messages for all channels; a second one publishes. The receiving connection is pinged when it is
 idle. When it is lost, it is opened again, with backoff, and subscribed to all channels that have a listener; only then
-is `resumed` set. Redis keeps no messages for disconnected subscribers, so `resumed` means that messages may have been
-lost. The publishing connection is opened when it is needed, and kept while Redis replies on it.
+is `reconnected` set. Redis keeps no messages for disconnected subscribers, so `reconnected` means that messages may
+have been lost. The publishing connection is opened when it is needed, and kept while Redis replies on it.
 
 Each command is sent once: redis-py's own retries are off, and every wait here has a timeout.
 """
@@ -47,7 +47,7 @@ class RedisBroker(BroadcastBackend):
         self._is_up = False
         self._failures = 0
         self._receiving: asyncio.Task[None] | None = None
-        self.resumed = asyncio.Event()
+        self.reconnected = asyncio.Event()
 
     async def connect(self) -> None:
         """Connect and start receiving. Raises `PubSubUnavailable` if Redis can't be reached."""
@@ -78,8 +78,8 @@ class RedisBroker(BroadcastBackend):
     async def wait_until_subscribed(self, channel: str) -> None:
         """Wait until Redis has confirmed the subscription or the connection is lost.
 
-        Takes at most twice `KEEPALIVE_S`: then a connection without replies is marked as lost. After a loss, `resumed`
-        is set when the subscription is active.
+        Takes at most twice `KEEPALIVE_S`: then a connection without replies is marked as lost. After a loss,
+        `reconnected` is set when the subscription is active.
         """
         await self._subscribed[channel].wait()
 
@@ -104,12 +104,15 @@ class RedisBroker(BroadcastBackend):
         self.listeners.dispatch([(_decode(channel[start:]), _decode(message)) for channel, message in messages])
 
     def handle_pong(self) -> None:
-        """Set `resumed` if this is the first reply after a reconnection."""
+        """Set `reconnected` if this is the first reply after a reconnection."""
         if not self._is_up:
-            log.info("Redis at %s is available again", self._address.display_name)
-            self._is_up = True
-            self._failures = 0
-            self.resumed.set()
+            self._mark_available()
+
+    def _mark_available(self) -> None:
+        log.info("Redis at %s is available again", self._address.display_name)
+        self._is_up = True
+        self._failures = 0
+        self.reconnected.set()
 
     async def _execute(self, *command: str | bytes) -> None:
         commands = None

@@ -63,7 +63,7 @@ class Subscriber:
             self._unfinished[id_] = render.revision
             if self._waiting is not None and not self._waiting.done() and self._try_push(render):
                 return True
-        self._pending[id_] = render, published_at
+        self._pending[id_] = render, published_at  # replaces a state not taken yet: a slow subscriber skips it
         self._wake()
         return False
 

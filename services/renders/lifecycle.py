@@ -1,9 +1,8 @@
 """The state machine of a render: one function per change.
 
-    QUEUED ──launch──▶ RENDERING ──complete──────▶ COMPLETE
-       ◀──refuse, requeue,        ──fail, reject──▶ FAILED
-           interrupt──
-                                  ──cancel────────▶ CANCELLED
+    QUEUED ──launch──▶ RENDERING ──complete──────────▶ COMPLETE
+       ◀──undo_launch,           ──fail, fail_launch─▶ FAILED
+          requeue, interrupt──   ──cancel────────────▶ CANCELLED
 
 QUEUED renders can also fail and be cancelled.
 
@@ -44,9 +43,9 @@ def accept(render: Render, *, backend_render_id: str, deadline_at: datetime | No
     return _next(render, backend_render_id=backend_render_id, deadline_at=deadline_at or render.deadline_at)
 
 
-def refuse(render: Render, *, before: Render, due_at: datetime) -> Render:
+def undo_launch(render: Render, *, before: Render, due_at: datetime) -> Render:
     """Undo a launch for which the backend certainly started nothing. `before` is the render before the launch."""
-    _require(render, {RenderStatus.RENDERING}, "refuse")
+    _require(render, {RenderStatus.RENDERING}, "undo_launch")
     return _back_to_queue(
         render,
         due_at=due_at,
@@ -56,9 +55,9 @@ def refuse(render: Render, *, before: Render, due_at: datetime) -> Render:
     )
 
 
-def reject(render: Render, *, before: Render, failure: Failure, now: datetime) -> Render:
-    """Fail a render for which the backend certainly started nothing and never will. `before` as for `refuse`."""
-    _require(render, {RenderStatus.RENDERING}, "reject")
+def fail_launch(render: Render, *, before: Render, failure: Failure, now: datetime) -> Render:
+    """Fail a render for which the backend certainly started nothing and never will. `before` as for `undo_launch`."""
+    _require(render, {RenderStatus.RENDERING}, "fail_launch")
     undone = replace(render, attempt=before.attempt, started_at=before.started_at)
     return _end(undone, status=RenderStatus.FAILED, now=now, failure=failure)
 

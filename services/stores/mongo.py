@@ -200,14 +200,21 @@ class MongoStore:
                 return AddResult(outcome=AddOutcome.DUPLICATE, render=earlier, used=used)
         if used >= window.limit:
             return AddResult(outcome=AddOutcome.OVER_QUOTA, render=render, used=used)
+        await self._take_quota_unit(render, window, session)
+        await self._renders.insert_one({"_id": render.id, **render_document(render)}, session=session)
+        return AddResult(outcome=AddOutcome.ADDED, render=render, used=used + 1)
+
+    async def _take_quota_unit(self, render: Render, window: QuotaWindow, session: Session) -> None:
         await self._quota.update_one(
             {"_id": window_id(window)},
             {"$push": {"renders": render.id}, "$setOnInsert": {"expires_at": window.ends_at + UNIT_RETENTION}},
             upsert=True,
             session=session,
         )
-        await self._renders.insert_one({"_id": render.id, **render_document(render)}, session=session)
-        return AddResult(outcome=AddOutcome.ADDED, render=render, used=used + 1)
+
+    async def _return_quota_unit(self, render: Render, session: Session | None) -> None:
+        unit = {"renders": render.id}
+        await self._quota.update_one(unit, {"$pull": unit}, session=session)
 
     async def _record(
         self, render: Render, worker: str | None, lease: timedelta | None, session: Session | None = None
@@ -226,8 +233,7 @@ class MongoStore:
                 await self._require_lease(render.id, worker, session)
             return False
         if render.returns_quota:
-            units = {"renders": render.id}
-            await self._quota.update_one(units, {"$pull": units}, session=session)
+            await self._return_quota_unit(render, session)
         if session is not None and self._has_webhook(render):
             await self.outbox.add(WebhookMessage(render=render), session)
         return True

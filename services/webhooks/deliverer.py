@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from services.backoff import backoff_s, parse_retry_after
+from services.backoff import backoff_s
 from services.errors import StoreUnavailable
 from services.leased_loop import LeasedLoop, release_leases
 from services.models import WebhookStatus
@@ -18,8 +18,10 @@ from services.observability.spans import SpanOf, no_span
 from services.ports import Clock
 from services.supervision import finish_despite_cancellation, is_cancelled
 from services.webhooks.messages import DeliveryResult, WebhookMessage, finish_attempt, start_attempt
-from services.webhooks.payloads import build_body, build_headers
+from services.webhooks.payloads import build_body
 from services.webhooks.ports import DownloadSigner, Endpoint, EndpointError, Outbox
+from services.webhooks.retry_schedule import parse_retry_after
+from services.webhooks.signatures import signed_headers
 
 MAX_CONCURRENT = 10
 MAX_RECORD_TRIES = 10  # to record a result while the store is unavailable; after that, the message is sent again
@@ -170,7 +172,7 @@ async def send(
 ) -> DeliveryResult:
     """Sign a message, send it once, and return the result."""
     try:
-        response = await endpoint.post(body, build_headers(message_id, body, secrets=secrets, now=clock.now()))
+        response = await endpoint.post(body, signed_headers(message_id, body, secrets=secrets, now=clock.now()))
     except EndpointError as error:
         return DeliveryResult(error=str(error))
     retry_after_s = parse_retry_after(response.retry_after, now=clock.now())

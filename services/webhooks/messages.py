@@ -13,8 +13,8 @@ from http import HTTPStatus
 
 from msgspec import Struct
 
-from services.backoff import MAX_TRIES, retry_delay_s
 from services.models import Render, RenderStatus, WebhookStatus, replace
+from services.webhooks.retry_schedule import MAX_TRIES, retry_delay_s
 
 RETENTION = timedelta(days=30)  # after delivery or failure
 ID_PREFIX = "msg_"

@@ -1,9 +1,6 @@
-"""Bodies and headers of webhook requests, signed as Standard Webhooks 1.0.0 specifies."""
+"""Bodies of webhook requests."""
 
-import base64
-import hmac
 import json
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from services.models import AnimationProps, Download, Failure, Render
@@ -22,22 +19,6 @@ def encode_event(event_type: str, occurred_at: datetime, data: Json) -> bytes:
     """Return the JSON body of an event."""
     payload = {"type": event_type, "timestamp": occurred_at.isoformat(), "data": data}
     return json.dumps(payload, separators=(",", ":")).encode()
-
-
-def build_headers(message_id: str, body: bytes, *, secrets: Sequence[bytes], now: datetime) -> Mapping[str, str]:
-    """Return the headers of an attempt at the time `now`, with one signature for each secret."""
-    timestamp = str(int(now.timestamp()))
-    signed_content = b".".join((message_id.encode(), timestamp.encode(), body))
-    return {
-        "content-type": "application/json",
-        "webhook-id": message_id,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": " ".join(_signature(secret, signed_content) for secret in secrets),
-    }
-
-
-def _signature(secret: bytes, content: bytes) -> str:
-    return "v1," + base64.b64encode(hmac.digest(secret, content, "sha256")).decode()
 
 
 def _url_fields(name: str, download: Download | None) -> Json:

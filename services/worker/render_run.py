@@ -149,11 +149,11 @@ class RenderRun:
             log.info("render %s was refused by the backend and stays queued: %s", before.id, error)
             self._concurrency.decrease(acquired_at=self._acquired_at)
             due_at = self._clock.now() + timedelta(seconds=backoff_s(before.refusals + 1))
-            await record(lambda render: lifecycle.refuse(render, before=before, due_at=due_at))
+            await record(lambda render: lifecycle.undo_launch(render, before=before, due_at=due_at))
         except StartImpossible as error:
             log.error("render %s can't be started: %s", before.id, error)  # noqa: TRY400  # the message is enough
             now, failure = self._clock.now(), error.failure
-            await record(lambda render: lifecycle.reject(render, before=before, failure=failure, now=now))
+            await record(lambda render: lifecycle.fail_launch(render, before=before, failure=failure, now=now))
         except StartUncertain as error:
             log.warning("render %s may be running; the response to its start was lost: %s", before.id, error)
         else:

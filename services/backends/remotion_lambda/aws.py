@@ -131,7 +131,7 @@ class Aws:
         """Load the current credentials from boto3, which renews them some minutes before they expire."""
         await self._call(self._s3_threads, "", lambda: None)
 
-    def sign(self, bucket: str, key: str, *, now: datetime, expires_in: timedelta) -> Download:
+    def presign_url(self, bucket: str, key: str, *, now: datetime, expires_in: timedelta) -> Download:
         """Return a presigned URL of the object. It expires after `expires_in` or with the credentials."""
         request = AWSRequest(method="GET", url=self.address(bucket) + quote(key, safe="/~"))
         expires_s = int(expires_in.total_seconds())

@@ -122,13 +122,13 @@ class LambdaBackend:
 
     def sign(self, output: Output, *, expires_in: timedelta) -> Download:
         """Return a presigned URL. It expires with the credentials that signed it, if that is earlier."""
-        return self._aws.sign(output.bucket, output.key, now=self._clock.now(), expires_in=expires_in)
+        return self._aws.presign_url(output.bucket, output.key, now=self._clock.now(), expires_in=expires_in)
 
     def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
         """Return a presigned URL of the poster, if there is one."""
         if output.poster_key is None:
             return None
-        return self._aws.sign(output.bucket, output.poster_key, now=self._clock.now(), expires_in=expires_in)
+        return self._aws.presign_url(output.bucket, output.poster_key, now=self._clock.now(), expires_in=expires_in)
 
     async def has_output(self, output: Output) -> bool:
         """Return whether the object exists."""

@@ -91,7 +91,7 @@ class Checks:
     async def read_probe(self) -> None:
         """Read the probe through a presigned URL, as workers read progress and clients their videos."""
         now = datetime.now(UTC)
-        signed = self._aws.sign(self._deployment.bucket, self._probe, now=now, expires_in=PROBE_URL_LIFETIME)
+        signed = self._aws.presign_url(self._deployment.bucket, self._probe, now=now, expires_in=PROBE_URL_LIFETIME)
         if (status := await self._status(signed.url)) != HTTPStatus.OK:
             raise StartupError(f"A signed URL of a file in renders/ returns {status}: grant s3:GetObject for it.")
 

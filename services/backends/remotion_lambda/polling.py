@@ -115,7 +115,7 @@ class ProgressReader:
         polled = self._files.get(backend_render_id)
         if polled is None or polled.url.expires_at - now < URL_RENEWAL_MARGIN:
             key = progress_key(backend_render_id)
-            polled = PolledFile(self._aws.sign(self._bucket, key, now=now, expires_in=URL_LIFETIME))
+            polled = PolledFile(self._aws.presign_url(self._bucket, key, now=now, expires_in=URL_LIFETIME))
             self._files[backend_render_id] = polled
         return polled
 

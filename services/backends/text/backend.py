@@ -27,7 +27,7 @@ from services.backends.text.child_messages import (
     WarningMessage,
     parse_message,
 )
-from services.backends.text.downloads import DownloadSigner
+from services.backends.text.url_signing import DownloadSigner
 from services.errors import BackendUnavailable, StartRefused, StartupError
 from services.models import Download, Failure, Output, Render, RenderPhase
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Clock, Observation

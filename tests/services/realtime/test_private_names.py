@@ -14,9 +14,7 @@ USERS = {
 
 
 def check(library: str, name: str, *, exists: bool) -> None:
-    assert exists, (
-        f"{library} {version(library)} has no {name}: adapt {USERS[library]} or bound {library}."
-    )
+    assert exists, f"{library} {version(library)} has no {name}: adapt {USERS[library]} or bound {library}."
 
 
 async def test_broadcaster_has_a_backend() -> None:

@@ -139,7 +139,7 @@ async def test_listeners_cancelled_while_subscribing_leave_nothing_behind(pubsub
 
 async def test_a_new_connection_passes_the_check_and_has_not_resumed(pubsub: PubSub) -> None:
     await pubsub.check()
-    assert not pubsub.resumed.is_set()
+    assert not pubsub.reconnected.is_set()
 
 
 async def test_listeners_do_not_inherit_the_log_context_of_the_first_subscriber(pubsub: PubSub) -> None:

@@ -51,10 +51,10 @@ async def until_lost(pubsub: PubSub) -> None:
     await until(lambda: not redis._is_up)
 
 
-async def until_resumed(pubsub: PubSub) -> None:
+async def until_reconnected(pubsub: PubSub) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        await pubsub.resumed.wait()
-    pubsub.resumed.clear()
+        await pubsub.reconnected.wait()
+    pubsub.reconnected.clear()
 
 
 async def publish_and_receive(pubsub: PubSub, channel: str, inbox: list[str], message: str) -> None:
@@ -83,7 +83,7 @@ async def test_all_listeners_survive_a_restart(server: RedisServer, pubsub: PubS
             server.stop()
             await until_lost(pubsub)
             server.start()
-            await until_resumed(pubsub)
+            await until_reconnected(pubsub)
             for channel, inbox in inboxes.items():
                 await publish_and_receive(pubsub, channel, inbox, f"after {restart}")
     assert all(inbox == ["after 0", "after 1"] for inbox in inboxes.values())
@@ -94,13 +94,13 @@ async def test_killed_connections_are_opened_again(server: RedisServer, pubsub: 
     async with pubsub.subscribe("a", inbox.extend):
         await pubsub.publish("a", "before")
         server.command("CLIENT", "KILL", "TYPE", "pubsub")
-        await until_resumed(pubsub)
+        await until_reconnected(pubsub)
         await publish_and_receive(pubsub, "a", inbox, "pubsub")
         server.command("CLIENT", "KILL", "TYPE", "normal")
         with suppress(PubSubUnavailable):  # if it is sent before the loop notices that the connection is closed
             await pubsub.publish("a", "perhaps")
         await publish_and_receive(pubsub, "a", inbox, "normal")
-    assert not pubsub.resumed.is_set()
+    assert not pubsub.reconnected.is_set()
 
 
 async def test_listeners_are_added_and_removed_while_the_connection_is_being_lost(pubsub: PubSub) -> None:
@@ -111,7 +111,7 @@ async def test_listeners_are_added_and_removed_while_the_connection_is_being_los
         assert pubsub._redis._subscriber is not None
         pubsub._redis._subscriber._transport.abort()  # noticed after the listeners are added and removed
         await asyncio.gather(added.enter_async_context(pubsub.subscribe("added", inbox.extend)), removed.aclose())
-        await until_resumed(pubsub)
+        await until_reconnected(pubsub)
         for channel in ("stays", "added"):
             await publish_and_receive(pubsub, channel, inbox, channel)
     assert inbox == ["stays", "added"]
@@ -169,9 +169,9 @@ async def test_without_redis_publishing_fails_and_subscriptions_start_on_reconne
     async with asyncio.timeout(PATIENCE_S), pubsub.subscribe("a", inbox.extend):
         async with pubsub.subscribe("removed again", inbox.extend):
             pass
-        assert not pubsub.resumed.is_set()
+        assert not pubsub.reconnected.is_set()
         server.start()
-        await until_resumed(pubsub)
+        await until_reconnected(pubsub)
         await pubsub.check()
         assert server.command("PUBSUB", "CHANNELS").split()[2:] == ["rendercast:0:a"]
         await publish_and_receive(pubsub, "a", inbox, "back")
@@ -191,7 +191,7 @@ async def test_a_redis_that_hangs_is_noticed_and_reconnected_to(server: RedisSer
             with pytest.raises(PubSubUnavailable, match="is unavailable"):
                 await pubsub.check()
             server.resume()
-            await until_resumed(pubsub)
+            await until_reconnected(pubsub)
             await publish_and_receive(pubsub, "a", early, "there")
             await publish_and_receive(pubsub, "b", late, "too")
 
@@ -216,16 +216,16 @@ async def test_one_log_line_for_the_disconnection_and_one_for_the_reconnection(
 ) -> None:
     caplog.set_level(logging.INFO, "services")
     await assert_works(pubsub)
-    assert not pubsub.resumed.is_set()
+    assert not pubsub.reconnected.is_set()
     server.stop()
     await until_lost(pubsub)
     assert pubsub._redis is not None
     await until(lambda: pubsub._redis is not None and pubsub._redis._failures >= 3)
-    assert not pubsub.resumed.is_set()
+    assert not pubsub.reconnected.is_set()
     server.start()
-    await until_resumed(pubsub)
+    await until_reconnected(pubsub)
     await assert_works(pubsub)
-    assert not pubsub.resumed.is_set()
+    assert not pubsub.reconnected.is_set()
     assert len(caplog.messages) == 2
     assert all(f"Redis at 127.0.0.1:{server.port} is" in message for message in caplog.messages)
 
@@ -301,7 +301,7 @@ async def test_a_server_with_malformed_replies_is_unavailable_until_redis_is_bac
         with pytest.raises(PubSubUnavailable):
             await pubsub.publish("a", "lost")
     server.start()
-    await until_resumed(pubsub)
+    await until_reconnected(pubsub)
     await assert_works(pubsub)
 
 
@@ -354,7 +354,7 @@ async def test_a_missing_permission_is_logged_and_blocks_no_caller(
         with pytest.raises(PubSubUnavailable, match="permit"):
             await pubsub.publish("a", "message")
         server.command("ACL", "SETUSER", "ann", "allchannels")
-        await until_resumed(pubsub)
+        await until_reconnected(pubsub)
         await assert_works(pubsub)
     assert "permit" in caplog.text
 

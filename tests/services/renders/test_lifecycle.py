@@ -37,12 +37,12 @@ def accept(render: Render) -> Render:
     return lifecycle.accept(render, backend_render_id="x")
 
 
-def refuse(render: Render) -> Render:
-    return lifecycle.refuse(render, before=queued(), due_at=NOW)
+def undo_launch(render: Render) -> Render:
+    return lifecycle.undo_launch(render, before=queued(), due_at=NOW)
 
 
-def reject(render: Render) -> Render:
-    return lifecycle.reject(render, before=queued(), failure=FAILURE, now=NOW)
+def fail_launch(render: Render) -> Render:
+    return lifecycle.fail_launch(render, before=queued(), failure=FAILURE, now=NOW)
 
 
 def requeue(render: Render) -> Render:
@@ -68,8 +68,8 @@ def cancel(render: Render) -> Render:
 NAMED: list[Change] = [
     launch,
     accept,
-    refuse,
-    reject,
+    undo_launch,
+    fail_launch,
     requeue,
     interrupt,
     complete,
@@ -131,7 +131,7 @@ def test_a_second_cancel_request_returns_the_same_render() -> None:
 
 def test_a_refused_launch_changes_only_the_count_of_refusals() -> None:
     before = queued()
-    refused = lifecycle.refuse(launch(before), before=before, due_at=NOW)
+    refused = lifecycle.undo_launch(launch(before), before=before, due_at=NOW)
     assert (refused.attempt, refused.started_at, refused.refusals) == (0, None, 1)
     assert cancel(refused).returns_quota
 
@@ -145,7 +145,7 @@ def test_only_started_renders_use_quota() -> None:
 
 
 def test_a_rejected_launch_returns_its_quota() -> None:
-    rejected = reject(launch(queued()))
+    rejected = fail_launch(launch(queued()))
     assert (rejected.status, rejected.failure, rejected.attempt) == (RenderStatus.FAILED, FAILURE, 0)
     assert rejected.returns_quota
 

@@ -349,7 +349,7 @@ class TestRecord:
         await store.acquire(worker="w", lease=HOUR)
         running = launched(render)
         await store.record(running, worker="w")
-        refused = lifecycle.refuse(running, before=render, due_at=FAR_FUTURE)
+        refused = lifecycle.undo_launch(running, before=render, due_at=FAR_FUTURE)
         assert await store.record(refused, worker="w")
         assert await store.acquire(worker="other", lease=HOUR) is None
         due = copy_of(refused, revision=refused.revision + 1, due_at=NOW)

@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from services.backoff import MAX_TRIES
 from services.models import Download, Output, Render, RenderStatus, WebhookStatus
 from services.observability.metrics import Metrics
 from services.webhooks.deliverer import MAX_CONCURRENT, DeliveryOptions, WebhookDeliverer
 from services.webhooks.messages import WebhookMessage, message_id, replay
 from services.webhooks.ports import EndpointError, WebhookResponse
+from services.webhooks.retry_schedule import MAX_TRIES
 from tests.conftest import MakeRender
 from tests.support.fake_clock import FakeClock, settle
 from tests.support.memory_outbox import MemoryOutbox

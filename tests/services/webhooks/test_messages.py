@@ -4,10 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.backoff import MAX_RETRY_AFTER_S, MAX_TRIES, RETRY_DELAYS_S, parse_retry_after, retry_delay_s
 from services.models import WebhookStatus
 from services.webhooks.documents import decode_message, encode_message, message_to_mapping
 from services.webhooks.messages import DeliveryResult, WebhookMessage, finish_attempt, replay, start_attempt
+from services.webhooks.retry_schedule import (
+    MAX_RETRY_AFTER_S,
+    MAX_TRIES,
+    RETRY_DELAYS_S,
+    parse_retry_after,
+    retry_delay_s,
+)
 from tests.conftest import MakeRender
 from tests.support.fake_clock import START_OF_TIME
 

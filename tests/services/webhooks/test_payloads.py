@@ -14,7 +14,8 @@ from schema.render import Render as GraphQLRender
 from services.models import Download, Failure, Output, Render
 from services.renders import lifecycle
 from services.webhooks.messages import WebhookMessage
-from services.webhooks.payloads import build_body, build_headers, encode_event
+from services.webhooks.payloads import build_body, encode_event
+from services.webhooks.signatures import signed_headers
 from tests.conftest import MakeRender
 from tests.support.fake_clock import START_OF_TIME
 from tests.support.webhook_receiver import KEY, SECRET
@@ -85,7 +86,7 @@ def test_the_library_verifies_each_signature_and_rejects_changed_requests() -> N
     now = datetime.now(UTC)
     body = encode_event("webhook.test", now, {"text": "Füße 🦶\ud800", "n": 1})
     other = b"y" * 24
-    headers = dict(build_headers("msg_1", body, secrets=(KEY, other), now=now))
+    headers = dict(signed_headers("msg_1", body, secrets=(KEY, other), now=now))
     for secret in (SECRET, "whsec_" + base64.b64encode(other).decode()):
         assert Webhook(secret).verify(body, headers)["data"]["n"] == 1
     changes = [{"webhook-id": "msg_2"}, {"webhook-timestamp": str(int(now.timestamp()) - 1)}]
