@@ -29,6 +29,8 @@ from tests.support.local_server import LocalHandler, LocalServer
 from tests.support.s3_server import S3Server
 from tests.support.server_process import free_port
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:

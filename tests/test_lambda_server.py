@@ -16,6 +16,8 @@ from tests.support.lambda_status import status_response
 from tests.support.lambda_stills import PICTURE
 from tests.support.s3_server import S3Server
 
+pytestmark = pytest.mark.slow
+
 RECORDED = Path(__file__).parent / "data" / "remotion-progress.jsonl"
 PAIRS = [json.loads(line) for line in RECORDED.read_text().splitlines()]
 

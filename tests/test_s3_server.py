@@ -14,6 +14,8 @@ from mypy_boto3_s3 import S3Client
 
 from tests.support.s3_server import FaultyS3, S3Fault, S3Server
 
+pytestmark = pytest.mark.slow
+
 BUCKET = "remotionlambda-useast1-abcdefghij"
 TIMEOUT_S = 30.0
 SESSION = boto3.Session("key", "secret", region_name="us-east-1")

@@ -1,5 +1,6 @@
 """The faults that tests inject into the responses of the Lambda function for tests."""
 
+import threading
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -53,3 +54,4 @@ class InjectedFault:
     kind: str = ""
     seconds: float = 0.0
     message: str = ""
+    until: threading.Event | None = None

@@ -105,14 +105,21 @@ class LambdaServer:
         self.stop()
 
     def fault(
-        self, fault: Fault, *, times: int = 1, kind: str = "start", seconds: float = 0.0, message: str = "No."
+        self,
+        fault: Fault,
+        *,
+        times: int = 1,
+        kind: str = "start",
+        seconds: float = 0.0,
+        message: str = "No.",
+        until: threading.Event | None = None,
     ) -> None:
         """Inject a fault into the next `times` responses to invocations of a kind.
 
-        `seconds` is the delay of SLOW, `message` the error message of REFUSED.
+        `seconds` is the delay of SLOW, which `until` ends early; `message` is the error message of REFUSED.
         """
         with self._lock:
-            self._faults.append(InjectedFault(fault, times, kind, seconds, message))
+            self._faults.append(InjectedFault(fault, times, kind, seconds, message, until))
 
     def use_scenario_next(self, scenario: Scenario, *, times: int = 1) -> None:
         """Use this scenario for the next `times` renders."""
@@ -275,7 +282,7 @@ class _Handler(LocalHandler):
     def _invoke(self, owner: LambdaServer, payload: JSON, injected: InjectedFault) -> None:
         fault = injected.fault
         reply = owner.run(payload) if fault not in NOTHING_RUNS else error_response(injected.message)
-        cast("LocalServer", self.server).stopping.wait(injected.seconds)
+        (injected.until or cast("LocalServer", self.server).stopping).wait(injected.seconds)
         if fault is Fault.HELD:
             self.hold()
         elif fault is Fault.DROPPED:

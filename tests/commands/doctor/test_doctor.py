@@ -126,6 +126,7 @@ async def test_an_unusable_data_folder_is_reported(monkeypatch: pytest.MonkeyPat
     assert "RENDERCAST_DATA_DIR" in (await found())["data folder"]
 
 
+@pytest.mark.slow
 async def test_a_working_mongodb_and_redis_are_ok(
     mongo_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

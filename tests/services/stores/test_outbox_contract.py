@@ -73,7 +73,7 @@ def pymongo(url: str) -> AbstractAsyncContextManager[MongoStore]:
     return open_mongo_store(AsyncMongoClient, url, webhooks_enabled=True)
 
 
-@pytest.fixture(params=[memory, sqlite, motor, pymongo])
+@pytest.fixture(params=[memory, sqlite, motor, pytest.param(pymongo, marks=pytest.mark.slow)])
 async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StoreWithOutbox]:
     is_mongo = request.param in {motor, pymongo}
     location = request.getfixturevalue("mongo_url") if is_mongo else tmp_path

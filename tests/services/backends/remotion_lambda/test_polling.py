@@ -22,6 +22,8 @@ from tests.support.local_server import LocalHandler, LocalServer
 from tests.support.remotion_farm import BUCKET, DEPLOYMENT, Farm, FastClock
 from tests.support.server_process import free_port
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "THE-SESSION-TOKEN"  # noqa: S105
 TIMEOUT_S = 120 + 21  # the function's timeout and the grace period after it
 REFUSAL = f"<Error><Code>InvalidToken</Code><Message>It is malformed.</Message><Token-0>{TOKEN}</Token-0></Error>"

@@ -1,6 +1,7 @@
 """Posters made by a function that succeeds, fails, is late, or does not respond."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 
@@ -185,12 +186,15 @@ async def test_concurrent_posters_are_limited_and_none_is_made_for_an_abandoned_
     backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     farm.function.use_scenario_next(Scenario.CHUNK_HANGS, times=2 * MAX_CONCURRENT_POSTERS + 1)
-    farm.function.fault(Fault.SLOW, kind="still", times=100, seconds=0.5)
+    responded = threading.Event()
+    farm.function.fault(Fault.SLOW, kind="still", times=100, seconds=10, until=responded)
     rendering = [await start_attempt(backend, launched()) for _ in range(2 * MAX_CONCURRENT_POSTERS + 1)]
     farm.function.max_concurrent = 0
     for render in rendering:
         await wait_for_frames(backend, render)
     await backend.abandon(rendering.pop())
+    await wait_until(lambda: farm.function.max_concurrent == MAX_CONCURRENT_POSTERS)
+    responded.set()
     await wait_until(lambda: all(farm.bucket.get(BUCKET, key_of(render)) for render in rendering))
     assert farm.function.max_concurrent == MAX_CONCURRENT_POSTERS
     assert farm.function.invocations["still"] == len(rendering)

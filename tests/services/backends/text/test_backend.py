@@ -16,6 +16,8 @@ from services.renders import lifecycle
 from tests.conftest import PROPS, MakeRender
 from tests.services.backends.test_backend_contract import LONG, until
 
+pytestmark = pytest.mark.slow  # each render is a process
+
 
 @pytest.fixture
 async def text_backend(tmp_path: Path) -> AsyncIterator[TextBackend]:

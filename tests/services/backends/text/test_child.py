@@ -23,6 +23,8 @@ from tests.services.backends.text.rendering import (
     send,
 )
 
+pytestmark = pytest.mark.slow  # each render is a process
+
 BLUE: dict[str, object] = {"background_color": "#204080", "color": "#ffcc00"}
 BLUE_Y, BLUE_CB, BLUE_CR = 69, 159, 111  # by ITU-R BT.709-6, items 3.2 to 3.4
 YELLOW_Y = 188
