@@ -4,16 +4,20 @@ Written for broadcaster 0.3.1. It overrides the private method `Broadcast._liste
 `Broadcast._backend`, which no other module here uses; `tests/services/realtime/test_private_names.py` checks both.
 """
 
+from typing import TYPE_CHECKING
+
 from broadcaster import Broadcast
 
 from services.realtime.listeners import ListenerRegistry, MessageListener
-from services.realtime.redis_broker import RedisBroker
+
+if TYPE_CHECKING:
+    from services.realtime.redis_broker import RedisBroker
 
 
 class ListenerBroadcast(Broadcast):
     """Publishes through a broadcaster backend, and passes received messages to listeners."""
 
-    def __init__(self, url: str, redis: RedisBroker | None = None) -> None:
+    def __init__(self, url: str, redis: "RedisBroker | None" = None) -> None:
         super().__init__(url, backend=redis)
         self.listeners = redis.listeners if redis else ListenerRegistry()
 

@@ -55,7 +55,7 @@ def test_dev_imports_no_database_driver_or_renderer(tmp_path: Path) -> None:
     dev.close()
     packages = loaded(dev.log)
     assert {"strawberry", "sqlite3"} <= packages
-    assert none_of(packages, {"motor", "pymongo"}, AWS, DRAWING)
+    assert none_of(packages, {"motor", "pymongo", "redis", "aiohttp", "jwt", "cryptography"}, AWS, DRAWING)
 
 
 def test_a_worker_imports_no_api_and_an_api_no_renderer(site: Site) -> None:
