@@ -27,8 +27,8 @@ from services.webhooks.ports import Outbox
 from tests.commands.conftest import environment
 from tests.conftest import MakeRender
 from tests.end_to_end.processes import COMMAND
-from tests.services.stores.test_store_contract import added
 from tests.support.server_process import free_port
+from tests.support.stored_renders import added
 from tests.support.webhook_receiver import SECRET, TEST_TIMEOUT_S, open_receiver, status
 
 pytestmark = pytest.mark.slow

@@ -9,10 +9,10 @@ from services.observability.metrics import Metrics
 from services.ports import QueueStats
 from services.webhooks.messages import WebhookMessage
 from tests.conftest import MakeRender
-from tests.services.stores.test_store_contract import window
 from tests.support.fake_clock import FakeClock
 from tests.support.memory_store import MemoryStore
 from tests.support.scraping import samples_of
+from tests.support.stored_renders import window
 
 DEPTH, AGE = "rendercast_queue_depth", "rendercast_queue_oldest_age_seconds"
 

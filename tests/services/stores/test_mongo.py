@@ -20,9 +20,9 @@ from services.stores.mongo import MongoStore, open_mongo_store
 from services.stores.mongo_documents import SCHEMA_VERSION
 from tests.conftest import MakeRender
 from tests.services.stores.test_sqlite import use_everything, use_outbox
-from tests.services.stores.test_store_contract import HOUR, NOW, window
 from tests.support.mongo_server import MongoServer
 from tests.support.server_process import free_port
+from tests.support.stored_renders import HOUR, NOW, window
 
 pytestmark = pytest.mark.slow
 

@@ -21,8 +21,8 @@ from services.webhooks import messages
 from services.webhooks.messages import DeliveryResult, WebhookMessage, message_id
 from services.webhooks.ports import Outbox
 from tests.conftest import MakeRender
-from tests.services.stores.test_store_contract import FAILURE, HOUR, LATER, NO_TIME, NOW, OUTPUT, added, launched
 from tests.support.memory_store import MemoryStore
+from tests.support.stored_renders import FAILURE, HOUR, LATER, NO_TIME, NOW, OUTPUT, added, launched
 
 FAR_FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
 REJECTED = DeliveryResult(status_code=500)

@@ -16,7 +16,7 @@ from services.webhooks import messages
 from services.webhooks.messages import DeliveryResult
 from services.webhooks.ports import Outbox
 from tests.conftest import MakeRender
-from tests.services.stores.test_store_contract import ALL, HOUR, NOW, window
+from tests.support.stored_renders import ALL, HOUR, NOW, window
 
 CLOCK = SystemClock()
 
