@@ -1,8 +1,7 @@
-"""The hub over memory pub/sub: streams of states, lost messages, and subscribers that come and go."""
+"""The hub over memory pub/sub: streams of states, lost messages, all renders of a user, and pushing."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from datetime import timedelta
 
 import pytest
@@ -10,79 +9,16 @@ import pytest
 from services import documents
 from services.documents import Announcement
 from services.errors import RenderNotFound
-from services.models import Caller, Failure, QuotaWindow, Render, RenderPhase, replace
+from services.models import Caller, Render, replace
 from services.observability.metrics import Metrics
-from services.ports import AttemptProgress
 from services.realtime.hub import MAX_UNFINISHED_PER_OWNER, ProgressHub
-from services.realtime.listeners import MessageListener
-from services.realtime.pubsub import PubSub, open_pubsub
-from services.renders import lifecycle
+from services.realtime.pubsub import PubSub
 from tests.conftest import MakeRender
 from tests.services.conftest import RecordingPusher
-from tests.support.fake_clock import START_OF_TIME, FakeClock, settle
+from tests.support.fake_clock import FakeClock, settle
+from tests.support.hub_states import ANN, NOW, advanced, changed, failed, launched, next_state, revisions_of, stored
 from tests.support.memory_store import MemoryStore
 from tests.support.scraping import samples_of
-
-NOW = START_OF_TIME
-ANN = Caller(id="ann")
-FAILURE = Failure(code="BROKEN", message="It broke.", retryable=True)
-
-
-def launched(render: Render) -> Render:
-    return lifecycle.launch(render, now=NOW, deadline_at=NOW + timedelta(hours=1))
-
-
-def advanced(render: Render, frames: int) -> Render:
-    progress = AttemptProgress(phase=RenderPhase.RENDERING_FRAMES, fraction=frames / 90, frames_rendered=frames)
-    return lifecycle.advance(render, progress)
-
-
-def failed(render: Render) -> Render:
-    return lifecycle.fail(render, failure=FAILURE, now=NOW)
-
-
-@pytest.fixture
-async def pubsub() -> AsyncIterator[PubSub]:
-    async with open_pubsub("memory://") as opened:
-        yield opened
-
-
-@pytest.fixture
-def metrics() -> Metrics:
-    return Metrics()
-
-
-@pytest.fixture
-def hub(memory_store: MemoryStore, pubsub: PubSub, clock: FakeClock, metrics: Metrics) -> ProgressHub:
-    return ProgressHub(
-        store=memory_store, pubsub=pubsub, clock=clock, metrics=metrics, check_interval=timedelta(seconds=5)
-    )
-
-
-@pytest.fixture
-async def render(memory_store: MemoryStore, make_render: MakeRender) -> Render:
-    return await stored(memory_store, make_render())
-
-
-async def stored(store: MemoryStore, render: Render) -> Render:
-    await store.add(render, QuotaWindow(owner=render.owner, limit=10_000, starts_at=NOW, length=timedelta(hours=1)))
-    return render
-
-
-async def changed(hub: ProgressHub, store: MemoryStore, render: Render) -> Render:
-    assert await store.record(render)
-    await hub.publish(render)
-    return render
-
-
-async def next_state(states: AsyncIterator[Render]) -> Render:
-    async with asyncio.timeout(10):
-        return await anext(states)
-
-
-async def revisions_of(hub: ProgressHub, render: Render) -> list[int]:
-    async with asyncio.timeout(20), aclosing(hub.subscribe(ANN, render.id)) as states:
-        return [state.revision async for state in states]
 
 
 async def test_a_subscriber_gets_the_current_state_then_every_change_then_the_end(
@@ -228,22 +164,6 @@ async def test_only_unfinished_renders_are_read_again(
         assert memory_store.reads == before
 
 
-async def test_many_subscribers_to_one_render_all_get_rising_revisions_and_the_end(
-    hub: ProgressHub, memory_store: MemoryStore, render: Render
-) -> None:
-    subscribers = [asyncio.create_task(revisions_of(hub, render)) for _ in range(100)]
-    await settle()
-    running = await changed(hub, memory_store, launched(render))
-    for frames in range(1, 20):
-        running = await changed(hub, memory_store, advanced(running, frames * 4))
-        await settle()
-    await changed(hub, memory_store, failed(running))
-    for revisions in await asyncio.gather(*subscribers):
-        assert revisions == sorted(set(revisions))
-        assert revisions[-1] == running.revision + 1
-    assert hub._channels == {}
-
-
 async def test_subscribing_to_all_starts_with_the_unfinished_renders_oldest_first(
     hub: ProgressHub, memory_store: MemoryStore, make_render: MakeRender
 ) -> None:
@@ -291,97 +211,6 @@ async def test_a_malformed_message_is_skipped(
         end = await changed(hub, memory_store, failed(render))
         assert await next_state(states) == end
     assert "a published message can't be decoded" in caplog.text
-
-
-async def test_cancelled_subscribers_leave_nothing_behind(hub: ProgressHub, render: Render, pubsub: PubSub) -> None:
-    subscribers = [asyncio.create_task(revisions_of(hub, render)) for _ in range(50)]
-    await settle()
-    for subscriber in subscribers:
-        subscriber.cancel()
-    await asyncio.gather(*subscribers, return_exceptions=True)
-    await settle()
-    assert hub._channels == {}
-    assert pubsub._broadcast.listeners._listeners == {}
-
-
-class SlowPubSub(PubSub):
-    """Subscribes and unsubscribes only while `available` is set."""
-
-    available = asyncio.Event()
-
-    @asynccontextmanager
-    async def subscribe(self, channel: str, listener: MessageListener) -> AsyncIterator[None]:
-        await self.available.wait()
-        async with super().subscribe(channel, listener):
-            yield
-            await self.available.wait()
-
-
-@pytest.fixture
-def slow(pubsub: PubSub) -> SlowPubSub:
-    slow = SlowPubSub(pubsub._broadcast)
-    slow.available = asyncio.Event()
-    return slow
-
-
-@pytest.fixture
-def slow_hub(memory_store: MemoryStore, slow: SlowPubSub, clock: FakeClock) -> ProgressHub:
-    return ProgressHub(
-        store=memory_store, pubsub=slow, clock=clock, metrics=Metrics(), check_interval=timedelta(seconds=5)
-    )
-
-
-async def test_subscribers_of_one_owner_do_not_wait_for_those_of_another(
-    slow_hub: ProgressHub, slow: SlowPubSub, memory_store: MemoryStore, render: Render, make_render: MakeRender
-) -> None:
-    other = await stored(memory_store, make_render(owner="bob"))
-    subscribers = [asyncio.create_task(revisions_of(slow_hub, render)) for _ in range(3)]
-    await settle()
-    async with aclosing(slow_hub.subscribe(Caller(id="bob"), other.id)) as states:
-        joining = asyncio.create_task(next_state(states))
-        await settle()
-        assert slow_hub._channels.keys() == {"ann", "bob"}
-        slow.available.set()
-        assert await joining == other
-    await changed(slow_hub, memory_store, failed(render))
-    assert await asyncio.gather(*subscribers) == [[1, 2]] * 3
-
-
-async def test_a_subscriber_works_although_others_are_cancelled_while_the_channel_is_subscribed(
-    slow_hub: ProgressHub, slow: SlowPubSub, memory_store: MemoryStore, render: Render
-) -> None:
-    first, second, third = (asyncio.create_task(revisions_of(slow_hub, render)) for _ in range(3))
-    await settle()
-    first.cancel()
-    third.cancel()
-    await settle()
-    slow.available.set()
-    await settle()
-    await changed(slow_hub, memory_store, failed(render))
-    assert await second == [1, 2]
-    assert slow_hub._channels == {}
-    assert slow._broadcast.listeners._listeners == {}
-
-
-async def test_a_subscriber_that_joins_while_the_last_one_leaves_gets_all_states(
-    slow_hub: ProgressHub, slow: SlowPubSub, memory_store: MemoryStore, render: Render
-) -> None:
-    slow.available.set()
-    last = asyncio.create_task(revisions_of(slow_hub, render))
-    await settle()
-    slow.available.clear()
-    last.cancel()
-    await settle()
-    late = asyncio.create_task(revisions_of(slow_hub, render))
-    await settle()
-    slow.available.set()
-    await settle()
-    running = await changed(slow_hub, memory_store, launched(render))
-    await settle()
-    await changed(slow_hub, memory_store, failed(running))
-    assert await late == [1, 2, 3]
-    assert slow_hub._channels == {}
-    assert slow._broadcast.listeners._listeners == {}
 
 
 async def test_subscribing_to_all_finds_renders_started_without_a_message_even_if_others_have_many(

@@ -1,16 +1,15 @@
-"""Pub/sub when Redis stops, hangs or refuses. Each test has a real server of its own."""
+"""Pub/sub when Redis stops, hangs or sends malformed replies. Each test has a real server of its own."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from services.clock import SystemClock
-from services.errors import PubSubUnavailable, StartupError
+from services.errors import PubSubUnavailable
 from services.models import Caller, QuotaWindow
 from services.observability.metrics import Metrics
 from services.realtime.hub import ProgressHub
@@ -19,53 +18,15 @@ from services.renders import lifecycle
 from tests.conftest import MakeRender
 from tests.support.fake_clock import START_OF_TIME
 from tests.support.memory_store import MemoryStore
+from tests.support.redis_pubsub import assert_works, publish_and_receive, until, until_lost, until_reconnected
 from tests.support.redis_server import RedisServer
-from tests.support.server_process import PATIENCE_S, free_port
-
-SECRET = "hush-4711"  # noqa: S105  # a password that must not be shown
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
-    started = RedisServer(tmp_path)
-    started.start()
-    yield started
-    started.stop()
+from tests.support.server_process import PATIENCE_S
 
 
 @pytest.fixture
 async def pubsub(server: RedisServer) -> AsyncIterator[PubSub]:
     async with open_pubsub(server.url) as opened:
         yield opened
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110  # most conditions are about another process
-            await asyncio.sleep(0.01)
-
-
-async def until_lost(pubsub: PubSub) -> None:
-    assert pubsub._redis is not None
-    redis = pubsub._redis
-    await until(lambda: not redis._is_up)
-
-
-async def until_reconnected(pubsub: PubSub) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        await pubsub.reconnected.wait()
-    pubsub.reconnected.clear()
-
-
-async def publish_and_receive(pubsub: PubSub, channel: str, inbox: list[str], message: str) -> None:
-    await pubsub.publish(channel, message)
-    await until(lambda: message in inbox)
-
-
-async def assert_works(pubsub: PubSub) -> None:
-    inbox: list[str] = []
-    async with pubsub.subscribe("a", inbox.extend):
-        await publish_and_receive(pubsub, "a", inbox, "message")
 
 
 async def test_a_listener_receives_messages(pubsub: PubSub) -> None:
@@ -247,40 +208,6 @@ async def test_closing_does_not_hang_while_redis_hangs(server: RedisServer) -> N
         server.pause()
 
 
-async def refusal(url: str) -> str:
-    with pytest.raises(StartupError) as refused:
-        async with open_pubsub(url):
-            pass
-    assert SECRET not in repr(refused.value)
-    assert "\n" not in str(refused.value)
-    return str(refused.value)
-
-
-async def test_an_unreachable_redis_stops_the_start() -> None:
-    port = free_port()
-    assert f"Redis at 127.0.0.1:{port} can't be reached" in await refusal(f"redis://ann:{SECRET}@127.0.0.1:{port}/2")
-    assert "nowhere.sock" in await refusal(f"unix://:{SECRET}@/nowhere.sock")
-    assert "nowhere.invalid:6379" in await refusal(f"redis://:{SECRET}@nowhere.invalid")
-
-
-@pytest.mark.slow
-async def test_a_redis_that_hangs_stops_the_start(server: RedisServer) -> None:
-    server.pause()
-    assert "no reply in time" in await refusal(server.url)
-
-
-async def test_another_kind_of_server_stops_the_start() -> None:
-    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 400 Bad Request: " + (await reader.read(1000)).replace(b"\r\n", b" ") + b"\r\n")
-        await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(respond, "127.0.0.1", 0) as other:
-        port = other.sockets[0].getsockname()[1]
-        assert f"127.0.0.1:{port}" in await refusal(f"redis://:{SECRET}@127.0.0.1:{port}")
-        assert f"127.0.0.1:{port}" in await refusal(f"rediss://:{SECRET}@127.0.0.1:{port}")
-
-
 @pytest.mark.parametrize("nonsense", [b":abc\r\n", b"$abc\r\n", b"*1\r\n:abc\r\n", b"\xff\xff\r\n"])
 async def test_a_server_with_malformed_replies_is_unavailable_until_redis_is_back(
     server: RedisServer, pubsub: PubSub, nonsense: bytes
@@ -303,80 +230,6 @@ async def test_a_server_with_malformed_replies_is_unavailable_until_redis_is_bac
     server.start()
     await until_reconnected(pubsub)
     await assert_works(pubsub)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "memory",
-        f"http://:{SECRET}@localhost",
-        f"redis+sentinel://:{SECRET}@localhost/mymaster",
-        f"redis://:{SECRET}@localhost:port",
-        f"redis://:{SECRET}/2@localhost",
-        f"redis://:1#{SECRET}@localhost",
-        f"redis://:1?{SECRET}@localhost",
-        f"redis://:[{SECRET}@localhost",
-        f"redis://localhost?socket_timeout=99&password={SECRET}",
-        "redis://localhost?ssl_ca_certs=/no/tls",
-        "rediss://localhost?ssl_nonsense=1",
-    ],
-)
-async def test_an_unusable_url_stops_the_start(url: str) -> None:
-    assert "REDIS_URL is not valid" in await refusal(url)
-
-
-async def test_passwords_and_users_are_accepted_or_refused(server: RedisServer) -> None:
-    server.command("CONFIG", "SET", "requirepass", SECRET)
-    server.command(
-        "AUTH", SECRET, "\r\n" + "ACL SETUSER ann on", f">{SECRET}x", "+@connection", "+@pubsub", "&rendercast:*"
-    )
-    address = server.url.removeprefix("redis://")
-    for login in (f":{SECRET}", f"ann:{SECRET}x"):
-        async with open_pubsub(f"redis://{login}@{address}/3") as pubsub:
-            await assert_works(pubsub)
-    for login in ("", f":{SECRET}y@", f"ann:{SECRET}@", f"bob:{SECRET}@"):
-        assert f"Redis at {address} can't be reached" in await refusal(f"redis://{login}{address}")
-
-
-async def test_a_missing_permission_is_logged_and_blocks_no_caller(
-    server: RedisServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    server.command("ACL", "SETUSER", "ann", "on", f">{SECRET}", "+@all", "resetchannels")
-    address = server.url.removeprefix("redis://")
-    async with (
-        asyncio.timeout(PATIENCE_S),
-        open_pubsub(f"redis://ann:{SECRET}@{address}") as pubsub,
-        pubsub.subscribe("a", print),
-    ):
-        with pytest.raises(PubSubUnavailable):
-            await pubsub.check()
-        with pytest.raises(PubSubUnavailable, match="permit"):
-            await pubsub.publish("a", "message")
-        server.command("ACL", "SETUSER", "ann", "allchannels")
-        await until_reconnected(pubsub)
-        await assert_works(pubsub)
-    assert "permit" in caplog.text
-
-
-async def test_it_works_over_a_unix_socket(tmp_path: Path) -> None:
-    server = RedisServer(tmp_path, "--unixsocket", str(tmp_path / "redis.sock"))
-    server.start()
-    try:
-        async with open_pubsub(f"unix://{tmp_path}/redis.sock?db=1") as pubsub:
-            await assert_works(pubsub)
-    finally:
-        server.stop()
-
-
-async def test_it_works_on_a_node_of_a_cluster(tmp_path: Path) -> None:
-    server = RedisServer(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
-    server.start()
-    try:
-        async with open_pubsub(server.url) as pubsub:
-            await assert_works(pubsub)
-    finally:
-        server.stop()
 
 
 async def test_deployments_with_different_databases_do_not_share_messages(server: RedisServer) -> None:

@@ -1,0 +1,122 @@
+"""Pub/sub with Redis servers, addresses and credentials of all kinds, and the refusals at the start."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from services.errors import PubSubUnavailable, StartupError
+from services.realtime.pubsub import open_pubsub
+from tests.support.redis_pubsub import assert_works, until_reconnected
+from tests.support.redis_server import RedisServer
+from tests.support.server_process import PATIENCE_S, free_port
+
+SECRET = "hush-4711"  # noqa: S105  # a password that must not be shown
+
+
+async def refusal(url: str) -> str:
+    with pytest.raises(StartupError) as refused:
+        async with open_pubsub(url):
+            pass
+    assert SECRET not in repr(refused.value)
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+async def test_an_unreachable_redis_stops_the_start() -> None:
+    port = free_port()
+    assert f"Redis at 127.0.0.1:{port} can't be reached" in await refusal(f"redis://ann:{SECRET}@127.0.0.1:{port}/2")
+    assert "nowhere.sock" in await refusal(f"unix://:{SECRET}@/nowhere.sock")
+    assert "nowhere.invalid:6379" in await refusal(f"redis://:{SECRET}@nowhere.invalid")
+
+
+@pytest.mark.slow
+async def test_a_redis_that_hangs_stops_the_start(server: RedisServer) -> None:
+    server.pause()
+    assert "no reply in time" in await refusal(server.url)
+
+
+async def test_another_kind_of_server_stops_the_start() -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request: " + (await reader.read(1000)).replace(b"\r\n", b" ") + b"\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(respond, "127.0.0.1", 0) as other:
+        port = other.sockets[0].getsockname()[1]
+        assert f"127.0.0.1:{port}" in await refusal(f"redis://:{SECRET}@127.0.0.1:{port}")
+        assert f"127.0.0.1:{port}" in await refusal(f"rediss://:{SECRET}@127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "memory",
+        f"http://:{SECRET}@localhost",
+        f"redis+sentinel://:{SECRET}@localhost/mymaster",
+        f"redis://:{SECRET}@localhost:port",
+        f"redis://:{SECRET}/2@localhost",
+        f"redis://:1#{SECRET}@localhost",
+        f"redis://:1?{SECRET}@localhost",
+        f"redis://:[{SECRET}@localhost",
+        f"redis://localhost?socket_timeout=99&password={SECRET}",
+        "redis://localhost?ssl_ca_certs=/no/tls",
+        "rediss://localhost?ssl_nonsense=1",
+    ],
+)
+async def test_an_unusable_url_stops_the_start(url: str) -> None:
+    assert "REDIS_URL is not valid" in await refusal(url)
+
+
+async def test_passwords_and_users_are_accepted_or_refused(server: RedisServer) -> None:
+    server.command("CONFIG", "SET", "requirepass", SECRET)
+    server.command(
+        "AUTH", SECRET, "\r\n" + "ACL SETUSER ann on", f">{SECRET}x", "+@connection", "+@pubsub", "&rendercast:*"
+    )
+    address = server.url.removeprefix("redis://")
+    for login in (f":{SECRET}", f"ann:{SECRET}x"):
+        async with open_pubsub(f"redis://{login}@{address}/3") as pubsub:
+            await assert_works(pubsub)
+    for login in ("", f":{SECRET}y@", f"ann:{SECRET}@", f"bob:{SECRET}@"):
+        assert f"Redis at {address} can't be reached" in await refusal(f"redis://{login}{address}")
+
+
+async def test_a_missing_permission_is_logged_and_blocks_no_caller(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.command("ACL", "SETUSER", "ann", "on", f">{SECRET}", "+@all", "resetchannels")
+    address = server.url.removeprefix("redis://")
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        open_pubsub(f"redis://ann:{SECRET}@{address}") as pubsub,
+        pubsub.subscribe("a", print),
+    ):
+        with pytest.raises(PubSubUnavailable):
+            await pubsub.check()
+        with pytest.raises(PubSubUnavailable, match="permit"):
+            await pubsub.publish("a", "message")
+        server.command("ACL", "SETUSER", "ann", "allchannels")
+        await until_reconnected(pubsub)
+        await assert_works(pubsub)
+    assert "permit" in caplog.text
+
+
+async def test_it_works_over_a_unix_socket(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, "--unixsocket", str(tmp_path / "redis.sock"))
+    server.start()
+    try:
+        async with open_pubsub(f"unix://{tmp_path}/redis.sock?db=1") as pubsub:
+            await assert_works(pubsub)
+    finally:
+        server.stop()
+
+
+async def test_it_works_on_a_node_of_a_cluster(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    server.start()
+    try:
+        async with open_pubsub(server.url) as pubsub:
+            await assert_works(pubsub)
+    finally:
+        server.stop()
