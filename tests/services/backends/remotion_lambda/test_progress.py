@@ -1,38 +1,18 @@
 import contextlib
 import copy
-import json
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.backends.remotion_lambda.function import Function, parse_function_name
+from services.backends.remotion_lambda.function import parse_function_name
 from services.backends.remotion_lambda.prices import estimate_cost_usd
-from services.backends.remotion_lambda.progress import ProgressFile, Snapshot, derive, from_status
-from services.backends.remotion_lambda.responses import MAX_TIMESTAMP_MS, StatusResponse
+from services.backends.remotion_lambda.progress import ProgressFile, Snapshot, derive
 from services.models import RenderPhase
-
-Json = dict[str, Any]
-
-# Progress files of renders by the function's own handler 4.0.527, and the official client's (4.0.527) status for each.
-GOLDEN: list[Json] = [
-    json.loads(line)
-    for line in (Path(__file__).parents[3] / "data/remotion-progress.jsonl").read_text(encoding="utf-8").splitlines()
-]
-FUNCTION = Function(version="4.0.527", memory_mb=2048, timeout=timedelta(seconds=240))
-REGION = "us-east-1"
-STARTED_MS = 1_795_331_708_343
-STARTED = datetime.fromtimestamp(STARTED_MS / 1000, UTC)
-SECOND = timedelta(seconds=1)
-
-
-def read(progress: Json) -> ProgressFile:
-    return ProgressFile.from_json(json.dumps(progress).encode())
+from tests.support.progress_files import FUNCTION, GOLDEN, REGION, SECOND, STARTED, STARTED_MS, Json, at, progress, read
 
 
 def golden(pair: Json) -> tuple[ProgressFile, Snapshot]:
@@ -40,40 +20,6 @@ def golden(pair: Json) -> tuple[ProgressFile, Snapshot]:
     assert function is not None
     file = read(pair["progress"])
     return file, derive(file, function=function, region=REGION, now=datetime.fromtimestamp(pair["nowMs"] / 1000, UTC))
-
-
-def progress(**changes: object) -> Json:
-    """Return the file of a render with 90 frames in 5 chunks whose functions are all running."""
-    metadata = {
-        "startedDate": STARTED_MS,
-        "totalChunks": 5,
-        "estimatedRenderLambdaInvokations": 5,
-        "frameRange": [0, 89],
-        "everyNthFrame": 1,
-        "rendererFunctionName": "remotion-render-4-0-527-mem2048mb-disk2048mb-240sec",
-    }
-    file: Json = {
-        "chunks": [],
-        "framesRendered": 0,
-        "framesEncoded": 0,
-        "combinedFrames": 0,
-        "timeToCombine": None,
-        "lambdasInvoked": 5,
-        "timings": [],
-        "errors": [],
-        "postRenderData": None,
-        "fatalErrorTimestamp": None,
-        "serveUrlOpened": STARTED_MS,
-        "compositionValidated": STARTED_MS,
-        "renderMetadata": metadata,
-    }
-    metadata |= {key: value for key, value in changes.items() if key in metadata}
-    return file | {key: value for key, value in changes.items() if key not in metadata}
-
-
-def at(seconds: float, *, region: str = REGION, written_at: datetime | None = None, **changes: object) -> Snapshot:
-    now = STARTED + seconds * SECOND
-    return derive(read(progress(**changes)), function=FUNCTION, region=region, now=now, written_at=written_at)
 
 
 @pytest.mark.parametrize("pair", GOLDEN, ids=lambda pair: pair["name"])
@@ -259,63 +205,6 @@ def test_a_lone_surrogate_in_an_error_is_replaced() -> None:
 def test_a_corrupt_file_raises_value_error(body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # of several kinds
         ProgressFile.from_json(body)
-
-
-def test_a_status_gives_the_same_snapshot_as_the_file() -> None:
-    file = progress(framesRendered=60, framesEncoded=18, chunks=[0])
-    status = {
-        "type": "success",
-        "overallProgress": 0.62,
-        "done": False,
-        "fatalErrorEncountered": False,
-        "framesRendered": 60,
-        "encodingStatus": {"framesEncoded": 18, "combinedFrames": 0, "timeToCombine": None},
-        "costs": {"accruedSoFar": 0.00081, "currency": "USD"},
-        "estimatedBillingDurationInMilliseconds": 30_000,
-        "errors": [],
-        "outputSizeInBytes": None,
-        "timeToFinish": None,
-        "renderMetadata": file["renderMetadata"],
-        "compositionValidated": STARTED_MS,
-        "currentTime": STARTED_MS + 6_000,
-    }
-    snapshot = from_status(StatusResponse.model_validate(status))
-    derived = at(6, framesRendered=60, framesEncoded=18, chunks=[0])
-    assert snapshot.overall == pytest.approx(derived.overall)
-    assert snapshot.cost_usd == pytest.approx(derived.cost_usd, abs=0.00001)
-    assert replace(snapshot, overall=0, cost_usd=0) == replace(derived, overall=0, cost_usd=0)
-
-
-def test_a_status_of_a_finished_render() -> None:
-    status = StatusResponse.model_validate(
-        {
-            "overallProgress": 1,
-            "done": True,
-            "fatalErrorEncountered": False,
-            "framesRendered": 90,
-            "outputSizeInBytes": 215_078,
-            "costs": {"accruedSoFar": 0.00031, "currency": "CNY"},
-            "errors": [{"message": "an attempt before", "isFatal": True, "willRetry": False}],
-        }
-    )
-    snapshot = from_status(status)
-    assert (snapshot.done, snapshot.fatal, snapshot.fatal_error) == (True, False, None)
-    assert (snapshot.output_size_bytes, snapshot.cost_usd) == (215_078, None)
-
-
-def test_an_estimate_beyond_the_last_date_is_clamped() -> None:
-    metadata = {"startedDate": 1, "frameRange": [0, 99]}
-    half = {"overallProgress": 0.5, "done": False, "framesRendered": 50, "currentTime": MAX_TIMESTAMP_MS}
-    snapshot = from_status(StatusResponse.model_validate(half | {"renderMetadata": metadata}))
-    assert snapshot.estimated_completion_at is not None
-    assert snapshot.estimated_completion_at.year == 9999
-
-
-def test_a_status_of_a_render_that_timed_out() -> None:
-    timeout = {"message": "The main function timed out after 240000ms.\n", "name": "TimeoutError", "isFatal": True}
-    status = {"overallProgress": 0.5, "done": False, "fatalErrorEncountered": True, "errors": [timeout]}
-    snapshot = from_status(StatusResponse.model_validate(status))
-    assert (snapshot.fatal, snapshot.timed_out, snapshot.fatal_error) == (True, True, None)
 
 
 JUNK: st.SearchStrategy[Any] = st.sampled_from(
