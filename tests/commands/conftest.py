@@ -1,9 +1,11 @@
 """Fixtures: `rendercast` as a process, and a server for it."""
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,11 @@ def environment(url: str, **more: str) -> dict[str, str]:
     """Return the environment of a client command for this server."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RENDERCAST_")}
     return {**inherited, "RENDERCAST_URL": url, "COLUMNS": "200", **more}
+
+
+def objects(output: bytes) -> list[dict[str, Any]]:
+    """Return the JSON objects in the output, one a line."""
+    return [json.loads(line) for line in output.splitlines()]
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """`rendercast render`, `watch` and `download` as processes, with a real server."""
 
 import asyncio
-import json
 import os
 import pty
 import signal
@@ -15,7 +14,7 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from tests.commands.conftest import ENDLESS, SMALL, Run, Spawn, environment
+from tests.commands.conftest import ENDLESS, SMALL, Run, Spawn, environment, objects
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import COMMAND, Rendercast, Running
 from tests.end_to_end.production import Site
@@ -31,10 +30,6 @@ LONG = 9_000  # frames: a second or more of work
 def frames_of(path: Path) -> int:
     with av.open(str(path)) as video:
         return sum(1 for _ in video.decode(video=0))
-
-
-def objects(output: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in output.splitlines()]
 
 
 def wait_for_line(process: subprocess.Popen[bytes], *, containing: bytes) -> str:
@@ -148,32 +143,6 @@ def test_invalid_props_are_reported_with_the_servers_messages(run: Run) -> None:
         assert problem["message"].encode() in ended.stderr
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["render"],
-        ["render", "Hello", "--style", "spin"],
-        ["render", "Hello", "--seconds", "1", "--frames", "30"],
-        ["render", "Hello", "--seconds", "nan"],
-        ["render", "Hello", "-o", "nowhere/hello.mp4"],
-        ["render", "Hello", "-o", "hello.mp4", "--no-wait"],
-        ["render", "Hello", "--token", "two words"],
-        ["list", "--url", "127.0.0.1:8000"],
-        ["list", "--url", "ftp://127.0.0.1"],
-        ["list", "--url", "http://me:secret@127.0.0.1"],
-        ["list", "--url", "http://[::1"],
-        ["list", "--status", "lost"],
-        ["list", "--first", "0"],
-    ],
-    ids=" ".join,
-)
-async def test_wrong_usage_is_reported_before_a_request(arguments: list[str], run: Run, server: Rendercast) -> None:
-    async with open_client(server.url) as client:
-        before = await client.quota_used()
-        assert run(*arguments).returncode == 2
-        assert await client.quota_used() == before
-
-
 def test_an_exhausted_quota_has_its_own_exit_code(run: Run, start: Start) -> None:
     url = start(**SMALL, quota_limit=1).url
     assert run("render", "Hello", "--frames", "1", url=url).returncode == 0
@@ -183,28 +152,6 @@ def test_an_exhausted_quota_has_its_own_exit_code(run: Run, start: Start) -> Non
     (result,) = objects(ended.stdout)
     assert (result["error"]["code"], result["error"]["quota"]["remaining"]) == ("RENDER_QUOTA_EXCEEDED", 0)
     assert run("quota", url=url).stdout.startswith(b"0 of 1 renders left until ")
-
-
-@pytest.mark.parametrize("command", [["render", "Hello"], ["list"], ["quota"], ["cancel", "x"], ["watch", "x"]])
-def test_an_unreachable_server_has_its_own_exit_code(command: list[str], run: Run) -> None:
-    ended = run(*command, "--json", url=f"http://127.0.0.1:{free_port()}")
-    assert (ended.returncode, objects(ended.stdout)[0]["error"]["code"]) == (3, "UNREACHABLE")
-    assert b"can't be reached: Connection refused." in ended.stderr
-    assert b"Traceback" not in ended.stderr
-
-
-def test_another_kind_of_server_is_detected(run: Run, server: Rendercast) -> None:
-    ended = run("list", url=f"{server.url}/nowhere")
-    assert ended.returncode == 3
-    assert b"responded with status 404. It is not a Rendercast server." in ended.stderr
-    assert run("list", url=f"{server.url}/graphql").returncode == 0
-
-
-def test_an_unknown_render_is_reported(run: Run) -> None:
-    for command in ("watch", "download", "cancel"):
-        ended = run(command, "01m817gzatj1v633w9kvyqtevh")
-        assert ended.returncode == 1
-        assert b"ender" in ended.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -1,12 +1,13 @@
-"""`rendercast list`, `cancel` and `quota` as processes, with a real server."""
+"""`rendercast list`, `cancel` and `quota`, wrong usage, and servers or renders that are not found, as processes."""
 
 import json
 
 import pytest
 
-from tests.commands.conftest import ENDLESS, Run
+from tests.commands.conftest import ENDLESS, Run, objects
 from tests.end_to_end.processes import Rendercast
 from tests.support.api_client import open_client
+from tests.support.server_process import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -38,3 +39,51 @@ def test_renders_are_listed_and_cancelled(run: Run, render_ids: list[str]) -> No
     assert [json.loads(line)["id"] for line in listed] == [endless]
     assert run("list", "--first", "1").stdout.decode().splitlines() == [header, first]
     assert json.loads(run("quota", "--json").stdout)["remaining"] == 998
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["render"],
+        ["render", "Hello", "--style", "spin"],
+        ["render", "Hello", "--seconds", "1", "--frames", "30"],
+        ["render", "Hello", "--seconds", "nan"],
+        ["render", "Hello", "-o", "nowhere/hello.mp4"],
+        ["render", "Hello", "-o", "hello.mp4", "--no-wait"],
+        ["render", "Hello", "--token", "two words"],
+        ["list", "--url", "127.0.0.1:8000"],
+        ["list", "--url", "ftp://127.0.0.1"],
+        ["list", "--url", "http://me:secret@127.0.0.1"],
+        ["list", "--url", "http://[::1"],
+        ["list", "--status", "lost"],
+        ["list", "--first", "0"],
+    ],
+    ids=" ".join,
+)
+async def test_wrong_usage_is_reported_before_a_request(arguments: list[str], run: Run, server: Rendercast) -> None:
+    async with open_client(server.url) as client:
+        before = await client.quota_used()
+        assert run(*arguments).returncode == 2
+        assert await client.quota_used() == before
+
+
+@pytest.mark.parametrize("command", [["render", "Hello"], ["list"], ["quota"], ["cancel", "x"], ["watch", "x"]])
+def test_an_unreachable_server_has_its_own_exit_code(command: list[str], run: Run) -> None:
+    ended = run(*command, "--json", url=f"http://127.0.0.1:{free_port()}")
+    assert (ended.returncode, objects(ended.stdout)[0]["error"]["code"]) == (3, "UNREACHABLE")
+    assert b"can't be reached: Connection refused." in ended.stderr
+    assert b"Traceback" not in ended.stderr
+
+
+def test_another_kind_of_server_is_detected(run: Run, server: Rendercast) -> None:
+    ended = run("list", url=f"{server.url}/nowhere")
+    assert ended.returncode == 3
+    assert b"responded with status 404. It is not a Rendercast server." in ended.stderr
+    assert run("list", url=f"{server.url}/graphql").returncode == 0
+
+
+def test_an_unknown_render_is_reported(run: Run) -> None:
+    for command in ("watch", "download", "cancel"):
+        ended = run(command, "01m817gzatj1v633w9kvyqtevh")
+        assert ended.returncode == 1
+        assert b"ender" in ended.stderr
