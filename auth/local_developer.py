@@ -13,6 +13,9 @@ from services.loopback import is_loopback
 from services.models import Caller
 from services.settings import ServerSettings, variable
 
+MAX_LOGGED_HOST = 100  # characters
+MAX_LOGGED_HOSTS = 100
+
 log = logging.getLogger(__name__)
 
 
@@ -25,16 +28,23 @@ class LocalDeveloper:
 
     def __init__(self, settings: ServerSettings) -> None:
         self._host_names = {"localhost", urlsplit(settings.base_url).hostname}
+        self._logged: set[str] = set()
 
     async def __call__(self, connection: HTTPConnection, params: Mapping[str, object]) -> Identity:  # noqa: ARG002
         """Return the user's identity. Raises `Unauthenticated` if the Host header names another host."""
         for host in connection.headers.getlist("host"):
             name = _host_name(host)
             if name not in self._host_names and not is_loopback(name):
-                setting = variable("public_url")
-                log.warning("rejected a request for the host %r; set %s to allow another name", host, setting)
+                self._log_rejection(host[:MAX_LOGGED_HOST])
                 raise Unauthenticated("This server can't be used under this host name. Use localhost.")
         return Identity(caller=Caller(id="local-developer"))
+
+    def _log_rejection(self, host: str) -> None:
+        """Log a rejected host once, and only some of them: any page in the browser can send requests."""
+        if host not in self._logged and len(self._logged) < MAX_LOGGED_HOSTS:
+            self._logged.add(host)
+            setting = variable("public_url")
+            log.warning("rejected a request for the host %r; set %s to allow another name", host, setting)
 
 
 def _host_name(host: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import difflib
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -61,7 +62,7 @@ def read_settings() -> tuple[Settings, list[Finding]]:
         settings = load_settings()
     except StartupError as error:
         problems = str(error).splitlines()
-        invalid = {line.partition(":")[0] for line in problems}
+        invalid = {re.split(r"[ :]", line, maxsplit=1)[0] for line in problems}
         fields = [(name, field) for name, field in FIELDS.items() if variable(name) in invalid]
         settings = load_settings(**{name: field.default for name, field in fields})
     problems += _unknown_variables()

@@ -73,7 +73,7 @@ async def serve_metrics(
         max_field_size=MAX_HEADER_BYTES,
         max_headers=MAX_HEADERS,
         max_line_size=MAX_HEADER_BYTES,
-        shutdown_timeout=0,
+        shutdown_timeout=0.001,  # seconds; 0 would mean no limit
     )
     await runner.setup()
     try:

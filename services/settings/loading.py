@@ -68,7 +68,7 @@ def load_settings(**overrides: object) -> Settings:
         try:
             groups[name] = group(**parts[name])
         except ValidationError as error:
-            errors += [f"{variable(str(each['loc'][0]))}: {each['msg']}" for each in error.errors()]
+            errors += [f"{_described(str(each['loc'][0]))}: {each['msg']}" for each in error.errors()]
     if errors:
         raise StartupError("\n".join(errors))
     return Settings(**groups)  # type: ignore[arg-type]  # `GROUPS` has the types of its fields
@@ -90,6 +90,13 @@ def variable(name: str) -> str:
     if alias is not None or name.isupper():
         return str(alias or name)
     return f"{PREFIX}{name.upper()}"
+
+
+def _described(name: str) -> str:
+    """Return the variable of a setting, with its former names, any of which may have the invalid value."""
+    current = variable(name)
+    former = [old for field in FIELDS if variable(field) == current for old in former_variables(field)]
+    return f"{current} (formerly {', '.join(former)})" if former else current
 
 
 def former_variables(name: str) -> list[str]:

@@ -108,6 +108,7 @@ class WebhookDeliverer:
 
     async def release(self) -> None:
         """End all leases of this worker."""
+        self._in_progress = 0  # a task that is cancelled before its first step does not count itself out
         await release_leases(self._outbox.release(worker=self.id), name="webhooks")
 
     async def _deliver(self, message: WebhookMessage) -> None:

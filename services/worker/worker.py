@@ -126,6 +126,8 @@ class Worker:
 
     async def release(self, render_ids: Collection[str] | None = None) -> None:
         """End this worker's leases on these renders, or all of its leases."""
+        if render_ids is None:
+            self._runs.clear()  # a task that is cancelled before its first step does not remove its run
         await release_leases(self._store.release(render_ids, worker=self.id), name="renders")
 
     @asynccontextmanager

@@ -27,7 +27,7 @@ def test_every_wrong_value_is_one_line_that_names_its_variable() -> None:
         "RENDERCAST_LOG_LEVEL",
         "RENDERCAST_PUBLIC_URL",
         "RENDERCAST_QUOTA_LIMIT",
-        "RENDERCAST_TEXT_WIDTH",
+        "RENDERCAST_TEXT_WIDTH (formerly RENDERCAST_LOCAL_WIDTH)",
     ]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -107,3 +108,31 @@ async def test_a_request_that_does_not_arrive_in_time_is_ended(services: Service
 async def test_more_scrapes_than_the_limit_wait_and_all_are_served(client: httpx.AsyncClient) -> None:
     responses = await asyncio.gather(*(client.get("/metrics") for _ in range(3 * MAX_CONCURRENT_SCRAPES)))
     assert {response.status_code for response in responses} == {200}
+
+
+class HangingStore:
+    """A store that does not respond."""
+
+    def __init__(self) -> None:
+        self.called = asyncio.Event()
+
+    async def queue(self) -> None:
+        self.called.set()
+        await asyncio.Event().wait()
+
+
+async def test_a_scrape_that_hangs_does_not_delay_the_shutdown(services: Services) -> None:
+    store = HangingStore()
+    hanging = dataclasses.replace(services, store=store)  # type: ignore[arg-type]  # the part that a scrape uses
+    async with contextlib.AsyncExitStack() as stack:
+        listener = stack.enter_context(listen_for_metrics(services.settings.metrics))
+        assert listener is not None
+        server = contextlib.AsyncExitStack()
+        await server.enter_async_context(serve_metrics(listener, hanging))
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(TEST_TIMEOUT_S):
+            await store.called.wait()
+        async with asyncio.timeout(2):  # a scrape gives up after 3 s
+            await server.aclose()
+        writer.close()

@@ -281,3 +281,30 @@ async def test_a_replay_during_an_attempt_is_sent_as_soon_as_the_attempt_is_reco
     message = await bench.stored(ended)
     assert [each.status_code for each in message.attempts] == [410, 204]
     assert (message.status, message.tries) == (WebhookStatus.DELIVERED, 1)
+
+
+class FailingOutbox:
+    """An outbox in which every second call fails unexpectedly."""
+
+    def __init__(self, message: WebhookMessage) -> None:
+        self._message = message
+        self.calls = 0
+
+    async def acquire(self, **_: object) -> WebhookMessage:
+        self.calls += 1
+        if self.calls % 2 == 0:
+            raise RuntimeError("unexpected")
+        return self._message
+
+    async def release(self, **_: object) -> None:
+        pass
+
+
+async def test_a_message_whose_task_never_started_takes_no_capacity(bench: Bench, make_render: MakeRender) -> None:
+    outbox = FailingOutbox(WebhookMessage(render=make_render()))
+    bench.outbox = outbox  # type: ignore[assignment]  # the part that the loop uses
+    deliverer = bench.deliverer()
+    for run in range(1, 2 * MAX_CONCURRENT + 1):
+        with pytest.raises(ExceptionGroup):
+            await deliverer.run()
+        assert outbox.calls == 2 * run
