@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from tests.browser.sites import open_dev_site
 from tests.browser.visitors import StudioUser, open_browser, visiting
 from tests.end_to_end.processes import Start, dev_servers
 
-OpenSite = Callable[..., AbstractAsyncContextManager[str]]
 Visit = Callable[..., AbstractAsyncContextManager[StudioUser]]
 
 
@@ -22,13 +19,6 @@ Visit = Callable[..., AbstractAsyncContextManager[StudioUser]]
 def start(tmp_path: Path) -> Iterator[Start]:
     with dev_servers(tmp_path) as start:
         yield start
-
-
-@pytest.fixture
-def open_site(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[OpenSite]:
-    """Return a function that serves in this process. Fails at the end if the server has logged an exception."""
-    yield partial(open_dev_site, tmp_path)
-    assert [record for record in caplog.get_records("call") if record.exc_info] == []
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,4 +1,4 @@
-"""Video sizes for the sites under test, and servers in the test's process."""
+"""Video sizes for the sites under test, and a site whose render backend the test controls."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +11,6 @@ from services.settings import load_settings
 from tests.end_to_end.processes import quiet_window_s
 from tests.support.api_server import rewired, serve
 from tests.support.fake_backend import FakeBackend
-from tests.support.server_process import free_port
 
 SMALL = {"text_width": 640, "text_height": 360}
 FULL = {"text_width": 1280, "text_height": 720}  # 20 s of it take a while to render
@@ -24,22 +23,6 @@ class FakeSite:
 
     url: str
     backend: FakeBackend
-
-
-@asynccontextmanager
-async def open_dev_site(folder: Path, **settings: object) -> AsyncIterator[str]:
-    """Serve what `rendercast dev` serves, without its process, and yield the URL.
-
-    It saves the start of a process, 0.8 s of CPU time. Tests that kill the server, and one test of each page, use the
-    command itself.
-    """
-    port = free_port()  # the URLs of videos contain it
-    given = {"quota_window_s": quiet_window_s(), **settings}
-    async with (
-        open_embedded(load_settings(data_dir=folder, port=port, **given)) as services,
-        serve(services, authenticate=LocalDeveloper(services.settings.server), port=port) as url,
-    ):
-        yield url
 
 
 @asynccontextmanager

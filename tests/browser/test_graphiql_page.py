@@ -1,4 +1,4 @@
-"""GraphiQL as users see it: in Debian's Chromium, on a real server, without access to other hosts.
+"""GraphiQL as users see it: in Debian's Chromium, on the real `rendercast dev`, without access to other hosts.
 
 SCREENSHOT=docs/images/graphiql.png retakes the README's picture.
 """
@@ -15,7 +15,6 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from pages.graphiql import FIRST_OPERATIONS
-from tests.browser.conftest import OpenSite
 from tests.browser.sites import FULL, LARGE, SMALL
 from tests.browser.visitors import (
     DESKTOP,
@@ -124,8 +123,8 @@ async def test_a_new_user_starts_a_render_and_watches_it_until_its_video_plays(s
         await expect(video).to_have_js_property("duration", 20)
 
 
-async def test_all_renders_can_be_watched_until_stopped(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(**SMALL) as url, visit(url) as ann:
+async def test_all_renders_can_be_watched_until_stopped(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url) as ann:
         await ann.come()
         await ann.run("WatchAll")
         operation = {"query": FIRST_OPERATIONS.read_text(), "operationName": "Start"}
@@ -134,8 +133,8 @@ async def test_all_renders_can_be_watched_until_stopped(open_site: OpenSite, vis
         await ann.stop()
 
 
-async def test_a_running_render_can_be_cancelled(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(**LARGE) as url, visit(url) as ann:
+async def test_a_running_render_can_be_cancelled(start: Start, visit: Visit) -> None:
+    async with visit(start(**LARGE).url) as ann:
         await ann.come()
         await ann.start()
         await ann.run("Watch")
@@ -150,8 +149,8 @@ async def test_a_running_render_can_be_cancelled(open_site: OpenSite, visit: Vis
         assert progress["outputUrl"] is None
 
 
-async def test_a_reached_quota_is_reported(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(quota_limit=1, **SMALL) as url, visit(url) as ann:
+async def test_a_reached_quota_is_reported(start: Start, visit: Visit) -> None:
+    async with visit(start(quota_limit=1, **SMALL).url) as ann:
         await ann.come()
         await ann.start()
         await ann.run("Start")
@@ -176,8 +175,8 @@ async def test_watching_continues_after_the_server_was_killed_and_restarted(star
         await expect(ann.page.get_by_role("button", name="Execute query")).to_be_visible()
 
 
-async def test_the_documentation_and_the_explorer_open(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(**SMALL) as url, visit(url) as ann:
+async def test_the_documentation_and_the_explorer_open(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url) as ann:
         await ann.come()
         await ann.page.get_by_role("button", name="Show Documentation Explorer").click()
         await ann.see("subscription: Subscription", where=".graphiql-doc-explorer")
@@ -185,8 +184,8 @@ async def test_the_documentation_and_the_explorer_open(open_site: OpenSite, visi
         await ann.see("renderQuota", where=".docExplorerWrap")
 
 
-async def test_a_reload_keeps_operations_and_variables(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(**SMALL) as url, visit(url) as ann:
+async def test_a_reload_keeps_operations_and_variables(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url) as ann:
         await ann.come()
         render_id = await ann.start()
         await ann.page.wait_for_url(f"**/*{render_id}*")
@@ -197,8 +196,8 @@ async def test_a_reload_keeps_operations_and_variables(open_site: OpenSite, visi
         assert render_id in ann.page.url
 
 
-async def test_operations_can_be_run_by_keyboard(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(**SMALL) as url, visit(url) as ann:
+async def test_operations_can_be_run_by_keyboard(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url) as ann:
         await ann.come()
         press = ann.page.keyboard.press
         lines = FIRST_OPERATIONS.read_text().splitlines()
@@ -219,8 +218,8 @@ async def test_operations_can_be_run_by_keyboard(open_site: OpenSite, visit: Vis
         await ann.see('"COMPLETE"')
 
 
-async def test_tab_enters_and_leaves_every_editor_and_arrow_keys_scroll(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(**SMALL) as url, visit(url) as ann:
+async def test_tab_enters_and_leaves_every_editor_and_arrow_keys_scroll(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url) as ann:
         await ann.come()
         await ann.see("Overview", where=EDITOR)
         named = ann.page.get_by_role
@@ -240,8 +239,8 @@ async def test_tab_enters_and_leaves_every_editor_and_arrow_keys_scroll(open_sit
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_nothing_at_any_width(open_site: OpenSite, visit: Visit, scheme: str) -> None:
-    async with open_site(**SMALL) as url, visit(url, bypass_csp=True, color_scheme=scheme) as ann:  # for axe alone
+async def test_axe_finds_nothing_at_any_width(start: Start, visit: Visit, scheme: str) -> None:
+    async with visit(start(**SMALL).url, bypass_csp=True, color_scheme=scheme) as ann:  # for axe alone
         await ann.come()
         await ann.see("Overview", where=EDITOR)
         await assert_axe_finds_nothing_at_any_width(ann.page)
@@ -260,8 +259,8 @@ async def assert_axe_finds_nothing_at_any_width(page: Page) -> None:
         await assert_accessible(page)
 
 
-async def test_it_fits_on_a_phone(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(**SMALL) as url, visit(url, viewport=PHONE, is_mobile=True, has_touch=True) as ann:
+async def test_it_fits_on_a_phone(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url, viewport=PHONE, is_mobile=True, has_touch=True) as ann:
         await ann.come()
         await ann.start()
         await ann.run("Watch")

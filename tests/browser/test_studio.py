@@ -1,4 +1,4 @@
-"""The studio in Debian's Chromium, on a real server, with no access to other hosts.
+"""The studio in Debian's Chromium, on a real `rendercast dev`, with no access to other hosts.
 
 A test that must hold a render in one state uses the backend of tests/support/fake_backend.py behind the same server.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Request, Route, expect
 
-from tests.browser.conftest import OpenSite, Visit
+from tests.browser.conftest import Visit
 from tests.browser.sites import LARGE, SMALL, open_fake_site
 from tests.browser.visitors import (
     NEEDS_BROWSER,
@@ -61,8 +61,8 @@ async def test_a_new_user_starts_a_render_follows_its_progress_and_plays_the_vid
         await expect(ann.page.get_by_text("No renders yet.")).to_be_visible(timeout=TIMEOUT_MS)
 
 
-async def test_a_render_is_cancelled_and_retried(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(**LARGE) as url, visit(url) as ann:
+async def test_a_render_is_cancelled_and_retried(start: Start, visit: Visit) -> None:
+    async with visit(start(**LARGE).url) as ann:
         await ann.open_studio()
         card = await ann.render(seconds=20)
         await ann.wait_for_progress()
@@ -110,8 +110,8 @@ async def test_the_queue_position_is_updated_without_a_subscription_message(tmp_
         await expect(second).to_contain_text("Next in the queue", timeout=TIMEOUT_MS)
 
 
-async def test_an_exhausted_quota_shows_an_error_and_the_time_of_the_reset(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(quota_limit=1, **SMALL) as url, visit(url) as ann:
+async def test_an_exhausted_quota_shows_an_error_and_the_time_of_the_reset(start: Start, visit: Visit) -> None:
+    async with visit(start(quota_limit=1, **SMALL).url) as ann:
         await ann.open_studio()
         await ann.render(seconds=0.5)
         await expect(ann.page.get_by_text("0 of 1 render left")).to_be_visible(timeout=TIMEOUT_MS)
@@ -123,8 +123,8 @@ async def test_an_exhausted_quota_shows_an_error_and_the_time_of_the_reset(open_
         await expect(ann.cards).to_have_count(1)
 
 
-async def test_problems_of_the_input_are_shown_at_their_fields(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(**SMALL) as url, visit(url) as ann:
+async def test_problems_of_the_input_are_shown_at_their_fields(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url) as ann:
         await ann.open_studio()
         text = ann.page.get_by_label("Text", exact=True)
         color = ann.page.get_by_label("Text colour", exact=True)
@@ -145,10 +145,10 @@ async def test_problems_of_the_input_are_shown_at_their_fields(open_site: OpenSi
         await expect(ann.page.locator("[aria-invalid]")).to_have_count(0)
 
 
-async def test_an_expired_video_url_is_replaced(open_site: OpenSite, visit: Visit) -> None:
+async def test_an_expired_video_url_is_replaced(start: Start, visit: Visit) -> None:
     requests: list[Request] = []
 
-    async with open_site(**SMALL) as url, visit(url, permissions=["clipboard-read", "clipboard-write"]) as ann:
+    async with visit(start(**SMALL).url, permissions=["clipboard-read", "clipboard-write"]) as ann:
         await ann.open_studio()
         card = await ann.render(seconds=0.5)
         ann.ignore_messages("404")
@@ -168,8 +168,8 @@ async def test_an_expired_video_url_is_replaced(open_site: OpenSite, visit: Visi
         assert (await ann.page.request.get(link)).headers["content-type"] == "video/mp4"
 
 
-async def test_a_poster_that_fails_to_load_leaves_the_preview_visible(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(**SMALL) as url, visit(url, ignored=("404",)) as ann:
+async def test_a_poster_that_fails_to_load_leaves_the_preview_visible(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url, ignored=("404",)) as ann:
         await ann.open_studio()
         await ann.page.route(re.compile(r"\.jpg\?"), lambda route: route.fulfill(status=404))
         async with ann.page.expect_response(re.compile(r"\.jpg\?"), timeout=TIMEOUT_MS):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import OpenSite, Visit
+from tests.browser.conftest import Visit
 from tests.browser.sites import FULL, SMALL, open_fake_site
 from tests.browser.visitors import (
     DESKTOP,
@@ -20,14 +20,15 @@ from tests.browser.visitors import (
     TIMEOUT_MS,
     assert_accessible,
 )
+from tests.end_to_end.processes import Start
 
 MIN_TARGET = 24  # CSS pixels; WCAG 2.2, success criterion 2.5.8
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
 
 
-async def test_the_studio_works_by_keyboard(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(**SMALL) as url, visit(url) as ann:
+async def test_the_studio_works_by_keyboard(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url) as ann:
         await ann.open_studio()
         press = ann.page.keyboard.press
 
@@ -62,8 +63,8 @@ async def test_the_studio_works_by_keyboard(open_site: OpenSite, visit: Visit) -
         await expect(ann.page.get_by_role("heading", name="Your renders")).to_be_focused()
 
 
-async def test_it_is_accessible_in_light_and_dark_mode_and_on_a_phone(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(**FULL) as url, visit(url, bypass_csp=True) as ann:  # for axe, which is injected
+async def test_it_is_accessible_in_light_and_dark_mode_and_on_a_phone(start: Start, visit: Visit) -> None:
+    async with visit(start(**FULL).url, bypass_csp=True) as ann:  # for axe, which is injected
         await ann.open_studio()
         await ann.render("Made with Rendercast", seconds=2, style="Scale")
         await ann.button("Play “Made with Rendercast”").click(timeout=TIMEOUT_MS)
@@ -122,8 +123,8 @@ def screenshot_path(name: str) -> Path | None:
     return None if folder is None else Path(folder) / f"{name}.png"
 
 
-async def test_with_reduced_motion_the_preview_is_static_until_it_is_played(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(**SMALL) as url, visit(url, reduced_motion="reduce") as ann:
+async def test_with_reduced_motion_the_preview_is_static_until_it_is_played(start: Start, visit: Visit) -> None:
+    async with visit(start(**SMALL).url, reduced_motion="reduce") as ann:
         await ann.open_studio()
         preview = ann.page.get_by_role("img", name="Preview of “Hello! Drawn while you watch.”")
         await expect(preview).to_be_visible()

@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from pages.files import CDN
 from services.settings import CHECKOUT
-from tests.browser.conftest import OpenSite, Visit
+from tests.browser.conftest import Visit
 from tests.browser.sites import FULL, LARGE, SMALL
 from tests.browser.visitors import (
     NEEDS_BROWSER,
@@ -20,8 +20,8 @@ from tests.end_to_end.processes import Start
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
 
 
-async def test_a_reload_during_a_render_continues_the_progress_bar(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(**LARGE) as url, visit(url) as ann:
+async def test_a_reload_during_a_render_continues_the_progress_bar(start: Start, visit: Visit) -> None:
+    async with visit(start(**LARGE).url) as ann:
         await ann.open_studio()
         await ann.render(seconds=20)
         before = await ann.wait_for_progress(2)
@@ -69,10 +69,10 @@ async def test_a_start_requested_while_offline_is_executed_once(start: Start, vi
 
 
 async def test_without_npm_packages_graphql_ws_is_loaded_from_the_cdn_or_an_error_explains_what_to_do(
-    open_site: OpenSite, visit: Visit
+    start: Start, visit: Visit
 ) -> None:
     file = CHECKOUT / "web" / "node_modules" / "graphql-ws" / "umd" / "graphql-ws.min.js"
-    async with open_site(**SMALL, web_dir="nowhere") as url, visit(url, ignored=("ERR_FAILED",)) as ann:
+    async with visit(start(**SMALL, web_dir="nowhere").url, ignored=("ERR_FAILED",)) as ann:
         await ann.open("/")
         await expect(ann.page.get_by_role("alert")).to_contain_text("npm ci --prefix web", timeout=TIMEOUT_MS)
         [refused] = ann.page_errors

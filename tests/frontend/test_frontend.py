@@ -14,7 +14,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ from playwright.async_api import Browser, Locator, Request, Route, WebSocket, ex
 from auth.bearer import open_bearer_tokens
 from services.runtime.adapters import open_embedded
 from services.settings import CHECKOUT, load_settings
-from tests.browser.sites import LARGE, SMALL, open_dev_site
+from tests.browser.sites import LARGE, SMALL
 from tests.browser.visitors import (
     AXE,
     CHROMIUM,
@@ -71,7 +70,6 @@ pytestmark = [
     ),
 ]
 
-OpenSite = Callable[..., AbstractAsyncContextManager[str]]
 Visit = Callable[..., AbstractAsyncContextManager["GuideUser"]]
 
 
@@ -219,13 +217,6 @@ def start(tmp_path: Path, page: str) -> Iterator[Start]:
         yield start
 
 
-@pytest.fixture
-def open_site(tmp_path: Path, page: str, caplog: pytest.LogCaptureFixture) -> Iterator[OpenSite]:
-    """Return a function that serves in this process. Fails at the end if the server has logged an exception."""
-    yield partial(open_dev_site, tmp_path, allowed_origins=page)
-    assert [record for record in caplog.get_records("call") if record.exc_info] == []
-
-
 async def test_a_user_starts_watches_plays_and_cancels_until_the_quota_is_exhausted(start: Start, visit: Visit) -> None:
     server = start(quota_limit=4, **LARGE)
     async with visit(server.url) as ann, open_client(server.url) as elsewhere:
@@ -323,8 +314,9 @@ async def test_the_page_resumes_after_a_restart_of_the_server(start: Start, visi
             assert await elsewhere.quota_used() == 2
 
 
-async def test_a_late_response_does_not_replace_newer_messages(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(**LARGE) as url, visit(url) as ann, open_client(url) as elsewhere:
+async def test_a_late_response_does_not_replace_newer_messages(start: Start, visit: Visit) -> None:
+    server = start(**LARGE)
+    async with visit(server.url) as ann, open_client(server.url) as elsewhere:
         render_id = await elsewhere.start_render(text="Long", durationInFrames=600)
         await ann.open_page()
         newer = asyncio.Event()
@@ -335,7 +327,7 @@ async def test_a_late_response_does_not_replace_newer_messages(open_site: OpenSi
                 await newer.wait()
             await route.fulfill(response=response)
 
-        await ann.page.route(f"{url}/graphql", hold_back)
+        await ann.page.route(f"{server.url}/graphql", hold_back)
         await ann.page.goto(f"{ann.site}/#{render_id}")
         await ann.page.reload()
         await ann.wait_for_progress(2)
@@ -346,8 +338,9 @@ async def test_a_late_response_does_not_replace_newer_messages(open_site: OpenSi
         await expect(ann.listed("Long")).to_have_text("Long Cancelled", timeout=TIMEOUT_MS)
 
 
-async def test_older_renders_are_loaded_on_request(open_site: OpenSite, visit: Visit) -> None:
-    async with open_site(quota_limit=20, **SMALL) as url, visit(url) as ann, open_client(url) as elsewhere:
+async def test_older_renders_are_loaded_on_request(start: Start, visit: Visit) -> None:
+    server = start(quota_limit=20, **SMALL)
+    async with visit(server.url) as ann, open_client(server.url) as elsewhere:
         for number in range(11):
             render_id = await elsewhere.start_render(text=f"Number {number}")
             await elsewhere.execute(CANCEL, id=render_id)
