@@ -84,3 +84,20 @@ class MemoryOutbox:
         pending = [row.message for row in self._rows.values() if row.message.status is WebhookStatus.PENDING]
         oldest = min((message.occurred_at for message in pending), default=None)
         return BacklogStats(pending=len(pending), oldest_occurred_at=oldest)
+
+
+class FailingOutbox:
+    """An outbox in which every second call fails unexpectedly."""
+
+    def __init__(self, message: WebhookMessage) -> None:
+        self._message = message
+        self.calls = 0
+
+    async def acquire(self, **_: object) -> WebhookMessage:
+        self.calls += 1
+        if self.calls % 2 == 0:
+            raise RuntimeError("unexpected")
+        return self._message
+
+    async def release(self, **_: object) -> None:
+        pass

@@ -16,7 +16,7 @@ from services.webhooks.ports import EndpointError, WebhookResponse
 from services.webhooks.retry_schedule import MAX_TRIES
 from tests.conftest import MakeRender
 from tests.support.fake_clock import FakeClock, settle
-from tests.support.memory_outbox import MemoryOutbox
+from tests.support.memory_outbox import FailingOutbox, MemoryOutbox
 from tests.support.scraping import samples_of
 from tests.support.webhook_receiver import KEY
 
@@ -281,23 +281,6 @@ async def test_a_replay_during_an_attempt_is_sent_as_soon_as_the_attempt_is_reco
     message = await bench.stored(ended)
     assert [each.status_code for each in message.attempts] == [410, 204]
     assert (message.status, message.tries) == (WebhookStatus.DELIVERED, 1)
-
-
-class FailingOutbox:
-    """An outbox in which every second call fails unexpectedly."""
-
-    def __init__(self, message: WebhookMessage) -> None:
-        self._message = message
-        self.calls = 0
-
-    async def acquire(self, **_: object) -> WebhookMessage:
-        self.calls += 1
-        if self.calls % 2 == 0:
-            raise RuntimeError("unexpected")
-        return self._message
-
-    async def release(self, **_: object) -> None:
-        pass
 
 
 async def test_a_message_whose_task_never_started_takes_no_capacity(bench: Bench, make_render: MakeRender) -> None:
