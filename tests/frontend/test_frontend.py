@@ -12,13 +12,12 @@ import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Request, Route, WebSocket, expect
+from playwright.async_api import Browser, Request, Route, expect
 
 from auth.bearer import open_bearer_tokens
 from services.runtime.adapters import open_embedded
@@ -29,35 +28,29 @@ from tests.browser.visitors import (
     CHROMIUM,
     OFFLINE_MESSAGES,
     TIMEOUT_MS,
-    Visitor,
     assert_accessible,
     open_browser,
     visiting,
 )
 from tests.end_to_end.processes import Start, dev_servers
+from tests.frontend.guide import (
+    COMMANDS,
+    DEFAULT_API,
+    FILES,
+    FOLDER,
+    MIN_NODE,
+    NO_TOKENS,
+    NODE,
+    GuideUser,
+    environment,
+    node_version,
+    served,
+    tool,
+)
 from tests.support.api_client import CANCEL, TEST_TIMEOUT_S, open_client
 from tests.support.api_server import serve
 from tests.support.server_process import free_port
 from tests.support.tokens import SECRET, token_of
-
-FOLDER = Path(__file__).parent
-NODE = os.environ.get("NODE") or shutil.which("node") or ""
-PAGE = (CHECKOUT / "docs" / "frontend.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"```\w+\n(?://|#|<!--) (\S+\.\w+)(?: -->)?\n(.*?)```", PAGE, re.DOTALL))
-COMMANDS = re.findall(r"^npx (.*)", PAGE, re.MULTILINE)
-MIN_NODE = 20
-ADDRESS = "127.0.0.1:5173"
-DEFAULT_API = "http://127.0.0.1:8000/graphql"
-NO_TOKENS: Iterator[str] = iter(())
-
-
-def node_version() -> int:
-    """Return Node's major version, 0 without Node."""
-    if not NODE:
-        return 0
-    result = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=True)
-    return int(result.stdout.strip("v\n").partition(".")[0])
-
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -87,104 +80,12 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def tool(command: str) -> list[str]:
-    """Return the arguments of a command of the document, with the path that `npx` would find."""
-    name, *arguments = command.split()
-    return [str(FOLDER / "node_modules" / ".bin" / name), *arguments]
-
-
-def environment() -> dict[str, str]:
-    """Return an environment in which `node` is the one of NODE."""
-    return {**os.environ, "PATH": f"{Path(NODE).parent}{os.pathsep}{os.environ['PATH']}"}
-
-
-@contextmanager
-def served(command: str, folder: Path) -> Iterator[str]:
-    """Bundle and serve the page with a command of the document, on a free port."""
-    address = f"127.0.0.1:{free_port()}"
-    process = subprocess.Popen(
-        tool(command.replace(ADDRESS, address)),
-        cwd=folder,
-        env=environment(),
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stderr is not None
-    try:
-        while (line := process.stderr.readline()) and address.encode() not in line:
-            pass
-        assert line, "esbuild has ended"
-        yield f"http://{address}"
-    finally:
-        process.stdin.close()
-        process.stderr.close()
-        process.wait(TEST_TIMEOUT_S)
-
-
 @pytest.fixture(scope="module", params=["apollo", "urql"])
 def page(request: pytest.FixtureRequest, program: Path) -> Iterator[str]:
     """The URL of the page, with each client."""
     [command] = [command for command in COMMANDS if f"src/{request.param}/" in command]
     with served(command, program) as url:
         yield url
-
-
-@dataclass(kw_only=True)
-class GuideUser(Visitor):
-    """A user of the page."""
-
-    api: str
-    tokens: Iterator[str]
-
-    @property
-    def connection(self) -> Locator:
-        return self.page.get_by_role("status").first
-
-    @property
-    def shown(self) -> Locator:
-        """The selected render."""
-        return self.page.locator("section[aria-labelledby=render-heading]")
-
-    @property
-    def status(self) -> Locator:
-        return self.shown.get_by_role("status")
-
-    def listed(self, text: str) -> Locator:
-        return self.page.get_by_role("list", name="My renders").get_by_role("listitem").filter(has_text=text)
-
-    async def open_page(self) -> None:
-        await self.open("/")
-        await expect(self.connection).to_have_text("Live", timeout=TIMEOUT_MS)
-
-    async def fill(self, text: str, *, frames: int = 15) -> None:
-        await self.page.get_by_label("Text").fill(text)
-        await self.page.get_by_label("Frames").fill(str(frames))
-
-    async def start(self, text: str, *, frames: int = 15) -> None:
-        """Fill in the form, double-click the button, and wait until the render is shown."""
-        await self.fill(text, frames=frames)
-        await self.button("Render").dblclick()
-        await expect(self.shown.get_by_role("heading", name=text)).to_be_visible(timeout=TIMEOUT_MS)
-
-    async def expect_quota(self, text: str) -> None:
-        await expect(self.page.get_by_text(re.compile(rf"^{text} renders left until"))).to_be_visible(
-            timeout=TIMEOUT_MS
-        )
-
-    def _check_websocket(self, websocket: WebSocket) -> None:
-        if websocket.url != self.api.replace("http:", "ws:") + "/graphql":
-            self.page_errors.append(f"connected to {websocket.url}")
-
-    async def _check_request(self, route: Route) -> None:
-        url = route.request.url
-        if url == f"{self.site}/session":
-            await route.fulfill(json={"token": next(self.tokens, None)})
-        elif url.startswith((f"{self.site}/", f"{self.api}/")):
-            await route.continue_()
-        else:
-            self.page_errors.append(f"requested {url}")
-            await route.abort()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
