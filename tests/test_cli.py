@@ -63,7 +63,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Refusal:
 )
 def test_an_invalid_setting_is_reported_in_one_line_with_its_name(refusal: Refusal, name: str, value: str) -> None:
     message = refusal(**{name: value})
-    assert message.startswith(f"rendercast: RENDERCAST_{name.upper()}: ")
+    assert re.match(rf"rendercast: RENDERCAST_{name.upper()}( \(formerly RENDERCAST_\w+\))?: ", message)
     assert "\n" not in message
 
 
