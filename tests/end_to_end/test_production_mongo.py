@@ -22,7 +22,7 @@ from tests.support.api_client import GET, PROPS, RETRY_S, START, Client
 
 OUTAGE_S = 10
 HANGING_S = 5
-PATIENCE_S = 2
+TIMEOUT_S = 2
 MANY = 30  # requests at once, more than motor has threads
 LONGER_THAN_OUTAGE_S = 30
 MAX_OPERATIONS = 100  # of a user, so that all of those requests reach the store
@@ -65,7 +65,7 @@ async def test_mongodb_unavailable_for_10_s_gives_clients_an_error_and_only_dela
 
 
 async def test_a_mongodb_that_hangs_gives_clients_an_error_and_only_delays_renders(site: Site) -> None:
-    site.settings["MONGODB_URL"] = f"{site.settings['MONGODB_URL']}?timeoutMS={PATIENCE_S * 1000}"
+    site.settings["MONGODB_URL"] = f"{site.settings['MONGODB_URL']}?timeoutMS={TIMEOUT_S * 1000}"
     api, *workers = site.start(
         "serve --port 0", "worker", "worker", lease_s=LONGER_THAN_OUTAGE_S, max_concurrent_operations=MAX_OPERATIONS
     )

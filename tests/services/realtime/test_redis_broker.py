@@ -20,7 +20,7 @@ from tests.support.fake_clock import START_OF_TIME
 from tests.support.memory_store import MemoryStore
 from tests.support.redis_pubsub import assert_works, publish_and_receive, until, until_lost, until_reconnected
 from tests.support.redis_server import RedisServer
-from tests.support.server_process import PATIENCE_S
+from tests.support.server_process import TIMEOUT_S
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ async def test_without_redis_publishing_fails_and_subscriptions_start_on_reconne
         with pytest.raises(PubSubUnavailable, match=f"Redis at 127.0.0.1:{server.port}"):
             await attempt
     inbox: list[str] = []
-    async with asyncio.timeout(PATIENCE_S), pubsub.subscribe("a", inbox.extend):
+    async with asyncio.timeout(TIMEOUT_S), pubsub.subscribe("a", inbox.extend):
         async with pubsub.subscribe("removed again", inbox.extend):
             pass
         assert not pubsub.reconnected.is_set()
@@ -143,7 +143,7 @@ async def test_without_redis_publishing_fails_and_subscriptions_start_on_reconne
 async def test_a_redis_that_hangs_is_noticed_and_reconnected_to(server: RedisServer, pubsub: PubSub) -> None:
     early: list[str] = []
     late: list[str] = []
-    async with asyncio.timeout(PATIENCE_S), pubsub.subscribe("a", early.extend):
+    async with asyncio.timeout(TIMEOUT_S), pubsub.subscribe("a", early.extend):
         await pubsub.publish("a", "before")
         server.pause()
         with pytest.raises(PubSubUnavailable, match="no reply in time"):
@@ -223,7 +223,7 @@ async def test_a_server_with_malformed_replies_is_unavailable_until_redis_is_bac
     server.stop()
     await until_lost(pubsub)
     async with await asyncio.start_server(respond, "127.0.0.1", server.port, reuse_address=True):
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             await requested.wait()
         with pytest.raises(PubSubUnavailable):
             await pubsub.publish("a", "lost")
@@ -273,7 +273,7 @@ async def test_a_subscriber_gets_a_terminal_state_that_was_published_without_red
         assert await store.record(end)
         await hub.publish(end)
         server.start()
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(TIMEOUT_S):
             assert await anext(states) == end
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -9,7 +9,7 @@ from services.errors import PubSubUnavailable, StartupError
 from services.realtime.pubsub import open_pubsub
 from tests.support.redis_pubsub import assert_works, until_reconnected
 from tests.support.redis_server import RedisServer
-from tests.support.server_process import PATIENCE_S, free_port
+from tests.support.server_process import TIMEOUT_S, free_port
 
 SECRET = "hush-4711"  # noqa: S105  # a password that must not be shown
 
@@ -88,7 +88,7 @@ async def test_a_missing_permission_is_logged_and_blocks_no_caller(
     server.command("ACL", "SETUSER", "ann", "on", f">{SECRET}", "+@all", "resetchannels")
     address = server.url.removeprefix("redis://")
     async with (
-        asyncio.timeout(PATIENCE_S),
+        asyncio.timeout(TIMEOUT_S),
         open_pubsub(f"redis://ann:{SECRET}@{address}") as pubsub,
         pubsub.subscribe("a", print),
     ):
