@@ -4,11 +4,9 @@ import asyncio
 import difflib
 import os
 import re
-import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -16,30 +14,17 @@ from dotenv import dotenv_values
 from auth.bearer import read_token_rules
 from auth.jwks import JwksClient, JwksError, open_issuer_session
 from commands.doctor.lambda_checks import check_lambda
-from commands.doctor.report import CHECK_TIMEOUT_S, CheckGroup, CheckSkipped, Finding, Result
+from commands.doctor.mongo_checks import check_mongodb
+from commands.doctor.redis_checks import check_redis
+from commands.doctor.report import CheckGroup, CheckSkipped, Finding, Result
 from commands.doctor.role import Role
 from pages.graphiql import load_graphiql
-from services.errors import RendercastError, StartupError
-from services.realtime.pubsub import open_pubsub
-from services.runtime.adapters import new_mongo_client
+from services.errors import StartupError
 from services.settings import FIELDS, Settings, former_variables, load_settings, variable
-from services.stores.mongo_connection import (
-    DEFAULT_DATABASE,
-    Client,
-    ServerClock,
-    hosts_of,
-    maybe_await,
-    mongo_operation,
-    operation_timeout_s,
-)
-from services.stores.mongo_documents import QUOTA_INDEXES, RENDER_INDEXES
-from services.stores.mongo_outbox import WEBHOOK_INDEXES
 from services.webhooks.configuration import read_endpoint_config
 from services.webhooks.endpoint import open_endpoint
 from services.webhooks.ports import EndpointError
 
-PUBLISH_TIMEOUT_S = 5.0
-MAX_CLOCK_DIFFERENCE_S = 10.0
 MIN_FREE_BYTES = 500_000_000
 PREFIX = "RENDERCAST_"
 CLIENT_VARIABLES = {"RENDERCAST_URL", "RENDERCAST_TOKEN"}
@@ -118,99 +103,6 @@ async def _web_page(part: CheckGroup) -> None:
     await part.check("web page", check)
 
 
-async def _mongodb(part: CheckGroup) -> None:
-    indexes, clock = "MongoDB indexes", "MongoDB clock"
-    url = part.settings.storage.mongodb_url
-
-    async def connect() -> str:
-        if part.is_embedded:
-            raise CheckSkipped("Not needed by `rendercast dev`. For `serve` and `worker`, set MONGODB_URL.")
-        if url is None:
-            raise StartupError("MONGODB_URL is not set: set it to the address of a replica set.")
-        client = new_mongo_client(url.get_secret_value())
-        opened.append(client)
-        return await _check_mongodb(client, hosts_of(url.get_secret_value()))
-
-    async def create_indexes() -> str:
-        database = opened[0].get_default_database(DEFAULT_DATABASE)
-        with mongo_operation(CHECK_TIMEOUT_S):
-            await database["renders"].create_indexes(list(RENDER_INDEXES))
-            await database["quota"].create_indexes(list(QUOTA_INDEXES))
-            await database["webhooks"].create_indexes(list(WEBHOOK_INDEXES))
-        return f"The indexes of the database {database.name} exist."
-
-    async def check_clock() -> str:
-        server_clock = ServerClock(opened[0])
-        with mongo_operation(operation_timeout_s(opened[0])):
-            await server_clock.sync()
-        return compare_clocks(server_clock.now().replace(tzinfo=UTC), datetime.now(UTC))
-
-    opened: list[Client] = []
-    try:
-        if await part.check("MongoDB", connect, indexes, clock):
-            await part.check(indexes, create_indexes)
-            await part.check(clock, check_clock)
-    finally:
-        for client in opened:
-            await maybe_await(client.close())
-
-
-def compare_clocks(theirs: datetime, ours: datetime) -> str:
-    """Return the difference between two clocks, as a sentence. Raises `StartupError` if it is too large."""
-    difference_s = abs((theirs - ours).total_seconds())
-    if difference_s > MAX_CLOCK_DIFFERENCE_S:
-        raise StartupError(f"Its clock and this machine's differ by {difference_s:.0f} s: synchronise both with NTP.")
-    return f"Its clock and this machine's differ by {difference_s:.1f} s."
-
-
-async def _check_mongodb(client: Client, hosts: str) -> str:
-    """Check that the server responds and is a replica set. Raises `StartupError`."""
-    try:
-        with mongo_operation(operation_timeout_s(client)):
-            hello = await ServerClock(client).sync()
-    except RendercastError as error:
-        raise StartupError(
-            f"MongoDB at {hosts} can't be used: {error}. Start it, or correct MONGODB_URL, its user and its password."
-        ) from error
-    if "setName" not in hello and hello.get("msg") != "isdbgrid":
-        raise StartupError(f"MongoDB at {hosts} is not a replica set: start it with --replSet; one member is enough.")
-    return f"{hosts} responds and is a replica set."
-
-
-async def _redis(part: CheckGroup) -> None:
-    url = part.settings.storage.redis_url
-
-    async def check() -> str:
-        if part.role is Role.DEV or (part.is_embedded and url is None):
-            raise CheckSkipped("Not needed by `rendercast dev`. For `serve` and `worker`, set REDIS_URL.")
-        if url is None or url.get_secret_value().startswith("memory:"):
-            raise StartupError(
-                "REDIS_URL is not the URL of a Redis server: set it to one such as redis://:password@host:6379/0."
-            )
-        try:
-            return await _check_redis(url.get_secret_value())
-        except RendercastError as error:
-            raise StartupError(f"{error} Start it, or correct REDIS_URL or its user's permissions.") from error
-
-    await part.check("Redis", check)
-
-
-async def _check_redis(url: str) -> str:
-    """Check that a published message is received. Raises `StartupError` or `PubSubUnavailable`."""
-    received = asyncio.Event()
-    channel = f"doctor:{secrets.token_hex(8)}"
-    async with open_pubsub(url) as pubsub, pubsub.subscribe(channel, lambda _: received.set()):
-        await pubsub.publish(channel, "test")
-        try:
-            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
-                await received.wait()
-        except TimeoutError:
-            raise StartupError(
-                "A published message is not received: the user of Redis needs +@connection +@pubsub &rendercast:*."
-            ) from None
-    return "It responds, and a published message is received."
-
-
 async def _tokens(part: CheckGroup) -> None:
     auth = part.settings.auth
 
@@ -254,8 +146,8 @@ async def _webhooks(part: CheckGroup) -> None:
 PARTS: tuple[Callable[[CheckGroup], Coroutine[None, None, None]], ...] = (
     _data_folder,
     _web_page,
-    _mongodb,
-    _redis,
+    check_mongodb,
+    check_redis,
     _tokens,
     _webhooks,
     check_lambda,

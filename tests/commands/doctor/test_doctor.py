@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
-from commands.doctor.checks import compare_clocks, diagnose, read_settings
+from commands.doctor.checks import diagnose, read_settings
+from commands.doctor.mongo_checks import compare_clocks
 from commands.doctor.role import Role
 from services.backends.remotion_lambda.checks import unsupported
 from services.errors import StartupError

@@ -1,0 +1,46 @@
+"""The check of `rendercast doctor` for Redis."""
+
+import asyncio
+import secrets
+
+from commands.doctor.report import CheckGroup, CheckSkipped
+from commands.doctor.role import Role
+from services.errors import RendercastError, StartupError
+from services.realtime.pubsub import open_pubsub
+
+PUBLISH_TIMEOUT_S = 5.0
+
+
+async def check_redis(part: CheckGroup) -> None:
+    """Check that a message published on Redis is received."""
+    url = part.settings.storage.redis_url
+
+    async def check() -> str:
+        if part.role is Role.DEV or (part.is_embedded and url is None):
+            raise CheckSkipped("Not needed by `rendercast dev`. For `serve` and `worker`, set REDIS_URL.")
+        if url is None or url.get_secret_value().startswith("memory:"):
+            raise StartupError(
+                "REDIS_URL is not the URL of a Redis server: set it to one such as redis://:password@host:6379/0."
+            )
+        try:
+            return await _check_redis(url.get_secret_value())
+        except RendercastError as error:
+            raise StartupError(f"{error} Start it, or correct REDIS_URL or its user's permissions.") from error
+
+    await part.check("Redis", check)
+
+
+async def _check_redis(url: str) -> str:
+    """Check that a published message is received. Raises `StartupError` or `PubSubUnavailable`."""
+    received = asyncio.Event()
+    channel = f"doctor:{secrets.token_hex(8)}"
+    async with open_pubsub(url) as pubsub, pubsub.subscribe(channel, lambda _: received.set()):
+        await pubsub.publish(channel, "test")
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                await received.wait()
+        except TimeoutError:
+            raise StartupError(
+                "A published message is not received: the user of Redis needs +@connection +@pubsub &rendercast:*."
+            ) from None
+    return "It responds, and a published message is received."
