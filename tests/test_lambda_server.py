@@ -22,11 +22,10 @@ RECORDED = Path(__file__).parent / "data" / "remotion-progress.jsonl"
 PAIRS = [json.loads(line) for line in RECORDED.read_text().splitlines()]
 
 
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with S3Server(tmp_path_factory.mktemp("s3")) as server:
-        server.make_bucket(BUCKET)
-        yield server
+@pytest.fixture
+def s3(s3_server: S3Server) -> S3Server:
+    s3_server.make_bucket(BUCKET)
+    return s3_server
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 from mypy_boto3_s3 import S3Client
 
+from tests.support.memory_bucket import MemoryBucket
 from tests.support.s3_server import FaultyS3, S3Fault, S3Server
 
 pytestmark = pytest.mark.slow
@@ -106,3 +107,37 @@ def test_the_proxy_resets_delays_and_hangs(s3_client: S3Client, proxy: FaultyS3)
         short_timeout_client.list_buckets()
     proxy.clear_faults()
     assert s3_client.list_buckets()["Buckets"]
+
+
+def test_a_conditional_put_stores_nothing_over_an_object(s3_client: S3Client, proxy: FaultyS3) -> None:
+    s3_client.put_object(Bucket=BUCKET, Key="once", Body=b"", IfNoneMatch="*")
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3_client.put_object(Bucket=BUCKET, Key="once", Body=b"x", IfNoneMatch="*")
+    proxy.fail(S3Fault.CONFLICT, times=1, method="PUT")
+    with pytest.raises(ClientError, match="ConditionalRequestConflict"):
+        s3_client.put_object(Bucket=BUCKET, Key="twice", Body=b"", IfNoneMatch="*")
+    proxy.fail(S3Fault.NOT_IMPLEMENTED, times=1, method="PUT")
+    with pytest.raises(ClientError, match="NotImplemented"):
+        s3_client.put_object(Bucket=BUCKET, Key="twice", Body=b"", IfNoneMatch="*")
+
+
+def test_a_bucket_without_acls_refuses_every_acl_but_the_owners(s3_client: S3Client, proxy: FaultyS3) -> None:
+    proxy.acls_disabled = True
+    s3_client.put_object(Bucket=BUCKET, Key="a", Body=b"")
+    s3_client.put_object(Bucket=BUCKET, Key="a", Body=b"", ACL="bucket-owner-full-control")
+    with pytest.raises(ClientError, match="AccessControlListNotSupported"):
+        s3_client.put_object(Bucket=BUCKET, Key="a", Body=b"", ACL="private")
+
+
+def test_a_part_of_an_object_can_be_read(s3_client: S3Client) -> None:
+    s3_client.put_object(Bucket=BUCKET, Key="part", Body=b"0123456789")
+    assert s3_client.get_object(Bucket=BUCKET, Key="part", Range="bytes=-3")["Body"].read() == b"789"
+    with MemoryBucket() as memory, closing(SESSION.client("s3", endpoint_url=memory.url, config=ONCE)) as client:
+        client.put_object(Bucket=BUCKET, Key="part", Body=b"0123456789", IfNoneMatch="*")
+        with pytest.raises(ClientError, match="PreconditionFailed"):
+            client.put_object(Bucket=BUCKET, Key="part", Body=b"", IfNoneMatch="*")
+        for requested, expected in (("bytes=2-4", b"234"), ("bytes=8-", b"89"), ("bytes=-3", b"789")):
+            response = client.get_object(Bucket=BUCKET, Key="part", Range=requested)
+            assert (response["Body"].read(), response["ResponseMetadata"]["HTTPStatusCode"]) == (expected, 206)
+        with pytest.raises(ClientError, match="InvalidRange"):
+            client.get_object(Bucket=BUCKET, Key="part", Range="bytes=10-")

@@ -16,13 +16,11 @@ from heapq import heappop, heappush
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from tests.support import lambda_renders as renders
-from tests.support.lambda_progress import JSON, Fatal, compact
-from tests.support.lambda_renders import Render, Stalled, State
-from tests.support.s3_server import S3Error, S3Server
+from tests.support.lambda_progress import JSON, compact
+from tests.support.lambda_renders import Render, State
+from tests.support.s3_server import S3_UNAVAILABLE, S3Error, S3Server
 
 ACCOUNT = "123456789012"
-S3_UNAVAILABLE = (OSError, http.client.HTTPException)
 
 
 class Webhooks(Enum):
@@ -128,10 +126,10 @@ class Simulator:
             self._changed.notify()
         self._thread.join()
 
-    def play(self, render: Render) -> None:
-        """Schedule the next step of a render."""
+    def play(self, render: Render, delay_s: float = 0.0) -> None:
+        """Schedule the next step of a render, after its interval and a delay."""
         with self._changed:
-            heappush(self._due, (time.monotonic() + render.interval_s, next(self._numbers), render))
+            heappush(self._due, (time.monotonic() + render.interval_s + delay_s, next(self._numbers), render))
             self._changed.notify()
 
     def _run(self) -> None:
@@ -156,7 +154,7 @@ class Simulator:
 
     def _step(self, render: Render) -> None:
         if not render.to_do:
-            self._advance(render, cancelled=self._is_cancelled(render))
+            self._advance(render)
         try:
             while render.to_do:
                 render.to_do[0]()
@@ -165,24 +163,10 @@ class Simulator:
             render.to_do.clear()
             render.state = State.STALLED
 
-    def _is_cancelled(self, render: Render) -> bool:
-        """Check for the cancel request, as renderers do while they render."""
-        renders_now = render.metadata and len(render.progress["chunks"]) < render.metadata["totalChunks"]
-        enabled = render.progress["cancellationEnabled"]
-        return bool(renders_now and enabled) and self._s3.get(render.bucket, render.key("cancel.json")) is not None
-
-    def _advance(self, render: Render, *, cancelled: bool) -> None:
-        try:
-            if cancelled:
-                raise renders.failed_in_renderer("renderMedia() got cancelled")
-            text = next(render.script)
-        except Fatal as fatal:
-            text = renders.fail(render, fatal)
-        except Stalled:
-            render.state = State.STALLED
-            return
+    def _advance(self, render: Render) -> None:
+        text = render.advance(cancelled=render.is_cancelled)
         if render.state is State.COMPLETE and self._sender.mode is Webhooks.EARLY:
             render.to_do.append(partial(self._sender.send, render))
-        if text not in render.written[-1:]:
+        if text is not None and text not in render.written[-1:]:
             render.written.append(text)
             render.to_do.append(partial(self._s3.put, render.bucket, render.key("progress.json"), text.encode()))

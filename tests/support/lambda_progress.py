@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 JSON = dict[str, Any]
-RECORDED = Path(__file__).parents[1] / "data" / "remotion-progress.jsonl"
+DATA = Path(__file__).parents[1] / "data"
+RECORDED = DATA / "remotion-progress.jsonl"
 REAL: JSON = json.loads(RECORDED.read_text().splitlines()[-1])["progress"]
-OUTPUT = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00isommp42\x00\x00\x10\x00mdat" + bytes(4088)
+OUTPUT = (DATA / "video.mp4").read_bytes()  # what `tests.support.videos.make_video()` returns
 STYLE_UNKNOWN = 'Unknown style: "bogus"'
 
 
@@ -50,12 +51,14 @@ def thrown_at(message: str) -> str:
     return "/var/task/node_modules/@remotion/serverless/dist/handlers/index.js:1:1"
 
 
-def failure(message: str, *, chunk: int | None = None, attempt: int = 1, retried: bool = False) -> JSON:
+def failure(
+    message: str, *, name: str = "Error", chunk: int | None = None, attempt: int = 1, retried: bool = False
+) -> JSON:
     """Return an entry of `errors`: of a renderer if there is a chunk, else of the main function."""
     return {
-        "name": "Error",
+        "name": name,
         "message": message,
-        "stack": f"Error: {message}\n    at {thrown_at(message)}",
+        "stack": f"{name}: {message}\n    at {thrown_at(message)}",
         "chunk": chunk,
         "frame": None,
         "type": "stitcher" if chunk is None else "renderer",

@@ -4,7 +4,6 @@ A render is a generator of the contents of its `progress.json`. Values that test
 real render.
 """
 
-import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -13,26 +12,14 @@ from enum import Enum, auto
 from functools import partial
 from typing import cast
 
-from tests.support.lambda_progress import (
-    JSON,
-    OUTPUT,
-    REAL,
-    Fatal,
-    billed_ms,
-    compact,
-    cost_usd,
-    failure,
-    frame_count,
-    frame_range,
-    frames_per_chunk,
-    output_of,
-    url_of,
-)
+from tests.support.lambda_files import distorted, post_render_data, render_metadata
+from tests.support.lambda_progress import JSON, OUTPUT, Fatal, compact, failure, frame_count, output_of
 from tests.support.lambda_scenarios import CRASHED, RENDERER_ERRORS, THROTTLED, Scenario
-from tests.support.s3_server import S3Server
+from tests.support.s3_server import S3_UNAVAILABLE, S3Server
 
 REQUIRED_KEYS = """composition inputProps codec envVariables privacy frameRange timeoutInMilliseconds everyNthFrame
     concurrencyPerLambda downloadBehavior audioCodec concurrency scale"""
+UNRECORDED = {Scenario.NO_POST_RENDER_DATA, Scenario.LOST_LAST_WRITE}
 CORRUPT_FILES = ('{"cancellationEnabled":true,"chunks":[1,', "", '"progress"')
 
 
@@ -63,7 +50,10 @@ class Function:
 
 @dataclass(slots=True, kw_only=True)
 class Render:
-    """A render, the present and past contents of its `progress.json`, and the operations in S3 before its next step."""
+    """One launch of a render: its progress, the contents of `progress.json` that it wrote, and what it does next in S3.
+
+    `has_launched` is whether it has begun: until then, its event is in Lambda's queue.
+    """
 
     id: str
     function: Function
@@ -74,6 +64,8 @@ class Render:
     interval_s: float
     s3: S3Server
     progress: JSON
+    acls_disabled: bool = False
+    has_launched: bool = False
     state: State = State.RUNNING
     script: Iterator[str] = field(init=False)
     written: list[str] = field(default_factory=list)
@@ -102,16 +94,26 @@ class Render:
     @property
     def text(self) -> str:
         """The present content of `progress.json`."""
-        return compact(self.progress)
+        return compact(distorted(self.progress, self.scenario))
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether its renderers, which look for the cancel request while they render, find it."""
+        renders_now = self.progress["renderMetadata"] and len(self.progress["chunks"]) < self.metadata["totalChunks"]
+        enabled = self.progress["cancellationEnabled"]
+        return bool(renders_now and enabled) and self.s3.get(self.bucket, self.key("cancel.json")) is not None
 
-def initial_progress(function: Function, payload: JSON) -> JSON:
-    """Return the content of `progress.json` before the response to a start."""
-    now = function.now_ms()
-    empty: JSON = {name: type(value)() if isinstance(value, list | int) else None for name, value in REAL.items()}
-    unknown = ["timeToCombine", "timeToEncode", "timeToRenderFrames", "serveUrlOpened", "compositionValidated"]
-    times = {"functionLaunched": now, "timeoutTimestamp": now + function.timeout_ms}
-    return empty | dict.fromkeys(unknown) | times | {"cancellationEnabled": bool(payload.get("enableCancellation"))}
+    def advance(self, *, cancelled: bool) -> str | None:
+        """Do the next step and return the content of `progress.json`; None if nothing is written any more."""
+        try:
+            if cancelled:
+                raise failed_in_renderer("renderMedia() got cancelled")
+            return next(self.script)
+        except Fatal as fatal:
+            return fail(self, fatal)
+        except Stalled:
+            self.state = State.STALLED
+            return None
 
 
 def failed_in_renderer(message: str, attempt: int = 1) -> Fatal:
@@ -128,7 +130,8 @@ def play(render: Render) -> Iterator[str]:
 
 
 def open_site(render: Render) -> Iterator[str]:
-    """Open the site and find the composition."""
+    """Open the site, find the composition and check that no output is stored under the key."""
+    begin(render)
     for name in REQUIRED_KEYS.split():
         if name not in render.payload:
             raise Fatal(failure(f"Cannot read properties of undefined (reading '{name}')"))
@@ -140,8 +143,32 @@ def open_site(render: Render) -> Iterator[str]:
         raise Stalled
     check_site_input(render)
     render.progress["compositionValidated"] = render.function.now_ms()
+    yield from check_output_key(render)
     render.progress["renderMetadata"] = render_metadata(render)
     yield render.text
+
+
+def begin(render: Render) -> None:
+    """Begin the launch: the function's timeout counts from here, also if the event was in Lambda's queue."""
+    now = render.function.now_ms()
+    render.has_launched = True
+    render.progress |= {"functionLaunched": now, "timeoutTimestamp": now + render.function.timeout_ms}
+
+
+def check_output_key(render: Render) -> Iterator[str]:
+    """Raise `Fatal` if any object, even an empty one, is stored under the key of the output. Waits for S3."""
+    exists: bool | None = True if render.scenario is Scenario.OUTPUT_EXISTS else None
+    while exists is None:
+        try:
+            exists = not render.payload.get("overwrite") and render.s3.get(*render.output) is not None
+        except S3_UNAVAILABLE:
+            yield render.text
+    if exists:
+        bucket, key = render.output
+        problem = "already exists. Delete it before re-rendering, or set the 'overwrite' option"
+        raise Fatal(
+            failure(f'Output file "{key}" in bucket "{bucket}" in region "us-east-1" {problem}', name="TypeError")
+        )
 
 
 def start_renderers(render: Render) -> Iterator[str]:
@@ -195,18 +222,33 @@ def update_frames(render: Render, frames: int, started_ms: int) -> None:
 
 
 def finish(render: Render) -> Iterator[str]:
-    """Combine the chunks and store the video."""
-    progress, stalls = render.progress, render.scenario is Scenario.NO_POST_RENDER_DATA
-    progress["combinedFrames"] = frame_count(render.metadata)
-    progress["timeToCombine"] = 52 if render.metadata["totalChunks"] > 1 or stalls else None
-    render.to_do.append(partial(render.s3.put, *render.output, OUTPUT, "video/mp4"))
-    yield render.text
-    if stalls:
+    """Combine the chunks, store the video and record that, in the scenario's order."""
+    progress, scenario, count = render.progress, render.scenario, frame_count(render.metadata)
+    if scenario is Scenario.LOST_LAST_WRITE:
+        progress["combinedFrames"] = count / 2 if count % 2 else count // 2
+        yield render.text
+    last = render.text
+    progress["combinedFrames"] = count
+    progress["timeToCombine"] = 52 if render.metadata["totalChunks"] > 1 or scenario in UNRECORDED else None
+    if scenario not in {Scenario.EARLY_POST_RENDER_DATA, Scenario.NO_OUTPUT}:
+        store_video(render)
+    yield last if scenario is Scenario.LOST_LAST_WRITE else render.text
+    if scenario is Scenario.NO_POST_RENDER_DATA:
         raise Stalled
     clean_up(render)
     progress["postRenderData"] = post_render_data(render)
+    if scenario is Scenario.EARLY_POST_RENDER_DATA:
+        yield from [render.text] * render.steps
+        store_video(render)
     render.state = State.COMPLETE
-    yield render.text
+    yield last if scenario is Scenario.LOST_LAST_WRITE else render.text
+
+
+def store_video(render: Render) -> None:
+    """Store the video, replacing an existing object. Raises `Fatal` if S3 refuses it."""
+    if render.acls_disabled and render.payload["privacy"] != "no-acl":
+        raise Fatal(failure("The bucket does not allow ACLs", name="AccessControlListNotSupported"))
+    render.to_do.append(partial(render.s3.put, *render.output, OUTPUT, "video/mp4"))
 
 
 def fail(render: Render, fatal: Fatal) -> str:
@@ -237,59 +279,3 @@ def check_site_input(render: Render) -> None:
         raise Fatal(failure(f'The "durationInFrames" prop of the <Composition/> component {problem}'))
     if payload["timeoutInMilliseconds"] < 7000:
         raise Fatal(failure("'timeoutInMilliseconds' should be at least 7000"))
-    if render.scenario is Scenario.OUTPUT_EXISTS:
-        bucket, key = render.output
-        problem = "already exists. Delete it before re-rendering, or set the 'overwrite' option"
-        raise Fatal(failure(f'Output file "{key}" in bucket "{bucket}" in region "us-east-1" {problem}'))
-
-
-def render_metadata(render: Render) -> JSON:
-    """Return the metadata that the function writes after finding the composition."""
-    payload, function = render.payload, render.function
-    frames = frame_range(payload, render.props)
-    count = frame_count({"frameRange": frames, "everyNthFrame": payload["everyNthFrame"]})
-    per_chunk = frames_per_chunk(payload, count)
-    chunks = math.ceil(count / per_chunk)
-    invocations = 0 if chunks == 1 else chunks  # a single chunk is rendered by the main function
-    real: JSON = REAL["renderMetadata"]
-    return real | {
-        **{name: payload[name] for name in real if name in payload},
-        "startedDate": render.progress["functionLaunched"],
-        "totalChunks": chunks,
-        "estimatedTotalLambdaInvokations": invocations + 1,
-        "estimatedRenderLambdaInvokations": invocations,
-        "compositionId": payload["composition"],
-        "siteId": payload["serveUrl"],
-        "type": "video",
-        "lambdaVersion": function.version,
-        "framesPerLambda": per_chunk,
-        "memorySizeInMb": function.memory_mb,
-        "renderId": render.id,
-        "frameRange": frames,
-        "functionName": function.name,
-        "rendererFunctionName": payload.get("rendererFunctionName") or function.name,
-        **({"outName": payload["outName"]} if payload.get("outName") else {}),
-    }
-
-
-def post_render_data(render: Render) -> JSON:
-    """Return the data that a render writes at its end."""
-    progress, metadata, now = render.progress, render.metadata, render.function.now_ms()
-    milliseconds = billed_ms(progress | {"lambdasInvoked": 0}, 0)
-    cost = cost_usd(milliseconds, render.function.memory_mb, metadata["estimatedTotalLambdaInvokations"])
-    real: JSON = REAL["postRenderData"]
-    return real | {
-        **{name: progress[name] for name in real if name in progress},
-        "cost": real["cost"] | {"estimatedCost": cost, "estimatedDisplayCost": f"${round(cost, 3):g}"},
-        "outputFile": url_of(render.output),
-        "timeToFinish": now - metadata["startedDate"],
-        "errors": [{**error, "explanation": None, "s3Location": ""} for error in progress["errors"]],
-        "startTime": metadata["startedDate"],
-        "endTime": now,
-        "outputSize": len(OUTPUT),
-        "renderSize": len(OUTPUT),
-        "timeToRenderChunks": progress["timeToRenderFrames"],
-        "retriesInfo": progress["retries"],
-        "mostExpensiveFrameRanges": [],
-        "estimatedBillingDurationInMilliseconds": milliseconds,
-    }

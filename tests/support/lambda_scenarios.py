@@ -29,6 +29,11 @@ class Scenario(Enum):
     STITCHER_TIMES_OUT = auto()  # all chunks are rendered; nothing is written afterwards
     CORRUPT_FILE = auto()  # completes, but the file is temporarily truncated, empty or not an object
     NO_POST_RENDER_DATA = auto()  # the output is stored; nothing is written afterwards
+    LOST_LAST_WRITE = auto()  # completes, but the file stays at half of the frames combined
+    EARLY_POST_RENDER_DATA = auto()  # completes, but the file says so before the output is stored
+    NO_OUTPUT = auto()  # the file says that it is complete, but the output is never stored
+    FRACTIONAL_NUMBERS = auto()  # completes; counts and times in the file are fractions
+    UNKNOWN_FIELDS = auto()  # completes; the file has unknown fields, and known ones of other types
 
 
 # The error message of a renderer, and the attempt, of two, in which it failed.

@@ -3,8 +3,9 @@
 import secrets
 import string
 
+from tests.support.lambda_files import initial_progress
 from tests.support.lambda_progress import JSON, compact, cost_usd, output_of, url_of
-from tests.support.lambda_renders import Function, initial_progress
+from tests.support.lambda_renders import Function
 from tests.support.s3_server import S3Server
 
 PICTURE = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00" + bytes(2000) + b"\xff\xd9"

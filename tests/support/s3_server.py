@@ -23,6 +23,10 @@ COMMAND = Path(sys.executable).with_name("moto_server")
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20200101/us-east-1/s3/aws4_request, Signature=0"}
 
 
+# What a client of S3 raises while it is unavailable.
+S3_UNAVAILABLE = (OSError, http.client.HTTPException)
+
+
 class S3Error(Exception):
     """The server responded with an error; `code` is S3's error code, such as `NoSuchBucket`."""
 
@@ -118,6 +122,8 @@ class S3Fault(Enum):
     INTERNAL_ERROR = auto()
     EXPIRED_TOKEN = auto()
     ACCESS_DENIED = auto()
+    NOT_IMPLEMENTED = auto()
+    CONFLICT = auto()  # of a conditional request with another one for the same key
     DELAYED = auto()  # the response is correct but late
     RESET = auto()  # the connection is reset instead; the request isn't passed on
     HUNG = auto()  # no response until the client gives up
@@ -129,7 +135,16 @@ ERROR_RESPONSES = {
     S3Fault.INTERNAL_ERROR: (500, "InternalError", "We encountered an internal error. Please try again."),
     S3Fault.EXPIRED_TOKEN: (400, "ExpiredToken", "The provided token has expired."),
     S3Fault.ACCESS_DENIED: (403, "AccessDenied", "Access Denied"),
+    S3Fault.NOT_IMPLEMENTED: (
+        501,
+        "NotImplemented",
+        "A header you provided implies functionality that is not implemented",
+    ),
+    S3Fault.CONFLICT: (409, "ConditionalRequestConflict", "The conditional request cannot succeed due to a conflict."),
 }
+ACLS_DISABLED = (400, "AccessControlListNotSupported", "The bucket does not allow ACLs")
+# The ACL that https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html permits nevertheless.
+ACCEPTED_ACLS = {"bucket-owner-full-control"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +168,8 @@ class _InjectedFault:
 class FaultyS3:
     """A proxy on its own port that forwards requests to S3, except those that a test lets fail.
 
-    The Date header of its responses is `now`, which can be set, in seconds since 1970.
+    The Date header of its responses is `now`, which can be set, in seconds since 1970. If `acls_disabled`, requests
+    that set an ACL are refused.
     """
 
     def __init__(self, server: S3Server, *, now: Callable[[], float] = time.time) -> None:
@@ -162,6 +178,7 @@ class FaultyS3:
         self.url = f"http://127.0.0.1:{self.port}"
         self.upstream_port = server.port
         self.requests: list[LoggedRequest] = []
+        self.acls_disabled = False
         self._lock = threading.Lock()
         self._faults: list[_InjectedFault] = []
         self._server: LocalServer | None = None
@@ -219,6 +236,14 @@ class FaultyS3:
         return None, 0.0
 
 
+def error_response(status: int, code: str, message: str, **more: str) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Return the status, headers and body of an error response of S3, with `more` elements in the body."""
+    values = {"Code": code, "Message": message, **more, "RequestId": "R", "HostId": "H"}
+    error = "".join(f"<{name}>{html.escape(value)}</{name}>" for name, value in values.items())
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{error}</Error>'
+    return status, [("Content-Type", "application/xml")], body.encode()
+
+
 class _Proxy(LocalHandler):
     def do_GET(self) -> None:  # noqa: N802 - http.server looks for this name
         server = cast("LocalServer", self.server)
@@ -230,18 +255,14 @@ class _Proxy(LocalHandler):
             owner.requests.append(LoggedRequest(self.command, self.path, 0))
             self.reset() if fault is S3Fault.RESET else self.hold()
             return
-        status, headers, content = self._error(fault) if fault in ERROR_RESPONSES else self._forward(owner, body)
+        error = ERROR_RESPONSES.get(fault) if fault else None
+        if owner.acls_disabled and self.headers.get("x-amz-acl", "bucket-owner-full-control") not in ACCEPTED_ACLS:
+            error = error or ACLS_DISABLED
+        status, headers, content = error_response(*error) if error else self._forward(owner, body)
         owner.requests.append(LoggedRequest(self.command, self.path, status))
         self.respond(status, [("Date", formatdate(owner.now(), usegmt=True)), *headers], content)
 
     do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - http.server looks for these names
-
-    def _error(self, fault: S3Fault | None) -> tuple[int, list[tuple[str, str]], bytes]:
-        assert fault is not None
-        status, code, message = ERROR_RESPONSES[fault]
-        error = f"<Code>{code}</Code><Message>{message}</Message><RequestId>R</RequestId><HostId>H</HostId>"
-        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{error}</Error>'
-        return status, [("Content-Type", "application/xml")], b"" if self.command == "HEAD" else body.encode()
 
     def _forward(self, owner: FaultyS3, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         dropped = {"expect", "connection", "transfer-encoding", "content-length"}
