@@ -1,8 +1,9 @@
-# One image for `rendercast serve` and `rendercast worker`: locked packages, the sources and the pages; no compiler, no
-# pip, nobody's rights. It writes to /data and /tmp only, so all else may be read-only.
+# One image for all commands, such as `rendercast serve` and `rendercast worker`: locked packages, the sources and the
+# pages, without a compiler and pip. It runs as an unprivileged user and writes to /data and /tmp only, so the root file
+# system can be read-only. Base images have exact versions; Dependabot proposes newer ones.
 
-# The pages' npm packages: of each, what browsers load, and its licence.
-FROM node:22-trixie-slim AS web
+# The npm packages of the pages: the files that browsers load, and licences.
+FROM node:22.23.2-trixie-slim AS web
 WORKDIR /app/web
 COPY web/package.json web/package-lock.json web/.npmrc ./
 RUN --mount=type=cache,target=/cache/npm npm ci --cache /cache/npm --omit=dev
@@ -10,13 +11,13 @@ RUN find node_modules -type f ! -name '*.min.js' ! -name '*.min.css' ! -name '*.
         ! -iname 'licen[sc]e*' -delete \
     && find node_modules -type d -empty -delete
 
-# What is locked comes before the sources, so that it is installed again only when it changes.
-FROM python:3.11-slim-trixie AS packages
+# Packages are installed before the sources are copied, so that a change of the sources does not install them again.
+FROM python:3.11.16-slim-trixie AS packages
 WORKDIR /build
 COPY requirements/tracing.lock ./
 RUN python -m venv --without-pip /venv
-# The last line removes the build backend, which the lock has for `make run`: here the sources run where they lie. The
-# cache stays outside of the image, which this rule doesn't see:
+# The last line removes the build backend, which the lock file contains for `make run`. The cache is a mount and not part
+# of the image, which hadolint does not recognise:
 # hadolint ignore=DL3042
 RUN --mount=type=cache,target=/cache/pip \
     pip --python /venv/bin/python --cache-dir /cache/pip install \
@@ -25,7 +26,7 @@ RUN --mount=type=cache,target=/cache/pip \
 RUN printf '%s\n' '#!/venv/bin/python' 'from cli import main' 'main()' > /venv/bin/rendercast \
     && chmod 755 /venv/bin/rendercast
 
-FROM python:3.11-slim-trixie AS sources
+FROM python:3.11.16-slim-trixie AS sources
 WORKDIR /app
 COPY LICENSE app.py cli.py ./
 COPY auth auth
@@ -36,13 +37,15 @@ COPY schema schema
 COPY services services
 COPY transport transport
 COPY web/studio web/studio
-# Readable whatever the checkout's umask was, and compiled for good, whatever time a copy of a file bears.
+# Make files readable after a checkout with a strict umask. Compile without a check of modification times, which differ
+# between copies.
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash . && mkdir /data
 
-FROM python:3.11-slim-trixie
+FROM python:3.11.16-slim-trixie
 LABEL org.opencontainers.image.title="Rendercast" \
-    org.opencontainers.image.description="A GraphQL API that turns Render buttons into videos: serve and worker."
-# The base image has its library uncompiled, and nobody could keep what each process, each render's too, would compile.
+    org.opencontainers.image.description="A GraphQL API that renders videos: API processes and workers."
+# The base image has its standard library uncompiled. With a read-only file system each process, including the child
+# process of each render, would compile it again.
 RUN pip uninstall --yes --root-user-action ignore setuptools wheel pip \
     && python -m compileall -q --invalidation-mode unchecked-hash /usr/local/lib
 COPY --from=packages /venv /venv
@@ -50,10 +53,13 @@ COPY --from=web /app/web/node_modules /app/web/node_modules
 COPY --from=sources /app /app
 COPY --from=sources --chown=10001:10001 /data /data
 WORKDIR /app
+# MOTOR_MAX_WORKERS: threads for MongoDB. Motor's default is five per core of the machine, which can exceed the
+# container's limit of processes.
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp \
+    MOTOR_MAX_WORKERS=16 \
     RENDERCAST_DATA_DIR=/data \
     RENDERCAST_HOST=0.0.0.0 \
     RENDERCAST_METRICS_HOST=127.0.0.1 \
@@ -62,7 +68,7 @@ USER 10001:10001
 VOLUME /data
 EXPOSE 8000 9464
 STOPSIGNAL SIGTERM
-# Whether the loops of the process go on, of `serve` and `worker` alike; a MongoDB that is away is no reason to restart.
+# Healthy while the background loops of the process run, even if MongoDB is unavailable: a restart would not help.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-c", "\
 import http.client, os, sys; \
 at = http.client.HTTPConnection(os.environ['RENDERCAST_METRICS_HOST'], int(os.environ['RENDERCAST_METRICS_PORT']), timeout=4); \

@@ -32,16 +32,16 @@ def test_hadolint_reports_nothing() -> None:
     assert (found.returncode, found.stdout) == (0, "")
 
 
-def test_every_base_image_names_a_version_and_a_distribution() -> None:
+def test_every_base_image_names_an_exact_version_and_a_distribution() -> None:
     stages = {instruction.words[2] for instruction in named("FROM", INSTRUCTIONS) if len(instruction.words) > 1}
     bases = {instruction.words[0] for instruction in named("FROM", INSTRUCTIONS)} - stages
-    assert [base for base in bases if not re.fullmatch(r"\w+:[1-9][0-9.]*-(slim-)?[a-z]+(-slim)?", base)] == []
+    assert [base for base in bases if not re.fullmatch(r"\w+:\d+\.\d+\.\d+-(slim-)?[a-z]+(-slim)?", base)] == []
 
 
 def test_python_is_the_oldest_supported_version() -> None:
     (required,) = re.findall(r'requires-python = ">=([0-9.]+)"', (CHECKOUT / "pyproject.toml").read_text())
     pythons = [found.text for found in named("FROM", INSTRUCTIONS) if found.text.startswith("python:")]
-    assert all(python.startswith(f"python:{required}-") for python in pythons)
+    assert all(python.startswith(f"python:{required}.") for python in pythons)
 
 
 @pytest.mark.parametrize("command", ["pip --python", "npm ci"])
@@ -65,6 +65,20 @@ def test_a_container_is_unprivileged_and_has_a_stop_signal_and_a_health_check() 
     assert [found.text for found in named("STOPSIGNAL", LAST_STAGE)] == ["SIGTERM"]
     assert [found.words for found in named("ENTRYPOINT", LAST_STAGE)] == [["rendercast"]]
     assert len(named("HEALTHCHECK", LAST_STAGE)) == 1
+
+
+def test_the_number_of_threads_for_mongodb_does_not_depend_on_the_machine() -> None:
+    environment = {name: value for found in named("ENV", LAST_STAGE) for name, value in found.pairs.items()}
+    threads = environment["MOTOR_MAX_WORKERS"]
+    read_by_motor = subprocess.run(
+        [sys.executable, "-c", "from motor.frameworks.asyncio import max_workers; print(max_workers)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"MOTOR_MAX_WORKERS": threads},
+    )
+    assert read_by_motor.stdout == f"{threads}\n"
+    assert 8 <= int(threads) <= 64
 
 
 def test_the_build_context_has_only_the_files_for_the_image(tmp_path: Path) -> None:
