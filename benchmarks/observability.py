@@ -32,7 +32,7 @@ def main() -> None:
     print("## Observability\n")
     now = CLOCK.now()
     queued = Render(id=new_render_id(now), owner="ann", props=PROPS, created_at=now)
-    render = lifecycle.launch(queued, now=now, deadline_at=now)
+    render = lifecycle.launch(queued, now=now)
     announcement = Announcement(render=render, published_at=now)
     plain, whole = documents.encode(render), documents.encode_announcement(announcement)
     encoding = _us(lambda: documents.encode_announcement(Announcement(render=render, published_at=CLOCK.now())))

@@ -160,9 +160,9 @@ class Timed:
     def __getattr__(self, name: str) -> object:
         return getattr(self.backend, name)
 
-    async def observe(self, render: Render) -> Observation:
+    async def observe(self, render: Render, *, check_output: bool = False) -> Observation:
         self.polled_at[render.id].append(time.monotonic())
-        return await self.backend.observe(render)
+        return await self.backend.observe(render, check_output=check_output)
 
 
 async def _run_many() -> None:
@@ -214,7 +214,7 @@ def _gaps(gaps: list[float]) -> str:
 async def _start(backend: LambdaBackend) -> Render:
     now = SystemClock().now()
     render = Render(id=new_render_id(now), owner="ann", props=PROPS, created_at=now)
-    launched = lifecycle.launch(render, now=now, deadline_at=now + timedelta(minutes=5))
+    launched = lifecycle.launch(render, now=now)
     return lifecycle.accept(launched, backend_render_id=await backend.start(launched))
 
 

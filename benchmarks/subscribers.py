@@ -171,7 +171,7 @@ async def watch(ports: list[int], redis_url: str, renders_file: str, clients: in
         entries = json.load(file)
     now = SystemClock().now()
     stored = [documents.from_mapping(each) for each in entries]
-    renders = [launch(render, now=now, deadline_at=now) for render in stored]
+    renders = [launch(render, now=now) for render in stored]
     tally = Tally()
     tally.expect(clients)
     loop = asyncio.get_running_loop()

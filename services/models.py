@@ -105,7 +105,8 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
     when COMPLETE. `started_at` is set as soon as the backend may have started an attempt; a render that ends without it
     uses no quota. `interruptions` counts the attempts that ended because their process ended, and `busy_attempts` those
     that failed because the backend was at capacity. `earlier_cost_usd` is the cost of all attempts before the current
-    one. No worker may acquire the render before `due_at`; the current attempt is stopped at `deadline_at`.
+    one. No worker may acquire the render before `due_at`. `running_s` is the running time of the current
+    attempt as of the last recorded change, in seconds (see `services.running_time`).
     `traceparent` is the trace context of the start, as defined by W3C Trace Context, if it was traced.
     """
 
@@ -133,8 +134,8 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
     cost_usd: float | None = None
     earlier_cost_usd: float | None = None
     due_at: datetime | None = None
+    running_s: float = 0.0
     started_at: datetime | None = None
-    deadline_at: datetime | None = None
     completed_at: datetime | None = None
     traceparent: str | None = None
 

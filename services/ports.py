@@ -21,6 +21,10 @@ class Clock(Protocol):
         """Return the current time, timezone-aware, in UTC."""
         ...
 
+    def monotonic(self) -> float:
+        """Return the seconds since an arbitrary moment. Steps of the wall clock don't change them."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""
         ...
@@ -208,7 +212,7 @@ class RenderBackend(Protocol):
         ...
 
     def time_limit(self, render: Render) -> timedelta:
-        """Return the maximum duration of one attempt."""
+        """Return the maximum running time of one attempt."""
         ...
 
     async def start(self, render: Render) -> str:
@@ -220,17 +224,19 @@ class RenderBackend(Protocol):
         """
         ...
 
-    async def observe(self, render: Render) -> Observation:
+    async def observe(self, render: Render, *, check_output: bool = False) -> Observation:
         """Return the state of the render's current attempt. Raises `BackendUnavailable` if it can't be read now.
 
+        With `check_output`, look for the stored output even if the progress does not say that the attempt has ended.
         An attempt without a `backend_render_id` may be running too: the response to its start was lost.
         """
         ...
 
-    async def cancel(self, render: Render) -> None:
-        """Stop the current attempt as soon as the backend can. Does nothing if none runs; a finished output stays.
+    async def stop(self, render: Render) -> AttemptFinished | None:
+        """Stop the current attempt, so that no later attempt runs beside it; return its output if one is stored.
 
-        Raises `BackendUnavailable` if the request did not reach the backend.
+        Idempotent. Raises `BackendUnavailable` if the request did not reach the backend, or the output could not be
+        looked for.
         """
         ...
 

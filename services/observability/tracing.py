@@ -73,10 +73,10 @@ class Tracing:
         return wrap_calls(adapter, wrap)
 
     def backend(self, adapter: Adapter) -> Adapter:
-        """Return the backend with a span for each start and cancel. Progress polls are too frequent for spans."""
+        """Return the backend with a span for each start and stop. Progress polls are too frequent for spans."""
 
         def wrap(call: Call, name: str) -> Call:
-            return self._traced(call, f"{name} render", {}) if name in {"start", "cancel"} else call
+            return self._traced(call, f"{name} render", {}) if name in {"start", "stop"} else call
 
         return wrap_calls(adapter, wrap)
 

@@ -23,7 +23,7 @@ ACTIVE = frozenset({RenderStatus.QUEUED, RenderStatus.RENDERING})
 MAX_UNFINISHED_PROGRESS = 99
 
 
-def launch(render: Render, *, now: datetime, deadline_at: datetime) -> Render:
+def launch(render: Render, *, now: datetime) -> Render:
     """Start an attempt. The result must be stored before the backend is called, so that no attempt is lost."""
     _require(render, ACTIVE, "launch")
     return _next(
@@ -33,14 +33,14 @@ def launch(render: Render, *, now: datetime, deadline_at: datetime) -> Render:
         attempt=render.attempt + 1,
         backend_render_id=None,
         started_at=render.started_at or now,
-        deadline_at=deadline_at,
+        running_s=0.0,
     )
 
 
-def accept(render: Render, *, backend_render_id: str, deadline_at: datetime | None = None) -> Render:
-    """Set the backend's id of the attempt and its new deadline; None keeps the deadline of the launch."""
+def accept(render: Render, *, backend_render_id: str) -> Render:
+    """Set the backend's id of the attempt, whose running time starts now."""
     _require(render, {RenderStatus.RENDERING}, "accept")
-    return _next(render, backend_render_id=backend_render_id, deadline_at=deadline_at or render.deadline_at)
+    return _next(render, backend_render_id=backend_render_id, running_s=0.0)
 
 
 def undo_launch(render: Render, *, before: Render, due_at: datetime) -> Render:
@@ -77,8 +77,14 @@ def interrupt(render: Render) -> Render:
     return _back_to_queue(render, due_at=None, interruptions=render.interruptions + 1)
 
 
-def advance(render: Render, progress: "AttemptProgress") -> Render:
-    """Apply the backend's progress report. Return the same object if nothing changed.
+def take_over(render: Render, *, running_s: float) -> Render:
+    """Set the attempt's running time as estimated by a worker that did not start the attempt."""
+    _require(render, {RenderStatus.RENDERING}, "take_over")
+    return _next(render, running_s=running_s)
+
+
+def advance(render: Render, progress: "AttemptProgress", *, running_s: float | None = None) -> Render:
+    """Apply the backend's progress report and the attempt's running time. Return the same object without progress.
 
     A backend's values decrease when it restarts a part of the work. The render keeps the highest values.
     """
@@ -93,7 +99,11 @@ def advance(render: Render, progress: "AttemptProgress") -> Render:
         cost_usd=_cost(render, progress.cost_usd),
         warnings=progress.warnings or render.warnings,
     )
-    return render if advanced == render else _next(advanced)
+    return (
+        render
+        if advanced == render
+        else _next(advanced, running_s=render.running_s if running_s is None else running_s)
+    )
 
 
 def complete(
@@ -138,7 +148,7 @@ def _back_to_queue(render: Render, *, due_at: datetime | None, **changes: object
         phase=None,
         backend_render_id=None,
         estimated_completion_at=None,
-        deadline_at=None,
+        running_s=0.0,
         due_at=None if render.cancel_requested else due_at,  # no delay: the next worker only cancels it
         earlier_cost_usd=render.cost_usd,
         **changes,
@@ -153,9 +163,7 @@ def _cost(render: Render, of_attempt: float | None) -> float | None:
 
 
 def _end(render: Render, *, status: RenderStatus, now: datetime, **changes: object) -> Render:
-    return _next(
-        render, status=status, phase=None, estimated_completion_at=None, deadline_at=None, completed_at=now, **changes
-    )
+    return _next(render, status=status, phase=None, estimated_completion_at=None, completed_at=now, **changes)
 
 
 def _next(render: Render, **changes: object) -> Render:

@@ -19,6 +19,7 @@ from services.ports import (
     RenderBackend,
 )
 from services.renders import lifecycle
+from services.running_time import RunningTime
 from services.supervision import finish_despite_cancellation
 from services.worker.change_recorder import ChangeRecorder
 from services.worker.concurrency_limit import ConcurrencyLimit, poll_interval_s
@@ -66,6 +67,7 @@ class RenderRun:
         metrics: Metrics,
         concurrency: ConcurrencyLimit,
         limits: RunLimits,
+        running_time: RunningTime,
     ) -> None:
         self._recorder = recorder
         self._backend = backend
@@ -73,6 +75,8 @@ class RenderRun:
         self._metrics = metrics
         self._concurrency = concurrency
         self._limits = limits
+        self._running_time = running_time
+        self._attempt_s = recorder.render.running_s - running_time.read_s()
         self._acquired_at = clock.now()
         self._launching = False
         self._poll_requested = False
@@ -140,9 +144,9 @@ class RenderRun:
         if before.started_at is None and now - before.created_at > self._limits.queue_timeout:
             await self.fail(QUEUE_TIMEOUT)
             return
-        limit = self._backend.time_limit(before)
         record = self._recorder.record
-        await record(lambda render: lifecycle.launch(render, now=now, deadline_at=now + limit))
+        await record(lambda render: lifecycle.launch(render, now=now))
+        self._attempt_s = -self._running_time.read_s()
         try:
             backend_render_id = await self._backend.start(self.render)
         except StartRefused as error:
@@ -157,10 +161,8 @@ class RenderRun:
         except StartUncertain as error:
             log.warning("render %s may be running; the response to its start was lost: %s", before.id, error)
         else:
-            deadline = self._clock.now() + limit  # the time limit starts at the response, however late it is
-            await record(
-                lambda render: lifecycle.accept(render, backend_render_id=backend_render_id, deadline_at=deadline)
-            )
+            self._attempt_s = -self._running_time.read_s()  # starts at the response, however late it is
+            await record(lambda render: lifecycle.accept(render, backend_render_id=backend_render_id))
 
     async def _poll(self) -> None:
         due_at = self._poll_due_at = self._poll_due_at or self._clock.now()
@@ -206,7 +208,7 @@ class RenderRun:
     async def _advance(self, progress: AttemptProgress) -> None:
         before = self.render.revision
         with spans.without_call_spans():  # these are several calls a second; a change of phase is still traced
-            await self._recorder.record(lambda render: lifecycle.advance(render, progress))
+            await self._recorder.record(lambda render: lifecycle.advance(render, progress, running_s=self._running_s))
         self._unchanged = self._unchanged + 1 if self.render.revision == before else 0
         pause_s = poll_interval_s(self._backend.poll_interval.total_seconds(), unchanged=self._unchanged)
         self._poll_due_at = self._clock.now() + timedelta(seconds=pause_s)
@@ -240,19 +242,27 @@ class RenderRun:
             await self._recorder.record(lifecycle.interrupt)
 
     async def _exceed_deadline(self) -> None:
-        await self._stop_attempt()
-        await self.fail(self._poll_failure or DEADLINE_EXCEEDED)
+        if finished := await self._stop_attempt():
+            await self._apply(finished)
+        else:
+            await self.fail(self._poll_failure or DEADLINE_EXCEEDED)
 
     async def _cancel(self) -> None:
         await self._stop_attempt()
         await self._recorder.record(lambda render: lifecycle.cancel(render, now=self._clock.now()))
 
     def _is_overdue(self) -> bool:
-        return self.render.deadline_at is not None and self._clock.now() >= self.render.deadline_at
+        return self._running_s >= self._backend.time_limit(self.render).total_seconds()
 
-    async def _stop_attempt(self) -> None:
+    @property
+    def _running_s(self) -> float:
+        """The running time of the current attempt."""
+        return self._attempt_s + self._running_time.read_s()
+
+    async def _stop_attempt(self) -> AttemptFinished | None:
         """Stop the attempt. If the backend is unavailable, the attempt ends by the backend's own time limit."""
         try:
-            await self._backend.cancel(self.render)
+            return await self._backend.stop(self.render)
         except BackendUnavailable as error:
             log.warning("render %s could not be stopped: %s", self.render.id, error)
+            return None

@@ -18,6 +18,7 @@ from services.observability.spans import SpanOf, no_span
 from services.ports import Clock, RenderBackend, RenderStore
 from services.realtime.hub import WORK_CHANNEL, ProgressHub
 from services.realtime.pubsub import PubSub
+from services.running_time import RunningTime
 from services.supervision import is_cancelled
 from services.worker.change_recorder import ChangeRecorder
 from services.worker.concurrency_limit import ConcurrencyLimit
@@ -63,6 +64,7 @@ class Worker:
         self._metrics = metrics
         self._options = options
         self._span_of = span_of
+        self._running_time = RunningTime(clock)
         self._runs: dict[str, RenderRun] = {}
         self._loop = LeasedLoop(self, name="renders", clock=clock)
         self._concurrency = ConcurrencyLimit(backend, clock, wake=self._loop.wake)
@@ -135,6 +137,7 @@ class Worker:
         """Receive notifications about renders, and renew leases, while the context is open."""
         async with self._pubsub.subscribe(WORK_CHANNEL, self._handle_notifications), asyncio.TaskGroup() as tasks:
             tasks.create_task(self._renew_leases())
+            tasks.create_task(self._running_time.keep_reading())
             yield
 
     def _handle_notifications(self, render_ids: list[str]) -> None:
@@ -163,6 +166,7 @@ class Worker:
             metrics=self._metrics,
             concurrency=self._concurrency,
             limits=self._options.limits,
+            running_time=self._running_time,
         )
 
     async def _run_despite_crashes(self, run: RenderRun) -> None:

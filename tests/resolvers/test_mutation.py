@@ -155,7 +155,7 @@ async def test_a_running_render_is_stopped_by_its_worker_and_uses_its_quota(ann:
     assert result["render"]["cancelRequested"] is True
     render = await ann.until(render_id, status="CANCELLED")
     assert (render["error"], render["phase"], render["outputUrl"]) == (None, None, None)
-    assert render_id in backend.cancelled
+    assert render_id in backend.stopped
     assert await ann.quota_used() == 1
 
 
@@ -166,7 +166,7 @@ async def test_twenty_cancellations_at_once_end_the_render_once(ann: Client, bac
     assert {result["__typename"] for result in results} <= {"CancelRenderSuccess", "RenderAlreadyFinished"}
     assert results[0]["__typename"] == "CancelRenderSuccess"
     await ann.until(render_id, status="CANCELLED")
-    assert backend.cancelled.count(render_id) == 1
+    assert backend.stopped.count(render_id) == 1
 
 
 async def test_an_ended_render_cant_be_cancelled(ann: Client, backend: FakeBackend) -> None:

@@ -38,10 +38,11 @@ class FakeBackend:
     start_gate: asyncio.Event | None = None
     refused: int = 0
     starts: list[str] = field(default_factory=list)
-    cancelled: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
     abandoned: list[tuple[str, str | None]] = field(default_factory=list)
     attempts: dict[str, Observation] = field(default_factory=dict)
     outputs: set[str] = field(default_factory=set)
+    unnoticed: dict[str, AttemptFinished] = field(default_factory=dict)
     signed: list[str] = field(default_factory=list)
 
     def time_limit(self, render: Render) -> timedelta:
@@ -66,16 +67,19 @@ class FakeBackend:
             await self.start_gate.wait()
         return f"attempt-{len(self.starts)}"
 
-    async def observe(self, render: Render) -> Observation:
+    async def observe(self, render: Render, *, check_output: bool = False) -> Observation:
         if self.unavailable:
             raise BackendUnavailable("no response", failure=self.persistent_failure)
+        if check_output and (finished := self.unnoticed.get(render.id)):
+            return finished
         return self.attempts.get(render.id, AttemptMissing())
 
-    async def cancel(self, render: Render) -> None:
+    async def stop(self, render: Render) -> AttemptFinished | None:
         if self.unavailable:
-            raise BackendUnavailable("no response")
-        self.cancelled.append(render.id)
-        self.attempts.pop(render.id, None)
+            raise BackendUnavailable("no response", failure=self.persistent_failure)
+        self.stopped.append(render.id)
+        attempt = self.attempts.pop(render.id, None)
+        return attempt if isinstance(attempt, AttemptFinished) else self.unnoticed.get(render.id)
 
     async def abandon(self, render: Render) -> None:
         self.abandoned.append((render.id, render.backend_render_id))
@@ -123,9 +127,16 @@ class FakeBackend:
 
     def finish(self, render_id: str) -> None:
         """Finish the attempt with a video."""
+        self.attempts[render_id] = self._store_output(render_id)
+
+    def finish_unnoticed(self, render_id: str) -> None:
+        """Store a video without a change of the attempt's progress."""
+        self.unnoticed[render_id] = self._store_output(render_id)
+
+    def _store_output(self, render_id: str) -> AttemptFinished:
         output = Output(bucket="fake", key=f"{render_id}.mp4", size_bytes=1000, poster_key=f"{render_id}.jpg")
         self.outputs.add(output.key)
-        self.attempts[render_id] = AttemptFinished(output=output, cost_usd=0.01)
+        return AttemptFinished(output=output, cost_usd=0.01)
 
     def break_down(self, render_id: str, *, retryable: bool, busy: bool = False) -> None:
         """Fail the attempt."""

@@ -16,15 +16,28 @@ async def settle() -> None:
 
 
 class FakeClock:
-    """A `Clock` that only `advance` moves."""
+    """A `Clock` that only tests move: `advance` lets time pass, `jump` steps the wall clock, `suspend` skips time."""
 
     def __init__(self) -> None:
+        self._jumped = timedelta(0)
         self._now = START_OF_TIME
         self._sleepers: list[tuple[datetime, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
 
     def now(self) -> datetime:
-        return self._now
+        return self._now + self._jumped
+
+    def monotonic(self) -> float:
+        return (self._now - START_OF_TIME).total_seconds()
+
+    def jump(self, seconds: float) -> None:
+        """Step the wall clock, as an administrator or NTP does."""
+        self._jumped += timedelta(seconds=seconds)
+
+    async def suspend(self, seconds: float) -> None:
+        """Stop the process for this time, as SIGSTOP does: all sleeps that ended meanwhile return at once."""
+        self._now += timedelta(seconds=seconds)
+        await self.advance(0)
 
     async def sleep(self, seconds: float) -> None:
         future = asyncio.get_running_loop().create_future()

@@ -18,7 +18,7 @@ FAILURE = Failure(code="BROKEN", message="It broke.", retryable=True)
 
 
 def launched(render: Render) -> Render:
-    return lifecycle.launch(render, now=NOW, deadline_at=NOW + timedelta(hours=1))
+    return lifecycle.launch(render, now=NOW)
 
 
 def advanced(render: Render, frames: int) -> Render:

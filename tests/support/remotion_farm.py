@@ -42,10 +42,14 @@ class FastClock(SystemClock):
     def __init__(self, speed: float) -> None:
         self._speed = speed
         self._started_at = super().now()
+        self._started_s = super().monotonic()
         self._ahead = timedelta(0)
 
     def now(self) -> datetime:
         return self._started_at + (super().now() - self._started_at) * self._speed + self._ahead
+
+    def monotonic(self) -> float:
+        return (super().monotonic() - self._started_s) * self._speed + self._ahead.total_seconds()
 
     async def sleep(self, seconds: float) -> None:
         await super().sleep(seconds / self._speed)

@@ -28,4 +28,4 @@ async def added(store: RenderStore, render: Render) -> Render:
 
 
 def launched(render: Render) -> Render:
-    return lifecycle.launch(render, now=NOW, deadline_at=NOW + HOUR)
+    return lifecycle.launch(render, now=NOW)

@@ -83,7 +83,7 @@ class LambdaBackend:
             raise start_error(error) from error
         return parse_started(invocation)
 
-    async def observe(self, render: Render) -> Observation:
+    async def observe(self, render: Render, *, check_output: bool = False) -> Observation:  # noqa: ARG002
         """Return the state in the progress file or, if the response to the start was lost, check for a video.
 
         Also starts the poster once the video has frames, in whichever process polls the render.
@@ -102,15 +102,15 @@ class LambdaBackend:
             await self._renew_rejected_credentials(error)
             raise _unavailable(error) from error
 
-    async def cancel(self, render: Render) -> None:
-        """Store the cancel request, which the function's renderers check every second."""
-        if render.backend_render_id is None:
-            return
-        cancelled = {"cancelledAt": int(self._clock.now().timestamp() * 1000)}
+    async def stop(self, render: Render) -> AttemptFinished | None:
+        """Store the cancel request, which the function's renderers check every second, and look for the video."""
         try:
-            await self._aws.put(
-                self._deployment.bucket, cancel_key(render.backend_render_id), json.dumps(cancelled).encode()
-            )
+            if render.backend_render_id is not None:
+                cancelled = {"cancelledAt": int(self._clock.now().timestamp() * 1000)}
+                await self._aws.put(
+                    self._deployment.bucket, cancel_key(render.backend_render_id), json.dumps(cancelled).encode()
+                )
+            return await self._finished(render)
         except AwsError as error:
             raise _unavailable(error) from error
 

@@ -92,21 +92,16 @@ class TextBackend:
         attempt.reader = asyncio.create_task(self._read_messages(render, attempt), name=f"read {render.id}")
         return f"{render.id}-{render.attempt}"
 
-    async def observe(self, render: Render) -> Observation:
+    async def observe(self, render: Render, *, check_output: bool = False) -> Observation:  # noqa: ARG002
         """Return the state that the child last reported, or the finished video of an earlier process."""
         if attempt := self._attempts.get(render.id):
             return attempt.state
-        try:
-            size_bytes = self._path(render).stat().st_size
-        except FileNotFoundError:
-            return AttemptMissing()
-        except OSError as error:
-            raise BackendUnavailable(f"the folder of videos can't be read: {error}") from error
-        return self._finished(render, size_bytes=size_bytes, warnings=render.warnings)
+        return self._stored(render) or AttemptMissing()
 
-    async def cancel(self, render: Render) -> None:
-        """Kill the child and remove its unfinished file."""
+    async def stop(self, render: Render) -> AttemptFinished | None:
+        """Kill the child, remove its unfinished file, and look for the video."""
         await self.abandon(render)
+        return self._stored(render)
 
     async def abandon(self, render: Render) -> None:
         """Kill the child if it still runs, and remove its unfinished file."""
@@ -227,6 +222,15 @@ class TextBackend:
             estimated_completion_at=None if remaining is None else (now + remaining).replace(microsecond=0),
             warnings=attempt.warnings,
         )
+
+    def _stored(self, render: Render) -> AttemptFinished | None:
+        try:
+            size_bytes = self._path(render).stat().st_size
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise BackendUnavailable(f"the folder of videos can't be read: {error}") from error
+        return self._finished(render, size_bytes=size_bytes, warnings=render.warnings)
 
     def _finished(self, render: Render, *, size_bytes: int, warnings: tuple[str, ...]) -> AttemptFinished:
         poster = self._poster(render)

@@ -52,7 +52,7 @@ async def backend(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend
 def launched(make_render: MakeRender) -> Callable[..., Render]:
     def make(**values: object) -> Render:
         render = make_render(**values)
-        return lifecycle.launch(render, now=render.created_at, deadline_at=render.created_at + timedelta(hours=1))
+        return lifecycle.launch(render, now=render.created_at)
 
     return make
 
@@ -149,18 +149,27 @@ async def test_an_attempt_that_was_not_started_never_ends(backend: RenderBackend
     assert isinstance(await backend.observe(launched()), AttemptMissing | AttemptProgress)
 
 
-async def test_a_cancelled_attempt_ends_without_output_and_may_be_cancelled_again(
+async def test_a_stopped_attempt_ends_without_output_and_may_be_stopped_again(
     backend: RenderBackend, launched: Launched
 ) -> None:
     render = await start_attempt(backend, launched(props=LONG))
     for _ in range(2):
-        await backend.cancel(render)
+        assert await backend.stop(render) is None
         await until(backend, render, AttemptMissing, AttemptFailed)
+
+
+async def test_stopping_an_attempt_returns_its_stored_output(backend: RenderBackend, launched: Launched) -> None:
+    render = await start_attempt(backend, launched(props=SHORT))
+    end = await until(backend, render, AttemptFinished)
+    for _ in range(2):
+        stopped = await backend.stop(render)
+        assert stopped is not None
+        assert replace(stopped.output, poster_key=None) == replace(end.output, poster_key=None)
 
 
 async def test_attempts_run_concurrently_and_independently(backend: RenderBackend, launched: Launched) -> None:
     stays, goes = await start_attempt(backend, launched()), await start_attempt(backend, launched(props=LONG))
-    await backend.cancel(goes)
+    await backend.stop(goes)
     await until(backend, stays, AttemptFinished)
 
 

@@ -31,7 +31,7 @@ WITHOUT_UNIT = {
 
 
 def rendering(render: Render) -> Render:
-    return lifecycle.launch(render, now=NOW, deadline_at=LATER)
+    return lifecycle.launch(render, now=NOW)
 
 
 def complete(render: Render) -> Render:

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -30,7 +29,7 @@ def advance(fraction: float, frames: int) -> Change:
 
 
 def launch(render: Render) -> Render:
-    return lifecycle.launch(render, now=NOW, deadline_at=NOW + timedelta(minutes=1))
+    return lifecycle.launch(render, now=NOW)
 
 
 def accept(render: Render) -> Render:
@@ -162,7 +161,9 @@ def costing(cost_usd: float) -> AttemptProgress:
     return AttemptProgress(phase=RenderPhase.RENDERING_FRAMES, fraction=0.1, frames_rendered=1, cost_usd=cost_usd)
 
 
-def test_an_accepted_attempt_keeps_the_launchs_deadline_unless_another_is_given() -> None:
-    launched, later = launch(queued()), NOW + timedelta(hours=1)
-    assert accept(launched).deadline_at == launched.deadline_at
-    assert lifecycle.accept(launched, backend_render_id="x", deadline_at=later).deadline_at == later
+def test_the_running_time_is_that_of_the_current_attempt() -> None:
+    taken_over = lifecycle.take_over(launch(queued()), running_s=15.0)
+    assert taken_over.running_s == 15.0
+    assert advance(0.5, 45)(taken_over).running_s == 15.0
+    assert lifecycle.advance(taken_over, costing(0.1), running_s=20.0).running_s == 20.0
+    assert accept(taken_over).running_s == requeue(taken_over).running_s == launch(taken_over).running_s == 0.0

@@ -61,7 +61,7 @@ async def start(renders: RenderService, caller: Caller = ANN) -> Render:
 async def completed(renders: RenderService) -> Render:
     queued = await start(renders)
     now = renders.clock.now()
-    running = lifecycle.launch(queued, now=now, deadline_at=now)
+    running = lifecycle.launch(queued, now=now)
     done = lifecycle.complete(running, output=OUTPUT, cost_usd=None, warnings=(), now=now)
     for change in (running, done):
         assert await renders.store.record(change)
@@ -239,7 +239,7 @@ async def test_a_change_is_repeated_after_a_concurrent_change(
                 self.raced = True
                 stored = await memory_store.get(render.id, owner="ann")
                 assert stored is not None
-                await memory_store.record(lifecycle.launch(stored, now=clock.now(), deadline_at=clock.now()))
+                await memory_store.record(lifecycle.launch(stored, now=clock.now()))
             return await memory_store.record(render, worker=worker, lease=lease)
 
         async def get(self, render_id: str, *, owner: str) -> Render | None:

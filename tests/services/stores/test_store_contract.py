@@ -36,7 +36,7 @@ class TestAdd:
             output=OUTPUT,
             cost_usd=0.25,
             started_at=NOW,
-            deadline_at=LATER,
+            running_s=12.5,
             completed_at=LATER,
             estimated_completion_at=LATER,
             backend_render_id="x",

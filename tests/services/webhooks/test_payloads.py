@@ -30,7 +30,7 @@ POSTER = Download(url="https://videos.example/k.jpg?signature=s", expires_at=LAT
 
 def running(make_render: MakeRender) -> Render:
     render = make_render(generation_id="g")
-    return lifecycle.launch(render, now=START_OF_TIME, deadline_at=LATER)
+    return lifecycle.launch(render, now=START_OF_TIME)
 
 
 def payload(render: Render, download: Download | None = None, poster: Download | None = None) -> dict[str, Any]:

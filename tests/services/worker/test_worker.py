@@ -137,7 +137,7 @@ async def test_the_deadline_ends_an_attempt_that_never_ends(bench: Bench, unavai
         failed = await bench.get(render_id)
         assert failed.failure is not None
         assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "DEADLINE_EXCEEDED")
-    assert bench.backend.cancelled == ([] if unavailable else [render_id])
+    assert bench.backend.stopped == ([] if unavailable else [render_id])
     assert await bench.quota_used() == 1
 
 
@@ -188,10 +188,10 @@ async def test_an_unexpected_exception_fails_only_its_own_render(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     class FailsForOneRender(FakeBackend):
-        async def observe(self, render: Render) -> Observation:
+        async def observe(self, render: Render, *, check_output: bool = False) -> Observation:
             if render.id == poisoned:
                 raise ZeroDivisionError
-            return await super().observe(render)
+            return await super().observe(render, check_output=check_output)
 
     poisoned = ""
     backend = FailsForOneRender()
@@ -223,7 +223,7 @@ async def test_a_render_that_always_ends_its_process_fails_eventually(bench: Ben
 
 async def test_log_lines_have_the_ids_of_the_running_render(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     class Crashing(FakeBackend):
-        async def observe(self, render: Render) -> Observation:
+        async def observe(self, render: Render, *, check_output: bool = False) -> Observation:  # noqa: ARG002
             raise RuntimeError(render.id)
 
     caplog.handler.setFormatter(JsonFormatter())

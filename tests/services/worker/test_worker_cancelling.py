@@ -16,7 +16,7 @@ async def test_a_running_render_is_cancelled_at_once(bench: Bench) -> None:
         assert (requested.status, requested.cancel_requested) == (RenderStatus.RENDERING, True)
         await settle()
         assert (await bench.get(render_id)).status is RenderStatus.CANCELLED
-    assert bench.backend.cancelled == [render_id]
+    assert bench.backend.stopped == [render_id]
     assert await bench.quota_used() == 1
 
 

@@ -1,5 +1,4 @@
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
 
 import pytest
 
@@ -25,6 +24,6 @@ def launched(make_render: MakeRender) -> Callable[..., Render]:
 
     def make(**values: object) -> Render:
         render = make_render(**values)
-        return lifecycle.launch(render, now=render.created_at, deadline_at=render.created_at + timedelta(hours=1))
+        return lifecycle.launch(render, now=render.created_at)
 
     return make

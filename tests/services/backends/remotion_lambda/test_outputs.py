@@ -54,7 +54,7 @@ async def test_a_render_without_a_response_is_found_by_its_video(
     with pytest.raises(StartUncertain):
         await backend.start(render)
     await until(backend, render, AttemptFinished)
-    await backend.cancel(render)
+    await backend.stop(render)
 
 
 async def test_a_late_video_of_an_earlier_attempt_is_ignored(

@@ -33,7 +33,7 @@ def render(make_render: MakeRender) -> Render:
 
 
 def launch(render: Render) -> Render:
-    return lifecycle.launch(render, now=render.created_at, deadline_at=render.created_at + timedelta(hours=1))
+    return lifecycle.launch(render, now=render.created_at)
 
 
 def process_id(backend: TextBackend, render: Render) -> int:
@@ -65,7 +65,7 @@ async def test_cancelling_kills_the_child_and_removes_its_files(
 ) -> None:
     await text_backend.start(render)
     pid = process_id(text_backend, render)
-    await text_backend.cancel(render)
+    await text_backend.stop(render)
     assert not is_alive(pid)
     assert list((tmp_path / "outputs").iterdir()) == []
 
@@ -80,7 +80,7 @@ async def test_cancelling_by_a_worker_that_lost_the_lease_keeps_its_successors_v
     ) as successor:
         await successor.start(render)
         finished = await until(successor, render, AttemptFinished)
-        await text_backend.cancel(render)
+        await text_backend.stop(render)
         assert await successor.has_output(finished.output)
     kept = {path.name for path in (tmp_path / "outputs").iterdir()}
     assert kept == {finished.output.key, finished.output.poster_key}
