@@ -14,7 +14,6 @@ from typing import Any, cast
 
 from tests.support.lambda_server import LambdaServer
 from tests.support.memory_bucket import MemoryBucket
-from tests.support.s3_server import S3Server
 
 
 class RenderFarm:
@@ -50,7 +49,7 @@ def render_farm(*, seconds: float, steps: int) -> Iterator[RenderFarm]:
 def _main(seconds: float, steps: int) -> None:
     with (
         MemoryBucket() as bucket,
-        LambdaServer(cast("S3Server", bucket), seconds_per_render=seconds, steps=steps) as function,
+        LambdaServer(bucket, seconds_per_render=seconds, steps=steps) as function,
     ):
         print(json.dumps({"AWS_ENDPOINT_URL_LAMBDA": function.url, "AWS_ENDPOINT_URL_S3": bucket.url}), flush=True)
         for _ in sys.stdin:

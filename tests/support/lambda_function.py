@@ -18,7 +18,7 @@ from tests.support.lambda_renders import Function, Render
 from tests.support.lambda_scenarios import Scenario
 from tests.support.lambda_status import status_response
 from tests.support.lambda_stills import make_still_response, new_id
-from tests.support.s3_server import S3_UNAVAILABLE, S3Error, S3Server
+from tests.support.s3_server import S3_UNAVAILABLE, ObjectStore, S3Error
 
 NAME = re.compile(r"remotion-render-(.*)-mem(\d+)mb-disk(\d+)mb-(\d+)sec")
 AT_ONCE = (0.0,)
@@ -40,7 +40,7 @@ class LambdaFunction:
 
     def __init__(
         self,
-        s3: S3Server,
+        s3: ObjectStore,
         *,
         function: Function,
         play: Callable[[Render, float], None],
@@ -168,7 +168,7 @@ def error_response(message: str) -> JSON:
     return {"type": "error", "message": message, "stack": f"Error: {message}\n    at innerHandler"}
 
 
-def read_props(s3: S3Server, payload: JSON) -> JSON:
+def read_props(s3: ObjectStore, payload: JSON) -> JSON:
     """Return the animation's properties; empty if they are missing or not a JSON object."""
     props = payload.get("inputProps", {})
     text = props.get("payload", "")

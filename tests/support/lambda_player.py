@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from tests.support.lambda_progress import JSON, compact
 from tests.support.lambda_renders import Render, State
-from tests.support.s3_server import S3_UNAVAILABLE, S3Error, S3Server
+from tests.support.s3_server import S3_UNAVAILABLE, ObjectStore, S3Error
 
 ACCOUNT = "123456789012"
 
@@ -108,7 +108,7 @@ def webhook_body(render: Render) -> JSON:
 class Simulator:
     """Simulates all renders in one thread, each step when it is due. While S3 is unavailable, it waits."""
 
-    def __init__(self, s3: S3Server, sender: Sender) -> None:
+    def __init__(self, s3: ObjectStore, sender: Sender) -> None:
         self._s3 = s3
         self._sender = sender
         self._due: list[tuple[float, int, Render]] = []

@@ -15,7 +15,7 @@ from typing import cast
 from tests.support.lambda_files import distorted, post_render_data, render_metadata
 from tests.support.lambda_progress import JSON, OUTPUT, Fatal, compact, failure, frame_count, output_of
 from tests.support.lambda_scenarios import CRASHED, RENDERER_ERRORS, THROTTLED, Scenario
-from tests.support.s3_server import S3_UNAVAILABLE, S3Server
+from tests.support.s3_server import S3_UNAVAILABLE, ObjectStore
 
 REQUIRED_KEYS = """composition inputProps codec envVariables privacy frameRange timeoutInMilliseconds everyNthFrame
     concurrencyPerLambda downloadBehavior audioCodec concurrency scale"""
@@ -62,7 +62,7 @@ class Render:
     scenario: Scenario = Scenario.SUCCESS
     steps: int
     interval_s: float
-    s3: S3Server
+    s3: ObjectStore
     progress: JSON
     acls_disabled: bool = False
     has_launched: bool = False

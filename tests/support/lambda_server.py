@@ -14,7 +14,7 @@ from tests.support.lambda_function import LambdaFunction, error_response, functi
 from tests.support.lambda_player import ACCOUNT, Sender, Simulator, Webhooks, WebhookSent
 from tests.support.lambda_progress import JSON, compact
 from tests.support.local_server import LocalHandler, LocalServer
-from tests.support.s3_server import S3Server
+from tests.support.s3_server import ObjectStore
 from tests.support.server_process import free_port
 
 FUNCTION = "remotion-render-4-0-527-mem2048mb-disk2048mb-120sec"
@@ -28,7 +28,7 @@ class LambdaServer(LambdaFunction):
 
     def __init__(
         self,
-        s3: S3Server,
+        s3: ObjectStore,
         *,
         function_name: str = FUNCTION,
         compositions: frozenset[str] = frozenset({"TextAnimation"}),

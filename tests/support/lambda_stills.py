@@ -6,7 +6,7 @@ import string
 from tests.support.lambda_files import initial_progress
 from tests.support.lambda_progress import JSON, compact, cost_usd, output_of, url_of
 from tests.support.lambda_renders import Function
-from tests.support.s3_server import S3Server
+from tests.support.s3_server import ObjectStore
 
 PICTURE = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00" + bytes(2000) + b"\xff\xd9"
 STILL_MS = 2_000
@@ -18,7 +18,7 @@ def new_id(payload: JSON) -> str:
     return prefix + "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(10))
 
 
-def make_still_response(function: Function, s3: S3Server, payload: JSON, props: JSON) -> JSON:
+def make_still_response(function: Function, s3: ObjectStore, payload: JSON, props: JSON) -> JSON:
     """Store a picture, replacing an existing one, and a progress file; return the response. Raises `ValueError`."""
     _check_input(function, payload, props)
     still_id, bucket = new_id(payload), payload["bucketName"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from enum import Enum, auto
 from pathlib import Path
-from typing import Self, cast
+from typing import Protocol, Self, cast
 from urllib.parse import quote
 
 from tests.support.local_server import LocalHandler, LocalServer
@@ -36,6 +36,26 @@ class S3Error(Exception):
         self.status = status
         self.code = code[1].decode() if code else str(status)
         super().__init__(message[1].decode() if message else self.code)
+
+
+class ObjectStore(Protocol):
+    """Reads and writes objects without a client of S3."""
+
+    def put(self, bucket: str, key: str, body: bytes, content_type: str = ...) -> None:
+        """Store an object."""
+        ...
+
+    def get(self, bucket: str, key: str) -> bytes | None:
+        """Return an object's content; None if it doesn't exist."""
+        ...
+
+    def keys(self, bucket: str, prefix: str = "") -> list[str]:
+        """Return the keys of a bucket that start with `prefix`, in order."""
+        ...
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Delete an object, if it exists."""
+        ...
 
 
 class S3Server(ServerProcess):

@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -19,7 +18,6 @@ from tests.support.lambda_server import LambdaServer
 from tests.support.memory_bucket import MemoryBucket
 from tests.support.memory_store import MemoryStore
 from tests.support.remotion_farm import DEPLOYMENT, FastClock
-from tests.support.s3_server import S3Server
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +30,7 @@ async def test_five_hundred_renders_at_once_lose_none(tmp_path: Path, monkeypatc
     clock = FastClock(speed=4)
     deployment = replace(DEPLOYMENT, capacity=MANY, poll_interval=timedelta(seconds=1))
     settings = load_settings(data_dir=tmp_path, quota_limit=MANY, quota_window_s=86_400)
-    with MemoryBucket() as bucket, LambdaServer(cast("S3Server", bucket), seconds_per_render=4, steps=4) as function:
+    with MemoryBucket() as bucket, LambdaServer(bucket, seconds_per_render=4, steps=4) as function:
         monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", function.url)
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", bucket.url)
         function.fault(Fault.THROTTLED, times=20)
