@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,16 @@ from pymongo import MongoClient
 from websockets.exceptions import ConnectionClosed
 
 from tests.end_to_end.processes import COMMAND, Running, quiet_window_s
+from tests.end_to_end.slow import SlowRenderers
 from tests.support import api_client as clients
 from tests.support import tokens
-from tests.support.api_client import GET, PROGRESS, RETRY_S, TEST_TIMEOUT_S, Client, Stream, open_stream
+from tests.support.api_client import GET, NO_TLS, PROGRESS, TEST_TIMEOUT_S, Client, Stream, open_stream, pauses
 from tests.support.mongo_server import MongoServer
 from tests.support.redis_server import RedisServer
 
 CAPACITY = os.cpu_count() or 1  # renders that one worker runs at once
 SEVERAL = 2 * CAPACITY + 2  # renders: two workers are busy, and some wait
-LONG = 6_000  # frames: a second or more of work
+LONG = 600  # frames: ten seconds or more with slow renderers
 QUOTA = 1000
 SETTINGS: dict[str, object] = {
     "renderer": "text",
@@ -46,10 +48,12 @@ class Site:
         self.mongo = mongo
         self.redis = redis
         self.started: list[Running] = []
+        self.renderers = SlowRenderers(folder)
         self._folder = folder
         self._database = f"test-{uuid.uuid4()}"
         self.settings = {
             **SETTINGS,
+            **self.renderers.settings,
             "quota_window_s": quiet_window_s(),
             "data_dir": folder / "data",
             "MONGODB_URL": f"{mongo.url}/{self._database}",
@@ -78,14 +82,12 @@ class Site:
         aborted too; these repeat them.
         """
         assert process.end(signal.SIGKILL) == -signal.SIGKILL
-        with MongoClient[dict[str, Any]](self.mongo.url) as client:
-            client.admin.command("killAllSessions", [])
+        self._mongo_client.admin.command("killAllSessions", [])
 
     def leased_to(self, worker: Running) -> set[str]:
         """Return the ids of the renders that the worker has leased."""
-        with MongoClient[dict[str, Any]](self.mongo.url) as client:
-            leased = client[self._database]["renders"].find({"lease": {"$exists": True}})
-            return {found["_id"] for found in leased if found["lease"]["worker"].startswith(f"{worker.process.pid}-")}
+        leased = self._mongo_client[self._database]["renders"].find({"lease": {"$exists": True}})
+        return {found["_id"] for found in leased if found["lease"]["worker"].startswith(f"{worker.process.pid}-")}
 
     def finished_files(self) -> set[str]:
         """Return the ids of the renders whose video file exists."""
@@ -95,6 +97,11 @@ class Site:
         """Kill all processes, also those that are paused."""
         for process in self.started:
             process.close()
+        self._mongo_client.close()
+
+    @cached_property
+    def _mongo_client(self) -> MongoClient[dict[str, Any]]:
+        return MongoClient(self.mongo.url)
 
 
 def open_client(url: str, *, user: str = "ann") -> AbstractAsyncContextManager[Client]:
@@ -163,27 +170,34 @@ async def following(watchers: Collection[Watcher]) -> AsyncIterator[None]:
         watcher.check()
 
 
-async def started(client: Client, *, count: int = SEVERAL, frames: int = LONG) -> list[str]:
+async def started(client: Client, *, count: int, frames: int) -> list[str]:
     """Start renders and return their ids."""
     return [await client.start_render(durationInFrames=frames) for _ in range(count)]
+
+
+async def started_slow(site: Site, client: Client, *, count: int = SEVERAL) -> list[str]:
+    """Start renders that last until `site.renderers.speed_up()`, and return their ids."""
+    site.renderers.slow_down()
+    return await started(client, count=count, frames=LONG)
 
 
 async def under_way(site: Site, client: Client, *workers: Running) -> None:
     """Wait until each of the workers has leased a render and reported a frame of it."""
     async with asyncio.timeout(TEST_TIMEOUT_S):
-        while True:
+        for pause_s in pauses():
             renders = await client.list_renders(first=100, filter={"status": ["RENDERING"]})
             drawing = {render["id"] for render in renders if render["framesRendered"]}
             if all(site.leased_to(worker) & drawing for worker in workers):
                 return
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(pause_s)
 
 
 async def readiness(client: Client, status_code: int) -> None:
     """Wait until `/readyz` responds with this status."""
+    pause = pauses()
     async with asyncio.timeout(TEST_TIMEOUT_S):
         while (await client.http.get("/readyz")).status_code != status_code:  # noqa: ASYNC110  # another process
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(next(pause))
 
 
 async def all_end_well(site: Site, client: Client, render_ids: list[str]) -> set[str]:
@@ -193,7 +207,7 @@ async def all_end_well(site: Site, client: Client, render_ids: list[str]) -> set
     assert {render["attempt"] for render in renders} <= {1, 2}
     assert await client.quota_used() == len(render_ids)
     assert site.finished_files() == set(render_ids)
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=NO_TLS) as http:
         for render in renders:
             video = await http.get(render["outputUrl"])
             assert (video.status_code, len(video.content)) == (200, render["outputSizeBytes"])

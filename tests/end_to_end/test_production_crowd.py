@@ -17,10 +17,10 @@ from tests.support.api_client import (
     GET,
     NODE,
     REFRESH,
-    RETRY_S,
     Client,
     Stream,
     open_stream,
+    pauses,
 )
 from tests.support.tokens import token_of
 
@@ -135,8 +135,9 @@ async def _follow(stream: Stream, watchers: list[Watcher]) -> None:
 async def _until_all_have_leased(site: Site, workers: list[Running]) -> None:
     """Wait until each of the workers has leased a render."""
     for worker in workers:
+        pause = pauses()
         while not site.leased_to(worker):  # noqa: ASYNC110  # another process
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(next(pause))
 
 
 def _check_documents(site: Site, users: list[User]) -> None:

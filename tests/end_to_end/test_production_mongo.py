@@ -14,7 +14,7 @@ from tests.end_to_end.production import (
     open_client,
     readiness,
     report,
-    started,
+    started_slow,
     under_way,
     watching,
 )
@@ -34,11 +34,12 @@ async def test_a_restart_of_mongodb_loses_no_render_and_starts_none_twice(site: 
         "serve --port 0", "serve --port 0", "worker", "worker", lease_s=LONGER_THAN_OUTAGE_S
     )
     async with open_client(api.url) as client, open_client(other.url) as another:
-        ids = await started(client)
+        ids = await started_slow(site, client)
         async with watching(ids, client, another) as watchers:
             await under_way(site, client, *workers)
             async with _starting(another) as more:
                 site.mongo.stop()
+                site.renderers.speed_up()
                 site.mongo.start()
             await readiness(client, 200)
             await readiness(another, 200)
@@ -51,10 +52,11 @@ async def test_mongodb_unavailable_for_10_s_gives_clients_an_error_and_only_dela
         "serve --port 0", "worker", "worker", lease_s=LONGER_THAN_OUTAGE_S, max_concurrent_operations=MAX_OPERATIONS
     )
     async with open_client(api.url) as client:
-        ids = await started(client)
+        ids = await started_slow(site, client)
         async with watching(ids, client, client) as watchers:
             await under_way(site, client, *workers)
             site.mongo.stop(signal.SIGKILL)
+            site.renderers.speed_up()
             back = asyncio.create_task(asyncio.sleep(OUTAGE_S))
             await _refused(client, ids[0], within_s=MAX_RESPONSE_S)
             await back
@@ -70,10 +72,11 @@ async def test_a_mongodb_that_hangs_gives_clients_an_error_and_only_delays_rende
         "serve --port 0", "worker", "worker", lease_s=LONGER_THAN_OUTAGE_S, max_concurrent_operations=MAX_OPERATIONS
     )
     async with open_client(api.url) as client:
-        ids = await started(client)
+        ids = await started_slow(site, client)
         async with watching(ids, client) as watchers:
             await under_way(site, client, *workers)
             site.mongo.pause()
+            site.renderers.speed_up()
             over = asyncio.create_task(asyncio.sleep(HANGING_S))
             await _refused(client, ids[0], within_s=HANGING_S)
             await over
@@ -85,7 +88,7 @@ async def test_a_mongodb_that_hangs_gives_clients_an_error_and_only_delays_rende
 async def test_mongodb_unavailable_for_longer_than_the_leases_loses_no_render(site: Site) -> None:
     api, *workers = site.start("serve --port 0", "worker", "worker", lease_s=1)
     async with open_client(api.url) as client:
-        ids = await started(client)
+        ids = await started_slow(site, client)
         async with watching(ids, client) as watchers:
             await under_way(site, client, *workers)
             leased = set[str]().union(*map(site.leased_to, workers))
@@ -93,6 +96,7 @@ async def test_mongodb_unavailable_for_longer_than_the_leases_loses_no_render(si
             await asyncio.sleep(2)
             site.mongo.start()
             await readiness(client, 200)
+            site.renderers.speed_up()
         twice = await all_end_well(site, client, ids)
         assert twice <= leased
     report("MongoDB unavailable for longer than the leases", ids, twice, watchers)

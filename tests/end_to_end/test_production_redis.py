@@ -13,6 +13,7 @@ from tests.end_to_end.production import (
     readiness,
     report,
     started,
+    started_slow,
     under_way,
     watching,
 )
@@ -26,10 +27,11 @@ PROCESSES = ("serve --port 0", "serve --port 0", "worker", "worker")
 async def test_a_restart_of_redis_ends_no_subscription_and_loses_no_state(site: Site) -> None:
     api, other, *workers = site.start(*PROCESSES)
     async with open_client(api.url) as client, open_client(other.url) as another:
-        ids = await started(client)
+        ids = await started_slow(site, client)
         async with watching(ids, client, another) as watchers:
             await under_way(site, client, *workers)
             site.redis.stop(signal.SIGTERM)
+            site.renderers.speed_up()
             site.redis.start()
         await readiness(client, 200)
         await readiness(another, 200)
@@ -40,13 +42,14 @@ async def test_a_restart_of_redis_ends_no_subscription_and_loses_no_state(site: 
 async def test_killed_pubsub_connections_are_replaced(site: Site) -> None:
     api, other, *workers = site.start(*PROCESSES)
     async with open_client(api.url) as client, open_client(other.url) as another:
-        ids = await started(client)
+        ids = await started_slow(site, client)
         async with watching(ids, client, another) as watchers, _watching_all(client), _watching_all(another):
             await under_way(site, client, *workers)
             assert site.redis.command("CLIENT", "KILL", "TYPE", "pubsub").strip() == f":{len(PROCESSES)}"
             async with asyncio.timeout(TEST_TIMEOUT_S):
                 while site.redis.clients("pubsub") < len(PROCESSES):  # noqa: ASYNC110  # another process
                     await asyncio.sleep(RETRY_S)
+            site.renderers.speed_up()
         assert await all_end_well(site, client, ids) == set()
     report("pub/sub connections killed", ids, (), watchers)
 
@@ -54,10 +57,11 @@ async def test_killed_pubsub_connections_are_replaced(site: Site) -> None:
 async def test_renders_start_and_complete_while_redis_is_unavailable_for_10_s(site: Site) -> None:
     api, other, *workers = site.start(*PROCESSES)
     async with open_client(api.url) as client, open_client(other.url) as another:
-        ids = await started(client)
+        ids = await started_slow(site, client)
         async with watching(ids, client, another) as watchers:
             await under_way(site, client, *workers)
             site.redis.stop()
+            site.renderers.speed_up()
             back = asyncio.create_task(asyncio.sleep(OUTAGE_S))
             started_at = time.monotonic()
             ids += await started(another, count=1, frames=2)
@@ -78,7 +82,7 @@ async def test_renders_start_and_complete_while_redis_is_unavailable_for_10_s(si
 async def test_a_render_whose_worker_is_killed_while_redis_hangs_completes(site: Site) -> None:
     api, *workers = site.start("serve --port 0", "worker", "worker", lease_s=3)
     async with open_client(api.url) as client:
-        ids = await started(client, count=1)
+        ids = await started_slow(site, client, count=1)
         async with watching(ids, client) as watchers:
             await client.until(ids[0], status="RENDERING")
             site.redis.pause()
@@ -86,6 +90,7 @@ async def test_a_render_whose_worker_is_killed_while_redis_hangs_completes(site:
             await client.until(ids[0], status="QUEUED")
             await asyncio.sleep(2)  # the other worker requeued it, can't publish that, and polls
             site.redis.resume()
+            site.renderers.speed_up()
         assert await all_end_well(site, client, ids) == set(ids)
     report("worker killed while Redis hangs", ids, ids, watchers)
 

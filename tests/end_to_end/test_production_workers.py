@@ -15,24 +15,27 @@ from tests.end_to_end.production import (
     open_client,
     report,
     started,
+    started_slow,
     under_way,
     watching,
 )
-from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S, Client
+from tests.support.api_client import TEST_TIMEOUT_S, Client, pauses
 
 LONGER_THAN_THE_TEST_S = 300
 FIVE_MINUTES_S = 300
+SEVERAL_LEASES_S = 3
 SHIFTED = str(Path(__file__).with_name("shifted.py"))
 
 
 async def test_another_worker_restarts_the_renders_of_a_killed_worker(site: Site) -> None:
     api, first, second = site.start("serve --port 0", "worker", "worker")
     async with open_client(api.url) as client:
-        ids = await started(client)
+        ids = await started_slow(site, client)
         async with watching(ids, client, client) as watchers:
             await under_way(site, client, first, second)
             site.kill(first)
             interrupted = site.leased_to(first) - site.finished_files()
+            site.renderers.speed_up()
         assert interrupted
         assert await all_end_well(site, client, ids) == interrupted
     report("worker killed", ids, interrupted, watchers)
@@ -41,13 +44,14 @@ async def test_another_worker_restarts_the_renders_of_a_killed_worker(site: Site
 async def test_a_worker_that_gets_sigterm_releases_its_renders_at_once(site: Site) -> None:
     api, first, second = site.start("serve --port 0", "worker", "worker", lease_s=LONGER_THAN_THE_TEST_S)
     async with open_client(api.url) as client:
-        ids = await started(client)
+        ids = await started_slow(site, client)
         async with watching(ids, client, client) as watchers:
             await under_way(site, client, first, second)
             leased, children = site.leased_to(first), first.children()
             assert first.end(signal.SIGTERM) == 0
             assert site.leased_to(first) == set()
             wait_until_gone(children)
+            site.renderers.speed_up()
         twice = await all_end_well(site, client, ids)
         assert twice <= leased
     assert list(site.outputs.glob("*.part")) == []
@@ -73,9 +77,11 @@ async def test_workers_with_wrong_clocks_take_no_leases_from_each_other(site: Si
         for off_s in (FIVE_MINUTES_S, -FIVE_MINUTES_S)
     )
     async with open_client(api.url) as client:
-        ids = await started(client)
+        ids = await started_slow(site, client)
         async with watching(ids, client) as watchers:
             await under_way(site, client, ahead, behind)
+            await asyncio.sleep(SEVERAL_LEASES_S)
+            site.renderers.speed_up()
         assert await all_end_well(site, client, ids) == set()
     report("clocks 10 minutes apart", ids, (), watchers)
 
@@ -83,7 +89,7 @@ async def test_workers_with_wrong_clocks_take_no_leases_from_each_other(site: Si
 async def test_a_paused_worker_that_resumes_while_another_runs_its_renders_stops_them(site: Site) -> None:
     api, first, second = site.start("serve --port 0", "worker", "worker")
     async with open_client(api.url) as client:
-        ids = await started(client)
+        ids = await started_slow(site, client)
         async with watching(ids, client) as watchers:
             await under_way(site, client, first, second)
             first.process.send_signal(signal.SIGSTOP)
@@ -91,6 +97,7 @@ async def test_a_paused_worker_that_resumes_while_another_runs_its_renders_stops
             await until_taken_over(site, second, lost)
             first.process.send_signal(signal.SIGCONT)
             await until_leases_lost(first, 1)
+            site.renderers.speed_up()
         twice = await all_end_well(site, client, ids)
         assert twice <= lost
     assert (first.end(), second.end()) == (0, 0)
@@ -100,11 +107,12 @@ async def test_a_paused_worker_that_resumes_while_another_runs_its_renders_stops
 async def test_a_paused_worker_that_resumes_after_the_end_changes_nothing(site: Site) -> None:
     api, first, second = site.start("serve --port 0", "worker", "worker")
     async with open_client(api.url) as client:
-        ids = await started(client)
+        ids = await started_slow(site, client)
         async with watching(ids, client) as watchers:
             await under_way(site, client, first, second)
             first.process.send_signal(signal.SIGSTOP)
             held, finished = site.leased_to(first), site.finished_files()
+            site.renderers.speed_up()
         assert await all_end_well(site, client, ids) == held - finished
         renders, files = await _listed(client), _files(site)
         first.process.send_signal(signal.SIGCONT)
@@ -125,11 +133,12 @@ async def _listed(client: Client) -> list[dict[str, Any]]:
 async def test_subscribers_of_a_killed_api_process_continue_at_another_and_miss_nothing(site: Site) -> None:
     first, second, worker = site.start("serve --port 0", "serve --port 0", "worker")
     async with open_client(first.url) as one, open_client(second.url) as other:
-        ids = await started(one)
+        ids = await started_slow(site, one)
         watchers = [Watcher(render_id, one, other) for render_id in ids for _ in range(2)]
         async with following(watchers):
             await under_way(site, other, worker)
             site.kill(first)
+            site.renderers.speed_up()
         moved = sum(len(watcher.connections) == 2 for watcher in watchers)
         assert moved
         assert await all_end_well(site, other, ids) == set()
@@ -138,16 +147,18 @@ async def test_subscribers_of_a_killed_api_process_continue_at_another_and_miss_
 
 async def until_taken_over(site: Site, successor: Running, render_ids: set[str]) -> None:
     """Wait until the successor has leased one of the renders."""
+    pause = pauses()
     async with asyncio.timeout(TEST_TIMEOUT_S):
         while not site.leased_to(successor) & render_ids:  # noqa: ASYNC110  # another process
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(next(pause))
 
 
 async def until_leases_lost(worker: Running, count: int) -> None:
     """Wait until the worker has logged the loss of this number of leases."""
+    pause = pauses()
     async with asyncio.timeout(TEST_TIMEOUT_S):
         while worker.log.count("lost its lease") < count:  # noqa: ASYNC110  # another process
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(next(pause))
 
 
 def _files(site: Site) -> dict[str, tuple[int, int]]:
