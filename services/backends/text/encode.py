@@ -13,9 +13,9 @@ import numpy as np
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.plane import VideoPlane
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from av.video.stream import VideoStream
 
+from services.backends.jpeg import encode_jpeg
 from services.backends.text.frames import Picture, Plane, upsampled
 
 # The code point of BT.709 in ITU-T H.273, and libav's number for limited ("MPEG") range.
@@ -34,9 +34,6 @@ _X264: Final = {"preset": "veryfast", "crf": "20", "profile": "high"}
 _X264_PARAMS: Final = (
     "threads=1:aq-mode=0:mbtree=0:no-deblock=1:weightp=0:weightb=0:subme=1:me=dia:b-adapt=0:scenecut=0:rc-lookahead=0"
 )
-
-_EXACT: Final = Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
-_JPEG_QUANTISER: Final = 2  # from 1, the finest, to 31
 
 
 class Encoder:
@@ -109,30 +106,9 @@ def _configure(context: VideoCodecContext, *, width: int, height: int, fps: int)
 
 
 def _jpeg(picture: Picture) -> bytes:
-    """Return a picture as a JPEG file with colours of BT.601 in full range (ITU-T T.871, section 7).
-
-    Chroma is not subsampled: otherwise the edges of coloured text bleed visibly.
-    """
+    """Return a picture as a JPEG file."""
     planes = np.stack((picture.y, upsampled(picture.cb), upsampled(picture.cr)))
-    frame = av.VideoFrame.from_ndarray(planes, format="yuv444p").reformat(
-        format="yuvj444p",
-        src_colorspace=Colorspace.ITU709,
-        dst_colorspace=Colorspace.ITU601,
-        src_color_range=ColorRange.MPEG,
-        dst_color_range=ColorRange.JPEG,
-        interpolation=_EXACT,
-        threads=1,
-    )
-    frame.pts = 0
-    context = av.CodecContext.create("mjpeg", "w")
-    context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name
-    context.time_base = Fraction(1)
-    context.sample_aspect_ratio = Fraction(1)  # otherwise libav omits the JFIF header
-    context.color_range = ColorRange.JPEG
-    context.qmin = context.qmax = _JPEG_QUANTISER
-    context.thread_count = 1
-    context.options = {"flags": "+bitexact"}  # otherwise the file would contain the library's version
-    return b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))
+    return encode_jpeg(av.VideoFrame.from_ndarray(planes, format="yuv444p"))
 
 
 def _writable(plane: VideoPlane) -> Plane:

@@ -1,0 +1,155 @@
+"""Decodes the last frame of a video: `python -m services.backends.remotion_lambda.poster_child SIZE`.
+
+The parent process reads the file of SIZE bytes for it, so this process needs no network and no credentials. It writes
+lines of JSON to stdout: `{"read": [OFFSET, LENGTH]}`, to which the parent responds with exactly LENGTH bytes on stdin,
+and last either `{"jpeg": LENGTH}`, followed by LENGTH bytes, or `{"error": REASON}`. It ends when stdin closes.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import BinaryIO, Final
+
+import av
+from av.container import InputContainer
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.stream import VideoStream
+
+from services.backends.jpeg import EXACT, encode_jpeg
+
+BLOCK_BYTES: Final = 256 * 1024
+MAX_READ_BYTES: Final = 16 * 1024 * 1024  # 8 s, the most between two key frames at 30 frames/s, of 16 Mbit/s
+MAX_DECODING_S: Final = 5.0  # after that, the last decoded frame is used
+MAX_CPU_S: Final = 10  # then the kernel ends the process
+MAX_MEMORY_BYTES: Final = 2 * 1024**3  # address space; a video of 7680 x 4320 takes half of it
+
+# The containers of Remotion's outputs. Others, such as playlists, could refer to other files.
+_FORMATS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"
+_MIN_HD_HEIGHT: Final = 720  # from this height on, players assume BT.709 in a video without colour information
+# libav's numbers of colour spaces (ITU-T H.273, table 4), and those for its scaler.
+_COLORSPACES: Final = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+
+Read = Callable[[int, int], bytes]
+
+
+class NoFrameError(Exception):
+    """The file has no frame that can be decoded within the limits. The message says why."""
+
+
+class BlockFile:
+    """A file of `size` bytes that is read with `read_range` in blocks, each once.
+
+    After `max_bytes` in whole blocks, it ends as if the file were shorter.
+    """
+
+    def __init__(self, read_range: Read, *, size: int, max_bytes: int = MAX_READ_BYTES) -> None:
+        self._read_range = read_range
+        self._size = size
+        self._max_blocks = max_bytes // BLOCK_BYTES
+        self._position = 0
+        self._blocks: dict[int, bytes] = {}
+
+    def read(self, length: int) -> bytes:
+        """Return up to `length` bytes from the current position; none at the end."""
+        number, start = divmod(self._position, BLOCK_BYTES)
+        content = self._block(number)[start : start + length]
+        self._position += len(content)
+        return content
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move the current position as `io.IOBase.seek` does, and return it."""
+        self._position = offset + (0, self._position, self._size)[whence]
+        return self._position
+
+    def tell(self) -> int:
+        """Return the current position."""
+        return self._position
+
+    def _block(self, number: int) -> bytes:
+        start = number * BLOCK_BYTES
+        length = min(BLOCK_BYTES, self._size - start)
+        if number not in self._blocks:
+            if length <= 0 or len(self._blocks) == self._max_blocks:
+                return b""
+            self._blocks[number] = self._read_range(start, length)
+        return self._blocks[number]
+
+
+def last_frame(file: BlockFile, *, max_time_s: float = MAX_DECODING_S) -> av.VideoFrame:
+    """Return the video's last frame, or an earlier one from its last key frame on if that exceeds a limit.
+
+    Raises `NoFrameError` if there is none.
+    """
+    last: av.VideoFrame | None = None
+    ends_at = time.monotonic() + max_time_s
+    try:
+        with av.open(file, "r", options={"format_whitelist": _FORMATS}) as container:
+            stream = next(iter(container.streams.video), None)
+            if stream is None:
+                raise NoFrameError("it has no video stream")
+            stream.codec_context.thread_count = 1
+            _seek_to_last_key_frame(container, stream)
+            for frame in container.decode(stream):
+                last = frame
+                if time.monotonic() > ends_at:
+                    break
+    except av.FFmpegError as error:
+        if last is None:
+            raise NoFrameError(f"it can't be decoded: {error.strerror}") from error
+    if last is None:
+        raise NoFrameError("it has no frames")
+    return last
+
+
+def poster(frame: av.VideoFrame) -> bytes:
+    """Return the frame as a JPEG file with the colours that players show."""
+    guessed = Colorspace.ITU709 if frame.height >= _MIN_HD_HEIGHT else Colorspace.ITU601
+    is_full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+    return encode_jpeg(
+        frame,
+        colorspace=_COLORSPACES.get(int(frame.colorspace), guessed),
+        color_range=ColorRange.JPEG if is_full else ColorRange.MPEG,
+        interpolation=Interpolation.BICUBIC | EXACT,
+    )
+
+
+def _seek_to_last_key_frame(container: InputContainer, stream: VideoStream) -> None:
+    if stream.duration is not None:
+        container.seek((stream.start_time or 0) + stream.duration, stream=stream)
+    elif container.duration is not None:
+        container.seek((container.start_time or 0) + container.duration)
+
+
+def main(size: int, stdin: BinaryIO, stdout: BinaryIO) -> None:
+    """Read and decode the file, and write the result."""
+
+    def send(message: dict[str, object], content: bytes = b"") -> None:
+        stdout.write(json.dumps(message).encode() + b"\n" + content)
+        stdout.flush()
+
+    def read_range(offset: int, length: int) -> bytes:
+        send({"read": [offset, length]})
+        return stdin.read(length)  # less if the parent has ended; the decoder then finds the end of the file
+
+    try:
+        content = poster(last_frame(BlockFile(read_range, size=size)))
+    except NoFrameError as error:
+        send({"error": str(error)})
+    else:
+        send({"jpeg": len(content)}, content)
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_S, MAX_CPU_S))
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    main(int(sys.argv[1]), sys.stdin.buffer, sys.stdout.buffer)
