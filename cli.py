@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -87,8 +88,10 @@ def serve(
     Users need tokens from the issuer RENDERCAST_JWT_ISSUER, or signed with RENDERCAST_JWT_SECRET.
     """
     from commands.server.serve import serve_users
+    from services.settings import PLATFORM_VARIABLES
 
-    serve_users(_settings(host=host, port=port), with_worker=with_worker)
+    settings = _settings(PLATFORM_VARIABLES, host=host, port=port)
+    serve_users(settings, with_worker=with_worker)
 
 
 @cli.command(rich_help_panel=SERVER_PANEL)
@@ -137,11 +140,11 @@ def export_schema(
         path.write_text(text, encoding="utf-8")
 
 
-def _settings(**overrides: object) -> "Settings":
+def _settings(fallbacks: Mapping[str, str] | None = None, /, **overrides: object) -> "Settings":
     """Load the settings. Each of `overrides` that is not None takes precedence over the environment."""
     from services.settings import load_settings
 
-    return load_settings(**{name: value for name, value in overrides.items() if value is not None})
+    return load_settings(fallbacks or {}, **{name: value for name, value in overrides.items() if value is not None})
 
 
 def _parse_duration(text: str) -> timedelta | None:

@@ -32,7 +32,7 @@ from starlette.types import Receive, Scope, Send
 from app import create_app
 from auth.bearer import open_bearer_tokens
 from auth.tokens import OWN_ISSUER, make_token
-from commands.server.serve import listen, server_config
+from commands.server.serve import listen_for_clients, server_config
 from services import documents
 from services.clock import SystemClock
 from services.ids import new_render_id
@@ -222,7 +222,7 @@ def write_renders(path: Path, redis_url: str, number: int) -> Path:
 async def serve(kind: str, redis_url: str, renders_file: str) -> None:
     """Run a server of this kind, after printing its port."""
     gc.freeze()  # as `rendercast serve` does
-    with listen(SETTINGS.server) as listener:
+    with listen_for_clients(SETTINGS.server) as listener:
         print(listener.getsockname()[1], flush=True)
         if kind == "bare":
             async with open_bare(redis_url) as app:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import cli
-from commands.server.serve import listen
+from commands.server.serve import listen_for_clients
 from resolvers.schema import build_schema
 from services.errors import StartupError
 from services.settings import CHECKOUT, load_settings
@@ -23,7 +23,7 @@ TIMES = ["", "0s", "1", "h", "1w", "1.5h", "-1h", "1 h", "1000000s", "１h"]
 Refusal = Callable[..., str]
 
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # rejected, never listened on
-PUBLIC_HOSTS = [ANY_ADDRESS, "::", "192.0.2.1", "2001:db8::1", "example.org", "127.0.0.1.example.org", ""]
+PUBLIC_HOSTS = [ANY_ADDRESS, "::", "192.0.2.1", "2001:db8::1", "example.org", "127.0.0.1.example.org"]
 
 
 @pytest.fixture
@@ -63,13 +63,13 @@ def refusal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Refusal:
 )
 def test_an_invalid_setting_is_reported_in_one_line_with_its_name(refusal: Refusal, name: str, value: str) -> None:
     message = refusal(**{name: value})
-    assert re.match(rf"rendercast: RENDERCAST_{name.upper()}( \(formerly RENDERCAST_\w+\))?: ", message)
+    assert message.startswith(f"rendercast: RENDERCAST_{name.upper()} ")
     assert "\n" not in message
 
 
 def test_each_invalid_setting_has_a_line(refusal: Refusal) -> None:
     lines = refusal("--port", "-1", quota_limit="abc", log_level="loud").removeprefix("rendercast: ").splitlines()
-    assert {line.partition(":")[0] for line in lines} == {
+    assert {line.split()[0] for line in lines} == {
         "RENDERCAST_PORT",
         "RENDERCAST_LOG_LEVEL",
         "RENDERCAST_QUOTA_LIMIT",
@@ -90,18 +90,30 @@ def test_a_public_address_is_rejected_as_a_setting_too(refusal: Refusal) -> None
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_connections_send_without_delay(host: str) -> None:
     with (
-        listen(load_settings(host=host, port=0).server) as listener,
+        listen_for_clients(load_settings(host=host, port=0).server) as listener,
         socket.create_connection(listener.getsockname()),
         listener.accept()[0] as connection,
     ):
         assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
 
 
+def test_the_unspecified_ipv6_address_accepts_ipv4_too() -> None:
+    with listen_for_clients(load_settings(host="::", port=0).server) as listener:
+        for host in ("127.0.0.1", "::1"):
+            with socket.create_connection((host, listener.getsockname()[1])), listener.accept()[0]:
+                pass
+
+
+def test_a_host_that_is_unknown_is_reported() -> None:
+    with pytest.raises(StartupError, match=r"^Can't listen on nowhere\.invalid:1: Name or service not known\."):
+        listen_for_clients(load_settings(host="nowhere.invalid", port=1).server)
+
+
 def test_a_port_in_use_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(StartupError, match=f"127.0.0.1:{port}: Address already in use"):
-            listen(load_settings(host="127.0.0.1", port=port).server)
+            listen_for_clients(load_settings(host="127.0.0.1", port=port).server)
 
 
 def token(*arguments: str, **settings: str) -> Result:
@@ -128,7 +140,10 @@ def test_a_token_without_a_subject_or_a_lifetime_is_rejected(arguments: list[str
     assert refused.output == ""
 
 
-@pytest.mark.parametrize(("secret", "message"), [("", "JWT_SECRET is not set"), ("short", "JWT_SECRET: ")])
+@pytest.mark.parametrize(
+    ("secret", "message"),
+    [("", "JWT_SECRET is not set"), ("short", "JWT_SECRET is too short: 5 ")],
+)
 def test_a_token_needs_a_secret_of_sufficient_length(secret: str, message: str) -> None:
     refused = token("ann", JWT_SECRET=secret)
     assert isinstance(refused.exception, StartupError)

@@ -1,15 +1,10 @@
 """The checks of `rendercast doctor`. The parts of a deployment are checked concurrently and independently."""
 
 import asyncio
-import difflib
-import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-
-from dotenv import dotenv_values
 
 from auth.bearer import read_token_rules
 from auth.jwks import JwksClient, JwksError, open_issuer_session
@@ -20,19 +15,17 @@ from commands.doctor.report import CheckGroup, CheckSkipped, Finding, Result
 from commands.doctor.role import Role
 from pages.graphiql import load_graphiql
 from services.errors import StartupError
-from services.settings import FIELDS, Settings, former_variables, load_settings, variable
+from services.settings import PLATFORM_VARIABLES, Settings, read_settings, setting_warnings, unknown_variables
 from services.webhooks.configuration import read_endpoint_config
 from services.webhooks.endpoint import open_endpoint
 from services.webhooks.ports import EndpointError
 
 MIN_FREE_BYTES = 500_000_000
-PREFIX = "RENDERCAST_"
-CLIENT_VARIABLES = {"RENDERCAST_URL", "RENDERCAST_TOKEN"}
 
 
 async def diagnose(role: Role | None) -> Sequence[Finding]:
     """Run all checks that apply to the role, or to any if it is None, and return their findings."""
-    settings, findings = read_settings()
+    settings, findings = check_settings(role)
     parts = [CheckGroup(settings, role) for _ in PARTS]
     async with asyncio.TaskGroup() as tasks:
         for check_part, part in zip(PARTS, parts, strict=True):
@@ -40,31 +33,17 @@ async def diagnose(role: Role | None) -> Sequence[Finding]:
     return [*findings, *(finding for part in parts for finding in part.findings)]
 
 
-def read_settings() -> tuple[Settings, list[Finding]]:
+def check_settings(role: Role | None) -> tuple[Settings, list[Finding]]:
     """Return the settings, with defaults in place of invalid values, and the findings about them."""
-    problems: list[str] = []
-    try:
-        settings = load_settings()
-    except StartupError as error:
-        problems = str(error).splitlines()
-        invalid = {re.split(r"[ :]", line, maxsplit=1)[0] for line in problems}
-        fields = [(name, field) for name, field in FIELDS.items() if variable(name) in invalid]
-        settings = load_settings(**{name: field.default for name, field in fields})
-    problems += _unknown_variables()
-    if not problems:
-        return settings, [Finding(check="settings", result=Result.OK, sentence="All settings are valid.")]
-    return settings, [Finding(check="settings", result=Result.WRONG, sentence=line) for line in problems]
-
-
-def _unknown_variables() -> list[str]:
-    """Return a sentence for each variable that has the prefix of settings but is not one."""
-    known = {each for name in FIELDS for each in (variable(name), *former_variables(name))} | CLIENT_VARIABLES
-    given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
-    sentences = []
-    for name in sorted(name for name in given - known if name.startswith(PREFIX)):
-        close = difflib.get_close_matches(name, known, n=1)
-        sentences.append(f"{name} is not a setting" + (f"; did you mean {close[0]}?" if close else "."))
-    return sentences
+    settings, problems = read_settings(PLATFORM_VARIABLES if role is Role.SERVE else {})
+    problems += unknown_variables()
+    is_served = role is Role.SERVE or (role is None and settings.storage.mongodb_url is not None)
+    warnings = setting_warnings(settings, serves=is_served)
+    sentences = [*((Result.WRONG, line) for line in problems), *((Result.WARNING, line) for line in warnings)]
+    return settings, [
+        Finding(check="settings", result=result, sentence=sentence)
+        for result, sentence in sentences or [(Result.OK, "All settings are valid.")]
+    ]
 
 
 async def _data_folder(part: CheckGroup) -> None:

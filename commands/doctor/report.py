@@ -16,6 +16,7 @@ class Result(StrEnum):
     """The result of a check."""
 
     OK = "OK"
+    WARNING = "WARNING"
     WRONG = "WRONG"
     SKIPPED = "SKIPPED"
 

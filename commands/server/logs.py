@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from services.observability import log_context
-from services.settings import LoggingSettings
+from services.settings import LoggingSettings, Settings, setting_warnings, unknown_variables
+
+log = logging.getLogger(__name__)
 
 
 class QueryStringFilter(logging.Filter):
@@ -60,3 +62,9 @@ def log_to_stderr(settings: LoggingSettings, *, default_format: Literal["text", 
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # below that, it logs each WebSocket message
     for name in ("uvicorn.access", "uvicorn.error"):
         logging.getLogger(name).addFilter(QueryStringFilter())
+
+
+def log_setting_warnings(settings: Settings, *, serves: bool) -> None:
+    """Log a warning for each setting that is probably a mistake. With `serves`, other machines are clients."""
+    for sentence in (*unknown_variables(), *setting_warnings(settings, serves=serves)):
+        log.warning("%s", sentence)

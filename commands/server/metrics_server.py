@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from services.errors import StartupError
+from commands.server.listening import listen
 from services.observability.exposition import Exposition
 from services.observability.liveness import ALIVE, Liveness
 from services.observability.metrics import CONTENT_TYPE
@@ -39,15 +39,8 @@ def listen_for_metrics(settings: MetricsSettings) -> Iterator[socket.socket | No
     if settings.metrics_port is None:
         yield None
         return
-    host, port = settings.metrics_host, settings.metrics_port
-    try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise StartupError(
-            f"Can't serve metrics on {host}:{port}: {error.strerror}. "
-            "Stop the process that uses the port, or set RENDERCAST_METRICS_PORT to another."
-        ) from error
-    with listener:
+    remedy = "Stop the process that uses the port, or set RENDERCAST_METRICS_PORT to another."
+    with listen(settings.metrics_host, settings.metrics_port, purpose="serve metrics", remedy=remedy) as listener:
         yield listener
 
 

@@ -20,7 +20,8 @@ from starlette.types import ASGIApp
 from app import create_app
 from auth.authenticator import Authenticator
 from auth.local_developer import LocalDeveloper
-from commands.server.logs import log_to_stderr
+from commands.server.listening import listen
+from commands.server.logs import log_setting_warnings, log_to_stderr
 from commands.server.metrics_server import listen_for_metrics, serve_metrics
 from services.errors import StartupError
 from services.loopback import is_loopback
@@ -91,9 +92,10 @@ class Server(uvicorn.Server):
 
 
 def _run_server(settings: Settings, open_services: OpenServices, open_authentication: OpenAuthentication) -> None:
-    with listen(settings.server) as listener, listen_for_metrics(settings.metrics) as metrics_listener:
+    with listen_for_clients(settings.server) as listener, listen_for_metrics(settings.metrics) as metrics_listener:
         port, limit = listener.getsockname()[1], connection_limit(settings.connections)
         settings = settings.replace(port=port, max_connections=limit)
+        log_setting_warnings(settings, serves=open_services is not open_embedded)
         uvloop.run(_serve(settings, open_services, open_authentication, listener, metrics_listener))
 
 
@@ -155,20 +157,11 @@ def connection_limit(settings: ConnectionSettings) -> int:
     return limit
 
 
-def listen(settings: ServerSettings) -> socket.socket:
+def listen_for_clients(settings: ServerSettings) -> socket.socket:
     """Return a socket that listens on the configured address. Raises `StartupError`."""
-    try:
-        listener = socket.create_server((settings.host, settings.port), family=_family(settings.host))
-    except OSError as error:
-        raise StartupError(
-            f"Can't listen on {settings.host}:{settings.port}: {error.strerror}. "
-            "Stop the process that uses the port, or choose another: make run PORT=8001."
-        ) from error
+    remedy = "Stop the process that uses the port, or choose another: make run PORT=8001."
+    listener = listen(settings.host, settings.port, purpose="listen", remedy=remedy)
     # Connections inherit it. asyncio sets it only on connections of sockets that it created itself; without it, each
     # response waits 40 ms for the client's delayed acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import typer
 import uvloop
 
-from commands.server.logs import log_to_stderr
+from commands.server.logs import log_setting_warnings, log_to_stderr
 from commands.server.metrics_server import listen_for_metrics, serve_metrics
 from services.runtime.adapters import open_production
 from services.settings import Settings
@@ -19,6 +19,7 @@ from services.supervision import BackgroundLoop, supervise
 def run_worker(settings: Settings) -> None:
     """Run renders until SIGINT or SIGTERM. Raises `StartupError`."""
     log_to_stderr(settings.logging, default_format="json")
+    log_setting_warnings(settings, serves=False)
     with listen_for_metrics(settings.metrics) as metrics_listener:
         uvloop.run(_work(settings, metrics_listener))
 

@@ -3,16 +3,16 @@
 from services.settings.auth import AuthSettings
 from services.settings.base import CHECKOUT
 from services.settings.connections import ConnectionSettings
+from services.settings.environment import PLATFORM_VARIABLES
 from services.settings.graphql import GraphQLSettings
-from services.settings.loading import (
+from services.settings.groups import (
     FIELDS,
     GROUPS,
     Settings,
-    default_settings,
     former_variables,
-    load_settings,
     variable,
 )
+from services.settings.loading import default_settings, load_settings, read_settings
 from services.settings.logs import LoggingSettings
 from services.settings.metrics import MetricsSettings
 from services.settings.pages import PageSettings
@@ -21,6 +21,7 @@ from services.settings.renderer import RendererSettings
 from services.settings.renders import RenderSettings
 from services.settings.server import ServerSettings
 from services.settings.storage import StorageSettings
+from services.settings.warnings import setting_warnings, unknown_variables
 from services.settings.webhooks import WebhookSettings
 from services.settings.worker import WorkerSettings
 
@@ -28,6 +29,7 @@ __all__ = [
     "CHECKOUT",
     "FIELDS",
     "GROUPS",
+    "PLATFORM_VARIABLES",
     "AuthSettings",
     "ConnectionSettings",
     "GraphQLSettings",
@@ -45,5 +47,8 @@ __all__ = [
     "default_settings",
     "former_variables",
     "load_settings",
+    "read_settings",
+    "setting_warnings",
+    "unknown_variables",
     "variable",
 ]

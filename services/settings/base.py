@@ -2,27 +2,16 @@
 
 from pathlib import Path
 
-from pydantic import AliasChoices
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PREFIX = "RENDERCAST_"
 
 
-class SettingsGroup(BaseSettings):
-    """Settings of one subject, read from the environment and from the file `.env` in the current folder.
+class SettingsGroup(BaseModel):
+    """Settings of one subject. A field's environment variable is its name in capitals after `PREFIX`, or its alias."""
 
-    A field's environment variable is its name in capitals after `PREFIX`, unless it has an alias of its own.
-    """
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        populate_by_name=True,
-    )
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
 
 def renamed(variable: str, former: str) -> AliasChoices:

@@ -1,8 +1,11 @@
 """Settings of the metrics server."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from services.settings.base import SettingsGroup
+from services.settings.values import check_host
 
 
 class MetricsSettings(SettingsGroup):
@@ -14,4 +17,6 @@ class MetricsSettings(SettingsGroup):
         le=65_535,
         description="Port that serves `/metrics` for Prometheus, and `/healthz`, which workers have too. Unset: none.",
     )
-    metrics_host: str = Field("127.0.0.1", description="Address that the metrics port listens on.")
+    metrics_host: Annotated[str, AfterValidator(check_host)] = Field(
+        "127.0.0.1", description="Address that the metrics port listens on. `::` listens on IPv4 too."
+    )

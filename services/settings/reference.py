@@ -4,15 +4,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from services.settings.base import CHECKOUT
-from services.settings.loading import FIELDS, GROUPS, former_variables, variable
+from services.settings.groups import FIELDS, GROUPS, former_variables, is_secret, variable
 
 HEAD = """\
 # Settings
 
 Rendercast reads its settings from environment variables, and from the file `.env` in the folder where it is started.
 The environment takes precedence. An empty variable counts as unset. An invalid value prevents the start, with a message
-that names the variable. `rendercast doctor` checks the settings and the services that they refer to.
-[`.env.example`](../.env.example) is a template.
+that names the variable; an unknown variable `RENDERCAST_…` is logged. `rendercast doctor` checks the settings and the
+services that they refer to. [`.env.example`](../.env.example) is a template.
+
+A secret can be read from a file instead: `RENDERCAST_JWT_SECRET_FILE=/run/secrets/jwt` sets `RENDERCAST_JWT_SECRET` to
+the content of that file. This works for each variable with `…_FILE` below. The file is text in UTF-8 of at most 64 KiB;
+line ends at its end are removed. It is read at the start only. Set a variable or its `…_FILE`, not both.
 
 This page is generated from the code: `make settings`.
 """
@@ -49,7 +53,8 @@ def default_text(name: str) -> str:
 def row(name: str) -> str:
     """Return the table row of a setting: variable, default, meaning."""
     default = default_text(name)
-    return f"| `{variable(name)}` | {f'`{default}`' if default else ''} | {FIELDS[name].description} |"
+    file = " or `…_FILE`" if is_secret(name) else ""
+    return f"| `{variable(name)}`{file} | {f'`{default}`' if default else ''} | {FIELDS[name].description} |"
 
 
 def reference() -> str:

@@ -1,26 +1,33 @@
 """Settings of the HTTP server."""
 
-from pydantic import Field
+import socket
+from ipaddress import ip_address
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from services.settings.base import SettingsGroup
+from services.settings.values import check_base_url, check_host, check_origins, check_proxies, items
 
 
 class ServerSettings(SettingsGroup):
     """Addresses, origins and proxies, and limits on HTTP requests."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8000, ge=0, le=65_535, description="Port to listen on.")
-    public_url: str | None = Field(
+    host: Annotated[str, AfterValidator(check_host)] = Field(
+        "127.0.0.1", description="Address to listen on. `::` listens on IPv4 too."
+    )
+    port: int = Field(
+        8000, ge=0, le=65_535, description="Port to listen on. Default in `serve`: the variable `PORT`, if it is set."
+    )
+    public_url: Annotated[str, AfterValidator(check_base_url)] | None = Field(
         None,
-        pattern=r"^https?://[^/?#]+$",
-        description="URL at which clients reach this server. Default: `http://HOST:PORT`.",
+        description="URL at which clients reach this server. Default: `http://HOST:PORT`. Set it if the host is "
+        "`0.0.0.0` or `::`.",
     )
-    allowed_origins: str = Field(
-        "",
-        pattern=r"^(?:\s*https?://[^\s/?#,*@]+\s*(?:,|$))*$",
-        description="Other origins whose pages may call this server (CORS), separated by commas.",
+    allowed_origins: Annotated[str, AfterValidator(check_origins)] = Field(
+        "", description="Other origins whose pages may call this server (CORS), separated by commas."
     )
-    trusted_proxies: str = Field(
+    trusted_proxies: Annotated[str, AfterValidator(check_proxies)] = Field(
         "127.0.0.1,::1",
         description="Addresses or networks of proxies whose `X-Forwarded-For` and `-Proto` are trusted, separated by "
         "commas.",
@@ -33,10 +40,19 @@ class ServerSettings(SettingsGroup):
     @property
     def origins(self) -> frozenset[str]:
         """The other origins whose pages may call this server."""
-        return frozenset(origin.strip() for origin in self.allowed_origins.split(",") if origin.strip())
+        return frozenset(items(self.allowed_origins))
+
+    @property
+    def listens_on_all(self) -> bool:
+        """Whether the server listens on all addresses of this machine: its host is `0.0.0.0` or `::`."""
+        try:
+            found = socket.getaddrinfo(self.host, None, flags=socket.AI_NUMERICHOST)  # reads short forms, such as 0
+        except OSError:
+            return False
+        return any(ip_address(address[0]).is_unspecified for *_, address in found)
 
     @property
     def base_url(self) -> str:
         """The URL at which clients reach this server, without a trailing slash. Download URLs start with it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return self.public_url or f"http://{host}:{self.port}"
+        host = "127.0.0.1" if self.listens_on_all else self.host
+        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"

@@ -1,17 +1,18 @@
 """Settings of the webhooks that this server sends."""
 
-from pydantic import Field, SecretStr
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
 
 from services.settings.base import SettingsGroup
+from services.settings.values import check_webhook_url
 
 
 class WebhookSettings(SettingsGroup):
     """The webhook that is sent when a render ends, as described in [webhooks.md](webhooks.md)."""
 
-    webhook_url: str | None = Field(
-        None,
-        pattern=r"^https?://[^\s/?#@]+(?:[/?][^\s#]*)?$",
-        description="URL that receives a signed POST request when a render ends. Unset: none is sent.",
+    webhook_url: Annotated[str, AfterValidator(check_webhook_url)] | None = Field(
+        None, description="URL that receives a signed POST request when a render ends. Unset: none is sent."
     )
     webhook_secret: SecretStr | None = Field(
         None,

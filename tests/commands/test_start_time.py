@@ -40,14 +40,14 @@ def none_of(packages: set[str], *excluded: Iterable[str]) -> bool:
 def test_help_imports_only_the_options() -> None:
     packages = packages_of("render", "--help")
     assert "typer" in packages
-    assert none_of(packages, SERVER, STORES, AWS, DRAWING, {"aiohttp", "redis", "jwt", "pydantic_settings"})
+    assert none_of(packages, SERVER, STORES, AWS, DRAWING, {"aiohttp", "redis", "jwt", "dotenv"})
 
 
 @pytest.mark.parametrize("command", ["list", "quota"])
 def test_a_client_command_imports_no_server(command: str, start: Start) -> None:
     packages = packages_of(command, url=start(**SMALL).url)
     assert "aiohttp" in packages
-    assert none_of(packages, SERVER, STORES, AWS, DRAWING, {"redis", "jwt", "pydantic_settings"})
+    assert none_of(packages, SERVER, STORES, AWS, DRAWING, {"redis", "jwt", "dotenv"})
 
 
 def test_dev_imports_no_database_driver_or_renderer(tmp_path: Path) -> None:

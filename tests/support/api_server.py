@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 
 from app import create_app
 from auth.authenticator import Authenticator
-from commands.server.serve import listen, server_config
+from commands.server.serve import listen_for_clients, server_config
 from services.clock import SystemClock
 from services.errors import Unauthenticated
 from services.identity import Identity
@@ -85,7 +85,7 @@ async def serve(
     """
     config = server_config(create_app(services, authenticate=authenticate), services.settings)
     server = QuietServer(config)
-    with listen(services.settings.replace(port=port).server) as listener:
+    with listen_for_clients(services.settings.replace(port=port).server) as listener:
         if send_buffer_bytes is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
         serving = asyncio.create_task(server.serve(sockets=[listener]))

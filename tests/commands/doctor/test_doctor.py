@@ -10,8 +10,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
-from commands.doctor.checks import diagnose, read_settings
+from commands.doctor.checks import check_settings, diagnose
 from commands.doctor.mongo_checks import compare_clocks
+from commands.doctor.report import Result
 from commands.doctor.role import Role
 from services.backends.remotion_lambda.checks import unsupported
 from services.errors import StartupError
@@ -96,7 +97,7 @@ def test_wrong_settings_are_reported_with_a_fix(run: Run) -> None:
     lines = [line.split(maxsplit=2) for line in ended.stdout.decode().splitlines()]
     wrong = [words for result, check, words in lines if (result, check) == ("WRONG", "settings")]
     assert ended.returncode == 1
-    assert {words.partition(":")[0] for words in wrong[:2]} == {"RENDERCAST_PORT", "REMOTION_TIMEOUT_S"}
+    assert {words.split()[0] for words in wrong[:2]} == {"RENDERCAST_PORT", "REMOTION_TIMEOUT_S"}
     assert wrong[2] == "RENDERCAST_QUOTA_LIMT is not a setting; did you mean RENDERCAST_QUOTA_LIMIT?"
     assert ended.stdout.decode().splitlines()[3].split()[:3] == ["OK", "data", "folder"]
     assert run("doctor", "--role", "cook").returncode == 2
@@ -104,7 +105,7 @@ def test_wrong_settings_are_reported_with_a_fix(run: Run) -> None:
 
 def test_a_misspelt_setting_in_the_file_is_found(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("RENDERCAST_PROT=1\nRENDERCAST_TOKEN=x\nRENDERCAST_PORT=9\n")
-    settings, (finding,) = read_settings()
+    settings, (finding,) = check_settings(None)
     assert (settings.server.port, finding.sentence) == (
         9,
         "RENDERCAST_PROT is not a setting; did you mean RENDERCAST_PORT?",
@@ -267,3 +268,13 @@ async def test_webhooks_that_can_not_be_sent_are_reported(
     result = (await found())["webhooks"]
     assert words in result
     assert "hunter2" not in result
+
+
+def test_an_ignored_variable_and_an_unknown_address_are_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RENDERCAST_HOST", "::")
+    monkeypatch.setenv("RENDERCAST_PORT", "tcp://10.0.0.1:8000")
+    monkeypatch.setenv("PORT", "9000")
+    settings, findings = check_settings(Role.SERVE)
+    assert settings.server.port == 9000
+    assert [finding.result for finding in findings] == [Result.WARNING, Result.WARNING]
+    assert [finding.result for finding in check_settings(Role.WORKER)[1]] == [Result.WARNING]

@@ -12,7 +12,7 @@ OTHER = "whsec_" + base64.b64encode(b"x" * 24).decode()
 
 
 def settings(**values: object) -> WebhookSettings:
-    return WebhookSettings(_env_file=None, **values)  # type: ignore[arg-type,call-arg]
+    return WebhookSettings(**values)  # type: ignore[arg-type]
 
 
 def test_webhooks_are_off_by_default() -> None:

@@ -22,18 +22,35 @@ def test_base_url_is_the_public_url_or_the_listening_address() -> None:
 def test_every_wrong_value_is_one_line_that_names_its_variable() -> None:
     with pytest.raises(StartupError) as error:
         load_settings(quota_limit="many", text_width=641, log_level="loud", public_url="nowhere")
-    lines = str(error.value).splitlines()
-    assert sorted(line.partition(":")[0] for line in lines) == [
+    assert sorted(line.split()[0] for line in str(error.value).splitlines()) == [
         "RENDERCAST_LOG_LEVEL",
         "RENDERCAST_PUBLIC_URL",
         "RENDERCAST_QUOTA_LIMIT",
-        "RENDERCAST_TEXT_WIDTH (formerly RENDERCAST_LOCAL_WIDTH)",
+        "RENDERCAST_TEXT_WIDTH",
     ]
 
 
 def test_settings_are_immutable() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_settings().server.port = 1
+
+
+def test_the_environment_precedes_the_file_for_former_names_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("RENDERCAST_TEXT_WIDTH=100\nrendercast_text_height=102\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RENDERCAST_LOCAL_WIDTH", "104")
+    renderer = load_settings().renderer
+    assert (renderer.text_width, renderer.text_height) == (104, 102)
+
+
+@pytest.mark.parametrize("content", [b"RENDERCAST_PORT=\xff", b"\xff\xfeR\0E\0"])
+def test_a_file_that_is_not_text_is_reported(content: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StartupError, match=r"^The file \.env is not text in UTF-8\.$"):
+        load_settings()
 
 
 def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,118 @@
+"""Reads the variables of settings from the environment and from the file `.env`, and secrets from files."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from services.errors import StartupError
+from services.settings.groups import FIELDS, FILE_SUFFIX, former_variables, is_secret, variable
+from services.settings.service_variables import is_service_variable
+
+DOTENV = ".env"
+MAX_SECRET_BYTES = 64 * 1024
+PLATFORM_VARIABLES = {"port": "PORT"}  # by field: where Heroku, Cloud Run and others pass the port to listen on
+NONE: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The values of settings, the variables that have them, and a sentence for each that can't be read: all by field.
+
+    A value is never empty.
+    """
+
+    values: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+def read_environment(fallbacks: Mapping[str, str] = NONE) -> Environment:
+    """Read all settings. The environment takes precedence over `.env`, and a current name over a former one.
+
+    `fallbacks` are variables of the environment, by field, for settings that are not set. Raises `StartupError` if
+    `.env` can't be read.
+    """
+    found = Environment()
+    sources = [process_variables(), dotenv_variables()]
+    for name in FIELDS:
+        _read(name, sources, found)
+    for name, fallback in fallbacks.items():
+        if name not in found.values and (value := os.environ.get(fallback)):
+            found.values[name], found.variables[name] = value, fallback
+    return found
+
+
+def process_variables() -> dict[str, str]:
+    """Return the variables of this process that are not empty, without those that Kubernetes sets for Services."""
+    given = {name.upper(): value for name, value in os.environ.items() if value}
+    return {name: value for name, value in given.items() if not is_service_variable(name, value)}
+
+
+def dotenv_variables() -> dict[str, str]:
+    """Return the variables of `.env` that are not empty. Raises `StartupError` if it can't be read."""
+    if not Path(DOTENV).is_file():
+        return {}
+    try:
+        values = dotenv_values(DOTENV, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartupError(f"The file {DOTENV} {_reason(error)}.") from None
+    return {name.upper(): value for name, value in values.items() if value}
+
+
+def _read(name: str, sources: list[dict[str, str]], found: Environment) -> None:
+    """Read one setting into `found`."""
+    names = [variable(name), *former_variables(name)]
+    value = _first(names, sources)
+    file = _first([each + FILE_SUFFIX for each in names], sources) if is_secret(name) else None
+    if value and file:
+        found.problems[name] = f"{value[0]} and {file[0]} are both set: unset one of them."
+    elif value:
+        found.variables[name], found.values[name] = value
+    elif file:
+        found.variables[name] = file[0].removesuffix(FILE_SUFFIX)
+        try:
+            found.values[name] = _read_secret(Path(file[1]))
+        except (OSError, ValueError) as error:
+            path = "of that name" if "://" in file[1] else repr(file[1])  # a URL there is the secret itself
+            found.problems[name] = f"{file[0]} can't be used: the file {path} {_reason(error)}."
+
+
+def _first(names: list[str], sources: list[dict[str, str]]) -> tuple[str, str] | None:
+    """Return the first of the variables that a source has, with its value; earlier sources take precedence."""
+    return next(((name, source[name]) for source in sources for name in names if name in source), None)
+
+
+def _read_secret(path: Path) -> str:
+    """Return the content of a file without the line end. Raises `OSError`, or `ValueError` with the reason."""
+    with path.open("rb") as file:
+        content = file.read(MAX_SECRET_BYTES + 1)
+    if len(content) > MAX_SECRET_BYTES:
+        raise ValueError(f"is larger than {MAX_SECRET_BYTES // 1024} KiB")
+    secret = content.decode("utf-8-sig").rstrip("\r\n")
+    if "\0" in secret:
+        raise ValueError("contains zero bytes: it must be text in UTF-8")
+    if not secret:
+        raise ValueError("is empty")
+    return secret
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Return why a file can't be read, as the predicate of a sentence."""
+    match error:
+        case FileNotFoundError():
+            return "does not exist"
+        case IsADirectoryError():
+            return "is a directory"
+        case UnicodeDecodeError():
+            return "is not text in UTF-8"
+        case OSError():
+            return f"can't be read ({error.strerror})"
+    return str(error)
+
+
+def given_names() -> Mapping[str, str]:
+    """Return all variables that are set in the environment or in `.env`. Raises `StartupError`."""
+    return {**dotenv_variables(), **{name.upper(): value for name, value in os.environ.items() if value}}

@@ -1,0 +1,123 @@
+"""Checks of values that are texts. Each raises `ValueError` with the predicate of a sentence about the setting."""
+
+import re
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
+from urllib.parse import SplitResult, urlsplit
+
+HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+SCHEMES = ("http", "https")
+
+
+def check_host(host: str) -> str:
+    """Return an IP address, without brackets, or a host name that a server can listen on."""
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if "%" in bare:
+        raise ValueError(f"has a zone, which URLs can't contain: {host!r}; use :: to listen on all addresses")
+    if not _is_address(bare) and not (HOST_NAME.fullmatch(host) and bare == host):
+        raise ValueError(f"is not an IP address or a host name: {host!r}; it has no scheme and no port")
+    return bare
+
+
+def check_base_url(url: str) -> str:
+    """Return an http or https URL of scheme, host and port, without a final slash."""
+    parts = _split_url(url)
+    if "@" in parts.netloc:
+        raise ValueError("contains a user name or a password: remove it")
+    extra = url.partition(parts.netloc)[2]
+    if extra not in ("", "/"):
+        raise ValueError(f"has {extra!r} after the host and port: remove that")
+    return url.removesuffix("/")
+
+
+def check_issuer(url: str) -> str:
+    """Return an http or https URL without a query and a fragment."""
+    _split_url(url)
+    if "?" in url or "#" in url:
+        raise ValueError("has a query or a fragment: remove the ? or # and what follows")
+    return url
+
+
+def check_url(url: str) -> str:
+    """Return an http or https URL."""
+    _split_url(url)
+    return url
+
+
+def check_webhook_url(url: str) -> str:
+    """Return an http or https URL without user, password and fragment. Messages don't show it: it may be secret."""
+    parts = _split_url(url, show=False)
+    if "@" in parts.netloc:
+        raise ValueError("contains a user name or a password: remove it")
+    if "#" in url:
+        raise ValueError("has a fragment: remove the # and what follows")
+    return url
+
+
+def check_origins(text: str) -> str:
+    """Return a list of origins, separated by commas."""
+    for item in items(text):
+        try:
+            parts = _split_url(item)
+        except ValueError:
+            raise ValueError(f"has the item {item!r}: an origin is http:// or https://, a host and a port") from None
+        if "@" in parts.netloc or "*" in parts.netloc or item != f"{item.partition('://')[0]}://{parts.netloc}":
+            raise ValueError(f"has the item {item!r}: an origin is scheme, host and port, without path and *")
+    return text
+
+
+def check_proxies(text: str) -> str:
+    """Return a list of IP addresses and networks, separated by commas, or `none` or `*`."""
+    for item in items(text):
+        if item in ("none", "*"):
+            continue
+        try:
+            ip_network(item)
+        except ValueError as error:
+            raise ValueError(f"has the item {item!r}, which is not an IP address or a network: {error}") from None
+    return text
+
+
+def check_choices(text: str, choices: Iterable[str]) -> str:
+    """Return a list of words that are in `choices`, separated by commas without spaces."""
+    words = [word.strip() for word in text.split(",")]
+    for word in words:
+        if word not in choices:
+            raise ValueError(f"has the item {word!r}, which is not one of {', '.join(choices)}")
+    return ",".join(words)
+
+
+def check_scope(scope: str) -> str:
+    """Return a scope: characters of a scope-token of RFC 6749, section 3.3."""
+    for character in scope:
+        if not "!" <= character <= "~" or character in '"\\':
+            raise ValueError(f"contains {character!r}, which one scope can't contain")
+    return scope
+
+
+def items(text: str) -> list[str]:
+    """Return the items of a list that is separated by commas."""
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _split_url(url: str, *, show: bool = True) -> SplitResult:
+    shown = f": {url!r}" if show and "@" not in url else ""
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise ValueError(f"contains white space{shown}")
+    if not url.startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
+        raise ValueError(f"must start with http:// or https://{shown}")
+    try:
+        parts = urlsplit(url)
+        if parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:
+        pass
+    raise ValueError(f"has no valid host and port{shown}")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
