@@ -8,6 +8,7 @@ import pytest
 
 from tests.end_to_end.processes import Rendercast, quiet_window_s
 from tests.end_to_end.production import Site
+from tests.end_to_end.slow import SlowRenderers
 from tests.support.mongo_server import MongoServer
 from tests.support.redis_server import RedisServer
 
@@ -15,13 +16,19 @@ Start = Callable[..., Rendercast]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def renderers(tmp_path_factory: pytest.TempPathFactory) -> SlowRenderers:
+    """The renderers of the processes that `start` starts."""
+    return SlowRenderers(tmp_path_factory.mktemp("renderers"))
+
+
+@pytest.fixture
+def start(tmp_path: Path, renderers: SlowRenderers) -> Iterator[Start]:
     """Start `rendercast dev`; all processes of a test share their data. The test fails if one logs a traceback."""
     started: list[Rendercast] = []
     window_s = quiet_window_s()
 
     def start(**settings: object) -> Rendercast:
-        rendercast = Rendercast(tmp_path, **{"quota_window_s": window_s, **settings})
+        rendercast = Rendercast(tmp_path, **{"quota_window_s": window_s, **renderers.settings, **settings})
         started.append(rendercast)
         return rendercast
 

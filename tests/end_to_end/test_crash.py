@@ -9,20 +9,22 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import Rendercast, wait_until_gone
-from tests.support.api_client import CANCEL, RETRY_S, TEST_TIMEOUT_S, UPDATES, Client, Stream, open_client, open_stream
+from tests.end_to_end.slow import SlowRenderers
+from tests.support.api_client import CANCEL, TEST_TIMEOUT_S, UPDATES, Client, Stream, open_client, open_stream, pauses
 
-LONG = 600  # frames: a second or more of work
-SMALL = {"text_width": 640, "text_height": 360}
+LONG = 600  # frames: ten seconds or more with slow renderers
+SMALL = {"text_width": 320, "text_height": 180}
 
 
 async def three_in_progress(rendercast: Rendercast, client: Client) -> list[str]:
     """Start three renders and return their ids when at least one has frames; none has ended."""
     ids = [await client.start_render(durationInFrames=LONG) for _ in range(3)]
+    pause = pauses()
     async with asyncio.timeout(TEST_TIMEOUT_S):
         while len(rendercast.children()) < min(3, os.cpu_count() or 1):  # noqa: ASYNC110  # another process
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(next(pause))
         while not any(render["framesRendered"] for render in await client.list_renders()):  # noqa: ASYNC110  # the same
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(next(pause))
     assert {render["status"] for render in await client.list_renders()} <= {"QUEUED", "RENDERING"}
     return ids
 
@@ -52,21 +54,24 @@ async def all_end_well(rendercast: Rendercast, ids: list[str]) -> None:
     assert rendercast.outputs == files_of(ids)
 
 
-async def test_three_renders_survive_kill_9_of_the_process(start: Start) -> None:
+async def test_three_renders_survive_kill_9_of_the_process(start: Start, renderers: SlowRenderers) -> None:
+    renderers.slow_down()
     first = start(**SMALL)
     async with open_client(first.url) as client:
         ids = await three_in_progress(first, client)
         children = first.children()
         assert first.end(signal.SIGKILL) == -signal.SIGKILL
     wait_until_gone(children)
+    renderers.speed_up()
     second = start(**SMALL)
     await all_end_well(second, ids)
     assert second.end() == 0
 
 
 async def test_sigterm_during_renders_leaves_no_renderer_running_and_the_next_process_completes_them(
-    start: Start,
+    start: Start, renderers: SlowRenderers
 ) -> None:
+    renderers.slow_down()
     first = start(**SMALL)
     async with open_client(first.url) as client, open_stream(client) as stream:
         await stream.subscribe(UPDATES)
@@ -76,11 +81,15 @@ async def test_sigterm_during_renders_leaves_no_renderer_running_and_the_next_pr
         await closed(stream)
     wait_until_gone(children)
     assert [name for name in first.outputs if name.endswith(".part")] == []
+    renderers.speed_up()
     await all_end_well(start(**SMALL), ids)
 
 
-async def test_two_interrupts_from_a_terminal_end_it_orderly_and_count_as_no_attempt(start: Start) -> None:
+async def test_two_interrupts_from_a_terminal_end_it_orderly_and_count_as_no_attempt(
+    start: Start, renderers: SlowRenderers
+) -> None:
     """A terminal sends Ctrl-C to the whole process group; it is pressed twice while a client is connected."""
+    renderers.slow_down()
     first = start(**SMALL, max_attempts=1)
     async with open_client(first.url) as client, open_stream(client) as stream:
         await stream.subscribe(UPDATES)
@@ -91,10 +100,14 @@ async def test_two_interrupts_from_a_terminal_end_it_orderly_and_count_as_no_att
         await closed(stream)
     wait_until_gone(children)
     assert "Traceback" not in first.log
+    renderers.speed_up()
     await all_end_well(start(**SMALL, max_attempts=1), ids)
 
 
-async def test_a_video_that_was_complete_but_not_recorded_is_not_rendered_again(start: Start) -> None:
+async def test_a_video_that_was_complete_but_not_recorded_is_not_rendered_again(
+    start: Start, renderers: SlowRenderers
+) -> None:
+    renderers.slow_down()
     first = start(**SMALL)
     async with open_client(first.url) as client:
         render_id = await client.start_render(durationInFrames=LONG)
@@ -109,12 +122,13 @@ async def test_a_video_that_was_complete_but_not_recorded_is_not_rendered_again(
 
 
 async def test_a_cancelled_render_leaves_no_file_and_costs_quota_only_if_it_ran(
-    start: Start,
+    start: Start, renderers: SlowRenderers
 ) -> None:
+    renderers.slow_down()
     running = os.cpu_count() or 1
-    rendercast = start(quota_limit=running + 1, max_duration_s=600)
+    rendercast = start(quota_limit=running + 1, **SMALL)
     async with open_client(rendercast.url) as client:
-        ids = [await client.start_render(durationInFrames=30 * LONG) for _ in range(running + 1)]
+        ids = [await client.start_render(durationInFrames=LONG) for _ in range(running + 1)]
         for render_id in ids[:-1]:
             await client.until(render_id, phase="RENDERING_FRAMES")
         queued = await client.execute(CANCEL, id=ids[-1])
@@ -125,18 +139,20 @@ async def test_a_cancelled_render_leaves_no_file_and_costs_quota_only_if_it_ran(
         for render_id in ids[:-1]:
             render = await client.until(render_id, status="CANCELLED")
             assert (render["outputUrl"], render["outputSizeBytes"], render["error"]) == (None, None, None)
-            assert 0 < render["framesRendered"] < 30 * LONG
+            assert 0 < render["framesRendered"] < LONG
         assert rendercast.children() == set()
         assert rendercast.outputs == []
         assert await client.quota_used() == running
 
 
-async def test_a_killed_renderer_fails_no_other_render_and_is_restarted(start: Start) -> None:
+async def test_a_killed_renderer_fails_no_other_render_and_is_restarted(start: Start, renderers: SlowRenderers) -> None:
+    renderers.slow_down()
     rendercast = start(**SMALL)
     async with open_client(rendercast.url) as client:
         ids = [await client.start_render(durationInFrames=LONG) for _ in range(2)]
         await client.until(ids[0], phase="RENDERING_FRAMES")
         os.kill(min(rendercast.children()), signal.SIGKILL)
+        renderers.speed_up()
         renders = [await client.until(render_id, status="COMPLETE") for render_id in ids]
         assert sorted(render["attempt"] for render in renders) == [1, 2]
     assert rendercast.outputs == files_of(ids)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import COMMAND
+from tests.end_to_end.slow import SlowRenderers
 from tests.support.api_client import GET, PROPS, START, TEST_TIMEOUT_S, open_client
 
 
@@ -34,13 +35,17 @@ async def test_a_full_disk_refuses_starts_and_loses_no_data(start: Start) -> Non
         assert [render["id"] for render in await client.list_renders()] == [after, before]
 
 
-async def test_a_full_disk_during_a_render_fails_it_with_a_message_and_leaves_no_file(start: Start) -> None:
-    rendercast = start(max_attempts=1)
+async def test_a_full_disk_during_a_render_fails_it_with_a_message_and_leaves_no_file(
+    start: Start, renderers: SlowRenderers
+) -> None:
+    renderers.slow_down()
+    rendercast = start(max_attempts=1, text_width=320, text_height=180)
     async with open_client(rendercast.url) as client:
         render_id = await client.start_render(durationInFrames=600)
         await client.until(render_id, phase="RENDERING_FRAMES")
         (renderer,) = rendercast.children()
         resource.prlimit(renderer, resource.RLIMIT_FSIZE, (1, 1))
+        renderers.speed_up()
         render = await client.until(render_id, status="FAILED")
         assert "could not be stored" in render["error"]["message"]
         assert render["error"]["retryable"] is True
