@@ -141,6 +141,10 @@ class RenderStore(Protocol):
         """Delete the owner's terminal render; return whether there was one. Its unit of quota stays used."""
         ...
 
+    async def check(self) -> None:
+        """Read from the store, not from memory; an embedded store also writes."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacklogStats:

@@ -25,12 +25,10 @@ class Liveness:
                 return f"the {name} has not ticked for {MAX_SILENCE.total_seconds():g} seconds"
         return None
 
-    def not_running(self) -> str | None:
-        """Return a sentence about the first loop that has not started or has stalled; None if all are running."""
-        for name, loop in self._loops.items():
-            if loop.last_tick_at is None or self._is_silent(loop.last_tick_at):
-                return f"the {name} is not running"
-        return None
+    def running(self) -> Mapping[str, bool]:
+        """Return for each loop, by name, whether it has started and has not stalled."""
+        ticks = {name: loop.last_tick_at for name, loop in self._loops.items()}
+        return {name: at is not None and not self._is_silent(at) for name, at in ticks.items()}
 
     def _is_silent(self, last_tick_at: datetime) -> bool:
         return self._clock.now() - last_tick_at > MAX_SILENCE

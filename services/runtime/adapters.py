@@ -5,6 +5,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -54,7 +55,7 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
             _open_backend(settings, clock, default="text", shared=False, with_worker=True) as backend,
             _open_endpoint(config) as endpoint,
         ):
-            yield compose(
+            services = compose(
                 settings,
                 clock=clock,
                 store=tracing.store(store, system="sqlite") if tracing else store,
@@ -65,6 +66,7 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
                 endpoint=endpoint,
                 tracing=tracing,
             )
+            yield replace(services, data_folder=settings.storage.data_dir)
 
 
 @asynccontextmanager

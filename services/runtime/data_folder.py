@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from services.errors import StartupError
 
 STORE_FILE = "rendercast.sqlite3"
+PROBE_BYTES = 64 * 1024
 
 
 def make_folder(folder: Path) -> None:
@@ -41,6 +43,12 @@ def lock_folder(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def check_writable(folder: Path) -> None:
+    """Write a temporary file to the folder. Raises `OSError`, for example if its disk is full or read-only."""
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        file.write(bytes(PROBE_BYTES))
 
 
 def _not_writable(folder: Path, error: OSError) -> StartupError:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.observability.call_timing import timed
@@ -37,8 +38,8 @@ class Services:
     """The services of a process.
 
     `backend` is None if no renderer can be used, `worker` if the process is not a worker, `outbox` if the store has
-    none, `deliverer` if the process is not a worker or webhooks are not configured, and `tracing` if traces are not
-    exported.
+    none, `deliverer` if the process is not a worker or webhooks are not configured, `tracing` if traces are not
+    exported, and `data_folder` if the store is not in a folder of this machine.
     """
 
     settings: Settings
@@ -53,6 +54,7 @@ class Services:
     outbox: Outbox | None
     deliverer: "WebhookDeliverer | None"
     tracing: "Tracing | None"
+    data_folder: Path | None = None
 
     @property
     def loops(self) -> Mapping[str, BackgroundLoop]:

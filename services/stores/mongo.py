@@ -190,6 +190,10 @@ class MongoStore:
             deleted = await self._renders.delete_one({"_id": render_id, "owner": owner, "status": {"$nin": UNFINISHED}})
         return deleted.deleted_count == 1
 
+    async def check(self) -> None:  # noqa: D102
+        with self._operation():
+            await self._renders.find_one({}, {"_id": True})
+
     async def _add(self, render: Render, window: QuotaWindow, session: Session) -> AddResult:
         quota = await self._quota.find_one({"_id": window_id(window)}, session=session)
         used = used_units(quota)

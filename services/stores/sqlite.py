@@ -81,6 +81,9 @@ class SqliteStore:
     async def delete(self, render_id: str, *, owner: str) -> bool:  # noqa: D102
         return await self._file.write(_delete, render_id, owner)
 
+    async def check(self) -> None:  # noqa: D102
+        await self._file.check()
+
 
 @asynccontextmanager
 async def open_sqlite_store(path: Path, clock: Clock, *, webhooks_enabled: bool = False) -> AsyncIterator[SqliteStore]:

@@ -9,7 +9,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -73,9 +73,11 @@ MIGRATIONS = (
 class SqliteFile:
     """An open file and the thread that accesses it."""
 
-    def __init__(self, connection: sqlite3.Connection, executor: ThreadPoolExecutor) -> None:
+    def __init__(self, connection: sqlite3.Connection, executor: ThreadPoolExecutor, path: Path) -> None:
         self.connection = connection
         self._executor = executor
+        self._path = path
+        self._identity = _identity(path)
 
     async def read(self, operation: Callable[..., T], *args: object) -> T:
         """Run an operation that only reads, on one snapshot of the file. Raises `StoreUnavailable`."""
@@ -84,6 +86,11 @@ class SqliteFile:
     async def write(self, operation: Callable[..., T], *args: object) -> T:
         """Run an operation that writes, while no other program can write. Raises `StoreUnavailable`."""
         return await self._run("BEGIN IMMEDIATE", operation, *args)
+
+    async def check(self) -> None:
+        """Read from the file, not from memory, and write to it. Raises `StoreUnavailable`."""
+        await asyncio.get_running_loop().run_in_executor(self._executor, _check_readable, self._path, self._identity)
+        await self.write(_write_version)
 
     async def _run(self, begin: str, operation: Callable[..., T], *args: object) -> T:
         call = partial(_in_transaction, self.connection, begin, operation, *args)
@@ -102,7 +109,7 @@ async def open_sqlite_file(path: Path, *, shared: bool = False) -> AsyncIterator
     try:
         connection = await in_thread(_open, path, shared)
         try:
-            yield SqliteFile(connection, executor)
+            yield SqliteFile(connection, executor, path)
         finally:
             await in_thread(connection.close)
     finally:
@@ -155,6 +162,34 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 def _version(connection: sqlite3.Connection) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Return what tells this file apart from one that replaces it under the same name. Raises `OSError`."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _check_readable(path: Path, identity: tuple[int, int]) -> None:
+    """Read through a new connection, since an open one has pages in memory.
+
+    The file must not be read in another way: closing it would release the locks of this process's connections
+    (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    try:
+        if _identity(path) != identity:
+            raise StoreUnavailable(f"The data file {path} was replaced while it was open.")
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_S)
+        ) as opened:
+            opened.execute("SELECT id FROM renders LIMIT 1").fetchone()
+    except (sqlite3.Error, OSError) as error:
+        raise StoreUnavailable(f"The data file {path} can't be read: {error}.") from error
+
+
+def _write_version(connection: sqlite3.Connection) -> None:
+    """Write the version, which does not change."""
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
 def _in_transaction(

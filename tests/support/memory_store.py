@@ -159,6 +159,9 @@ class MemoryStore:
         del self._rows[render_id]
         return True
 
+    async def check(self) -> None:
+        self._check()
+
 
 def _matches(render: Render, owner: str | None, matching: RenderFilter) -> bool:
     return (

@@ -263,3 +263,12 @@ class TestDelete:
         await store.record(lifecycle.cancel(render, now=NOW))
         assert not await store.delete(render.id, owner="bob")
         assert await store.get(render.id, owner="ann") is not None
+
+
+async def test_a_check_of_a_store_with_and_without_renders_succeeds(
+    store: RenderStore, make_render: MakeRender
+) -> None:
+    await store.check()
+    await added(store, make_render())
+    await store.check()
+    assert len(await store.list(owner="ann", first=10, matching=ALL)) == 1
