@@ -10,14 +10,18 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.browser.visitors import StudioUser, open_browser, visiting
+from tests.end_to_end.conftest import renderers
 from tests.end_to_end.processes import Start, dev_servers
+from tests.end_to_end.slow import SlowRenderers
+
+__all__ = ["renderers"]
 
 Visit = Callable[..., AbstractAsyncContextManager[StudioUser]]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    with dev_servers(tmp_path) as start:
+def start(tmp_path: Path, renderers: SlowRenderers) -> Iterator[Start]:
+    with dev_servers(tmp_path, **renderers.settings) as start:
         yield start
 
 

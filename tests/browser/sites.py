@@ -12,9 +12,8 @@ from tests.end_to_end.processes import quiet_window_s
 from tests.support.api_server import rewired, serve
 from tests.support.fake_backend import FakeBackend
 
-SMALL = {"text_width": 640, "text_height": 360}
-FULL = {"text_width": 1280, "text_height": 720}  # 20 s of it take a while to render
-LARGE = {"text_width": 2560, "text_height": 1440}  # 20 s take longer to render than a page takes to load
+SMALL = {"text_width": 320, "text_height": 180}
+FULL = {"text_width": 1280, "text_height": 720}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

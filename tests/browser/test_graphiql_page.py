@@ -15,7 +15,7 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from pages.graphiql import FIRST_OPERATIONS
-from tests.browser.sites import FULL, LARGE, SMALL
+from tests.browser.sites import SMALL
 from tests.browser.visitors import (
     DESKTOP,
     NEEDS_BROWSER,
@@ -27,6 +27,7 @@ from tests.browser.visitors import (
     visiting,
 )
 from tests.end_to_end.processes import Start
+from tests.end_to_end.slow import SlowRenderers
 
 EDITOR = ".graphiql-query-editor"
 RESPONSE = ".graphiql-response"
@@ -118,8 +119,8 @@ async def test_a_new_user_starts_a_render_and_watches_it_until_its_video_plays(s
 
         await ann.page.goto(progress["outputUrl"])
         video = ann.page.locator("video")
-        await expect(video).to_have_js_property("videoWidth", 640, timeout=TIMEOUT_MS)
-        await expect(video).to_have_js_property("videoHeight", 360)
+        await expect(video).to_have_js_property("videoWidth", 320, timeout=TIMEOUT_MS)
+        await expect(video).to_have_js_property("videoHeight", 180)
         await expect(video).to_have_js_property("duration", 20)
 
 
@@ -133,8 +134,9 @@ async def test_all_renders_can_be_watched_until_stopped(start: Start, visit: Vis
         await ann.stop()
 
 
-async def test_a_running_render_can_be_cancelled(start: Start, visit: Visit) -> None:
-    async with visit(start(**LARGE).url) as ann:
+async def test_a_running_render_can_be_cancelled(start: Start, visit: Visit, renderers: SlowRenderers) -> None:
+    renderers.slow_down()
+    async with visit(start(**SMALL).url) as ann:
         await ann.come()
         await ann.start()
         await ann.run("Watch")
@@ -160,8 +162,11 @@ async def test_a_reached_quota_is_reported(start: Start, visit: Visit) -> None:
         assert refusal["retryAfterSeconds"] > 0
 
 
-async def test_watching_continues_after_the_server_was_killed_and_restarted(start: Start, visit: Visit) -> None:
-    first = start(**FULL)
+async def test_watching_continues_after_the_server_was_killed_and_restarted(
+    start: Start, visit: Visit, renderers: SlowRenderers
+) -> None:
+    renderers.slow_down()
+    first = start(**SMALL)
     async with visit(first.url, ignored=OFFLINE_MESSAGES) as ann:
         await ann.come()
         await ann.start()
@@ -170,7 +175,8 @@ async def test_watching_continues_after_the_server_was_killed_and_restarted(star
         async with ann.page.expect_event("requestfailed", timeout=TIMEOUT_MS):
             first.end(signal.SIGKILL)
         assert (await ann.data())["renderProgress"]["status"] == "RENDERING"
-        start(after=first, **FULL)
+        renderers.speed_up()
+        start(after=first, **SMALL)
         await ann.see('"COMPLETE"')
         await expect(ann.page.get_by_role("button", name="Execute query")).to_be_visible()
 

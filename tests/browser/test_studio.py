@@ -10,12 +10,13 @@ import pytest
 from playwright.async_api import Request, Route, expect
 
 from tests.browser.conftest import Visit
-from tests.browser.sites import LARGE, SMALL, open_fake_site
+from tests.browser.sites import SMALL, open_fake_site
 from tests.browser.visitors import (
     NEEDS_BROWSER,
     TIMEOUT_MS,
 )
 from tests.end_to_end.processes import Start
+from tests.end_to_end.slow import SlowRenderers
 from tests.support.api_client import open_client
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
@@ -35,13 +36,13 @@ async def test_a_new_user_starts_a_render_follows_its_progress_and_plays_the_vid
         await expect(ann.page.get_by_text("4 of 5 renders left")).to_be_visible()
         await expect(card.locator("video")).to_have_count(0)  # no video is loaded before it is played
         poster = card.locator("img")
-        await expect(poster).to_have_js_property("naturalWidth", 640, timeout=TIMEOUT_MS)
+        await expect(poster).to_have_js_property("naturalWidth", 320, timeout=TIMEOUT_MS)
         assert await poster.bounding_box() == await card.locator(".preview").bounding_box()
 
         await ann.button("Play “Fish & <b>chips</b>”").click()
         video = card.locator("video")
         await expect(video).to_have_js_property("duration", 4, timeout=TIMEOUT_MS)
-        await expect(video).to_have_js_property("videoWidth", 640)
+        await expect(video).to_have_js_property("videoWidth", 320)
         await expect(video).to_be_focused()
         await expect(video).to_have_attribute("poster", re.compile(r"/files/\w+\.jpg\?"))
         await expect(poster).to_have_count(0)
@@ -61,8 +62,9 @@ async def test_a_new_user_starts_a_render_follows_its_progress_and_plays_the_vid
         await expect(ann.page.get_by_text("No renders yet.")).to_be_visible(timeout=TIMEOUT_MS)
 
 
-async def test_a_render_is_cancelled_and_retried(start: Start, visit: Visit) -> None:
-    async with visit(start(**LARGE).url) as ann:
+async def test_a_render_is_cancelled_and_retried(start: Start, visit: Visit, renderers: SlowRenderers) -> None:
+    renderers.slow_down()
+    async with visit(start(**SMALL).url) as ann:
         await ann.open_studio()
         card = await ann.render(seconds=20)
         await ann.wait_for_progress()

@@ -21,6 +21,7 @@ from tests.browser.visitors import (
     assert_accessible,
 )
 from tests.end_to_end.processes import Start
+from tests.end_to_end.slow import SlowRenderers
 
 MIN_TARGET = 24  # CSS pixels; WCAG 2.2, success criterion 2.5.8
 
@@ -63,13 +64,17 @@ async def test_the_studio_works_by_keyboard(start: Start, visit: Visit) -> None:
         await expect(ann.page.get_by_role("heading", name="Your renders")).to_be_focused()
 
 
-async def test_it_is_accessible_in_light_and_dark_mode_and_on_a_phone(start: Start, visit: Visit) -> None:
-    async with visit(start(**FULL).url, bypass_csp=True) as ann:  # for axe, which is injected
+async def test_it_is_accessible_in_light_and_dark_mode_and_on_a_phone(
+    start: Start, visit: Visit, renderers: SlowRenderers
+) -> None:
+    size = FULL if "SCREENSHOTS" in os.environ else SMALL
+    async with visit(start(**size).url, bypass_csp=True) as ann:  # for axe, which is injected
         await ann.open_studio()
         await ann.render("Made with Rendercast", seconds=2, style="Scale")
         await ann.button("Play “Made with Rendercast”").click(timeout=TIMEOUT_MS)
         await ann.page.wait_for_function("document.querySelector('video').ended", timeout=TIMEOUT_MS)
         await ann.page.get_by_label("Background", exact=True).fill("#7c2d12")
+        renderers.slow_down()
         await ann.render("Your text\nas a video", seconds=20, style="Typewriter")
         await ann.wait_for_progress(20)
         await ann.page.screenshot(path=screenshot_path("studio-light"))

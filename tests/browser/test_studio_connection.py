@@ -9,19 +9,23 @@ from playwright.async_api import expect
 from pages.files import CDN
 from services.settings import CHECKOUT
 from tests.browser.conftest import Visit
-from tests.browser.sites import FULL, LARGE, SMALL
+from tests.browser.sites import SMALL
 from tests.browser.visitors import (
     NEEDS_BROWSER,
     OFFLINE_MESSAGES,
     TIMEOUT_MS,
 )
 from tests.end_to_end.processes import Start
+from tests.end_to_end.slow import SlowRenderers
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
 
 
-async def test_a_reload_during_a_render_continues_the_progress_bar(start: Start, visit: Visit) -> None:
-    async with visit(start(**LARGE).url) as ann:
+async def test_a_reload_during_a_render_continues_the_progress_bar(
+    start: Start, visit: Visit, renderers: SlowRenderers
+) -> None:
+    renderers.slow_down()
+    async with visit(start(**SMALL).url) as ann:
         await ann.open_studio()
         await ann.render(seconds=20)
         before = await ann.wait_for_progress(2)
@@ -31,8 +35,11 @@ async def test_a_reload_during_a_render_continues_the_progress_bar(start: Start,
         await ann.wait_for_progress(after + 1)
 
 
-async def test_the_page_resumes_after_the_server_was_killed_during_a_render(start: Start, visit: Visit) -> None:
-    first = start(**FULL)
+async def test_the_page_resumes_after_the_server_was_killed_during_a_render(
+    start: Start, visit: Visit, renderers: SlowRenderers
+) -> None:
+    renderers.slow_down()
+    first = start(**SMALL)
     async with visit(first.url, ignored=OFFLINE_MESSAGES) as ann:
         await ann.open_studio()
         await ann.page.evaluate("""() => {
@@ -46,7 +53,8 @@ async def test_the_page_resumes_after_the_server_was_killed_during_a_render(star
         first.end(signal.SIGKILL)
         await expect(ann.connection).to_have_text("Offline. Trying again…", timeout=TIMEOUT_MS)
         await expect(ann.bar).to_be_visible()
-        start(after=first, **FULL)
+        renderers.speed_up()
+        start(after=first, **SMALL)
         await ann.reconnect_now()
         await expect(ann.connection).to_have_text("Live", timeout=TIMEOUT_MS)
         await expect(card.get_by_text("Done")).to_be_visible(timeout=TIMEOUT_MS)

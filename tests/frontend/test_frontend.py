@@ -22,7 +22,7 @@ from playwright.async_api import Browser, Request, Route, expect
 from auth.bearer import open_bearer_tokens
 from services.runtime.adapters import open_embedded
 from services.settings import CHECKOUT, load_settings
-from tests.browser.sites import LARGE, SMALL
+from tests.browser.sites import SMALL
 from tests.browser.visitors import (
     AXE,
     CHROMIUM,
@@ -32,7 +32,9 @@ from tests.browser.visitors import (
     open_browser,
     visiting,
 )
+from tests.end_to_end.conftest import renderers
 from tests.end_to_end.processes import Start, dev_servers
+from tests.end_to_end.slow import SlowRenderers
 from tests.frontend.guide import (
     COMMANDS,
     DEFAULT_API,
@@ -51,6 +53,8 @@ from tests.support.api_client import CANCEL, TEST_TIMEOUT_S, open_client
 from tests.support.api_server import serve
 from tests.support.server_process import free_port
 from tests.support.tokens import SECRET, token_of
+
+__all__ = ["renderers"]
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -113,13 +117,15 @@ def visit(browser: Browser, page: str, program: Path) -> Visit:
 
 
 @pytest.fixture
-def start(tmp_path: Path, page: str) -> Iterator[Start]:
-    with dev_servers(tmp_path, allowed_origins=page) as start:
+def start(tmp_path: Path, page: str, renderers: SlowRenderers) -> Iterator[Start]:
+    with dev_servers(tmp_path, allowed_origins=page, **renderers.settings) as start:
         yield start
 
 
-async def test_a_user_starts_watches_plays_and_cancels_until_the_quota_is_exhausted(start: Start, visit: Visit) -> None:
-    server = start(quota_limit=4, **LARGE)
+async def test_a_user_starts_watches_plays_and_cancels_until_the_quota_is_exhausted(
+    start: Start, visit: Visit, renderers: SlowRenderers
+) -> None:
+    server = start(quota_limit=4, **SMALL)
     async with visit(server.url) as ann, open_client(server.url) as elsewhere:
         await ann.open_page()
         await ann.expect_quota("4 of 4")
@@ -133,12 +139,14 @@ async def test_a_user_starts_watches_plays_and_cancels_until_the_quota_is_exhaus
         await play_and_download_with_expired_urls(ann)
         await ann.expect_quota("3 of 4")
 
+        renderers.slow_down()
         await ann.start("Second", frames=600)
         before = await ann.wait_for_progress()
         await expect(ann.listed("Second")).to_contain_text(re.compile(r"Rendering \d+ %"))
         await ann.page.reload()
         await ann.wait_for_progress(before)
         await ann.button("Cancel").click()
+        renderers.speed_up()
         await expect(ann.status).to_have_text("Cancelled", timeout=TIMEOUT_MS)
         await expect(ann.bar).to_have_count(0)
         await expect(ann.listed("Second")).to_contain_text("Cancelled")
@@ -187,12 +195,15 @@ async def play_and_download_with_expired_urls(ann: GuideUser) -> None:
 
 
 def requests_new_url(request: Request) -> bool:
-    """Return whether the request is a refresh. The new URL is equal to the old one if both are signed in one second."""
+    """Return whether the request is a refresh; both URLs are equal if they are signed in the same second."""
     return '"operationName":"Refresh"' in (request.post_data or "")
 
 
-async def test_the_page_resumes_after_a_restart_of_the_server(start: Start, visit: Visit) -> None:
-    first = start(**LARGE)
+async def test_the_page_resumes_after_a_restart_of_the_server(
+    start: Start, visit: Visit, renderers: SlowRenderers
+) -> None:
+    renderers.slow_down()
+    first = start(**SMALL)
     async with visit(first.url, ignored=OFFLINE_MESSAGES) as ann:
         await ann.open_page()
         await ann.start("Long", frames=600)
@@ -204,7 +215,7 @@ async def test_the_page_resumes_after_a_restart_of_the_server(start: Start, visi
         await ann.button("Render").click()
         await expect(ann.page.get_by_role("alert")).to_have_text("Rendercast can't be reached. Please try again.")
 
-        again = start(after=first, **LARGE)
+        again = start(after=first, **SMALL)
         await expect(ann.connection).to_have_text("Live", timeout=TIMEOUT_MS)
         await ann.button("Render").click()
         await expect(ann.listed("Not now")).to_have_count(1, timeout=TIMEOUT_MS)
@@ -215,12 +226,14 @@ async def test_the_page_resumes_after_a_restart_of_the_server(start: Start, visi
             assert await elsewhere.quota_used() == 2
 
 
-async def test_a_late_response_does_not_replace_newer_messages(start: Start, visit: Visit) -> None:
-    server = start(**LARGE)
+async def test_a_late_response_does_not_replace_newer_messages(
+    start: Start, visit: Visit, renderers: SlowRenderers
+) -> None:
+    renderers.slow_down()
+    server, newer = start(**SMALL), asyncio.Event()
     async with visit(server.url) as ann, open_client(server.url) as elsewhere:
         render_id = await elsewhere.start_render(text="Long", durationInFrames=600)
         await ann.open_page()
-        newer = asyncio.Event()
 
         async def hold_back(route: Route) -> None:
             response = await route.fetch()
