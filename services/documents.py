@@ -1,7 +1,12 @@
-"""Encodes renders as documents: JSON for text columns and messages, mappings for document databases."""
+"""Encodes renders as documents: JSON for text columns and messages, mappings for document databases.
+
+Each stored document has a schema version. A version is readable by all later ones: fields that it does not have get
+their defaults, fields that were removed are ignored, and the document gets the current version when it is next
+written. A document of a later version is never decoded, since a rewrite would lose the fields that it has added.
+"""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -20,6 +25,9 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 _TO_JSON = msgspec.json.Encoder()
 _RENDER = msgspec.json.Decoder(Render)
 _ANNOUNCEMENT = msgspec.json.Decoder(Announcement)
+
+SCHEMA_VERSION = 2  # of renders, webhook messages and quotas; raise it with any change of their stored fields
+MAX_REMEMBERED = 10_000  # skipped documents; further ones are neither logged nor counted
 
 Encoded = TypeVar("Encoded")
 Decoded = TypeVar("Decoded")
@@ -67,16 +75,34 @@ def from_mapping(mapping: Mapping[str, Any]) -> Render:
     return msgspec.convert(mapping, Render)
 
 
-def decode_readable(rows: Iterable[tuple[str, Encoded]], decode_one: Callable[[Encoded], Decoded]) -> list[Decoded]:
-    """Return the decoded documents of these rows, each of an id and a document.
+class SkippedDocuments:
+    """The stored documents that a process skips because it can't read them. Each is logged and counted once."""
 
-    A document that can't be decoded, for example after a downgrade, is logged and skipped: it must not block the
-    others.
-    """
-    decoded = []
-    for document_id, document in rows:
-        try:
-            decoded.append(decode_one(document))
-        except msgspec.DecodeError as error:
-            log.error("the stored document %s can't be decoded: %s", document_id, error)  # noqa: TRY400
-    return decoded
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+
+    @property
+    def count(self) -> int:
+        """The number of different documents skipped so far."""
+        return len(self._ids)
+
+    def add(self, document_id: str, reason: str) -> None:
+        """Log and count a document, unless that was done before. `reason` continues the sentence."""
+        if document_id not in self._ids and len(self._ids) < MAX_REMEMBERED:
+            self._ids.add(document_id)
+            log.error("The stored document %s %s; it is skipped and not changed.", document_id, reason)
+
+    def decode(
+        self, rows: Iterable[tuple[str, Encoded]], decode_one: Callable[[Encoded], Decoded]
+    ) -> Iterator[Decoded]:
+        """Yield the decoded documents of these rows, each of an id and a document, without those that can't be decoded.
+
+        They must not block the others.
+        """
+        for document_id, document in rows:
+            try:
+                decoded = decode_one(document)
+            except msgspec.DecodeError as error:
+                self.add(document_id, f"can't be decoded ({error})")
+            else:
+                yield decoded

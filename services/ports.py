@@ -52,6 +52,14 @@ class AddResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ErasedRecords:
+    """Number of an owner's webhook messages and quota windows that were deleted, or would be."""
+
+    messages: int
+    quota_windows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStats:
     """Number of QUEUED renders of all owners, and when the oldest was created: None if there is none."""
 
@@ -64,7 +72,15 @@ class RenderStore(Protocol):
 
     A lease gives one worker the exclusive right to change a render until it expires. Expiry is measured by the store's
     clock, since the workers' clocks may differ. Ids sort by creation time.
+
+    A render that this version can't read, since a newer version wrote it or it is damaged, is never changed or leased:
+    methods that return several leave it out, and `get` and an `add` with its idempotency key raise `StoreUnavailable`.
     """
+
+    @property
+    def skipped_documents(self) -> int:
+        """Number of different stored documents that this process has left out because it can't read them."""
+        ...
 
     async def add(self, render: Render, window: QuotaWindow) -> AddResult:
         """Store a new render and take one unit of `window`, atomically.
@@ -143,6 +159,14 @@ class RenderStore(Protocol):
 
     async def check(self) -> None:
         """Read from the store, not from memory; an embedded store also writes."""
+        ...
+
+    async def render_ids(self, owner: str) -> Sequence[str]:
+        """Return the ids of all the owner's renders, also of those that this version can't read."""
+        ...
+
+    async def erase_records(self, owner: str, *, dry_run: bool) -> ErasedRecords:
+        """Delete the owner's webhook messages and units of quota, of any version; with `dry_run`, only count them."""
         ...
 
 

@@ -2,27 +2,28 @@
 
 from datetime import UTC, datetime
 
-from commands.doctor.report import CHECK_TIMEOUT_S, CheckGroup, CheckSkipped
+from commands.doctor.report import CheckGroup, CheckSkipped
 from services.errors import RendercastError, StartupError
 from services.runtime.adapters import new_mongo_client
 from services.stores.mongo_connection import (
     DEFAULT_DATABASE,
     Client,
+    Database,
     ServerClock,
     hosts_of,
     maybe_await,
     mongo_operation,
     operation_timeout_s,
 )
-from services.stores.mongo_documents import QUOTA_INDEXES, RENDER_INDEXES
-from services.stores.mongo_outbox import WEBHOOK_INDEXES
+from services.stores.mongo_indexes import missing_indexes
+from services.stores.mongo_probe import check_replica_set, check_transactions, write_test_document
 
 MAX_CLOCK_DIFFERENCE_S = 10.0
 
 
 async def check_mongodb(part: CheckGroup) -> None:
-    """Check that MongoDB responds, is a replica set and has the indexes, and check its clock."""
-    indexes, clock = "MongoDB indexes", "MongoDB clock"
+    """Check that MongoDB responds, accepts writes and transactions and has the indexes, and check its clock."""
+    writes, indexes, clock = "MongoDB writes", "MongoDB indexes", "MongoDB clock"
     url = part.settings.storage.mongodb_url
 
     async def connect() -> str:
@@ -34,13 +35,15 @@ async def check_mongodb(part: CheckGroup) -> None:
         opened.append(client)
         return await _check_mongodb(client, hosts_of(url.get_secret_value()))
 
-    async def create_indexes() -> str:
+    async def check_writing() -> str:
+        quota = opened[0].get_default_database(DEFAULT_DATABASE)["quota"]
+        await write_test_document(quota, timeout_s=operation_timeout_s(opened[0]))
+        await check_transactions(opened[0], quota, timeout_s=operation_timeout_s(opened[0]))
+        return "A document can be stored and deleted, and a transaction committed."
+
+    async def list_indexes() -> str:
         database = opened[0].get_default_database(DEFAULT_DATABASE)
-        with mongo_operation(CHECK_TIMEOUT_S):
-            await database["renders"].create_indexes(list(RENDER_INDEXES))
-            await database["quota"].create_indexes(list(QUOTA_INDEXES))
-            await database["webhooks"].create_indexes(list(WEBHOOK_INDEXES))
-        return f"The indexes of the database {database.name} exist."
+        return await _check_indexes(database, timeout_s=operation_timeout_s(opened[0]))
 
     async def check_clock() -> str:
         server_clock = ServerClock(opened[0])
@@ -50,8 +53,9 @@ async def check_mongodb(part: CheckGroup) -> None:
 
     opened: list[Client] = []
     try:
-        if await part.check("MongoDB", connect, indexes, clock):
-            await part.check(indexes, create_indexes)
+        if await part.check("MongoDB", connect, writes, indexes, clock):
+            await part.check(writes, check_writing)
+            await part.check(indexes, list_indexes)
             await part.check(clock, check_clock)
     finally:
         for client in opened:
@@ -70,11 +74,20 @@ async def _check_mongodb(client: Client, hosts: str) -> str:
     """Check that the server responds and is a replica set. Raises `StartupError`."""
     try:
         with mongo_operation(operation_timeout_s(client)):
-            hello = await ServerClock(client).sync()
+            check_replica_set(await ServerClock(client).sync())
     except RendercastError as error:
         raise StartupError(
             f"MongoDB at {hosts} can't be used: {error}. Start it, or correct MONGODB_URL, its user and its password."
         ) from error
-    if "setName" not in hello and hello.get("msg") != "isdbgrid":
-        raise StartupError(f"MongoDB at {hosts} is not a replica set: start it with --replSet; one member is enough.")
     return f"{hosts} responds and is a replica set."
+
+
+async def _check_indexes(database: Database, *, timeout_s: float) -> str:
+    """List missing indexes, without building any. Raises `StartupError` if a start would not build them."""
+    missing = await missing_indexes(database, timeout_s=timeout_s)
+    if not missing:
+        return f"The indexes of the database {database.name} exist."
+    names = ", ".join(each.name for each in missing)
+    if all(each.is_built_at_start for each in missing):
+        return f"The next start builds {names}, since their collections are small."
+    raise StartupError(f"These indexes of the database {database.name} are missing: {names}. Run `rendercast migrate`.")

@@ -5,54 +5,50 @@ render and its owner's quota or webhook message) is a transaction, so the server
 enough. Writes wait for a majority. Leases expire by the server's clock.
 """
 
-import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import timedelta
 from functools import partial
-from itertools import count
 from typing import Any, TypeVar
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
-from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError
 
 from services import documents
-from services.backoff import backoff_s
 from services.errors import LeaseLost, StoreUnavailable
 from services.ids import time_of
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
-from services.ports import AddOutcome, AddResult, QueueStats
+from services.ports import AddOutcome, AddResult, ErasedRecords, QueueStats
 from services.stores.mongo_connection import (
     DEFAULT_DATABASE,
     Client,
     Document,
     ServerClock,
-    maybe_await,
     mongo_operation,
     open_with_client,
     operation_timeout_s,
 )
 from services.stores.mongo_documents import (
-    QUOTA_INDEXES,
-    RENDER_INDEXES,
+    READABLE,
+    READABLE_VERSIONS,
     UNFINISHED,
-    UNIT_RETENTION,
     filter_conditions,
     owner_key,
+    readable,
     render_document,
-    set_retention,
-    used_units,
-    window_id,
 )
+from services.stores.mongo_erasure import erase_records
+from services.stores.mongo_indexes import build_at_start
 from services.stores.mongo_outbox import MongoOutbox
+from services.stores.mongo_probe import check_replica_set, check_transactions, check_writes
+from services.stores.mongo_quota import MongoQuota
+from services.stores.mongo_transactions import Session, run_transaction
 from services.webhooks.messages import WebhookMessage
 
-Session = AsyncClientSession
 T = TypeVar("T")
 
-PREPARE_TIMEOUT_S = 300.0  # building the indexes of a large collection takes long
-RETRY_BASE_S, MAX_RETRY_S = 0.02, 1.0  # delays before a transaction that conflicted with another is repeated
+NEWER_CHECK_INTERVAL_S = 60.0  # of looking for documents that `acquire` passes over, which costs a query
 MAX_ADD_TRIES = 10  # of an `add` whose insert conflicts with a concurrent one
 
 
@@ -63,26 +59,29 @@ class MongoStore:
         database = client.get_default_database(DEFAULT_DATABASE)
         self._client = client
         self._renders = database["renders"]
-        self._quota = database["quota"]
+        self._quota = MongoQuota(database["quota"])
         self._clock = ServerClock(client)
         self._timeout_s = operation_timeout_s(client)
         self._webhooks_enabled = webhooks_enabled
-        self.outbox = MongoOutbox(client, self._clock)
+        self._skipped = documents.SkippedDocuments()
+        self._next_newer_check_s = 0.0
+        self.outbox = MongoOutbox(client, self._clock, self._skipped)
+
+    @property
+    def skipped_documents(self) -> int:  # noqa: D102
+        return self._skipped.count
 
     async def prepare(self, *, retention: timedelta | None) -> None:
-        """Create missing indexes. With `retention`, the server deletes renders this long after their end.
+        """Check the server and build missing indexes of small collections.
 
-        Raises `StoreUnavailable`, also if the server is not a replica set.
+        With `retention`, the server deletes renders this long after their end. Raises `StoreUnavailable`, also if the
+        server is not a replica set.
         """
         with self._operation():
-            hello = await self._clock.sync()
-        if "setName" not in hello and hello.get("msg") != "isdbgrid":
-            raise StoreUnavailable("it is not a replica set, which transactions need; a set of one member is enough")
-        with mongo_operation(PREPARE_TIMEOUT_S):
-            await self._renders.create_indexes(list(RENDER_INDEXES))
-            await self._quota.create_indexes(list(QUOTA_INDEXES))
-            await self.outbox.create_indexes()
-            await set_retention(self._renders, retention)
+            check_replica_set(await self._clock.sync())
+        await check_writes(self._renders, timeout_s=self._timeout_s)
+        await build_at_start(self._renders.database, retention=retention, timeout_s=self._timeout_s)
+        await check_transactions(self._client, self._renders, timeout_s=self._timeout_s)
 
     async def add(self, render: Render, window: QuotaWindow) -> AddResult:  # noqa: D102
         for _ in range(MAX_ADD_TRIES):
@@ -94,12 +93,12 @@ class MongoStore:
 
     async def quota_used(self, window: QuotaWindow) -> int:  # noqa: D102
         with self._operation():
-            return used_units(await self._quota.find_one({"_id": window_id(window)}))
+            return await self._quota.used(window)
 
     async def get(self, render_id: str, *, owner: str) -> Render | None:  # noqa: D102
         with self._operation():
             found = await self._renders.find_one({"_id": render_id, "owner": owner})
-        return None if found is None else documents.from_mapping(found["render"])
+        return None if found is None else self._read(found)
 
     async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:  # noqa: D102
         return await self._find({"_id": {"$in": list(render_ids)}}, order=ASCENDING, first=0)
@@ -118,7 +117,9 @@ class MongoStore:
 
     async def exists_newer(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:  # noqa: D102
         with self._operation():
-            found = await self._renders.find_one({**filter_conditions(owner, matching), "_id": {"$gte": render_id}})
+            found = await self._renders.find_one(
+                {**filter_conditions(owner, matching), **READABLE, "_id": {"$gte": render_id}}
+            )
         return found is not None
 
     async def queue_position(self, render: Render) -> int:  # noqa: D102
@@ -140,6 +141,7 @@ class MongoStore:
     ) -> Render | None:
         now = self._clock.now()
         due = {
+            **READABLE,
             "_id": {"$nin": list(excluding)},
             "status": {"$in": UNFINISHED if queued else [RenderStatus.RENDERING.value]},
             "$and": [
@@ -156,21 +158,22 @@ class MongoStore:
                     return_document=ReturnDocument.AFTER,
                 )
             if acquired is None:
+                await self._log_newer()
                 return None
-            if readable := documents.decode_readable([(acquired["_id"], acquired["render"])], documents.from_mapping):
-                return readable[0]
+            if renders := self._decode([acquired]):
+                return renders[0]
 
     async def renew(  # noqa: D102
         self, render_ids: Collection[str], *, worker: str, lease: timedelta
     ) -> frozenset[str]:
-        held = {"_id": {"$in": list(render_ids)}, "lease.worker": worker}
+        held = {**READABLE, "_id": {"$in": list(render_ids)}, "lease.worker": worker}
         with self._operation():
             await self._clock.sync()
             await self._renders.update_many(held, {"$set": {"lease.until": self._clock.now() + lease}})
             return frozenset([found["_id"] async for found in self._renders.find(held, {"_id": True})])
 
     async def release(self, render_ids: Collection[str] | None = None, *, worker: str) -> None:  # noqa: D102
-        held: Document = {"lease.worker": worker}
+        held: Document = {**READABLE, "lease.worker": worker}
         if render_ids is not None:
             held["_id"] = {"$in": list(render_ids)}
         with self._operation():
@@ -187,43 +190,38 @@ class MongoStore:
 
     async def delete(self, render_id: str, *, owner: str) -> bool:  # noqa: D102
         with self._operation():
-            deleted = await self._renders.delete_one({"_id": render_id, "owner": owner, "status": {"$nin": UNFINISHED}})
+            deleted = await self._renders.delete_one(
+                {**READABLE, "_id": render_id, "owner": owner, "status": {"$nin": UNFINISHED}}
+            )
         return deleted.deleted_count == 1
 
     async def check(self) -> None:  # noqa: D102
         with self._operation():
             await self._renders.find_one({}, {"_id": True})
 
+    async def render_ids(self, owner: str) -> Sequence[str]:  # noqa: D102
+        with self._operation():
+            return [found["_id"] async for found in self._renders.find({"owner": owner}, {"_id": True})]
+
+    async def erase_records(self, owner: str, *, dry_run: bool) -> ErasedRecords:  # noqa: D102
+        return await erase_records(self._renders.database, owner, dry_run=dry_run)
+
     async def _add(self, render: Render, window: QuotaWindow, session: Session) -> AddResult:
-        quota = await self._quota.find_one({"_id": window_id(window)}, session=session)
-        used = used_units(quota)
+        used = await self._quota.used(window, session)
         if render.idempotency_key is not None:
             found = await self._renders.find_one({"key": owner_key(render)}, session=session)
             if found is not None:
-                earlier = documents.from_mapping(found["render"])
-                return AddResult(outcome=AddOutcome.DUPLICATE, render=earlier, used=used)
+                return AddResult(outcome=AddOutcome.DUPLICATE, render=self._read(found), used=used)
         if used >= window.limit:
             return AddResult(outcome=AddOutcome.OVER_QUOTA, render=render, used=used)
-        await self._take_quota_unit(render, window, session)
+        await self._quota.take(render, window, session)
         await self._renders.insert_one({"_id": render.id, **render_document(render)}, session=session)
         return AddResult(outcome=AddOutcome.ADDED, render=render, used=used + 1)
-
-    async def _take_quota_unit(self, render: Render, window: QuotaWindow, session: Session) -> None:
-        await self._quota.update_one(
-            {"_id": window_id(window)},
-            {"$push": {"renders": render.id}, "$setOnInsert": {"expires_at": window.ends_at + UNIT_RETENTION}},
-            upsert=True,
-            session=session,
-        )
-
-    async def _return_quota_unit(self, render: Render, session: Session | None) -> None:
-        unit = {"renders": render.id}
-        await self._quota.update_one(unit, {"$pull": unit}, session=session)
 
     async def _record(
         self, render: Render, worker: str | None, lease: timedelta | None, session: Session | None = None
     ) -> bool:
-        before: Document = {"_id": render.id, "revision": render.revision - 1}
+        before: Document = {**READABLE, "_id": render.id, "revision": render.revision - 1}
         if worker is not None:
             before["lease.worker"] = worker
         change: Document = {"$set": render_document(render)}
@@ -237,7 +235,7 @@ class MongoStore:
                 await self._require_lease(render.id, worker, session)
             return False
         if render.returns_quota:
-            await self._return_quota_unit(render, session)
+            await self._quota.give_back(render, session)
         if session is not None and self._has_webhook(render):
             await self.outbox.add(WebhookMessage(render=render), session)
         return True
@@ -246,41 +244,53 @@ class MongoStore:
         return self._webhooks_enabled and render.status.is_terminal
 
     async def _require_lease(self, render_id: str, worker: str, session: Session | None) -> None:
-        if await self._renders.find_one({"_id": render_id, "lease.worker": worker}, session=session) is None:
+        held = {**READABLE, "_id": render_id, "lease.worker": worker}
+        if await self._renders.find_one(held, session=session) is None:
             raise LeaseLost(render_id)
 
     async def _find(self, conditions: Mapping[str, Any], *, order: int, first: int) -> Sequence[Render]:
+        """Return `first` readable renders, or all if 0, in the order of their ids."""
+        found: list[Render] = []
+        while True:
+            limit = first and first - len(found)
+            with self._operation():
+                cursor = self._renders.find(conditions, {"render": True, "schema": True}).sort("_id", order)
+                page = [document async for document in cursor.limit(limit)]
+            found += self._decode(page)
+            if len(found) == first or len(page) < limit or not first:
+                return found
+            behind = "$lt" if order == DESCENDING else "$gt"
+            conditions = {"$and": [conditions, {"_id": {behind: page[-1]["_id"]}}]}
+
+    def _decode(self, found: Sequence[Mapping[str, Any]]) -> Sequence[Render]:
+        return readable(found, "render", documents.from_mapping, self._skipped)
+
+    def _read(self, found: Mapping[str, Any]) -> Render:
+        """Return the render of a document. Raises `StoreUnavailable` if this version can't read it."""
+        if renders := self._decode([found]):
+            return renders[0]
+        raise StoreUnavailable(f"this version can't read the stored document {found['_id']}")
+
+    async def _log_newer(self) -> None:
+        """Count the unfinished renders of a newer version, at most once a minute."""
+        if time.monotonic() < self._next_newer_check_s:
+            return
+        self._next_newer_check_s = time.monotonic() + NEWER_CHECK_INTERVAL_S
+        newer = {"status": {"$in": UNFINISHED}, "schema": {"$nin": READABLE_VERSIONS}}
         with self._operation():
-            cursor = self._renders.find(conditions, {"render": True}).sort("_id", order).limit(first)
-            found = [(document["_id"], document["render"]) async for document in cursor]
-        return documents.decode_readable(found, documents.from_mapping)
+            self._decode([document async for document in self._renders.find(newer, {"schema": True})])
 
     def _operation(self) -> AbstractContextManager[None]:
         return mongo_operation(self._timeout_s)
 
     async def _in_transaction(self, operation: Callable[[Session], Awaitable[T]]) -> T:
-        """Run the operation in a transaction. Repeat it after transient conflicts, within the timeout.
-
-        Not done with the drivers' `with_transaction`: while a server is unavailable, it retries for two minutes,
-        whatever the timeout.
-        """
-        with self._operation():
-            async with await maybe_await(self._client.start_session()) as session:
-                for failures in count(1):
-                    try:
-                        async with await maybe_await(session.start_transaction()):
-                            return await operation(session)
-                    except PyMongoError as error:
-                        if error.timeout or not error.has_error_label("TransientTransactionError"):
-                            raise
-                    await asyncio.sleep(backoff_s(failures, base_s=RETRY_BASE_S, max_s=MAX_RETRY_S))
-        raise AssertionError
+        return await run_transaction(self._client, operation, timeout_s=self._timeout_s)
 
 
 def open_mongo_store(
     connect: Callable[..., object], url: str, *, retention: timedelta | None = None, webhooks_enabled: bool = False
 ) -> AbstractAsyncContextManager[MongoStore]:
-    """Connect with `connect`, the client class of motor or of PyMongo, and create missing indexes.
+    """Connect with `connect`, the client class of motor or of PyMongo, and check the server and its indexes.
 
     No operation takes longer than the URL's `timeoutMS`, by default ten seconds. With `webhooks_enabled`, each end of a
     render adds a message to the outbox. Raises `StartupError` if the server can't be reached or is not a replica set.

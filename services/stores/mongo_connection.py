@@ -6,6 +6,7 @@ variables, in which `pymongo.timeout` keeps its deadline, to the threads that ru
 """
 
 import inspect
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -13,21 +14,22 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
 from pymongo import AsyncMongoClient, timeout
+from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from services.errors import StartupError, StoreUnavailable
+from services.stores.mongo_url import read_mongo_url
 
 Document = dict[str, Any]
 Client = AsyncMongoClient[Document]
+Database = AsyncDatabase[Document]
 Opened = TypeVar("Opened")
 
 DEFAULT_DATABASE = "rendercast"  # if the URL contains none
 DEFAULT_TIMEOUT_S = 10.0  # if the URL has no `timeoutMS`
 CONNECT_TIMEOUT_MS = 5_000
-INVALID_URL = (
-    "MONGODB_URL is not valid. It must look like mongodb://user:password@host:27017/database, with special characters "
-    "percent-encoded; the files it names, and the DNS records of mongodb+srv://, must exist."
-)
+DEFAULT_OPTIONS = {"appName": "rendercast", "w": "majority", "retryWrites": True, "connectTimeoutMS": 5_000}
+RETRYABLE_WRITES = "etryable writes"  # in the messages of servers without them, and in PyMongo's own
 
 
 class ServerClock:
@@ -71,22 +73,19 @@ async def open_with_client(
             await maybe_await(client.close())
 
 
-def new_client(connect: Callable[..., object], url: str) -> Client:
-    """Return a client for the URL. Raises `StartupError`, with no part of the URL, which may contain a password."""
-    if not url.startswith(("mongodb://", "mongodb+srv://")):  # PyMongo would accept it as a host name
-        raise StartupError(INVALID_URL)
+def new_client(connect: Callable[..., object], url: str, **overrides: object) -> Client:
+    """Return an unconnected client. The URL's options precede `DEFAULT_OPTIONS`; `overrides` precede both.
+
+    Raises `StartupError` if the URL is not valid, with a reason that contains no password.
+    """
+    checked = read_mongo_url(url)
+    defaults = {name: value for name, value in DEFAULT_OPTIONS.items() if name.lower() not in checked.options}
     try:
-        client = connect(
-            url,
-            appname="rendercast",
-            tz_aware=True,
-            w="majority",
-            readPreference="primary",
-            retryWrites=True,
-            connectTimeoutMS=CONNECT_TIMEOUT_MS,
-        )
-    except (PyMongoError, ValueError, OSError):
-        raise StartupError(INVALID_URL) from None
+        client = connect(checked.url, tz_aware=True, **{**defaults, **overrides})
+    except OSError as error:
+        raise StartupError(f"MONGODB_URL is not valid: a file of its tls… options can't be used: {error}.") from None
+    except (PyMongoError, ValueError) as error:
+        raise StartupError(f"MONGODB_URL is not valid: {error}.") from None
     return cast("Client", client)
 
 
@@ -113,8 +112,8 @@ async def maybe_await(value: Any) -> Any:
 
 
 @contextmanager
-def mongo_operation(timeout_s: float) -> Iterator[None]:
-    """Limit the total time of the calls in this context, and raise `StoreUnavailable` for their errors.
+def mongo_operation(timeout_s: float | None) -> Iterator[None]:
+    """Limit the total time of the calls in this context, unless None, and raise `StoreUnavailable` for their errors.
 
     `DuplicateKeyError` is not translated. The time in which motor waits for a thread counts too, which is not the case
     for the client's own `timeoutMS`.
@@ -125,12 +124,17 @@ def mongo_operation(timeout_s: float) -> Iterator[None]:
     except DuplicateKeyError:
         raise
     except PyMongoError as error:
-        raise StoreUnavailable(_first_line(error)) from error
+        raise StoreUnavailable(describe(error)) from error
 
 
-def _first_line(error: PyMongoError) -> str:
-    """Return the error's message without the topology that PyMongo appends."""
-    return str(error).partition(", Timeout:")[0].partition("\n")[0]
+def describe(error: PyMongoError) -> str:
+    """Return the error's message without the details that PyMongo appends; what to change, if that is known."""
+    text = re.split(r", Timeout:|, full error:|\n", str(error), maxsplit=1)[0]
+    if RETRYABLE_WRITES in text:
+        return f"{text.rstrip('.')}: add retryWrites=false to MONGODB_URL"
+    if re.search("replica set named?", text):
+        return f"{text}: correct the option replicaSet of MONGODB_URL"
+    return text
 
 
 def hosts_of(url: str) -> str:

@@ -1,56 +1,28 @@
-"""The documents of the collections `renders` and `quota`, their indexes, and query conditions."""
+"""The documents of the collection `renders`, which documents this version can read, and query conditions."""
 
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
-
-from pymongo import ASCENDING, DESCENDING, IndexModel
-from pymongo.asynchronous.collection import AsyncCollection
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from services import documents
-from services.models import QuotaWindow, Render, RenderFilter
+from services.documents import SkippedDocuments
+from services.errors import StoreUnavailable
+from services.models import Render, RenderFilter
 from services.renders.lifecycle import ACTIVE
-from services.stores.mongo_connection import Document, suppress_codes
+from services.stores.mongo_connection import Document
 
-SCHEMA_VERSION = 1
-UNIT_RETENTION = timedelta(days=7)  # after the end of a quota window; then its document is deleted
+Decoded = TypeVar("Decoded")
+
 UNFINISHED = sorted(status.value for status in ACTIVE)
-RETENTION_INDEX = "ended_long_ago"
-# Error codes of https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
-INDEX_NOT_FOUND = {26, 27}
-INDEX_DIFFERS = {85, 86}
-
-RENDER_INDEXES = (
-    IndexModel([("owner", ASCENDING), ("_id", DESCENDING)], name="of_owner"),
-    IndexModel([("key", ASCENDING)], name="by_key", unique=True, sparse=True),
-    IndexModel([("status", ASCENDING), ("_id", ASCENDING)], name="by_status"),
-    IndexModel([("lease.worker", ASCENDING)], name="leased", sparse=True),
-)
-QUOTA_INDEXES = (
-    IndexModel([("renders", ASCENDING)], name="by_render"),
-    IndexModel([("expires_at", ASCENDING)], name="expired", expireAfterSeconds=0),
-)
-
-
-async def set_retention(renders: AsyncCollection[Document], retention: timedelta | None) -> None:
-    """Have the server delete renders this long after their end; None: never. Safe to call in several processes."""
-    if retention is None:
-        with suppress_codes(INDEX_NOT_FOUND):
-            await renders.drop_index(RETENTION_INDEX)
-        return
-    seconds = int(retention.total_seconds())
-    index = IndexModel([("ended_at", ASCENDING)], name=RETENTION_INDEX, expireAfterSeconds=seconds)
-    with suppress_codes(INDEX_DIFFERS) as differences:
-        await renders.create_indexes([index])
-    if differences:
-        change = {"name": RETENTION_INDEX, "expireAfterSeconds": seconds}
-        await renders.database.command("collMod", renders.name, index=change)
+# The condition of each write: a document of a newer version is not changed. Quotas of version 1 have no version.
+READABLE_VERSIONS = [None, *range(1, documents.SCHEMA_VERSION + 1)]
+NEWER = "was written by a newer version of Rendercast"
+READABLE: Document = {"schema": {"$in": READABLE_VERSIONS}}
 
 
 def render_document(render: Render) -> Document:
     """Return the document of a render without `_id`: the fields for queries and indexes, and the whole render."""
     document: Document = {
-        "schema": SCHEMA_VERSION,
+        "schema": documents.SCHEMA_VERSION,
         "owner": render.owner,
         "revision": render.revision,
         "status": render.status.value,
@@ -80,11 +52,23 @@ def filter_conditions(owner: str | None, matching: RenderFilter) -> Document:
     return conditions
 
 
-def window_id(window: QuotaWindow) -> str:
-    """Return the id of the document of a quota window."""
-    return f"{window.starts_at:%Y-%m-%dT%H:%M:%SZ} {window.owner}"
+def require_readable(document: Mapping[str, Any]) -> None:
+    """Raise `StoreUnavailable` for a document of a newer version of Rendercast."""
+    if document.get("schema") not in READABLE_VERSIONS:
+        raise StoreUnavailable(f"the document {document['_id']} {NEWER}")
 
 
-def used_units(quota: Mapping[str, Any] | None) -> int:
-    """Return the number of used units in the document of a quota window; 0 if it doesn't exist."""
-    return 0 if quota is None else len(quota["renders"])
+def readable(
+    found: Iterable[Mapping[str, Any]],
+    field: str,
+    decode_one: Callable[[Any], Decoded],
+    skipped: SkippedDocuments,
+) -> list[Decoded]:
+    """Return what the field of each document contains, without documents that this version can't read."""
+    known = []
+    for document in found:
+        if document.get("schema") in READABLE_VERSIONS:
+            known.append((document["_id"], document.get(field)))
+        else:
+            skipped.add(document["_id"], NEWER)
+    return list(skipped.decode(known, decode_one))

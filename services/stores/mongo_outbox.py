@@ -5,10 +5,11 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from services import documents
+from services.documents import SCHEMA_VERSION, SkippedDocuments
+from services.errors import StoreUnavailable
 from services.models import WebhookStatus
 from services.ports import BacklogStats
 from services.stores.mongo_connection import (
@@ -20,32 +21,22 @@ from services.stores.mongo_connection import (
     open_with_client,
     operation_timeout_s,
 )
+from services.stores.mongo_documents import READABLE, readable
 from services.webhooks import documents as webhook_documents
 from services.webhooks.messages import WebhookMessage
 
-SCHEMA_VERSION = 1
 DUE_IMMEDIATELY = datetime.fromtimestamp(0, UTC)  # stored for PENDING messages without `due_at`; sorts first
 ALL_STATUSES = [status.value for status in WebhookStatus]
-
-WEBHOOK_INDEXES = (
-    IndexModel([("status", ASCENDING), ("occurred_at", DESCENDING)], name="by_status"),
-    IndexModel([("due_at", ASCENDING)], name="pending", sparse=True),
-    IndexModel([("lease.worker", ASCENDING)], name="leased", sparse=True),
-    IndexModel([("expires_at", ASCENDING)], name="expired", expireAfterSeconds=0),
-)
 
 
 class MongoOutbox:
     """An `Outbox` in MongoDB; `services.webhooks.ports` specifies the methods."""
 
-    def __init__(self, client: Client, clock: ServerClock) -> None:
+    def __init__(self, client: Client, clock: ServerClock, skipped: SkippedDocuments) -> None:
         self._webhooks = client.get_default_database(DEFAULT_DATABASE)["webhooks"]
         self._clock = clock
+        self._skipped = skipped
         self._timeout_s = operation_timeout_s(client)
-
-    async def create_indexes(self) -> None:
-        """Create missing indexes."""
-        await self._webhooks.create_indexes(list(WEBHOOK_INDEXES))
 
     async def add(self, message: WebhookMessage, session: AsyncClientSession) -> None:
         """Store a new message, in the transaction that ends its render."""
@@ -56,6 +47,7 @@ class MongoOutbox:
     async def acquire(self, *, worker: str, lease: timedelta) -> WebhookMessage | None:  # noqa: D102
         now = self._clock.now()
         due = {
+            **READABLE,
             "due_at": {"$lte": now},
             "$or": [{"lease": None}, {"lease.until": {"$lte": now}}],
         }
@@ -69,11 +61,11 @@ class MongoOutbox:
                 )
             if acquired is None:
                 return None
-            if read := _read([acquired]):
+            if read := self._read([acquired]):
                 return read[0]
 
     async def record(self, message: WebhookMessage, *, worker: str | None = None) -> bool:  # noqa: D102
-        before: Document = {"_id": message.id, "revision": message.revision - 1}
+        before: Document = {**READABLE, "_id": message.id, "revision": message.revision - 1}
         if worker is not None:
             before["lease.worker"] = worker
         document = _document(message)
@@ -87,12 +79,16 @@ class MongoOutbox:
 
     async def release(self, *, worker: str) -> None:  # noqa: D102
         with mongo_operation(self._timeout_s):
-            await self._webhooks.update_many({"lease.worker": worker}, {"$unset": {"lease": ""}})
+            await self._webhooks.update_many({**READABLE, "lease.worker": worker}, {"$unset": {"lease": ""}})
 
     async def get(self, message_id: str) -> WebhookMessage | None:  # noqa: D102
         with mongo_operation(self._timeout_s):
             found = await self._webhooks.find_one({"_id": message_id})
-        return None if found is None else webhook_documents.message_from_mapping(found["message"])
+        if found is None:
+            return None
+        if read := self._read([found]):
+            return read[0]
+        raise StoreUnavailable(f"this version can't read the stored document {message_id}")
 
     async def list(  # noqa: D102
         self, *, first: int, status: WebhookStatus | None = None
@@ -101,7 +97,7 @@ class MongoOutbox:
         with mongo_operation(self._timeout_s):
             cursor = self._webhooks.find(conditions).sort("occurred_at", DESCENDING).limit(first)
             found = [document async for document in cursor]
-        return _read(found)
+        return self._read(found)
 
     async def backlog(self) -> BacklogStats:  # noqa: D102
         pending = {"status": WebhookStatus.PENDING.value}
@@ -109,6 +105,9 @@ class MongoOutbox:
             count = await self._webhooks.count_documents(pending)
             oldest = await self._webhooks.find_one(pending, {"occurred_at": True}, sort=[("occurred_at", ASCENDING)])
         return BacklogStats(pending=count, oldest_occurred_at=oldest["occurred_at"] if oldest else None)
+
+    def _read(self, found: Sequence[Mapping[str, Any]]) -> Sequence[WebhookMessage]:
+        return readable(found, "message", webhook_documents.message_from_mapping, self._skipped)
 
 
 def open_mongo_outbox(connect: Callable[..., object], url: str) -> AbstractAsyncContextManager[MongoOutbox]:
@@ -118,7 +117,7 @@ def open_mongo_outbox(connect: Callable[..., object], url: str) -> AbstractAsync
         clock = ServerClock(client)
         with mongo_operation(operation_timeout_s(client)):
             await clock.sync()
-        return MongoOutbox(client, clock)
+        return MongoOutbox(client, clock, SkippedDocuments())
 
     return open_with_client(connect, url, prepare)
 
@@ -137,8 +136,3 @@ def _document(message: WebhookMessage) -> Document:
     if message.expires_at is not None:
         document["expires_at"] = message.expires_at
     return document
-
-
-def _read(found: Sequence[Mapping[str, Any]]) -> list[WebhookMessage]:
-    rows = ((document["_id"], document["message"]) for document in found)
-    return documents.decode_readable(rows, webhook_documents.message_from_mapping)

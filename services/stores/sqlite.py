@@ -5,14 +5,16 @@ import sqlite3
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from services import documents
+from services.documents import SkippedDocuments
 from services.errors import LeaseLost
 from services.ids import time_of
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
-from services.ports import AddOutcome, AddResult, Clock, QueueStats
-from services.stores import sqlite_outbox
+from services.ports import AddOutcome, AddResult, Clock, ErasedRecords, QueueStats
+from services.stores import sqlite_erasure, sqlite_outbox
 from services.stores.sqlite_connection import SqliteFile, open_sqlite_file, to_ms
 from services.stores.sqlite_outbox import SqliteOutbox
 from services.webhooks.messages import WebhookMessage
@@ -24,10 +26,16 @@ class SqliteStore:
     """A `RenderStore` in one file. Open it with `open_sqlite_store`; `services.ports` specifies the methods."""
 
     def __init__(self, file: SqliteFile, clock: Clock, *, webhooks_enabled: bool) -> None:
-        self.outbox = SqliteOutbox(file, clock)
+        skipped = SkippedDocuments()
+        self.outbox = SqliteOutbox(file, clock, skipped)
         self._file = file
         self._clock = clock
         self._webhooks_enabled = webhooks_enabled
+        self._skipped = skipped
+
+    @property
+    def skipped_documents(self) -> int:  # noqa: D102
+        return self._skipped.count
 
     async def add(self, render: Render, window: QuotaWindow) -> AddResult:  # noqa: D102
         return await self._file.write(_add, render, window)
@@ -39,15 +47,15 @@ class SqliteStore:
         return await self._file.read(_get, render_id, owner)
 
     async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:  # noqa: D102
-        return await self._file.read(_get_many, render_ids)
+        return await self._file.read(_get_many, self._skipped, render_ids)
 
     async def list(  # noqa: D102
         self, *, owner: str | None, first: int, matching: RenderFilter, older_than: str | None = None
     ) -> Sequence[Render]:
-        return await self._file.read(_list, owner, first, matching, older_than)
+        return await self._file.read(_list, self._skipped, owner, first, matching, older_than)
 
     async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:  # noqa: D102
-        return await self._file.read(_unfinished, owners, first)
+        return await self._file.read(_unfinished, self._skipped, owners, first)
 
     async def exists_newer(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:  # noqa: D102
         return await self._file.read(_exists_newer, render_id, owner, matching)
@@ -61,7 +69,7 @@ class SqliteStore:
     async def acquire(  # noqa: D102
         self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
     ) -> Render | None:
-        return await self._file.write(_acquire, worker, self._clock.now(), lease, excluding, queued)
+        return await self._file.write(_acquire, self._skipped, worker, self._clock.now(), lease, excluding, queued)
 
     async def renew(  # noqa: D102
         self, render_ids: Collection[str], *, worker: str, lease: timedelta
@@ -83,6 +91,12 @@ class SqliteStore:
 
     async def check(self) -> None:  # noqa: D102
         await self._file.check()
+
+    async def render_ids(self, owner: str) -> Sequence[str]:  # noqa: D102
+        return await self._file.read(sqlite_erasure.render_ids, owner)
+
+    async def erase_records(self, owner: str, *, dry_run: bool) -> ErasedRecords:  # noqa: D102
+        return await self._file.write(sqlite_erasure.erase_records, owner, dry_run)
 
 
 @asynccontextmanager
@@ -139,28 +153,35 @@ def _get(db: sqlite3.Connection, render_id: str, owner: str) -> Render | None:
     return documents.decode(row[0]) if row else None
 
 
-def _get_many(db: sqlite3.Connection, render_ids: Collection[str]) -> Sequence[Render]:
+def _get_many(db: sqlite3.Connection, skipped: SkippedDocuments, render_ids: Collection[str]) -> Sequence[Render]:
     query = "SELECT id, document FROM renders WHERE id IN (SELECT value FROM json_each(?))"
-    return documents.decode_readable(db.execute(query, [json.dumps(list(render_ids))]), documents.decode)
+    return list(skipped.decode(db.execute(query, [json.dumps(list(render_ids))]), documents.decode))
 
 
 def _list(
-    db: sqlite3.Connection, owner: str | None, first: int, matching: RenderFilter, older_than: str | None
+    db: sqlite3.Connection,
+    skipped: SkippedDocuments,
+    owner: str | None,
+    first: int,
+    matching: RenderFilter,
+    older_than: str | None,
 ) -> Sequence[Render]:
     conditions, values = _conditions(owner, matching)
     if older_than is not None:
         conditions, values = f"{conditions} AND id < ?", [*values, older_than]
-    query = f"SELECT id, document FROM renders WHERE {conditions} ORDER BY id DESC LIMIT ?"
-    return documents.decode_readable(db.execute(query, [*values, first]), documents.decode)
+    query = f"SELECT id, document FROM renders WHERE {conditions} ORDER BY id DESC"
+    return list(islice(skipped.decode(db.execute(query, values), documents.decode), first))
 
 
-def _unfinished(db: sqlite3.Connection, owners: Collection[str], first: int) -> Sequence[Render]:
+def _unfinished(
+    db: sqlite3.Connection, skipped: SkippedDocuments, owners: Collection[str], first: int
+) -> Sequence[Render]:
     query = """
         SELECT id, document FROM renders
         WHERE status IN ('queued', 'rendering') AND owner IN (SELECT value FROM json_each(?))
-        ORDER BY id LIMIT ?
+        ORDER BY id
         """
-    return documents.decode_readable(db.execute(query, (json.dumps(list(owners)), first)), documents.decode)
+    return list(islice(skipped.decode(db.execute(query, [json.dumps(list(owners))]), documents.decode), first))
 
 
 def _exists_newer(db: sqlite3.Connection, render_id: str, owner: str | None, matching: RenderFilter) -> bool:
@@ -196,6 +217,7 @@ def _queue(db: sqlite3.Connection) -> QueueStats:
 
 def _acquire(
     db: sqlite3.Connection,
+    skipped: SkippedDocuments,
     worker: str,
     now: datetime,
     lease: timedelta,
@@ -212,7 +234,7 @@ def _acquire(
         """
     values = (worker, to_ms(now + lease), queued, to_ms(now), to_ms(now), json.dumps(list(excluding)))
     while row := db.execute(statement, values).fetchone():
-        if readable := documents.decode_readable([row], documents.decode):
+        if readable := list(skipped.decode([row], documents.decode)):
             return readable[0]
     return None
 

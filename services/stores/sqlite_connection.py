@@ -67,6 +67,7 @@ MIGRATIONS = (
     CREATE INDEX webhooks_expiring ON webhooks (expires_at) WHERE expires_at IS NOT NULL;
     CREATE INDEX webhooks_leased ON webhooks (lease_worker) WHERE lease_worker IS NOT NULL;
     """,
+    "-- Documents of schema version 2, which older versions must not read. They are upgraded when next written.\n",
 )
 
 
@@ -165,7 +166,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """Return what tells this file apart from one that replaces it under the same name. Raises `OSError`."""
+    """Return device and inode, which differ if another file replaces this one. Raises `OSError`."""
     status = path.stat()
     return status.st_dev, status.st_ino
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from services import documents
+from services.documents import SkippedDocuments
 from services.models import WebhookStatus
 from services.ports import BacklogStats, Clock
 from services.stores.sqlite_connection import SqliteFile, open_sqlite_file, to_ms
@@ -19,12 +19,13 @@ DUE_IMMEDIATELY = 0  # stored for PENDING messages without `due_at`; sorts first
 class SqliteOutbox:
     """An `Outbox` in the file of a `SqliteStore`; `services.webhooks.ports` specifies the methods."""
 
-    def __init__(self, file: SqliteFile, clock: Clock) -> None:
+    def __init__(self, file: SqliteFile, clock: Clock, skipped: SkippedDocuments) -> None:
         self._file = file
+        self._skipped = skipped
         self._clock = clock
 
     async def acquire(self, *, worker: str, lease: timedelta) -> WebhookMessage | None:  # noqa: D102
-        return await self._file.write(_acquire, worker, self._clock.now(), lease)
+        return await self._file.write(_acquire, self._skipped, worker, self._clock.now(), lease)
 
     async def record(self, message: WebhookMessage, *, worker: str | None = None) -> bool:  # noqa: D102
         return await self._file.write(_record, message, worker, self._clock.now())
@@ -38,7 +39,7 @@ class SqliteOutbox:
     async def list(  # noqa: D102
         self, *, first: int, status: WebhookStatus | None = None
     ) -> Sequence[WebhookMessage]:
-        return await self._file.read(_list, first, status)
+        return await self._file.read(_list, self._skipped, first, status)
 
     async def backlog(self) -> BacklogStats:  # noqa: D102
         return await self._file.read(_backlog)
@@ -48,7 +49,7 @@ class SqliteOutbox:
 async def open_sqlite_outbox(path: Path, clock: Clock) -> AsyncIterator[SqliteOutbox]:
     """Open the outbox of a file that another process may have open. Raises `StartupError` if there is no file."""
     async with open_sqlite_file(path, shared=True) as file:
-        yield SqliteOutbox(file, clock)
+        yield SqliteOutbox(file, clock, SkippedDocuments())
 
 
 def add(db: sqlite3.Connection, message: WebhookMessage) -> None:
@@ -66,7 +67,9 @@ def add(db: sqlite3.Connection, message: WebhookMessage) -> None:
     )
 
 
-def _acquire(db: sqlite3.Connection, worker: str, now: datetime, lease: timedelta) -> WebhookMessage | None:
+def _acquire(
+    db: sqlite3.Connection, skipped: SkippedDocuments, worker: str, now: datetime, lease: timedelta
+) -> WebhookMessage | None:
     statement = """
         UPDATE webhooks SET lease_worker = ?, lease_until = ? WHERE id = (
             SELECT id FROM webhooks
@@ -75,7 +78,7 @@ def _acquire(db: sqlite3.Connection, worker: str, now: datetime, lease: timedelt
         ) RETURNING id, document
         """
     while row := db.execute(statement, (worker, to_ms(now + lease), to_ms(now), to_ms(now))).fetchone():
-        if readable := documents.decode_readable([row], webhook_documents.decode_message):
+        if readable := list(skipped.decode([row], webhook_documents.decode_message)):
             return readable[0]
     return None
 
@@ -115,10 +118,12 @@ def _get(db: sqlite3.Connection, message_id: str) -> WebhookMessage | None:
     return webhook_documents.decode_message(row[0]) if row else None
 
 
-def _list(db: sqlite3.Connection, first: int, status: WebhookStatus | None) -> Sequence[WebhookMessage]:
+def _list(
+    db: sqlite3.Connection, skipped: SkippedDocuments, first: int, status: WebhookStatus | None
+) -> Sequence[WebhookMessage]:
     condition, values = ("TRUE", []) if status is None else ("status = ?", [status])
     query = f"SELECT id, document FROM webhooks WHERE {condition} ORDER BY occurred_at DESC LIMIT ?"
-    return documents.decode_readable(db.execute(query, [*values, first]), webhook_documents.decode_message)
+    return list(skipped.decode(db.execute(query, [*values, first]), webhook_documents.decode_message))
 
 
 def _backlog(db: sqlite3.Connection) -> BacklogStats:

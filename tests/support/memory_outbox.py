@@ -33,6 +33,13 @@ class MemoryOutbox:
     def add(self, message: WebhookMessage) -> None:
         self._rows.setdefault(message.id, StoredMessage(message))
 
+    def erase(self, owner: str, *, dry_run: bool) -> int:
+        found = [id_ for id_, row in self._rows.items() if row.message.render.owner == owner]
+        if not dry_run:
+            for id_ in found:
+                del self._rows[id_]
+        return len(found)
+
     async def acquire(self, *, worker: str, lease: timedelta) -> WebhookMessage | None:
         self._check()
         now = self._clock.now()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from services.errors import LeaseLost, StoreUnavailable
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus, replace
-from services.ports import AddOutcome, AddResult, Clock, QueueStats
+from services.ports import AddOutcome, AddResult, Clock, ErasedRecords, QueueStats
 from services.webhooks.messages import WebhookMessage
 from tests.support.fake_clock import START_OF_TIME, FakeClock
 from tests.support.memory_outbox import MemoryOutbox
@@ -29,6 +29,7 @@ class MemoryStore:
 
     def __init__(self, clock: Clock | None = None, *, webhooks_enabled: bool = False) -> None:
         self.unavailable = False
+        self.skipped_documents = 0
         self.lost_responses: set[str] = set()
         self.reads = 0
         self._clock = clock or FakeClock()
@@ -161,6 +162,19 @@ class MemoryStore:
 
     async def check(self) -> None:
         self._check()
+
+    async def render_ids(self, owner: str) -> Sequence[str]:
+        self._check()
+        return [render_id for render_id, row in self._rows.items() if row.render.owner == owner]
+
+    async def erase_records(self, owner: str, *, dry_run: bool) -> ErasedRecords:
+        self._check()
+        units = [render_id for render_id, (each, _) in self._units.items() if each == owner]
+        windows = {self._units[render_id] for render_id in units}
+        if not dry_run:
+            for render_id in units:
+                del self._units[render_id]
+        return ErasedRecords(messages=self.outbox.erase(owner, dry_run=dry_run), quota_windows=len(windows))
 
 
 def _matches(render: Render, owner: str | None, matching: RenderFilter) -> bool:

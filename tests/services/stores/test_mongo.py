@@ -4,7 +4,6 @@ import signal
 import time
 import warnings
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -13,11 +12,11 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from services.documents import SCHEMA_VERSION
 from services.errors import StartupError, StoreUnavailable
 from services.models import RenderFilter
 from services.ports import AddOutcome
 from services.stores.mongo import MongoStore, open_mongo_store
-from services.stores.mongo_documents import SCHEMA_VERSION
 from tests.conftest import MakeRender
 from tests.services.stores.test_sqlite import use_everything, use_outbox
 from tests.support.mongo_server import MongoServer
@@ -44,55 +43,6 @@ def unclosed_sockets() -> Iterator[None]:
 async def store(mongo_url: str) -> AsyncIterator[MongoStore]:
     async with open_mongo_store(AsyncMongoClient, mongo_url) as opened:
         yield opened
-
-
-def indexes(mongo_url: str) -> dict[str, Any]:
-    with Database(mongo_url) as client:
-        return dict(client.get_default_database()["renders"].index_information())
-
-
-async def test_opening_again_changes_no_indexes(mongo_url: str) -> None:
-    async with open_mongo_store(AsyncMongoClient, mongo_url):
-        created = indexes(mongo_url)
-    async with open_mongo_store(AsyncMongoClient, mongo_url):
-        assert indexes(mongo_url) == created
-    assert created.keys() == {
-        "_id_",
-        "of_owner",
-        "by_key",
-        "by_status",
-        "leased",
-    }
-
-
-async def test_many_processes_can_open_the_store_at_once(mongo_url: str) -> None:
-    async def open_and_close() -> None:
-        async with open_mongo_store(AsyncMongoClient, mongo_url):
-            pass
-
-    await asyncio.gather(*(open_and_close() for _ in range(5)))
-
-
-async def test_retention_is_an_index_that_can_be_changed_and_removed(mongo_url: str) -> None:
-    for days in (7, 30, None):
-        retention = None if days is None else timedelta(days=days)
-        async with open_mongo_store(AsyncMongoClient, mongo_url, retention=retention):
-            expiry = indexes(mongo_url).get("ended_long_ago", {}).get("expireAfterSeconds")
-            assert expiry == (None if days is None else days * 86_400)
-
-
-@pytest.mark.parametrize("days", [30, None])
-async def test_retention_can_be_changed_by_processes_that_start_at_once(mongo_url: str, days: int | None) -> None:
-    async def open_and_close(days: int | None) -> None:
-        retention = None if days is None else timedelta(days=days)
-        async with open_mongo_store(AsyncMongoClient, mongo_url, retention=retention):
-            pass
-
-    for _ in range(5):
-        await open_and_close(7)
-        await asyncio.gather(*(open_and_close(days) for _ in range(4)))
-        expiry = indexes(mongo_url).get("ended_long_ago", {}).get("expireAfterSeconds")
-        assert expiry == (None if days is None else days * 86_400)
 
 
 async def test_a_document_has_its_schema_version_and_query_fields(
@@ -143,31 +93,6 @@ async def test_an_unreachable_server_prevents_the_start_and_only_its_host_is_sho
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("client", [AsyncIOMotorClient, AsyncMongoClient])
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "nonsense",
-        "http://127.0.0.1",
-        "mongodb://",
-        "mongodb://ann:hunter2:c@x",
-        "mongodb://ann:hunter2/c@x",
-        "mongodb://ann:hunter2?c@x",
-        "mongodb://ann:hunter2%zz@x",
-        "mongodb://x/?hunter2",
-        "mongodb://x/?tls=true&tlsCAFile=/hunter2",
-        "mongodb+srv://ann:hunter2@x:1",
-    ],
-)
-async def test_an_invalid_url_prevents_the_start_and_is_not_shown(client: type, url: str) -> None:
-    with pytest.raises(StartupError, match="MONGODB_URL") as error:
-        async with open_mongo_store(client, url):
-            pass
-    assert "hunter2" not in str(error.value)
-    assert "\n" not in str(error.value)
-
-
 @pytest.mark.usefixtures("unclosed_sockets")
 @pytest.mark.parametrize("password", ["hunter2#c", "[hunter2", "hunter2@c"])
 async def test_a_password_with_a_special_character_is_not_shown(password: str) -> None:
@@ -177,12 +102,6 @@ async def test_a_password_with_a_special_character_is_not_shown(password: str) -
         ):
             pass
     assert "hunter2" not in str(error.value)
-
-
-async def test_url_options_for_weaker_consistency_are_overridden(mongo_url: str, make_render: MakeRender) -> None:
-    options = "readPreference=secondaryPreferred&retryWrites=false&w=0"
-    async with open_mongo_store(AsyncIOMotorClient, f"{mongo_url}?{options}") as store:
-        assert (await store.add(make_render(), window())).outcome is AddOutcome.ADDED
 
 
 @pytest.mark.usefixtures("unclosed_sockets")

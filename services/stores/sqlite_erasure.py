@@ -1,0 +1,26 @@
+"""Finds and erases what the embedded store holds of one owner. Only `rendercast forget` uses it."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from services.ports import ErasedRecords
+
+
+def render_ids(db: sqlite3.Connection, owner: str) -> Sequence[str]:
+    """Return the ids of all the owner's renders."""
+    return [render_id for (render_id,) in db.execute("SELECT id FROM renders WHERE owner = ?", (owner,))]
+
+
+def erase_records(db: sqlite3.Connection, owner: str, dry_run: bool) -> ErasedRecords:  # noqa: FBT001  # run by `write`
+    """Delete the owner's messages and units of quota, or only count them.
+
+    Messages have no index by owner, so all of them are read.
+    """
+    messages = "FROM webhooks WHERE document ->> '$.render.owner' = ?"
+    units = "FROM quota_units WHERE owner = ?"
+    (message_count,) = db.execute(f"SELECT count(*) {messages}", (owner,)).fetchone()
+    (window_count,) = db.execute(f"SELECT count(DISTINCT window_starts_at) {units}", (owner,)).fetchone()
+    if not dry_run:
+        db.execute(f"DELETE {messages}", (owner,))
+        db.execute(f"DELETE {units}", (owner,))
+    return ErasedRecords(messages=message_count, quota_windows=window_count)
