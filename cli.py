@@ -1,5 +1,6 @@
 """The `rendercast` command line. Each command imports only the modules that it runs, for a short start time."""
 
+import gc
 import re
 import sys
 from collections.abc import Mapping
@@ -66,12 +67,18 @@ cli.command(rich_help_panel=SERVER_PANEL, epilog=doctor.HELP)(doctor.doctor)
 cli.add_typer(webhooks.webhooks, name="webhooks", rich_help_panel=SERVER_PANEL)
 
 
+def _load_without_gc() -> None:
+    """Disable the garbage collector until the server has started: scanning imported objects took a tenth of the start."""
+    gc.disable()
+
+
 @cli.command(rich_help_panel=SERVER_PANEL)
 def dev(host: Host = None, port: Port = None) -> None:
     """Run the API, a worker, the store and the renderer in one process, without external services.
 
     It has one user and needs no token, so it listens on loopback only. Data is stored in .rendercast/.
     """
+    _load_without_gc()
     from commands.server.serve import serve_one_user
 
     serve_one_user(_settings(host=host, port=port))
@@ -87,6 +94,7 @@ def serve(
 
     Users need tokens from the issuer RENDERCAST_JWT_ISSUER, or signed with RENDERCAST_JWT_SECRET.
     """
+    _load_without_gc()
     from commands.server.serve import serve_users
     from services.settings import PLATFORM_VARIABLES
 
@@ -97,6 +105,7 @@ def serve(
 @cli.command(rich_help_panel=SERVER_PANEL)
 def worker() -> None:
     """Run queued renders, using the MongoDB at MONGODB_URL and the Redis at REDIS_URL. Any number can run."""
+    _load_without_gc()
     from commands.server.worker import run_worker
 
     run_worker(_settings())

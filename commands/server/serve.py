@@ -115,6 +115,7 @@ async def _serve(
         page = services.settings.server.base_url + ("/" if services.settings.pages.studio else "/graphql")
         typer.echo(f"Open {page} in a browser. Ctrl-C stops Rendercast.")
         gc.freeze()  # these objects live as long as the process: scanning them took a tenth of a small query's time
+        gc.enable()  # cli.py disables it for the start
         await Server(server_config(app, settings)).serve(sockets=[listener])
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import Mapping
@@ -36,6 +37,8 @@ async def _work(settings: Settings, metrics_listener: socket.socket | None) -> N
         for number in (signal.SIGINT, signal.SIGTERM):
             event_loop.add_signal_handler(number, loops.cancel)
         typer.echo(f"Worker {services.worker.id} is running. Ctrl-C stops it.")
+        gc.freeze()
+        gc.enable()  # cli.py disables it for the start
         with contextlib.suppress(asyncio.CancelledError):
             await loops
 
