@@ -12,7 +12,7 @@ import typer
 
 from commands.client import render, renders
 from commands.doctor import command as doctor
-from commands.server import webhooks
+from commands.server import forget, migrate, webhooks
 from services.errors import StartupError
 
 if TYPE_CHECKING:
@@ -64,11 +64,13 @@ cli.command("list", rich_help_panel=CLIENT_PANEL, epilog=renders.LIST_HELP)(rend
 cli.command(rich_help_panel=CLIENT_PANEL, epilog=renders.CANCEL_HELP)(renders.cancel)
 cli.command(rich_help_panel=CLIENT_PANEL, epilog=renders.QUOTA_HELP)(renders.quota)
 cli.command(rich_help_panel=SERVER_PANEL, epilog=doctor.HELP)(doctor.doctor)
+cli.command(rich_help_panel=SERVER_PANEL, epilog=migrate.HELP)(migrate.migrate)
+cli.command(rich_help_panel=SERVER_PANEL, epilog=forget.HELP)(forget.forget)
 cli.add_typer(webhooks.webhooks, name="webhooks", rich_help_panel=SERVER_PANEL)
 
 
 def _load_without_gc() -> None:
-    """Disable the garbage collector until the server has started: scanning imported objects took a tenth of the start."""
+    """Disable the garbage collector until the server has started: scanning imports takes a tenth of the start."""
     gc.disable()
 
 

@@ -11,11 +11,12 @@ import pytest
 
 from tests.end_to_end.conftest import servers, site, start
 from tests.end_to_end.processes import COMMAND, Rendercast, quiet_window_s
+from tests.end_to_end.slow import SlowRenderers
 from tests.support.api_client import TEST_TIMEOUT_S
 
 __all__ = ["servers", "site", "start"]
 
-ENDLESS = 100_000  # frames: half a minute of work or more
+ENDLESS = 100_000  # frames: with slow renderers half an hour
 SMALL: dict[str, object] = {"text_width": 320, "text_height": 180, "max_duration_s": 3600}
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -34,9 +35,22 @@ def objects(output: bytes) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rendercast]:
+def renderers(tmp_path_factory: pytest.TempPathFactory) -> SlowRenderers:
+    """The renderers of all servers of a module."""
+    return SlowRenderers(tmp_path_factory.mktemp("renderers"))
+
+
+@pytest.fixture
+def slow_renderers(renderers: SlowRenderers) -> Iterator[SlowRenderers]:
+    renderers.slow_down()
+    yield renderers
+    renderers.speed_up()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, renderers: SlowRenderers) -> Iterator[Rendercast]:
     """A server for all tests of a module."""
-    settings = {**SMALL, "quota_limit": 1000, "quota_window_s": quiet_window_s()}
+    settings = {**SMALL, **renderers.settings, "quota_limit": 1000, "quota_window_s": quiet_window_s()}
     running = Rendercast(tmp_path_factory.mktemp("server"), **settings)
     yield running
     running.close()

@@ -18,13 +18,14 @@ from tests.commands.conftest import ENDLESS, SMALL, Run, Spawn, environment, obj
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import COMMAND, Rendercast, Running
 from tests.end_to_end.production import Site
+from tests.end_to_end.slow import SlowRenderers
 from tests.support import tokens
 from tests.support.api_client import GET, TEST_TIMEOUT_S, open_client
 from tests.support.server_process import free_port
 
 pytestmark = pytest.mark.slow
 
-LONG = 9_000  # frames: a second or more of work
+LONG = 600  # frames: ten seconds or more with slow renderers
 
 
 def frames_of(path: Path) -> int:
@@ -35,10 +36,7 @@ def frames_of(path: Path) -> int:
 def wait_for_line(process: subprocess.Popen[bytes], *, containing: bytes) -> str:
     """Return the first line of standard error that contains this text."""
     assert process.stderr is not None
-    for line in process.stderr:
-        if containing in line:
-            return line.decode()
-    raise AssertionError(containing)
+    return next(line.decode() for line in process.stderr if containing in line)
 
 
 async def stored(url: str, render_id: str) -> dict[str, Any]:
@@ -154,6 +152,7 @@ def test_an_exhausted_quota_has_its_own_exit_code(run: Run, start: Start) -> Non
     assert run("quota", url=url).stdout.startswith(b"0 of 1 renders left until ")
 
 
+@pytest.mark.usefixtures("slow_renderers")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_cancels_the_render(
     number: signal.Signals, code: int, spawn: Spawn, server: Rendercast, tmp_path: Path
@@ -168,6 +167,7 @@ def test_a_signal_cancels_the_render(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("slow_renderers")
 def test_a_second_signal_exits_without_waiting(spawn: Spawn, start: Start) -> None:
     server = start(**SMALL)
     process = spawn("render", "Hello", "--frames", str(ENDLESS), url=server.url)
@@ -181,6 +181,7 @@ def test_a_second_signal_exits_without_waiting(spawn: Spawn, start: Start) -> No
     assert (process.returncode, b"may still be running" in stderr) == (130, False)
 
 
+@pytest.mark.usefixtures("slow_renderers")
 async def test_the_end_of_watch_does_not_end_the_render(run: Run, spawn: Spawn, server: Rendercast) -> None:
     render_id = run("render", "Hello", "--frames", str(ENDLESS), "--no-wait").stdout.decode().strip()
     late = run("watch", render_id, "--timeout", "1", "--json")
@@ -199,15 +200,17 @@ async def test_the_end_of_watch_does_not_end_the_render(run: Run, spawn: Spawn, 
 
 
 async def test_a_render_is_followed_after_the_server_was_killed_and_restarted(
-    spawn: Spawn, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+    spawn: Spawn, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, slow_renderers: SlowRenderers
 ) -> None:
     folder, port = tmp_path_factory.mktemp("restarted"), free_port()
     command = [COMMAND, "dev", "--port", str(port)]
-    first = Running(folder, command, SMALL)
+    settings = {**SMALL, **slow_renderers.settings}
+    first = Running(folder, command, settings)
     process = spawn("render", "Hello", "--frames", str(LONG), "-o", "hello.mp4", url=first.url)
     render_id = wait_for_line(process, containing=b"rendering").split()[0]
     first.end(signal.SIGKILL)
-    second = Running(folder, command, SMALL)
+    slow_renderers.speed_up()
+    second = Running(folder, command, settings)
     try:
         _, stderr = await asyncio.to_thread(process.communicate, timeout=TEST_TIMEOUT_S)
         assert process.returncode == 0, stderr

@@ -6,6 +6,7 @@ import pytest
 
 from tests.commands.conftest import ENDLESS, Run, objects
 from tests.end_to_end.processes import Rendercast
+from tests.end_to_end.slow import SlowRenderers
 from tests.support.api_client import open_client
 from tests.support.server_process import free_port
 
@@ -13,14 +14,15 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-async def render_ids(server: Rendercast) -> list[str]:
+async def render_ids(server: Rendercast, slow_renderers: SlowRenderers) -> list[str]:
     """A render that is complete, and one that was cancelled."""
     async with open_client(server.url) as client:
-        ids = [
-            await client.start_render(text="A text that is \n" + "long " * 20, durationInFrames=n) for n in (1, ENDLESS)
-        ]
-        await client.until(ids[0], status="COMPLETE")
-        return ids
+        text = "A text that is \n" + "long " * 20
+        slow_renderers.speed_up()
+        complete = await client.start_render(text=text, durationInFrames=1)
+        await client.until(complete, status="COMPLETE")
+        slow_renderers.slow_down()
+        return [complete, await client.start_render(text=text, durationInFrames=ENDLESS)]
 
 
 def test_renders_are_listed_and_cancelled(run: Run, render_ids: list[str]) -> None:
