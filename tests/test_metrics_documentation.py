@@ -1,4 +1,4 @@
-"""The operating documentation, the alerts and the dashboard name exactly the metrics that exist."""
+"""The operating documentation, the runbook, the alerts and the dashboard name exactly the metrics that exist."""
 
 import json
 import re
@@ -11,6 +11,7 @@ from services.settings import CHECKOUT
 
 DOCS = CHECKOUT / "docs"
 OPERATING = (DOCS / "operating.md").read_text(encoding="utf-8")
+RUNBOOK = (DOCS / "runbook.md").read_text(encoding="utf-8")
 ALERTS = (DOCS / "prometheus" / "alerts.yml").read_text(encoding="utf-8")
 DASHBOARD = json.loads((DOCS / "grafana" / "rendercast.json").read_text(encoding="utf-8"))
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
@@ -67,4 +68,9 @@ def test_alerts_query_metrics_that_exist() -> None:
 
 def test_every_alert_is_documented() -> None:
     alerts = re.findall(r"- alert: (\w+)", ALERTS)
-    assert re.findall(r"^\| `(Rendercast\w+)` \| \S", OPERATING, re.MULTILINE) == alerts
+    assert set(re.findall(r"`(Rendercast\w+)`", RUNBOOK)) == set(alerts)
+    assert len(alerts) == len(set(alerts))
+
+
+def test_the_runbook_names_metrics_that_exist() -> None:
+    assert set(METRIC.findall(RUNBOOK)) <= series()

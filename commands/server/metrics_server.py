@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from commands.server.listening import listen
 from services.observability.exposition import Exposition
+from services.observability.free_space import FreeSpace
 from services.observability.liveness import ALIVE, Liveness
 from services.observability.metrics import CONTENT_TYPE
 from services.runtime.services import Services
@@ -81,7 +82,13 @@ async def serve_metrics(
 def _application(services: Services, timeout_s: float) -> "web.Application":
     from aiohttp import web
 
-    exposition = Exposition(services.metrics, store=services.store, clock=services.clock, outbox=services.outbox)
+    exposition = Exposition(
+        services.metrics,
+        store=services.store,
+        clock=services.clock,
+        outbox=services.outbox,
+        free_space=FreeSpace(services.settings.storage.data_dir),
+    )
     liveness = Liveness(services.loops, services.clock)
     scrapes = asyncio.Semaphore(MAX_CONCURRENT_SCRAPES)
 

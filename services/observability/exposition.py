@@ -1,10 +1,11 @@
-"""The `/metrics` response: metrics of this process, and of the queue and webhook outbox that all processes share."""
+"""The `/metrics` response: metrics of this process, and of what processes share: queue, outbox and data folder."""
 
 import asyncio
 import math
 from datetime import datetime, timedelta
 
 from services.errors import Unavailable
+from services.observability.free_space import FreeSpace
 from services.observability.metrics import Metrics
 from services.ports import BacklogStats, Clock, QueueStats, RenderStore, WebhookBacklog
 
@@ -14,7 +15,7 @@ READ_TIMEOUT_S = 3.0  # Prometheus' own default timeout for a scrape is 10 s
 
 
 class Exposition:
-    """Builds the `/metrics` response. Reads the queue and the outbox for it, at most once per `READ_INTERVAL`.
+    """Builds the `/metrics` response. Reads the queue, the outbox and the free space at most once per `READ_INTERVAL`.
 
     Every process reads them, not only workers: the queue must be visible when no worker is running.
     """
@@ -26,22 +27,26 @@ class Exposition:
         store: RenderStore,
         clock: Clock,
         outbox: WebhookBacklog | None = None,
+        free_space: FreeSpace | None = None,
         read_timeout_s: float = READ_TIMEOUT_S,
     ) -> None:
         self._metrics = metrics
         self._read_timeout_s = read_timeout_s
         self._store = store
         self._outbox = outbox
+        self._free_space = free_space
         self._clock = clock
         self._read_at: datetime | None = None
         self._last_read: tuple[QueueStats, BacklogStats] | None = None
 
     async def text(self) -> bytes:
-        """Return all metrics, after at most `read_timeout_s` if the store does not respond."""
+        """Return all metrics, after at most `read_timeout_s` each if the store and the folder do not respond."""
         now = self._clock.now()
         if self._read_at is None or now - self._read_at >= READ_INTERVAL:
             self._read_at = now
             self._last_read = await self._read()
+            if self._free_space:
+                self._metrics.set_free_space(await self._free_space.read(timeout_s=self._read_timeout_s))
         self._report()
         return self._metrics.text()
 

@@ -4,6 +4,7 @@ Labels have few values: statuses, error codes, operations, loops. They never con
 new series.
 """
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -124,6 +125,9 @@ class Metrics:
             "Time since the oldest render in the queue was started; 0 if it is empty, NaN if unknown.",
             registry=registry,
         )
+        self._store_up = Gauge(
+            "rendercast_store_up", "1 if the store could be read for the last scrapes, else 0.", registry=registry
+        )
         self._running = Gauge("rendercast_carried_renders", "Renders that this process runs now.", registry=registry)
         self._capacity = Gauge(
             "rendercast_worker_capacity", "Maximum number of renders that it runs concurrently.", registry=registry
@@ -161,6 +165,17 @@ class Metrics:
             "Time since the end of the render that the oldest of them reports; 0 without any, NaN if unknown.",
             registry=registry,
         )
+        self._free_space = Gauge(
+            "rendercast_data_folder_free_bytes",
+            "Free space of the data folder's file system; NaN if unknown.",
+            registry=registry,
+        )
+        self._free_space.set(math.nan)
+        self._skipped = Gauge(
+            "rendercast_skipped_documents",
+            "Stored documents that this process has skipped, since a newer version wrote them or they are damaged.",
+            registry=registry,
+        )
         self._ticks = Gauge(
             "rendercast_last_tick_timestamp_seconds",
             "Unix time of a background loop's last completed iteration.",
@@ -182,7 +197,8 @@ class Metrics:
         self._refusals.inc()
 
     def set_queue(self, depth: float, *, oldest_age_s: float) -> None:
-        """Set the state of the queue; both NaN if it can't be read."""
+        """Set the state of the queue; both NaN if the store can't be read."""
+        self._store_up.set(not math.isnan(depth))
         self._depth.set(depth)
         self._age.set(oldest_age_s)
 
@@ -194,6 +210,10 @@ class Metrics:
         """Set the state of the webhook outbox; both NaN if it can't be read."""
         self._webhooks_pending.set(pending)
         self._webhooks_age.set(oldest_age_s)
+
+    def set_free_space(self, size: float) -> None:
+        """Set the free space of the data folder's file system in bytes; NaN if it is unknown."""
+        self._free_space.set(size)
 
     def polled(self, *, due_at: datetime, now: datetime) -> None:
         """Report a successful progress poll."""
@@ -226,6 +246,10 @@ class Metrics:
     def register_loop(self, name: str, last_tick_at: Callable[[], datetime]) -> None:
         """At each scrape, call `last_tick_at` for the time of the loop's last completed iteration."""
         self._ticks.labels(name).set_function(lambda: last_tick_at().timestamp())
+
+    def register_skipped_documents(self, count: Callable[[], int]) -> None:
+        """At each scrape, call `count` for the number of stored documents that the process has skipped."""
+        self._skipped.set_function(count)
 
     def register_worker(self, running: Callable[[], int], *, capacity: int) -> None:
         """At each scrape, call `running` for the number of renders that the worker runs."""

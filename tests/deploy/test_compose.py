@@ -107,7 +107,6 @@ def test_the_public_url_can_be_overridden(service: dict[str, Any]) -> None:
 
 def test_commands_exist_and_a_worker_has_time_to_stop() -> None:
     commands = {command.name or command.callback.__name__ for command in cli.registered_commands if command.callback}
-    commands.add("migrate")  # is added to the command line next
     assert {word for service in OURS.values() for word in service.get("command", [])} <= commands
     assert int(SERVICES["worker"]["stop_grace_period"].removesuffix("s")) > MAX_LAUNCH_S
 

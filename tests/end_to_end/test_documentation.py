@@ -37,7 +37,8 @@ COMMANDS = sorted(
 HELP = [text for module in (doctor, render, renders) for name, text in vars(module).items() if name.endswith("HELP")]
 EXAMPLES = [found for text in HELP for found in re.findall(r"^  (rendercast .*?)(?: +# .*)?$", text, re.MULTILINE)]
 NOT_HERE = {
-    "docker": "needs a Docker engine; tests/image executes the Dockerfile",
+    "docker": "needs a Docker engine; tests/image executes the Dockerfile, tests/deploy reads compose.yaml",
+    "kubectl": "needs a cluster; tests/deploy builds and validates the manifests",
     "npm": "installs Remotion, which no test needs",
     "npx": "needs Remotion's packages and an AWS account",
     "aws": "needs an AWS account",
@@ -54,6 +55,10 @@ RUN = {
     "curl http://127.0.0.1:8001/readyz": r'\{"status":"ready",.*\}',
     "curl -i -X POST https://render.example.com/webhooks/remotion": r"HTTP/1.1 401 .*",
     "cp .env.example .env": "",
+    "cp -r deploy/kubernetes/example deploy/kubernetes/production": "",
+    "mkdir deploy/kubernetes/production/secrets": "",
+    "printf '%s' 'mongodb+srv://…' > deploy/kubernetes/production/secrets/mongodb-url": "",
+    "printf '%s' 'rediss://…' > deploy/kubernetes/production/secrets/redis-url": "",
     "openssl rand -hex 32": r"[0-9a-f]{64}\n",
     'echo "whsec_$(openssl rand -base64 32)"': r"whsec_[A-Za-z0-9+/]{43}=\n",
     "printf '%s' 'https://issuer.example SUBJECT' | sha256sum | cut -c 1-12": (

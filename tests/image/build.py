@@ -9,9 +9,11 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import distribution
 from pathlib import Path
 
 from tests.image.dockerfile import Instruction, read
@@ -103,7 +105,8 @@ class Build:
         if self._python.exists():
             shutil.copytree(self._python, place, symlinks=True)
             return
-        subprocess.run([sys.executable, "-m", "venv", place], check=True, timeout=MAX_STEP_S)
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True, timeout=MAX_STEP_S)
+        _copy_pip(place)
         (place / "lib" / "uncompiled.py").touch()  # the base image has its library uncompiled
         shutil.copytree(place, self._python, symlinks=True)
 
@@ -151,6 +154,19 @@ class Build:
             check=True,
             timeout=MAX_STEP_S,
         )
+
+
+def _copy_pip(place: Path) -> None:
+    """Copy this interpreter's pip, which is newer than the one that comes with Python and takes half of its time."""
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(place)}))
+    for file in distribution("pip").files or []:
+        if file.suffix == ".pyc":
+            continue
+        target = packages / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file.locate(), target)
+        if target.parent.name == "bin":
+            target.write_text(target.read_text().replace(sys.prefix, str(place)))
 
 
 @contextmanager

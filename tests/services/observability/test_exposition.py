@@ -1,10 +1,12 @@
 import asyncio
 import math
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from services.observability.exposition import Exposition
+from services.observability.free_space import FreeSpace
 from services.observability.metrics import Metrics
 from services.ports import QueueStats
 from services.webhooks.messages import WebhookMessage
@@ -14,7 +16,7 @@ from tests.support.memory_store import MemoryStore
 from tests.support.scraping import samples_of
 from tests.support.stored_renders import window
 
-DEPTH, AGE = "rendercast_queue_depth", "rendercast_queue_oldest_age_seconds"
+DEPTH, AGE, UP = "rendercast_queue_depth", "rendercast_queue_oldest_age_seconds", "rendercast_store_up"
 
 
 async def figures(exposition: Exposition) -> tuple[float, float]:
@@ -55,9 +57,11 @@ async def test_values_that_cannot_be_read_are_nan(
 ) -> None:
     memory_store.unavailable = True
     assert all(math.isnan(figure) for figure in await figures(exposition))
+    assert samples_of((await exposition.text()).decode())[UP] == 0
     memory_store.unavailable = False
     await clock.advance(10)
     assert await figures(exposition) == (0, 0)
+    assert samples_of((await exposition.text()).decode())[UP] == 1
 
 
 async def test_a_store_that_hangs_delays_a_scrape_only_shortly(clock: FakeClock) -> None:
@@ -68,6 +72,14 @@ async def test_a_store_that_hangs_delays_a_scrape_only_shortly(clock: FakeClock)
 
     exposition = Exposition(Metrics(), store=Hanging(), clock=clock, read_timeout_s=0.01)
     assert all(math.isnan(figure) for figure in await figures(exposition))
+
+
+async def test_a_scrape_contains_the_free_space_of_the_data_folder(
+    memory_store: MemoryStore, clock: FakeClock, tmp_path: Path
+) -> None:
+    exposition = Exposition(Metrics(), store=memory_store, clock=clock, free_space=FreeSpace(tmp_path))
+    scraped = samples_of((await exposition.text()).decode())
+    assert scraped["rendercast_data_folder_free_bytes"] > 0
 
 
 async def test_a_scrape_contains_the_number_and_age_of_pending_webhooks(
