@@ -81,7 +81,7 @@ class Built:
         return Workload(manifest=manifest, pod=pod, container=container)
 
 
-def build(folder: Path, *components: str, kustomization: str | None = None) -> Built:
+def build(folder: Path, *components: str) -> Built:
     """Build the example in a copy of the manifests, with other components if some are named."""
     shutil.copytree(SOURCES, folder, dirs_exist_ok=True)
     example = folder / "example"
@@ -91,7 +91,7 @@ def build(folder: Path, *components: str, kustomization: str | None = None) -> B
     written = yaml.safe_load((example / "kustomization.yaml").read_text(encoding="utf-8"))
     if components:
         written["components"] = [f"../components/{name}" for name in components]
-    (example / "kustomization.yaml").write_text(kustomization or yaml.safe_dump(written))
+    (example / "kustomization.yaml").write_text(yaml.safe_dump(written))
     result = subprocess.run([KUBECTL, "kustomize", example], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
     return Built(manifests=list(yaml.safe_load_all(result.stdout)))

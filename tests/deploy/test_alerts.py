@@ -50,6 +50,20 @@ def test_alerts_fire_when_they_should_and_not_at_one_failed_call() -> None:
 
 
 @needs_promtool
+def test_prometheus_accepts_the_documented_configurations(tmp_path: Path) -> None:
+    shutil.copy(ALERTS, tmp_path)
+    text = (CHECKOUT / "docs" / "operating.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^```yaml\n(scrape_configs:\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(documented) == 2
+    for written in map(yaml.safe_load, documented):
+        (job,) = written["scrape_configs"]
+        assert job["job_name"] == "rendercast"  # in the alerts' expressions
+        job.pop("kubernetes_sd_configs", None)  # Debian builds Prometheus without it
+        (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(written))
+        promtool("check", "config", tmp_path / "prometheus.yml")
+
+
+@needs_promtool
 def test_prometheus_accepts_the_queries_of_autoscaling(built: Built, tmp_path: Path) -> None:
     (scaled_object,) = built.of_kind("ScaledObject")
     queries = [trigger["metadata"]["query"] for trigger in scaled_object["spec"]["triggers"]]

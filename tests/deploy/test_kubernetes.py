@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from services.settings import FIELDS, variable
-from tests.deploy.kubernetes import SECRETS, SOURCES, Built, Workload
+from tests.deploy.kubernetes import SECRETS, SOURCES, Built, Workload, build
 
 KUBERNETES = ["1.30", "1.37"]  # the oldest with the preStop action `sleep`, and the newest
 VARIABLES = {variable(name) for name in FIELDS}
@@ -22,11 +22,21 @@ def test_kubernetes_knows_every_field(built: Built, shared_folder: Built, versio
             kubernetes_validate.validate(manifest, version, strict=True)
 
 
-def test_every_component_is_built_here(built: Built) -> None:
+def test_the_base_and_each_component_can_be_built_alone(tmp_path: Path) -> None:
+    for number, name in enumerate(sorted(COMPONENTS)):
+        assert build(tmp_path / str(number), name).of_kind("Deployment")
+
+
+def test_every_component_is_built_here() -> None:
     example = yaml.safe_load((SOURCES / "example" / "kustomization.yaml").read_text(encoding="utf-8"))
     used = {Path(name).name for name in example["components"]}
     assert used | {"shared-folder"} == COMPONENTS
-    assert {manifest["metadata"].get("namespace") for manifest in built.manifests} == {"rendercast"}
+
+
+def test_everything_is_in_one_namespace(built: Built) -> None:
+    (namespace,) = built.names("Namespace")
+    others = [manifest for manifest in built.manifests if manifest["kind"] != "Namespace"]
+    assert {manifest["metadata"]["namespace"] for manifest in others} == {namespace}
 
 
 def test_every_file_is_used() -> None:

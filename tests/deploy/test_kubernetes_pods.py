@@ -29,8 +29,12 @@ def test_a_command_exists(workload: Workload) -> None:
     assert workload.command in commands
 
 
-def test_a_pod_fulfils_the_restricted_security_standard(workload: Workload) -> None:
+def test_a_pod_fulfils_the_restricted_security_standard_which_its_namespace_enforces(
+    built: Built, workload: Workload
+) -> None:
     """https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted."""
+    (namespace,) = built.of_kind("Namespace")
+    assert namespace["metadata"]["labels"] == {"pod-security.kubernetes.io/enforce": "restricted"}
     pod, container = workload.pod, workload.container
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
