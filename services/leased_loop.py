@@ -5,13 +5,24 @@ import logging
 from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from services.backoff import backoff_s
 from services.errors import StoreUnavailable
 from services.ports import Clock
 
-Item = TypeVar("Item")
+
+class LeasedItem(Protocol):
+    """An item that a worker leases."""
+
+    @property
+    def id(self) -> str:
+        """The id by which the store leases it."""
+        ...
+
+
+Item = TypeVar("Item", bound=LeasedItem)
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +56,13 @@ class LeasedWork(Protocol[Item]):
 class LeasedLoop(Generic[Item]):
     """Acquires items while there is capacity, and processes each in its own task.
 
-    `name` is the plural of the items in log lines. `last_tick_at` is when the store was last polled; None before the
-    first poll. Setting `wake` ends the wait for the next poll.
+    `name` is the plural of the items in log lines. `items` are those acquired whose task has not ended, by id.
+    `last_tick_at` is when the store was last polled; None before the first poll. Setting `wake` ends the wait for the
+    next poll.
     """
 
     def __init__(self, work: LeasedWork[Item], *, name: str, clock: Clock) -> None:
+        self.items: dict[str, Item] = {}
         self.last_tick_at: datetime | None = None
         self._work = work
         self._name = name
@@ -83,13 +96,16 @@ class LeasedLoop(Generic[Item]):
             item = await self._work.acquire()
             if item is None:
                 return
-            tasks.create_task(self._process(item))
+            self.last_tick_at = self._clock.now()  # thousands of items may be acquired after another worker's end
+            self.items[item.id] = item
+            tasks.create_task(self._work.process(item)).add_done_callback(partial(self._remove, item))
 
-    async def _process(self, item: Item) -> None:
-        try:
-            await self._work.process(item)
-        finally:
-            self.wake.set()
+    def _remove(self, item: Item, task: asyncio.Task[None]) -> None:
+        """Remove the item after its task, which may have been cancelled before its first step."""
+        del task
+        if self.items.get(item.id) is item:
+            del self.items[item.id]
+        self.wake.set()
 
 
 async def release_leases(release: Awaitable[None], *, name: str) -> None:

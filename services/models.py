@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from services.failure_codes import Cause, cause_of
+
 if TYPE_CHECKING:
     from dataclasses import replace as replace  # noqa: PLC0414  # mypy checks the field names and types of this one
 else:
@@ -103,10 +105,10 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
 
     `revision` increases by one with each change. `progress` is a whole percentage that never decreases and is 100 only
     when COMPLETE. `started_at` is set as soon as the backend may have started an attempt; a render that ends without it
-    uses no quota. `interruptions` counts the attempts that ended because their process ended, and `busy_attempts` those
-    that failed because the backend was at capacity. `earlier_cost_usd` is the cost of all attempts before the current
-    one. No worker may acquire the render before `due_at`. `running_s` is the running time of the current
-    attempt as of the last recorded change, in seconds (see `services.running_time`).
+    uses no quota (see `returns_quota`). `interruptions` counts the attempts that ended because their process ended, and
+    `busy_attempts` those that failed because the backend was at capacity. `earlier_cost_usd` is the cost of all
+    attempts before the current one. No worker may acquire the render before `due_at`. `running_s` is the running time
+    of the current attempt in seconds, as of the last recorded change (see `services.running_time`).
     `traceparent` is the trace context of the start, as defined by W3C Trace Context, if it was traced.
     """
 
@@ -146,8 +148,9 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def returns_quota(self) -> bool:
-        """Whether its unit of quota is returned: it ended, and no attempt was ever started."""
-        return self.status.is_terminal and self.started_at is None
+        """Whether its unit of quota is returned: no attempt was ever started, or its user did not cause the failure."""
+        is_service_failure = self.failure is not None and cause_of(self.failure.code) is not Cause.USER
+        return self.status.is_terminal and (self.started_at is None or is_service_failure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

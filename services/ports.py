@@ -34,6 +34,11 @@ class Clock(Protocol):
         ...
 
 
+# A render's `due_at` that is later than this from now comes from a step of the wall clock, or from another clock: no
+# delay is as long.
+MAX_DUE_DELAY = timedelta(minutes=5)
+
+
 class AddOutcome(Enum):
     """Outcome of `RenderStore.add`."""
 
@@ -132,7 +137,8 @@ class RenderStore(Protocol):
     ) -> Render | None:
         """Lease to `worker`, atomically, the oldest unfinished render that is due, not leased and not in `excluding`.
 
-        If `queued` is False, only a RENDERING one. A stored document that can't be decoded is logged and skipped.
+        One with a `due_at` more than `MAX_DUE_DELAY` from now is due. If `queued` is False, only a RENDERING one is
+        leased. A stored document that can't be decoded is logged and skipped.
         """
         ...
 

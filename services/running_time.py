@@ -15,6 +15,23 @@ MIN_JUMP_S = 5.0  # smaller differences between the two clocks don't matter to a
 MAX_JUMPS = 1000
 
 
+class Stopwatch:
+    """Measures running time from its creation, or from `restart`. `elapsed_s` is added until then."""
+
+    def __init__(self, running_time: "RunningTime", *, elapsed_s: float = 0.0) -> None:
+        self._running_time = running_time
+        self._started_s = running_time.read_s() - elapsed_s
+
+    @property
+    def elapsed_s(self) -> float:
+        """The running time in seconds."""
+        return self._running_time.read_s() - self._started_s
+
+    def restart(self) -> None:
+        """Start from zero again."""
+        self._started_s = self._running_time.read_s()
+
+
 class RunningTime:
     """Measures one process's running time. Correct while it is read at least each `MAX_STEP_S`."""
 

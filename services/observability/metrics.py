@@ -215,9 +215,9 @@ class Metrics:
         """Set the free space of the data folder's file system in bytes; NaN if it is unknown."""
         self._free_space.set(size)
 
-    def polled(self, *, due_at: datetime, now: datetime) -> None:
-        """Report a successful progress poll."""
-        self._poll_lags.observe(_seconds(due_at, now))
+    def polled(self, *, lag_s: float) -> None:
+        """Report a successful progress poll that ended this many seconds after it was due."""
+        self._poll_lags.observe(lag_s)
 
     def poll_failed(self) -> None:
         """Count a failed progress poll."""

@@ -21,7 +21,7 @@ from services.renders.validation import FPS, AnimationLimits
 from services.settings import Settings, WorkerSettings
 from services.supervision import BackgroundLoop
 from services.webhooks.ports import Outbox
-from services.worker.render_run import RunLimits
+from services.worker.run_context import RunLimits
 from services.worker.worker import Worker, WorkerOptions
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from services import documents
 from services.errors import LeaseLost, StoreUnavailable
 from services.ids import time_of
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
-from services.ports import AddOutcome, AddResult, ErasedRecords, QueueStats
+from services.ports import MAX_DUE_DELAY, AddOutcome, AddResult, ErasedRecords, QueueStats
 from services.stores.mongo_connection import (
     DEFAULT_DATABASE,
     Client,
@@ -145,7 +145,7 @@ class MongoStore:
             "_id": {"$nin": list(excluding)},
             "status": {"$in": UNFINISHED if queued else [RenderStatus.RENDERING.value]},
             "$and": [
-                {"$or": [{"due_at": None}, {"due_at": {"$lte": now}}]},
+                {"$or": [{"due_at": None}, {"due_at": {"$lte": now}}, {"due_at": {"$gt": now + MAX_DUE_DELAY}}]},
                 {"$or": [{"lease": None}, {"lease.until": {"$lte": now}}]},
             ],
         }

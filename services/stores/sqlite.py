@@ -13,9 +13,10 @@ from services.documents import SkippedDocuments
 from services.errors import LeaseLost
 from services.ids import time_of
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
-from services.ports import AddOutcome, AddResult, Clock, ErasedRecords, QueueStats
+from services.ports import MAX_DUE_DELAY, AddOutcome, AddResult, Clock, ErasedRecords, QueueStats
 from services.stores import sqlite_erasure, sqlite_outbox
 from services.stores.sqlite_connection import SqliteFile, open_sqlite_file, to_ms
+from services.stores.sqlite_leases import Lease, lease_from
 from services.stores.sqlite_outbox import SqliteOutbox
 from services.webhooks.messages import WebhookMessage
 
@@ -69,12 +70,13 @@ class SqliteStore:
     async def acquire(  # noqa: D102
         self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
     ) -> Render | None:
-        return await self._file.write(_acquire, self._skipped, worker, self._clock.now(), lease, excluding, queued)
+        now, until = self._clock.now(), lease_from(self._clock, lease)
+        return await self._file.write(_acquire, self._skipped, worker, now, until, excluding, queued)
 
     async def renew(  # noqa: D102
         self, render_ids: Collection[str], *, worker: str, lease: timedelta
     ) -> frozenset[str]:
-        return await self._file.write(_renew, render_ids, worker, self._clock.now() + lease)
+        return await self._file.write(_renew, render_ids, worker, lease_from(self._clock, lease))
 
     async def release(self, render_ids: Collection[str] | None = None, *, worker: str) -> None:  # noqa: D102
         await self._file.write(_release, render_ids, worker)
@@ -82,9 +84,9 @@ class SqliteStore:
     async def record(  # noqa: D102
         self, render: Render, *, worker: str | None = None, lease: timedelta | None = None
     ) -> bool:
-        until = None if lease is None else self._clock.now() + lease
+        kept = None if lease is None else lease_from(self._clock, lease)
         message = WebhookMessage(render=render) if self._webhooks_enabled and render.status.is_terminal else None
-        return await self._file.write(_record, render, worker, until, message)
+        return await self._file.write(_record, render, worker, kept, message)
 
     async def delete(self, render_id: str, *, owner: str) -> bool:  # noqa: D102
         return await self._file.write(_delete, render_id, owner)
@@ -220,32 +222,34 @@ def _acquire(
     skipped: SkippedDocuments,
     worker: str,
     now: datetime,
-    lease: timedelta,
+    lease: Lease,
     excluding: Collection[str],
     queued: bool,  # noqa: FBT001  # keyword-only in `acquire`
 ) -> Render | None:
     statement = """
         UPDATE renders SET lease_worker = ?, lease_until = ? WHERE id = (
             SELECT id FROM renders
-            WHERE status IN ('queued', 'rendering') AND (status = 'rendering' OR ?) AND (due_at IS NULL OR due_at <= ?)
+            WHERE status IN ('queued', 'rendering') AND (status = 'rendering' OR ?)
+            AND (due_at IS NULL OR due_at <= ? OR due_at > ?)
             AND (lease_until IS NULL OR lease_until <= ?) AND id NOT IN (SELECT value FROM json_each(?))
             ORDER BY id LIMIT 1
         ) RETURNING id, document
         """
-    values = (worker, to_ms(now + lease), queued, to_ms(now), to_ms(now), json.dumps(list(excluding)))
+    due = (to_ms(now), to_ms(now + MAX_DUE_DELAY))
+    values = (worker, lease.until_ms, queued, *due, lease.now_ms, json.dumps(list(excluding)))
     while row := db.execute(statement, values).fetchone():
         if readable := list(skipped.decode([row], documents.decode)):
             return readable[0]
     return None
 
 
-def _renew(db: sqlite3.Connection, render_ids: Collection[str], worker: str, until: datetime) -> frozenset[str]:
+def _renew(db: sqlite3.Connection, render_ids: Collection[str], worker: str, lease: Lease) -> frozenset[str]:
     statement = """
         UPDATE renders SET lease_until = ?
         WHERE lease_worker = ? AND id IN (SELECT value FROM json_each(?))
         RETURNING id
         """
-    rows = db.execute(statement, (to_ms(until), worker, json.dumps(list(render_ids))))
+    rows = db.execute(statement, (lease.until_ms, worker, json.dumps(list(render_ids))))
     return frozenset(render_id for (render_id,) in rows)
 
 
@@ -262,7 +266,7 @@ def _record(
     db: sqlite3.Connection,
     render: Render,
     worker: str | None,
-    until: datetime | None,
+    lease: Lease | None,
     message: WebhookMessage | None,
 ) -> bool:
     row = db.execute("SELECT revision, lease_worker FROM renders WHERE id = ?", (render.id,)).fetchone()
@@ -276,8 +280,8 @@ def _record(
     )
     if render.status is not RenderStatus.RENDERING:
         db.execute("UPDATE renders SET lease_worker = NULL, lease_until = NULL WHERE id = ?", (render.id,))
-    elif until is not None:
-        db.execute("UPDATE renders SET lease_until = ? WHERE id = ?", (to_ms(until), render.id))
+    elif lease is not None:
+        db.execute("UPDATE renders SET lease_until = ? WHERE id = ?", (lease.until_ms, render.id))
     if render.returns_quota:
         db.execute("DELETE FROM quota_units WHERE render_id = ?", (render.id,))
     if message is not None:

@@ -10,6 +10,7 @@ from services.documents import SkippedDocuments
 from services.models import WebhookStatus
 from services.ports import BacklogStats, Clock
 from services.stores.sqlite_connection import SqliteFile, open_sqlite_file, to_ms
+from services.stores.sqlite_leases import Lease, lease_from
 from services.webhooks import documents as webhook_documents
 from services.webhooks.messages import WebhookMessage
 
@@ -25,7 +26,8 @@ class SqliteOutbox:
         self._clock = clock
 
     async def acquire(self, *, worker: str, lease: timedelta) -> WebhookMessage | None:  # noqa: D102
-        return await self._file.write(_acquire, self._skipped, worker, self._clock.now(), lease)
+        until = lease_from(self._clock, lease)
+        return await self._file.write(_acquire, self._skipped, worker, self._clock.now(), until)
 
     async def record(self, message: WebhookMessage, *, worker: str | None = None) -> bool:  # noqa: D102
         return await self._file.write(_record, message, worker, self._clock.now())
@@ -68,7 +70,7 @@ def add(db: sqlite3.Connection, message: WebhookMessage) -> None:
 
 
 def _acquire(
-    db: sqlite3.Connection, skipped: SkippedDocuments, worker: str, now: datetime, lease: timedelta
+    db: sqlite3.Connection, skipped: SkippedDocuments, worker: str, now: datetime, lease: Lease
 ) -> WebhookMessage | None:
     statement = """
         UPDATE webhooks SET lease_worker = ?, lease_until = ? WHERE id = (
@@ -77,7 +79,7 @@ def _acquire(
             ORDER BY due_at LIMIT 1
         ) RETURNING id, document
         """
-    while row := db.execute(statement, (worker, to_ms(now + lease), to_ms(now), to_ms(now))).fetchone():
+    while row := db.execute(statement, (worker, lease.until_ms, to_ms(now), lease.now_ms)).fetchone():
         if readable := list(skipped.decode([row], webhook_documents.decode_message)):
             return readable[0]
     return None

@@ -62,8 +62,7 @@ class WebhookDeliverer:
         self._metrics = metrics
         self._options = options
         self._span_of = span_of
-        self._in_progress = 0
-        self._loop = LeasedLoop(self, name="webhooks", clock=clock)
+        self._loop: LeasedLoop[WebhookMessage] = LeasedLoop(self, name="webhooks", clock=clock)
 
     @property
     def last_tick_at(self) -> datetime | None:
@@ -73,7 +72,7 @@ class WebhookDeliverer:
     @property
     def has_capacity(self) -> bool:
         """Whether another message may be leased."""
-        return self._in_progress < MAX_CONCURRENT
+        return len(self._loop.items) < MAX_CONCURRENT
 
     @property
     def poll_interval_s(self) -> float:
@@ -86,10 +85,7 @@ class WebhookDeliverer:
 
     async def acquire(self) -> WebhookMessage | None:
         """Lease the message that is due first; None if none is due. Raises `StoreUnavailable`."""
-        message = await self._outbox.acquire(worker=self.id, lease=self._options.lease)
-        if message is not None:
-            self._in_progress += 1
-        return message
+        return await self._outbox.acquire(worker=self.id, lease=self._options.lease)
 
     async def process(self, message: WebhookMessage) -> None:
         """Make one attempt to deliver the message. Raises only `CancelledError`."""
@@ -103,12 +99,9 @@ class WebhookDeliverer:
             log.exception("webhook %s can't be delivered; its lease is left to expire", message.id)
             if is_cancelled():
                 raise asyncio.CancelledError from None
-        finally:
-            self._in_progress -= 1
 
     async def release(self) -> None:
         """End all leases of this worker."""
-        self._in_progress = 0  # a task that is cancelled before its first step does not count itself out
         await release_leases(self._outbox.release(worker=self.id), name="webhooks")
 
     async def _deliver(self, message: WebhookMessage) -> None:

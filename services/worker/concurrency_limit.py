@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from datetime import datetime, timedelta
 
 from services.backoff import backoff_s
 from services.ports import Clock, RenderBackend
@@ -17,23 +16,23 @@ class BackoffTimer:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._failures = 0
-        self._until: datetime | None = None
+        self._until_s = clock.monotonic()
 
     @property
     def remaining_s(self) -> float:
         """Seconds until the pause ends; 0.0 if there is none."""
-        return 0.0 if self._until is None else max(0.0, (self._until - self._clock.now()).total_seconds())
+        return max(0.0, self._until_s - self._clock.monotonic())
 
     def record_failure(self) -> None:
         """Start a pause. Failures during a pause are ignored, because they have the same cause."""
         if not self.remaining_s:
             self._failures += 1
-            self._until = self._clock.now() + timedelta(seconds=backoff_s(self._failures))
+            self._until_s = self._clock.monotonic() + backoff_s(self._failures)
 
     def reset(self) -> None:
         """End the pause; the next one is short again."""
         self._failures = 0
-        self._until = None
+        self._until_s = self._clock.monotonic()
 
 
 class ConcurrencyLimit:
@@ -50,7 +49,7 @@ class ConcurrencyLimit:
         self._wake = wake
         self._pause = BackoffTimer(clock)
         self._reduction = 0
-        self._decreased_at: datetime | None = None
+        self._decreased_at_s: float | None = None
 
     @property
     def pause_s(self) -> float:
@@ -66,13 +65,13 @@ class ConcurrencyLimit:
         """Return whether another render may start. `running` includes the `starting` ones."""
         return running < self.limit and starting < MAX_CONCURRENT_STARTS and not self.pause_s
 
-    def decrease(self, *, acquired_at: datetime) -> None:
-        """Halve the limit after the backend rejected a render acquired at that time.
+    def decrease(self, *, acquired_at_s: float) -> None:
+        """Halve the limit after the backend rejected a render acquired at that time of the monotonic clock.
 
         Ignored for renders that were acquired before the last decrease: they were started under the old limit.
         """
-        if self._decreased_at is None or acquired_at > self._decreased_at:
-            self._decreased_at = self._clock.now()
+        if self._decreased_at_s is None or acquired_at_s > self._decreased_at_s:
+            self._decreased_at_s = self._clock.monotonic()
             self._reduction = self._backend.capacity - max(1, self.limit // 2)
             self._pause.record_failure()
 

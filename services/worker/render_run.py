@@ -1,28 +1,20 @@
 """Runs one leased render: starts it on the backend, polls it, and records its changes."""
 
 import logging
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from services.backoff import backoff_s
 from services.errors import BackendUnavailable, LeaseLost, StartImpossible, StartRefused, StartUncertain
-from services.models import Failure, Render, RenderStatus
+from services.models import Failure, Render, RenderPhase, RenderStatus
 from services.observability import spans
-from services.observability.metrics import Metrics
-from services.ports import (
-    AttemptFailed,
-    AttemptFinished,
-    AttemptMissing,
-    AttemptProgress,
-    Clock,
-    Observation,
-    RenderBackend,
-)
+from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Observation
 from services.renders import lifecycle
-from services.running_time import RunningTime
+from services.running_time import Stopwatch
 from services.supervision import finish_despite_cancellation
+from services.worker.attempt_end import AttemptEnd, GivenUp
 from services.worker.change_recorder import ChangeRecorder
-from services.worker.concurrency_limit import ConcurrencyLimit, poll_interval_s
+from services.worker.concurrency_limit import poll_interval_s
+from services.worker.run_context import RunContext
 
 QUEUE_TIMEOUT = Failure(
     code="QUEUE_TIMEOUT", message="The render could not be started in time. Please try again later.", retryable=True
@@ -34,56 +26,36 @@ RENDER_LOST = Failure(
     code="RENDER_LOST", message="The render was interrupted too often. Please try again.", retryable=True
 )
 
-RETRY_BASE_S = 0.5  # delay after the first failed attempt
-BUSY_RETRY_BASE_S = 20.0  # the same if the backend had no capacity: other renders must finish first
-MAX_RETRY_S = 120.0  # maximum delay after a failed attempt
 MAX_INTERRUPTIONS = 100  # limits the restarts of a render that crashes the process that runs it
 MAX_LAUNCH_S = 60.0  # longer than any backend takes to respond to a start and the store to record it
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunLimits:
-    """Limits on the waiting time and on the attempts of a render.
-
-    `queue_timeout` limits the wait for a first attempt, and for another one after an attempt that found no capacity.
-    `max_attempts` counts neither attempts that found no capacity nor those that ended with their process.
-    """
-
-    queue_timeout: timedelta
-    max_attempts: int
-
-
 class RenderRun:
     """Runs one render until it has ended, is QUEUED again, or its lease is lost."""
 
-    def __init__(
-        self,
-        recorder: ChangeRecorder,
-        *,
-        backend: RenderBackend,
-        clock: Clock,
-        metrics: Metrics,
-        concurrency: ConcurrencyLimit,
-        limits: RunLimits,
-        running_time: RunningTime,
-    ) -> None:
+    def __init__(self, recorder: ChangeRecorder, context: RunContext) -> None:
         self._recorder = recorder
-        self._backend = backend
-        self._clock = clock
-        self._metrics = metrics
-        self._concurrency = concurrency
-        self._limits = limits
-        self._running_time = running_time
-        self._attempt_s = recorder.render.running_s - running_time.read_s()
-        self._acquired_at = clock.now()
+        self._context = context
+        self._backend = context.backend
+        self._clock = context.clock
+        self._end = AttemptEnd(recorder, context)
+        self._taken_over = recorder.render.status is RenderStatus.RENDERING
+        elapsed_s = recorder.render.running_s + context.lease.total_seconds() if self._taken_over else 0.0
+        self._attempt_time = Stopwatch(context.running_time, elapsed_s=elapsed_s)
         self._launching = False
         self._poll_requested = False
+        self._check_output = False
         self._poll_failures = 0
         self._poll_failure: Failure | None = None
         self._unchanged = 0
-        self._poll_due_at: datetime | None = None
+        self._poll_due_s: float | None = None
+
+    @property
+    def id(self) -> str:
+        """The render's id."""
+        return self.render.id
 
     @property
     def render(self) -> Render:
@@ -107,6 +79,8 @@ class RenderRun:
     async def run(self) -> None:
         """Return when the render has ended or is QUEUED again. Raises `LeaseLost`."""
         try:
+            if self._taken_over:
+                await self._take_over()
             await self._step()
             while self.render.status is RenderStatus.RENDERING:
                 if self._recorder.is_lease_lost:
@@ -115,19 +89,30 @@ class RenderRun:
         finally:
             await self._backend.abandon(self._recorder.last_attempted)
 
+    def give_up(self, failure: Failure) -> None:
+        """Let the next `run` stop the attempt and end the render as FAILED, or COMPLETE if its output is stored."""
+        self._end.give_up(GivenUp(failure=failure, is_final=True))
+
     async def fail(self, failure: Failure) -> None:
-        """End the render as FAILED. Raises `LeaseLost`."""
-        await self._recorder.record(lambda render: lifecycle.fail(render, failure=failure, now=self._clock.now()))
+        """End the render as FAILED, although an attempt may be running. Raises `LeaseLost`."""
+        await self._end.fail(failure)
+
+    async def _take_over(self) -> None:
+        """Count a lease as running time of the attempt of another worker, so that no number of crashes extends it."""
+        elapsed_s = self._attempt_time.elapsed_s
+        await self._recorder.record(lambda render: lifecycle.take_over(render, running_s=elapsed_s))
+        self._taken_over = False
 
     async def _step(self) -> None:
         if self._poll_requested:
             self._poll_requested = False
+            self._check_output = True
             self._unchanged = 0
             await self._recorder.refresh()
         if self.render.status.is_terminal:
             return
-        if self.render.cancel_requested:
-            await self._cancel()
+        if self._end.is_due:
+            await self._end.step()
         elif self.render.status is RenderStatus.QUEUED:
             # Cancelled midway, this would leave an attempt whose id in the backend is not recorded.
             self._launching = True
@@ -135,23 +120,23 @@ class RenderRun:
                 await finish_despite_cancellation(self._launch(), timeout_s=MAX_LAUNCH_S)
             finally:
                 self._launching = False
-                self._concurrency.start_finished()
+                self._context.concurrency.start_finished()
         else:
             await self._poll()
 
     async def _launch(self) -> None:
-        before, now = self.render, self._clock.now()
-        if before.started_at is None and now - before.created_at > self._limits.queue_timeout:
+        before = self.render
+        if before.started_at is None and self._has_waited_too_long(before):
             await self.fail(QUEUE_TIMEOUT)
             return
-        record = self._recorder.record
+        record, now = self._recorder.record, self._clock.now()
         await record(lambda render: lifecycle.launch(render, now=now))
-        self._attempt_s = -self._running_time.read_s()
+        self._attempt_time.restart()
         try:
             backend_render_id = await self._backend.start(self.render)
         except StartRefused as error:
             log.info("render %s was refused by the backend and stays queued: %s", before.id, error)
-            self._concurrency.decrease(acquired_at=self._acquired_at)
+            self._end.slow_down()
             due_at = self._clock.now() + timedelta(seconds=backoff_s(before.refusals + 1))
             await record(lambda render: lifecycle.undo_launch(render, before=before, due_at=due_at))
         except StartImpossible as error:
@@ -161,78 +146,55 @@ class RenderRun:
         except StartUncertain as error:
             log.warning("render %s may be running; the response to its start was lost: %s", before.id, error)
         else:
-            self._attempt_s = -self._running_time.read_s()  # starts at the response, however late it is
+            self._attempt_time.restart()  # the time limit starts at the response, however late it is
             await record(lambda render: lifecycle.accept(render, backend_render_id=backend_render_id))
 
+    def _has_waited_too_long(self, render: Render) -> bool:
+        waited_s = self._context.running_time.since_s(render.created_at)
+        return waited_s > self._context.limits.queue_timeout.total_seconds()
+
     async def _poll(self) -> None:
-        due_at = self._poll_due_at = self._poll_due_at or self._clock.now()
+        due_s = self._poll_due_s = self._poll_due_s or self._clock.monotonic()
         try:
-            observation = await self._backend.observe(self.render)
+            observation = await self._backend.observe(self.render, check_output=self._check_output)
         except BackendUnavailable as error:
-            self._metrics.poll_failed()
+            self._context.metrics.poll_failed()
             self._poll_failures += 1
             self._poll_failure = error.failure
             log.info("render %s could not be polled: %s", self.render.id, error)
             if self._is_overdue():
-                await self._exceed_deadline()
+                self._exceed_deadline()
             else:
                 await self._recorder.pause(backoff_s(self._poll_failures))
             return
-        self._metrics.polled(due_at=due_at, now=self._clock.now())
+        self._context.metrics.polled(lag_s=self._clock.monotonic() - due_s)
+        self._check_output = False
         self._poll_failures = 0
         self._poll_failure = None
         await self._apply(observation)
 
     async def _apply(self, observation: Observation) -> None:
-        """Record the observation.
-
-        The deadline ends only attempts that are still running: if this process was suspended, it may have passed long
-        before an attempt that finished in time is observed.
-        """
+        """Record the observation. The time limit ends only attempts that are still running."""
         match observation:
             case AttemptProgress() if self._is_overdue():
-                await self._exceed_deadline()
+                self._exceed_deadline()
             case AttemptProgress():
                 await self._advance(observation)
-            case AttemptFinished(output=output, cost_usd=cost, warnings=warnings):
-                self._concurrency.increase()
-                now = self._clock.now()
-                await self._recorder.record(
-                    lambda render: lifecycle.complete(render, output=output, cost_usd=cost, warnings=warnings, now=now)
-                )
-            case AttemptFailed():
-                await self._retry_or_fail(observation)
+            case AttemptFinished():
+                await self._end.complete(observation)
+            case AttemptFailed(failure=failure, busy=busy):
+                self._end.give_up(GivenUp(failure=failure, busy=busy))
             case AttemptMissing():
                 await self._restart_or_fail()
 
     async def _advance(self, progress: AttemptProgress) -> None:
-        before = self.render.revision
+        before, running_s = self.render.revision, self._attempt_time.elapsed_s
         with spans.without_call_spans():  # these are several calls a second; a change of phase is still traced
-            await self._recorder.record(lambda render: lifecycle.advance(render, progress, running_s=self._running_s))
+            await self._recorder.record(lambda render: lifecycle.advance(render, progress, running_s=running_s))
         self._unchanged = self._unchanged + 1 if self.render.revision == before else 0
         pause_s = poll_interval_s(self._backend.poll_interval.total_seconds(), unchanged=self._unchanged)
-        self._poll_due_at = self._clock.now() + timedelta(seconds=pause_s)
+        self._poll_due_s = self._clock.monotonic() + pause_s
         await self._recorder.pause(pause_s)
-
-    async def _retry_or_fail(self, attempt: AttemptFailed) -> None:
-        failure = attempt.failure
-        spans.record_failure(failure.code)
-        reason = failure.detail or failure.message
-        log.warning("attempt %d of render %s failed: %s: %s", self.render.attempt, self.render.id, failure.code, reason)
-        now = self._clock.now()
-        if attempt.busy:
-            self._concurrency.decrease(acquired_at=self._acquired_at)
-            tries, base_s = self.render.busy_attempts + 1, BUSY_RETRY_BASE_S
-            exhausted = now - self.render.created_at > self._limits.queue_timeout
-        else:
-            tries = self.render.attempt - self.render.interruptions - self.render.busy_attempts
-            base_s = RETRY_BASE_S
-            exhausted = tries >= self._limits.max_attempts
-        if exhausted or not failure.retryable:
-            await self.fail(failure)
-            return
-        due_at = now + timedelta(seconds=backoff_s(tries, base_s=base_s, max_s=MAX_RETRY_S))
-        await self._recorder.record(lambda render: lifecycle.requeue(render, due_at=due_at, busy=attempt.busy))
 
     async def _restart_or_fail(self) -> None:
         log.info("attempt %d of render %s ended with its process", self.render.attempt, self.render.id)
@@ -241,28 +203,11 @@ class RenderRun:
         else:
             await self._recorder.record(lifecycle.interrupt)
 
-    async def _exceed_deadline(self) -> None:
-        if finished := await self._stop_attempt():
-            await self._apply(finished)
-        else:
-            await self.fail(self._poll_failure or DEADLINE_EXCEEDED)
-
-    async def _cancel(self) -> None:
-        await self._stop_attempt()
-        await self._recorder.record(lambda render: lifecycle.cancel(render, now=self._clock.now()))
-
     def _is_overdue(self) -> bool:
-        return self._running_s >= self._backend.time_limit(self.render).total_seconds()
+        return self._attempt_time.elapsed_s >= self._backend.time_limit(self.render).total_seconds()
 
-    @property
-    def _running_s(self) -> float:
-        """The running time of the current attempt."""
-        return self._attempt_s + self._running_time.read_s()
-
-    async def _stop_attempt(self) -> AttemptFinished | None:
-        """Stop the attempt. If the backend is unavailable, the attempt ends by the backend's own time limit."""
-        try:
-            return await self._backend.stop(self.render)
-        except BackendUnavailable as error:
-            log.warning("render %s could not be stopped: %s", self.render.id, error)
-            return None
+    def _exceed_deadline(self) -> None:
+        """Give the attempt up. If it never got beyond its launch, the backend may have had no capacity for it."""
+        if self.render.phase is RenderPhase.LAUNCHING:
+            self._end.slow_down()
+        self._end.give_up(GivenUp(failure=self._poll_failure or DEADLINE_EXCEEDED))

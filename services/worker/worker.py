@@ -22,7 +22,8 @@ from services.running_time import RunningTime
 from services.supervision import is_cancelled
 from services.worker.change_recorder import ChangeRecorder
 from services.worker.concurrency_limit import ConcurrencyLimit
-from services.worker.render_run import RenderRun, RunLimits
+from services.worker.render_run import RenderRun
+from services.worker.run_context import RunContext, RunLimits
 
 MAX_CRASHES = 3
 MAX_RENEWAL_RETRY_S = 1.0  # maximum delay before leases that could not be renewed are tried again
@@ -65,9 +66,17 @@ class Worker:
         self._options = options
         self._span_of = span_of
         self._running_time = RunningTime(clock)
-        self._runs: dict[str, RenderRun] = {}
-        self._loop = LeasedLoop(self, name="renders", clock=clock)
+        self._loop: LeasedLoop[RenderRun] = LeasedLoop(self, name="renders", clock=clock)
         self._concurrency = ConcurrencyLimit(backend, clock, wake=self._loop.wake)
+        self._context = RunContext(
+            backend=backend,
+            clock=clock,
+            metrics=metrics,
+            concurrency=self._concurrency,
+            limits=options.limits,
+            running_time=self._running_time,
+            lease=options.lease,
+        )
 
     @property
     def last_tick_at(self) -> datetime | None:
@@ -77,12 +86,12 @@ class Worker:
     @property
     def running(self) -> int:
         """Number of renders that this worker is running."""
-        return len(self._runs)
+        return len(self._loop.items)
 
     @property
     def has_capacity(self) -> bool:
         """Whether another render may be leased: at least a RENDERING one, which needs no start, only polls."""
-        return len(self._runs) < self._backend.capacity
+        return len(self._loop.items) < self._backend.capacity
 
     @property
     def poll_interval_s(self) -> float:
@@ -99,13 +108,12 @@ class Worker:
         render = await self._store.acquire(
             worker=self.id,
             lease=self._options.lease,
-            excluding=list(self._runs),  # includes ended renders whose run has not been removed yet
+            excluding=list(self._loop.items),
             queued=self._may_start(),
         )
         if render is None:
             return None
-        run = self._runs[render.id] = self._new_run(render)
-        return run
+        return self._new_run(render)
 
     async def process(self, run: RenderRun) -> None:
         """Run a render. Raises only `CancelledError`, after releasing the lease."""
@@ -123,13 +131,9 @@ class Worker:
             log.info("render %s lost its lease: it was cancelled, or another worker runs it", render_id)
         except Exception:
             log.exception("render %s can't be run; its lease is left to expire", render_id)
-        finally:
-            del self._runs[render_id]
 
     async def release(self, render_ids: Collection[str] | None = None) -> None:
         """End this worker's leases on these renders, or all of its leases."""
-        if render_ids is None:
-            self._runs.clear()  # a task that is cancelled before its first step does not remove its run
         await release_leases(self._store.release(render_ids, worker=self.id), name="renders")
 
     @asynccontextmanager
@@ -142,13 +146,13 @@ class Worker:
 
     def _handle_notifications(self, render_ids: list[str]) -> None:
         for render_id in render_ids:
-            if run := self._runs.get(render_id):
+            if run := self._loop.items.get(render_id):
                 run.poll_now()
         self._loop.wake.set()
 
     def _may_start(self) -> bool:
-        starting = sum(run.is_starting for run in self._runs.values())
-        return self._concurrency.allows_start(running=len(self._runs), starting=starting)
+        starting = sum(run.is_starting for run in self._loop.items.values())
+        return self._concurrency.allows_start(running=len(self._loop.items), starting=starting)
 
     def _new_run(self, render: Render) -> RenderRun:
         recorder = ChangeRecorder(
@@ -159,20 +163,17 @@ class Worker:
             worker_id=self.id,
             lease=self._options.lease,
         )
-        return RenderRun(
-            recorder,
-            backend=self._backend,
-            clock=self._clock,
-            metrics=self._metrics,
-            concurrency=self._concurrency,
-            limits=self._options.limits,
-            running_time=self._running_time,
-        )
+        return RenderRun(recorder, self._context)
 
     async def _run_despite_crashes(self, run: RenderRun) -> None:
-        """Run the render. An unexpected exception is logged with an id and retried; the last one fails the render."""
+        """Run the render. An unexpected exception is logged with an id and retried; the last one fails the render.
+
+        Before that, the attempt is stopped and its output is looked for, unless that raises another exception.
+        """
         error_id = secrets.token_hex(6)
-        for crash in range(1, MAX_CRASHES + 1):
+        message = f"Something went wrong on our side (error {error_id}). Please try again."
+        failure = Failure(code="INTERNAL", message=message, retryable=True)
+        for crash in range(1, MAX_CRASHES + 2):
             try:
                 await run.run()
             except LeaseLost:
@@ -184,9 +185,10 @@ class Worker:
                     raise asyncio.CancelledError from None
             else:
                 return
+            if crash == MAX_CRASHES:
+                run.give_up(failure)
             await self._clock.sleep(backoff_s(crash))
-        message = f"Something went wrong on our side (error {error_id}). Please try again."
-        await run.fail(Failure(code="INTERNAL", message=message, retryable=True))
+        await run.fail(failure)
 
     async def _renew_leases(self) -> None:
         failures = 0
@@ -194,7 +196,7 @@ class Worker:
             usual_s = self._options.lease.total_seconds() / 3
             retry_s = backoff_s(failures, max_s=min(usual_s, MAX_RENEWAL_RETRY_S))
             await self._clock.sleep(retry_s if failures else usual_s)
-            runs = dict(self._runs)
+            runs = dict(self._loop.items)
             try:
                 held = await self._store.renew(list(runs), worker=self.id, lease=self._options.lease)
             except StoreUnavailable as error:

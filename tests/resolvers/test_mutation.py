@@ -46,7 +46,7 @@ async def failed(client: Client, backend: FakeBackend) -> str:
     """Return the id of a new render that has FAILED."""
     render_id = await client.start_render()
     await client.until(render_id, status="RENDERING")
-    backend.break_down(render_id, retryable=False)
+    backend.break_down(render_id, retryable=False, code="COMPOSITION_ERROR")
     await client.until(render_id, status="FAILED")
     return render_id
 
@@ -188,7 +188,7 @@ async def test_a_failed_or_cancelled_render_is_retried_as_a_new_one(
     old_id = await ann.start_render(generation_id="g", text="Again")
     await ann.until(old_id, status="RENDERING")
     if first_end == "FAILED":
-        backend.break_down(old_id, retryable=False)
+        backend.break_down(old_id, retryable=False, code="COMPOSITION_ERROR")
     else:
         await ann.execute(CANCEL, id=old_id)
     old = await ann.until(old_id, status=first_end)

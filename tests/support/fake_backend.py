@@ -20,6 +20,7 @@ from tests.support.fake_clock import START_OF_TIME
 class FakeBackend:
     """A `RenderBackend` with at most one attempt a render, kept by render id.
 
+    `overlaps` are the renders of which an attempt was started while another was running.
     `refusals` is how many starts are refused first; `start_gate` delays the response to a start until it is set.
     `concurrency` limits the functions that run at once: an attempt is one function until it draws frames, then
     `functions`.
@@ -38,6 +39,7 @@ class FakeBackend:
     start_gate: asyncio.Event | None = None
     refused: int = 0
     starts: list[str] = field(default_factory=list)
+    overlaps: list[str] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
     abandoned: list[tuple[str, str | None]] = field(default_factory=list)
     attempts: dict[str, Observation] = field(default_factory=dict)
@@ -59,6 +61,8 @@ class FakeBackend:
         if self.impossible is not None:
             raise StartImpossible(self.impossible)
         self.starts.append(render.id)
+        if isinstance(self.attempts.get(render.id), AttemptProgress):
+            self.overlaps.append(render.id)
         self.attempts[render.id] = AttemptProgress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
         if self.lost_responses:
             self.lost_responses -= 1
@@ -96,9 +100,13 @@ class FakeBackend:
         )
 
     async def has_output(self, output: Output) -> bool:
+        if self.unavailable:
+            raise BackendUnavailable("no response")
         return output.key in self.outputs
 
     async def delete(self, render: Render) -> None:
+        if self.unavailable:
+            raise BackendUnavailable("no response")
         if render.output is not None:
             self.outputs.discard(render.output.key)
 
@@ -138,9 +146,9 @@ class FakeBackend:
         self.outputs.add(output.key)
         return AttemptFinished(output=output, cost_usd=0.01)
 
-    def break_down(self, render_id: str, *, retryable: bool, busy: bool = False) -> None:
+    def break_down(self, render_id: str, *, retryable: bool, busy: bool = False, code: str = "BROKEN") -> None:
         """Fail the attempt."""
-        failure = Failure(code="BROKEN", message="It broke.", retryable=retryable)
+        failure = Failure(code=code, message="It broke.", retryable=retryable)
         self.attempts[render_id] = AttemptFailed(failure=failure, busy=busy)
 
     def forget(self, render_id: str) -> None:

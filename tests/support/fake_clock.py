@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 START_OF_TIME = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 SETTLE_ROUNDS = 100
+SHORTEST = timedelta(microseconds=1)  # of all sleeps: the resolution of the clock
 
 
 async def settle() -> None:
@@ -41,7 +42,8 @@ class FakeClock:
 
     async def sleep(self, seconds: float) -> None:
         future = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self._now + timedelta(seconds=seconds), next(self._order), future))
+        delay = timedelta(seconds=seconds) if seconds <= 0 else max(timedelta(seconds=seconds), SHORTEST)
+        heapq.heappush(self._sleepers, (self._now + delay, next(self._order), future))
         await future
 
     async def wait(self, event: asyncio.Event, *, timeout_s: float) -> bool:

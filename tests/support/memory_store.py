@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from services.errors import LeaseLost, StoreUnavailable
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus, replace
-from services.ports import AddOutcome, AddResult, Clock, ErasedRecords, QueueStats
+from services.ports import MAX_DUE_DELAY, AddOutcome, AddResult, Clock, ErasedRecords, QueueStats
 from services.webhooks.messages import WebhookMessage
-from tests.support.fake_clock import START_OF_TIME, FakeClock
+from tests.support.fake_clock import FakeClock
 from tests.support.memory_outbox import MemoryOutbox
 
 
@@ -17,7 +17,7 @@ from tests.support.memory_outbox import MemoryOutbox
 class StoredRender:
     render: Render
     worker: str | None = None
-    lease_until: datetime = START_OF_TIME
+    lease_until_s: float = 0.0
 
 
 class MemoryStore:
@@ -108,13 +108,14 @@ class MemoryStore:
         self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
     ) -> Render | None:
         self._check()
-        now = self._clock.now()
+        now, now_s = self._clock.now(), self._clock.monotonic()
         for id_, row in sorted(self._rows.items()):
-            free = id_ not in excluding and (row.worker is None or row.lease_until <= now)
-            due = row.render.due_at is None or row.render.due_at <= now
+            free = id_ not in excluding and (row.worker is None or row.lease_until_s <= now_s)
+            due_at = row.render.due_at
+            due = due_at is None or due_at <= now or due_at > now + MAX_DUE_DELAY
             wanted = {RenderStatus.QUEUED, RenderStatus.RENDERING} if queued else {RenderStatus.RENDERING}
             if free and due and row.render.status in wanted:
-                row.worker, row.lease_until = worker, now + lease
+                row.worker, row.lease_until_s = worker, now_s + lease.total_seconds()
                 self._lose_response("acquire")
                 return row.render
         return None
@@ -123,7 +124,7 @@ class MemoryStore:
         self._check()
         held = [row for id_, row in self._rows.items() if id_ in render_ids and row.worker == worker]
         for row in held:
-            row.lease_until = self._clock.now() + lease
+            row.lease_until_s = self._clock.monotonic() + lease.total_seconds()
         return frozenset(row.render.id for row in held)
 
     async def release(self, render_ids: Collection[str] | None = None, *, worker: str) -> None:
@@ -143,7 +144,7 @@ class MemoryStore:
         if self._webhooks_enabled and render.status.is_terminal:
             self.outbox.add(WebhookMessage(render=render))
         if lease is not None:
-            row.lease_until = self._clock.now() + lease
+            row.lease_until_s = self._clock.monotonic() + lease.total_seconds()
         if render.status is not RenderStatus.RENDERING:
             row.worker = None
         if render.returns_quota:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from services.models import Failure, Output, QuotaWindow, Render, RenderFilter
-from services.ports import AddOutcome, RenderStore
+from services.ports import MAX_DUE_DELAY, AddOutcome, RenderStore
 from services.renders import lifecycle
 from tests.support.fake_clock import START_OF_TIME
 
@@ -11,14 +11,19 @@ NOW = START_OF_TIME
 LATER = NOW + timedelta(seconds=10)
 HOUR = timedelta(hours=1)
 NO_TIME = timedelta(0)
-FAR_FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
 ALL = RenderFilter()
 FAILURE = Failure(code="BROKEN", message="It broke.", retryable=True)
+USERS_FAILURE = Failure(code="COMPOSITION_ERROR", message="It can't be drawn.", retryable=False)
 OUTPUT = Output(bucket="b", key="k.mp4", size_bytes=7)
 
 
 def window(owner: str = "ann", *, limit: int = 100) -> QuotaWindow:
     return QuotaWindow(owner=owner, limit=limit, starts_at=NOW, length=HOUR)
+
+
+def not_due() -> datetime:
+    """Return a time until which no store lets a render be acquired during a test."""
+    return datetime.now(UTC) + MAX_DUE_DELAY - timedelta(minutes=1)
 
 
 async def added(store: RenderStore, render: Render) -> Render:

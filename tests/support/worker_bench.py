@@ -12,7 +12,7 @@ from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub
 from services.renders.quota import QuotaRule
 from services.renders.service import RenderService
-from services.worker.render_run import RunLimits
+from services.worker.run_context import RunLimits
 from services.worker.worker import Worker, WorkerOptions
 from tests.conftest import PROPS
 from tests.services.renders.test_validation import LIMITS

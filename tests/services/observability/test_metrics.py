@@ -117,7 +117,7 @@ def test_a_change_of_a_render_is_counted(
             {"rendercast_queue_depth": 7, "rendercast_queue_oldest_age_seconds": 2.5},
         ),
         (
-            lambda metrics: metrics.polled(due_at=NOW, now=LATER),
+            lambda metrics: metrics.polled(lag_s=(LATER - NOW).total_seconds()),
             {"rendercast_poll_lag_seconds_count": 1, "rendercast_poll_lag_seconds_sum": 3},
         ),
         (

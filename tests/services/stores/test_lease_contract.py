@@ -1,22 +1,29 @@
 """The leases of `RenderStore`, tested on every adapter."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from services.ports import RenderStore
 from tests.conftest import MakeRender
-from tests.support.stored_renders import FAR_FUTURE, HOUR, NO_TIME, NOW, added, launched
+from tests.support.stored_renders import HOUR, NO_TIME, NOW, added, launched, not_due
 
 
 class TestLeases:
     """The suite doesn't wait: a lease of zero length is expired at once."""
 
     async def test_acquires_the_oldest_that_is_due(self, store: RenderStore, make_render: MakeRender) -> None:
-        await added(store, make_render(due_at=FAR_FUTURE))
+        await added(store, make_render(due_at=not_due()))
         old = await added(store, make_render(at=NOW + timedelta(milliseconds=1)))
         new = await added(store, make_render(at=NOW + timedelta(milliseconds=2), due_at=NOW))
         acquired = [await store.acquire(worker="w", lease=HOUR) for _ in range(3)]
         assert acquired == [old, new, None]
+
+    async def test_a_render_that_is_due_later_than_any_delay_is_due_now(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
+        """The wall clock was set back after the delay was computed."""
+        render = await added(store, make_render(due_at=datetime.now(UTC) + HOUR))
+        assert await store.acquire(worker="w", lease=HOUR) == render
 
     async def test_leases_each_render_to_one_worker_only(self, store: RenderStore, make_render: MakeRender) -> None:
         for _ in range(10):

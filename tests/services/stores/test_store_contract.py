@@ -14,14 +14,15 @@ from tests.support.memory_store import copy_of
 from tests.support.stored_renders import (
     ALL,
     FAILURE,
-    FAR_FUTURE,
     HOUR,
     LATER,
     NO_TIME,
     NOW,
     OUTPUT,
+    USERS_FAILURE,
     added,
     launched,
+    not_due,
     window,
 )
 
@@ -162,7 +163,7 @@ class TestReading:
         assert await store.queue() == QueueStats(depth=0, oldest_created_at=None)
         old = await added(store, make_render(owner="bob"))
         running = await added(store, make_render(at=NOW - HOUR))
-        await added(store, make_render(at=LATER, due_at=FAR_FUTURE))
+        await added(store, make_render(at=LATER, due_at=not_due()))
         await store.record(launched(running))
         assert await store.queue() == QueueStats(depth=2, oldest_created_at=NOW)
         await store.record(lifecycle.cancel(old, now=NOW))
@@ -220,7 +221,7 @@ class TestRecord:
         await store.acquire(worker="w", lease=HOUR)
         running = launched(render)
         await store.record(running, worker="w")
-        refused = lifecycle.undo_launch(running, before=render, due_at=FAR_FUTURE)
+        refused = lifecycle.undo_launch(running, before=render, due_at=not_due())
         assert await store.record(refused, worker="w")
         assert await store.acquire(worker="other", lease=HOUR) is None
         due = copy_of(refused, revision=refused.revision + 1, due_at=NOW)
@@ -232,16 +233,20 @@ class TestRecord:
         await store.record(lifecycle.cancel(render, now=NOW))
         assert await store.acquire(worker="w", lease=HOUR) is None
 
-    async def test_returns_the_quota_unit_of_a_render_that_was_never_started(
+    async def test_returns_the_quota_unit_of_a_render_that_was_never_started_or_failed_by_the_service(
         self, store: RenderStore, make_render: MakeRender
     ) -> None:
-        never_ran, ran = [await added(store, make_render()) for _ in range(2)]
+        never_ran, *started = [await added(store, make_render()) for _ in range(4)]
         await store.record(lifecycle.cancel(never_ran, now=NOW))
-        assert await store.quota_used(window()) == 1
-        running = launched(ran)
-        await store.record(running)
-        await store.record(lifecycle.fail(running, failure=FAILURE, now=NOW))
-        assert await store.quota_used(window()) == 1
+        assert await store.quota_used(window()) == 3
+        lost, refused, cancelled = [launched(render) for render in started]
+        for running in (lost, refused, cancelled):
+            await store.record(running)
+        await store.record(lifecycle.cancel(cancelled, now=NOW))
+        await store.record(lifecycle.fail(refused, failure=USERS_FAILURE, now=NOW))
+        assert await store.quota_used(window()) == 3
+        await store.record(lifecycle.fail(lost, failure=FAILURE, now=NOW))
+        assert await store.quota_used(window()) == 2
 
 
 class TestDelete:

@@ -1,7 +1,6 @@
 """The worker runs renders from start to end, on a fake clock."""
 
 import json
-from datetime import timedelta
 
 import pytest
 
@@ -10,9 +9,9 @@ from services.models import Render, RenderStatus
 from services.observability import log_context
 from services.observability.log_context import pseudonym
 from services.ports import Observation
-from services.worker.render_run import DEADLINE_EXCEEDED, MAX_INTERRUPTIONS
+from services.worker.render_run import MAX_INTERRUPTIONS
 from tests.support.fake_backend import FakeBackend
-from tests.support.worker_bench import ANN, MISCONFIGURED, Bench, SlowStarts
+from tests.support.worker_bench import ANN, Bench
 
 
 async def test_a_render_is_started_at_once_polled_and_completed(bench: Bench) -> None:
@@ -74,7 +73,7 @@ async def test_poll_lag_is_measured(bench: Bench) -> None:
         await bench.clock.advance(5)
         (polls,) = bench.metric_values("poll_lag_seconds_count")
         assert polls >= 3
-        assert bench.metric_values("poll_lag_seconds_sum", "poll_failures_total") == [0, 0]
+        assert bench.metric_values("poll_lag_seconds_sum", "poll_failures_total") == [pytest.approx(0, abs=1e-4), 0]
         bench.backend.unavailable = True
         await bench.clock.advance(2)
         (failures,) = bench.metric_values("poll_failures_total")
@@ -82,7 +81,7 @@ async def test_poll_lag_is_measured(bench: Bench) -> None:
         bench.backend.finish(render_id)
         await bench.clock.advance(60)
     assert failures >= 1
-    assert bench.metric_values("poll_lag_seconds_sum") > [0]
+    assert bench.metric_values("poll_lag_seconds_sum") > [0.1]
 
 
 async def test_each_poll_updates_last_tick_at(bench: Bench) -> None:
@@ -106,7 +105,7 @@ async def test_a_retryable_failure_is_retried_up_to_max_attempts(bench: Bench) -
         failed = await bench.get(render_id)
         assert failed.failure is not None
         assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "BROKEN")
-    assert await bench.quota_used() == 1
+    assert bench.backend.overlaps == []
 
 
 async def test_a_failure_that_is_not_retryable_ends_the_render(bench: Bench) -> None:
@@ -128,39 +127,6 @@ async def test_each_attempt_is_abandoned_under_its_backend_id(bench: Bench) -> N
     assert bench.backend.abandoned == [(render_id, f"attempt-{attempt}") for attempt in (1, 2, 3)]
 
 
-@pytest.mark.parametrize("unavailable", [False, True])
-async def test_the_deadline_ends_an_attempt_that_never_ends(bench: Bench, unavailable: bool) -> None:  # noqa: FBT001
-    async with bench.working():
-        render_id = await bench.start()
-        bench.backend.unavailable = unavailable
-        await bench.clock.advance(bench.backend.limit.total_seconds() + 31)
-        failed = await bench.get(render_id)
-        assert failed.failure is not None
-        assert (failed.status, failed.failure.code) == (RenderStatus.FAILED, "DEADLINE_EXCEEDED")
-    assert bench.backend.stopped == ([] if unavailable else [render_id])
-    assert await bench.quota_used() == 1
-
-
-async def test_the_deadline_counts_from_the_response_to_the_start(bench: Bench) -> None:
-    backend = SlowStarts(bench.clock, limit=timedelta(seconds=5))
-    async with bench.working(bench.worker(backend=backend)):
-        render_id = await bench.start()
-        await bench.clock.advance(12)
-        assert (await bench.get(render_id)).status is RenderStatus.RENDERING
-        await bench.clock.advance(3)
-        assert (await bench.get(render_id)).failure == DEADLINE_EXCEEDED
-
-
-async def test_a_start_without_a_response_keeps_the_deadline_of_its_launch(bench: Bench) -> None:
-    backend = SlowStarts(bench.clock, limit=timedelta(seconds=10), lost_responses=1)
-    async with bench.working(bench.worker(backend=backend)):
-        render_id = await bench.start()
-        await bench.clock.advance(9)
-        assert (await bench.get(render_id)).status is RenderStatus.RENDERING
-        await bench.clock.advance(3)
-        assert (await bench.get(render_id)).failure == DEADLINE_EXCEEDED
-
-
 async def test_polling_errors_never_fail_a_render(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
@@ -171,17 +137,6 @@ async def test_polling_errors_never_fail_a_render(bench: Bench) -> None:
         bench.backend.finish(render_id)
         await bench.clock.advance(31)
         assert (await bench.get(render_id)).status is RenderStatus.COMPLETE
-
-
-async def test_a_poll_failure_that_lasts_until_the_deadline_is_the_renders_failure(bench: Bench) -> None:
-    async with bench.working():
-        render_id = await bench.start()
-        bench.backend.unavailable = True
-        bench.backend.persistent_failure = MISCONFIGURED
-        await bench.clock.advance(200)
-        assert (await bench.get(render_id)).status is RenderStatus.RENDERING
-        await bench.clock.advance(200)
-        assert (await bench.get(render_id)).failure == MISCONFIGURED
 
 
 async def test_an_unexpected_exception_fails_only_its_own_render(

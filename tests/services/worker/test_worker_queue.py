@@ -6,8 +6,8 @@ import pytest
 
 from services.models import RenderStatus
 from services.ports import AttemptProgress
+from services.worker.attempt_end import MAX_RETRY_S
 from services.worker.concurrency_limit import MAX_CONCURRENT_STARTS
-from services.worker.render_run import MAX_RETRY_S
 from tests.support.worker_bench import MISCONFIGURED, OPTIONS, Bench, SlowStarts
 
 
