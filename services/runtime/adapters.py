@@ -52,7 +52,7 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
                 settings.storage.data_dir / STORE_FILE, clock, webhooks_enabled=config is not None
             ) as store,
             open_pubsub("memory://") as pubsub,
-            _open_backend(settings, clock, default="text", shared=False, with_worker=True) as backend,
+            open_backend(settings, clock, default="text", shared=False, with_worker=True) as backend,
             _open_endpoint(config) as endpoint,
         ):
             services = compose(
@@ -95,7 +95,7 @@ async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIter
             AsyncIOMotorClient, mongodb_url, retention=settings.storage.retention, webhooks_enabled=config is not None
         ) as store,
         open_pubsub(redis_url) as pubsub,
-        _open_backend(settings, clock, default="lambda", shared=True, with_worker=with_worker) as backend,
+        open_backend(settings, clock, default="lambda", shared=True, with_worker=with_worker) as backend,
         _open_endpoint(config) as endpoint,
     ):
         yield compose(
@@ -141,7 +141,7 @@ async def _open_tracing() -> AsyncIterator["Tracing | None"]:
 
 
 @asynccontextmanager
-async def _open_backend(
+async def open_backend(
     settings: Settings, clock: Clock, *, default: str, shared: bool, with_worker: bool
 ) -> AsyncIterator[RenderBackend | None]:
     """Open the renderer. Without a worker, a renderer that can't be used is logged, and None is yielded."""

@@ -169,7 +169,8 @@ def _worker_options(settings: WorkerSettings) -> WorkerOptions:
 
 
 def _register_loops(services: Services) -> None:
-    """Register the background loops with the metrics, which read their state at each scrape."""
+    """Register the background loops and the store with the metrics, which read their state at each scrape."""
+    services.metrics.register_skipped_documents(lambda: services.store.skipped_documents)
     composed_at = services.clock.now()
     for name, loop in services.loops.items():
         services.metrics.register_loop(LOOP_LABELS.get(name, name), partial(_last_tick, loop, composed_at))

@@ -18,7 +18,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from services.errors import StartupError, StoreUnavailable
-from services.stores.mongo_url import read_mongo_url
+from services.stores.mongo_url import log_weak_options, read_mongo_url
 
 Document = dict[str, Any]
 Client = AsyncMongoClient[Document]
@@ -79,6 +79,7 @@ def new_client(connect: Callable[..., object], url: str, **overrides: object) ->
     Raises `StartupError` if the URL is not valid, with a reason that contains no password.
     """
     checked = read_mongo_url(url)
+    log_weak_options(checked.options)
     defaults = {name: value for name, value in DEFAULT_OPTIONS.items() if name.lower() not in checked.options}
     try:
         client = connect(checked.url, tz_aware=True, **{**defaults, **overrides})

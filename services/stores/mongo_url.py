@@ -8,6 +8,7 @@ import difflib
 import logging
 import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
@@ -78,11 +79,11 @@ class MongoUrl:
     """A checked URL for the driver, and the options in it, by name in lower case."""
 
     url: str
-    options: dict[str, str]
+    options: Mapping[str, str]
 
 
 def read_mongo_url(url: str) -> MongoUrl:
-    """Check the URL. Options that would have reads return old data are removed, with a warning.
+    """Check the URL. Options that would have reads return old data are removed from it.
 
     Raises `StartupError` for a URL or an option that is not valid.
     """
@@ -103,6 +104,18 @@ def read_mongo_url(url: str) -> MongoUrl:
     options = _read_options(query)
     _check_guarantees(options)
     return MongoUrl(url=f"{scheme}://{location}{_without_read_options(query, options)}", options=options)
+
+
+def log_weak_options(options: Mapping[str, str]) -> None:
+    """Log a warning for the options that weaken the store's promises, and for those that are not used."""
+    if options.get("w") == "1":
+        log.warning("MONGODB_URL sets w=1: when another member becomes primary, acknowledged writes can be lost.")
+    if options.get("readpreference", "primary").lower() != "primary":
+        log.warning(
+            "MONGODB_URL sets readPreference=%s, which is not used: all reads go to the primary, because a process "
+            "must see what others have written.",
+            options["readpreference"],
+        )
 
 
 def _has_only_options(query: str) -> bool:
@@ -146,7 +159,7 @@ def _check_database(name: str) -> None:
         )
 
 
-def _read_options(query: str) -> dict[str, str]:
+def _read_options(query: str) -> Mapping[str, str]:
     options: dict[str, str] = {}
     for pair in re.split("[&;]", query) if query else ():
         given, equals, value = pair.partition("=")
@@ -188,25 +201,17 @@ def _check_combination(query: str) -> None:
         raise _invalid(str(error).rstrip(".")) from None
 
 
-def _check_guarantees(options: dict[str, str]) -> None:
-    """Refuse the options with which the store can't keep its promises; log a warning for those that weaken them."""
+def _check_guarantees(options: Mapping[str, str]) -> None:
+    """Refuse the options with which the store can't keep its promises."""
     if re.fullmatch("0+", options.get("w", "")):
         raise _invalid("the option w must not be 0: no write would be acknowledged")
     if float(options.get("timeoutms", 1)) < 1:
         raise _invalid("the option timeoutMS must be at least 1: without a limit, a server that hangs blocks requests")
     if options.get("readconcernlevel", "local") not in READ_CONCERNS:
         raise _invalid("the option readConcernLevel must be local or majority, as transactions require")
-    if options.get("w") == "1":
-        log.warning("MONGODB_URL sets w=1: when another member becomes primary, acknowledged writes can be lost.")
-    if options.get("readpreference", "primary").lower() != "primary":
-        log.warning(
-            "MONGODB_URL sets readPreference=%s, which is not used: all reads go to the primary, because a process "
-            "must see what others have written.",
-            options["readpreference"],
-        )
 
 
-def _without_read_options(query: str, options: dict[str, str]) -> str:
+def _without_read_options(query: str, options: Mapping[str, str]) -> str:
     """Return the query with its question mark; without the options of reading, if there are any."""
     if READ_OPTIONS.isdisjoint(options):
         return f"?{query}" if query else ""

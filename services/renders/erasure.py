@@ -1,0 +1,109 @@
+"""Erases everything that is stored about one owner. Only `rendercast forget` uses it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.models import TERMINAL, Render, RenderFilter, RenderStatus
+from services.ports import Clock, RenderBackend, RenderStore
+from services.renders import lifecycle
+from services.renders.lifecycle import ACTIVE
+
+PAGE = 100
+CANCEL_TIMEOUT_S = 120.0  # in which workers must have ended the renders whose cancellation was requested
+CHECK_INTERVAL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """What was erased, or would be. `without_file` are COMPLETE renders whose video was not found in the storage.
+
+    `unfinished` and `unreadable` are the ids of renders that are still stored: their workers have not ended them in
+    time, or this version can't read them. In a preview, `unfinished` are those that would be cancelled.
+    """
+
+    renders: int
+    without_file: int
+    messages: int
+    quota_windows: int
+    unfinished: Sequence[str]
+    unreadable: Sequence[str]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was stored."""
+        return not (self.renders or self.messages or self.quota_windows or self.unfinished or self.unreadable)
+
+
+class Eraser:
+    """Erases an owner's renders, stored files, webhook messages and quota. Every step can be repeated.
+
+    With `stops_attempts`, no worker can be running: attempts are stopped here. Otherwise, workers are asked to cancel
+    them. Methods raise `StoreUnavailable` and `BackendUnavailable`; a repeated call then continues.
+    """
+
+    def __init__(self, *, store: RenderStore, backend: RenderBackend, clock: Clock, stops_attempts: bool) -> None:
+        self._store = store
+        self._backend = backend
+        self._clock = clock
+        self._stops_attempts = stops_attempts
+
+    async def preview(self, owner: str) -> Erasure:
+        """Return what `erase` would erase, without changing anything."""
+        ids = await self._store.render_ids(owner)
+        readable = {render.id: render for render in await self._store.get_many(ids)}
+        records = await self._store.erase_records(owner, dry_run=True)
+        return Erasure(
+            renders=len(readable),
+            without_file=0,
+            messages=records.messages,
+            quota_windows=records.quota_windows,
+            unfinished=[render.id for render in readable.values() if not render.status.is_terminal],
+            unreadable=[render_id for render_id in ids if render_id not in readable],
+        )
+
+    async def erase(self, owner: str) -> Erasure:
+        """Cancel the owner's unfinished renders, then erase everything, and return what was erased and what was not."""
+        await self._cancel_unfinished(owner)
+        renders, without_file = await self._erase_renders(owner)
+        records = await self._store.erase_records(owner, dry_run=False)
+        left = await self._store.render_ids(owner)
+        unfinished = {render.id for render in await self._store.get_many(left)}
+        return Erasure(
+            renders=renders,
+            without_file=without_file,
+            messages=records.messages,
+            quota_windows=records.quota_windows,
+            unfinished=sorted(unfinished),
+            unreadable=[render_id for render_id in left if render_id not in unfinished],
+        )
+
+    async def _cancel_unfinished(self, owner: str) -> None:
+        until_s = self._clock.monotonic() + CANCEL_TIMEOUT_S
+        while renders := await self._store.list(owner=owner, first=PAGE, matching=RenderFilter(statuses=ACTIVE)):
+            for render in renders:
+                await self._cancel(render)
+            if self._clock.monotonic() >= until_s:
+                return
+            if any(render.status is RenderStatus.RENDERING for render in renders) and not self._stops_attempts:
+                await self._clock.sleep(CHECK_INTERVAL_S)
+
+    async def _cancel(self, render: Render) -> None:
+        """Cancel the render, or request it. If the render was changed meanwhile, nothing is changed."""
+        if render.status is RenderStatus.QUEUED:
+            await self._store.record(lifecycle.cancel(render, now=self._clock.now()))
+        elif self._stops_attempts:
+            await self._backend.stop(render)
+            await self._store.record(lifecycle.cancel(render, now=self._clock.now()))
+        elif not render.cancel_requested:
+            await self._store.record(lifecycle.request_cancel(render))
+
+    async def _erase_renders(self, owner: str) -> tuple[int, int]:
+        """Delete all ended renders with their files; return how many there were, and how many had no video."""
+        erased = without_file = 0
+        while renders := await self._store.list(owner=owner, first=PAGE, matching=RenderFilter(statuses=TERMINAL)):
+            for render in renders:
+                if render.output is not None and not await self._backend.has_output(render.output):
+                    without_file += 1
+                await self._backend.delete(render)
+                erased += await self._store.delete(render.id, owner=owner)
+        return erased, without_file
