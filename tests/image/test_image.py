@@ -32,6 +32,7 @@ Start = Callable[..., Container]
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[Image]:
+    """The image in a read-only file system."""
     if shutil.which("npm") is None and "NODE" not in os.environ:
         pytest.skip("npm is not installed; the image needs it for the packages of the pages")
     folder = Path(tempfile.mkdtemp(prefix="image-"))
@@ -40,14 +41,16 @@ def image() -> Iterator[Image]:
         for name in ("checkout", "context", "build"):
             (folder / name).mkdir()
         context = copy_context(checkout_in_use(folder / "checkout"), folder / "context")
-        yield Build(folder / "build", context).run(dockerfile_text())
+        built = Build(folder / "build", context).run(dockerfile_text())
+        with sealed(built):
+            yield built
     finally:
         shutil.rmtree(folder)
 
 
 @pytest.fixture
 def start(image: Image, mongo_url: str, tmp_path: Path) -> Iterator[Start]:
-    """Start a command of the image with a MongoDB and a Redis, in a read-only file system."""
+    """Start a command of the image with a MongoDB and a Redis."""
     redis = RedisServer(tmp_path)
     redis.start()
     started: list[Container] = []
@@ -67,11 +70,10 @@ def start(image: Image, mongo_url: str, tmp_path: Path) -> Iterator[Start]:
         return started[-1]
 
     try:
-        with sealed(image):
-            yield start
-            for container in started:
-                container.close()
+        yield start
     finally:
+        for container in started:
+            container.close()
         redis.stop()
     assert all("Traceback" not in container.log for container in started)
 
@@ -85,7 +87,9 @@ def wait_until_healthy(container: Container) -> None:
         time.sleep(0.1)
 
 
-async def test_serve_and_worker_make_a_video(start: Start) -> None:
+async def test_serve_and_worker_make_a_video_after_migrate(start: Start) -> None:
+    migration = start("migrate")
+    assert migration.process.wait(TIMEOUT_S) == 0, migration.log
     api, worker = start(), start("worker")
     wait_until_healthy(api)
     wait_until_healthy(worker)
