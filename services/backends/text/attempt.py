@@ -5,30 +5,63 @@ import contextlib
 import logging
 import os
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from services.models import RenderPhase
-from services.ports import AttemptProgress, Observation
+from services.models import Failure, RenderPhase, replace
+from services.ports import AttemptFailed, AttemptProgress, Observation
+from services.running_time import Stopwatch
 
 EXIT_TIMEOUT_S = 5.0
+MAX_SILENCE_S = 60.0  # of running time; a child that draws even the slowest frames reports several a minute
+
+RENDERER_CRASHED = Failure(
+    code="RENDERER_CRASHED", message="The renderer stopped unexpectedly. Please try again.", retryable=True
+)
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """A child process and the state it last reported. It writes the video to `part`, the poster to `poster_part`."""
+    """A child process and the state it last reported. It writes the video to `part`, the poster to `poster_part`.
+
+    `silence` measures the time since the child's last message. `first_progress` is the number of frames in the first
+    report of progress, and its time of the monotonic clock.
+    """
 
     process: asyncio.subprocess.Process
     part: Path
     poster_part: Path
-    first_frame: tuple[int, datetime] | None = None
+    silence: Stopwatch
+    first_progress: tuple[int, float] | None = None
     state: Observation = field(
         default_factory=lambda: AttemptProgress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
     )
     warnings: tuple[str, ...] = ()
     reader: asyncio.Task[None] | None = None
+
+    def report_progress(self, frames: int, *, total: int, now: datetime, now_s: float) -> None:
+        """Set the state to this progress, with an estimate from the rate since the first report."""
+        self.first_progress = self.first_progress or (frames, now_s)
+        first, since_s = self.first_progress
+        remaining_s = (now_s - since_s) * (total - frames) / (frames - first) if frames > first else None
+        estimate = None if remaining_s is None else (now + timedelta(seconds=remaining_s)).replace(microsecond=0)
+        self.state = AttemptProgress(
+            phase=RenderPhase.RENDERING_FRAMES if frames < total else RenderPhase.ENCODING,
+            fraction=frames / total,
+            frames_rendered=frames,
+            estimated_completion_at=estimate,
+            warnings=self.warnings,
+        )
+
+    async def kill_if_hung(self) -> None:
+        """Kill the child and set the state to failed if it has sent no message for `MAX_SILENCE_S`."""
+        if isinstance(self.state, AttemptProgress) and self.silence.elapsed_s > MAX_SILENCE_S:
+            self.state = AttemptFailed(
+                failure=replace(RENDERER_CRASHED, detail=f"The renderer sent no message for {MAX_SILENCE_S:g} s.")
+            )
+            await self.kill()
 
     async def end(self) -> None:
         """Stop reading, kill the child and remove its unfinished files."""

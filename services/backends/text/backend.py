@@ -18,7 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from services.backends.text.attempt import Attempt, remove
+from services.backends.text.attempt import RENDERER_CRASHED, Attempt, remove
 from services.backends.text.child_messages import (
     ChildMessage,
     DoneMessage,
@@ -29,8 +29,9 @@ from services.backends.text.child_messages import (
 )
 from services.backends.text.url_signing import DownloadSigner
 from services.errors import BackendUnavailable, StartRefused, StartupError
-from services.models import Download, Failure, Output, Render, RenderPhase
+from services.models import Download, Failure, Output, Render
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Clock, Observation
+from services.running_time import RunningTime, Stopwatch
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 BUCKET = "local"
@@ -38,10 +39,6 @@ POLL_INTERVAL = timedelta(milliseconds=100)
 LAUNCH_ALLOWANCE = timedelta(seconds=60)
 MIN_FRAMES_PER_S = 5  # slower renders exceed the time limit; ordinary machines reach a hundred and more
 MAX_WRITING_S = 86_400.0  # an unfinished file not modified for a day belongs to no running process
-
-RENDERER_CRASHED = Failure(
-    code="RENDERER_CRASHED", message="The renderer stopped unexpectedly. Please try again.", retryable=True
-)
 
 Stream = TypeVar("Stream", asyncio.StreamReader, asyncio.StreamWriter)
 
@@ -71,6 +68,7 @@ class TextBackend:
         self._base_url = base_url
         self._signer = signer
         self._clock = clock
+        self._running_time = RunningTime(clock)
         self._attempts: dict[str, Attempt] = {}
 
     def time_limit(self, render: Render) -> timedelta:
@@ -86,7 +84,10 @@ class TextBackend:
         except OSError as error:
             raise StartRefused(f"the renderer process can't be started: {error}") from error
         attempt = Attempt(
-            process=process, part=self._folder / f"{name}.part", poster_part=self._folder / f"{name}.poster.part"
+            process=process,
+            part=self._folder / f"{name}.part",
+            poster_part=self._folder / f"{name}.poster.part",
+            silence=Stopwatch(self._running_time),
         )
         self._attempts[render.id] = attempt
         attempt.reader = asyncio.create_task(self._read_messages(render, attempt), name=f"read {render.id}")
@@ -95,6 +96,7 @@ class TextBackend:
     async def observe(self, render: Render, *, check_output: bool = False) -> Observation:  # noqa: ARG002
         """Return the state that the child last reported, or the finished video of an earlier process."""
         if attempt := self._attempts.get(render.id):
+            await attempt.kill_if_hung()
             return attempt.state
         return self._stored(render) or AttemptMissing()
 
@@ -194,9 +196,11 @@ class TextBackend:
         await stdin.drain()
 
     async def _handle_message(self, render: Render, attempt: Attempt, received: ChildMessage) -> None:
+        attempt.silence.restart()
         match received:
             case ProgressMessage(frames=frames):
-                attempt.state = self._progress(render, attempt, frames)
+                now, now_s = self._clock.now(), self._clock.monotonic()
+                attempt.report_progress(frames, total=render.total_frames, now=now, now_s=now_s)
             case WarningMessage(message=message):
                 attempt.warnings = (*attempt.warnings, message)
                 if isinstance(attempt.state, AttemptProgress):
@@ -204,24 +208,11 @@ class TextBackend:
             case DoneMessage():
                 size_bytes = await asyncio.to_thread(attempt.store_files, self._path(render), self._poster(render))
                 attempt.state = self._finished(render, size_bytes=size_bytes, warnings=attempt.warnings)
-            case ErrorMessage(message=message, retryable=retryable, detail=detail):
+            case ErrorMessage(code=code, message=message, retryable=retryable, detail=detail):
                 await attempt.wait()
                 attempt.remove_parts()  # before the failure is reported, so that no caller sees the files
-                failure = Failure(code="RENDER_FAILED", message=message, retryable=retryable, detail=detail)
+                failure = Failure(code=code, message=message, retryable=retryable, detail=detail)
                 attempt.state = AttemptFailed(failure=failure)
-
-    def _progress(self, render: Render, attempt: Attempt, frames: int) -> AttemptProgress:
-        now = self._clock.now()
-        attempt.first_frame = attempt.first_frame or (frames, now)
-        first, since = attempt.first_frame
-        remaining = (now - since) * ((render.total_frames - frames) / (frames - first)) if frames > first else None
-        return AttemptProgress(
-            phase=RenderPhase.RENDERING_FRAMES if frames < render.total_frames else RenderPhase.ENCODING,
-            fraction=frames / render.total_frames,
-            frames_rendered=frames,
-            estimated_completion_at=None if remaining is None else (now + remaining).replace(microsecond=0),
-            warnings=attempt.warnings,
-        )
 
     def _stored(self, render: Render) -> AttemptFinished | None:
         try:

@@ -60,7 +60,7 @@ def main() -> int:
         threading.Thread(target=_end_with_parent, args=(job, finished), daemon=True).start()
         size_bytes = render(job, report)
     except InvalidJob as error:
-        report(_error(str(error), retryable=False))
+        report(_error(str(error), code="INVALID_ANIMATION", retryable=False))
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, error.strerror or type(error).__name__)
         detail = f"The video could not be written to RENDERCAST_DATA_DIR: {reason}."
@@ -141,9 +141,11 @@ def _take_stdout() -> Report:
     return report
 
 
-def _error(message: str, *, retryable: bool, detail: str | None = None) -> Mapping[str, object]:
+def _error(
+    message: str, *, code: str = "RENDER_FAILED", retryable: bool, detail: str | None = None
+) -> Mapping[str, object]:
     """Return the last message of a failed job. Unless it is `retryable`, the same job fails again."""
-    error: dict[str, object] = {"type": "error", "message": message, "retryable": retryable}
+    error: dict[str, object] = {"type": "error", "code": code, "message": message, "retryable": retryable}
     return error if detail is None else error | {"detail": detail}
 
 

@@ -30,6 +30,7 @@ class ErrorMessage(BaseModel):
     """The render has failed. `message` is for the render's owner, `detail` for the operator."""
 
     type: Literal["error"]
+    code: str
     message: str
     retryable: bool
     detail: str | None = None

@@ -210,8 +210,8 @@ def test_warnings_come_first(tmp_path: Path) -> None:
 
 
 def final_error(message: str) -> dict[str, object]:
-    """Return the message of an error that is not retryable."""
-    return {"type": "error", "message": message, "retryable": False}
+    """Return the message of an error that the render's owner caused."""
+    return {"type": "error", "code": "INVALID_ANIMATION", "message": message, "retryable": False}
 
 
 @pytest.mark.parametrize(
@@ -241,6 +241,7 @@ def test_a_missing_directory_is_reported(tmp_path: Path) -> None:
     assert outcome.messages == [
         {
             "type": "error",
+            "code": "RENDER_FAILED",
             "message": "The video could not be stored. Please try again; if it fails again, contact the operator.",
             "retryable": True,
             "detail": "The video could not be written to RENDERCAST_DATA_DIR: the directory does not exist.",
