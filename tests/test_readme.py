@@ -10,6 +10,7 @@ from graphql import parse, validate
 from resolvers.schema import build_schema
 from services.settings import CHECKOUT, FIELDS
 from services.settings.reference import reference, row
+from tests.support.markdown import anchors
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 FRONTEND = (CHECKOUT / "docs" / "frontend.md").read_text(encoding="utf-8")
@@ -58,9 +59,3 @@ def is_valid(page: Path, link: str) -> bool:
     if not target.exists():
         return False
     return not anchor or anchor in anchors(target.read_text(encoding="utf-8"))
-
-
-def anchors(markdown: str) -> set[str]:
-    """Return the anchors that GitHub gives to the headings."""
-    headings = re.findall(r"^#+ (.+)$", markdown, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

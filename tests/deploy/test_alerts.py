@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from services.settings import CHECKOUT
-from tests.deploy.documents import anchors
 from tests.deploy.kubernetes import Built
+from tests.support.markdown import anchors
 
 ALERTS = CHECKOUT / "docs" / "prometheus" / "alerts.yml"
 TESTS = Path(__file__).with_name("alerts_test.yml")
@@ -80,7 +80,7 @@ def test_an_alert_has_a_test_that_it_fires_and_one_that_it_does_not(rule: dict[s
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
 def test_an_alert_links_to_a_section_of_the_runbook(rule: dict[str, Any]) -> None:
     page, _, anchor = rule["annotations"]["runbook"].partition("#")
-    assert anchor in anchors(CHECKOUT / page)
+    assert anchor in anchors((CHECKOUT / page).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
