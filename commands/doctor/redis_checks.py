@@ -7,6 +7,7 @@ from commands.doctor.report import CheckGroup, CheckSkipped
 from commands.doctor.role import Role
 from services.errors import RendercastError, StartupError
 from services.realtime.pubsub import open_pubsub
+from services.realtime.redis_errors import ACL_RULES
 
 PUBLISH_TIMEOUT_S = 5.0
 
@@ -40,7 +41,5 @@ async def _check_redis(url: str) -> str:
             async with asyncio.timeout(PUBLISH_TIMEOUT_S):
                 await received.wait()
         except TimeoutError:
-            raise StartupError(
-                "A published message is not received: the user of Redis needs +@connection +@pubsub &rendercast:*."
-            ) from None
+            raise StartupError(f"A published message is not received: the user of Redis needs {ACL_RULES}.") from None
     return "It responds, and a published message is received."

@@ -6,11 +6,17 @@ is `reconnected` set. Redis keeps no messages for disconnected subscribers, so `
 have been lost. The publishing connection is opened when it is needed, and kept while Redis replies on it.
 
 Each command is sent once: redis-py's own retries are off, and every wait here has a timeout.
+
+A server that becomes a replica keeps its connections and accepts messages, but no longer forwards them to all
+subscribers. Its role is therefore checked at intervals, and both connections are opened again if it has changed: the
+address then leads to the new primary.
 """
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 from broadcaster import BroadcastBackend, Event
 from redis.asyncio.connection import AbstractConnection
@@ -20,9 +26,12 @@ from services.backoff import backoff_s
 from services.errors import PubSubUnavailable
 from services.realtime.listeners import ListenerRegistry
 from services.realtime.redis_connection import RedisCommands, RedisSubscriber
-from services.realtime.redis_url import CONNECTION_ERRORS, TIMEOUT_S, failure_reason, parse_redis_url
+from services.realtime.redis_errors import CONNECTION_ERRORS, NotPrimary, failure_reason
+from services.realtime.redis_role import check_role
+from services.realtime.redis_url import TIMEOUT_S, parse_redis_url
 
 MAX_BACKOFF_S = 3.0
+ROLE_INTERVAL_S = 2.5  # between two checks whether the server is still the primary
 
 log = logging.getLogger(__name__)
 
@@ -46,20 +55,25 @@ class RedisBroker(BroadcastBackend):
         self._commands_lock = asyncio.Lock()
         self._is_up = False
         self._failures = 0
-        self._receiving: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self.reconnected = asyncio.Event()
 
     async def connect(self) -> None:
         """Connect and start receiving. Raises `PubSubUnavailable` if Redis can't be reached."""
         subscriber = self._start_subscriber(await self._connect())
         self._is_up = True
-        self._receiving = asyncio.create_task(self._keep_subscribed(subscriber), name="receive from Redis")
+        self._tasks = [
+            asyncio.create_task(self._keep_subscribed(subscriber), name="receive from Redis"),
+            asyncio.create_task(self._watch_role(), name="check the role of Redis"),
+        ]
 
     async def disconnect(self) -> None:
         """Close all connections."""
-        if self._receiving is not None:
-            self._receiving.cancel()
-            await asyncio.gather(self._receiving, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._subscriber is not None:  # its task was cancelled before it ran
+            await self._subscriber.close()
         await self._close_commands()
 
     async def subscribe(self, group: str) -> None:
@@ -85,13 +99,17 @@ class RedisBroker(BroadcastBackend):
 
     async def publish(self, channel: str, message: str) -> None:
         """Publish once. Raises `PubSubUnavailable` within `TIMEOUT_S`; the message may be published even then."""
-        await self._execute("PUBLISH", self._redis_channel(channel), _encode(message))
+        redis_channel, content = self._redis_channel(channel), _encode(message)
+        await self._call(lambda commands: commands.execute("PUBLISH", redis_channel, content))
 
     async def check(self) -> None:
-        """Return if Redis replies and we are subscribed. Raises `PubSubUnavailable` within `TIMEOUT_S` if not."""
+        """Return if Redis replies, is the primary, and we are subscribed.
+
+        Raises `PubSubUnavailable` within `TIMEOUT_S` if not.
+        """
         if not self._is_up:
             raise PubSubUnavailable(f"Redis at {self._address.display_name} is unavailable.")
-        await self._execute("PING")
+        await self._call(lambda commands: check_role(commands.execute))
 
     async def next_published(self) -> Event:
         """Never return: messages go to `listeners` directly."""
@@ -114,15 +132,29 @@ class RedisBroker(BroadcastBackend):
         self._failures = 0
         self.reconnected.set()
 
-    async def _execute(self, *command: str | bytes) -> None:
+    async def _watch_role(self) -> None:
+        """Check the server's role at intervals while it is available, until cancelled."""
+        while True:
+            await asyncio.sleep(ROLE_INTERVAL_S)
+            if self._is_up:
+                with suppress(PubSubUnavailable):  # logged if the connection is lost
+                    await self.check()
+
+    async def _call(self, call: Callable[[RedisCommands], Awaitable[object]]) -> None:
+        """Run a call on the publishing connection. Raises `PubSubUnavailable` within `TIMEOUT_S`."""
         commands = None
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 commands = await self._open_commands()
-                await commands.execute(*command)
+                await call(commands)
         except TimeoutError as error:
             if commands is self._commands:
                 await self._close_commands()  # on this connection the next command would time out as well
+            raise self._unavailable(error) from error
+        except NotPrimary as error:
+            await self._close_commands()
+            if self._subscriber:
+                self._subscriber.mark_lost(error)
             raise self._unavailable(error) from error
         except CONNECTION_ERRORS as error:
             raise self._unavailable(error) from error
@@ -145,8 +177,7 @@ class RedisBroker(BroadcastBackend):
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 await connection.connect()  # type: ignore[no-untyped-call]
-                await connection.send_command("PING", check_health=False)
-                await connection.read_response()
+                await check_role(partial(_execute, connection))
         except BaseException as error:
             await connection.disconnect(nowait=True)
             if isinstance(error, CONNECTION_ERRORS):
@@ -201,6 +232,13 @@ class RedisBroker(BroadcastBackend):
 
     def _unavailable(self, error: BaseException) -> PubSubUnavailable:
         return PubSubUnavailable(f"Redis at {self._address.display_name} can't be reached: {failure_reason(error)}.")
+
+
+async def _execute(connection: AbstractConnection, *words: str | bytes) -> object:
+    """Send a command on a connection that is not shared yet, and return the reply. Raises an error reply."""
+    await connection.send_command(*words, check_health=False)
+    reply: object = await connection.read_response()
+    return reply
 
 
 def _set_event() -> asyncio.Event:

@@ -170,7 +170,7 @@ class RedisCommands(RedisConnection):
     """A connection for any number of concurrent commands; Redis replies in their order."""
 
     def __init__(self, connection: AbstractConnection) -> None:
-        self._pending: deque[asyncio.Future[None]] = deque()
+        self._pending: deque[asyncio.Future[object]] = deque()
         super().__init__(connection)
 
     @property
@@ -178,14 +178,14 @@ class RedisCommands(RedisConnection):
         """Whether no reply is pending."""
         return not self._pending
 
-    async def execute(self, *words: str | bytes) -> None:
-        """Send a command and wait for its reply. Raises an error reply, or the error of a lost connection."""
+    async def execute(self, *words: str | bytes) -> object:
+        """Send a command and return its reply. Raises an error reply, or the error of a lost connection."""
         if self.is_lost:
             raise self._error
-        replied: asyncio.Future[None] = self._loop.create_future()
+        replied: asyncio.Future[object] = self._loop.create_future()
         self._pending.append(replied)
         self.send_command(*words)
-        await replied
+        return await replied
 
     def handle_replies(self, replies: list[object]) -> None:
         """Pass each reply to the oldest pending command; replies to cancelled callers are dropped."""
@@ -196,7 +196,7 @@ class RedisCommands(RedisConnection):
             if isinstance(reply, Exception):
                 replied.set_exception(reply)
             else:
-                replied.set_result(None)
+                replied.set_result(reply)
 
     def mark_lost(self, error: Exception) -> None:
         """Mark the connection as lost, and end all pending commands with its error."""

@@ -54,6 +54,6 @@ async def test_replies_before_an_error_reach_their_commands(connection: Connecti
     await asyncio.sleep(0)
     commands.data_received(b":1\r\n:1\r\n?nonsense\r\n")
     first, second, third = await asyncio.gather(*pending, return_exceptions=True)
-    assert (first, second) == (None, None)
+    assert (first, second) == (1, 1)
     assert isinstance(third, InvalidResponse)
     await commands.close()

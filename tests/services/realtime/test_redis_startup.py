@@ -7,6 +7,7 @@ import pytest
 
 from services.errors import PubSubUnavailable, StartupError
 from services.realtime.pubsub import open_pubsub
+from services.realtime.redis_errors import ACL_RULES
 from tests.support.redis_pubsub import assert_works, until_reconnected
 from tests.support.redis_server import RedisServer
 from tests.support.server_process import TIMEOUT_S, free_port
@@ -48,38 +49,16 @@ async def test_another_kind_of_server_stops_the_start() -> None:
         assert f"127.0.0.1:{port}" in await refusal(f"rediss://:{SECRET}@127.0.0.1:{port}")
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "memory",
-        f"http://:{SECRET}@localhost",
-        f"redis+sentinel://:{SECRET}@localhost/mymaster",
-        f"redis://:{SECRET}@localhost:port",
-        f"redis://:{SECRET}/2@localhost",
-        f"redis://:1#{SECRET}@localhost",
-        f"redis://:1?{SECRET}@localhost",
-        f"redis://:[{SECRET}@localhost",
-        f"redis://localhost?socket_timeout=99&password={SECRET}",
-        "redis://localhost?ssl_ca_certs=/no/tls",
-        "rediss://localhost?ssl_nonsense=1",
-    ],
-)
-async def test_an_unusable_url_stops_the_start(url: str) -> None:
-    assert "REDIS_URL is not valid" in await refusal(url)
-
-
 async def test_passwords_and_users_are_accepted_or_refused(server: RedisServer) -> None:
     server.command("CONFIG", "SET", "requirepass", SECRET)
-    server.command(
-        "AUTH", SECRET, "\r\n" + "ACL SETUSER ann on", f">{SECRET}x", "+@connection", "+@pubsub", "&rendercast:*"
-    )
+    server.command("AUTH", SECRET, "\r\n" + "ACL SETUSER ann on", f">{SECRET}x", ACL_RULES)
     address = server.url.removeprefix("redis://")
     for login in (f":{SECRET}", f"ann:{SECRET}x"):
         async with open_pubsub(f"redis://{login}@{address}/3") as pubsub:
             await assert_works(pubsub)
     for login in ("", f":{SECRET}y@", f"ann:{SECRET}@", f"bob:{SECRET}@"):
-        assert f"Redis at {address} can't be reached" in await refusal(f"redis://{login}{address}")
+        message = await refusal(f"redis://{login}{address}")
+        assert message.startswith(f"Redis at {address} can't be reached: it doesn't accept the user or password")
 
 
 async def test_a_missing_permission_is_logged_and_blocks_no_caller(
