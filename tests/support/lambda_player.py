@@ -7,6 +7,7 @@ import itertools
 import json
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 
 from tests.support.lambda_progress import JSON, compact
 from tests.support.lambda_renders import Render, State
-from tests.support.s3_server import S3_UNAVAILABLE, ObjectStore, S3Error
+from tests.support.s3_server import S3_UNAVAILABLE, S3Error
 
 ACCOUNT = "123456789012"
 
@@ -108,8 +109,7 @@ def webhook_body(render: Render) -> JSON:
 class Simulator:
     """Simulates all renders in one thread, each step when it is due. While S3 is unavailable, it waits."""
 
-    def __init__(self, s3: ObjectStore, sender: Sender) -> None:
-        self._s3 = s3
+    def __init__(self, sender: Sender) -> None:
         self._sender = sender
         self._due: list[tuple[float, int, Render]] = []
         self._numbers = itertools.count()
@@ -135,7 +135,8 @@ class Simulator:
     def _run(self) -> None:
         while render := self._next():
             with suppress(*S3_UNAVAILABLE):
-                self._step(render)
+                is_early = self._sender.mode is Webhooks.EARLY
+                take_step(render, send_early=self._sender.send if is_early else None)
             if render.state is State.RUNNING or render.to_do:
                 self.play(render)
             else:
@@ -152,21 +153,27 @@ class Simulator:
                 self._changed.wait(wait_s)
         return None
 
-    def _step(self, render: Render) -> None:
-        if not render.to_do:
-            self._advance(render)
-        try:
-            while render.to_do:
-                render.to_do[0]()
-                render.to_do.popleft()
-        except S3Error:  # the bucket was deleted
-            render.to_do.clear()
-            render.state = State.STALLED
 
-    def _advance(self, render: Render) -> None:
-        text = render.advance(cancelled=render.is_cancelled)
-        if render.state is State.COMPLETE and self._sender.mode is Webhooks.EARLY:
-            render.to_do.append(partial(self._sender.send, render))
-        if text is not None and text not in render.written[-1:]:
-            render.written.append(text)
-            render.to_do.append(partial(self._s3.put, render.bucket, render.key("progress.json"), text.encode()))
+def take_step(render: Render, *, send_early: Callable[[Render], None] | None = None) -> None:
+    """Advance a launch by one content of its file, unless it still has to store something. Raises `S3_UNAVAILABLE`.
+
+    `send_early` sends the webhook of a successful render before the file says that it is complete.
+    """
+    if not render.to_do:
+        _advance(render, send_early)
+    try:
+        while render.to_do:
+            render.to_do[0]()
+            render.to_do.popleft()
+    except S3Error:  # the bucket was deleted
+        render.to_do.clear()
+        render.state = State.STALLED
+
+
+def _advance(render: Render, send_early: Callable[[Render], None] | None) -> None:
+    text = render.advance(cancelled=render.is_cancelled)
+    if render.state is State.COMPLETE and send_early is not None:
+        render.to_do.append(partial(send_early, render))
+    if text is not None and text not in render.written[-1:]:
+        render.written.append(text)
+        render.to_do.append(partial(render.s3.put, render.bucket, render.key("progress.json"), text.encode()))

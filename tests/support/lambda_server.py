@@ -39,7 +39,7 @@ class LambdaServer(LambdaFunction):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._sender = Sender()
-        self._simulator = Simulator(s3, self._sender)
+        self._simulator = Simulator(self._sender)
         super().__init__(
             s3,
             function=function_named(function_name, compositions, now),
@@ -49,6 +49,7 @@ class LambdaServer(LambdaFunction):
         )
         self.starts: list[JSON] = []
         self.stills: list[JSON] = []
+        self.event_invoke_config: JSON | None = None
         self.invocations: Counter[str] = Counter()
         self.max_concurrent = 0
         self._server: LocalServer | None = None
@@ -147,6 +148,20 @@ class LambdaServer(LambdaFunction):
 
 
 class _Handler(LocalHandler):
+    def do_GET(self) -> None:  # noqa: N802 - http.server looks for this name
+        """Return the function's configuration of asynchronous invocations."""
+        owner = cast("LambdaServer", cast("LocalServer", self.server).owner)
+        injected = owner.record_invocation({"type": "event-invoke-config"})
+        config = owner.event_invoke_config
+        if injected.fault in ERROR_RESPONSES:
+            status, code, error = ERROR_RESPONSES[injected.fault]
+            self._json(status, error, ("x-amzn-ErrorType", code))
+        elif config is None:
+            error = {"Type": "User", "Message": "The function doesn't have an EventInvokeConfig"}
+            self._json(404, error, ("x-amzn-ErrorType", "ResourceNotFoundException"))
+        else:
+            self._json(200, config, ("x-amzn-RequestId", "R"))
+
     def do_POST(self) -> None:  # noqa: N802 - http.server looks for this name
         owner = cast("LambdaServer", cast("LocalServer", self.server).owner)
         text = self.body()
