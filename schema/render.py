@@ -10,6 +10,7 @@ import strawberry
 from schema.enums import AnimationStyle, RenderPhase, RenderStatus
 from schema.scalars import BigInt
 from services import models
+from services.failure_messages import message_for_owner
 from services.renders.cursors import encode_cursor
 
 READS_STORE = "reads store"  # metadata key of fields that may read from the store although they aren't async
@@ -75,7 +76,7 @@ class RenderError:
     @classmethod
     def from_model(cls, failure: models.Failure) -> "RenderError":
         """Return the GraphQL object of a failure."""
-        return cls(code=failure.code, message=failure.message, retryable=failure.retryable)
+        return cls(code=failure.code, message=message_for_owner(failure), retryable=failure.retryable)
 
 
 @strawberry.type(description="The rendering of one video: its state and result. Follow it with `renderProgress`.")

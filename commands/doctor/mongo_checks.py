@@ -87,7 +87,7 @@ async def _check_indexes(database: Database, *, timeout_s: float) -> str:
     missing = await missing_indexes(database, timeout_s=timeout_s)
     if not missing:
         return f"The indexes of the database {database.name} exist."
-    names = ", ".join(each.name for each in missing)
     if all(each.is_built_at_start for each in missing):
-        return f"The next start builds {names}, since their collections are small."
+        return f"The next start builds the {len(missing)} missing indexes, since their collections are small."
+    names = ", ".join(each.name for each in missing)
     raise StartupError(f"These indexes of the database {database.name} are missing: {names}. Run `rendercast migrate`.")

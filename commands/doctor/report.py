@@ -34,6 +34,10 @@ class CheckSkipped(Exception):  # noqa: N818  # not an error
     """The check does not apply; the message says why."""
 
 
+class CheckWarning(Exception):  # noqa: N818  # not an error
+    """Nothing is WRONG, but the message recommends a change."""
+
+
 class CheckGroup:
     """The checks of one part of a deployment, one after the other."""
 
@@ -59,7 +63,7 @@ class CheckGroup:
     async def check(self, name: str, run: Callable[[], Awaitable[str]], *dependants: str) -> bool:
         """Run a check, record its finding, and return whether it is OK. If not, the dependants are skipped.
 
-        `run` returns the sentence, or raises `CheckSkipped` or an error.
+        `run` returns the sentence, or raises `CheckSkipped`, `CheckWarning` or an error.
         """
         result = Result.WRONG
         try:
@@ -67,6 +71,8 @@ class CheckGroup:
                 result, sentence = Result.OK, await run()
         except CheckSkipped as reason:
             result, sentence = Result.SKIPPED, str(reason)
+        except CheckWarning as warning:
+            result, sentence = Result.WARNING, str(warning)
         except RendercastError as error:
             result, sentence = Result.WRONG, str(error)
         except TimeoutError:

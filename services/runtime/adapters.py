@@ -45,6 +45,7 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
         settings = settings.replace(studio=True)
     clock = SystemClock()
     config = read_endpoint_config(settings.webhooks)
+    _check_region(settings, default="text")
     with lock_folder(settings.storage.data_dir):
         async with (
             _open_tracing() as tracing,
@@ -89,6 +90,7 @@ async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIter
         )
     clock = SystemClock()
     config = read_endpoint_config(settings.webhooks)
+    _check_region(settings, default="lambda")
     async with (
         _open_tracing() as tracing,
         open_mongo_store(
@@ -165,6 +167,14 @@ async def open_backend(
             yield None
         else:
             yield backend
+
+
+def _check_region(settings: Settings, *, default: str) -> None:
+    """Raise `StartupError` if Lambda is used in a region that does not exist, before anything is opened."""
+    if (settings.renderer.renderer or default) == "lambda":
+        from services.backends.remotion_lambda.regions import check_region
+
+        check_region(settings.remotion.remotion_aws_region)
 
 
 def _open_text_backend(settings: Settings, clock: Clock, *, shared: bool) -> "AbstractAsyncContextManager[TextBackend]":

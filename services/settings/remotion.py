@@ -31,11 +31,11 @@ class RemotionSettings(SettingsGroup):
         pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
         description="S3 bucket of renders and videos. Default: the bucket in `REMOTION_SERVE_URL`.",
     )
-    remotion_aws_region: str = Field(
-        "us-east-1",
+    remotion_aws_region: str | None = Field(
+        None,
         validation_alias="REMOTION_AWS_REGION",
-        pattern=r"^[a-z0-9-]+$",
-        description="AWS region of the function and the bucket.",
+        description="AWS region of the function and the bucket. Default: `AWS_REGION`, else the default region that "
+        "boto3 finds, else `us-east-1`.",
     )
     remotion_aws_access_key_id: SecretStr | None = Field(
         None,
@@ -50,10 +50,21 @@ class RemotionSettings(SettingsGroup):
         validation_alias="REMOTION_PRIVACY",
         description="`private`, or `no-acl` if access control lists are disabled on the bucket.",
     )
+    remotion_color_space: Literal["default", "bt601", "bt709", "bt2020-ncl"] = Field(
+        "bt709",
+        validation_alias="REMOTION_COLOR_SPACE",
+        description="Colour space of the videos: Remotion's option `colorSpace`. Players expect `bt709`.",
+    )
+    remotion_image_format: Literal["png", "jpeg"] = Field(
+        "png",
+        validation_alias="REMOTION_IMAGE_FORMAT",
+        description="How frames are captured: Remotion's option `imageFormat`. `jpeg` is faster, but its colours are "
+        "only exact with `default`.",
+    )
     remotion_posters: bool = Field(
         default=True,
         validation_alias="REMOTION_POSTERS",
-        description="Make a poster image of each video, with one more invocation of the function.",
+        description="Make a poster image of each video: its last frame, decoded by the worker.",
     )
     remotion_license_key: SecretStr | None = Field(
         None, validation_alias="REMOTION_LICENSE_KEY", description="Remotion licence key, if you have one."

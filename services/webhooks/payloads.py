@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 
+from services.failure_messages import message_for_owner
 from services.models import AnimationProps, Download, Failure, Render
 from services.webhooks.messages import WebhookMessage
 
@@ -67,7 +68,7 @@ def _props(props: AnimationProps) -> Json:
 def _error(failure: Failure | None) -> Json | None:
     if failure is None:
         return None
-    return {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
+    return {"code": failure.code, "message": message_for_owner(failure), "retryable": failure.retryable}
 
 
 def _time(moment: datetime | None) -> str | None:

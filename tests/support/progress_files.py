@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from services.backends.remotion_lambda.function import Function
-from services.backends.remotion_lambda.progress import ProgressFile, Snapshot, derive
+from services.backends.remotion_lambda.progress import Snapshot, derive
+from services.backends.remotion_lambda.progress_file import ProgressFile
 
 Json = dict[str, Any]
 

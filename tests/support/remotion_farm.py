@@ -14,7 +14,7 @@ from services.backends.remotion_lambda.deployment import Deployment
 from services.backends.remotion_lambda.function import parse_function_name
 from services.clock import SystemClock
 from tests.support.lambda_server import FUNCTION, LambdaServer
-from tests.support.s3_server import FaultyS3, S3Server
+from tests.support.s3_server import ACLS_DISABLED, FaultyS3, S3Server
 
 BUCKET = "remotionlambda-useast1-abcdefghij"
 POLL_INTERVAL = timedelta(milliseconds=50)
@@ -30,8 +30,10 @@ DEPLOYMENT = Deployment(
     webhook_base_url=None,
     webhook_secret=None,
     privacy="private",
+    color_space="bt709",
+    image_format="png",
     license_key=None,
-    posters=True,
+    posters=False,  # each takes a process
     access=AwsAccess(region="us-east-1", access_key_id="key", secret_access_key="secret"),  # noqa: S106
 )
 
@@ -78,6 +80,11 @@ class Farm:
         deployment = replace(self.deployment, **changes)  # type: ignore[arg-type]
         async with open_lambda_backend(deployment, clock=self.clock, check=check) as backend:
             yield backend
+
+    def disable_acls(self) -> None:
+        """Let the bucket refuse every ACL, as one with the object ownership "bucket owner enforced" does."""
+        self.function.acls_disabled = True
+        self.storage.acl_error = ACLS_DISABLED
 
 
 @contextmanager

@@ -188,8 +188,8 @@ class _InjectedFault:
 class FaultyS3:
     """A proxy on its own port that forwards requests to S3, except those that a test lets fail.
 
-    The Date header of its responses is `now`, which can be set, in seconds since 1970. If `acls_disabled`, requests
-    that set an ACL are refused.
+    The Date header of its responses is `now`, which can be set, in seconds since 1970. Requests that set an ACL get the
+    error `acl_error`, if there is one. Headers whose lower-case names are in `ignored_headers` have no effect.
     """
 
     def __init__(self, server: S3Server, *, now: Callable[[], float] = time.time) -> None:
@@ -198,7 +198,8 @@ class FaultyS3:
         self.url = f"http://127.0.0.1:{self.port}"
         self.upstream_port = server.port
         self.requests: list[LoggedRequest] = []
-        self.acls_disabled = False
+        self.acl_error: tuple[int, str, str] | None = None
+        self.ignored_headers: set[str] = set()
         self._lock = threading.Lock()
         self._faults: list[_InjectedFault] = []
         self._server: LocalServer | None = None
@@ -276,8 +277,8 @@ class _Proxy(LocalHandler):
             self.reset() if fault is S3Fault.RESET else self.hold()
             return
         error = ERROR_RESPONSES.get(fault) if fault else None
-        if owner.acls_disabled and self.headers.get("x-amz-acl", "bucket-owner-full-control") not in ACCEPTED_ACLS:
-            error = error or ACLS_DISABLED
+        if owner.acl_error and self.headers.get("x-amz-acl", "bucket-owner-full-control") not in ACCEPTED_ACLS:
+            error = error or owner.acl_error
         status, headers, content = error_response(*error) if error else self._forward(owner, body)
         owner.requests.append(LoggedRequest(self.command, self.path, status))
         self.respond(status, [("Date", formatdate(owner.now(), usegmt=True)), *headers], content)
@@ -285,7 +286,7 @@ class _Proxy(LocalHandler):
     do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - http.server looks for these names
 
     def _forward(self, owner: FaultyS3, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        dropped = {"expect", "connection", "transfer-encoding", "content-length"}
+        dropped = {"expect", "connection", "transfer-encoding", "content-length", *owner.ignored_headers}
         headers = {name: value for name, value in self.headers.items() if name.lower() not in dropped}
         connection = http.client.HTTPConnection("127.0.0.1", owner.upstream_port, timeout=TIMEOUT_S)
         with contextlib.closing(connection):

@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 import boto3
-from botocore import UNSIGNED
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import (
     BotoCoreError,
@@ -32,10 +30,12 @@ from botocore.exceptions import (
 from services.backends.remotion_lambda.aws_errors import (
     AwsError,
     AwsErrorKind,
+    bucket_elsewhere,
     error_from_response,
     missing_credentials,
     unknown_host,
 )
+from services.backends.remotion_lambda.clients import MAX_CONCURRENT_CALLS, new_lambda_client, new_s3_clients
 from services.errors import StartupError
 from services.models import Download
 from services.ports import Clock
@@ -43,12 +43,8 @@ from services.ports import Clock
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef, PutObjectRequestTypeDef
 
-MAX_CONCURRENT_CALLS = 16  # to Lambda and to S3 each: the number of threads and connections
-CONNECT_TIMEOUT_S = 5
-STORAGE_TIMEOUT_S = 5
-STORAGE_TRIES = 2
 CREDENTIALS_INTERVAL_S = 60
 
 _NOT_SENT_ERRORS = (
@@ -112,15 +108,12 @@ class Aws:
         self._lambda_threads = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, thread_name_prefix="lambda")
         self._s3_threads = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, thread_name_prefix="s3")
         self._credentials: Credentials = found
-        # No retries: a request that timed out may have started a render already.
-        self._lambda: LambdaClient = session.client("lambda", config=_config(access.start_timeout_s, tries=1))
-        storage = _config(STORAGE_TIMEOUT_S, tries=STORAGE_TRIES)
-        self._s3: S3Client = session.client("s3", config=storage.merge(Config(signature_version="s3v4")))
-        # Used only to build addresses: it never signs, so it never waits for credentials.
-        self._unsigned_s3: S3Client = session.client("s3", config=storage.merge(Config(signature_version=UNSIGNED)))
+        self._lambda = new_lambda_client(session, timeout_s=access.start_timeout_s)
+        self._s3, self._unsigned_s3 = new_s3_clients(session)
         self._region = access.region
         self._signer = self._obtain_signer()
         self._addresses: dict[str, str] = {}
+        self.address("bucket")  # raises an error for settings that exclude each other, such as FIPS in China
 
     def close(self) -> None:
         """End the threads, without waiting for running calls."""
@@ -151,13 +144,31 @@ class Aws:
         """Invoke the function once and return its response."""
         return await self._call(self._lambda_threads, "Invoke", lambda: self._invoke(function, payload))
 
-    async def put(self, bucket: str, key: str, body: bytes) -> None:
-        """Store an object."""
-        await self._call(
-            self._s3_threads,
-            "PutObject",
-            lambda: self._s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json"),
-        )
+    async def put(
+        self, bucket: str, key: str, body: bytes, *, content_type: str = "application/json", has_acl: bool = False
+    ) -> None:
+        """Store an object, with the access control list `private` if `has_acl`; S3's default is private too."""
+        request: PutObjectRequestTypeDef = {"Bucket": bucket, "Key": key, "Body": body, "ContentType": content_type}
+        if has_acl:
+            request["ACL"] = "private"
+        await self._call(self._s3_threads, "PutObject", lambda: self._s3.put_object(**request))
+
+    async def put_if_absent(self, bucket: str, key: str) -> bool:
+        """Store an empty object unless there is an object with this key; return whether it was stored.
+
+        See https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html.
+        """
+        try:
+            await self._call(
+                self._s3_threads,
+                "PutObject",
+                lambda: self._s3.put_object(Bucket=bucket, Key=key, Body=b"", IfNoneMatch="*"),
+            )
+        except AwsError as error:
+            if error.kind is AwsErrorKind.EXISTS:
+                return False
+            raise
+        return True
 
     async def size(self, bucket: str, key: str) -> int | None:
         """Return the size of an object in bytes; None if it does not exist."""
@@ -172,13 +183,19 @@ class Aws:
         return head["ContentLength"]
 
     async def require_bucket(self, bucket: str) -> None:
-        """Raise `AwsError` unless the bucket exists and may be listed."""
+        """Raise `AwsError` unless the bucket exists in the region and may be listed."""
         try:
-            await self._call(self._s3_threads, "HeadBucket", lambda: self._s3.head_bucket(Bucket=bucket))
+            head = await self._call(self._s3_threads, "HeadBucket", lambda: self._s3.head_bucket(Bucket=bucket))
         except AwsError as error:
             if error.kind is AwsErrorKind.NOT_FOUND:
                 raise error_from_response("HeadBucket", code="NoSuchBucket", status=404, detail=bucket) from error
             raise
+        if (region := head.get("BucketRegion", self._region)) != self._region:  # boto3 has followed a redirect
+            raise bucket_elsewhere(bucket, bucket_region=region, region=self._region)
+
+    async def read_setting(self, operation: str, call: Callable[["LambdaClient", "S3Client"], T]) -> T:
+        """Return the result of `call`, which reads a setting of the function or the bucket."""
+        return await self._call(self._s3_threads, operation, lambda: call(self._lambda, self._s3))
 
     async def delete_all(self, bucket: str, prefix: str) -> None:
         """Delete all objects whose keys start with `prefix`."""
@@ -259,16 +276,6 @@ async def _log_error(call: Awaitable[None]) -> None:
     except AwsError as error:
         problem = "AWS can't be reached" if error.remedy is None else error.remedy.sentence
         log.error("%s (%s)", problem, error)  # noqa: TRY400  # the traceback adds nothing
-
-
-def _config(timeout_s: float, *, tries: int) -> Config:
-    return Config(
-        connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=timeout_s,
-        retries={"total_max_attempts": tries, "mode": "standard"},
-        max_pool_connections=MAX_CONCURRENT_CALLS,
-        s3={"us_east_1_regional_endpoint": "regional"},
-    )
 
 
 def _connection_error(operation: str, error: BotoCoreError) -> AwsError:

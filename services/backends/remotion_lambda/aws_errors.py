@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
+from services.failure_messages import OWNER_MESSAGES
 from services.models import Failure
 
 
@@ -36,6 +37,13 @@ _BUCKET = Remedy(
     "the bucket does not exist in its region",
     "correct REMOTION_SERVE_URL, REMOTION_BUCKET_NAME or REMOTION_AWS_REGION",
 )
+_ACL = Remedy("ACL_NOT_SUPPORTED", "the bucket does not allow access control lists", "set REMOTION_PRIVACY=no-acl")
+_KEY = Remedy(
+    "ACCESS_DENIED",
+    "the KMS key of the bucket can't be used",
+    "enable the key, or choose another one for the bucket",
+)
+_TOO_LARGE = Remedy("REQUEST_TOO_LARGE", "the props don't fit into a request", "lower RENDERCAST_MAX_TEXT_LENGTH")
 _DENIED = Remedy("ACCESS_DENIED", "a permission is missing on AWS", "grant {permission} to the AWS user")
 _REGION = Remedy(
     "REGION_NOT_FOUND",
@@ -67,36 +75,116 @@ _PERMISSIONS = {
 # https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html. HEAD responses have only a status, which boto3 uses as
 # the code.
 _THROTTLING_CODES = {
+    "CodeArtifactUserPendingException",
     "EC2ThrottledException",
+    "EC2UnexpectedException",
+    "EFSMountConnectivityException",
+    "EFSMountTimeoutException",
+    "ENILimitReachedException",
+    "ENINotReadyException",
+    "KMS.ThrottlingException",
+    "RequestLimitExceeded",
     "ResourceConflictException",  # the function is being updated
     "ResourceNotReadyException",  # the function was idle for weeks and is being reactivated
+    "S3FilesMountConnectivityException",
+    "S3FilesMountTimeoutException",
+    "ServiceQuotaExceededException",
     "SlowDown",
+    "SnapStartNotReadyException",
+    "SnapStartRegenerationFailureException",
+    "SnapStartTimeoutException",
+    "SubnetIPAddressLimitReachedException",
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
 }
-_NOT_FOUND_CODES = {"NoSuchKey", "NotFound", "404"}
-_UNKNOWN_CODES = {"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable"}
-_REMEDIES = {
-    "ExpiredToken": _CREDENTIALS,
-    "ExpiredTokenException": _CREDENTIALS,
-    "InvalidAccessKeyId": _CREDENTIALS,
-    "InvalidClientTokenId": _CREDENTIALS,
-    "InvalidSignatureException": _CREDENTIALS,
-    "InvalidToken": _CREDENTIALS,
-    "RequestTimeTooSkewed": _CREDENTIALS,
-    "SignatureDoesNotMatch": _CREDENTIALS,
-    "UnrecognizedClientException": _CREDENTIALS,
-    "ResourceNotFoundException": _FUNCTION,
-    "NoSuchBucket": _BUCKET,
-    "PermanentRedirect": _BUCKET,
-    "AuthorizationHeaderMalformed": _BUCKET,
-    "301": _BUCKET,
-    "AccessDenied": _DENIED,
-    "AccessDeniedException": _DENIED,
-    "400": _UNKNOWN_REASON,
-    "403": _DENIED,
+_NOT_FOUND_CODES = {
+    "NoSuchKey",
+    "NoSuchLifecycleConfiguration",
+    "NotFound",
+    "ServerSideEncryptionConfigurationNotFoundError",
+    "404",
 }
+_EXISTS_CODES = {"PreconditionFailed", "412"}
+_UNKNOWN_CODES = {
+    "ConditionalRequestConflict",
+    "EFSIOException",  # while the function was running
+    "InternalError",
+    "OperationAborted",
+    "Redirect",
+    "RequestTimeout",
+    "ServiceException",
+    "ServiceUnavailable",
+    "TemporaryRedirect",
+}
+_REMEDIES = dict[str, Remedy](
+    {
+        "ResourceNotFoundException": _FUNCTION,
+        "AccessControlListNotSupported": _ACL,
+        "InvalidBucketAclWithObjectOwnership": _ACL,
+        "400": _UNKNOWN_REASON,
+    }
+    | dict.fromkeys(("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "403"), _DENIED)
+    | dict.fromkeys(("RequestTooLargeException", "SerializedRequestEntityTooLargeException"), _TOO_LARGE)
+    | dict.fromkeys(
+        (
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "IncompleteSignature",
+            "InvalidAccessKeyId",
+            "InvalidClientTokenId",
+            "InvalidSecurity",
+            "InvalidSignatureException",
+            "InvalidToken",
+            "MissingAuthenticationTokenException",
+            "RequestExpired",
+            "RequestTimeTooSkewed",
+            "SignatureDoesNotMatch",
+            "TokenRefreshRequired",
+            "UnrecognizedClientException",
+        ),
+        _CREDENTIALS,
+    )
+    | dict.fromkeys(
+        (
+            "AuthorizationHeaderMalformed",
+            "IllegalLocationConstraintException",
+            "IncorrectEndpoint",
+            "InvalidBucketName",
+            "NoSuchBucket",
+            "PermanentRedirect",
+            "301",
+        ),
+        _BUCKET,
+    )
+    | dict.fromkeys(("KMS.DisabledException", "KMS.KMSInvalidStateException", "KMS.NotFoundException"), _KEY)
+    | dict.fromkeys(("InvalidRequest", "NotImplemented"), _OTHER)  # the latter has the status 501
+    # Lambda returns these, most of them with the status 502, before it runs the function.
+    | dict.fromkeys(
+        (
+            "CodeArtifactUserDeletedException",
+            "CodeArtifactUserFailedException",
+            "EC2AccessDeniedException",
+            "EFSMountFailureException",
+            "InvalidRuntimeException",
+            "InvalidSecurityGroupIDException",
+            "InvalidSubnetIDException",
+            "InvalidZipFileException",
+            "KMSAccessDeniedException",
+            "KMSDisabledException",
+            "KMSInvalidStateException",
+            "KMSNotFoundException",
+            "ModeNotSupportedException",
+            "NoPublishedVersionException",
+            "RecursiveInvocationException",
+            "RuntimeAliasDeletedException",
+            "RuntimeVersionDeletedException",
+            "S3FilesMountFailureException",
+            "SnapStartException",
+        ),
+        _BROKEN_FUNCTION,
+    )
+)
 _TOO_MANY_REQUESTS = 429
 _FIRST_SERVER_ERROR = 500
 
@@ -110,6 +198,8 @@ class AwsErrorKind(Enum):
     """AWS had no capacity for the request, so it had no effect."""
     NOT_FOUND = auto()
     """The object does not exist."""
+    EXISTS = auto()
+    """The object exists, and was not to be replaced."""
     INVALID_RESPONSE = auto()
     """The response can't be parsed."""
     REJECTED = auto()
@@ -136,8 +226,7 @@ class AwsError(Exception):  # not a RendercastError: the adapter translates it i
             return None
         return Failure(
             code=self.remedy.code,
-            message="Videos can't be rendered because the render service is not set up correctly. Trying again does "
-            "not help; please contact the operator.",
+            message=OWNER_MESSAGES[self.remedy.code],
             retryable=False,
             detail=f"{self.remedy.sentence} ({self})",
         )
@@ -146,11 +235,14 @@ class AwsError(Exception):  # not a RendercastError: the adapter translates it i
 def error_from_response(operation: str, *, code: str, status: int, detail: str) -> AwsError:
     """Return the error for an error response to the operation. `code` is AWS's error code."""
     described = f"{operation}: {code}: {detail}"
-    if code in _THROTTLING_CODES or status == _TOO_MANY_REQUESTS:
+    is_throttled_by_kms = code.startswith("KMS") and "throttl" in detail.lower()
+    if code in _THROTTLING_CODES or status == _TOO_MANY_REQUESTS or is_throttled_by_kms:
         return AwsError(described, AwsErrorKind.THROTTLED)
     if code in _NOT_FOUND_CODES:
         return AwsError(described, AwsErrorKind.NOT_FOUND)
-    if code in _UNKNOWN_CODES or status >= _FIRST_SERVER_ERROR:
+    if code in _EXISTS_CODES:
+        return AwsError(described, AwsErrorKind.EXISTS)
+    if code in _UNKNOWN_CODES or (status >= _FIRST_SERVER_ERROR and code not in _REMEDIES):
         return AwsError(described, AwsErrorKind.UNKNOWN)
     remedy = _REMEDIES.get(code, _OTHER)
     action = remedy.action.format(permission=_PERMISSIONS.get(operation, operation))
@@ -160,6 +252,16 @@ def error_from_response(operation: str, *, code: str, status: int, detail: str) 
 def missing_credentials(detail: str) -> AwsError:
     """Return the error for a request that can't be signed."""
     return AwsError(detail, AwsErrorKind.REJECTED, remedy=_CREDENTIALS)
+
+
+def bucket_elsewhere(bucket: str, *, bucket_region: str, region: str) -> AwsError:
+    """Return the error for a bucket that is in another region than the function."""
+    remedy = Remedy(
+        "BUCKET_NOT_FOUND",
+        f"the bucket {bucket} is in {bucket_region}, not in the function's region {region}",
+        "correct REMOTION_AWS_REGION, or set REMOTION_BUCKET_NAME to a bucket in the function's region",
+    )
+    return AwsError(f"HeadBucket: {bucket_region}", AwsErrorKind.REJECTED, remedy=remedy)
 
 
 def unknown_host(detail: str) -> AwsError:

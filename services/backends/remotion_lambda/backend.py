@@ -2,7 +2,7 @@
 
 A start is one invocation. After it, the render is polled by reading the progress file that the function writes to S3,
 which costs no invocation. The start specifies the key of the video, so that the video can be found even if the response
-to the start was lost.
+to the start or the last write of the progress file was lost. It is looked for before any attempt counts as failed.
 """
 
 import asyncio
@@ -12,11 +12,13 @@ import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+from services.backends.remotion_lambda.attempt_outputs import AttemptOutputs
 from services.backends.remotion_lambda.aws import Aws, open_aws, renew_credentials
 from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind
 from services.backends.remotion_lambda.checks import check_deployment
 from services.backends.remotion_lambda.deployment import Deployment
-from services.backends.remotion_lambda.failures import BUSY, TIMED_OUT, classify
+from services.backends.remotion_lambda.failure_kinds import BUSY, TIMED_OUT
+from services.backends.remotion_lambda.failures import classify
 from services.backends.remotion_lambda.payloads import (
     PropsReference,
     Webhook,
@@ -26,11 +28,9 @@ from services.backends.remotion_lambda.payloads import (
     input_props,
     needs_upload,
     outputs_prefix,
-    poster_key,
     props_key,
     start_payload,
     status_payload,
-    still_payload,
     uploaded,
     video_key,
 )
@@ -41,33 +41,44 @@ from services.backends.remotion_lambda.responses import ErrorResponse, parse_sta
 from services.backends.remotion_lambda.starts import parse_started, start_error
 from services.backends.remotion_lambda.webhooks import webhook_request
 from services.errors import BackendUnavailable, StartImpossible, StartRefused
-from services.models import Download, Failure, Output, Render, RenderPhase
+from services.models import Download, Failure, Output, Render
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Clock, Observation
 
 FRAME_TIMEOUT = timedelta(seconds=30)  # Remotion's default for one frame to be ready
-POSTER_TIMEOUT = timedelta(seconds=15)  # the same for a poster, for which nothing waits that long
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
 MAX_FUNCTION_TIMEOUT = timedelta(minutes=15)
-GRACE = timedelta(seconds=70)  # a start, the 20 s after which the function counts as timed out, and some polls
+# For a start, the 20 s after which the function counts as timed out, and some polls; see also `MAX_LAUNCH_DELAY_S`.
+GRACE = timedelta(seconds=70)
 RENDER_LOST = Failure(
     code="RENDER_LOST",
     message="The render's files were deleted while it was running. Please try again.",
     retryable=True,
     detail="Neither the progress file nor the video exists: check what deletes objects under renders/ or rendercast/.",
 )
+MAX_OUTPUT_WAIT_S = 60.0  # S3 shows a stored object at once; the time is for errors of S3 and of the function
+OUTPUT_MISSING = Failure(
+    code="OUTPUT_MISSING",
+    message="The finished video could not be found. Please try again.",
+    retryable=True,
+    detail="The function reports the end of the render, but the video does not exist: check what deletes objects under "
+    "rendercast/, and whether the role of the function may store them.",
+)
 
 
 class LambdaBackend:
     """A `RenderBackend` on Lambda. Open it with `open_lambda_backend`."""
 
-    def __init__(self, deployment: Deployment, *, aws: Aws, files: ProgressReader, clock: Clock) -> None:
+    def __init__(
+        self, deployment: Deployment, *, aws: Aws, files: ProgressReader, outputs: AttemptOutputs, clock: Clock
+    ) -> None:
         self.capacity = deployment.capacity
         self.poll_interval = deployment.poll_interval
         self._deployment = deployment
         self._aws = aws
         self._files = files
         self._clock = clock
-        self._posters = Posters(deployment, aws=aws, clock=clock, payload=self._poster_payload)
+        self._outputs = outputs
+        self._missing_since_s: dict[str, float] = {}  # by render: finished, but without a video
 
     def time_limit(self, render: Render) -> timedelta:  # noqa: ARG002  # the function has one timeout for all
         """Return the function's timeout plus `GRACE`."""
@@ -83,19 +94,16 @@ class LambdaBackend:
             raise start_error(error) from error
         return parse_started(invocation)
 
-    async def observe(self, render: Render, *, check_output: bool = False) -> Observation:  # noqa: ARG002
-        """Return the state in the progress file or, if the response to the start was lost, check for a video.
-
-        Also starts the poster once the video has frames, in whichever process polls the render.
-        """
-        return await self._posters.add_to(await self._poll(render), render)
-
-    async def _poll(self, render: Render) -> Observation:
+    async def observe(self, render: Render, *, check_output: bool = False) -> Observation:
+        """Return the state in the progress file or, if the response to the start was lost, look for the video."""
         try:
             if render.backend_render_id is None:
-                return await self._finished(render) or _LAUNCHING
+                return await self._outputs.observe_unanswered(render)
             snapshot = await self._snapshot(render.backend_render_id)
-            return await self._observation(render, snapshot)
+            if snapshot.done or snapshot.fatal or snapshot.may_have_output or check_output:
+                found = await self._outputs.find(render, cost_usd=snapshot.cost_usd)
+                return found or self._without_output(render, snapshot)
+            return _progress(snapshot)
         except AwsError as error:
             if error.kind in {AwsErrorKind.NOT_FOUND, AwsErrorKind.INVALID_RESPONSE}:
                 return await self._without_file(render, error)
@@ -103,20 +111,22 @@ class LambdaBackend:
             raise _unavailable(error) from error
 
     async def stop(self, render: Render) -> AttemptFinished | None:
-        """Store the cancel request, which the function's renderers check every second, and look for the video."""
+        """Store the cancel request, which the function's renderers check every second, and the attempt's fence."""
         try:
             if render.backend_render_id is not None:
                 cancelled = {"cancelledAt": int(self._clock.now().timestamp() * 1000)}
                 await self._aws.put(
                     self._deployment.bucket, cancel_key(render.backend_render_id), json.dumps(cancelled).encode()
                 )
-            return await self._finished(render)
+            return await self._outputs.fence(render)
         except AwsError as error:
+            await self._renew_rejected_credentials(error)
             raise _unavailable(error) from error
 
     async def abandon(self, render: Render) -> None:
         """Drop the stored poll results; the function continues to run."""
-        self._posters.abandon(render)
+        self._missing_since_s.pop(render.id, None)
+        self._outputs.forget(render)
         if render.backend_render_id is not None:
             self._files.forget(render.backend_render_id)
 
@@ -131,9 +141,9 @@ class LambdaBackend:
         return self._aws.presign_url(output.bucket, output.poster_key, now=self._clock.now(), expires_in=expires_in)
 
     async def has_output(self, output: Output) -> bool:
-        """Return whether the object exists."""
+        """Return whether the object exists and is not empty."""
         try:
-            return await self._aws.size(output.bucket, output.key) is not None
+            return bool(await self._aws.size(output.bucket, output.key))
         except AwsError as error:
             raise _unavailable(error) from error
 
@@ -147,10 +157,6 @@ class LambdaBackend:
         except AwsError as error:
             raise _unavailable(error) from error
 
-    async def close(self) -> None:
-        """Cancel the tasks of posters."""
-        await self._posters.close()
-
     def _payload(self, render: Render, props: PropsReference) -> dict[str, object]:
         deployment = self._deployment
         payload = start_payload(
@@ -163,17 +169,12 @@ class LambdaBackend:
             frame_timeout=FRAME_TIMEOUT,
             webhook=self._webhook(render),
         )
-        return payload | {"privacy": deployment.privacy, "licenseKey": deployment.license_key}
-
-    def _poster_payload(self, render: Render) -> dict[str, object]:
-        props = inline(input_props(render.props))
-        return still_payload(
-            self._payload(render, props),
-            output_key=poster_key(render.id),
-            props=props,
-            frame=render.total_frames - 1,
-            frame_timeout=POSTER_TIMEOUT,
-        )
+        return payload | {
+            "privacy": deployment.privacy,
+            "colorSpace": deployment.color_space,
+            "imageFormat": deployment.image_format,
+            "licenseKey": deployment.license_key,
+        }
 
     async def _props(self, props: str) -> PropsReference:
         """Return the reference to the props for a start; props that are too large are first stored in S3."""
@@ -216,59 +217,38 @@ class LambdaBackend:
             ) from error
         if isinstance(status, ErrorResponse):
             raise AwsError(f"the function returns no status: {status.message}", AwsErrorKind.INVALID_RESPONSE)
-        return from_status(status)
+        return from_status(status, region=deployment.access.region)
 
-    async def _observation(self, render: Render, snapshot: Snapshot) -> Observation:
+    def _without_output(self, render: Render, snapshot: Snapshot) -> Observation:
+        """Return the state of a render whose video has been looked for and is not stored."""
         if snapshot.done:
-            size_bytes = (
-                snapshot.output_size_bytes
-                or await self._aws.size(self._deployment.bucket, video_key(render.id, render.attempt))
-                or 0
-            )
-            return self._output(render, size_bytes, snapshot.cost_usd)
+            now_s = self._clock.monotonic()
+            waited_s = now_s - self._missing_since_s.setdefault(render.id, now_s)
+            return AttemptFailed(failure=OUTPUT_MISSING) if waited_s >= MAX_OUTPUT_WAIT_S else _progress(snapshot)
         if error := snapshot.fatal_error:
             failure = classify(error.message, name=error.name, stack=error.stack, kind=error.type)
             return AttemptFailed(failure=failure, busy=failure.code == BUSY.code)
-        if snapshot.may_have_output and (finished := await self._finished(render, snapshot.cost_usd)):
-            return finished
-        if snapshot.timed_out:
-            return AttemptFailed(failure=TIMED_OUT)
-        return AttemptProgress(
-            phase=snapshot.phase,
-            fraction=snapshot.overall,
-            frames_rendered=snapshot.frames_rendered,
-            estimated_completion_at=snapshot.estimated_completion_at,
-            cost_usd=snapshot.cost_usd,
-        )
+        if snapshot.unlaunched:
+            return AttemptFailed(failure=BUSY, busy=True)
+        return AttemptFailed(failure=TIMED_OUT) if snapshot.timed_out else _progress(snapshot)
 
     async def _without_file(self, render: Render, error: AwsError) -> Observation:
-        """Return the state of a render whose progress file can't be read: finished, if its video is stored.
+        """Return the state of a render whose progress file can't be read, if there is a video or a fence.
 
         Raises `BackendUnavailable` otherwise.
         """
         try:
-            if finished := await self._finished(render):
-                return finished
+            if found := await self._outputs.find(render):
+                return found
         except AwsError as storage_error:
             raise _unavailable(storage_error) from storage_error
         raise BackendUnavailable(str(error), failure=RENDER_LOST if error.kind is AwsErrorKind.NOT_FOUND else None)
-
-    async def _finished(self, render: Render, cost_usd: float | None = None) -> AttemptFinished | None:
-        size_bytes = await self._aws.size(self._deployment.bucket, video_key(render.id, render.attempt))
-        return None if size_bytes is None else self._output(render, size_bytes, cost_usd)
-
-    def _output(self, render: Render, size_bytes: int, cost_usd: float | None) -> AttemptFinished:
-        output = Output(bucket=self._deployment.bucket, key=video_key(render.id, render.attempt), size_bytes=size_bytes)
-        return AttemptFinished(output=output, cost_usd=cost_usd)
 
     async def _renew_rejected_credentials(self, error: AwsError) -> None:
         """Load the current credentials from boto3 if AWS rejected the request, possibly because of old credentials."""
         if error.kind is AwsErrorKind.REJECTED:
             with contextlib.suppress(AwsError):
                 await self._aws.refresh_credentials()
-
-
-_LAUNCHING = AttemptProgress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
 
 
 @contextlib.asynccontextmanager
@@ -282,16 +262,27 @@ async def open_lambda_backend(deployment: Deployment, *, clock: Clock, check: bo
             deployment = await check_deployment(deployment, aws=aws, http=http)
         files = ProgressReader(http, aws, bucket=deployment.bucket, clock=clock)
         unchecked = None if check else deployment.bucket
-        backend = LambdaBackend(deployment, aws=aws, files=files, clock=clock)
+        posters = Posters(deployment, aws=aws, http=http, clock=clock)
+        outputs = AttemptOutputs(aws, bucket=deployment.bucket, posters=posters, clock=clock)
+        backend = LambdaBackend(deployment, aws=aws, files=files, outputs=outputs, clock=clock)
         renewing = asyncio.create_task(
             renew_credentials(aws, clock=clock, unchecked=unchecked), name="renew AWS credentials"
         )
         try:
             yield backend
         finally:
-            await backend.close()
             renewing.cancel()
             await asyncio.wait([renewing])
+
+
+def _progress(snapshot: Snapshot) -> AttemptProgress:
+    return AttemptProgress(
+        phase=snapshot.phase,
+        fraction=snapshot.overall,
+        frames_rendered=snapshot.frames_rendered,
+        estimated_completion_at=snapshot.estimated_completion_at,
+        cost_usd=snapshot.cost_usd,
+    )
 
 
 def _unavailable(error: AwsError) -> BackendUnavailable:

@@ -1,13 +1,16 @@
 """The Remotion deployment (function, site, bucket) that the settings describe."""
 
+import logging
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from services.backends.remotion_lambda.aws import AwsAccess
 from services.backends.remotion_lambda.function import Function, parse_function_name
+from services.backends.remotion_lambda.regions import Region, read_region, region_of_function, region_of_host
 from services.errors import StartupError
 from services.settings import RemotionSettings, variable
 
@@ -16,6 +19,8 @@ CAPACITY = 25  # renders per worker: a video of 20 s uses 31 of the 1,000 concur
 # https://<bucket>.s3.<region>.amazonaws.com/sites/… and https://s3.<region>.amazonaws.com/<bucket>/sites/…; Remotion's
 # tools give each bucket this prefix.
 _SITE = re.compile(r"^https?://(?:s3[.-][^/]+/)?(?P<bucket>remotionlambda-[a-z0-9-]+)(?:\.s3[.-]|/)")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,8 @@ class Deployment:
     webhook_base_url: str | None
     webhook_secret: str | None
     privacy: str
+    color_space: str
+    image_format: str
     license_key: str | None
     posters: bool
     access: AwsAccess
@@ -46,7 +53,7 @@ class Deployment:
 def read_deployment(
     settings: RemotionSettings, *, public_url: str | None = None, capacity: int | None = None
 ) -> Deployment:
-    """Return the deployment from the settings. Raises `StartupError` with the name of a missing setting.
+    """Return the deployment from the settings. Raises `StartupError` with the name of a missing or wrong setting.
 
     Webhooks are sent to `public_url`. `capacity` is the number of concurrent renders, by default `CAPACITY`.
     """
@@ -54,6 +61,8 @@ def read_deployment(
     key_id, secret = settings.remotion_aws_access_key_id, settings.remotion_aws_secret_access_key
     if (key_id is None) is not (secret is None):
         raise StartupError("REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY belong together: set both.")
+    region = read_region(settings.remotion_aws_region)
+    _require_one_region(settings, region)
     return Deployment(
         function_name=_required(settings, "remotion_lambda_function_name"),
         serve_url=_required(settings, "remotion_serve_url"),
@@ -66,10 +75,12 @@ def read_deployment(
         webhook_base_url=public_url,
         webhook_secret=_secret(settings.remotion_webhook_secret),
         privacy=settings.remotion_privacy,
+        color_space=settings.remotion_color_space,
+        image_format=settings.remotion_image_format,
         license_key=_secret(settings.remotion_license_key),
         posters=settings.remotion_posters,
         access=AwsAccess(
-            region=settings.remotion_aws_region,
+            region=region.name,
             access_key_id=_aws_key(key_id),
             secret_access_key=_aws_key(secret),
         ),
@@ -99,8 +110,35 @@ def _function(settings: RemotionSettings) -> Function | None:
 
 def _bucket(settings: RemotionSettings) -> str | None:
     """Return the configured bucket, or else the one in the serve URL; None if there is neither."""
-    site = _SITE.match(settings.remotion_serve_url or "")
-    return settings.remotion_bucket_name or (site["bucket"] if site else None)
+    return settings.remotion_bucket_name or _bucket_of_site(settings.remotion_serve_url or "")
+
+
+def _bucket_of_site(url: str) -> str | None:
+    site = _SITE.match(url)
+    return site["bucket"] if site else None
+
+
+def _require_one_region(settings: RemotionSettings, region: Region) -> None:
+    """Raise `StartupError` if the function or the bucket is named with another region. A site may be in any region."""
+    url = settings.remotion_serve_url or ""
+    function_region = region_of_function(settings.remotion_lambda_function_name or "")
+    site_region = region_of_host(urlsplit(url).hostname or "")
+    if function_region not in {None, region.name}:
+        raise StartupError(_contradiction("REMOTION_LAMBDA_FUNCTION_NAME", function_region, region))
+    if site_region in {None, region.name}:
+        return
+    if _bucket(settings) == _bucket_of_site(url):
+        raise StartupError(_contradiction("REMOTION_SERVE_URL", site_region, region))
+    log.warning(
+        "REMOTION_SERVE_URL is in the region %s, the function in %s: the site loads slower.", site_region, region.name
+    )
+
+
+def _contradiction(setting: str, named: str | None, region: Region) -> str:
+    return (
+        f"{setting} is in the region {named}, but {region.source} is {region.name}: set REMOTION_AWS_REGION to "
+        f"{named}, or correct {setting}."
+    )
 
 
 def _secret(value: SecretStr | None) -> str | None:

@@ -16,11 +16,13 @@ PropsReference = dict[str, str]
 _ENVIRONMENT: dict[str, str] = {}  # the composition needs no variables
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
+LOG_LEVEL = "warn"  # at "info", the function logs the text of each animation
+
 # Without most of these keys the function fails, immediately or later. The official client sends null for unset values.
 _DEFAULTS: Mapping[str, object] = {
     "type": "start",
     "codec": "h264",
-    "imageFormat": "jpeg",
+    "imageFormat": "png",  # JPEG frames have colours of BT.601, which the conversion to BT.709 would misinterpret
     "crf": None,
     "envVariables": _ENVIRONMENT,
     "pixelFormat": None,
@@ -30,7 +32,7 @@ _DEFAULTS: Mapping[str, object] = {
     "jpegQuality": 80,
     "maxRetries": 1,
     "privacy": "private",
-    "logLevel": "info",
+    "logLevel": LOG_LEVEL,
     "frameRange": None,
     "chromiumOptions": {},
     "scale": 1,
@@ -51,7 +53,7 @@ _DEFAULTS: Mapping[str, object] = {
     "audioCodec": None,
     "offthreadVideoCacheSizeInBytes": None,
     "deleteAfter": None,
-    "colorSpace": None,
+    "colorSpace": "bt709",  # Remotion's default is BT.601 without a tag, which players show as BT.709
     "preferLossless": False,
     "forcePathStyle": False,
     "metadata": None,
@@ -66,35 +68,6 @@ _DEFAULTS: Mapping[str, object] = {
     "framesPerLambda": None,
     "concurrency": None,
 }
-
-# The keys of a start payload that a still payload has as well.
-_SHARED = (
-    "version",
-    "serveUrl",
-    "composition",
-    "bucketName",
-    "imageFormat",
-    "envVariables",
-    "jpegQuality",
-    "maxRetries",
-    "privacy",
-    "logLevel",
-    "chromiumOptions",
-    "scale",
-    "downloadBehavior",
-    "forceHeight",
-    "forceWidth",
-    "forceFps",
-    "forceDurationInFrames",
-    "offthreadVideoCacheSizeInBytes",
-    "deleteAfter",
-    "forcePathStyle",
-    "licenseKey",
-    "offthreadVideoThreads",
-    "mediaCacheSizeInBytes",
-    "storageClass",
-    "isProduction",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,26 +142,6 @@ def start_payload(
     }
 
 
-def still_payload(
-    start: Mapping[str, object], *, output_key: str, props: PropsReference, frame: int, frame_timeout: timedelta
-) -> dict[str, object]:
-    """Return the payload that stores a frame of the render of the payload `start` as a JPEG under `output_key`.
-
-    An existing object is overwritten. The inline props may have up to 4,993,976 UTF-16 code units. The response is not
-    streamed; the official client requests streaming, except in China, to receive the id sooner.
-    """
-    return {
-        **{key: start[key] for key in _SHARED},
-        "type": "still",
-        "attempt": 1,
-        "streamed": False,
-        "inputProps": props,
-        "frame": frame,
-        "outName": {"bucketName": start["bucketName"], "key": output_key},
-        "timeoutInMilliseconds": frame_timeout // timedelta(milliseconds=1),
-    }
-
-
 def status_payload(*, version: str, bucket: str, render_id: str) -> dict[str, object]:
     """Return the payload that requests a render's status."""
     return {
@@ -197,14 +150,14 @@ def status_payload(*, version: str, bucket: str, render_id: str) -> dict[str, ob
         "renderId": render_id,
         "version": version,
         "s3OutputProvider": None,
-        "logLevel": "info",
+        "logLevel": LOG_LEVEL,
         "forcePathStyle": False,
     }
 
 
 def info_payload() -> dict[str, object]:
     """Return the payload that requests the function's version; it costs one short invocation."""
-    return {"type": "info", "logLevel": "info"}
+    return {"type": "info", "logLevel": LOG_LEVEL}
 
 
 def video_key(render_id: str, attempt: int) -> str:

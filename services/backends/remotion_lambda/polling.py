@@ -25,7 +25,7 @@ from yarl import URL
 from services.backends.remotion_lambda.aws import Aws
 from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind, error_from_response
 from services.backends.remotion_lambda.payloads import progress_key
-from services.backends.remotion_lambda.progress import ProgressFile
+from services.backends.remotion_lambda.progress_file import ProgressFile
 from services.models import Download
 from services.ports import Clock
 

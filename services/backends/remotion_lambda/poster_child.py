@@ -5,12 +5,13 @@ lines of JSON to stdout: `{"read": [OFFSET, LENGTH]}`, to which the parent respo
 and last either `{"jpeg": LENGTH}`, followed by LENGTH bytes, or `{"error": REASON}`. It ends when stdin closes.
 """
 
+import io
 import json
 import resource
 import sys
 import time
 from collections.abc import Callable
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import av
 from av.container import InputContainer
@@ -41,12 +42,15 @@ _COLORSPACES: Final = {
 
 Read = Callable[[int, int], bytes]
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 
 class NoFrameError(Exception):
     """The file has no frame that can be decoded within the limits. The message says why."""
 
 
-class BlockFile:
+class BlockFile(io.RawIOBase):
     """A file of `size` bytes that is read with `read_range` in blocks, each once.
 
     After `max_bytes` in whole blocks, it ends as if the file were shorter.
@@ -59,20 +63,26 @@ class BlockFile:
         self._position = 0
         self._blocks: dict[int, bytes] = {}
 
-    def read(self, length: int) -> bytes:
-        """Return up to `length` bytes from the current position; none at the end."""
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Read bytes of one block from the current position into the buffer, and return their number; 0 at the end."""
+        target = memoryview(buffer)
         number, start = divmod(self._position, BLOCK_BYTES)
-        content = self._block(number)[start : start + length]
+        content = self._block(number)[start : start + len(target)]
+        target[: len(content)] = content
         self._position += len(content)
-        return content
+        return len(content)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Move the current position as `io.IOBase.seek` does, and return it."""
+        """Move the current position, and return it."""
         self._position = offset + (0, self._position, self._size)[whence]
-        return self._position
-
-    def tell(self) -> int:
-        """Return the current position."""
         return self._position
 
     def _block(self, number: int) -> bytes:

@@ -1,166 +1,166 @@
-"""Posters: the function renders a still of each video's last frame, in an additional invocation.
+"""Posters: the last frame of each finished video, decoded by a child process and stored as a JPEG beside the video.
 
-A poster has the lowest priority. It is requested once, and only after the video has its first frames, so that the
-functions that render the video have already been invoked. Its errors are logged, and the render ends without a poster.
-When the video is stored, the poster is awaited for at most `MAX_WAIT_S`.
+The child (see `poster_child.py`) asks for parts of the video, which this process reads from S3 by range requests: a
+fraction of a large video. A poster is optional: its errors are logged, and the render ends without one.
 """
 
 import asyncio
-import json
+import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+import os
+import sys
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated
 
-from services import models
-from services.backends.remotion_lambda.aws import MAX_CONCURRENT_CALLS, Aws, Invocation
-from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind
+import aiohttp
+from pydantic import BaseModel, Field, ValidationError
+from yarl import URL
+
+from services.backends.remotion_lambda.aws import Aws
+from services.backends.remotion_lambda.aws_errors import AwsError
 from services.backends.remotion_lambda.deployment import Deployment
-from services.backends.remotion_lambda.payloads import folder, poster_key
-from services.backends.remotion_lambda.responses import (
-    ErrorResponse,
-    FunctionCrash,
-    StillResponse,
-    parse_crash,
-    parse_still,
-)
-from services.models import Render, RenderPhase
-from services.ports import AttemptFinished, AttemptProgress, Clock, Observation
+from services.backends.remotion_lambda.payloads import poster_key
+from services.backends.remotion_lambda.polling import URL_LIFETIME
+from services.models import Output, Render, replace
+from services.ports import Clock
 
-MAX_CONCURRENT_POSTERS = MAX_CONCURRENT_CALLS // 2  # the other half of the threads is reserved for starts
-MAX_WAIT_S = 3.0
+MAX_CONCURRENT_POSTERS = 2  # each decodes for about a second
+MAX_TIME_S = 15.0  # for which a finished render waits, from the video's end
+READ_TRIES = 3
+READ_PAUSE_S = 0.3
+MAX_JPEG_BYTES = 64 * 1024 * 1024
+MAX_LINE_BYTES = 64 * 1024
 
-MakePayload = Callable[[Render], Mapping[str, object]]
+CHECKOUT = Path(__file__).resolve().parents[3]
+CHILD = "services.backends.remotion_lambda.poster_child"
+# The decoder of a file from elsewhere gets none of the server's secrets.
+_SECRET_PREFIXES = ("AWS_", "MONGODB_", "REDIS_", "REMOTION_", "RENDERCAST_")
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Poster:
-    """The state of a poster. `settled` is set when it is stored or has failed; then `is_stored` says which."""
+class PosterError(Exception):
+    """The poster can't be made. The message says why."""
 
-    key: str
-    is_stored: bool = False
-    cost_usd: float | None = None
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
-    is_wanted: bool = True
+
+class _Message(BaseModel):
+    """A message of the child: exactly one of the fields is set."""
+
+    read: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]] | None = None
+    jpeg: Annotated[int, Field(ge=1, le=MAX_JPEG_BYTES)] | None = None
+    error: str | None = None
 
 
 class Posters:
-    """The posters of the renders that this process polls. `payload` builds the function's payload for a poster."""
+    """Makes the posters of one deployment, `MAX_CONCURRENT_POSTERS` at a time."""
 
-    def __init__(self, deployment: Deployment, *, aws: Aws, clock: Clock, payload: MakePayload) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        *,
+        aws: Aws,
+        http: aiohttp.ClientSession,
+        clock: Clock,
+        max_time_s: float = MAX_TIME_S,
+    ) -> None:
         self._deployment = deployment
         self._aws = aws
+        self._http = http
         self._clock = clock
-        self._payload = payload
+        self._max_time_s = max_time_s
         self._semaphore = asyncio.Semaphore(MAX_CONCURRENT_POSTERS)
-        self._posters: dict[str, Poster] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def add_to(self, observation: Observation, render: Render) -> Observation:
-        """Return the observation with the poster's key and cost added.
+    async def create(self, render: Render, output: Output) -> Output:
+        """Return the output with the key of its poster, which is then stored; unchanged if that is not possible.
 
-        Starts the poster in the background once the video has frames, unless it was started or is stored. For a
-        finished video, waits for the poster for at most `MAX_WAIT_S`.
+        Raises nothing, and takes at most `max_time_s`.
         """
-        match observation:
-            case AttemptFinished(output=output):
-                self._start(render)
-                output = models.replace(output, poster_key=await self._finished(render))
-                return replace(observation, output=output, cost_usd=self._cost_usd(render, observation.cost_usd))
-            case AttemptProgress(phase=phase):
-                if phase is not RenderPhase.LAUNCHING:
-                    self._start(render)
-                return replace(observation, cost_usd=self._cost_usd(render, observation.cost_usd))
-        return observation
-
-    def abandon(self, render: Render) -> None:
-        """Drop the poster's state. If its render has ended without it, delete the poster as soon as it is settled."""
-        poster = self._posters.pop(render.id, None)
-        if poster is None:
-            return
-        poster.is_wanted = False
-        has_it = render.output is not None and render.output.poster_key is not None
-        if render.status.is_terminal and not has_it:
-            self._spawn(self._delete_when_settled(poster))
-
-    async def close(self) -> None:
-        """Cancel all tasks. The function may still store posters that were already requested."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _start(self, render: Render) -> None:
-        if self._deployment.posters and render.id not in self._posters:
-            poster = self._posters[render.id] = Poster(key=poster_key(render.id))
-            self._spawn(self._make(render, poster))
-
-    async def _finished(self, render: Render) -> str | None:
-        poster = self._posters.get(render.id)
-        if poster is None:
-            return None
-        await self._clock.wait(poster.settled, timeout_s=MAX_WAIT_S)
-        return poster.key if poster.is_stored else None
-
-    def _cost_usd(self, render: Render, of_video_usd: float | None) -> float | None:
-        """Return the known cost of video and poster together, rounded to five decimals."""
-        poster = self._posters.get(render.id)
-        if poster is None or poster.cost_usd is None:
-            return of_video_usd
-        return round((of_video_usd or 0.0) + poster.cost_usd, 5)
-
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _make(self, render: Render, poster: Poster) -> None:
+        if not self._deployment.posters:
+            return output
+        key = poster_key(render.id)
         try:
-            async with self._semaphore:
-                still = await self._request(render, poster) if poster.is_wanted else None
-        except AwsError as error:
+            async with asyncio.timeout(self._max_time_s), self._semaphore:
+                picture = await self._decode(output)
+                await self._aws.put(output.bucket, key, picture, content_type="image/jpeg")
+        except TimeoutError:
+            log.warning("render %s has no poster: it was not finished within %g s", render.id, self._max_time_s)
+        except (PosterError, AwsError, OSError, EOFError, ValueError) as error:
             log.warning("render %s has no poster: %s", render.id, error)
-            return
-        finally:
-            poster.settled.set()
-        if still is not None:
-            await self._delete(folder(still.render_id))
+        except Exception:
+            log.exception("render %s has no poster", render.id)
+        else:
+            return replace(output, poster_key=key)
+        return output
 
-    async def _request(self, render: Render, poster: Poster) -> StillResponse | None:
-        """Invoke the function for the poster and return its response; None if another process has made the poster."""
-        still = None
-        if await self._aws.size(self._deployment.bucket, poster.key) is None:
-            payload = json.dumps(self._payload(render)).encode()
-            still = _parse_still(await self._aws.invoke(self._deployment.function_name, payload))
-            poster.cost_usd = still.estimated_price.usd
-        poster.is_stored = True
-        return still
+    async def _decode(self, output: Output) -> bytes:
+        """Return the last frame as a JPEG. Raises `PosterError`."""
+        signed = self._aws.presign_url(output.bucket, output.key, now=self._clock.now(), expires_in=URL_LIFETIME)
+        url = URL(signed.url, encoded=True)
+        async with _child(output.size_bytes) as (process, stdin, stdout):
+            while line := await stdout.readline():
+                message = _parse(line)
+                if message.read is not None:
+                    stdin.write(await self._read(url, *message.read))
+                    await stdin.drain()
+                elif message.jpeg is not None:
+                    return await stdout.readexactly(message.jpeg)
+                else:
+                    raise PosterError(f"the video has no frame: {message.error}")
+            raise PosterError(f"the decoder ended with status {await process.wait()}")
 
-    async def _delete_when_settled(self, poster: Poster) -> None:
-        await poster.settled.wait()
-        await self._delete(poster.key)
+    async def _read(self, url: URL, offset: int, length: int) -> bytes:
+        """Return a part of the video. Errors that may be temporary are tried again. Raises `PosterError`."""
+        for tries_left in reversed(range(READ_TRIES)):
+            try:
+                return await self._read_once(url, offset, length)
+            except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError) as error:
+                if not tries_left:  # messages of these errors contain the signed URL
+                    raise PosterError(f"the video can't be read: {type(error).__name__}") from None
+            await self._clock.sleep(READ_PAUSE_S)
+        raise AssertionError
 
-    async def _delete(self, prefix: str) -> None:
-        """Delete unneeded objects. An error is logged: a poster is deleted with its render, other files are tiny."""
-        try:
-            await self._aws.delete_all(self._deployment.bucket, prefix)
-        except AwsError as error:
-            log.info("%s could not be deleted: %s", prefix, error)
+    async def _read_once(self, url: URL, offset: int, length: int) -> bytes:
+        wanted = {"Range": f"bytes={offset}-{offset + length - 1}"}
+        async with self._http.get(url, headers=wanted, allow_redirects=False) as response:
+            if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                response.raise_for_status()
+            if response.status != HTTPStatus.PARTIAL_CONTENT:
+                raise PosterError(f"S3 responds to a range request of the video with {response.status}")
+            return await response.content.readexactly(length)
 
 
-def _parse_still(invocation: Invocation) -> StillResponse:
-    """Return the function's response to a poster. Raises `AwsError` for any other response."""
+@contextlib.asynccontextmanager
+async def _child(
+    size_bytes: int,
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, asyncio.StreamWriter, asyncio.StreamReader]]:
+    """Start the decoder and yield it with its stdin and stdout; on exit, kill it and wait for its end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        CHILD,
+        str(size_bytes),
+        cwd=CHECKOUT,
+        env={name: value for name, value in os.environ.items() if not name.startswith(_SECRET_PREFIXES)},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=MAX_LINE_BYTES,
+        start_new_session=True,  # a terminal's Ctrl-C reaches only the parent, which then ends its children
+    )
+    stdin, stdout = process.stdin, process.stdout
     try:
-        response = parse_crash(invocation.body) if invocation.crashed else parse_still(invocation.body)
-    except ValueError as error:
-        raise AwsError(
-            f"the response can't be parsed: {invocation.body[:500]!r}", AwsErrorKind.INVALID_RESPONSE
-        ) from error
-    match response:
-        case FunctionCrash():
-            crash = f"the function crashed: {response.error_type}: {response.error_message}"
-            raise AwsError(crash, AwsErrorKind.UNKNOWN)
-        case ErrorResponse():
-            raise AwsError(f"the function reports: {response.message}", AwsErrorKind.UNKNOWN)
-    return response
+        if stdin is None or stdout is None:
+            raise PosterError("the decoder has no pipes")
+        yield process, stdin, stdout
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+def _parse(line: bytes) -> _Message:
+    try:
+        return _Message.model_validate_json(line)
+    except ValidationError as error:
+        raise PosterError(f"a message of the decoder can't be parsed: {line[:100]!r}") from error

@@ -1,11 +1,14 @@
-"""Prices of AWS Lambda by region, from the list in Remotion's own client 4.0.527."""
+"""Prices of AWS Lambda by region, from the list in Remotion's own client 4.0.527.
+
+The client uses the prices of us-east-1 for all other regions. Here their cost is unknown instead: most of them are more
+expensive, and regions of China are billed in yuan.
+"""
 
 from dataclasses import dataclass
 
 MB_PER_GB = 1024
 MS_PER_S = 1000
 CHARGED_DISK_MB = 10_240 - 512  # the client assumes the maximum disk size, less the part that is free of charge
-DEFAULT_REGION = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,16 @@ PRICES = {
 }
 
 
-def estimate_cost_usd(*, region: str, memory_mb: int, billed_ms: float, invocations: int) -> float | None:
-    """Return the cost of the invocations in US dollars, rounded to five decimals.
+def is_priced(region: str) -> bool:
+    """Return whether the prices of the region are known."""
+    return region in PRICES
 
-    A region that isn't listed has the prices of us-east-1. None for regions of China, which are billed in yuan.
-    """
-    if region.startswith("cn-"):
+
+def estimate_cost_usd(*, region: str, memory_mb: int, billed_ms: float, invocations: float) -> float | None:
+    """Return the cost of the invocations in US dollars, rounded to five decimals; None if the prices are unknown."""
+    prices = PRICES.get(region)
+    if prices is None:
         return None
-    prices = PRICES.get(region, PRICES[DEFAULT_REGION])
     gb_s = billed_ms / MS_PER_S / MB_PER_GB
     return round(
         prices.memory * memory_mb * gb_s + prices.disk * CHARGED_DISK_MB * gb_s + prices.request * invocations, 5

@@ -3,28 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Self
 
 from services.backends.remotion_lambda.function import Function, parse_function_name
-from services.backends.remotion_lambda.prices import estimate_cost_usd
+from services.backends.remotion_lambda.prices import estimate_cost_usd, is_priced
+from services.backends.remotion_lambda.progress_file import ProgressFile
 from services.backends.remotion_lambda.responses import (
     MAX_TIMESTAMP_MS,
-    Count,
-    Number,
     PostRenderData,
     RemotionError,
     RenderMetadata,
     StatusResponse,
-    Timestamp,
-    Timing,
-    WireModel,
-    last_object,
 )
 from services.models import RenderPhase
 
 GRACE_MS = 20_000  # after a function's timeout, for delays of S3 and differences between clocks
 OVERHEAD_PER_CHUNK_MS = 100
 MIN_WORK_TO_EXTRAPOLATE = 0.1
+UNCHANGED_MS = 5_000  # the function writes every 250 ms while it combines chunks
 
 # The phases' shares of the overall progress.
 LAUNCHING = 0.1
@@ -39,54 +34,21 @@ _MILLISECOND = timedelta(milliseconds=1)
 _TIMEOUT_MESSAGE = "The main function timed out"  # errors of the browser have the same name, TimeoutError
 
 
-class ProgressFile(WireModel):
-    """A render's `progress.json`. It exists before the response to a start, and is written at most every 250 ms."""
-
-    chunks: tuple[int, ...] = ()
-    frames_rendered: Count = 0
-    frames_encoded: Count = 0
-    combined_frames: Count = 0
-    time_to_combine: Number | None = None
-    lambdas_invoked: Count = 0
-    timings: tuple[Timing, ...] = ()
-    errors: tuple[RemotionError, ...] = ()
-    render_metadata: RenderMetadata | None = None
-    post_render_data: PostRenderData | None = None
-    fatal_error_timestamp: Timestamp | None = None
-    timeout_timestamp: Timestamp | None = None
-    serve_url_opened: Timestamp | None = None
-    composition_validated: Timestamp | None = None
-
-    @classmethod
-    def from_json(cls, body: bytes) -> Self:
-        """Parse a file. Raises `ValueError` if it is corrupt."""
-        return cls.model_validate(last_object(body))
-
-    @property
-    def total_frames(self) -> int | None:
-        """The number of frames to render; None if it is not known yet."""
-        return self.render_metadata.total_frames if self.render_metadata else None
-
-    @property
-    def has_all_chunks(self) -> bool:
-        """Whether every chunk of the video has been rendered."""
-        total = self.render_metadata.total_chunks if self.render_metadata else None
-        return total is not None and len({chunk for chunk in self.chunks if 0 <= chunk < total}) == total
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """A render's status at one time. `overall` is 0.0 to 1.0; like the counts, it may decrease between two snapshots.
 
-    If `done`, the video is stored. If `fatal`, the render has failed, because of `fatal_error` or because it
-    `timed_out`; but if it `may_have_output`, check for the video first, since the function may have stored it without
-    recording that. `cost_usd` is None if the account is billed in another currency.
+    If `done`, the function has recorded that the video is stored. If `fatal`, the render has failed, because of
+    `fatal_error` or because it `timed_out`. Timed out renders of which Lambda has not run any code are `unlaunched`.
+    If `may_have_output`, the video may be stored although the function has not recorded that. `cost_usd` is None if
+    the prices are unknown or in another currency.
     """
 
     overall: float
     done: bool
     fatal: bool
     timed_out: bool
+    unlaunched: bool
     fatal_error: RemotionError | None
     may_have_output: bool
     phase: RenderPhase
@@ -107,23 +69,24 @@ def derive(
     Unlike in the official client, a launch that has not loaded the composition before its timeout counts as failed.
     """
     if file.post_render_data is not None:
-        return _finished(file, file.post_render_data)
+        return _finished(file, file.post_render_data, region)
     now_ms = _to_ms(now)
     as_of_ms = now_ms if written_at is None else _to_ms(written_at)
     fatal_error = _first_fatal(file.errors)
     timed_out = _timed_out(file, function, now_ms)
     ended = timed_out or fatal_error is not None
     work = _work(file.frames_rendered, file.frames_encoded, file.combined_frames, file.total_frames)
-    billed_ms = _billed_ms(file, as_of_ms)
+    billed_ms = _billed_ms(file, function, as_of_ms)
     return Snapshot(
         overall=_overall(file, work),
         done=False,
         fatal=ended,
         timed_out=timed_out,
+        unlaunched=timed_out and not file.was_launched,
         fatal_error=fatal_error,
-        may_have_output=fatal_error is None and _may_have_output(file, function, now_ms),
+        may_have_output=file.has_all_chunks and (file.is_combined or now_ms - as_of_ms >= UNCHANGED_MS),
         phase=_phase(file.frames_rendered, file.frames_encoded, file.total_frames),
-        frames_rendered=file.frames_rendered,
+        frames_rendered=int(file.frames_rendered),
         output_size_bytes=None,
         billed_ms=None if billed_ms is None else round(billed_ms),
         cost_usd=estimate_cost_usd(
@@ -132,48 +95,56 @@ def derive(
             billed_ms=billed_ms or 0,
             invocations=0 if billed_ms is None else file.lambdas_invoked,
         ),
-        estimated_completion_at=None if ended else _extrapolate(work, since_ms=_work_started(file), now_ms=as_of_ms),
+        estimated_completion_at=None
+        if ended
+        else _extrapolate(work, since_ms=_work_started(file, function), now_ms=as_of_ms),
     )
 
 
-def from_status(status: StatusResponse) -> Snapshot:
-    """Return the snapshot for a status response of the function."""
+def from_status(status: StatusResponse, *, region: str) -> Snapshot:
+    """Return the snapshot for a status response of the function, which applies no timeout to a launch."""
     metadata, encoding = status.render_metadata, status.encoding_status
     total = metadata.total_frames if metadata else None
     since_ms = status.composition_validated or (metadata.started_date if metadata else None)
     work = _work(status.frames_rendered, encoding.frames_encoded, encoding.combined_frames, total)
-    ended = status.done or status.fatal_error_encountered
-    timed_out = not status.done and any(error.message.startswith(_TIMEOUT_MESSAGE) for error in status.errors)
-    own_errors = [error for error in status.errors if not error.message.startswith(_TIMEOUT_MESSAGE)]
+    late = not status.done and metadata is None and _is_past(status.timeout_timestamp, status.current_time)
+    timed_out = late or (not status.done and any(_is_timeout(error) for error in status.errors))
+    fatal = not status.done and (late or status.fatal_error_encountered)
+    opened = status.serve_url_opened is not None or status.composition_validated is not None
+    own_errors = [error for error in status.errors if not _is_timeout(error)]
     return Snapshot(
         overall=1.0 if status.done else _clamp(status.overall_progress),
         done=status.done,
-        fatal=status.fatal_error_encountered and not status.done,
+        fatal=fatal,
         timed_out=timed_out,
+        unlaunched=late and not opened,
         fatal_error=None if status.done else _first_fatal(own_errors),
-        may_have_output=False,  # the function has checked for it
+        may_have_output=bool(metadata and metadata.total_chunks and status.chunks >= metadata.total_chunks),
         phase=RenderPhase.COMBINING if status.done else _phase(status.frames_rendered, encoding.frames_encoded, total),
-        frames_rendered=status.frames_rendered,
-        output_size_bytes=status.output_size_in_bytes,
-        billed_ms=_whole_ms(status.estimated_billing_duration_in_milliseconds),
-        cost_usd=_usd(status.costs.accrued_so_far, status.costs.currency),
-        estimated_completion_at=None if ended else _extrapolate(work, since_ms=since_ms, now_ms=status.current_time),
+        frames_rendered=int(status.frames_rendered),
+        output_size_bytes=_whole(status.output_size_in_bytes),
+        billed_ms=_whole(status.estimated_billing_duration_in_milliseconds),
+        cost_usd=_usd(status.costs.accrued_so_far, status.costs.currency, region),
+        estimated_completion_at=None
+        if status.done or fatal
+        else _extrapolate(work, since_ms=since_ms, now_ms=status.current_time),
     )
 
 
-def _finished(file: ProgressFile, data: PostRenderData) -> Snapshot:
+def _finished(file: ProgressFile, data: PostRenderData, region: str) -> Snapshot:
     return Snapshot(
         overall=1.0,
         done=True,
         fatal=False,
         timed_out=False,
+        unlaunched=False,
         fatal_error=None,
-        may_have_output=False,
+        may_have_output=True,
         phase=RenderPhase.COMBINING,
-        frames_rendered=file.frames_rendered if file.total_frames is None else file.total_frames,
-        output_size_bytes=data.output_size,
-        billed_ms=_whole_ms(data.estimated_billing_duration_in_milliseconds),
-        cost_usd=_usd(data.cost.estimated_cost, data.cost.currency) if data.cost else None,
+        frames_rendered=int(file.frames_rendered) if file.total_frames is None else file.total_frames,
+        output_size_bytes=_whole(data.output_size),
+        billed_ms=_whole(data.estimated_billing_duration_in_milliseconds),
+        cost_usd=_usd(data.cost.estimated_cost, data.cost.currency, region) if data.cost else None,
         estimated_completion_at=None,
     )
 
@@ -189,14 +160,14 @@ def _overall(file: ProgressFile, work: float) -> float:
     return _clamp(launched + invoked * INVOKING + work * WORK)
 
 
-def _work(rendered: int, encoded: int, combined: int, total: int | None) -> float:
+def _work(rendered: float, encoded: float, combined: float, total: int | None) -> float:
     """Return the completed share of rendering, encoding and combining; above 1 if the counts exceed the total."""
     if not total:
         return 0.0
     return (rendered * RENDERING + encoded * ENCODING + combined * COMBINING) / total / WORK
 
 
-def _phase(rendered: int, encoded: int, total: int | None) -> RenderPhase:
+def _phase(rendered: float, encoded: float, total: int | None) -> RenderPhase:
     if not rendered:
         return RenderPhase.LAUNCHING
     if total is None or rendered < total:
@@ -206,34 +177,24 @@ def _phase(rendered: int, encoded: int, total: int | None) -> RenderPhase:
 
 def _timed_out(file: ProgressFile, function: Function, now_ms: float) -> bool:
     """Return whether the function must have reached its timeout, which it can't record itself."""
-    if file.render_metadata is None:
-        return file.timeout_timestamp is not None and now_ms > file.timeout_timestamp + GRACE_MS
-    runs_out = file.render_metadata.started_date + function.timeout / _MILLISECOND + GRACE_MS
-    return (now_ms > runs_out and not file.has_all_chunks) or _stitching_timed_out(file, function, now_ms)
-
-
-def _stitching_timed_out(file: ProgressFile, function: Function, now_ms: float) -> bool:
-    started = file.render_metadata.started_date if file.render_metadata else now_ms
-    return now_ms > started + 2 * (function.timeout / _MILLISECOND) + GRACE_MS
-
-
-def _may_have_output(file: ProgressFile, function: Function, now_ms: float) -> bool:
-    """Return whether the video may be stored although the function has not recorded that.
-
-    The official client requires twice as many chunks if there is sound, which the function never writes.
-    """
-    if not file.has_all_chunks:
+    started_ms, timeout_ms = file.started_ms(function), function.timeout / _MILLISECOND
+    if started_ms is None:
         return False
-    total = file.total_frames
-    combined = total is not None and file.combined_frames >= total and file.time_to_combine is not None
-    return combined or _stitching_timed_out(file, function, now_ms)
+    if file.render_metadata is None:
+        return _is_past(file.timeout_timestamp or started_ms + timeout_ms, now_ms)
+    return _is_past(started_ms + (2 if file.has_all_chunks else 1) * timeout_ms, now_ms)
 
 
-def _billed_ms(file: ProgressFile, now_ms: float) -> float | None:
+def _is_past(timeout_ms: float | None, now_ms: float | None) -> bool:
+    return timeout_ms is not None and now_ms is not None and now_ms > timeout_ms + GRACE_MS
+
+
+def _billed_ms(file: ProgressFile, function: Function, now_ms: float) -> float | None:
     if file.render_metadata is None:
         return None
     until = now_ms if file.fatal_error_timestamp is None else file.fatal_error_timestamp
-    elapsed = max(0.0, until - file.render_metadata.started_date)
+    started_ms = file.started_ms(function)
+    elapsed = 0.0 if started_ms is None else max(0.0, until - started_ms)
     finished = sum(max(0.0, timing.rendered - timing.start) + OVERHEAD_PER_CHUNK_MS for timing in file.timings)
     return finished + max(0, file.lambdas_invoked - len(file.timings)) * elapsed
 
@@ -244,8 +205,10 @@ def _renderer_memory_mb(metadata: RenderMetadata | None, function: Function) -> 
     return (renderer or function).memory_mb
 
 
-def _work_started(file: ProgressFile) -> float | None:
-    return file.composition_validated or (file.render_metadata.started_date if file.render_metadata else None)
+def _work_started(file: ProgressFile, function: Function) -> float | None:
+    if file.composition_validated or file.render_metadata is None:
+        return file.composition_validated
+    return file.started_ms(function)
 
 
 def _extrapolate(work: float, *, since_ms: float | None, now_ms: float | None) -> datetime | None:
@@ -260,16 +223,21 @@ def _first_fatal(errors: Sequence[RemotionError]) -> RemotionError | None:
     return next((error for error in errors if error.ends_render), None)
 
 
-def _usd(amount: float | None, currency: str) -> float | None:
-    return max(0.0, amount) if amount is not None and currency == "USD" else None
+def _is_timeout(error: RemotionError) -> bool:
+    return error.message.startswith(_TIMEOUT_MESSAGE)
+
+
+def _usd(amount: float | None, currency: str, region: str) -> float | None:
+    """Return an amount that the function has computed, which uses the prices of us-east-1 for an unknown region."""
+    return max(0.0, amount) if amount is not None and currency == "USD" and is_priced(region) else None
 
 
 def _clamp(value: float) -> float:
     return min(max(value, 0.0), 1.0)
 
 
-def _whole_ms(ms: float | None) -> int | None:
-    return None if ms is None else max(0, round(ms))
+def _whole(value: float | None) -> int | None:
+    return None if value is None else max(0, round(value))
 
 
 def _to_ms(time: datetime) -> float:

@@ -2,9 +2,19 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Annotated, NoReturn
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    OnErrorOmit,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 
 MAX_COUNT = 2**53  # the largest integer that JavaScript's numbers represent exactly
@@ -27,28 +37,39 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 Text = Annotated[str, AfterValidator(_storable)]
 """Text without lone surrogates, which JavaScript leaves when it truncates and which can't be logged or stored."""
 
-Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
-Timestamp = Annotated[float, Field(ge=0, le=MAX_TIMESTAMP_MS)]
+Flag = Annotated[bool, Field(strict=True)]
+Count = Annotated[float, Field(strict=True, ge=0, le=MAX_COUNT)]
+"""A number of frames, chunks or bytes. It may be a fraction, for example while frames are being combined."""
+
+Timestamp = Annotated[float, Field(strict=True, ge=0, le=MAX_TIMESTAMP_MS)]
 """Milliseconds since the Unix epoch."""
 
-Number = Annotated[float, Field(ge=-MAX_TIMESTAMP_MS, le=MAX_TIMESTAMP_MS)]
+Number = Annotated[float, Field(strict=True, ge=-MAX_TIMESTAMP_MS, le=MAX_TIMESTAMP_MS)]
 Key = Annotated[str, Field(pattern=r"^[0-9A-Za-z.-]{1,100}$")]
 """A name that is safe as a part of object keys and URLs."""
 
 
 class WireModel(BaseModel):
-    """A JSON object that the function wrote. Unknown keys are ignored; null means the same as an absent key."""
+    """A JSON object that the function wrote.
+
+    Unknown keys are ignored. An optional key with null or another invalid value is treated as absent, so that another
+    version of Remotion that writes one value differently does not make the whole object unreadable.
+    """
 
     model_config = ConfigDict(
         alias_generator=to_camel, allow_inf_nan=False, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
-    @model_validator(mode="before")
+    @field_validator("*", mode="wrap")
     @classmethod
-    def _without_nulls(cls, data: object) -> object:
-        if isinstance(data, dict):
-            return {key: value for key, value in data.items() if value is not None}
-        return data
+    def _default_if_invalid(cls, value: object, validate: Callable[[object], object], info: ValidationInfo) -> object:
+        try:
+            return validate(value)
+        except ValidationError:
+            field = cls.model_fields[str(info.field_name)]
+            if field.is_required():
+                raise
+            return field.get_default()
 
 
 class RemotionError(WireModel):
@@ -58,8 +79,8 @@ class RemotionError(WireModel):
     name: Text = ""
     message: Text = ""
     stack: Text = ""
-    is_fatal: bool = False
-    will_retry: bool = False
+    is_fatal: Flag = False
+    will_retry: Flag = False
 
     @property
     def ends_render(self) -> bool:
@@ -70,11 +91,11 @@ class RemotionError(WireModel):
 class RenderMetadata(WireModel):
     """Data about a render that the function writes after loading the composition."""
 
-    started_date: Timestamp
+    started_date: Timestamp | None = None
     total_chunks: Count | None = None
     estimated_render_lambda_invokations: Count = 0
     frame_range: tuple[Count, Count] | None = None
-    every_nth_frame: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
+    every_nth_frame: Annotated[float, Field(strict=True, ge=1, le=MAX_COUNT)] = 1
     renderer_function_name: Text = ""
 
     @property
@@ -83,7 +104,7 @@ class RenderMetadata(WireModel):
         if self.frame_range is None:
             return None
         first, last = self.frame_range
-        return max(0, last - first + self.every_nth_frame) // self.every_nth_frame
+        return int(max(0.0, last - first + self.every_nth_frame) // self.every_nth_frame)
 
 
 class Timing(WireModel):
@@ -106,13 +127,12 @@ class PostRenderData(WireModel):
     output_size: Count | None = None
     cost: FinalCost | None = None
     estimated_billing_duration_in_milliseconds: Number | None = None
-    errors: tuple[RemotionError, ...] = ()
+    errors: tuple[OnErrorOmit[RemotionError], ...] = ()
 
 
 class StartResponse(WireModel):
     """Response to a start: the render has been started."""
 
-    bucket_name: Key
     render_id: Key
 
 
@@ -155,27 +175,23 @@ class Costs(WireModel):
         return self.accrued_so_far if self.currency == "USD" else None
 
 
-class StillResponse(WireModel):
-    """Response to a still: its picture has been stored, by a separate render."""
-
-    render_id: Key
-    estimated_price: Costs = Costs()
-
-
 class StatusResponse(WireModel):
-    """A render's status as the function derives it. `overallProgress` and `done` are always present."""
+    """A render's status as the function derives it. `chunks` is the number of rendered chunks."""
 
-    overall_progress: Number
-    done: bool
-    fatal_error_encountered: bool = False
+    overall_progress: Number = 0
+    done: Flag = False
+    fatal_error_encountered: Flag = False
+    chunks: Count = 0
     frames_rendered: Count = 0
     encoding_status: EncodingStatus = EncodingStatus()
     costs: Costs = Costs()
-    errors: tuple[RemotionError, ...] = ()
+    errors: tuple[OnErrorOmit[RemotionError], ...] = ()
     output_size_in_bytes: Count | None = None
     estimated_billing_duration_in_milliseconds: Number | None = None
     render_metadata: RenderMetadata | None = None
+    serve_url_opened: Timestamp | None = None
     composition_validated: Timestamp | None = None
+    timeout_timestamp: Timestamp | None = None
     current_time: Timestamp | None = None
 
 
@@ -207,13 +223,11 @@ def parse_start(body: bytes) -> StartResponse | ErrorResponse:
 def parse_status(body: bytes) -> StatusResponse | ErrorResponse:
     """Parse the response to a status request. Raises `ValueError` if it is invalid."""
     response = last_object(body)
-    return _error_response(response) or StatusResponse.model_validate(response)
-
-
-def parse_still(body: bytes) -> StillResponse | ErrorResponse:
-    """Parse the response to a still request. Raises `ValueError` if it is invalid."""
-    response = last_object(body)
-    return _error_response(response) or StillResponse.model_validate(response)
+    if error := _error_response(response):
+        return error
+    if not {"overallProgress", "done"} & response.keys():
+        raise ValueError("the response is not a status")
+    return StatusResponse.model_validate(response)
 
 
 def parse_info(body: bytes) -> InfoResponse | ErrorResponse:

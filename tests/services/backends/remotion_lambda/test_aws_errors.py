@@ -1,6 +1,105 @@
+import botocore.session
 import pytest
 
+from services.backends.remotion_lambda import aws_errors
 from services.backends.remotion_lambda.aws_errors import AwsErrorKind, error_from_response
+
+# Of the errors of the operation Invoke, all those after which the function may have run.
+MAY_HAVE_RUN = {"EFSIOException", "ServiceException"}
+# Those that concern the request, which Rendercast forms.
+OF_THE_REQUEST = {
+    "DurableExecutionAlreadyStartedException",
+    "InvalidParameterValueException",
+    "InvalidRequestContentException",
+    "UnsupportedMediaTypeException",
+}
+MAY_SUCCEED_LATER = {
+    "CodeArtifactUserPendingException",
+    "EC2ThrottledException",
+    "EC2UnexpectedException",
+    "EFSMountConnectivityException",
+    "EFSMountTimeoutException",
+    "ENILimitReachedException",
+    "ENINotReadyException",
+    "ResourceConflictException",
+    "ResourceNotReadyException",
+    "S3FilesMountConnectivityException",
+    "S3FilesMountTimeoutException",
+    "ServiceQuotaExceededException",
+    "SnapStartNotReadyException",
+    "SnapStartRegenerationFailureException",
+    "SnapStartTimeoutException",
+    "SubnetIPAddressLimitReachedException",
+    "TooManyRequestsException",
+}
+INVOKE = {
+    shape.name: shape.metadata["error"]["httpStatusCode"]
+    for shape in botocore.session.get_session().get_service_model("lambda").operation_model("Invoke").error_shapes
+}
+
+
+def test_errors_of_an_invocation_that_are_only_expected_exist() -> None:
+    assert INVOKE.keys() >= MAY_HAVE_RUN | OF_THE_REQUEST | MAY_SUCCEED_LATER
+
+
+@pytest.mark.parametrize("code", sorted(INVOKE))
+def test_every_error_of_an_invocation_is_classified_by_whether_the_function_may_have_run(code: str) -> None:
+    error = error_from_response("Invoke", code=code, status=INVOKE[code], detail="")
+    if code in MAY_HAVE_RUN:
+        assert error.kind is AwsErrorKind.UNKNOWN
+    elif code in MAY_SUCCEED_LATER:
+        assert error.kind is AwsErrorKind.THROTTLED
+    else:
+        assert error.kind is AwsErrorKind.REJECTED
+        assert error.remedy is not None
+        assert (error.remedy.code == "REQUEST_REFUSED") is (code in OF_THE_REQUEST)
+
+
+@pytest.mark.parametrize("code", ["KMSAccessDeniedException", "KMSInvalidStateException", "KMS.AccessDeniedException"])
+def test_an_invocation_refused_because_kms_throttles_may_succeed_later(code: str) -> None:
+    detail = "KMS Exception: ThrottlingException KMS Message: Rate exceeded"
+    assert error_from_response("Invoke", code=code, status=502, detail=detail).kind is AwsErrorKind.THROTTLED
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "failure_code", "words"),
+    [
+        ("AccessControlListNotSupported", 400, "ACL_NOT_SUPPORTED", "REMOTION_PRIVACY=no-acl"),
+        ("KMS.DisabledException", 400, "ACCESS_DENIED", "KMS key"),
+        ("RequestTimeTooSkewed", 403, "CREDENTIALS_INVALID", "REMOTION_AWS_ACCESS_KEY_ID"),
+        ("TokenRefreshRequired", 400, "CREDENTIALS_INVALID", "REMOTION_AWS_ACCESS_KEY_ID"),
+        ("IllegalLocationConstraintException", 400, "BUCKET_NOT_FOUND", "REMOTION_AWS_REGION"),
+        ("PermanentRedirect", 301, "BUCKET_NOT_FOUND", "REMOTION_AWS_REGION"),
+        ("AllAccessDisabled", 403, "ACCESS_DENIED", "s3:PutObject"),
+    ],
+)
+def test_an_error_of_storage_that_an_operator_must_fix_names_the_remedy(
+    code: str, status: int, failure_code: str, words: str
+) -> None:
+    failure = error_from_response("PutObject", code=code, status=status, detail="").failure
+    assert failure is not None
+    assert failure.code == failure_code
+    assert words in (failure.detail or "")
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("TemporaryRedirect", 307), ("OperationAborted", 409), ("RequestTimeout", 400), ("InternalError", 500)],
+)
+def test_an_error_of_storage_that_may_be_temporary_has_no_remedy(code: str, status: int) -> None:
+    error = error_from_response("PutObject", code=code, status=status, detail="")
+    assert (error.kind, error.failure) == (AwsErrorKind.UNKNOWN, None)
+
+
+def test_no_code_is_in_two_groups() -> None:
+    groups = [
+        aws_errors._THROTTLING_CODES,
+        aws_errors._NOT_FOUND_CODES,
+        aws_errors._EXISTS_CODES,
+        aws_errors._UNKNOWN_CODES,
+        set(aws_errors._REMEDIES),
+    ]
+    assert len(set().union(*groups)) == sum(map(len, groups))
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from services.backends.remotion_lambda.aws import MAX_CONCURRENT_CALLS, open_aws
+from services.backends.remotion_lambda.aws import open_aws
 from services.backends.remotion_lambda.backend import LambdaBackend
+from services.backends.remotion_lambda.clients import MAX_CONCURRENT_CALLS
 from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartUncertain
 from services.models import Output, Render, RenderPhase, replace
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Observation
@@ -232,3 +233,12 @@ async def test_privacy_and_licence_key_are_sent_to_the_function(farm: Farm, laun
         await backend.start(launched())
     (start,) = farm.function.starts
     assert (start["privacy"], start["licenseKey"]) == ("no-acl", "rm_pub")
+
+
+async def test_frames_and_colours_are_as_set(farm: Farm, launched: Launched) -> None:
+    async with farm.open() as backend:
+        await backend.start(launched())
+    async with farm.open(image_format="jpeg", color_space="bt2020-ncl") as backend:
+        await backend.start(launched())
+    sent = [(start["imageFormat"], start["colorSpace"], start["logLevel"]) for start in farm.function.starts]
+    assert sent == [("png", "bt709", "warn"), ("jpeg", "bt2020-ncl", "warn")]

@@ -14,7 +14,7 @@ from services.settings import load_settings
 from tests.support.lambda_faults import Fault
 from tests.support.lambda_server import FUNCTION
 from tests.support.remotion_farm import BUCKET, Farm
-from tests.support.s3_server import S3Fault
+from tests.support.s3_server import ERROR_RESPONSES, S3Fault
 
 SITE = f"https://{BUCKET}.s3.us-east-1.amazonaws.com/sites/x/index.html"
 DEPLOYED: dict[str, object] = {"remotion_lambda_function_name": FUNCTION, "remotion_serve_url": SITE}
@@ -93,6 +93,41 @@ async def test_a_failed_version_request_is_reported_with_its_reason(farm: Farm, 
 async def test_a_missing_permission_of_storage_is_reported(farm: Farm) -> None:
     farm.storage.fail(S3Fault.ACCESS_DENIED)
     assert "s3:ListBucket" in await refused(farm)
+
+
+async def test_a_bucket_that_refuses_the_acl_of_videos_is_reported_with_its_setting(farm: Farm) -> None:
+    farm.disable_acls()
+    assert "set REMOTION_PRIVACY=no-acl" in await refused(farm)
+    async with farm.open(privacy="no-acl"):
+        pass
+
+
+async def test_a_missing_permission_to_set_acls_does_not_prevent_the_start(farm: Farm) -> None:
+    farm.storage.acl_error = ERROR_RESPONSES[S3Fault.ACCESS_DENIED]
+    async with farm.open():
+        pass
+
+
+async def test_a_missing_permission_to_store_posters_is_logged(farm: Farm, caplog: pytest.LogCaptureFixture) -> None:
+    farm.storage.fail(S3Fault.ACCESS_DENIED, method="PUT")
+    async with farm.open():
+        assert "grant s3:PutObject on rendercast/*" in caplog.text
+
+
+@pytest.mark.parametrize("deletable", [True, False])
+async def test_the_test_object_of_a_start_is_deleted_or_replaced_by_the_next(
+    farm: Farm,
+    deletable: bool,  # noqa: FBT001
+) -> None:
+    if not deletable:
+        farm.storage.fail(S3Fault.ACCESS_DENIED, method="POST", containing="delete")
+    before = set(farm.bucket.keys(BUCKET))
+    for _ in range(2):
+        async with farm.open():
+            pass
+    left = set(farm.bucket.keys(BUCKET)) - before
+    assert left == (set() if deletable else {"rendercast/rendercast-doctor-start"})
+    farm.bucket.delete(BUCKET, "rendercast/rendercast-doctor-start")
 
 
 async def test_a_rejection_without_a_reason_is_reported_with_all_possible_causes(farm: Farm) -> None:

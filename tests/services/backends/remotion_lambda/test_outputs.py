@@ -1,6 +1,7 @@
 """The videos of the adapter's renders: found, served and removed."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -11,7 +12,7 @@ import pytest
 from services.backends.remotion_lambda.backend import LambdaBackend
 from services.errors import BackendUnavailable, StartUncertain
 from services.models import Output, Render, replace
-from services.ports import AttemptFinished, AttemptProgress
+from services.ports import AttemptFailed, AttemptFinished, AttemptProgress
 from tests.services.backends.test_backend_contract import start_attempt, until
 from tests.support.lambda_faults import Fault
 from tests.support.lambda_scenarios import Scenario
@@ -44,6 +45,106 @@ async def test_a_video_without_post_render_data_is_found(
 ) -> None:
     farm.function.use_scenario_next(Scenario.NO_POST_RENDER_DATA)
     assert (await until(backend, await start_attempt(backend, launched()), AttemptFinished)).output.size_bytes
+
+
+async def ended(backend: LambdaBackend, farm: Farm, render: Render, *scenarios: Scenario) -> Render:
+    """Start an attempt with this scenario, and wait until the function writes nothing more."""
+    farm.function.use_scenario_next(*scenarios)
+    started = await start_attempt(backend, render)
+    for launch in farm.function.launches:
+        assert await asyncio.to_thread(launch.ended.wait, 10)
+    return started
+
+
+async def test_a_video_is_found_if_a_file_with_all_chunks_has_not_changed_for_five_seconds(
+    backend: LambdaBackend, farm: Farm, launched: Launched
+) -> None:
+    render = await ended(backend, farm, launched(), Scenario.LOST_LAST_WRITE)
+    assert isinstance(await backend.observe(render), AttemptProgress)
+    farm.clock.jump(4)
+    assert isinstance(await backend.observe(render), AttemptProgress)
+    farm.clock.jump(2)
+    assert isinstance(await backend.observe(render), AttemptFinished)
+
+
+async def test_a_video_is_found_at_once_after_a_notification(
+    backend: LambdaBackend, farm: Farm, launched: Launched
+) -> None:
+    render = await ended(backend, farm, launched(), Scenario.LOST_LAST_WRITE)
+    finished = await backend.observe(render, check_output=True)
+    assert isinstance(finished, AttemptFinished)
+    assert finished.cost_usd
+
+
+async def test_without_a_video_a_notification_changes_nothing(
+    backend: LambdaBackend, farm: Farm, launched: Launched
+) -> None:
+    render = await ended(backend, farm, launched(), Scenario.STITCHER_TIMES_OUT)
+    for check_output in (True, False):
+        assert isinstance(await backend.observe(render, check_output=check_output), AttemptProgress)
+
+
+async def test_a_video_is_found_after_the_function_s_timeout(
+    backend: LambdaBackend, farm: Farm, launched: Launched
+) -> None:
+    render = await ended(backend, farm, launched(), Scenario.LOST_LAST_WRITE)
+    farm.clock.jump(2 * 120 + 21)
+    assert isinstance(await backend.observe(render), AttemptFinished)
+
+
+async def test_a_duplicated_launch_does_not_hide_the_video(
+    backend: LambdaBackend, farm: Farm, launched: Launched
+) -> None:
+    farm.function.launch_next_after(0, 1)
+    render = await ended(backend, farm, launched())
+    file = json.loads(farm.bucket.get(BUCKET, f"renders/{render.backend_render_id}/progress.json") or b"")
+    assert "already exists" in file["errors"][-1]["message"]
+    assert (await until(backend, render, AttemptFinished)).output.size_bytes
+
+
+async def test_a_video_that_is_reported_early_is_awaited(
+    backend: LambdaBackend, farm: Farm, launched: Launched
+) -> None:
+    farm.function.use_scenario_next(Scenario.EARLY_POST_RENDER_DATA)
+    finished = await until(backend, await start_attempt(backend, launched()), AttemptFinished)
+    assert await backend.has_output(finished.output)
+
+
+async def test_a_video_that_is_reported_but_never_stored_fails_the_attempt_after_a_minute(
+    backend: LambdaBackend, farm: Farm, launched: Launched
+) -> None:
+    render = await ended(backend, farm, launched(), Scenario.NO_OUTPUT)
+    for _ in range(2):
+        assert isinstance(await backend.observe(render), AttemptProgress)
+        farm.clock.jump(59)
+    farm.clock.jump(2)
+    missing = await backend.observe(render)
+    assert isinstance(missing, AttemptFailed)
+    assert (missing.failure.code, missing.failure.retryable, missing.busy) == ("OUTPUT_MISSING", True, False)
+
+
+async def test_a_launch_that_never_ran_found_no_capacity(
+    backend: LambdaBackend, farm: Farm, launched: Launched
+) -> None:
+    farm.function.launch_next_after()
+    render = await start_attempt(backend, launched())
+    assert isinstance(await backend.observe(render), AttemptProgress)
+    farm.clock.jump(120 + 21)
+    failed = await backend.observe(render)
+    assert isinstance(failed, AttemptFailed)
+    assert (failed.failure.code, failed.busy) == ("RENDERER_BUSY", True)
+
+
+@pytest.mark.parametrize("scenario", [Scenario.FRACTIONAL_NUMBERS, Scenario.UNKNOWN_FIELDS])
+async def test_a_file_with_other_numbers_and_fields_is_followed_to_its_end(
+    backend: LambdaBackend, farm: Farm, launched: Launched, scenario: Scenario
+) -> None:
+    farm.function.use_scenario_next(scenario)
+    render = await start_attempt(backend, launched())
+    async with asyncio.timeout(30):
+        while not isinstance(observed := await backend.observe(render), AttemptFinished):
+            assert isinstance(observed, AttemptProgress)
+            await asyncio.sleep(0.02)
 
 
 async def test_a_render_without_a_response_is_found_by_its_video(

@@ -1,224 +1,251 @@
-"""Posters made by a function that succeeds, fails, is late, or does not respond."""
+"""Posters of finished videos, while S3 is slow or fails and while the decoder crashes or hangs."""
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
 
+from services.backends.remotion_lambda.aws import open_aws
 from services.backends.remotion_lambda.backend import LambdaBackend
-from services.backends.remotion_lambda.posters import MAX_CONCURRENT_POSTERS
-from services.models import Failure, Render, RenderPhase, RenderStatus, replace
-from services.ports import AttemptFailed, AttemptFinished, AttemptProgress
-from services.renders import lifecycle
-from tests.conftest import PROPS
+from services.backends.remotion_lambda.polling import open_http
+from services.backends.remotion_lambda.posters import CHILD, MAX_CONCURRENT_POSTERS, Posters
+from services.models import Output, Render
+from services.ports import AttemptFinished
+from tests.conftest import MakeRender
 from tests.services.backends.test_backend_contract import start_attempt, until
-from tests.support.lambda_faults import Fault
-from tests.support.lambda_scenarios import Scenario
-from tests.support.lambda_stills import PICTURE
-from tests.support.remotion_farm import BUCKET, Farm, running_farm
-from tests.support.s3_server import S3Fault, S3Server
+from tests.support.lambda_progress import OUTPUT
+from tests.support.remotion_farm import BUCKET, Farm
+from tests.support.s3_server import S3Fault
+from tests.support.videos import RED, color_of
 
 pytestmark = pytest.mark.slow
 
 Launched = Callable[..., Render]
 
 
-@pytest.fixture
-def fast_farm(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Farm]:
-    """A farm whose clock is 20 times as fast, so that waits are short."""
-    with running_farm(s3_server, monkeypatch, speed=20) as farm:
-        yield farm
+@asynccontextmanager
+async def open_posters(farm: Farm, *, max_time_s: float = 60) -> AsyncIterator[Posters]:
+    deployment = replace(farm.deployment, posters=True)
+    async with open_aws(deployment.access) as aws, open_http(farm.storage.url) as http:
+        yield Posters(deployment, aws=aws, http=http, clock=farm.clock, max_time_s=max_time_s)
 
 
 @pytest.fixture
-async def backend(farm: Farm) -> AsyncIterator[LambdaBackend]:
-    async with farm.open() as backend:
-        yield backend
+async def posters(farm: Farm) -> AsyncIterator[Posters]:
+    async with open_posters(farm) as posters:
+        yield posters
+
+
+@pytest.fixture
+def render(make_render: MakeRender) -> Render:
+    return make_render()
+
+
+def store(farm: Farm, render: Render, video: bytes = OUTPUT) -> Output:
+    output = Output(bucket=BUCKET, key=f"rendercast/{render.id}-1.mp4", size_bytes=len(video))
+    farm.bucket.put(BUCKET, output.key, video)
+    return output
 
 
 def key_of(render: Render) -> str:
     return f"rendercast/{render.id}-poster.jpg"
 
 
+def decoders() -> list[int]:
+    """Return the process ids of this process's decoders."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            command = (folder / "cmdline").read_bytes().decode()
+        except OSError:  # it has ended
+            continue
+        if int(parent) == os.getpid() and CHILD in command:
+            found.append(int(folder.name))
+    return found
+
+
 async def wait_until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  # the function sends no notification
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110  # processes send no notification
             await asyncio.sleep(0.01)
 
 
-async def wait_for_frames(backend: LambdaBackend, render: Render) -> None:
-    """Poll a render until it has frames."""
-    async with asyncio.timeout(60):
-        while True:
-            observation = await backend.observe(render)
-            if not isinstance(observation, AttemptProgress) or observation.phase is not RenderPhase.LAUNCHING:
-                return
-            await asyncio.sleep(0.01)
+async def test_a_finished_render_has_a_poster_without_another_invocation(farm: Farm, launched: Launched) -> None:
+    async with farm.open(posters=True) as backend:
+        output = (await until(backend, await start_attempt(backend, launched()), AttemptFinished)).output
+        assert farm.function.invocations["still"] == 0
+        assert await content_of_poster(backend, output) == ("image/jpeg", True)
+        assert decoders() == []
 
 
-async def test_a_poster_is_a_still_of_the_last_frame(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
-    render = await start_attempt(backend, launched(props=replace(PROPS, text="x" * 300_000)))
-    output = (await until(backend, render, AttemptFinished)).output
-    assert output.poster_key == key_of(render)
-    (still,) = farm.function.stills
-    assert (still["frame"], still["imageFormat"], still["composition"]) == (89, "jpeg", "TextAnimation")
-    assert still["inputProps"]["type"] == "payload"
+async def content_of_poster(backend: LambdaBackend, output: Output) -> tuple[str, bool]:
+    """Return the content type of the poster, and whether it is red as the video's last frame."""
     download = backend.sign_poster(output, expires_in=timedelta(minutes=5))
     assert download is not None
     async with httpx.AsyncClient(trust_env=False) as http:
-        assert (await http.get(download.url)).content == PICTURE
+        response = await http.get(download.url)
+    color = color_of(response.content)
+    is_red = max(abs(one - other) for one, other in zip(color, RED, strict=True)) <= 6
+    return response.headers["Content-Type"], is_red
 
 
-async def test_only_the_picture_of_a_poster_is_kept(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
-    before = set(farm.bucket.keys(BUCKET, "renders/"))
-    render = await start_attempt(backend, launched())
-    await until(backend, render, AttemptFinished)
-    left = before | {f"renders/{render.backend_render_id}/progress.json"}
-    await wait_until(lambda: set(farm.bucket.keys(BUCKET, "renders/")) == left)
-
-
-async def test_the_cost_of_the_poster_is_added(farm: Farm, launched: Launched) -> None:
-    costs = []
-    for posters in (False, True):
-        farm.function.use_scenario_next(Scenario.NO_POST_RENDER_DATA)
-        async with farm.open(posters=posters) as backend:
-            costs.append(
-                (await until(backend, await start_attempt(backend, launched()), AttemptFinished)).cost_usd or 0.0
-            )
-    assert costs[1] - costs[0] == pytest.approx(0.00006, abs=0.00002)
-
-
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        (Fault.THROTTLED, "TooManyRequestsException"),
-        (Fault.SERVICE_ERROR, "ServiceException"),
-        (Fault.ACCESS_DENIED, "AccessDeniedException"),
-        (Fault.REFUSED, "the function reports: No."),
-        (Fault.CRASHED, "the function crashed: Runtime.ExitError: No."),
-        (Fault.DROPPED, "Invoke: Connection was closed"),
-    ],
-)
-async def test_a_failed_poster_is_requested_once_and_omitted(
-    backend: LambdaBackend,
-    farm: Farm,
-    launched: Launched,
-    caplog: pytest.LogCaptureFixture,
-    fault: Fault,
-    words: str,
-) -> None:
-    farm.function.fault(fault, kind="still", times=5)
-    render = await start_attempt(backend, launched())
-    finished = await until(backend, render, AttemptFinished)
-    assert (finished.output.poster_key, farm.function.invocations["still"]) == (None, 1)
-    assert f"render {render.id} has no poster: " in caplog.text
-    assert words in caplog.text
-
-
-async def test_a_poster_whose_existence_is_unknown_is_omitted(
-    backend: LambdaBackend, farm: Farm, launched: Launched, caplog: pytest.LogCaptureFixture
-) -> None:
-    render = await start_attempt(backend, launched())
-    farm.storage.fail(S3Fault.ACCESS_DENIED, method="HEAD")
-    await wait_for_frames(backend, render)
-    await wait_until(lambda: "HeadObject" in caplog.text)
-    farm.storage.clear_faults()
-    assert (await until(backend, render, AttemptFinished)).output.poster_key is None
-    assert farm.function.stills == []
-
-
-def ended(render: Render, status: RenderStatus, finished: AttemptFinished) -> Render:
-    now = render.created_at
-    match status:
-        case RenderStatus.COMPLETE:
-            return lifecycle.complete(render, output=finished.output, cost_usd=None, warnings=(), now=now)
-        case RenderStatus.CANCELLED:
-            return lifecycle.cancel(render, now=now)
-    return lifecycle.fail(render, failure=Failure(code="C", message="m", retryable=False), now=now)
-
-
-@pytest.mark.parametrize("status", [RenderStatus.COMPLETE, RenderStatus.CANCELLED, RenderStatus.FAILED])
-async def test_a_late_poster_is_omitted_and_deleted_when_it_is_stored(
-    fast_farm: Farm, launched: Launched, status: RenderStatus
-) -> None:
-    fast_farm.function.fault(Fault.SLOW, kind="still", seconds=3)
-    async with fast_farm.open() as backend:
-        render = await start_attempt(backend, launched())
-        finished = await until(backend, render, AttemptFinished)
-        assert finished.output.poster_key is None
-        assert fast_farm.bucket.get(BUCKET, key_of(render))
-        await backend.abandon(ended(render, status, finished))
-        await wait_until(lambda: fast_farm.bucket.get(BUCKET, key_of(render)) is None)
-        assert await backend.has_output(finished.output)
-
-
-async def test_another_process_uses_the_stored_poster(farm: Farm, launched: Launched) -> None:
-    async with farm.open() as first, farm.open() as second:
-        render = await start_attempt(first, launched())
-        await wait_for_frames(first, render)
-        await wait_until(lambda: farm.bucket.get(BUCKET, key_of(render)))
-        await first.abandon(render)
-        assert (await until(second, render, AttemptFinished)).output.poster_key == key_of(render)
-    assert farm.function.invocations["still"] == 1
-
-
-async def test_another_process_makes_a_missing_poster(farm: Farm, launched: Launched) -> None:
-    async with farm.open() as first, farm.open() as second:
-        render = await start_attempt(first, launched())
-        assert farm.function.renders[render.backend_render_id or ""].ended.wait(10)
-        assert (await until(second, render, AttemptFinished)).output.poster_key == key_of(render)
-
-
-async def test_after_a_lost_response_the_poster_is_made_once_the_video_exists(
-    backend: LambdaBackend, farm: Farm, launched: Launched
-) -> None:
+async def test_a_video_whose_end_was_not_recorded_has_a_poster(farm: Farm, launched: Launched) -> None:
     render = launched()
-    assert isinstance(await backend.observe(render), AttemptProgress)
-    assert farm.function.invocations["still"] == 0
-    farm.bucket.put(BUCKET, f"rendercast/{render.id}-{render.attempt}.mp4", b"a video")
-    assert (await until(backend, render, AttemptFinished)).output.poster_key == key_of(render)
-
-
-async def test_concurrent_posters_are_limited_and_none_is_made_for_an_abandoned_render(
-    backend: LambdaBackend, farm: Farm, launched: Launched
-) -> None:
-    farm.function.use_scenario_next(Scenario.CHUNK_HANGS, times=2 * MAX_CONCURRENT_POSTERS + 1)
-    responded = threading.Event()
-    farm.function.fault(Fault.SLOW, kind="still", times=100, seconds=10, until=responded)
-    rendering = [await start_attempt(backend, launched()) for _ in range(2 * MAX_CONCURRENT_POSTERS + 1)]
-    farm.function.max_concurrent = 0
-    for render in rendering:
-        await wait_for_frames(backend, render)
-    await backend.abandon(rendering.pop())
-    await wait_until(lambda: farm.function.max_concurrent == MAX_CONCURRENT_POSTERS)
-    responded.set()
-    await wait_until(lambda: all(farm.bucket.get(BUCKET, key_of(render)) for render in rendering))
-    assert farm.function.max_concurrent == MAX_CONCURRENT_POSTERS
-    assert farm.function.invocations["still"] == len(rendering)
-
-
-async def test_no_poster_is_made_before_the_video_has_frames(
-    backend: LambdaBackend, farm: Farm, launched: Launched
-) -> None:
-    for scenario in (Scenario.UNKNOWN_COMPOSITION, Scenario.RENDERERS_THROTTLED):
-        farm.function.use_scenario_next(scenario)
-        await until(backend, await start_attempt(backend, launched()), AttemptFailed)
-    assert farm.function.invocations["still"] == 0
+    farm.bucket.put(BUCKET, f"rendercast/{render.id}-{render.attempt}.mp4", OUTPUT)
+    async with farm.open(posters=True) as backend:
+        assert (await until(backend, render, AttemptFinished)).output.poster_key == key_of(render)
 
 
 async def test_posters_can_be_switched_off(farm: Farm, launched: Launched) -> None:
     async with farm.open(posters=False) as backend:
-        assert (
-            await until(backend, await start_attempt(backend, launched()), AttemptFinished)
-        ).output.poster_key is None
-    assert farm.function.invocations["still"] == 0
+        finished = await until(backend, await start_attempt(backend, launched()), AttemptFinished)
+    assert finished.output.poster_key is None
+    assert farm.storage.count("GET", "rendercast/") == 0
 
 
-async def test_privacy_and_licence_key_are_sent_for_posters(farm: Farm, launched: Launched) -> None:
-    async with farm.open(privacy="no-acl", license_key="rm_pub") as backend:
-        await until(backend, await start_attempt(backend, launched()), AttemptFinished)
-    (still,) = farm.function.stills
-    assert (still["privacy"], still["licenseKey"]) == ("no-acl", "rm_pub")
+@pytest.mark.parametrize("fault", [S3Fault.SLOW_DOWN, S3Fault.INTERNAL_ERROR, S3Fault.RESET])
+async def test_a_part_of_the_video_is_requested_again_after_a_temporary_error(
+    farm: Farm, posters: Posters, render: Render, fault: S3Fault
+) -> None:
+    output = store(farm, render)
+    farm.storage.fail(fault, times=2, method="GET")
+    assert (await posters.create(render, output)).poster_key == key_of(render)
+    assert farm.bucket.get(BUCKET, key_of(render))
+
+
+@pytest.mark.parametrize(
+    ("fault", "method", "words"),
+    [
+        (S3Fault.SLOW_DOWN, "GET", "can't be read: ClientResponseError"),
+        (S3Fault.ACCESS_DENIED, "GET", "range request of the video with 403"),
+        (S3Fault.ACCESS_DENIED, "PUT", "PutObject: AccessDenied"),
+        (S3Fault.RESET, "PUT", "PutObject"),
+    ],
+)
+async def test_an_error_of_storage_costs_only_the_poster(  # fixtures
+    farm: Farm,
+    posters: Posters,
+    render: Render,
+    caplog: pytest.LogCaptureFixture,
+    fault: S3Fault,
+    method: str,
+    words: str,
+) -> None:
+    output = store(farm, render)
+    farm.storage.fail(fault, method=method)
+    assert await posters.create(render, output) == output
+    assert f"render {render.id} has no poster: " in caplog.text
+    assert words in caplog.text
+    assert "X-Amz-Signature" not in caplog.text
+
+
+async def test_a_deleted_video_has_no_poster(
+    farm: Farm, posters: Posters, render: Render, caplog: pytest.LogCaptureFixture
+) -> None:
+    output = store(farm, render)
+    farm.bucket.delete(BUCKET, output.key)
+    assert await posters.create(render, output) == output
+    assert "with 404" in caplog.text
+
+
+@pytest.mark.parametrize("change_bytes", [-100, 100])
+async def test_a_video_of_another_size_than_reported_costs_at_most_the_poster(
+    farm: Farm, posters: Posters, render: Render, change_bytes: int
+) -> None:
+    output = store(farm, render)
+    result = await posters.create(render, replace_size(output, output.size_bytes + change_bytes))
+    assert result.poster_key in {None, key_of(render)}
+    assert result.key == output.key
+
+
+def replace_size(output: Output, size_bytes: int) -> Output:
+    return Output(bucket=output.bucket, key=output.key, size_bytes=size_bytes)
+
+
+async def test_a_file_that_is_not_a_video_has_no_poster(
+    farm: Farm, posters: Posters, render: Render, caplog: pytest.LogCaptureFixture
+) -> None:
+    output = store(farm, render, b"not a video" * 1_000)
+    assert await posters.create(render, output) == output
+    assert "the video has no frame" in caplog.text
+
+
+async def test_a_storage_that_does_not_respond_is_waited_for_until_the_time_limit(
+    farm: Farm, render: Render, caplog: pytest.LogCaptureFixture
+) -> None:
+    output = store(farm, render)
+    farm.storage.fail(S3Fault.HUNG, method="GET")
+    async with open_posters(farm, max_time_s=1) as posters, asyncio.timeout(10):
+        assert await posters.create(render, output) == output
+    assert "not finished within 1 s" in caplog.text
+    assert decoders() == []
+
+
+@pytest.mark.parametrize(
+    ("signal_number", "words"), [(signal.SIGKILL, "ended with status -9"), (signal.SIGSTOP, "not finished within 3 s")]
+)
+async def test_a_decoder_that_crashes_or_hangs_costs_only_the_poster(
+    farm: Farm, render: Render, caplog: pytest.LogCaptureFixture, signal_number: int, words: str
+) -> None:
+    output = store(farm, render)
+    farm.storage.fail(S3Fault.DELAYED, method="GET", seconds=1)
+    async with open_posters(farm, max_time_s=3) as posters, asyncio.timeout(20):
+        creating = asyncio.create_task(posters.create(render, output))
+        await wait_until(decoders)
+        (decoder,) = decoders()
+        os.kill(decoder, signal_number)
+        assert await creating == output
+    assert words in caplog.text
+    assert decoders() == []
+
+
+async def test_the_decoder_ends_when_the_poster_is_cancelled(farm: Farm, posters: Posters, render: Render) -> None:
+    output = store(farm, render)
+    farm.storage.fail(S3Fault.HUNG, method="GET")
+    creating = asyncio.create_task(posters.create(render, output))
+    await wait_until(decoders)
+    creating.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await creating
+    assert decoders() == []
+
+
+async def test_the_decoder_gets_no_secrets(
+    farm: Farm, posters: Posters, render: Render, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_SECRET_ACCESS_KEY", "REMOTION_LICENSE_KEY", "MONGODB_URL", "REDIS_URL", "RENDERCAST_JWT_SECRET"):
+        monkeypatch.setenv(name, "secret-of-the-server")
+    output = store(farm, render)
+    farm.storage.fail(S3Fault.HUNG, method="GET")
+    creating = asyncio.create_task(posters.create(render, output))
+    await wait_until(decoders)
+    (decoder,) = decoders()
+    environment = Path(f"/proc/{decoder}/environ").read_bytes()  # noqa: ASYNC240  # not on a disk
+    creating.cancel()
+    await asyncio.wait([creating])
+    assert b"PATH=" in environment
+    assert b"secret-of-the-server" not in environment
+
+
+async def test_few_posters_are_made_at_a_time(farm: Farm, posters: Posters, make_render: MakeRender) -> None:
+    renders = [make_render() for _ in range(2 * MAX_CONCURRENT_POSTERS)]
+    outputs = [store(farm, render) for render in renders]
+    farm.storage.fail(S3Fault.DELAYED, method="GET", seconds=0.3)
+    most = 0
+    async with asyncio.TaskGroup() as tasks:
+        creating = [
+            tasks.create_task(posters.create(render, output)) for render, output in zip(renders, outputs, strict=True)
+        ]
+        while not all(task.done() for task in creating):
+            most = max(most, len(decoders()))
+            await asyncio.sleep(0.02)
+    assert most == MAX_CONCURRENT_POSTERS
+    assert [task.result().poster_key for task in creating] == [key_of(render) for render in renders]

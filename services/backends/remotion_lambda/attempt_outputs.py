@@ -1,0 +1,87 @@
+"""The videos of attempts: looks for them, and prevents that a stopped attempt starts to render later.
+
+Lambda queues a launch that it can't run at once for up to six hours, and may deliver it twice
+(https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html). The function does not render if an
+object with the key of its video exists when it is launched. So an attempt is stopped by a fence: an empty object with
+that key, stored only if there is no object yet. See docs/decisions/0014-stopping-attempts.md.
+"""
+
+import logging
+import math
+
+from services.backends.remotion_lambda.aws import Aws
+from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind
+from services.backends.remotion_lambda.payloads import video_key
+from services.backends.remotion_lambda.posters import Posters
+from services.models import Output, Render, RenderPhase
+from services.ports import AttemptFinished, AttemptMissing, AttemptProgress, Clock
+
+MAX_LAUNCH_DELAY_S = 40.0  # less than the backend's `GRACE` by a worker's lease and some polls
+
+_LAUNCHING = AttemptProgress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
+
+log = logging.getLogger(__name__)
+
+
+class AttemptOutputs:
+    """The videos in one bucket, each with the key of its attempt. Every method raises `AwsError`."""
+
+    def __init__(self, aws: Aws, *, bucket: str, posters: Posters, clock: Clock) -> None:
+        self._aws = aws
+        self._bucket = bucket
+        self._posters = posters
+        self._clock = clock
+        self._unanswered_since_s: dict[str, float] = {}  # by render: when it was first observed without an id
+
+    async def find(self, render: Render, *, cost_usd: float | None = None) -> AttemptFinished | AttemptMissing | None:
+        """Look for the object of the current attempt: a video, with its poster, or the fence of a stopped attempt.
+
+        Return None if there is neither.
+        """
+        key = video_key(render.id, render.attempt)
+        size_bytes = await self._aws.size(self._bucket, key)
+        if not size_bytes:
+            return None if size_bytes is None else AttemptMissing()
+        output = Output(bucket=self._bucket, key=key, size_bytes=size_bytes)
+        return AttemptFinished(output=await self._posters.create(render, output), cost_usd=cost_usd)
+
+    async def fence(self, render: Render) -> AttemptFinished | None:
+        """Store the fence of the current attempt, unless its video is stored already: then return it.
+
+        Without permission to store the fence, only look for the video: the attempt may still be launched later.
+        """
+        key = video_key(render.id, render.attempt)
+        try:
+            if await self._aws.put_if_absent(self._bucket, key):
+                return None
+        except AwsError as error:
+            if error.kind is not AwsErrorKind.REJECTED:
+                raise
+            log.warning(
+                "render %s: %s can't be stored to stop attempt %d, which Lambda may therefore launch later. Grant "
+                "s3:PutObject on rendercast/* to the AWS user (%s)",
+                render.id,
+                key,
+                render.attempt,
+                error,
+            )
+        found = await self.find(render)
+        return found if isinstance(found, AttemptFinished) else None
+
+    async def observe_unanswered(self, render: Render) -> AttemptFinished | AttemptProgress:
+        """Return the state of an attempt whose start had no response: finished, or possibly running.
+
+        It is fenced after `MAX_LAUNCH_DELAY_S`: a launch that has begun by then ends before the time limit, although it
+        can't be cancelled without Remotion's id, and one that is delivered later renders nothing.
+        """
+        now_s = self._clock.monotonic()
+        waited_s = render.running_s + now_s - self._unanswered_since_s.setdefault(render.id, now_s)
+        found = await self.find(render)
+        if found is None and waited_s >= MAX_LAUNCH_DELAY_S:
+            found = await self.fence(render)
+            self._unanswered_since_s[render.id] = math.inf  # once is enough, also if it is refused
+        return found if isinstance(found, AttemptFinished) else _LAUNCHING
+
+    def forget(self, render: Render) -> None:
+        """Drop what is known about the render's attempt."""
+        self._unanswered_since_s.pop(render.id, None)

@@ -1,0 +1,63 @@
+"""Builds the boto3 clients of Lambda and S3: timeouts, tries, and the hosts that requests are sent to."""
+
+from typing import TYPE_CHECKING, Literal
+
+import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+
+MAX_CONCURRENT_CALLS = 16  # to Lambda and to S3 each: the number of threads and connections
+CONNECT_TIMEOUT_S = 5
+STORAGE_TIMEOUT_S = 5
+STORAGE_TRIES = 2
+
+
+def new_lambda_client(session: boto3.Session, *, timeout_s: float) -> "LambdaClient":
+    """Return a client that never repeats a request: one that timed out may have started a render already."""
+    return session.client("lambda", config=_config(timeout_s, tries=1))
+
+
+def new_s3_clients(session: boto3.Session) -> tuple["S3Client", "S3Client"]:
+    """Return a client that signs requests, and one that only builds URLs and so never waits for credentials.
+
+    Both use the host `BUCKET.s3.REGION.…` of the bucket's own region. boto3's default for presigned URLs is the global
+    host, `BUCKET.s3.amazonaws.com`, which redirects requests for new buckets, and which doesn't know buckets in regions
+    launched after March 2019:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html#VirtualHostingBackwardsCompatibility.
+    boto3 still uses `s3.REGION.…/BUCKET` for a bucket name with dots, which the certificates of S3 don't cover.
+    """
+    style = _addressing_style(session)
+    signed = _s3_config(style).merge(Config(signature_version="s3v4"))
+    return session.client("s3", config=signed), session.client("s3", config=_unsigned(style))
+
+
+def _addressing_style(session: boto3.Session) -> Literal["auto", "virtual"]:
+    """Return the style for S3 itself, or boto3's default for another endpoint, whose host may have no subdomains."""
+    used = session.client("s3", config=_unsigned("auto"))
+    # The stubs lack the option: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html.
+    unconfigured = Config(ignore_configured_endpoint_urls=True)  # type: ignore[call-arg]
+    default = session.client("s3", config=_unsigned("auto").merge(unconfigured))
+    return "virtual" if used.meta.endpoint_url == default.meta.endpoint_url else "auto"
+
+
+def _unsigned(style: Literal["auto", "virtual"]) -> Config:
+    return _s3_config(style).merge(Config(signature_version=UNSIGNED))
+
+
+def _s3_config(style: Literal["auto", "virtual"]) -> Config:
+    s3 = Config(s3={"us_east_1_regional_endpoint": "regional", "addressing_style": style})
+    return _config(STORAGE_TIMEOUT_S, tries=STORAGE_TRIES).merge(s3)
+
+
+def _config(timeout_s: float, *, tries: int) -> Config:
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=timeout_s,
+        retries={"total_max_attempts": tries, "mode": "standard"},
+        max_pool_connections=MAX_CONCURRENT_CALLS,
+        tcp_keepalive=True,  # so that NAT gateways don't drop the connection of a start that takes long
+    )

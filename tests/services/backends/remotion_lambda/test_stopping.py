@@ -1,0 +1,145 @@
+"""Attempts that are stopped: no launch that Lambda delivers later renders, and a stored video is found."""
+
+from collections.abc import Callable
+
+import pytest
+
+from services.backends.remotion_lambda.attempt_outputs import MAX_LAUNCH_DELAY_S
+from services.backends.remotion_lambda.aws import open_aws
+from services.backends.remotion_lambda.backend import LambdaBackend
+from services.errors import BackendUnavailable, StartUncertain
+from services.models import Output, Render
+from services.ports import AttemptFinished, AttemptMissing, AttemptProgress
+from tests.services.backends.remotion_lambda.conftest import SHORT_TIMEOUT
+from tests.services.backends.test_backend_contract import start_attempt, until
+from tests.support.lambda_faults import Fault
+from tests.support.lambda_renders import State
+from tests.support.lambda_scenarios import Scenario
+from tests.support.remotion_farm import BUCKET, Farm
+from tests.support.s3_server import S3Fault
+
+Launched = Callable[..., Render]
+
+
+def key_of(render: Render) -> str:
+    return f"rendercast/{render.id}-{render.attempt}.mp4"
+
+
+async def test_a_stopped_attempt_has_a_cancel_request_and_a_fence(
+    backend: LambdaBackend, farm: Farm, launched: Launched
+) -> None:
+    farm.function.use_scenario_next(Scenario.CHUNK_HANGS)
+    render = await start_attempt(backend, launched())
+    for _ in range(2):
+        assert await backend.stop(render) is None
+    assert farm.bucket.get(BUCKET, f"renders/{render.backend_render_id}/cancel.json")
+    assert farm.bucket.get(BUCKET, key_of(render)) == b""
+    assert not await backend.has_output(Output(bucket=BUCKET, key=key_of(render), size_bytes=1))
+
+
+async def test_a_launch_that_lambda_delivers_after_the_stop_renders_nothing(
+    backend: LambdaBackend, farm: Farm, launched: Launched
+) -> None:
+    farm.function.launch_next_after(0.5)
+    render = await start_attempt(backend, launched())
+    assert await backend.stop(render) is None
+    (launch,) = farm.function.launches
+    assert launch.ended.wait(10)
+    assert (launch.state, launch.progress["framesRendered"]) == (State.FAILED, 0)
+    assert "already exists" in launch.progress["errors"][-1]["message"]
+    assert farm.bucket.get(BUCKET, key_of(render)) == b""
+    assert isinstance(await until(backend, render, AttemptMissing), AttemptMissing)
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+async def test_an_attempt_whose_start_was_lost_is_stopped_by_its_fence(
+    backend: LambdaBackend, farm: Farm, launched: Launched, *, delivered: bool
+) -> None:
+    farm.function.fault(Fault.SERVICE_ERROR_LATE)
+    farm.function.launch_next_after(*([0.5] if delivered else []))
+    render = launched()
+    with pytest.raises(StartUncertain):
+        await backend.start(render)
+    assert isinstance(await backend.observe(render), AttemptProgress)
+    assert await backend.stop(render) is None
+    assert isinstance(await backend.observe(render), AttemptProgress)  # until the time limit: it may have begun
+    assert [launch.ended.wait(10) and launch.state for launch in farm.function.launches] == [State.FAILED] * delivered
+
+
+async def test_an_attempt_whose_start_was_lost_is_launched_soon_or_never(
+    backend: LambdaBackend, farm: Farm, launched: Launched
+) -> None:
+    farm.function.fault(Fault.DROPPED, times=2)
+    farm.function.launch_next_after(0)
+    farm.function.launch_next_after(1)
+    soon, late = launched(), launched()
+    for render in (soon, late):
+        with pytest.raises(StartUncertain):
+            await backend.start(render)
+        await backend.observe(render)
+    assert farm.bucket.get(BUCKET, key_of(late)) is None
+    farm.clock.jump(MAX_LAUNCH_DELAY_S)
+    assert isinstance(await backend.observe(late), AttemptProgress)
+    assert farm.bucket.get(BUCKET, key_of(late)) == b""
+    first, second = farm.function.launches
+    assert [launch.ended.wait(10) and launch.state for launch in (first, second)] == [State.COMPLETE, State.FAILED]
+    assert isinstance(await backend.observe(soon), AttemptFinished)
+    assert isinstance(await backend.observe(late), AttemptProgress)
+
+
+async def test_stopping_a_finished_attempt_returns_its_video(
+    backend: LambdaBackend, farm: Farm, launched: Launched
+) -> None:
+    render = await start_attempt(backend, launched())
+    finished = await until(backend, render, AttemptFinished)
+    for _ in range(2):
+        stopped = await backend.stop(render)
+        assert stopped is not None
+        assert stopped.output == finished.output
+    assert len(farm.bucket.get(BUCKET, finished.output.key) or b"") == finished.output.size_bytes
+
+
+@pytest.mark.parametrize("fault", [S3Fault.ACCESS_DENIED, S3Fault.NOT_IMPLEMENTED])
+async def test_if_the_fence_is_refused_the_video_decides(
+    backend: LambdaBackend, farm: Farm, launched: Launched, caplog: pytest.LogCaptureFixture, fault: S3Fault
+) -> None:
+    finished = await start_attempt(backend, launched())
+    await until(backend, finished, AttemptFinished)
+    farm.function.use_scenario_next(Scenario.CHUNK_HANGS)
+    running = await start_attempt(backend, launched())
+    farm.storage.fail(fault, method="PUT", containing="rendercast/")
+    assert await backend.stop(running) is None
+    assert "s3:PutObject on rendercast/*" in caplog.text
+    assert isinstance(await backend.stop(finished), AttemptFinished)
+
+
+@pytest.mark.parametrize(
+    ("fault", "containing"),
+    [
+        (S3Fault.INTERNAL_ERROR, "cancel.json"),
+        (S3Fault.INTERNAL_ERROR, "rendercast/"),
+        (S3Fault.RESET, "rendercast/"),
+        (S3Fault.CONFLICT, "rendercast/"),
+    ],
+)
+async def test_a_stop_that_fails_temporarily_can_be_repeated(
+    backend: LambdaBackend, farm: Farm, launched: Launched, fault: S3Fault, containing: str
+) -> None:
+    farm.function.use_scenario_next(Scenario.CHUNK_HANGS)
+    render = await start_attempt(backend, launched())
+    farm.storage.fail(fault, containing=containing)
+    with pytest.raises(BackendUnavailable) as unavailable:
+        await backend.stop(render)
+    assert unavailable.value.failure is None
+    farm.storage.clear_faults()
+    assert await backend.stop(render) is None
+    assert farm.bucket.get(BUCKET, key_of(render)) == b""
+
+
+async def test_an_object_is_stored_only_if_it_is_absent(farm: Farm) -> None:
+    async with open_aws(SHORT_TIMEOUT) as aws:
+        assert await aws.put_if_absent(BUCKET, "rendercast/new")
+        assert not await aws.put_if_absent(BUCKET, "rendercast/new")
+        farm.bucket.put(BUCKET, "rendercast/old", b"video")
+        assert not await aws.put_if_absent(BUCKET, "rendercast/old")
+    assert farm.bucket.get(BUCKET, "rendercast/old") == b"video"
