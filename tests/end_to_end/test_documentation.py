@@ -49,6 +49,8 @@ NOT_RUN = {f"rendercast {name}": UNTIL_STOPPED for name in ("dev", "serve", "wor
     "rendercast webhooks send-test": A_RECEIVER,
     "rendercast webhooks show ID": A_RECEIVER,
     "rendercast webhooks replay ID": A_RECEIVER,
+    "rendercast migrate": "needs a MongoDB; tests/commands/server/test_migrate.py has one",
+    "rendercast forget OWNER": "erases data; tests/commands/server/test_forget.py has some",
     "rendercast doctor --role worker": "needs an AWS account; tests/commands/doctor/test_doctor.py has a farm",
 }
 RUN = {
