@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 from mypy_boto3_s3 import S3Client
 
 from tests.support.memory_bucket import MemoryBucket
-from tests.support.s3_server import FaultyS3, S3Fault, S3Server
+from tests.support.s3_server import ACLS_DISABLED, FaultyS3, S3Fault, S3Server
 
 pytestmark = pytest.mark.slow
 
@@ -122,7 +122,7 @@ def test_a_conditional_put_stores_nothing_over_an_object(s3_client: S3Client, pr
 
 
 def test_a_bucket_without_acls_refuses_every_acl_but_the_owners(s3_client: S3Client, proxy: FaultyS3) -> None:
-    proxy.acls_disabled = True
+    proxy.acl_error = ACLS_DISABLED
     s3_client.put_object(Bucket=BUCKET, Key="a", Body=b"")
     s3_client.put_object(Bucket=BUCKET, Key="a", Body=b"", ACL="bucket-owner-full-control")
     with pytest.raises(ClientError, match="AccessControlListNotSupported"):

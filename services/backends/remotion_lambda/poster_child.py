@@ -24,7 +24,7 @@ BLOCK_BYTES: Final = 256 * 1024
 MAX_READ_BYTES: Final = 16 * 1024 * 1024  # 8 s, the most between two key frames at 30 frames/s, of 16 Mbit/s
 MAX_DECODING_S: Final = 5.0  # after that, the last decoded frame is used
 MAX_CPU_S: Final = 10  # then the kernel ends the process
-MAX_MEMORY_BYTES: Final = 2 * 1024**3  # address space; a video of 7680 x 4320 takes half of it
+MAX_MEMORY_BYTES: Final = 2 * 1024**3  # address space; a video of 7680 x 4320 takes 450 MB
 
 # The containers of Remotion's outputs. Others, such as playlists, could refer to other files.
 _FORMATS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"
