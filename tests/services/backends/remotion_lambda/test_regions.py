@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from services.backends.remotion_lambda.aws import AwsAccess
+from services.errors import StartupError
 from services.models import RenderStatus
 from tests.support.aws_hosts import AwsHosts, running_aws_hosts
 from tests.support.lambda_runs import ANN, running_worker
@@ -54,3 +55,16 @@ async def test_a_render_starts_is_polled_and_can_be_downloaded(
     assert {(host, status) for host, _, status in hosts.s3.requests if status >= 300} <= {
         (f"{BUCKET}.s3.{region}.{SUFFIXES[region]}", 304)
     }
+
+
+@pytest.mark.parametrize("bucket_region", ["eu-central-1", "ap-east-1"])
+async def test_a_bucket_in_another_region_than_the_function_is_refused_at_the_start(
+    bucket_region: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_region("us-east-1", tmp_path, monkeypatch) as (farm, hosts):
+        hosts.s3.buckets[BUCKET] = bucket_region
+        with pytest.raises(StartupError) as refused:
+            async with farm.open():
+                pass
+    assert f"The bucket {BUCKET} is in {bucket_region}, not in the function's region us-east-1" in str(refused.value)
+    assert "REMOTION_AWS_REGION" in str(refused.value)
