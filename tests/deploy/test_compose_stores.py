@@ -1,6 +1,7 @@
 """The commands of the stores in compose.yaml: Redis runs with its own, MongoDB's key file is made."""
 
 import os
+import re
 import stat
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ import pytest
 
 from services.errors import PubSubUnavailable, StartupError
 from services.realtime.redis_broker import RedisBroker
+from services.settings import CHECKOUT
 from tests.deploy.compose import SERVICES, script
 from tests.support.redis_server import REDIS_COMMAND, RedisServer
 
@@ -59,6 +61,23 @@ async def test_redis_accepts_the_password_of_its_user(redis: ComposeRedis) -> No
 async def test_redis_refuses_others(redis: ComposeRedis, user: str) -> None:
     with pytest.raises((PubSubUnavailable, StartupError)):
         await RedisBroker(f"redis://{user}127.0.0.1:{redis.port}").connect()
+
+
+def test_redis_has_the_documented_rules() -> None:
+    documented = re.findall(r"ACL SETUSER rendercast .*", (CHECKOUT / "docs" / "operating.md").read_text("utf-8"))
+    (commands,) = {" ".join(re.findall(r"[+-]@\w+", rules)) for rules in documented}
+    assert f"-@all {commands}" in script("redis")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("CLIENT KILL TYPE pubsub", "CLIENT PAUSE 1", "CONFIG GET maxmemory", "FLUSHALL", "SHUTDOWN"),
+        *("GET a", "KEYS *", "SET a b", "PUBLISH other b", "SUBSCRIBE other"),
+    ],
+)
+def test_redis_permits_its_user_nothing_but_messages_of_rendercast(redis: ComposeRedis, command: str) -> None:
+    assert redis.command(f"AUTH rendercast {PASSWORD}\r\n{command}").startswith("+OK\r\n-NOPERM")
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="the list of processes is read from /proc")
