@@ -1,0 +1,85 @@
+"""`rendercast dev` while the machine's clock is set, or all its processes are suspended."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import Start
+from tests.end_to_end.faketime import WallClock, needs_libfaketime
+from tests.end_to_end.processes import Running
+from tests.end_to_end.slow import SlowRenderers
+from tests.support.api_client import GET, TEST_TIMEOUT_S, Client, open_client, pauses
+
+FRAMES = 600  # ten seconds or more with slow renderers; the time limit is three minutes
+SETTINGS = {"text_width": 320, "text_height": 180, "worker_capacity": 1}
+HOUR_S = 3600
+SUSPENDED = str(Path(__file__).with_name("suspended.py"))
+
+
+async def until_more_frames(client: Client, render_id: str) -> None:
+    """Wait until the renderer has drawn more frames than now."""
+    before = (await client.execute(GET, id=render_id))["framesRendered"]
+    pause = pauses()
+    async with asyncio.timeout(TEST_TIMEOUT_S):
+        while (render := await client.execute(GET, id=render_id))["framesRendered"] <= before:
+            assert render["status"] in {"QUEUED", "RENDERING"}, render
+            await asyncio.sleep(next(pause))
+
+
+@asynccontextmanager
+async def disturbed(server: Running, renderers: SlowRenderers) -> AsyncIterator[list[datetime]]:
+    """Within the context, one render is running and one is queued. After it, both must complete.
+
+    The times at which they completed, by the server's clock, are then in the list.
+    """
+    completed_at: list[datetime] = []
+    async with open_client(server.url) as client:
+        running, queued = [await client.start_render(durationInFrames=FRAMES) for _ in range(2)]
+        await until_more_frames(client, running)
+        yield completed_at
+        await until_more_frames(client, running)
+        renderers.speed_up()
+        for render_id in (running, queued):
+            render = await client.until(render_id, status="COMPLETE")
+            assert (render["attempt"], render["framesRendered"]) == (1, FRAMES)
+            completed_at.append(datetime.fromisoformat(render["completedAt"]))
+
+
+@needs_libfaketime
+@pytest.mark.parametrize("step_s", [HOUR_S, -HOUR_S])
+async def test_a_step_of_the_wall_clock_loses_no_render(
+    start: Start, renderers: SlowRenderers, tmp_path: Path, step_s: int
+) -> None:
+    clock = WallClock(tmp_path)
+    renderers.slow_down()
+    async with disturbed(start(**SETTINGS, **clock.settings), renderers) as completed_at:
+        clock.set_forward(step_s)
+        await asyncio.sleep(1.2)  # until the processes have noticed it
+    ahead_s = (completed_at[-1] - datetime.now(UTC)).total_seconds()
+    assert abs(ahead_s - step_s) < HOUR_S / 2
+
+
+async def test_a_suspension_of_all_processes_loses_no_render(tmp_path: Path, renderers: SlowRenderers) -> None:
+    skipped_s = tmp_path / "skipped seconds"
+    skipped_s.write_text("0")
+    command = [sys.executable, SUSPENDED, str(skipped_s), "dev", "--port", "0"]
+    renderers.slow_down()
+    server = Running(tmp_path, command, {**SETTINGS, **renderers.settings})
+    try:
+        async with disturbed(server, renderers):
+            processes = [server.process.pid, *server.children()]
+            for process_id in processes:
+                os.kill(process_id, signal.SIGSTOP)
+            skipped_s.write_text(str(HOUR_S))
+            for process_id in processes:
+                os.kill(process_id, signal.SIGCONT)
+        assert "Traceback" not in server.log
+    finally:
+        server.close()
