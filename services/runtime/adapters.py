@@ -45,7 +45,7 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
         settings = settings.replace(studio=True)
     clock = SystemClock()
     config = read_endpoint_config(settings.webhooks)
-    _check_region(settings, default="text")
+    _check_backend(settings, default="text", with_worker=True)
     with lock_folder(settings.storage.data_dir):
         async with (
             _open_tracing() as tracing,
@@ -90,7 +90,7 @@ async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIter
         )
     clock = SystemClock()
     config = read_endpoint_config(settings.webhooks)
-    _check_region(settings, default="lambda")
+    _check_backend(settings, default="lambda", with_worker=with_worker)
     async with (
         _open_tracing() as tracing,
         open_mongo_store(
@@ -169,12 +169,12 @@ async def open_backend(
             yield backend
 
 
-def _check_region(settings: Settings, *, default: str) -> None:
-    """Raise `StartupError` if Lambda is used in a region that does not exist, before anything is opened."""
+def _check_backend(settings: Settings, *, default: str, with_worker: bool) -> None:
+    """Raise `StartupError` for wrong settings of Lambda, if it is used, before anything is opened."""
     if (settings.renderer.renderer or default) == "lambda":
-        from services.backends.remotion_lambda.regions import check_region
+        from services.backends.remotion_lambda.deployment import check_settings
 
-        check_region(settings.remotion.remotion_aws_region)
+        check_settings(settings.remotion, with_worker=with_worker)
 
 
 def _open_text_backend(settings: Settings, clock: Clock, *, shared: bool) -> "AbstractAsyncContextManager[TextBackend]":

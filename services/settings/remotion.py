@@ -1,10 +1,11 @@
 """Settings of the Remotion deployment on AWS Lambda."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from services.settings.base import SettingsGroup
+from services.settings.values import check_url
 
 
 class RemotionSettings(SettingsGroup):
@@ -16,10 +17,9 @@ class RemotionSettings(SettingsGroup):
         pattern=r"^[A-Za-z0-9:$_-]{1,170}$",
         description="Name of the deployed Remotion function.",
     )
-    remotion_serve_url: str | None = Field(
+    remotion_serve_url: Annotated[str, AfterValidator(check_url)] | None = Field(
         None,
         validation_alias="REMOTION_SERVE_URL",
-        pattern=r"^https?://\S+$",
         description="URL of the deployed site that contains the composition.",
     )
     remotion_composition: str = Field(

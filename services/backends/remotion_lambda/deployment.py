@@ -10,7 +10,13 @@ from pydantic import SecretStr
 
 from services.backends.remotion_lambda.aws import AwsAccess
 from services.backends.remotion_lambda.function import Function, parse_function_name
-from services.backends.remotion_lambda.regions import Region, read_region, region_of_function, region_of_host
+from services.backends.remotion_lambda.regions import (
+    Region,
+    read_region,
+    region_of_function,
+    region_of_host,
+    warn_of_new_region,
+)
 from services.errors import StartupError
 from services.settings import RemotionSettings, variable
 
@@ -48,6 +54,25 @@ class Deployment:
     license_key: str | None
     posters: bool
     access: AwsAccess
+
+
+def check_settings(settings: RemotionSettings, *, with_worker: bool) -> None:
+    """Raise `StartupError` if the settings contradict each other or, for a worker, are incomplete. Does no I/O.
+
+    Log a warning for a region that may be new, and for a site in another region than the function.
+    """
+    region = read_region(settings.remotion_aws_region)
+    warn_of_new_region(region)
+    if not with_worker:
+        return
+    deployment = read_deployment(settings)
+    site_region = region_of_host(urlsplit(deployment.serve_url).hostname or "")
+    if site_region not in {None, region.name}:
+        log.warning(
+            "REMOTION_SERVE_URL is in the region %s, the function in %s: the site loads slower.",
+            site_region,
+            region.name,
+        )
 
 
 def read_deployment(
@@ -125,13 +150,8 @@ def _require_one_region(settings: RemotionSettings, region: Region) -> None:
     site_region = region_of_host(urlsplit(url).hostname or "")
     if function_region not in {None, region.name}:
         raise StartupError(_contradiction("REMOTION_LAMBDA_FUNCTION_NAME", function_region, region))
-    if site_region in {None, region.name}:
-        return
-    if _bucket(settings) == _bucket_of_site(url):
+    if site_region not in {None, region.name} and _bucket(settings) == _bucket_of_site(url):
         raise StartupError(_contradiction("REMOTION_SERVE_URL", site_region, region))
-    log.warning(
-        "REMOTION_SERVE_URL is in the region %s, the function in %s: the site loads slower.", site_region, region.name
-    )
 
 
 def _contradiction(setting: str, named: str | None, region: Region) -> str:

@@ -33,9 +33,8 @@ class Region:
     source: str
 
 
-def check_region(configured: str | None) -> None:
-    """Raise `StartupError` if the region does not exist. Log a warning for one that may be new."""
-    region = read_region(configured)
+def warn_of_new_region(region: Region) -> None:
+    """Log a warning if botocore does not know the region."""
     if region.name not in known_regions():
         log.warning(
             "%s is %s, which this version of boto3 does not know: it is used as a new region of AWS.",

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.backends.remotion_lambda.deployment import read_deployment
-from services.backends.remotion_lambda.regions import check_region, known_regions, may_be_new, read_region
+from services.backends.remotion_lambda.deployment import check_settings, read_deployment
+from services.backends.remotion_lambda.regions import known_regions, may_be_new, read_region
 from services.errors import StartupError
 from services.runtime.adapters import open_embedded, open_production
 from services.settings import load_settings
@@ -78,14 +78,15 @@ def test_a_profile_that_does_not_exist_prevents_the_start(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("name", ["ap-southeast-8", "ap-southeast-9", "sa-west-1", "eu-north-2", "us-gov-east-2"])
 def test_a_region_that_is_newer_than_boto3_is_used_with_a_warning(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    check_region(name)
+    settings = load_settings(remotion_aws_region=name).remotion
+    check_settings(settings, with_worker=False)
     assert read_region(name).name == name
     assert f"REMOTION_AWS_REGION is {name}, which this version of boto3 does not know" in caplog.text
 
 
 def test_a_known_region_causes_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     for region in ("us-east-1", "cn-north-1"):
-        check_region(region)
+        check_settings(load_settings(remotion_aws_region=region).remotion, with_worker=False)
     assert caplog.records == []
 
 
@@ -96,13 +97,20 @@ def test_what_does_not_look_like_a_new_region(name: str) -> None:
     assert not may_be_new(name, known_regions())
 
 
-async def test_a_wrong_region_prevents_the_start_before_anything_is_opened(tmp_path: Path) -> None:
+WRONG = [("us-esat-1", False), ("us-esat-1", True), ("us-east-1", True)]
+
+
+@pytest.mark.parametrize(("region", "with_worker"), WRONG)
+async def test_a_wrong_region_prevents_the_start_before_anything_is_opened(
+    tmp_path: Path, region: str, *, with_worker: bool
+) -> None:
     unreachable = {"mongodb_url": "mongodb://127.0.0.1:1", "redis_url": "redis://127.0.0.1:1"}
+    remotion = {"remotion_lambda_function_name": FUNCTION, "remotion_serve_url": BUCKET_URL}
     settings = load_settings(
-        data_dir=tmp_path / "data", renderer="lambda", remotion_aws_region="us-esat-1", **unreachable
+        data_dir=tmp_path / "data", renderer="lambda", remotion_aws_region=region, **unreachable, **remotion
     )
-    for opening in (open_embedded(settings), open_production(settings, with_worker=False)):
-        with pytest.raises(StartupError, match="us-esat-1"):
+    for opening in (open_embedded(settings), open_production(settings, with_worker=with_worker)):
+        with pytest.raises(StartupError, match=region):
             async with opening:
                 pass
     assert not (tmp_path / "data").exists()
@@ -152,6 +160,7 @@ def test_a_host_without_a_region_may_be_anywhere(url: str) -> None:
 
 
 def test_a_site_in_another_region_than_the_bucket_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    given = {"remotion_lambda_function_name": FUNCTION, "remotion_serve_url": BUCKET_URL}
     with caplog.at_level(logging.WARNING):
-        assert deployment_region(remotion_bucket_name="videos") == "us-east-1"
+        check_settings(load_settings(**given, remotion_bucket_name="videos").remotion, with_worker=True)
     assert "REMOTION_SERVE_URL is in the region eu-central-1, the function in us-east-1" in caplog.text
