@@ -38,8 +38,8 @@ async def open_eraser(settings: Settings) -> AsyncIterator[Eraser]:
 
     clock, url = SystemClock(), settings.storage.mongodb_url.get_secret_value()
     async with (
-        open_backend(settings, clock, default="lambda", shared=True, with_worker=False) as backend,
         open_mongo_store(AsyncIOMotorClient, url, retention=settings.storage.retention) as store,
+        open_backend(settings, clock, default="lambda", shared=True, with_worker=False) as backend,
     ):
         yield Eraser(store=store, backend=_required(backend), clock=clock, stops_attempts=False)
 

@@ -168,7 +168,7 @@ def _read_options(query: str) -> Mapping[str, str]:
         name = given.lower()
         if name not in NAMES:
             close = difflib.get_close_matches(name, NAMES, n=1)
-            raise _invalid(f"{given} is not an option" + (f", did you mean {NAMES[close[0]]}" if close else ""))
+            raise _invalid(f"{given} is not an option" + (f"; did you mean {NAMES[close[0]]}?" if close else ""))
         if not value:
             raise _invalid(f"the option {NAMES[name]} has no value")
         if name in options and name != "readpreferencetags":
@@ -226,4 +226,5 @@ def _unescaped() -> StartupError:
 
 
 def _invalid(reason: str) -> StartupError:
-    return StartupError(f"MONGODB_URL is not valid: {reason.rstrip('.')}.")
+    text = f"MONGODB_URL is not valid: {reason.rstrip('.')}"
+    return StartupError(text if text.endswith("?") else f"{text}.")

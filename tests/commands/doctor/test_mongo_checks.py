@@ -87,6 +87,6 @@ async def test_refused_writes_and_transactions_are_reported_and_the_other_checks
 async def test_a_wrong_option_of_the_url_is_named_and_nothing_is_connected() -> None:
     found = await findings("mongodb://ann:hunter2@x/?retryWrite=false")
     assert found["MongoDB"][0] is Result.WRONG
-    assert "retryWrite is not an option, did you mean retryWrites" in found["MongoDB"][1]
+    assert "retryWrite is not an option; did you mean retryWrites" in found["MongoDB"][1]
     assert found["MongoDB writes"][0] is Result.SKIPPED
     assert "hunter2" not in str(found)

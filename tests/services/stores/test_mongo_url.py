@@ -54,8 +54,8 @@ WRONG = [
     ("mongodb://ann:hunter2@x/admin", "authSource=admin"),
     ("mongodb://x/?hunter2", "name=value"),
     ("mongodb://x/?w=majority&", "name=value"),
-    ("mongodb://x/?retryWrite=false", "retryWrite is not an option, did you mean retryWrites"),
-    ("mongodb://x/?readPreferance=primary", "readPreferance is not an option, did you mean readPreference"),
+    ("mongodb://x/?retryWrite=false", "retryWrite is not an option; did you mean retryWrites?"),
+    ("mongodb://x/?readPreferance=primary", "readPreferance is not an option; did you mean readPreference?"),
     ("mongodb://x/?ssl_cert_reqs=CERT_NONE", "ssl_cert_reqs is not an option"),
     ("mongodb://x/?tz_aware=false", "tz_aware is not an option"),
     ("mongodb://x/?retryWrites=no", "retryWrites"),
@@ -96,7 +96,7 @@ def test_what_is_wrong_is_named_in_one_sentence_without_the_password(connect: ty
     assert words in text
     assert "hunter2" not in text
     assert "1234" not in text
-    assert re.fullmatch(r"[^\n]+[^.?!\n]\.", text), text
+    assert re.fullmatch(r"[^\n]+[^.?!\n][.?]", text), text
 
 
 @pytest.mark.parametrize(

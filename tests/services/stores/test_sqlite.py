@@ -16,7 +16,7 @@ from services.webhooks import messages
 from services.webhooks.messages import DeliveryResult
 from services.webhooks.ports import Outbox
 from tests.conftest import MakeRender
-from tests.support.stored_renders import ALL, HOUR, NOW, window
+from tests.support.stored_renders import ALL, HOUR, NOW, launched, window
 
 CLOCK = SystemClock()
 
@@ -207,6 +207,28 @@ async def test_a_file_of_the_previous_version_is_migrated_and_keeps_its_renders(
         assert await store.get(render.id, owner="ann") == render
         assert await store.record(cancel(render, now=NOW))
         assert len(await store.outbox.list(first=5)) == 1
+
+
+async def test_documents_of_version_1_are_read_and_get_the_current_form_when_next_written(
+    tmp_path: Path, make_render: MakeRender
+) -> None:
+    """Version 1 has `deadline_at` in place of `running_s`. Its file has two migrations."""
+    path = tmp_path / "renders.sqlite3"
+    render = make_render()
+    old = documents.encode(render).replace('"running_s":0.0', '"deadline_at":"2026-01-01T00:00:00Z"')
+    with sqlite3.connect(path) as connection:
+        connection.executescript(f"{MIGRATIONS[0]}; {MIGRATIONS[1]}; PRAGMA user_version = 2;")
+        values = (render.id, "ann", 1, "queued", old)
+        connection.execute("INSERT INTO renders VALUES (?, ?, ?, ?, NULL, NULL, NULL, NULL, NULL, ?)", values)
+    connection.close()
+    async with open_sqlite_store(path, CLOCK) as store:
+        assert await store.get(render.id, owner="ann") == render
+        assert await store.record(launched(render))
+        (document,) = store._file.connection.execute("SELECT document FROM renders").fetchone()
+        (version,) = store._file.connection.execute("PRAGMA user_version").fetchone()
+    assert '"running_s":0.0' in document
+    assert "deadline_at" not in document
+    assert version > 2
 
 
 async def test_an_unreadable_document_is_skipped(
