@@ -24,7 +24,7 @@ _PATTERNS: tuple[tuple[Failure, tuple[str, ...]], ...] = (
         (
             r"Too ?Many ?Requests",
             r"ConcurrentInvocationLimitExceeded",
-            r"AWS Concurrency limit reached",
+            r"AWS Concurrency limit reached|AWS did not invoke Lambda in",
             r"Rate [Ee]xceeded",
             r"currently do not have sufficient capacity in the region",
             r"Throttl(?:ing|ed)Exception|\bThrottling\b|RequestLimitExceeded",
@@ -95,7 +95,7 @@ _PATTERNS: tuple[tuple[Failure, tuple[str, ...]], ...] = (
             r"Failed to launch (?:the )?browser",
             r"Timed out[^\n]* while setting up the headless browser",
             r"while trying to connect to the browser",
-            r"Compositor panicked",
+            r"Compositor panicked|No more frames to render",
             r"Compositor (?:exited|quit)(?![^\n]*SIGSEGV)",
             r"SIGKILL|SIGABRT|SIGBUS",
             r"Runtime\.ExitError",
@@ -158,7 +158,7 @@ _PATTERNS: tuple[tuple[Failure, tuple[str, ...]], ...] = (
             r"Service ?Unavailable|Bad Gateway|Gateway Time-?out",
             r"ResourceConflictException",  # the function is being deployed
             r"Runtime\.TruncatedResponse",
-            r"Error: aborted",
+            r"Error: aborted|write EOF|Invalid JSON \(",  # a part of the response of another invocation is missing
             r"but the server sent no data",
             r"(?:Format error|audio metadata)[^\n]*storage\.googleapis\.com",
         ),

@@ -30,7 +30,7 @@ Kind = TypeVar("Kind", bound=Observation)
 async def lambda_backend(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
     farm: Farm = request.getfixturevalue("farm")
     farm.function.use_scenario_for_text(INVALID_TEXT, Scenario.REACT_ERROR)
-    async with farm.open() as backend:
+    async with farm.open(posters=True) as backend:
         yield backend
 
 
