@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 
 from services import documents
 from services.documents import Announcement
-from services.errors import RenderNotFound, Unavailable
+from services.errors import RenderNotFound, StoreUnavailable, Unavailable
 from services.ids import is_render_id
 from services.models import Caller, Render
 from services.observability import spans
@@ -142,8 +142,15 @@ class ProgressHub:
         stored_ids = {render.id for render in stored}
         for owner, render_ids in unfinished.items():
             for render_id in render_ids - stored_ids:
-                if channel := self._channels.get(owner):
+                if await self._is_deleted(render_id, owner) and (channel := self._channels.get(owner)):
                     channel.mark_deleted(render_id)
+
+    async def _is_deleted(self, render_id: str, owner: str) -> bool:
+        """Return whether a render that was not found is deleted, and not only unreadable for this version."""
+        try:
+            return await self._store.get(render_id, owner=owner) is None
+        except StoreUnavailable:
+            return False
 
     def _offer(self, renders: Iterable[Render]) -> None:
         for render in renders:

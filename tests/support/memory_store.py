@@ -23,13 +23,15 @@ class StoredRender:
 class MemoryStore:
     """A `RenderStore` in memory.
 
-    `unavailable` makes every call raise, as an unreachable database does. A worker's next call of each method named in
+    `unavailable` makes every call raise, as an unreachable database does. The renders of the ids in `unreadable` are
+    those of a newer version; only `get` and `get_many` know them. A worker's next call of each method named in
     `lost_responses` raises after it has made its change, as when a connection breaks.
     """
 
     def __init__(self, clock: Clock | None = None, *, webhooks_enabled: bool = False) -> None:
         self.unavailable = False
         self.skipped_documents = 0
+        self.unreadable: set[str] = set()
         self.lost_responses: set[str] = set()
         self.reads = 0
         self._clock = clock or FakeClock()
@@ -67,13 +69,16 @@ class MemoryStore:
     async def get(self, render_id: str, *, owner: str) -> Render | None:
         self._check()
         self.reads += 1
+        if render_id in self.unreadable:
+            raise StoreUnavailable("this version can't read the render")
         row = self._rows.get(render_id)
         return row.render if row and row.render.owner == owner else None
 
     async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:
         self._check()
         self.reads += 1
-        return [self._rows[render_id].render for render_id in render_ids if render_id in self._rows]
+        readable = self._rows.keys() - self.unreadable
+        return [self._rows[render_id].render for render_id in render_ids if render_id in readable]
 
     async def list(
         self, *, owner: str | None, first: int, matching: RenderFilter, older_than: str | None = None

@@ -143,6 +143,20 @@ async def test_a_lost_terminal_state_is_read_from_the_store(
     running.cancel()
 
 
+async def test_a_render_that_a_newer_version_has_changed_does_not_end_the_stream(
+    hub: ProgressHub, memory_store: MemoryStore, render: Render
+) -> None:
+    async with aclosing(hub.subscribe(ANN, render.id)) as states:
+        assert await next_state(states) == render
+        memory_store.unreadable.add(render.id)
+        await hub.refresh()
+        memory_store.unreadable.clear()
+        running = launched(render)
+        assert await memory_store.record(running)
+        await hub.refresh()
+        assert await next_state(states) == running
+
+
 async def test_a_deleted_render_ends_the_stream(hub: ProgressHub, memory_store: MemoryStore, render: Render) -> None:
     async with aclosing(hub.subscribe(ANN, render.id)) as states:
         await next_state(states)
