@@ -65,7 +65,8 @@ async def test_a_disk_with_space_for_the_video_only_gives_a_render_without_a_pos
         poster_bytes = len((await client.http.get(whole["posterUrl"])).content)
         limit = (whole["outputSizeBytes"] + poster_bytes) // 2
         assert whole["outputSizeBytes"] < limit
-        resource.prlimit(rendercast.process.pid, resource.RLIMIT_FSIZE, (limit, limit))
+        for process_id in (rendercast.process.pid, *rendercast.children()):
+            resource.prlimit(process_id, resource.RLIMIT_FSIZE, (limit, limit))
         render = await client.until(await client.start_render(**letters), status="COMPLETE")
         assert (render["outputSizeBytes"], render["posterUrl"]) == (whole["outputSizeBytes"], None)
         assert (await client.http.get(render["outputUrl"])).status_code == 200

@@ -1,1 +1,1 @@
-"""The text backend: renders videos on this machine. `backend.py` runs a process of `child.py` for each render."""
+"""The text backend: renders videos on this machine. `backend.py` runs each render in a process of `child.py`."""

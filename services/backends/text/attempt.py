@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from services.models import Failure, RenderPhase, replace
-from services.ports import AttemptFailed, AttemptProgress, Observation
+from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Observation
 from services.running_time import Stopwatch
 
 EXIT_TIMEOUT_S = 5.0
@@ -40,6 +40,11 @@ class Attempt:
     )
     warnings: tuple[str, ...] = ()
     reader: asyncio.Task[None] | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the video is stored, so that the child may run other attempts."""
+        return isinstance(self.state, AttemptFinished)
 
     def report_progress(self, frames: int, *, total: int, now: datetime, now_s: float) -> None:
         """Set the state to this progress, with an estimate from the rate since the first report."""
@@ -72,7 +77,9 @@ class Attempt:
         self.remove_parts()
 
     async def kill(self) -> None:
-        """Kill the child, unless it has ended, and wait for its end."""
+        """Kill the child and wait for its end, unless it has finished this attempt."""
+        if self.is_finished:
+            return
         if self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()

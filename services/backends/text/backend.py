@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import secrets
-import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -27,13 +26,13 @@ from services.backends.text.child_messages import (
     WarningMessage,
     parse_message,
 )
+from services.backends.text.renderers import Renderers
 from services.backends.text.url_signing import DownloadSigner
 from services.errors import BackendUnavailable, StartRefused, StartupError
 from services.models import Download, Failure, Output, Render
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Clock, Observation
 from services.running_time import RunningTime, Stopwatch
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 BUCKET = "local"
 POLL_INTERVAL = timedelta(milliseconds=100)
 LAUNCH_ALLOWANCE = timedelta(seconds=60)
@@ -70,17 +69,18 @@ class TextBackend:
         self._clock = clock
         self._running_time = RunningTime(clock)
         self._attempts: dict[str, Attempt] = {}
+        self._renderers = Renderers()
 
     def time_limit(self, render: Render) -> timedelta:
         """Return a minute plus the time that a very slow machine needs for the frames."""
         return LAUNCH_ALLOWANCE + timedelta(seconds=render.total_frames / MIN_FRAMES_PER_S)
 
     async def start(self, render: Render) -> str:
-        """Start a child process. Raises `StartRefused` if the operating system can't."""
+        """Start a child process, or let an idle one start. Raises `StartRefused` if the operating system can't."""
         await self.abandon(render)
         name = f"{render.id}.{secrets.token_hex(4)}"
         try:
-            process = await self._spawn()
+            process = await self._renderers.take()
         except OSError as error:
             raise StartRefused(f"the renderer process can't be started: {error}") from error
         attempt = Attempt(
@@ -147,24 +147,17 @@ class TextBackend:
         """Kill all children."""
         for render_id in list(self._attempts):
             await self._attempts.pop(render_id).end()
-
-    async def _spawn(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "services.backends.text.child",
-            cwd=CHECKOUT,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,  # only the parent receives a terminal's Ctrl-C; it then ends its children
-        )
+        await self._renderers.close()
 
     async def _read_messages(self, render: Render, attempt: Attempt) -> None:
-        """Update `attempt.state` until the child ends. The child's standard input stays open until then."""
+        """Update `attempt.state` until the video is stored or the child ends, whose standard input stays open."""
         try:
             await self._send_job(render, attempt)
             async for line in _pipe(attempt.process.stdout):
                 await self._handle_message(render, attempt, parse_message(line))
+                if attempt.is_finished:
+                    self._renderers.give_back(attempt.process)
+                    return
             await attempt.wait()
         except (OSError, ValueError) as error:  # a broken pipe, a line that is too long, a line that is not a message
             log.warning("render %s: the renderer's messages can't be read: %s", render.id, error)

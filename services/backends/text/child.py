@@ -1,8 +1,9 @@
 """The renderer process: `python -m services.backends.text.child`.
 
-It reads one job (see `job.py`) as a line of JSON from stdin and writes lines of JSON to stdout (see
-`child_messages.py`): `warning`s, `progress` with the frames written so far, and `done` or `error` last. The parent
-keeps stdin open while it is running; when stdin closes, the process removes its unfinished files and exits immediately.
+It reads jobs (see `job.py`) from stdin, each a line of JSON, and writes lines of JSON to stdout (see
+`child_messages.py`): for each job `warning`s, `progress` with the frames written so far, and `done` or `error` last.
+After `done` it waits for the next job, after `error` it exits. The parent keeps stdin open while it is running; when
+stdin closes, the process removes its unfinished files and exits immediately.
 """
 
 import os
@@ -19,6 +20,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final
 
 from services.backends.text.encode import Encoder
@@ -52,12 +54,20 @@ _REASONS: Final = {
 
 
 def main() -> int:
-    """Render the job on stdin and return the exit status."""
+    """Render the jobs on stdin, one after the other, until one fails; return the exit status."""
     report = _take_stdout()
-    finished = threading.Event()
+    stdin = _Stdin()
+    threading.Thread(target=stdin.read, daemon=True).start()
+    while _succeeds(stdin, report):
+        pass
+    return 1
+
+
+def _succeeds(stdin: "_Stdin", report: Report) -> bool:
+    """Wait for a job, render it, report its progress and its end, and return whether it succeeded."""
     try:
-        job = parse_job(_read_line())
-        threading.Thread(target=_end_with_parent, args=(job, finished), daemon=True).start()
+        job = parse_job(stdin.jobs.get())
+        stdin.unfinished = (job.output, job.poster)
         size_bytes = render(job, report)
     except InvalidJob as error:
         report(_error(str(error), code="INVALID_ANIMATION", retryable=False))
@@ -73,10 +83,10 @@ def main() -> int:
         report(_error(_NOT_DRAWN, retryable=False, detail=repr(error)))
         _log_traceback()
     else:
-        finished.set()
+        stdin.unfinished = ()
         report({"type": "done", "size_bytes": size_bytes})
-        return 0
-    return 1
+        return True
+    return False
 
 
 def render(job: Job, report: Report) -> int:
@@ -134,7 +144,7 @@ def _take_stdout() -> Report:
         try:
             while line:
                 line = line[os.write(channel, line) :]
-        except BrokenPipeError:  # the parent has ended; `_end_with_parent` is about to clean up and end this process
+        except BrokenPipeError:  # the parent has ended; `_Stdin.read` is about to clean up and end this process
             time.sleep(_EXIT_TIMEOUT_S)
             raise SystemExit(1) from None
 
@@ -155,25 +165,23 @@ def _log_traceback() -> None:
         traceback.print_exc()
 
 
-def _read_line() -> bytes:
-    """Read the job's line, unbuffered, so that no lock on stdin is held when the process ends."""
-    received = b""
-    while not received.endswith(b"\n"):
-        chunk = os.read(_STDIN, _CHUNK_BYTES)
-        if not chunk:
-            break
-        received += chunk
-    return received
+class _Stdin:
+    """The jobs on stdin, read unbuffered in a thread, so that no lock on stdin is held when the process ends."""
 
+    def __init__(self) -> None:
+        self.jobs: SimpleQueue[bytes] = SimpleQueue()
+        self.unfinished: tuple[Path, ...] = ()
 
-def _end_with_parent(job: Job, finished: threading.Event) -> None:
-    """Wait until the parent closes stdin or ends; unless the video is finished, remove its files and exit."""
-    while os.read(_STDIN, _CHUNK_BYTES):
-        pass
-    if not finished.is_set():
-        job.output.unlink(missing_ok=True)
-        job.poster.unlink(missing_ok=True)
-        os._exit(1)
+    def read(self) -> None:
+        """Read jobs until the parent closes stdin or ends; then remove the unfinished files and exit."""
+        received = b""
+        while chunk := os.read(_STDIN, _CHUNK_BYTES):
+            *lines, received = (received + chunk).split(b"\n")
+            for line in lines:
+                self.jobs.put(line)
+        for path in self.unfinished:
+            path.unlink(missing_ok=True)
+        os._exit(1 if self.unfinished else 0)
 
 
 if __name__ == "__main__":

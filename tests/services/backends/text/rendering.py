@@ -106,12 +106,22 @@ def render(output: Path, **changes: object) -> Outcome:
 
 
 def run(line: bytes, output: Path, *, file_limit: int | None = None) -> Outcome:
-    """Send a line to a child and run it to its end; its stdin stays open."""
+    """Send a line to a child and run it to its end; its stdin stays open until the job is done."""
     with child(file_limit=file_limit) as process:
         send(process, line)
-        assert process.stdout is not None
-        messages = [json.loads(message) for message in process.stdout]
+        messages = list(received(process))
         return Outcome(process.wait(), messages, output)
+
+
+def received(process: subprocess.Popen[bytes]) -> Iterator[dict[str, object]]:
+    """Yield the messages of a child; close its stdin when a job is done."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for line in process.stdout:
+        message = json.loads(line)
+        if message["type"] == "done":
+            process.stdin.close()
+        yield message
 
 
 def decode(path: Path) -> list[Planes]:

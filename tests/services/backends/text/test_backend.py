@@ -86,6 +86,18 @@ async def test_cancelling_by_a_worker_that_lost_the_lease_keeps_its_successors_v
     assert kept == {finished.output.key, finished.output.poster_key}
 
 
+async def test_the_child_of_a_finished_render_runs_the_next_and_outlives_the_first(
+    text_backend: TextBackend, render: Render, make_render: MakeRender
+) -> None:
+    first = launch(make_render())
+    await text_backend.start(first)
+    await until(text_backend, first, AttemptFinished)
+    await text_backend.start(render)
+    assert process_id(text_backend, render) == process_id(text_backend, first)
+    await text_backend.stop(first)
+    await until(text_backend, render, AttemptFinished)
+
+
 async def test_a_second_start_ends_the_first_child(text_backend: TextBackend, render: Render) -> None:
     await text_backend.start(render)
     first = process_id(text_backend, render)
