@@ -267,9 +267,9 @@ class RenderBackend(Protocol):
         ...
 
     async def stop(self, render: Render) -> AttemptFinished | None:
-        """Stop the current attempt, so that no later attempt runs beside it; return its output if one is stored.
+        """Stop the current attempt, so that no later attempt runs beside it.
 
-        Idempotent. Raises `BackendUnavailable` if the request did not reach the backend, or the output could not be
+        Return its output, or that of an earlier attempt, if one is stored. Idempotent. Raises `BackendUnavailable` if the request did not reach the backend, or the output could not be
         looked for.
         """
         ...

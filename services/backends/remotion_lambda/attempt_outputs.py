@@ -38,35 +38,20 @@ class AttemptOutputs:
 
         Return None if there is neither.
         """
-        key = video_key(render.id, render.attempt)
-        size_bytes = await self._aws.size(self._bucket, key)
-        if not size_bytes:
-            return None if size_bytes is None else AttemptMissing()
-        output = Output(bucket=self._bucket, key=key, size_bytes=size_bytes)
-        return AttemptFinished(output=await self._posters.create(render, output), cost_usd=cost_usd)
+        return await self._find(render, render.attempt, cost_usd)
 
     async def fence(self, render: Render) -> AttemptFinished | None:
         """Store the fence of the current attempt, unless its video is stored already: then return it.
 
-        Without permission to store the fence, only look for the video: the attempt may still be launched later.
+        Return the video of an earlier attempt if there is one: it may have replaced its fence. Without permission to
+        store the fence, only look for videos: the attempt may still be launched later.
         """
-        key = video_key(render.id, render.attempt)
-        try:
-            if await self._aws.put_if_absent(self._bucket, key):
-                return None
-        except AwsError as error:
-            if error.kind is not AwsErrorKind.REJECTED:
-                raise
-            log.warning(
-                "render %s: %s can't be stored to stop attempt %d, which Lambda may therefore launch later. Grant "
-                "s3:PutObject on rendercast/* to the AWS user (%s)",
-                render.id,
-                key,
-                render.attempt,
-                error,
-            )
-        found = await self.find(render)
-        return found if isinstance(found, AttemptFinished) else None
+        newest = render.attempt - 1 if await self._store_fence(render) else render.attempt
+        for attempt in range(newest, 0, -1):
+            found = await self._find(render, attempt)
+            if isinstance(found, AttemptFinished):
+                return found
+        return None
 
     async def observe_unanswered(self, render: Render) -> AttemptFinished | AttemptProgress:
         """Return the state of an attempt whose start had no response: finished, or possibly running.
@@ -85,3 +70,31 @@ class AttemptOutputs:
     def forget(self, render: Render) -> None:
         """Drop what is known about the render's attempt."""
         self._unanswered_since_s.pop(render.id, None)
+
+    async def _find(
+        self, render: Render, attempt: int, cost_usd: float | None = None
+    ) -> AttemptFinished | AttemptMissing | None:
+        key = video_key(render.id, attempt)
+        size_bytes = await self._aws.size(self._bucket, key)
+        if not size_bytes:
+            return None if size_bytes is None else AttemptMissing()
+        output = Output(bucket=self._bucket, key=key, size_bytes=size_bytes)
+        return AttemptFinished(output=await self._posters.create(render, output), cost_usd=cost_usd)
+
+    async def _store_fence(self, render: Render) -> bool:
+        """Return whether the fence was stored; False if there is an object already, or the permission is missing."""
+        key = video_key(render.id, render.attempt)
+        try:
+            return await self._aws.put_if_absent(self._bucket, key)
+        except AwsError as error:
+            if error.kind is not AwsErrorKind.REJECTED:
+                raise
+            log.warning(
+                "render %s: %s can't be stored to stop attempt %d, which Lambda may therefore launch later. Grant "
+                "s3:PutObject on rendercast/* to the AWS user (%s)",
+                render.id,
+                key,
+                render.attempt,
+                error,
+            )
+            return False

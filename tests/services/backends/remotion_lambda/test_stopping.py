@@ -8,7 +8,7 @@ from services.backends.remotion_lambda.attempt_outputs import MAX_LAUNCH_DELAY_S
 from services.backends.remotion_lambda.aws import open_aws
 from services.backends.remotion_lambda.backend import LambdaBackend
 from services.errors import BackendUnavailable, StartUncertain
-from services.models import Output, Render
+from services.models import Output, Render, replace
 from services.ports import AttemptFinished, AttemptMissing, AttemptProgress
 from tests.services.backends.remotion_lambda.conftest import SHORT_TIMEOUT
 from tests.services.backends.test_backend_contract import start_attempt, until
@@ -97,6 +97,21 @@ async def test_stopping_a_finished_attempt_returns_its_video(
         assert stopped is not None
         assert stopped.output == finished.output
     assert len(farm.bucket.get(BUCKET, finished.output.key) or b"") == finished.output.size_bytes
+
+
+async def test_a_video_that_replaced_the_fence_of_an_earlier_attempt_is_found(
+    backend: LambdaBackend, farm: Farm, launched: Launched
+) -> None:
+    farm.function.use_scenario_next(Scenario.CHUNK_HANGS, times=2)
+    first = await start_attempt(backend, launched())
+    assert await backend.stop(first) is None
+    farm.bucket.put(BUCKET, key_of(first), b"stored while its chunks were combined")
+    second = await start_attempt(backend, replace(first, attempt=2, backend_render_id=None))
+    for _ in range(2):
+        stopped = await backend.stop(second)
+        assert stopped is not None
+        assert stopped.output.key == key_of(first)
+        assert farm.bucket.get(BUCKET, key_of(second)) == b""
 
 
 @pytest.mark.parametrize("fault", [S3Fault.ACCESS_DENIED, S3Fault.NOT_IMPLEMENTED])
