@@ -269,8 +269,8 @@ class RenderBackend(Protocol):
     async def stop(self, render: Render) -> AttemptFinished | None:
         """Stop the current attempt, so that no later attempt runs beside it.
 
-        Return its output, or that of an earlier attempt, if one is stored. Idempotent. Raises `BackendUnavailable` if the request did not reach the backend, or the output could not be
-        looked for.
+        Return its output, or that of an earlier attempt, if one is stored. Idempotent. Raises `BackendUnavailable` if
+        the request did not reach the backend, or the output could not be looked for.
         """
         ...
 
