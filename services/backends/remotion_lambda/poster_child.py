@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import av
 from av.container import InputContainer
@@ -42,9 +42,6 @@ _COLORSPACES: Final = {
 
 Read = Callable[[int, int], bytes]
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
 
 class NoFrameError(Exception):
     """The file has no frame that can be decoded within the limits. The message says why."""
@@ -71,7 +68,7 @@ class BlockFile(io.RawIOBase):
         """Return True."""
         return True
 
-    def readinto(self, buffer: "WriteableBuffer") -> int:
+    def readinto(self, buffer: Any) -> int:
         """Read bytes of one block from the current position into the buffer, and return their number; 0 at the end."""
         target = memoryview(buffer)
         number, start = divmod(self._position, BLOCK_BYTES)
