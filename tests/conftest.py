@@ -6,6 +6,7 @@ folder or a fixture, or is in its module. The guard enforces it for programs.
 
 import asyncio
 import os
+import signal
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -99,6 +100,16 @@ def _position(item: pytest.Item) -> int:
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Return the event loop of the tests, which is that of the server."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(autouse=True)
+def signal_handlers() -> Iterator[None]:
+    """Restore the handlers of SIGINT and SIGTERM, which commands that run in this process replace."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 @pytest.fixture

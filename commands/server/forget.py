@@ -4,10 +4,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from commands.server.stop_signals import exit_on_stop_signals
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from services.renders.erasure import Erasure
+    from services.settings import Settings
 
 HELP = """\b
 Examples:
@@ -27,19 +30,20 @@ def forget(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be erased.")] = False,
 ) -> None:
     """Erase a user's renders, videos, posters, webhook messages and quota."""
+    exit_on_stop_signals()
     from commands.server.interruption import run_interruptibly
-
-    message = "Interrupted. What was erased so far stays so; run it again for the rest."
-    run_interruptibly(_forget(owner, dry_run=dry_run), message=message)
-
-
-async def _forget(owner: str, *, dry_run: bool) -> None:
-    from services.errors import StartupError, Unavailable
-    from services.runtime.maintenance import open_eraser
     from services.settings import load_settings
 
+    message = "Interrupted. What was erased so far stays so; run it again for the rest."
+    run_interruptibly(_forget(load_settings(), owner, dry_run=dry_run), message=message)
+
+
+async def _forget(settings: "Settings", owner: str, *, dry_run: bool) -> None:
+    from services.errors import StartupError, Unavailable
+    from services.runtime.maintenance import open_eraser
+
     try:
-        async with open_eraser(load_settings()) as eraser:
+        async with open_eraser(settings) as eraser:
             erasure = await (eraser.preview(owner) if dry_run else eraser.erase(owner))
     except Unavailable as error:
         raise StartupError(f"Not everything is erased: {error}. Run it again.") from error

@@ -2,6 +2,9 @@
 
 It runs in the process's event loop, because a scrape reads the store; prometheus_client's own server runs in a thread.
 It uses aiohttp's server, because a worker does not load uvicorn.
+
+Written for aiohttp 3.14. It uses the private name `BaseRequest._prepare_hook`, which no other module here uses;
+`test_an_invalid_request_is_refused_and_others_are_served` in its tests fails without it.
 """
 
 import asyncio
@@ -10,7 +13,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from commands.server.listening import listen
 from services.observability.exposition import Exposition
@@ -70,6 +73,7 @@ async def serve_metrics(
         shutdown_timeout=0.001,  # seconds; 0 would mean no limit
     )
     await runner.setup()
+    _hide_version(runner)
     try:
         await web.SockSite(runner, listener).start()
         address, port = listener.getsockname()[:2]
@@ -116,14 +120,28 @@ def _application(services: Services, timeout_s: float) -> "web.Application":
         response.force_close()  # one request per connection
         return response
 
-    async def hide_version(_: web.Request, response: web.StreamResponse) -> None:
-        del response.headers["Server"]
-
     app = web.Application(middlewares=[limit])
-    app.on_response_prepare.append(hide_version)
     app.router.add_get(METRICS_PATH, metrics)
     app.router.add_get(HEALTH_PATH, health)
     return app
+
+
+def _hide_version(runner: "web.AppRunner") -> None:
+    """Remove the header `Server` of every response. For those to malformed requests, aiohttp sends no signal."""
+    server = runner.server
+    if server is None:
+        raise AssertionError  # `setup` has been called
+    make_request = server.request_factory
+
+    async def remove_header(response: "web.StreamResponse") -> None:
+        del response.headers["Server"]
+
+    def make(*parts: Any) -> "web.BaseRequest":
+        request = make_request(*parts)
+        request._prepare_hook = remove_header  # type: ignore[method-assign]  # noqa: SLF001
+        return request
+
+    server.request_factory = make
 
 
 def _silent_logger() -> logging.Logger:

@@ -1,12 +1,10 @@
 """`rendercast dev` and `rendercast serve`: the application on uvicorn."""
 
-import asyncio
 import contextlib
 import gc
 import logging
 import math
 import resource
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -23,6 +21,7 @@ from auth.local_developer import LocalDeveloper
 from commands.server.listening import listen
 from commands.server.logs import log_setting_warnings, log_to_stderr
 from commands.server.metrics_server import listen_for_metrics, serve_metrics
+from commands.server.stop_signals import handled_stop_signals
 from services.errors import StartupError
 from services.loopback import is_loopback
 from services.runtime.adapters import open_embedded, open_production
@@ -34,7 +33,6 @@ from transport.uvicorn_http import http_protocol
 from transport.uvicorn_websockets import WebSocketProtocol
 
 MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 KEEP_ALIVE_S = 75  # longer than load balancers keep idle connections; else they send requests on closing ones
 FILES_FOR_CONNECTIONS = 0.75  # share of the files that the process may open; the store, Redis and videos use the rest
 BACKLOG = 2048  # connections that the kernel queues until they are accepted
@@ -75,14 +73,14 @@ class Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Handle the stop signals while the server runs. uvicorn's method would raise them again afterwards."""
-        loop = asyncio.get_running_loop()
-        for number in STOP_SIGNALS:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
+        with handled_stop_signals(self._stop, self._hurry):
             yield
-        finally:
-            for number in STOP_SIGNALS:
-                loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+    def _hurry(self) -> None:
+        self.force_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop. A second signal aborts requests in progress; uvicorn would then skip the end of the lifespan."""

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import signal
 import socket
 from collections.abc import Mapping
 
@@ -12,6 +11,7 @@ import uvloop
 
 from commands.server.logs import log_setting_warnings, log_to_stderr
 from commands.server.metrics_server import listen_for_metrics, serve_metrics
+from commands.server.stop_signals import handled_stop_signals
 from services.runtime.adapters import open_production
 from services.settings import Settings
 from services.supervision import BackgroundLoop, supervise
@@ -33,13 +33,10 @@ async def _work(settings: Settings, metrics_listener: socket.socket | None) -> N
         if services.worker is None:
             raise AssertionError  # `open_production` raises if there is no worker
         loops = asyncio.ensure_future(_run_loops(services.loops))
-        event_loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            event_loop.add_signal_handler(number, loops.cancel)
-        typer.echo(f"Worker {services.worker.id} is running. Ctrl-C stops it.")
-        gc.freeze()
-        gc.enable()  # cli.py disables it for the start
-        with contextlib.suppress(asyncio.CancelledError):
+        with handled_stop_signals(loops.cancel, loops.cancel), contextlib.suppress(asyncio.CancelledError):
+            typer.echo(f"Worker {services.worker.id} is running. Ctrl-C stops it.")
+            gc.freeze()
+            gc.enable()  # cli.py disables it for the start
             await loops
 
 
