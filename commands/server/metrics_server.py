@@ -4,7 +4,7 @@ It runs in the process's event loop, because a scrape reads the store; prometheu
 It uses aiohttp's server, because a worker does not load uvicorn.
 
 Written for aiohttp 3.14. It uses the private name `BaseRequest._prepare_hook`, which no other module here uses;
-`test_an_invalid_request_is_refused_and_others_are_served` in its tests fails without it.
+its tests with malformed requests fail without it.
 """
 
 import asyncio
