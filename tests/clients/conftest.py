@@ -10,23 +10,38 @@ from auth.bearer import open_bearer_tokens
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.end_to_end.processes import Rendercast
+from tests.end_to_end.slow import SlowRenderers
 from tests.support import tokens
 from tests.support.api_server import serve
 from tests.support.server_process import free_port
 
+SMALL = {"text_width": 320, "text_height": 180}
+
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def renderers(tmp_path_factory: pytest.TempPathFactory) -> SlowRenderers:
+    """The renderers of all servers of a module, which are slow so that clients see progress."""
+    renderers = SlowRenderers(tmp_path_factory.mktemp("renderers"))
+    renderers.slow_down()
+    return renderers
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory, renderers: SlowRenderers) -> Iterator[str]:
     """`rendercast dev`, shared by the tests of a module."""
-    with closing(Rendercast(tmp_path_factory.mktemp("server"), quota_limit=100)) as rendercast:
+    settings = {**SMALL, **renderers.settings, "quota_limit": 100}
+    with closing(Rendercast(tmp_path_factory.mktemp("server"), **settings)) as rendercast:
         yield rendercast.url
     assert "Traceback" not in rendercast.log, rendercast.log
 
 
 @pytest.fixture
-async def guarded_url(tmp_path: Path) -> AsyncIterator[str]:
+async def guarded_url(tmp_path: Path, renderers: SlowRenderers, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """A server that requires a token of `tests.support.tokens`."""
-    settings = load_settings(data_dir=tmp_path, port=free_port(), jwt_secret=tokens.SECRET, jwt_leeway_s=0)
+    for name, value in renderers.settings.items():
+        monkeypatch.setenv(name, str(value))
+    given = {**SMALL, "data_dir": tmp_path, "port": free_port()}
+    settings = load_settings(jwt_secret=tokens.SECRET, jwt_leeway_s=0, **given)
     async with (
         open_embedded(settings) as services,
         open_bearer_tokens(settings.auth) as authenticate,

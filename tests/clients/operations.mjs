@@ -7,11 +7,11 @@ export const INPUT = {
     fontFamily: "Inter",
     fontSize: 96,
     color: "white",
-    durationInFrames: 300, // most of a second of work
+    durationInFrames: 60, // with slow renderers a second or more
   },
 };
 
-export const LONG = { animationProps: { ...INPUT.animationProps, durationInFrames: 600 } };
+export const LONG = { animationProps: { ...INPUT.animationProps, durationInFrames: 150 } };
 export const SHORT = { animationProps: { ...INPUT.animationProps, durationInFrames: 1 } };
 
 export const START = `

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.conftest import SMALL
 from tests.end_to_end.documents import blocks
 from tests.end_to_end.processes import COMMAND, Rendercast, Running, wait
+from tests.end_to_end.slow import SlowRenderers
 from tests.support import tokens
 from tests.support.api_client import TEST_TIMEOUT_S
 
@@ -76,14 +78,15 @@ async def test_a_client_whose_token_expires_reconnects_with_the_next(guarded_url
     await asyncio.to_thread(run, "graphql-ws-expiry.mjs", guarded_url, tokens.token_of("ann"), short)
 
 
-def test_a_client_resumes_after_the_server_was_killed_and_restarted(tmp_path: Path) -> None:
+def test_a_client_resumes_after_the_server_was_killed_and_restarted(tmp_path: Path, renderers: SlowRenderers) -> None:
+    settings = {**SMALL, **renderers.settings}
     elsewhere = tmp_path / "client"
     elsewhere.mkdir()
     with (
-        closing(Rendercast(tmp_path)) as first,
+        closing(Rendercast(tmp_path, **settings)) as first,
         closing(Running(elsewhere, [NODE, str(FOLDER / "graphql-ws-restart.mjs"), first.url], {})) as client,
     ):
         assert first.end(signal.SIGKILL) == -signal.SIGKILL
         port = first.url.rpartition(":")[2]
-        with closing(Running(tmp_path, [COMMAND, "dev", "--port", port], {})):
+        with closing(Running(tmp_path, [COMMAND, "dev", "--port", port], settings)):
             assert wait(client.process) == 0, client.log
