@@ -49,7 +49,7 @@ NEEDED = [
     *((role, "s3:ListBucket", "") for role in ("worker", "api")),
     ("doctor", "s3:PutObjectAcl", VIDEO),
     *(
-        ("doctor", "s3:DeleteObject", key)
+        ("worker", "s3:DeleteObject", key)
         for key in (f"rendercast/{PROBES}0f-video", f"renders/{PROBES}0f/cancel.json")
     ),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cli import cli
-from services.settings import FIELDS, load_settings, variable
+from services.settings import FIELDS, load_settings, setting_warnings, unknown_variables, variable
 from services.worker.render_run import MAX_LAUNCH_S
 from tests.deploy.compose import COMPOSE, LASTING, OURS, REQUIRED, SERVICES, STORES, VARIABLE
 from tests.image.dockerfile import dockerfile_text, read
@@ -94,6 +94,7 @@ def test_the_environment_of_our_services_has_valid_settings(
         assert "$" not in text
         monkeypatch.setenv(name, text)
     settings = load_settings()
+    assert [*unknown_variables(), *setting_warnings(settings, serves="command" not in service)] == []
     (exposed,) = (found.words for found in read(dockerfile_text()) if found.name == "EXPOSE")
     assert [str(settings.server.port), str(settings.metrics.metrics_port)] == exposed
     assert f"videos:{settings.storage.data_dir}" in service["volumes"]

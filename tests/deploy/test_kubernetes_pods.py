@@ -10,7 +10,7 @@ from cli import cli
 from commands.server.metrics_server import METRICS_PATH, serve_metrics
 from commands.server.serve import GRACE_S, KEEP_ALIVE_S
 from services.runtime.adapters import open_embedded
-from services.settings import load_settings
+from services.settings import load_settings, setting_warnings, unknown_variables
 from services.webhooks import deliverer
 from services.worker.render_run import MAX_LAUNCH_S
 from tests.deploy.kubernetes import SECRETS, Built, Workload
@@ -143,6 +143,7 @@ def test_the_environment_of_a_container_has_valid_settings(
         (tmp_path / secret).write_text(SECRETS[secret])
         monkeypatch.setenv(entry["name"], str(tmp_path / secret))
     settings = load_settings()
+    assert [*unknown_variables(), *setting_warnings(settings, serves=name == "serve")] == []
     assert settings.storage.mongodb_url is not None
     assert (settings.storage.redis_url is not None) or name == "migrate"
     assert [str(settings.server.port), str(settings.metrics.metrics_port)] == EXPOSED
