@@ -13,8 +13,8 @@ Examples:
   rendercast doctor --role worker      # check everything that `rendercast worker` needs
   rendercast doctor --json | jq 'select(.result == "WRONG")'
 
-It stores a document in MongoDB and deletes it, publishes a message on Redis, and stores a test object in the bucket,
-which it deletes if it has the permission. It changes nothing else.
+It stores a document in MongoDB and test objects in the bucket, which it deletes, and publishes a message on Redis. It
+changes nothing else.
 
 Exit codes: 0 no check is WRONG; 1 a check is WRONG; 2 wrong usage."""
 WIDTH = 18
