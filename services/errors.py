@@ -220,7 +220,7 @@ class PubSubUnavailable(Unavailable):
 class BackendUnavailable(Unavailable):
     """The backend can't be reached or did not report the state of a render. The render itself may be running.
 
-    `failure` is stored with the render if the backend is still unavailable at the render's deadline.
+    `failure` is stored with the render if the backend is still unavailable after the attempt's time limit.
     """
 
     def __init__(self, message: str, *, failure: Failure | None = None) -> None:
@@ -248,7 +248,7 @@ class StartImpossible(RendercastError):
 
 
 class StartUncertain(RendercastError):
-    """The backend's response was lost: it may have started the render, which must not be started again."""
+    """The backend's response was lost: an attempt may be running. It must be stopped before another one is started."""
 
 
 class LeaseLost(RendercastError):

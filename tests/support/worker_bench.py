@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 from services.models import Caller, Failure, Render
@@ -27,6 +28,7 @@ OPTIONS = WorkerOptions(
     poll_interval=timedelta(seconds=1),
     limits=RunLimits(queue_timeout=timedelta(hours=1), max_attempts=3),
 )
+SLOW = replace(OPTIONS, poll_interval=timedelta(seconds=30), lease=timedelta(minutes=5))  # for tests that take an hour
 
 MISCONFIGURED = Failure(code="RENDERER_MISCONFIGURED", message="Please contact support.", retryable=False)
 
@@ -58,6 +60,7 @@ class Bench:
         *,
         hub: ProgressHub | None = None,
         store: MemoryStore | None = None,
+        options: WorkerOptions = OPTIONS,
     ) -> Worker:
         return Worker(
             worker_id=worker_id,
@@ -67,7 +70,7 @@ class Bench:
             pubsub=self.pubsub,
             clock=self.clock,
             metrics=self.metrics,
-            options=OPTIONS,
+            options=options,
         )
 
     @asynccontextmanager

@@ -10,7 +10,7 @@ from services.worker.attempt_end import MAX_RETRY_S
 from services.worker.render_run import QUEUE_TIMEOUT
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_clock import FakeClock
-from tests.support.worker_bench import OPTIONS, Bench
+from tests.support.worker_bench import OPTIONS, SLOW, Bench
 
 HOUR_S = 3600.0
 STEPS = pytest.mark.parametrize("step_s", [HOUR_S, -HOUR_S])
@@ -52,7 +52,7 @@ async def test_an_attempt_still_has_a_time_limit_after_a_disturbance(bench: Benc
 @pytest.mark.parametrize("kind", ["suspension", "forward", "backward"])
 async def test_a_disturbance_does_not_time_out_queued_renders(bench: Bench, kind: str) -> None:
     bench.backend.capacity = 1
-    async with bench.working():
+    async with bench.working(bench.worker(options=SLOW)):
         running = await bench.start()
         await bench.clock.advance(OPTIONS.limits.queue_timeout.total_seconds() + 10)  # the worker is old enough
         waiting = await bench.start()
@@ -65,7 +65,7 @@ async def test_a_disturbance_does_not_time_out_queued_renders(bench: Bench, kind
 
 async def test_a_render_that_waited_for_the_queue_timeout_while_the_worker_ran_fails(bench: Bench) -> None:
     bench.backend.capacity = 1
-    async with bench.working():
+    async with bench.working(bench.worker(options=SLOW)):
         running, waiting = await bench.start(), await bench.start()
         bench.backend.limit = timedelta(hours=2)
         await bench.clock.advance(OPTIONS.limits.queue_timeout.total_seconds() + 10)
