@@ -127,6 +127,18 @@ async def test_final_failures_fail_at_once_and_cost_quota_only_if_the_user_cause
     assert await run.quota_used() == quota_used
 
 
+async def test_a_bucket_that_refuses_acls_fails_with_the_setting_in_the_log_only(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    run.farm.function.acls_disabled = True
+    failed = await run.end(await run.start())
+    assert failed.failure is not None
+    assert (failed.failure.code, failed.failure.retryable) == ("ACL_NOT_SUPPORTED", False)
+    assert "operator" in failed.failure.message
+    assert "set REMOTION_PRIVACY=no-acl" in caplog.text
+    assert await run.quota_used() == 0
+
+
 async def test_a_restarted_chunk_does_not_decrease_progress(run: Run) -> None:
     run.farm.function.use_scenario_next(Scenario.CHUNK_RETRIED)
     run.farm.function.seconds_per_render = 1
