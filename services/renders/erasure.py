@@ -1,12 +1,15 @@
 """Erases everything that is stored about one owner. Only `rendercast forget` uses it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from services.models import TERMINAL, Render, RenderFilter, RenderStatus
+from services.errors import RenderAlreadyFinished, RenderNotFound
+from services.models import TERMINAL, Caller, Render, RenderFilter, RenderStatus
 from services.ports import Clock, RenderBackend, RenderStore
 from services.renders import lifecycle
 from services.renders.lifecycle import ACTIVE
+from services.renders.service import RenderService
 
 PAGE = 100
 CANCEL_TIMEOUT_S = 120.0  # in which workers must have ended the renders whose cancellation was requested
@@ -37,11 +40,20 @@ class Erasure:
 class Eraser:
     """Erases an owner's renders, stored files, webhook messages and quota. Every step can be repeated.
 
-    With `stops_attempts`, no worker can be running: attempts are stopped here. Otherwise, workers are asked to cancel
-    them. Methods raise `StoreUnavailable` and `BackendUnavailable`; a repeated call then continues.
+    It cancels and deletes like the user. With `stops_attempts`, no worker can be running, so attempts are stopped here.
+    Methods raise `StoreUnavailable` and `BackendUnavailable`; a repeated call then continues.
     """
 
-    def __init__(self, *, store: RenderStore, backend: RenderBackend, clock: Clock, stops_attempts: bool) -> None:
+    def __init__(
+        self,
+        *,
+        renders: RenderService,
+        store: RenderStore,
+        backend: RenderBackend,
+        clock: Clock,
+        stops_attempts: bool,
+    ) -> None:
+        self._renders = renders
         self._store = store
         self._backend = backend
         self._clock = clock
@@ -88,14 +100,13 @@ class Eraser:
                 await self._clock.sleep(CHECK_INTERVAL_S)
 
     async def _cancel(self, render: Render) -> None:
-        """Cancel the render, or request it. If the render was changed meanwhile, nothing is changed."""
-        if render.status is RenderStatus.QUEUED:
-            await self._store.record(lifecycle.cancel(render, now=self._clock.now()))
-        elif self._stops_attempts:
+        """Cancel the render, or have its worker cancel it. It may have ended or been changed meanwhile."""
+        if self._stops_attempts and render.status is RenderStatus.RENDERING:
             await self._backend.stop(render)
             await self._store.record(lifecycle.cancel(render, now=self._clock.now()))
-        elif not render.cancel_requested:
-            await self._store.record(lifecycle.request_cancel(render))
+            return
+        with suppress(RenderAlreadyFinished, RenderNotFound):
+            await self._renders.cancel(Caller(id=render.owner), render.id)
 
     async def _erase_renders(self, owner: str) -> tuple[int, int]:
         """Delete all ended renders with their files; return how many there were, and how many had no video."""
@@ -104,6 +115,7 @@ class Eraser:
             for render in renders:
                 if render.output is not None and not await self._backend.has_output(render.output):
                     without_file += 1
-                await self._backend.delete(render)
-                erased += await self._store.delete(render.id, owner=owner)
+                with suppress(RenderNotFound):  # its owner has just deleted it
+                    await self._renders.delete(Caller(id=owner), render.id)
+                    erased += 1
         return erased, without_file

@@ -5,10 +5,12 @@ from contextlib import asynccontextmanager
 
 from services.clock import SystemClock
 from services.errors import StartupError
-from services.ports import RenderBackend
+from services.ports import Clock, RenderStore
+from services.realtime.pubsub import open_pubsub
 from services.renders.erasure import Eraser
 from services.runtime.adapters import open_backend
 from services.runtime.data_folder import STORE_FILE, lock_folder
+from services.runtime.services import compose
 from services.settings import Settings
 
 
@@ -28,38 +30,36 @@ async def open_eraser(settings: Settings) -> AsyncIterator[Eraser]:
 
     Raises `StartupError`, also if `rendercast dev` is running.
     """
-    if settings.storage.mongodb_url is None:
-        async with _open_embedded_eraser(settings) as eraser:
-            yield eraser
-        return
-    from motor.motor_asyncio import AsyncIOMotorClient
-
-    from services.stores.mongo import open_mongo_store
-
-    clock, url = SystemClock(), settings.storage.mongodb_url.get_secret_value()
+    is_embedded = settings.storage.mongodb_url is None
+    redis_url = None if is_embedded else settings.storage.redis_url
+    clock, default = SystemClock(), "text" if is_embedded else "lambda"
     async with (
-        open_mongo_store(AsyncIOMotorClient, url, retention=settings.storage.retention) as store,
-        open_backend(settings, clock, default="lambda", shared=True, with_worker=False) as backend,
+        _open_store(settings, clock) as store,
+        open_pubsub(redis_url.get_secret_value() if redis_url else "memory://") as pubsub,
+        open_backend(settings, clock, default=default, shared=not is_embedded, with_worker=False) as backend,
     ):
-        yield Eraser(store=store, backend=_required(backend), clock=clock, stops_attempts=False)
+        if backend is None:
+            raise StartupError("The renderer can't be used, so its files can't be erased: see `rendercast doctor`.")
+        services = compose(settings, clock=clock, store=store, pubsub=pubsub, backend=backend, with_worker=False)
+        yield Eraser(renders=services.renders, store=store, backend=backend, clock=clock, stops_attempts=is_embedded)
 
 
 @asynccontextmanager
-async def _open_embedded_eraser(settings: Settings) -> AsyncIterator[Eraser]:
+async def _open_store(settings: Settings, clock: Clock) -> AsyncIterator[RenderStore]:
+    if settings.storage.mongodb_url is not None:
+        from motor.motor_asyncio import AsyncIOMotorClient
+
+        from services.stores.mongo import open_mongo_store
+
+        url, retention = settings.storage.mongodb_url.get_secret_value(), settings.storage.retention
+        async with open_mongo_store(AsyncIOMotorClient, url, retention=retention) as store:
+            yield store
+        return
     from services.stores.sqlite import open_sqlite_store
 
-    path, clock = settings.storage.data_dir / STORE_FILE, SystemClock()
+    path = settings.storage.data_dir / STORE_FILE
     if not path.exists():
         raise StartupError(f"MONGODB_URL is not set, and there is no data file {path}.")
     with lock_folder(settings.storage.data_dir):
-        async with (
-            open_backend(settings, clock, default="text", shared=False, with_worker=False) as backend,
-            open_sqlite_store(path, clock) as store,
-        ):
-            yield Eraser(store=store, backend=_required(backend), clock=clock, stops_attempts=True)
-
-
-def _required(backend: RenderBackend | None) -> RenderBackend:
-    if backend is None:
-        raise StartupError("The renderer can't be used, so its stored files can't be erased: see `rendercast doctor`.")
-    return backend
+        async with open_sqlite_store(path, clock) as embedded:
+            yield embedded

@@ -1,8 +1,10 @@
 """Erasing an owner's data, on every store."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,15 +13,19 @@ from pymongo import AsyncMongoClient
 from services.errors import BackendUnavailable
 from services.models import Output, Render, RenderPhase
 from services.ports import AttemptProgress, RenderStore
+from services.realtime.pubsub import open_pubsub
 from services.renders import lifecycle
 from services.renders.erasure import Eraser
+from services.runtime.services import compose
+from services.settings import default_settings
 from services.stores.mongo import open_mongo_store
 from services.stores.sqlite import open_sqlite_store
 from tests.conftest import MakeRender
 from tests.support.fake_backend import FakeBackend
-from tests.support.fake_clock import FakeClock
+from tests.support.fake_clock import FakeClock, settle
 from tests.support.memory_store import MemoryStore
 from tests.support.stored_renders import ALL, HOUR, NOW, added, launched, window
+from tests.support.worker_bench import ANN, Bench
 
 OWNER = "https://issuer.example (a+b).*"
 
@@ -52,8 +58,18 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 @pytest.fixture
-def eraser(store: RenderStore, backend: FakeBackend, clock: FakeClock) -> Eraser:
-    return Eraser(store=store, backend=backend, clock=clock, stops_attempts=True)
+async def make_eraser(store: RenderStore, backend: FakeBackend) -> AsyncIterator[Callable[..., Eraser]]:
+    async with open_pubsub("memory://") as pubsub:
+        clock = InstantClock()
+        services = compose(
+            default_settings(), clock=clock, store=store, pubsub=pubsub, backend=backend, with_worker=False
+        )
+        yield partial(Eraser, renders=services.renders, store=store, backend=backend, clock=clock)
+
+
+@pytest.fixture
+def eraser(make_eraser: Callable[..., Eraser]) -> Eraser:
+    return make_eraser(stops_attempts=True)
 
 
 async def completed(store: RenderStore, backend: FakeBackend, render: Render) -> Render:
@@ -124,12 +140,12 @@ async def test_unfinished_renders_are_cancelled_and_their_attempts_stopped_first
 
 
 async def test_where_workers_run_they_are_asked_to_cancel_and_what_they_do_not_end_is_named(
-    store: RenderStore, backend: FakeBackend, make_render: MakeRender
+    store: RenderStore, backend: FakeBackend, make_eraser: Callable[..., Eraser], make_render: MakeRender
 ) -> None:
     complete = await completed(store, backend, make_render(owner=OWNER))
     running = launched(await added(store, make_render(owner=OWNER)))
     await store.record(running)
-    eraser = Eraser(store=store, backend=backend, clock=InstantClock(), stops_attempts=False)
+    eraser = make_eraser(stops_attempts=False)
     erasure = await eraser.erase(OWNER)
     assert (erasure.renders, erasure.unfinished) == (1, [running.id])
     assert backend.stopped == []
@@ -139,6 +155,21 @@ async def test_where_workers_run_they_are_asked_to_cancel_and_what_they_do_not_e
     await store.record(lifecycle.cancel(left, now=NOW))
     again = await eraser.erase(OWNER)
     assert (again.renders, again.unfinished) == (1, [])
+
+
+async def test_a_worker_cancels_a_render_without_progress_at_once(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        eraser = Eraser(
+            renders=bench.renders, store=bench.store, backend=bench.backend, clock=bench.clock, stops_attempts=False
+        )
+        erasing = asyncio.create_task(eraser.erase(ANN.id))
+        await settle()
+        await bench.clock.advance(1)
+        erasure = await erasing
+    assert (erasure.renders, erasure.unfinished) == (1, [])
+    assert bench.backend.stopped == [render_id]
+    assert await bench.store.render_ids(ANN.id) == []
 
 
 async def test_a_failure_of_the_storage_leaves_the_render_so_that_a_repetition_erases_it(
@@ -161,8 +192,11 @@ async def test_videos_that_the_storage_does_not_have_are_counted(
     assert (await eraser.erase(OWNER)).without_file == 1
 
 
-async def test_more_renders_than_a_page_are_erased(store: RenderStore, eraser: Eraser, make_render: MakeRender) -> None:
+async def test_more_renders_than_a_page_are_erased(bench: Bench, make_render: MakeRender) -> None:
     for _ in range(103):
-        await store.add(make_render(owner=OWNER), window(OWNER, limit=103))
-    assert (await eraser.erase(OWNER)).renders == 103
-    assert await store.acquire(worker="w", lease=HOUR) is None
+        await bench.store.add(make_render(owner=ANN.id), window(ANN.id, limit=103))
+    eraser = Eraser(
+        renders=bench.renders, store=bench.store, backend=bench.backend, clock=bench.clock, stops_attempts=True
+    )
+    assert (await eraser.erase(ANN.id)).renders == 103
+    assert await bench.store.acquire(worker="w", lease=HOUR) is None
