@@ -91,6 +91,7 @@ def _application(services: Services, timeout_s: float) -> "web.Application":
         store=services.store,
         clock=services.clock,
         outbox=services.outbox,
+        pubsub=services.pubsub,
         free_space=FreeSpace(services.settings.storage.data_dir),
     )
     liveness = Liveness(services.loops, services.clock)

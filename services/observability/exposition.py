@@ -3,6 +3,7 @@
 import asyncio
 import math
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from services.errors import Unavailable
 from services.observability.free_space import FreeSpace
@@ -14,8 +15,16 @@ NO_BACKLOG = BacklogStats(pending=0, oldest_occurred_at=None)
 READ_TIMEOUT_S = 3.0  # Prometheus' own default timeout for a scrape is 10 s
 
 
+class Reachable(Protocol):
+    """A service on which this process depends."""
+
+    async def check(self) -> None:
+        """Return if the service can be used. Raises `Unavailable` if not."""
+        ...
+
+
 class Exposition:
-    """Builds the `/metrics` response. Reads the queue, the outbox and the free space at most once per `READ_INTERVAL`.
+    """Builds the `/metrics` response. Reads what processes share, and checks pub/sub, once per `READ_INTERVAL`.
 
     Every process reads them, not only workers: the queue must be visible when no worker is running.
     """
@@ -27,6 +36,7 @@ class Exposition:
         store: RenderStore,
         clock: Clock,
         outbox: WebhookBacklog | None = None,
+        pubsub: Reachable | None = None,
         free_space: FreeSpace | None = None,
         read_timeout_s: float = READ_TIMEOUT_S,
     ) -> None:
@@ -34,19 +44,18 @@ class Exposition:
         self._read_timeout_s = read_timeout_s
         self._store = store
         self._outbox = outbox
+        self._pubsub = pubsub
         self._free_space = free_space
         self._clock = clock
         self._read_at: datetime | None = None
         self._last_read: tuple[QueueStats, BacklogStats] | None = None
 
     async def text(self) -> bytes:
-        """Return all metrics, after at most `read_timeout_s` each if the store and the folder do not respond."""
+        """Return all metrics, after at most `read_timeout_s` if the store, pub/sub or the folder does not respond."""
         now = self._clock.now()
         if self._read_at is None or now - self._read_at >= READ_INTERVAL:
             self._read_at = now
-            self._last_read = await self._read()
-            if self._free_space:
-                self._metrics.set_free_space(await self._free_space.read(timeout_s=self._read_timeout_s))
+            self._last_read, *_ = await asyncio.gather(self._read(), self._check_pubsub(), self._read_free_space())
         self._report()
         return self._metrics.text()
 
@@ -57,6 +66,21 @@ class Exposition:
                 return queue, NO_BACKLOG if self._outbox is None else await self._outbox.backlog()
         except (Unavailable, TimeoutError):
             return None
+
+    async def _check_pubsub(self) -> None:
+        if self._pubsub is None:
+            return
+        try:
+            async with asyncio.timeout(self._read_timeout_s):
+                await self._pubsub.check()
+        except (Unavailable, TimeoutError):
+            self._metrics.set_pubsub(is_up=False)
+        else:
+            self._metrics.set_pubsub(is_up=True)
+
+    async def _read_free_space(self) -> None:
+        if self._free_space:
+            self._metrics.set_free_space(await self._free_space.read(timeout_s=self._read_timeout_s))
 
     def _report(self) -> None:
         if self._last_read is None:

@@ -126,7 +126,10 @@ class Metrics:
             registry=registry,
         )
         self._store_up = Gauge(
-            "rendercast_store_up", "1 if the store could be read for the last scrapes, else 0.", registry=registry
+            "rendercast_store_up", "1 if the store could be read at the last scrape, else 0.", registry=registry
+        )
+        self._pubsub_up = Gauge(
+            "rendercast_pubsub_up", "1 if pub/sub could be used at the last scrape, else 0.", registry=registry
         )
         self._running = Gauge("rendercast_carried_renders", "Renders that this process runs now.", registry=registry)
         self._capacity = Gauge(
@@ -170,7 +173,6 @@ class Metrics:
             "Free space of the data folder's file system; NaN if unknown.",
             registry=registry,
         )
-        self._free_space.set(math.nan)
         self._skipped = Gauge(
             "rendercast_skipped_documents",
             "Stored documents that this process has skipped, since a newer version wrote them or they are damaged.",
@@ -210,6 +212,10 @@ class Metrics:
         """Set the state of the webhook outbox; both NaN if it can't be read."""
         self._webhooks_pending.set(pending)
         self._webhooks_age.set(oldest_age_s)
+
+    def set_pubsub(self, *, is_up: bool) -> None:
+        """Set whether pub/sub can be used."""
+        self._pubsub_up.set(is_up)
 
     def set_free_space(self, size: float) -> None:
         """Set the free space of the data folder's file system in bytes; NaN if it is unknown."""

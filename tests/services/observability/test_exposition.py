@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from services.errors import PubSubUnavailable
 from services.observability.exposition import Exposition
 from services.observability.free_space import FreeSpace
 from services.observability.metrics import Metrics
@@ -72,6 +73,21 @@ async def test_a_store_that_hangs_delays_a_scrape_only_shortly(clock: FakeClock)
 
     exposition = Exposition(Metrics(), store=Hanging(), clock=clock, read_timeout_s=0.01)
     assert all(math.isnan(figure) for figure in await figures(exposition))
+
+
+@pytest.mark.parametrize(("reply", "expected"), [(None, 1), (PubSubUnavailable("refused"), 0), (TimeoutError(), 0)])
+async def test_a_scrape_says_whether_pubsub_can_be_used(
+    memory_store: MemoryStore, clock: FakeClock, reply: Exception | None, expected: int
+) -> None:
+    class Broker:
+        async def check(self) -> None:
+            if isinstance(reply, TimeoutError):
+                await asyncio.Event().wait()
+            if reply is not None:
+                raise reply
+
+    exposition = Exposition(Metrics(), store=memory_store, clock=clock, pubsub=Broker(), read_timeout_s=0.2)
+    assert samples_of((await exposition.text()).decode())["rendercast_pubsub_up"] == expected
 
 
 async def test_a_scrape_contains_the_free_space_of_the_data_folder(

@@ -27,6 +27,9 @@ WITHOUT_UNIT = {
     "rendercast_connections",
     "rendercast_subscriptions",
     "rendercast_webhooks_pending",
+    "rendercast_skipped_documents",
+    "rendercast_store_up",
+    "rendercast_pubsub_up",
 }
 
 
@@ -114,8 +117,10 @@ def test_a_change_of_a_render_is_counted(
         (Metrics.poll_failed, {"rendercast_poll_failures_total": 1}),
         (
             lambda metrics: metrics.set_queue(7, oldest_age_s=2.5),
-            {"rendercast_queue_depth": 7, "rendercast_queue_oldest_age_seconds": 2.5},
+            {"rendercast_queue_depth": 7, "rendercast_queue_oldest_age_seconds": 2.5, "rendercast_store_up": 1},
         ),
+        (lambda metrics: metrics.set_pubsub(is_up=True), {"rendercast_pubsub_up": 1}),
+        (lambda metrics: metrics.set_free_space(1e9), {"rendercast_data_folder_free_bytes": 1e9}),
         (
             lambda metrics: metrics.polled(lag_s=(LATER - NOW).total_seconds()),
             {"rendercast_poll_lag_seconds_count": 1, "rendercast_poll_lag_seconds_sum": 3},
