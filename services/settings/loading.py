@@ -53,5 +53,7 @@ def _validated(
         for each in error.errors():
             location = str(each["loc"][0])
             name = names.get(location, location)
-            problems.setdefault(name, sentence(name, environment.variables.get(name, variable(name)), each))
+            used = environment.variables.get(name, variable(name))
+            words = sentence(name, used, kind=each["type"], value=each["input"], context=each.get("ctx", {}))
+            problems.setdefault(name, words)
         return group(**{name: value for name, value in values.items() if name not in problems})

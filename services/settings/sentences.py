@@ -1,12 +1,11 @@
 """Says in one sentence why a setting's value is invalid. No sentence contains a secret or a regular expression."""
 
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, Union, get_args, get_origin
 
 import annotated_types
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
 from services.settings.groups import FIELDS, is_secret
 
@@ -14,14 +13,17 @@ MAX_SHOWN_CHARACTERS = 80
 TYPES_OF_NUMBERS = ("int_", "float_", "finite_number", "greater_than", "less_than", "multiple_of")
 
 
-def sentence(name: str, variable: str, error: ErrorDetails) -> str:
-    """Return the sentence for a validation error of the field `name`, whose value is in `variable`."""
-    kind, field, context = error["type"], FIELDS[name], error.get("ctx", {})
-    but = "" if is_secret(name) else f", not {_shown(error['input'])}"
+def sentence(name: str, variable: str, *, kind: str, value: object, context: Mapping[str, object]) -> str:
+    """Return the sentence about a value of the field `name`, which `variable` has.
+
+    `kind` and `context` are those of pydantic's error (https://docs.pydantic.dev/latest/errors/validation_errors/).
+    """
+    field = FIELDS[name]
+    but = "" if is_secret(name) else f", not {_shown(value)}"
     if expected := _expected(kind, field):
         return f"{variable} must be {expected}{but}."
     if kind.endswith("too_short"):
-        length = context.get("actual_length", len(str(error["input"])))
+        length = context.get("actual_length", len(str(value)))
         return f"{variable} is too short: {_characters(length)}, at least {context['min_length']} needed."
     if kind.endswith("too_long"):
         return f"{variable} is too long: at most {_characters(context['max_length'])} are allowed."
