@@ -40,7 +40,9 @@ class WorkerSettings(SettingsGroup):
         description="Maximum number of attempts per render. Attempts that found no capacity or ended with their worker "
         "do not count.",
     )
-    queue_timeout_s: int = Field(86_400, ge=1, description="Maximum time that a render waits in the queue, in seconds.")
+    queue_timeout_s: int = Field(
+        86_400, ge=1, description="Maximum time that a render waits in the queue while a worker runs, in seconds."
+    )
 
     @property
     def acquire_interval(self) -> timedelta:

@@ -54,8 +54,9 @@ class AttemptEnd:
     def give_up(self, given_up: GivenUp) -> None:
         """Give the attempt up."""
         self._given_up = given_up
+        if given_up.busy:
+            self.slow_down()
         failure, render = given_up.failure, self._render
-        spans.record_failure(failure.code)
         reason = failure.detail or failure.message
         log.warning("attempt %d of render %s failed: %s: %s", render.attempt, render.id, failure.code, reason)
 
@@ -77,6 +78,7 @@ class AttemptEnd:
         if self._render.cancel_requested:
             await self._recorder.record(lambda render: lifecycle.cancel(render, now=self._context.clock.now()))
         elif finished is not None:
+            log.info("render %s is complete: its output is stored", self._render.id)
             await self.complete(finished)
         elif self._given_up is not None:
             await self._retry_or_fail(self._given_up)
@@ -119,8 +121,8 @@ class AttemptEnd:
 
     async def _retry_or_fail(self, given_up: GivenUp) -> None:
         render, limits = self._render, self._context.limits
+        spans.record_failure(given_up.failure.code)
         if given_up.busy:
-            self.slow_down()
             tries, base_s = render.busy_attempts + 1, BUSY_RETRY_BASE_S
             waited_s = self._context.running_time.since_s(render.created_at)
             exhausted = waited_s > limits.queue_timeout.total_seconds()

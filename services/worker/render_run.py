@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from services.backoff import backoff_s
 from services.errors import BackendUnavailable, LeaseLost, StartImpossible, StartRefused, StartUncertain
+from services.failure_messages import OWNER_MESSAGES
 from services.models import Failure, Render, RenderPhase, RenderStatus
 from services.observability import spans
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Observation
@@ -16,12 +17,8 @@ from services.worker.change_recorder import ChangeRecorder
 from services.worker.concurrency_limit import poll_interval_s
 from services.worker.run_context import RunContext
 
-QUEUE_TIMEOUT = Failure(
-    code="QUEUE_TIMEOUT", message="The render could not be started in time. Please try again later.", retryable=True
-)
-DEADLINE_EXCEEDED = Failure(
-    code="DEADLINE_EXCEEDED", message="The render took too long and was stopped. Please try again.", retryable=True
-)
+QUEUE_TIMEOUT = Failure(code="QUEUE_TIMEOUT", message=OWNER_MESSAGES["QUEUE_TIMEOUT"], retryable=True)
+DEADLINE_EXCEEDED = Failure(code="DEADLINE_EXCEEDED", message=OWNER_MESSAGES["DEADLINE_EXCEEDED"], retryable=True)
 RENDER_LOST = Failure(
     code="RENDER_LOST", message="The render was interrupted too often. Please try again.", retryable=True
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from services.failure_messages import OWNER_MESSAGES
 from services.models import Failure, RenderPhase, replace
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Observation
 from services.running_time import Stopwatch
@@ -15,9 +16,7 @@ from services.running_time import Stopwatch
 EXIT_TIMEOUT_S = 5.0
 MAX_SILENCE_S = 60.0  # of running time; a child that draws even the slowest frames reports several a minute
 
-RENDERER_CRASHED = Failure(
-    code="RENDERER_CRASHED", message="The renderer stopped unexpectedly. Please try again.", retryable=True
-)
+RENDERER_CRASHED = Failure(code="RENDERER_CRASHED", message=OWNER_MESSAGES["RENDERER_CRASHED"], retryable=True)
 
 log = logging.getLogger(__name__)
 
