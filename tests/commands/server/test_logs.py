@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from commands.server.logs import JsonFormatter, TextFormatter
+from commands.server.logs import JsonFormatter, TextFormatter, log_setting_warnings
 from services.observability import log_context
+from services.settings import load_settings
 
 RENDER = "01m817gzatj1v633w9kvyqtevh"
 USER = "https://issuer.example ann"
@@ -91,3 +92,16 @@ def test_the_next_request_on_a_connection_does_not_inherit_the_user() -> None:
     assert log_context.current_ids() == {"request_id": "first", "user_id": PSEUDONYM}
     log_context.start_request("third")
     assert log_context.current_ids() == {"request_id": "third"}
+
+
+def test_probable_mistakes_in_settings_are_logged_once_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("RENDERCAST_PORT", "tcp://10.0.0.1:8000")
+    monkeypatch.setenv("RENDERCAST_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("RENDERCAST_QUOTA_LIMT", "9")
+    log_setting_warnings(load_settings(host="::"), serves=True)
+    misspelt, ignored, address = caplog.messages
+    assert "did you mean RENDERCAST_QUOTA_LIMIT?" in misspelt
+    assert "enableServiceLinks: false" in ignored
+    assert "RENDERCAST_PUBLIC_URL" in address
