@@ -64,9 +64,14 @@ def cancel(render: Render) -> Render:
     return lifecycle.cancel(render, now=NOW)
 
 
+def take_over(render: Render) -> Render:
+    return lifecycle.take_over(render, running_s=render.running_s + 30)
+
+
 NAMED: list[Change] = [
     launch,
     accept,
+    take_over,
     undo_launch,
     fail_launch,
     requeue,
@@ -106,6 +111,7 @@ def test_any_sequence_of_changes_keeps_the_invariants(changes: list[Change]) -> 
         assert (changed.phase is not None) == (changed.status is RenderStatus.RENDERING)
         assert (changed.failure is not None) == (changed.status is RenderStatus.FAILED)
         assert (changed.output is not None) == (changed.status is RenderStatus.COMPLETE)
+        assert changed.running_s == 0.0 or changed.status is not RenderStatus.QUEUED
         render = changed
 
 
