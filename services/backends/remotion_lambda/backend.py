@@ -17,7 +17,7 @@ from services.backends.remotion_lambda.aws import Aws, open_aws, renew_credentia
 from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind
 from services.backends.remotion_lambda.checks import check_deployment
 from services.backends.remotion_lambda.deployment import Deployment
-from services.backends.remotion_lambda.failure_kinds import BUSY, TIMED_OUT
+from services.backends.remotion_lambda.failure_kinds import BUSY, LOST, MISSING, TIMED_OUT
 from services.backends.remotion_lambda.failures import classify
 from services.backends.remotion_lambda.payloads import (
     PropsReference,
@@ -41,7 +41,7 @@ from services.backends.remotion_lambda.responses import ErrorResponse, parse_sta
 from services.backends.remotion_lambda.starts import parse_started, start_error
 from services.backends.remotion_lambda.webhooks import webhook_request
 from services.errors import BackendUnavailable, StartImpossible, StartRefused
-from services.models import Download, Failure, Output, Render
+from services.models import Download, Output, Render
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Clock, Observation
 
 FRAME_TIMEOUT = timedelta(seconds=30)  # Remotion's default for one frame to be ready
@@ -49,20 +49,7 @@ FRAME_TIMEOUT = timedelta(seconds=30)  # Remotion's default for one frame to be 
 MAX_FUNCTION_TIMEOUT = timedelta(minutes=15)
 # For a start, the 20 s after which the function counts as timed out, and some polls; see also `MAX_LAUNCH_DELAY_S`.
 GRACE = timedelta(seconds=70)
-RENDER_LOST = Failure(
-    code="RENDER_LOST",
-    message="The render's files were deleted while it was running. Please try again.",
-    retryable=True,
-    detail="Neither the progress file nor the video exists: check what deletes objects under renders/ or rendercast/.",
-)
 MAX_OUTPUT_WAIT_S = 60.0  # S3 shows a stored object at once; the time is for errors of S3 and of the function
-OUTPUT_MISSING = Failure(
-    code="OUTPUT_MISSING",
-    message="The finished video could not be found. Please try again.",
-    retryable=True,
-    detail="The function reports the end of the render, but the video does not exist: check what deletes objects under "
-    "rendercast/, and whether the role of the function may store them.",
-)
 
 
 class LambdaBackend:
@@ -224,7 +211,7 @@ class LambdaBackend:
         if snapshot.done:
             now_s = self._clock.monotonic()
             waited_s = now_s - self._missing_since_s.setdefault(render.id, now_s)
-            return AttemptFailed(failure=OUTPUT_MISSING) if waited_s >= MAX_OUTPUT_WAIT_S else _progress(snapshot)
+            return AttemptFailed(failure=MISSING) if waited_s >= MAX_OUTPUT_WAIT_S else _progress(snapshot)
         if error := snapshot.fatal_error:
             failure = classify(error.message, name=error.name, stack=error.stack, kind=error.type)
             return AttemptFailed(failure=failure, busy=failure.code == BUSY.code)
@@ -242,7 +229,7 @@ class LambdaBackend:
                 return found
         except AwsError as storage_error:
             raise _unavailable(storage_error) from storage_error
-        raise BackendUnavailable(str(error), failure=RENDER_LOST if error.kind is AwsErrorKind.NOT_FOUND else None)
+        raise BackendUnavailable(str(error), failure=LOST if error.kind is AwsErrorKind.NOT_FOUND else None)
 
     async def _renew_rejected_credentials(self, error: AwsError) -> None:
         """Load the current credentials from boto3 if AWS rejected the request, possibly because of old credentials."""

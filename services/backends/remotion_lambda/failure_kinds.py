@@ -93,4 +93,13 @@ CREDENTIALS = _final(
     "REMOTION_AWS_SECRET_ACCESS_KEY, or the source that replaces them.",
 )
 ALREADY_STORED = _retryable("OUTPUT_EXISTS")
+LOST = _retryable(
+    "RENDER_LOST",
+    "Neither the progress file nor the video exists: check what deletes objects under renders/ or rendercast/.",
+)
+MISSING = _retryable(
+    "OUTPUT_MISSING",
+    "The function reports the end of the render, but the video does not exist: check what deletes objects under "
+    "rendercast/, and whether the function's role may store them.",
+)
 TOO_LARGE = _final("REQUEST_TOO_LARGE")

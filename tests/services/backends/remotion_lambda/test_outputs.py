@@ -92,6 +92,16 @@ async def test_a_video_is_found_after_the_function_s_timeout(
     assert isinstance(await backend.observe(render), AttemptFinished)
 
 
+async def test_without_the_function_s_memory_a_video_is_found_once_all_chunks_are_rendered(
+    farm: Farm, launched: Launched
+) -> None:
+    async with farm.open(function=None) as backend:
+        render = await ended(backend, farm, launched(), Scenario.LOST_LAST_WRITE)
+        assert isinstance(await backend.observe(render), AttemptFinished)
+        stalled = await ended(backend, farm, launched(), Scenario.STITCHER_TIMES_OUT)
+        assert isinstance(await backend.observe(stalled), AttemptProgress)
+
+
 async def test_a_duplicated_launch_does_not_hide_the_video(
     backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
