@@ -55,6 +55,7 @@ DEPLOYED = replace(
     webhook_base_url="https://rendercast.example",
     webhook_secret="secret",  # noqa: S106
 )
+POLLED_BY_INVOCATION = replace(DEPLOYED, function=None)  # as with a function whose name does not state its timeout
 OPTIONS = WorkerOptions(
     lease=timedelta(seconds=15),
     poll_interval=timedelta(seconds=5),
@@ -88,7 +89,8 @@ class _History:
         self._clock = VirtualClock(loop)
         same_machine = self._chances.one_of((True, False))
         self._store = CheckedStore(self._clock if same_machine else VirtualClock(loop), self._chances)
-        self._connection = StoreConnection(cast("RenderStore", self._store), self._chances)
+        self._connections: list[StoreConnection] = []
+        self._deployment = self._chances.one_of((*[DEPLOYED] * 4, POLLED_BY_INVOCATION))
         self._cloud = Cloud(loop, self._chances, notify=self._receive_webhook, on_step=self._store.check_live)
         self._store.cloud = self._cloud
         self._network = Network(loop, self._chances, self._cloud)
@@ -157,12 +159,14 @@ class _History:
     def _new_backend(self) -> LambdaBackend:
         http = cast("aiohttp.ClientSession", self._network)
         files = ProgressReader(http, self._aws, bucket=BUCKET, clock=self._clock)
-        posters = Posters(DEPLOYED, aws=self._aws, http=http, clock=self._clock)
+        posters = Posters(self._deployment, aws=self._aws, http=http, clock=self._clock)
         outputs = AttemptOutputs(self._aws, bucket=BUCKET, posters=posters, clock=self._clock)
-        return LambdaBackend(DEPLOYED, aws=self._aws, files=files, outputs=outputs, clock=self._clock)
+        return LambdaBackend(self._deployment, aws=self._aws, files=files, outputs=outputs, clock=self._clock)
 
     def _new_worker(self, name: str, pubsub: PubSub) -> Worker:
-        store = cast("RenderStore", self._connection)
+        connection = StoreConnection(cast("RenderStore", self._store), self._chances)
+        self._connections.append(connection)
+        store = cast("RenderStore", connection)
         return Worker(
             worker_id=name,
             store=store,
@@ -227,8 +231,10 @@ class _History:
         self._loop.call_later(self._chances.uniform(1, 400), setattr, self._cloud, "is_s3_available", True)  # noqa: FBT003
 
     def _interrupt_store(self) -> None:
-        self._connection.is_available = False
-        self._loop.call_later(self._chances.uniform(1, 100), setattr, self._connection, "is_available", True)  # noqa: FBT003
+        """Disconnect all machines from the store, or only one of them."""
+        for connection in self._chances.one_of((self._connections, self._connections[-1:], self._connections[:1])):
+            connection.is_available = False
+            self._loop.call_later(self._chances.uniform(1, 100), setattr, connection, "is_available", True)  # noqa: FBT003
 
     async def _wait_for_the_end(self) -> None:
         """Wait until all renders have ended, then, without workers, until all launches have."""
