@@ -51,6 +51,7 @@ def test_a_pod_runs_as_the_user_of_the_image(workload: Workload) -> None:
     context = workload.pod["securityContext"]
     assert [f"{context['runAsUser']}:{context['runAsGroup']}"] == USER
     assert context["fsGroup"] == context["runAsGroup"]  # can read the secrets
+    assert context["fsGroupChangePolicy"] == "OnRootMismatch"  # does not visit each video at each start
 
 
 def test_a_pod_gets_no_token_of_kubernetes_and_no_variables_of_services(workload: Workload, built: Built) -> None:
