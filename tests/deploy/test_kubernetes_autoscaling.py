@@ -63,3 +63,9 @@ def test_the_age_of_the_queue_and_the_load_decide(scaled_object: Manifest) -> No
     assert {trigger["type"] for trigger in (age, load)} == {"prometheus"}
     assert "rendercast_queue_oldest_age_seconds" in age["metadata"]["query"]
     assert "rendercast_carried_renders" in load["metadata"]["query"]
+
+
+def test_all_workers_together_fit_the_default_concurrency_of_aws(built: Built, scaled_object: Manifest) -> None:
+    """The rule of docs/deploying.md for videos of 20 s, each of which uses 31 concurrent functions."""
+    capacity = int(built.settings()["RENDERCAST_WORKER_CAPACITY"])
+    assert scaled_object["spec"]["maxReplicaCount"] * capacity * 31 <= 0.9 * 1000
