@@ -5,6 +5,7 @@ lines of JSON to stdout: `{"read": [OFFSET, LENGTH]}`, to which the parent respo
 and last either `{"jpeg": LENGTH}`, followed by LENGTH bytes, or `{"error": REASON}`. It ends when stdin closes.
 """
 
+import contextlib
 import io
 import json
 import resource
@@ -150,13 +151,21 @@ def main(size: int, stdin: BinaryIO, stdout: BinaryIO) -> None:
 
     try:
         content = poster(last_frame(BlockFile(read_range, size=size)))
-    except NoFrameError as error:
+    except (NoFrameError, av.FFmpegError, MemoryError) as error:
         send({"error": str(error)})
     else:
         send({"jpeg": len(content)}, content)
 
 
+def _limit(kind: int, value: int) -> None:
+    """Limit this process to the value, unless a lower limit is set or the system has no such limit, as macOS."""
+    _, hard = resource.getrlimit(kind)
+    lowest = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(kind, (lowest, lowest))
+
+
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_S, MAX_CPU_S))
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    _limit(resource.RLIMIT_CPU, MAX_CPU_S)
+    _limit(resource.RLIMIT_AS, MAX_MEMORY_BYTES)
     main(int(sys.argv[1]), sys.stdin.buffer, sys.stdout.buffer)
