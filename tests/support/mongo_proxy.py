@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -54,12 +55,35 @@ class MongoProxy:
 
 @asynccontextmanager
 async def open_mongo_proxy(url: str, refuse: Refuse) -> AsyncIterator[tuple[str, MongoProxy]]:
-    """Serve on a free port; yield the URL of the same database there, with an option, and the proxy."""
+    """Serve on a free port; yield the URL of the same database there, with an option, and the proxy.
+
+    It has a thread of its own, since motor blocks the test's event loop when it closes its client.
+    """
     location, _, database = url.removeprefix("mongodb://").partition("/")
     proxy = MongoProxy(int(location.rpartition(":")[2]), refuse)
-    async with await asyncio.start_server(proxy.connected, "127.0.0.1", 0) as server:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        starting = asyncio.start_server(proxy.connected, "127.0.0.1", 0)
+        server = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(starting, loop))
         port = server.sockets[0].getsockname()[1]
-        yield f"mongodb://127.0.0.1:{port}/{database}?directConnection=true", proxy
+        try:
+            yield f"mongodb://127.0.0.1:{port}/{database}?directConnection=true", proxy
+        finally:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_end(server), loop))
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _end(server: asyncio.Server) -> None:
+    server.close()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def refusal(code: int, message: str) -> Mapping[str, Any]:

@@ -181,7 +181,7 @@ async def test_migrate_waits_again_after_a_lost_connection(mongo_url: str) -> No
         return None
 
     async with open_mongo_proxy(mongo_url, stepping_down) as (url, _):
-        reports = await migrated(url)
+        reports = await migrated(f"{url}&serverMonitoringMode=poll&heartbeatFrequencyMS=500")
     assert sum("connection was lost" in report for report in reports) == 1
 
 
