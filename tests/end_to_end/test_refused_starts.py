@@ -127,7 +127,7 @@ def test_a_path_of_the_wrong_type_is_named(tmp_path: Path, name: str) -> None:
 
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
     error = refusal(tmp_path, quota_limit="abc")
-    assert error.startswith("RENDERCAST_QUOTA_LIMIT: ")
+    assert error.startswith("RENDERCAST_QUOTA_LIMIT must be a whole number")
 
 
 def test_an_address_that_is_not_loopback_is_refused(tmp_path: Path) -> None:
