@@ -30,18 +30,20 @@ def new_s3_clients(session: boto3.Session) -> tuple["S3Client", "S3Client"]:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html#VirtualHostingBackwardsCompatibility.
     boto3 still uses `s3.REGION.…/BUCKET` for a bucket name with dots, which the certificates of S3 don't cover.
     """
-    style = _addressing_style(session)
+    style: Literal["auto", "virtual"] = "virtual"
+    unsigned = session.client("s3", config=_unsigned(style))
+    if unsigned.meta.endpoint_url != _default_endpoint(session):  # whose host may have no subdomains
+        style = "auto"
+        unsigned = session.client("s3", config=_unsigned(style))
     signed = _s3_config(style).merge(Config(signature_version="s3v4"))
-    return session.client("s3", config=signed), session.client("s3", config=_unsigned(style))
+    return session.client("s3", config=signed), unsigned
 
 
-def _addressing_style(session: boto3.Session) -> Literal["auto", "virtual"]:
-    """Return the style for S3 itself, or boto3's default for another endpoint, whose host may have no subdomains."""
-    used = session.client("s3", config=_unsigned("auto"))
+def _default_endpoint(session: boto3.Session) -> str:
+    """Return the endpoint of S3 itself, whatever other endpoint is configured."""
     # The stubs lack the option: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html.
     unconfigured = Config(ignore_configured_endpoint_urls=True)  # type: ignore[call-arg]
-    default = session.client("s3", config=_unsigned("auto").merge(unconfigured))
-    return "virtual" if used.meta.endpoint_url == default.meta.endpoint_url else "auto"
+    return session.client("s3", config=_unsigned("auto").merge(unconfigured)).meta.endpoint_url
 
 
 def _unsigned(style: Literal["auto", "virtual"]) -> Config:
