@@ -29,7 +29,8 @@ def sentence(name: str, variable: str, *, kind: str, value: object, context: Map
         return f"{variable} is too long: at most {_characters(context['max_length'])} are allowed."
     if kind == "value_error":
         return f"{variable} {context['error']}."
-    return f"{variable} is not valid{but.removeprefix(',').replace(' not ', ': ')}. Its meaning: {field.description}"
+    meaning = (field.description or "").partition(". ")[0].rstrip(".")
+    return f"{variable} is not valid{but.replace(', not ', ': ', 1)} ({meaning})."
 
 
 def _expected(kind: str, field: FieldInfo) -> str | None:
