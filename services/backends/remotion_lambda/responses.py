@@ -169,11 +169,6 @@ class Costs(WireModel):
     accrued_so_far: Number = 0
     currency: Text = "USD"
 
-    @property
-    def usd(self) -> float | None:
-        """The cost in US dollars; None if it is in another currency, as in China."""
-        return self.accrued_so_far if self.currency == "USD" else None
-
 
 class StatusResponse(WireModel):
     """A render's status as the function derives it. `chunks` is the number of rendered chunks."""
