@@ -1,6 +1,6 @@
 """Erases everything that is stored about one owner. Only `rendercast forget` uses it."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -61,16 +61,15 @@ class Eraser:
 
     async def preview(self, owner: str) -> Erasure:
         """Return what `erase` would erase, without changing anything."""
-        ids = await self._store.render_ids(owner)
-        readable = {render.id: render for render in await self._store.get_many(ids)}
+        statuses = {render.id: render.status async for render in self._readable(owner)}
         records = await self._store.erase_records(owner, dry_run=True)
         return Erasure(
-            renders=len(readable),
+            renders=len(statuses),
             without_file=0,
             messages=records.messages,
             quota_windows=records.quota_windows,
-            unfinished=[render.id for render in readable.values() if not render.status.is_terminal],
-            unreadable=[render_id for render_id in ids if render_id not in readable],
+            unfinished=[render_id for render_id, status in statuses.items() if not status.is_terminal],
+            unreadable=[render_id for render_id in await self._store.render_ids(owner) if render_id not in statuses],
         )
 
     async def erase(self, owner: str) -> Erasure:
@@ -78,16 +77,23 @@ class Eraser:
         await self._cancel_unfinished(owner)
         renders, without_file = await self._erase_renders(owner)
         records = await self._store.erase_records(owner, dry_run=False)
-        left = await self._store.render_ids(owner)
-        unfinished = {render.id for render in await self._store.get_many(left)}
+        unfinished = {render.id async for render in self._readable(owner)}
         return Erasure(
             renders=renders,
             without_file=without_file,
             messages=records.messages,
             quota_windows=records.quota_windows,
             unfinished=sorted(unfinished),
-            unreadable=[render_id for render_id in left if render_id not in unfinished],
+            unreadable=[render_id for render_id in await self._store.render_ids(owner) if render_id not in unfinished],
         )
+
+    async def _readable(self, owner: str) -> AsyncIterator[Render]:
+        """Yield all of the owner's renders that this version can read, newest first."""
+        older_than = None
+        while page := await self._store.list(owner=owner, first=PAGE, matching=RenderFilter(), older_than=older_than):
+            for render in page:
+                yield render
+            older_than = page[-1].id
 
     async def _cancel_unfinished(self, owner: str) -> None:
         until_s = self._clock.monotonic() + CANCEL_TIMEOUT_S

@@ -86,10 +86,16 @@ async def missing_indexes(database: Database, *, timeout_s: float) -> Sequence[M
     with mongo_operation(timeout_s):
         for name, models in INDEXES.items():
             existing = await database[name].index_information()
-            absent = [model for model in models if model.document["name"] not in existing]
+            absent = [model for model in models if not _exists(model, existing)]
             documents = await database[name].estimated_document_count() if absent else 0
             missing += [MissingIndex(collection=name, model=model, documents=documents) for model in absent]
     return missing
+
+
+def _exists(model: IndexModel, existing: Mapping[str, Any]) -> bool:
+    """Return whether the index is among the existing ones, by name, and unique if it must be."""
+    found = existing.get(model.document["name"])
+    return found is not None and (bool(found.get("unique")) or not model.document.get("unique"))
 
 
 async def build_at_start(database: Database, *, retention: timedelta | None, timeout_s: float) -> None:

@@ -198,5 +198,7 @@ async def test_more_renders_than_a_page_are_erased(bench: Bench, make_render: Ma
     eraser = Eraser(
         renders=bench.renders, store=bench.store, backend=bench.backend, clock=bench.clock, stops_attempts=True
     )
+    preview = await eraser.preview(ANN.id)
+    assert (preview.renders, len(preview.unfinished)) == (103, 103)
     assert (await eraser.erase(ANN.id)).renders == 103
     assert await bench.store.acquire(worker="w", lease=HOUR) is None

@@ -121,6 +121,14 @@ async def test_a_large_collection_without_its_unique_index_prevents_the_start_an
     assert indexes(mongo_url).keys() <= {"_id_"}
 
 
+async def test_an_index_of_the_same_name_that_is_not_unique_prevents_the_start(mongo_url: str) -> None:
+    with Documents(mongo_url) as client:
+        client.get_default_database()["renders"].create_index("key", name="by_key", sparse=True)
+    with pytest.raises(StartupError, match=r"the unique index renders\.by_key is missing"):
+        async with open_mongo_store(AsyncMongoClient, mongo_url):
+            pass
+
+
 async def test_a_start_without_the_fast_indexes_of_large_collections_logs_a_warning_and_builds_none(
     mongo_url: str, make_render: MakeRender, caplog: pytest.LogCaptureFixture
 ) -> None:
