@@ -82,6 +82,9 @@ class _Handler(LocalHandler):
 
     def do_GET(self) -> None:  # noqa: N802
         owner, host, body = self._owner, self.headers["Host"], self.body()
+        if not owner.resolves(host):
+            self.reset()
+            return
         if function := owner.function(host):
             self._forward(function.port, body)
             return
