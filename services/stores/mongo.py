@@ -6,11 +6,11 @@ enough. Writes wait for a majority. Leases expire by the server's clock.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
@@ -45,8 +45,6 @@ from services.stores.mongo_probe import check_replica_set, check_transactions, c
 from services.stores.mongo_quota import MongoQuota
 from services.stores.mongo_transactions import Session, run_transaction
 from services.webhooks.messages import WebhookMessage
-
-T = TypeVar("T")
 
 NEWER_CHECK_INTERVAL_S = 60.0  # of looking for documents that `acquire` passes over, which costs a query
 MAX_ADD_TRIES = 10  # of an `add` whose insert conflicts with a concurrent one
@@ -86,7 +84,8 @@ class MongoStore:
     async def add(self, render: Render, window: QuotaWindow) -> AddResult:  # noqa: D102
         for _ in range(MAX_ADD_TRIES):
             try:
-                return await self._in_transaction(partial(self._add, render, window))
+                add = partial(self._add, render, window)
+                return await run_transaction(self._client, add, timeout_s=self._timeout_s)
             except DuplicateKeyError:  # a concurrent call inserted the same key or window
                 continue
         raise StoreUnavailable("too many concurrent calls for one user")
@@ -184,7 +183,7 @@ class MongoStore:
     ) -> bool:
         record = partial(self._record, render, worker, lease)
         if render.returns_quota or self._has_webhook(render):
-            return await self._in_transaction(record)
+            return await run_transaction(self._client, record, timeout_s=self._timeout_s)
         with self._operation():
             return await record()
 
@@ -282,9 +281,6 @@ class MongoStore:
 
     def _operation(self) -> AbstractContextManager[None]:
         return mongo_operation(self._timeout_s)
-
-    async def _in_transaction(self, operation: Callable[[Session], Awaitable[T]]) -> T:
-        return await run_transaction(self._client, operation, timeout_s=self._timeout_s)
 
 
 def open_mongo_store(
