@@ -39,7 +39,7 @@ class MongoProxy:
                     server_writer.write(header + body)
                 else:
                     writer.write(_answer(request_id, error))
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             pass
         finally:
             answers.cancel()
