@@ -26,7 +26,7 @@ from services.backoff import backoff_s
 from services.errors import PubSubUnavailable
 from services.realtime.listeners import ListenerRegistry
 from services.realtime.redis_connection import RedisCommands, RedisSubscriber
-from services.realtime.redis_errors import CONNECTION_ERRORS, NotPrimary, failure_reason
+from services.realtime.redis_errors import CONNECTION_ERRORS, REFUSALS, NotPrimary, failure_reason
 from services.realtime.redis_role import check_role
 from services.realtime.redis_url import TIMEOUT_S, parse_redis_url
 
@@ -199,7 +199,7 @@ class RedisBroker(BroadcastBackend):
             self._is_up = False
             if self._commands is not None and self._commands.is_idle:  # most likely lost as well
                 await self._close_commands()
-            subscriber = self._start_subscriber(await self._reconnect())
+            subscriber = self._start_subscriber(await self._reconnect(why))
 
     async def _run_until_lost(self, subscriber: RedisSubscriber) -> str:
         """Return why the connection was lost."""
@@ -216,14 +216,17 @@ class RedisBroker(BroadcastBackend):
             await subscriber.close()
         return why
 
-    async def _reconnect(self) -> AbstractConnection:
+    async def _reconnect(self, why: str) -> AbstractConnection:
+        """Connect again, with backoff. A refusal is logged once, unless it was the reason of the loss."""
         while True:
             self._failures += 1
             await asyncio.sleep(backoff_s(self._failures, base_s=0.2, max_s=MAX_BACKOFF_S))
             try:
                 return await self._connect()
             except PubSubUnavailable as error:
-                log.debug("%s", error)
+                refusal = failure_reason(error.__cause__) if isinstance(error.__cause__, REFUSALS) else why
+                log.log(logging.WARNING if refusal != why else logging.DEBUG, "%s", error)
+                why = refusal
             except Exception:
                 log.exception("Redis at %s can't be reached", self._address.display_name)
 

@@ -15,6 +15,7 @@ class IsSentinel(RedisError):  # noqa: N818  # a kind of server
     """The server is a Sentinel, which only knows the address of the primary."""
 
 
+REFUSALS = (AuthenticationError, NoPermissionError, NotPrimary, IsSentinel)  # which only the operator can fix
 REASONS = (
     (AuthenticationError, "it doesn't accept the user or password of REDIS_URL, or requires one"),
     (NoPermissionError, f"it doesn't permit this to the user of REDIS_URL, who needs {ACL_RULES}"),

@@ -63,6 +63,21 @@ async def test_missing_permissions_are_named(server: RedisServer) -> None:
     assert SECRET not in repr(refused.value)
 
 
+async def test_a_password_that_is_changed_later_is_named_once_in_the_log(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_pubsub(server.url) as pubsub:
+        server.command("ACL", "SETUSER", "default", "resetpass", f">{SECRET}")
+        server.command("AUTH", SECRET, "\r\n" + "CLIENT KILL TYPE pubsub")
+        server.command("AUTH", SECRET, "\r\n" + "CLIENT KILL TYPE normal")
+        await until(lambda: pubsub._redis is not None and pubsub._redis._failures >= 3)
+        server.command("AUTH", SECRET, "\r\n" + "ACL SETUSER default nopass")
+        await until_reconnected(pubsub)
+        await assert_works(pubsub)
+    assert [("password" in message) for message in caplog.messages].count(True) == 1
+    assert SECRET not in caplog.text
+
+
 async def test_a_replica_stops_the_start(server: RedisServer, other: RedisServer) -> None:
     server.command("REPLICAOF", "127.0.0.1", str(other.port))
     with pytest.raises(StartupError, match="it is a replica"):
