@@ -270,6 +270,6 @@ async def test_a_render_that_has_not_ended_cant_be_deleted(ann: Client, backend:
 
 async def test_a_failed_render_has_an_error_that_says_whether_to_retry(ann: Client, backend: FakeBackend) -> None:
     render = await ann.execute(GET, id=await failed(ann, backend))
-    assert render["error"] == {"code": "BROKEN", "message": "It broke.", "retryable": False}
+    assert render["error"] == {"code": "COMPOSITION_ERROR", "message": "It broke.", "retryable": False}
     assert (render["progress"], render["outputUrl"]) == (0, None)
     assert render["startedAt"] <= render["completedAt"]
