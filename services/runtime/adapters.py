@@ -16,6 +16,7 @@ from services.observability.otlp import exports_traces
 from services.ports import Clock, RenderBackend
 from services.realtime.pubsub import open_pubsub
 from services.runtime.data_folder import STORE_FILE, lock_folder, make_folder
+from services.runtime.motor_client import motor_client
 from services.runtime.services import Services, compose
 from services.settings import Settings, StorageSettings, variable
 from services.webhooks.configuration import EndpointConfig, read_endpoint_config
@@ -77,8 +78,6 @@ async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIter
     The caller must run `Services.loops`. Raises `StartupError` if MongoDB or Redis is not configured or unavailable,
     and with a worker also if the renderer is.
     """
-    from motor.motor_asyncio import AsyncIOMotorClient
-
     from services.stores.mongo import open_mongo_store
 
     mongodb_url = _required(settings.storage, "mongodb_url")
@@ -94,7 +93,7 @@ async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIter
     async with (
         _open_tracing() as tracing,
         open_mongo_store(
-            AsyncIOMotorClient, mongodb_url, retention=settings.storage.retention, webhooks_enabled=config is not None
+            motor_client(), mongodb_url, retention=settings.storage.retention, webhooks_enabled=config is not None
         ) as store,
         open_pubsub(redis_url) as pubsub,
         open_backend(settings, clock, default="lambda", shared=True, with_worker=with_worker) as backend,
@@ -204,11 +203,9 @@ async def open_outbox(settings: Settings) -> AsyncIterator[Outbox]:
         async with open_sqlite_outbox(settings.storage.data_dir / STORE_FILE, SystemClock()) as embedded:
             yield embedded
         return
-    from motor.motor_asyncio import AsyncIOMotorClient
-
     from services.stores.mongo_outbox import open_mongo_outbox
 
-    async with open_mongo_outbox(AsyncIOMotorClient, settings.storage.mongodb_url.get_secret_value()) as outbox:
+    async with open_mongo_outbox(motor_client(), settings.storage.mongodb_url.get_secret_value()) as outbox:
         yield outbox
 
 
@@ -230,11 +227,9 @@ async def send_test_webhook(settings: Settings) -> DeliveryResult:
 
 def new_mongo_client(url: str) -> "Client":
     """Return an unconnected client of the driver that the store uses. Raises `StartupError` if the URL is not valid."""
-    from motor.motor_asyncio import AsyncIOMotorClient
-
     from services.stores.mongo_connection import new_client
 
-    return new_client(AsyncIOMotorClient, url)
+    return new_client(motor_client(), url)
 
 
 def _required(settings: StorageSettings, name: str) -> str:

@@ -10,6 +10,7 @@ from services.realtime.pubsub import open_pubsub
 from services.renders.erasure import Eraser
 from services.runtime.adapters import open_backend
 from services.runtime.data_folder import STORE_FILE, lock_folder
+from services.runtime.motor_client import motor_client
 from services.runtime.services import compose
 from services.settings import Settings
 
@@ -47,12 +48,10 @@ async def open_eraser(settings: Settings) -> AsyncIterator[Eraser]:
 @asynccontextmanager
 async def _open_store(settings: Settings, clock: Clock) -> AsyncIterator[RenderStore]:
     if settings.storage.mongodb_url is not None:
-        from motor.motor_asyncio import AsyncIOMotorClient
-
         from services.stores.mongo import open_mongo_store
 
         url, retention = settings.storage.mongodb_url.get_secret_value(), settings.storage.retention
-        async with open_mongo_store(AsyncIOMotorClient, url, retention=retention) as store:
+        async with open_mongo_store(motor_client(), url, retention=retention) as store:
             yield store
         return
     from services.stores.sqlite import open_sqlite_store
