@@ -108,7 +108,7 @@ async def test_an_api_without_a_setting_starts_and_logs_it(site: Site, deploymen
     ("changes", "sentence"),
     [
         ({"REMOTION_SERVE_URL": ""}, "REMOTION_SERVE_URL is not set"),
-        ({"REMOTION_SERVE_URL": "nowhere"}, "REMOTION_SERVE_URL is not valid"),
+        ({"REMOTION_SERVE_URL": "nowhere"}, "REMOTION_SERVE_URL must start with"),
         ({"REMOTION_LAMBDA_FUNCTION_NAME": "remotion-render-none"}, "REMOTION_LAMBDA_FUNCTION_NAME"),
         ({"REMOTION_BUCKET_NAME": "no-such-bucket"}, "REMOTION_BUCKET_NAME"),
     ],
