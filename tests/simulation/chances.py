@@ -56,6 +56,7 @@ OTHERS = {
     "store outage": 0.5,
     "store response lost": 0.1,
     "worker crashes": 1.0,
+    "machine stalls": 0.02,
     "worker is stopped": 1.0,
     "clock step forwards": 0.5,
     "clock step backwards": 0.5,

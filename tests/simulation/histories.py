@@ -39,7 +39,7 @@ from tests.simulation.chances import Chances, Kind
 from tests.simulation.checks import CheckedStore
 from tests.simulation.cloud import HOUR_S, MAX_QUEUED_S, Cloud
 from tests.simulation.machine import Machine, StoreConnection
-from tests.simulation.network import Network
+from tests.simulation.network import MACHINE, Network
 from tests.simulation.virtual_time import VirtualClock, VirtualTimeLoop
 from tests.support.lambda_renders import Render as Launch
 from tests.support.remotion_farm import BUCKET, DEPLOYMENT
@@ -50,12 +50,13 @@ DISTURBED_S = 900.0
 TIME_LIMIT_S = 8 * HOUR_S
 DEPLOYED = replace(
     DEPLOYMENT,
-    poll_interval=timedelta(seconds=2),
+    poll_interval=timedelta(seconds=4),
     posters=False,
     webhook_base_url="https://rendercast.example",
     webhook_secret="secret",  # noqa: S106
 )
-POLLED_BY_INVOCATION = replace(DEPLOYED, function=None)  # as with a function whose name does not state its timeout
+# As with a function whose name does not state its timeout.
+POLLED_BY_INVOCATION = replace(DEPLOYED, function=None, poll_interval=timedelta(seconds=10))
 OPTIONS = WorkerOptions(
     lease=timedelta(seconds=15),
     poll_interval=timedelta(seconds=5),
@@ -90,7 +91,7 @@ class _History:
         same_machine = self._chances.one_of((True, False))
         self._store = CheckedStore(self._clock if same_machine else VirtualClock(loop), self._chances)
         self._connections: list[StoreConnection] = []
-        self._deployment = self._chances.one_of((*[DEPLOYED] * 4, POLLED_BY_INVOCATION))
+        self._deployment = self._chances.one_of((*[DEPLOYED] * 5, POLLED_BY_INVOCATION))
         self._cloud = Cloud(loop, self._chances, notify=self._receive_webhook, on_step=self._store.check_live)
         self._store.cloud = self._cloud
         self._network = Network(loop, self._chances, self._cloud)
@@ -103,6 +104,7 @@ class _History:
             async with self._open_services() as (hub, pubsub, renders):
                 self._hub = hub
                 self._disturb()
+                self._loop.call_delay_s = lambda: MACHINE.get().stall_s()
                 for number in range(self._chances.one_of((1, 1, 2))):
                     self._spawn(self._keep_worker(str(number), pubsub))
                 starts = [number * self._chances.uniform(0, 60) for number in range(self._chances.integer(1, 3))]

@@ -20,6 +20,7 @@ class Machine:
         self.ended = asyncio.Event()
         self._chances = chances
         self._crash_after = crash_after
+        self._stalls_until_s = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def start(self, run: Callable[[], Any]) -> None:
@@ -40,6 +41,13 @@ class Machine:
         assert self._task is not None
         self._task.cancel()
         self.ended.set()
+
+    def stall_s(self) -> float:
+        """Return for how long the machine still does nothing, as one that is suspended and continues later."""
+        now_s = asyncio.get_running_loop().time()
+        if self._stalls_until_s <= now_s and self._chances.occurs("machine stalls"):
+            self._stalls_until_s = now_s + self._chances.one_of((20.0, self._chances.uniform(0, 400)))
+        return max(0.0, self._stalls_until_s - now_s)
 
     @contextmanager
     def operation(self, name: str, no_effect: Exception) -> Iterator[None]:
@@ -84,6 +92,7 @@ class StoreConnection:
         method = getattr(self._store, name)
 
         async def call(*args: Any, **kwargs: Any) -> Any:
+            await asyncio.sleep(MACHINE.get().stall_s())
             with MACHINE.get().operation(f"store.{name}", StoreUnavailable("the machine crashed")):
                 if not self.is_available:
                     raise StoreUnavailable("the store is unavailable")

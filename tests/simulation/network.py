@@ -1,5 +1,6 @@
 """The network between the machines and AWS: boto3's and aiohttp's requests, in the process and in virtual time."""
 
+import asyncio
 import io
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -60,6 +61,7 @@ class Network:
     ) -> AsyncIterator["HttpResponse"]:
         """Respond to a request of aiohttp."""
         assert not allow_redirects
+        await asyncio.sleep(MACHINE.get().stall_s())
         with MACHINE.get().operation("GET", aiohttp.ClientConnectionError()):
             try:
                 found = self._s3(str(url.host), "GET", url.raw_path_qs, headers, b"")

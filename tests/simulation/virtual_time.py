@@ -12,10 +12,12 @@ START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """An event loop with virtual time, in seconds since its creation.
 
-    Calls for other threads run in the loop's own thread. They may `spend` time, which the caller then waits for.
+    Calls for other threads run in the loop's own thread, after the seconds that `call_delay_s` returns. They may
+    `spend` time, which the caller then waits for.
     """
 
     def __init__(self) -> None:
+        self.call_delay_s: Callable[[], float] = float
         self._now_s = 0.0
         self._spent_s = 0.0
         super().__init__(_SkippingSelector(self.skip))
@@ -33,16 +35,23 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._spent_s += seconds
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
-        """Run the call now; the future has its result after the time that it spent."""
+        """Run the call; the future has its result after the time that it spent."""
         del executor
-        future, self._spent_s = self.create_future(), 0.0
+        future = self.create_future()
+        if delay_s := self.call_delay_s():
+            self.call_later(delay_s, self._call, future, func, args)
+        else:
+            self._call(future, func, args)
+        return future
+
+    def _call(self, future: asyncio.Future[Any], func: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._spent_s = 0.0
         try:
             result = func(*args)
         except Exception as error:  # noqa: BLE001  # is the caller's
             self.call_later(self._spent_s, _settle, future, None, error)
         else:
             self.call_later(self._spent_s, _settle, future, result, None)
-        return future
 
 
 class VirtualClock:
