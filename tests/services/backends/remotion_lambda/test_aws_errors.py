@@ -3,6 +3,8 @@ import pytest
 
 from services.backends.remotion_lambda import aws_errors
 from services.backends.remotion_lambda.aws_errors import AwsErrorKind, error_from_response
+from services.backends.remotion_lambda.starts import start_error
+from services.errors import StartRefused, StartUncertain
 
 # Of the errors of the operation Invoke, all those after which the function may have run.
 MAY_HAVE_RUN = {"EFSIOException", "ServiceException"}
@@ -121,3 +123,15 @@ def test_an_error_for_one_of_many_deleted_objects(code: str, kind: AwsErrorKind)
 def test_a_server_error_with_any_code_may_be_temporary(status: int) -> None:
     error = error_from_response("PutObject", code="SomethingNew", status=status, detail="")
     assert (error.kind, error.failure) == (AwsErrorKind.UNKNOWN, None)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
+@pytest.mark.parametrize("code", ["ServiceException", "Unavailable", "502", ""])
+def test_a_start_with_any_server_error_may_have_run(status: int, code: str) -> None:
+    error = start_error(error_from_response("Invoke", code=code, status=status, detail="An error occurred."))
+    assert isinstance(error, StartUncertain)
+
+
+@pytest.mark.parametrize("code", ["ENILimitReachedException", "EC2UnexpectedException"])
+def test_a_start_for_which_lambda_has_no_resources_has_not_run(code: str) -> None:
+    assert isinstance(start_error(error_from_response("Invoke", code=code, status=502, detail="")), StartRefused)
