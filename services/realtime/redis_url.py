@@ -28,10 +28,8 @@ TLS_OPTIONS = (  # those that must fit together are in one line
     ("ssl_include_verify_flags",),
     ("ssl_exclude_verify_flags",),
 )
-ALLOWED_VALUES = {
-    "ssl_cert_reqs": ("none", "optional", "required"),
-    "ssl_check_hostname": ("true", "false"),
-}
+CERTIFICATE_REQUIREMENTS = ("none", "optional", "required")
+BOOLEANS = ("true", "false", "t", "f", "yes", "no", "y", "n", "1", "0")  # redis-py takes any other word for true
 OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 ENCODING = (
@@ -137,8 +135,10 @@ def _check_option(name: str, value: str, scheme: str) -> None:
         raise ValueError(f"has the option {name}, but TLS needs rediss://")
     if not value:
         raise ValueError(f"has the option {name} without a value")
-    if name in ALLOWED_VALUES and value not in ALLOWED_VALUES[name]:
-        raise ValueError(f"has the option {name}, which must be {' or '.join(ALLOWED_VALUES[name])}")
+    if name == "ssl_cert_reqs" and value not in CERTIFICATE_REQUIREMENTS:
+        raise ValueError(f"has the option {name}, which must be none, optional or required")
+    if name == "ssl_check_hostname" and value.lower() not in BOOLEANS:
+        raise ValueError(f"has the option {name}, which must be true or false")
 
 
 def _database(parts: SplitResult, options: Mapping[str, str]) -> int:

@@ -71,7 +71,7 @@ def refusal(url: str) -> str:
         ("redis://localhost?db", "has the option db without a value"),
         ("redis://localhost?db=1&db=1", "has the option db twice"),
         ("redis://localhost?ssl_ca_certs=/no/tls", "has the option ssl_ca_certs, but TLS needs rediss://."),
-        ("rediss://localhost?ssl_cert_reqs=CERT_NONE", "ssl_cert_reqs, which must be none or optional or required."),
+        ("rediss://localhost?ssl_cert_reqs=CERT_NONE", "ssl_cert_reqs, which must be none, optional or required."),
         ("rediss://localhost?ssl_check_hostname=maybe", "ssl_check_hostname, which must be true or false."),
         ("rediss://localhost?ssl_ca_certs=/nowhere", "has the option ssl_ca_certs, which can't be used: No such file"),
         (
@@ -102,6 +102,7 @@ def test_a_file_that_is_no_certificate_is_named_by_its_option(tmp_path: Path) ->
         ("redis://:p@ss@host", "host:6379", b"rendercast:0:"),
         ("redis://host?db=4", "host:6379", b"rendercast:4:"),
         ("rediss://host/1?ssl_cert_reqs=none&ssl_check_hostname=false", "host:6379", b"rendercast:1:"),
+        ("rediss://host?ssl_check_hostname=False&ssl_min_version=772", "host:6379", b"rendercast:0:"),
         ("unix://:p@/run/redis.sock?db=1", "/run/redis.sock", b"rendercast:1:"),
     ],
 )
