@@ -107,9 +107,10 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
     when COMPLETE. `started_at` is set as soon as the backend may have started an attempt; a render that ends without it
     uses no quota (see `returns_quota`). `interruptions` counts the attempts that ended because their process ended, and
     `busy_attempts` those that failed because the backend was at capacity. `earlier_cost_usd` is the cost of all
-    attempts before the current one. No worker may acquire the render before `due_at`. `running_s` is the running time
-    of the current attempt in seconds, as of the last recorded change (see `services.running_time`).
-    `traceparent` is the trace context of the start, as defined by W3C Trace Context, if it was traced.
+    attempts before the current one, `earlier_backend_render_ids` are the backend's ids of those, where known. No worker
+    may acquire the render before `due_at`. `running_s` is the running time of the current attempt in seconds, as of the
+    last recorded change (see `services.running_time`). `traceparent` is the trace context of the start, as defined by
+    W3C Trace Context, if it was traced.
     """
 
     id: str
@@ -130,6 +131,7 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
     refusals: int = 0
     cancel_requested: bool = False
     backend_render_id: str | None = None
+    earlier_backend_render_ids: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     failure: Failure | None = None
     output: Output | None = None

@@ -142,11 +142,13 @@ def request_cancel(render: Render) -> Render:
 
 
 def _back_to_queue(render: Render, *, due_at: datetime | None, **changes: object) -> Render:
+    ended = () if render.backend_render_id is None else (render.backend_render_id,)
     return _next(
         render,
         status=RenderStatus.QUEUED,
         phase=None,
         backend_render_id=None,
+        earlier_backend_render_ids=render.earlier_backend_render_ids + ended,
         estimated_completion_at=None,
         running_s=0.0,
         due_at=None if render.cancel_requested else due_at,  # no delay: the next worker only cancels it

@@ -74,8 +74,8 @@ def test_a_change_of_stored_fields_raises_the_schema_version() -> None:
 STORED_FIELDS = {
     "Render": (
         "attempt backend_render_id busy_attempts cancel_requested completed_at cost_usd created_at due_at "
-        "earlier_cost_usd estimated_completion_at failure frames_rendered generation_id id idempotency_key "
-        "interruptions output owner phase progress props refusals revision running_s started_at status "
+        "earlier_backend_render_ids earlier_cost_usd estimated_completion_at failure frames_rendered generation_id id "
+        "idempotency_key interruptions output owner phase progress props refusals revision running_s started_at status "
         "traceparent warnings"
     ),
     "AnimationProps": "background_color color duration_in_frames font_family font_size fps style text",

@@ -134,6 +134,14 @@ def test_a_second_cancel_request_returns_the_same_render() -> None:
     assert lifecycle.request_cancel(requested) is requested
 
 
+def test_the_ids_of_earlier_attempts_are_kept() -> None:
+    render = queued()
+    for number in (1, 2):
+        render = lifecycle.accept(launch(render), backend_render_id=f"attempt-{number}")
+        render = lifecycle.requeue(render, due_at=NOW)
+    assert lifecycle.requeue(launch(render), due_at=NOW).earlier_backend_render_ids == ("attempt-1", "attempt-2")
+
+
 def test_a_refused_launch_changes_only_the_count_of_refusals() -> None:
     before = queued()
     refused = lifecycle.undo_launch(launch(before), before=before, due_at=NOW)

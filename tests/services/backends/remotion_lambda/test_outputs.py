@@ -206,7 +206,9 @@ async def test_deleting_removes_every_attempt_and_remotions_objects(
     await until(backend, render, AttemptFinished)
     kept = (await until(backend, other, AttemptFinished)).output
     farm.bucket.put(BUCKET, f"rendercast/{render.id}-2.mp4", b"late")
-    await backend.delete(render)
+    farm.bucket.put(BUCKET, "renders/earlier-id/progress.json", b"{}")
+    await backend.delete(replace(render, earlier_backend_render_ids=("earlier-id",)))
+    ids = (render.id, "earlier-id", render.backend_render_id or "")
     keys = farm.bucket.keys(BUCKET)
-    assert [key for key in keys if render.id in key or (render.backend_render_id or "") in key] == []
+    assert [key for key in keys if any(name in key for name in ids)] == []
     assert kept.key in keys
