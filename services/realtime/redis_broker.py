@@ -152,12 +152,20 @@ class RedisBroker(BroadcastBackend):
                 await self._close_commands()  # on this connection the next command would time out as well
             raise self._unavailable(error) from error
         except NotPrimary as error:
-            await self._close_commands()
-            if self._subscriber:
-                self._subscriber.mark_lost(error)
+            await self._leave(error)
             raise self._unavailable(error) from error
+        except PubSubUnavailable as error:  # from connecting
+            if isinstance(error.__cause__, NotPrimary):
+                await self._leave(error.__cause__)
+            raise
         except CONNECTION_ERRORS as error:
             raise self._unavailable(error) from error
+
+    async def _leave(self, error: NotPrimary) -> None:
+        """Give up both connections, so that the address is looked up again."""
+        await self._close_commands()
+        if self._subscriber:
+            self._subscriber.mark_lost(error)
 
     async def _open_commands(self) -> RedisCommands:
         async with self._commands_lock:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,22 @@ async def test_a_primary_that_becomes_a_replica_is_left_until_it_is_promoted(
     lost, back = caplog.messages
     assert "it is a replica" in lost
     assert "available again" in back
+
+
+async def test_a_replica_is_left_if_the_publishing_connection_is_lost_as_well(
+    server: RedisServer, other: RedisServer
+) -> None:
+    async with open_pubsub(server.url) as pubsub:
+        await assert_works(pubsub)
+        server.command("REPLICAOF", "127.0.0.1", str(other.port))
+        server.command("CLIENT", "KILL", "TYPE", "normal")
+        for _ in range(2):  # the first call may find the connection that is being closed
+            with suppress(PubSubUnavailable):
+                await pubsub.publish("a", "to no subscriber")
+        await until_lost(pubsub)
+        server.command("REPLICAOF", "NO", "ONE")
+        await until_reconnected(pubsub)
+        await assert_works(pubsub)
 
 
 async def test_a_replica_in_a_cluster_is_used(tmp_path: Path) -> None:
