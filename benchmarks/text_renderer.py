@@ -71,11 +71,14 @@ def render(case: Case, output: Path) -> Cost:
     assert process.stdout is not None
     process.stdin.write(json.dumps(job).encode() + b"\n")
     process.stdin.flush()
-    messages = process.stdout.read()
+    messages = []
+    for line in process.stdout:
+        messages.append(line.decode())
+        if '"done"' in messages[-1]:
+            process.stdin.close()  # it would wait for another job
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    process.stdin.close()
-    assert process.returncode == 0, messages.decode()
+    assert process.returncode == 0, messages
     return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.stat().st_size / 1024)
 
 
