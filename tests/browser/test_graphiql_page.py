@@ -7,7 +7,7 @@ import json
 import os
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -26,7 +26,7 @@ from tests.browser.visitors import (
     assert_accessible,
     visiting,
 )
-from tests.end_to_end.processes import Start
+from tests.end_to_end.processes import Start, dev_servers
 from tests.end_to_end.slow import SlowRenderers
 
 EDITOR = ".graphiql-query-editor"
@@ -87,6 +87,13 @@ class Explorer(Visitor):
         text = await self.page.locator(f"{RESPONSE} .CodeMirror").evaluate("it => it.CodeMirror.getValue()")
         data: dict[str, Any] = json.loads(text)["data"]
         return data
+
+
+@pytest.fixture(scope="module")
+def shared_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server for the tests that need no other settings and no empty list."""
+    with dev_servers(tmp_path_factory.mktemp("shared"), quota_limit=100, **SMALL) as start:
+        yield start().url
 
 
 @pytest.fixture
@@ -181,8 +188,8 @@ async def test_watching_continues_after_the_server_was_killed_and_restarted(
         await expect(ann.page.get_by_role("button", name="Execute query")).to_be_visible()
 
 
-async def test_the_documentation_and_the_explorer_open(start: Start, visit: Visit) -> None:
-    async with visit(start(**SMALL).url) as ann:
+async def test_the_documentation_and_the_explorer_open(shared_url: str, visit: Visit) -> None:
+    async with visit(shared_url) as ann:
         await ann.come()
         await ann.page.get_by_role("button", name="Show Documentation Explorer").click()
         await ann.see("subscription: Subscription", where=".graphiql-doc-explorer")
@@ -190,8 +197,8 @@ async def test_the_documentation_and_the_explorer_open(start: Start, visit: Visi
         await ann.see("renderQuota", where=".docExplorerWrap")
 
 
-async def test_a_reload_keeps_operations_and_variables(start: Start, visit: Visit) -> None:
-    async with visit(start(**SMALL).url) as ann:
+async def test_a_reload_keeps_operations_and_variables(shared_url: str, visit: Visit) -> None:
+    async with visit(shared_url) as ann:
         await ann.come()
         render_id = await ann.start()
         await ann.page.wait_for_url(f"**/*{render_id}*")
@@ -202,8 +209,8 @@ async def test_a_reload_keeps_operations_and_variables(start: Start, visit: Visi
         assert render_id in ann.page.url
 
 
-async def test_operations_can_be_run_by_keyboard(start: Start, visit: Visit) -> None:
-    async with visit(start(**SMALL).url) as ann:
+async def test_operations_can_be_run_by_keyboard(shared_url: str, visit: Visit) -> None:
+    async with visit(shared_url) as ann:
         await ann.come()
         press = ann.page.keyboard.press
         lines = FIRST_OPERATIONS.read_text().splitlines()
@@ -224,8 +231,8 @@ async def test_operations_can_be_run_by_keyboard(start: Start, visit: Visit) -> 
         await ann.see('"COMPLETE"')
 
 
-async def test_tab_enters_and_leaves_every_editor_and_arrow_keys_scroll(start: Start, visit: Visit) -> None:
-    async with visit(start(**SMALL).url) as ann:
+async def test_tab_enters_and_leaves_every_editor_and_arrow_keys_scroll(shared_url: str, visit: Visit) -> None:
+    async with visit(shared_url) as ann:
         await ann.come()
         await ann.see("Overview", where=EDITOR)
         named = ann.page.get_by_role
@@ -245,8 +252,8 @@ async def test_tab_enters_and_leaves_every_editor_and_arrow_keys_scroll(start: S
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_nothing_at_any_width(start: Start, visit: Visit, scheme: str) -> None:
-    async with visit(start(**SMALL).url, bypass_csp=True, color_scheme=scheme) as ann:  # for axe alone
+async def test_axe_finds_nothing_at_any_width(shared_url: str, visit: Visit, scheme: str) -> None:
+    async with visit(shared_url, bypass_csp=True, color_scheme=scheme) as ann:  # for axe alone
         await ann.come()
         await ann.see("Overview", where=EDITOR)
         await assert_axe_finds_nothing_at_any_width(ann.page)
@@ -265,8 +272,8 @@ async def assert_axe_finds_nothing_at_any_width(page: Page) -> None:
         await assert_accessible(page)
 
 
-async def test_it_fits_on_a_phone(start: Start, visit: Visit) -> None:
-    async with visit(start(**SMALL).url, viewport=PHONE, is_mobile=True, has_touch=True) as ann:
+async def test_it_fits_on_a_phone(shared_url: str, visit: Visit) -> None:
+    async with visit(shared_url, viewport=PHONE, is_mobile=True, has_touch=True) as ann:
         await ann.come()
         await ann.start()
         await ann.run("Watch")
