@@ -197,17 +197,20 @@ class Aws:
         """Return the result of `call`, which reads a setting of the function or the bucket."""
         return await self._call(self._s3_threads, operation, lambda: call(self._lambda, self._s3))
 
-    async def delete_all(self, bucket: str, prefix: str) -> None:
-        """Delete all objects whose keys start with `prefix`."""
-        await self._call(self._s3_threads, "ListObjectsV2", lambda: self._delete_all(bucket, prefix))
+    async def delete_all(self, bucket: str, prefix: str, *, min_bytes: int = 0) -> None:
+        """Delete all objects whose keys start with `prefix` and which have at least `min_bytes`."""
+        await self._call(self._s3_threads, "ListObjectsV2", lambda: self._delete_all(bucket, prefix, min_bytes))
 
     def _invoke(self, function: str, payload: bytes) -> Invocation:
         response = self._lambda.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=payload)
         return Invocation(body=response["Payload"].read(), crashed="FunctionError" in response)
 
-    def _delete_all(self, bucket: str, prefix: str) -> None:
+    def _delete_all(self, bucket: str, prefix: str, min_bytes: int) -> None:
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            found: list[ObjectIdentifierTypeDef] = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+            listed = page.get("Contents", [])
+            found: list[ObjectIdentifierTypeDef] = [
+                {"Key": item["Key"]} for item in listed if item["Size"] >= min_bytes
+            ]
             if found:
                 deleted = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})
                 for error in deleted.get("Errors", []):

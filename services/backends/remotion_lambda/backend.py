@@ -135,10 +135,13 @@ class LambdaBackend:
             raise _unavailable(error) from error
 
     async def delete(self, render: Render) -> None:
-        """Delete the videos of all attempts, the poster, and Remotion's objects of all attempts with a known id."""
+        """Delete the videos of all attempts, the poster, and Remotion's objects of all attempts with a known id.
+
+        The fences of stopped attempts stay: Lambda may still launch them, for up to six hours.
+        """
         bucket = self._deployment.bucket if render.output is None else render.output.bucket
         try:
-            await self._aws.delete_all(bucket, outputs_prefix(render.id))
+            await self._aws.delete_all(bucket, outputs_prefix(render.id), min_bytes=1)
             for backend_render_id in (*render.earlier_backend_render_ids, render.backend_render_id):
                 if backend_render_id is not None:
                     await self._aws.delete_all(bucket, folder(backend_render_id))

@@ -51,6 +51,19 @@ async def test_a_launch_that_lambda_delivers_after_the_stop_renders_nothing(
     assert isinstance(await until(backend, render, AttemptMissing), AttemptMissing)
 
 
+async def test_a_launch_that_lambda_delivers_after_the_render_was_deleted_renders_nothing(
+    backend: LambdaBackend, farm: Farm, launched: Launched
+) -> None:
+    farm.function.launch_next_after(0.5)
+    render = await start_attempt(backend, launched())
+    assert await backend.stop(render) is None
+    await backend.delete(render)
+    (launch,) = farm.function.launches
+    assert launch.ended.wait(10)
+    assert (launch.state, launch.progress["framesRendered"]) == (State.FAILED, 0)
+    assert farm.bucket.get(BUCKET, key_of(render)) == b""
+
+
 @pytest.mark.parametrize("delivered", [True, False])
 async def test_an_attempt_whose_start_was_lost_is_stopped_by_its_fence(
     backend: LambdaBackend, farm: Farm, launched: Launched, *, delivered: bool
