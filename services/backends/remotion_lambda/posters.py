@@ -75,9 +75,9 @@ class Posters:
     async def create(self, render: Render, output: Output) -> Output:
         """Return the output with the key of its poster, which is then stored; unchanged if that is not possible.
 
-        Raises nothing, and takes at most `max_time_s`.
+        A render that is being cancelled gets none. Raises nothing, and takes at most `max_time_s`.
         """
-        if not self._deployment.posters:
+        if not self._deployment.posters or render.cancel_requested:
             return output
         key = poster_key(render.id)
         try:

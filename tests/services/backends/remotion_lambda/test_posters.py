@@ -17,6 +17,7 @@ from services.backends.remotion_lambda.backend import LambdaBackend
 from services.backends.remotion_lambda.polling import open_http
 from services.backends.remotion_lambda.posters import CHILD, MAX_CONCURRENT_POSTERS, Posters
 from services.models import Output, Render
+from services.models import replace as replace_render
 from services.ports import AttemptFinished
 from tests.conftest import MakeRender
 from tests.services.backends.test_backend_contract import start_attempt, until
@@ -249,3 +250,11 @@ async def test_few_posters_are_made_at_a_time(farm: Farm, posters: Posters, make
             await asyncio.sleep(0.02)
     assert most == MAX_CONCURRENT_POSTERS
     assert [task.result().poster_key for task in creating] == [key_of(render) for render in renders]
+
+
+async def test_a_video_of_a_cancelled_render_gets_no_poster(farm: Farm, render: Render) -> None:
+    output = store(farm, render)
+    async with farm.open(posters=True) as backend:
+        stopped = await backend.stop(replace_render(render, attempt=1, cancel_requested=True))
+        assert stopped == AttemptFinished(output=output)
+    assert farm.bucket.get(BUCKET, key_of(render)) is None
