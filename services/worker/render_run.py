@@ -128,7 +128,6 @@ class RenderRun:
             return
         record, now = self._recorder.record, self._clock.now()
         await record(lambda render: lifecycle.launch(render, now=now))
-        self._attempt_time.restart()
         try:
             backend_render_id = await self._backend.start(self.render)
         except StartRefused as error:
@@ -142,6 +141,7 @@ class RenderRun:
             await record(lambda render: lifecycle.fail_launch(render, before=before, failure=failure, now=now))
         except StartUncertain as error:
             log.warning("render %s may be running; the response to its start was lost: %s", before.id, error)
+            self._attempt_time.restart()  # the backend may have started it at any time until now
         else:
             self._attempt_time.restart()  # the time limit starts at the response, however late it is
             await record(lambda render: lifecycle.accept(render, backend_render_id=backend_render_id))
