@@ -13,7 +13,7 @@ class SlowRenderers:
         self.settings = {"PYTHONPATH": FOLDER, "SLOW_WHILE_EXISTS": self._file}
 
     def slow_down(self) -> None:
-        """Make the renderers that start from now on slow: 600 frames of 320 by 180 pixels take ten seconds or more."""
+        """Make all renderers slow: 600 frames of 320 by 180 pixels take ten seconds or more."""
         self._file.touch()
 
     def speed_up(self) -> None:

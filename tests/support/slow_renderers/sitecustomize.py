@@ -15,12 +15,9 @@ SLEEP_S = 0.2
 
 
 def sleep(*_: object) -> None:
-    if not hasattr(sys.modules["__main__"], "main"):  # the imports take most of the CPU time of a small render
-        return
-    if Path(os.environ["SLOW_WHILE_EXISTS"]).exists():
+    has_imported = hasattr(sys.modules["__main__"], "main")  # the imports take most of the CPU time of a small render
+    if has_imported and Path(os.environ["SLOW_WHILE_EXISTS"]).exists():
         select.select((), (), (), SLEEP_S)  # time.sleep fails under libfaketime 0.9.10
-    else:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 if "services.backends.text.child" in sys.orig_argv:
