@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from datetime import datetime
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
@@ -57,13 +56,13 @@ class LeasedLoop(Generic[Item]):
     """Acquires items while there is capacity, and processes each in its own task.
 
     `name` is the plural of the items in log lines. `items` are those acquired whose task has not ended, by id.
-    `last_tick_at` is when the store was last polled; None before the first poll. Setting `wake` ends the wait for the
-    next poll.
+    `last_tick_s` is when the store was last polled, by the monotonic clock; None before the first poll. Setting `wake`
+    ends the wait for the next poll.
     """
 
     def __init__(self, work: LeasedWork[Item], *, name: str, clock: Clock) -> None:
         self.items: dict[str, Item] = {}
-        self.last_tick_at: datetime | None = None
+        self.last_tick_s: float | None = None
         self._work = work
         self._name = name
         self._clock = clock
@@ -87,7 +86,7 @@ class LeasedLoop(Generic[Item]):
             except StoreUnavailable as error:
                 failures += 1
                 log.warning("%s can't be acquired: %s", self._name, error)
-            self.last_tick_at = self._clock.now()
+            self.last_tick_s = self._clock.monotonic()
             wait_s = backoff_s(failures) if failures else self._work.poll_interval_s
             await self._clock.wait(self.wake, timeout_s=wait_s)
 
@@ -96,7 +95,7 @@ class LeasedLoop(Generic[Item]):
             item = await self._work.acquire()
             if item is None:
                 return
-            self.last_tick_at = self._clock.now()  # thousands of items may be acquired after another worker's end
+            self.last_tick_s = self._clock.monotonic()  # thousands of items may be acquired after another worker's end
             self.items[item.id] = item
             tasks.create_task(self._work.process(item)).add_done_callback(partial(self._remove, item))
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import datetime
 from typing import Protocol
 
 from services.backoff import backoff_s
@@ -18,8 +17,8 @@ class BackgroundLoop(Protocol):
     """A background loop of a process."""
 
     @property
-    def last_tick_at(self) -> datetime | None:
-        """When the loop last completed an iteration; None before the first."""
+    def last_tick_s(self) -> float | None:
+        """When the loop last completed an iteration, by the monotonic clock; None before the first."""
         ...
 
     async def run(self) -> None:

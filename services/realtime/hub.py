@@ -45,7 +45,7 @@ class ProgressHub:
         self._pubsub = pubsub
         self._clock = clock
         self._metrics = metrics
-        self.last_tick_at: datetime | None = None
+        self.last_tick_s: float | None = None
         self._check_interval = check_interval
         self._channels: dict[str, OwnerChannel] = {}  # by owner
 
@@ -109,7 +109,7 @@ class ProgressHub:
     async def run(self) -> None:
         """Call `refresh` every `check_interval`, and whenever pub/sub resumes, until cancelled."""
         while True:
-            self.last_tick_at = self._clock.now()
+            self.last_tick_s = self._clock.monotonic()
             await self._clock.wait(self._pubsub.reconnected, timeout_s=self._check_interval.total_seconds())
             self._pubsub.reconnected.clear()
             try:

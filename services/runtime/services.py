@@ -171,13 +171,15 @@ def _worker_options(settings: WorkerSettings) -> WorkerOptions:
 def _register_loops(services: Services) -> None:
     """Register the background loops and the store with the metrics, which read their state at each scrape."""
     services.metrics.register_skipped_documents(lambda: services.store.skipped_documents)
-    composed_at = services.clock.now()
+    composed_s = services.clock.monotonic()
     for name, loop in services.loops.items():
-        services.metrics.register_loop(LOOP_LABELS.get(name, name), partial(_last_tick, loop, composed_at))
+        last_tick = partial(_last_tick, loop, services.clock, composed_s)
+        services.metrics.register_loop(LOOP_LABELS.get(name, name), last_tick)
     if (worker := services.worker) and services.backend:
         services.metrics.register_worker(lambda: worker.running, capacity=services.backend.capacity)
 
 
-def _last_tick(loop: BackgroundLoop, composed_at: datetime) -> datetime:
+def _last_tick(loop: BackgroundLoop, clock: Clock, composed_s: float) -> datetime:
     """Return when the loop last completed an iteration; before the first, when it was composed."""
-    return loop.last_tick_at or composed_at
+    tick_s = composed_s if loop.last_tick_s is None else loop.last_tick_s
+    return clock.now() - timedelta(seconds=clock.monotonic() - tick_s)

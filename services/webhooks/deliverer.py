@@ -5,7 +5,7 @@ import logging
 import secrets as random_tokens
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from services.backoff import backoff_s
@@ -65,9 +65,9 @@ class WebhookDeliverer:
         self._loop: LeasedLoop[WebhookMessage] = LeasedLoop(self, name="webhooks", clock=clock)
 
     @property
-    def last_tick_at(self) -> datetime | None:
-        """When the outbox was last polled; None before the first poll."""
-        return self._loop.last_tick_at
+    def last_tick_s(self) -> float | None:
+        """When the outbox was last polled, by the monotonic clock; None before the first poll."""
+        return self._loop.last_tick_s
 
     @property
     def has_capacity(self) -> bool:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from services.backoff import backoff_s
 from services.errors import LeaseLost, StoreUnavailable
@@ -79,9 +79,9 @@ class Worker:
         )
 
     @property
-    def last_tick_at(self) -> datetime | None:
-        """When the store was last polled for renders; None before the first poll."""
-        return self._loop.last_tick_at
+    def last_tick_s(self) -> float | None:
+        """When the store was last polled for renders, by the monotonic clock; None before the first poll."""
+        return self._loop.last_tick_s
 
     @property
     def running(self) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from services.leased_loop import LeasedLoop
-from services.observability.liveness import MAX_SILENCE, Liveness
+from services.observability.liveness import MAX_SILENCE_S, Liveness
 from tests.support.fake_clock import FakeClock, settle
 
 
@@ -37,8 +37,8 @@ class Work:
         self.loop = LeasedLoop(self, name="items", clock=self.clock)
 
     @property
-    def last_tick_at(self) -> object:
-        return self.loop.last_tick_at
+    def last_tick_s(self) -> float | None:
+        return self.loop.last_tick_s
 
     @property
     def has_capacity(self) -> bool:
@@ -72,7 +72,7 @@ async def stop(running: asyncio.Task[None]) -> None:
 async def test_the_loop_is_alive_while_it_takes_thousands_of_items_over() -> None:
     clock = FakeClock()
     count, acquire_s = 2000, 0.1
-    assert count * acquire_s > 2 * MAX_SILENCE.total_seconds()
+    assert count * acquire_s > 2 * MAX_SILENCE_S
     work = Work(clock, items(count), acquire_s=acquire_s)
     liveness = Liveness({"worker": work.loop}, clock)
     running = asyncio.create_task(work.loop.run())
@@ -83,12 +83,27 @@ async def test_the_loop_is_alive_while_it_takes_thousands_of_items_over() -> Non
     await stop(running)
 
 
+@pytest.mark.parametrize("step_s", [3600.0, -3600.0])
+async def test_a_clock_step_stalls_no_loop_and_hides_no_stall(step_s: float) -> None:
+    clock = FakeClock()
+    work = Work(clock, items(0))
+    liveness = Liveness({"worker": work.loop}, clock)
+    running = asyncio.create_task(work.loop.run())
+    await settle()
+    clock.jump(step_s)
+    assert liveness.stalled() is None
+    work.acquire_s = 1e6
+    await clock.advance(MAX_SILENCE_S + 2)
+    assert liveness.stalled() is not None
+    await stop(running)
+
+
 async def test_a_loop_that_cannot_acquire_anything_stalls() -> None:
     clock = FakeClock()
     work = Work(clock, items(1), acquire_s=1e6)
     liveness = Liveness({"worker": work.loop}, clock)
     running = asyncio.create_task(work.loop.run())
-    await clock.advance(MAX_SILENCE.total_seconds() + 1)
+    await clock.advance(MAX_SILENCE_S + 1)
     assert liveness.stalled() is not None
     await stop(running)
 

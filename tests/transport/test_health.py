@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from services.errors import StoreUnavailable
 from services.models import Render
-from services.observability.liveness import MAX_SILENCE
+from services.observability.liveness import MAX_SILENCE_S
 from services.realtime.pubsub import open_pubsub
 from services.runtime.adapters import open_embedded
 from services.runtime.data_folder import STORE_FILE
@@ -129,7 +129,7 @@ async def test_a_process_with_a_stuck_worker_is_not_ready_and_later_not_alive(tm
             assert (await until_parts(url, worker="not running"))[0] == 503
             assert await health_of(url, "/healthz") == ALIVE
             assert services.worker is not None
-            services.worker._loop.last_tick_at = services.clock.now() - MAX_SILENCE - timedelta(seconds=1)
+            services.worker._loop.last_tick_s = services.clock.monotonic() - MAX_SILENCE_S - 1
             assert await health_of(url, "/healthz") == (503, {"status": "the worker has not ticked for 90 seconds"})
             assert (await until_parts(url, worker="not running"))[0] == 503
 
