@@ -138,7 +138,10 @@ class RenderRun:
         except StartImpossible as error:
             log.error("render %s can't be started: %s", before.id, error)  # noqa: TRY400  # the message is enough
             now, failure = self._clock.now(), error.failure
-            await record(lambda render: lifecycle.fail_launch(render, before=before, failure=failure, now=now))
+            if before.attempt:  # of which the output may be stored
+                self.give_up(failure)
+            else:
+                await record(lambda render: lifecycle.fail_launch(render, before=before, failure=failure, now=now))
         except StartUncertain as error:
             log.warning("render %s may be running; the response to its start was lost: %s", before.id, error)
             self._attempt_time.restart()  # the backend may have started it at any time until now

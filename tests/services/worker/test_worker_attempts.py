@@ -80,6 +80,29 @@ async def test_a_stored_output_is_found_before_any_failure(bench: Bench, end: st
     assert bench.backend.starts == [render_id]
 
 
+async def test_the_output_of_an_earlier_attempt_is_found_before_an_impossible_start_fails_the_render(
+    bench: Bench,
+) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        bench.backend.break_down(render_id, retryable=True, busy=True)
+        await bench.clock.advance(2)
+        assert (await bench.get(render_id)).status is RenderStatus.QUEUED
+        bench.backend.finish_unnoticed(render_id)
+        bench.backend.impossible = MISCONFIGURED
+        await bench.clock.advance(60)
+        assert (await bench.get(render_id)).status is RenderStatus.COMPLETE
+
+
+async def test_an_impossible_start_after_another_attempt_fails_the_render(bench: Bench) -> None:
+    async with bench.working():
+        render_id = await bench.start()
+        bench.backend.break_down(render_id, retryable=True)
+        bench.backend.impossible = MISCONFIGURED
+        await bench.clock.advance(60)
+        assert (await bench.get(render_id)).failure == MISCONFIGURED
+
+
 async def test_a_notification_makes_the_worker_look_for_the_output(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
