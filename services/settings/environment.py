@@ -1,6 +1,8 @@
 """Reads the variables of settings from the environment and from the file `.env`, and secrets from files."""
 
 import os
+import select
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ from services.settings.service_variables import is_service_variable
 
 DOTENV = ".env"
 MAX_SECRET_BYTES = 64 * 1024
+READ_TIMEOUT_S = 2.0  # for a secret from a pipe
 PLATFORM_VARIABLES = {"port": "PORT"}  # by field: where Heroku, Cloud Run and others pass the port to listen on
 NONE: Mapping[str, str] = {}
 
@@ -76,7 +79,8 @@ def _read(name: str, sources: list[dict[str, str]], found: Environment) -> None:
         try:
             found.values[name] = _read_secret(Path(file[1]))
         except (OSError, ValueError) as error:
-            path = "of that name" if "://" in file[1] else repr(file[1])  # a URL there is the secret itself
+            is_path = os.path.isabs(file[1]) or os.path.lexists(file[1])  # else it may be the secret itself
+            path = repr(file[1]) if is_path else "of that name"
             found.problems[name] = f"{file[0]} can't be used: the file {path} {_reason(error)}."
 
 
@@ -87,8 +91,7 @@ def _first(names: list[str], sources: list[dict[str, str]]) -> tuple[str, str] |
 
 def _read_secret(path: Path) -> str:
     """Return the content of a file without the line end. Raises `OSError`, or `ValueError` with the reason."""
-    with path.open("rb") as file:
-        content = file.read(MAX_SECRET_BYTES + 1)
+    content = _read_file(path)
     if len(content) > MAX_SECRET_BYTES:
         raise ValueError(f"is larger than {MAX_SECRET_BYTES // 1024} KiB")
     secret = content.decode("utf-8-sig").rstrip("\r\n")
@@ -97,6 +100,25 @@ def _read_secret(path: Path) -> str:
     if not secret:
         raise ValueError("is empty")
     return secret
+
+
+def _read_file(path: Path) -> bytes:
+    """Return the content of a file or a pipe, of larger ones only a part. Raises as `_read_secret`.
+
+    The file is opened without waiting for a process that writes to it, which a named pipe may never have.
+    """
+    until = time.monotonic() + READ_TIMEOUT_S
+    content = b""
+    with open(
+        path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)
+    ) as file:  # `Path.open` has no opener
+        while len(content) <= MAX_SECRET_BYTES:
+            if not select.select([file], [], [], max(0.0, until - time.monotonic()))[0]:
+                raise ValueError(f"is a pipe to which no process writes all within {READ_TIMEOUT_S:.0f} s")
+            if not (part := file.read(MAX_SECRET_BYTES + 1 - len(content))):
+                break
+            content += part
+    return content
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -1,5 +1,7 @@
 """Each secret can be read from a file."""
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -79,23 +81,45 @@ def test_an_unusable_content_is_one_sentence(content: bytes, reason: str, refusa
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("missing", "does not exist"),
+        ("/missing", "does not exist"),
         (".", "is a directory"),
         ("link", "does not exist"),
-        ("file/x", "can't be read (Not a directory)"),
+        ("/dev/null/x", "can't be read (Not a directory)"),
         ("/dev/zero", "is larger than 64 KiB"),
-        ("x" * 300, "can't be read (File name too long)"),
+        ("/" + "x" * 300, "can't be read (File name too long)"),
     ],
 )
 def test_an_unusable_path_is_one_sentence(path: str, reason: str, refusal: Refusal) -> None:
     Path("link").symlink_to("missing")
-    Path("file").touch()
     assert refusal(MONGODB_URL_FILE=path) == f"MONGODB_URL_FILE can't be used: the file '{path}' {reason}."
 
 
-def test_a_secret_in_place_of_the_path_is_not_shown(refusal: Refusal) -> None:
-    message = refusal(REDIS_URL_FILE="redis://:hush@host")
-    assert message == "REDIS_URL_FILE can't be used: the file of that name does not exist."
+@pytest.mark.parametrize("secret", ["redis://:hush@host", "hush", "hu/sh+4711", "hush" * 2000])
+def test_a_secret_in_place_of_the_path_is_not_shown(secret: str, refusal: Refusal) -> None:
+    message = refusal(REDIS_URL_FILE=secret)
+    assert message.startswith("REDIS_URL_FILE can't be used: the file of that name ")
+    assert "hu" not in message
+
+
+def test_a_named_pipe_without_a_writer_is_one_sentence(refusal: Refusal) -> None:
+    os.mkfifo("pipe")
+    message = refusal(REDIS_URL_FILE="pipe")
+    assert (
+        message == "REDIS_URL_FILE can't be used: the file 'pipe' is a pipe to which no process writes all within 2 s."
+    )
+
+
+def test_a_secret_can_arrive_in_parts_through_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"redis://")
+    late = threading.Thread(target=lambda: (os.write(writer, b"host\n"), os.close(writer)))
+    monkeypatch.setenv("REDIS_URL_FILE", f"/dev/fd/{reader}")
+    late.start()
+    url = load_settings().storage.redis_url
+    late.join()
+    os.close(reader)
+    assert url is not None
+    assert url.get_secret_value() == "redis://host"
 
 
 def test_a_value_and_a_file_are_refused(refusal: Refusal) -> None:
