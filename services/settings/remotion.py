@@ -85,6 +85,7 @@ class RemotionSettings(SettingsGroup):
         None,
         validation_alias="REMOTION_MEMORY_MB",
         ge=128,
+        le=10_240,  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
         description="Memory of the function in MB, if its name does not contain it.",
     )
     remotion_timeout_s: int | None = Field(

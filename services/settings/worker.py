@@ -41,7 +41,10 @@ class WorkerSettings(SettingsGroup):
         "do not count.",
     )
     queue_timeout_s: int = Field(
-        86_400, ge=1, description="Maximum time that a render waits in the queue while a worker runs, in seconds."
+        86_400,
+        ge=1,
+        le=31_536_000,
+        description="Maximum time that a render waits in the queue while a worker runs, in seconds.",
     )
 
     @property

@@ -4,7 +4,7 @@ import pytest
 
 from services.settings import FIELDS, variable
 from services.settings.groups import is_secret
-from services.settings.sentences import sentence
+from services.settings.sentences import describe_number, is_number, sentence
 from tests.services.settings.conftest import Refusal
 
 SECRET = "hush-4711"  # noqa: S105  # a value that must not be shown
@@ -22,7 +22,8 @@ SECRET = "hush-4711"  # noqa: S105  # a value that must not be shown
         ("RENDERCAST_PORT", "65536", "must be a whole number from 0 to 65535, not '65536'."),
         ("RENDERCAST_PORT", "-1", "must be a whole number from 0 to 65535, not '-1'."),
         ("RENDERCAST_PORT", "80.5", "must be a whole number from 0 to 65535, not '80.5'."),
-        ("RENDERCAST_QUOTA_LIMIT", "0", "must be a whole number of at least 1, not '0'."),
+        ("RENDERCAST_QUOTA_LIMIT", "0", "must be a whole number from 1 to 2147483647, not '0'."),
+        ("RENDERCAST_QUEUE_TIMEOUT_S", "9" * 22, "must be a whole number from 1 to 31536000, not '9999"),
         ("RENDERCAST_TEXT_WIDTH", "641", "must be an even number from 16 to 3840, not '641'."),
         ("RENDERCAST_LOCAL_WIDTH", "641", "must be an even number from 16 to 3840, not '641'."),
         ("RENDERCAST_LEASE_S", "nan", "must be a number from 1 to 600, not 'nan'."),
@@ -61,6 +62,14 @@ def test_an_invalid_value_is_one_sentence(name: str, value: str, words: str, ref
     assert "\n" not in message
     assert "^" not in message
     assert SECRET not in message
+
+
+def test_every_number_has_a_largest_and_a_smallest_value() -> None:
+    numbers = {name: describe_number(field) for name, field in FIELDS.items() if is_number(field)}
+    assert numbers
+    assert [
+        name for name, words in numbers.items() if " to " not in words and " above 0 and at most " not in words
+    ] == []
 
 
 @pytest.mark.parametrize("kind", ["string_pattern_mismatch", "string_type", "a kind of a later pydantic"])
