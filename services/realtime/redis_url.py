@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
@@ -154,6 +155,8 @@ def _database(parts: SplitResult, options: Mapping[str, str]) -> int:
 
 def _check_tls(options: Mapping[str, str], scheme: str) -> None:
     """Load certificates and parse the other options. Raises `ValueError` with the predicate of a sentence."""
+    if not Path(options.get("ssl_ca_path", "/")).is_dir():  # OpenSSL would ignore it
+        raise ValueError("has the option ssl_ca_path, which can't be used: it is not a directory")
     for names in TLS_OPTIONS if scheme == "rediss" else ():
         given = [name for name in names if name in options]
         try:

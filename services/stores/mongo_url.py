@@ -92,7 +92,7 @@ def read_mongo_url(url: str) -> MongoUrl:
     authority, _, database = location.partition("/")
     if scheme not in SCHEMES:
         raise _invalid("it must begin with mongodb:// or mongodb+srv://")
-    if "@" in database or ("@" in query and "@" not in authority and not _has_only_options(query)):
+    if "@" in database or ("@" in query and not _has_only_options(query)):
         raise _unescaped()
     if any(character.isspace() or not character.isprintable() for character in url):
         raise _invalid("it contains a space or a control character")

@@ -74,6 +74,7 @@ def refusal(url: str) -> str:
         ("rediss://localhost?ssl_cert_reqs=CERT_NONE", "ssl_cert_reqs, which must be none, optional or required."),
         ("rediss://localhost?ssl_check_hostname=maybe", "ssl_check_hostname, which must be true or false."),
         ("rediss://localhost?ssl_ca_certs=/nowhere", "has the option ssl_ca_certs, which can't be used: No such file"),
+        ("rediss://localhost?ssl_ca_path=/nowhere", "option ssl_ca_path, which can't be used: it is not a directory"),
         (
             "rediss://localhost?ssl_certfile=/nowhere&ssl_keyfile=/x",
             "option ssl_certfile with ssl_keyfile, which can't",

@@ -57,6 +57,7 @@ WRONG = [
     ("mongodb://x/?retryWrite=false", "retryWrite is not an option; did you mean retryWrites?"),
     ("mongodb://x/?readPreferance=primary", "readPreferance is not an option; did you mean readPreference?"),
     ("mongodb://x/?ssl_cert_reqs=CERT_NONE", "ssl_cert_reqs is not an option"),
+    ("mongodb://u:p@s?hunter2=1@x/db", "must be percent-encoded"),
     ("mongodb://x/?tz_aware=false", "tz_aware is not an option"),
     ("mongodb://x/?retryWrites=no", "retryWrites"),
     ("mongodb://x/?retryWrites=False", "retryWrites"),
