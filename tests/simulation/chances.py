@@ -64,6 +64,22 @@ OTHERS = {
     "user cancels": 0.5,
 }
 Kind = Scenario | Fault | str
+# If no others occur, every render completes: in one attempt if they are also `PAINLESS`.
+HARMLESS: set[Kind] = {
+    Scenario.LOST_LAST_WRITE,
+    Scenario.NO_POST_RENDER_DATA,
+    Scenario.EARLY_POST_RENDER_DATA,
+    Scenario.FRACTIONAL_NUMBERS,
+    Scenario.UNKNOWN_FIELDS,
+    Scenario.CORRUPT_FILE,
+    Scenario.CHUNK_RETRIED,
+    Fault.THROTTLED,
+    Fault.SUBNET_FULL,
+    *(kind for kind in OTHERS if kind.startswith(("webhook", "S3", "store", "clock", "suspension", "user"))),
+    "launch duplicated",
+    "worker is stopped",
+}
+PAINLESS = HARMLESS - {"S3 outage", "launch duplicated"}
 KINDS = dict[Kind, float]([*SCENARIOS.items(), *START_FAULTS.items(), *OTHERS.items()])
 
 

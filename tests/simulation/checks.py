@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from services.models import Render, RenderStatus
 from services.ports import Clock
-from tests.simulation.chances import Chances
+from tests.simulation.chances import HARMLESS, PAINLESS, Chances
 from tests.simulation.cloud import Cloud
 from tests.support.lambda_renders import Render as Launch
 from tests.support.memory_store import MemoryStore
@@ -63,7 +63,10 @@ class CheckedStore(MemoryStore):
         """Check the end of the history, when nothing runs any more."""
         for render in self.seen.values():
             self.expect(render.status.is_terminal, f"{render.id} has not ended")
+            is_retried = render.attempt > 1 or render.status is RenderStatus.FAILED
+            self.expect(not (is_retried and self._chances.seen <= PAINLESS), f"{render.id} was tried again needlessly")
             if render.status is RenderStatus.FAILED:
+                self.expect(not self._chances.seen <= HARMLESS, f"{render.id} FAILED although nothing went wrong")
                 videos = self.videos(render.id).keys() - self._doubled_keys()
                 self.expect(not videos, f"{videos} were stored after {render.id} FAILED")
         keys = self.cloud.output_keys

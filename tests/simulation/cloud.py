@@ -55,7 +55,7 @@ class Cloud:
     def start(self, payload: JSON) -> JSON:
         """Perform a start with the launches and the scenario that the history chooses."""
         chances, function = self._chances, self.function
-        function.seconds_per_render = chances.uniform(3, 100)
+        function.seconds_per_render = chances.uniform(3, 70)
         function.steps = chances.one_of((1, 3, 6))
         delays = self._delays()
         function.launch_next_after(*delays)

@@ -221,7 +221,8 @@ class _History:
             ("suspension", lambda: self._loop.skip(150)),
         ):
             while self._chances.occurs(kind):
-                self._loop.call_later(self._chances.uniform(0, DISTURBED_S / 2), self._traced, kind, action)
+                until_s = self._chances.one_of((60.0, DISTURBED_S / 2))  # during the first attempt, or any
+                self._loop.call_later(self._chances.uniform(0, until_s), self._traced, kind, action)
         self._loop.call_later(DISTURBED_S, setattr, self._chances, "quiet", True)  # noqa: FBT003
 
     def _traced(self, kind: str, action: Callable[[], None]) -> None:
