@@ -24,6 +24,7 @@ RENDER_LOST = Failure(
 )
 
 MAX_INTERRUPTIONS = 100  # limits the restarts of a render that crashes the process that runs it
+MAX_UNSEEN_S = 30.0  # of a lease, counted at each take-over: a worker that stops releases its leases at once
 MAX_LAUNCH_S = 60.0  # longer than any backend takes to respond to a start and the store to record it
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,8 @@ class RenderRun:
         self._clock = context.clock
         self._end = AttemptEnd(recorder, context)
         self._taken_over = recorder.render.status is RenderStatus.RENDERING
-        elapsed_s = recorder.render.running_s + context.lease.total_seconds() if self._taken_over else 0.0
-        self._attempt_time = Stopwatch(context.running_time, elapsed_s=elapsed_s)
+        unseen_s = min(context.lease.total_seconds(), MAX_UNSEEN_S) if self._taken_over else 0.0
+        self._attempt_time = Stopwatch(context.running_time, elapsed_s=recorder.render.running_s + unseen_s)
         self._launching = False
         self._poll_requested = False
         self._check_output = False
@@ -95,7 +96,7 @@ class RenderRun:
         await self._end.fail(failure)
 
     async def _take_over(self) -> None:
-        """Count a lease as running time of the attempt of another worker, so that no number of crashes extends it."""
+        """Record the time that no worker has seen as running time, so that no number of crashes extends an attempt."""
         elapsed_s = self._attempt_time.elapsed_s
         await self._recorder.record(lambda render: lifecycle.take_over(render, running_s=elapsed_s))
         self._taken_over = False

@@ -134,6 +134,17 @@ async def test_a_worker_that_takes_over_adds_one_lease_to_the_running_time(bench
         assert (await bench.get(render_id)).running_s == pytest.approx(running_s + LEASE_S)
 
 
+async def test_a_worker_with_a_long_lease_that_takes_over_does_not_end_the_attempt(bench: Bench) -> None:
+    assert SLOW.lease >= bench.backend.limit
+    async with bench.working(bench.worker("w1", options=SLOW)):
+        render_id = await bench.start()
+    async with bench.working(bench.worker("w2", options=SLOW)):
+        await bench.clock.advance(60)
+        running = await bench.get(render_id)
+        assert (running.status, running.attempt) == (RenderStatus.RENDERING, 1)
+    assert bench.backend.stopped == []
+
+
 async def test_workers_that_die_again_and_again_do_not_extend_an_attempt_without_limit(bench: Bench) -> None:
     backend = FakeBackend(limit=timedelta(seconds=10 * LEASE_S))
     async with bench.working(bench.worker("first", backend)):
