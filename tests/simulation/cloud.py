@@ -61,7 +61,8 @@ class Cloud:
         function.launch_next_after(*delays)
         function.use_scenario_next(*(self._scenario() for _ in delays or (0,)))
         response = function.run(payload)
-        self.output_keys.append(payload["outName"]["key"])
+        if "renderId" in response:
+            self.output_keys.append(payload["outName"]["key"])
         chances.log(f"start of {payload['outName']['key']}: {response.get('renderId')}, launched after {delays}")
         return response
 
@@ -146,4 +147,4 @@ class _FunctionStorage:
 
     def _check(self) -> None:
         if not self._cloud.is_s3_available:
-            raise ConnectionError("S3 is unavailable")
+            raise ConnectionError("We encountered an internal error. Please try again.")  # S3's own words

@@ -38,7 +38,7 @@ from tests.services.renders.test_validation import LIMITS
 from tests.simulation.chances import Chances, Kind
 from tests.simulation.checks import CheckedStore
 from tests.simulation.cloud import HOUR_S, MAX_QUEUED_S, Cloud
-from tests.simulation.machine import Machine, StoreConnection
+from tests.simulation.machine import MAX_STALL_S, Machine, StoreConnection
 from tests.simulation.network import MACHINE, Network
 from tests.simulation.virtual_time import VirtualClock, VirtualTimeLoop
 from tests.support.lambda_renders import Render as Launch
@@ -248,6 +248,7 @@ class _History:
             task.cancel()
         for machine in self._machines:
             self._stop(machine)
+        await asyncio.sleep(MAX_STALL_S)  # until the last one has stopped
         while self._cloud.unfinished and self._loop.time() < TIME_LIMIT_S + MAX_QUEUED_S:  # noqa: ASYNC110  # rarely
             await asyncio.sleep(60)
         self._store.check_end()

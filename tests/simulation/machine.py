@@ -10,6 +10,8 @@ from services.ports import RenderStore
 from tests.simulation.chances import Chances
 from tests.simulation.network import MACHINE
 
+MAX_STALL_S = 400.0
+
 
 class Machine:
     """One process of a worker. `crash_after` is the number of operations on the store and on AWS until it crashes."""
@@ -46,7 +48,7 @@ class Machine:
         """Return for how long the machine still does nothing, as one that is suspended and continues later."""
         now_s = asyncio.get_running_loop().time()
         if self._stalls_until_s <= now_s and self._chances.occurs("machine stalls"):
-            self._stalls_until_s = now_s + self._chances.one_of((20.0, self._chances.uniform(0, 400)))
+            self._stalls_until_s = now_s + self._chances.one_of((20.0, self._chances.uniform(0, MAX_STALL_S)))
         return max(0.0, self._stalls_until_s - now_s)
 
     @contextmanager
