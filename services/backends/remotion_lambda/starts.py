@@ -2,6 +2,7 @@
 
 from services.backends.remotion_lambda.aws import Invocation
 from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind, broken_function
+from services.backends.remotion_lambda.failure_kinds import BUSY
 from services.backends.remotion_lambda.failures import classify
 from services.backends.remotion_lambda.responses import ErrorResponse, StartResponse, parse_crash, parse_start
 from services.errors import StartImpossible, StartRefused, StartUncertain
@@ -19,10 +20,21 @@ def parse_started(invocation: Invocation) -> str:
     if isinstance(response, StartResponse):
         return response.render_id
     if isinstance(response, ErrorResponse):
-        failure = classify(response.message, stack=response.stack)
-        raise StartRefused(response.message) if failure.retryable else StartImpossible(failure)
+        raise _function_error(response)
     crash = f"the function crashed: {response.error_type}: {response.error_message}"
     raise start_error(broken_function(crash)) if response.error_type in NOT_LOADED else StartUncertain(crash)
+
+
+def _function_error(response: ErrorResponse) -> StartRefused | StartImpossible | StartUncertain:
+    """Return the domain error for an error of the function's own code.
+
+    The function invokes itself for the launch before it has stored the first progress file, so an error of S3 or of the
+    network does not mean that nothing runs. If Lambda throttles that invocation, nothing does.
+    """
+    failure = classify(response.message, stack=response.stack)
+    if not failure.retryable:
+        return StartImpossible(failure)
+    return StartRefused(response.message) if failure.code == BUSY.code else StartUncertain(response.message)
 
 
 def start_error(error: AwsError) -> StartRefused | StartImpossible | StartUncertain:

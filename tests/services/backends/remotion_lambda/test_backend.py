@@ -102,6 +102,18 @@ async def test_a_start_is_sent_once_and_its_error_depends_on_what_may_run(
     assert len(farm.function.starts) == 1
 
 
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [("Rate Exceeded.", StartRefused), ("We encountered an internal error. Please try again.", StartUncertain)],
+)
+async def test_an_error_of_s3_during_a_start_may_follow_the_launch(
+    backend: LambdaBackend, farm: Farm, launched: Launched, message: str, kind: type[Exception]
+) -> None:
+    farm.function.fault(Fault.REFUSED, message=message)
+    with pytest.raises(kind):
+        await backend.start(launched())
+
+
 async def test_a_refused_connection_refuses_the_start(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
     farm.function.go_offline()
     with pytest.raises(StartRefused):
