@@ -90,18 +90,22 @@ class Cloud:
         return next(filter(self._chances.occurs, SCENARIOS), Scenario.SUCCESS)
 
     def _play(self, launch: Render, delay_s: float) -> None:
-        self._loop.call_later(delay_s + launch.interval_s, self._step, launch)
+        self._schedule(launch, self._loop.time() + delay_s + launch.interval_s)
 
-    def _step(self, launch: Render) -> None:
-        began = self._launched_at.setdefault(id(launch), self._loop.time())
-        if self._loop.time() - began > launch.function.timeout_ms / 1000:
+    def _schedule(self, launch: Render, due_s: float) -> None:
+        self._loop.call_at(due_s, self._step, launch, due_s)
+
+    def _step(self, launch: Render, due_s: float) -> None:
+        """Take a step that was due at this time: AWS goes on while the machines are suspended."""
+        began = self._launched_at.setdefault(id(launch), due_s)
+        if due_s - began > launch.function.timeout_ms / 1000:
             launch.state = State.STALLED
             launch.to_do.clear()
             self._chances.log(f"{launch.id} exceeds the function's timeout")
         else:
             self._advance(launch)
         if launch.state is State.RUNNING or launch.to_do:
-            self._loop.call_later(launch.interval_s, self._step, launch)
+            self._schedule(launch, due_s + launch.interval_s)
         else:
             self._chances.log(f"{launch.id} of {launch.output[1]} ends: {launch.state.name}, {launch.scenario.name}")
             self._send_webhooks(launch)
