@@ -79,7 +79,7 @@ def _read(name: str, sources: list[dict[str, str]], found: Environment) -> None:
         try:
             found.values[name] = _read_secret(Path(file[1]))
         except (OSError, ValueError) as error:
-            is_path = os.path.isabs(file[1]) or os.path.lexists(file[1])  # else it may be the secret itself
+            is_path = Path(file[1]).is_absolute() or os.path.lexists(file[1])  # else it may be the secret itself
             path = repr(file[1]) if is_path else "of that name"
             found.problems[name] = f"{file[0]} can't be used: the file {path} {_reason(error)}."
 
@@ -109,9 +109,8 @@ def _read_file(path: Path) -> bytes:
     """
     until = time.monotonic() + READ_TIMEOUT_S
     content = b""
-    with open(
-        path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)
-    ) as file:  # `Path.open` has no opener
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123  # closes the descriptor
         while len(content) <= MAX_SECRET_BYTES:
             if not select.select([file], [], [], max(0.0, until - time.monotonic()))[0]:
                 raise ValueError(f"is a pipe to which no process writes all within {READ_TIMEOUT_S:.0f} s")

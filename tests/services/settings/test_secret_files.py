@@ -104,15 +104,18 @@ def test_a_secret_in_place_of_the_path_is_not_shown(secret: str, refusal: Refusa
 def test_a_named_pipe_without_a_writer_is_one_sentence(refusal: Refusal) -> None:
     os.mkfifo("pipe")
     message = refusal(REDIS_URL_FILE="pipe")
-    assert (
-        message == "REDIS_URL_FILE can't be used: the file 'pipe' is a pipe to which no process writes all within 2 s."
-    )
+    assert message.endswith("the file 'pipe' is a pipe to which no process writes all within 2 s.")
 
 
 def test_a_secret_can_arrive_in_parts_through_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = os.pipe()
     os.write(writer, b"redis://")
-    late = threading.Thread(target=lambda: (os.write(writer, b"host\n"), os.close(writer)))
+
+    def write() -> None:
+        os.write(writer, b"host\n")
+        os.close(writer)
+
+    late = threading.Thread(target=write)
     monkeypatch.setenv("REDIS_URL_FILE", f"/dev/fd/{reader}")
     late.start()
     url = load_settings().storage.redis_url

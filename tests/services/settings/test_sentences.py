@@ -65,11 +65,9 @@ def test_an_invalid_value_is_one_sentence(name: str, value: str, words: str, ref
 
 
 def test_every_number_has_a_largest_and_a_smallest_value() -> None:
-    numbers = {name: describe_number(field) for name, field in FIELDS.items() if is_number(field)}
+    numbers = [describe_number(field) for field in FIELDS.values() if is_number(field)]
     assert numbers
-    assert [
-        name for name, words in numbers.items() if " to " not in words and " above 0 and at most " not in words
-    ] == []
+    assert [words for words in numbers if " to " not in words and " at most " not in words] == []
 
 
 @pytest.mark.parametrize("kind", ["string_pattern_mismatch", "string_type", "a kind of a later pydantic"])
