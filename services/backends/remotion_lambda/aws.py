@@ -255,8 +255,9 @@ async def open_aws(access: AwsAccess) -> AsyncIterator[Aws]:
     except AwsError as error:
         reason = f": {error}" if error.remedy is None else f". {error.remedy.sentence} ({error})"
         raise StartupError(f"AWS can't be used{reason}") from error
-    except BotoCoreError as error:
-        raise StartupError(f"AWS can't be used: {error}") from error
+    except (BotoCoreError, ValueError) as error:
+        hint = "" if isinstance(error, BotoCoreError) else "; correct the variables AWS_ENDPOINT_URL…"
+        raise StartupError(f"AWS can't be used: {error}{hint}") from error
     try:
         yield aws
     finally:

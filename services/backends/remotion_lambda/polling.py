@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import aiohttp
+import botocore.session
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 from yarl import URL
@@ -26,6 +27,7 @@ from services.backends.remotion_lambda.aws import Aws
 from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind, error_from_response
 from services.backends.remotion_lambda.payloads import progress_key
 from services.backends.remotion_lambda.progress_file import ProgressFile
+from services.errors import StartupError
 from services.models import Download
 from services.ports import Clock
 
@@ -122,14 +124,29 @@ class ProgressReader:
 
 @asynccontextmanager
 async def open_http(address: str) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open a session with the CA certificates of boto3 and the proxy that boto3 would use for this address."""
-    trusted = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or get_cert_path(verify=True))
+    """Open a session with the CA certificates of boto3 and the proxy that boto3 would use for this address.
+
+    Raises `StartupError` if the certificates can't be loaded.
+    """
+    trusted = _trusted_certificates()
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, ssl=trusted),
         timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
         proxy=get_environ_proxies(address).get(URL(address).scheme),  # aiohttp itself would look it up for each request
     ) as http:
         yield http
+
+
+def _trusted_certificates() -> ssl.SSLContext:
+    """Return the context that trusts what boto3 trusts, which reads the same variables in this order."""
+    configured = botocore.session.Session().get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+    try:
+        return ssl.create_default_context(cafile=configured or get_cert_path(verify=True))
+    except OSError as error:
+        raise StartupError(
+            f"The CA certificates of AWS can't be loaded from {configured!r} ({error.strerror}): correct "
+            "AWS_CA_BUNDLE, the option ca_bundle of the AWS profile, or REQUESTS_CA_BUNDLE."
+        ) from None
 
 
 async def _read_limited(response: aiohttp.ClientResponse) -> bytes:
