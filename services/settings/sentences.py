@@ -60,11 +60,6 @@ def describe_number(field: FieldInfo) -> str:
     return f"{noun}{_range(limits)}"
 
 
-def is_number(field: FieldInfo) -> bool:
-    """Return whether a field accepts numbers."""
-    return bool({int, float} & set(_members(field.annotation)))
-
-
 def _range(limits: dict[str, object]) -> str:
     match limits:
         case {"ge": low, "le": high}:

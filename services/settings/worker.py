@@ -1,7 +1,5 @@
 """Settings of workers and background loops."""
 
-from datetime import timedelta
-
 from pydantic import Field
 
 from services.settings.base import SettingsGroup, renamed
@@ -46,8 +44,3 @@ class WorkerSettings(SettingsGroup):
         le=31_536_000,
         description="Maximum time that a render waits in the queue while a worker runs, in seconds.",
     )
-
-    @property
-    def acquire_interval(self) -> timedelta:
-        """Interval at which a worker polls the queue if it is not notified."""
-        return timedelta(seconds=self.acquire_interval_s)

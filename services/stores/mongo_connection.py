@@ -27,7 +27,6 @@ Opened = TypeVar("Opened")
 
 DEFAULT_DATABASE = "rendercast"  # if the URL contains none
 DEFAULT_TIMEOUT_S = 10.0  # if the URL has no `timeoutMS`
-CONNECT_TIMEOUT_MS = 5_000
 DEFAULT_OPTIONS = {"appName": "rendercast", "w": "majority", "retryWrites": True, "connectTimeoutMS": 5_000}
 RETRYABLE_WRITES = "etryable writes"  # in the messages of servers without them, and in PyMongo's own
 

@@ -1,10 +1,12 @@
 """Each invalid value is one sentence that names the variable and the faulty item, and no regular expression."""
 
+from typing import get_args
+
 import pytest
 
 from services.settings import FIELDS, variable
 from services.settings.groups import is_secret
-from services.settings.sentences import describe_number, is_number, sentence
+from services.settings.sentences import describe_number, sentence
 from tests.services.settings.conftest import Refusal
 
 SECRET = "hush-4711"  # noqa: S105  # a value that must not be shown
@@ -65,7 +67,11 @@ def test_an_invalid_value_is_one_sentence(name: str, value: str, words: str, ref
 
 
 def test_every_number_has_a_largest_and_a_smallest_value() -> None:
-    numbers = [describe_number(field) for field in FIELDS.values() if is_number(field)]
+    numbers = [
+        describe_number(field)
+        for field in FIELDS.values()
+        if {int, float} & {field.annotation, *get_args(field.annotation)}
+    ]
     assert numbers
     assert [words for words in numbers if " to " not in words and " at most " not in words] == []
 
