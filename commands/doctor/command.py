@@ -6,6 +6,7 @@ import typer
 
 from commands.client.options import Json
 from commands.doctor.role import Role
+from commands.server.stop_signals import exit_on_stop_signals
 
 HELP = """\b
 Examples:
@@ -27,6 +28,7 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Check the settings and what they refer to (MongoDB, Redis, the issuer, Lambda, S3), and report what to fix."""
+    exit_on_stop_signals()
     import asyncio
     import logging
 

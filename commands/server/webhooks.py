@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.client.options import Json
+from commands.server.stop_signals import exit_on_stop_signals
 
 if TYPE_CHECKING:
     from services.webhooks.messages import WebhookAttempt, WebhookMessage
@@ -47,6 +48,7 @@ def _about() -> None:
 
     Uses the MongoDB of MONGODB_URL if that is set, else the data of `rendercast dev`, which may be running.
     """
+    exit_on_stop_signals()
 
 
 @webhooks.command("list", epilog=LIST_HELP)

@@ -15,7 +15,7 @@ from services.settings.service_variables import is_service_variable
 
 DOTENV = ".env"
 MAX_SECRET_BYTES = 64 * 1024
-READ_TIMEOUT_S = 2.0  # for a secret from a pipe
+READ_TIMEOUT_S = 5.0  # for a secret from a pipe
 PLATFORM_VARIABLES = {"port": "PORT"}  # by field: where Heroku, Cloud Run and others pass the port to listen on
 NONE: Mapping[str, str] = {}
 

@@ -59,6 +59,8 @@ def wait_for_reader(fifo: Path) -> int:
         (["worker"], signal.SIGTERM, 0),
         (["migrate"], signal.SIGTERM, 128 + signal.SIGTERM),
         (["forget", "ann"], signal.SIGINT, 128 + signal.SIGINT),
+        (["doctor"], signal.SIGTERM, 128 + signal.SIGTERM),
+        (["webhooks", "list"], signal.SIGTERM, 128 + signal.SIGTERM),
     ],
 )
 def test_a_signal_while_settings_are_read_ends_the_command(
