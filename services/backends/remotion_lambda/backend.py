@@ -8,6 +8,7 @@ to the start or the last write of the progress file was lost. It is looked for b
 import asyncio
 import contextlib
 import json
+import logging
 import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -50,6 +51,8 @@ MAX_FUNCTION_TIMEOUT = timedelta(minutes=15)
 # For a start, the 20 s after which the function counts as timed out, and some polls; see also `MAX_LAUNCH_DELAY_S`.
 GRACE = timedelta(seconds=70)
 MAX_OUTPUT_WAIT_S = 60.0  # S3 shows a stored object at once; the time is for errors of S3 and of the function
+
+log = logging.getLogger(__name__)
 
 
 class LambdaBackend:
@@ -101,10 +104,7 @@ class LambdaBackend:
         """Store the cancel request, which the function's renderers check every second, and the attempt's fence."""
         try:
             if render.backend_render_id is not None:
-                cancelled = {"cancelledAt": int(self._clock.now().timestamp() * 1000)}
-                await self._aws.put(
-                    self._deployment.bucket, cancel_key(render.backend_render_id), json.dumps(cancelled).encode()
-                )
+                await self._request_cancel(render, cancel_key(render.backend_render_id))
             return await self._outputs.fence(render)
         except AwsError as error:
             await self._renew_rejected_credentials(error)
@@ -147,6 +147,22 @@ class LambdaBackend:
                     await self._aws.delete_all(bucket, folder(backend_render_id))
         except AwsError as error:
             raise _unavailable(error) from error
+
+    async def _request_cancel(self, render: Render, key: str) -> None:
+        """Store the cancel request. Without permission, log that: the attempt may have ended already."""
+        cancelled = {"cancelledAt": int(self._clock.now().timestamp() * 1000)}
+        try:
+            await self._aws.put(self._deployment.bucket, key, json.dumps(cancelled).encode())
+        except AwsError as error:
+            if error.kind is not AwsErrorKind.REJECTED:
+                raise
+            log.warning(
+                "attempt %d of render %s can't be cancelled if it is running. Grant s3:PutObject on "
+                "renders/*/cancel.json to the AWS user (%s)",
+                render.attempt,
+                render.id,
+                error,
+            )
 
     def _payload(self, render: Render, props: PropsReference) -> dict[str, object]:
         deployment = self._deployment

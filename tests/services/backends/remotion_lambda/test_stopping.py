@@ -141,6 +141,17 @@ async def test_if_the_fence_is_refused_the_video_decides(
     assert isinstance(await backend.stop(finished), AttemptFinished)
 
 
+async def test_an_attempt_is_fenced_even_if_its_cancel_request_is_refused(
+    backend: LambdaBackend, farm: Farm, launched: Launched, caplog: pytest.LogCaptureFixture
+) -> None:
+    farm.function.use_scenario_next(Scenario.CHUNK_HANGS)
+    render = await start_attempt(backend, launched())
+    farm.storage.fail(S3Fault.ACCESS_DENIED, method="PUT", containing="cancel.json")
+    assert await backend.stop(render) is None
+    assert farm.bucket.get(BUCKET, key_of(render)) == b""
+    assert "s3:PutObject on renders/*/cancel.json" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("fault", "containing"),
     [
