@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from services.errors import Unavailable
@@ -10,7 +10,7 @@ from services.observability.free_space import FreeSpace
 from services.observability.metrics import Metrics
 from services.ports import BacklogStats, Clock, QueueStats, RenderStore, WebhookBacklog
 
-READ_INTERVAL = timedelta(seconds=10)
+READ_INTERVAL_S = 10.0
 NO_BACKLOG = BacklogStats(pending=0, oldest_occurred_at=None)
 READ_TIMEOUT_S = 3.0  # Prometheus' own default timeout for a scrape is 10 s
 
@@ -24,7 +24,7 @@ class Reachable(Protocol):
 
 
 class Exposition:
-    """Builds the `/metrics` response. Reads what processes share, and checks pub/sub, once per `READ_INTERVAL`.
+    """Builds the `/metrics` response. Reads what processes share, and checks pub/sub, once per `READ_INTERVAL_S`.
 
     Every process reads them, not only workers: the queue must be visible when no worker is running.
     """
@@ -47,14 +47,14 @@ class Exposition:
         self._pubsub = pubsub
         self._free_space = free_space
         self._clock = clock
-        self._read_at: datetime | None = None
+        self._read_at_s: float | None = None
         self._last_read: tuple[QueueStats, BacklogStats] | None = None
 
     async def text(self) -> bytes:
         """Return all metrics, after at most `read_timeout_s` if the store, pub/sub or the folder does not respond."""
-        now = self._clock.now()
-        if self._read_at is None or now - self._read_at >= READ_INTERVAL:
-            self._read_at = now
+        now_s = self._clock.monotonic()
+        if self._read_at_s is None or now_s - self._read_at_s >= READ_INTERVAL_S:
+            self._read_at_s = now_s
             self._last_read, *_ = await asyncio.gather(self._read(), self._check_pubsub(), self._read_free_space())
         self._report()
         return self._metrics.text()

@@ -53,6 +53,16 @@ async def test_the_store_is_read_once_in_ten_seconds_and_the_age_grows_meanwhile
     assert await figures(exposition) == (2, 10)
 
 
+async def test_a_clock_that_is_set_back_does_not_delay_the_next_read(
+    exposition: Exposition, memory_store: MemoryStore, clock: FakeClock, make_render: MakeRender
+) -> None:
+    assert await figures(exposition) == (0, 0)
+    await memory_store.add(make_render(at=clock.now()), window())
+    clock.jump(-3600)
+    await clock.advance(10)
+    assert await figures(exposition) == (1, 0)
+
+
 async def test_values_that_cannot_be_read_are_nan(
     exposition: Exposition, memory_store: MemoryStore, clock: FakeClock
 ) -> None:
