@@ -146,7 +146,9 @@ async def migrate(database: Database, *, retention: timedelta | None, timeout_s:
         except DuplicateKeyError as error:
             raise StoreUnavailable(f"{missing.name} can't be built: {describe(error)}") from error
         except (OperationFailure, AutoReconnect) as error:
-            raise StoreUnavailable(f"{missing.name} was not built: {describe(error)}") from error
+            differs = isinstance(error, OperationFailure) and error.code in INDEX_DIFFERS
+            remedy = ": drop the existing index and run `rendercast migrate` again" if differs else ""
+            raise StoreUnavailable(f"{missing.name} was not built: {describe(error)}{remedy}") from error
     with mongo_operation(None):
         await _set_retention(database["renders"], retention)
 

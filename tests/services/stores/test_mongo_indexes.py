@@ -199,6 +199,13 @@ async def test_migrate_names_the_index_that_it_has_no_right_to_build(mongo_url: 
             await migrated(url)
 
 
+async def test_migrate_says_what_to_do_about_another_index_of_the_same_name(mongo_url: str) -> None:
+    with Documents(mongo_url) as client:
+        client.get_default_database()["renders"].create_index("status", name="by_key")
+    with pytest.raises(StoreUnavailable, match=r"^renders\.by_key was not built: .*: drop the existing index"):
+        await migrated(mongo_url)
+
+
 async def test_migrate_names_the_unique_index_that_existing_documents_violate(mongo_url: str) -> None:
     with Documents(mongo_url) as client:
         client.get_default_database()["renders"].insert_many([{"_id": str(i), "key": "k"} for i in range(2)])
