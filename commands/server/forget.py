@@ -21,7 +21,7 @@ Unfinished renders are cancelled first; a worker must be running to cancel those
 access before, since a user who still has it can start renders. For the text renderer, run it where
 RENDERCAST_DATA_DIR is. What remains: docs/operating.md, "Erasing a user's data".
 
-Exit codes: 0 everything is erased; 1 something is not, with the reason. It can be repeated."""
+Exit codes: 0 everything is erased; 1 something is not, with the reason; 2 wrong usage. It can be repeated."""
 MAX_NAMED = 5
 
 
@@ -31,6 +31,8 @@ def forget(
 ) -> None:
     """Erase a user's renders, videos, posters, webhook messages and quota."""
     exit_on_stop_signals()
+    if not owner.strip():
+        raise typer.BadParameter("the owner is empty; it is the issuer, a space and the subject.")
     from commands.server.interruption import run_interruptibly
     from services.settings import load_settings
 

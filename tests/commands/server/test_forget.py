@@ -89,6 +89,13 @@ def test_it_refuses_while_dev_is_running(folder: Path, make_render: MakeRender) 
     assert files(folder) == {render.id}
 
 
+@pytest.mark.parametrize("owner", ["", " ", "\t\n"])
+def test_it_refuses_an_empty_owner(owner: str) -> None:
+    refused = forget("--", owner)
+    assert refused.exit_code == 2
+    assert "the owner is empty" in refused.output
+
+
 def test_it_refuses_without_any_data_and_creates_none(folder: Path) -> None:
     refused = forget(OWNER)
     assert isinstance(refused.exception, StartupError)
