@@ -44,7 +44,8 @@ def listen_for_metrics(settings: MetricsSettings) -> Iterator[socket.socket | No
         yield None
         return
     remedy = "Stop the process that uses the port, or set RENDERCAST_METRICS_PORT to another."
-    with listen(settings.metrics_host, settings.metrics_port, purpose="serve metrics", remedy=remedy) as listener:
+    host, port, setting = settings.metrics_host, settings.metrics_port, "RENDERCAST_METRICS_HOST"
+    with listen(host, port, purpose="serve metrics", setting=setting, remedy=remedy) as listener:
         yield listener
 
 

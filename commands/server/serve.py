@@ -159,7 +159,7 @@ def connection_limit(settings: ConnectionSettings) -> int:
 def listen_for_clients(settings: ServerSettings) -> socket.socket:
     """Return a socket that listens on the configured address. Raises `StartupError`."""
     remedy = "Stop the process that uses the port, or choose another: make run PORT=8001."
-    listener = listen(settings.host, settings.port, purpose="listen", remedy=remedy)
+    listener = listen(settings.host, settings.port, purpose="listen", setting="RENDERCAST_HOST", remedy=remedy)
     # Connections inherit it. asyncio sets it only on connections of sockets that it created itself; without it, each
     # response waits 40 ms for the client's delayed acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
