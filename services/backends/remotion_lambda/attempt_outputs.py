@@ -7,7 +7,6 @@ that key, stored only if there is no object yet. See docs/decisions/0014-stoppin
 """
 
 import logging
-import math
 
 from services.backends.remotion_lambda.aws import Aws
 from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind
@@ -16,7 +15,8 @@ from services.backends.remotion_lambda.posters import Posters
 from services.models import Output, Render, RenderPhase
 from services.ports import AttemptFinished, AttemptMissing, AttemptProgress, Clock
 
-MAX_LAUNCH_DELAY_S = 40.0  # less than the backend's `GRACE` by a worker's lease and some polls
+MAX_LAUNCH_DELAY_S = 40.0  # with `MAX_END_DELAY_S` and some polls, less than the backend's `GRACE`
+MAX_END_DELAY_S = 20.0  # after its timeout, a function has certainly ended
 
 _LAUNCHING = AttemptProgress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
 
@@ -32,6 +32,7 @@ class AttemptOutputs:
         self._posters = posters
         self._clock = clock
         self._unanswered_since_s: dict[str, float] = {}  # by render: when it was first observed without an id
+        self._fenced_at_s: dict[str, float] = {}  # by render without an id: since when no launch renders
 
     async def find(self, render: Render, *, cost_usd: float | None = None) -> AttemptFinished | AttemptMissing | None:
         """Look for the object of the current attempt: a video, with its poster, or the fence of a stopped attempt.
@@ -62,14 +63,25 @@ class AttemptOutputs:
         now_s = self._clock.monotonic()
         waited_s = render.running_s + now_s - self._unanswered_since_s.setdefault(render.id, now_s)
         found = await self.find(render)
-        if found is None and waited_s >= MAX_LAUNCH_DELAY_S:
-            found = await self.fence(render)
-            self._unanswered_since_s[render.id] = math.inf  # once is enough, also if it is refused
+        if found is None and waited_s >= MAX_LAUNCH_DELAY_S and render.id not in self._fenced_at_s:
+            found = await self.fence(render)  # once is enough, also if it is refused
+            self._fenced_at_s[render.id] = self._clock.monotonic()
+        elif isinstance(found, AttemptMissing):
+            self._fenced_at_s.setdefault(render.id, now_s)
         return found if isinstance(found, AttemptFinished) else _LAUNCHING
+
+    def may_run(self, render: Render, *, timeout_s: float) -> bool:
+        """Return whether a launch of an attempt without an id may have begun before its fence, and not have ended.
+
+        The fence may be late: while S3 is unavailable or this process is suspended, none is stored.
+        """
+        fenced_at_s = self._fenced_at_s.get(render.id)
+        return fenced_at_s is None or self._clock.monotonic() < fenced_at_s + timeout_s + MAX_END_DELAY_S
 
     def forget(self, render: Render) -> None:
         """Drop what is known about the render's attempt."""
         self._unanswered_since_s.pop(render.id, None)
+        self._fenced_at_s.pop(render.id, None)
 
     async def _find(
         self, render: Render, attempt: int, cost_usd: float | None = None

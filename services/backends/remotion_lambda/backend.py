@@ -50,6 +50,7 @@ FRAME_TIMEOUT = timedelta(seconds=30)  # Remotion's default for one frame to be 
 MAX_FUNCTION_TIMEOUT = timedelta(minutes=15)
 # For a start, the 20 s after which the function counts as timed out, and some polls; see also `MAX_LAUNCH_DELAY_S`.
 GRACE = timedelta(seconds=70)
+MAX_FENCE_DELAY = timedelta(hours=1)  # by which an unavailable S3 may delay the fence of a lost start
 MAX_OUTPUT_WAIT_S = 60.0  # S3 shows a stored object at once; the time is for errors of S3 and of the function
 
 log = logging.getLogger(__name__)
@@ -70,10 +71,12 @@ class LambdaBackend:
         self._outputs = outputs
         self._missing_since_s: dict[str, float] = {}  # by render: finished, but without a video
 
-    def time_limit(self, render: Render) -> timedelta:  # noqa: ARG002  # the function has one timeout for all
-        """Return the function's timeout plus `GRACE`."""
+    def time_limit(self, render: Render) -> timedelta:
+        """Return the function's timeout plus `GRACE`; more while an attempt that can't be cancelled may be running."""
         function = self._deployment.function
-        return (MAX_FUNCTION_TIMEOUT if function is None else function.timeout) + GRACE
+        timeout = MAX_FUNCTION_TIMEOUT if function is None else function.timeout
+        may_run = render.backend_render_id is None and self._outputs.may_run(render, timeout_s=timeout.total_seconds())
+        return timeout + GRACE + (MAX_FENCE_DELAY if may_run else timedelta())
 
     async def start(self, render: Render) -> str:
         """Invoke the function once and return Remotion's id of the render."""

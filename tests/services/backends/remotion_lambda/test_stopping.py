@@ -1,10 +1,11 @@
 """Attempts that are stopped: no launch that Lambda delivers later renders, and a stored video is found."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
-from services.backends.remotion_lambda.attempt_outputs import MAX_LAUNCH_DELAY_S
+from services.backends.remotion_lambda.attempt_outputs import MAX_END_DELAY_S, MAX_LAUNCH_DELAY_S
 from services.backends.remotion_lambda.aws import open_aws
 from services.backends.remotion_lambda.backend import LambdaBackend
 from services.errors import BackendUnavailable, StartUncertain
@@ -98,6 +99,24 @@ async def test_an_attempt_whose_start_was_lost_is_launched_soon_or_never(
     assert [launch.ended.wait(10) and launch.state for launch in (first, second)] == [State.COMPLETE, State.FAILED]
     assert isinstance(await backend.observe(soon), AttemptFinished)
     assert isinstance(await backend.observe(late), AttemptProgress)
+
+
+async def test_an_attempt_whose_start_was_lost_is_not_given_up_before_a_launch_before_its_fence_has_ended(
+    backend: LambdaBackend, farm: Farm, launched: Launched
+) -> None:
+    farm.function.fault(Fault.DROPPED)
+    farm.function.launch_next_after()
+    render = launched()
+    with pytest.raises(StartUncertain):
+        await backend.start(render)
+    await backend.observe(render)
+    farm.clock.jump(1000)  # in which this process was busy or S3 unavailable
+    await backend.observe(render)
+    assert farm.bucket.get(BUCKET, key_of(render)) == b""
+    farm.clock.jump(120)
+    assert backend.time_limit(render) > timedelta(seconds=1120)
+    farm.clock.jump(MAX_END_DELAY_S)
+    assert backend.time_limit(render) == timedelta(seconds=190)
 
 
 async def test_stopping_a_finished_attempt_returns_its_video(
