@@ -32,7 +32,7 @@ def launch(render: Render, *, now: datetime) -> Render:
         phase=RenderPhase.LAUNCHING,
         attempt=render.attempt + 1,
         backend_render_id=None,
-        started_at=render.started_at or now,
+        started_at=render.started_at or max(now, render.created_at),  # another process may have set the latter
         running_s=0.0,
     )
 
@@ -165,7 +165,8 @@ def _cost(render: Render, of_attempt: float | None) -> float | None:
 
 
 def _end(render: Render, *, status: RenderStatus, now: datetime, **changes: object) -> Render:
-    return _next(render, status=status, phase=None, estimated_completion_at=None, completed_at=now, **changes)
+    completed_at = max(now, render.started_at or render.created_at)  # which another process may have set
+    return _next(render, status=status, phase=None, estimated_completion_at=None, completed_at=completed_at, **changes)
 
 
 def _next(render: Render, **changes: object) -> Render:

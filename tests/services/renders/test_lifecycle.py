@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -181,3 +182,12 @@ def test_the_running_time_is_that_of_the_current_attempt() -> None:
     assert advance(0.5, 45)(taken_over).running_s == 15.0
     assert lifecycle.advance(taken_over, costing(0.1), running_s=20.0).running_s == 20.0
     assert accept(taken_over).running_s == requeue(taken_over).running_s == launch(taken_over).running_s == 0.0
+
+
+def test_times_are_in_order_although_the_clocks_of_two_processes_differ() -> None:
+    behind = NOW - timedelta(hours=1)
+    started = lifecycle.launch(queued(), now=behind)
+    assert started.started_at == NOW
+    ahead = lifecycle.launch(queued(), now=NOW + timedelta(hours=1))
+    assert lifecycle.cancel(ahead, now=NOW).completed_at == NOW + timedelta(hours=1)
+    assert lifecycle.cancel(queued(), now=behind).completed_at == NOW
