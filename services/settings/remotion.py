@@ -78,7 +78,7 @@ class RemotionSettings(SettingsGroup):
     remotion_version: str | None = Field(
         None,
         validation_alias="REMOTION_VERSION",
-        pattern=r"^\d+\.\d+\.\d+",
+        pattern=r"^\d+\.\d+\.\d+(?:[+-][0-9A-Za-z.+-]+)?$",  # https://semver.org
         description="Version of the function, if its name does not contain it.",
     )
     remotion_memory_mb: int | None = Field(

@@ -54,6 +54,7 @@ SECRET = "hush-4711"  # noqa: S105  # a value that must not be shown
         ("RENDERCAST_OPERATOR_SCOPE", "a b", "contains ' ', which one scope can't contain."),
         ("RENDERCAST_WEBHOOK_URL", f"ftp://{SECRET}", "must start with http:// or https://."),
         ("RENDERCAST_WEBHOOK_URL", f"https://x/#{SECRET}", "has a fragment"),
+        ("REMOTION_VERSION", "4.0.527 or later", "is not valid: '4.0.527 or later'"),
         ("REMOTION_BUCKET_NAME", "A", "is not valid: 'A'"),
     ],
 )
