@@ -46,7 +46,7 @@ async def supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(backoff_s(failures))
 
 
-async def finish_despite_cancellation(work: Coroutine[object, object, None], *, timeout_s: float) -> None:
+async def finish_despite_cancellation(work: Coroutine[object, object, object], *, timeout_s: float) -> None:
     """Await `work`. If this task is cancelled meanwhile, `work` may continue for `timeout_s`; then it is cancelled.
 
     After that, `CancelledError` is raised; an exception of `work` is only logged.

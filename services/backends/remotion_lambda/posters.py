@@ -25,11 +25,13 @@ from services.backends.remotion_lambda.payloads import poster_key
 from services.backends.remotion_lambda.polling import URL_LIFETIME
 from services.models import Output, Render, replace
 from services.ports import Clock
+from services.supervision import finish_despite_cancellation
 
 MAX_CONCURRENT_POSTERS = 2  # each decodes for about a second
 MAX_TIME_S = 15.0  # for which a finished render waits, from the video's end
 READ_TRIES = 3
 READ_PAUSE_S = 0.3
+EXIT_TIMEOUT_S = 5.0
 MAX_JPEG_BYTES = 64 * 1024 * 1024
 MAX_LINE_BYTES = 64 * 1024
 
@@ -136,27 +138,35 @@ async def _child(
     size_bytes: int,
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, asyncio.StreamWriter, asyncio.StreamReader]]:
     """Start the decoder and yield it with its stdin and stdout; on exit, kill it and wait for its end."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        CHILD,
-        str(size_bytes),
-        cwd=CHECKOUT,
-        env={name: value for name, value in os.environ.items() if not name.startswith(_SECRET_PREFIXES)},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=MAX_LINE_BYTES,
-        start_new_session=True,  # a terminal's Ctrl-C reaches only the parent, which then ends its children
+    starting = asyncio.create_task(
+        asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            CHILD,
+            str(size_bytes),
+            cwd=CHECKOUT,
+            env={name: value for name, value in os.environ.items() if not name.startswith(_SECRET_PREFIXES)},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=MAX_LINE_BYTES,
+            start_new_session=True,  # a terminal's Ctrl-C reaches only the parent, which then ends its children
+        )
     )
-    stdin, stdout = process.stdin, process.stdout
     try:
-        if stdin is None or stdout is None:
+        process = await asyncio.shield(starting)
+        if process.stdin is None or process.stdout is None:
             raise PosterError("the decoder has no pipes")
-        yield process, stdin, stdout
+        yield process, process.stdin, process.stdout
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        await finish_despite_cancellation(_kill(starting), timeout_s=EXIT_TIMEOUT_S)
+
+
+async def _kill(starting: asyncio.Task[asyncio.subprocess.Process]) -> None:
+    """Kill the process and wait for its end, also if it has not started yet."""
+    process = await starting
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
 
 
 def _parse(line: bytes) -> _Message:

@@ -219,6 +219,21 @@ async def test_the_decoder_ends_when_the_poster_is_cancelled(farm: Farm, posters
     assert decoders() == []
 
 
+async def test_a_decoder_is_awaited_although_the_poster_is_cancelled_twice(
+    farm: Farm, posters: Posters, render: Render
+) -> None:
+    output = store(farm, render)
+    farm.storage.fail(S3Fault.HUNG, method="GET")
+    creating = asyncio.create_task(posters.create(render, output))
+    await wait_until(decoders)
+    (decoder,) = decoders()
+    creating.cancel()
+    await asyncio.sleep(0)
+    creating.cancel()
+    await asyncio.wait([creating])
+    assert not Path(f"/proc/{decoder}").exists()  # noqa: ASYNC240  # not on a disk
+
+
 async def test_the_decoder_gets_no_secrets(
     farm: Farm, posters: Posters, render: Render, monkeypatch: pytest.MonkeyPatch
 ) -> None:
