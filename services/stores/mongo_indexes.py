@@ -93,9 +93,11 @@ async def missing_indexes(database: Database, *, timeout_s: float) -> Sequence[M
 
 
 def _exists(model: IndexModel, existing: Mapping[str, Any]) -> bool:
-    """Return whether the index is among the existing ones, by name, and unique if it must be."""
+    """Return whether the index is among the existing ones: with its name and keys, and unique if it must be."""
     found = existing.get(model.document["name"])
-    return found is not None and (bool(found.get("unique")) or not model.document.get("unique"))
+    if found is None or list(found["key"]) != list(model.document["key"].items()):
+        return False
+    return bool(found.get("unique")) or not model.document.get("unique")
 
 
 async def build_at_start(database: Database, *, retention: timedelta | None, timeout_s: float) -> None:

@@ -206,6 +206,17 @@ async def test_migrate_says_what_to_do_about_another_index_of_the_same_name(mong
         await migrated(mongo_url)
 
 
+async def test_an_index_with_other_keys_does_not_count_as_present(
+    mongo_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Documents(mongo_url) as client:
+        client.get_default_database()["renders"].create_index("other", name="by_status")
+    async with open_mongo_store(AsyncMongoClient, mongo_url), open_database(mongo_url) as database:
+        (missing,) = await missing_indexes(database, timeout_s=TIMEOUT_S)
+    assert missing.model.document["name"] == "by_status"
+    assert "renders.by_status" in caplog.text
+
+
 async def test_migrate_names_the_unique_index_that_existing_documents_violate(mongo_url: str) -> None:
     with Documents(mongo_url) as client:
         client.get_default_database()["renders"].insert_many([{"_id": str(i), "key": "k"} for i in range(2)])
