@@ -8,7 +8,7 @@ PACKAGES := web/node_modules web/tools/node_modules tests/clients/node_modules t
 unexport PYTHONDONTWRITEBYTECODE
 # More workers than cores, because slow tests mostly wait. tests/conftest.py orders them: the longest files come first.
 TEST = $(BIN)/pytest -n 5 --dist loadfile --no-loadscope-reorder
-TEST_FAST = $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
+TEST_FAST = $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not slow"
 LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help

@@ -113,7 +113,7 @@ def _read_file(path: Path) -> bytes:
     with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123  # closes the descriptor
         while len(content) <= MAX_SECRET_BYTES:
             if not select.select([file], [], [], max(0.0, until - time.monotonic()))[0]:
-                raise ValueError(f"is a pipe to which no process writes all within {READ_TIMEOUT_S:.0f} s")
+                raise ValueError(f"is a pipe to which no process writes all within {READ_TIMEOUT_S:g} s")
             if not (part := file.read(MAX_SECRET_BYTES + 1 - len(content))):
                 break
             content += part

@@ -15,6 +15,8 @@ from services.settings import CHECKOUT
 from tests.deploy.kubernetes import Built
 from tests.support.markdown import anchors
 
+pytestmark = pytest.mark.slow  # starts promtool
+
 ALERTS = CHECKOUT / "docs" / "prometheus" / "alerts.yml"
 TESTS = Path(__file__).with_name("alerts_test.yml")
 RULES: list[dict[str, Any]] = [

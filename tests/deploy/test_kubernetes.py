@@ -10,6 +10,8 @@ import yaml
 from services.settings import FIELDS, variable
 from tests.deploy.kubernetes import SECRETS, SOURCES, Built, Workload, build
 
+pytestmark = pytest.mark.slow  # starts kubectl
+
 KUBERNETES = ["1.30", "1.37"]  # the oldest with the preStop action `sleep`, and the newest
 VARIABLES = {variable(name) for name in FIELDS}
 COMPONENTS = {path.name for path in (SOURCES / "components").iterdir()}
@@ -50,7 +52,7 @@ def test_every_file_is_used() -> None:
 
 
 def test_the_image_is_set_in_one_place(built: Built, workload: Workload) -> None:
-    assert workload.container["image"] == "registry.example.com/rendercast:0.2.0"
+    assert workload.container["image"] == "registry.example.com/rendercast:0.3.0"
     assert set(built.workloads()) == {"serve", "worker", "migrate"}
 
 

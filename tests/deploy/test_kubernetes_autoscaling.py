@@ -9,6 +9,8 @@ import pytest
 
 from tests.deploy.kubernetes import Built, Manifest
 
+pytestmark = pytest.mark.slow  # starts kubectl
+
 
 @pytest.fixture(scope="module")
 def scaled_object(built: Built) -> Manifest:

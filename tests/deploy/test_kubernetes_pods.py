@@ -18,6 +18,8 @@ from tests.image.dockerfile import dockerfile_text, read
 from tests.support.api_server import rewired, serve
 from tests.support.fake_backend import FakeBackend
 
+pytestmark = pytest.mark.slow  # starts kubectl
+
 USER, EXPOSED = (
     next(found.words for found in reversed(read(dockerfile_text())) if found.name == name)
     for name in ("USER", "EXPOSE")

@@ -10,6 +10,7 @@ from tests.simulation.chances import KINDS, Kind
 from tests.simulation.histories import DEPLOYED, run_history
 
 HISTORIES = 200
+pytestmark = pytest.mark.slow  # 12 s of CPU time
 RARE = 2  # kinds of disturbances that need others, so that they may not occur in these histories
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from services.settings import FIELDS, GROUPS, load_settings, variable
+from services.settings import FIELDS, GROUPS, environment, load_settings, variable
 from services.settings.environment import MAX_SECRET_BYTES
 from services.settings.groups import is_secret
 from tests.services.settings.conftest import Refusal
@@ -101,10 +101,11 @@ def test_a_secret_in_place_of_the_path_is_not_shown(secret: str, refusal: Refusa
     assert "hu" not in message
 
 
-def test_a_named_pipe_without_a_writer_is_one_sentence(refusal: Refusal) -> None:
+def test_a_named_pipe_without_a_writer_is_one_sentence(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "READ_TIMEOUT_S", 0.1)
     os.mkfifo("pipe")
     message = refusal(REDIS_URL_FILE="pipe")
-    assert message.endswith("the file 'pipe' is a pipe to which no process writes all within 5 s.")
+    assert message.endswith("the file 'pipe' is a pipe to which no process writes all within 0.1 s.")
 
 
 def test_a_secret_can_arrive_in_parts_through_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ from services.clock import SystemClock
 from services.errors import StartupError
 from tests.support.remotion_farm import BUCKET
 
+pytestmark = pytest.mark.slow  # clients of boto3 for each region: 5 s of CPU time
+
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DOTTED = "remotionlambda.videos.example"

@@ -18,6 +18,8 @@ from services.backends.remotion_lambda.posters import CHECKOUT, CHILD
 from tests.support.lambda_progress import OUTPUT
 from tests.support.videos import BLUE, RED, color_of, make_audio, make_video
 
+pytestmark = pytest.mark.slow  # starts decoder processes
+
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n"
 
 

@@ -20,6 +20,8 @@ from tests.support.remotion_farm import BUCKET, DEPLOYMENT, Farm, FastClock
 from tests.support.s3_regions import RegionalS3
 from tests.support.s3_server import FaultyS3, S3Server
 
+pytestmark = pytest.mark.slow  # clients of boto3 for each region
+
 SUFFIXES = {"eu-central-1": "amazonaws.com", "ap-east-1": "amazonaws.com", "cn-north-1": "amazonaws.com.cn"}
 
 
