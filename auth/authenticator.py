@@ -5,7 +5,7 @@ from typing import Protocol
 
 from starlette.requests import HTTPConnection
 
-from services.identity import Identity
+from services.models import Identity
 
 
 class Authenticator(Protocol):

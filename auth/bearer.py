@@ -10,7 +10,7 @@ from auth.authenticator import Authenticator
 from auth.jwks import open_jwks_cache
 from auth.tokens import SecretKey, TokenRules, TokenVerifier
 from services.errors import StartupError, TokenInvalid, Unauthenticated
-from services.identity import Identity
+from services.models import Identity
 from services.settings import AuthSettings, variable
 
 MAX_TOKEN_LENGTH = 8192  # characters

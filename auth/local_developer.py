@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 
 from services.errors import Unauthenticated
-from services.identity import Identity
 from services.loopback import is_loopback
-from services.models import Caller
+from services.models import Caller, Identity
 from services.settings import ServerSettings, variable
 
 MAX_LOGGED_HOST = 100  # characters

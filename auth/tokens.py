@@ -17,8 +17,7 @@ import jwt
 from pydantic import SecretStr
 
 from services.errors import TokenExpired, TokenInvalid
-from services.identity import Identity
-from services.models import Caller
+from services.models import Caller, Identity
 from services.settings import AuthSettings
 
 SECRET_ALGORITHM = "HS256"  # noqa: S105  # a name

@@ -27,8 +27,7 @@ from resolvers.subscription import Subscription
 from schema.render import Render
 from schema.scalars import SCALARS
 from services.clock import SystemClock
-from services.identity import Identity
-from services.models import Caller
+from services.models import Caller, Identity
 from services.realtime.pubsub import open_pubsub
 from services.runtime.services import compose
 from services.settings import GraphQLSettings, default_settings

@@ -40,9 +40,8 @@ from benchmarks.limits import Unlimited, stock
 from commands.server.serve import KEEP_ALIVE_S, server_config
 from resolvers.context import Context
 from services.clock import SystemClock
-from services.identity import Identity
 from services.ids import new_render_id
-from services.models import Caller, QuotaWindow, Render
+from services.models import Caller, Identity, QuotaWindow, Render
 from services.realtime.pubsub import open_pubsub
 from services.runtime.services import Services, compose
 from services.settings import default_settings

@@ -8,8 +8,7 @@ from strawberry.types import Info as StrawberryInfo
 from resolvers.execution.fast_path import FastPath
 from resolvers.render_loader import RenderServiceLoader
 from services.errors import RendercastError, TokenExpired, Unauthenticated
-from services.identity import Identity
-from services.models import Caller
+from services.models import Caller, Identity
 from services.runtime.services import Services
 
 

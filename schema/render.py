@@ -10,8 +10,8 @@ import strawberry
 from schema.enums import AnimationStyle, RenderPhase, RenderStatus
 from schema.scalars import BigInt
 from services import models
-from services.failure_messages import message_for_owner
 from services.renders.cursors import encode_cursor
+from services.renders.failure_messages import message_for_owner
 
 READS_STORE = "reads store"  # metadata key of fields that may read from the store although they aren't async
 

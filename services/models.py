@@ -109,7 +109,7 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
     `busy_attempts` those that failed because the backend was at capacity. `earlier_cost_usd` is the cost of all
     attempts before the current one, `earlier_backend_render_ids` are the backend's ids of those, where known. No worker
     may acquire the render before `due_at`. `running_s` is the running time of the current attempt in seconds, as of the
-    last recorded change (see `services.running_time`). `traceparent` is the trace context of the start, as defined by
+    last recorded change (see `services.clock`). `traceparent` is the trace context of the start, as defined by
     W3C Trace Context, if it was traced.
     """
 
@@ -173,6 +173,18 @@ class Caller:
 
     id: str
     is_operator: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The result of authentication: the caller, and when it expires; None means never."""
+
+    caller: Caller
+    expires_at: datetime | None = None
+
+    def is_valid(self, now: datetime) -> bool:
+        """Return whether the authentication has not expired."""
+        return self.expires_at is None or now < self.expires_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,8 @@
 import json
 from datetime import datetime
 
-from services.failure_messages import message_for_owner
 from services.models import AnimationProps, Download, Failure, Render
+from services.renders.failure_messages import message_for_owner
 from services.webhooks.messages import WebhookMessage
 
 Json = dict[str, object]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.backoff import backoff_s
+from services.clock import Stopwatch
 from services.errors import BackendUnavailable
 from services.models import Failure, Render, RenderStatus
 from services.observability import spans
 from services.ports import AttemptFinished
 from services.renders import lifecycle
-from services.running_time import Stopwatch
 from services.worker.change_recorder import ChangeRecorder
 from services.worker.run_context import RunContext
 

@@ -4,13 +4,13 @@ import logging
 from datetime import timedelta
 
 from services.backoff import backoff_s
+from services.clock import Stopwatch
 from services.errors import BackendUnavailable, LeaseLost, StartImpossible, StartRefused, StartUncertain
-from services.failure_messages import OWNER_MESSAGES
 from services.models import Failure, Render, RenderPhase, RenderStatus
 from services.observability import spans
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Observation
 from services.renders import lifecycle
-from services.running_time import Stopwatch
+from services.renders.failure_messages import OWNER_MESSAGES
 from services.supervision import finish_despite_cancellation
 from services.worker.attempt_end import AttemptEnd, GivenUp
 from services.worker.change_recorder import ChangeRecorder

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.clock import RunningTime
 from services.observability.metrics import Metrics
 from services.ports import Clock, RenderBackend
-from services.running_time import RunningTime
 from services.worker.concurrency_limit import ConcurrencyLimit
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.backoff import backoff_s
+from services.clock import RunningTime
 from services.errors import LeaseLost, StoreUnavailable
 from services.leased_loop import LeasedLoop, release_leases
 from services.models import Failure, Render
@@ -18,7 +19,6 @@ from services.observability.spans import SpanOf, no_span
 from services.ports import Clock, RenderBackend, RenderStore
 from services.realtime.hub import WORK_CHANNEL, ProgressHub
 from services.realtime.pubsub import PubSub
-from services.running_time import RunningTime
 from services.supervision import is_cancelled
 from services.worker.change_recorder import ChangeRecorder
 from services.worker.concurrency_limit import ConcurrencyLimit

@@ -10,7 +10,7 @@ import pytest
 from services.failure_codes import FAILURE_CODES, Cause, cause_of
 from services.models import Failure, Render, RenderStatus, replace
 from tests.conftest import MakeRender
-from tests.services.backends.test_failure_messages import FAILURES
+from tests.services.renders.test_failure_messages import FAILURES
 from tests.support.fake_clock import START_OF_TIME
 
 ROOT = Path(__file__).parents[2]

@@ -16,8 +16,7 @@ from auth.authenticator import Authenticator
 from commands.server.serve import listen_for_clients, server_config
 from services.clock import SystemClock
 from services.errors import Unauthenticated
-from services.identity import Identity
-from services.models import Caller
+from services.models import Caller, Identity
 from services.ports import Clock, RenderBackend, RenderStore
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services, compose

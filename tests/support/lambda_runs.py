@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.clock import MAX_STEP_S
 from services.models import AnimationProps, Caller, Render, RenderStatus
 from services.realtime.pubsub import open_pubsub
-from services.running_time import MAX_STEP_S
 from services.runtime.services import Services, compose
 from services.settings import load_settings
 from tests.conftest import PROPS

@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from commands.server.logs import JsonFormatter
-from services.identity import Identity
+from services.models import Identity
 from services.observability.log_context import pseudonym
 from tests.resolvers.test_errors import UNKNOWN_ID, CrashingStore, open_client_of
 from tests.support.api_client import GET, PROGRESS, Client, open_client, open_socket, open_stream

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from services.failure_messages import OWNER_MESSAGES
 from services.models import Failure
+from services.renders.failure_messages import OWNER_MESSAGES
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@
 the names of settings.
 """
 
-from services.failure_messages import OWNER_MESSAGES
 from services.models import Failure
+from services.renders.failure_messages import OWNER_MESSAGES
 
 
 def _retryable(code: str, remedy: str | None = None) -> Failure:

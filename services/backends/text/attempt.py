@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from services.failure_messages import OWNER_MESSAGES
+from services.clock import Stopwatch
 from services.models import Failure, RenderPhase, replace
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Observation
-from services.running_time import Stopwatch
+from services.renders.failure_messages import OWNER_MESSAGES
 
 EXIT_TIMEOUT_S = 5.0
 MAX_SILENCE_S = 60.0  # of running time; a child that draws even the slowest frames reports several a minute

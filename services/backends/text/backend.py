@@ -28,10 +28,10 @@ from services.backends.text.child_messages import (
 )
 from services.backends.text.renderers import Renderers
 from services.backends.text.url_signing import DownloadSigner
+from services.clock import RunningTime, Stopwatch
 from services.errors import BackendUnavailable, StartRefused, StartupError
 from services.models import Download, Failure, Output, Render
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Clock, Observation
-from services.running_time import RunningTime, Stopwatch
 
 BUCKET = "local"
 POLL_INTERVAL = timedelta(milliseconds=100)

@@ -16,8 +16,7 @@ from strawberry.types import ExecutionResult
 
 from resolvers.context import Context
 from resolvers.schema import build_schema
-from services.identity import Identity
-from services.models import AnimationProps, Caller
+from services.models import AnimationProps, Caller, Identity
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
 from services.settings import load_settings

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.running_time import MAX_STEP_S, RunningTime, Stopwatch
+from services.clock import MAX_STEP_S, RunningTime, Stopwatch
 from tests.support.fake_clock import FakeClock
 
 HOUR_S = 3600.0

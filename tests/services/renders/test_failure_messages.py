@@ -17,8 +17,8 @@ from services.backends.remotion_lambda import aws_errors
 from services.backends.remotion_lambda.failures import classify
 from services.backends.text import child
 from services.failure_codes import FAILURE_CODES
-from services.failure_messages import OWNER_MESSAGES, message_for_owner
 from services.models import Failure, Quota, RenderStatus, replace
+from services.renders.failure_messages import OWNER_MESSAGES, message_for_owner
 from services.webhooks import payloads
 from tests.conftest import MakeRender
 from tests.services.backends.remotion_lambda.test_failures import FINAL, RETRYABLE
