@@ -72,7 +72,7 @@ class AttemptEnd:
         try:
             finished = await self._stop()
         except BackendUnavailable as error:
-            if not await self._is_given_time_up(error):
+            if not await self._stop_timed_out(error):
                 return
             finished = None
         if self._render.cancel_requested:
@@ -107,8 +107,8 @@ class AttemptEnd:
             return None
         return await self._context.backend.stop(self._render)
 
-    async def _is_given_time_up(self, error: BackendUnavailable) -> bool:
-        """Wait before the attempt is stopped again; return True instead if it is not stopped any more."""
+    async def _stop_timed_out(self, error: BackendUnavailable) -> bool:
+        """Return whether the time limit for stopping the attempt has passed; if not, wait before the next try."""
         self._stopping = self._stopping or Stopwatch(self._context.running_time)
         self._stop_failures += 1
         log.warning("render %s could not be stopped: %s", self._render.id, error)

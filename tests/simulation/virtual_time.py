@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from services.clock import SystemClock
+
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
 
@@ -54,8 +56,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             self.call_later(self._spent_s, _settle, future, result, None)
 
 
-class VirtualClock:
-    """A `Clock` of a machine in a loop's time. `step` moves only the wall clock."""
+class VirtualClock(SystemClock):
+    """The clock of a machine in a loop's time. `step` moves only the wall clock."""
 
     def __init__(self, loop: VirtualTimeLoop) -> None:
         self._loop = loop
@@ -72,18 +74,6 @@ class VirtualClock:
     def step(self, seconds: float) -> None:
         """Move the wall clock, as NTP or an administrator does."""
         self._ahead += timedelta(seconds=seconds)
-
-    async def sleep(self, seconds: float) -> None:
-        """Return after this time."""
-        await asyncio.sleep(seconds)
-
-    async def wait(self, event: asyncio.Event, *, timeout_s: float) -> bool:
-        """Return True once the event is set, or False after this time."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await event.wait()
-        except TimeoutError:
-            return False
 
 
 class _SkippingSelector(selectors.SelectSelector):
