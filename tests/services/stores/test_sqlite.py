@@ -16,7 +16,7 @@ from services.webhooks import messages
 from services.webhooks.messages import DeliveryResult
 from services.webhooks.ports import Outbox
 from tests.conftest import MakeRender
-from tests.support.stored_renders import ALL, HOUR, NOW, launched, window
+from tests.support.stored_renders import ALL, HOUR, NOW, WINDOW_STARTS_AT, launched, window
 
 CLOCK = SystemClock()
 
@@ -92,7 +92,7 @@ async def fill(store: SqliteStore, make_render: MakeRender) -> list[Render]:
 async def test_units_of_old_windows_are_deleted(tmp_path: Path, make_render: MakeRender) -> None:
     async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK) as store:
         await store.add(make_render(), window())
-        later = QuotaWindow(owner="ann", limit=5, starts_at=NOW + 24 * 8 * HOUR, length=HOUR)
+        later = QuotaWindow(owner="ann", limit=5, starts_at=WINDOW_STARTS_AT + 24 * 8 * HOUR, length=HOUR)
         await store.add(make_render(), later)
         (units,) = store._file.connection.execute("SELECT count(*) FROM quota_units").fetchone()
     assert units == 1

@@ -20,6 +20,7 @@ from tests.support.stored_renders import (
     NOW,
     OUTPUT,
     USERS_FAILURE,
+    WINDOW_STARTS_AT,
     added,
     launched,
     not_due,
@@ -61,7 +62,7 @@ class TestAdd:
 
     async def test_counts_windows_and_owners_separately(self, store: RenderStore, make_render: MakeRender) -> None:
         await store.add(make_render(), window(limit=1))
-        next_window = QuotaWindow(owner="ann", limit=1, starts_at=NOW + HOUR, length=HOUR)
+        next_window = QuotaWindow(owner="ann", limit=1, starts_at=WINDOW_STARTS_AT + HOUR, length=HOUR)
         assert (await store.add(make_render(), next_window)).outcome is AddOutcome.ADDED
         assert (await store.add(make_render(owner="bob"), window("bob", limit=1))).outcome is AddOutcome.ADDED
         assert await store.quota_used(window()) == 1
