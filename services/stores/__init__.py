@@ -1,1 +1,1 @@
-"""Adapters of the store ports, each with its outbox: MongoDB and SQLite."""
+"""Adapters of the store ports, each with its outbox and its catalogs: MongoDB and SQLite."""

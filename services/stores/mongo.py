@@ -19,7 +19,8 @@ from services import documents
 from services.errors import LeaseLost, StoreUnavailable
 from services.ids import time_of
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
-from services.ports import MAX_DUE_DELAY, AddOutcome, AddResult, ErasedRecords, QueueStats
+from services.ports import AddOutcome, AddResult, ErasedRecords, QueueStats
+from services.stores.mongo_catalog import MongoCatalogStore
 from services.stores.mongo_connection import (
     DEFAULT_DATABASE,
     Client,
@@ -33,6 +34,7 @@ from services.stores.mongo_documents import (
     READABLE,
     READABLE_VERSIONS,
     UNFINISHED,
+    due_conditions,
     filter_conditions,
     owner_key,
     readable,
@@ -64,6 +66,7 @@ class MongoStore:
         self._skipped = documents.SkippedDocuments()
         self._next_newer_check_s = 0.0
         self.outbox = MongoOutbox(client, self._clock, self._skipped)
+        self.catalog = MongoCatalogStore(client, self._clock, self._skipped)
 
     @property
     def skipped_documents(self) -> int:  # noqa: D102
@@ -139,15 +142,7 @@ class MongoStore:
         self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
     ) -> Render | None:
         now = self._clock.now()
-        due = {
-            **READABLE,
-            "_id": {"$nin": list(excluding)},
-            "status": {"$in": UNFINISHED if queued else [RenderStatus.RENDERING.value]},
-            "$and": [
-                {"$or": [{"due_at": None}, {"due_at": {"$lte": now}}, {"due_at": {"$gt": now + MAX_DUE_DELAY}}]},
-                {"$or": [{"lease": None}, {"lease.until": {"$lte": now}}]},
-            ],
-        }
+        due = due_conditions(now, excluding=excluding, queued=queued)
         while True:
             with self._operation():
                 acquired = await self._renders.find_one_and_update(

@@ -1,12 +1,14 @@
 """The documents of the collection `renders`, which documents this version can read, and query conditions."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from services import documents
 from services.documents import SkippedDocuments
 from services.errors import StoreUnavailable
-from services.models import Render, RenderFilter
+from services.models import Render, RenderFilter, RenderStatus
+from services.ports import MAX_DUE_DELAY
 from services.renders.lifecycle import ACTIVE
 from services.stores.mongo_connection import Document
 
@@ -50,6 +52,19 @@ def filter_conditions(owner: str | None, matching: RenderFilter) -> Document:
     if matching.generation_id is not None:
         conditions["generation_id"] = matching.generation_id
     return conditions
+
+
+def due_conditions(now: datetime, *, excluding: Collection[str], queued: bool) -> Document:
+    """Return the query conditions of renders that a worker may acquire: only RENDERING ones unless `queued`."""
+    return {
+        **READABLE,
+        "_id": {"$nin": list(excluding)},
+        "status": {"$in": UNFINISHED if queued else [RenderStatus.RENDERING.value]},
+        "$and": [
+            {"$or": [{"due_at": None}, {"due_at": {"$lte": now}}, {"due_at": {"$gt": now + MAX_DUE_DELAY}}]},
+            {"$or": [{"lease": None}, {"lease.until": {"$lte": now}}]},
+        ],
+    }
 
 
 def require_readable(document: Mapping[str, Any]) -> None:

@@ -14,7 +14,8 @@ from services.errors import LeaseLost
 from services.ids import time_of
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
 from services.ports import MAX_DUE_DELAY, AddOutcome, AddResult, Clock, ErasedRecords, QueueStats
-from services.stores import sqlite_erasure, sqlite_outbox
+from services.stores import sqlite_erasure, sqlite_leases, sqlite_outbox
+from services.stores.sqlite_catalog import SqliteCatalogStore
 from services.stores.sqlite_connection import SqliteFile, open_sqlite_file, to_ms
 from services.stores.sqlite_leases import Lease, lease_from
 from services.stores.sqlite_outbox import SqliteOutbox
@@ -29,6 +30,7 @@ class SqliteStore:
     def __init__(self, file: SqliteFile, clock: Clock, *, webhooks_enabled: bool) -> None:
         skipped = SkippedDocuments()
         self.outbox = SqliteOutbox(file, clock, skipped)
+        self.catalog = SqliteCatalogStore(file, clock, skipped)
         self._file = file
         self._clock = clock
         self._webhooks_enabled = webhooks_enabled
@@ -76,10 +78,10 @@ class SqliteStore:
     async def renew(  # noqa: D102
         self, render_ids: Collection[str], *, worker: str, lease: timedelta
     ) -> frozenset[str]:
-        return await self._file.write(_renew, render_ids, worker, lease_from(self._clock, lease))
+        return await self._file.write(sqlite_leases.renew, render_ids, worker, lease_from(self._clock, lease))
 
     async def release(self, render_ids: Collection[str] | None = None, *, worker: str) -> None:  # noqa: D102
-        await self._file.write(_release, render_ids, worker)
+        await self._file.write(sqlite_leases.release, render_ids, worker)
 
     async def record(  # noqa: D102
         self, render: Render, *, worker: str | None = None, lease: timedelta | None = None
@@ -241,25 +243,6 @@ def _acquire(
         if readable := list(skipped.decode([row], documents.decode)):
             return readable[0]
     return None
-
-
-def _renew(db: sqlite3.Connection, render_ids: Collection[str], worker: str, lease: Lease) -> frozenset[str]:
-    statement = """
-        UPDATE renders SET lease_until = ?
-        WHERE lease_worker = ? AND id IN (SELECT value FROM json_each(?))
-        RETURNING id
-        """
-    rows = db.execute(statement, (lease.until_ms, worker, json.dumps(list(render_ids))))
-    return frozenset(render_id for (render_id,) in rows)
-
-
-def _release(db: sqlite3.Connection, render_ids: Collection[str] | None, worker: str) -> None:
-    statement = """
-        UPDATE renders SET lease_worker = NULL, lease_until = NULL
-        WHERE lease_worker = ? AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))
-        """
-    ids = None if render_ids is None else json.dumps(list(render_ids))
-    db.execute(statement, (worker, ids, ids))
 
 
 def _record(

@@ -68,6 +68,14 @@ MIGRATIONS = (
     CREATE INDEX webhooks_leased ON webhooks (lease_worker) WHERE lease_worker IS NOT NULL;
     """,
     "-- Documents of schema version 2, which older versions must not read. They are upgraded when next written.\n",
+    """
+    -- Documents of schema version 3, which older versions must not read, and the catalogs.
+    CREATE TABLE catalogs (
+        site TEXT PRIMARY KEY,
+        discovered_at INTEGER NOT NULL,
+        document TEXT NOT NULL
+    ) STRICT;
+    """,
 )
 
 

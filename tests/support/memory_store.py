@@ -10,6 +10,7 @@ from services.models import QuotaWindow, Render, RenderFilter, RenderStatus, rep
 from services.ports import MAX_DUE_DELAY, AddOutcome, AddResult, Clock, ErasedRecords, QueueStats
 from services.webhooks.messages import WebhookMessage
 from tests.support.fake_clock import FakeClock
+from tests.support.memory_catalog import MemoryCatalogStore
 from tests.support.memory_outbox import MemoryOutbox
 
 
@@ -36,6 +37,7 @@ class MemoryStore:
         self.reads = 0
         self._clock = clock or FakeClock()
         self.outbox = MemoryOutbox(self._clock)
+        self.catalog = MemoryCatalogStore(self._clock)
         self._webhooks_enabled = webhooks_enabled
         self._rows: dict[str, StoredRender] = {}
         self._units: dict[str, tuple[str, datetime]] = {}

@@ -18,7 +18,7 @@ from services.models import RenderFilter
 from services.ports import AddOutcome
 from services.stores.mongo import MongoStore, open_mongo_store
 from tests.conftest import MakeRender
-from tests.services.stores.test_sqlite import use_everything, use_outbox
+from tests.services.stores.test_sqlite import use_catalog, use_everything, use_outbox
 from tests.support.mongo_server import MongoServer
 from tests.support.server_process import free_port
 from tests.support.stored_renders import HOUR, NOW, window
@@ -196,6 +196,7 @@ async def test_every_query_uses_an_index(mongo_url: str, make_render: MakeRender
     ) as store:
         await use_everything(store, make_render)
         await use_outbox(store.outbox)
+        await use_catalog(store.catalog)
     queries = list(commands.queries())
     assert len(queries) > 15
     with Database(mongo_url) as client:

@@ -14,7 +14,7 @@ from services.settings import CHECKOUT
 from services.stores.mongo import open_mongo_store
 from services.stores.mongo_migration import migrate_mongo
 from tests.conftest import MakeRender
-from tests.services.stores.test_sqlite import use_everything, use_outbox
+from tests.services.stores.test_sqlite import use_catalog, use_everything, use_outbox
 from tests.support.mongo_server import MongoServer
 
 pytestmark = pytest.mark.slow
@@ -66,6 +66,7 @@ async def test_the_documented_role_suffices_for_processes_after_migrate_only(
     async with open_mongo_store(AsyncMongoClient, app, retention=RETENTION, webhooks_enabled=True) as store:
         await use_everything(store, make_render)
         await use_outbox(store.outbox)
+        await use_catalog(store.catalog)
     assert caplog.text == ""
 
 

@@ -10,8 +10,7 @@ from pymongo.database import Database
 
 from services.documents import SCHEMA_VERSION
 from services.errors import LeaseLost, StoreUnavailable
-from services.models import Render
-from services.ports import AddOutcome
+from services.models import Catalog, Render, replace
 from services.renders import lifecycle
 from services.stores.mongo import MongoStore, open_mongo_store
 from services.webhooks.messages import message_id, replay
@@ -147,27 +146,41 @@ async def test_a_webhook_message_of_a_newer_version_is_neither_sent_nor_changed(
     assert store.skipped_documents == 1
 
 
-async def test_documents_of_version_1_are_read_and_get_the_current_version_when_next_written(
-    store: MongoStore, database: Database[dict[str, Any]], make_render: MakeRender
+async def test_a_catalog_of_a_newer_version_is_neither_returned_nor_replaced(
+    store: MongoStore, database: Database[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Version 1 has `deadline_at` in place of `running_s`, and no version in quotas."""
-    render = await added(store, make_render(idempotency_key="start:k"))
-    database["renders"].update_one(
-        {"_id": render.id},
-        {"$set": {"schema": 1, "render.deadline_at": NOW.isoformat()}, "$unset": {"render.running_s": ""}},
-    )
-    database["quota"].update_many({}, {"$unset": {"schema": ""}})
-    assert await store.get(render.id, owner="ann") == render
-    assert (await store.add(make_render(idempotency_key="start:k"), window())).outcome is AddOutcome.DUPLICATE
-    assert await store.quota_used(window()) == 1
-    assert await store.acquire(worker="w", lease=HOUR) == render
-    running = launched(render)
-    assert await store.record(running, worker="w", lease=HOUR)
-    document = database["renders"].find_one({"_id": render.id})
-    assert document is not None
-    assert (document["schema"], document["render"]["running_s"]) == (SCHEMA_VERSION, 0.0)
-    assert "deadline_at" not in document["render"]
-    await added(store, make_render())
-    assert [quota["schema"] for quota in database["quota"].find()] == [SCHEMA_VERSION]
-    assert await store.record(lifecycle.cancel(running, now=NOW), worker="w")
-    assert (await store.outbox.list(first=5))[0].render.id == render.id
+    catalog = Catalog(site="https://site.example", version="1", compositions=(), discovered_at=NOW)
+    await store.catalog.put(catalog)
+    before = make_newer(database, "catalogs", catalog.site)
+    for _ in range(2):
+        assert await store.catalog.get(catalog.site) is None
+        with pytest.raises(StoreUnavailable, match="newer version"):
+            await store.catalog.put(replace(catalog, version="2", discovered_at=NOW + HOUR))
+    assert database["catalogs"].find_one({"_id": catalog.site}) == before
+    assert store.skipped_documents == 1
+    assert caplog.text.count(catalog.site) == 1
+
+
+async def test_a_catalog_of_an_older_version_is_returned_and_replaced(
+    store: MongoStore, database: Database[dict[str, Any]]
+) -> None:
+    catalog = Catalog(site="https://site.example", version="1", compositions=(), discovered_at=NOW)
+    await store.catalog.put(catalog)
+    database["catalogs"].update_one({"_id": catalog.site}, {"$set": {"schema": SCHEMA_VERSION - 1}})
+    assert await store.catalog.get(catalog.site) == catalog
+    await store.catalog.put(replace(catalog, version="2"))
+    stored = database["catalogs"].find_one({"_id": catalog.site})
+    assert stored is not None
+    assert (stored["schema"], stored["catalog"]["version"]) == (SCHEMA_VERSION, "2")
+
+
+async def test_a_damaged_catalog_is_not_returned_and_is_replaced(
+    store: MongoStore, database: Database[dict[str, Any]]
+) -> None:
+    catalog = Catalog(site="https://site.example", version="1", compositions=(), discovered_at=NOW)
+    await store.catalog.put(catalog)
+    database["catalogs"].update_one({"_id": catalog.site}, {"$unset": {"catalog.version": ""}})
+    assert await store.catalog.get(catalog.site) is None
+    assert store.skipped_documents == 1
+    await store.catalog.put(catalog)
+    assert await store.catalog.get(catalog.site) == catalog

@@ -5,8 +5,9 @@ import pytest
 
 from services import documents
 from services.clock import SystemClock
+from services.compositions.ports import CatalogStore
 from services.errors import StartupError, StoreUnavailable
-from services.models import QuotaWindow, Render, RenderFilter, WebhookStatus
+from services.models import Catalog, QuotaWindow, Render, RenderFilter, WebhookStatus
 from services.ports import RenderStore
 from services.renders.lifecycle import ACTIVE, cancel
 from services.stores.sqlite import SqliteStore, open_sqlite_store
@@ -16,7 +17,7 @@ from services.webhooks import messages
 from services.webhooks.messages import DeliveryResult
 from services.webhooks.ports import Outbox
 from tests.conftest import MakeRender
-from tests.support.stored_renders import ALL, HOUR, NOW, WINDOW_STARTS_AT, launched, window
+from tests.support.stored_renders import ALL, HOUR, NOW, WINDOW_STARTS_AT, window
 
 CLOCK = SystemClock()
 
@@ -104,6 +105,7 @@ async def test_every_statement_uses_an_index(tmp_path: Path, make_render: MakeRe
         store._file.connection.set_trace_callback(statements.append)
         await use_everything(store, make_render)
         await use_outbox(store.outbox)
+        await use_catalog(store.catalog)
         store._file.connection.set_trace_callback(None)
         queries = [text for text in statements if text.split()[0] in {"SELECT", "UPDATE", "DELETE"}]
         plans = {
@@ -112,7 +114,7 @@ async def test_every_statement_uses_an_index(tmp_path: Path, make_render: MakeRe
     assert len(plans) > 10
     for text, steps in plans.items():
         # Only two scans are allowed: acquiring walks the index of unfinished renders, listing messages that by age.
-        scans = [step for step in steps if step.startswith(("SCAN renders", "SCAN webhooks"))]
+        scans = [step for step in steps if step.startswith(("SCAN renders", "SCAN webhooks", "SCAN catalogs"))]
         scans = [step for step in scans if not step.endswith(("renders_unfinished", "webhooks_by_age"))]
         assert scans == [], text
         # Unfinished renders of several owners are few, and sorted in memory; every other order comes from an index.
@@ -149,6 +151,13 @@ async def use_outbox(outbox: Outbox) -> None:
     )
     await outbox.release(worker="w")
     await outbox.backlog()
+
+
+async def use_catalog(catalogs: CatalogStore) -> None:
+    catalog = Catalog(site="text", version="1", compositions=(), discovered_at=NOW)
+    for _ in range(2):
+        await catalogs.put(catalog)
+    assert await catalogs.get("text") == catalog
 
 
 async def test_an_unreadable_message_is_skipped(
@@ -209,26 +218,17 @@ async def test_a_file_of_the_previous_version_is_migrated_and_keeps_its_renders(
         assert len(await store.outbox.list(first=5)) == 1
 
 
-async def test_documents_of_version_1_are_read_and_get_the_current_form_when_next_written(
-    tmp_path: Path, make_render: MakeRender
+async def test_a_damaged_catalog_is_not_returned_and_is_replaced(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Version 1 has `deadline_at` in place of `running_s`. Its file has two migrations."""
-    path = tmp_path / "renders.sqlite3"
-    render = make_render()
-    old = documents.encode(render).replace('"running_s":0.0', '"deadline_at":"2026-01-01T00:00:00Z"')
-    with sqlite3.connect(path) as connection:
-        connection.executescript(f"{MIGRATIONS[0]}; {MIGRATIONS[1]}; PRAGMA user_version = 2;")
-        values = (render.id, "ann", 1, "queued", old)
-        connection.execute("INSERT INTO renders VALUES (?, ?, ?, ?, NULL, NULL, NULL, NULL, NULL, ?)", values)
-    connection.close()
-    async with open_sqlite_store(path, CLOCK) as store:
-        assert await store.get(render.id, owner="ann") == render
-        assert await store.record(launched(render))
-        (document,) = store._file.connection.execute("SELECT document FROM renders").fetchone()
-        (version,) = store._file.connection.execute("PRAGMA user_version").fetchone()
-    assert '"running_s":0.0' in document
-    assert "deadline_at" not in document
-    assert version > 2
+    catalog = Catalog(site="https://site.example", version="1", compositions=(), discovered_at=NOW)
+    async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK) as store:
+        await store.catalog.put(catalog)
+        store._file.connection.execute("UPDATE catalogs SET document = '{}'")
+        assert await store.catalog.get(catalog.site) is None
+        assert (store.skipped_documents, caplog.text.count(catalog.site)) == (1, 1)
+        await store.catalog.put(catalog)
+        assert await store.catalog.get(catalog.site) == catalog
 
 
 async def test_an_unreadable_document_is_skipped(

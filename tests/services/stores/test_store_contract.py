@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.errors import LeaseLost
+from services.media import Media, OutputFormat, OutputOptions, ProResProfile
 from services.models import QuotaWindow, RenderFilter, RenderPhase, RenderStatus
 from services.ports import AddOutcome, AttemptProgress, QueueStats, RenderStore
 from services.renders import lifecycle
@@ -45,6 +46,24 @@ class TestAdd:
         )
         await store.add(render, window())
         assert await store.get(render.id, owner="ann") == render
+
+    async def test_keeps_the_props_and_the_output_of_a_composition(
+        self, store: RenderStore, make_render: MakeRender
+    ) -> None:
+        render = make_render(
+            composition_id="Promo-ü",
+            props=None,
+            input_props='{"$set":{"a.b":1e400},"text":"\\u0000 👋","padding":"' + "x" * 262_144 + '"}',
+            output_options=OutputOptions(
+                format=OutputFormat.PRORES, fps=29.97, transparent=True, prores_profile=ProResProfile.P4444
+            ),
+            media=Media(frames=90, fps=29.97, width=1920, height=None),
+        )
+        await store.add(render, window())
+        assert await store.get(render.id, owner="ann") == render
+        launch = launched(render)
+        assert await store.record(launch)
+        assert await store.get_many([render.id]) == [launch]
 
     async def test_takes_one_unit_each_until_the_quota_is_used_up(
         self, store: RenderStore, make_render: MakeRender
