@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -5,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services import documents
-from services.models import AnimationProps, Failure, Output, Render, replace
+from services.compositions.documents import (
+    catalog_from_mapping,
+    catalog_to_mapping,
+    decode_catalog,
+    encode_catalog,
+)
+from services.media import Media, OutputFormat, OutputOptions
+from services.models import AnimationProps, Catalog, Composition, Failure, Output, Render, replace
 from services.webhooks.messages import WebhookAttempt, WebhookMessage
 from tests.conftest import PROPS, MakeRender
 
@@ -15,14 +23,34 @@ st.register_type_strategy(datetime, MOMENTS)
 st.register_type_strategy(float, FINITE)
 
 
-@given(st.builds(Render, props=st.builds(AnimationProps), failure=st.builds(Failure), output=st.builds(Output)))
+RENDERS = st.builds(
+    Render,
+    props=st.none() | st.builds(AnimationProps),
+    input_props=st.none() | st.text(),
+    output_options=st.builds(OutputOptions, format=st.sampled_from(OutputFormat), scale=st.none() | FINITE),
+    media=st.none() | st.builds(Media, width=st.none() | st.integers(1, 8192)),
+    failure=st.none() | st.builds(Failure),
+    output=st.none() | st.builds(Output),
+)
+
+
+@given(RENDERS)
 def test_decoding_reverses_encoding_of_a_render(render: Render) -> None:
     assert documents.decode(documents.encode(render)) == render
+    assert documents.from_mapping(documents.to_mapping(render)) == render
 
 
-@given(st.builds(documents.Announcement, render=st.builds(Render, props=st.builds(AnimationProps))))
+@given(st.builds(documents.Announcement, render=RENDERS))
 def test_decoding_reverses_encoding_of_an_announcement(announcement: documents.Announcement) -> None:
     assert documents.decode_announcements([documents.encode_announcement(announcement)]) == [announcement]
+
+
+@given(
+    st.builds(Catalog, compositions=st.lists(st.builds(Composition, outputs=st.just(tuple(OutputFormat)))).map(tuple))
+)
+def test_decoding_reverses_encoding_of_a_catalog(catalog: Catalog) -> None:
+    assert decode_catalog(encode_catalog(catalog)) == catalog
+    assert catalog_from_mapping(catalog_to_mapping(catalog)) == catalog
 
 
 def test_a_stored_output_without_a_poster_key_has_none(make_render: MakeRender) -> None:
@@ -32,13 +60,16 @@ def test_a_stored_output_without_a_poster_key_has_none(make_render: MakeRender) 
     assert '"poster_key"' in document
 
 
-@given(st.builds(Render))
-def test_a_document_without_newer_fields_can_be_decoded(render: Render) -> None:
-    names = ("id", "owner", "props", "created_at")
-    old = Render(**{name: getattr(render, name) for name in names})
-    document = documents.encode(old)
-    start = document.index(',"revision"')
-    assert documents.decode(document[:start] + "}") == old
+def test_a_document_with_only_the_fields_of_the_first_version_is_a_text_animation_in_h264(
+    make_render: MakeRender,
+) -> None:
+    render = make_render()
+    mapping = documents.to_mapping(render)
+    old = {name: mapping[name] for name in ("id", "owner", "props", "created_at")}
+    read = documents.from_mapping(old)
+    assert read == documents.decode(json.dumps(old)) == render
+    assert (read.composition_id, read.output_options.format) == ("TextAnimation", OutputFormat.H264)
+    assert (read.media, read.total_frames) == (None, PROPS.duration_in_frames)
 
 
 def test_a_document_that_cant_be_decoded_is_skipped_and_logged_and_counted_once_without_its_content(
@@ -48,7 +79,7 @@ def test_a_document_that_cant_be_decoded_is_skipped_and_logged_and_counted_once_
     broken = [("a", whole.replace('"fps":30', '"fps":"secret"')), ("b", '["secret"]'), ("c", "secret"), ("d", whole)]
     skipped = documents.SkippedDocuments()
     for _ in range(2):
-        assert [render.props.text for render in skipped.decode(broken, documents.decode)] == ["secret"]
+        assert [render.props and render.props.text for render in skipped.decode(broken, documents.decode)] == ["secret"]
     assert skipped.count == 3
     assert [record.getMessage().partition(" can't")[0] for record in caplog.records] == [
         f"The stored document {name}" for name in "abc"
@@ -66,21 +97,39 @@ def test_a_document_of_an_older_version_is_read_without_its_removed_fields(make_
 
 def test_a_change_of_stored_fields_raises_the_schema_version() -> None:
     """If this fails, raise `SCHEMA_VERSION`, so that older versions don't lose the new fields, and change the list."""
-    structs = (Render, AnimationProps, Failure, Output, WebhookMessage, WebhookAttempt)
+    structs = (
+        Render,
+        AnimationProps,
+        OutputOptions,
+        Media,
+        Failure,
+        Output,
+        WebhookMessage,
+        WebhookAttempt,
+        Catalog,
+        Composition,
+    )
     stored = {struct.__name__: " ".join(sorted(struct.__struct_encode_fields__)) for struct in structs}
-    assert (documents.SCHEMA_VERSION, stored) == (2, STORED_FIELDS)
+    assert (documents.SCHEMA_VERSION, stored) == (3, STORED_FIELDS)
 
 
 STORED_FIELDS = {
     "Render": (
-        "attempt backend_render_id busy_attempts cancel_requested completed_at cost_usd created_at due_at "
-        "earlier_backend_render_ids earlier_cost_usd estimated_completion_at failure frames_rendered generation_id id "
-        "idempotency_key interruptions output owner phase progress props refusals revision running_s started_at status "
-        "traceparent warnings"
+        "attempt backend_render_id busy_attempts cancel_requested completed_at composition_id cost_usd created_at "
+        "due_at earlier_backend_render_ids earlier_cost_usd estimated_completion_at failure frames_rendered "
+        "generation_id id idempotency_key input_props interruptions media output output_options owner phase progress "
+        "props refusals revision running_s started_at status traceparent warnings"
     ),
     "AnimationProps": "background_color color duration_in_frames font_family font_size fps style text",
+    "OutputOptions": (
+        "bitrate_kbps crf every_nth_frame format fps frame height loops muted prores_profile quality scale "
+        "transparent width"
+    ),
+    "Media": "fps frames height width",
     "Failure": "code detail message retryable",
     "Output": "bucket key poster_key size_bytes",
     "WebhookMessage": "attempts due_at render revision settled_at status tries",
     "WebhookAttempt": "began_at duration_s fault next_attempt_at number status_code",
+    "Catalog": "compositions discovered_at site version",
+    "Composition": ("default_props duration_in_frames fps height id is_dynamic kind outputs props_schema width"),
 }
