@@ -1,32 +1,28 @@
-"""The codes of failed renders: who caused each failure, and what it means.
+"""The codes of failed renders: what each means, and whether it returns the render's unit of quota.
 
-The unit of quota of a render that failed is returned unless its user caused the failure. `docs/deploying.md` says for
-each code what the operator can do.
+A failure that its user caused keeps the unit. An output over a limit that only the renderer could find out returns it,
+as does every failure of the service. `docs/deploying.md` says for each code what the operator can do.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
-
-
-class Cause(StrEnum):
-    """Who caused a failure: the user by what was requested, or the service, its operator or a dependency."""
-
-    USER = "user"
-    SERVICE = "service"
 
 
 @dataclass(frozen=True, slots=True)
 class FailureCode:
-    """The cause and the meaning of one code."""
+    """The meaning of one code, and whether a render that failed with it gets its unit of quota back."""
 
-    cause: Cause
     meaning: str
+    returns_quota: bool
 
 
 _USERS = {
     "COMPOSITION_ERROR": "the composition raised an error for these props",
     "INVALID_ANIMATION": "the text renderer refused a value of the animation",
+}
+_OVER_LIMIT = {
+    "DURATION_EXCEEDED": "the composition turned out to be longer than the limit for these props",
+    "OUTPUT_TOO_LARGE": "the composition turned out to have more pixels than the limit for these props",
 }
 _SERVICES = {
     "ACCESS_DENIED": "a permission is missing on AWS",
@@ -60,12 +56,12 @@ _SERVICES = {
 }
 
 FAILURE_CODES = MappingProxyType(
-    {code: FailureCode(Cause.USER, meaning) for code, meaning in _USERS.items()}
-    | {code: FailureCode(Cause.SERVICE, meaning) for code, meaning in _SERVICES.items()}
+    {code: FailureCode(meaning, returns_quota=False) for code, meaning in _USERS.items()}
+    | {code: FailureCode(meaning, returns_quota=True) for code, meaning in (_OVER_LIMIT | _SERVICES).items()}
 )
 
 
-def cause_of(code: str) -> Cause:
-    """Return who caused a failure with this code: the service, if the code is unknown."""
+def returns_quota(code: str) -> bool:
+    """Return whether a render that failed with this code gets its unit of quota back: also if the code is unknown."""
     known = FAILURE_CODES.get(code)
-    return Cause.SERVICE if known is None else known.cause
+    return known is None or known.returns_quota

@@ -1,4 +1,4 @@
-"""Every code that a render can fail with is known, documented, and assigned to who caused the failure."""
+"""Every code that a render can fail with is known and documented, and returns the unit of quota or keeps it."""
 
 import ast
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.failure_codes import FAILURE_CODES, Cause, cause_of
+from services.failure_codes import FAILURE_CODES, returns_quota
 from services.models import Failure, Render, RenderStatus, replace
 from tests.conftest import MakeRender
 from tests.services.renders.test_failure_messages import FAILURES
@@ -47,8 +47,8 @@ def test_every_code_in_the_table_is_documented_for_operators() -> None:
 def test_the_documentation_names_the_codes_that_keep_the_unit_of_quota() -> None:
     text = (ROOT / "docs" / "deploying.md").read_text()
     (sentence,) = [part for part in text.split("\n\n") if part.startswith("The unit of quota of a failed render")]
-    users = {code for code, failure in FAILURE_CODES.items() if failure.cause is Cause.USER}
-    assert set(re.findall(r"`([A-Z_]+)`", sentence)) == users
+    kept = {code for code, failure in FAILURE_CODES.items() if not failure.returns_quota}
+    assert set(re.findall(r"`([A-Z_]+)`", sentence)) == kept
 
 
 def ended(render: Render, status: RenderStatus, *, code: str | None = None, started: bool = True) -> Render:
@@ -57,14 +57,17 @@ def ended(render: Render, status: RenderStatus, *, code: str | None = None, star
 
 
 @pytest.mark.parametrize("code", [*FAILURE_CODES, "NEVER_SEEN"])
-def test_a_failure_returns_the_unit_of_quota_unless_the_user_caused_it(make_render: MakeRender, code: str) -> None:
+def test_a_failure_returns_the_unit_of_quota_as_the_table_says(make_render: MakeRender, code: str) -> None:
     failed = ended(make_render(), RenderStatus.FAILED, code=code)
-    assert failed.returns_quota is (cause_of(code) is Cause.SERVICE)
+    assert failed.returns_quota is returns_quota(code)
     assert ended(make_render(), RenderStatus.FAILED, code=code, started=False).returns_quota
 
 
-def test_an_unknown_code_is_a_failure_of_the_service() -> None:
-    assert cause_of("NEVER_SEEN") is Cause.SERVICE
+def test_only_failures_that_the_user_could_have_avoided_keep_the_unit() -> None:
+    assert {code for code in FAILURE_CODES if not returns_quota(code)} == {"COMPOSITION_ERROR", "INVALID_ANIMATION"}
+    assert returns_quota("DURATION_EXCEEDED")
+    assert returns_quota("OUTPUT_TOO_LARGE")
+    assert returns_quota("NEVER_SEEN")
 
 
 @pytest.mark.parametrize("status", [RenderStatus.COMPLETE, RenderStatus.CANCELLED])
