@@ -3,15 +3,18 @@
 import json
 from datetime import datetime
 
+from services.media import FORMATS
 from services.models import AnimationProps, Download, Failure, Render
 from services.renders.failure_messages import message_for_owner
+from services.renders.file_names import file_name
+from services.renders.text_animation import input_props
 from services.webhooks.messages import WebhookMessage
 
 Json = dict[str, object]
 
 
 def build_body(message: WebhookMessage, *, video: Download | None, poster: Download | None) -> bytes:
-    """Return the body: event type, time and the render, with the URLs of its video and poster."""
+    """Return the body: event type, time and the render, with the URLs of its output and poster."""
     urls = {**_url_fields("output", video), **_url_fields("poster", poster)}
     return encode_event(message.event_type, message.occurred_at, {**_render(message.render), **urls})
 
@@ -38,7 +41,10 @@ def _render(render: Render) -> Json:
         "progress": render.progress,
         "framesRendered": render.frames_rendered,
         "totalFrames": render.total_frames,
-        "animationProps": _props(render.props),
+        "compositionId": render.composition_id,
+        "animationProps": None if render.props is None else _props(render.props),
+        "inputProps": input_props(render),
+        "output": _output(render),
         "attempt": render.attempt,
         "cancelRequested": render.cancel_requested,
         "warnings": list(render.warnings),
@@ -62,6 +68,30 @@ def _props(props: AnimationProps) -> Json:
         "backgroundColor": props.background_color,
         "durationInFrames": props.duration_in_frames,
         "fps": props.fps,
+    }
+
+
+def _output(render: Render) -> Json:
+    options, media = render.output_options, render.media
+    row = FORMATS[options.format]
+    return {
+        "format": options.format.name,
+        "kind": row.kind.name,
+        "contentType": row.media_type,
+        "fileName": file_name(render),
+        "width": options.width if media is None else media.width,
+        "height": options.height if media is None else media.height,
+        "fps": options.fps if media is None else media.fps,
+        "scale": options.scale,
+        "crf": options.crf,
+        "bitrateKbps": options.bitrate_kbps,
+        "transparent": options.transparent,
+        "muted": options.muted,
+        "proResProfile": None if options.prores_profile is None else options.prores_profile.name,
+        "everyNthFrame": options.every_nth_frame,
+        "loops": options.loops,
+        "frame": options.frame,
+        "quality": options.quality,
     }
 
 

@@ -65,7 +65,7 @@ class DownloadSigner(Protocol):
     """Signs the URLs that a webhook contains."""
 
     def sign(self, render: Render) -> Download | None:
-        """Return a signed URL of the video; None if there is none."""
+        """Return a signed URL of the output; None if there is none."""
         ...
 
     def sign_poster(self, render: Render) -> Download | None:

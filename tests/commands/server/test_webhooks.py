@@ -146,6 +146,7 @@ async def test_a_message_is_shown_with_the_record_of_each_attempt_and_no_text(
         }
     ]
     assert (shown_json["id"], shown_json["renderId"], shown_json["status"]) == (failed.id, failed.render.id, "FAILED")
+    assert failed.render.props is not None
     assert failed.render.props.text not in json.dumps(shown_json) + shown.stdout
     missing = run(folder, "show", "msg_0")
     assert (missing.returncode, missing.stderr.startswith("rendercast: There is no message msg_0")) == (1, True)

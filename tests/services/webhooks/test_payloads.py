@@ -3,14 +3,18 @@
 import base64
 import json
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from strawberry.utils.str_converters import to_camel_case
 
-from schema.render import AnimationProps, RenderError
+from schema.animation import AnimationProps
+from schema.output import RenderOutput
 from schema.render import Render as GraphQLRender
+from schema.render import RenderError
+from services.media import Media, OutputFormat, OutputOptions, ProResProfile
 from services.models import Download, Failure, Output, Render
 from services.renders import lifecycle
 from services.webhooks.messages import WebhookMessage
@@ -71,15 +75,54 @@ def test_a_cancelled_render_that_never_ran_is_sent(make_render: MakeRender) -> N
 def test_payloads_have_all_fields_of_the_api_but_those_of_unfinished_renders(make_render: MakeRender) -> None:
     failure = Failure(code="BROKEN", message="It broke.", retryable=True)
     sent = payload(lifecycle.fail(running(make_render), failure=failure, now=LATER))["data"]
-    assert sent.keys() == field_names(GraphQLRender) - FIELDS_OF_UNFINISHED_RENDERS
-    assert sent["animationProps"].keys() == field_names(AnimationProps)
-    assert sent["error"].keys() == field_names(RenderError)
+    assert sent.keys() == set(field_names(GraphQLRender).values()) - FIELDS_OF_UNFINISHED_RENDERS
+    assert sent["animationProps"].keys() == set(field_names(AnimationProps).values())
+    assert sent["error"].keys() == set(field_names(RenderError).values())
 
 
-def field_names(kind: type) -> set[str]:
-    """Return the names of a GraphQL type's fields."""
+def field_names(kind: type) -> dict[str, str]:
+    """Return the names of a GraphQL type's fields by their names in Python."""
     fields = kind.__strawberry_definition__.fields  # type: ignore[attr-defined]
-    return {to_camel_case(field.python_name) for field in fields}
+    return {field.python_name: field.graphql_name or to_camel_case(field.python_name) for field in fields}
+
+
+def test_a_text_animation_has_typed_props_and_those_of_its_composition(make_render: MakeRender) -> None:
+    data = payload(lifecycle.cancel(make_render(), now=LATER))["data"]
+    assert (data["compositionId"], data["animationProps"]["fontSize"]) == ("TextAnimation", 72.0)
+    assert data["inputProps"] == {name: data["animationProps"][name] for name in data["inputProps"]} | {
+        "style": "fade-in"
+    }
+    assert (data["output"]["format"], data["output"]["contentType"]) == ("H264", "video/mp4")
+
+
+def test_another_composition_has_the_props_as_they_were_sent_and_no_animation(make_render: MakeRender) -> None:
+    props = {"title": "Grüße 👋", "scenes": [{"n": 1.5, "on": None}]}
+    render = make_render(composition_id="Promo", props=None, input_props=json.dumps(props))
+    data = payload(lifecycle.cancel(render, now=LATER))["data"]
+    assert (data["compositionId"], data["animationProps"], data["inputProps"]) == ("Promo", None, props)
+    assert data["totalFrames"] == 0
+
+
+OUTPUTS = [
+    *(OutputOptions(format=format_) for format_ in OutputFormat),
+    OutputOptions(format=OutputFormat.PRORES, transparent=True, prores_profile=ProResProfile.P4444_XQ, muted=True),
+    OutputOptions(format=OutputFormat.VP9, width=640, height=360, fps=12.5, scale=1.5, crf=30),
+    OutputOptions(format=OutputFormat.H265, bitrate_kbps=2500),
+    OutputOptions(format=OutputFormat.GIF, every_nth_frame=2, loops=3),
+    OutputOptions(format=OutputFormat.JPEG, frame=-1, quality=90),
+]
+
+
+@pytest.mark.parametrize("options", OUTPUTS)
+@pytest.mark.parametrize("media", [None, Media(frames=90, fps=12.5, width=960, height=540)])
+def test_the_output_has_the_values_of_the_api(
+    make_render: MakeRender, options: OutputOptions, media: Media | None
+) -> None:
+    render = make_render(output_options=options, media=media)
+    sent = payload(lifecycle.cancel(render, now=LATER))["data"]["output"]
+    in_api = RenderOutput.from_model(render)
+    values = {name: getattr(in_api, field) for field, name in field_names(RenderOutput).items()}
+    assert sent == {name: value.name if isinstance(value, Enum) else value for name, value in values.items()}
 
 
 def test_the_library_verifies_each_signature_and_rejects_changed_requests() -> None:
