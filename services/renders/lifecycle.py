@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from services.errors import IllegalChange
+from services.media import Media
 from services.models import Failure, Output, Render, RenderPhase, RenderStatus, replace
 
 if TYPE_CHECKING:
@@ -86,15 +87,18 @@ def take_over(render: Render, *, running_s: float) -> Render:
 def advance(render: Render, progress: "AttemptProgress", *, running_s: float | None = None) -> Render:
     """Apply the backend's progress report and the attempt's running time. Return the same object without progress.
 
-    A backend's values decrease when it restarts a part of the work. The render keeps the highest values.
+    A backend's values decrease when it restarts a part of the work. The render keeps the highest values, but never has
+    more rendered frames than the output, if the backend reports fewer of those than were expected.
     """
     _require(render, {RenderStatus.RENDERING}, "advance")
     percent = min(int(progress.fraction * 100), MAX_UNFINISHED_PROGRESS)
+    measured = _measured(render, progress.media)
+    frames = max(render.frames_rendered, progress.frames_rendered)
     advanced = replace(
-        render,
+        measured,
         phase=progress.phase,
         progress=max(render.progress, percent),
-        frames_rendered=max(render.frames_rendered, min(progress.frames_rendered, render.total_frames)),
+        frames_rendered=min(frames, measured.total_frames or frames),
         estimated_completion_at=progress.estimated_completion_at,
         cost_usd=_cost(render, progress.cost_usd),
         warnings=progress.warnings or render.warnings,
@@ -107,16 +111,23 @@ def advance(render: Render, progress: "AttemptProgress", *, running_s: float | N
 
 
 def complete(
-    render: Render, *, output: Output, cost_usd: float | None, warnings: tuple[str, ...], now: datetime
+    render: Render,
+    *,
+    output: Output,
+    cost_usd: float | None,
+    warnings: tuple[str, ...],
+    now: datetime,
+    media: Media | None = None,
 ) -> Render:
-    """Complete the render with its video."""
+    """Complete the render with its output, whose size and length are `media`, if the backend has reported them."""
     _require(render, {RenderStatus.RENDERING}, "complete")
+    measured = _measured(render, media)
     return _end(
-        render,
+        measured,
         status=RenderStatus.COMPLETE,
         now=now,
         progress=100,
-        frames_rendered=render.total_frames,
+        frames_rendered=measured.total_frames or render.frames_rendered,
         output=output,
         cost_usd=_cost(render, cost_usd),
         warnings=warnings or render.warnings,
@@ -155,6 +166,11 @@ def _back_to_queue(render: Render, *, due_at: datetime | None, **changes: object
         earlier_cost_usd=render.cost_usd,
         **changes,
     )
+
+
+def _measured(render: Render, media: Media | None) -> Render:
+    """Return the render with the size and length that the backend has reported, if it has."""
+    return render if media is None else replace(render, media=media)
 
 
 def _cost(render: Render, of_attempt: float | None) -> float | None:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from services.errors import IllegalChange
 from services.ids import new_render_id
-from services.models import Failure, Output, Render, RenderPhase, RenderStatus
+from services.media import Media
+from services.models import Failure, Output, Render, RenderPhase, RenderStatus, replace
 from services.ports import AttemptProgress
 from services.renders import lifecycle
 from tests.conftest import PROPS
@@ -16,6 +17,8 @@ from tests.support.fake_clock import START_OF_TIME
 NOW = START_OF_TIME
 FAILURE = Failure(code="BROKEN", message="It broke.", retryable=True)
 OUTPUT = Output(bucket="b", key="k", size_bytes=1)
+SHORT = Media(frames=30, fps=30, width=1920, height=1080)
+LONG = Media(frames=300, fps=30, width=1920, height=1080)
 
 Change = Callable[[Render], Render]
 
@@ -24,8 +27,10 @@ def queued() -> Render:
     return Render(id=new_render_id(NOW), owner="ann", props=PROPS, created_at=NOW, due_at=NOW)
 
 
-def advance(fraction: float, frames: int) -> Change:
-    progress = AttemptProgress(phase=RenderPhase.RENDERING_FRAMES, fraction=fraction, frames_rendered=frames)
+def advance(fraction: float, frames: int, media: Media | None = None) -> Change:
+    progress = AttemptProgress(
+        phase=RenderPhase.RENDERING_FRAMES, fraction=fraction, frames_rendered=frames, media=media
+    )
     return lambda render: lifecycle.advance(render, progress)
 
 
@@ -84,7 +89,7 @@ NAMED: list[Change] = [
 ]
 CHANGES = st.one_of(
     st.sampled_from(NAMED),
-    st.builds(advance, st.floats(-1, 2), st.integers(-10, 1000)),
+    st.builds(advance, st.floats(-1, 2), st.integers(-10, 1000), st.sampled_from([None, SHORT, LONG])),
 )
 LEGAL = {
     RenderStatus.QUEUED: {RenderStatus.QUEUED, RenderStatus.RENDERING, RenderStatus.FAILED, RenderStatus.CANCELLED},
@@ -92,9 +97,14 @@ LEGAL = {
 }
 
 
-@given(st.lists(CHANGES, max_size=30))
-def test_any_sequence_of_changes_keeps_the_invariants(changes: list[Change]) -> None:
-    render = queued()
+def queued_composition() -> Render:
+    """Return a render of which the backend has not reported the length."""
+    return replace(queued(), composition_id="Promo", props=None, input_props="{}")
+
+
+@given(st.sampled_from([queued, queued_composition]), st.lists(CHANGES, max_size=30))
+def test_any_sequence_of_changes_keeps_the_invariants(make: Callable[[], Render], changes: list[Change]) -> None:
+    render = make()
     for change in changes:
         try:
             changed = change(render)
@@ -104,8 +114,8 @@ def test_any_sequence_of_changes_keeps_the_invariants(changes: list[Change]) -> 
             assert changed.revision == render.revision + 1
         assert changed.status in LEGAL[render.status]
         assert changed.progress >= render.progress
-        assert changed.frames_rendered >= render.frames_rendered
-        assert changed.frames_rendered <= changed.total_frames
+        assert changed.frames_rendered >= render.frames_rendered or changed.media != render.media
+        assert changed.frames_rendered <= changed.total_frames or not changed.total_frames
         assert (changed.cost_usd or 0.0) >= (render.cost_usd or 0.0)
         assert (changed.progress == 100) == (changed.status is RenderStatus.COMPLETE)
         assert (changed.completed_at is not None) == changed.status.is_terminal
@@ -128,6 +138,34 @@ def test_an_unchanged_progress_report_returns_the_same_render() -> None:
     running = advance(0.5, 45)(launch(queued()))
     assert advance(0.5, 45)(running) is running
     assert advance(0.2, 10)(running) is running
+
+
+def test_the_reported_size_and_length_replace_the_expected_ones() -> None:
+    expected = replace(launch(queued()), media=SHORT)
+    assert advance(0.1, 3)(expected).media == SHORT
+    reported = advance(0.1, 3, LONG)(expected)
+    assert (reported.media, reported.total_frames) == (LONG, 300)
+    assert advance(0.1, 3, LONG)(reported) is reported
+    assert lifecycle.requeue(reported, due_at=NOW).media == LONG
+
+
+def test_rendered_frames_are_limited_by_the_reported_length() -> None:
+    assert advance(0.9, 250, LONG)(launch(queued())).frames_rendered == 250
+    assert advance(0.9, 250, SHORT)(launch(queued())).frames_rendered == 30
+    assert advance(0.9, 20, SHORT)(advance(0.9, 250, LONG)(launch(queued()))).frames_rendered == 30
+
+
+def test_rendered_frames_are_counted_although_their_total_is_unknown() -> None:
+    running = advance(0.5, 45)(launch(queued_composition()))
+    assert (running.frames_rendered, running.total_frames) == (45, 0)
+    assert complete(running).frames_rendered == 45
+
+
+def test_a_complete_render_has_the_size_and_length_that_the_backend_reported_at_the_end() -> None:
+    running = advance(0.5, 15, SHORT)(launch(queued_composition()))
+    assert (complete(running).media, complete(running).frames_rendered) == (SHORT, 30)
+    done = lifecycle.complete(running, output=OUTPUT, cost_usd=None, warnings=(), media=LONG, now=NOW)
+    assert (done.media, done.frames_rendered, done.total_frames) == (LONG, 300, 300)
 
 
 def test_a_second_cancel_request_returns_the_same_render() -> None:
