@@ -30,11 +30,11 @@ from services.ports import RenderStore
 from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub, open_pubsub
 from services.renders.quota import QuotaRule
+from services.renders.requests import StartRequest
 from services.renders.service import RenderService
 from services.worker.run_context import RunLimits
 from services.worker.worker import Worker, WorkerOptions
 from tests.conftest import PROPS
-from tests.services.renders.test_validation import LIMITS
 from tests.simulation.chances import Chances, Kind
 from tests.simulation.checks import CheckedStore
 from tests.simulation.cloud import HOUR_S, MAX_QUEUED_S, Cloud
@@ -42,6 +42,7 @@ from tests.simulation.machine import MAX_STALL_S, Machine, StoreConnection
 from tests.simulation.network import MACHINE, Network
 from tests.simulation.virtual_time import VirtualClock, VirtualTimeLoop
 from tests.support.lambda_renders import Render as Launch
+from tests.support.limits import MEDIA_LIMITS, REQUEST_LIMITS
 from tests.support.remotion_farm import BUCKET, DEPLOYMENT
 
 ANN = Caller(id="ann")
@@ -60,7 +61,7 @@ POLLED_BY_INVOCATION = replace(DEPLOYED, function=None, poll_interval=timedelta(
 OPTIONS = WorkerOptions(
     lease=timedelta(seconds=15),
     poll_interval=timedelta(seconds=5),
-    limits=RunLimits(queue_timeout=timedelta(hours=1), max_attempts=3),
+    limits=RunLimits(queue_timeout=timedelta(hours=1), max_attempts=3, media=MEDIA_LIMITS),
 )
 
 
@@ -144,7 +145,7 @@ class _History:
                     clock=self._clock,
                     metrics=self._metrics,
                     quota_rule=QUOTA,
-                    limits=LIMITS,
+                    limits=REQUEST_LIMITS,
                     download_expiry=timedelta(hours=1),
                 ),
             )
@@ -199,7 +200,7 @@ class _History:
     async def _use(self, renders: RenderService, *, after_s: float) -> None:
         """Start a render, and perhaps cancel it."""
         await asyncio.sleep(after_s)
-        started = (await renders.start(ANN, PROPS)).render
+        started = (await renders.start(ANN, StartRequest(animation=PROPS))).render
         self._store.seen.setdefault(started.id, started)
         if self._chances.occurs("user cancels"):
             await asyncio.sleep(self._chances.uniform(0, 300))

@@ -3,9 +3,21 @@
 import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
+from urllib.parse import quote
 
 from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartUncertain
-from services.models import Download, Failure, Output, Render, RenderPhase, replace
+from services.media import Media, OutputFormat
+from services.models import (
+    TEXT_ANIMATION,
+    Composition,
+    CompositionKind,
+    Download,
+    Failure,
+    Output,
+    Render,
+    RenderPhase,
+    replace,
+)
 from services.ports import (
     AttemptFailed,
     AttemptFinished,
@@ -15,6 +27,17 @@ from services.ports import (
 )
 from tests.support.fake_clock import START_OF_TIME
 
+ANIMATION = Composition(
+    id=TEXT_ANIMATION,
+    kind=CompositionKind.VIDEO,
+    width=1280,
+    height=720,
+    fps=30,
+    duration_in_frames=90,
+    outputs=tuple(OutputFormat),
+    is_dynamic=True,
+)
+
 
 @dataclass
 class FakeBackend:
@@ -23,7 +46,7 @@ class FakeBackend:
     `overlaps` are the renders of which an attempt was started while another was running.
     `refusals` is how many starts are refused first; `start_gate` delays the response to a start until it is set.
     `concurrency` limits the functions that run at once: an attempt is one function until it draws frames, then
-    `functions`.
+    `functions`. `catalog` and `version` are the site's compositions and its version.
     """
 
     capacity: int = 4
@@ -32,9 +55,14 @@ class FakeBackend:
     refusals: int = 0
     concurrency: int | None = None
     functions: int = 1
+    site: str = "fake"
+    version: str = "1"
+    catalog: tuple[Composition, ...] = (ANIMATION,)
+    formats: frozenset[OutputFormat] = frozenset(OutputFormat)
     impossible: Failure | None = None
     lost_responses: int = 0
     unavailable: bool = False
+    stop_unavailable: bool = False
     persistent_failure: Failure | None = None
     start_gate: asyncio.Event | None = None
     refused: int = 0
@@ -46,6 +74,16 @@ class FakeBackend:
     outputs: set[str] = field(default_factory=set)
     unnoticed: dict[str, AttemptFinished] = field(default_factory=dict)
     signed: list[str] = field(default_factory=list)
+
+    async def site_version(self) -> str:
+        if self.unavailable:
+            raise BackendUnavailable("no response")
+        return self.version
+
+    async def compositions(self) -> tuple[Composition, ...]:
+        if self.unavailable:
+            raise BackendUnavailable("no response")
+        return self.catalog
 
     def time_limit(self, render: Render) -> timedelta:
         del render
@@ -79,7 +117,7 @@ class FakeBackend:
         return self.attempts.get(render.id, AttemptMissing())
 
     async def stop(self, render: Render) -> AttemptFinished | None:
-        if self.unavailable:
+        if self.unavailable or self.stop_unavailable:
             raise BackendUnavailable("no response", failure=self.persistent_failure)
         self.stopped.append(render.id)
         attempt = self.attempts.pop(render.id, None)
@@ -88,9 +126,10 @@ class FakeBackend:
     async def abandon(self, render: Render) -> None:
         self.abandoned.append((render.id, render.backend_render_id))
 
-    def sign(self, output: Output, *, expires_in: timedelta) -> Download:
+    def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
         self.signed.append(output.key)
-        return Download(url=f"https://videos.example/{output.key}", expires_at=START_OF_TIME + expires_in)
+        query = "" if file_name is None else f"?download={quote(file_name)}"
+        return Download(url=f"https://videos.example/{output.key}{query}", expires_at=START_OF_TIME + expires_in)
 
     def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
         return (
@@ -110,10 +149,10 @@ class FakeBackend:
         if render.output is not None:
             self.outputs.discard(render.output.key)
 
-    def progress(self, render_id: str, frames: int, *, of: int = 90) -> None:
+    def progress(self, render_id: str, frames: int, *, of: int = 90, media: Media | None = None) -> None:
         """Set the attempt's progress."""
         self.attempts[render_id] = AttemptProgress(
-            phase=RenderPhase.RENDERING_FRAMES, fraction=frames / of, frames_rendered=frames
+            phase=RenderPhase.RENDERING_FRAMES, fraction=frames / of, frames_rendered=frames, media=media
         )
 
     def draw(self, render_id: str, frames: int, *, of: int = 90) -> None:

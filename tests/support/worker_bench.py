@@ -12,13 +12,14 @@ from services.ports import RenderBackend
 from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub
 from services.renders.quota import QuotaRule
+from services.renders.requests import StartRequest
 from services.renders.service import RenderService
 from services.worker.run_context import RunLimits
 from services.worker.worker import Worker, WorkerOptions
 from tests.conftest import PROPS
-from tests.services.renders.test_validation import LIMITS
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_clock import FakeClock, settle
+from tests.support.limits import MEDIA_LIMITS, REQUEST_LIMITS
 from tests.support.memory_store import MemoryStore
 from tests.support.scraping import samples_of
 
@@ -26,7 +27,7 @@ ANN = Caller(id="ann")
 OPTIONS = WorkerOptions(
     lease=timedelta(seconds=15),
     poll_interval=timedelta(seconds=1),
-    limits=RunLimits(queue_timeout=timedelta(hours=1), max_attempts=3),
+    limits=RunLimits(queue_timeout=timedelta(hours=1), max_attempts=3, media=MEDIA_LIMITS),
 )
 SLOW = replace(OPTIONS, poll_interval=timedelta(seconds=30), lease=timedelta(minutes=5))  # for tests that take an hour
 
@@ -49,7 +50,7 @@ class Bench:
             clock=clock,
             metrics=self.metrics,
             quota_rule=QuotaRule(limit=1000, window=timedelta(days=1)),
-            limits=LIMITS,
+            limits=REQUEST_LIMITS,
             download_expiry=timedelta(hours=1),
         )
 
@@ -85,7 +86,7 @@ class Bench:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def start(self) -> str:
-        started = await self.renders.start(ANN, PROPS)
+        started = await self.renders.start(ANN, StartRequest(animation=PROPS))
         await settle()
         return started.render.id
 

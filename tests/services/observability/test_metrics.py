@@ -30,6 +30,7 @@ WITHOUT_UNIT = {
     "rendercast_skipped_documents",
     "rendercast_store_up",
     "rendercast_pubsub_up",
+    "rendercast_compositions",
 }
 
 
@@ -141,6 +142,8 @@ def test_a_change_of_a_render_is_counted(
             lambda metrics: metrics.register_worker(lambda: 3, capacity=25),
             {"rendercast_carried_renders": 3, "rendercast_worker_capacity": 25},
         ),
+        (lambda metrics: metrics.catalog_refreshed(4), {"rendercast_compositions": 4}),
+        (Metrics.catalog_refresh_failed, {"rendercast_discovery_failures_total": 1}),
     ],
 )
 def test_a_report_changes_its_metrics_and_no_others(report: Callable[[Metrics], None], expected: Samples) -> None:

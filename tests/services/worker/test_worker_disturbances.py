@@ -10,12 +10,13 @@ from services.models import RenderStatus
 from services.ports import AttemptProgress
 from services.worker.run_context import RunLimits
 from tests.support.fake_clock import FakeClock
+from tests.support.limits import MEDIA_LIMITS
 from tests.support.worker_bench import ANN, OPTIONS, Bench
 
 RENDERS = 6
 MAX_TURNS = 100
 OFFSETS_S = (90, 3600, 86_400)
-LIMITS = RunLimits(queue_timeout=timedelta(minutes=15), max_attempts=3)
+LIMITS = RunLimits(queue_timeout=timedelta(minutes=15), max_attempts=3, media=MEDIA_LIMITS)
 DISTURBED = replace(OPTIONS, poll_interval=timedelta(seconds=5), lease=timedelta(seconds=30), limits=LIMITS)
 
 
