@@ -18,11 +18,9 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 
-from services.backends.remotion_lambda.attempt_outputs import AttemptOutputs
+from services.backends.remotion_lambda.access import Access
 from services.backends.remotion_lambda.aws import Aws
 from services.backends.remotion_lambda.backend import LambdaBackend
-from services.backends.remotion_lambda.polling import ProgressReader
-from services.backends.remotion_lambda.posters import Posters
 from services.errors import RenderAlreadyFinished
 from services.models import Caller, Render
 from services.observability.metrics import Metrics
@@ -43,7 +41,7 @@ from tests.simulation.network import MACHINE, Network
 from tests.simulation.virtual_time import VirtualClock, VirtualTimeLoop
 from tests.support.lambda_renders import Render as Launch
 from tests.support.limits import MEDIA_LIMITS, REQUEST_LIMITS
-from tests.support.remotion_farm import BUCKET, DEPLOYMENT
+from tests.support.remotion_farm import DEPLOYMENT
 
 ANN = Caller(id="ann")
 QUOTA = QuotaRule(limit=100, window=timedelta(days=1))
@@ -161,10 +159,8 @@ class _History:
 
     def _new_backend(self) -> LambdaBackend:
         http = cast("aiohttp.ClientSession", self._network)
-        files = ProgressReader(http, self._aws, bucket=BUCKET, clock=self._clock)
-        posters = Posters(self._deployment, aws=self._aws, http=http, clock=self._clock)
-        outputs = AttemptOutputs(self._aws, bucket=BUCKET, posters=posters, clock=self._clock)
-        return LambdaBackend(self._deployment, aws=self._aws, files=files, outputs=outputs, clock=self._clock)
+        access = Access(aws=self._aws, storage=self._aws, http=http, outputs_http=http)
+        return LambdaBackend(self._deployment, access=access, clock=self._clock)
 
     def _new_worker(self, name: str, pubsub: PubSub) -> Worker:
         connection = StoreConnection(cast("RenderStore", self._store), self._chances)
