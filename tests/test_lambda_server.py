@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +13,10 @@ from tests.support.lambda_renders import Function, State
 from tests.support.lambda_scenarios import Scenario
 from tests.support.lambda_status import status_response
 from tests.support.lambda_stills import PICTURE
+from tests.support.progress_files import GOLDEN
 from tests.support.s3_server import S3Server
 
 pytestmark = pytest.mark.slow
-
-RECORDED = Path(__file__).parent / "data" / "remotion-progress.jsonl"
-PAIRS = [json.loads(line) for line in RECORDED.read_text().splitlines()]
 
 
 @pytest.fixture
@@ -40,7 +37,7 @@ def shape(value: JSON) -> dict[str, type]:
 
 def test_a_render_writes_the_same_file_as_a_real_one(server: Driver) -> None:
     progress = server.play()
-    real = next(pair["progress"] for pair in PAIRS if pair["progress"]["lambdasInvoked"] and pair["expected"]["done"])
+    real = next(pair["progress"] for pair in GOLDEN if pair["progress"]["lambdasInvoked"] and pair["expected"]["done"])
     assert shape(progress) == shape(real)
     for part in ("renderMetadata", "postRenderData"):
         assert shape(progress[part]) == shape(real[part])
@@ -53,10 +50,10 @@ def test_a_render_writes_the_same_file_as_a_real_one(server: Driver) -> None:
 def test_the_file_exists_before_the_response_to_a_start(server: Driver) -> None:
     server.seconds_per_render = 1000
     progress = server.progress_of(server.start_render())
-    assert shape(progress) == shape(PAIRS[0]["progress"])
+    assert shape(progress) == shape(GOLDEN[0]["progress"])
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair["name"])
+@pytest.mark.parametrize("pair", GOLDEN, ids=lambda pair: pair["name"])
 def test_the_status_equals_that_of_the_official_client(pair: dict[str, Any]) -> None:
     function = Function(pair["functionName"], "4.0.527", 2048, 240_000, frozenset(), lambda: int(pair["nowMs"]))
     response = status_response(function, pair["progress"], pair, None)
@@ -105,10 +102,10 @@ def test_a_render_fails(server: Driver, scenario: Scenario, message: str) -> Non
     server.use_scenario_for_text("bad", scenario)
     progress = server.play(text="a bad one")
     fatal = next(error for error in progress["errors"] if error["isFatal"])
-    real = next(error for pair in PAIRS for error in pair["progress"]["errors"])
+    real = next(error for pair in GOLDEN for error in pair["progress"]["errors"])
     assert message in fatal["message"]
     assert set(fatal) == set(real)
-    assert set(progress) == set(PAIRS[0]["progress"])
+    assert set(progress) == set(GOLDEN[0]["progress"])
     assert progress["postRenderData"] is None
     assert progress["fatalErrorTimestamp"]
 

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from services.settings.base import SettingsGroup
-from services.settings.values import check_url
+from services.settings.values import check_base_url, check_url
+
+BUCKET_NAME = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 
 
 class RemotionSettings(SettingsGroup):
@@ -20,16 +22,19 @@ class RemotionSettings(SettingsGroup):
     remotion_serve_url: Annotated[str, AfterValidator(check_url)] | None = Field(
         None,
         validation_alias="REMOTION_SERVE_URL",
-        description="URL of the deployed site that contains the composition.",
+        description="URL of the deployed site that contains the compositions.",
     )
     remotion_composition: str = Field(
-        "TextAnimation", validation_alias="REMOTION_COMPOSITION", min_length=1, description="ID of the composition."
+        "TextAnimation",
+        validation_alias="REMOTION_COMPOSITION",
+        min_length=1,
+        description="ID of the composition that renders `animationProps`.",
     )
     remotion_bucket_name: str | None = Field(
         None,
         validation_alias="REMOTION_BUCKET_NAME",
-        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
-        description="S3 bucket of renders and videos. Default: the bucket in `REMOTION_SERVE_URL`.",
+        pattern=BUCKET_NAME,
+        description="S3 bucket of renders and outputs. Default: the bucket in `REMOTION_SERVE_URL`.",
     )
     remotion_aws_region: str | None = Field(
         None,
@@ -65,6 +70,56 @@ class RemotionSettings(SettingsGroup):
         default=True,
         validation_alias="REMOTION_POSTERS",
         description="Make a poster image of each video: its last frame, decoded by the worker.",
+    )
+    remotion_frames_per_lambda: int | None = Field(
+        None,
+        validation_alias="REMOTION_FRAMES_PER_LAMBDA",
+        ge=5,  # Remotion's minimum: https://www.remotion.dev/docs/lambda/concurrency
+        le=100_000,
+        description="Number of frames that each invocation renders. Unset: Remotion's choice. Not with "
+        "`REMOTION_CONCURRENCY`.",
+    )
+    remotion_concurrency: int | None = Field(
+        None,
+        validation_alias="REMOTION_CONCURRENCY",
+        ge=1,
+        le=200,
+        description="Number of invocations that render one video. Unset: Remotion's choice.",
+    )
+    remotion_delete_after: Literal["1-day", "3-days", "7-days", "30-days"] | None = Field(
+        None,
+        validation_alias="REMOTION_DELETE_AFTER",
+        description="Remotion's option `deleteAfter`, for its own files of a render, but not for outputs. It requires "
+        "the lifecycle rules that Remotion's tools set.",
+    )
+    remotion_output_endpoint: Annotated[str, AfterValidator(check_base_url)] | None = Field(
+        None,
+        validation_alias="REMOTION_OUTPUT_ENDPOINT",
+        description="URL of another S3-compatible storage for outputs and posters, such as R2 or MinIO. Unset: they "
+        "are stored in Remotion's bucket. The function must reach it too.",
+    )
+    remotion_output_bucket: str | None = Field(
+        None,
+        validation_alias="REMOTION_OUTPUT_BUCKET",
+        pattern=BUCKET_NAME,
+        description="Bucket at `REMOTION_OUTPUT_ENDPOINT`, with another name than Remotion's bucket.",
+    )
+    remotion_output_access_key_id: SecretStr | None = Field(
+        None, validation_alias="REMOTION_OUTPUT_ACCESS_KEY_ID", description="Access key ID for that bucket."
+    )
+    remotion_output_secret_access_key: SecretStr | None = Field(
+        None, validation_alias="REMOTION_OUTPUT_SECRET_ACCESS_KEY", description="Secret of that access key."
+    )
+    remotion_output_region: str = Field(
+        "us-east-1",
+        validation_alias="REMOTION_OUTPUT_REGION",
+        pattern=r"^[a-z0-9-]{1,40}$",
+        description="Region that requests to `REMOTION_OUTPUT_ENDPOINT` are signed for. R2 also accepts `auto`.",
+    )
+    remotion_output_path_style: bool = Field(
+        default=False,
+        validation_alias="REMOTION_OUTPUT_PATH_STYLE",
+        description="Send the bucket's name in the path instead of the host name, as MinIO requires by default.",
     )
     remotion_license_key: SecretStr | None = Field(
         None, validation_alias="REMOTION_LICENSE_KEY", description="Remotion licence key, if you have one."

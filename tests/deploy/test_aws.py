@@ -12,8 +12,8 @@ import pytest
 from botocore import xform_name
 from botocore.validate import ParamValidator
 
-from services.backends.remotion_lambda import hints, payloads
-from services.backends.remotion_lambda.checks import PROBES
+from services.backends.remotion_lambda import hints, keys
+from services.backends.remotion_lambda.startup_checks import PROBES
 from services.settings import CHECKOUT
 
 FOLDER = CHECKOUT / "deploy" / "aws"
@@ -39,8 +39,8 @@ PERMISSIONS = {
     "list_objects_v2": "s3:ListBucket",
     "put_object": "s3:PutObject",
 }
-VIDEO, POSTER = payloads.video_key("id", 1), payloads.poster_key("id")
-PROGRESS, CANCEL, PROPS = payloads.progress_key("id"), payloads.cancel_key("id"), payloads.props_key("0f")
+VIDEO, POSTER = keys.output_key("id", 1, "mp4"), keys.poster_key("id")
+PROGRESS, CANCEL, PROPS = keys.progress_key("id"), keys.cancel_key("id"), keys.props_key("0f")
 NEEDED = [
     *(("worker", "s3:GetObject", key) for key in (PROGRESS, VIDEO)),
     *(("worker", "s3:PutObject", key) for key in (CANCEL, PROPS, VIDEO, POSTER)),

@@ -13,23 +13,23 @@ import pytest
 from moto import mock_aws
 from moto.core import set_initial_no_auth_action_count
 
-from services.backends.remotion_lambda import payloads
+from services.backends.remotion_lambda import keys
 from services.backends.remotion_lambda.aws import Aws, AwsAccess, open_aws
 from services.backends.remotion_lambda.aws_errors import AwsError
 from services.settings import CHECKOUT
 
 BUCKET = "remotionlambda-useast1-abcdefghij"
 REGION = "us-east-1"
-VIDEO, POSTER = payloads.video_key("id", 1), payloads.poster_key("id")
+VIDEO, POSTER = keys.output_key("id", 1, "mp4"), keys.poster_key("id")
 Call = Callable[[Aws], Coroutine[Any, Any, object]]
 CALLS: dict[str, Call] = {
-    "stop a render": lambda aws: aws.put(BUCKET, payloads.cancel_key("id"), b""),
+    "stop a render": lambda aws: aws.put(BUCKET, keys.cancel_key("id"), b""),
     "fence an attempt": lambda aws: aws.put_if_absent(BUCKET, VIDEO),
     "fence an attempt again": lambda aws: aws.put_if_absent(BUCKET, VIDEO),
     "store a poster": lambda aws: aws.put(BUCKET, POSTER, b"JPEG", content_type="image/jpeg"),
-    "send props": lambda aws: aws.put(BUCKET, payloads.props_key("0f"), b"{}"),
+    "send props": lambda aws: aws.put(BUCKET, keys.props_key("0f"), b"{}"),
     "find a video": lambda aws: aws.size(BUCKET, VIDEO),
-    "miss a video": lambda aws: aws.size(BUCKET, payloads.video_key("id", 2)),
+    "miss a video": lambda aws: aws.size(BUCKET, keys.output_key("id", 2, "mp4")),
     "change the site": lambda aws: aws.put(BUCKET, "sites/rendercast/index.html", b""),
 }
 READS = {"find a video", "miss a video"}

@@ -10,6 +10,7 @@ from pathlib import Path
 from services.clock import MAX_STEP_S
 from services.models import AnimationProps, Caller, Render, RenderStatus
 from services.realtime.pubsub import open_pubsub
+from services.renders.requests import StartRequest
 from services.runtime.services import Services, compose
 from services.settings import load_settings
 from tests.conftest import PROPS
@@ -35,7 +36,7 @@ class Run:
     services: Services
 
     async def start(self, props: AnimationProps = PROPS) -> str:
-        return (await self.services.renders.start(ANN, props)).render.id
+        return (await self.services.renders.start(ANN, StartRequest(animation=props))).render.id
 
     async def get(self, render_id: str) -> Render:
         return await self.services.renders.get(ANN, render_id)

@@ -11,10 +11,21 @@ from services.backends.remotion_lambda.progress_file import ProgressFile
 
 Json = dict[str, Any]
 
+_DATA = Path(__file__).parents[1] / "data"
+
+
+def _read_lines(name: str) -> list[Json]:
+    return [json.loads(line) for line in (_DATA / name).read_text(encoding="utf-8").splitlines()]
+
+
+# Renders of several formats by the function's own handler 4.0.527: the start payload of the official client, progress
+# files as in `GOLDEN`, and the results of stills.
+FORMAT_RECORDS: list[Json] = _read_lines("remotion-formats.jsonl")
+
 # Progress files of renders by the function's own handler 4.0.527, and the official client's (4.0.527) status for each.
 GOLDEN: list[Json] = [
-    json.loads(line)
-    for line in (Path(__file__).parents[1] / "data/remotion-progress.jsonl").read_text(encoding="utf-8").splitlines()
+    *_read_lines("remotion-progress.jsonl"),
+    *(pair for record in FORMAT_RECORDS for pair in record.get("pairs", [])),
 ]
 FUNCTION = Function(version="4.0.527", memory_mb=2048, timeout=timedelta(seconds=240))
 REGION = "us-east-1"

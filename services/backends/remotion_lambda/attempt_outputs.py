@@ -1,21 +1,24 @@
-"""The videos of attempts: looks for them, and prevents that a stopped attempt starts to render later.
+"""The outputs of attempts: looks for them, and prevents that a stopped attempt starts to render later.
 
 Lambda queues a launch that it can't run at once for up to six hours, and may deliver it twice
 (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html). The function does not render if an
-object with the key of its video exists when it is launched. So an attempt is stopped by a fence: an empty object with
+object with the key of its output exists when it is launched. So an attempt is stopped by a fence: an empty object with
 that key, stored only if there is no object yet. See docs/decisions/0014-stopping-attempts.md.
 """
 
 import logging
+from dataclasses import replace
 
-from services.backends.remotion_lambda.aws import Aws
 from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind
-from services.backends.remotion_lambda.payloads import video_key
+from services.backends.remotion_lambda.keys import output_key
 from services.backends.remotion_lambda.posters import Posters
+from services.backends.remotion_lambda.storage import Storage
+from services.media import FORMATS, Media
 from services.models import Output, Render, RenderPhase
 from services.ports import AttemptFinished, AttemptMissing, AttemptProgress, Clock
 
 MAX_LAUNCH_DELAY_S = 40.0  # with `MAX_END_DELAY_S` and some polls, less than the backend's `GRACE`
+MAX_OUTPUT_WAIT_S = 60.0  # S3 shows a stored object at once; the time is for errors of S3 and of the function
 MAX_END_DELAY_S = 20.0  # after its timeout, a function has certainly ended
 
 _LAUNCHING = AttemptProgress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
@@ -24,28 +27,37 @@ log = logging.getLogger(__name__)
 
 
 class AttemptOutputs:
-    """The videos in one bucket, each with the key of its attempt. Every method raises `AwsError`."""
+    """The outputs in one bucket, each with the key of its attempt. Every method raises `AwsError`."""
 
-    def __init__(self, aws: Aws, *, bucket: str, posters: Posters, clock: Clock) -> None:
-        self._aws = aws
+    def __init__(self, storage: Storage, *, bucket: str, posters: Posters, clock: Clock) -> None:
+        self._storage = storage
         self._bucket = bucket
         self._posters = posters
         self._clock = clock
         self._unanswered_since_s: dict[str, float] = {}  # by render: when it was first observed without an id
+        self._missing_since_s: dict[str, float] = {}  # by render: when it was first observed as ended, without output
         self._fenced_at_s: dict[str, float] = {}  # by render without an id: since when no launch renders
 
-    async def find(self, render: Render, *, cost_usd: float | None = None) -> AttemptFinished | AttemptMissing | None:
-        """Look for the object of the current attempt: a video, with its poster, or the fence of a stopped attempt.
+    async def find(
+        self, render: Render, *, cost_usd: float | None = None, media: Media | None = None
+    ) -> AttemptFinished | AttemptMissing | None:
+        """Look for the object of the current attempt: an output, with its poster, or the fence of a stopped attempt.
 
         Return None if there is neither.
         """
-        return await self._find(render, render.attempt, cost_usd)
+        found = await self._find(render, render.attempt)
+        return replace(found, cost_usd=cost_usd, media=media) if isinstance(found, AttemptFinished) else found
+
+    def is_lost(self, render: Render) -> bool:
+        """Return whether the output of an attempt that has ended has been missing for too long to appear."""
+        now_s = self._clock.monotonic()
+        return now_s - self._missing_since_s.setdefault(render.id, now_s) >= MAX_OUTPUT_WAIT_S
 
     async def fence(self, render: Render) -> AttemptFinished | None:
-        """Store the fence of the current attempt, unless its video is stored already: then return it.
+        """Store the fence of the current attempt, unless its output is stored already: then return it.
 
-        Return the video of an earlier attempt if there is one: it may have replaced its fence. Without permission to
-        store the fence, only look for videos: the attempt may still be launched later.
+        Return the output of an earlier attempt if there is one: it may have replaced its fence. Without permission to
+        store the fence, only look for outputs: the attempt may still be launched later.
         """
         newest = render.attempt - 1 if await self._store_fence(render) else render.attempt
         for attempt in range(newest, 0, -1):
@@ -80,24 +92,23 @@ class AttemptOutputs:
 
     def forget(self, render: Render) -> None:
         """Drop what is known about the render's attempt."""
+        self._missing_since_s.pop(render.id, None)
         self._unanswered_since_s.pop(render.id, None)
         self._fenced_at_s.pop(render.id, None)
 
-    async def _find(
-        self, render: Render, attempt: int, cost_usd: float | None = None
-    ) -> AttemptFinished | AttemptMissing | None:
-        key = video_key(render.id, attempt)
-        size_bytes = await self._aws.size(self._bucket, key)
+    async def _find(self, render: Render, attempt: int) -> AttemptFinished | AttemptMissing | None:
+        key = _key(render, attempt)
+        size_bytes = await self._storage.size(self._bucket, key)
         if not size_bytes:
             return None if size_bytes is None else AttemptMissing()
         output = Output(bucket=self._bucket, key=key, size_bytes=size_bytes)
-        return AttemptFinished(output=await self._posters.create(render, output), cost_usd=cost_usd)
+        return AttemptFinished(output=await self._posters.create(render, output))
 
     async def _store_fence(self, render: Render) -> bool:
         """Return whether the fence was stored; False if there is an object already, or the permission is missing."""
-        key = video_key(render.id, render.attempt)
+        key = _key(render, render.attempt)
         try:
-            return await self._aws.put_if_absent(self._bucket, key)
+            return await self._storage.put_if_absent(self._bucket, key)
         except AwsError as error:
             if error.kind is not AwsErrorKind.REJECTED:
                 raise
@@ -110,3 +121,7 @@ class AttemptOutputs:
                 error,
             )
             return False
+
+
+def _key(render: Render, attempt: int) -> str:
+    return output_key(render.id, attempt, FORMATS[render.output_options.format].extension)

@@ -2,59 +2,26 @@
 
 import asyncio
 import logging
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote
 
 import boto3
-from botocore.auth import S3SigV4QueryAuth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials, ReadOnlyCredentials
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    CredentialRetrievalError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProxyConnectionError,
-)
+from botocore.exceptions import BotoCoreError
 
-from services.backends.remotion_lambda.aws_errors import (
-    AwsError,
-    AwsErrorKind,
-    bucket_elsewhere,
-    error_from_response,
-    missing_credentials,
-    unknown_host,
-)
+from services.backends.remotion_lambda.aws_errors import AwsError
 from services.backends.remotion_lambda.clients import MAX_CONCURRENT_CALLS, new_lambda_client, new_s3_clients
+from services.backends.remotion_lambda.storage import Storage
 from services.errors import StartupError
-from services.models import Download
 from services.ports import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef, PutObjectRequestTypeDef
 
 CREDENTIALS_INTERVAL_S = 60
-
-_NOT_SENT_ERRORS = (
-    ConnectTimeoutError,
-    CredentialRetrievalError,
-    EndpointConnectionError,
-    ProxyConnectionError,
-)
-# boto3 raises RuntimeError if renewed credentials have expired as well.
-_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, RuntimeError)
 
 T = TypeVar("T")
 
@@ -63,12 +30,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsAccess:
-    """The region, credentials and timeout of AWS. Without a key, boto3's usual credential chain is used."""
+    """The region, credentials and timeouts of AWS. Without a key, boto3's usual credential chain is used."""
 
     region: str
     access_key_id: str | None = None
     secret_access_key: str | None = None
     start_timeout_s: float = 30  # a cold start of the function takes some seconds, its work one or two
+    work_timeout_s: float = 45  # the same, with a still or all compositions; less than the worker's `MAX_LAUNCH_S`
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +47,11 @@ class Invocation:
     crashed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Signer:
-    """Credentials and their earliest possible expiry."""
-
-    credentials: ReadOnlyCredentials
-    expires_at: datetime | None
-
-
-class Aws:
+class Aws(Storage):
     """Lambda and S3 of one region. Open it with `open_aws`; every method raises `AwsError`.
 
-    Requests to Lambda are never repeated, and nothing is sent without valid credentials. No call takes longer than
-    about half a minute. Lambda and S3 have separate threads, so slow starts don't block calls of storage.
+    Requests to Lambda are never repeated. Invocations that only start a render, those that wait for the function's
+    work, and calls of S3 have separate threads, so that slow ones don't block the others.
     """
 
     def __init__(self, access: AwsAccess) -> None:
@@ -100,151 +60,29 @@ class Aws:
             aws_secret_access_key=access.secret_access_key,
             region_name=access.region,
         )
-        found = session.get_credentials()
-        if found is None:
-            raise StartupError(
-                "There are no AWS credentials: set REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY."
-            )
-        self._lambda_threads = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, thread_name_prefix="lambda")
-        self._s3_threads = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, thread_name_prefix="s3")
-        self._credentials: Credentials = found
+        super().__init__(session, new_s3_clients(session), region=access.region)
         self._lambda = new_lambda_client(session, timeout_s=access.start_timeout_s)
-        self._s3, self._unsigned_s3 = new_s3_clients(session)
-        self._region = access.region
-        self._signer = self._obtain_signer()
-        self._addresses: dict[str, str] = {}
-        self.address("bucket")  # raises an error for settings that exclude each other, such as FIPS in China
+        self._patient_lambda = new_lambda_client(session, timeout_s=access.work_timeout_s)
+        self._start_threads = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, thread_name_prefix="lambda")
+        self._work_threads = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, thread_name_prefix="lambda-work")
 
     def close(self) -> None:
         """End the threads, without waiting for running calls."""
-        for threads in (self._lambda_threads, self._s3_threads):
+        super().close()
+        for threads in (self._start_threads, self._work_threads):
             threads.shutdown(wait=False, cancel_futures=True)
 
-    async def refresh_credentials(self) -> None:
-        """Load the current credentials from boto3, which renews them some minutes before they expire."""
-        await self._call(self._s3_threads, "", lambda: None)
-
-    def presign_url(self, bucket: str, key: str, *, now: datetime, expires_in: timedelta) -> Download:
-        """Return a presigned URL of the object. It expires after `expires_in` or with the credentials."""
-        request = AWSRequest(method="GET", url=self.address(bucket) + quote(key, safe="/~"))
-        expires_s = int(expires_in.total_seconds())
-        signer = self._signer
-        S3SigV4QueryAuth(signer.credentials, "s3", self._region, expires=expires_s).add_auth(request)
-        ends = now.replace(microsecond=0) + timedelta(seconds=expires_s)
-        return Download(url=str(request.url), expires_at=min(ends, signer.expires_at or ends))
-
-    def address(self, bucket: str) -> str:
-        """Return the base URL of a bucket's objects."""
-        if bucket not in self._addresses:
-            url = self._unsigned_s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "key"})
-            self._addresses[bucket] = url.removesuffix("key")
-        return self._addresses[bucket]
-
     async def invoke(self, function: str, payload: bytes) -> Invocation:
-        """Invoke the function once and return its response."""
-        return await self._call(self._lambda_threads, "Invoke", lambda: self._invoke(function, payload))
+        """Invoke the function once and return its response, which it sends within some seconds."""
+        return await self._call(self._start_threads, "Invoke", lambda: _invoke(self._lambda, function, payload))
 
-    async def put(
-        self, bucket: str, key: str, body: bytes, *, content_type: str = "application/json", has_acl: bool = False
-    ) -> None:
-        """Store an object, with the access control list `private` if `has_acl`; S3's default is private too."""
-        request: PutObjectRequestTypeDef = {"Bucket": bucket, "Key": key, "Body": body, "ContentType": content_type}
-        if has_acl:
-            request["ACL"] = "private"
-        await self._call(self._s3_threads, "PutObject", lambda: self._s3.put_object(**request))
-
-    async def put_if_absent(self, bucket: str, key: str) -> bool:
-        """Store an empty object unless there is an object with this key; return whether it was stored.
-
-        See https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html.
-        """
-        try:
-            await self._call(
-                self._s3_threads,
-                "PutObject",
-                lambda: self._s3.put_object(Bucket=bucket, Key=key, Body=b"", IfNoneMatch="*"),
-            )
-        except AwsError as error:
-            if error.kind is AwsErrorKind.EXISTS:
-                return False
-            raise
-        return True
-
-    async def size(self, bucket: str, key: str) -> int | None:
-        """Return the size of an object in bytes; None if it does not exist."""
-        try:
-            head = await self._call(
-                self._s3_threads, "HeadObject", lambda: self._s3.head_object(Bucket=bucket, Key=key)
-            )
-        except AwsError as error:
-            if error.kind is AwsErrorKind.NOT_FOUND:
-                return None
-            raise
-        return head["ContentLength"]
-
-    async def require_bucket(self, bucket: str) -> None:
-        """Raise `AwsError` unless the bucket exists in the region and may be listed."""
-        try:
-            head = await self._call(self._s3_threads, "HeadBucket", lambda: self._s3.head_bucket(Bucket=bucket))
-        except AwsError as error:
-            if error.kind is AwsErrorKind.NOT_FOUND:
-                raise error_from_response("HeadBucket", code="NoSuchBucket", status=404, detail=bucket) from error
-            raise
-        if (region := head.get("BucketRegion", self._region)) != self._region:  # boto3 has followed a redirect
-            raise bucket_elsewhere(bucket, bucket_region=region, region=self._region)
+    async def invoke_and_wait(self, function: str, payload: bytes) -> Invocation:
+        """Invoke the function once, and wait up to `work_timeout_s` while it works; return its response."""
+        return await self._call(self._work_threads, "Invoke", lambda: _invoke(self._patient_lambda, function, payload))
 
     async def read_setting(self, operation: str, call: Callable[["LambdaClient", "S3Client"], T]) -> T:
         """Return the result of `call`, which reads a setting of the function or the bucket."""
         return await self._call(self._s3_threads, operation, lambda: call(self._lambda, self._s3))
-
-    async def delete_all(self, bucket: str, prefix: str, *, min_bytes: int = 0) -> None:
-        """Delete all objects whose keys start with `prefix` and which have at least `min_bytes`."""
-        await self._call(self._s3_threads, "ListObjectsV2", lambda: self._delete_all(bucket, prefix, min_bytes))
-
-    def _invoke(self, function: str, payload: bytes) -> Invocation:
-        response = self._lambda.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=payload)
-        return Invocation(body=response["Payload"].read(), crashed="FunctionError" in response)
-
-    def _delete_all(self, bucket: str, prefix: str, min_bytes: int) -> None:
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            listed = page.get("Contents", [])
-            found: list[ObjectIdentifierTypeDef] = [
-                {"Key": item["Key"]} for item in listed if item["Size"] >= min_bytes
-            ]
-            if found:
-                deleted = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})
-                for error in deleted.get("Errors", []):
-                    raise error_from_response(
-                        "DeleteObjects", code=error["Code"], status=HTTPStatus.OK, detail=error["Key"]
-                    )
-
-    async def _call(self, threads: ThreadPoolExecutor, operation: str, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(threads, lambda: self._run(operation, call))
-
-    def _run(self, operation: str, call: Callable[[], T]) -> T:
-        """Return the result of the call. Raises every error as an `AwsError`."""
-        self._signer = self._obtain_signer()
-        try:
-            return call()
-        except ClientError as error:
-            raise _response_error(error) from error
-        except _NOT_SENT_ERRORS as error:
-            raise _connection_error(operation, error) from error
-        except Exception as error:  # boto3 passes on errors of urllib3 that occur while a response is read
-            raise AwsError(f"{operation}: {error}", AwsErrorKind.UNKNOWN) from error
-
-    def _obtain_signer(self) -> _Signer:
-        """Return the current credentials, which boto3 renews if they expire soon. Raises `AwsError`."""
-        try:
-            self._credentials.get_frozen_credentials()
-            # botocore has no public attribute for the expiry. It is read before the keys, which another thread may
-            # renew in between, so it is never later than the expiry of the keys.
-            expires_at: datetime | None = getattr(self._credentials, "_expiry_time", None)
-            return _Signer(self._credentials.get_frozen_credentials(), expires_at)
-        except _NO_CREDENTIALS as error:
-            raise missing_credentials(str(error)) from error
-        except Exception as error:  # boto3's credential sources raise errors of many kinds
-            raise AwsError(f"no credentials: {type(error).__name__}: {error}", AwsErrorKind.NOT_SENT) from error
 
 
 @asynccontextmanager
@@ -282,19 +120,6 @@ async def _log_error(call: Awaitable[None]) -> None:
         log.error("%s (%s)", problem, error)  # noqa: TRY400  # the traceback adds nothing
 
 
-def _connection_error(operation: str, error: BotoCoreError) -> AwsError:
-    described = f"{operation}: {error}"
-    # boto3 stores the error of urllib3, whose context is a gaierror if the host name can't be resolved.
-    if isinstance(getattr(error.kwargs.get("error"), "__context__", None), socket.gaierror):
-        return unknown_host(described)
-    return AwsError(described, AwsErrorKind.NOT_SENT)
-
-
-def _response_error(error: ClientError) -> AwsError:
-    described = error.response.get("Error", {})
-    return error_from_response(
-        error.operation_name,
-        code=described.get("Code", ""),
-        status=error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0),
-        detail=described.get("Message", ""),
-    )
+def _invoke(client: "LambdaClient", function: str, payload: bytes) -> Invocation:
+    response = client.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=payload)
+    return Invocation(body=response["Payload"].read(), crashed="FunctionError" in response)

@@ -39,6 +39,23 @@ def new_s3_clients(session: boto3.Session) -> tuple["S3Client", "S3Client"]:
     return session.client("s3", config=signed), unsigned
 
 
+def new_provider_clients(session: boto3.Session, *, endpoint: str, path_style: bool) -> tuple["S3Client", "S3Client"]:
+    """Return the same two clients for another provider than AWS.
+
+    Requests have no checksums that S3 does not require, since not all providers support them. The variables of boto3
+    for another endpoint are for AWS, and don't apply.
+    """
+    config = _s3_config("path" if path_style else "virtual").merge(
+        Config(request_checksum_calculation="when_required", response_checksum_validation="when_required")
+    )
+    signed = config.merge(Config(signature_version="s3v4"))
+    unsigned = config.merge(Config(signature_version=UNSIGNED))
+    return (
+        session.client("s3", endpoint_url=endpoint, config=signed),
+        session.client("s3", endpoint_url=endpoint, config=unsigned),
+    )
+
+
 def _default_endpoint(session: boto3.Session) -> str:
     """Return the endpoint of S3 itself, whatever other endpoint is configured."""
     # The stubs lack the option: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html.
@@ -50,7 +67,7 @@ def _unsigned(style: Literal["auto", "virtual"]) -> Config:
     return _s3_config(style).merge(Config(signature_version=UNSIGNED))
 
 
-def _s3_config(style: Literal["auto", "virtual"]) -> Config:
+def _s3_config(style: Literal["auto", "virtual", "path"]) -> Config:
     s3 = Config(s3={"us_east_1_regional_endpoint": "regional", "addressing_style": style})
     return _config(STORAGE_TIMEOUT_S, tries=STORAGE_TRIES).merge(s3)
 

@@ -10,6 +10,8 @@ from pydantic import SecretStr
 
 from services.backends.remotion_lambda.aws import AwsAccess
 from services.backends.remotion_lambda.function import Function, parse_function_name
+from services.backends.remotion_lambda.options import Capture
+from services.backends.remotion_lambda.payloads import OutputProvider, Target
 from services.backends.remotion_lambda.regions import (
     Region,
     read_region,
@@ -26,6 +28,13 @@ CAPACITY = 25  # renders per worker: a video of 20 s uses 31 of the 1,000 concur
 # tools give each bucket this prefix.
 _SITE = re.compile(r"^https?://(?:s3[.-][^/]+/)?(?P<bucket>remotionlambda-[a-z0-9-]+)(?:\.s3[.-]|/)")
 
+_OUTPUT_SETTINGS = (
+    "remotion_output_endpoint",
+    "remotion_output_bucket",
+    "remotion_output_access_key_id",
+    "remotion_output_secret_access_key",
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -35,7 +44,8 @@ class Deployment:
 
     `version` is empty until the function has reported it, if its name doesn't contain the version. `function` is None
     if memory and timeout are unknown; then progress is read by invoking the function. A webhook is requested if both
-    its URL and its secret are set.
+    its URL and its secret are set. `composition` is the one that takes `AnimationProps`. Outputs are stored at
+    `output_provider` if there is one, otherwise in `bucket`.
     """
 
     function_name: str
@@ -54,6 +64,35 @@ class Deployment:
     license_key: str | None
     posters: bool
     access: AwsAccess
+    output_provider: OutputProvider | None = None
+    delete_after: str | None = None
+    frames_per_lambda: int | None = None
+    concurrency: int | None = None
+
+    @property
+    def output_bucket(self) -> str:
+        """The bucket of outputs and posters."""
+        return self.bucket if self.output_provider is None else self.output_provider.bucket
+
+    @property
+    def target(self) -> Target:
+        """The part of it that payloads contain."""
+        return Target(
+            version=self.version,
+            serve_url=self.serve_url,
+            bucket=self.bucket,
+            output_provider=self.output_provider,
+            privacy=self.privacy,
+            license_key=self.license_key,
+            delete_after=self.delete_after,
+            frames_per_lambda=self.frames_per_lambda,
+            concurrency=self.concurrency,
+        )
+
+    @property
+    def capture(self) -> Capture:
+        """How frames are captured."""
+        return Capture(image_format=self.image_format, color_space=self.color_space)
 
 
 def check_settings(settings: RemotionSettings, *, with_worker: bool) -> None:
@@ -88,10 +127,17 @@ def read_deployment(
         raise StartupError("REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY belong together: set both.")
     region = read_region(settings.remotion_aws_region)
     _require_one_region(settings, region)
+    if settings.remotion_frames_per_lambda is not None and settings.remotion_concurrency is not None:
+        raise StartupError("REMOTION_FRAMES_PER_LAMBDA and REMOTION_CONCURRENCY exclude each other: unset one of them.")
+    function_name, serve_url = (
+        _required(settings, "remotion_lambda_function_name"),
+        _required(settings, "remotion_serve_url"),
+    )
+    bucket = _bucket(settings) or _required(settings, "remotion_bucket_name")
     return Deployment(
-        function_name=_required(settings, "remotion_lambda_function_name"),
-        serve_url=_required(settings, "remotion_serve_url"),
-        bucket=_bucket(settings) or _required(settings, "remotion_bucket_name"),
+        function_name=function_name,
+        serve_url=serve_url,
+        bucket=bucket,
         function=function,
         version=function.version if function else settings.remotion_version or "",
         composition=settings.remotion_composition,
@@ -109,6 +155,10 @@ def read_deployment(
             access_key_id=_aws_key(key_id),
             secret_access_key=_aws_key(secret),
         ),
+        output_provider=_output_provider(settings, bucket),
+        delete_after=settings.remotion_delete_after,
+        frames_per_lambda=settings.remotion_frames_per_lambda,
+        concurrency=settings.remotion_concurrency,
     )
 
 
@@ -158,6 +208,31 @@ def _contradiction(setting: str, named: str | None, region: Region) -> str:
     return (
         f"{setting} is in the region {named}, but {region.source} is {region.name}: set REMOTION_AWS_REGION to "
         f"{named}, or correct {setting}."
+    )
+
+
+def _output_provider(settings: RemotionSettings, bucket: str) -> OutputProvider | None:
+    """Return the other storage of outputs, None if there is none. Raises `StartupError` if a setting is missing."""
+    given = {name: getattr(settings, name) for name in _OUTPUT_SETTINGS}
+    if not any(value is not None for value in given.values()):
+        return None
+    if missing := [variable(name) for name, value in given.items() if value is None]:
+        raise StartupError(
+            f"Outputs can't be stored outside AWS: {missing[0]} is not set. Set all of "
+            f"{', '.join(variable(name) for name in given)}, or none of them."
+        )
+    if settings.remotion_output_bucket == bucket:
+        raise StartupError(
+            "REMOTION_OUTPUT_BUCKET is the name of Remotion's bucket too: give the bucket of outputs another name, so "
+            "that earlier renders stay distinguishable."
+        )
+    return OutputProvider(
+        endpoint=_required(settings, "remotion_output_endpoint"),
+        bucket=_required(settings, "remotion_output_bucket"),
+        access_key_id=_aws_key(settings.remotion_output_access_key_id) or "",
+        secret_access_key=_aws_key(settings.remotion_output_secret_access_key) or "",
+        region=settings.remotion_output_region,
+        path_style=settings.remotion_output_path_style,
     )
 
 

@@ -25,7 +25,7 @@ from yarl import URL
 
 from services.backends.remotion_lambda.aws import Aws
 from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind, error_from_response
-from services.backends.remotion_lambda.payloads import progress_key
+from services.backends.remotion_lambda.keys import progress_key
 from services.backends.remotion_lambda.progress_file import ProgressFile
 from services.errors import StartupError
 from services.models import Download
@@ -109,7 +109,7 @@ class ProgressReader:
         headers = {"If-None-Match": polled.etag} if polled.last else {}
         url = URL(polled.url.url, encoded=True)
         async with self._http.get(url, headers=headers, allow_redirects=False) as got:
-            body = await _read_limited(got)
+            body = await read_limited(got)
             return Response(got.status, got.headers.get("ETag", ""), _parse_date(got.headers.get("Date", "")), body)
 
     def _polled_file(self, backend_render_id: str) -> PolledFile:
@@ -149,7 +149,7 @@ def _trusted_certificates() -> ssl.SSLContext:
         ) from None
 
 
-async def _read_limited(response: aiohttp.ClientResponse) -> bytes:
+async def read_limited(response: aiohttp.ClientResponse) -> bytes:
     """Return the body; of a body above `MAX_BODY_BYTES`, only a part, which is above the limit too."""
     body = bytearray()
     async for piece in response.content.iter_any():

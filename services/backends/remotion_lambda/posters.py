@@ -1,4 +1,4 @@
-"""Posters: the last frame of each finished video, decoded by a child process and stored as a JPEG beside the video.
+"""Posters: the last frame of each finished video or GIF, decoded by a child process and stored as a JPEG beside it.
 
 The child (see `poster_child.py`) asks for parts of the video, which this process reads from S3 by range requests: a
 fraction of a large video. A poster is optional: its errors are logged, and the render ends without one.
@@ -18,14 +18,15 @@ import aiohttp
 from pydantic import BaseModel, Field, ValidationError
 from yarl import URL
 
-from services.backends.remotion_lambda.aws import Aws
 from services.backends.remotion_lambda.aws_errors import AwsError
 from services.backends.remotion_lambda.deployment import Deployment
-from services.backends.remotion_lambda.payloads import poster_key
+from services.backends.remotion_lambda.keys import poster_key
 from services.backends.remotion_lambda.polling import URL_LIFETIME
+from services.backends.remotion_lambda.storage import Storage
+from services.background.supervision import finish_despite_cancellation
+from services.media import OutputKind, formats_of
 from services.models import Output, Render, replace
 from services.ports import Clock
-from services.supervision import finish_despite_cancellation
 
 MAX_CONCURRENT_POSTERS = 2  # each decodes for about a second
 MAX_TIME_S = 15.0  # for which a finished render waits, from the video's end
@@ -37,6 +38,7 @@ MAX_LINE_BYTES = 64 * 1024
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 CHILD = "services.backends.remotion_lambda.poster_child"
+_WITH_POSTER = formats_of(OutputKind.VIDEO, OutputKind.GIF)
 # The decoder of a file from elsewhere gets none of the server's secrets.
 _SECRET_PREFIXES = ("AWS_", "MONGODB_", "REDIS_", "REMOTION_", "RENDERCAST_")
 
@@ -62,13 +64,13 @@ class Posters:
         self,
         deployment: Deployment,
         *,
-        aws: Aws,
+        storage: Storage,
         http: aiohttp.ClientSession,
         clock: Clock,
         max_time_s: float = MAX_TIME_S,
     ) -> None:
         self._deployment = deployment
-        self._aws = aws
+        self._storage = storage
         self._http = http
         self._clock = clock
         self._max_time_s = max_time_s
@@ -77,15 +79,17 @@ class Posters:
     async def create(self, render: Render, output: Output) -> Output:
         """Return the output with the key of its poster, which is then stored; unchanged if that is not possible.
 
-        A render that is being cancelled gets none. Raises nothing, and takes at most `max_time_s`.
+        Audio files and stills have none, nor has a render that is being cancelled. Raises nothing, and takes at most
+        `max_time_s`.
         """
-        if not self._deployment.posters or render.cancel_requested:
+        has_poster = self._deployment.posters and render.output_options.format in _WITH_POSTER
+        if not has_poster or render.cancel_requested:
             return output
         key = poster_key(render.id)
         try:
             async with asyncio.timeout(self._max_time_s), self._semaphore:
                 picture = await self._decode(output)
-                await self._aws.put(output.bucket, key, picture, content_type="image/jpeg")
+                await self._storage.put(output.bucket, key, picture, content_type="image/jpeg")
         except TimeoutError:
             log.warning("render %s has no poster: it was not finished within %g s", render.id, self._max_time_s)
         except (PosterError, AwsError, OSError, EOFError, ValueError) as error:
@@ -98,7 +102,7 @@ class Posters:
 
     async def _decode(self, output: Output) -> bytes:
         """Return the last frame as a JPEG. Raises `PosterError`."""
-        signed = self._aws.presign_url(output.bucket, output.key, now=self._clock.now(), expires_in=URL_LIFETIME)
+        signed = self._storage.presign_url(output.bucket, output.key, now=self._clock.now(), expires_in=URL_LIFETIME)
         url = URL(signed.url, encoded=True)
         async with _child(output.size_bytes) as (process, stdin, stdout):
             while line := await stdout.readline():

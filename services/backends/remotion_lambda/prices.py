@@ -61,3 +61,8 @@ def estimate_cost_usd(*, region: str, memory_mb: int, billed_ms: float, invocati
     return round(
         prices.memory * memory_mb * gb_s + prices.disk * CHARGED_DISK_MB * gb_s + prices.request * invocations, 5
     )
+
+
+def in_usd(amount: float | None, currency: str, region: str) -> float | None:
+    """Return an amount that the function has computed, which uses the prices of us-east-1 for an unknown region."""
+    return max(0.0, amount) if amount is not None and currency == "USD" and is_priced(region) else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from services.backends.remotion_lambda.function import Function, parse_function_name
-from services.backends.remotion_lambda.prices import estimate_cost_usd, is_priced
+from services.backends.remotion_lambda.prices import estimate_cost_usd, in_usd
 from services.backends.remotion_lambda.progress_file import ProgressFile
 from services.backends.remotion_lambda.responses import (
     MAX_TIMESTAMP_MS,
@@ -41,7 +41,8 @@ class Snapshot:
     If `done`, the function has recorded that the video is stored. If `fatal`, the render has failed, because of
     `fatal_error` or because it `timed_out`. Timed out renders of which Lambda has not run any code are `unlaunched`.
     If `may_have_output`, the video may be stored although the function has not recorded that. `cost_usd` is None if
-    the prices are unknown or in another currency.
+    the prices are unknown or in another currency. `size` is the output's in pixels, and `total_frames` its number of
+    frames; None while they are unknown.
     """
 
     overall: float
@@ -57,6 +58,8 @@ class Snapshot:
     billed_ms: int | None
     cost_usd: float | None
     estimated_completion_at: datetime | None
+    total_frames: int | None = None
+    size: tuple[int, int] | None = None
 
 
 def derive(
@@ -98,6 +101,8 @@ def derive(
         estimated_completion_at=None
         if ended
         else _extrapolate(work, since_ms=_work_started(file, function), now_ms=as_of_ms),
+        total_frames=file.total_frames,
+        size=_size(file.render_metadata),
     )
 
 
@@ -124,10 +129,12 @@ def from_status(status: StatusResponse, *, region: str) -> Snapshot:
         frames_rendered=int(status.frames_rendered),
         output_size_bytes=_whole(status.output_size_in_bytes),
         billed_ms=_whole(status.estimated_billing_duration_in_milliseconds),
-        cost_usd=_usd(status.costs.accrued_so_far, status.costs.currency, region),
+        cost_usd=in_usd(status.costs.accrued_so_far, status.costs.currency, region),
         estimated_completion_at=None
         if status.done or fatal
         else _extrapolate(work, since_ms=since_ms, now_ms=status.current_time),
+        total_frames=total,
+        size=_size(metadata),
     )
 
 
@@ -144,8 +151,10 @@ def _finished(file: ProgressFile, data: PostRenderData, region: str) -> Snapshot
         frames_rendered=int(file.frames_rendered) if file.total_frames is None else file.total_frames,
         output_size_bytes=_whole(data.output_size),
         billed_ms=_whole(data.estimated_billing_duration_in_milliseconds),
-        cost_usd=_usd(data.cost.estimated_cost, data.cost.currency, region) if data.cost else None,
+        cost_usd=in_usd(data.cost.estimated_cost, data.cost.currency, region) if data.cost else None,
         estimated_completion_at=None,
+        total_frames=file.total_frames,
+        size=_size(file.render_metadata),
     )
 
 
@@ -227,9 +236,11 @@ def _is_timeout(error: RemotionError) -> bool:
     return error.message.startswith(_TIMEOUT_MESSAGE)
 
 
-def _usd(amount: float | None, currency: str, region: str) -> float | None:
-    """Return an amount that the function has computed, which uses the prices of us-east-1 for an unknown region."""
-    return max(0.0, amount) if amount is not None and currency == "USD" and is_priced(region) else None
+def _size(metadata: RenderMetadata | None) -> tuple[int, int] | None:
+    """Return width and height, which are fractions if the scale makes them so; encoders round them."""
+    if metadata is None or metadata.dimensions is None:
+        return None
+    return round(metadata.dimensions.width), round(metadata.dimensions.height)
 
 
 def _clamp(value: float) -> float:

@@ -88,6 +88,13 @@ class RemotionError(WireModel):
         return self.is_fatal and not self.will_retry
 
 
+class Dimensions(WireModel):
+    """The size of an output in pixels, with its scale."""
+
+    width: Count
+    height: Count
+
+
 class RenderMetadata(WireModel):
     """Data about a render that the function writes after loading the composition."""
 
@@ -97,6 +104,7 @@ class RenderMetadata(WireModel):
     frame_range: tuple[Count, Count] | None = None
     every_nth_frame: Annotated[float, Field(strict=True, ge=1, le=MAX_COUNT)] = 1
     renderer_function_name: Text = ""
+    dimensions: Dimensions | None = None
 
     @property
     def total_frames(self) -> int | None:
@@ -136,8 +144,22 @@ class StartResponse(WireModel):
     render_id: Key
 
 
+class StillPrice(WireModel):
+    """The estimated cost of a still."""
+
+    accrued_so_far: Number | None = None
+    currency: Text = "USD"
+
+
+class StillResponse(WireModel):
+    """Response to a still: it is stored."""
+
+    render_id: Key
+    estimated_price: StillPrice | None = None
+
+
 class ErrorResponse(WireModel):
-    """Error response of the function's own code; nothing was started."""
+    """Error response of the function's own code; nothing is running."""
 
     message: Text = ""
     stack: Text = ""
@@ -213,6 +235,23 @@ def parse_start(body: bytes) -> StartResponse | ErrorResponse:
     """Parse the response to a start. Raises `ValueError` if it is invalid: then a render may be running."""
     response = last_object(body)
     return _error_response(response) or StartResponse.model_validate(response)
+
+
+def parse_still(body: bytes) -> StillResponse | ErrorResponse:
+    """Parse the response to a still. Raises `ValueError` if it is invalid: then it may be rendered all the same."""
+    response = last_object(body)
+    return _error_response(response) or StillResponse.model_validate(response)
+
+
+def parse_compositions(body: bytes) -> list[dict[str, object]] | ErrorResponse:
+    """Parse the response to a request for the compositions. Raises `ValueError` if it is invalid."""
+    response = last_object(body)
+    if error := _error_response(response):
+        return error
+    found = response.get("compositions")
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise ValueError("the response has no list of compositions")
+    return found
 
 
 def parse_status(body: bytes) -> StatusResponse | ErrorResponse:

@@ -42,3 +42,8 @@ def start_error(error: AwsError) -> StartRefused | StartImpossible | StartUncert
     if error.kind in {AwsErrorKind.NOT_SENT, AwsErrorKind.THROTTLED}:
         return StartRefused(str(error))
     return StartUncertain(str(error)) if error.failure is None else StartImpossible(error.failure)
+
+
+def not_started(error: AwsError) -> StartRefused | StartImpossible:
+    """Return the domain error for an AWS error before a start."""
+    return StartRefused(str(error)) if error.failure is None else StartImpossible(error.failure)

@@ -10,6 +10,7 @@ import pytest
 from services.backends.remotion_lambda.backend import open_lambda_backend
 from services.models import Caller, RenderStatus
 from services.realtime.pubsub import open_pubsub
+from services.renders.requests import StartRequest
 from services.runtime.services import compose
 from services.settings import load_settings
 from tests.conftest import PROPS
@@ -41,7 +42,7 @@ async def test_five_hundred_renders_at_once_lose_none(tmp_path: Path, monkeypatc
             store = MemoryStore(clock)
             services = compose(settings, clock=clock, store=store, pubsub=pubsub, backend=backend, with_worker=True)
             assert services.worker is not None
-            ids = [(await services.renders.start(ANN, PROPS)).render.id for _ in range(MANY)]
+            ids = [(await services.renders.start(ANN, StartRequest(animation=PROPS))).render.id for _ in range(MANY)]
             task = asyncio.create_task(services.worker.run())
             async with asyncio.timeout(TIMEOUT_S):
                 while await store.unfinished([ANN.id], first=1):  # noqa: ASYNC110  # of the store

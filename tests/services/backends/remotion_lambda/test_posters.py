@@ -35,7 +35,7 @@ Launched = Callable[..., Render]
 async def open_posters(farm: Farm, *, max_time_s: float = 60) -> AsyncIterator[Posters]:
     deployment = replace(farm.deployment, posters=True)
     async with open_aws(deployment.access) as aws, open_http(farm.storage.url) as http:
-        yield Posters(deployment, aws=aws, http=http, clock=farm.clock, max_time_s=max_time_s)
+        yield Posters(deployment, storage=aws, http=http, clock=farm.clock, max_time_s=max_time_s)
 
 
 @pytest.fixture
