@@ -7,6 +7,8 @@ RendercastError
 │   │   ├── TokenExpired
 │   │   └── TokenInvalid
 │   ├── InvalidAnimation
+│   ├── InvalidInput
+│   ├── IdempotencyKeyReused
 │   ├── InvalidArgument
 │   ├── NotAllowed
 │   ├── LimitExceeded
@@ -91,6 +93,33 @@ class InvalidAnimation(UserError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__(" ".join(problem.message for problem in self.problems))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathProblem:
+    """A problem at one place of the input. `path` is a JSON Pointer (RFC 6901) from the mutation's `input`."""
+
+    path: str
+    message: str
+
+
+class InvalidInput(UserError):
+    """The input of a start is invalid; the start uses no quota. `problems` is never empty."""
+
+    def __init__(self, problems: Sequence[PathProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(" ".join(problem.message for problem in self.problems))
+
+
+class IdempotencyKeyReused(UserError):
+    """The caller used the idempotency key before, with another input. `render` is the render of that call."""
+
+    def __init__(self, render: Render) -> None:
+        self.render = render
+        super().__init__(
+            "This idempotency key was used before, with another input. Use a new key for each render, and the same key "
+            "only to repeat the same input."
+        )
 
 
 class InvalidArgument(UserError):

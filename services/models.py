@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from services.failure_codes import Cause, cause_of
+from services.failure_codes import returns_quota
+from services.media import Media, OutputFormat, OutputOptions
 
 if TYPE_CHECKING:
     from dataclasses import replace as replace  # noqa: PLC0414  # mypy checks the field names and types of this one
@@ -33,6 +34,8 @@ class RenderStatus(StrEnum):
         """Whether a render with this status never changes again."""
         return self in TERMINAL
 
+
+TEXT_ANIMATION = "TextAnimation"  # id of the composition that takes `AnimationProps`
 
 TERMINAL = frozenset({RenderStatus.COMPLETE, RenderStatus.FAILED, RenderStatus.CANCELLED})
 
@@ -89,7 +92,7 @@ class Failure(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Output(Struct, frozen=True, kw_only=True, gc=False):
-    """Location of a COMPLETE render's video. URLs are signed from it when requested, and never stored.
+    """Location of a COMPLETE render's file. URLs are signed from it when requested, and never stored.
 
     `poster_key` is the key of the poster, a JPEG of the last frame, in the same bucket; None if there is none.
     """
@@ -111,12 +114,20 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
     may acquire the render before `due_at`. `running_s` is the running time of the current attempt in seconds, as of the
     last recorded change (see `services.clock`). `traceparent` is the trace context of the start, as defined by
     W3C Trace Context, if it was traced.
+
+    A render started with `animationProps` has `props`; one started with a composition has `input_props`, the JSON text
+    of an object, and `props` only if the composition is the text renderer's. `media` is the expected size and length of
+    the output, and then the one that the backend has reported; documents before version 3 have none.
     """
 
     id: str
     owner: str
-    props: AnimationProps
     created_at: datetime
+    composition_id: str = TEXT_ANIMATION
+    props: AnimationProps | None = None
+    input_props: str | None = None
+    output_options: OutputOptions = OutputOptions()
+    media: Media | None = None
     revision: int = 1
     status: RenderStatus = RenderStatus.QUEUED
     phase: RenderPhase | None = None
@@ -145,14 +156,57 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def total_frames(self) -> int:
-        """Number of frames of the finished video."""
-        return self.props.duration_in_frames
+        """Number of frames of the finished output, as far as known; 0 if it is not."""
+        if self.media is not None:
+            return self.media.frames
+        return 0 if self.props is None else self.props.duration_in_frames
 
     @property
     def returns_quota(self) -> bool:
-        """Whether its unit of quota is returned: no attempt was ever started, or its user did not cause the failure."""
-        is_service_failure = self.failure is not None and cause_of(self.failure.code) is not Cause.USER
-        return self.status.is_terminal and (self.started_at is None or is_service_failure)
+        """Whether its unit of quota is returned: no attempt was ever started, or the kind of failure returns it."""
+        is_returned = self.failure is not None and returns_quota(self.failure.code)
+        return self.status.is_terminal and (self.started_at is None or is_returned)
+
+
+class CompositionKind(StrEnum):
+    """Whether a composition is animated. A STILL has one frame."""
+
+    VIDEO = "video"
+    STILL = "still"
+
+
+class Composition(Struct, frozen=True, kw_only=True):
+    """Something that the backend can render.
+
+    `default_props` and `props_schema` are JSON texts: an object, and a JSON Schema (draft 2020-12) of the props; None
+    if the site provides none. `outputs` are in the order of `OutputFormat`. If `is_dynamic`, its size and length may
+    depend on the props (Remotion's `calculateMetadata`); None means that this is not known.
+    """
+
+    id: str
+    kind: CompositionKind
+    width: int
+    height: int
+    fps: float
+    duration_in_frames: int
+    default_props: str = "{}"
+    props_schema: str | None = None
+    outputs: tuple[OutputFormat, ...] = ()
+    is_dynamic: bool | None = None
+
+    @property
+    def media(self) -> Media:
+        """Its size and length with the default props."""
+        return Media(frames=self.duration_in_frames, fps=self.fps, width=self.width, height=self.height)
+
+
+class Catalog(Struct, frozen=True, kw_only=True):
+    """The compositions of one site. `site` and `version` are those of the backend, see `RenderBackend`."""
+
+    site: str
+    version: str
+    compositions: tuple[Composition, ...]
+    discovered_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +268,7 @@ class Quota:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """A signed URL of a video or its poster, and its expiry."""
+    """A signed URL of an output or its poster, and its expiry."""
 
     url: str
     expires_at: datetime

@@ -142,6 +142,12 @@ class Metrics:
             registry=registry,
         )
         self._poll_failures = Counter("rendercast_poll_failures_total", "Failed progress polls.", registry=registry)
+        self._compositions = Gauge(
+            "rendercast_compositions", "Compositions that this worker has discovered.", registry=registry
+        )
+        self._discovery_failures = Counter(
+            "rendercast_discovery_failures_total", "Failed discoveries of the compositions.", registry=registry
+        )
         self._leases_lost = Counter(
             "rendercast_leases_lost_total", "Renders whose lease this worker lost.", registry=registry
         )
@@ -228,6 +234,14 @@ class Metrics:
     def poll_failed(self) -> None:
         """Count a failed progress poll."""
         self._poll_failures.inc()
+
+    def catalog_refreshed(self, compositions: int) -> None:
+        """Set the number of compositions of the current catalog."""
+        self._compositions.set(compositions)
+
+    def catalog_refresh_failed(self) -> None:
+        """Count a failed discovery."""
+        self._discovery_failures.inc()
 
     def lease_lost(self) -> None:
         """Count a render whose lease this worker lost."""

@@ -18,9 +18,11 @@ _BY_CODE = {
     "COMPOSITION_ERROR": "This animation can't be drawn. Please change it; if other animations fail too, contact the "
     "operator.",
     "DEADLINE_EXCEEDED": "The render took too long and was stopped. Please try again.",
+    "DURATION_EXCEEDED": "The video would be longer than allowed. Please shorten it.",
     "FRAME_TIMEOUT": "A frame of the video took too long. Please try again; if it fails again, choose another font.",
     "INTERNAL": "Something went wrong on our side. Please try again.",
     "INVALID_ANIMATION": "This animation can't be drawn. Please change it.",
+    "OUTPUT_TOO_LARGE": "The output would be larger than allowed. Please choose a smaller size or a shorter duration.",
     "OUTPUT_EXISTS": "A video of this render was already stored. Start the render again if you don't find it.",
     "OUTPUT_MISSING": f"The finished video could not be found. {_TRY_AGAIN}",
     "QUEUE_TIMEOUT": "The render could not be started in time. Please try again later.",

@@ -4,11 +4,13 @@ Operators can read the renders of all users with `get`, `list` (with `all_users`
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.compositions.catalog import CatalogReader, KnownCompositions
 from services.errors import (
+    IdempotencyKeyReused,
     InvalidArgument,
     NotAllowed,
     OutputGone,
@@ -21,8 +23,8 @@ from services.errors import (
 )
 from services.ids import is_render_id, new_render_id
 from services.models import (
-    AnimationProps,
     Caller,
+    Composition,
     Download,
     Quota,
     QuotaWindow,
@@ -38,8 +40,10 @@ from services.ports import AddOutcome, AddResult, Clock, RenderBackend, RenderSt
 from services.realtime.hub import ProgressHub
 from services.renders import lifecycle
 from services.renders.cursors import decode_cursor
+from services.renders.file_names import file_name
 from services.renders.quota import QuotaRule, quota_exceeded, quota_left
-from services.renders.validation import AnimationLimits, is_plain, validate_start
+from services.renders.requests import RenderInput, RequestLimits, RequestValidator, StartRequest
+from services.renders.validation import is_plain
 
 MAX_PAGE = 100
 
@@ -48,8 +52,9 @@ MAX_PAGE = 100
 class RenderService:
     """Starts, returns, lists, cancels, retries and deletes renders, and signs their URLs.
 
-    `backend` is None if the deployment has no renderer; then no render can be started. Any async method may raise
-    `StoreUnavailable`; `download` and `delete` may raise `BackendUnavailable` too.
+    `backend` is None if the deployment has no renderer; then no render can be started. `catalog` is None if this
+    process starts no renders. Any async method may raise `StoreUnavailable`; `download` and `delete` may raise
+    `BackendUnavailable` too.
     """
 
     store: RenderStore
@@ -58,28 +63,38 @@ class RenderService:
     clock: Clock
     metrics: Metrics
     quota_rule: QuotaRule
-    limits: AnimationLimits
+    limits: RequestLimits
     download_expiry: timedelta
+    catalog: CatalogReader | None = None
 
-    async def start(
-        self,
-        caller: Caller,
-        props: AnimationProps,
-        *,
-        generation_id: str | None = None,
-        idempotency_key: str | None = None,
-    ) -> StartResult:
+    async def start(self, caller: Caller, request: StartRequest) -> StartResult:
         """Queue a render for one unit of quota.
 
-        If the caller used the idempotency key before, return that render and use no quota. Raises
-        `InvalidAnimation`, `RenderServiceNotConfigured` or `RenderQuotaExceeded`; none of them uses quota.
+        If the caller used the idempotency key before, return that render and use no quota. Raises `InvalidAnimation`,
+        `InvalidInput`, `IdempotencyKeyReused`, `RenderServiceNotConfigured` or `RenderQuotaExceeded`; none of them uses
+        quota.
         """
-        validate_start(props, generation_id=generation_id, idempotency_key=idempotency_key, limits=self.limits)
-        key = None if idempotency_key is None else f"start:{idempotency_key}"
-        return await self._start(caller, props, generation_id=generation_id, key=key)
+        if self.backend is None:
+            raise RenderServiceNotConfigured
+        valid = RequestValidator(
+            site=self.backend.site,
+            formats=self.backend.formats,
+            compositions=await self._known_compositions(),
+            limits=self.limits,
+        ).validate(request)
+        key = None if request.idempotency_key is None else f"start:{request.idempotency_key}"
+        result = await self._start(caller, valid, key=key)
+        if result.duplicate and not valid.is_same_as(result.render):
+            raise IdempotencyKeyReused(result.render)
+        return result
+
+    async def compositions(self) -> Sequence[Composition]:
+        """Return the compositions that can be rendered, in the site's order; none if they have not been read yet."""
+        known = await self._known_compositions()
+        return () if known is None else known.catalog.compositions
 
     async def retry(self, caller: Caller, render_id: str) -> StartResult:
-        """Start a new render with the props of a FAILED or CANCELLED one, for one unit of quota.
+        """Start a new render with the input of a FAILED or CANCELLED one, for one unit of quota.
 
         A second retry of the same render returns the render that the first started. Raises `RenderNotFound`,
         `RenderNotRetryable`, `RenderServiceNotConfigured` or `RenderQuotaExceeded`.
@@ -87,7 +102,7 @@ class RenderService:
         render = await self._get_own(caller, render_id)
         if render.status not in {RenderStatus.FAILED, RenderStatus.CANCELLED}:
             raise RenderNotRetryable(render)
-        return await self._start(caller, render.props, generation_id=render.generation_id, key=f"retry:{render.id}")
+        return await self._start(caller, RenderInput.of(render), key=f"retry:{render.id}")
 
     async def get(self, caller: Caller, render_id: str) -> Render:
         """Return the caller's render, or any user's render for an operator. Raises `RenderNotFound`."""
@@ -146,7 +161,7 @@ class RenderService:
         return await self._change(caller, render_id, cancelled)
 
     async def download(self, caller: Caller, render_id: str) -> tuple[Render, Download]:
-        """Return the render and a new signed URL of its video, after checking that the video is still stored.
+        """Return the render and a new signed URL of its output, after checking that the output is still stored.
 
         Raises `RenderNotFound`, `RenderNotComplete`, `OutputGone` or `RenderServiceNotConfigured`.
         """
@@ -159,11 +174,15 @@ class RenderService:
             raise OutputGone
         return render, self.backend.sign(render.output, expires_in=self.download_expiry)
 
-    def sign(self, render: Render) -> Download | None:
-        """Return a signed URL of the video of a render that the caller has read; None if it has no video."""
+    def sign(self, render: Render, *, saves: bool = False) -> Download | None:
+        """Return a signed URL of the output of a render that the caller has read; None if it has none.
+
+        If `saves`, browsers save the file under a readable name instead of showing it.
+        """
         if render.output is None or self.backend is None:
             return None
-        return self.backend.sign(render.output, expires_in=self.download_expiry)
+        name = file_name(render) if saves else None
+        return self.backend.sign(render.output, expires_in=self.download_expiry, file_name=name)
 
     def sign_poster(self, render: Render) -> Download | None:
         """Return a signed URL of the poster of a render that the caller has read; None if it has no poster."""
@@ -172,7 +191,7 @@ class RenderService:
         return self.backend.sign_poster(render.output, expires_in=self.download_expiry)
 
     async def delete(self, caller: Caller, render_id: str) -> None:
-        """Delete an ended render with its video and poster. Raises `RenderNotFound` or `RenderNotFinished`."""
+        """Delete an ended render with its output and poster. Raises `RenderNotFound` or `RenderNotFinished`."""
         render = await self._get_own(caller, render_id)
         if not render.status.is_terminal:
             raise RenderNotFinished(render)
@@ -186,9 +205,10 @@ class RenderService:
             raise RenderNotFound
         return render
 
-    async def _start(
-        self, caller: Caller, props: AnimationProps, *, generation_id: str | None, key: str | None
-    ) -> StartResult:
+    async def _known_compositions(self) -> KnownCompositions | None:
+        return None if self.catalog is None else await self.catalog.read()
+
+    async def _start(self, caller: Caller, valid: RenderInput, *, key: str | None) -> StartResult:
         if self.backend is None:
             raise RenderServiceNotConfigured
         now = self.clock.now()
@@ -196,9 +216,13 @@ class RenderService:
         queued = Render(
             id=new_render_id(now),
             owner=caller.id,
-            props=props,
             created_at=now,
-            generation_id=generation_id,
+            composition_id=valid.composition_id,
+            props=valid.props,
+            input_props=valid.input_props,
+            output_options=valid.output_options,
+            media=valid.media,
+            generation_id=valid.generation_id,
             idempotency_key=key,
             traceparent=spans.traceparent(),
         )

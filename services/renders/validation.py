@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import regex
 
-from services.errors import InvalidAnimation, Problem
+from services.errors import Problem
 from services.models import AnimationProps
 from services.renders.colors import parse_color
 
@@ -44,23 +44,22 @@ def is_plain(text: str) -> bool:
     )
 
 
-def validate_start(
-    props: AnimationProps, *, generation_id: str | None, idempotency_key: str | None, limits: AnimationLimits
-) -> None:
-    """Raise `InvalidAnimation` with all problems of the input, each with the name of its GraphQL field."""
-    problems = [
-        *_text_problems(props.text, limits),
-        *_name_problems("fontFamily", props.font_family),
-        *_font_size_problems(props.font_size),
-        *_color_problems("color", props.color),
-        *(() if props.background_color is None else _color_problems("backgroundColor", props.background_color)),
-        *_duration_problems(props.duration_in_frames, limits),
-        *_fps_problems(props.fps, limits),
-        *_key_problems("generationId", generation_id),
-        *_key_problems("idempotencyKey", idempotency_key),
-    ]
-    if problems:
-        raise InvalidAnimation(problems)
+def animation_problems(props: AnimationProps, limits: AnimationLimits) -> Iterator[Problem]:
+    """Return all problems of the props, each with the name of its GraphQL field."""
+    yield from _text_problems(props.text, limits)
+    yield from _name_problems("fontFamily", props.font_family)
+    yield from _font_size_problems(props.font_size)
+    yield from _color_problems("color", props.color)
+    if props.background_color is not None:
+        yield from _color_problems("backgroundColor", props.background_color)
+    yield from _duration_problems(props.duration_in_frames, limits)
+    yield from _fps_problems(props.fps, limits)
+
+
+def key_problems(*, generation_id: str | None, idempotency_key: str | None) -> Iterator[Problem]:
+    """Return the problems of the ids that a caller may give a render."""
+    yield from _key_problems("generationId", generation_id)
+    yield from _key_problems("idempotencyKey", idempotency_key)
 
 
 def _text_problems(text: str, limits: AnimationLimits) -> Iterator[Problem]:

@@ -65,6 +65,7 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
                 backend=backend,
                 with_worker=True,
                 outbox=store.outbox,
+                catalogs=store.catalog,
                 endpoint=endpoint,
                 tracing=tracing,
             )
@@ -107,6 +108,7 @@ async def open_production(settings: Settings, *, with_worker: bool) -> AsyncIter
             backend=backend,
             with_worker=with_worker,
             outbox=store.outbox,
+            catalogs=store.catalog,
             endpoint=endpoint,
             tracing=tracing,
         )

@@ -9,17 +9,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from services.background.supervision import BackgroundLoop
+from services.compositions.catalog import CatalogReader
+from services.compositions.ports import CatalogStore
+from services.compositions.refresh import CatalogRefresher
 from services.observability.call_timing import timed
 from services.observability.metrics import Metrics
 from services.observability.spans import no_span
 from services.ports import Clock, RenderBackend, RenderStore
 from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub
+from services.renders.media_limits import MediaLimits
 from services.renders.quota import QuotaRule
+from services.renders.requests import RequestLimits
 from services.renders.service import RenderService
 from services.renders.validation import FPS, AnimationLimits
-from services.settings import Settings, WorkerSettings
-from services.supervision import BackgroundLoop
+from services.settings import RenderSettings, Settings, WorkerSettings
 from services.webhooks.ports import Outbox
 from services.worker.run_context import RunLimits
 from services.worker.worker import Worker, WorkerOptions
@@ -30,7 +35,10 @@ if TYPE_CHECKING:
     from services.webhooks.deliverer import WebhookDeliverer
     from services.webhooks.endpoint import WebhookEndpoint
 
-LOOP_LABELS = {"webhook deliverer": "webhooks"}  # labels of metrics, where they differ from the loops' names
+LOOP_LABELS = {
+    "webhook deliverer": "webhooks",
+    "catalog refresher": "catalog",
+}  # labels of metrics, where they differ from the loops' names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +46,8 @@ class Services:
     """The services of a process.
 
     `backend` is None if no renderer can be used, `worker` if the process is not a worker, `outbox` if the store has
-    none, `deliverer` if the process is not a worker or webhooks are not configured, `tracing` if traces are not
-    exported, and `data_folder` if the store is not in a folder of this machine.
+    none, `deliverer` if the process is not a worker or webhooks are not configured, `refresher` if the process is not a
+    worker, `tracing` if traces are not exported, and `data_folder` if the store is not in a folder of this machine.
     """
 
     settings: Settings
@@ -53,13 +61,19 @@ class Services:
     worker: Worker | None
     outbox: Outbox | None
     deliverer: "WebhookDeliverer | None"
+    refresher: CatalogRefresher | None
     tracing: "Tracing | None"
     data_folder: Path | None = None
 
     @property
     def loops(self) -> Mapping[str, BackgroundLoop]:
         """The background loops of this process by name. Each must be running."""
-        loops = {"hub": self.hub, "worker": self.worker, "webhook deliverer": self.deliverer}
+        loops = {
+            "hub": self.hub,
+            "worker": self.worker,
+            "webhook deliverer": self.deliverer,
+            "catalog refresher": self.refresher,
+        }
         return {name: loop for name, loop in loops.items() if loop is not None}
 
     @property
@@ -79,10 +93,11 @@ def compose(  # noqa: PLR0913  # each part of the process, once
     backend: RenderBackend | None,
     with_worker: bool,
     outbox: Outbox | None = None,
+    catalogs: CatalogStore | None = None,
     endpoint: "WebhookEndpoint | None" = None,
     tracing: "Tracing | None" = None,
 ) -> Services:
-    """Return the services that use these open adapters."""
+    """Return the services that use these open adapters. Without `catalogs`, no composition is known."""
     metrics = Metrics()
     store, pubsub = timed(store, metrics.store), timed(pubsub, metrics.pubsub)
     check_interval = timedelta(seconds=settings.worker.check_interval_s)
@@ -96,12 +111,11 @@ def compose(  # noqa: PLR0913  # each part of the process, once
         quota_rule=QuotaRule(
             limit=settings.renders.quota_limit, window=timedelta(seconds=settings.renders.quota_window_s)
         ),
-        limits=AnimationLimits(
-            max_duration_s=settings.renders.max_duration_s, fps=FPS, max_text_length=settings.renders.max_text_length
-        ),
+        limits=_request_limits(settings.renders),
         download_expiry=settings.renders.download_expiry,
+        catalog=CatalogReader(catalogs, site=backend.site, clock=clock) if backend and catalogs else None,
     )
-    worker, deliverer = None, None
+    worker, deliverer, refresher = None, None, None
     if with_worker and backend:
         worker = Worker(
             worker_id=f"{os.getpid()}-{secrets.token_hex(6)}",
@@ -111,9 +125,11 @@ def compose(  # noqa: PLR0913  # each part of the process, once
             pubsub=pubsub,
             clock=clock,
             metrics=metrics,
-            options=_worker_options(settings.worker),
+            options=_worker_options(settings.worker, renders.limits.media),
             span_of=tracing.attempt if tracing else no_span,
         )
+    if worker and backend and catalogs:
+        refresher = CatalogRefresher(catalogs, backend, clock=clock, metrics=metrics)
     if worker and outbox and endpoint:
         deliverer = _deliverer(settings.worker, worker.id, outbox, endpoint, renders, tracing)
     services = Services(
@@ -128,6 +144,7 @@ def compose(  # noqa: PLR0913  # each part of the process, once
         worker=worker,
         outbox=outbox,
         deliverer=deliverer,
+        refresher=refresher,
         tracing=tracing,
     )
     _register_loops(services)
@@ -160,11 +177,23 @@ def _deliverer(
     )
 
 
-def _worker_options(settings: WorkerSettings) -> WorkerOptions:
+def _request_limits(settings: RenderSettings) -> RequestLimits:
+    return RequestLimits(
+        animation=AnimationLimits(
+            max_duration_s=settings.max_duration_s, fps=FPS, max_text_length=settings.max_text_length
+        ),
+        media=MediaLimits(max_duration_s=settings.max_duration_s, max_pixels=settings.max_pixels),
+        max_props_bytes=settings.max_props_bytes,
+    )
+
+
+def _worker_options(settings: WorkerSettings, media: MediaLimits) -> WorkerOptions:
     return WorkerOptions(
         lease=timedelta(seconds=settings.lease_s),
         poll_interval=timedelta(seconds=settings.acquire_interval_s),
-        limits=RunLimits(queue_timeout=timedelta(seconds=settings.queue_timeout_s), max_attempts=settings.max_attempts),
+        limits=RunLimits(
+            queue_timeout=timedelta(seconds=settings.queue_timeout_s), max_attempts=settings.max_attempts, media=media
+        ),
     )
 
 

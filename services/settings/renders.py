@@ -8,7 +8,7 @@ from services.settings.base import SettingsGroup
 
 
 class RenderSettings(SettingsGroup):
-    """Quota, limits on animations, and download URLs."""
+    """Quota, limits on animations and outputs, and download URLs."""
 
     quota_limit: int = Field(
         5,
@@ -17,9 +17,25 @@ class RenderSettings(SettingsGroup):
         description="Maximum number of renders that a user can start in each window.",
     )
     quota_window_s: int = Field(3600, ge=1, le=86_400, description="Length of a quota window in seconds.")
-    max_duration_s: int = Field(20, ge=1, le=3600, description="Maximum duration of an animation in seconds.")
+    max_duration_s: int = Field(
+        20, ge=1, le=3600, description="Maximum duration of a video, GIF or audio file in seconds."
+    )
     max_text_length: int = Field(
         500, ge=1, le=10_000, description="Maximum length of an animation's text in characters."
+    )
+    max_pixels: int = Field(
+        5_000_000_000,
+        ge=1_000_000,
+        le=2**53,  # exact in JavaScript
+        description="Maximum number of pixels of an output: width times height times frames. The default allows 20 "
+        "seconds of 4K at 30 frames per second.",
+    )
+    max_props_bytes: int = Field(
+        256 * 1024,
+        ge=1024,
+        le=512 * 1024,
+        description="Maximum size of a composition's props in bytes of JSON. `RENDERCAST_MAX_BODY_BYTES` should be twice "
+        "as much, for the rest of the request and for escapes.",
     )
     download_expiry_s: int = Field(3600, ge=1, le=604_800, description="Validity of a download URL in seconds.")
 

@@ -1,0 +1,1 @@
+"""The compositions of a site: discovery, storage, and validation of props."""

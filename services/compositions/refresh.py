@@ -1,0 +1,63 @@
+"""Keeps the stored catalog up to date: a background loop of workers."""
+
+import logging
+
+from services.background.backoff import backoff_s
+from services.compositions.ports import CatalogStore
+from services.errors import BackendUnavailable, StoreUnavailable
+from services.models import Catalog
+from services.observability.metrics import Metrics
+from services.ports import Clock, RenderBackend
+
+CHECK_INTERVAL_S = 30.0  # between two requests for the site's version
+
+log = logging.getLogger(__name__)
+
+
+async def refresh_catalog(
+    store: CatalogStore, backend: RenderBackend, clock: Clock, *, always: bool = False
+) -> Catalog:
+    """Discover the compositions if the site has another version than the stored catalog, or `always`; return them.
+
+    Raises `BackendUnavailable` or `StoreUnavailable`; then the stored catalog is not changed.
+    """
+    stored, version = await store.get(backend.site), await backend.site_version()
+    if stored is not None and stored.version == version and not always:
+        return stored
+    compositions = await backend.compositions()
+    catalog = Catalog(site=backend.site, version=version, compositions=compositions, discovered_at=clock.now())
+    await store.put(catalog)
+    log.info("%d compositions discovered: %s", len(compositions), ", ".join(each.id for each in compositions))
+    return catalog
+
+
+class CatalogRefresher:
+    """Discovers the compositions at the start, and again whenever the site changes. A `BackgroundLoop`."""
+
+    def __init__(self, store: CatalogStore, backend: RenderBackend, *, clock: Clock, metrics: Metrics) -> None:
+        self._store = store
+        self._backend = backend
+        self._clock = clock
+        self._metrics = metrics
+        self.last_tick_s: float | None = None
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        failures = 0
+        while True:
+            self.last_tick_s = self._clock.monotonic()
+            failures = 0 if await self._refresh() else failures + 1
+            self.last_tick_s = self._clock.monotonic()
+            wait_s = backoff_s(failures) if failures else CHECK_INTERVAL_S
+            await self._clock.sleep(wait_s)
+
+    async def _refresh(self) -> bool:
+        """Return whether the stored catalog is up to date now."""
+        try:
+            catalog = await refresh_catalog(self._store, self._backend, self._clock)
+        except (BackendUnavailable, StoreUnavailable) as error:
+            self._metrics.catalog_refresh_failed()
+            log.warning("the compositions can't be discovered; the last catalog stays in use: %s", error)
+            return False
+        self._metrics.catalog_refreshed(len(catalog.compositions))
+        return True

@@ -1,0 +1,15 @@
+"""Names under which browsers save the outputs of renders."""
+
+from services.media import FORMATS
+from services.models import Render
+
+MAX_NAME_LENGTH = 60  # characters of the composition's id
+
+
+def file_name(render: Render) -> str:
+    """Return a name of ASCII letters, digits and hyphens, such as `Promo-01jd6k….webm`: unique, and sorted by time."""
+    name = "".join(
+        character if character.isascii() and character.isalnum() else "-" for character in render.composition_id
+    )
+    extension = FORMATS[render.output_options.format].extension
+    return f"{name[:MAX_NAME_LENGTH].strip('-') or 'render'}-{render.id}.{extension}"
