@@ -14,7 +14,7 @@ from commands.server.metrics_server import listen_for_metrics, serve_metrics
 from commands.server.stop_signals import handled_stop_signals
 from services.runtime.adapters import open_production
 from services.settings import Settings
-from services.supervision import BackgroundLoop, supervise
+from services.background.supervision import BackgroundLoop, supervise
 
 
 def run_worker(settings: Settings) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from services.ports import Clock
-from services.supervision import BackgroundLoop
+from services.background.supervision import BackgroundLoop
 
 MAX_SILENCE_S = 90.0  # longer than any interval between ticks and any delay after a failure
 ALIVE = "alive"

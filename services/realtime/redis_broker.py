@@ -22,7 +22,7 @@ from broadcaster import BroadcastBackend, Event
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
-from services.backoff import backoff_s
+from services.background.backoff import backoff_s
 from services.errors import PubSubUnavailable
 from services.realtime.listeners import ListenerRegistry
 from services.realtime.redis_connection import RedisCommands, RedisSubscriber

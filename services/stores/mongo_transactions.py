@@ -8,7 +8,7 @@ from typing import TypeVar
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
-from services.backoff import backoff_s
+from services.background.backoff import backoff_s
 from services.stores.mongo_connection import Client, maybe_await, mongo_operation
 
 Session = AsyncClientSession

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from services.backoff import backoff_s
+from services.background.backoff import backoff_s
+from services.background.leased_loop import LeasedLoop, release_leases
+from services.background.supervision import finish_despite_cancellation, is_cancelled
 from services.errors import StoreUnavailable
-from services.leased_loop import LeasedLoop, release_leases
 from services.models import WebhookStatus
 from services.observability import log_context, spans
 from services.observability.metrics import Metrics
 from services.observability.spans import SpanOf, no_span
 from services.ports import Clock
-from services.supervision import finish_despite_cancellation, is_cancelled
 from services.webhooks.messages import DeliveryResult, WebhookMessage, finish_attempt, start_attempt
 from services.webhooks.payloads import build_body
 from services.webhooks.ports import DownloadSigner, Endpoint, EndpointError, Outbox

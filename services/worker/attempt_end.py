@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.backoff import backoff_s
+from services.background.backoff import backoff_s
 from services.clock import Stopwatch
 from services.errors import BackendUnavailable
 from services.models import Failure, Render, RenderStatus
@@ -89,7 +89,12 @@ class AttemptEnd:
         now = self._context.clock.now()
         await self._recorder.record(
             lambda render: lifecycle.complete(
-                render, output=finished.output, cost_usd=finished.cost_usd, warnings=finished.warnings, now=now
+                render,
+                output=finished.output,
+                cost_usd=finished.cost_usd,
+                warnings=finished.warnings,
+                media=finished.media,
+                now=now,
             )
         )
 

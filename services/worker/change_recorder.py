@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from services.backoff import backoff_s
+from services.background.backoff import backoff_s
 from services.errors import LeaseLost, StoreUnavailable
 from services.models import Render, RenderStatus
 from services.ports import Clock, RenderStore

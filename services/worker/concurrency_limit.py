@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from services.backoff import backoff_s
+from services.background.backoff import backoff_s
 from services.ports import Clock, RenderBackend
 
 # The number of the Lambda backend's threads for calls: any more launched renders would only wait for a thread.

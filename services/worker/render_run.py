@@ -3,7 +3,8 @@
 import logging
 from datetime import timedelta
 
-from services.backoff import backoff_s
+from services.background.backoff import backoff_s
+from services.background.supervision import finish_despite_cancellation
 from services.clock import Stopwatch
 from services.errors import BackendUnavailable, LeaseLost, StartImpossible, StartRefused, StartUncertain
 from services.models import Failure, Render, RenderPhase, RenderStatus
@@ -11,7 +12,6 @@ from services.observability import spans
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Observation
 from services.renders import lifecycle
 from services.renders.failure_messages import OWNER_MESSAGES
-from services.supervision import finish_despite_cancellation
 from services.worker.attempt_end import AttemptEnd, GivenUp
 from services.worker.change_recorder import ChangeRecorder
 from services.worker.concurrency_limit import poll_interval_s
@@ -179,6 +179,10 @@ class RenderRun:
         match observation:
             case AttemptProgress() if self._is_overdue():
                 self._exceed_deadline()
+            case AttemptProgress(media=media) if media is not None and (
+                over := self._context.limits.media.failure(media)
+            ):
+                self._end.give_up(GivenUp(failure=over, is_final=True))
             case AttemptProgress():
                 await self._advance(observation)
             case AttemptFinished():

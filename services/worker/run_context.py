@@ -6,12 +6,13 @@ from datetime import timedelta
 from services.clock import RunningTime
 from services.observability.metrics import Metrics
 from services.ports import Clock, RenderBackend
+from services.renders.media_limits import MediaLimits
 from services.worker.concurrency_limit import ConcurrencyLimit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLimits:
-    """Limits on the waiting time and on the attempts of a render.
+    """Limits on the waiting time, on the attempts and on the output of a render.
 
     `queue_timeout` limits the wait for a first attempt, and for another one after an attempt that found no capacity.
     `max_attempts` counts neither attempts that found no capacity nor those that ended with their process.
@@ -19,6 +20,7 @@ class RunLimits:
 
     queue_timeout: timedelta
     max_attempts: int
+    media: MediaLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

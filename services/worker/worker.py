@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.backoff import backoff_s
+from services.background.backoff import backoff_s
+from services.background.leased_loop import LeasedLoop, release_leases
+from services.background.supervision import is_cancelled
 from services.clock import RunningTime
 from services.errors import LeaseLost, StoreUnavailable
-from services.leased_loop import LeasedLoop, release_leases
 from services.models import Failure, Render
 from services.observability import log_context
 from services.observability.metrics import Metrics
@@ -19,7 +20,6 @@ from services.observability.spans import SpanOf, no_span
 from services.ports import Clock, RenderBackend, RenderStore
 from services.realtime.hub import WORK_CHANNEL, ProgressHub
 from services.realtime.pubsub import PubSub
-from services.supervision import is_cancelled
 from services.worker.change_recorder import ChangeRecorder
 from services.worker.concurrency_limit import ConcurrencyLimit
 from services.worker.render_run import RenderRun

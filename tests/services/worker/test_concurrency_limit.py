@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.backoff import backoff_s
+from services.background.backoff import backoff_s
 from services.worker.concurrency_limit import MAX_CONCURRENT_STARTS, BackoffTimer, ConcurrencyLimit, poll_interval_s
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_clock import FakeClock

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from services.backends.text.backend import open_text_backend
+from services.background.supervision import supervise
 from services.models import Render, RenderStatus
 from services.realtime.hub import ProgressHub
-from services.supervision import supervise
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_clock import settle
 from tests.support.memory_store import MemoryStore

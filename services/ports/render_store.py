@@ -1,38 +1,12 @@
-"""Contracts between the services and their adapters: clock, render store, webhook backlog, render backend.
+"""The contract of a render store. All stores pass the tests in `tests/services/stores/test_store_contract.py`."""
 
-Each adapter is a file or folder under `stores/` or `backends/`. All adapters of a port pass the same contract tests
-under `tests/services/`. Adapters raise only the errors named here, never those of a driver.
-"""
-
-import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Protocol
 
-from services.models import Download, Failure, Output, QuotaWindow, Render, RenderFilter, RenderPhase
-
-
-class Clock(Protocol):
-    """Time, injected so that tests don't wait."""
-
-    def now(self) -> datetime:
-        """Return the current time, timezone-aware, in UTC."""
-        ...
-
-    def monotonic(self) -> float:
-        """Return the seconds since an arbitrary moment. Steps of the wall clock don't change them."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Return after `seconds`."""
-        ...
-
-    async def wait(self, event: asyncio.Event, *, timeout_s: float) -> bool:
-        """Return True once `event` is set, or False after `timeout_s`."""
-        ...
-
+from services.models import QuotaWindow, Render, RenderFilter
 
 # A render's `due_at` that is later than this from now comes from a step of the wall clock, or from another clock: no
 # delay is as long.
@@ -173,123 +147,4 @@ class RenderStore(Protocol):
 
     async def erase_records(self, owner: str, *, dry_run: bool) -> ErasedRecords:
         """Delete the owner's webhook messages and units of quota, of any version; with `dry_run`, only count them."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BacklogStats:
-    """Number of PENDING webhook messages, and when the oldest of their events occurred: None if there is none."""
-
-    pending: int
-    oldest_occurred_at: datetime | None
-
-
-class WebhookBacklog(Protocol):
-    """The part of the webhook outbox that metrics read."""
-
-    async def backlog(self) -> BacklogStats:
-        """Return the size and age of the backlog, without reading the messages. Raises `StoreUnavailable`."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptProgress:
-    """The attempt is running. `fraction` is its progress, 0.0 to 1.0. Values may decrease between observations."""
-
-    phase: RenderPhase
-    fraction: float
-    frames_rendered: int
-    estimated_completion_at: datetime | None = None
-    cost_usd: float | None = None
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptFinished:
-    """The attempt succeeded and its output is stored durably. If the poster could not be created, it has none."""
-
-    output: Output
-    cost_usd: float | None = None
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptFailed:
-    """The attempt ended without an output. If `failure.retryable`, another attempt may succeed.
-
-    `busy` means that the backend was at capacity.
-    """
-
-    failure: Failure
-    busy: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptMissing:
-    """The backend has no such attempt, and it can't be running."""
-
-
-Observation = AttemptProgress | AttemptFinished | AttemptFailed | AttemptMissing
-
-
-class RenderBackend(Protocol):
-    """Renders animations to videos and stores them. Every method has a time limit of its own."""
-
-    @property
-    def capacity(self) -> int:
-        """Maximum number of renders that one worker should run concurrently."""
-        ...
-
-    @property
-    def poll_interval(self) -> timedelta:
-        """Time between two calls of `observe` while the progress changes; up to twice that otherwise."""
-        ...
-
-    def time_limit(self, render: Render) -> timedelta:
-        """Return the maximum running time of one attempt."""
-        ...
-
-    async def start(self, render: Render) -> str:
-        """Start an attempt and return the backend's id for it. Not idempotent.
-
-        Raises `StartRefused` if certainly nothing was started and a later call may succeed, `StartImpossible` if
-        certainly nothing was started and a later call would not succeed, and `StartUncertain` if an attempt may be
-        running.
-        """
-        ...
-
-    async def observe(self, render: Render, *, check_output: bool = False) -> Observation:
-        """Return the state of the render's current attempt. Raises `BackendUnavailable` if it can't be read now.
-
-        With `check_output`, look for the stored output even if the progress does not say that the attempt has ended.
-        An attempt without a `backend_render_id` may be running too: the response to its start was lost.
-        """
-        ...
-
-    async def stop(self, render: Render) -> AttemptFinished | None:
-        """Stop the current attempt, so that no later attempt runs beside it.
-
-        Return its output, or that of an earlier attempt, if one is stored. Idempotent. Raises `BackendUnavailable` if
-        the request did not reach the backend, or the output could not be looked for.
-        """
-        ...
-
-    async def abandon(self, render: Render) -> None:
-        """Free this process's resources for the attempt, because this worker no longer runs the render."""
-        ...
-
-    def sign(self, output: Output, *, expires_in: timedelta) -> Download:
-        """Return a URL of the video that is valid for at most `expires_in`. Does no I/O."""
-        ...
-
-    def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
-        """Return a URL of the poster, a JPEG, as `sign` does; None if there is none."""
-        ...
-
-    async def has_output(self, output: Output) -> bool:
-        """Return whether the output is still stored. Raises `BackendUnavailable`."""
-        ...
-
-    async def delete(self, render: Render) -> None:
-        """Delete all stored files of an ended render. Idempotent. Raises `BackendUnavailable`."""
         ...

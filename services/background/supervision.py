@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Protocol
 
-from services.backoff import backoff_s
+from services.background.backoff import backoff_s
 
 HEALTHY_S = 60.0  # after a run of this length, the delays start again with the shortest
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from services.leased_loop import LeasedLoop
+from services.background.leased_loop import LeasedLoop
 from services.observability.liveness import MAX_SILENCE_S, Liveness
 from tests.support.fake_clock import FakeClock, settle
 

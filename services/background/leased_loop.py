@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from services.backoff import backoff_s
+from services.background.backoff import backoff_s
 from services.errors import StoreUnavailable
 from services.ports import Clock
 

@@ -1,0 +1,1 @@
+"""Background loops: supervision, leased work, and retry delays."""
