@@ -37,6 +37,7 @@ NOT_IMPORTED = {"fontpkg-inter", "fontpkg-roboto", "httptools", "manimgx-fonts",
 BOUNDED = {
     "broadcaster",
     "graphql-core",
+    "jsonschema-rs",
     "motor",
     "pymongo",
     "redis",
