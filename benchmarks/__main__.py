@@ -1,12 +1,22 @@
 """`make bench`: every benchmark, one after the other."""
 
-from benchmarks import footprint, limits, observability, polling, requests, start_to_progress, text_renderer
+from benchmarks import (
+    footprint,
+    limits,
+    observability,
+    polling,
+    requests,
+    start_to_progress,
+    text_renderer,
+    validation,
+)
 
 if __name__ == "__main__":
     text_renderer.main()
     start_to_progress.main()
     polling.main()
     limits.main()
+    validation.main()
     requests.main()
     observability.main()
     footprint.main()

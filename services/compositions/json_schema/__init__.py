@@ -1,0 +1,1 @@
+"""Validation against JSON Schemas that sites provide, with messages for people."""
