@@ -103,7 +103,7 @@ class RendercastSchema(Schema):
         if operation_type not in context.allowed_operations:
             raise InvalidOperationTypeError(operation_type)
         if context.variables:
-            check_variables(context.variables, self._settings)
+            check_variables(context.variables, operation.variable_types, self._settings)
         if operation_type is OperationType.MUTATION:
             self._admit_mutation(context.context, operation)
 

@@ -6,6 +6,7 @@ takes no more steps than the limit on fields, even if fragments multiply a small
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from graphql import (
@@ -20,6 +21,7 @@ from graphql import (
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLType,
     InlineFragmentNode,
     IntValueNode,
     Node,
@@ -31,6 +33,7 @@ from graphql import (
     get_nullable_type,
     is_introspection_type,
     is_list_type,
+    type_from_ast,
 )
 
 from resolvers.strawberry_fields import field_definition
@@ -52,11 +55,15 @@ OPERATIONS = "operations"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredOperation:
-    """One operation of a document. `cost` is an upper bound on the weighted number of fields that it resolves."""
+    """One operation of a document. `cost` is an upper bound on the weighted number of fields that it resolves.
+
+    `variable_types` are the types of its variables by name.
+    """
 
     type: OperationType
     root_fields: int
     cost: int
+    variable_types: Mapping[str, GraphQLType | None]
 
 
 @dataclass(slots=True)
@@ -119,11 +126,15 @@ class _Walk:
 
     def operation(self, operation: OperationDefinitionNode) -> MeasuredOperation:
         self.count(OPERATIONS, operation)
+        types = {}
         for variable in operation.variable_definitions or ():
             self.count(DIRECTIVES, variable, len(variable.directives or ()))
+            types[variable.variable.name.value] = type_from_ast(self.schema, variable.type)
         self.root_fields = self.cost = 0
         self.definition(operation, self.schema.get_root_type(operation.operation))
-        return MeasuredOperation(type=operation.operation, root_fields=self.root_fields, cost=self.cost)
+        return MeasuredOperation(
+            type=operation.operation, root_fields=self.root_fields, cost=self.cost, variable_types=types
+        )
 
     def definition(self, definition: ExecutableDefinitionNode, parent: GraphQLNamedType | None) -> None:
         self.count(DIRECTIVES, definition, len(definition.directives or ()))

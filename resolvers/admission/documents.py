@@ -6,7 +6,7 @@ Imports Strawberry's validation rules from modules that it doesn't document, wri
 
 import sys
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from graphql import (
@@ -14,7 +14,12 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    GraphQLType,
     NoSchemaIntrospectionCustomRule,
+    is_input_object_type,
+    is_list_type,
+    is_non_null_type,
+    is_scalar_type,
     parse,
     specified_rules,
     validate,
@@ -29,9 +34,12 @@ from services.settings import GraphQLSettings
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 CHARACTERS_PER_TOKEN = 64  # maximum average length of a document's tokens: strings and comments are long
 BYTES_PER_TOKEN = 500  # memory of a parsed document, measured
+JSON_TYPE = "JSON"  # the scalar whose values are used as they are
 MAX_ERRORS = 10  # per document: computing the position of each takes time
 MAX_CACHE_BYTES = 32 * 1024 * 1024
 MAX_CACHED_DOCUMENT_BYTES = MAX_CACHE_BYTES // 100
+
+Container = dict[str, object] | list[object]
 
 
 class DocumentRejected(Exception):  # noqa: N818  # named for what happened, like the services' errors
@@ -138,26 +146,53 @@ class DocumentCache:
             self.size_bytes -= evicted.size_bytes
 
 
-def check_variables(variables: Mapping[str, object], settings: GraphQLSettings) -> None:
+def check_variables(
+    variables: Mapping[str, object], types: Mapping[str, GraphQLType | None], settings: GraphQLSettings
+) -> None:
     """Limit the number and depth of an operation's variable values. Raises `DocumentRejected`.
 
-    The limits are `max_query_tokens` and `max_query_depth`: a value takes about as much work as a token.
+    The limits are `max_query_tokens` and `max_query_depth`: to convert a value takes about as much work as to parse a
+    token. A value of the type JSON is not converted, so it counts as one, whatever it contains. `types` are those of
+    the declared variables.
     """
-    count = depth = 0
-    containers: list[Mapping[str, object] | list[object]] = [variables]
+    count, depth = len(variables), 0
+    containers = _containers((value, types.get(name)) for name, value in variables.items())
     while containers:
-        count += sum(map(len, containers))
+        depth += 1
+        count += sum(len(container) for container, _ in containers)
         if count > settings.max_query_tokens:
-            raise _limit_exceeded(f"The variables have more than {settings.max_query_tokens} values. ")
+            break
         if depth > settings.max_query_depth:
             raise _limit_exceeded(f"The variables are nested deeper than {settings.max_query_depth}. ")
-        depth += 1
-        containers = [
-            value
-            for container in containers
-            for value in (container.values() if isinstance(container, Mapping) else container)
-            if isinstance(value, dict | list)
-        ]
+        containers = _containers(member for each in containers for member in _members(*each))
+    if count > settings.max_query_tokens:
+        raise _limit_exceeded(f"The variables have more than {settings.max_query_tokens} values. ")
+
+
+def _containers(values: Iterable[tuple[object, GraphQLType | None]]) -> list[tuple[Container, GraphQLType | None]]:
+    """Return the lists and objects among values with their types, without those of the type JSON."""
+    found: list[tuple[Container, GraphQLType | None]] = []
+    for value, declared in values:
+        if isinstance(value, dict | list):
+            type_ = _nullable(declared)
+            while is_list_type(type_) and not isinstance(value, list):  # a single value is accepted as a list of it
+                type_ = _nullable(type_.of_type)
+            if not is_scalar_type(type_) or type_.name != JSON_TYPE:
+                found.append((value, type_))
+    return found
+
+
+def _nullable(type_: GraphQLType | None) -> GraphQLType | None:
+    return type_.of_type if is_non_null_type(type_) else type_
+
+
+def _members(container: Container, type_: GraphQLType | None) -> Iterable[tuple[object, GraphQLType | None]]:
+    """Return the members of a list or object with their types. They have none if the type does not define them."""
+    if isinstance(container, list):
+        item_type = type_.of_type if is_list_type(type_) else None
+        return ((item, item_type) for item in container)
+    fields = type_.fields if is_input_object_type(type_) else {}
+    return ((value, fields[name].type if name in fields else None) for name, value in container.items())
 
 
 def _limit_exceeded(what: str) -> DocumentRejected:

@@ -17,10 +17,15 @@ class GraphQLSettings(SettingsGroup):
         1000,
         ge=100,
         le=100_000,
-        description="Maximum number of tokens in a document, and of values in its variables.",
+        description="Maximum number of tokens in a document, and of values in its variables. A value of the type `JSON` "
+        "counts as one.",
     )
     max_query_depth: int = Field(
-        15, ge=5, le=100, description="Maximum nesting depth of a document's fields, and of its variables."
+        15,
+        ge=5,
+        le=100,
+        description="Maximum nesting depth of a document's fields, and of its variables, except for values of the type "
+        "`JSON`.",
     )
     max_query_fields: int = Field(
         500,

@@ -4,9 +4,10 @@ import time
 from collections.abc import Mapping
 
 import pytest
-from graphql import get_introspection_query
+from graphql import GraphQLType, get_introspection_query, parse
 
 from pages.graphiql import FIRST_OPERATIONS
+from resolvers.admission.cost import measure
 from resolvers.admission.documents import (
     MAX_CACHE_BYTES,
     MAX_CACHED_DOCUMENT_BYTES,
@@ -30,6 +31,10 @@ def documents() -> Documents:
     return build_schema(DEFAULTS).documents
 
 
+def types_of(document: str) -> Mapping[str, GraphQLType | None]:
+    return measure(parse(document), build_schema(DEFAULTS).core_schema, DEFAULTS)[None].variable_types
+
+
 def rejected(documents: Documents, text: str) -> DocumentRejected:
     with pytest.raises(DocumentRejected) as caught:
         documents.accept(text)
@@ -51,14 +56,49 @@ def test_an_attack_is_rejected_cheaply_and_not_cached(documents: Documents, name
 def test_variables_over_a_limit_are_rejected_cheaply(variables: Mapping[str, object]) -> None:
     before = time.process_time()
     with pytest.raises(DocumentRejected) as caught:
-        check_variables(variables, DEFAULTS)
+        check_variables(variables, types_of("query ($filter: RenderFilter) { __typename }"), DEFAULTS)
     assert time.process_time() - before < MAX_CPU_S
     assert isinstance(caught.value.errors[0].original_error, LimitExceeded)
 
 
 def test_variables_within_the_limits_are_accepted() -> None:
     for variables in ({}, {"a": 1, "b": ["x"] * 998}, {"a": deep(15)}):
-        check_variables(variables, DEFAULTS)
+        check_variables(variables, {}, DEFAULTS)
+
+
+STARTS = "mutation ($input: StartRenderInput!, $json: [JSON], $other: [[ID]]) { __typename }"
+LARGE = {"scenes": [{"title": "x", "size": 1.5}] * 30_000, "deep": deep(500)}
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"input": {"composition": {"id": "Promo", "props": LARGE}, "generationId": "g"}},
+        {"json": LARGE},
+        {"json": [LARGE, LARGE, 3]},
+    ],
+)
+def test_values_inside_the_type_json_are_not_counted(variables: Mapping[str, object]) -> None:
+    check_variables(variables, types_of(STARTS), DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"input": LARGE},
+        {"input": {"composition": LARGE}},
+        {"input": {"composition": {"id": LARGE, "props": {}}}},
+        {"input": {"composition": {"id": "Promo", "prop": LARGE}}},
+        {"input": [{"composition": {"id": LARGE["scenes"]}}]},
+        {"json": [{}] * 1000},
+        {"other": LARGE},
+        {"other": [[LARGE]]},
+        {"undeclared": LARGE},
+    ],
+)
+def test_values_of_all_other_types_are_counted(variables: Mapping[str, object]) -> None:
+    with pytest.raises(DocumentRejected, match=r"more than 1000 values|nested deeper than 15"):
+        check_variables(variables, types_of(STARTS), DEFAULTS)
 
 
 @pytest.mark.parametrize("name", ["START", "RETRY", "CANCEL", "LIST", "NODE", "PROGRESS", "UPDATES"])
