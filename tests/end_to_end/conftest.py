@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.on_lambda import RemotionSite, lambda_settings
 from tests.end_to_end.processes import Rendercast, quiet_window_s
 from tests.end_to_end.production import Site
 from tests.end_to_end.slow import SlowRenderers
+from tests.support.lambda_server import LambdaServer
 from tests.support.mongo_server import MongoServer
 from tests.support.redis_server import RedisServer
+from tests.support.remotion_farm import BUCKET
+from tests.support.s3_server import S3Server
 
 Start = Callable[..., Rendercast]
 
@@ -63,3 +67,23 @@ def site(servers: tuple[MongoServer, RedisServer], tmp_path: Path) -> Iterator[S
         server.restore()
     redis.command("FLUSHALL")
     assert all("Traceback" not in process.log for process in site.started), [process.log for process in site.started]
+
+
+@pytest.fixture
+def function(s3_server: S3Server) -> Iterator[LambdaServer]:
+    """A Remotion Lambda function whose renders take two seconds."""
+    s3_server.make_bucket(BUCKET)
+    with LambdaServer(s3_server, seconds_per_render=2, steps=8) as function:
+        yield function
+
+
+@pytest.fixture
+def remotion_site(s3_server: S3Server, function: LambdaServer) -> RemotionSite:
+    """The site of the function."""
+    return RemotionSite(function, s3_server)
+
+
+@pytest.fixture
+def deployment(s3_server: S3Server, function: LambdaServer, remotion_site: RemotionSite) -> dict[str, object]:
+    """The settings with which `site` renders on the function."""
+    return lambda_settings(function, s3_server, remotion_site)

@@ -1,47 +1,23 @@
 """A deployment that renders on Lambda: processes on a function and a bucket for tests."""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.end_to_end.on_lambda import KEY, SECRET
 from tests.end_to_end.processes import COMMAND, spawn_program
 from tests.end_to_end.production import Site, open_client, report, watching
 from tests.support.api_client import TEST_TIMEOUT_S, Client
 from tests.support.lambda_faults import Fault
 from tests.support.lambda_scenarios import Scenario
-from tests.support.lambda_server import FUNCTION, LambdaServer
+from tests.support.lambda_server import LambdaServer
 from tests.support.remotion_farm import BUCKET
 from tests.support.s3_server import S3Server
 
-KEY = "AKIAexample"
-SECRET = "an example of a secret"  # noqa: S105
 REFRESH = """mutation ($id: ID!) { refreshDownloadUrl(renderId: $id) { __typename ... on DownloadUrl { url } } }"""
 DELETE = """mutation ($id: ID!) { deleteRender(renderId: $id) { __typename } }"""
-
-
-@pytest.fixture
-def function(s3_server: S3Server) -> Iterator[LambdaServer]:
-    s3_server.make_bucket(BUCKET)
-    with LambdaServer(s3_server, seconds_per_render=2, steps=8) as function:
-        yield function
-
-
-@pytest.fixture
-def deployment(s3_server: S3Server, function: LambdaServer) -> dict[str, object]:
-    return {
-        "renderer": "lambda",
-        "poll_interval_s": 0.1,
-        "REMOTION_LAMBDA_FUNCTION_NAME": FUNCTION,
-        "REMOTION_SERVE_URL": f"http://127.0.0.1:1/{BUCKET}/sites/x/index.html",
-        "REMOTION_BUCKET_NAME": BUCKET,
-        "REMOTION_AWS_ACCESS_KEY_ID": KEY,
-        "REMOTION_AWS_SECRET_ACCESS_KEY": SECRET,
-        "AWS_ENDPOINT_URL_LAMBDA": function.url,
-        "AWS_ENDPOINT_URL_S3": s3_server.url,
-    }
 
 
 async def all_complete(client: Client, ids: list[str]) -> None:
