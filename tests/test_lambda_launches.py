@@ -145,7 +145,7 @@ def test_a_bucket_without_acls_refuses_videos_except_those_without_acl(server: D
 def test_compositions_are_evaluated_with_the_given_properties(server: Driver) -> None:
     request = start_request() | {"type": "compositions", "inputProps": {"type": "payload", "payload": '{"fps":60}'}}
     response: JSON = server.invoke(request)
-    (found,) = response["compositions"]
+    found = response["compositions"][0]
     assert (response["type"], found["id"], found["fps"], found["durationInFrames"]) == (
         "success",
         "TextAnimation",

@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
+from services.media import OutputFormat
 from tests.support.lambda_driver import BUCKET, TIMEOUT_S, Driver, start_request, status_request, still_request
 from tests.support.lambda_progress import JSON
 from tests.support.lambda_renders import Function, State
 from tests.support.lambda_scenarios import Scenario
 from tests.support.lambda_status import status_response
-from tests.support.lambda_stills import PICTURE
+from tests.support.outputs import make_output
 from tests.support.progress_files import GOLDEN
 from tests.support.s3_server import S3Server
+
+PICTURE = make_output(OutputFormat.JPEG)
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +58,7 @@ def test_the_file_exists_before_the_response_to_a_start(server: Driver) -> None:
 
 @pytest.mark.parametrize("pair", GOLDEN, ids=lambda pair: pair["name"])
 def test_the_status_equals_that_of_the_official_client(pair: dict[str, Any]) -> None:
-    function = Function(pair["functionName"], "4.0.527", 2048, 240_000, frozenset(), lambda: int(pair["nowMs"]))
+    function = Function(pair["functionName"], "4.0.527", 2048, 240_000, lambda: int(pair["nowMs"]))
     response = status_response(function, pair["progress"], pair, None)
     response["accruedSoFarUsd"] = response["costs"]["accruedSoFar"]
     expected = dict(pair["expected"])
@@ -112,11 +115,11 @@ def test_a_render_fails(server: Driver, scenario: Scenario, message: str) -> Non
 
 def test_a_still_replaces_an_existing_object_before_the_response(server: Driver) -> None:
     for _ in range(2):
-        server.s3.put(BUCKET, "p.jpg", b"another")
+        server.s3.put(BUCKET, "p.jpeg", b"another")
         response = server.invoke(still_request())
-        assert (response["type"], response["outKey"], response["sizeInBytes"]) == ("success", "p.jpg", len(PICTURE))
+        assert (response["type"], response["outKey"], response["sizeInBytes"]) == ("success", "p.jpeg", len(PICTURE))
         assert response["estimatedPrice"]["accruedSoFar"] > 0
-        assert server.s3.get(BUCKET, "p.jpg") == PICTURE
+        assert server.s3.get(BUCKET, "p.jpeg") == PICTURE
         assert server.s3.keys(BUCKET, f"renders/{response['renderId']}/") == [
             f"renders/{response['renderId']}/progress.json"
         ]

@@ -44,7 +44,7 @@ class Cloud:
         self.s3.now = self.now
         self.function = LambdaFunction(
             _FunctionStorage(self),
-            function=function_named(FUNCTION, frozenset({"TextAnimation"}), self.now),
+            function=function_named(FUNCTION, self.now),
             play=self._play,
         )
 

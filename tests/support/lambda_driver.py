@@ -78,5 +78,13 @@ def status_request(render_id: str) -> JSON:
 
 
 def still_request(**changes: object) -> JSON:
-    stored = {"bucketName": BUCKET, "key": "p.jpg"}
-    return start_request() | {"type": "still", "streamed": False, "frame": 89, "outName": stored, **changes}
+    request = {name: value for name, value in start_request().items() if name != "codec"}
+    stored = {"bucketName": BUCKET, "key": "p.jpeg"}
+    return request | {
+        "type": "still",
+        "imageFormat": "jpeg",
+        "streamed": False,
+        "frame": 89,
+        "outName": stored,
+        **changes,
+    }

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from tests.support.lambda_progress import (
     JSON,
-    OUTPUT,
     REAL,
     billed_ms,
     cost_usd,
@@ -42,12 +41,13 @@ def initial_progress(function: "Function", payload: JSON) -> JSON:
 
 def render_metadata(render: "Render") -> JSON:
     """Return the metadata that the function writes after finding the composition."""
-    payload, function = render.payload, render.function
-    frames = frame_range(payload, render.props)
+    payload, function, composition = render.payload, render.function, render.composition
+    frames = frame_range(payload, composition["durationInFrames"])
     count = frame_count({"frameRange": frames, "everyNthFrame": payload["everyNthFrame"]})
     per_chunk = frames_per_chunk(payload, count)
     chunks = math.ceil(count / per_chunk)
-    invocations = 0 if chunks == 1 else chunks  # a single chunk is rendered by the main function
+    invocations = 0 if payload["concurrency"] == 1 else chunks  # then the main function renders
+    scale = payload["scale"]
     real: JSON = REAL["renderMetadata"]
     return real | {
         **{name: payload[name] for name in real if name in payload},
@@ -65,8 +65,16 @@ def render_metadata(render: "Render") -> JSON:
         "frameRange": frames,
         "functionName": function.name,
         "rendererFunctionName": payload.get("rendererFunctionName") or function.name,
-        **({"outName": payload["outName"]} if payload.get("outName") else {}),
+        "dimensions": {"width": composition["width"] * scale, "height": composition["height"] * scale},
+        **({"outName": without_credentials(payload["outName"])} if payload.get("outName") else {}),
     }
+
+
+def without_credentials(out_name: JSON | str) -> JSON | str:
+    """Return the place of an output without the keys of its storage."""
+    if isinstance(out_name, str) or "s3OutputProvider" not in out_name:
+        return out_name
+    return out_name | {"s3OutputProvider": {"endpoint": out_name["s3OutputProvider"]["endpoint"]}}
 
 
 def post_render_data(render: "Render") -> JSON:
@@ -83,8 +91,8 @@ def post_render_data(render: "Render") -> JSON:
         "errors": [{**error, "explanation": None, "s3Location": ""} for error in progress["errors"]],
         "startTime": metadata["startedDate"],
         "endTime": now,
-        "outputSize": len(OUTPUT),
-        "renderSize": len(OUTPUT),
+        "outputSize": len(render.content),
+        "renderSize": len(render.content),
         "timeToRenderChunks": progress["timeToRenderFrames"],
         "retriesInfo": progress["retries"],
         "mostExpensiveFrameRanges": [],

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from tests.support.lambda_compositions import composition_json
+from tests.support.lambda_compositions import SITE, evaluate_all
 from tests.support.lambda_files import initial_progress
 from tests.support.lambda_progress import JSON, compact, output_of
 from tests.support.lambda_renders import Function, Render
@@ -35,7 +35,7 @@ class LambdaFunction:
 
     A render takes `seconds_per_render`; in it, its file is written `steps` times with other numbers of frames, and four
     more times. `play` schedules a launch after a delay in seconds. If `acls_disabled`, the bucket refuses the ACL of
-    every video whose render does not have the privacy "no-acl".
+    every video whose render does not have the privacy "no-acl". `site` can be replaced by another one.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class LambdaFunction:
         self.seconds_per_render = seconds_per_render
         self.steps = steps
         self.acls_disabled = False
+        self.site = SITE
         self.renders: dict[str, Render] = {}
         self.launches: list[Render] = []
         self._play = play
@@ -115,6 +116,7 @@ class LambdaFunction:
             function=self.function,
             payload=payload,
             props=props,
+            site=self.site,
             scenario=self._scenario(props),
             steps=self.steps,
             interval_s=self.seconds_per_render / (self.steps + 4),
@@ -125,19 +127,17 @@ class LambdaFunction:
 
     def _scenario(self, props: JSON) -> Scenario:
         for word, scenario in self._scenarios_by_word.items():
-            if word in str(props.get("text")):
+            if word in str(props.get("text", props)):
                 return scenario
         with suppress(IndexError):
             return self._scenarios.popleft()
         return Scenario.SUCCESS
 
     def _still(self, payload: JSON) -> JSON:
-        return make_still_response(self.function, self.s3, payload, read_props(self.s3, payload))
+        return make_still_response(self.function, self.s3, payload, props=read_props(self.s3, payload), site=self.site)
 
     def _compositions(self, payload: JSON) -> JSON:
-        props = read_props(self.s3, payload)
-        found = [composition_json(each, props) for each in sorted(self.function.compositions)]
-        return {"compositions": found, "type": "success"}
+        return {"compositions": evaluate_all(self.site, read_props(self.s3, payload)), "type": "success"}
 
     def _status(self, payload: JSON) -> JSON:
         bucket, render_id = payload["bucketName"], payload["renderId"]
@@ -145,11 +145,14 @@ class LambdaFunction:
         if text is None:
             return error_response(f'No render with ID "{render_id}" found in bucket {bucket} and region us-east-1')
         progress = json.loads(text)
+        out_name = (progress["renderMetadata"] or {}).get("outName")
+        if isinstance(out_name, dict) and "s3OutputProvider" in out_name and not payload["s3OutputProvider"]:
+            return error_response("The file was rendered with a custom S3 implementation and is not public")
         output = self.s3.get(*output_of(progress["renderMetadata"] or {}, bucket, render_id))
         return status_response(self.function, progress, payload, None if output is None else len(output))
 
 
-def function_named(name: str, compositions: frozenset[str], now: Callable[[], float]) -> Function:
+def function_named(name: str, now: Callable[[], float]) -> Function:
     """Return the function of a name that states its version, memory and timeout. `now` is in seconds since 1970."""
     found = NAME.fullmatch(name)
     assert found is not None
@@ -158,7 +161,6 @@ def function_named(name: str, compositions: frozenset[str], now: Callable[[], fl
         version=found[1].replace("-", "."),
         memory_mb=int(found[2]),
         timeout_ms=int(found[4]) * 1000,
-        compositions=compositions,
         now_ms=lambda: round(now() * 1000),
     )
 
@@ -169,7 +171,7 @@ def error_response(message: str) -> JSON:
 
 
 def read_props(s3: ObjectStore, payload: JSON) -> JSON:
-    """Return the animation's properties; empty if they are missing or not a JSON object."""
+    """Return the properties; empty if they are missing or not a JSON object."""
     props = payload.get("inputProps", {})
     text = props.get("payload", "")
     if props.get("type") == "bucket-url":

@@ -70,11 +70,11 @@ def failure(
     }
 
 
-def frame_range(payload: JSON, props: JSON) -> list[int]:
-    """Return the first and the last frame to render."""
+def frame_range(payload: JSON, frames: int) -> list[int]:
+    """Return the first and the last frame to render of a composition with this number of frames."""
     requested = payload["frameRange"]
     if requested is None:
-        return [0, (payload.get("forceDurationInFrames") or props["durationInFrames"]) - 1]
+        return [0, frames - 1]
     return [requested, requested] if isinstance(requested, int) else requested
 
 
@@ -98,7 +98,7 @@ def frames_per_chunk(payload: JSON, count: int) -> int:
     if requested is not None and concurrency is not None:
         raise Fatal(failure("Both 'framesPerLambda' and 'concurrency' were set. Only one is allowed"))
     usual = math.ceil(count / math.ceil(count / max(count / (75 + 75 * min(count, 18000) / 18000), 20)))
-    frames: int = math.ceil(count / concurrency) if concurrency else requested or usual
+    frames: int = max(math.ceil(count / concurrency), min(5, count)) if concurrency else requested or usual
     if frames < min(5, count):
         raise Fatal(failure(f"The framesPerLambda needs to be at least 5, but is {frames}"))
     return min(frames, count)

@@ -12,8 +12,10 @@ from enum import Enum, auto
 from functools import partial
 from typing import cast
 
+from tests.support.lambda_compositions import SITE, Site, find_composition, forced
 from tests.support.lambda_files import distorted, post_render_data, render_metadata
-from tests.support.lambda_progress import JSON, OUTPUT, Fatal, compact, failure, frame_count, output_of
+from tests.support.lambda_outputs import content_type_of, output_content
+from tests.support.lambda_progress import JSON, Fatal, compact, failure, frame_count, output_of
 from tests.support.lambda_scenarios import CRASHED, RENDERER_ERRORS, THROTTLED, Scenario
 from tests.support.s3_server import S3_UNAVAILABLE, ObjectStore
 
@@ -38,13 +40,12 @@ class Stalled(Exception):  # noqa: N818 - not an error
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A deployed function, the compositions of its site, and its clock."""
+    """A deployed function and its clock."""
 
     name: str
     version: str
     memory_mb: int
     timeout_ms: int
-    compositions: frozenset[str]
     now_ms: Callable[[], int]
 
 
@@ -52,13 +53,16 @@ class Function:
 class Render:
     """One launch of a render: its progress, the contents of `progress.json` that it wrote, and what it does next in S3.
 
-    `has_launched` is whether it has begun: until then, its event is in Lambda's queue.
+    `composition` is the one that it renders, as evaluated with its props. `has_launched` is whether it has begun: until
+    then, its event is in Lambda's queue.
     """
 
     id: str
     function: Function
     payload: JSON
     props: JSON
+    site: Site = field(default_factory=lambda: SITE)
+    composition: JSON = field(default_factory=dict)
     scenario: Scenario = Scenario.SUCCESS
     steps: int
     interval_s: float
@@ -83,6 +87,11 @@ class Render:
     def output(self) -> tuple[str, str]:
         """The bucket and key of its video."""
         return output_of(self.payload, self.bucket, self.id)
+
+    @property
+    def content(self) -> bytes:
+        """The content of its output."""
+        return output_content(self.payload)
 
     @property
     def metadata(self) -> JSON:
@@ -141,7 +150,7 @@ def open_site(render: Render) -> Iterator[str]:
     yield render.text
     if render.scenario is Scenario.LAUNCH_DIES:
         raise Stalled
-    check_site_input(render)
+    find_site_composition(render)
     render.progress["compositionValidated"] = render.function.now_ms()
     yield from check_output_key(render)
     render.progress["renderMetadata"] = render_metadata(render)
@@ -224,7 +233,7 @@ def update_frames(render: Render, frames: int, started_ms: int) -> None:
 def finish(render: Render) -> Iterator[str]:
     """Combine the chunks, store the video and record that, in the scenario's order."""
     progress, scenario, count = render.progress, render.scenario, frame_count(render.metadata)
-    if scenario is Scenario.LOST_LAST_WRITE:
+    if scenario is Scenario.LOST_LAST_WRITE or render.payload["codec"] == "gif":
         progress["combinedFrames"] = count / 2 if count % 2 else count // 2
         yield render.text
     last = render.text
@@ -248,7 +257,7 @@ def store_video(render: Render) -> None:
     """Store the video, replacing an existing object. Raises `Fatal` if S3 refuses it."""
     if render.acls_disabled and render.payload["privacy"] != "no-acl":
         raise Fatal(failure("The bucket does not allow ACLs", name="AccessControlListNotSupported"))
-    render.to_do.append(partial(render.s3.put, *render.output, OUTPUT, "video/mp4"))
+    render.to_do.append(partial(render.s3.put, *render.output, render.content, content_type_of(render.output[1])))
 
 
 def fail(render: Render, fatal: Fatal) -> str:
@@ -268,14 +277,14 @@ def clean_up(render: Render) -> None:
         render.to_do.append(partial(render.s3.delete, props["bucketName"], f"input-props/{props['hash']}.json"))
 
 
-def check_site_input(render: Render) -> None:
-    """Raise `Fatal` if the composition, the properties or the options are invalid."""
-    payload, known = render.payload, render.function.compositions
-    if render.scenario is Scenario.UNKNOWN_COMPOSITION or payload["composition"] not in known:
-        available = ", ".join(sorted(known))
-        raise Fatal(failure(f"Could not find composition with ID {payload['composition']}. Available: {available}"))
-    if render.scenario is Scenario.BAD_PROPS or not isinstance(render.props.get("durationInFrames"), int):
-        problem = "must be a number, but you passed a value of type undefined"
-        raise Fatal(failure(f'The "durationInFrames" prop of the <Composition/> component {problem}'))
+def find_site_composition(render: Render) -> None:
+    """Evaluate the composition. Raise `Fatal` if the composition, the properties or the options are invalid."""
+    payload = render.payload
+    site: Site = {} if render.scenario is Scenario.UNKNOWN_COMPOSITION else render.site
+    props = {"durationInFrames": None} if render.scenario is Scenario.BAD_PROPS else render.props
+    try:
+        render.composition = forced(find_composition(site, payload["composition"]).evaluate(props), payload)
+    except ValueError as error:
+        raise Fatal(failure(str(error))) from error
     if payload["timeoutInMilliseconds"] < 7000:
         raise Fatal(failure("'timeoutInMilliseconds' should be at least 7000"))

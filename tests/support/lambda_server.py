@@ -31,7 +31,6 @@ class LambdaServer(LambdaFunction):
         s3: ObjectStore,
         *,
         function_name: str = FUNCTION,
-        compositions: frozenset[str] = frozenset({"TextAnimation"}),
         seconds_per_render: float = 0.3,
         steps: int = 3,
         now: Callable[[], float] = time.time,
@@ -42,7 +41,7 @@ class LambdaServer(LambdaFunction):
         self._simulator = Simulator(self._sender)
         super().__init__(
             s3,
-            function=function_named(function_name, compositions, now),
+            function=function_named(function_name, now),
             play=self._simulator.play,
             seconds_per_render=seconds_per_render,
             steps=steps,

@@ -69,11 +69,11 @@ def make_audio() -> bytes:
     return file.getvalue()
 
 
-def color_of(jpeg: bytes) -> tuple[int, int, int]:
-    """Return the colour in the middle of a JPEG file, as red, green and blue."""
+def color_of(jpeg: bytes, *, across: float = 0.5) -> tuple[int, int, int]:
+    """Return the colour of a JPEG file as red, green and blue: halfway down, and at this share of its width."""
     with av.open(io.BytesIO(jpeg), "r") as container:
         pixels = next(container.decode(video=0)).to_ndarray(format="rgb24")
-    red, green, blue = (int(value) for value in pixels[pixels.shape[0] // 2, pixels.shape[1] // 2])
+    red, green, blue = (int(value) for value in pixels[pixels.shape[0] // 2, int(pixels.shape[1] * across)])
     return red, green, blue
 
 

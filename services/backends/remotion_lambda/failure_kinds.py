@@ -95,11 +95,11 @@ CREDENTIALS = _final(
 ALREADY_STORED = _retryable("OUTPUT_EXISTS")
 LOST = _retryable(
     "RENDER_LOST",
-    "Neither the progress file nor the video exists: check what deletes objects under renders/ or rendercast/.",
+    "Neither the progress file nor the output exists: check what deletes objects under renders/ or rendercast/.",
 )
 MISSING = _retryable(
     "OUTPUT_MISSING",
-    "The function reports the end of the render, but the video does not exist: check what deletes objects under "
+    "The function reports the end of the render, but the output does not exist: check what deletes objects under "
     "rendercast/, and whether the function's role may store them.",
 )
 TOO_LARGE = _final("REQUEST_TOO_LARGE")

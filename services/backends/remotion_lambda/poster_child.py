@@ -1,4 +1,4 @@
-"""Decodes the last frame of a video: `python -m services.backends.remotion_lambda.poster_child SIZE`.
+"""Decodes the last frame of a video or GIF: `python -m services.backends.remotion_lambda.poster_child SIZE`.
 
 The parent process reads the file of SIZE bytes for it, so this process needs no network and no credentials. It writes
 lines of JSON to stdout: `{"read": [OFFSET, LENGTH]}`, to which the parent responds with exactly LENGTH bytes on stdin,
@@ -11,10 +11,12 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable
-from typing import Any, BinaryIO, Final
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any, BinaryIO, Final, cast
 
 import av
+from av import VideoCodecContext
 from av.container import InputContainer
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from av.video.stream import VideoStream
@@ -28,7 +30,10 @@ MAX_CPU_S: Final = 10  # then the kernel ends the process
 MAX_MEMORY_BYTES: Final = 2 * 1024**3  # address space; a video of 7680 x 4320 takes 450 MB
 
 # The containers of Remotion's outputs. Others, such as playlists, could refer to other files.
-_FORMATS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"
+_FORMATS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif"
+_GIF: Final = "gif"
+# libav's own decoders of these codecs ignore transparency.
+_ALPHA_DECODERS: Final = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _MIN_HD_HEIGHT: Final = 720  # from this height on, players assume BT.709 in a video without colour information
 # libav's numbers of colour spaces (ITU-T H.273, table 4), and those for its scaler.
 _COLORSPACES: Final = {
@@ -105,9 +110,9 @@ def last_frame(file: BlockFile, *, max_time_s: float = MAX_DECODING_S) -> av.Vid
             stream = next(iter(container.streams.video), None)
             if stream is None:
                 raise NoFrameError("it has no video stream")
-            stream.codec_context.thread_count = 1
-            _seek_to_last_key_frame(container, stream)
-            for frame in container.decode(stream):
+            if container.format.name != _GIF:  # each frame of a GIF is a change of the one before it
+                _seek_to_last_key_frame(container, stream)
+            for frame in _decode(container, stream):
                 last = frame
                 if time.monotonic() > ends_at:
                     break
@@ -120,15 +125,67 @@ def last_frame(file: BlockFile, *, max_time_s: float = MAX_DECODING_S) -> av.Vid
 
 
 def poster(frame: av.VideoFrame) -> bytes:
-    """Return the frame as a JPEG file with the colours that players show."""
+    """Return the frame as a JPEG file with the colours that players show, over black if it is transparent."""
     guessed = Colorspace.ITU709 if frame.height >= _MIN_HD_HEIGHT else Colorspace.ITU601
+    colorspace = _COLORSPACES.get(int(frame.colorspace), guessed)
     is_full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+    color_range = ColorRange.JPEG if is_full else ColorRange.MPEG
+    if any(component.is_alpha for component in frame.format.components):
+        frame, color_range = _over_black(frame, colorspace, color_range), ColorRange.JPEG
     return encode_jpeg(
-        frame,
-        colorspace=_COLORSPACES.get(int(frame.colorspace), guessed),
-        color_range=ColorRange.JPEG if is_full else ColorRange.MPEG,
-        interpolation=Interpolation.BICUBIC | EXACT,
+        frame, colorspace=colorspace, color_range=color_range, interpolation=Interpolation.BICUBIC | EXACT
     )
+
+
+def _decode(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
+    """Yield the frames from the current position on, or all if they can't be decoded from there."""
+    tags = {name.lower(): value for name, value in stream.metadata.items()}
+    decoder = _ALPHA_DECODERS.get(stream.codec_context.name) if tags.get("alpha_mode") == "1" else None
+    if decoder is None:
+        stream.codec_context.thread_count = 1
+        yield from container.decode(stream)
+        return
+    has_frames = False
+    try:
+        for frame in _decode_with(decoder, container, stream):
+            has_frames = True
+            yield frame
+    except av.FFmpegError:
+        if has_frames:
+            raise
+        container.seek(
+            0
+        )  # a key frame of the colours need not be one of the transparency, which is a stream of its own
+        yield from _decode_with(decoder, container, stream)
+
+
+def _decode_with(name: str, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
+    decoder = cast("VideoCodecContext", av.CodecContext.create(name, "r"))
+    decoder.thread_count = 1
+    for packet in container.demux(stream):
+        yield from decoder.decode(packet)
+
+
+def _over_black(frame: av.VideoFrame, colorspace: Colorspace, color_range: ColorRange) -> av.VideoFrame:
+    """Return a transparent frame as RGB, over a black background."""
+    colors = frame.reformat(
+        format="gbrap",
+        src_colorspace=colorspace,
+        src_color_range=color_range,
+        dst_color_range=ColorRange.JPEG,
+        interpolation=Interpolation.BICUBIC | EXACT,
+        threads=1,
+    )
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=colors.width, height=colors.height, format=colors.format, time_base=Fraction(1, 1000)
+    )
+    multiply, sink = graph.add("premultiply", "inplace=1"), graph.add("buffersink")
+    source.link_to(multiply)
+    multiply.link_to(sink)
+    graph.configure()
+    graph.vpush(colors)
+    return graph.vpull().reformat(format="gbrp", threads=1)
 
 
 def _seek_to_last_key_frame(container: InputContainer, stream: VideoStream) -> None:

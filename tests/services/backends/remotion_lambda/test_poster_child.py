@@ -15,7 +15,9 @@ from services.backends.remotion_lambda.poster_child import (
     poster,
 )
 from services.backends.remotion_lambda.posters import CHECKOUT, CHILD
+from services.media import FORMATS, OutputFormat, OutputKind, formats_of
 from tests.support.lambda_progress import OUTPUT
+from tests.support.outputs import make_output
 from tests.support.videos import BLUE, RED, color_of, make_audio, make_video
 
 pytestmark = pytest.mark.slow  # starts decoder processes
@@ -59,6 +61,23 @@ def large_video() -> bytes:
 @pytest.mark.parametrize("audio", [False, True], ids=["silent", "with sound"])
 def test_the_poster_is_the_last_frame(faststart: bool, audio: bool) -> None:  # noqa: FBT001
     assert_close(color_of(poster_of(make_video(faststart=faststart, audio=audio))), RED)
+
+
+@pytest.mark.parametrize("name", sorted(formats_of(OutputKind.VIDEO)))
+def test_every_codec_has_a_poster(name: OutputFormat) -> None:
+    assert_close(color_of(poster_of(make_output(name))), RED)
+
+
+@pytest.mark.parametrize("name", [name for name in OutputFormat if "transparent" in FORMATS[name].options])
+def test_a_transparent_video_has_a_poster_over_black(name: OutputFormat) -> None:
+    shown = poster_of(make_output(name, transparent=True))
+    assert_close(color_of(shown, across=0.75), RED)
+    assert_close(color_of(shown, across=0.25), (0, 0, 0))
+
+
+def test_a_gif_has_a_poster() -> None:
+    red, green, blue = color_of(poster_of(make_output(OutputFormat.GIF)))
+    assert red > 150 > max(green, blue)  # the palette of the encoder is coarse
 
 
 def test_the_video_of_the_simulated_function_has_a_poster() -> None:
