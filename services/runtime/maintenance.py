@@ -1,11 +1,16 @@
-"""Opens what the commands `rendercast migrate` and `rendercast forget` need."""
+"""Opens what the commands `rendercast migrate`, `forget`, `compositions refresh` and `doctor` need."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from services.clock import SystemClock
+from services.compositions.ports import CatalogStore
+from services.compositions.refresh import refresh_catalog
+from services.documents import SkippedDocuments
 from services.errors import StartupError
-from services.ports import Clock, RenderStore
+from services.models import Catalog
+from services.ports import Clock, RenderBackend, RenderStore
 from services.realtime.pubsub import open_pubsub
 from services.renders.erasure import Eraser
 from services.runtime.adapters import open_backend
@@ -13,6 +18,9 @@ from services.runtime.data_folder import STORE_FILE, lock_folder
 from services.runtime.motor_client import motor_client
 from services.runtime.services import compose
 from services.settings import Settings
+
+if TYPE_CHECKING:
+    from services.stores.mongo_connection import Client
 
 
 async def migrate_store(settings: Settings, report: Callable[[str], None]) -> None:
@@ -23,6 +31,60 @@ async def migrate_store(settings: Settings, report: Callable[[str], None]) -> No
     if url is None:
         raise StartupError("MONGODB_URL is not set. `rendercast dev` needs no migrate: it prepares its file itself.")
     await migrate_mongo(url.get_secret_value(), retention=settings.storage.retention, report=report)
+
+
+async def refresh_compositions(settings: Settings) -> tuple[Catalog | None, Catalog]:
+    """Discover the compositions and store the catalog; return the former catalog and the new one.
+
+    Other processes may use the store. Raises `StartupError`, `BackendUnavailable` or `StoreUnavailable`; the stored
+    catalog is then not changed.
+    """
+    async with open_catalog(settings, with_worker=True) as (catalogs, backend):
+        former = await catalogs.get(backend.site)
+        return former, await refresh_catalog(catalogs, backend, SystemClock(), always=True)
+
+
+@asynccontextmanager
+async def open_catalog(settings: Settings, *, with_worker: bool) -> AsyncIterator[tuple[CatalogStore, RenderBackend]]:
+    """Open the store of catalogs and the renderer, which other processes may use: of MONGODB_URL if set, else of `dev`.
+
+    `with_worker` as for `open_backend`. Raises `StartupError` if one of them can't be used.
+    """
+    is_embedded = settings.storage.mongodb_url is None
+    clock, default = SystemClock(), "text" if is_embedded else "lambda"
+    async with (
+        _open_catalog_store(settings, clock) as catalogs,
+        open_backend(settings, clock, default=default, shared=True, with_worker=with_worker) as backend,
+    ):
+        if backend is None:
+            raise StartupError("The renderer can't be used: see `rendercast doctor`.")
+        yield catalogs, backend
+
+
+@asynccontextmanager
+async def _open_catalog_store(settings: Settings, clock: Clock) -> AsyncIterator[CatalogStore]:
+    if settings.storage.mongodb_url is None:
+        from services.stores.sqlite_catalog import SqliteCatalogStore
+        from services.stores.sqlite_connection import open_sqlite_file
+
+        async with open_sqlite_file(settings.storage.data_dir / STORE_FILE, shared=True) as file:
+            yield SqliteCatalogStore(file, clock, SkippedDocuments())
+        return
+    from services.stores.mongo_connection import open_with_client
+
+    url = settings.storage.mongodb_url.get_secret_value()
+    async with open_with_client(motor_client(), url, _prepare_catalog_store) as catalogs:
+        yield catalogs
+
+
+async def _prepare_catalog_store(client: "Client") -> CatalogStore:
+    from services.stores.mongo_catalog import MongoCatalogStore
+    from services.stores.mongo_connection import ServerClock, mongo_operation, operation_timeout_s
+
+    clock = ServerClock(client)
+    with mongo_operation(operation_timeout_s(client)):
+        await clock.sync()
+    return MongoCatalogStore(client, clock, SkippedDocuments())
 
 
 @asynccontextmanager
