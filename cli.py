@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.client import render, renders
+from commands.client import compositions, render, renders
 from commands.doctor import command as doctor
+from commands.server import compositions as server_compositions
 from commands.server import forget, migrate, webhooks
 from commands.server.stop_signals import exit_on_stop_signals
 from services.errors import StartupError
@@ -64,6 +65,10 @@ cli.command(rich_help_panel=CLIENT_PANEL, epilog=render.DOWNLOAD_HELP)(render.do
 cli.command("list", rich_help_panel=CLIENT_PANEL, epilog=renders.LIST_HELP)(renders.list_renders)
 cli.command(rich_help_panel=CLIENT_PANEL, epilog=renders.CANCEL_HELP)(renders.cancel)
 cli.command(rich_help_panel=CLIENT_PANEL, epilog=renders.QUOTA_HELP)(renders.quota)
+cli.add_typer(compositions.compositions, name="compositions", rich_help_panel=CLIENT_PANEL)
+compositions.compositions.command(rich_help_panel=SERVER_PANEL, epilog=server_compositions.HELP)(
+    server_compositions.refresh
+)
 cli.command(rich_help_panel=SERVER_PANEL, epilog=doctor.HELP)(doctor.doctor)
 cli.command(rich_help_panel=SERVER_PANEL, epilog=migrate.HELP)(migrate.migrate)
 cli.command(rich_help_panel=SERVER_PANEL, epilog=forget.HELP)(forget.forget)

@@ -169,7 +169,9 @@ def test_the_schema_is_printed_or_written_to_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "out").read_text(encoding="utf-8") == expected
 
 
-COMMANDS = ["render", "watch", "download", "list", "cancel", "quota", "dev", "serve", "worker", "doctor", "token"]
+CLIENT_COMMANDS = ["render", "watch", "download", "list", "cancel", "quota", "compositions"]
+COMMANDS = [*CLIENT_COMMANDS, "dev", "serve", "worker", "doctor", "token"]
+GROUPS = [["compositions", "list"], ["compositions", "show"], ["compositions", "refresh"], ["webhooks", "list"]]
 
 
 def test_the_printed_version_is_the_one_of_the_package() -> None:
@@ -187,10 +189,10 @@ def test_every_command_has_a_help_text() -> None:
         assert CliRunner().invoke(cli.cli, [command, "--help"]).exit_code == 0
 
 
-@pytest.mark.parametrize("command", ["render", "watch", "download", "list", "cancel", "quota", "doctor"])
-def test_help_has_an_example_in_one_line(command: str) -> None:
-    shown = CliRunner().invoke(cli.cli, [command, "--help"], env={"COLUMNS": "80"}).output
-    assert re.search(rf"^ +rendercast {command}\b", shown, re.MULTILINE)
+@pytest.mark.parametrize("command", [*([each] for each in CLIENT_COMMANDS), ["doctor"], *GROUPS], ids=" ".join)
+def test_help_has_an_example_in_one_line(command: list[str]) -> None:
+    shown = CliRunner().invoke(cli.cli, [*command, "--help"], env={"COLUMNS": "80"}).output
+    assert re.search(rf"^ +rendercast {command[0]}\b", shown, re.MULTILINE)
 
 
 def test_help_lists_the_exit_codes() -> None:

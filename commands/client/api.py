@@ -6,7 +6,7 @@ key. After a lost connection, a subscription is started again; its first message
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -17,8 +17,17 @@ from commands.client import documents
 from commands.client.errors import CommandError, QuotaExceededError, ServerUnreachableError
 from commands.client.http_client import CONNECT_TIMEOUT_S, IDLE_TIMEOUT_S, new_session, unreachable
 from commands.client.options import Server
-from commands.client.responses import Json, Quota, Render, read_quota, read_render, unexpected_response
-from services.backoff import backoff_s
+from commands.client.responses import (
+    Composition,
+    Json,
+    Quota,
+    Render,
+    read_composition,
+    read_quota,
+    read_render,
+    unexpected_response,
+)
+from services.background.backoff import backoff_s
 
 SUBPROTOCOL = "graphql-transport-ws"
 RETRY_TIMEOUT_S = 30.0  # for repeating a request whose response was lost
@@ -40,22 +49,12 @@ class Api:
         self._server = server
         self._authorization = {"Authorization": f"Bearer {server.token}"} if server.token else {}
 
-    async def start(self, props: Json, *, key: str) -> Render:
+    async def start(self, start_input: Json, *, key: str) -> Render:
         """Start a render. Calls with the same key return the same render."""
-        result = await self._request(documents.START, input={"animationProps": props, "idempotencyKey": key})
-        match result["__typename"]:
-            case "StartRenderSuccess":
-                return read_render(result["render"])
-            case "RenderQuotaExceeded":
-                wait_s, quota = result["retryAfterSeconds"], result["quota"]
-                message = f"{result['message']} Try again in {max(1, round(wait_s / MINUTE_S))} min."
-                raise QuotaExceededError(message, code=_code(result), retryAfterSeconds=wait_s, quota=quota)
-            case "InvalidAnimation":
-                problems = result["problems"]
-                sentences = "\n".join(str(problem["message"]) for problem in problems)
-                raise CommandError(sentences, code=_code(result), problems=problems)
-            case _:
-                raise _mutation_error(result)
+        result = await self._request(documents.START, input={**start_input, "idempotencyKey": key})
+        if result["__typename"] == "StartRenderSuccess":
+            return read_render(result["render"])
+        raise _start_error(result)
 
     async def cancel(self, render_id: str) -> Render:
         """Request the cancellation of a render and return its state. Succeeds if it is already cancelled."""
@@ -87,12 +86,25 @@ class Api:
             after = page["pageInfo"]["endCursor"]
             remaining = remaining and remaining - count
 
+    async def compositions(self) -> Sequence[Composition]:
+        """Return what the server can render, in its order."""
+        return [read_composition(each) for each in await self._request(documents.COMPOSITIONS)]
+
+    async def composition_ids(self) -> Sequence[str]:
+        """Return the ids of all compositions."""
+        return [str(each["id"]) for each in await self._request(documents.COMPOSITION_IDS)]
+
+    async def composition(self, composition_id: str) -> Composition | None:
+        """Return a composition; None if the server has none with this id."""
+        found = await self._request(documents.GET_COMPOSITION, id=composition_id)
+        return None if found is None else read_composition(found)
+
     async def quota(self) -> Quota:
         """Return the user's quota."""
         return read_quota(await self._request(documents.QUOTA))
 
     async def fresh_url(self, render_id: str) -> str:
-        """Return a new signed URL of the video."""
+        """Return a new signed URL of the output."""
         result = await self._request(documents.REFRESH, id=render_id)
         if result["__typename"] != "DownloadUrl":
             raise _mutation_error(result)
@@ -181,7 +193,10 @@ class Api:
 
     async def _post(self, document: str, variables: Json) -> Json:
         headers = {"Content-Type": "application/json", "Accept": "application/json", **self._authorization}
-        content = json.dumps({"query": document, "variables": variables}).encode()
+        try:
+            content = json.dumps({"query": document, "variables": variables}).encode()
+        except RecursionError as error:
+            raise CommandError("The props are nested too deeply.", code="NOT_SENT") from error
         try:
             async with self._http.post(
                 self._server.endpoint, data=content, headers=headers, allow_redirects=False
@@ -239,6 +254,27 @@ def _code(result: Json) -> str:
     """Return the type of a mutation's result in upper snake case, such as RENDER_QUOTA_EXCEEDED."""
     name = str(result["__typename"])
     return "".join(f"_{letter}" if letter.isupper() else letter for letter in name).lstrip("_").upper()
+
+
+def _start_error(result: Json) -> CommandError:
+    """Return the error for a start that was refused."""
+    code, message = _code(result), str(result.get("message"))
+    match result["__typename"]:
+        case "RenderQuotaExceeded":
+            wait_s, quota = result["retryAfterSeconds"], result["quota"]
+            message = f"{message} Try again in {max(1, round(wait_s / MINUTE_S))} min."
+            return QuotaExceededError(message, code=code, retryAfterSeconds=wait_s, quota=quota)
+        case "InvalidAnimation":
+            problems = result["problems"]
+            return CommandError("\n".join(str(each["message"]) for each in problems), code=code, problems=problems)
+        case "InvalidInput":
+            problems = result["problems"]
+            lines = [f"{each['path']}: {each['message']}" for each in problems]
+            return CommandError("\n".join(["The input is not valid.", *lines]), code=code, problems=problems)
+        case "IdempotencyKeyReused":
+            return CommandError(message, code=code, renderId=result["render"]["id"])
+        case _:
+            return _mutation_error(result)
 
 
 def _mutation_error(result: Json) -> CommandError:

@@ -4,6 +4,7 @@ RENDER = """
 fragment Render on Render {
   id revision status phase progress framesRendered totalFrames queuePosition estimatedCompletionAt
   animationProps { text style fontFamily fontSize color backgroundColor durationInFrames fps }
+  compositionId output { format kind contentType fileName width height fps }
   attempt cancelRequested warnings error { code message retryable }
   outputUrl outputUrlExpiresAt outputSizeBytes posterUrl costUsd createdAt startedAt completedAt
 }
@@ -16,6 +17,8 @@ mutation ($input: StartRenderInput!) {{
     ... on StartRenderSuccess {{ render {{ ...Render }} }}
     ... on RenderQuotaExceeded {{ retryAfterSeconds quota {{ limit remaining windowSeconds resetsAt }} }}
     ... on InvalidAnimation {{ problems {{ field message }} }}
+    ... on InvalidInput {{ problems {{ path message }} }}
+    ... on IdempotencyKeyReused {{ render {{ id }} }}
   }}
 }}
 {RENDER}
@@ -50,5 +53,13 @@ query ($first: Int!, $after: String, $filter: RenderFilter) {{
 }}
 {RENDER}
 """
+COMPOSITION = """
+fragment Composition on Composition {
+  id kind width height fps durationInFrames outputs defaultProps propsSchema
+}
+"""
+COMPOSITIONS = f"query {{ compositions {{ ...Composition }} }} {COMPOSITION}"
+GET_COMPOSITION = f"query ($id: ID!) {{ composition(id: $id) {{ ...Composition }} }} {COMPOSITION}"
+COMPOSITION_IDS = "query { compositions { id } }"
 QUOTA = "query { renderQuota { limit remaining windowSeconds resetsAt } }"
 PROGRESS = f"subscription ($id: ID!) {{ renderProgress(renderId: $id) {{ ...Render }} }} {RENDER}"

@@ -1,4 +1,4 @@
-"""Follows a render until it ends: shows its progress, cancels it on interruption, saves its video."""
+"""Follows a render until it ends: shows its progress, cancels it on interruption, saves its output."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from commands.client.api import Api
 from commands.client.download import STDOUT, save
 from commands.client.errors import CommandError, ServerUnreachableError
 from commands.client.responses import Json, Render
-from commands.client.views import View, open_view, size
+from commands.client.views import View, describe_output, open_view
 
 CANCEL_TIMEOUT_S = 10.0
 
@@ -27,9 +27,9 @@ class FollowOptions:
     timeout_s: float
 
 
-async def start(api: Api, props: Json, view: View, *, key: str) -> Render:
+async def start(api: Api, start_input: Json, view: View, *, key: str) -> Render:
     """Start a render. If this task is cancelled before the response, the render is cancelled too if it was started."""
-    starting = asyncio.ensure_future(api.start(props, key=key))
+    starting = asyncio.ensure_future(api.start(start_input, key=key))
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
@@ -103,7 +103,7 @@ async def follow_and_save(
     *,
     cancel_on_interrupt: bool = False,
 ) -> None:
-    """Show the render that `get_render` returns until it ends, and save the video or print its URL.
+    """Show the render that `get_render` returns until it ends, and save the output or print its URL.
 
     With `cancel_on_interrupt`, the render is cancelled if this task is cancelled.
     """
@@ -119,7 +119,7 @@ async def follow_and_save(
 
 
 async def save_and_report(api: Api, render: Render, path: Path, view: View) -> None:
-    """Save the video and show its path and size."""
+    """Save the output and show its path and size."""
     saved = await save(api, render, path)
     if saved != STDOUT:
-        view.write_line(f"Saved {saved.name}: {render.total_frames} frames, {size(render.output_size_bytes or 0)}.")
+        view.write_line(f"Saved {saved.name}: {describe_output(render)}.")

@@ -1,5 +1,6 @@
 """Options shared by several commands, and the server that `--url` and `--token` select."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -32,7 +33,7 @@ RenderId = Annotated[str, typer.Argument(help="ID of a render, from `rendercast 
 Output = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="Save the video here: a file, a folder, or `-` for standard output."
+        "--output", "-o", metavar="FILE", help="Save the output here: a file, a folder, or `-` for standard output."
     ),
 ]
 Timeout = Annotated[
@@ -82,6 +83,13 @@ def _split(url: str) -> SplitResult | None:
         return None
     is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
     return parts if parts.scheme in WEBSOCKET_SCHEMES and parts.hostname and is_plain else None
+
+
+def finite(value: float | None) -> float | None:
+    """Return the value of an option. Raises `typer.BadParameter` for infinity and NaN, which JSON can't express."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter("It must be a number.")
+    return value
 
 
 def is_local(url: str) -> bool:

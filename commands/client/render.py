@@ -1,23 +1,56 @@
-"""`rendercast render`, `watch` and `download`: render a text, follow a render, save its video."""
+"""`rendercast render`, `watch` and `download`: start a render, follow it, save its output."""
 
-import math
-import sys
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from commands.client.options import DEFAULT_URL, Json, Output, Quiet, RenderId, Timeout, Token, Url, read_server
-from services.models import AnimationStyle
+from commands.client.output_options import output_input, read_format
+from commands.client.render_options import (
+    Assignments,
+    Background,
+    Bitrate,
+    Color,
+    CompositionOption,
+    Crf,
+    EveryNthFrame,
+    File,
+    Font,
+    Fps,
+    Frame,
+    Frames,
+    Height,
+    IdempotencyKey,
+    Loops,
+    Muted,
+    NoWait,
+    OutputFormatOption,
+    Profile,
+    PropsFile,
+    Quality,
+    Scale,
+    Seconds,
+    Size,
+    Style,
+    Text,
+    Transparent,
+    Width,
+)
+from commands.client.start_input import (
+    AnimationChoice,
+    CompositionChoice,
+    read_animation,
+    read_composition_choice,
+)
 
 if TYPE_CHECKING:
     from commands.client.api import Api
+    from commands.client.responses import Render
+    from commands.client.views import View
 
 TIMEOUT_S = 3600
-FPS = 30  # the only rate that servers accept
-DEFAULT_SECONDS = 3
-APPEARANCE_PANEL = "Appearance"
 EXIT_CODES = (
     "Exit codes: 0 success; 1 the render failed or was cancelled, or the server returned an error; 2 wrong usage; 3 "
     "the server can't be reached, or the timeout has passed; 4 quota exceeded; 130 Ctrl-C."
@@ -27,6 +60,8 @@ Examples:
   rendercast render "Hello" --style typewriter -o hello.mp4
   rendercast render - --seconds 5 -o poem.mp4 < poem.txt
   rendercast render "Hello" --json | jq -r .progress
+  rendercast render "Hello" --transparent -o hello.webm
+  rendercast render -c TextAnimation --set text=Hi --output png --frame -1 -o hi.png
 
 {EXIT_CODES}"""
 WATCH_HELP = f"""\b
@@ -43,62 +78,98 @@ Examples:
 
 
 def render(
-    text: Annotated[str, typer.Argument(help="Text to render; `-` reads standard input.", metavar="TEXT")],
-    style: Annotated[
-        AnimationStyle, typer.Option(help="Animation of the text.", rich_help_panel=APPEARANCE_PANEL)
-    ] = AnimationStyle.FADE_IN,
-    font: Annotated[str, typer.Option(help="Font family.", rich_help_panel=APPEARANCE_PANEL)] = "Inter",
-    size: Annotated[float, typer.Option(help="Font size in pixels.", rich_help_panel=APPEARANCE_PANEL)] = 96,
-    color: Annotated[str, typer.Option(help="CSS colour of the text.", rich_help_panel=APPEARANCE_PANEL)] = "white",
-    background: Annotated[
-        str | None, typer.Option(help="CSS colour of the background; default: black.", rich_help_panel=APPEARANCE_PANEL)
-    ] = None,
-    seconds: Annotated[
-        float | None, typer.Option(help=f"Duration; default: {DEFAULT_SECONDS}.", rich_help_panel=APPEARANCE_PANEL)
-    ] = None,
-    frames: Annotated[
-        int | None, typer.Option(help="Duration in frames, instead of --seconds.", rich_help_panel=APPEARANCE_PANEL)
-    ] = None,
-    output: Output = None,
+    text: Text = None,
+    composition: CompositionOption = None,
+    props: PropsFile = None,
+    assignments: Assignments = None,
+    style: Style = None,
+    font: Font = None,
+    size: Size = None,
+    color: Color = None,
+    background: Background = None,
+    seconds: Seconds = None,
+    frames: Frames = None,
+    output: OutputFormatOption = None,
+    file: File = None,
+    width: Width = None,
+    height: Height = None,
+    fps: Fps = None,
+    scale: Scale = None,
+    crf: Crf = None,
+    bitrate: Bitrate = None,
+    transparent: Transparent = False,
+    muted: Muted = False,
+    prores_profile: Profile = None,
+    every_nth_frame: EveryNthFrame = None,
+    loops: Loops = None,
+    frame: Frame = None,
+    quality: Quality = None,
     as_json: Json = False,
     quiet: Quiet = False,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the render, print its ID and exit.")] = False,
+    no_wait: NoWait = False,
     timeout: Timeout = TIMEOUT_S,
-    idempotency_key: Annotated[
-        str | None,
-        typer.Option(help="Starts with the same key return the same render; default: a new key.", metavar="KEY"),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Render a text, show its progress, and save the video or print its URL. Ctrl-C cancels the render."""
+    """Render a text or a composition, show the progress, and save the output or print its URL.
+
+    Ctrl-C cancels the render.
+    """
     server = read_server(url, token)
-    if output is not None and no_wait:
-        raise typer.BadParameter("It can't be combined with --output.", param_hint="--no-wait")
-    props = {
-        "text": sys.stdin.read().removesuffix("\n") if text == "-" else text,
-        "style": style.name,
+    chosen, file = read_format(output, file)
+    if file is not None and no_wait:
+        raise typer.BadParameter("It can't be combined with -o.", param_hint="--no-wait")
+    output_options = {
+        "width": width,
+        "height": height,
+        "fps": fps,
+        "scale": scale,
+        "crf": crf,
+        "bitrate_kbps": bitrate,
+        "transparent": transparent,
+        "muted": muted,
+        "prores_profile": prores_profile and prores_profile.name,
+        "every_nth_frame": every_nth_frame,
+        "loops": loops,
+        "frame": frame,
+        "quality": quality,
+    }
+    text_options = {
+        "style": style and style.name,
         "fontFamily": font,
         "fontSize": size,
         "color": color,
         "backgroundColor": background,
-        "durationInFrames": _frames(seconds, frames),
+        "seconds": seconds,
+        "frames": frames,
     }
+    made = output_input(chosen, output_options)
+    if composition is None:
+        content: AnimationChoice | CompositionChoice = read_animation(
+            text, text_options, has_props=bool(props or assignments)
+        )
+    else:
+        content = read_composition_choice(composition, text, text_options, props=props, assignments=assignments or ())
     key = idempotency_key or str(uuid.uuid4())
     from commands.client.download import check_target
     from commands.client.follow import FollowOptions, follow_and_save, start
     from commands.client.run import run
     from commands.client.views import SilentView, write_json
 
-    check_target(output)
-    options = FollowOptions(output=output, as_json=as_json, quiet=quiet, timeout_s=timeout)
+    check_target(file)
+    options = FollowOptions(output=file, as_json=as_json, quiet=quiet, timeout_s=timeout)
+
+    async def begin(api: "Api", view: "View") -> "Render":
+        start_input = await content.start_input(api)
+        return await start(api, start_input if made is None else start_input | {"output": made}, view, key=key)
 
     async def start_only(api: "Api") -> None:
-        started = await start(api, props, SilentView(), key=key)
+        started = await begin(api, SilentView())
         write_json(started.raw) if as_json else typer.echo(started.id)
 
     async def start_and_follow(api: "Api") -> None:
-        await follow_and_save(api, lambda view: start(api, props, view, key=key), options, cancel_on_interrupt=True)
+        await follow_and_save(api, lambda view: begin(api, view), options, cancel_on_interrupt=True)
 
     run(start_only if no_wait else start_and_follow, server=server, as_json=as_json)
 
@@ -131,7 +202,7 @@ def download(
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Save the video of a complete render. The default file is ID.mp4 in the current folder."""
+    """Save the output of a complete render. The default file is ID.mp4, or with another extension, in this folder."""
     server = read_server(url, token)
     from commands.client.download import check_target
     from commands.client.follow import require_complete, save_and_report
@@ -148,15 +219,3 @@ def download(
             await save_and_report(api, render, output or Path(), view)
 
     run(work, server=server, as_json=as_json)
-
-
-def _frames(seconds: float | None, frames: int | None) -> int:
-    """Return the duration in frames. The server checks its limits."""
-    if frames is None:
-        seconds = DEFAULT_SECONDS if seconds is None else seconds
-        if not math.isfinite(seconds):
-            raise typer.BadParameter("It must be a number.", param_hint="--seconds")
-        return round(seconds * FPS)
-    if seconds is not None:
-        raise typer.BadParameter("It can't be combined with --seconds.", param_hint="--frames")
-    return frames

@@ -29,8 +29,8 @@ Examples:
   rendercast quota
   rendercast quota --json | jq .remaining"""
 
-HEADER = ("id", "status", "progress", "created", "size", "text")
-WIDTHS = (26, 9, 8, 16, 9)
+HEADER = ("id", "status", "progress", "created", "format", "size", "content")
+WIDTHS = (26, 9, 8, 16, 6, 9)
 MAX_TEXT_CELLS = 60  # terminal cells
 CANCEL_TIMEOUT_S = 30.0
 MINUTE_S = 60
@@ -111,13 +111,14 @@ def _cells(render: "Render") -> tuple[str, ...]:
         render.status.lower(),
         f"{render.progress} %",
         f"{render.created_at.astimezone():%Y-%m-%d %H:%M}",
+        render.output_format.lower(),
         "" if render.output_size_bytes is None else size(render.output_size_bytes),
-        " ".join(render.text.split()),
+        render.composition_id if render.text is None else " ".join(render.text.split()),
     )
 
 
 def _row(cells: tuple[str, ...]) -> str:
-    """Return a line of the table. The text is the last column, because its characters may be wider than one cell."""
+    """Return a line of the table. The content is the last column, because its characters may be wider than one cell."""
     from rich.cells import cell_len, set_cell_size
 
     from commands.client.views import printable

@@ -14,7 +14,10 @@ FINAL_STATUSES = frozenset({"COMPLETE", "FAILED", "CANCELLED"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Render:
-    """A render. `raw` is the whole object from the response."""
+    """A render. `text` is the animation's, None for another composition; `raw` is the whole object from the response.
+
+    `output_format` and `output_kind` are names of GraphQL enums. `file_name` is the server's name for the file.
+    """
 
     id: str
     revision: int
@@ -24,7 +27,13 @@ class Render:
     frames_rendered: int
     total_frames: int
     queue_position: int | None
-    text: str
+    composition_id: str
+    text: str | None
+    output_format: str
+    output_kind: str
+    width: int | None
+    height: int | None
+    file_name: str
     warnings: tuple[str, ...]
     error_code: str | None
     error_message: str | None
@@ -37,6 +46,22 @@ class Render:
     def has_ended(self) -> bool:
         """Whether the status is final."""
         return self.status in FINAL_STATUSES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composition:
+    """Something that the server can render. `raw` is the whole object from the response."""
+
+    id: str
+    kind: str
+    width: int
+    height: int
+    fps: float
+    duration_in_frames: int
+    outputs: tuple[str, ...]
+    default_props: Json
+    has_schema: bool
+    raw: Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +78,8 @@ def read_render(raw: Json) -> Render:
     """Return the render. Raises `CommandError` if the object is not a render."""
     try:
         error: Mapping[str, Any] = raw["error"] or {}
+        animation: Mapping[str, Any] | None = raw["animationProps"]
+        output: Mapping[str, Any] = raw["output"]
         size = raw["outputSizeBytes"]
         return Render(
             id=str(raw["id"]),
@@ -63,7 +90,13 @@ def read_render(raw: Json) -> Render:
             frames_rendered=int(raw["framesRendered"]),
             total_frames=int(raw["totalFrames"]),
             queue_position=raw["queuePosition"],
-            text=str(raw["animationProps"]["text"]),
+            composition_id=str(raw["compositionId"]),
+            text=None if animation is None else str(animation["text"]),
+            output_format=str(output["format"]),
+            output_kind=str(output["kind"]),
+            width=output["width"],
+            height=output["height"],
+            file_name=str(output["fileName"]),
             warnings=tuple(raw["warnings"]),
             error_code=error.get("code"),
             error_message=error.get("message"),
@@ -73,6 +106,25 @@ def read_render(raw: Json) -> Render:
             raw=raw,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise unexpected_response(error) from error
+
+
+def read_composition(raw: Json) -> Composition:
+    """Return the composition. Raises `CommandError` if the object is not a composition."""
+    try:
+        return Composition(
+            id=str(raw["id"]),
+            kind=str(raw["kind"]),
+            width=int(raw["width"]),
+            height=int(raw["height"]),
+            fps=float(raw["fps"]),
+            duration_in_frames=int(raw["durationInFrames"]),
+            outputs=tuple(raw["outputs"]),
+            default_props=dict(raw["defaultProps"]),
+            has_schema=raw["propsSchema"] is not None,
+            raw=raw,
+        )
+    except (KeyError, TypeError, ValueError) as error:
         raise unexpected_response(error) from error
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LINE_STEP_PERCENT = 10  # progress between two lines
 KILO = 1000
+KINDS_WITH_FRAMES = {"VIDEO", "GIF"}
 
 
 class View(Protocol):
@@ -80,7 +81,7 @@ class BarView:
 
     def show(self, render: Render) -> None:
         """Update the bar."""
-        frames = f"{render.frames_rendered}/{render.total_frames} frames"
+        frames = f"{render.frames_rendered}/{render.total_frames} frames" if has_frames(render) else ""
         self._progress.update(
             self._task, description=activity_of(render), completed=render.progress, frames=frames, refresh=True
         )
@@ -129,6 +130,19 @@ def activity_of(render: Render) -> str:
     if render.status == "RENDERING" and render.phase:
         return render.phase.partition("_")[0].lower()
     return render.status.lower()
+
+
+def has_frames(render: Render) -> bool:
+    """Return whether the render's progress and output can be described by a number of frames."""
+    return render.output_kind in KINDS_WITH_FRAMES and render.total_frames > 0
+
+
+def describe_output(render: Render) -> str:
+    """Return what a complete render contains, and its size."""
+    parts = [f"{render.total_frames} frames"] if has_frames(render) else []
+    if render.output_kind == "STILL" and render.width and render.height:
+        parts.append(f"{render.width}x{render.height} pixels")
+    return ", ".join([*parts, size(render.output_size_bytes or 0)])
 
 
 def printable(text: str) -> str:

@@ -43,7 +43,7 @@ def test_help_imports_only_the_options() -> None:
     assert none_of(packages, SERVER, STORES, AWS, DRAWING, {"aiohttp", "redis", "jwt", "dotenv"})
 
 
-@pytest.mark.parametrize("command", ["list", "quota"])
+@pytest.mark.parametrize("command", ["list", "quota", "compositions"])
 def test_a_client_command_imports_no_server(command: str, start: Start) -> None:
     packages = packages_of(command, url=start(**SMALL).url)
     assert "aiohttp" in packages

@@ -32,7 +32,7 @@ def test_renders_are_listed_and_cancelled(run: Run, render_ids: list[str]) -> No
     assert (refused.returncode, refused.stdout) == (1, b"")
     assert b"already ended" in refused.stderr
     header, first, second = run("list").stdout.decode().splitlines()
-    assert header.split() == ["id", "status", "progress", "created", "size", "text"]
+    assert header.split() == ["id", "status", "progress", "created", "format", "size", "content"]
     assert first.split()[:2] == [endless, "cancelled"]
     assert second.split()[:4] == [complete, "complete", "100", "%"]
     assert second.endswith("…")
