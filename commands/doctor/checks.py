@@ -8,6 +8,7 @@ from pathlib import Path
 
 from auth.bearer import read_token_rules
 from auth.jwks import JwksClient, JwksError, open_issuer_session
+from commands.doctor.catalog_checks import check_compositions
 from commands.doctor.lambda_checks import check_lambda
 from commands.doctor.mongo_checks import check_mongodb
 from commands.doctor.redis_checks import check_redis
@@ -130,4 +131,5 @@ PARTS: tuple[Callable[[CheckGroup], Coroutine[None, None, None]], ...] = (
     _tokens,
     _webhooks,
     check_lambda,
+    check_compositions,
 )
