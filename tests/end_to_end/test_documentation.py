@@ -19,8 +19,9 @@ import pytest
 import yaml
 from graphql import OperationDefinitionNode, OperationType, parse
 
-from commands.client import render, renders
+from commands.client import compositions, render, renders
 from commands.doctor import command as doctor
+from commands.server import compositions as server_compositions
 from services.observability.log_context import pseudonym
 from services.settings import CHECKOUT, FIELDS, variable
 from tests.end_to_end.clone import Clone
@@ -34,7 +35,8 @@ SESSIONS = [block for block in BLOCKS if block.language == "console"]
 COMMANDS = sorted(
     {command for block in BLOCKS if block.language == "sh" for command in block.commands()} | set(commands_in_text())
 )
-HELP = [text for module in (doctor, render, renders) for name, text in vars(module).items() if name.endswith("HELP")]
+HELP_OF = (compositions, doctor, render, renders, server_compositions)
+HELP = [text for module in HELP_OF for name, text in vars(module).items() if name.endswith("HELP")]
 EXAMPLES = [found for text in HELP for found in re.findall(r"^  (rendercast .*?)(?: +# .*)?$", text, re.MULTILINE)]
 NOT_HERE = {
     "docker": "needs a Docker engine; tests/image executes the Dockerfile, tests/deploy reads compose.yaml",
@@ -68,6 +70,13 @@ RUN = {
     ),
     "rendercast --help": r".*Usage: .*",
     "rendercast --install-completion": r".*completion installed.*",
+    "rendercast --show-completion": r".*_RENDERCAST_COMPLETE.*",
+    "rendercast compositions": r"id +kind .*TextAnimation .*",
+    "rendercast compositions show TextAnimation": r'\{\n  "id": "TextAnimation",.*',
+    "rendercast compositions show TextAnimation | jq .defaultProps > props.json": "",
+    "rendercast compositions refresh": r"1 composition.*",
+    'rendercast render --composition TextAnimation --props props.json --set text="Hi" --output webm --transparent '
+    "-o promo.webm": "",
     "rendercast doctor": r"OK +settings .*",
     "rendercast token NAME --expires-in 30d": r"[\w-]+\.[\w-]+\.[\w-]+\n",
     "rendercast token NAME --scope renders:all": r"[\w-]+\.[\w-]+\.[\w-]+\n",
@@ -174,7 +183,9 @@ def test_a_benchmark_exists(command: str) -> None:
 
 @pytest.mark.parametrize("command", [command for command in RUN if "ID" not in command.split()])
 def test_a_command_prints_what_is_documented(clone: Clone, command: str) -> None:
-    demand(program(command))
+    demand("jq" if "jq" in command else program(command))
+    if "--props" in command:
+        (clone.folder / "props.json").write_text("{}")
     assert re.match(f"(?s){RUN[command]}", clone.run(command))
 
 
