@@ -3,7 +3,8 @@ PYTHON ?= python3
 PORT ?=
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := web/node_modules web/tools/node_modules tests/clients/node_modules tests/frontend/node_modules
+PACKAGES := web/node_modules web/tools/node_modules clients/remotion/node_modules tests/clients/node_modules \
+	tests/frontend/node_modules tests/remotion_helper/project/node_modules tests/remotion_helper/oldest/node_modules
 # Without cached bytecode each pytest worker collects 5 s longer, and each process that a test starts compiles again.
 unexport PYTHONDONTWRITEBYTECODE
 # More workers than cores, because slow tests mostly wait. tests/conftest.py orders them: the longest files come first.
@@ -42,7 +43,7 @@ lint: $(VENV)/dev.stamp ## report mistakes and security weaknesses
 	$(BIN)/ruff check .
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app.py cli.py auth commands pages resolvers schema services transport
 
-lint-web: web/node_modules web/tools/node_modules ## check the types of web/ and lint it, and the GitHub workflows
+lint-web: web/node_modules web/tools/node_modules clients/remotion/node_modules ## check the types of web/ and clients/ and lint them, and the GitHub workflows
 	@if command -v npm >/dev/null 2>&1; then npm run --prefix web/tools --silent types && npm run --prefix web/tools --silent lint && npm run --prefix web/tools --silent workflows; else echo "npm is not installed: lint-web is skipped."; fi
 
 types: $(VENV)/dev.stamp ## check the types
@@ -73,7 +74,7 @@ lock: ## choose the newest versions that pyproject.toml admits (needs uv)
 	$(LOCK) pyproject.toml --group build --extra tracing --group dev -o requirements/dev.lock
 
 clean: ## remove what the other targets made, but no data
-	rm -rf $(VENV) $(PACKAGES) tests/clients/relay/__generated__
+	rm -rf $(VENV) $(PACKAGES) tests/clients/relay/__generated__ clients/remotion/dist
 	rm -rf .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -109,4 +110,14 @@ tests/clients/node_modules: tests/clients/package-lock.json
 # What the program in docs/frontend.md is made with. Without npm its test is skipped.
 tests/frontend/node_modules: tests/frontend/package-lock.json
 	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/frontend --silent --no-audit --no-fund; else echo "npm is not here: the test of docs/frontend.md will be skipped."; fi
+	@if [ -d $@ ]; then touch $@; fi
+
+# What the helper for Remotion projects is checked with: React's and Remotion's types, and the compiler.
+clients/remotion/node_modules: clients/remotion/package-lock.json
+	@if command -v npm >/dev/null 2>&1; then npm ci --prefix clients/remotion --silent --no-audit --no-fund; else echo "npm is not installed: the types of clients/remotion are not checked and its tests are skipped."; fi
+	@if [ -d $@ ]; then touch $@; fi
+
+# Remotion projects with the newest and the oldest versions that the helper is tested with. Without npm those tests are skipped.
+tests/remotion_helper/%/node_modules: tests/remotion_helper/%/package-lock.json
+	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/remotion_helper/$* --silent --no-audit --no-fund; else echo "npm is not installed: the tests of the helper for Remotion projects are skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi

@@ -43,7 +43,7 @@ PROPS = AnimationProps(
 
 TESTS = Path(__file__).parent
 # The order in which they run: the files that take longest first, so that no worker is left with one at the end.
-SLOW_FOLDERS = ("end_to_end", "frontend", "browser", "clients")
+SLOW_FOLDERS = ("end_to_end", "remotion_helper", "frontend", "browser", "clients")
 SLOW_FIXTURES = {"s3_server"}  # boto3 on it takes 0.3 s of CPU time for each test, the server 1.5 s to start
 SLOW_PROGRAMS = {"chromium", "make", "node", "npm", "rendercast"}
 

@@ -1,0 +1,2 @@
+// The test replaces this file: it is the helper on a version of Remotion that has no `Internals`.
+export { withRendercast } from "./helper";

@@ -1,0 +1,2 @@
+export { withRendercast } from "@rendercast/remotion";
+export type { RendercastOptions } from "@rendercast/remotion";
