@@ -61,6 +61,10 @@ class Context:
             raise TokenExpired
         return self.identity.caller
 
+    def require_caller(self) -> None:
+        """Raise as `caller` does if there is none."""
+        _ = self.caller
+
     @property
     def render_loader(self) -> RenderServiceLoader:
         """The loader of the fields of `Render` that are computed when requested."""

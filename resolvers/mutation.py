@@ -29,14 +29,13 @@ class Mutation:
         """Start a render."""
         caller, renders, loader = info.context.caller, info.context.services.renders, info.context.render_loader
         try:
-            started = await renders.start(
-                caller,
-                input.animation_props.to_model(),
-                generation_id=input.generation_id,
-                idempotency_key=input.idempotency_key,
-            )
+            started = await renders.start(caller, input.to_model())
         except errors.InvalidAnimation as error:
             return results.InvalidAnimation.from_error(error)
+        except errors.InvalidInput as error:
+            return results.InvalidInput.from_error(error)
+        except errors.IdempotencyKeyReused as error:
+            return results.IdempotencyKeyReused(message=str(error), render=Render.from_model(error.render, loader))
         except errors.RenderQuotaExceeded as error:
             return results.RenderQuotaExceeded.from_error(error)
         except errors.RenderServiceNotConfigured as error:
@@ -44,7 +43,7 @@ class Mutation:
         return _started(started, loader)
 
     @strawberry.mutation(
-        description="Return a new signed URL of a COMPLETE render's video, after checking that it is still stored."
+        description="Return a new signed URL of a COMPLETE render's output, after checking that it is still stored."
     )
     async def refresh_download_url(self, info: Info, render_id: RenderId) -> results.RefreshDownloadUrlResult:
         """Return a new URL."""
@@ -82,7 +81,7 @@ class Mutation:
 
     @strawberry.mutation(
         description=(
-            "Start a new render with the props of a FAILED or CANCELLED render. Uses one unit of your quota. "
+            "Start a new render with the input of a FAILED or CANCELLED render. Uses one unit of your quota. "
             "A second call for the same render returns the render that the first call started."
         )
     )
@@ -101,7 +100,7 @@ class Mutation:
             return results.RenderServiceNotConfigured(message=str(error))
         return _started(started, loader)
 
-    @strawberry.mutation(description="Delete a render that has ended, and its video. Does not return quota.")
+    @strawberry.mutation(description="Delete a render that has ended, and its output. Does not return quota.")
     async def delete_render(self, info: Info, render_id: RenderId) -> results.DeleteRenderResult:
         """Delete a render."""
         caller, renders, loader = info.context.caller, info.context.services.renders, info.context.render_loader

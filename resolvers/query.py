@@ -5,13 +5,16 @@ from typing import Annotated
 import strawberry
 
 from resolvers.context import Info
+from schema.composition import Composition
 from schema.inputs import RenderFilter
 from schema.render import Node, Render, RenderConnection, RenderLimits, RenderQuota
+from schema.scalars import BigInt
 from services import models
 from services.errors import RenderNotFound
 from services.renders.validation import MAX_FONT_SIZE_PX, MIN_FONT_SIZE_PX
 
 RenderId = Annotated[strawberry.ID, strawberry.argument(description="The id of the object.")]
+CompositionId = Annotated[strawberry.ID, strawberry.argument(description="The id of the composition.")]
 First = Annotated[int, strawberry.argument(description="Return at most this many renders, 1 to 100.")]
 After = Annotated[str | None, strawberry.argument(description="Return renders after this cursor.")]
 Filter = Annotated[
@@ -52,15 +55,33 @@ class Query:
         """Return the quota."""
         return RenderQuota.from_model(await info.context.services.renders.quota(info.context.caller))
 
+    @strawberry.field(
+        description="The compositions that can be rendered, in the order of the site. Empty until they have been read."
+    )
+    async def compositions(self, info: Info) -> list[Composition]:
+        """Return the compositions."""
+        info.context.require_caller()
+        return [Composition.from_model(each) for each in await info.context.services.renders.compositions()]
+
+    @strawberry.field(description="A composition by its id; null if this server has none with this id.")
+    async def composition(self, info: Info, id: CompositionId) -> Composition | None:  # noqa: A002  # the name in the schema
+        """Return the composition."""
+        info.context.require_caller()
+        found = [each for each in await info.context.services.renders.compositions() if each.id == id]
+        return Composition.from_model(found[0]) if found else None
+
     @strawberry.field(description="The values that `startRender` accepts.")
     async def render_limits(self, info: Info) -> RenderLimits:
         """Return the limits."""
         limits = info.context.services.renders.limits
+        animation = limits.animation
         return RenderLimits(
-            max_duration_seconds=limits.max_duration_s,
-            max_duration_in_frames=limits.max_duration_in_frames,
-            fps=limits.fps,
-            max_text_length=limits.max_text_length,
+            max_duration_seconds=animation.max_duration_s,
+            max_duration_in_frames=animation.max_duration_in_frames,
+            fps=animation.fps,
+            max_text_length=animation.max_text_length,
+            max_pixels=BigInt(limits.media.max_pixels),
+            max_props_bytes=limits.max_props_bytes,
             min_font_size=MIN_FONT_SIZE_PX,
             max_font_size=MAX_FONT_SIZE_PX,
         )

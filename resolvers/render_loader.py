@@ -17,9 +17,9 @@ class RenderServiceLoader:
         """Return the render's place in the queue, as a future: several fields can await the same count."""
         return asyncio.ensure_future(self.service.queue_position(render))
 
-    def output_download(self, render: Render) -> Download | None:
-        """Return a signed URL of the video; None if there is none."""
-        return self.service.sign(render)
+    def output_download(self, render: Render, *, saves: bool) -> Download | None:
+        """Return a signed URL of the output; None if there is none. If `saves`, browsers save the file."""
+        return self.service.sign(render, saves=saves)
 
     def poster_download(self, render: Render) -> Download | None:
         """Return a signed URL of the poster; None if there is none."""

@@ -3,16 +3,23 @@
 from collections.abc import Awaitable
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import strawberry
 
-from schema.enums import AnimationStyle, RenderPhase, RenderStatus
-from schema.scalars import BigInt
+from schema.animation import AnimationProps
+from schema.enums import RenderPhase, RenderStatus
+from schema.output import RenderOutput
+from schema.scalars import JSON, BigInt
 from services import models
 from services.renders.cursors import encode_cursor
 from services.renders.failure_messages import message_for_owner
+from services.renders.text_animation import input_props
 
+Saves = Annotated[
+    bool,
+    strawberry.argument(description="Whether browsers save the file under a readable name instead of showing it."),
+]
 READS_STORE = "reads store"  # metadata key of fields that may read from the store although they aren't async
 
 
@@ -23,8 +30,8 @@ class RenderLoader(Protocol):
         """Return an awaitable of a QUEUED render's place in the queue, 1 for the next. It can be awaited repeatedly."""
         ...
 
-    def output_download(self, render: models.Render) -> models.Download | None:
-        """Return a signed URL of the video; None if there is none."""
+    def output_download(self, render: models.Render, *, saves: bool) -> models.Download | None:
+        """Return a signed URL of the output; None if there is none. If `saves`, browsers save the file."""
         ...
 
     def poster_download(self, render: models.Render) -> models.Download | None:
@@ -35,34 +42,6 @@ class RenderLoader(Protocol):
 @strawberry.interface(description="An object with a global id. Fetch it with `node(id:)`.")
 class Node:
     id: strawberry.ID = strawberry.field(description="Unique over all types, opaque, never changes.")
-
-
-@strawberry.type(description="The animation of a render.")
-class AnimationProps:
-    text: str = strawberry.field(description="The animated text. A line feed starts a new line.")
-    style: AnimationStyle = strawberry.field(description="How the text appears.")
-    font_family: str = strawberry.field(description="The requested font. If another one was used, `warnings` says so.")
-    font_size: float = strawberry.field(
-        description="Requested font size in pixels of the video. Reduced if the text would not fit."
-    )
-    color: str = strawberry.field(description="CSS colour of the text.")
-    background_color: str | None = strawberry.field(description="CSS colour of the background; black if null.")
-    duration_in_frames: int = strawberry.field(description="Length of the video in frames.")
-    fps: int = strawberry.field(description="Frames per second.")
-
-    @classmethod
-    def from_model(cls, props: models.AnimationProps) -> "AnimationProps":
-        """Return the GraphQL object of a render's props."""
-        return cls(
-            text=props.text,
-            style=AnimationStyle(props.style),
-            font_family=props.font_family,
-            font_size=props.font_size,
-            color=props.color,
-            background_color=props.background_color,
-            duration_in_frames=props.duration_in_frames,
-            fps=props.fps,
-        )
 
 
 @strawberry.type(description="Why a render FAILED.")
@@ -79,7 +58,7 @@ class RenderError:
         return cls(code=failure.code, message=message_for_owner(failure), retryable=failure.retryable)
 
 
-@strawberry.type(description="The rendering of one video: its state and result. Follow it with `renderProgress`.")
+@strawberry.type(description="The rendering of one output: its state and result. Follow it with `renderProgress`.")
 class Render(Node):
     owner: str = strawberry.field(
         description="The user who started it: issuer and subject of the access token, separated by a space."
@@ -98,7 +77,11 @@ class Render(Node):
     frames_rendered: int = strawberry.field(
         description="Number of frames rendered, at most `totalFrames`. Never decreases."
     )
-    total_frames: int = strawberry.field(description="Number of frames of the finished video.")
+    composition_id: strawberry.ID = strawberry.field(description="Id of the rendered composition.")
+    total_frames: int = strawberry.field(
+        description="Number of frames of the finished output. For a composition whose length depends on its props, "
+        "this is an estimate until the renderer has reported it."
+    )
     estimated_completion_at: datetime | None = strawberry.field(
         description="Estimated time of completion; null while there is no estimate."
     )
@@ -120,17 +103,27 @@ class Render(Node):
     model: strawberry.Private[models.Render]
     loader: strawberry.Private[RenderLoader]
 
-    @strawberry.field(description="The animation.")
-    def animation_props(self) -> AnimationProps:
-        """Return the props."""
-        return AnimationProps.from_model(self.model.props)
+    @strawberry.field(description="The animation; null if another composition is rendered.")
+    def animation_props(self) -> AnimationProps | None:
+        """Return the typed props."""
+        return None if self.model.props is None else AnimationProps.from_model(self.model.props)
+
+    @strawberry.field(description="The props that the composition receives, without its defaults.")
+    def input_props(self) -> JSON:
+        """Return the props as a JSON object."""
+        return JSON(input_props(self.model))
+
+    @strawberry.field(description="What is made of the composition.")
+    def output(self) -> RenderOutput:
+        """Return the requested output."""
+        return RenderOutput.from_model(self.model)
 
     @strawberry.field(description="Why it failed; null unless FAILED.")
     def error(self) -> RenderError | None:
         """Return the failure."""
         return None if self.model.failure is None else RenderError.from_model(self.model.failure)
 
-    @strawberry.field(description="Size of the video in bytes; null unless COMPLETE.")
+    @strawberry.field(description="Size of the output in bytes; null unless COMPLETE.")
     def output_size_bytes(self) -> BigInt | None:
         """Return the size of the output."""
         return None if self.model.output is None else BigInt(self.model.output.size_bytes)
@@ -154,13 +147,14 @@ class Render(Node):
 
     @strawberry.field(
         description=(
-            "Signed URL of the MP4, created for this response. Needs no credentials and is valid until "
+            "Signed URL of the output, created for this response. Needs no credentials and is valid until "
             "`outputUrlExpiresAt`; null unless COMPLETE. `refreshDownloadUrl` returns a new one."
         )
     )
-    def output_url(self) -> str | None:
+    def output_url(self, download: Saves = False) -> str | None:  # noqa: FBT002  # an argument of the schema
         """Return the URL, signed when requested."""
-        return None if self.download is None else self.download.url
+        signed = self.saved if download else self.download
+        return None if signed is None else signed.url
 
     @strawberry.field(description="When `outputUrl` expires; null unless COMPLETE.")
     def output_url_expires_at(self) -> datetime | None:
@@ -169,13 +163,19 @@ class Render(Node):
 
     @cached_property
     def download(self) -> models.Download | None:
-        """The URL of the video, signed once per copy of the render."""
-        return None if self.model.output is None else self.loader.output_download(self.model)
+        """The URL of the output, signed once per copy of the render."""
+        return None if self.model.output is None else self.loader.output_download(self.model, saves=False)
+
+    @cached_property
+    def saved(self) -> models.Download | None:
+        """The URL with which browsers save the output, signed once per copy of the render."""
+        return None if self.model.output is None else self.loader.output_download(self.model, saves=True)
 
     @strawberry.field(
         description=(
             "Signed URL of the poster, a JPEG of the last frame, created for this response. Needs no credentials and "
-            "is valid until `posterUrlExpiresAt`; null unless COMPLETE, or if no poster could be created."
+            "is valid until `posterUrlExpiresAt`; null unless COMPLETE, for stills and audio, or if none could be "
+            "made."
         )
     )
     def poster_url(self) -> str | None:
@@ -233,6 +233,8 @@ class RenderLimits:
     max_text_length: int = strawberry.field(description="Maximum length of `text` in Unicode code points.")
     min_font_size: float = strawberry.field(description="Minimum `fontSize`.")
     max_font_size: float = strawberry.field(description="Maximum `fontSize`.")
+    max_pixels: BigInt = strawberry.field(description="Maximum width times height times frames of an output.")
+    max_props_bytes: int = strawberry.field(description="Maximum size of `composition.props` in bytes of JSON.")
 
 
 @strawberry.type(description="A render in a list, with its cursor.")

@@ -44,7 +44,7 @@ class InputProblem:
     message: str = strawberry.field(description="A message that says what is accepted.")
 
 
-@strawberry.type(description="The input is invalid. No render was started and no quota was used.")
+@strawberry.type(description="The animation is invalid. No render was started and no quota was used.")
 class InvalidAnimation(UserError):
     problems: list[InputProblem] = strawberry.field(description="All problems of the input, at least one.")
 
@@ -53,6 +53,32 @@ class InvalidAnimation(UserError):
         """Return the GraphQL object of the error."""
         problems = [InputProblem(field=problem.field, message=problem.message) for problem in error.problems]
         return cls(message=str(error), problems=problems)
+
+
+@strawberry.type(description="A problem at one place of the input.")
+class InputPathProblem:
+    path: str = strawberry.field(
+        description="JSON Pointer (RFC 6901) from the mutation's `input`, such as `/composition/props/scenes/0/title`."
+    )
+    message: str = strawberry.field(description="A message that says what is accepted.")
+
+
+@strawberry.type(
+    description="The input of a composition or an output is invalid. No render was started and no quota was used."
+)
+class InvalidInput(UserError):
+    problems: list[InputPathProblem] = strawberry.field(description="All problems of the input, at least one.")
+
+    @classmethod
+    def from_error(cls, error: errors.InvalidInput) -> "InvalidInput":
+        """Return the GraphQL object of the error."""
+        problems = [InputPathProblem(path=problem.path, message=problem.message) for problem in error.problems]
+        return cls(message=str(error), problems=problems)
+
+
+@strawberry.type(description="You used the idempotency key before, with another input. No render was started.")
+class IdempotencyKeyReused(UserError):
+    render: Render = strawberry.field(description="The render that was started with this key.")
 
 
 @strawberry.type(description="This server has no renderer. Only its operator can configure one.")
@@ -65,7 +91,7 @@ class RenderNotFound(UserError):
     pass
 
 
-@strawberry.type(description="The render has no video: it is not COMPLETE.")
+@strawberry.type(description="The render has no output: it is not COMPLETE.")
 class RenderNotComplete(UserError):
     render: Render = strawberry.field(description="The render in its current state.")
 
@@ -85,16 +111,16 @@ class RenderNotRetryable(UserError):
     render: Render = strawberry.field(description="The render in its current state.")
 
 
-@strawberry.type(description="The video has been removed from storage.")
+@strawberry.type(description="The output has been removed from storage.")
 class OutputGone(UserError):
     pass
 
 
-@strawberry.type(description="A new signed URL of a video.")
+@strawberry.type(description="A new signed URL of an output.")
 class DownloadUrl:
-    url: str = strawberry.field(description="Signed URL of the MP4, valid until `expiresAt`. Needs no credentials.")
+    url: str = strawberry.field(description="Signed URL of the file, valid until `expiresAt`. Needs no credentials.")
     expires_at: datetime = strawberry.field(description="When the URL expires.")
-    render: Render = strawberry.field(description="The render of the video.")
+    render: Render = strawberry.field(description="The render of the output.")
 
 
 @strawberry.type(description="The render is cancelled, or its worker has been notified to cancel it.")
@@ -102,18 +128,23 @@ class CancelRenderSuccess:
     render: Render = strawberry.field(
         description=(
             "CANCELLED, or still RENDERING with `cancelRequested`. `renderProgress` reports the final status, "
-            "which is COMPLETE if the video was finished before the worker received the request."
+            "which is COMPLETE if the output was finished before the worker received the request."
         )
     )
 
 
-@strawberry.type(description="The render and its video are deleted.")
+@strawberry.type(description="The render and its output are deleted.")
 class DeleteRenderSuccess:
     render_id: strawberry.ID = strawberry.field(description="The id of the deleted render.")
 
 
 StartRenderResult = Annotated[
-    StartRenderSuccess | RenderQuotaExceeded | InvalidAnimation | RenderServiceNotConfigured,
+    StartRenderSuccess
+    | RenderQuotaExceeded
+    | InvalidAnimation
+    | InvalidInput
+    | IdempotencyKeyReused
+    | RenderServiceNotConfigured,
     strawberry.union("StartRenderResult", description="Result of `startRender`."),
 ]
 RefreshDownloadUrlResult = Annotated[

@@ -7,6 +7,12 @@ import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
 BigInt = NewType("BigInt", int)
+JSON = NewType("JSON", object)
+
+
+def _unchanged(value: object) -> object:
+    return value
+
 
 SCALARS: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
@@ -20,5 +26,11 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="An integer that may exceed 32 bits, as a JSON number. Exact up to 2^53 in JavaScript.",
         serialize=int,
         parse_value=int,
+    ),
+    JSON: strawberry.scalar(
+        name="JSON",
+        description="Any JSON value: an object, an array, a string, a number, a boolean or null.",
+        serialize=_unchanged,
+        parse_value=_unchanged,
     ),
 }

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, Json, ValidationError
 from starlette.requests import Request
 
-from services.json_text import read_json
+from services.json_text import JsonRefused, read_json
 from transport.request_body import read_body
 from transport.request_headers import RequestHeaders
 
@@ -94,6 +94,8 @@ def _is_json(content_type: str) -> bool:
 def _parse_json(body: bytes) -> object:
     try:
         return read_json(body)
+    except JsonRefused as error:
+        raise BadRequest(HTTPStatus.BAD_REQUEST, str(error)) from error
     except ValueError as error:
         raise BadRequest(HTTPStatus.BAD_REQUEST, "The request body is not valid JSON.") from error
 

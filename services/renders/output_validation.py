@@ -58,7 +58,8 @@ class OutputTarget:
 def output_problems(options: OutputOptions, target: OutputTarget, *, limits: MediaLimits) -> Iterator[PathProblem]:
     """Return all problems of the options, each with its path from the mutation's `input`."""
     row = FORMATS[options.format]
-    own = [*_unsupported(options, row), *_quality_problems(options, row), *_range_problems(options, row)]
+    supported = OutputOptions(format=options.format, **{name: getattr(options, name) for name in row.options})
+    own = [*_unsupported(options, row), *_quality_problems(supported, row), *_range_problems(supported, row)]
     is_available = options.format in target.formats
     if not is_available:
         allowed = ", ".join(name.name for name in target.formats)
@@ -92,10 +93,10 @@ def _quality_problems(options: OutputOptions, row: Format) -> Iterator[PathProbl
         yield _problem(
             row, "crf", f"{label(options.format)} accepts a `crf` from {row.crf[0]} to {row.crf[-1]}; lower is better."
         )
-    if crf is not None and bitrate is not None and row.crf is not None:
+    if crf is not None and bitrate is not None:
         yield _problem(row, "crf", "`crf` and `bitrateKbps` exclude each other. Remove one.")
     highest = MAX_BITRATE_KBPS.get(row.kind)
-    if bitrate is not None and highest is not None and not MIN_BITRATE_KBPS <= bitrate <= highest:
+    if bitrate is not None and highest and not MIN_BITRATE_KBPS <= bitrate <= highest:
         yield _problem(row, "bitrate_kbps", f"Choose a bit rate from {MIN_BITRATE_KBPS} to {highest} kbit/s.")
     if options.quality is not None and not 1 <= options.quality <= MAX_QUALITY:
         yield _problem(row, "quality", f"Choose a quality from 1 to {MAX_QUALITY}.")

@@ -153,7 +153,7 @@ class RequestValidator:
             found = [*problems, self._unknown_composition(), *in_props, *self._output_problems(request.output, wanted)]
             raise InvalidInput(found)
         if text is not None:
-            in_props = self.compositions.problems(wanted.id, wanted.props, path=PROPS_PATH)
+            in_props = list(self.compositions.problems(wanted.id, wanted.props, path=PROPS_PATH))
             if self.site == text_animation.SITE and isinstance(wanted.props, dict):
                 return self._built_in(request, wanted.props, composition, [*problems, *in_props])
         options = request.output or OutputOptions(format=_default_format(composition))

@@ -34,8 +34,8 @@ class RenderSettings(SettingsGroup):
         256 * 1024,
         ge=1024,
         le=512 * 1024,
-        description="Maximum size of a composition's props in bytes of JSON. `RENDERCAST_MAX_BODY_BYTES` should be twice "
-        "as much, for the rest of the request and for escapes.",
+        description="Maximum size of a composition's props in bytes of JSON. `RENDERCAST_MAX_BODY_BYTES` should be "
+        "twice as much, for the rest of the request and for escapes.",
     )
     download_expiry_s: int = Field(3600, ge=1, le=604_800, description="Validity of a download URL in seconds.")
 

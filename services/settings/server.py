@@ -33,7 +33,7 @@ class ServerSettings(SettingsGroup):
         "commas.",
     )
     max_body_bytes: int = Field(
-        256 * 1024, ge=1024, le=64 * 1024 * 1024, description="Maximum size of a request body in bytes."
+        512 * 1024, ge=1024, le=64 * 1024 * 1024, description="Maximum size of a request body in bytes."
     )
     request_timeout_s: float = Field(15, gt=0, le=300, description="Maximum time for a request to arrive, in seconds.")
 

@@ -21,7 +21,14 @@ from resolvers import schema as graphql_schema
 
 CHECKOUT = Path(__file__).parents[2]
 SCHEMA = build_schema(graphql_schema.build_schema().as_str())
-EXPECTED_ERRORS = {"RenderQuotaExceeded", "InvalidAnimation", "RenderServiceNotConfigured", "OutputGone"}
+EXPECTED_ERRORS = {
+    "RenderQuotaExceeded",
+    "InvalidAnimation",
+    "InvalidInput",
+    "IdempotencyKeyReused",
+    "RenderServiceNotConfigured",
+    "OutputGone",
+}
 
 
 def own_types() -> Iterator[GraphQLNamedType]:
@@ -64,7 +71,7 @@ def test_the_exported_schema_is_current() -> None:
 def test_the_schema_has_all_operations() -> None:
     roots = (SCHEMA.query_type, SCHEMA.mutation_type, SCHEMA.subscription_type)
     assert [set(root.fields) for root in roots if root] == [
-        {"node", "render", "renders", "renderQuota", "renderLimits"},
+        {"node", "render", "renders", "renderQuota", "renderLimits", "compositions", "composition"},
         {"startRender", "refreshDownloadUrl", "cancelRender", "retryRender", "deleteRender"},
         {"renderProgress", "renderUpdates"},
     ]

@@ -16,7 +16,7 @@ from tests.support.api_server import serve_faked
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 REQUEST_TIMEOUT_S = 1
-MAX_BODY = 256 * 1024
+MAX_BODY = 512 * 1024
 BUFFER_BYTES = 4096  # of the kernel's buffers for a client that stops reading
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

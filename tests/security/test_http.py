@@ -24,7 +24,7 @@ QUERY = {"query": "{ renderLimits { fps } }"}
 RESULT = {"data": {"renderLimits": {"fps": 30}}}
 JSON = {"Content-Type": "application/json"}
 REQUEST_TIMEOUT_S = 0.5
-MAX_BODY = 256 * 1024
+MAX_BODY = 512 * 1024
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -28,7 +28,8 @@ PROPS: dict[str, object] = {
 
 RENDER = """
 fragment Render on Render {
-  id revision generationId status phase progress framesRendered totalFrames estimatedCompletionAt queuePosition
+  id compositionId revision generationId status phase progress framesRendered totalFrames
+  estimatedCompletionAt queuePosition
   animationProps { text style fontFamily fontSize color backgroundColor durationInFrames fps }
   attempt cancelRequested warnings error { code message retryable }
   outputUrl outputUrlExpiresAt outputSizeBytes posterUrl posterUrlExpiresAt
@@ -43,6 +44,8 @@ fragment StartResult on StartRenderResult {{
   ... on StartRenderSuccess {{ render {{ ...Render }} quota {{ ...Quota }} duplicate }}
   ... on RenderQuotaExceeded {{ quota {{ ...Quota }} retryAfterSeconds }}
   ... on InvalidAnimation {{ problems {{ field message }} }}
+  ... on InvalidInput {{ problems {{ path message }} }}
+  ... on IdempotencyKeyReused {{ render {{ ...Render }} }}
 }}
 {RENDER}
 {QUOTA}
@@ -105,6 +108,17 @@ query ($first: Int, $after: String, $filter: RenderFilter) {{
 }}
 {RENDER}
 """
+INPUT = """
+query ($id: ID!) {
+  render(id: $id) {
+    compositionId inputProps totalFrames animationProps { text style durationInFrames }
+    output {
+      format kind contentType fileName width height fps scale crf bitrateKbps transparent muted proResProfile
+      everyNthFrame loops frame quality
+    }
+  }
+}
+"""
 QUOTA_LEFT = f"query {{ renderQuota {{ ...Quota }} }} {QUOTA}"
 PROGRESS = f"subscription ($id: ID!) {{ renderProgress(renderId: $id) {{ ...Render }} }} {RENDER}"
 UPDATES = f"subscription {{ renderUpdates {{ ...Render }} }} {RENDER}"
@@ -154,6 +168,34 @@ class Client:
         """Return the result of `startRender`."""
         given = {"animationProps": {**PROPS, **props}, "generationId": generation_id, "idempotencyKey": key}
         return await self.execute(START, input=given)
+
+    async def start_composition(
+        self,
+        composition_id: str,
+        props: object,
+        *,
+        output: dict[str, Any] | None = None,
+        generation_id: str | None = None,
+        key: str | None = None,
+    ) -> Any:
+        """Return the result of `startRender` with a composition."""
+        given = {
+            "composition": {"id": composition_id, "props": props},
+            "output": output,
+            "generationId": generation_id,
+            "idempotencyKey": key,
+        }
+        return await self.execute(START, input=given)
+
+    async def problems(self, **given: object) -> list[tuple[str, str]]:
+        """Return the paths and messages of the problems of an invalid `startRender` input, which starts nothing."""
+        result = await self.execute(START, input=given)
+        assert result["__typename"] == "InvalidInput", result
+        found = [(problem["path"], problem["message"]) for problem in result["problems"]]
+        assert result["message"] == " ".join(message for _, message in found)
+        assert await self.list_renders() == []
+        assert await self.quota_used() == 0
+        return found
 
     async def start_render(self, **given: Any) -> str:
         """Start a render and return its id."""

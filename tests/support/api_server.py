@@ -15,6 +15,7 @@ from app import create_app
 from auth.authenticator import Authenticator
 from commands.server.serve import listen_for_clients, server_config
 from services.clock import SystemClock
+from services.compositions.ports import CatalogStore
 from services.errors import Unauthenticated
 from services.models import Caller, Identity
 from services.ports import Clock, RenderBackend, RenderStore
@@ -23,6 +24,7 @@ from services.runtime.services import Services, compose
 from services.settings import load_settings
 from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S
 from tests.support.fake_backend import FakeBackend
+from tests.support.memory_catalog import MemoryCatalogStore
 
 
 async def named_user(connection: HTTPConnection, params: Mapping[str, object]) -> Identity:
@@ -50,15 +52,21 @@ def rewired(
     store: RenderStore | None = None,
     backend: RenderBackend | None = None,
     clock: Clock | None = None,
+    catalogs: CatalogStore | None = None,
 ) -> Services:
-    """Return the services with another store, backend or clock; by default a clock that starts at a full hour."""
+    """Return the services with another store, backend or clock; by default a clock that starts at a full hour.
+
+    Without `catalogs`, the catalog is stored in memory.
+    """
+    clock = clock or NewHourClock()
     return compose(
         services.settings,
-        clock=clock or NewHourClock(),
+        clock=clock,
         store=store or services.store,
         pubsub=services.pubsub,
         backend=backend or services.backend,
         with_worker=services.worker is not None,
+        catalogs=catalogs or MemoryCatalogStore(clock),
     )
 
 

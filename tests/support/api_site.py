@@ -15,8 +15,10 @@ from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
 from services.settings import load_settings
 from tests.support.api_client import Client, open_client
-from tests.support.api_server import rewired, serve
+from tests.support.api_compositions import COMPOSITIONS, catalog_of
+from tests.support.api_server import NewHourClock, rewired, serve
 from tests.support.fake_backend import FakeBackend
+from tests.support.memory_catalog import MemoryCatalogStore
 
 USERS = (f"user-{number}" for number in itertools.count())
 CAPACITY = 1000  # every render starts at once, unless a test sets it to 0 to keep renders queued
@@ -42,9 +44,12 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def site(data_dir: Path) -> AsyncIterator[Site]:
-    backend = FakeBackend(capacity=CAPACITY, poll_interval=timedelta(milliseconds=10))
+    backend = FakeBackend(capacity=CAPACITY, poll_interval=timedelta(milliseconds=10), catalog=COMPOSITIONS)
+    clock = NewHourClock()
+    catalogs = MemoryCatalogStore(clock)
+    await catalogs.put(catalog_of(backend, clock))
     async with open_embedded(load_settings(data_dir=data_dir, acquire_interval_s=0.05)) as services:
-        faked = rewired(services, backend=backend)
+        faked = rewired(services, backend=backend, clock=clock, catalogs=catalogs)
         async with serve(faked) as url, open_client(url) as client:
             yield Site(http=client.http, services=faked, backend=backend)
 

@@ -71,6 +71,7 @@ async def test_a_working_process_is_alive_and_ready_and_lists_its_parts(tmp_path
             "data_folder": {"ok": True, "required": True},
             "hub": {"ok": True, "required": True},
             "worker": {"ok": True, "required": True},
+            "catalog": {"ok": True, "required": True},
         }
         assert await health_of(url, "/healthz") == ALIVE
 
