@@ -1,15 +1,17 @@
 """Reads Strawberry's definition of a field or type from graphql-core's schema.
 
 Relies on names that Strawberry doesn't document, written for 0.341.2: the key "strawberry-definition" in `extensions`,
-and `StrawberryField.base_resolver`, whose resolver has `wrapped_func`, `is_async`, `info_parameter` and
-`parent_parameter`. `tests/resolvers/test_private_names.py` checks them.
+`StrawberryField.arguments` with `graphql_name` and `python_name`, `to_camel_case`, and `StrawberryField.base_resolver`,
+whose resolver has `wrapped_func`, `is_async`, `info_parameter` and `parent_parameter`.
+`tests/resolvers/test_private_names.py` checks them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from graphql import GraphQLField, GraphQLObjectType
 from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
 
 DEFINITION = "strawberry-definition"
 
@@ -37,3 +39,15 @@ def plain_method(definition: StrawberryField) -> Callable[[Any], Any] | None:
     if resolver is None or resolver.is_async or resolver.info_parameter or resolver.parent_parameter:
         return None
     return resolver.wrapped_func  # type: ignore[return-value]  # a function: no resolver here is a static or class method
+
+
+def python_arguments(definition: StrawberryField, arguments: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return arguments of a field, given by their names in GraphQL, by the names of its resolver's parameters.
+
+    Their values must need no conversion, as those of built-in scalars.
+    """
+    names = {
+        argument.graphql_name or to_camel_case(argument.python_name): argument.python_name
+        for argument in definition.arguments
+    }
+    return {names[name]: value for name, value in arguments}

@@ -5,7 +5,7 @@ executor, or raises an exception; then graphql-core must execute the field.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
 from typing import Any
 
@@ -20,7 +20,13 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
-from resolvers.strawberry_fields import field_definition, has_resolver, plain_method, python_class
+from resolvers.strawberry_fields import (
+    field_definition,
+    has_resolver,
+    plain_method,
+    python_arguments,
+    python_class,
+)
 from schema.render import Render
 
 TYPENAME = "__typename"
@@ -28,7 +34,9 @@ COMPLETE_TYPES = {"Boolean": bool, "ID": str, "Int": int, "String": str}  # thei
 MAX_INT = 2**31 - 1  # https://spec.graphql.org/September2025/#sec-Int
 MIN_INT = -MAX_INT - 1
 
-Shape = tuple[tuple[str, str, "Shape"], ...]  # for each selected field: response name, field name, its own selection
+Arguments = tuple[tuple[str, Any], ...]  # names in GraphQL and values, which are hashable
+# For each selected field: response name, field name, arguments, its own selection.
+Shape = tuple[tuple[str, str, Arguments, "Shape"], ...]
 Reader = Callable[[Any], Any]
 
 
@@ -53,7 +61,7 @@ class LeafReaders:
 
 def _leaf_reader(parent: GraphQLObjectType, name: str) -> Reader | None:
     try:
-        read_value, complete_type, complete = _field(parent, name, ())
+        read_value, complete_type, complete = _field(parent, name, (), ())
     except NotCompilable:
         return None
 
@@ -70,16 +78,11 @@ def object_reader(type_: GraphQLObjectType, shape: Shape) -> Reader:
     """Return the reader of the selected fields of an object. Raises `NotCompilable`, and so does the reader."""
     if not shape:
         raise NotCompilable
-    fields = [(key, *_field(type_, name, selection)) for key, name, selection in shape]
+    fields = [(key, *_field(type_, name, arguments, selection)) for key, name, arguments, selection in shape]
 
     def read(source: object) -> dict[str, Any]:
         result = {}
-        for (
-            key,
-            read_value,
-            complete_type,
-            complete,
-        ) in fields:  # inlined from `_leaf_reader`, to save calls
+        for key, read_value, complete_type, complete in fields:  # inlined from `_leaf_reader`, to save calls
             value = read_value(source)
             if type(value) is not complete_type or (complete_type is int and not MIN_INT <= value <= MAX_INT):
                 value = complete(value)
@@ -89,7 +92,7 @@ def object_reader(type_: GraphQLObjectType, shape: Shape) -> Reader:
     return read
 
 
-def _field(parent: GraphQLObjectType, name: str, shape: Shape) -> tuple[Reader, Any, Reader]:
+def _field(parent: GraphQLObjectType, name: str, arguments: Arguments, shape: Shape) -> tuple[Reader, Any, Reader]:
     """Return a function that reads a field's value, the type of values that need no completion, and the completion.
 
     Raises `NotCompilable`.
@@ -98,22 +101,22 @@ def _field(parent: GraphQLObjectType, name: str, shape: Shape) -> tuple[Reader, 
         return lambda _: parent.name, str, str
     field = parent.fields.get(name)
     definition = field_definition(field)
-    if field is None or field.args or definition is None:
+    if field is None or definition is None or len(field.args) != len(arguments):
         raise NotCompilable
     # Lists get a type too, but their values never have it.
     complete_type = COMPLETE_TYPES.get(str(innermost(field.type)))
-    return _value_reader(parent, definition), complete_type, _completion(field.type, shape)
+    return _value_reader(parent, definition, arguments), complete_type, _completion(field.type, shape)
 
 
-def _value_reader(parent: GraphQLObjectType, definition: StrawberryField) -> Reader:
-    """Return a function that reads the field's attribute, or calls its method if that takes no arguments."""
+def _value_reader(parent: GraphQLObjectType, definition: StrawberryField, arguments: Arguments) -> Reader:
+    """Return a function that reads the field's attribute, or calls its method with the arguments."""
     if not has_resolver(definition):
         is_render = python_class(parent) is Render
         return attrgetter(f"model.{definition.python_name}" if is_render else definition.python_name)
     method = plain_method(definition)
     if method is None:
         raise NotCompilable
-    return method
+    return partial(method, **python_arguments(definition, arguments)) if arguments else method
 
 
 def _completion(type_: GraphQLOutputType, shape: Shape) -> Reader:

@@ -6,21 +6,24 @@ selection's shape, which is compiled to a function from a render to the result. 
 the function, and also its result if they follow the same render. graphql-core still executes events if the selection
 can't be compiled or the function fails.
 
-Written for graphql-core 3.3.2, whose `collect_fields`, `collect_subfields` and `Executor` attributes are not
-documented. `tests/resolvers/test_private_names.py` checks them.
+Written for graphql-core 3.3.2, whose `collect_fields`, `collect_subfields`, `get_argument_values` with its parameters
+and `Executor` attributes are not documented. `tests/resolvers/test_private_names.py` checks them.
 """
 
 from typing import Any
 from weakref import WeakValueDictionary
 
-from graphql import GraphQLObjectType, GraphQLSchema
+from graphql import GraphQLError, GraphQLObjectType, GraphQLSchema
 from graphql.execution import Executor
 from graphql.execution.collect_fields import FieldDetails, collect_fields, collect_subfields
+from graphql.execution.values import get_argument_values
 
-from resolvers.execution.fields import NotCompilable, Reader, Shape, innermost, object_reader
+from resolvers.execution.fields import Arguments, NotCompilable, Reader, Shape, innermost, object_reader
 from schema.render import Render, RenderLoader
 from services import models
 from services.json_text import write_json
+
+HASHABLE = (str, int, float, bool, type(None))
 
 
 class Result(dict[str, Any]):
@@ -82,17 +85,30 @@ class Projections:
         return projection
 
     def _shape(self, executor: Executor[Any]) -> Shape:
-        """Return the shape of a subscription, with its variables applied."""
+        """Return the shape of a subscription, with its variables applied.
+
+        The root field's arguments are left out: they select the render, and subscriptions to different renders share
+        their projection.
+        """
         root = self._schema.subscription_type
         if root is None:
             raise NotCompilable
-        return self._shape_of_fields(executor, root, collect_root_fields(executor))
+        return tuple(
+            (key, each[0].node.name.value, (), self._shape_of(executor, root, each))
+            for key, each in collect_root_fields(executor).items()
+        )
 
     def _shape_of_fields(
         self, executor: Executor[Any], parent: GraphQLObjectType, fields: dict[str, list[FieldDetails]]
     ) -> Shape:
         return tuple(
-            (key, each[0].node.name.value, self._shape_of(executor, parent, each)) for key, each in fields.items()
+            (
+                key,
+                each[0].node.name.value,
+                _arguments(executor, parent, each[0]),
+                self._shape_of(executor, parent, each),
+            )
+            for key, each in fields.items()
         )
 
     def _shape_of(self, executor: Executor[Any], parent: GraphQLObjectType, details: list[FieldDetails]) -> Shape:
@@ -109,11 +125,25 @@ class Projections:
         root = self._schema.subscription_type
         if root is None or len(shape) != 1:
             raise NotCompilable
-        key, name, selection = shape[0]
+        key, name, _, selection = shape[0]
         type_ = None if name not in root.fields else innermost(root.fields[name].type)
         if not isinstance(type_, GraphQLObjectType):
             raise NotCompilable
         return Projection(key, object_reader(type_, selection))
+
+
+def _arguments(executor: Executor[Any], parent: GraphQLObjectType, details: FieldDetails) -> Arguments:
+    """Return the arguments of a selected field, with variables and defaults applied."""
+    field = parent.fields.get(details.node.name.value)
+    if field is None or not field.args:
+        return ()
+    try:
+        values = get_argument_values(field, details.node, executor.variable_values, details.fragment_variable_values)
+    except GraphQLError as error:  # a variable that is null: graphql-core reports it with each event
+        raise NotCompilable from error
+    if not all(isinstance(value, HASHABLE) for value in values.values()):
+        raise NotCompilable
+    return tuple(values.items())
 
 
 def collect_root_fields(executor: Executor[Any]) -> Any:

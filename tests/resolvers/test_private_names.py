@@ -7,7 +7,7 @@ fails with that message and not as an `ImportError` of this file.
 
 import inspect
 import pkgutil
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import strawberry
@@ -27,6 +27,7 @@ NAMES = [
     (EXECUTOR, "graphql:Executor.is_awaitable"),
     (PROJECTION, "graphql.execution.collect_fields:CollectedFields.grouped_field_set"),
     (PROJECTION, "graphql.execution.collect_fields:FieldDetails.node"),
+    (PROJECTION, "graphql.execution.collect_fields:FieldDetails.fragment_variable_values"),
     (DOCUMENTS, "strawberry.schema.validation_rules.maybe_null:MaybeNullValidationRule"),
     (DOCUMENTS, "strawberry.schema.validation_rules.one_of:OneOfInputValidationRule"),
 ]
@@ -69,6 +70,12 @@ PARAMETERS = [
         "graphql.execution.collect_fields:collect_subfields",
         "schema fragments variable_values operation return_type field_details_list hide_suggestions",
     ),
+    (
+        PROJECTION,
+        "graphql.execution.values:get_argument_values",
+        "type_def node variable_values fragment_variable_values hide_suggestions",
+    ),
+    (FIELDS, "strawberry.utils.str_converters:to_camel_case", "snake_str"),
 ]
 
 
@@ -98,6 +105,14 @@ class Query:
     @strawberry.field
     def one(self) -> int:
         return 1
+
+    @strawberry.field
+    def counted(
+        self,
+        first_item: int = 1,
+        other_item: Annotated[int, strawberry.argument(name="LAST")] = 1,
+    ) -> int:
+        return first_item + other_item
 
 
 class RecordingSchema(strawberry.Schema):
@@ -151,6 +166,10 @@ def test_the_schema_has_graphql_cores_schema_with_strawberrys_definitions() -> N
     assert definition is not None, f'Fields no longer have the extension "strawberry-definition", but {FIELDS} uses it.'
     resolver = getattr(definition, "base_resolver", None)
     assert resolver is not None, f"Fields no longer have base_resolver, but {FIELDS} uses it."
+    arguments = query.fields["counted"].extensions["strawberry-definition"].arguments
+    names = [(getattr(each, "python_name", None), getattr(each, "graphql_name", "")) for each in arguments]
+    expected = [("first_item", None), ("other_item", "LAST")]
+    assert names == expected, f"Arguments no longer have python_name and graphql_name, but {FIELDS} uses them."
     for name in ("wrapped_func", "is_async", "info_parameter", "parent_parameter"):
         assert hasattr(resolver, name), f"Resolvers no longer have {name}, but {FIELDS} uses it."
     origin = getattr(query.extensions.get("strawberry-definition"), "origin", None)

@@ -28,6 +28,7 @@ from resolvers.schema import build_schema
 from schema.render import Render
 from services import models
 from services.json_text import write_json
+from services.media import Media, OutputFormat, OutputOptions, ProResProfile
 from services.models import Failure, Output, RenderPhase, RenderStatus, replace
 from services.realtime.broadcast import ListenerBroadcast
 from services.realtime.pubsub import PubSub
@@ -40,8 +41,9 @@ from tests.support.memory_store import MemoryStore
 
 SCHEMA = build_schema()
 CORE = SCHEMA.core_schema
-TYPES = {name: type_ for name, type_ in CORE.type_map.items() if name in {"Render", "RenderError", "AnimationProps"}}
+TYPES = {"Render", "RenderError", "RenderOutput", "AnimationProps"}
 CONDITIONS = ("", "@include(if: true)", "@skip(if: true)", "@include(if: $yes)", "@skip(if: $no)", "@skip(if: $yes)")
+DOWNLOADS = ("", "(download: true)", "(download: false)", "(download: $yes)", "(download: $no)")
 VARIABLES = {"id": "x", "yes": True, "no": False}
 
 
@@ -87,20 +89,60 @@ class Writer:
         assert isinstance(type_, GraphQLObjectType | GraphQLInterfaceType)
         often = ["queuePosition"] * 3 if type_name == "Render" else []
         name = self.draw(st.sampled_from([*type_.fields, "__typename", *often]))
+        if name == "outputUrl":
+            return f"{self.output_url()} {condition}"
         alias = f"{self.draw(st.sampled_from('abc'))}_{name}: " if self.draw(st.booleans()) else ""
         inner = ""
         if name != "__typename" and get_named_type(type_.fields[name].type).name in TYPES:
             inner = self.selection(get_named_type(type_.fields[name].type).name, depth=max(0, depth - 1))
         return f"{alias}{name} {condition} {inner}"
 
+    def output_url(self) -> str:
+        """Return the field with a random argument. Fields with different arguments have different aliases."""
+        number = self.draw(st.integers(0, len(DOWNLOADS) - 1))
+        is_named = number > 0 or self.draw(st.booleans())
+        alias = f"{self.draw(st.sampled_from('abc'))}{number}_outputUrl: " if is_named else ""
+        return f"{alias}outputUrl{DOWNLOADS[number]}"
+
 
 TEXTS = st.text(max_size=20) | st.sampled_from(['"\\\n\t', "\u2028é漢🎬", "\ud83c", "</script>"])
 TIMES = st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+INTS = st.none() | st.integers(-2, 2**31)
+ANIMATIONS = st.builds(
+    replace, st.just(PROPS), text=TEXTS, background_color=st.none() | TEXTS, font_size=st.floats(), fps=st.just(30)
+)
+JSON_OBJECTS = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(TEXTS, values, max_size=3),
+    max_leaves=8,
+).map(lambda value: json.dumps({"value": value}))
+OPTIONS = st.builds(
+    OutputOptions,
+    format=st.sampled_from(OutputFormat),
+    width=INTS,
+    height=INTS,
+    fps=st.none() | st.floats(),
+    scale=st.none() | st.floats(),
+    crf=INTS,
+    bitrate_kbps=INTS,
+    transparent=st.booleans(),
+    muted=st.booleans(),
+    prores_profile=st.none() | st.sampled_from(ProResProfile),
+    every_nth_frame=INTS,
+    loops=INTS,
+    frame=INTS,
+    quality=INTS,
+)
+MEDIA = st.builds(Media, frames=st.integers(0, 2**31), fps=st.floats(1, 120), width=INTS, height=INTS)
+INPUTS = st.tuples(ANIMATIONS, st.none()) | st.tuples(st.none(), st.none() | JSON_OBJECTS)
 RENDERS = st.builds(
-    models.Render,
+    lambda given, **values: models.Render(props=given[0], input_props=given[1], **values),
+    given=INPUTS,
     id=TEXTS,
     owner=TEXTS,
-    props=st.builds(replace, st.just(PROPS), text=TEXTS, background_color=st.none() | TEXTS, font_size=st.floats()),
+    composition_id=TEXTS,
+    output_options=OPTIONS,
+    media=st.none() | MEDIA,
     created_at=TIMES,
     revision=st.integers(0, 2**33),
     status=st.sampled_from(RenderStatus),
@@ -179,7 +221,7 @@ async def test_a_projected_result_equals_that_of_graphql_core(data: st.DataObjec
     else:
         assert expected.errors is None
         assert in_order(result) == in_order(expected.data)
-        assert json.loads(result.text) == json.loads(write_json(expected.data))
+        assert in_order(json.loads(result.text)) == in_order(json.loads(write_json(expected.data)))
 
 
 @settings(max_examples=100, deadline=None)
@@ -199,7 +241,7 @@ async def test_an_executed_result_equals_that_of_graphql_core(data: st.DataObjec
             assert expected.errors or (state.status is RenderStatus.QUEUED and "queuePosition" in text)
         else:
             assert expected.errors is None
-            assert json.loads(encoded) == json.loads(write_json(expected.data))
+            assert in_order(json.loads(encoded)) == in_order(json.loads(write_json(expected.data)))
 
 
 ALL = "subscription ($id: ID!) { renderProgress(renderId: $id) { id progress outputUrl } }"
@@ -221,6 +263,45 @@ async def test_equal_selections_share_one_projection_and_its_result() -> None:
     assert json.loads(newer) == {"renderProgress": {"id": "x", "progress": 7, "outputUrl": None}}
     other = projections.of(executor_of(ALL.replace("progress outputUrl", "outputUrl progress")))
     assert other is not mine  # another order of fields is another JSON text
+
+
+async def test_fields_with_other_arguments_are_other_values() -> None:
+    text = """
+        subscription ($id: ID!, $saves: Boolean! = true) {
+          renderProgress(renderId: $id) {
+            shown: outputUrl again: outputUrl(download: false) saved: outputUrl(download: true)
+            asked: outputUrl(download: $saves) outputUrl
+          }
+        }
+    """
+    projections, loader = Projections(CORE), new_loader()
+    output = Output(bucket="b", key="k.mp4", size_bytes=1)
+    state = models.Render(id="x", owner="ann", props=PROPS, created_at=START_OF_TIME, output=output)
+    shown, saved = "https://videos.example/k.mp4", "https://videos.example/k.mp4?download=TextAnimation-x.mp4"
+    made = {saves: projections.of(executor_of(text, {"id": "x", "saves": saves})) for saves in (True, False)}
+    for saves, projection in made.items():
+        assert projection is not None
+        result = projection.result(Render.from_model(state, loader))
+        asked = saved if saves else shown
+        expected = {"shown": shown, "again": shown, "saved": saved, "asked": asked, "outputUrl": shown}
+        assert result == {"renderProgress": expected}
+    assert projections.of(executor_of(text, {"id": "y", "saves": False})) is made[False]
+
+
+@pytest.mark.parametrize("given", [{}, {"saves": None}])
+async def test_an_argument_without_a_value_is_the_default_or_an_error_as_in_graphql_core(given: dict[str, Any]) -> None:
+    text = "subscription ($saves: Boolean) { renderUpdates { id outputUrl(download: $saves) } }"
+    executor = executor_of(text, given)
+    projection = Projections(CORE).of(executor)
+    state = models.Render(id="x", owner="ann", props=PROPS, created_at=START_OF_TIME)
+    result = await executed(executor, event := Render.from_model(state, new_loader()))
+    assert result.data == {"renderUpdates": {"id": "x", "outputUrl": None}}
+    if given:
+        assert projection is None
+        assert len(result.errors) == 1
+    else:
+        assert projection is not None
+        assert projection.result(event) == result.data
 
 
 async def test_a_projection_is_freed_with_its_last_user() -> None:

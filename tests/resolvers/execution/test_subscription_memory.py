@@ -17,6 +17,7 @@ from strawberry.types import ExecutionResult
 from resolvers.context import Context
 from resolvers.schema import build_schema
 from services.models import AnimationProps, Caller, Identity
+from services.renders.requests import StartRequest
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
 from services.settings import load_settings
@@ -48,7 +49,7 @@ def blocks() -> int:
 
 async def test_fifty_thousand_events_leak_nothing(services: Services, props: AnimationProps) -> None:
     ann = Caller(id="ann")
-    render = (await services.renders.start(ann, props)).render
+    render = (await services.renders.start(ann, StartRequest(animation=props))).render
     context = Context(services=services, identity=Identity(caller=ann))
     stream = await build_schema().stream(REVISION, variable_values={"id": render.id}, context_value=context)
     before = 0
@@ -67,7 +68,8 @@ async def test_fifty_thousand_events_leak_nothing(services: Services, props: Ani
 async def test_a_thousand_connections_leak_nothing(services: Services, props: AnimationProps) -> None:
     async with serve(services) as url, AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(open_client(url, user=f"user-{n}")) for n in range(3)]
-        ids = [(await services.renders.start(Caller(id=str(c.user)), props)).render.id for c in clients]
+        request = StartRequest(animation=props)
+        ids = [(await services.renders.start(Caller(id=str(c.user)), request)).render.id for c in clients]
         await open_connections(clients, ids, CONNECTIONS // 10)
         tasks, before = await idle_task_count(services), blocks()
         await open_connections(clients, ids, CONNECTIONS)
