@@ -139,6 +139,7 @@ def client_errors(render: services.models.Render) -> list[Exception]:
     failure = Failure(code="ACCESS_DENIED", message=internal, retryable=False)
     given: dict[type[Exception], Exception] = {
         errors.InvalidAnimation: errors.InvalidAnimation([errors.Problem(field="text", message="Too long.")]),
+        errors.InvalidInput: errors.InvalidInput([errors.PathProblem(path="/output", message="Choose another.")]),
         errors.InvalidArgument: errors.InvalidArgument("first", "Too many."),
         errors.ExecutionTimeout: errors.ExecutionTimeout(5),
         errors.RenderQuotaExceeded: errors.RenderQuotaExceeded(quota, retry_after_s=1),
@@ -149,6 +150,7 @@ def client_errors(render: services.models.Render) -> list[Exception]:
         errors.LimitExceeded: errors.LimitExceeded("Request less."),
     }
     of_a_render = (
+        errors.IdempotencyKeyReused,
         errors.RenderNotComplete,
         errors.RenderNotFinished,
         errors.RenderAlreadyFinished,

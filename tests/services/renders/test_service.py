@@ -25,16 +25,18 @@ from services.realtime.pubsub import open_pubsub
 from services.renders import lifecycle
 from services.renders.cursors import encode_cursor
 from services.renders.quota import QuotaRule
+from services.renders.requests import StartRequest
 from services.renders.service import RenderService
 from tests.conftest import PROPS
-from tests.services.renders.test_validation import LIMITS
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_clock import FakeClock
+from tests.support.limits import REQUEST_LIMITS
 from tests.support.memory_store import MemoryStore
 
 ANN, BOB = Caller(id="ann"), Caller(id="bob")
 OUTPUT = Output(bucket="fake", key="k.mp4", size_bytes=5)
 ALL = RenderFilter()
+HELLO = StartRequest(animation=PROPS)
 
 
 @pytest.fixture
@@ -49,13 +51,13 @@ async def renders(memory_store: MemoryStore, backend: FakeBackend, clock: FakeCl
             clock=clock,
             metrics=Metrics(),
             quota_rule=QuotaRule(limit=5, window=timedelta(hours=1)),
-            limits=LIMITS,
+            limits=REQUEST_LIMITS,
             download_expiry=timedelta(hours=1),
         )
 
 
 async def start(renders: RenderService, caller: Caller = ANN) -> Render:
-    return (await renders.start(caller, PROPS)).render
+    return (await renders.start(caller, HELLO)).render
 
 
 async def completed(renders: RenderService) -> Render:
@@ -69,14 +71,14 @@ async def completed(renders: RenderService) -> Render:
 
 
 async def test_a_start_returns_the_render_and_the_remaining_quota(renders: RenderService) -> None:
-    started = await renders.start(ANN, PROPS, generation_id="g")
+    started = await renders.start(ANN, replace(HELLO, generation_id="g"))
     assert (started.render.status, started.render.generation_id, started.duplicate) == (RenderStatus.QUEUED, "g", False)
     assert (started.quota.remaining, started.quota) == (4, await renders.quota(ANN))
 
 
 async def test_an_invalid_start_uses_no_quota_and_stores_nothing(renders: RenderService) -> None:
     with pytest.raises(InvalidAnimation):
-        await renders.start(ANN, models.replace(PROPS, text=""))
+        await renders.start(ANN, StartRequest(animation=models.replace(PROPS, text="")))
     assert (await renders.quota(ANN)).remaining == 5
     assert (await renders.list(ANN, first=1, after=None, matching=ALL)).renders == ()
 
@@ -97,7 +99,7 @@ async def test_the_sixth_start_is_rejected_until_the_window_ends(renders: Render
 async def test_without_a_backend_no_render_can_be_started(renders: RenderService) -> None:
     unconfigured = replace(renders, backend=None)
     with pytest.raises(RenderServiceNotConfigured):
-        await unconfigured.start(ANN, PROPS)
+        await unconfigured.start(ANN, HELLO)
     assert (await unconfigured.quota(ANN)).remaining == 5
     done = await completed(renders)
     assert unconfigured.sign(done) is None
@@ -106,22 +108,22 @@ async def test_without_a_backend_no_render_can_be_started(renders: RenderService
 
 
 async def test_one_idempotency_key_starts_one_render_even_when_the_quota_is_used_up(renders: RenderService) -> None:
-    first = await renders.start(ANN, PROPS, idempotency_key="k")
+    first = await renders.start(ANN, replace(HELLO, idempotency_key="k"))
     for _ in range(4):
         await start(renders)
-    again = await renders.start(ANN, PROPS, idempotency_key="k")
+    again = await renders.start(ANN, replace(HELLO, idempotency_key="k"))
     assert (again.render, again.duplicate, again.quota.remaining) == (first.render, True, 0)
 
 
 async def test_idempotency_keys_of_clients_and_retries_do_not_collide(renders: RenderService) -> None:
     failed = await renders.cancel(ANN, (await start(renders)).id)
     retried = await renders.retry(ANN, failed.id)
-    other = await renders.start(ANN, PROPS, idempotency_key=f"retry:{failed.id}")
+    other = await renders.start(ANN, replace(HELLO, idempotency_key=f"retry:{failed.id}"))
     assert other.render.id != retried.render.id
 
 
 async def test_a_retry_is_a_new_render_and_happens_once(renders: RenderService) -> None:
-    cancelled = await renders.cancel(ANN, (await renders.start(ANN, PROPS, generation_id="g")).render.id)
+    cancelled = await renders.cancel(ANN, (await renders.start(ANN, replace(HELLO, generation_id="g"))).render.id)
     first, second = [await renders.retry(ANN, cancelled.id) for _ in range(2)]
     assert first.render.id == second.render.id != cancelled.id
     assert (first.duplicate, second.duplicate) == (False, True)
@@ -205,7 +207,7 @@ async def test_paging_returns_every_matching_render_once_newest_first(
             clock=clock,
             metrics=Metrics(),
             quota_rule=QuotaRule(limit=100, window=timedelta(days=1)),
-            limits=LIMITS,
+            limits=REQUEST_LIMITS,
             download_expiry=timedelta(hours=1),
         )
         ids = [(await start(renders)).id for _ in range(count)]

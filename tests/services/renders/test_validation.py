@@ -2,27 +2,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.errors import InvalidAnimation
 from services.models import AnimationProps, replace
-from services.renders.validation import AnimationLimits, validate_start
+from services.renders.validation import animation_problems, key_problems
 from tests.conftest import PROPS
+from tests.support.limits import ANIMATION_LIMITS
 
-LIMITS = AnimationLimits(max_duration_s=20, fps=30, max_text_length=500)
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=[]))
 
 
 def problems(props: AnimationProps = PROPS, **keys: str | None) -> dict[str, str]:
     given_keys: dict[str, str | None] = {"generation_id": None, "idempotency_key": None, **keys}
-    try:
-        validate_start(
-            props,
-            generation_id=given_keys["generation_id"],
-            idempotency_key=given_keys["idempotency_key"],
-            limits=LIMITS,
-        )
-    except InvalidAnimation as error:
-        return {problem.field: problem.message for problem in error.problems}
-    return {}
+    in_keys = key_problems(generation_id=given_keys["generation_id"], idempotency_key=given_keys["idempotency_key"])
+    return {problem.field: problem.message for problem in [*animation_problems(props, ANIMATION_LIMITS), *in_keys]}
 
 
 def test_a_valid_animation_has_no_problems() -> None:
