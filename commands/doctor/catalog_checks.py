@@ -33,12 +33,13 @@ async def _compare(catalogs: CatalogStore, backend: RenderBackend) -> str:
     try:
         version = await backend.site_version()
     except BackendUnavailable as error:
+        reason = str(error).rstrip(".")
         raise CheckWarning(
-            f"The site can't be read: {error}. The last list stays in use: {_summary(catalog)}."
+            f"The site can't be read: {reason}. The last list stays in use: {_summary(catalog)}."
         ) from error
     if version != catalog.version:
         raise CheckWarning(f"The site has changed since its list was stored ({_summary(catalog)}). {REFRESH}")
-    return f"The list is that of the site: {_summary(catalog)}."
+    return f"The stored list is that of the current site: {_summary(catalog)}."
 
 
 def _summary(catalog: Catalog) -> str:

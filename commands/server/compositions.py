@@ -43,7 +43,7 @@ async def _refresh(settings: "Settings", *, as_json: bool) -> None:
     try:
         former, catalog = await refresh_compositions(settings)
     except Unavailable as error:
-        raise StartupError(f"The compositions can't be refreshed: {error}") from error
+        raise StartupError(f"The compositions can't be refreshed: {str(error).rstrip('.')}.") from error
     changes = changes_between(former, catalog)
     if as_json:
         write_json({"compositions": [each.id for each in catalog.compositions], **changes})

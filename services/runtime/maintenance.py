@@ -57,7 +57,7 @@ async def open_catalog(settings: Settings, *, with_worker: bool) -> AsyncIterato
         open_backend(settings, clock, default=default, shared=True, with_worker=with_worker) as backend,
     ):
         if backend is None:
-            raise StartupError("The renderer can't be used: see `rendercast doctor`.")
+            raise StartupError("The renderer can't be used with these settings.")
         yield catalogs, backend
 
 

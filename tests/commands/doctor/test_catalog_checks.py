@@ -67,7 +67,8 @@ async def discovered(store: SqliteStore, site: BaseTestServer, *, version: str) 
 async def test_the_list_of_the_current_site_is_ok(store: SqliteStore, site: BaseTestServer) -> None:
     await discovered(store, site, version='"1"')
     assert await compositions_found() == (
-        f"OK The list is that of the site: {len(COMPOSITIONS)} compositions, discovered at 2026-01-02 03:04 UTC."
+        f"OK The stored list is that of the current site: {len(COMPOSITIONS)} compositions, "
+        "discovered at 2026-01-02 03:04 UTC."
     )
 
 
