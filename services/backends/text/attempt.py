@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """A child process and the state it last reported. It writes the video to `part`, the poster to `poster_part`.
+    """A child process and the state it last reported. It writes the output to `part`, the poster to `poster_part`.
 
     `silence` measures the time since the child's last message. `first_progress` is the number of frames in the first
     report of progress, and its time of the monotonic clock.
@@ -42,7 +42,7 @@ class Attempt:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the video is stored, so that the child may run other attempts."""
+        """Whether the output is stored, so that the child may run other attempts."""
         return isinstance(self.state, AttemptFinished)
 
     def report_progress(self, frames: int, *, total: int, now: datetime, now_s: float) -> None:
@@ -90,26 +90,29 @@ class Attempt:
             async with asyncio.timeout(EXIT_TIMEOUT_S):
                 await self.process.wait()
 
-    def store_files(self, path: Path, poster: Path) -> int:
-        """Rename the finished files to their final names, durably, and return the video's size in bytes.
+    def store_files(self, path: Path, poster: Path | None) -> None:
+        """Rename the finished files to their final names, durably.
 
-        The poster, if there is one, is renamed first, so that it exists whenever the video does. If another worker has
+        The poster, if there is one, is renamed first, so that it exists whenever the output does. If another worker has
         finished the same render, because this one was suspended and lost its lease, the other's files are kept.
         """
         if path.exists():
-            return path.stat().st_size
-        try:
-            self.poster_part.rename(poster)
-        except OSError as error:
-            log.warning("%s has no poster: %s", path.name, error)
-            remove(self.poster_part)
+            return
+        if poster is not None:
+            self._store_poster(path, poster)
         self.part.rename(path)
         descriptor = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        return path.stat().st_size
+
+    def _store_poster(self, path: Path, poster: Path) -> None:
+        try:
+            self.poster_part.rename(poster)
+        except OSError as error:
+            log.warning("%s has no poster: %s", path.name, error)
+            remove(self.poster_part)
 
     def remove_parts(self) -> None:
         """Remove the unfinished files."""

@@ -1,11 +1,12 @@
-"""The text backend: each render is a child process that writes an MP4 and its poster into the data folder.
+"""The text backend: each render is a child process that writes the output and its poster into the data folder.
 
 A child ends with the process that started it (it watches its standard input), so no child survives a crash of its
-parent: an attempt that this process doesn't know has left a finished video, or is `AttemptMissing` and rendered again.
+parent: an attempt that this process doesn't know has left a finished output, or is `AttemptMissing` and rendered again.
 """
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -17,6 +18,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from services.backends.text.attempt import RENDERER_CRASHED, Attempt, remove
 from services.backends.text.child_messages import (
     ChildMessage,
@@ -26,18 +29,28 @@ from services.backends.text.child_messages import (
     WarningMessage,
     parse_message,
 )
+from services.backends.text.formats import TEXT_FORMATS
+from services.backends.text.output_files import OutputFiles
 from services.backends.text.renderers import Renderers
+from services.backends.text.time_limits import max_rendering_time
 from services.backends.text.url_signing import DownloadSigner
 from services.clock import RunningTime, Stopwatch
-from services.errors import BackendUnavailable, StartRefused, StartupError
-from services.models import Download, Failure, Output, Render
+from services.errors import StartImpossible, StartRefused, StartupError
+from services.media import Media, output_media
+from services.models import AnimationProps, Composition, Download, Failure, Output, Render
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Clock, Observation
+from services.renders.failure_messages import OWNER_MESSAGES
+from services.renders.text_animation import SITE, text_composition
 
-BUCKET = "local"
 POLL_INTERVAL = timedelta(milliseconds=100)
-LAUNCH_ALLOWANCE = timedelta(seconds=60)
-MIN_FRAMES_PER_S = 5  # slower renders exceed the time limit; ordinary machines reach a hundred and more
 MAX_WRITING_S = 86_400.0  # an unfinished file not modified for a day belongs to no running process
+
+NOT_AN_ANIMATION = Failure(
+    code="INVALID_ANIMATION",
+    message=OWNER_MESSAGES["INVALID_ANIMATION"],
+    retryable=False,
+    detail="The render has no `props`, so it was not started for the text renderer.",
+)
 
 Stream = TypeVar("Stream", asyncio.StreamReader, asyncio.StreamWriter)
 
@@ -48,6 +61,8 @@ class TextBackend:
     """A `RenderBackend` on this machine. Open it with `open_text_backend`."""
 
     poll_interval = POLL_INTERVAL
+    site = SITE
+    formats = TEXT_FORMATS
 
     def __init__(
         self,
@@ -61,7 +76,7 @@ class TextBackend:
         clock: Clock,
     ) -> None:
         self.capacity = capacity
-        self._folder = folder
+        self._files = OutputFiles(folder)
         self._width = width
         self._height = height
         self._base_url = base_url
@@ -71,12 +86,31 @@ class TextBackend:
         self._attempts: dict[str, Attempt] = {}
         self._renderers = Renderers()
 
+    async def site_version(self) -> str:
+        """Return a hash of the composition, which this code and the settings define."""
+        encoded = msgspec.json.encode(self._composition)
+        return hashlib.sha256(encoded, usedforsecurity=False).hexdigest()[:16]
+
+    async def compositions(self) -> tuple[Composition, ...]:
+        """Return the only composition."""
+        return (self._composition,)
+
+    @property
+    def _composition(self) -> Composition:
+        return text_composition(width=self._width, height=self._height, formats=self.formats)
+
     def time_limit(self, render: Render) -> timedelta:
-        """Return a minute plus the time that a very slow machine needs for the frames."""
-        return LAUNCH_ALLOWANCE + timedelta(seconds=render.total_frames / MIN_FRAMES_PER_S)
+        """Return the time that a very slow machine needs for the output."""
+        return max_rendering_time(render.output_options.format, self._media(render))
 
     async def start(self, render: Render) -> str:
-        """Start a child process, or let an idle one start. Raises `StartRefused` if the operating system can't."""
+        """Start a child process, or let an idle one start.
+
+        Raises `StartImpossible` if the render has no animation, and `StartRefused` if the operating system can't start
+        a process.
+        """
+        if render.props is None:
+            raise StartImpossible(NOT_AN_ANIMATION)
         await self.abandon(render)
         name = f"{render.id}.{secrets.token_hex(4)}"
         try:
@@ -85,34 +119,35 @@ class TextBackend:
             raise StartRefused(f"the renderer process can't be started: {error}") from error
         attempt = Attempt(
             process=process,
-            part=self._folder / f"{name}.part",
-            poster_part=self._folder / f"{name}.poster.part",
+            part=self._files.folder / f"{name}.part",
+            poster_part=self._files.folder / f"{name}.poster.part",
             silence=Stopwatch(self._running_time),
         )
         self._attempts[render.id] = attempt
-        attempt.reader = asyncio.create_task(self._read_messages(render, attempt), name=f"read {render.id}")
+        reading = self._read_messages(render, attempt, self._job(render, render.props, attempt))
+        attempt.reader = asyncio.create_task(reading, name=f"read {render.id}")
         return f"{render.id}-{render.attempt}"
 
     async def observe(self, render: Render, *, check_output: bool = False) -> Observation:  # noqa: ARG002
-        """Return the state that the child last reported, or the finished video of an earlier process."""
+        """Return the state that the child last reported, or the finished output of an earlier process."""
         if attempt := self._attempts.get(render.id):
             await attempt.kill_if_hung()
             return attempt.state
-        return self._stored(render) or AttemptMissing()
+        return self._stored(render, warnings=render.warnings) or AttemptMissing()
 
     async def stop(self, render: Render) -> AttemptFinished | None:
-        """Kill the child, remove its unfinished file, and look for the video."""
+        """Kill the child, remove its unfinished files, and look for the output."""
         await self.abandon(render)
-        return self._stored(render)
+        return self._stored(render, warnings=render.warnings)
 
     async def abandon(self, render: Render) -> None:
-        """Kill the child if it still runs, and remove its unfinished file."""
+        """Kill the child if it still runs, and remove its unfinished files."""
         if attempt := self._attempts.pop(render.id, None):
             await attempt.end()
 
-    def sign(self, output: Output, *, expires_in: timedelta) -> Download:
-        """Return a URL of this server."""
-        return self._sign(output.key, expires_in)
+    def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
+        """Return a URL of this server. It includes `file_name`, which the signature covers."""
+        return self._sign(output.key, expires_in, file_name=file_name)
 
     def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
         """Return a URL of this server for the poster; None if there is none."""
@@ -120,28 +155,18 @@ class TextBackend:
 
     async def has_output(self, output: Output) -> bool:
         """Return whether the file exists. Raises `BackendUnavailable` if the folder can't be read."""
-        try:
-            (self._folder / output.key).stat()
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise BackendUnavailable(f"{output.key} can't be read: {error}") from error
-        return True
+        return self._files.exists(output.key)
 
     async def delete(self, render: Render) -> None:
         """Remove the files. Raises `BackendUnavailable` if the folder can't be written."""
-        try:
-            self._poster(render).unlink(missing_ok=True)
-            self._path(render).unlink(missing_ok=True)
-        except OSError as error:
-            raise BackendUnavailable(f"the video of {render.id} can't be removed: {error}") from error
+        self._files.delete(render)
 
-    def find_download(self, name: str, *, expires: str, signature: str) -> Path | None:
+    def find_download(self, name: str, *, expires: str, signature: str, file_name: str | None = None) -> Path | None:
         """Return the file of a signed URL; None if the URL is invalid or expired or the file doesn't exist."""
-        if not self._signer.verify(name, expires=expires, signature=signature, now=self._clock.now()):
+        now = self._clock.now()
+        if not self._signer.verify(name, expires=expires, signature=signature, now=now, file_name=file_name):
             return None
-        path = self._folder / name
-        return path if path.is_file() else None
+        return self._files.find(name)
 
     async def close(self) -> None:
         """Kill all children."""
@@ -149,10 +174,15 @@ class TextBackend:
             await self._attempts.pop(render_id).end()
         await self._renderers.close()
 
-    async def _read_messages(self, render: Render, attempt: Attempt) -> None:
-        """Update `attempt.state` until the video is stored or the child ends, whose standard input stays open."""
+    async def _read_messages(self, render: Render, attempt: Attempt, job: bytes) -> None:
+        """Send the job, and update `attempt.state` until the output is stored or the child ends.
+
+        The child's standard input stays open.
+        """
         try:
-            await self._send_job(render, attempt)
+            stdin = _pipe(attempt.process.stdin)
+            stdin.write(job)
+            await stdin.drain()
             async for line in _pipe(attempt.process.stdout):
                 await self._handle_message(render, attempt, parse_message(line))
                 if attempt.is_finished:
@@ -168,73 +198,55 @@ class TextBackend:
             log.warning("render %s: the renderer ended with status %s", render.id, attempt.process.returncode)
             attempt.state = AttemptFailed(failure=RENDERER_CRASHED)
 
-    async def _send_job(self, render: Render, attempt: Attempt) -> None:
-        props = render.props
+    def _job(self, render: Render, props: AnimationProps, attempt: Attempt) -> bytes:
+        """Return the job as the child expects it (see `job.py`)."""
         job = {
             "output": str(attempt.part.resolve()),
             "poster": str(attempt.poster_part.resolve()),
             "width": self._width,
             "height": self._height,
-            "fps": props.fps,
-            "text": props.text,
-            "style": props.style,
-            "font_family": props.font_family,
-            "font_size": props.font_size,
-            "color": props.color,
-            "background_color": props.background_color,
-            "duration_in_frames": props.duration_in_frames,
+            "options": msgspec.to_builtins(render.output_options),
+            **msgspec.to_builtins(props),
         }
-        stdin = _pipe(attempt.process.stdin)
-        stdin.write(json.dumps(job).encode() + b"\n")
-        await stdin.drain()
+        return json.dumps(job).encode() + b"\n"
 
     async def _handle_message(self, render: Render, attempt: Attempt, received: ChildMessage) -> None:
         attempt.silence.restart()
         match received:
             case ProgressMessage(frames=frames):
                 now, now_s = self._clock.now(), self._clock.monotonic()
-                attempt.report_progress(frames, total=render.total_frames, now=now, now_s=now_s)
+                attempt.report_progress(frames, total=self._media(render).frames, now=now, now_s=now_s)
             case WarningMessage(message=message):
                 attempt.warnings = (*attempt.warnings, message)
                 if isinstance(attempt.state, AttemptProgress):
                     attempt.state = replace(attempt.state, warnings=attempt.warnings)
             case DoneMessage():
-                size_bytes = await asyncio.to_thread(attempt.store_files, self._path(render), self._poster(render))
-                attempt.state = self._finished(render, size_bytes=size_bytes, warnings=attempt.warnings)
+                await asyncio.to_thread(attempt.store_files, self._files.output(render), self._files.poster(render))
+                attempt.state = self._stored(render, warnings=attempt.warnings) or AttemptMissing()
             case ErrorMessage(code=code, message=message, retryable=retryable, detail=detail):
                 await attempt.wait()
                 attempt.remove_parts()  # before the failure is reported, so that no caller sees the files
                 failure = Failure(code=code, message=message, retryable=retryable, detail=detail)
                 attempt.state = AttemptFailed(failure=failure)
 
-    def _stored(self, render: Render) -> AttemptFinished | None:
-        try:
-            size_bytes = self._path(render).stat().st_size
-        except FileNotFoundError:
+    def _stored(self, render: Render, *, warnings: tuple[str, ...]) -> AttemptFinished | None:
+        output = self._files.stored(render)
+        if output is None:
             return None
-        except OSError as error:
-            raise BackendUnavailable(f"the folder of videos can't be read: {error}") from error
-        return self._finished(render, size_bytes=size_bytes, warnings=render.warnings)
+        return AttemptFinished(output=output, cost_usd=0.0, warnings=warnings, media=self._media(render))
 
-    def _finished(self, render: Render, *, size_bytes: int, warnings: tuple[str, ...]) -> AttemptFinished:
-        poster = self._poster(render)
-        output = Output(
-            bucket=BUCKET,
-            key=self._path(render).name,
-            size_bytes=size_bytes,
-            poster_key=poster.name if poster.is_file() else None,
-        )
-        return AttemptFinished(output=output, cost_usd=0.0, warnings=warnings)
+    def _media(self, render: Render) -> Media:
+        """Return the size and length of the output."""
+        composition = self._composition.media
+        if render.props is not None:
+            frames, fps = render.props.duration_in_frames, render.props.fps
+            composition = Media(frames=frames, fps=fps, width=self._width, height=self._height)
+        return output_media(composition, render.output_options)
 
-    def _path(self, render: Render) -> Path:
-        return self._folder / f"{render.id}.mp4"
-
-    def _poster(self, render: Render) -> Path:
-        return self._folder / f"{render.id}.jpg"
-
-    def _sign(self, name: str, expires_in: timedelta) -> Download:
+    def _sign(self, name: str, expires_in: timedelta, *, file_name: str | None = None) -> Download:
         expires_at = (self._clock.now() + expires_in).replace(microsecond=0)
-        return Download(url=f"{self._base_url}/files/{self._signer.sign(name, expires_at)}", expires_at=expires_at)
+        path = self._signer.sign(name, expires_at, file_name=file_name)
+        return Download(url=f"{self._base_url}/files/{path}", expires_at=expires_at)
 
 
 @contextlib.asynccontextmanager

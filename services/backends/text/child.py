@@ -11,32 +11,24 @@ import os
 # numpy reads this on import. Without it, OpenBLAS would start a thread per core for linear algebra, unused here.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import contextlib
 import errno
 import json
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
-from services.backends.text.encode import Encoder
-from services.backends.text.frames import Painter
-from services.backends.text.job import InvalidJob, Job, parse_job
-from services.backends.text.layout import lay_out
-from services.backends.text.styles import Timeline
+from services.backends.text.job import InvalidJob, parse_job
+from services.backends.text.render_job import Report, log_traceback, render
 
-_PROGRESS_INTERVAL_S: Final = 0.1
 _EXIT_TIMEOUT_S: Final = 5.0
 _STDIN: Final = 0
 _STDOUT: Final = 1
 _STDERR: Final = 2
 _CHUNK_BYTES: Final = 65_536
-
-Report = Callable[[Mapping[str, object]], None]
 
 _NOT_STORED: Final = "The video could not be stored. Please try again; if it fails again, contact the operator."
 _NOT_DRAWN: Final = "The animation could not be drawn. Please change it; if others fail too, contact the operator."
@@ -67,7 +59,7 @@ def _succeeds(stdin: "_Stdin", report: Report) -> bool:
     """Wait for a job, render it, report its progress and its end, and return whether it succeeded."""
     try:
         job = parse_job(stdin.jobs.get())
-        stdin.unfinished = (job.output, job.poster)
+        stdin.unfinished = (job.output,) if job.poster is None else (job.output, job.poster)
         size_bytes = render(job, report)
     except InvalidJob as error:
         report(_error(str(error), code="INVALID_ANIMATION", retryable=False))
@@ -75,63 +67,18 @@ def _succeeds(stdin: "_Stdin", report: Report) -> bool:
         reason = _REASONS.get(error.errno or 0, error.strerror or type(error).__name__)
         detail = f"The video could not be written to RENDERCAST_DATA_DIR: {reason}."
         report(_error(_NOT_STORED, retryable=True, detail=detail))
-        _log_traceback()
+        log_traceback()
     except MemoryError as error:
         report(_error(_OUT_OF_MEMORY, retryable=True, detail=repr(error)))
-        _log_traceback()
+        log_traceback()
     except Exception as error:  # noqa: BLE001 - the parent gets a message for any error, and the log its traceback
         report(_error(_NOT_DRAWN, retryable=False, detail=repr(error)))
-        _log_traceback()
+        log_traceback()
     else:
         stdin.unfinished = ()
         report({"type": "done", "size_bytes": size_bytes})
         return True
     return False
-
-
-def render(job: Job, report: Report) -> int:
-    """Render a job, report its progress, and return the size in bytes. Raises `OSError` if it can't be written."""
-    layout = lay_out(job.text, family=job.font_family, size=job.font_size, width=job.width, height=job.height)
-    for warning in layout.warnings:
-        report({"type": "warning", "message": warning})
-    timeline = Timeline(frames=job.frames, fps=job.fps, height=job.height, graphemes=layout.grapheme_count)
-    progress = _Progress(report)
-    with Encoder(job.output, width=job.width, height=job.height, fps=job.fps) as encoder:
-        painter = Painter(encoder.picture, layout, text=job.color, background=job.background)
-        for frame in range(job.frames):
-            painter.paint(timeline.pose(job.style, frame))
-            encoder.add_frame()
-            progress.update(encoder.frames_written)
-        _try_poster(encoder, job.poster)
-        size_bytes = encoder.finish()
-    progress.update(encoder.frames_written, is_last=True)
-    return size_bytes
-
-
-def _try_poster(encoder: Encoder, path: Path) -> None:
-    """Write the poster, which shows the last frame. If that fails, the video is stored without a poster."""
-    try:
-        encoder.write_poster(path)
-    except OSError:
-        _log_traceback()
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
-
-
-class _Progress:
-    """Reports the number of written frames: at the first, at the last, and between them every 0.1 s."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._reported = 0
-        self._due = 0.0
-
-    def update(self, frames: int, *, is_last: bool = False) -> None:
-        now = time.monotonic()
-        if frames == self._reported or (now < self._due and not is_last):
-            return
-        self._reported, self._due = frames, now + _PROGRESS_INTERVAL_S
-        self._report({"type": "progress", "frames": frames})
 
 
 def _take_stdout() -> Report:
@@ -157,12 +104,6 @@ def _error(
     """Return the last message of a failed job. Unless it is `retryable`, the same job fails again."""
     error: dict[str, object] = {"type": "error", "code": code, "message": message, "retryable": retryable}
     return error if detail is None else error | {"detail": detail}
-
-
-def _log_traceback() -> None:
-    """Print the traceback, unless that fails: the log may be on the same full disk."""
-    with contextlib.suppress(OSError):
-        traceback.print_exc()
 
 
 class _Stdin:

@@ -1,51 +1,36 @@
-"""Paints frames: blends the text's coverage with the background, directly in Y'CbCr planes.
+"""Paints frames: converts the coverage of the text to the values of a picture's components.
 
 Blending in Y'CbCr equals blending in sRGB, as browsers do it, since one is a linear map of the other. Both colours are
-constant over the frame, so a plane's value depends on coverage alone: a table of 256 values per opacity.
+constant over the frame, so a component's value depends on coverage alone: a table of 256 values per opacity.
 """
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from services.backends.text.bt709 import to_ycbcr
 from services.backends.text.harfbuzz import Box, Coverage, PlacedGlyph, Rasterizer
 from services.backends.text.layout import Glyph, Layout
+from services.backends.text.pictures import FULL, Picture, Sampling
 from services.backends.text.styles import Pose
-from services.renders.colors import Color
-
-Plane = npt.NDArray[np.uint8]
 
 _PADDING: Final = 2  # pixels around the ink: one for antialiasing, one for the chroma filter
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """The planes of one 4:2:0 frame, which the encoder reads; chroma has half the width and half the height."""
-
-    y: Plane
-    cb: Plane
-    cr: Plane
 
 
 class Painter:
     """Paints one pose after another into the same picture, and changes only pixels that differ."""
 
-    def __init__(self, picture: Picture, layout: Layout, *, text: Color, background: Color) -> None:
-        """Fill the picture with the background, over black if it is translucent."""
+    def __init__(self, picture: Picture, layout: Layout) -> None:
+        """Fill the picture with the background."""
         self._picture = picture
         self._layout = layout
-        self._alpha = text.alpha
-        self._from = to_ycbcr(background.over_black())
-        self._to = to_ycbcr(Color(red=text.red, green=text.green, blue=text.blue))
         self._rasterizer = Rasterizer()
         self._pose: Pose | None = None
-        self._box = Box(0, 0, picture.y.shape[1], picture.y.shape[0])
-        self._coverage = np.zeros(picture.y.shape, np.uint8)
+        # Even, so that the coverage of subsampled chroma at the edges of pictures with odd sizes is known too.
+        self._frame = Box(0, 0, picture.width + picture.width % 2, picture.height + picture.height % 2)
+        self._box = self._frame
+        self._coverage = np.zeros((self._frame.bottom, self._frame.right), np.uint8)
         self._write(self._box, opacity=0.0)
 
     def paint(self, pose: Pose) -> None:
@@ -77,7 +62,7 @@ class Painter:
         return box
 
     def _placed(self, glyphs: Iterable[Glyph], pose: Pose) -> list[PlacedGlyph]:
-        height, width = self._picture.y.shape
+        width, height = self._picture.width, self._picture.height
         x, y = width / 2 * (1 - pose.scale), height / 2 * (1 - pose.scale) + pose.drop
         size = self._layout.size * pose.scale
         return [
@@ -97,63 +82,46 @@ class Painter:
         inked = [ink for ink in edges if ink.left < ink.right]
         if not inked:
             return Box(0, 0, 0, 0)
-        height, width = self._picture.y.shape
         box = Box(
             max(0, math.floor(min(ink.left for ink in inked) - _PADDING) // 2 * 2),
             max(0, math.floor(min(ink.top for ink in inked) - _PADDING) // 2 * 2),
-            min(width, -(-math.ceil(max(ink.right for ink in inked) + _PADDING) // 2) * 2),
-            min(height, -(-math.ceil(max(ink.bottom for ink in inked) + _PADDING) // 2) * 2),
+            min(self._frame.right, -(-math.ceil(max(ink.right for ink in inked) + _PADDING) // 2) * 2),
+            min(self._frame.bottom, -(-math.ceil(max(ink.bottom for ink in inked) + _PADDING) // 2) * 2),
         )
         return Box(0, 0, 0, 0) if box.is_empty else box
 
     def _write(self, box: Box, *, opacity: float) -> None:
-        """Write a part of the text's box to the planes."""
+        """Write a part of the text's box to the picture."""
         if box.is_empty:
             return
-        luma = _cropped(self._coverage, self._box, box)
-        chroma = self._chroma_coverage(box)
-        half = Box(*(edge // 2 for edge in box))
-        picture, opacity = self._picture, opacity * self._alpha
-        for plane, area, values, start, end in (
-            (picture.y, box, luma, self._from.y, self._to.y),
-            (picture.cb, half, chroma, self._from.cb, self._to.cb),
-            (picture.cr, half, chroma, self._from.cr, self._to.cr),
-        ):
-            plane[area.top : area.bottom, area.left : area.right] = mixed(values, start, end, opacity=opacity)
+        mixture = self._picture.colors.mixture(opacity)
+        components = self._picture.components
+        coverage = {sampling: self._sampled(box, sampling) for sampling in {each.sampling for each in components}}
+        for component in components:
+            component.write(box, coverage[component.sampling], mixture)
 
-    def _chroma_coverage(self, box: Box) -> Coverage:
-        """Return the chroma samples' coverage of a box; the filter reads one pixel to its left."""
+    def _sampled(self, box: Box, sampling: Sampling) -> Coverage:
+        """Return a box's coverage in this sampling; the filter of chroma reads one pixel to its left."""
+        if sampling == FULL:
+            return _cropped(self._coverage, self._box, box)
         margin = 2 if box.left > self._box.left else 0
         context = _cropped(self._coverage, self._box, box._replace(left=box.left - margin))
-        return subsampled(context)[:, margin // 2 :]
+        return subsampled(context, sampling)[:, margin // 2 :]
 
 
-def mixed(coverage: Coverage, start: float, end: float, *, opacity: float) -> Plane:
-    """Return a plane's values, from `start` without coverage to `end` with full coverage at opacity 1."""
-    table = np.rint(start + (end - start) * opacity * np.arange(256) / 255).astype(np.uint8)
-    values = coverage.tobytes().translate(table.tobytes())
-    return np.frombuffer(values, np.uint8).reshape(coverage.shape)
-
-
-def subsampled(coverage: Coverage) -> Coverage:
-    """Halve coverage in both directions, for chroma samples on even columns, between two rows.
+def subsampled(coverage: Coverage, sampling: Sampling) -> Coverage:
+    """Halve coverage horizontally or in both directions, for chroma samples on even columns, between two rows.
 
     That is the position in MPEG-2 and the default of H.264 (ITU-T H.264, figure E-1, type 0); hence the weights 1, 2, 1
     over columns and 1, 1 over rows.
     """
-    rows = coverage[0::2].astype(np.uint16) + coverage[1::2]
+    rows = coverage[0 :: sampling.rows].astype(np.uint16)
+    if sampling.rows > 1:
+        rows += coverage[1::2]
     even, right = rows[:, 0::2], rows[:, 1::2]
     left = np.concatenate((even[:, :1], right[:, :-1]), axis=1)
-    return ((2 * even + left + right + 4) >> 3).astype(np.uint8)
-
-
-def upsampled(chroma: Plane) -> Plane:
-    """Scale chroma to the height and width of luma, from the nearest samples at the positions of `subsampled`."""
-    padded = np.pad(chroma, 1, mode="edge").astype(np.uint16)
-    above, here, below = padded[:-2, 1:], padded[1:-1, 1:], padded[2:, 1:]
-    rows = np.stack((3 * here + above, 3 * here + below), axis=1).reshape(2 * chroma.shape[0], -1)
-    columns = np.stack((2 * rows[:, :-1], rows[:, :-1] + rows[:, 1:]), axis=2)
-    return ((columns.reshape(len(rows), -1) + 4) >> 3).astype(np.uint8)
+    shift = 1 + sampling.rows  # the weights' sum is 4 or 8
+    return ((2 * even + left + right + (1 << shift - 1)) >> shift).astype(np.uint8)
 
 
 def _newly_shown(glyphs: Sequence[Glyph], before: Pose | None, pose: Pose) -> list[Glyph]:

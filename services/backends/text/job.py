@@ -5,13 +5,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from services.models import AnimationStyle
-from services.renders.colors import Color, parse_color
+import msgspec
 
-_BLACK: Final = "#000"
-_SIDES_PX: Final = range(16, 8193)
+from services.backends.text.formats import TEXT_FORMATS
+from services.backends.text.mixture import Colors
+from services.media import FORMATS, Media, OutputFormat, OutputKind, OutputOptions, forced_frames, output_media
+from services.models import TEXT_ANIMATION, AnimationStyle
+from services.renders.colors import Color, parse_color
+from services.renders.media_limits import MediaLimits
+from services.renders.output_validation import OutputTarget, output_problems
+
+_BLACK: Final = Color(red=0, green=0, blue=0)
+_TRANSPARENT: Final = Color(red=0, green=0, blue=0, alpha=0.0)
+_SIDES_PX: Final = range(1, 8193)
 _RATES_FPS: Final = range(1, 241)
 _MAX_FONT_SIZE_PX: Final = 10_000
+_MAX_FRAMES: Final = 1_000_000
+_H265_MIN_SIDE_PX: Final = 16  # the size of x265's smallest blocks
+
+_FORMATS: Final = tuple(name for name in OutputFormat if name in TEXT_FORMATS)
+_NO_LIMITS: Final = MediaLimits(max_duration_s=_MAX_FRAMES, max_pixels=2**63)  # the parent has checked them
 
 
 class InvalidJob(ValueError):  # noqa: N818 - named like the domain's other errors
@@ -20,39 +33,78 @@ class InvalidJob(ValueError):  # noqa: N818 - named like the domain's other erro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One video: sizes in pixels, the file `output` to write it to, and the file `poster` for its last frame."""
+    """One output: the file `output` to write it to, and the file `poster` for its last frame, None for stills.
+
+    `media` is the size and length of the output. The animation has `frames` frames, before every nth is taken, at
+    `fps`. `scale` is the size of the output's pixels relative to those of the font size.
+    """
 
     output: Path
-    poster: Path
+    poster: Path | None
+    options: OutputOptions
+    media: Media
+    frames: int
+    fps: float
     width: int
     height: int
-    fps: int
+    scale: float
     text: str
     style: AnimationStyle
     font_family: str
     font_size: float
-    color: Color
-    background: Color
-    frames: int
+    colors: Colors
+
+    @property
+    def kind(self) -> OutputKind:
+        """What the format contains."""
+        return FORMATS[self.options.format].kind
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the output can be transparent: on request, or in a still or GIF with a translucent background."""
+        if self.kind is OutputKind.VIDEO:
+            return self.options.transparent
+        return self.options.format is not OutputFormat.JPEG and self.colors.background.alpha < 1
 
 
 def parse_job(line: bytes) -> Job:
     """Parse a job. Raises `InvalidJob` if a field is missing or out of range."""
     fields = _Fields(line)
+    options = fields.options("options")
+    composition = Media(
+        frames=fields.whole("duration_in_frames", range(1, _MAX_FRAMES)),
+        fps=fields.whole("fps", _RATES_FPS),
+        width=fields.whole("width", _SIDES_PX),
+        height=fields.whole("height", _SIDES_PX),
+    )
+    _check_options(options, composition)
+    default = _TRANSPARENT if options.transparent else _BLACK
     return Job(
         output=Path(fields.text("output")),
-        poster=Path(fields.text("poster")),
-        width=fields.side("width"),
-        height=fields.side("height"),
-        fps=fields.whole("fps", _RATES_FPS),
+        poster=None if FORMATS[options.format].kind is OutputKind.STILL else Path(fields.text("poster")),
+        options=options,
+        media=output_media(composition, options),
+        frames=forced_frames(composition, options),
+        fps=options.fps or composition.fps,
+        width=options.width or composition.width or 0,
+        height=options.height or composition.height or 0,
+        scale=options.scale or 1.0,
         text=fields.text("text"),
         style=fields.style("style"),
         font_family=fields.text("font_family"),
         font_size=fields.size("font_size"),
-        color=fields.color("color"),
-        background=fields.color("background_color", default=_BLACK),
-        frames=fields.whole("duration_in_frames", range(1, 1_000_000)),
+        colors=Colors(text=fields.color("color"), background=fields.color("background_color", default=default)),
     )
+
+
+def _check_options(options: OutputOptions, composition: Media) -> None:
+    """Raise `InvalidJob` for options that the API would have rejected, or that no encoder accepts."""
+    target = OutputTarget(name=TEXT_ANIMATION, formats=_FORMATS, media=composition, is_exact=True)
+    for problem in output_problems(options, target, limits=_NO_LIMITS):
+        raise InvalidJob(problem.message)
+    media = output_media(composition, options)
+    if options.format is OutputFormat.H265 and min(media.width or 0, media.height or 0) < _H265_MIN_SIDE_PX:
+        raise InvalidJob(f"H.265 videos are at least {_H265_MIN_SIDE_PX} pixels wide and high.")
 
 
 class _Fields:
@@ -79,12 +131,6 @@ class _Fields:
             raise InvalidJob(_wrong(name, f"a whole number from {allowed[0]} to {allowed[-1]}"))
         return value
 
-    def side(self, name: str) -> int:
-        value = self.whole(name, _SIDES_PX)
-        if value % 2:
-            raise InvalidJob(_wrong(name, "even, as H.264 stores colour for every second pixel"))
-        return value
-
     def size(self, name: str) -> float:
         value = self._values.get(name)
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _MAX_FONT_SIZE_PX:
@@ -97,13 +143,19 @@ class _Fields:
             raise InvalidJob(_wrong(name, "one of " + ", ".join(AnimationStyle)))
         return AnimationStyle(value)
 
-    def color(self, name: str, *, default: str | None = None) -> Color:
+    def color(self, name: str, *, default: Color | None = None) -> Color:
         if default is not None and self._values.get(name) is None:
-            return parse_color(default)
+            return default
         try:
             return parse_color(self.text(name))
         except ValueError as error:
             raise InvalidJob(str(error)) from error
+
+    def options(self, name: str) -> OutputOptions:
+        try:
+            return msgspec.convert(self._values.get(name, {}), OutputOptions)
+        except msgspec.ValidationError as error:
+            raise InvalidJob(f"The options of the output are not valid: {error}.") from error
 
 
 def _wrong(name: str, expected: str) -> str:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -40,6 +40,13 @@ class Layout:
     size: float
     grapheme_count: int
     warnings: Sequence[str]
+
+    def scaled(self, scale: float) -> "Layout":
+        """Return the layout of a frame `scale` times as wide and high, with the same lines and glyphs."""
+        if scale == 1:
+            return self
+        glyphs = [replace(glyph, x=glyph.x * scale, y=glyph.y * scale) for glyph in self.glyphs]
+        return replace(self, glyphs=glyphs, size=self.size * scale)
 
 
 def lay_out(text: str, *, family: str, size: float, width: int, height: int) -> Layout:

@@ -42,7 +42,7 @@ class Timeline:
     """The properties of an animation that its poses depend on; `height` is the frame's, in pixels."""
 
     frames: int
-    fps: int
+    fps: float
     height: int
     graphemes: int
 

@@ -2,10 +2,12 @@
 
 import contextlib
 import hmac
+import json
 import os
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 KEY_BYTES = 32
 
@@ -26,19 +28,26 @@ class DownloadSigner:
             raise OSError(f"{path.name} is not a key of {KEY_BYTES} bytes; delete it and a new one is created")
         return cls(key)
 
-    def sign(self, name: str, expires_at: datetime) -> str:
-        """Return `name` with a query that `verify` accepts until `expires_at`, to the second."""
-        expires = str(int(expires_at.timestamp()))
-        return f"{name}?expires={expires}&signature={self._signature(name, expires)}"
+    def sign(self, name: str, expires_at: datetime, *, file_name: str | None = None) -> str:
+        """Return `name` with a query that `verify` accepts until `expires_at`, to the second.
 
-    def verify(self, name: str, *, expires: str, signature: str, now: datetime) -> bool:
-        """Return whether this key signed `name` and `expires`, and the time `expires` is in the future."""
-        if not hmac.compare_digest(self._signature(name, expires).encode(), signature.encode(errors="replace")):
+        The query includes `file_name`, the name under which browsers save the file.
+        """
+        expires = str(int(expires_at.timestamp()))
+        query = f"expires={expires}&signature={self._signature(name, expires, file_name)}"
+        return f"{name}?{query}" if file_name is None else f"{name}?{query}&name={quote(file_name, safe='')}"
+
+    def verify(self, name: str, *, expires: str, signature: str, now: datetime, file_name: str | None = None) -> bool:
+        """Return whether this key signed `name`, `expires` and `file_name`, and the time `expires` is in the future."""
+        expected = self._signature(name, expires, file_name)
+        if not hmac.compare_digest(expected.encode(), signature.encode(errors="replace")):
             return False
         return now < datetime.fromtimestamp(int(expires), UTC)
 
-    def _signature(self, name: str, expires: str) -> str:
-        return hmac.digest(self._key, f"{name}\n{expires}".encode(errors="replace"), "sha256").hex()
+    def _signature(self, name: str, expires: str, file_name: str | None) -> str:
+        # The names of stored files contain neither line breaks nor brackets, so neither text equals one of other parts.
+        text = f"{name}\n{expires}" if file_name is None else json.dumps([name, expires, file_name])
+        return hmac.digest(self._key, text.encode(errors="replace"), "sha256").hex()
 
 
 def _create_private_file(path: Path, content: bytes) -> None:

@@ -1,5 +1,6 @@
 """Helpers of the renderer's tests: run the child as its parent does, and decode its files."""
 
+import io
 import json
 import subprocess
 import sys
@@ -74,6 +75,7 @@ def job(output: Path, **changes: object) -> dict[str, object]:
         "color": "#fff",
         "background_color": "#000",
         "duration_in_frames": 12,
+        "options": {},
         **changes,
     }
 
@@ -131,7 +133,12 @@ def decode(path: Path) -> list[Planes]:
 
 
 def rgb(frame: av.VideoFrame) -> npt.NDArray[np.int16]:
-    """Return a frame's colours as browsers show them: a video's by BT.709, a JPEG's by BT.601 in full range."""
+    """Return a frame's colours as browsers show them: a video's by BT.709, a JPEG's by BT.601 in full range.
+
+    Colours of formats without Y'CbCr are returned unchanged.
+    """
+    if not frame.format.name.startswith("yuv"):
+        return frame.to_ndarray(format="rgb24").astype(np.int16)
     is_jpeg = frame.format.name.startswith("yuvj")
     shown = frame.reformat(
         format="rgb24",
@@ -143,11 +150,18 @@ def rgb(frame: av.VideoFrame) -> npt.NDArray[np.int16]:
     return shown.to_ndarray().astype(np.int16)
 
 
-def decode_poster(path: Path) -> av.VideoFrame:
-    """Return the picture of a JPEG file."""
-    with av.open(str(path), format="jpeg_pipe") as container:
+def decode_still(data: bytes) -> av.VideoFrame:
+    """Return the picture of an image file."""
+    formats = {b"\xff\xd8": "jpeg_pipe", b"\x89P": "png_pipe", b"RI": "webp_pipe"}
+    with av.open(io.BytesIO(data), format=formats[data[:2]]) as container:
+        assert isinstance(container, av.container.InputContainer)
         (frame,) = container.decode(video=0)
     return frame
+
+
+def decode_poster(path: Path) -> av.VideoFrame:
+    """Return the picture of a JPEG file."""
+    return decode_still(path.read_bytes())
 
 
 def last_frame(path: Path) -> av.VideoFrame:

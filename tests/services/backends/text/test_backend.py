@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from services.backends.text.backend import TextBackend, open_text_backend
+from services.backends.text.formats import TEXT_FORMATS
 from services.clock import SystemClock
-from services.errors import StartupError
-from services.models import Render, replace
-from services.ports import AttemptFailed, AttemptFinished, AttemptMissing
+from services.errors import StartImpossible, StartupError
+from services.media import FORMATS, Media, OutputFormat, OutputKind, OutputOptions
+from services.models import TEXT_ANIMATION, Render, replace
+from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress
 from services.renders import lifecycle
 from tests.conftest import PROPS, MakeRender
 from tests.services.backends.test_backend_contract import LONG, until
@@ -165,9 +167,11 @@ async def test_a_download_is_found_by_its_signed_url_only(
     url = text_backend.sign(finished.output, expires_in=timedelta(hours=1)).url
     name, _, query = url.rpartition("/")[2].partition("?")
     expires, signature = (part.partition("=")[2] for part in query.split("&"))
+    file_name = "Promo.mp4"
     assert text_backend.find_download(name, expires=expires, signature=signature) == tmp_path / "outputs" / name
     assert text_backend.find_download("../rendercast.sqlite3", expires=expires, signature=signature) is None
     assert text_backend.find_download(name, expires=expires, signature="") is None
+    assert text_backend.find_download(name, expires=expires, signature=signature, file_name=file_name) is None
     await text_backend.delete(render)
     assert text_backend.find_download(name, expires=expires, signature=signature) is None
 
@@ -196,3 +200,63 @@ async def test_progress_comes_from_frames_and_only_grows(text_backend: TextBacke
     assert seen == sorted(seen)
     assert seen[0] == 0
     assert seen[-1] > 0
+
+
+@pytest.mark.parametrize("name", sorted(TEXT_FORMATS))
+async def test_an_output_of_each_format_is_stored_found_and_deleted(
+    text_backend: TextBackend, make_render: MakeRender, tmp_path: Path, name: OutputFormat
+) -> None:
+    row = FORMATS[name]
+    is_still = row.kind is OutputKind.STILL
+    options = OutputOptions(format=name, width=64, height=36, scale=2, frame=-1 if is_still else None)
+    render = launch(make_render(props=replace(PROPS, duration_in_frames=6), output_options=options))
+    await text_backend.start(render)
+    finished = await until(text_backend, render, AttemptFinished)
+    assert finished.output.key == f"{render.id}.{row.extension}"
+    assert finished.output.poster_key == (None if is_still else f"{render.id}.jpg")
+    assert finished.media == Media(frames=1 if is_still else 6, fps=30, width=128, height=72)
+    await text_backend.abandon(render)
+    assert await text_backend.observe(render) == finished
+    assert await text_backend.stop(render) == finished
+    await text_backend.delete(render)
+    assert list((tmp_path / "outputs").iterdir()) == []
+
+
+async def test_the_site_has_one_composition_with_all_formats(text_backend: TextBackend) -> None:
+    (composition,) = await text_backend.compositions()
+    assert (composition.id, composition.width, composition.height) == (TEXT_ANIMATION, 320, 180)
+    assert frozenset(composition.outputs) == text_backend.formats == TEXT_FORMATS
+
+
+async def test_the_version_of_the_site_changes_with_the_size(text_backend: TextBackend, tmp_path: Path) -> None:
+    versions = set()
+    for width in (320, 640, 320):
+        async with open_text_backend(
+            data_dir=tmp_path, width=width, height=180, base_url="http://127.0.0.1:1", clock=SystemClock(), shared=True
+        ) as other:
+            assert other.site == text_backend.site
+            versions.add(await other.site_version())
+    assert len(versions) == 2
+    assert await text_backend.site_version() in versions
+
+
+async def test_a_render_without_an_animation_is_not_started(text_backend: TextBackend, make_render: MakeRender) -> None:
+    render = launch(make_render(props=None, composition_id="Promo", input_props="{}"))
+    with pytest.raises(StartImpossible) as refused:
+        await text_backend.start(render)
+    assert (refused.value.failure.code, refused.value.failure.retryable) == ("INVALID_ANIMATION", False)
+    assert await text_backend.observe(render) == AttemptMissing()
+    assert text_backend.time_limit(render) > timedelta(seconds=60)
+
+
+async def test_progress_counts_the_frames_of_the_output(text_backend: TextBackend, make_render: MakeRender) -> None:
+    options = OutputOptions(format=OutputFormat.PRORES, fps=60)
+    render = launch(make_render(props=LONG, output_options=options))
+    await text_backend.start(render)
+    async with asyncio.timeout(60):
+        while isinstance(progress := await text_backend.observe(render), AttemptProgress):
+            assert progress.fraction == progress.frames_rendered / 1200
+            if progress.frames_rendered > 1:
+                break
+            await asyncio.sleep(0.01)
+    assert isinstance(progress, AttemptProgress)

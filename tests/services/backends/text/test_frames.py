@@ -1,53 +1,49 @@
+from typing import cast
+
 import numpy as np
 import pytest
 
-from services.backends.text.bt709 import to_ycbcr
-from services.backends.text.frames import Painter, Picture, mixed, subsampled, upsampled
+from services.backends.text.frames import Painter, subsampled
 from services.backends.text.layout import Layout, lay_out
+from services.backends.text.mixture import Colors
+from services.backends.text.pictures import Picture, Sampling, new_picture
 from services.backends.text.styles import AT_REST, Pose
+from services.backends.text.ycbcr import BT709
 from services.renders.colors import Color, parse_color
+from tests.services.backends.text.rendering import Plane, Planes
 
 WIDTH, HEIGHT = 320, 180
 WHITE, BLACK = parse_color("white"), parse_color("black")
 MIXED = "Hi مرحبا क्षत्रिय 漢 😀"
 
 
-def picture() -> Picture:
-    half = (HEIGHT // 2, WIDTH // 2)
-    return Picture(np.zeros((HEIGHT, WIDTH), np.uint8), np.zeros(half, np.uint8), np.zeros(half, np.uint8))
+def new(color: Color = WHITE, background: Color = BLACK, *, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Picture:
+    colors = Colors(text=color, background=background)
+    return new_picture(*size, pixel_format="yuv420p", colors=colors, coding=BT709)
+
+
+def planes(picture: Picture) -> Planes:
+    """Return the planes of a picture, which share its memory."""
+    return Planes(*(cast("Plane", component.pixels) for component in picture.components))
 
 
 def layout(text: str = "Hello", *, size: float = 40) -> Layout:
     return lay_out(text, family="Inter", size=size, width=WIDTH, height=HEIGHT)
 
 
-def painted(*poses: Pose, text: str = "Hello", color: Color = WHITE, background: Color = BLACK) -> Picture:
+def painted(*poses: Pose, text: str = "Hello", color: Color = WHITE, background: Color = BLACK) -> Planes:
     """Return a picture after painting the poses one after another."""
-    result = picture()
-    painter = Painter(result, layout(text), text=color, background=background)
+    result = new(color, background)
+    painter = Painter(result, layout(text))
     for pose in poses:
         painter.paint(pose)
-    return result
+    return planes(result)
 
 
-def same(one: Picture, other: Picture) -> bool:
+def same(one: Planes, other: Planes) -> bool:
     return all(
         np.array_equal(a, b) for a, b in zip((one.y, one.cb, one.cr), (other.y, other.cb, other.cr), strict=True)
     )
-
-
-@pytest.mark.parametrize(
-    ("css", "expected"),
-    [
-        ("black", (16, 128, 128)),
-        ("white", (235, 128, 128)),
-        ("red", (63, 102, 240)),
-        ("lime", (173, 42, 26)),
-        ("blue", (32, 240, 118)),
-    ],
-)
-def test_colours_become_limited_range_bt709(css: str, expected: tuple[int, int, int]) -> None:
-    assert tuple(round(value) for value in to_ycbcr(parse_color(css))) == expected
 
 
 def test_a_fresh_picture_is_all_background() -> None:
@@ -89,8 +85,9 @@ def test_typing_ends_in_the_picture_of_the_whole_text() -> None:
 
 def test_typing_never_changes_a_glyph_that_is_shown() -> None:
     laid_out = layout(MIXED, size=36)
-    result = picture()
-    painter = Painter(result, laid_out, text=WHITE, background=BLACK)
+    picture = new()
+    painter = Painter(picture, laid_out)
+    result = planes(picture)
     before = result.y.copy()
     for shown in range(laid_out.grapheme_count + 1):
         painter.paint(Pose(shown=shown))
@@ -112,7 +109,7 @@ def test_movement_by_a_fraction_of_a_pixel_shows() -> None:
 
 
 def test_scaled_text_is_as_sharp_as_text_at_rest() -> None:
-    def steepest(shown: Picture) -> int:
+    def steepest(shown: Planes) -> int:
         return int(np.abs(np.diff(shown.y.astype(int), axis=1)).max())
 
     assert steepest(painted(Pose(scale=0.8), text="III")) > 0.8 * steepest(painted(AT_REST, text="III"))
@@ -123,22 +120,28 @@ def test_invisible_text_paints_nothing() -> None:
 
 
 def test_chroma_is_sampled_on_even_columns_between_rows() -> None:
+    both = Sampling(2, 2)
     coverage = np.zeros((2, 8), np.uint8)
     coverage[:, 3] = 200
-    assert subsampled(coverage).tolist() == [[0, 50, 50, 0]]
+    assert subsampled(coverage, both).tolist() == [[0, 50, 50, 0]]
     coverage = np.zeros((2, 8), np.uint8)
     coverage[0, 4] = 200
-    assert subsampled(coverage).tolist() == [[0, 0, 50, 0]]
-    assert subsampled(np.full((4, 6), 255, np.uint8)).tolist() == [[255] * 3] * 2
+    assert subsampled(coverage, both).tolist() == [[0, 0, 50, 0]]
+    assert subsampled(np.full((4, 6), 255, np.uint8), both).tolist() == [[255] * 3] * 2
 
 
-def test_chroma_is_upsampled_from_its_sample_positions() -> None:
-    assert upsampled(np.array([[0, 80, 80]], np.uint8)).tolist() == [[0, 40, 80, 80, 80, 80]] * 2
-    assert upsampled(np.array([[0], [80]], np.uint8)).tolist() == [[0, 0], [20, 20], [60, 60], [80, 80]]
-    assert upsampled(np.full((2, 3), 255, np.uint8)).tolist() == [[255] * 6] * 4
+def test_chroma_of_every_row_is_sampled_on_even_columns() -> None:
+    coverage = np.zeros((2, 8), np.uint8)
+    coverage[0, 3] = 200
+    coverage[1, 4] = 200
+    assert subsampled(coverage, Sampling(2, 1)).tolist() == [[0, 50, 50, 0], [0, 0, 100, 0]]
+    assert subsampled(np.full((3, 4), 255, np.uint8), Sampling(2, 1)).tolist() == [[255] * 2] * 3
 
 
-def test_mixing_rounds_to_the_nearest_value() -> None:
-    coverage = np.array([[0, 1, 128, 255]], np.uint8)
-    assert mixed(coverage, 16, 235, opacity=1).tolist() == [[16, 17, 126, 235]]
-    assert mixed(coverage, 235, 16, opacity=0.5).tolist() == [[235, 235, 180, 126]]
+@pytest.mark.parametrize("size", [(319, 179), (317, 180), (320, 177), (1, 1), (3, 5)])
+def test_a_picture_of_odd_size_is_painted_up_to_its_edges(size: tuple[int, int]) -> None:
+    picture = new(parse_color("lime"), parse_color("red"), size=size)
+    width, height = size
+    painter = Painter(picture, lay_out("█", family="Inter", size=40, width=width, height=height))
+    painter.paint(Pose(scale=400))
+    assert [np.unique(component.pixels).tolist() for component in picture.components] == [[173], [42], [26]]

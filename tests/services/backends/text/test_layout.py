@@ -109,6 +109,19 @@ def test_a_font_size_below_the_minimum_is_kept() -> None:
     assert layout("Hi", size=5).size == 5
 
 
+@pytest.mark.parametrize("scale", [0.25, 1.0, 2.0])
+def test_a_scaled_layout_has_the_same_lines_and_glyphs(scale: float) -> None:
+    layout = lay_out("Some words on two lines", family="Inter", size=40, width=320, height=180)
+    scaled = layout.scaled(scale)
+    assert scaled.size == layout.size * scale
+    assert [(glyph.x, glyph.y) for glyph in scaled.glyphs] == [
+        (glyph.x * scale, glyph.y * scale) for glyph in layout.glyphs
+    ]
+    assert [(glyph.font, glyph.glyph_id) for glyph in scaled.glyphs] == [
+        (glyph.font, glyph.glyph_id) for glyph in layout.glyphs
+    ]
+
+
 def test_an_unknown_family_falls_back_with_a_warning() -> None:
     laid_out = layout("Hi", family="Papyrus")
     assert {glyph.font.name for glyph in laid_out.glyphs} == {"Inter[opsz,wght].ttf"}

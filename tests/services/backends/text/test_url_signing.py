@@ -35,9 +35,26 @@ def test_changing_any_part_invalidates_the_signature() -> None:
     assert not DownloadSigner(b"x" * 32).verify(name, expires=expires, signature=signature, now=NOW)
 
 
-@given(ANY_TEXT, ANY_TEXT, ANY_TEXT)
-def test_any_other_text_is_rejected(name: str, expires: str, signature: str) -> None:
-    assert not SIGNER.verify(name, expires=expires, signature=signature, now=NOW)
+@given(ANY_TEXT, ANY_TEXT, ANY_TEXT, st.none() | ANY_TEXT)
+def test_any_other_text_is_rejected(name: str, expires: str, signature: str, file_name: str | None) -> None:
+    assert not SIGNER.verify(name, expires=expires, signature=signature, now=NOW, file_name=file_name)
+
+
+@pytest.mark.parametrize("file_name", ["Promo.mp4", "a b&c=d.mp4", "größe 100 %.mp4", "../x", ""])
+def test_the_signature_covers_the_file_name(file_name: str) -> None:
+    url = SIGNER.sign("a.mp4", NOW + timedelta(hours=1), file_name=file_name)
+    name, expires, signature = parts(url)
+    given_name = parse_qs(urlsplit(url).query, keep_blank_values=True)["name"][0]
+    assert given_name == file_name
+    for tried, good in ((given_name, True), (None, False), (given_name + "x", False)):
+        assert SIGNER.verify(name, expires=expires, signature=signature, now=NOW, file_name=tried) is good
+
+
+def test_parts_of_one_url_are_no_other_parts_of_another() -> None:
+    _, expires, signature = parts(SIGNER.sign("a.mp4", NOW + timedelta(hours=1)))
+    later = "99999999999"
+    assert not SIGNER.verify("a.mp4", expires=later, signature=signature, now=NOW, file_name=expires)
+    assert not SIGNER.verify(f"a.mp4\n{expires}", expires=later, signature=signature, now=NOW)
 
 
 def test_the_key_is_created_once_and_private(tmp_path: Path) -> None:

@@ -1,26 +1,39 @@
 import struct
+from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from services.backends.text.bt709 import to_ycbcr
-from services.backends.text.encode import Encoder
+from services.backends.text.codecs import codec_of
+from services.backends.text.encode_video import Encoder, gif_timestamps
 from services.backends.text.frames import Painter
 from services.backends.text.layout import lay_out
+from services.backends.text.mixture import Colors
 from services.backends.text.styles import Timeline
+from services.media import Media, OutputOptions
 from services.models import AnimationStyle
 from services.renders.colors import parse_color
-from tests.services.backends.text.rendering import decode, decode_poster, rgb
+from tests.services.backends.text.rendering import decode
+
+COLORS = Colors(text=parse_color("#123"), background=parse_color("#f4e9d8"))
 
 
-def encode(path: Path, *, frames: int, width: int = 64, height: int = 48, fps: int = 30) -> int:
+def open_encoder(path: Path, *, width: int = 64, height: int = 48, fps: float = 30) -> Encoder:
+    """Return an encoder of H.264."""
+    codec = codec_of(OutputOptions(), width=width, has_alpha=False)
+    return Encoder(path, codec=codec, media=Media(frames=1, fps=fps, width=width, height=height), colors=COLORS)
+
+
+def encode(path: Path, *, frames: int, fps: float = 30) -> int:
     """Encode frames of increasing luma and constant chroma; return the reported size."""
-    with Encoder(path, width=width, height=height, fps=fps) as encoder:
-        encoder.picture.cb[:], encoder.picture.cr[:] = 90, 160
+    with open_encoder(path, fps=fps) as encoder:
+        luma, cb, cr = (component.pixels for component in encoder.picture.components)
+        cb[:], cr[:] = 90, 160
         for frame in range(frames):
-            encoder.picture.y[:] = 40 + frame % 100
+            luma[:] = 40 + frame % 100
             encoder.add_frame()
         return encoder.finish()
 
@@ -44,12 +57,30 @@ def test_the_file_has_exactly_the_added_frames(tmp_path: Path, frames: int) -> N
     assert (int(np.median(shown[0].cb)), int(np.median(shown[0].cr))) == (90, 160)
 
 
-def test_timestamps_are_regular(tmp_path: Path) -> None:
-    encode(tmp_path / "video.part", frames=31, fps=25)
+@pytest.mark.parametrize("fps", [25, 23.976, 59.94, 1, 120])
+def test_timestamps_are_regular(tmp_path: Path, fps: float) -> None:
+    encode(tmp_path / "video.part", frames=31, fps=fps)
     with av.open(str(tmp_path / "video.part"), format="mp4") as container:
         times = [frame.time for frame in container.decode(video=0)]
-        assert container.streams.video[0].average_rate == 25
-    assert times == pytest.approx([number / 25 for number in range(31)])
+        rate = container.streams.video[0].average_rate
+    assert times == pytest.approx([number / fps for number in range(31)], rel=1e-5)
+    assert rate is not None
+    assert float(rate) == pytest.approx(fps, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [
+        (10, [0, 10, 20, 30, 40]),
+        (30, [0, 3, 7, 10, 13]),
+        (Fraction(30000, 1001), [0, 3, 7, 10, 13]),
+        (50, [0, 2, 4, 6, 8]),
+        (60, [0, 2, 4, 6, 8]),
+        (120, [0, 2, 4, 6, 8]),
+    ],
+)
+def test_a_gif_never_has_delays_that_browsers_replace_by_long_ones(rate: Fraction, expected: list[int]) -> None:
+    assert list(islice(gif_timestamps(Fraction(rate)), 5)) == expected
 
 
 def test_it_is_h264_high_in_limited_range_bt709(tmp_path: Path) -> None:
@@ -105,11 +136,11 @@ def test_every_decoded_frame_shows_what_was_painted(tmp_path: Path, style: Anima
     layout = lay_out("Slide up, softly\nwith two lines", family="Inter", size=55, width=640, height=360)
     timeline = Timeline(frames=40, fps=30, height=360, graphemes=layout.grapheme_count)
     painted = []
-    with Encoder(tmp_path / "video.part", width=640, height=360, fps=30) as encoder:
-        painter = Painter(encoder.picture, layout, text=parse_color("#123"), background=parse_color("#f4e9d8"))
+    with open_encoder(tmp_path / "video.part", width=640, height=360) as encoder:
+        painter = Painter(encoder.picture, layout)
         for frame in range(40):
             painter.paint(timeline.pose(style, frame))
-            painted.append(encoder.picture.y.astype(np.int16))
+            painted.append(encoder.picture.components[0].pixels.astype(np.int16))
             encoder.add_frame()
         encoder.finish()
     errors = [np.abs(shown.y - wanted) for shown, wanted in zip(decode(tmp_path / "video.part"), painted, strict=True)]
@@ -118,26 +149,6 @@ def test_every_decoded_frame_shows_what_was_painted(tmp_path: Path, style: Anima
     assert max(error[0].max() for error in errors) <= 1  # the background
 
 
-@pytest.mark.parametrize(
-    "color", ["#000", "#fff", "#f00", "#0f0", "#00f", "#ff0", "#0ff", "#f0f", "#204080", "#e11d48"]
-)
-def test_a_poster_has_the_requested_colours(tmp_path: Path, color: str) -> None:
-    wanted = parse_color(color)
-    with Encoder(tmp_path / "video.part", width=64, height=48, fps=30) as encoder:
-        for plane, value in zip(
-            (encoder.picture.y, encoder.picture.cb, encoder.picture.cr), to_ycbcr(wanted), strict=True
-        ):
-            plane[:] = round(value)
-        encoder.write_poster(tmp_path / "poster.part")
-    shown = rgb(decode_poster(tmp_path / "poster.part"))
-    assert np.abs(shown - (wanted.red, wanted.green, wanted.blue)).max() <= 3
-
-
 def test_a_file_that_can_not_be_written_raises_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        Encoder(tmp_path / "missing" / "video.part", width=64, height=48, fps=30)
-    with (
-        Encoder(tmp_path / "video.part", width=64, height=48, fps=30) as encoder,
-        pytest.raises(FileNotFoundError),
-    ):
-        encoder.write_poster(tmp_path / "missing" / "poster.part")
+        open_encoder(tmp_path / "missing" / "video.part")
