@@ -10,12 +10,14 @@ import httpx
 import pytest
 
 from services.backends.text.backend import TextBackend, open_text_backend
+from services.media import FORMATS
 from services.models import Output, replace
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.support.api_client import open_client
 from tests.support.api_server import rewired, serve
 from tests.support.fake_clock import FakeClock
+from transport.downloads import content_disposition
 
 VIDEO = bytes(range(256)) * 40
 OUTPUT = Output(bucket="local", key="01hzzzzzzzzzzzzzzzzzzzzzzz.mp4", size_bytes=len(VIDEO))
@@ -83,7 +85,10 @@ async def test_a_range_is_returned_only_of_an_unchanged_video(files: Files) -> N
     assert (changed.status_code, len(changed.content)) == (200, len(VIDEO))
 
 
-@pytest.mark.parametrize(("suffix", "media_type"), [("mp4", "video/mp4"), ("jpg", "image/jpeg")])
+SUFFIXES = [("jpg", "image/jpeg"), *sorted({(row.extension, row.media_type) for row in FORMATS.values()})]
+
+
+@pytest.mark.parametrize(("suffix", "media_type"), SUFFIXES)
 async def test_a_file_is_served_with_its_media_type_and_protective_headers(
     files: Files, suffix: str, media_type: str
 ) -> None:
@@ -95,6 +100,43 @@ async def test_a_file_is_served_with_its_media_type_and_protective_headers(
     assert served.headers["x-content-type-options"] == "nosniff"
     assert served.headers["content-security-policy"].startswith("default-src 'none'")
     assert served.headers["cache-control"] == "private, max-age=3600"
+
+
+async def test_a_file_is_saved_under_the_signed_name(files: Files) -> None:
+    url = files.backend.sign(OUTPUT, expires_in=EXPIRY, file_name="Promo & more.mp4").url
+    served = await files.get(url)
+    assert (served.status_code, served.content) == (200, VIDEO)
+    assert served.headers["content-disposition"] == 'attachment; filename="Promo & more.mp4"'
+    assert served.headers["content-type"] == "video/mp4"
+
+
+async def test_another_name_or_none_is_refused(files: Files) -> None:
+    url = files.backend.sign(OUTPUT, expires_in=EXPIRY, file_name="Promo.mp4").url
+    for changed in (url.replace("Promo", "Other"), url.partition("&name=")[0], url.replace("Promo.mp4", "")):
+        assert changed != url
+        assert (await files.get(changed)).status_code == 404
+    shown = files.backend.sign(OUTPUT, expires_in=EXPIRY).url
+    assert (await files.get(f"{shown}&name=Promo.mp4")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("file_name", "header"),
+    [
+        ("a.mp4", 'attachment; filename="a.mp4"'),
+        ("größe.webm", "attachment; filename=\"gr__e.webm\"; filename*=UTF-8''gr%C3%B6%C3%9Fe.webm"),
+        ("50 %.gif", "attachment; filename=\"50 _.gif\"; filename*=UTF-8''50%20%25.gif"),
+        ('a"b\\c/d.mp4', 'attachment; filename="a_b_c_d.mp4"'),
+        ("../../etc/passwd", 'attachment; filename="_.._etc_passwd"'),
+        ("a\r\nSet-Cookie: b=c.mp4", 'attachment; filename="aSet-Cookie_ b=c.mp4"'),
+        ("\u202egpj.exe\ud800", 'attachment; filename="gpj.exe"'),
+        (" .. ", 'attachment; filename="key.mp4"'),
+        ("", 'attachment; filename="key.mp4"'),
+        ("n" * 300 + ".mp4", f'attachment; filename="{"n" * 146}.mp4"'),
+        (None, 'inline; filename="rendercast-key.mp4"'),
+    ],
+)
+def test_any_file_name_makes_a_safe_header(file_name: str | None, header: str) -> None:
+    assert content_disposition(Path("/outputs/key.mp4"), file_name) == header
 
 
 async def test_other_files_are_not_served_even_with_a_valid_signature(files: Files) -> None:
