@@ -8,7 +8,7 @@ import {createServer} from 'node:http';
 
 const BUCKET = 'remotionlambda-useast1-abcdefghij';
 const FUNCTION = 'remotion-render-4-0-527-mem2048mb-disk2048mb-120sec';
-const PROPS = {title: 'Hi {"}', scenes: [{text: 'a', seconds: 1.5}]};
+const PROPS = {title: 'Hi {"}', scenes: [{text: 'a', seconds: 3}]}; // which last 90 frames at 30 fps
 const PROVIDER = {
   endpoint: 'https://account.r2.cloudflarestorage.com',
   accessKeyId: 'output-key',
@@ -55,7 +55,7 @@ const outName = (extension, provider) => ({
 const VIDEO = {
   width: (value) => ({forceWidth: value}),
   height: (value) => ({forceHeight: value}),
-  fps: (value) => ({forceFps: value, forceDurationInFrames: Math.round((90 * value) / 30)}), // of 90 frames at 30 fps
+  fps: (value) => ({forceFps: value, forceDurationInFrames: Math.round((90 * value) / 30)}),
   scale: (value) => ({scale: value}),
   crf: (value) => ({crf: value}),
   bitrate_kbps: (value) => ({videoBitrate: `${value}k`}),

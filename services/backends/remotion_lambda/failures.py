@@ -172,6 +172,7 @@ _PATTERNS: tuple[tuple[Failure, tuple[str, ...]], ...] = (
             r"Render was cancelled using cancelRender",
             r'"(?:durationInFrames|fps|width|height)"[^\n]* must be',
             r"calculateMetadata\(\)",
+            r"Cannot use frame -?\d+: Duration of composition is",
         ),
     ),
 )

@@ -49,7 +49,8 @@ class OutputStorage(Storage):
     def _require_region(self, bucket: str, region: str) -> None:
         """Do nothing: other providers may report another region, or none."""
 
-    def _explained(self, error: AwsError) -> AwsError:
+    def explain(self, error: AwsError) -> AwsError:
+        """Return the error with the remedy for this storage."""
         remedy = error.remedy
         if remedy is None:
             return error

@@ -157,7 +157,7 @@ class Storage:
             head = await self._call(self._s3_threads, "HeadBucket", lambda: self._s3.head_bucket(Bucket=bucket))
         except AwsError as error:
             if error.kind is AwsErrorKind.NOT_FOUND:
-                raise self._explained(
+                raise self.explain(
                     error_from_response("HeadBucket", code="NoSuchBucket", status=404, detail=bucket)
                 ) from error
             raise
@@ -172,7 +172,7 @@ class Storage:
         if region != self._region:
             raise bucket_elsewhere(bucket, bucket_region=region, region=self._region)
 
-    def _explained(self, error: AwsError) -> AwsError:
+    def explain(self, error: AwsError) -> AwsError:
         """Return the error with the remedy for this storage."""
         return error
 
@@ -193,7 +193,7 @@ class Storage:
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, lambda: self._run(operation, call))
         except AwsError as error:
-            explained = self._explained(error)
+            explained = self.explain(error)
             if explained is error:
                 raise
             raise explained from error

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -19,11 +20,28 @@ async def backend(farm: Farm) -> AsyncIterator[LambdaBackend]:
 
 
 @pytest.fixture
+async def impatient(farm: Farm) -> AsyncIterator[LambdaBackend]:
+    """Return the backend with a time limit that is too short for most stills."""
+    async with farm.open(access=replace(SHORT_TIMEOUT, work_timeout_s=0.5)) as backend:
+        yield backend
+
+
+@pytest.fixture
 def launched(make_render: MakeRender) -> Callable[..., Render]:
     """Return a factory of renders whose attempt is about to be started."""
 
     def make(**values: object) -> Render:
         render = make_render(**values)
         return lifecycle.launch(render, now=render.created_at)
+
+    return make
+
+
+@pytest.fixture
+def promo(launched: Callable[..., Render]) -> Callable[..., Render]:
+    """Return a factory of such renders of the composition Promo."""
+
+    def make(**values: object) -> Render:
+        return launched(**{"props": None, "input_props": "{}", "composition_id": "Promo", **values})
 
     return make

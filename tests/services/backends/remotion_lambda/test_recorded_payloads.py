@@ -46,7 +46,7 @@ RENDERED: dict[str, tuple[OutputOptions, Capture, Differences]] = {
 BUCKET = "remotionlambda-useast1-abcdefghij"
 RECORDED = Path(__file__).parents[3] / "data" / "remotion-start-payloads.jsonl"
 RECORDS: list[dict[str, Any]] = [json.loads(line) for line in RECORDED.read_text(encoding="utf-8").splitlines()]
-PROPS = inline('{"title":"Hi {\\"}","scenes":[{"text":"a","seconds":1.5}]}')
+PROPS = inline('{"title":"Hi {\\"}","scenes":[{"text":"a","seconds":3}]}')
 COMPOSITION = Media(frames=90, fps=30, width=640, height=360)
 # What Rendercast sends instead, because it can't parse a response in Remotion's own streaming format.
 DIFFERENCES: dict[str, Differences] = {"renderStillOnLambda": {"streamed": (False, True)}}
