@@ -27,7 +27,7 @@ async def refresh_catalog(
     compositions = await backend.compositions()
     catalog = Catalog(site=backend.site, version=version, compositions=compositions, discovered_at=clock.now())
     await store.put(catalog)
-    log.info("%d compositions discovered: %s", len(compositions), ", ".join(each.id for each in compositions))
+    log.info("compositions discovered: %s", ", ".join(each.id for each in compositions) or "none")
     return catalog
 
 
