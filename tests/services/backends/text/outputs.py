@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from services.backends.text.job import parse_job
 from services.backends.text.render_job import render
-from services.media import FORMATS, OutputFormat
+from services.media import FORMATS, OutputFormat, OutputKind
 from tests.services.backends.text.rendering import job
 
 Pixels = npt.NDArray[np.float64]
@@ -20,6 +20,20 @@ Pixels = npt.NDArray[np.float64]
 BACKGROUND, TEXT = (0x1E, 0x3A, 0x8A), (0xFF, 0xCC, 0x00)
 BLOCK = "\u2588"  # a rectangle, so that there are pixels of exactly the text's colour
 WIDTH, HEIGHT, FPS, FRAMES = 64, 36, 30, 12
+
+ROWS = [name for name in OutputFormat if FORMATS[name].kind is not OutputKind.AUDIO and name is not OutputFormat.PDF]
+ANIMATED = [name for name in ROWS if FORMATS[name].kind is not OutputKind.STILL]
+VIDEOS = [name for name in ROWS if FORMATS[name].kind is OutputKind.VIDEO]
+LOSSLESS = {OutputFormat.GIF, OutputFormat.PNG, OutputFormat.WEBP}
+WITH_ALPHA = {
+    OutputFormat.VP8: "yuva420p",
+    OutputFormat.VP9: "yuva420p",
+    OutputFormat.PRORES: "yuva444p12le",
+    OutputFormat.GIF: "bgra",
+    OutputFormat.PNG: "rgba",
+    OutputFormat.WEBP: "argb",
+}
+Options = dict[str, object]
 
 # The libraries' own decoders of VP8 and VP9 decode transparency, libav's do not.
 DECODERS = {OutputFormat.VP8: "libvpx", OutputFormat.VP9: "libvpx-vp9"}
@@ -141,3 +155,25 @@ def middle(frame: av.VideoFrame) -> Pixels:
     height, width = pixels.shape[:2]
     color: Pixels = pixels[height // 2 - 1 : height // 2 + 1, width // 2 - 1 : width // 2 + 1].mean(axis=(0, 1))
     return color
+
+
+def at_rest(name: OutputFormat, **options: object) -> Options:
+    """Return options that show the text at rest: in a still, the last frame."""
+    is_still = FORMATS[name].kind is OutputKind.STILL
+    return {"format": name.value, **({"frame": -1} if is_still else {}), **options}
+
+
+def near(found: object, color: tuple[int, ...], name: OutputFormat, *, tolerance: float = 4) -> bool:
+    """Return whether a colour is the expected one: exactly, if the format is lossless."""
+    difference = np.abs(np.asarray(found)[: len(color)] - color).max()
+    return bool(difference <= (0 if name in LOSSLESS else tolerance))
+
+
+def check_alpha(made: Made, name: OutputFormat) -> None:
+    """Check that the background is transparent, the text opaque, and that both have the text's colour."""
+    assert made.frames[0].format.name == WITH_ALPHA[name]
+    assert corner(made.frames[-1])[3] == 0
+    assert near(middle(made.frames[-1]), (*TEXT, 255), name)
+    assert len(made.frames) == 1 or rgba(made.frames[0])[..., 3].max() <= 2
+    if name not in LOSSLESS:
+        assert near(corner(made.frames[-1]), TEXT, name)
