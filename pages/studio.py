@@ -49,7 +49,8 @@ def load_studio(settings: PageSettings, base_url: str, folder: Path = FOLDER) ->
             f"{folder} does not contain the studio's page. Set {variable('studio')} to no, or install web/studio."
         )
     html = (folder / "index.html").read_text(encoding="utf-8")
-    sources = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in {".js", ".css"}}
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in {".js", ".css"})
+    sources = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     version = _version(sources)
     packages = read_npm_files(html, settings.web_dir)
     html = html.replace(FILES, f"{FILES}{version}/")
@@ -69,7 +70,9 @@ def _version(files: Mapping[str, bytes]) -> str:
 
 def _policy(base_url: str, *, scripts: str) -> str:
     ours = urlsplit(base_url)  # not 'self' if the page was opened under another host name
-    outputs = f"'self' {ours.scheme}://{ours.netloc} https:"  # https: for presigned URLs
+    # For presigned URLs. Without HTTPS, as on a private network, the storage may have none either.
+    storage = "https:" if ours.scheme == "https" else "http: https:"
+    outputs = f"'self' {ours.scheme}://{ours.netloc} {storage}"
     return "; ".join(
         (
             "default-src 'none'",

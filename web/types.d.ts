@@ -20,6 +20,128 @@ export interface AnimationProps {
   fps: number;
 }
 
+export type Json = null | boolean | number | string | Json[] | JsonObject;
+
+export interface JsonObject {
+  [key: string]: Json;
+}
+
+/** The keywords of JSON Schema (draft 2020-12) that the studio reads. */
+export interface Schema {
+  $ref?: string;
+  type?: string | string[];
+  title?: string;
+  description?: string;
+  default?: Json;
+  examples?: Json[];
+  const?: Json;
+  enum?: Json[];
+  allOf?: (Schema | boolean)[];
+  anyOf?: (Schema | boolean)[];
+  oneOf?: (Schema | boolean)[];
+  format?: string;
+  minLength?: number;
+  maxLength?: number;
+  minimum?: number;
+  maximum?: number;
+  exclusiveMinimum?: number;
+  exclusiveMaximum?: number;
+  multipleOf?: number;
+  items?: Schema | boolean;
+  prefixItems?: (Schema | boolean)[];
+  minItems?: number;
+  maxItems?: number;
+  properties?: { [name: string]: Schema | boolean | undefined };
+  required?: string[];
+  additionalProperties?: Schema | boolean;
+  propertyNames?: Schema | boolean;
+}
+
+/** A part of a form. `path` is the rest of a problem's JSON Pointer from this part, `label` can only be set. */
+export interface Field {
+  readonly element: HTMLElement;
+  readonly value: Json | undefined;
+  set label(text: string);
+  showProblem(path: string[], message: string): void;
+}
+
+/**
+ * What a field is created for. `value` is undefined if there is none; `isOptional` means that it may be left out.
+ * `isRoot` is the object of all props, `isLabelHidden` hides a label that is visible in another place.
+ */
+export interface FieldSpec {
+  schema: Schema;
+  value: Json | undefined;
+  label: string;
+  isOptional: boolean;
+  depth: number;
+  isRoot?: boolean;
+  isLabelHidden?: boolean;
+}
+
+/** What fields that contain other fields need. `root` is the complete schema, `announce` notifies screen readers. */
+export interface FieldContext {
+  root: Schema;
+  marksOptional: boolean;
+  announce: (text: string) => void;
+  create: (spec: FieldSpec) => Field;
+}
+
+export interface Composition {
+  id: string;
+  kind: "VIDEO" | "STILL";
+  width: number;
+  height: number;
+  fps: number;
+  durationInFrames: number;
+  defaultProps: JsonObject;
+  propsSchema: Schema | null;
+  outputs: OutputFormat[];
+}
+
+export type OutputFormat =
+  | "H264" | "H265" | "VP8" | "VP9" | "PRORES" | "GIF" | "MP3" | "AAC" | "WAV" | "PNG" | "JPEG" | "WEBP" | "PDF";
+
+export type OutputKind = "VIDEO" | "GIF" | "AUDIO" | "STILL";
+
+/** A row of the table of formats. `options` are fields of the GraphQL inputs. */
+export interface FormatRow {
+  label: string;
+  kind: OutputKind;
+  options: string[];
+  crf?: [number, number];
+  even?: boolean;
+}
+
+export interface RenderOutput {
+  format: OutputFormat;
+  kind: OutputKind;
+  contentType: string;
+  width: number | null;
+  height: number | null;
+  fps: number | null;
+  scale: number | null;
+  transparent: boolean;
+}
+
+export interface StartInput {
+  animationProps?: AnimationProps;
+  composition?: { id: string; props: JsonObject };
+  output?: JsonObject;
+}
+
+/** A problem of an input, with a JSON Pointer from the mutation's `input`. */
+export interface PathProblem {
+  path: string;
+  message: string;
+}
+
+/** The form of one composition. `showProblem` returns whether the problem has a field. */
+export interface PropsForm {
+  readonly input: StartInput;
+  showProblem(path: string[], message: string): boolean;
+}
+
 export interface Render {
   id: string;
   revision: number;
@@ -30,11 +152,15 @@ export interface Render {
   totalFrames: number;
   estimatedCompletionAt: string | null;
   queuePosition: number | null;
-  animationProps: AnimationProps;
+  compositionId: string;
+  animationProps: AnimationProps | null;
+  inputProps?: JsonObject; // the subscription leaves it out
+  output: RenderOutput;
   cancelRequested: boolean;
   warnings: string[];
   error: { message: string; retryable: boolean } | null;
   outputUrl: string | null;
+  downloadUrl: string | null;
   outputUrlExpiresAt: string | null;
   outputSizeBytes: number | null;
   posterUrl: string | null;
@@ -62,8 +188,10 @@ export interface RenderLimits {
   maxFontSize: number;
 }
 
+/** A problem of an input: `InvalidAnimation` names the field, `InvalidInput` the path. */
 export interface Problem {
-  field: string;
+  field?: string;
+  path?: string;
   message: string;
 }
 

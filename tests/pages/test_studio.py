@@ -15,6 +15,8 @@ from pages.files import CDN, CDN_FILE
 from pages.studio import FILES, FOLDER, Studio, load_studio
 from resolvers.schema import build_schema
 from services.errors import StartupError
+from services.media import FORMATS
+from services.renders.output_validation import NAMES
 from services.runtime.adapters import open_embedded
 from services.settings import CHECKOUT, load_settings
 from tests.support.api_server import named_user
@@ -66,7 +68,8 @@ async def test_all_files_of_the_page_are_served_and_cached_without_limit(tmp_pat
         responses = {path: await http.get(f"/{path}") for path in ours}
         missing = await http.get("/assets/studio/index.html")
     assert page.headers["cache-control"] == "no-cache"
-    assert {path.rpartition("/")[2] for path in ours} >= {file.name for file in FOLDER.iterdir()} - {"index.html"}
+    sources = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.*")} - {"index.html"}
+    assert {path.removeprefix(FILES).partition("/")[2] for path in ours} >= sources
     for path, response in responses.items():
         assert response.status_code == 200, path
         assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -112,6 +115,8 @@ def test_its_policy_admits_no_inline_code_and_only_videos_and_posters_from_other
     assert allowed["connect-src"] == allowed["style-src"] == ["'self'"]
     assert allowed["media-src"] == ["'self'", "https://render.example", "https:"]
     assert allowed["img-src"] == ["data:", *allowed["media-src"]]
+    private = policy(new_studio(public_url="http://render.internal"))
+    assert private["media-src"] == ["'self'", "http://render.internal", "http:", "https:"]
     assert "unsafe" not in studio.policy
     assert re.findall(r"<script>|<style|\sstyle=|\son\w+=", studio.html) == []
 
@@ -146,3 +151,16 @@ def test_it_uses_every_mutation() -> None:
     assert mutations is not None
     sent = "\n".join(operations().values())
     assert [name for name in mutations.fields if f"{name}(" not in sent] == []
+
+
+def test_its_table_of_formats_is_that_of_the_server() -> None:
+    source = (FOLDER / "output-formats.js").read_text(encoding="utf-8")
+    [text] = re.findall(r"FORMATS = (\{.*?^\});", source, re.MULTILINE | re.DOTALL)
+    table = json.loads(text)
+    assert list(table) == [name.name for name in FORMATS]
+    for name, row in FORMATS.items():
+        ours = table[name.name]
+        assert ours["kind"] == row.kind.name
+        assert sorted(ours["options"]) == sorted(NAMES.get(option, option) for option in row.options)
+        assert ours.get("crf") == (None if row.crf is None else [row.crf[0], row.crf[-1]])
+        assert ours.get("even", False) == row.even

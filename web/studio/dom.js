@@ -30,3 +30,22 @@ export function create(tag, className = "") {
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
+
+/**
+ * Replace the options of a select by these, in one group for each `group`. Selects `chosen` if it is one of them.
+ * @param {HTMLSelectElement} select
+ * @param {{ group: string, label: string, value: string }[]} options
+ * @param {string | undefined} chosen
+ */
+export function setOptions(select, options, chosen) {
+  const groups = [...new Set(options.map(({ group }) => group))];
+  select.replaceChildren(
+    ...groups.map((label) => {
+      const element = Object.assign(create("optgroup"), { label });
+      const members = options.filter(({ group }) => group === label);
+      element.append(...members.map((each) => new Option(each.label, each.value)));
+      return element;
+    }),
+  );
+  if (options.some(({ value }) => value === chosen)) select.value = chosen ?? "";
+}

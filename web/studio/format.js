@@ -1,6 +1,8 @@
 // Formats numbers, times and states for display.
 
-/** @import { AnimationProps, Render } from "../types.d.ts" */
+import { shortLabel } from "./output-formats.js";
+
+/** @import { Render } from "../types.d.ts" */
 
 /** @type {Record<string, string>} */
 const STYLES = { FADE_IN: "Fade in", TYPEWRITER: "Typewriter", SLIDE_UP: "Slide up", SCALE: "Scale" };
@@ -20,6 +22,7 @@ const PHASES = {
   COMBINING: "Combining the parts",
 };
 const MAX_NAME_LENGTH = 40; // characters
+const TITLES = ["title", "headline", "heading", "name", "text", "label", "caption"]; // usual names of a title in props
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
@@ -33,12 +36,48 @@ export function status(render) {
 }
 
 /**
- * Return the start of the render's text in quotation marks.
- * @param {{ animationProps: AnimationProps }} render
+ * Return the text of an animation, or the composition's id with the title in its props.
+ * @param {Pick<Render, "animationProps" | "compositionId" | "inputProps">} render
  */
-export function name({ animationProps: { text } }) {
+export function title({ animationProps, compositionId, inputProps = {} }) {
+  if (animationProps) return animationProps.text;
+  const found = TITLES.map((key) => inputProps[key]).find((value) => typeof value === "string" && value.trim() !== "");
+  return found === undefined ? compositionId : `${compositionId}: ${found}`;
+}
+
+/** @param {Render} render */
+export function name(render) {
+  return quoted(title(render));
+}
+
+/**
+ * Return the start of a text in quotation marks.
+ * @param {string} text
+ */
+export function quoted(text) {
   const line = text.replace(/\s+/g, " ").trim();
   return line.length <= MAX_NAME_LENGTH ? `“${line}”` : `“${line.slice(0, MAX_NAME_LENGTH).trimEnd()}…”`;
+}
+
+/**
+ * Return the format of an output with its size, such as "MP4 1280×720".
+ * @param {Render["output"]} output
+ */
+export function output({ format, width, height }) {
+  return width && height ? `${shortLabel(format)} ${dimensions(width, height)}` : shortLabel(format);
+}
+
+/**
+ * @param {number} width
+ * @param {number} height
+ */
+export function dimensions(width, height) {
+  return `${width}×${height}`;
+}
+
+/** @param {number} fps */
+export function rate(fps) {
+  return `${Number(fps.toFixed(2))} fps`;
 }
 
 /** @param {number} value */

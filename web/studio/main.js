@@ -3,21 +3,24 @@
 import { Api, ApiError } from "./api.js";
 import { ConnectionStatus } from "./connection-status.js";
 import { byId, create } from "./dom.js";
-import { Form } from "./form.js";
 import * as format from "./format.js";
+import { NewRender } from "./new-render/new-render.js";
 import * as operations from "./operations.js";
 import { Quota } from "./quota.js";
-import { RenderList } from "./render-list.js";
-import { isUnfinished, RenderStore } from "./render-store.js";
+import { Actions } from "./renders/render-actions.js";
+import { RenderList } from "./renders/render-list.js";
+import { isUnfinished, RenderStore } from "./renders/render-store.js";
 
 /**
  * @import {
- *   AnimationProps, ConnectionState, MutationError, MutationResult, Render, RenderConnection, RenderLimits, RenderQuota,
+ *   Composition, ConnectionState, Render, RenderConnection, RenderLimits, RenderQuota, StartInput,
  * } from "../types.d.ts"
  */
 
 const TICK_MS = 1_000;
 const STALE_MS = 3_000; // an unfinished render is read again after this time without an update, for its queue position
+
+const COMPOSITIONS_MS = 5_000; // between reads of the compositions while none is known
 
 const pageError = byId("page-error", HTMLElement);
 const heading = byId("renders-heading", HTMLElement);
@@ -32,15 +35,20 @@ const connectionStatus = new ConnectionStatus(
   },
 );
 const quota = new Quota(byId("quota", HTMLElement), readQuota);
-const form = new Form(start);
-const list = new RenderList(byId("renders", HTMLElement), { cancel, retry, remove, refreshUrl, announce });
+const actions = new Actions({ request, store, quota, announce });
+const newRender = new NewRender(start, announce);
+const list = new RenderList(byId("renders", HTMLElement), actions);
+/** @type {Set<string>} */
+const unknown = new Set(); // renders that are being read because a message left out their props
 /** @type {ConnectionState} */
 let state = "connecting";
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let compositionsTimer;
 let hasBeenRead = false; // whether the list has been read since the user was signed in
 
 const api = createApi();
 if (api) {
-  api.subscribe(operations.UPDATES, ({ renderUpdates }) => store.merge(renderUpdates), showPageError);
+  api.subscribe(operations.UPDATES, ({ renderUpdates }) => onUpdate(renderUpdates), showPageError);
   loadOlder.addEventListener("click", readOlder);
   setInterval(tick, TICK_MS);
 }
@@ -89,10 +97,15 @@ function showPageError(message) {
 async function readAll() {
   try {
     await store.readNewest(async () => {
-      /** @type {{ renders: RenderConnection, renderQuota: RenderQuota, renderLimits: RenderLimits }} */
+      /**
+       * @type {{
+       *   renders: RenderConnection, renderQuota: RenderQuota, renderLimits: RenderLimits, compositions: Composition[],
+       * }}
+       */
       const overview = await request(operations.OVERVIEW);
       quota.show(overview.renderQuota);
-      form.setLimits(overview.renderLimits);
+      newRender.setLimits(overview.renderLimits);
+      showCompositions(overview.compositions);
       return overview.renders;
     });
     hasBeenRead = true;
@@ -101,6 +114,26 @@ async function readAll() {
     showPageError(messageOf(error));
   }
   updateListFooter();
+}
+
+/**
+ * Offer these compositions. If there are none, read them again: a worker discovers them after its first start.
+ * @param {Composition[]} compositions
+ */
+function showCompositions(compositions) {
+  newRender.setCompositions(compositions);
+  clearTimeout(compositionsTimer);
+  if (compositions.length === 0) compositionsTimer = setTimeout(readCompositions, COMPOSITIONS_MS);
+}
+
+async function readCompositions() {
+  try {
+    /** @type {{ compositions: Composition[] }} */
+    const { compositions } = await request(operations.READ_COMPOSITIONS);
+    showCompositions(compositions);
+  } catch {
+    // They are read again with the next connection.
+  }
 }
 
 async function readQuota() {
@@ -127,6 +160,30 @@ async function readOlder() {
     showPageError(messageOf(error));
   }
   updateListFooter();
+}
+
+/**
+ * Store the state of a render. Messages have no `inputProps`, which can be large and never change.
+ * @param {Render} render
+ */
+async function onUpdate(render) {
+  if (store.has(render.id) || render.animationProps) return store.merge(render);
+  if (unknown.has(render.id)) return undefined;
+  unknown.add(render.id);
+  await readRender(render);
+  unknown.delete(render.id);
+  return undefined;
+}
+
+/**
+ * Start a render, and scroll to it where it would be out of view, as on a phone.
+ * @param {StartInput} input
+ */
+async function start(input) {
+  const result = await actions.start(input);
+  if (result.render) list.reveal(result.render.id);
+  if (result.error?.problems?.some(({ path }) => path === "/composition/id")) readCompositions(); // the site has changed
+  return result.error;
 }
 
 /**
@@ -186,80 +243,6 @@ async function readRender({ id }) {
   } catch {
     // It is read again after STALE_MS.
   }
-}
-
-// The actions of the buttons. Each throws an error whose message is a sentence for the user.
-
-/** @param {AnimationProps} animationProps */
-async function start(animationProps) {
-  const idempotencyKey = crypto.getRandomValues(new Uint32Array(4)).join("-"); // randomUUID needs HTTPS
-  /** @type {{ startRender: MutationResult }} */
-  const { startRender } = await request(operations.START, { input: { animationProps, idempotencyKey } });
-  return applyResult(startRender);
-}
-
-/** @param {Render} render */
-async function retry({ id }) {
-  /** @type {{ retryRender: MutationResult }} */
-  const { retryRender } = await request(operations.RETRY, { id });
-  const error = applyResult(retryRender);
-  if (error) throw new ApiError(error.message);
-  if (retryRender.duplicate) throw new ApiError("This render has already been retried; see the list.");
-}
-
-/** @param {Render} render */
-async function cancel({ id }) {
-  /** @type {{ cancelRender: MutationResult }} */
-  const { cancelRender } = await request(operations.CANCEL, { id });
-  if (cancelRender.__typename === "RenderNotFound") store.remove(id);
-  const error = applyResult(cancelRender);
-  if (error) throw new ApiError(error.message);
-}
-
-/** @param {Render} render */
-async function remove(render) {
-  if (!(await confirmDeletion(render))) return;
-  /** @type {{ deleteRender: MutationResult }} */
-  const { deleteRender } = await request(operations.DELETE, { id: render.id });
-  const error = applyResult(deleteRender);
-  if (error && deleteRender.__typename !== "RenderNotFound") throw new ApiError(error.message);
-  store.remove(render.id);
-  announce(`Deleted ${format.name(render)}.`);
-}
-
-/** @param {Render} render */
-async function refreshUrl({ id }) {
-  /** @type {{ refreshDownloadUrl: MutationResult }} */
-  const { refreshDownloadUrl } = await request(operations.REFRESH_URL, { id });
-  const error = applyResult(refreshDownloadUrl);
-  if (error) throw new ApiError(error.message);
-}
-
-/**
- * Store the render and the quota of a mutation's result. Return the result if it is an error.
- * @param {MutationResult} result
- * @returns {MutationError | undefined}
- */
-function applyResult(result) {
-  if (result.render) store.merge(result.render);
-  if (result.quota) quota.show(result.quota);
-  const { message } = result;
-  return message === undefined ? undefined : { ...result, message };
-}
-
-/**
- * Ask the user whether to delete a render.
- * @param {Render} render
- * @returns {Promise<boolean>}
- */
-function confirmDeletion(render) {
-  const dialog = byId("confirm", HTMLDialogElement);
-  byId("confirm-text", HTMLElement).textContent = `${format.name(render)} and its video will be permanently deleted.`;
-  dialog.returnValue = "keep";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "delete"), { once: true });
-  });
 }
 
 /** @param {unknown} error */

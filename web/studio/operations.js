@@ -1,36 +1,50 @@
 // The GraphQL operations of the page. schema/schema.graphql describes the fields.
 
-const RENDER = `
-fragment Render on Render {
+const STATE = `
+fragment State on Render {
   id revision status phase progress framesRendered totalFrames estimatedCompletionAt queuePosition
-  animationProps { text style fontFamily fontSize color backgroundColor durationInFrames fps }
+  compositionId animationProps { text style fontFamily fontSize color backgroundColor durationInFrames fps }
+  output { format kind contentType width height fps scale transparent }
   cancelRequested warnings error { message retryable }
-  outputUrl outputUrlExpiresAt outputSizeBytes posterUrl costUsd createdAt completedAt
+  outputUrl downloadUrl: outputUrl(download: true) outputUrlExpiresAt outputSizeBytes posterUrl costUsd
+  createdAt completedAt
 }`;
+
+const RENDER = `
+fragment Render on Render { ...State inputProps }`;
 
 const QUOTA = `
 fragment Quota on RenderQuota { limit remaining resetsAt }`;
+
+const COMPOSITION = `
+fragment Composition on Composition {
+  id kind width height fps durationInFrames defaultProps propsSchema outputs
+}`;
 
 export const OVERVIEW = `
 query Overview {
   renders(first: 20) { edges { node { ...Render } } pageInfo { hasNextPage endCursor } }
   renderQuota { ...Quota }
+  compositions { ...Composition }
   renderLimits { maxDurationSeconds fps maxTextLength minFontSize maxFontSize }
-}${RENDER}${QUOTA}`;
+}${RENDER}${STATE}${QUOTA}${COMPOSITION}`;
+
+export const READ_COMPOSITIONS = `
+query ReadCompositions { compositions { ...Composition } }${COMPOSITION}`;
 
 export const OLDER = `
 query Older($after: String) {
   renders(first: 20, after: $after) { edges { node { ...Render } } pageInfo { hasNextPage endCursor } }
-}${RENDER}`;
+}${RENDER}${STATE}`;
 
 export const READ_RENDER = `
-query ReadRender($id: ID!) { render(id: $id) { ...Render } }${RENDER}`;
+query ReadRender($id: ID!) { render(id: $id) { ...Render } }${RENDER}${STATE}`;
 
 export const READ_QUOTA = `
 query ReadQuota { renderQuota { ...Quota } }${QUOTA}`;
 
 export const UPDATES = `
-subscription Updates { renderUpdates { ...Render } }${RENDER}`;
+subscription Updates { renderUpdates { ...State } }${STATE}`; // inputProps can be large and never change
 
 export const START = `
 mutation Start($input: StartRenderInput!) {
@@ -40,8 +54,9 @@ mutation Start($input: StartRenderInput!) {
     ... on StartRenderSuccess { render { ...Render } quota { ...Quota } }
     ... on RenderQuotaExceeded { quota { ...Quota } }
     ... on InvalidAnimation { problems { field message } }
+    ... on InvalidInput { problems { path message } }
   }
-}${RENDER}${QUOTA}`;
+}${RENDER}${STATE}${QUOTA}`;
 
 export const RETRY = `
 mutation Retry($id: ID!) {
@@ -52,7 +67,7 @@ mutation Retry($id: ID!) {
     ... on RenderQuotaExceeded { quota { ...Quota } }
     ... on RenderNotRetryable { render { ...Render } }
   }
-}${RENDER}${QUOTA}`;
+}${RENDER}${STATE}${QUOTA}`;
 
 export const CANCEL = `
 mutation Cancel($id: ID!) {
@@ -62,7 +77,7 @@ mutation Cancel($id: ID!) {
     ... on CancelRenderSuccess { render { ...Render } }
     ... on RenderAlreadyFinished { render { ...Render } }
   }
-}${RENDER}`;
+}${RENDER}${STATE}`;
 
 export const DELETE = `
 mutation Delete($id: ID!) {
@@ -71,7 +86,7 @@ mutation Delete($id: ID!) {
     ... on UserError { message }
     ... on RenderNotFinished { render { ...Render } }
   }
-}${RENDER}`;
+}${RENDER}${STATE}`;
 
 export const REFRESH_URL = `
 mutation RefreshUrl($id: ID!) {
@@ -80,4 +95,4 @@ mutation RefreshUrl($id: ID!) {
     ... on UserError { message }
     ... on DownloadUrl { render { ...Render } }
   }
-}${RENDER}`;
+}${RENDER}${STATE}`;

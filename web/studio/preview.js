@@ -1,7 +1,7 @@
 // Draws an approximation of the video with CSS: static in the list, animated in the form.
 //
 // It follows the renderer's rules (services/backends/text/styles.py and fitting.py) as far as CSS can express them.
-// Sizes are those of a video that is 1280 pixels wide; studio.css scales them to the width of the preview.
+// Sizes are those of the video; studio.css scales them to the width of the preview.
 
 import { create } from "./dom.js";
 
@@ -13,8 +13,20 @@ const TYPING_SHARE = 0.8;
 const GRAPHEMES_PER_S = 12;
 const MIN_FONT_SIZE = 8;
 const FIT_STEPS = 12;
+const BOX_SHAPE = 16 / 9; // of the class `preview-box`
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/**
+ * Give a preview the shape of a video within its box, an element of the class `preview-box`.
+ * @param {HTMLElement} preview
+ * @param {{ width: number, height: number }} video In pixels.
+ */
+export function setShape(preview, { width, height }) {
+  preview.style.aspectRatio = `${width} / ${height}`;
+  preview.style.width = `${Math.min(1, width / height / BOX_SHAPE) * 100}%`;
+  preview.style.setProperty("--video-width", String(width));
+}
 
 /**
  * Draw the text without animation into an element of the class `preview`, and return the element of the text. Values

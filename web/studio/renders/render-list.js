@@ -3,7 +3,7 @@
 import { RenderCard } from "./render-card.js";
 
 /** @import { RenderStore } from "./render-store.js" */
-/** @import { Render, RenderActions } from "../types.d.ts" */
+/** @import { Render, RenderActions } from "../../types.d.ts" */
 
 export class RenderList {
   #element;
@@ -51,6 +51,15 @@ export class RenderList {
   /** @param {string} id */
   focus(id) {
     this.#cards.get(id)?.focus();
+  }
+
+  /**
+   * Scroll to a render unless it is in view.
+   * @param {string} id
+   */
+  reveal(id) {
+    const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+    this.#cards.get(id)?.element.scrollIntoView({ block: "nearest", behavior });
   }
 
   /** Update the texts that depend on the time. */

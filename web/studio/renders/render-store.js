@@ -1,6 +1,6 @@
 // Stores the newest copy of each render that the page has read. The copies can arrive in any order.
 
-/** @import { Render, RenderConnection } from "../types.d.ts" */
+/** @import { Render, RenderConnection } from "../../types.d.ts" */
 
 const UNFINISHED = new Set(["QUEUED", "RENDERING"]);
 
@@ -36,13 +36,18 @@ export class RenderStore {
     return this.#byId.size;
   }
 
+  /** @param {string} id */
+  has(id) {
+    return this.#byId.has(id);
+  }
+
   /** Iterate over the renders, newest first. */
   [Symbol.iterator]() {
     return [...this.#byId.values()].toSorted(byAge).values();
   }
 
   /**
-   * Store a copy unless a newer one is stored.
+   * Store a copy unless a newer one is stored. What it leaves out is kept.
    * @param {Render} render
    */
   merge(render) {
@@ -50,8 +55,9 @@ export class RenderStore {
     if (this.#deleted.has(render.id)) return;
     this.#receivedAt.set(render.id, Date.now());
     if (before && before.revision > render.revision) return;
-    this.#byId.set(render.id, render);
-    this.#onChange(render, before);
+    const merged = { ...before, ...render };
+    this.#byId.set(render.id, merged);
+    this.#onChange(merged, before);
   }
 
   /** @param {string} id */

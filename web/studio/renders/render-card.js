@@ -1,19 +1,20 @@
 // One render in the list. Its element is never replaced, so focus and playback survive updates.
 
-import { create, setText } from "./dom.js";
-import * as format from "./format.js";
-import { draw } from "./preview.js";
+import { CardMedia } from "./card-media.js";
+import { create, setText } from "../dom.js";
+import * as format from "../format.js";
+import { canPlay } from "../output-formats.js";
 import { isUnfinished } from "./render-store.js";
 
-/** @import { Render, RenderActions } from "../types.d.ts" */
+/** @import { Render, RenderActions } from "../../types.d.ts" */
 
 const MIN_URL_LIFETIME_MS = 60_000; // a URL that expires sooner is replaced before it is used
+const NOT_PLAYABLE = "This page can't show this format. Download the file to open it.";
 
 export class RenderCard {
   element = create("li", "card");
   #actions;
   #render;
-  #preview = create("div", "preview");
   #heading = create("h3");
   #facts = create("p", "facts");
   #badge = create("span", "badge");
@@ -22,11 +23,7 @@ export class RenderCard {
   #count = create("p", "count");
   #notice = create("p", "notice");
   #buttons = create("div", "buttons");
-  #play = create("button", "play");
-  /** @type {HTMLImageElement | undefined} */
-  #poster;
-  /** @type {HTMLVideoElement | undefined} */
-  #video;
+  #media;
 
   /**
    * @param {Render} render
@@ -36,18 +33,20 @@ export class RenderCard {
     this.#render = render;
     this.#actions = actions;
     this.#progress.max = 100;
-    this.#play.type = "button";
-    this.#play.append(create("span", "play-icon"));
-    this.#play.addEventListener("click", () => this.#openVideo());
+    this.#media = new CardMedia(render, {
+      freshUrl: () => this.#freshUrl(),
+      refreshUrl: () => this.#refreshUrl(),
+      attempt: (action) => this.#attempt(action),
+      onError: (message) => this.#notify(message, "error", { announced: true }),
+      onOpen: () => this.element.classList.add("open"),
+    });
     const state = create("p", "state");
     state.append(this.#badge, " ", this.#state);
     const details = create("div", "details");
     this.#heading.tabIndex = -1;
     this.#heading.dir = "auto";
     details.append(this.#heading, this.#facts, state, this.#progress, this.#count, this.#notice, this.#buttons);
-    const thumbnail = create("div", "thumbnail");
-    thumbnail.append(this.#preview, this.#play);
-    this.element.append(thumbnail, details);
+    this.element.append(this.#media.element, details);
     this.#showStatus();
     this.#showDetails();
   }
@@ -58,7 +57,7 @@ export class RenderCard {
 
   /** Draw the preview, which needs the element's size: call this when the element is on the page. */
   drawPreview() {
-    draw(this.#preview, this.#render.animationProps);
+    this.#media.draw();
   }
 
   /**
@@ -84,34 +83,42 @@ export class RenderCard {
 
   /** Show the parts that change only with the status. */
   #showStatus() {
-    const { status, error, warnings } = this.#render;
+    const { status, error, warnings, output } = this.#render;
     this.element.dataset.status = status;
     this.#showButtons();
-    this.#notify(error?.message ?? warnings.join(" "), error ? "error" : "");
+    const hints = status === "COMPLETE" && output.format !== "PDF" && !canPlay(output) ? [...warnings, NOT_PLAYABLE] : warnings;
+    this.#notify(error?.message ?? hints.join(" "), error ? "error" : "");
   }
 
   #showDetails() {
     const render = this.#render;
-    setText(this.#heading, render.animationProps.text);
+    setText(this.#heading, format.title(render));
     setText(this.#facts, this.#factsText());
     setText(this.#badge, format.status(render));
     this.#progress.hidden = !isUnfinished(render);
     this.#progress.value = render.progress;
     this.#progress.ariaLabel = `Progress of ${format.name(render)}`;
-    this.#play.hidden = render.status !== "COMPLETE" || this.#video !== undefined;
-    this.#play.ariaLabel = `Play ${format.name(render)}`;
-    this.#showPoster();
+    this.#media.show(render);
     this.tick();
   }
 
   #factsText() {
-    const { animationProps, createdAt, outputSizeBytes, costUsd } = this.#render;
-    const { style, fontFamily, fontSize, durationInFrames, fps } = animationProps;
-    const facts = [format.style(style), format.seconds(durationInFrames / fps), `${fontFamily} ${fontSize}`];
+    const { output, createdAt, outputSizeBytes, costUsd } = this.#render;
+    const facts = [...this.#contentFacts(), format.output(output)];
+    if (output.transparent) facts.push("transparent");
     facts.push(format.time(createdAt));
     if (outputSizeBytes) facts.push(format.size(outputSizeBytes));
     if (costUsd !== null) facts.push(format.cost(costUsd));
     return facts.join(" · ");
+  }
+
+  #contentFacts() {
+    const { animationProps, output, totalFrames } = this.#render;
+    if (animationProps) {
+      const { style, fontFamily, fontSize, durationInFrames, fps } = animationProps;
+      return [format.style(style), format.seconds(durationInFrames / fps), `${fontFamily} ${fontSize}`];
+    }
+    return output.kind === "STILL" || !output.fps || !totalFrames ? [] : [format.seconds(totalFrames / output.fps)];
   }
 
   #stateText() {
@@ -126,24 +133,10 @@ export class RenderCard {
   #countText() {
     const { status, progress, framesRendered, totalFrames, estimatedCompletionAt } = this.#render;
     if (status !== "RENDERING") return "";
-    const parts = [`${progress}%`, `${framesRendered} of ${totalFrames} frames`];
+    const parts = [`${progress}%`];
+    if (totalFrames) parts.push(`${framesRendered} of ${format.count(totalFrames, "frame", "frames")}`);
     if (estimatedCompletionAt) parts.push(`about ${format.timeUntil(estimatedCompletionAt)} left`);
     return parts.join(" · ");
-  }
-
-  /** Show the poster above the preview. Its URL differs in each copy of the render; the first one is kept. */
-  #showPoster() {
-    if (!this.#render.posterUrl || this.#poster || this.#video) return;
-    const poster = create("img", "poster");
-    poster.alt = ""; // the heading has the same text
-    poster.width = 1280;
-    poster.height = 720;
-    poster.loading = "lazy";
-    poster.decoding = "async";
-    poster.addEventListener("error", () => poster.remove()); // the preview is visible again
-    poster.src = this.#render.posterUrl;
-    this.#poster = poster;
-    this.#preview.after(poster);
   }
 
   #showButtons() {
@@ -153,7 +146,7 @@ export class RenderCard {
       this.#buttons.replaceChildren(this.#button("Cancel", () => this.#actions.cancel(this.#render)));
     } else if (status === "COMPLETE") {
       this.#buttons.replaceChildren(
-        this.#downloadLink(),
+        ...this.#links(),
         this.#button("Copy link", () => this.#copyLink()),
         this.#button("Delete", () => this.#actions.remove(this.#render)),
       );
@@ -184,21 +177,35 @@ export class RenderCard {
     return button;
   }
 
-  #downloadLink() {
+  #links() {
+    const { output: { format: name } } = this.#render;
+    const download = this.#link("Download", ({ downloadUrl }) => downloadUrl);
+    download.download = "";
+    if (name !== "PDF") return [download];
+    const open = this.#link("Open", ({ outputUrl }) => outputUrl);
+    open.target = "_blank";
+    return [download, open];
+  }
+
+  /**
+   * Return a link to a URL of the render. An expired URL is replaced first.
+   * @param {string} label
+   * @param {(render: Render) => string | null} urlOf
+   */
+  #link(label, urlOf) {
     const link = create("a", "button secondary");
-    link.append("Download", this.#hiddenName());
-    link.href = this.#render.outputUrl ?? "";
-    link.download = "";
+    link.append(label, this.#hiddenName());
+    link.href = urlOf(this.#render) ?? "";
     link.addEventListener("click", (event) => {
       if (!this.#hasFreshUrl()) {
         event.preventDefault();
         this.#attempt(async () => {
-          link.href = await this.#freshUrl();
+          await this.#refreshUrl();
           link.click();
         });
         return;
       }
-      link.href = this.#render.outputUrl ?? "";
+      link.href = urlOf(this.#render) ?? "";
       // Browsers ignore `download` for other origins; there the link would replace this page.
       if (new URL(link.href).origin !== location.origin) link.target = "_blank";
     });
@@ -223,47 +230,16 @@ export class RenderCard {
     }
   }
 
-  async #openVideo() {
-    await this.#attempt(async () => {
-      const url = await this.#freshUrl();
-      const video = create("video");
-      video.controls = true;
-      video.preload = "metadata";
-      video.playsInline = true;
-      video.ariaLabel = `Video ${format.name(this.#render)}`;
-      video.addEventListener("error", () => this.#reload(video), { once: true });
-      video.poster = this.#render.posterUrl ?? "";
-      video.src = url;
-      this.#video = video;
-      this.#poster?.remove();
-      this.#play.hidden = true;
-      this.element.classList.add("open");
-      this.#preview.replaceWith(video);
-      video.focus();
-      video.play().catch(() => {}); // some browsers block autoplay; the controls have a play button
-    });
-  }
-
-  /**
-   * Load the video again with a new URL: the old one may have expired while the video was open.
-   * @param {HTMLVideoElement} video
-   */
-  async #reload(video) {
-    await this.#attempt(async () => {
-      await this.#actions.refreshUrl(this.#render);
-      const { currentTime } = video;
-      video.addEventListener("error", () => this.#notify("The video can't be played here. Download it instead.", "error"));
-      video.src = this.#render.outputUrl ?? "";
-      video.currentTime = currentTime;
-    });
-  }
-
   #hasFreshUrl() {
     return Date.parse(this.#render.outputUrlExpiresAt ?? "") - Date.now() > MIN_URL_LIFETIME_MS;
   }
 
   async #freshUrl() {
-    if (!this.#hasFreshUrl()) await this.#actions.refreshUrl(this.#render);
+    return this.#hasFreshUrl() ? this.#render.outputUrl ?? "" : this.#refreshUrl();
+  }
+
+  async #refreshUrl() {
+    await this.#actions.refreshUrl(this.#render);
     return this.#render.outputUrl ?? "";
   }
 

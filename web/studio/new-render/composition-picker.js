@@ -1,0 +1,64 @@
+// The choice of the composition. It is remembered until the tab is closed.
+
+import { byId, setOptions } from "../dom.js";
+import { Notes } from "../fields/frames.js";
+import * as format from "../format.js";
+
+/** @import { Composition } from "../../types.d.ts" */
+
+const PICKED = "rendercast-composition"; // in sessionStorage
+const GROUPS = { VIDEO: "Videos", STILL: "Stills" };
+
+export class CompositionPicker {
+  #field = byId("composition-field", HTMLElement);
+  #select = byId("composition", HTMLSelectElement);
+  #notes = new Notes(this.#select, this.#field, byId("composition-problem", HTMLElement));
+  #onPick;
+  /** @type {Composition[]} */
+  #compositions = [];
+
+  /**
+   * `onPick` receives the composition that is picked, or undefined if none is known.
+   * @param {(composition: Composition | undefined) => void} onPick
+   */
+  constructor(onPick) {
+    this.#onPick = onPick;
+    this.#select.addEventListener("input", () => {
+      sessionStorage.setItem(PICKED, this.#select.value);
+      this.#onPick(this.#picked);
+    });
+  }
+
+  /**
+   * Offer these compositions, and pick `usual` unless another one is picked or was picked in this tab.
+   * @param {Composition[]} compositions
+   * @param {string} usual An id.
+   */
+  offer(compositions, usual) {
+    if (JSON.stringify(compositions) === JSON.stringify(this.#compositions)) return;
+    this.#compositions = compositions;
+    this.#field.hidden = compositions.every(({ id }) => id === usual);
+    const wanted = [this.#select.value, sessionStorage.getItem(PICKED), usual];
+    const chosen = wanted.find((id) => compositions.some((each) => each.id === id)) ?? undefined;
+    setOptions(this.#select, compositions.map(toOption), chosen);
+    this.#onPick(this.#picked);
+  }
+
+  /** @param {string} message */
+  showProblem(message) {
+    if (this.#field.hidden) return false;
+    this.#notes.show(message);
+    return true;
+  }
+
+  get #picked() {
+    return this.#compositions.find(({ id }) => id === this.#select.value);
+  }
+}
+
+/** @param {Composition} composition */
+function toOption({ id, kind, width, height, fps, durationInFrames }) {
+  const facts = [format.dimensions(width, height)];
+  if (kind === "VIDEO") facts.push(format.seconds(durationInFrames / fps));
+  return { group: GROUPS[kind], label: `${id} (${facts.join(", ")})`, value: id };
+}
