@@ -10,11 +10,11 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.browser.visitors import StudioUser, open_browser, visiting
-from tests.end_to_end.conftest import renderers
+from tests.end_to_end.conftest import deployment, function, remotion_site, renderers
 from tests.end_to_end.processes import Start, dev_servers
 from tests.end_to_end.slow import SlowRenderers
 
-__all__ = ["renderers"]
+__all__ = ["deployment", "function", "remotion_site", "renderers"]
 
 Visit = Callable[..., AbstractAsyncContextManager[StudioUser]]
 

@@ -1,19 +1,43 @@
 """Video sizes for the sites under test, and a site whose render backend the test controls."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from auth.local_developer import LocalDeveloper
+from services.compositions.remotion import read_compositions
+from services.media import OutputFormat
+from services.models import Composition, Download, Output
 from services.runtime.adapters import open_embedded
-from services.settings import load_settings
+from services.settings import CHECKOUT, load_settings
 from tests.end_to_end.processes import quiet_window_s
+from tests.support.api_compositions import catalog_of
 from tests.support.api_server import rewired, serve
-from tests.support.fake_backend import FakeBackend
+from tests.support.fake_backend import ANIMATION, FakeBackend
+from tests.support.memory_catalog import MemoryCatalogStore
 
 SMALL = {"text_width": 320, "text_height": 180}
 FULL = {"text_width": 1280, "text_height": 720}
+
+
+REMOTION = CHECKOUT / "tests" / "data" / "remotion-compositions.json"
+
+
+def remotion_compositions() -> tuple[Composition, ...]:
+    """Return the compositions of a real Remotion project: Promo, Card (a still), Plain and Event (without schemas)."""
+    answer = json.loads(REMOTION.read_text(encoding="utf-8"))["with_helper"]
+    return read_compositions(answer, formats=frozenset(OutputFormat))
+
+
+class PageBackend(FakeBackend):
+    """A fake backend whose outputs have URLs on the page's own server, `/outputs/…`, which tests route."""
+
+    def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
+        query = "" if file_name is None else f"?name={file_name}"
+        return Download(url=f"/outputs/{output.key}{query}", expires_at=datetime.now(UTC) + expires_in)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +49,14 @@ class FakeSite:
 
 
 @asynccontextmanager
-async def open_fake_site(folder: Path, **settings: object) -> AsyncIterator[FakeSite]:
+async def open_fake_site(
+    folder: Path, *, compositions: Sequence[Composition] = (ANIMATION,), **settings: object
+) -> AsyncIterator[FakeSite]:
     given = {"acquire_interval_s": 0.05, "quota_window_s": quiet_window_s(), **settings}
     async with open_embedded(load_settings(data_dir=folder, poll_interval_s=0.05, **given)) as services:
-        backend = FakeBackend()
-        faked = rewired(services, backend=backend, clock=services.clock)
+        backend = PageBackend(catalog=tuple(compositions))
+        catalogs = MemoryCatalogStore(services.clock)
+        await catalogs.put(catalog_of(backend, services.clock))
+        faked = rewired(services, backend=backend, clock=services.clock, catalogs=catalogs)
         async with serve(faked, authenticate=LocalDeveloper(services.settings.server)) as url:
             yield FakeSite(url=url, backend=backend)

@@ -32,15 +32,7 @@ async def test_the_studio_works_by_keyboard(start: Start, visit: Visit) -> None:
     async with visit(start(**SMALL).url) as ann:
         await ann.open_studio()
         press = ann.page.keyboard.press
-
-        async def tab_to(role: str, name: str) -> None:
-            wanted = ann.page.get_by_role(role, name=name, exact=True)  # type: ignore[arg-type]
-            for _ in range(30):
-                await press("Tab")
-                if await wanted.evaluate("(it) => it === document.activeElement"):
-                    return
-            raise AssertionError(name)
-
+        tab_to = ann.tab_to
         await tab_to("textbox", "Text")
         await press("Control+A")
         await ann.page.keyboard.type("Keys")

@@ -39,6 +39,7 @@ OPTIONS = [
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
 TIMEOUT_MS = 60_000
+MAX_TABS = 30  # between two controls that a test uses
 DESKTOP = ViewportSize(width=1440, height=900)
 PHONE = ViewportSize(width=360, height=780)
 OFFLINE_MESSAGES = (
@@ -62,6 +63,7 @@ class Visitor:
     page: Page
     site: str
     ignored: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
     page_errors: list[str] = field(default_factory=list)
 
     @property
@@ -87,6 +89,10 @@ class Visitor:
         )
         return float(await self.bar.evaluate("(bar) => bar.value"))
 
+    def allow(self, origin: str) -> None:
+        """Accept requests to another server, such as an object storage."""
+        self.allowed += (origin,)
+
     def ignore_messages(self, *parts: str) -> None:
         """Accept console messages that contain one of these texts."""
         self.ignored += parts
@@ -101,7 +107,7 @@ class Visitor:
             self.page_errors.append(f"connected to {websocket.url}")
 
     async def _check_request(self, route: Route) -> None:
-        if route.request.url.startswith(self.site + "/"):
+        if route.request.url.startswith(tuple(f"{origin}/" for origin in (self.site, *self.allowed))):
             await route.continue_()
         else:
             self.page_errors.append(f"requested {route.request.url}")
@@ -137,6 +143,15 @@ class StudioUser(Visitor):
         card = self.card(text)
         await expect(card).to_have_count(1, timeout=TIMEOUT_MS)
         return card
+
+    async def tab_to(self, role: str, name: str) -> None:
+        """Press Tab until this control is focused."""
+        wanted = self.page.get_by_role(role, name=name, exact=True)  # type: ignore[arg-type]
+        for _ in range(MAX_TABS):
+            await self.page.keyboard.press("Tab")
+            if await wanted.evaluate("(it) => it === document.activeElement"):
+                return
+        raise AssertionError(name)
 
     async def reconnect_now(self) -> None:
         """Press "Try now", although it may be hidden because the page is reconnecting by itself."""
