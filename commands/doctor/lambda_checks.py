@@ -24,6 +24,7 @@ DEPENDENT_CHECKS = (
     "S3 versions",
     "S3 encryption",
     "Remotion site",
+    "Remotion compositions",
 )
 
 
@@ -53,10 +54,23 @@ class _DeploymentChecks:
 
     async def run(self) -> None:
         check = self._part.check
-        (function, queue, bucket, writing, videos, acl, reading, privacy, deleting, versions, encryption, site) = (
-            DEPENDENT_CHECKS
-        )
-        await check(function, self._check_function, queue) and await check(queue, self._check_queue)
+        (
+            function,
+            queue,
+            bucket,
+            writing,
+            videos,
+            acl,
+            reading,
+            privacy,
+            deleting,
+            versions,
+            encryption,
+            site,
+            compositions,
+        ) = DEPENDENT_CHECKS
+        if is_usable := await check(function, self._check_function, queue, compositions):
+            await check(queue, self._check_queue)
         await check(bucket, self._check_bucket)
         try:
             self._has_probe = await check(writing, self._check_writing)
@@ -70,6 +84,8 @@ class _DeploymentChecks:
         await check(versions, self._check_versions)
         await check(encryption, self._check_encryption)
         await check(site, self._check_site)
+        if is_usable:
+            await check(compositions, self._check_compositions)
 
     def _require(self, *roles: Role) -> None:
         if not self._part.is_for(*roles):
@@ -94,7 +110,8 @@ class _DeploymentChecks:
     async def _check_videos(self) -> str:
         self._require(Role.DEV, Role.WORKER)
         await self._checks.store_fence()
-        return "Posters can be stored, and stopped attempts can't start again."
+        where = await self._checks.read_output()
+        return f"Posters can be stored, and stopped attempts can't start again. {where}"
 
     async def _check_acl(self) -> str:
         try:
@@ -134,6 +151,9 @@ class _DeploymentChecks:
     async def _check_site(self) -> str:
         await self._checks.require_site()
         return "REMOTION_SERVE_URL responds."
+
+    async def _check_compositions(self) -> str:
+        return await _sentence(self._checks.compositions())
 
 
 async def _sentence(reading: Awaitable[Hint]) -> str:

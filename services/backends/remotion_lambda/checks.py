@@ -122,16 +122,13 @@ class Checks:
         await self._require_ranges(self._aws, self._http, self._deployment.bucket, self._probe)
 
     async def read_output(self) -> str:
-        """Store an output with content where another provider stores them, and read a part of it; return the place.
-
-        Raises `SettingNotReadable` if the outputs are in Remotion's bucket.
-        """
+        """Check that another provider's outputs can be stored and read, if there is one; return where outputs are."""
         provider = self._deployment.output_provider
         if provider is None:
-            raise SettingNotReadable("Outputs are stored in Remotion's bucket.")
+            return "Outputs are stored in Remotion's bucket."
         await self._translate(self._storage.put(provider.bucket, self._video, PROBE))
         await self._require_ranges(self._storage, self._outputs_http, provider.bucket, self._video)
-        return f"Outputs can be stored and read at {provider.endpoint}."
+        return f"Outputs are stored in {provider.bucket} at {provider.endpoint}."
 
     async def compositions(self) -> Hint:
         """Return how many compositions the site has, and whether the helper reports the schemas of their props."""

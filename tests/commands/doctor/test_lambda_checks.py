@@ -12,6 +12,7 @@ from commands.doctor.lambda_checks import DEPENDENT_CHECKS
 from commands.doctor.role import Role
 from services.backends.remotion_lambda.checks import unsupported
 from tests.commands.doctor.conftest import found
+from tests.support.lambda_compositions import SITE_WITHOUT_HELPER
 from tests.support.lambda_faults import Fault
 from tests.support.lambda_server import FUNCTION
 from tests.support.remotion_farm import BUCKET, Farm
@@ -172,3 +173,66 @@ def test_versions_that_can_cancel_are_supported(version: str) -> None:
 @pytest.mark.parametrize(("version", "words"), [("4.0.514", "cancelled"), ("3.3.101", "cancelled"), ("4.1.0", "built")])
 def test_unsupported_versions_are_reported(version: str, words: str) -> None:
     assert words in (unsupported(version) or "")
+
+
+async def test_compositions_are_counted(farm: Farm) -> None:
+    assert "5 compositions can be rendered, 2 with a schema of their props." in await sentence("Remotion compositions")
+    farm.function.site = SITE_WITHOUT_HELPER
+    assert (await found())["Remotion compositions"] == "WARNING"
+    assert "the helper `withRendercast`" in await sentence("Remotion compositions")
+
+
+async def sentence(check: str) -> str:
+    return next(finding.sentence for finding in await diagnose(None) if finding.check == check)
+
+
+async def test_compositions_that_can_not_be_read_are_reported(farm: Farm) -> None:
+    farm.function.fault(Fault.REFUSED, kind="compositions", message="net::ERR_NAME_NOT_RESOLVED at http://x/sites/x/")
+    assert "SITE_UNREACHABLE" in (await found())["Remotion compositions"]
+
+
+async def test_outputs_in_another_storage_are_checked(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    farm.bucket.make_bucket("outputs")
+    monkeypatch.setenv("REMOTION_OUTPUT_ENDPOINT", farm.bucket.url)
+    monkeypatch.setenv("REMOTION_OUTPUT_BUCKET", "outputs")
+    monkeypatch.setenv("REMOTION_OUTPUT_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("REMOTION_OUTPUT_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("REMOTION_OUTPUT_PATH_STYLE", "true")
+    results = await found()
+    skipped = {name for name in DEPENDENT_CHECKS if results[name] != "OK"}
+    assert (skipped, results["S3 versions"]) == ({"S3 versions"}, "SKIPPED")
+    assert f"Outputs are stored in outputs at {farm.bucket.url}." in await sentence("S3 videos")
+    assert farm.bucket.keys("outputs") == []
+    monkeypatch.setenv("REMOTION_OUTPUT_BUCKET", "nothing-here")
+    assert "REMOTION_OUTPUT_BUCKET" in (await found())["S3 bucket"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"REMOTION_OUTPUT_BUCKET": "outputs"}, "REMOTION_OUTPUT_ENDPOINT is not set"),
+        ({"REMOTION_FRAMES_PER_LAMBDA": "20", "REMOTION_CONCURRENCY": "2"}, "exclude each other"),
+    ],
+)
+async def test_settings_that_contradict_each_other_are_reported(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], words: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert words in (await found())["AWS access"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("REMOTION_FRAMES_PER_LAMBDA", "4", "must be a whole number from 5 to 100000"),
+        ("REMOTION_CONCURRENCY", "201", "must be a whole number from 1 to 200"),
+        ("REMOTION_DELETE_AFTER", "2-days", "must be 1-day, 3-days, 7-days or 30-days"),
+        ("REMOTION_OUTPUT_ENDPOINT", "r2.example", "must start with http:// or https://"),
+    ],
+)
+async def test_values_out_of_range_are_reported(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert f"{variable} {words}" in await sentence("settings")
