@@ -32,7 +32,7 @@ async def test_each_kind_of_output_is_rendered_shown_and_downloaded(start: Start
         await expect(summary).to_have_text("Output: MP4, 320×180, 30 fps")
         await summary.click()
 
-        await choose(ann, "WebM (VP9)", Width="160", Height="90", Frames_per_second="10")
+        await choose(ann, "WebM (VP9)", Width="160", Height="90", Frame_rate="10")
         await ann.page.get_by_role("checkbox", name="Transparent").check()
         await expect(summary).to_have_text("Output: WebM, 160×90, 10 fps, transparent")
         webm = await ann.render("Overlay", seconds=0.5)
@@ -62,7 +62,7 @@ async def test_each_kind_of_output_is_rendered_shown_and_downloaded(start: Start
         assert re.fullmatch(r"TextAnimation-\w+\.png", download.suggested_filename)
         assert (await download.path()).read_bytes().startswith(b"\x89PNG")
 
-        await choose(ann, "MOV (ProRes)", Frames_per_second="")
+        await choose(ann, "MOV (ProRes)", Frame_rate="")
         await ann.page.get_by_label("Profile").select_option("P4444")
         mov = await ann.render("Original", seconds=0.5)
         await expect(mov).to_contain_text("This page can't show this format.", timeout=TIMEOUT_MS)

@@ -149,16 +149,16 @@ function optionsSchema(name, { kind, width, height, fps }) {
     width: { ...size, title: "Width", examples: [width] },
     height: { ...size, title: "Height", examples: [height] },
     scale: { type: "number", title: "Scale", examples: [1] },
-    fps: { type: "number", title: "Frames per second", examples: [fps] },
-    crf: { type: "integer", minimum: crf[0], maximum: crf[1], title: "Quality (CRF)", description: "Lower is better." },
-    bitrateKbps: { type: "integer", title: "Bit rate (kbit/s)" },
+    fps: { type: "number", title: "Frame rate", examples: [fps] },
+    crf: { type: "integer", minimum: crf[0], maximum: crf[1], title: "CRF", description: "Lower means better quality." },
+    bitrateKbps: { type: "integer", title: "Bit rate", description: "In kbit/s." },
     proResProfile: { enum: PROFILES, title: "Profile" },
     everyNthFrame: { type: "integer", title: "Every nth frame", examples: [1] },
     loops: { type: "integer", title: "Repetitions", examples: ["without end"] },
     frame: { type: "integer", title: "Frame", description: "From 0; -1 is the last one.", examples: [0] },
     quality: { type: "integer", minimum: 1, maximum: 100, title: "Quality" },
     transparent: { type: "boolean", title: "Transparent" },
-    muted: { type: "boolean", title: "Without sound" },
+    muted: { type: "boolean", title: "No sound" },
   };
   const hidden = kind === "STILL" ? ["frame"] : [];
   const shown = Object.keys(all).filter((option) => options.includes(option) && !hidden.includes(option));
