@@ -13,6 +13,7 @@ from services.settings.reference import reference, row
 from tests.support.markdown import anchors
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+MAX_LINES = 150
 FRONTEND = (CHECKOUT / "docs" / "frontend.md").read_text(encoding="utf-8")
 
 
@@ -33,6 +34,10 @@ def test_the_settings_in_the_readme_are_those_of_the_reference() -> None:
     rows = re.findall(r"^\| `[A-Z0-9_]+`(?: or `…_FILE`)? \|.*", README, re.MULTILINE)
     assert set(rows) <= {row(name) for name in FIELDS}
     assert len(rows) == len(set(rows)) >= 10
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= MAX_LINES
 
 
 @pytest.mark.parametrize("document", re.findall(r"```graphql\n(.*?)```", README + FRONTEND, re.DOTALL))

@@ -41,13 +41,17 @@ EXAMPLES = [found for text in HELP for found in re.findall(r"^  (rendercast .*?)
 NOT_HERE = {
     "docker": "needs a Docker engine; tests/image executes the Dockerfile, tests/deploy reads compose.yaml",
     "kubectl": "needs a cluster; tests/deploy builds and validates the manifests",
-    "npm": "installs Remotion, which no test needs",
-    "npx": "needs Remotion's packages and an AWS account",
+    "npm": "installs packages of Remotion; the Makefile installs those that tests use",
+    "npx": "downloads a template from GitHub or deploys to AWS; test_own_composition.py checks and bundles a project",
     "aws": "needs an AWS account",
 }
 UNTIL_STOPPED = "runs until it is stopped; `make run` is dev, tests/image runs serve and worker"
+A_PROJECT = "needs a Remotion project; test_own_composition.py has one"
 A_RECEIVER = "needs a receiver, or messages to one; tests/commands/server/test_webhooks.py has both"
 NOT_RUN = {f"rendercast {name}": UNTIL_STOPPED for name in ("dev", "serve", "worker")} | {
+    "cd my-video": A_PROJECT,
+    'rendercast render --composition Promo --set title="Good morning" --output webm -o promo.webm': A_PROJECT,
+    'rendercast render --composition Promo --set title=""': A_PROJECT,
     "rendercast webhooks send-test": A_RECEIVER,
     "rendercast webhooks show ID": A_RECEIVER,
     "rendercast webhooks replay ID": A_RECEIVER,

@@ -6,9 +6,8 @@ hidden one of the helper, whose props describe the others.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tests.support.lambda_progress import DATA, JSON
 
@@ -60,13 +59,20 @@ def _described(name: str, default_props: JSON) -> JSON:
     return dict.fromkeys(UNSET.split()) | described | {"defaultProps": default_props, "props": default_props}
 
 
-def _recorded() -> dict[str, SiteComposition]:
-    """Return the compositions of the foreign project, and the hidden one, in their order."""
-    file = (DATA / "remotion-compositions.json").read_text(encoding="utf-8")
-    listed: list[dict[str, Any]] = json.loads(file)["with_helper"]
+def site_of(listed: Sequence[JSON]) -> Site:
+    """Return the site whose compositions, and the hidden one, `getCompositions` has listed.
+
+    The length of `Promo` depends on its scenes, as in the foreign project and in docs/compositions.md.
+    """
     catalog = next(each["props"] for each in listed if each["id"] == HIDDEN)
     dynamic = {"Promo": _scenes_metadata, HIDDEN: lambda _: {"props": catalog}}
     return {each["id"]: SiteComposition(each, dynamic.get(each["id"], _unchanged)) for each in listed}
+
+
+def _recorded() -> Site:
+    """Return the compositions of the foreign project, and the hidden one, in their order."""
+    file = (DATA / "remotion-compositions.json").read_text(encoding="utf-8")
+    return site_of(json.loads(file)["with_helper"])
 
 
 TEXT_SITE: Site = {"TextAnimation": SiteComposition(_described("TextAnimation", DEFAULT_PROPS), _text_metadata)}
