@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.clock import MAX_STEP_S
-from services.models import AnimationProps, Caller, Render, RenderStatus
+from services.media import OutputOptions
+from services.models import AnimationProps, Caller, Catalog, Render, RenderStatus
 from services.realtime.pubsub import open_pubsub
-from services.renders.requests import StartRequest
+from services.renders.requests import CompositionRequest, StartRequest
 from services.runtime.services import Services, compose
 from services.settings import load_settings
 from tests.conftest import PROPS
 from tests.support.lambda_renders import State
 from tests.support.lambda_scenarios import Scenario
+from tests.support.memory_catalog import MemoryCatalogStore
 from tests.support.memory_store import MemoryStore
 from tests.support.remotion_farm import Farm
 
@@ -37,6 +39,10 @@ class Run:
 
     async def start(self, props: AnimationProps = PROPS) -> str:
         return (await self.services.renders.start(ANN, StartRequest(animation=props))).render.id
+
+    async def start_composition(self, name: str, props: object, output: OutputOptions | None = None) -> str:
+        request = StartRequest(composition=CompositionRequest(id=name, props=props), output=output)
+        return (await self.services.renders.start(ANN, request)).render.id
 
     async def get(self, render_id: str) -> Render:
         return await self.services.renders.get(ANN, render_id)
@@ -81,11 +87,24 @@ def is_rendering(render: Render) -> bool:
 
 @asynccontextmanager
 async def running_worker(farm: Farm, folder: Path) -> AsyncIterator[Run]:
-    """Run one worker on the farm."""
+    """Run one worker on the farm, whose compositions have been discovered."""
     settings = load_settings(data_dir=folder, quota_limit=QUOTA, quota_window_s=86_400, max_attempts=3)
     async with farm.open() as backend, open_pubsub("memory://") as pubsub:
         store = MemoryStore(farm.clock)
-        services = compose(settings, clock=farm.clock, store=store, pubsub=pubsub, backend=backend, with_worker=True)
+        catalogs = MemoryCatalogStore(farm.clock)
+        compositions = await backend.compositions()
+        await catalogs.put(
+            Catalog(site=backend.site, version="1", compositions=compositions, discovered_at=farm.clock.now())
+        )
+        services = compose(
+            settings,
+            clock=farm.clock,
+            store=store,
+            catalogs=catalogs,
+            pubsub=pubsub,
+            backend=backend,
+            with_worker=True,
+        )
         assert services.worker is not None
         task = asyncio.create_task(services.worker.run())
         try:

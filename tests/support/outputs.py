@@ -9,6 +9,7 @@ from typing import cast
 import av
 import numpy as np
 from av import AudioStream, VideoCodecContext, VideoStream
+from av.video.reformatter import ColorRange, Colorspace
 
 from services.media import FORMATS, OutputFormat, OutputKind
 from tests.support.videos import BLUE, RED, make_video
@@ -16,6 +17,7 @@ from tests.support.videos import BLUE, RED, make_video
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 FRAMES = 12
 SIZE = (160, 90)
+BT709 = 1  # of ITU-T H.273, tables 2 to 4
 _ENCODERS = {  # and the pixel formats, with and without transparency
     OutputFormat.H265: ("libx265", "yuv420p", "yuv420p"),
     OutputFormat.VP8: ("libvpx", "yuv420p", "yuva420p"),
@@ -49,6 +51,9 @@ def _video(name: OutputFormat, *, transparent: bool) -> bytes:
         context = stream.codec_context
         context.width, context.height = SIZE
         context.pix_fmt = with_alpha if transparent else opaque
+        if name is not OutputFormat.GIF:
+            context.color_primaries = context.color_trc = context.colorspace = BT709
+            context.color_range = ColorRange.MPEG
         if transparent and encoder.startswith("libvpx"):
             stream.metadata["alpha_mode"] = "1"
             context.options = {"auto-alt-ref": "0"}
@@ -56,7 +61,9 @@ def _video(name: OutputFormat, *, transparent: bool) -> bytes:
             context.options = {"preset": "ultrafast", "x265-params": "log-level=none"}
         for number in range(FRAMES):
             frame = _frame(RED if number == FRAMES - 1 else BLUE, transparent=transparent)
-            frame = frame.reformat(format=context.pix_fmt)
+            frame = frame.reformat(
+                format=context.pix_fmt, dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+            )
             frame.pts, frame.time_base = number, Fraction(1, 30)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

@@ -36,6 +36,7 @@ _GIF: Final = "gif"
 _ALPHA_DECODERS: Final = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _MIN_HD_HEIGHT: Final = 720  # from this height on, players assume BT.709 in a video without colour information
 # libav's numbers of colour spaces (ITU-T H.273, table 4), and those for its scaler.
+_UNSPECIFIED: Final = 2
 _COLORSPACES: Final = {
     1: Colorspace.ITU709,
     4: Colorspace.FCC,
@@ -104,6 +105,7 @@ def last_frame(file: BlockFile, *, max_time_s: float = MAX_DECODING_S) -> av.Vid
     Raises `NoFrameError` if there is none.
     """
     last: av.VideoFrame | None = None
+    declared = _UNSPECIFIED
     ends_at = time.monotonic() + max_time_s
     try:
         with av.open(file, "r", options={"format_whitelist": _FORMATS}) as container:
@@ -112,6 +114,7 @@ def last_frame(file: BlockFile, *, max_time_s: float = MAX_DECODING_S) -> av.Vid
                 raise NoFrameError("it has no video stream")
             if container.format.name != _GIF:  # each frame of a GIF is a change of the one before it
                 _seek_to_last_key_frame(container, stream)
+            declared = _container_colorspace(stream)
             for frame in _decode(container, stream):
                 last = frame
                 if time.monotonic() > ends_at:
@@ -121,6 +124,8 @@ def last_frame(file: BlockFile, *, max_time_s: float = MAX_DECODING_S) -> av.Vid
             raise NoFrameError(f"it can't be decoded: {error.strerror}") from error
     if last is None:
         raise NoFrameError("it has no frames")
+    if declared != _UNSPECIFIED:
+        last.colorspace = declared
     return last
 
 
@@ -135,6 +140,14 @@ def poster(frame: av.VideoFrame) -> bytes:
     return encode_jpeg(
         frame, colorspace=colorspace, color_range=color_range, interpolation=Interpolation.BICUBIC | EXACT
     )
+
+
+def _container_colorspace(stream: VideoStream) -> int:
+    """Return the colour space that the container of a VP8 stream declares, and that players use.
+
+    The stream itself can only say BT.601: https://datatracker.ietf.org/doc/html/rfc6386#section-9.2.
+    """
+    return int(stream.codec_context.colorspace) if stream.codec_context.name == "vp8" else _UNSPECIFIED
 
 
 def _decode(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
