@@ -182,7 +182,7 @@ def _request_limits(settings: RenderSettings) -> RequestLimits:
         animation=AnimationLimits(
             max_duration_s=settings.max_duration_s, fps=FPS, max_text_length=settings.max_text_length
         ),
-        media=MediaLimits(max_duration_s=settings.max_duration_s, max_pixels=settings.max_pixels),
+        media=MediaLimits(max_duration_s=settings.max_duration_s, max_pixels=settings.pixel_limit),
         max_props_bytes=settings.max_props_bytes,
     )
 

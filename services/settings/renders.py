@@ -6,6 +6,9 @@ from pydantic import Field
 
 from services.settings.base import SettingsGroup
 
+UHD_PIXELS = 3840 * 2160
+FPS = 30
+
 
 class RenderSettings(SettingsGroup):
     """Quota, limits on animations and outputs, and download URLs."""
@@ -23,12 +26,12 @@ class RenderSettings(SettingsGroup):
     max_text_length: int = Field(
         500, ge=1, le=10_000, description="Maximum length of an animation's text in characters."
     )
-    max_pixels: int = Field(
-        5_000_000_000,
+    max_pixels: int | None = Field(
+        None,
         ge=1_000_000,
         le=2**53,  # exact in JavaScript
-        description="Maximum number of pixels of an output: width times height times frames. The default allows 20 "
-        "seconds of 4K at 30 frames per second.",
+        description="Maximum number of pixels of an output: width times height times frames. Default: those of a video "
+        "in 4K (3840 by 2160) at 30 frames per second and of the maximum duration.",
     )
     max_props_bytes: int = Field(
         256 * 1024,
@@ -38,6 +41,11 @@ class RenderSettings(SettingsGroup):
         "twice as much, for the rest of the request and for escapes.",
     )
     download_expiry_s: int = Field(3600, ge=1, le=604_800, description="Validity of a download URL in seconds.")
+
+    @property
+    def pixel_limit(self) -> int:
+        """Maximum number of pixels of an output."""
+        return UHD_PIXELS * FPS * self.max_duration_s if self.max_pixels is None else self.max_pixels
 
     @property
     def download_expiry(self) -> timedelta:

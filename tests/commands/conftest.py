@@ -17,7 +17,7 @@ from tests.support.api_client import TEST_TIMEOUT_S
 __all__ = ["servers", "site", "start"]
 
 ENDLESS = 100_000  # frames: with slow renderers half an hour
-SMALL: dict[str, object] = {"text_width": 320, "text_height": 180, "max_duration_s": 3600, "max_pixels": 10**10}
+SMALL: dict[str, object] = {"text_width": 320, "text_height": 180, "max_duration_s": 3600}
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 Spawn = Callable[..., subprocess.Popen[bytes]]
