@@ -1,7 +1,8 @@
 """CPU time and memory of the text renderer's child processes, including their start.
 
-`python -m benchmarks.text_renderer [runs]` prints a table. Renders of all kinds alternate, so that other load on the
-machine affects all of them equally; each figure is the median of its runs.
+`python -m benchmarks.text_renderer [runs]` prints a table for the styles and captions, and one for the other formats.
+Renders of all kinds alternate, so that other load on the machine affects all of them equally; each figure is the median
+of its runs.
 """
 
 import json
@@ -29,14 +30,32 @@ CAPTIONS = {
 }
 
 
+# All formats but H.264, which the styles and captions are measured with; those with transparency also with it.
+FORMATS = {
+    "H265": {"format": "h265"},
+    "VP8": {"format": "vp8"},
+    "VP8, transparent": {"format": "vp8", "transparent": True},
+    "VP9": {"format": "vp9"},
+    "VP9, transparent": {"format": "vp9", "transparent": True},
+    "PRORES": {"format": "prores"},
+    "PRORES, transparent": {"format": "prores", "transparent": True},
+    "GIF": {"format": "gif"},
+    "PNG": {"format": "png", "frame": -1},
+    "JPEG": {"format": "jpeg", "frame": -1},
+    "WEBP": {"format": "webp", "frame": -1},
+}
+STILLS = ("PNG", "JPEG", "WEBP")
+
+
 @dataclass(frozen=True)
 class Case:
-    """One video to render."""
+    """One output to render. `output` is H264, or a key of `FORMATS`."""
 
     size: str
     style: str
     caption: str
     frames: int
+    output: str = "H264"
 
 
 @dataclass(frozen=True)
@@ -63,6 +82,7 @@ def render(case: Case, output: Path) -> Cost:
         "color": "#ffcc00",
         "background_color": "#204080",
         "duration_in_frames": case.frames,
+        "options": FORMATS.get(case.output, {}),
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "services.backends.text.child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -99,22 +119,26 @@ def median(costs: list[Cost]) -> Cost:
 
 
 def rows(costs: dict[Case, Cost]) -> Iterator[str]:
-    yield "| size | style | caption | frames | CPU s | × realtime in CPU time | max RSS MB | file KB |"  # noqa: RUF001
-    yield "|---|---|---|---:|---:|---:|---:|---:|"
+    yield "| output | size | style | caption | frames | CPU s | × realtime | max RSS MB | file KB |"  # noqa: RUF001
+    yield "|---|---|---|---|---:|---:|---:|---:|---:|"
     for case, cost in costs.items():
-        pace = case.frames / FPS / cost.cpu_s
+        pace = "" if case.output in STILLS else f"{case.frames / FPS / cost.cpu_s:.1f}"
         yield (
-            f"| {case.size} | {case.style} | {case.caption} | {case.frames} | {cost.cpu_s:.2f} | {pace:.1f} "
-            f"| {cost.rss_mb:.0f} | {cost.size_kb:.0f} |"
+            f"| {case.output} | {case.size} | {case.style} | {case.caption} | {case.frames} | {cost.cpu_s:.2f} "
+            f"| {pace} | {cost.rss_mb:.0f} | {cost.size_kb:.0f} |"
         )
 
 
 def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     cases = [Case(size, style, caption, 90) for size, style, caption in product(SIZES, STYLES, CAPTIONS)]
-    costs = measure(cases, runs)
-    print(f"Medians of {runs} runs; a render is a whole process, including its start.\n")
+    others = [Case(size, "scale", "100 Latin", 90, output) for size, output in product(SIZES, FORMATS)]
+    all_costs = measure([*cases, *others], runs)
+    costs = {case: cost for case, cost in all_costs.items() if case.output == "H264"}
+    print(f"Medians of {runs} runs in CPU time; a render is a whole process, including its start.\n")
     print("\n".join(rows(costs)))
+    print()
+    print("\n".join(rows({case: cost for case, cost in all_costs.items() if case not in costs})))
     max_cpu_s = max(cost.cpu_s for case, cost in costs.items() if case.size == "720p")
     max_rss_mb = max(cost.rss_mb for cost in costs.values())
     print(f"\n90 frames at 720p, process start included: at most {max_cpu_s:.2f} s of CPU (target: 1.5 s).")
