@@ -43,7 +43,11 @@ _KEY = Remedy(
     "the KMS key of the bucket can't be used",
     "enable the key, or choose another one for the bucket",
 )
-_TOO_LARGE = Remedy("REQUEST_TOO_LARGE", "the props don't fit into a request", "lower RENDERCAST_MAX_TEXT_LENGTH")
+_TOO_LARGE = Remedy(
+    "REQUEST_TOO_LARGE",
+    "the props don't fit into a request",
+    "lower RENDERCAST_MAX_PROPS_BYTES or RENDERCAST_MAX_TEXT_LENGTH",
+)
 _DENIED = Remedy("ACCESS_DENIED", "a permission is missing on AWS", "grant {permission} to the AWS user")
 _REGION = Remedy(
     "REGION_NOT_FOUND",

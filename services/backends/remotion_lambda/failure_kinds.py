@@ -66,13 +66,13 @@ OLD_SITE = _final(
 )
 NO_COMPOSITION = _final(
     "COMPOSITION_NOT_FOUND",
-    "The site has no composition of the configured name: correct REMOTION_COMPOSITION, or deploy the site of "
-    "REMOTION_SERVE_URL again.",
+    "The site has no composition with this id: deploy the site of REMOTION_SERVE_URL again, or correct "
+    "REMOTION_COMPOSITION, which renders `animationProps`.",
 )
 COMPOSITION = _final(
     "COMPOSITION_ERROR",
-    "The composition that REMOTION_COMPOSITION names raised an error: if it does so for valid input, fix it "
-    "and deploy the site again.",
+    "The composition raised an error: if it does so for valid props, fix it and deploy the site of REMOTION_SERVE_URL "
+    "again.",
 )
 DENIED = _final(
     "ACCESS_DENIED",
