@@ -7,6 +7,7 @@ from benchmarks import (
     polling,
     requests,
     start_to_progress,
+    starts,
     text_renderer,
     validation,
 )
@@ -18,5 +19,6 @@ if __name__ == "__main__":
     limits.main()
     validation.main()
     requests.main()
+    starts.main()
     observability.main()
     footprint.main()

@@ -27,13 +27,14 @@ from botocore.config import Config
 
 from benchmarks.render_farm import RenderFarm, render_farm
 from services.backends.remotion_lambda.backend import LambdaBackend, open_lambda_backend
-from services.backends.remotion_lambda.payloads import status_payload
+from services.backends.remotion_lambda.payloads import Target, status_payload
 from services.clock import SystemClock
 from services.ids import new_render_id
 from services.models import Caller, Render
 from services.ports import AttemptFinished, Observation
 from services.realtime.pubsub import open_pubsub
 from services.renders import lifecycle
+from services.renders.requests import StartRequest
 from services.runtime.services import compose
 from services.settings import load_settings
 from services.stores.sqlite import open_sqlite_store
@@ -91,7 +92,8 @@ class StatusInvocations:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._invoke, render)
 
     def _invoke(self, render: Render) -> bool:
-        payload = status_payload(version="4.0.527", bucket=BUCKET, render_id=str(render.backend_render_id))
+        target = Target(version="4.0.527", serve_url="", bucket=BUCKET)
+        payload = status_payload(target, render_id=str(render.backend_render_id))
         response = self._client.invoke(FunctionName=FUNCTION, Payload=json.dumps(payload).encode())
         return bool(json.loads(response["Payload"].read())["done"])
 
@@ -185,7 +187,8 @@ async def _run_many() -> None:
                 with_worker=True,
             )
             assert services.worker is not None
-            ids = [(await services.renders.start(Caller(id="ann"), PROPS)).render.id for _ in range(MANY)]
+            request = StartRequest(animation=PROPS)
+            ids = [(await services.renders.start(Caller(id="ann"), request)).render.id for _ in range(MANY)]
             cpu, started_at = _cpu_s(), time.monotonic()
             running = asyncio.create_task(services.worker.run())
             while await store.unfinished(["ann"], first=1):  # noqa: ASYNC110

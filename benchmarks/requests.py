@@ -142,14 +142,21 @@ class Server:
         self._connection = http.client.HTTPConnection("127.0.0.1", port)
         self.kind = kind
 
-    def cpu_s_per_request(self, document: str, times: int) -> float:
-        """Send `times` requests and return the server's CPU seconds, user and system, per request."""
-        body = json.dumps({"query": document})
+    def cpu_s_per_request(
+        self, document: str, times: int, *, variables: dict[str, Any] | None = None, expected: bytes = b""
+    ) -> float:
+        """Send `times` requests and return the server's CPU seconds, user and system, per request.
+
+        Each response must contain `expected`.
+        """
+        body = json.dumps({"query": document, "variables": variables})
         before = self._cpu_s()
         for _ in range(times):
             self._connection.request("POST", "/graphql", body, self._headers)
             response = self._connection.getresponse()
-            assert b'"errors"' not in response.read(), self.kind
+            content = response.read()
+            assert expected in content, (self.kind, content)
+            assert b'"errors"' not in content, (self.kind, content)
         return (self._cpu_s() - before) / times
 
     def _cpu_s(self) -> float:
@@ -168,10 +175,11 @@ def yoga() -> Iterator[Server]:
 
 
 @contextmanager
-def running(kind: str) -> Iterator[Server]:
+def running(kind: str, module: str = "benchmarks.requests") -> Iterator[Server]:
+    """Run `python -m MODULE KIND FILE_DESCRIPTOR`, which serves on the socket of this descriptor."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        command = [sys.executable, "-m", "benchmarks.requests", kind, str(listener.fileno())]
+        command = [sys.executable, "-m", module, kind, str(listener.fileno())]
         process = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL, env=os.environ)
         try:
             yield Server(kind, process.pid, listener.getsockname()[1])

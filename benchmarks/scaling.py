@@ -26,6 +26,7 @@ from services.backends.remotion_lambda.backend import open_lambda_backend
 from services.clock import SystemClock
 from services.models import Caller
 from services.realtime.pubsub import open_pubsub
+from services.renders.requests import StartRequest
 from services.runtime.services import compose
 from services.settings import default_settings
 from tests.conftest import PROPS
@@ -111,7 +112,7 @@ async def work(redis_url: str, renders: int) -> None:
         )
         assert services.worker is not None
         for _ in range(renders):
-            await services.renders.start(Caller(id="ann"), PROPS)
+            await services.renders.start(Caller(id="ann"), StartRequest(animation=PROPS))
         cpu_s, started_at = process_cpu_s(os.getpid()), clock.now()
         working = asyncio.create_task(services.worker.run())
         while await store.unfinished(["ann"], first=1):  # noqa: ASYNC110
