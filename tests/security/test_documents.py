@@ -64,6 +64,11 @@ TYPOS: list[tuple[str, Mapping[str, object]]] = [
     (LIST, {"filter": {"statu": ["QUEUED"]}}),
     (START, {"input": {"animationProps": {**PROPS, "style": "FADE_ON"}}}),
     (START, {"input": {"animationProps": {**PROPS, "colour": "red"}}}),
+    (START, {"input": {"compositio": {"id": "Promo", "props": {}}}}),
+    (START, {"input": {"composition": {"id": "Promo", "prop": {}}}}),
+    (START, {"input": {"animationProps": PROPS, "output": {"vidoe": {}}}}),
+    (START, {"input": {"animationProps": PROPS, "output": {"video": {"format": "H26"}}}}),
+    ("{ compositions { outptus } }", {}),
 ]
 
 
