@@ -12,7 +12,8 @@ import pytest
 from services.backends.text.backend import open_text_backend
 from services.clock import SystemClock
 from services.errors import BackendUnavailable
-from services.models import Output, Render, replace
+from services.media import FORMATS, Media, OutputFormat, OutputKind, OutputOptions, output_media
+from services.models import TEXT_ANIMATION, Output, Render, replace
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Observation, RenderBackend
 from services.renders import lifecycle
 from tests.conftest import PROPS, MakeRender
@@ -127,6 +128,33 @@ async def test_a_finished_video_has_a_poster(backend: RenderBackend, launched: L
     assert download.url.partition("?")[0].endswith(output.poster_key)
     assert timedelta(minutes=59) < download.expires_at - before <= timedelta(hours=1, seconds=1)
     assert await backend.has_output(replace(output, key=output.poster_key))
+
+
+async def test_compositions_are_discovered_with_the_formats_of_the_backend(backend: RenderBackend) -> None:
+    found = await backend.compositions()
+    assert backend.site
+    assert TEXT_ANIMATION in {composition.id for composition in found}
+    assert all(composition.outputs and backend.formats.issuperset(composition.outputs) for composition in found)
+
+
+@pytest.mark.parametrize("name", [OutputFormat.VP9, OutputFormat.PRORES, OutputFormat.GIF, OutputFormat.PNG])
+async def test_an_output_has_the_extension_of_its_format(
+    backend: RenderBackend, launched: Launched, name: OutputFormat
+) -> None:
+    options, composition = OutputOptions(format=name, scale=0.5), Media(frames=1, fps=30, width=320, height=180)
+    values = {"props": SHORT, "output_options": options, "media": output_media(composition, options)}
+    end = await until(backend, await start_attempt(backend, launched(**values)), AttemptFinished)
+    assert end.output.key.endswith(f".{FORMATS[name].extension}")
+    assert (end.output.poster_key is None) is (FORMATS[name].kind is OutputKind.STILL)
+    assert end.media is None or end.media.frames == 1
+
+
+async def test_a_url_with_a_file_name_is_another_one(backend: RenderBackend, launched: Launched) -> None:
+    end = await until(backend, await start_attempt(backend, launched(props=SHORT)), AttemptFinished)
+    shown = backend.sign(end.output, expires_in=timedelta(hours=1))
+    saved = backend.sign(end.output, expires_in=timedelta(hours=1), file_name="é.mp4")
+    assert shown.url != saved.url
+    assert saved.url.isascii()
 
 
 async def test_an_output_without_a_poster_has_no_poster_url(backend: RenderBackend) -> None:

@@ -72,6 +72,22 @@ async def test_each_format_is_rendered_and_served(farm: Farm, promo: Launched, n
     assert (response.status_code, response.headers["Content-Type"]) == (200, row.media_type)
 
 
+@pytest.mark.parametrize("name", [OutputFormat.H264, OutputFormat.AAC])
+async def test_a_file_is_served_with_a_name_only_if_there_is_one(
+    backend: LambdaBackend, promo: Launched, name: OutputFormat
+) -> None:
+    render = await start_attempt(backend, promo(output_options=OutputOptions(format=name)))
+    output = (await until(backend, render, AttemptFinished)).output
+    shown = await get(backend.sign(output, expires_in=timedelta(minutes=5)).url)
+    saved = await get(backend.sign(output, expires_in=timedelta(minutes=5), file_name='Ä "1".mp4').url)
+    assert "Content-Disposition" not in shown.headers
+    assert (
+        saved.headers["Content-Disposition"]
+        == "attachment; filename=\"_ _1_.mp4\"; filename*=UTF-8''%C3%84%20%221%22.mp4"
+    )
+    assert shown.headers["Content-Type"] == saved.headers["Content-Type"] == FORMATS[name].media_type
+
+
 async def get(url: str) -> httpx.Response:
     async with httpx.AsyncClient(trust_env=False) as http:
         return await http.get(url)
