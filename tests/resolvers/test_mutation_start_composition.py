@@ -81,6 +81,13 @@ async def test_a_still_is_a_png_unless_another_format_is_requested(ann: Client) 
     assert render["output"] == expected
 
 
+async def test_a_still_of_an_animation_is_its_last_frame_and_of_a_composition_its_first(ann: Client) -> None:
+    composition = await started(ann, "Promo", output={"still": {}})
+    result = await ann.execute(START, input={"animationProps": {"text": "Hi"}, "output": {"still": {}}})
+    animation = await ann.execute(INPUT, id=result["render"]["id"])
+    assert (composition["output"]["frame"], animation["output"]["frame"]) == (None, -1)
+
+
 @pytest.mark.parametrize(
     ("output", "expected", "frames"),
     [
@@ -116,7 +123,7 @@ async def test_a_still_is_a_png_unless_another_format_is_requested(ann: Client) 
             {"format": "AAC", "bitrateKbps": 192, "width": None, "height": None},
             90,
         ),
-        ({"still": {}}, {"format": "PNG"}, 1),
+        ({"still": {"frame": 0}}, {"format": "PNG", "frame": 0}, 1),
         ({"still": {"format": "WEBP", "frame": -90}}, {"format": "WEBP", "frame": -90}, 1),
         ({"still": {"format": "PDF", "frame": 89}}, {"format": "PDF", "frame": 89}, 1),
     ],

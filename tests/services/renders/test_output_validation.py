@@ -22,8 +22,8 @@ TARGET = OutputTarget(
 OPTIONS = [name for name in OutputOptions.__struct_fields__ if name != "format"]
 # For each option: its name in GraphQL, values that are accepted where the format has it, and values that are not.
 VALUES: dict[str, tuple[str, list[Any], list[Any]]] = {
-    "width": ("width", [2, 8192], [-1, 0, 8193, 2**31 - 1]),
-    "height": ("height", [2, 8192], [-1, 0, 8193, 2**31 - 1]),
+    "width": ("width", [16, 8192], [-1, 0, 8193, 2**31 - 1]),
+    "height": ("height", [16, 8192], [-1, 0, 8193, 2**31 - 1]),
     "fps": ("fps", [1.0, 23.976, 120.0], [0.0, -1.0, 0.99, 120.5, float("inf"), float("nan")]),
     "scale": ("scale", [0.5, 1.0, 2.0], [0.0, -1.0, 16.5, float("inf"), float("nan")]),
     "crf": ("crf", [], [-1, 64, 1000]),
@@ -55,6 +55,7 @@ HAVE: dict[str, set[str]] = {
 }
 CRF = {"h264": (1, 51), "h265": (0, 51), "vp8": (4, 63), "vp9": (0, 63)}
 EVEN = {"h264", "h265"}
+MIN_SIDE = {"h265": 16}
 EACH = [(name, option) for name in OutputFormat for option in OPTIONS]
 
 
@@ -85,6 +86,7 @@ def test_each_option_has_values_and_a_decision_for_each_format() -> None:
     assert set(FORMATS) == set(OutputFormat)
     assert {name for name, row in FORMATS.items() if row.crf} == set(CRF)
     assert {name for name, row in FORMATS.items() if row.even} == EVEN
+    assert {name: row.min_side for name, row in FORMATS.items() if row.min_side > 1} == MIN_SIDE
 
 
 @pytest.mark.parametrize(("name", "option"), EACH)
@@ -120,6 +122,18 @@ def test_sizes_are_even_where_the_codec_needs_it(name: OutputFormat) -> None:
     assert set(problems(OutputOptions(format=name), odd)) == both
     assert problems(OutputOptions(format=name, scale=2.0), odd) == {}
     assert problems(OutputOptions(format=name), replace(odd, is_exact=False)) == {}  # the props may change it
+
+
+@pytest.mark.parametrize("name", OutputFormat)
+@pytest.mark.parametrize("option", ["width", "height"])
+def test_sizes_are_as_large_as_the_codec_needs(name: OutputFormat, option: str) -> None:
+    least = MIN_SIDE.get(name, 2 if name in EVEN else 1)
+    if option not in FORMATS[name].options:
+        return
+    at: dict[str, Any] = {option: least}
+    below: dict[str, Any] = {option: least - 1}
+    assert problems(OutputOptions(format=name, **at)) == {}
+    assert set(problems(OutputOptions(format=name, **below))) == {path(name, option)}
 
 
 @pytest.mark.parametrize("profile", ProResProfile)
