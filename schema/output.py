@@ -91,7 +91,9 @@ class AudioOutputInput:
 class StillOutputInput:
     format: StillFormat = strawberry.field(default=StillFormat.PNG, description="Format of the file.")
     frame: int | None = strawberry.field(
-        default=None, description="Index of the frame; negative values count from the end. Default: 0, the first."
+        default=None,
+        description="Index of the frame; negative values count from the end. Default: 0, the first; for an animation "
+        "-1, the last.",
     )
     width: int | None = strawberry.field(default=None, description=WIDTH)
     height: int | None = strawberry.field(default=None, description=HEIGHT)

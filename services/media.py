@@ -97,7 +97,7 @@ class Format:
     """A row of the table. `options` are the fields of `OutputOptions` that the format has, besides `format`.
 
     `crf` is the range of the constant rate factor: lower values mean a higher quality. `even` means that width and
-    height must be even.
+    height must be even, and `min_side` is the least of both in pixels.
     """
 
     kind: OutputKind
@@ -106,6 +106,7 @@ class Format:
     options: frozenset[str]
     crf: range | None = None
     even: bool = False
+    min_side: int = 1
 
 
 _SIZE = frozenset({"width", "height", "scale"})
@@ -130,6 +131,7 @@ FORMATS: Mapping[OutputFormat, Format] = MappingProxyType(
             options=_COMPRESSED,
             crf=range(52),
             even=True,
+            min_side=16,  # the size of x265's smallest blocks
         ),
         OutputFormat.VP8: Format(
             kind=OutputKind.VIDEO,

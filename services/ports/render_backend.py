@@ -76,6 +76,11 @@ class RenderBackend(Protocol):
         """Time between two calls of `observe` while the progress changes; up to twice that otherwise."""
         ...
 
+    @property
+    def animation_composition_id(self) -> str:
+        """Id of the composition that draws renders started with `animationProps`. The site may lack it."""
+        ...
+
     async def site_version(self) -> str:
         """Return a text that changes when the compositions change. Raises `BackendUnavailable`."""
         ...

@@ -150,8 +150,9 @@ def _frame_problems(options: OutputOptions, row: Format, frames: int) -> Iterato
 
 
 def _side_problems(option: str, pixels: int, options: OutputOptions, row: Format) -> Iterator[PathProblem]:
-    if not 1 <= pixels <= MAX_SIDE_PX:
-        yield _problem(row, option, f"The {option} would be {pixels} pixels. It must be from 1 to {MAX_SIDE_PX}.")
+    if not row.min_side <= pixels <= MAX_SIDE_PX:
+        allowed = f"It must be from {row.min_side} to {MAX_SIDE_PX}"
+        yield _problem(row, option, f"The {option} would be {pixels} pixels. {allowed} for {label(options.format)}.")
     elif row.even and pixels % 2:
         yield _problem(
             row, option, f"{label(options.format)} needs an even {option}; this one would be {pixels} pixels."

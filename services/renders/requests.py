@@ -10,7 +10,7 @@ from services.compositions.catalog import KnownCompositions
 from services.compositions.json_limits import check_json
 from services.errors import InvalidAnimation, InvalidInput, PathProblem, Problem
 from services.media import FORMATS, Media, OutputFormat, OutputKind, OutputOptions, output_media
-from services.models import TEXT_ANIMATION, AnimationProps, Composition, CompositionKind, Render
+from services.models import AnimationProps, Composition, CompositionKind, Render, replace
 from services.renders import text_animation
 from services.renders.media_limits import MediaLimits
 from services.renders.output_validation import OutputTarget, output_problems
@@ -90,9 +90,10 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestValidator:
-    """Validates requests for one backend: `site` and `formats` are its, `compositions` is its catalog, if known."""
+    """Validates requests for one backend: `compositions` is its catalog, if known, the others are its properties."""
 
     site: str
+    animation_id: str
     formats: frozenset[OutputFormat]
     compositions: KnownCompositions | None
     limits: RequestLimits
@@ -110,8 +111,10 @@ class RequestValidator:
         return self._composition(request, request.composition, problems)
 
     def _animation(self, request: StartRequest, props: AnimationProps, keys: Sequence[Problem]) -> RenderInput:
-        known = None if self.compositions is None else self.compositions.get(TEXT_ANIMATION)
-        options = request.output or OutputOptions()
+        known = None if self.compositions is None else self.compositions.get(self.animation_id)
+        if self.compositions is not None and known is None:
+            raise InvalidInput([self._no_animations(), *_at("", keys)])
+        options = _animation_options(request.output)
         in_props = list(animation_problems(props, self.limits.animation))
         target = self._animation_target(props, known, in_props)
         in_output = list(output_problems(options, target, limits=self.limits.media))
@@ -120,7 +123,7 @@ class RequestValidator:
         if in_props or keys:
             raise InvalidAnimation([*in_props, *keys])
         return RenderInput(
-            composition_id=TEXT_ANIMATION,
+            composition_id=self.animation_id,
             props=props,
             input_props=None,
             output_options=options,
@@ -134,7 +137,7 @@ class RequestValidator:
         """Return what the options are applied to. Its length is not exact if it is one of the animation's problems."""
         is_exact = LENGTH_FIELDS.isdisjoint(problem.field for problem in problems)
         return OutputTarget(
-            name=TEXT_ANIMATION,
+            name=self.animation_id,
             formats=self._all_formats if known is None else known.outputs,
             media=_animation_media(props if is_exact else text_animation.DEFAULTS, known),
             is_exact=is_exact,
@@ -183,7 +186,7 @@ class RequestValidator:
     ) -> RenderInput:
         """Validate the text renderer's composition as strictly as `animationProps`, with the paths of its props."""
         animation = _valid_animation(props, problems)
-        options = request.output or OutputOptions()
+        options = _animation_options(request.output)
         in_props = list(animation_problems(animation, self.limits.animation))
         target = self._animation_target(animation, composition, in_props)
         found = [
@@ -205,10 +208,14 @@ class RequestValidator:
     def _unknown_composition(self) -> PathProblem:
         if self.compositions is None:
             return PathProblem(path=ID_PATH, message="The compositions have not been read yet. Try again in a minute.")
-        ids = self.compositions.ids
-        listed = ", ".join(ids[:MAX_LISTED_IDS]) + (", …" if len(ids) > MAX_LISTED_IDS else "")
-        message = f"There is no such composition. Choose {listed}." if ids else "There is no composition to render."
+        listed = _listed(self.compositions.ids)
+        message = f"There is no such composition. Choose {listed}." if listed else "There is no composition to render."
         return PathProblem(path=ID_PATH, message=message)
+
+    def _no_animations(self) -> PathProblem:
+        listed = "" if self.compositions is None else _listed(self.compositions.ids)
+        remedy = f" Use `composition` with {listed}." if listed else ""
+        return PathProblem(path=ANIMATION_PATH, message=f"This server has no composition for animations.{remedy}")
 
     def _output_problems(self, options: OutputOptions | None, wanted: CompositionRequest) -> Iterator[PathProblem]:
         """Return the problems that the options have for any composition."""
@@ -219,6 +226,18 @@ class RequestValidator:
         is_still = FORMATS[options.format].kind is OutputKind.STILL
         if composition.is_dynamic is False and not is_still and self.limits.media.is_too_long(composition.media):
             yield PathProblem(path=ID_PATH, message=self.limits.media.too_long)
+
+
+def _listed(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:MAX_LISTED_IDS]) + (", …" if len(ids) > MAX_LISTED_IDS else "")
+
+
+def _animation_options(options: OutputOptions | None) -> OutputOptions:
+    """Return the options of an animation. A still shows its last frame, since nothing is visible in the first."""
+    if options is None:
+        return OutputOptions()
+    is_still = FORMATS[options.format].kind is OutputKind.STILL
+    return replace(options, frame=-1) if is_still and options.frame is None else options
 
 
 def _at(path: str, problems: Iterable[Problem]) -> Iterator[PathProblem]:

@@ -78,6 +78,7 @@ class RenderService:
             raise RenderServiceNotConfigured
         valid = RequestValidator(
             site=self.backend.site,
+            animation_id=self.backend.animation_composition_id,
             formats=self.backend.formats,
             compositions=await self._known_compositions(),
             limits=self.limits,

@@ -17,8 +17,8 @@ class GraphQLSettings(SettingsGroup):
         1000,
         ge=100,
         le=100_000,
-        description="Maximum number of tokens in a document, and of values in its variables. A value of the type `JSON` "
-        "counts as one.",
+        description="Maximum number of tokens in a document, and of values in its variables. A value of the type "
+        "`JSON` counts as one.",
     )
     max_query_depth: int = Field(
         15,

@@ -56,6 +56,7 @@ class FakeBackend:
     concurrency: int | None = None
     functions: int = 1
     site: str = "fake"
+    animation_composition_id: str = TEXT_ANIMATION
     version: str = "1"
     catalog: tuple[Composition, ...] = (ANIMATION,)
     formats: frozenset[OutputFormat] = frozenset(OutputFormat)

@@ -56,6 +56,7 @@ class LambdaBackend:
 
     def __init__(self, deployment: Deployment, *, access: Access, clock: Clock) -> None:
         self.site = deployment.serve_url
+        self.animation_composition_id = deployment.composition
         self.capacity = deployment.capacity
         self.poll_interval = deployment.poll_interval
         self._deployment = deployment

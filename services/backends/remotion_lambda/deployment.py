@@ -121,18 +121,11 @@ def read_deployment(
 
     Webhooks are sent to `public_url`. `capacity` is the number of concurrent renders, by default `CAPACITY`.
     """
-    function = _function(settings)
-    key_id, secret = settings.remotion_aws_access_key_id, settings.remotion_aws_secret_access_key
-    if (key_id is None) is not (secret is None):
-        raise StartupError("REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY belong together: set both.")
-    region = read_region(settings.remotion_aws_region)
-    _require_one_region(settings, region)
+    function, access = _function(settings), _access(settings)
     if settings.remotion_frames_per_lambda is not None and settings.remotion_concurrency is not None:
         raise StartupError("REMOTION_FRAMES_PER_LAMBDA and REMOTION_CONCURRENCY exclude each other: unset one of them.")
-    function_name, serve_url = (
-        _required(settings, "remotion_lambda_function_name"),
-        _required(settings, "remotion_serve_url"),
-    )
+    function_name = _required(settings, "remotion_lambda_function_name")
+    serve_url = _required(settings, "remotion_serve_url")
     bucket = _bucket(settings) or _required(settings, "remotion_bucket_name")
     return Deployment(
         function_name=function_name,
@@ -150,16 +143,22 @@ def read_deployment(
         image_format=settings.remotion_image_format,
         license_key=_secret(settings.remotion_license_key),
         posters=settings.remotion_posters,
-        access=AwsAccess(
-            region=region.name,
-            access_key_id=_aws_key(key_id),
-            secret_access_key=_aws_key(secret),
-        ),
+        access=access,
         output_provider=_output_provider(settings, bucket),
         delete_after=settings.remotion_delete_after,
         frames_per_lambda=settings.remotion_frames_per_lambda,
         concurrency=settings.remotion_concurrency,
     )
+
+
+def _access(settings: RemotionSettings) -> AwsAccess:
+    """Return the region and the keys. Raises `StartupError` for half a key or a region that other settings contradict."""
+    key_id, secret = settings.remotion_aws_access_key_id, settings.remotion_aws_secret_access_key
+    if (key_id is None) is not (secret is None):
+        raise StartupError("REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY belong together: set both.")
+    region = read_region(settings.remotion_aws_region)
+    _require_one_region(settings, region)
+    return AwsAccess(region=region.name, access_key_id=_aws_key(key_id), secret_access_key=_aws_key(secret))
 
 
 def _required(settings: RemotionSettings, name: str) -> str:

@@ -37,7 +37,7 @@ from services.backends.text.url_signing import DownloadSigner
 from services.clock import RunningTime, Stopwatch
 from services.errors import StartImpossible, StartRefused, StartupError
 from services.media import Media, output_media
-from services.models import AnimationProps, Composition, Download, Failure, Output, Render
+from services.models import TEXT_ANIMATION, AnimationProps, Composition, Download, Failure, Output, Render
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Clock, Observation
 from services.renders.failure_messages import OWNER_MESSAGES
 from services.renders.text_animation import SITE, text_composition
@@ -62,6 +62,7 @@ class TextBackend:
 
     poll_interval = POLL_INTERVAL
     site = SITE
+    animation_composition_id = TEXT_ANIMATION
     formats = TEXT_FORMATS
 
     def __init__(

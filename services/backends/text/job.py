@@ -21,7 +21,6 @@ _SIDES_PX: Final = range(1, 8193)
 _RATES_FPS: Final = range(1, 241)
 _MAX_FONT_SIZE_PX: Final = 10_000
 _MAX_FRAMES: Final = 1_000_000
-_H265_MIN_SIDE_PX: Final = 16  # the size of x265's smallest blocks
 
 _FORMATS: Final = tuple(name for name in OutputFormat if name in TEXT_FORMATS)
 _NO_LIMITS: Final = MediaLimits(max_duration_s=_MAX_FRAMES, max_pixels=2**63)  # the parent has checked them
@@ -102,9 +101,6 @@ def _check_options(options: OutputOptions, composition: Media) -> None:
     target = OutputTarget(name=TEXT_ANIMATION, formats=_FORMATS, media=composition, is_exact=True)
     for problem in output_problems(options, target, limits=_NO_LIMITS):
         raise InvalidJob(problem.message)
-    media = output_media(composition, options)
-    if options.format is OutputFormat.H265 and min(media.width or 0, media.height or 0) < _H265_MIN_SIDE_PX:
-        raise InvalidJob(f"H.265 videos are at least {_H265_MIN_SIDE_PX} pixels wide and high.")
 
 
 class _Fields:
