@@ -215,6 +215,15 @@ async def test_a_composition_that_rejects_the_props_starts_nothing(
     assert farm.function.starts == []
 
 
+async def test_remotions_own_files_may_expire(farm: Farm, promo: Launched) -> None:
+    async with farm.open(delete_after="7-days", concurrency=1) as backend:
+        render = await start_attempt(backend, promo())
+        assert (render.backend_render_id or "").startswith("7-days-")
+        await until(backend, render, AttemptFinished)
+        await backend.delete(render)
+    assert farm.bucket.keys(BUCKET, f"renders/{render.backend_render_id}/") == []
+
+
 @pytest.mark.parametrize(("frames", "sent"), [(30, 5), (1000, 5), (1001, 6), (9000, 45)])
 async def test_frames_per_lambda_is_raised_until_remotions_limit_of_functions_holds(
     farm: Farm, promo: Launched, frames: int, sent: int
