@@ -152,7 +152,7 @@ def read_deployment(
 
 
 def _access(settings: RemotionSettings) -> AwsAccess:
-    """Return the region and the keys. Raises `StartupError` for half a key or a region that other settings contradict."""
+    """Return the region and the keys. Raises `StartupError` for half a key or another region in a URL or an ARN."""
     key_id, secret = settings.remotion_aws_access_key_id, settings.remotion_aws_secret_access_key
     if (key_id is None) is not (secret is None):
         raise StartupError("REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY belong together: set both.")
