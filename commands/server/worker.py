@@ -12,9 +12,9 @@ import uvloop
 from commands.server.logs import log_setting_warnings, log_to_stderr
 from commands.server.metrics_server import listen_for_metrics, serve_metrics
 from commands.server.stop_signals import handled_stop_signals
+from services.background.supervision import BackgroundLoop, supervise
 from services.runtime.adapters import open_production
 from services.settings import Settings
-from services.background.supervision import BackgroundLoop, supervise
 
 
 def run_worker(settings: Settings) -> None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from services.ports import Clock
 from services.background.supervision import BackgroundLoop
+from services.ports import Clock
 
 MAX_SILENCE_S = 90.0  # longer than any interval between ticks and any delay after a failure
 ALIVE = "alive"
