@@ -13,7 +13,11 @@ const require = createRequire(join(folder, "package.json"));
 const { bundle } = require("@remotion/bundler");
 const { getCompositions, openBrowser, renderStill, selectComposition } = require("@remotion/renderer");
 
-const BROWSER = { browserExecutable: process.env.CHROMIUM, chromeMode: "chrome-for-testing", logLevel: "error" };
+const BROWSER = {
+  browserExecutable: process.env.CHROMIUM,
+  chromeMode: process.env.CHROMIUM?.endsWith("headless-shell") ? "headless-shell" : "chrome-for-testing",
+  logLevel: "error",
+};
 
 const optionsOf = (root) => ({ ...BROWSER, serveUrl, puppeteerInstance, envVariables: { RENDERCAST_TEST_ROOT: root } });
 
