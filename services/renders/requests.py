@@ -71,12 +71,14 @@ class RenderInput:
     def is_same_as(self, render: Render) -> bool:
         """Return whether the render was started with this input.
 
-        `media` depends on the catalog of that time. The order of keys in JSON objects has no meaning.
+        `media` depends on the catalog of that time, and the composition of an animation on the settings. The order of
+        keys in JSON objects has no meaning.
         """
-        return all(
-            getattr(self, name) == getattr(render, name)
-            for name in ("composition_id", "props", "output_options", "generation_id")
-        ) and _is_same_json(self.input_props, render.input_props)
+        is_same = all(
+            getattr(self, name) == getattr(render, name) for name in ("props", "output_options", "generation_id")
+        )
+        is_same_composition = self.props is not None or self.composition_id == render.composition_id
+        return is_same and is_same_composition and _is_same_json(self.input_props, render.input_props)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
