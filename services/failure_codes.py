@@ -28,7 +28,7 @@ _SERVICES = {
     "ACCESS_DENIED": "a permission is missing on AWS",
     "ACL_NOT_SUPPORTED": "the bucket does not allow access control lists",
     "BUCKET_NOT_FOUND": "the bucket does not exist",
-    "COMPOSITION_NOT_FOUND": "the site has no composition of the configured name",
+    "COMPOSITION_NOT_FOUND": "the renderer has no composition with this id",
     "CREDENTIALS_INVALID": "the AWS credentials are wrong or have expired",
     "DEADLINE_EXCEEDED": "every attempt reached its time limit without a result",
     "FRAME_TIMEOUT": "a frame was not ready in time",

@@ -46,10 +46,10 @@ POLL_INTERVAL = timedelta(milliseconds=100)
 MAX_WRITING_S = 86_400.0  # an unfinished file not modified for a day belongs to no running process
 
 NOT_AN_ANIMATION = Failure(
-    code="INVALID_ANIMATION",
-    message=OWNER_MESSAGES["INVALID_ANIMATION"],
+    code="COMPOSITION_NOT_FOUND",
+    message=OWNER_MESSAGES["COMPOSITION_NOT_FOUND"],
     retryable=False,
-    detail="The render has no `props`, so it was not started for the text renderer.",
+    detail="The render was started for another renderer: use the same RENDERCAST_RENDERER in all processes of a store.",
 )
 
 Stream = TypeVar("Stream", asyncio.StreamReader, asyncio.StreamWriter)

@@ -244,7 +244,7 @@ async def test_a_render_without_an_animation_is_not_started(text_backend: TextBa
     render = launch(make_render(props=None, composition_id="Promo", input_props="{}"))
     with pytest.raises(StartImpossible) as refused:
         await text_backend.start(render)
-    assert (refused.value.failure.code, refused.value.failure.retryable) == ("INVALID_ANIMATION", False)
+    assert (refused.value.failure.code, refused.value.failure.retryable) == ("COMPOSITION_NOT_FOUND", False)
     assert await text_backend.observe(render) == AttemptMissing()
     assert text_backend.time_limit(render) > timedelta(seconds=60)
 
