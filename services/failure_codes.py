@@ -1,7 +1,7 @@
 """The codes of failed renders: what each means, and whether it returns the render's unit of quota.
 
-A failure that its user caused keeps the unit. An output over a limit that only the renderer could find out returns it,
-as does every failure of the service. `docs/deploying.md` says for each code what the operator can do.
+A failure that its user caused keeps the unit. An output that only the renderer could find to be invalid returns it, as
+does every failure of the service. `docs/deploying.md` says for each code what the operator can do.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,9 @@ _USERS = {
     "COMPOSITION_ERROR": "the composition raised an error for these props",
     "INVALID_ANIMATION": "the text renderer refused a value of the animation",
 }
-_OVER_LIMIT = {
+_INVALID_OUTPUTS = {
     "DURATION_EXCEEDED": "the composition turned out to be longer than the limit for these props",
+    "FRAME_OUT_OF_RANGE": "the composition turned out to have too few frames for the still's frame",
     "OUTPUT_TOO_LARGE": "the composition turned out to have more pixels than the limit for these props",
 }
 _SERVICES = {
@@ -57,7 +58,7 @@ _SERVICES = {
 
 FAILURE_CODES = MappingProxyType(
     {code: FailureCode(meaning, returns_quota=False) for code, meaning in _USERS.items()}
-    | {code: FailureCode(meaning, returns_quota=True) for code, meaning in (_OVER_LIMIT | _SERVICES).items()}
+    | {code: FailureCode(meaning, returns_quota=True) for code, meaning in (_INVALID_OUTPUTS | _SERVICES).items()}
 )
 
 

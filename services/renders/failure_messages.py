@@ -19,6 +19,7 @@ _BY_CODE = {
     "operator.",
     "DEADLINE_EXCEEDED": "The render took too long and was stopped. Please try again.",
     "DURATION_EXCEEDED": "The video would be longer than allowed. Please shorten it.",
+    "FRAME_OUT_OF_RANGE": "The video has fewer frames than that. Please choose an earlier frame.",
     "FRAME_TIMEOUT": "A frame of the video took too long. Please try again; if it fails again, choose another font.",
     "INTERNAL": "Something went wrong on our side. Please try again.",
     "INVALID_ANIMATION": "This animation can't be drawn. Please change it.",

@@ -66,6 +66,7 @@ def test_a_failure_returns_the_unit_of_quota_as_the_table_says(make_render: Make
 def test_only_failures_that_the_user_could_have_avoided_keep_the_unit() -> None:
     assert {code for code in FAILURE_CODES if not returns_quota(code)} == {"COMPOSITION_ERROR", "INVALID_ANIMATION"}
     assert returns_quota("DURATION_EXCEEDED")
+    assert returns_quota("FRAME_OUT_OF_RANGE")
     assert returns_quota("OUTPUT_TOO_LARGE")
     assert returns_quota("NEVER_SEEN")
 

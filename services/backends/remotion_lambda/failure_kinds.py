@@ -41,6 +41,7 @@ DISK = _retryable(
     "If this repeats, deploy a function with more disk space and name it in REMOTION_LAMBDA_FUNCTION_NAME.",
 )
 FRAME = _retryable("FRAME_TIMEOUT")
+NO_FRAME = _final("FRAME_OUT_OF_RANGE")
 STOPPED = _final("RENDER_STOPPED")
 VERSION = _final(
     "VERSION_MISMATCH",

@@ -164,6 +164,7 @@ _PATTERNS: tuple[tuple[Failure, tuple[str, ...]], ...] = (
         ),
     ),
     (kinds.CRASHED, (r"EAGAIN|EMFILE|ENFILE|[Tt]oo many open files|Resource temporarily unavailable",)),
+    (kinds.NO_FRAME, (r"Cannot use frame -?\d+: Duration of composition is",)),
     (
         kinds.COMPOSITION,
         (
@@ -172,7 +173,6 @@ _PATTERNS: tuple[tuple[Failure, tuple[str, ...]], ...] = (
             r"Render was cancelled using cancelRender",
             r'"(?:durationInFrames|fps|width|height)"[^\n]* must be',
             r"calculateMetadata\(\)",
-            r"Cannot use frame -?\d+: Duration of composition is",
         ),
     ),
 )

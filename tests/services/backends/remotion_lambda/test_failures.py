@@ -48,6 +48,10 @@ FINAL = [
     ('The "durationInFrames" prop of the <Composition/> component must be positive, but got 0.', "COMPOSITION_ERROR"),
     ("Render was cancelled using cancelRender()", "COMPOSITION_ERROR"),
     (
+        "Cannot use frame 90: Duration of composition is 90, therefore the highest frame that can be rendered is 89",
+        "FRAME_OUT_OF_RANGE",
+    ),
+    (
         "User: arn:aws:sts::123456789012:assumed-role/r is not authorized to perform: s3:PutObject on resource: x",
         "ACCESS_DENIED",
     ),

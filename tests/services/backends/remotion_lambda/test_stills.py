@@ -63,7 +63,7 @@ async def test_a_frame_of_a_video_may_count_from_its_end(backend: LambdaBackend,
     [
         ({"composition_id": "Nothing"}, "COMPOSITION_NOT_FOUND"),
         ({"composition_id": "Promo", "input_props": f'{{"title":"{FORBIDDEN_TITLE}"}}'}, "COMPOSITION_ERROR"),
-        ({"output_options": OutputOptions(format=OutputFormat.PNG, frame=1)}, "COMPOSITION_ERROR"),
+        ({"output_options": OutputOptions(format=OutputFormat.PNG, frame=1)}, "FRAME_OUT_OF_RANGE"),
     ],
 )
 async def test_an_error_of_the_function_fails_the_attempt(
