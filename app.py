@@ -15,9 +15,9 @@ from pages.graphiql import GraphiQL, load_graphiql
 from pages.studio import load_studio
 from resolvers.schema import build_schema
 from services.backends.remotion_lambda.webhooks import PATH as WEBHOOK_PATH
+from services.background.supervision import supervise
 from services.runtime.services import Services
 from services.settings import Settings
-from services.background.supervision import supervise
 from transport.downloads import DownloadEndpoint
 from transport.graphql_http import METHODS, GraphQLHttpEndpoint
 from transport.graphql_ws.endpoint import WebSocketEndpoint

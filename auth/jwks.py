@@ -12,10 +12,10 @@ from pydantic import BaseModel, Field, ValidationError
 from yarl import URL
 
 from auth.tokens import TokenRules
+from services.background.supervision import supervise
 from services.clock import SystemClock
 from services.errors import IssuerUnavailable
 from services.ports import Clock
-from services.background.supervision import supervise
 
 DISCOVERY_PATH = "/.well-known/openid-configuration"  # OpenID Connect Discovery 1.0, section 4
 REFRESH_INTERVAL_S = 300.0
