@@ -13,9 +13,9 @@ class RenderStatus(Enum):
         models.RenderStatus.QUEUED,
         description="Waiting for a worker, for the first time or for another attempt after an error.",
     )
-    RENDERING = strawberry.enum_value(models.RenderStatus.RENDERING, description="A worker is rendering the video.")
+    RENDERING = strawberry.enum_value(models.RenderStatus.RENDERING, description="A worker is rendering the output.")
     COMPLETE = strawberry.enum_value(
-        models.RenderStatus.COMPLETE, description="The video is available at `outputUrl`. Final."
+        models.RenderStatus.COMPLETE, description="The output is available at `outputUrl`. Final."
     )
     FAILED = strawberry.enum_value(
         models.RenderStatus.FAILED,
@@ -29,7 +29,9 @@ class RenderPhase(Enum):
     LAUNCHING = strawberry.enum_value(models.RenderPhase.LAUNCHING, description="The renderer is starting.")
     RENDERING_FRAMES = strawberry.enum_value(models.RenderPhase.RENDERING_FRAMES, description="Frames are rendered.")
     ENCODING = strawberry.enum_value(models.RenderPhase.ENCODING, description="The last frames are encoded.")
-    COMBINING = strawberry.enum_value(models.RenderPhase.COMBINING, description="Parts of the video are joined.")
+    COMBINING = strawberry.enum_value(
+        models.RenderPhase.COMBINING, description="Parts of the output are joined, or it is stored."
+    )
 
 
 @strawberry.enum(description="How the text appears.")

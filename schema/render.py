@@ -90,7 +90,7 @@ class Render(Node):
         description="Whether `cancelRender` was called for it. `status` shows the result."
     )
     warnings: list[str] = strawberry.field(
-        description="Messages about differences between the request and the video, such as another font."
+        description="Messages about differences between the request and the output, such as another font."
     )
     cost_usd: float | None = strawberry.field(
         description="Cost so far in US dollars, if the renderer reports it; otherwise null."
@@ -227,7 +227,7 @@ class RenderQuota:
 
 @strawberry.type(description="The values that `startRender` accepts, for validation in forms.")
 class RenderLimits:
-    max_duration_seconds: int = strawberry.field(description="Maximum length of a video in seconds.")
+    max_duration_seconds: int = strawberry.field(description="Maximum length of a video, GIF or audio file in seconds.")
     max_duration_in_frames: int = strawberry.field(description="Maximum `durationInFrames`.")
     fps: int = strawberry.field(description="The only accepted `fps`.")
     max_text_length: int = strawberry.field(description="Maximum length of `text` in Unicode code points.")

@@ -10,7 +10,7 @@ from services.failure_codes import FAILURE_CODES
 from services.models import Failure
 
 _NOT_SET_UP = (
-    "Videos can't be rendered because the render service is not set up correctly. Trying again does not help; please "
+    "Nothing can be rendered because the render service is not set up correctly. Trying again does not help; please "
     "contact the operator."
 )
 _TRY_AGAIN = "Please try again; if it fails again, contact the operator."
@@ -18,24 +18,24 @@ _BY_CODE = {
     "COMPOSITION_ERROR": "This animation can't be drawn. Please change it; if other animations fail too, contact the "
     "operator.",
     "DEADLINE_EXCEEDED": "The render took too long and was stopped. Please try again.",
-    "DURATION_EXCEEDED": "The video would be longer than allowed. Please shorten it.",
+    "DURATION_EXCEEDED": "The output would be longer than allowed. Please shorten it.",
     "FRAME_OUT_OF_RANGE": "The video has fewer frames than that. Please choose an earlier frame.",
     "FRAME_TIMEOUT": "A frame of the video took too long. Please try again; if it fails again, choose another font.",
     "INTERNAL": "Something went wrong on our side. Please try again.",
     "INVALID_ANIMATION": "This animation can't be drawn. Please change it.",
     "OUTPUT_TOO_LARGE": "The output would be larger than allowed. Please choose a smaller size or a shorter duration.",
-    "OUTPUT_EXISTS": "A video of this render was already stored. Start the render again if you don't find it.",
-    "OUTPUT_MISSING": f"The finished video could not be found. {_TRY_AGAIN}",
+    "OUTPUT_EXISTS": "An output of this render was already stored. Start the render again if you don't find it.",
+    "OUTPUT_MISSING": f"The finished output could not be found. {_TRY_AGAIN}",
     "QUEUE_TIMEOUT": "The render could not be started in time. Please try again later.",
-    "RENDERER_BUSY": "Too many videos are being rendered at the moment. Please try again in a few minutes.",
+    "RENDERER_BUSY": "Too many renders are running at the moment. Please try again in a few minutes.",
     "RENDERER_CRASHED": f"The renderer stopped unexpectedly. {_TRY_AGAIN}",
     "RENDERER_OUT_OF_DISK": f"The renderer ran out of disk space. {_TRY_AGAIN}",
     "RENDERER_OUT_OF_MEMORY": f"The renderer ran out of memory. {_TRY_AGAIN}",
     "RENDERER_UNAVAILABLE": "The renderer lost a network connection. Please try again.",
-    "RENDER_FAILED": "The renderer could not make this video. Trying again is unlikely to help; please contact the "
+    "RENDER_FAILED": "The renderer could not make this output. Trying again is unlikely to help; please contact the "
     "operator.",
     "RENDER_LOST": "The render's files were deleted while it was running. Please try again.",
-    "RENDER_STOPPED": "The render was stopped from outside. Start it again if you still want the video.",
+    "RENDER_STOPPED": "The render was stopped from outside. Start it again if you still want it.",
     "RENDER_TIMEOUT": "The render took too long and was stopped. Please try again or make the video shorter; if it "
     "fails again, contact the operator.",
     "REQUEST_TOO_LARGE": "The animation is too large for the renderer. Please shorten its text.",
