@@ -67,10 +67,6 @@ class CatalogReader:
                     await self._read()
         return self._known
 
-    def forget(self) -> None:
-        """Read the catalog from the store at the next `read`."""
-        self._next_read_s = None
-
     @property
     def _is_due(self) -> bool:
         return self._next_read_s is None or self._clock.monotonic() >= self._next_read_s

@@ -48,16 +48,6 @@ async def test_the_catalog_is_read_again_after_some_seconds(
     assert store.reads == 2
 
 
-async def test_it_is_read_at_once_after_forgetting(
-    reader: CatalogReader, store: MemoryCatalogStore, clock: FakeClock
-) -> None:
-    await store.put(catalog(clock, PROMO))
-    assert await ids(reader) == ["Promo"]
-    await store.put(catalog(clock, CARD, version="2"))
-    reader.forget()
-    assert await ids(reader) == ["Card"]
-
-
 async def test_a_missing_catalog_is_looked_for_every_second(
     reader: CatalogReader, store: MemoryCatalogStore, clock: FakeClock
 ) -> None:
