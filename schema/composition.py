@@ -18,16 +18,26 @@ class Composition:
     duration_in_frames: int = strawberry.field(
         description="Number of frames with the default props. Other props may change it."
     )
-    default_props: JSON = strawberry.field(description="The props that are used where `startRender` gives none.")
-    props_schema: JSON | None = strawberry.field(
+    outputs: list[OutputFormat] = strawberry.field(description="The formats in which it can be rendered.")
+
+    model: strawberry.Private[models.Composition]
+
+    @strawberry.field(description="The props that are used where `startRender` gives none.")
+    def default_props(self) -> JSON:
+        """Return the default props; both JSON texts can be large, so they are decoded only if they are selected."""
+        return JSON(msgspec.json.decode(self.model.default_props))
+
+    @strawberry.field(
         description="JSON Schema (draft 2020-12) of the props; null if the composition has none and accepts any object."
     )
-    outputs: list[OutputFormat] = strawberry.field(description="The formats in which it can be rendered.")
+    def props_schema(self) -> JSON | None:
+        """Return the schema."""
+        schema = self.model.props_schema
+        return None if schema is None else JSON(msgspec.json.decode(schema))
 
     @classmethod
     def from_model(cls, composition: models.Composition) -> "Composition":
         """Return the GraphQL object of a composition."""
-        schema = composition.props_schema
         return cls(
             id=strawberry.ID(composition.id),
             kind=CompositionKind(composition.kind),
@@ -35,7 +45,6 @@ class Composition:
             height=composition.height,
             fps=composition.fps,
             duration_in_frames=composition.duration_in_frames,
-            default_props=JSON(msgspec.json.decode(composition.default_props)),
-            props_schema=None if schema is None else JSON(msgspec.json.decode(schema)),
             outputs=[OutputFormat(name) for name in composition.outputs],
+            model=composition,
         )
