@@ -22,8 +22,8 @@ TARGET = OutputTarget(
 OPTIONS = [name for name in OutputOptions.__struct_fields__ if name != "format"]
 # For each option: its name in GraphQL, values that are accepted where the format has it, and values that are not.
 VALUES: dict[str, tuple[str, list[Any], list[Any]]] = {
-    "width": ("width", [16, 8192], [-1, 0, 8193, 2**31 - 1]),
-    "height": ("height", [16, 8192], [-1, 0, 8193, 2**31 - 1]),
+    "width": ("width", [32, 8192], [-1, 0, 8193, 2**31 - 1]),
+    "height": ("height", [32, 8192], [-1, 0, 8193, 2**31 - 1]),
     "fps": ("fps", [1.0, 23.976, 120.0], [0.0, -1.0, 0.99, 120.5, float("inf"), float("nan")]),
     "scale": ("scale", [0.5, 1.0, 2.0], [0.0, -1.0, 16.5, float("inf"), float("nan")]),
     "crf": ("crf", [], [-1, 64, 1000]),
@@ -55,7 +55,7 @@ HAVE: dict[str, set[str]] = {
 }
 CRF = {"h264": (1, 51), "h265": (0, 51), "vp8": (4, 63), "vp9": (0, 63)}
 EVEN = {"h264", "h265"}
-MIN_SIDE = {"h265": 16}
+MIN_SIDE = {"h265": 32}
 EACH = [(name, option) for name in OutputFormat for option in OPTIONS]
 
 

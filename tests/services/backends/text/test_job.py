@@ -104,8 +104,8 @@ def test_a_still_has_no_poster() -> None:
         ({"options": {"format": "png", "frame": 12}}, "from 0 to 11"),
         ({"options": {"format": "jpeg", "quality": 0}}, "quality from 1 to 100"),
         ({"options": {"scale": 16, "width": 8192}}, "must be from 1 to 8192"),
-        ({"options": {"format": "h265", "width": 8}}, "must be from 16 to 8192"),
-        ({"options": {"format": "h265", "width": 100, "scale": 0.08}}, "must be from 16 to 8192"),
+        ({"options": {"format": "h265", "width": 8}}, "must be from 32 to 8192"),
+        ({"options": {"format": "h265", "width": 100, "scale": 0.08}}, "must be from 32 to 8192"),
     ],
 )
 def test_an_invalid_field_is_reported_in_a_sentence(changes: dict[str, object], sentence: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from services.backends.text.formats import TEXT_FORMATS
 from services.media import FORMATS, TRANSPARENT_PROFILES, OutputFormat, OutputKind, ProResProfile
+from services.renders.output_validation import MAX_SIDE_PX
 from tests.services.backends.text.outputs import (
     ANIMATED,
     BACKGROUND,
@@ -123,9 +124,10 @@ def check_height(folder: Path, name: OutputFormat) -> None:
 
 def check_scale(folder: Path, name: OutputFormat) -> None:
     """The text has the same share of the frame; its font size is in pixels of the unscaled output."""
-    whole, half = (make(folder, at_rest(name, scale=scale), font_size=16.0) for scale in (2, 0.5))
-    assert (whole.size, half.size) == ((2 * WIDTH, 2 * HEIGHT), (WIDTH // 2, HEIGHT // 2))
-    shares = [(np.abs(rgba(made.frames[-1])[..., 0] - BACKGROUND[0]) > 110).mean() for made in (whole, half)]
+    size: Options = {"width": 2 * WIDTH, "height": 2 * HEIGHT}
+    double, half = (make(folder, at_rest(name, scale=scale, **size), font_size=32.0) for scale in (2, 0.5))
+    assert (double.size, half.size) == ((4 * WIDTH, 4 * HEIGHT), (WIDTH, HEIGHT))
+    shares = [(np.abs(rgba(made.frames[-1])[..., 0] - BACKGROUND[0]) > 110).mean() for made in (double, half)]
     assert shares[0] == pytest.approx(shares[1], rel=0.15)
     assert shares[0] > 0.02
 
@@ -268,3 +270,12 @@ def test_the_smallest_sizes_can_be_made(tmp_path: Path, name: OutputFormat, widt
         made = make(tmp_path, at_rest(name, width=width, height=height, **options))
         assert made.size == (width, height)
         assert len(made.frames) == (1 if FORMATS[name].kind is OutputKind.STILL else FRAMES)
+
+
+@pytest.mark.parametrize("name", VIDEOS)
+@pytest.mark.parametrize(("long", "short"), [("width", "height"), ("height", "width")])
+def test_the_longest_and_thinnest_videos_can_be_made(tmp_path: Path, name: OutputFormat, long: str, short: str) -> None:
+    thinnest = max(FORMATS[name].min_side, 2 if FORMATS[name].even else 1)
+    options = at_rest(name, **{long: MAX_SIDE_PX, short: thinnest})
+    made = make(tmp_path, options, duration_in_frames=1)
+    assert sorted(made.size) == [thinnest, MAX_SIDE_PX]
