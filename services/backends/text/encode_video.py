@@ -1,5 +1,6 @@
 """Encodes pictures to a video or GIF file."""
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -134,8 +135,10 @@ def _copy(frame: av.VideoFrame) -> av.VideoFrame:
 
 @contextmanager
 def _os_errors() -> Iterator[None]:
-    """Translate libav's errors, which are all file errors here, into `OSError`."""
+    """Translate libav's errors that have a number of the operating system into `OSError`. Encoders raise others."""
     try:
         yield
     except av.FFmpegError as error:
+        if error.errno not in errno.errorcode:
+            raise
         raise OSError(error.errno, error.strerror) from error

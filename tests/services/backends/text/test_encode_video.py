@@ -13,7 +13,7 @@ from services.backends.text.frames import Painter
 from services.backends.text.layout import lay_out
 from services.backends.text.mixture import Colors
 from services.backends.text.styles import Timeline
-from services.media import Media, OutputOptions
+from services.media import Media, OutputFormat, OutputOptions
 from services.models import AnimationStyle
 from services.renders.colors import parse_color
 from tests.services.backends.text.rendering import decode
@@ -23,7 +23,12 @@ COLORS = Colors(text=parse_color("#123"), background=parse_color("#f4e9d8"))
 
 def open_encoder(path: Path, *, width: int = 64, height: int = 48, fps: float = 30) -> Encoder:
     """Return an encoder of H.264."""
-    codec = codec_of(OutputOptions(), width=width, has_alpha=False)
+    return open_encoder_of(OutputOptions(), path, width=width, height=height, fps=fps)
+
+
+def open_encoder_of(options: OutputOptions, path: Path, *, width: int, height: int, fps: float = 30) -> Encoder:
+    """Return the encoder of these options."""
+    codec = codec_of(options, width=width, has_alpha=False)
     return Encoder(path, codec=codec, media=Media(frames=1, fps=fps, width=width, height=height), colors=COLORS)
 
 
@@ -152,3 +157,9 @@ def test_every_decoded_frame_shows_what_was_painted(tmp_path: Path, style: Anima
 def test_a_file_that_can_not_be_written_raises_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         open_encoder(tmp_path / "missing" / "video.part")
+
+
+def test_a_size_that_the_encoder_refuses_is_no_error_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(av.FFmpegError) as raised:
+        open_encoder_of(OutputOptions(format=OutputFormat.H265), tmp_path / "video.part", width=8192, height=16)
+    assert not isinstance(raised.value, OSError)
