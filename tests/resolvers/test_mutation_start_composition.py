@@ -67,6 +67,18 @@ async def test_props_may_be_literals_and_contain_variables(ann: Client) -> None:
     assert result == {"render": {"inputProps": {"title": "Hi", "size": 3, "scenes": scenes}}}
 
 
+async def test_keys_of_variables_without_a_value_are_left_out_of_literal_props(ann: Client) -> None:
+    document = """
+        mutation ($title: JSON = "Hi", $size: JSON, $tag: JSON) {
+          startRender(input: {composition: {id: "Odd", props: {
+            title: $title, size: $size, list: [$size, $tag, {tag: $tag, size: $size}]
+          }}, output: {gif: {}}}) { ... on StartRenderSuccess { render { inputProps } } ... on UserError { message } }
+        }
+    """
+    result = await ann.execute(document, tag=None)
+    assert result == {"render": {"inputProps": {"title": "Hi", "list": [None, None, {"tag": None}]}}}
+
+
 async def test_any_json_object_is_accepted_for_a_composition_without_a_schema(ann: Client) -> None:
     props = {"a": None, "b": [True, 1, 1.5, "\u2028", {}], "": {"c/d~e": -(2**53 - 1)}}
     assert (await started(ann, "Odd", props, output={"gif": {}}))["inputProps"] == props
