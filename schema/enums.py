@@ -51,7 +51,7 @@ class AnimationStyle(Enum):
 @strawberry.enum(description="Whether a composition is animated.")
 class CompositionKind(Enum):
     VIDEO = strawberry.enum_value(models.CompositionKind.VIDEO, description="It has several frames.")
-    STILL = strawberry.enum_value(models.CompositionKind.STILL, description="It has one frame.")
+    STILL = strawberry.enum_value(models.CompositionKind.STILL, description="It has one frame with the default props.")
 
 
 @strawberry.enum(description="What an output contains.")

@@ -14,7 +14,7 @@ import orjson
 from services.compositions.json_limits import check_json, limit_problem
 from services.compositions.json_schema.schema import MAX_SCHEMA_BYTES
 from services.compositions.ports import MAX_CATALOG_BYTES
-from services.media import FORMATS, OutputFormat, OutputKind
+from services.media import OutputFormat, OutputKind, formats_of
 from services.models import Composition, CompositionKind
 
 RENDERCAST_COMPOSITION_ID = "rendercast"
@@ -42,8 +42,8 @@ class _Description:
 def read_compositions(answer: object, *, formats: frozenset[OutputFormat]) -> tuple[Composition, ...]:
     """Return the compositions, in the site's order, with those of the backend's `formats` that each can have.
 
-    A composition of one frame is a STILL: Remotion does not report which component declared it. Raises `ValueError` if
-    the answer isn't a list.
+    A composition of one frame is a STILL: Remotion does not report which component declared it. It has the formats of
+    videos too if other props may give it more frames. Raises `ValueError` if the answer isn't a list.
     """
     if not isinstance(answer, Sequence) or isinstance(answer, str | bytes):
         raise ValueError("the list of compositions is not a list")  # noqa: TRY004  # outside data, not a caller's bug
@@ -97,7 +97,7 @@ class _Reader:
             duration_in_frames=frames,
             default_props=default_props,
             props_schema=props_schema,
-            outputs=outputs_of(kind, self._formats),
+            outputs=_outputs(self._formats, only_stills=kind is CompositionKind.STILL and not description.is_dynamic),
             is_dynamic=description.is_dynamic,
         )
 
@@ -121,12 +121,10 @@ class _Reader:
         return props or "{}", text
 
 
-def outputs_of(kind: CompositionKind, formats: frozenset[OutputFormat]) -> tuple[OutputFormat, ...]:
-    """Return the formats that a composition of this kind can have, in the order of `OutputFormat`."""
-    is_video = kind is CompositionKind.VIDEO
-    return tuple(
-        each for each in OutputFormat if each in formats and (is_video or FORMATS[each].kind is OutputKind.STILL)
-    )
+def _outputs(formats: frozenset[OutputFormat], *, only_stills: bool) -> tuple[OutputFormat, ...]:
+    """Return these formats in the order of `OutputFormat`."""
+    chosen = formats & formats_of(OutputKind.STILL) if only_stills else formats
+    return tuple(each for each in OutputFormat if each in chosen)
 
 
 def _descriptions(entries: Sequence[Mapping[object, object]]) -> Mapping[object, object]:

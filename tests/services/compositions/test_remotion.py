@@ -52,6 +52,13 @@ def test_a_site_with_the_helper() -> None:
     assert (event.id, event.props_schema, event.is_dynamic) == ("Event", None, False)
 
 
+@pytest.mark.parametrize(("calculates", "count"), [(True, len(ALL)), (False, 4), (None, 4)])
+def test_one_frame_with_the_default_props_may_be_a_video_with_others(*, calculates: bool | None, count: int) -> None:
+    description = {"schema": None, "calculatesMetadata": calculates}
+    slides = read_one(entry("Slides", durationInFrames=1), hidden(Slides=description))
+    assert (slides.kind, len(slides.outputs)) == (CompositionKind.STILL, count)
+
+
 def test_a_site_without_the_helper_has_no_schemas() -> None:
     compositions = read_compositions(SITE["without_helper"], formats=ALL)
     assert [each.id for each in compositions] == ["Promo", "Card", "Plain", "Event"]
