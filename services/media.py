@@ -78,6 +78,12 @@ class OutputOptions(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     quality: int | None = None
 
 
+# The names of options in the API, where these differ from the fields'.
+CLIENT_NAMES: Mapping[str, str] = MappingProxyType(
+    {"bitrate_kbps": "bitrateKbps", "every_nth_frame": "everyNthFrame", "prores_profile": "proResProfile"}
+)
+
+
 class Media(Struct, frozen=True, kw_only=True, gc=False):
     """Size in pixels and length in frames of an output or a composition. None: not known, or an audio file's size."""
 

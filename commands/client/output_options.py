@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from commands.client.responses import Json
-from services.media import FORMATS, OutputFormat, OutputKind
+from services.media import CLIENT_NAMES, FORMATS, OutputFormat, OutputKind
 
 # The values of --output, besides the names of the formats. Files with these extensions get the same formats.
 ALIASES = {
@@ -17,7 +17,7 @@ ALIASES = {
     "jpg": OutputFormat.JPEG,
 }
 NAMES = {**{name.value: name for name in OutputFormat}, **ALIASES}
-# The options by their names in `OutputOptions`, and their names in GraphQL where these differ.
+# The options by their names in `OutputOptions`.
 FLAGS = {
     "width": "--width",
     "height": "--height",
@@ -32,11 +32,6 @@ FLAGS = {
     "loops": "--loops",
     "frame": "--frame",
     "quality": "--quality",
-}
-GRAPHQL_NAMES = {
-    "bitrate_kbps": "bitrateKbps",
-    "prores_profile": "proResProfile",
-    "every_nth_frame": "everyNthFrame",
 }
 # Without a format, the first of these that has all the options given.
 DEFAULTS = (
@@ -82,7 +77,7 @@ def output_input(chosen: OutputFormat | None, options: Mapping[str, object]) -> 
                 f"{chosen.value} has no such option. These formats have it: {formats}.", param_hint=FLAGS[name]
             )
     fields: Json = {} if kind is OutputKind.GIF else {"format": chosen.name}
-    return {kind.value: fields | {GRAPHQL_NAMES.get(name, name): value for name, value in given.items()}}
+    return {kind.value: fields | {CLIENT_NAMES.get(name, name): value for name, value in given.items()}}
 
 
 def _format_of(file: Path | None) -> OutputFormat | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.errors import PathProblem
 from services.media import (
+    CLIENT_NAMES,
     FORMATS,
     TRANSPARENT_PROFILES,
     Format,
@@ -27,12 +28,6 @@ MAX_NTH_FRAME = 1000
 MAX_LOOPS = 65_535  # of the GIF's NETSCAPE extension, which has 16 bits
 MAX_QUALITY = 100
 
-# Names of the options in GraphQL.
-NAMES = {
-    "bitrate_kbps": "bitrateKbps",
-    "every_nth_frame": "everyNthFrame",
-    "prores_profile": "proResProfile",
-}
 LABELS = {
     OutputFormat.H264: "H.264",
     OutputFormat.H265: "H.265",
@@ -75,7 +70,7 @@ def label(name: OutputFormat) -> str:
 
 
 def _problem(row: Format, option: str, message: str) -> PathProblem:
-    return PathProblem(path=f"/output/{row.kind}/{NAMES.get(option, option)}", message=message)
+    return PathProblem(path=f"/output/{row.kind}/{CLIENT_NAMES.get(option, option)}", message=message)
 
 
 def _unsupported(options: OutputOptions, row: Format) -> Iterator[PathProblem]:
@@ -83,7 +78,7 @@ def _unsupported(options: OutputOptions, row: Format) -> Iterator[PathProblem]:
     for option in OutputOptions.__struct_fields__:
         value = getattr(options, option)
         if option != "format" and option not in row.options and value is not None and value is not False:
-            name = NAMES.get(option, option)
+            name = CLIENT_NAMES.get(option, option)
             yield _problem(row, option, f"{label(options.format)} has no option `{name}`. Remove it.")
 
 

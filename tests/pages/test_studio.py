@@ -15,8 +15,7 @@ from pages.files import CDN, CDN_FILE
 from pages.studio import FILES, FOLDER, Studio, load_studio
 from resolvers.schema import build_schema
 from services.errors import StartupError
-from services.media import FORMATS
-from services.renders.output_validation import NAMES
+from services.media import CLIENT_NAMES, FORMATS
 from services.runtime.adapters import open_embedded
 from services.settings import CHECKOUT, load_settings
 from tests.support.api_server import named_user
@@ -161,6 +160,6 @@ def test_its_table_of_formats_is_that_of_the_server() -> None:
     for name, row in FORMATS.items():
         ours = table[name.name]
         assert ours["kind"] == row.kind.name
-        assert sorted(ours["options"]) == sorted(NAMES.get(option, option) for option in row.options)
+        assert sorted(ours["options"]) == sorted(CLIENT_NAMES.get(option, option) for option in row.options)
         assert ours.get("crf") == (None if row.crf is None else [row.crf[0], row.crf[-1]])
         assert ours.get("even", False) == row.even

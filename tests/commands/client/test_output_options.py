@@ -7,9 +7,9 @@ import pytest
 import typer
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLNonNull
 
-from commands.client.output_options import FLAGS, GRAPHQL_NAMES, NAMES, output_input, read_format
+from commands.client.output_options import FLAGS, NAMES, output_input, read_format
 from resolvers.schema import build_schema
-from services.media import FORMATS, OutputFormat, OutputKind
+from services.media import CLIENT_NAMES, FORMATS, OutputFormat, OutputKind
 
 SCHEMA = build_schema().core_schema
 VALUES: dict[str, object] = {"transparent": True, "muted": True, "prores_profile": "HQ"}
@@ -72,7 +72,7 @@ def test_every_format_has_a_name() -> None:
 def test_every_option_has_its_place_in_the_schema(name: OutputFormat, option: str) -> None:
     """An option of the input is sent, whether the format has it or not; another one is refused with its name."""
     fields = input_of(FORMATS[name].kind).fields
-    field = GRAPHQL_NAMES.get(option, option)
+    field = CLIENT_NAMES.get(option, option)
     given = {option: VALUES.get(option, 7)}
     if field in fields:
         made = output_input(name, given)
@@ -87,7 +87,7 @@ def test_every_option_has_its_place_in_the_schema(name: OutputFormat, option: st
 
 @pytest.mark.parametrize("kind", OutputKind)
 def test_every_field_of_the_schema_has_an_option(kind: OutputKind) -> None:
-    fields = {GRAPHQL_NAMES.get(option, option) for option in FLAGS} | {"format"}
+    fields = {CLIENT_NAMES.get(option, option) for option in FLAGS} | {"format"}
     assert set(input_of(kind).fields) <= fields
 
 
