@@ -6,7 +6,8 @@ from urllib.parse import unquote
 from jsonschema_rs import Draft202012Validator, ValidationError, ValidatorMap, validator_map_for
 
 from services.compositions.json_pointer import escape
-from services.compositions.json_schema.patterns import Engine, Schema, compiled
+from services.compositions.json_schema.patterns import Engine, compiled
+from services.compositions.json_schema.subschemas import Schema
 
 _MAX_REFERENCES = 20  # that lead from one to the next
 

@@ -5,31 +5,16 @@ an engine whose time is linear in the text.
 """
 
 import logging
-from collections.abc import Iterator
 
 from jsonschema_rs import Draft202012Validator, FancyRegexOptions, RegexOptions
 
-Schema = dict[str, object]
+from services.compositions.json_schema.subschemas import Schema, subschemas
+
 Engine = RegexOptions | FancyRegexOptions
 
 LINEAR = RegexOptions()
 # A text that needs more steps is refused. 2,000 take about 0.1 ms; zod's own expressions need a few dozen.
 BACKTRACKING = FancyRegexOptions(backtrack_limit=2_000)
-
-_ONE_SCHEMA = (
-    "additionalProperties",
-    "contains",
-    "else",
-    "if",
-    "items",
-    "not",
-    "propertyNames",
-    "then",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-)
-_SCHEMA_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
-_SCHEMA_MAPS = ("$defs", "definitions", "dependentSchemas", "patternProperties", "properties")
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +25,7 @@ def prepare_patterns(schema: Schema, *, owner: str) -> Engine:
     `owner` is what the schema belongs to, for the log.
     """
     backtracking = False
-    for each in list(_subschemas(schema)):
+    for each in list(subschemas(schema)):
         for pattern in _patterns(each):
             if _compiles(pattern, LINEAR):
                 continue
@@ -58,22 +43,6 @@ def compiled(schema: Schema, engine: Engine) -> Draft202012Validator:
     References to other documents are not followed, so they make a schema invalid.
     """
     return Draft202012Validator(schema, pattern_options=engine, validate_formats=True, offline=True)
-
-
-def _subschemas(schema: Schema) -> Iterator[Schema]:
-    stack: list[object] = [schema]
-    while stack:
-        each = stack.pop()
-        if not isinstance(each, dict):
-            continue
-        yield each
-        stack += [each[keyword] for keyword in _ONE_SCHEMA if keyword in each]
-        for keyword in _SCHEMA_LISTS:
-            if isinstance(schemas := each.get(keyword), list):
-                stack += schemas
-        for keyword in _SCHEMA_MAPS:
-            if isinstance(schemas := each.get(keyword), dict):
-                stack += schemas.values()
 
 
 def _patterns(schema: Schema) -> list[str]:

@@ -12,8 +12,8 @@ from itertools import islice
 from services.compositions.json_limits import MAX_PROBLEMS, first_problems
 from services.compositions.json_pointer import child
 from services.compositions.json_schema.index import SchemaIndex, member
-from services.compositions.json_schema.patterns import Schema
 from services.compositions.json_schema.sentences import NOT_ACCEPTED, REMOVE_VALUE, describe, remove_key
+from services.compositions.json_schema.subschemas import Schema
 from services.compositions.json_schema.unions import explain_union
 from services.errors import PathProblem
 

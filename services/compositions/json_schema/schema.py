@@ -3,6 +3,7 @@
 import orjson
 
 from services.compositions.json_limits import limit_problem
+from services.compositions.json_schema.expansion import check_expansion
 from services.compositions.json_schema.index import SchemaIndex
 from services.compositions.json_schema.patterns import compiled, prepare_patterns
 from services.compositions.json_schema.problems import find_problems
@@ -18,7 +19,7 @@ class JsonSchema:
     """
 
     def __init__(self, text: str, *, owner: str) -> None:
-        """Raises `ValueError` if the schema isn't valid, or refers to another document.
+        """Raises `ValueError` if the schema isn't valid, is too large, or refers to another document.
 
         `owner` is what the schema belongs to, for the log.
         """
@@ -29,8 +30,9 @@ class JsonSchema:
             raise ValueError(problem)
         schema.pop("$schema", None)  # drafts other than 2020-12 are not read
         engine = prepare_patterns(schema, owner=owner)
-        self._validator = compiled(schema, engine)
         self._index = SchemaIndex(schema, engine)
+        check_expansion(schema, self._index)
+        self._validator = compiled(schema, engine)
 
     def problems(self, value: object, *, path: str) -> list[PathProblem]:
         """Return why the schema does not accept a JSON value; empty if it does. `path` is the value's own path."""

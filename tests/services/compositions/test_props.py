@@ -116,6 +116,16 @@ def test_invalid_defaults_are_reported_where_they_are_used() -> None:
     assert problems(validator, {"a": "x"}) == {}
 
 
+NEXT = {"$ref": "#/$defs/NEXT"}
+
+
+def chained(number: int, schema: object) -> dict[str, object]:
+    """Return a schema with so many definitions, in each of which the reference `NEXT` refers to the next one."""
+    text = json.dumps(schema)
+    definitions = {str(each): json.loads(text.replace("NEXT", str(each + 1))) for each in range(number)}
+    return {"$ref": "#/$defs/0", "$defs": {**definitions, str(number): {"type": "integer"}}}
+
+
 @pytest.mark.parametrize(
     "schema",
     [
@@ -125,6 +135,11 @@ def test_invalid_defaults_are_reported_where_they_are_used() -> None:
         {"$ref": "#/$defs/unknown"},
         {"$ref": "file:///etc/passwd"},
         {"required": "a"},
+        chained(25, {"anyOf": [NEXT, NEXT]}),  # 2 ** 25 schemas
+        chained(25, {"properties": {"a": {"anyOf": [NEXT, NEXT]}}}),
+        chained(25, {"items": NEXT, "not": NEXT}),
+        chained(200, NEXT),
+        {"allOf": [{"$ref": f"#/$defs/{number}"} for number in range(200, 0, -1)], **chained(200, NEXT)},
         True,
         [],
         "string",
@@ -164,6 +179,15 @@ def test_a_reference_to_another_document_is_not_fetched(
 def test_another_draft_named_by_the_schema_is_neither_fetched_nor_used() -> None:
     schema = {"$schema": "http://127.0.0.1:9/meta", "properties": {"a": {"type": "string"}}}
     assert problems(PropsValidator(composition(schema)), {"a": 1}) == {"/p/a": "Give a text."}
+
+
+def test_a_schema_may_use_its_definitions_often_and_recursively() -> None:
+    tree = {"properties": {name: {"anyOf": [{"$ref": "#/$defs/tree"}, {"type": "integer"}]} for name in "abcdefgh"}}
+    shared = {"properties": {f"color{number}": {"$ref": "#/$defs/color"} for number in range(1_000)}}
+    schema = {"allOf": [{"$ref": "#/$defs/tree"}, shared], "$defs": {"tree": tree, "color": {"enum": ["red"]}}}
+    validator = PropsValidator(composition(schema))
+    assert problems(validator, {"a": {"b": {"c": 1}}, "color999": "red"}) == {}
+    assert set(problems(validator, {"color999": "blue"})) == {"/p/color999"}
 
 
 def test_a_schema_that_is_too_deep_is_not_enforced(caplog: pytest.LogCaptureFixture) -> None:
