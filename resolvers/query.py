@@ -56,7 +56,7 @@ class Query:
         return RenderQuota.from_model(await info.context.services.renders.quota(info.context.caller))
 
     @strawberry.field(
-        description="The compositions that can be rendered, in the order of the site. Empty until they have been read."
+        description="The compositions that can be rendered, in the site's order. Empty until a worker has read them."
     )
     async def compositions(self, info: Info) -> list[Composition]:
         """Return the compositions."""

@@ -247,7 +247,7 @@ class PubSubUnavailable(Unavailable):
 
 
 class BackendUnavailable(Unavailable):
-    """The backend can't be reached or did not report the state of a render. The render itself may be running.
+    """The backend can't be reached, or did not report a render's state or its compositions. Renders may be running.
 
     `failure` is stored with the render if the backend is still unavailable after the attempt's time limit.
     """

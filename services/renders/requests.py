@@ -1,19 +1,18 @@
-"""The input of a start, and its validation into the fields that a render stores."""
+"""The request for a render, and its validation."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from services.compositions.catalog import KnownCompositions
 from services.compositions.json_limits import check_json
-from services.errors import InvalidAnimation, InvalidInput, PathProblem, Problem
+from services.errors import BackendUnavailable, InvalidAnimation, InvalidInput, PathProblem, Problem
 from services.media import FORMATS, Media, OutputFormat, OutputKind, OutputOptions, output_media
-from services.models import AnimationProps, Composition, CompositionKind, Render, replace
+from services.models import AnimationProps, Composition, CompositionKind, replace
 from services.renders import text_animation
 from services.renders.media_limits import MediaLimits
 from services.renders.output_validation import OutputTarget, output_problems
+from services.renders.render_input import RenderInput
 from services.renders.validation import AnimationLimits, animation_problems, key_problems
 
 MAX_LISTED_IDS = 20  # of known compositions, in a message
@@ -46,42 +45,6 @@ class StartRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenderInput:
-    """A valid request, as the fields of a `Render` with the same names."""
-
-    composition_id: str
-    props: AnimationProps | None
-    input_props: str | None
-    output_options: OutputOptions
-    media: Media | None
-    generation_id: str | None
-
-    @classmethod
-    def of(cls, render: Render) -> "RenderInput":
-        """Return the input that started a render."""
-        return cls(
-            composition_id=render.composition_id,
-            props=render.props,
-            input_props=render.input_props,
-            output_options=render.output_options,
-            media=render.media,
-            generation_id=render.generation_id,
-        )
-
-    def is_same_as(self, render: Render) -> bool:
-        """Return whether the render was started with this input.
-
-        `media` depends on the catalog of that time, and the composition of an animation on the settings. The order of
-        keys in JSON objects has no meaning.
-        """
-        is_same = all(
-            getattr(self, name) == getattr(render, name) for name in ("props", "output_options", "generation_id")
-        )
-        is_same_composition = self.props is not None or self.composition_id == render.composition_id
-        return is_same and is_same_composition and _is_same_json(self.input_props, render.input_props)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLimits:
     """The limits that requests are validated against. `max_props_bytes` limits the JSON text of the props."""
 
@@ -101,7 +64,10 @@ class RequestValidator:
     limits: RequestLimits
 
     def validate(self, request: StartRequest) -> RenderInput:
-        """Return the input to store. Raises `InvalidAnimation` if only an animation has problems, or `InvalidInput`."""
+        """Return the input to store. Raises `InvalidAnimation` if only an animation has problems, or `InvalidInput`.
+
+        Raises `BackendUnavailable` for a composition without problems if the catalog isn't known.
+        """
         keys = list(key_problems(generation_id=request.generation_id, idempotency_key=request.idempotency_key))
         if request.animation is not None and request.composition is None:
             return self._animation(request, request.animation, keys)
@@ -155,8 +121,7 @@ class RequestValidator:
         text, in_props = check_json(wanted.props, max_bytes=self.limits.max_props_bytes, path=PROPS_PATH)
         composition = None if self.compositions is None else self.compositions.get(wanted.id)
         if self.compositions is None or composition is None:
-            found = [*problems, self._unknown_composition(), *in_props, *self._output_problems(request.output, wanted)]
-            raise InvalidInput(found)
+            raise self._not_found(problems, [*in_props, *self._output_problems(request.output, wanted)])
         if text is not None:
             in_props = list(self.compositions.problems(wanted.id, wanted.props, path=PROPS_PATH))
             if self.site == text_animation.SITE and isinstance(wanted.props, dict):
@@ -207,12 +172,15 @@ class RequestValidator:
             generation_id=request.generation_id,
         )
 
-    def _unknown_composition(self) -> PathProblem:
-        if self.compositions is None:
-            return PathProblem(path=ID_PATH, message="The compositions have not been read yet. Try again in a minute.")
-        listed = _listed(self.compositions.ids)
-        message = f"There is no such composition. Choose {listed}." if listed else "There is no composition to render."
-        return PathProblem(path=ID_PATH, message=message)
+    def _not_found(
+        self, keys: Sequence[PathProblem], others: Sequence[PathProblem]
+    ) -> InvalidInput | BackendUnavailable:
+        """Return the error for a composition that isn't in the catalog; `keys` and `others` are the other problems."""
+        if self.compositions is not None:
+            return InvalidInput([*keys, _unknown_composition(self.compositions.ids), *others])
+        if keys or others:
+            return InvalidInput([*keys, *others])
+        return BackendUnavailable("the compositions have not been discovered yet")
 
     def _no_animations(self) -> PathProblem:
         listed = "" if self.compositions is None else _listed(self.compositions.ids)
@@ -228,6 +196,12 @@ class RequestValidator:
         is_still = FORMATS[options.format].kind is OutputKind.STILL
         if composition.is_dynamic is False and not is_still and self.limits.media.is_too_long(composition.media):
             yield PathProblem(path=ID_PATH, message=self.limits.media.too_long)
+
+
+def _unknown_composition(ids: Sequence[str]) -> PathProblem:
+    listed = _listed(ids)
+    message = f"There is no such composition. Choose {listed}." if listed else "There is no composition to render."
+    return PathProblem(path=ID_PATH, message=message)
 
 
 def _listed(ids: Sequence[str]) -> str:
@@ -258,13 +232,6 @@ def _valid_animation(props: dict[str, Any], problems: Sequence[PathProblem]) -> 
         if name in text_animation.FIELDS and f"{PROPS_PATH}/{name}" not in paths
     }
     return text_animation.from_json_object(valid)
-
-
-def _is_same_json(one: str | None, other: str | None) -> bool:
-    if one is None or other is None or one == other:
-        return one == other
-    first, second = (msgspec.json.encode(msgspec.json.decode(text), order="deterministic") for text in (one, other))
-    return first == second
 
 
 def _animation_media(props: AnimationProps, known: Composition | None) -> Media:

@@ -42,7 +42,8 @@ from services.renders import lifecycle
 from services.renders.cursors import decode_cursor
 from services.renders.file_names import file_name
 from services.renders.quota import QuotaRule, quota_exceeded, quota_left
-from services.renders.requests import RenderInput, RequestLimits, RequestValidator, StartRequest
+from services.renders.render_input import RenderInput
+from services.renders.requests import RequestLimits, RequestValidator, StartRequest
 from services.renders.validation import is_plain
 
 MAX_PAGE = 100
@@ -53,7 +54,7 @@ class RenderService:
     """Starts, returns, lists, cancels, retries and deletes renders, and signs their URLs.
 
     `backend` is None if the deployment has no renderer; then no render can be started. `catalog` is None if this
-    process starts no renders. Any async method may raise `StoreUnavailable`; `download` and `delete` may raise
+    process starts no renders. Any async method may raise `StoreUnavailable`; `start`, `download` and `delete` may raise
     `BackendUnavailable` too.
     """
 
@@ -90,7 +91,7 @@ class RenderService:
         return result
 
     async def compositions(self) -> Sequence[Composition]:
-        """Return the compositions that can be rendered, in the site's order; none if they have not been read yet."""
+        """Return the compositions that can be rendered, in the site's order; none before they are discovered."""
         known = await self._known_compositions()
         return () if known is None else known.catalog.compositions
 

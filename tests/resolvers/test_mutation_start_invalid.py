@@ -196,12 +196,15 @@ async def other_server(folder: Path, **backend: Any) -> AsyncIterator[Client]:
         yield client
 
 
-async def test_before_the_compositions_are_known_only_animations_can_be_started(tmp_path: Path) -> None:
+async def test_before_the_compositions_are_known_only_animations_can_be_started(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with other_server(tmp_path) as client:
         assert await client.execute("{ compositions { id } }") == []
-        assert await client.problems(composition=of("Promo")) == [
-            ("/composition/id", "The compositions have not been read yet. Try again in a minute.")
-        ]
+        error = await client.error(START, input={"composition": of("Promo")})
+        assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
+        assert "the compositions have not been discovered yet" in caplog.text
+        assert await paths(client, composition=of("Promo", []), output={"video": {"crf": 99}}) == ["/output/video/crf"]
         await client.start_render()
 
 

@@ -7,7 +7,7 @@ from services.errors import InvalidInput
 from services.media import OutputFormat
 from services.models import TEXT_ANIMATION, Catalog, Composition
 from services.renders.requests import RequestValidator, StartRequest
-from tests.conftest import PROPS, MakeRender
+from tests.conftest import PROPS
 from tests.support.api_compositions import CARD, PROMO, composition
 from tests.support.limits import REQUEST_LIMITS
 
@@ -45,10 +45,3 @@ def test_an_animation_is_rendered_by_the_composition_that_the_backend_names() ->
     assert (valid.composition_id, valid.props) == ("Titles", PROPS)
     assert valid.media is not None
     assert (valid.media.width, valid.media.height) == (640, 360)
-
-
-def test_an_animation_is_the_same_input_whichever_composition_rendered_it(make_render: MakeRender) -> None:
-    # Versions before 0.4 stored no id of the composition, and the operator may configure another one.
-    valid = validator("Titles", composition("Titles")).validate(StartRequest(animation=PROPS))
-    assert valid.is_same_as(make_render(composition_id=TEXT_ANIMATION))
-    assert not valid.is_same_as(make_render(props=None, composition_id="Titles", input_props="{}"))
