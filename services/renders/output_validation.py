@@ -41,7 +41,7 @@ class OutputTarget:
     """What the options are applied to. `media` is the composition's size and length; None if it is not known.
 
     If `is_exact`, these are final. Otherwise the props may change them, so limits on them are checked later, when the
-    renderer reports the real ones.
+    renderer reports the real ones; only sides that the options give or scale are checked at the start.
     """
 
     name: str
@@ -129,8 +129,8 @@ def _result_problems(
         yield from _frame_problems(options, row, media.frames)
     output = output_media(media, options)
     for option, pixels, given in (
-        ("width", output.width, options.width),
-        ("height", output.height, options.height),
+        ("width", output.width, options.width or options.scale),
+        ("height", output.height, options.height or options.scale),
     ):
         if pixels is not None and (target.is_exact or given is not None):
             yield from _side_problems(option, pixels, options, row)

@@ -136,6 +136,16 @@ def test_sizes_are_as_large_as_the_codec_needs(name: OutputFormat, option: str) 
     assert set(problems(OutputOptions(format=name, **below))) == {path(name, option)}
 
 
+def test_a_scale_is_limited_like_a_side_where_the_props_may_change_the_size() -> None:
+    dynamic = replace(TARGET, is_exact=False)
+    wide = {"/output/video/width": "The width would be 20480 pixels. It must be from 1 to 8192 for H.264."}
+    assert wide.items() <= problems(OutputOptions(scale=16.0), dynamic).items()
+    assert set(problems(OutputOptions(scale=8.0, height=80), dynamic)) == {"/output/video/width"}
+    assert problems(OutputOptions(scale=2.0), dynamic) == {}
+    for unknown in (replace(dynamic, media=None), replace(dynamic, media=Media(frames=90, fps=30))):
+        assert problems(OutputOptions(scale=16.0), unknown) == {}
+
+
 @pytest.mark.parametrize("profile", ProResProfile)
 def test_only_profiles_with_alpha_can_be_transparent(profile: ProResProfile) -> None:
     options = OutputOptions(format=OutputFormat.PRORES, transparent=True, prores_profile=profile)
