@@ -125,7 +125,8 @@ class RenderBackend(Protocol):
     def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
         """Return a URL of the output that is valid for at most `expires_in`. Does no I/O.
 
-        With `file_name`, browsers save the file under this name instead of showing it.
+        With `file_name`, browsers save the file under this name instead of showing it. The name consists of ASCII
+        letters, digits, hyphens and dots.
         """
         ...
 

@@ -79,12 +79,9 @@ async def test_a_file_is_served_with_a_name_only_if_there_is_one(
     render = await start_attempt(backend, promo(output_options=OutputOptions(format=name)))
     output = (await until(backend, render, AttemptFinished)).output
     shown = await get(backend.sign(output, expires_in=timedelta(minutes=5)).url)
-    saved = await get(backend.sign(output, expires_in=timedelta(minutes=5), file_name='Ä "1".mp4').url)
+    saved = await get(backend.sign(output, expires_in=timedelta(minutes=5), file_name="Promo-1.mp4").url)
     assert "Content-Disposition" not in shown.headers
-    assert (
-        saved.headers["Content-Disposition"]
-        == "attachment; filename=\"_ _1_.mp4\"; filename*=UTF-8''%C3%84%20%221%22.mp4"
-    )
+    assert saved.headers["Content-Disposition"] == 'attachment; filename="Promo-1.mp4"'
     assert shown.headers["Content-Type"] == saved.headers["Content-Type"] == FORMATS[name].media_type
 
 
