@@ -7,27 +7,26 @@ import typer
 
 from commands.client.completion import complete_composition, complete_format
 from commands.client.options import finite
-from commands.client.start_input import APPEARANCE, DEFAULT_SECONDS
 from services.media import ProResProfile
 from services.models import AnimationStyle
 
-TEXT_PANEL = "Text"
+TEXT_PANEL = "Text (without an option, the default of the server applies)"
 COMPOSITION_PANEL = "Composition"
 OUTPUT_PANEL = "Output"
 
 Text = Annotated[str | None, typer.Argument(help="Text to render; `-` reads standard input.", metavar="TEXT")]
 Style = Annotated[
     AnimationStyle | None,
-    typer.Option(help="Animation of the text; default: fade-in.", rich_help_panel=TEXT_PANEL),
+    typer.Option(help="Animation of the text.", rich_help_panel=TEXT_PANEL),
 ]
 Font = Annotated[
     str | None,
-    typer.Option(help=f"Font family; default: {APPEARANCE['fontFamily']}.", rich_help_panel=TEXT_PANEL),
+    typer.Option(help="Font family, such as Inter.", rich_help_panel=TEXT_PANEL),
 ]
 Size = Annotated[
     float | None,
     typer.Option(
-        help=f"Font size in pixels; default: {APPEARANCE['fontSize']}.",
+        help="Font size in pixels.",
         rich_help_panel=TEXT_PANEL,
         callback=finite,
         metavar="PIXELS",
@@ -35,15 +34,15 @@ Size = Annotated[
 ]
 Color = Annotated[
     str | None,
-    typer.Option(help=f"CSS colour of the text; default: {APPEARANCE['color']}.", rich_help_panel=TEXT_PANEL),
+    typer.Option(help="CSS colour of the text.", rich_help_panel=TEXT_PANEL),
 ]
 Background = Annotated[
     str | None,
-    typer.Option(help="CSS colour of the background; default: black.", rich_help_panel=TEXT_PANEL),
+    typer.Option(help="CSS colour of the background.", rich_help_panel=TEXT_PANEL),
 ]
 Seconds = Annotated[
     float | None,
-    typer.Option(help=f"Duration; default: {DEFAULT_SECONDS}.", rich_help_panel=TEXT_PANEL, callback=finite),
+    typer.Option(help="Duration.", rich_help_panel=TEXT_PANEL, callback=finite),
 ]
 Frames = Annotated[
     int | None, typer.Option(help="Duration in frames, instead of --seconds.", rich_help_panel=TEXT_PANEL)

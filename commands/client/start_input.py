@@ -14,9 +14,7 @@ from commands.client.responses import Json
 if TYPE_CHECKING:
     from commands.client.api import Api
 
-FPS = 30  # the only rate of animations that servers accept
-DEFAULT_SECONDS = 3
-APPEARANCE: Mapping[str, object] = {"style": "FADE_IN", "fontFamily": "Inter", "fontSize": 96, "color": "white"}
+FPS = 30  # of --seconds: the API takes frames, and servers accept no other rate of animations
 # The options of a text by their names in `AnimationPropsInput`, and those of its duration.
 TEXT_OPTIONS = {
     "style": "--style",
@@ -65,20 +63,25 @@ class AnimationChoice:
 def read_animation(text: str | None, options: Mapping[str, object], *, has_props: bool) -> AnimationChoice:
     """Return the animation of the text; `-` reads it from standard input.
 
-    `options` are those of `TEXT_OPTIONS`; one that is None has its default. Raises `typer.BadParameter`.
+    `options` are those of `TEXT_OPTIONS`; for one that is None, the server has a default. Raises `typer.BadParameter`.
     """
     if text is None:
         raise typer.BadParameter("Give a text, or the id of a composition with --composition.", param_hint="TEXT")
     if has_props:
         raise typer.BadParameter("Only a composition has props: give its id with --composition.", param_hint="--props")
     chosen = {name: value for name, value in options.items() if value is not None}
-    seconds, frames = chosen.pop("seconds", None), chosen.pop("frames", None)
+    duration = _frames(chosen.pop("seconds", None), chosen.pop("frames", None))
+    text = sys.stdin.read().removesuffix("\n") if text == "-" else text
+    return AnimationChoice(props={"text": text, **chosen, **duration})
+
+
+def _frames(seconds: object, frames: object) -> Json:
+    """Return the field of the duration; none if neither is given. Raises `typer.BadParameter` if both are."""
     if frames is not None and seconds is not None:
         raise typer.BadParameter("It can't be combined with --seconds.", param_hint="--frames")
-    if frames is None:
-        frames = round((DEFAULT_SECONDS if seconds is None else float(str(seconds))) * FPS)
-    text = sys.stdin.read().removesuffix("\n") if text == "-" else text
-    return AnimationChoice(props={"text": text, **APPEARANCE, **chosen, "durationInFrames": frames})
+    if seconds is not None:
+        frames = round(float(str(seconds)) * FPS)
+    return {} if frames is None else {"durationInFrames": frames}
 
 
 def read_composition_choice(
