@@ -20,8 +20,12 @@ class CatalogStore(Protocol):
         """
         ...
 
-    async def put(self, catalog: Catalog) -> None:
-        """Replace the site's catalog, unless the stored one was discovered later.
+    async def is_newer(self, site: str) -> bool:
+        """Return whether a newer version has written the site's catalog, so that this one can't replace it."""
+        ...
+
+    async def put(self, catalog: Catalog) -> bool:
+        """Replace the site's catalog, unless the stored one was discovered later. Return whether it was stored.
 
         A `discovered_at` more than `MAX_CLOCK_ERROR` from now counts as earlier: it comes from a wrong clock. Raises
         `StoreUnavailable` also if a newer version has written the stored catalog, and for one of more than

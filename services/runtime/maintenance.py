@@ -8,7 +8,7 @@ from services.clock import SystemClock
 from services.compositions.ports import CatalogStore
 from services.compositions.refresh import refresh_catalog
 from services.documents import SkippedDocuments
-from services.errors import StartupError
+from services.errors import StartupError, StoreUnavailable
 from services.models import Catalog
 from services.ports import Clock, RenderBackend, RenderStore
 from services.realtime.pubsub import open_pubsub
@@ -41,7 +41,10 @@ async def refresh_compositions(settings: Settings) -> tuple[Catalog | None, Cata
     """
     async with open_catalog(settings, with_worker=True) as (catalogs, backend):
         former = await catalogs.get(backend.site)
-        return former, await refresh_catalog(catalogs, backend, SystemClock(), always=True)
+        catalog = await refresh_catalog(catalogs, backend, SystemClock(), always=True)
+    if catalog is None:
+        raise StoreUnavailable("the stored list was written by a newer version of Rendercast")
+    return former, catalog
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from services.stores.mongo_connection import (
     mongo_operation,
     operation_timeout_s,
 )
-from services.stores.mongo_documents import READABLE, readable, require_readable
+from services.stores.mongo_documents import READABLE, is_readable, readable, require_readable
 
 
 class MongoCatalogStore:
@@ -34,17 +34,23 @@ class MongoCatalogStore:
         read = [] if found is None else readable([found], "catalog", catalog_from_mapping, self._skipped)
         return read[0] if read else None
 
-    async def put(self, catalog: Catalog) -> None:  # noqa: D102
+    async def is_newer(self, site: str) -> bool:  # noqa: D102
+        with mongo_operation(self._timeout_s):
+            found = await self._catalogs.find_one({"_id": site}, {"schema": True})
+        return found is not None and not is_readable(found)
+
+    async def put(self, catalog: Catalog) -> bool:  # noqa: D102
         document = _document(catalog)
         replaceable = self._replaceable(catalog)
         with mongo_operation(self._timeout_s):
             for _ in range(2):  # the first try also conflicts with a concurrent insert of the site's first catalog
                 with suppress(DuplicateKeyError):  # the stored catalog is not replaceable
                     await self._catalogs.replace_one(replaceable, document, upsert=True)
-                    return
+                    return True
             kept = await self._catalogs.find_one({"_id": catalog.site}, {"schema": True})
         if kept is not None:
             require_readable(kept)
+        return False
 
     def _replaceable(self, catalog: Catalog) -> Document:
         """Return the condition of a stored catalog that this one replaces."""

@@ -67,9 +67,14 @@ def due_conditions(now: datetime, *, excluding: Collection[str], queued: bool) -
     }
 
 
+def is_readable(document: Mapping[str, Any]) -> bool:
+    """Return False for a document of a newer version of Rendercast."""
+    return document.get("schema") in READABLE_VERSIONS
+
+
 def require_readable(document: Mapping[str, Any]) -> None:
     """Raise `StoreUnavailable` for a document of a newer version of Rendercast."""
-    if document.get("schema") not in READABLE_VERSIONS:
+    if not is_readable(document):
         raise StoreUnavailable(f"the document {document['_id']} {NEWER}")
 
 
@@ -82,7 +87,7 @@ def readable(
     """Return what the field of each document contains, without documents that this version can't read."""
     known = []
     for document in found:
-        if document.get("schema") in READABLE_VERSIONS:
+        if is_readable(document):
             known.append((document["_id"], document.get(field)))
         else:
             skipped.add(document["_id"], NEWER)

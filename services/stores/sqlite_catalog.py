@@ -21,10 +21,13 @@ class SqliteCatalogStore:
     async def get(self, site: str) -> Catalog | None:  # noqa: D102
         return await self._file.read(_get, self._skipped, site)
 
-    async def put(self, catalog: Catalog) -> None:  # noqa: D102
+    async def is_newer(self, site: str) -> bool:  # noqa: ARG002, D102  # a file of a newer version is not opened
+        return False
+
+    async def put(self, catalog: Catalog) -> bool:  # noqa: D102
         latest_ms = to_ms(self._clock.now() + MAX_CLOCK_ERROR)
         values = (catalog.site, to_ms(catalog.discovered_at), encode_catalog(catalog), latest_ms)
-        await self._file.write(_put, values)
+        return await self._file.write(_put, values)
 
 
 def _get(db: sqlite3.Connection, skipped: SkippedDocuments, site: str) -> Catalog | None:
@@ -32,8 +35,8 @@ def _get(db: sqlite3.Connection, skipped: SkippedDocuments, site: str) -> Catalo
     return next(skipped.decode(rows, decode_catalog), None)
 
 
-def _put(db: sqlite3.Connection, values: tuple[str, int, str, int]) -> None:
-    db.execute(
+def _put(db: sqlite3.Connection, values: tuple[str, int, str, int]) -> bool:
+    written = db.execute(
         """
         INSERT INTO catalogs VALUES (?, ?, ?) ON CONFLICT (site) DO UPDATE
         SET discovered_at = excluded.discovered_at, document = excluded.document
@@ -41,3 +44,4 @@ def _put(db: sqlite3.Connection, values: tuple[str, int, str, int]) -> None:
         """,
         values,
     )
+    return written.rowcount == 1

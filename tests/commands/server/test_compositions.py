@@ -6,13 +6,16 @@ import subprocess
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 from typer.testing import CliRunner, Result
 
 from cli import cli
 from commands.server.compositions import changes_between
 from services.clock import SystemClock
+from services.documents import SCHEMA_VERSION
 from services.errors import StartupError
 from services.models import Catalog, Composition
 from services.runtime.data_folder import STORE_FILE
@@ -96,6 +99,19 @@ def test_the_list_is_stored_in_mongodb(data: Path, mongo_url: str) -> None:
     )
     assert "nothing has changed" in refresh(MONGODB_URL=mongo_url, RENDERCAST_RENDERER="text").output
     assert not (data / "rendercast.sqlite3").exists()
+
+
+@pytest.mark.usefixtures("data")
+def test_the_list_of_a_newer_version_stays(mongo_url: str) -> None:
+    settings = {"MONGODB_URL": mongo_url, "RENDERCAST_RENDERER": "text"}
+    refresh(**settings)
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        client.get_default_database()["catalogs"].update_one({}, {"$set": {"schema": SCHEMA_VERSION + 1}})
+    ended = refresh(**settings)
+    assert (ended.exit_code, ended.output) == (1, "")
+    assert str(ended.exception) == (
+        "The compositions can't be refreshed: the stored list was written by a newer version of Rendercast."
+    )
 
 
 @pytest.mark.usefixtures("data")

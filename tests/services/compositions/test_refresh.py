@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from services.compositions.refresh import CHECK_INTERVAL_S, CatalogRefresher, refresh_catalog
 from services.errors import BackendUnavailable, StoreUnavailable
-from services.models import Composition
+from services.models import Composition, replace
 from services.observability.metrics import Metrics
-from tests.support.api_compositions import CARD, PROMO
+from tests.support.api_compositions import CARD, PROMO, catalog_of
 from tests.support.fake_backend import ANIMATION, FakeBackend
 from tests.support.fake_clock import FakeClock, settle
 from tests.support.memory_catalog import MemoryCatalogStore
@@ -67,6 +68,7 @@ async def test_the_compositions_are_discovered_once_per_version(
     store: MemoryCatalogStore, backend: CountingBackend, clock: FakeClock
 ) -> None:
     first = await refresh_catalog(store, backend, clock)
+    assert first is not None
     assert (first.site, first.version, first.discovered_at) == ("fake", "1", clock.now())
     assert await ids(store) == ["TextAnimation"]
     assert await refresh_catalog(store, backend, clock) == first
@@ -76,7 +78,7 @@ async def test_the_compositions_are_discovered_once_per_version(
     await refresh_catalog(store, backend, clock, always=True)
     assert backend.discoveries == 2
     backend.catalog, backend.version = (CARD,), "2"
-    assert (await refresh_catalog(store, backend, clock)).version == "2"
+    assert (await refresh_catalog(store, backend, clock)) == await store.get("fake")
     assert await ids(store) == ["Card"]
 
 
@@ -98,6 +100,70 @@ async def test_an_unavailable_store_is_reported(
     with pytest.raises(StoreUnavailable):
         await refresh_catalog(store, backend, clock)
     assert backend.discoveries == 0
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=2), timedelta(minutes=10), timedelta(days=365)])
+async def test_a_catalog_of_a_clock_that_is_ahead_is_replaced_by_one_discovery(
+    store: MemoryCatalogStore,
+    backend: CountingBackend,
+    clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    ahead: timedelta,
+) -> None:
+    caplog.set_level("INFO")
+    store.clock_error = ahead  # of this worker's clock from the store's
+    await store.put(replace(catalog_of(backend, clock), version="0", discovered_at=clock.now() + ahead))
+    assert (await refresh_catalog(store, backend, clock)) == await store.get("fake")
+    assert await refresh_catalog(store, backend, clock) == await store.get("fake")
+    assert await ids(store) == ["TextAnimation"]
+    assert backend.discoveries == 1
+    assert caplog.text.count("compositions discovered") == 1
+
+
+async def test_a_catalog_that_another_worker_has_discovered_meanwhile_is_kept(
+    store: MemoryCatalogStore, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    class SlowBackend(CountingBackend):
+        async def compositions(self) -> tuple[Composition, ...]:
+            await store.put(other)
+            return await super().compositions()
+
+    backend = SlowBackend()
+    other = replace(catalog_of(backend, clock), version="2", discovered_at=clock.now() + timedelta(seconds=1))
+    assert await refresh_catalog(store, backend, clock) == other == await store.get("fake")
+    assert "compositions discovered" not in caplog.text
+
+
+async def test_beside_a_catalog_of_a_newer_version_nothing_is_discovered(
+    store: MemoryCatalogStore, backend: CountingBackend, clock: FakeClock
+) -> None:
+    store.newer_sites.add("fake")
+    for always in (False, True):
+        assert await refresh_catalog(store, backend, clock, always=always) is None
+    assert backend.discoveries == 0
+    store.newer_sites.clear()
+    assert await refresh_catalog(store, backend, clock) == await store.get("fake")
+
+
+async def test_a_worker_waits_beside_a_catalog_of_a_newer_version(
+    store: MemoryCatalogStore,
+    backend: CountingBackend,
+    clock: FakeClock,
+    metrics: Metrics,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store.newer_sites.add("fake")
+    running = asyncio.create_task(CatalogRefresher(store, backend, clock=clock, metrics=metrics).run())
+    await clock.advance(10 * CHECK_INTERVAL_S)
+    assert backend.discoveries == 0
+    assert (value_of(metrics, "rendercast_discovery_failures_total"), caplog.text) == (0, "")
+    store.newer_sites.clear()
+    await clock.advance(CHECK_INTERVAL_S)
+    assert await ids(store) == ["TextAnimation"]
+    running.cancel()
+    await asyncio.wait([running])
 
 
 @pytest.mark.usefixtures("refresher")

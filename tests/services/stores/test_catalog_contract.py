@@ -85,7 +85,7 @@ async def test_a_site_without_a_catalog_has_none(catalogs: CatalogStore) -> None
 
 
 async def test_every_value_of_a_catalog_is_kept(catalogs: CatalogStore) -> None:
-    await catalogs.put(catalog())
+    assert await catalogs.put(catalog())
     assert await catalogs.get(SITE) == catalog()
 
 
@@ -95,37 +95,39 @@ async def test_each_site_has_its_own_catalog(catalogs: CatalogStore) -> None:
     assert await catalogs.get("text") == catalog(site="text", version="0.3.0")
     assert await catalogs.get(SITE) == catalog()
     assert await catalogs.get("other") is None
+    assert not any([await catalogs.is_newer(site) for site in ("text", SITE, "other")])
 
 
 async def test_a_catalog_replaces_one_that_was_discovered_before_or_at_the_same_time(catalogs: CatalogStore) -> None:
     await catalogs.put(catalog(version="1"))
     for newer in (catalog(version="2"), replace(catalog(version="3", after=SECOND), compositions=())):
-        await catalogs.put(newer)
+        assert await catalogs.put(newer)
         assert await catalogs.get(SITE) == newer
 
 
 async def test_a_catalog_does_not_replace_one_that_was_discovered_later(catalogs: CatalogStore) -> None:
     await catalogs.put(catalog(version="new"))
-    await catalogs.put(catalog(version="old", after=-SECOND))
+    assert not await catalogs.put(catalog(version="old", after=-SECOND))
     assert await catalogs.get(SITE) == catalog(version="new")
 
 
 async def test_a_catalog_of_a_clock_that_was_wrong_is_replaced(catalogs: CatalogStore) -> None:
     await catalogs.put(catalog(version="of next year", after=timedelta(days=365)))
-    await catalogs.put(catalog(version="of today"))
+    assert await catalogs.put(catalog(version="of today"))
     assert await catalogs.get(SITE) == catalog(version="of today")
 
 
 async def test_a_clock_that_is_a_little_fast_counts_as_right(catalogs: CatalogStore) -> None:
     ahead = catalog(version="ahead", after=MAX_CLOCK_ERROR / 2)
     await catalogs.put(ahead)
-    await catalogs.put(catalog())
+    assert not await catalogs.put(catalog())
     assert await catalogs.get(SITE) == ahead
 
 
 async def test_of_concurrent_first_catalogs_the_last_discovered_is_kept(catalogs: CatalogStore) -> None:
     discovered = [catalog(version=str(number), after=number * SECOND) for number in range(20)]
-    await asyncio.gather(*(catalogs.put(each) for each in discovered))
+    stored = await asyncio.gather(*(catalogs.put(each) for each in discovered))
+    assert stored[-1]
     assert await catalogs.get(SITE) == discovered[-1]
 
 

@@ -154,6 +154,7 @@ async def test_a_catalog_of_a_newer_version_is_neither_returned_nor_replaced(
     before = make_newer(database, "catalogs", catalog.site)
     for _ in range(2):
         assert await store.catalog.get(catalog.site) is None
+        assert await store.catalog.is_newer(catalog.site)
         with pytest.raises(StoreUnavailable, match="newer version"):
             await store.catalog.put(replace(catalog, version="2", discovered_at=NOW + HOUR))
     assert database["catalogs"].find_one({"_id": catalog.site}) == before
@@ -168,7 +169,8 @@ async def test_a_catalog_of_an_older_version_is_returned_and_replaced(
     await store.catalog.put(catalog)
     database["catalogs"].update_one({"_id": catalog.site}, {"$set": {"schema": SCHEMA_VERSION - 1}})
     assert await store.catalog.get(catalog.site) == catalog
-    await store.catalog.put(replace(catalog, version="2"))
+    assert not await store.catalog.is_newer(catalog.site)
+    assert await store.catalog.put(replace(catalog, version="2"))
     stored = database["catalogs"].find_one({"_id": catalog.site})
     assert stored is not None
     assert (stored["schema"], stored["catalog"]["version"]) == (SCHEMA_VERSION, "2")
