@@ -56,12 +56,15 @@ def read_compositions(answer: object, *, formats: frozenset[OutputFormat]) -> tu
     for entry in entries:
         if entry.get("id") != RENDERCAST_COMPOSITION_ID:
             reader.add(entry)
+    if reader.surplus:
+        log.warning("%d compositions are ignored: there are more than %d", reader.surplus, MAX_COMPOSITIONS)
     return tuple(reader.compositions.values())
 
 
 class _Reader:
     def __init__(self, descriptions: Mapping[object, object], formats: frozenset[OutputFormat]) -> None:
         self.compositions: dict[str, Composition] = {}
+        self.surplus = 0  # compositions after the last that can be used
         self._descriptions = descriptions
         self._formats = formats
         self._json_bytes = 0
@@ -74,7 +77,7 @@ class _Reader:
         elif composition_id in self.compositions:
             log.warning("the composition %s is listed more than once; only the first one is used", composition_id)
         elif len(self.compositions) == MAX_COMPOSITIONS:
-            log.warning("the composition %s is ignored: there are more than %d", composition_id, MAX_COMPOSITIONS)
+            self.surplus += 1
         elif composition := self._read(composition_id, entry):
             self.compositions[composition_id] = composition
 
