@@ -37,11 +37,16 @@ cli = typer.Typer(
 
 
 def main() -> None:
-    """Run the command. A `StartupError` is printed without a traceback; the exit code is 1."""
+    """Run the command. A `StartupError` is printed without a traceback; the exit code is 1.
+
+    Its message may contain what a renderer or a site has sent.
+    """
     try:
         cli()
     except StartupError as error:
-        sys.exit(f"rendercast: {error}")
+        from commands.client.views import printable  # it takes time to import
+
+        sys.exit(printable(f"rendercast: {error}"))
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001  # the value of a flag, passed by typer

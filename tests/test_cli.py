@@ -118,6 +118,15 @@ def test_a_port_in_use_is_reported() -> None:
             listen_for_clients(load_settings(host="127.0.0.1", port=port).server)
 
 
+def test_an_error_message_cannot_control_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise StartupError("The site reports: \x1b]0;title\x07no.\nTry again.")
+
+    monkeypatch.setattr(cli, "cli", fail)
+    with pytest.raises(SystemExit, match=r"^rendercast: The site reports: �]0;title�no.\nTry again.$"):
+        cli.main()
+
+
 def token(*arguments: str, **settings: str) -> Result:
     """Run `rendercast token` with these settings."""
     return CliRunner().invoke(cli.cli, ["token", *arguments], env={f"RENDERCAST_{n}": v for n, v in settings.items()})
