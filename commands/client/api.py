@@ -87,8 +87,15 @@ class Api:
             remaining = remaining and remaining - count
 
     async def compositions(self) -> Sequence[Composition]:
-        """Return what the server can render, in its order."""
-        return [read_composition(each) for each in await self._request(documents.COMPOSITIONS)]
+        """Return what the server can render, in its order. If all are too large for one response, read one by one."""
+        try:
+            found = await self._request(documents.COMPOSITIONS)
+        except CommandError as error:
+            if error.code != "LIMIT_EXCEEDED":
+                raise
+            ids = await self.composition_ids()
+            found = [await self._request(documents.GET_COMPOSITION, id=each) for each in ids]
+        return [read_composition(each) for each in found if each is not None]
 
     async def composition_ids(self) -> Sequence[str]:
         """Return the ids of all compositions."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 import pytest_asyncio
 from starlette.requests import HTTPConnection
 
-from services.models import Caller, Identity, Render
+from services.models import Caller, Composition, Identity, Render
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
 from services.settings import load_settings
@@ -75,17 +76,23 @@ async def one_user(connection: HTTPConnection, params: Mapping[str, object]) -> 
     return Identity(caller=CALLER)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
-    settings = load_settings(data_dir=tmp_path_factory.mktemp("data"), quota_limit=1000)
-    backend = FakeBackend(capacity=0, catalog=(*COMPOSITIONS, SERIES))
+@asynccontextmanager
+async def serving(data_dir: Path, *catalog: Composition) -> AsyncIterator[Server]:
+    """Serve the API with these compositions; nothing is rendered."""
+    backend = FakeBackend(capacity=0, catalog=catalog)
     clock = NewHourClock()
     catalogs = MemoryCatalogStore(clock)
     await catalogs.put(catalog_of(backend, clock))
-    async with open_embedded(settings) as services:
+    async with open_embedded(load_settings(data_dir=data_dir, quota_limit=1000)) as services:
         faked = rewired(services, backend=backend, clock=clock, catalogs=catalogs)
         async with serve(faked, authenticate=one_user) as url:
             yield Server(url=url, services=faked)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    async with serving(tmp_path_factory.mktemp("data"), *COMPOSITIONS, SERIES) as server:
+        yield server
 
 
 @pytest.fixture
@@ -117,6 +124,15 @@ async def test_the_list_as_json_has_one_object_a_line(server: Server) -> None:
     found = objects((await server.run("compositions", "--json")).out)
     assert [each["id"] for each in found] == [each.id for each in (*COMPOSITIONS, SERIES)]
     assert (found[1]["propsSchema"], found[2]["propsSchema"]) == (PROMO_SCHEMA, None)
+
+
+async def test_compositions_that_are_too_large_for_one_response_are_listed(tmp_path: Path) -> None:
+    large = json.dumps({"title": "x" * 200_000})
+    catalog = [composition(f"Large{number}", default_props=large) for number in range(6)]
+    async with serving(tmp_path, *catalog) as server:
+        ended = await server.run("compositions")
+    assert (ended.code, ended.err) == (0, "")
+    assert [line.split()[0] for line in ended.out.decode().splitlines()[1:]] == [each.id for each in catalog]
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
