@@ -20,7 +20,7 @@ from services.backends.remotion_lambda.stills import Stills, is_still
 from services.backends.remotion_lambda.webhooks import webhook_request
 from services.errors import StartImpossible, StartRefused
 from services.media import FORMATS, Media, forced_frames
-from services.models import TEXT_ANIMATION, Render
+from services.models import Render
 
 EVALUATION_TIMEOUT_S = 20.0  # with the start, less than the worker's `MAX_LAUNCH_S`
 MAX_FUNCTIONS = 200  # of one render: https://www.remotion.dev/docs/lambda/concurrency
@@ -81,9 +81,8 @@ class Launcher:
         return replace(target, frames_per_lambda=max(target.frames_per_lambda, at_least))
 
     def _composition(self, render: Render) -> str:
-        """Return the id of the composition; `animationProps` are for the configured one."""
-        takes_animation = render.composition_id == TEXT_ANIMATION and render.props is not None
-        return self._deployment.composition if takes_animation else render.composition_id
+        """Return the id of the composition; `animationProps` are for the one that is configured now."""
+        return render.composition_id if render.props is None else self._deployment.composition
 
     async def _props(self, render: Render) -> PropsReference:
         """Return the reference to the props for a start; props that are too large are first stored in S3."""

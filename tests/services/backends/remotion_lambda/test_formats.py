@@ -143,8 +143,9 @@ async def test_props_are_sent_as_they_are(backend: LambdaBackend, farm: Farm, pr
 async def test_an_animation_is_rendered_by_the_configured_composition(farm: Farm, launched: Launched) -> None:
     async with farm.open(composition="Mine") as backend:
         await backend.start(launched())
+        await backend.start(launched(composition_id="Former"))  # queued before the setting was changed
         await backend.start(launched(props=None, input_props="{}"))
-    assert [start["composition"] for start in farm.function.starts] == ["Mine", "TextAnimation"]
+    assert [start["composition"] for start in farm.function.starts] == ["Mine", "Mine", "TextAnimation"]
 
 
 async def test_a_composition_that_is_missing_fails_the_render(
