@@ -45,10 +45,22 @@ function target(reference, root) {
   /** @type {unknown} */
   let found = reference.startsWith("#") ? root : {};
   for (const part of reference.split("/").slice(1)) {
-    const key = decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~");
+    const key = decoded(part).replaceAll("~1", "/").replaceAll("~0", "~");
     found = typeof found === "object" && found !== null ? /** @type {any} */ (found)[key] : undefined;
   }
   return isObject(found) ? /** @type {Schema} */ (found) : {};
+}
+
+/**
+ * Return a part of a URI without its escapes, or as it is if one of them is invalid, such as a single `%`.
+ * @param {string} part
+ */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /**
