@@ -3,7 +3,8 @@
 import json
 from urllib.parse import quote_plus
 
-from tests.support.api_client import GET, LIST, PROGRESS, REFRESH, START, Client, open_socket, open_stream
+from tests.support.api_client import GET, LIST, PROGRESS, REFRESH, START, Client
+from tests.support.api_stream import open_socket, open_stream
 
 SECRETS = ("Ünspeakable words", "Hidden Sans", "a private generation", "a private key", "#12fe34")
 TEXT, FONT, GENERATION, KEY, COLOR = SECRETS

@@ -20,7 +20,8 @@ from tests.end_to_end.processes import COMMAND, Running, quiet_window_s
 from tests.end_to_end.slow import SlowRenderers
 from tests.support import api_client as clients
 from tests.support import tokens
-from tests.support.api_client import GET, NO_TLS, PROGRESS, TEST_TIMEOUT_S, Client, Stream, open_stream, pauses
+from tests.support.api_client import GET, NO_TLS, PROGRESS, TEST_TIMEOUT_S, Client, pauses
+from tests.support.api_stream import Stream, open_stream
 from tests.support.mongo_server import MongoServer
 from tests.support.redis_server import RedisServer
 

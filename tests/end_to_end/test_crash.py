@@ -10,7 +10,8 @@ from websockets.exceptions import ConnectionClosed
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import Rendercast, wait_until_gone
 from tests.end_to_end.slow import SlowRenderers
-from tests.support.api_client import CANCEL, TEST_TIMEOUT_S, UPDATES, Client, Stream, open_client, open_stream, pauses
+from tests.support.api_client import CANCEL, TEST_TIMEOUT_S, UPDATES, Client, open_client, pauses
+from tests.support.api_stream import Stream, open_stream
 
 LONG = 600  # frames: ten seconds or more with slow renderers
 SMALL = {"text_width": 320, "text_height": 180}

@@ -26,7 +26,8 @@ from services.observability.log_context import pseudonym
 from services.settings import CHECKOUT, FIELDS, variable
 from tests.end_to_end.clone import Clone
 from tests.end_to_end.documents import Block, blocks, commands_in_text, program
-from tests.support.api_client import Client, open_client, open_stream
+from tests.support.api_client import Client, open_client
+from tests.support.api_stream import open_stream
 from tests.support.server_process import free_port
 
 LANGUAGES = {"sh", "console", "graphql", "json", "js", "ts", "tsx", "python", "yaml", "dotenv", "text"}

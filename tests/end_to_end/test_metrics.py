@@ -10,8 +10,9 @@ import pytest
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import COMMAND, Running, spawn_program
 from tests.end_to_end.production import SETTINGS, Site, open_client
-from tests.support.api_client import GET, PROGRESS, TEST_TIMEOUT_S, Client, open_stream
+from tests.support.api_client import GET, PROGRESS, TEST_TIMEOUT_S, Client
 from tests.support.api_client import open_client as open_local_client
+from tests.support.api_stream import open_stream
 from tests.support.scraping import Samples, samples_of
 
 ADDRESS = re.compile(r"metrics are at http://127\.0\.0\.1:(\d+)/metrics")

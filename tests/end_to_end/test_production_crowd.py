@@ -11,17 +11,8 @@ from pymongo import MongoClient
 
 from tests.end_to_end.processes import COMMAND, Running
 from tests.end_to_end.production import Site, Watcher, open_client, report
-from tests.support.api_client import (
-    CANCEL,
-    DELETE,
-    GET,
-    NODE,
-    REFRESH,
-    Client,
-    Stream,
-    open_stream,
-    pauses,
-)
+from tests.support.api_client import CANCEL, DELETE, GET, NODE, REFRESH, Client, pauses
+from tests.support.api_stream import Stream, open_stream
 from tests.support.tokens import token_of
 
 USERS = 20

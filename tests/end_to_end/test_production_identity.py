@@ -13,7 +13,8 @@ from tests.end_to_end.production import Site
 from tests.security.closing import close_code_and_reason, refused_init
 from tests.security.issuer import Issuer, open_issuer
 from tests.support import tokens
-from tests.support.api_client import LIST, TEST_TIMEOUT_S, UPDATES, Client, open_client, open_stream
+from tests.support.api_client import LIST, TEST_TIMEOUT_S, UPDATES, Client, open_client
+from tests.support.api_stream import open_stream
 
 SECRET = "another example of a secret, as long as"  # noqa: S105
 

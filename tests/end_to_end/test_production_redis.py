@@ -16,7 +16,8 @@ from tests.end_to_end.production import (
     under_way,
     watching,
 )
-from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S, UPDATES, Client, open_stream
+from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S, UPDATES, Client
+from tests.support.api_stream import open_stream
 
 OUTAGE_S = 10
 MAX_RESPONSE_S = 10  # the limits of publishing a new render and of waking the workers, and what a busy machine adds

@@ -15,7 +15,8 @@ from tests.end_to_end.processes import Running, spawn_program
 from tests.end_to_end.production import SETTINGS, Site
 from tests.end_to_end.production import open_client as open_user
 from tests.support import tokens
-from tests.support.api_client import PROGRESS, TEST_TIMEOUT_S, Client, open_client, open_stream
+from tests.support.api_client import PROGRESS, TEST_TIMEOUT_S, Client, open_client
+from tests.support.api_stream import open_stream
 from tests.support.trace_collector import ReceivedSpan, open_collector
 from tests.support.webhook_receiver import SECRET, open_receiver, reset
 

@@ -9,7 +9,8 @@ import httpx
 
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import Rendercast
-from tests.support.api_client import DELETE, GET, PROGRESS, REFRESH, Client, open_client, open_stream
+from tests.support.api_client import DELETE, GET, PROGRESS, REFRESH, Client, open_client
+from tests.support.api_stream import open_stream
 
 FRAMES = 150
 

@@ -11,20 +11,10 @@ import pytest
 from services.errors import StoreUnavailable
 from services.models import QuotaWindow, Render
 from services.ports import AddResult
-from tests.support.api_client import (
-    GET,
-    LIST,
-    PROGRESS,
-    PROPS,
-    QUOTA_LEFT,
-    START,
-    Client,
-    Stream,
-    open_client,
-    open_stream,
-)
+from tests.support.api_client import GET, LIST, PROGRESS, PROPS, QUOTA_LEFT, START, Client, open_client
 from tests.support.api_server import rewired, serve
 from tests.support.api_site import Site
+from tests.support.api_stream import Stream, open_stream
 from tests.support.memory_store import MemoryStore
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -9,7 +9,8 @@ import pytest
 from graphql import parse, validate
 
 from resolvers.schema import build_schema
-from tests.support.api_client import Client, open_stream
+from tests.support.api_client import Client
+from tests.support.api_stream import open_stream
 from tests.support.fake_backend import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

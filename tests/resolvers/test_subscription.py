@@ -12,20 +12,10 @@ import pytest_asyncio
 
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
-from tests.support.api_client import (
-    CANCEL,
-    DELETE,
-    GET,
-    PROGRESS,
-    RETRY,
-    UPDATES,
-    Client,
-    Stream,
-    open_client,
-    open_stream,
-)
+from tests.support.api_client import CANCEL, DELETE, GET, PROGRESS, RETRY, UPDATES, Client, open_client
 from tests.support.api_server import rewired, serve
 from tests.support.api_site import CAPACITY, Site
+from tests.support.api_stream import Stream, open_stream
 from tests.support.fake_backend import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

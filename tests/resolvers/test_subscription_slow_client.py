@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from services.models import Render, RenderStatus
-from tests.support.api_client import Client, open_client, open_stream
+from tests.support.api_client import Client, open_client
 from tests.support.api_server import serve
 from tests.support.api_site import Site
+from tests.support.api_stream import open_stream
 from tests.support.fake_backend import FakeBackend
 from tests.support.memory_store import copy_of
 

@@ -8,7 +8,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.api_client import TEST_TIMEOUT_S, Client, open_socket
+from tests.support.api_client import TEST_TIMEOUT_S, Client
+from tests.support.api_stream import open_socket
 
 
 async def close_code_and_reason(connection: ClientConnection, received: list[str] | None = None) -> tuple[int, str]:

@@ -16,7 +16,8 @@ from services.settings import FIELDS
 from tests.end_to_end.processes import COMMAND, Running
 from tests.security.issuer import Issuer, open_issuer
 from tests.security.peers import Peer, open_peer, post
-from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S, Stream, open_socket
+from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S
+from tests.support.api_stream import Stream, open_socket
 from tests.support.redis_server import RedisServer
 
 QUERY = "{ renderQuota { remaining } }"

@@ -28,9 +28,9 @@ from tests.support.api_client import (
     UPDATES,
     Client,
     open_client,
-    open_stream,
 )
 from tests.support.api_server import rewired, serve
+from tests.support.api_stream import open_stream
 from tests.support.fake_backend import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -11,8 +11,9 @@ from auth.local_developer import LocalDeveloper
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.security.closing import close_code_and_reason
-from tests.support.api_client import LIST, Client, open_client, open_socket
+from tests.support.api_client import LIST, Client, open_client
 from tests.support.api_server import rewired, serve
+from tests.support.api_stream import open_socket
 from tests.support.fake_backend import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -20,20 +20,9 @@ from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
 from services.settings import load_settings
 from tests.security.attacks import DOCUMENTS, VARIABLES, Attack, aliases
-from tests.support.api_client import (
-    CANCEL,
-    GET,
-    LIST,
-    PROPS,
-    QUOTA_LEFT,
-    START,
-    UPDATES,
-    Client,
-    Stream,
-    open_client,
-    open_stream,
-)
+from tests.support.api_client import CANCEL, GET, LIST, PROPS, QUOTA_LEFT, START, UPDATES, Client, open_client
 from tests.support.api_server import rewired, serve
+from tests.support.api_stream import Stream, open_stream
 from tests.support.fake_backend import FakeBackend
 from tests.support.memory_store import MemoryStore
 

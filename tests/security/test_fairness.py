@@ -14,18 +14,9 @@ from resolvers.schema import build_schema
 from services.models import Render, RenderFilter
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
-from tests.support.api_client import (
-    LIST,
-    PROGRESS,
-    PROPS,
-    QUOTA_LEFT,
-    START,
-    TEST_TIMEOUT_S,
-    Client,
-    open_client,
-    open_stream,
-)
+from tests.support.api_client import LIST, PROGRESS, PROPS, QUOTA_LEFT, START, TEST_TIMEOUT_S, Client, open_client
 from tests.support.api_server import rewired, serve
+from tests.support.api_stream import open_stream
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_clock import settle
 from tests.support.memory_store import MemoryStore

@@ -26,8 +26,9 @@ from tests.security.peers import (
     open_peer,
     upgrade,
 )
-from tests.support.api_client import UPDATES, Client, open_client, open_stream
+from tests.support.api_client import UPDATES, Client, open_client
 from tests.support.api_server import serve_faked
+from tests.support.api_stream import open_stream
 from transport.graphql_ws.connection import INIT_TIMEOUT_S
 from transport.uvicorn_websockets import MAX_NON_MESSAGE_FRAMES
 

@@ -15,7 +15,8 @@ from tests.security.conftest import Site
 from tests.security.forgeries import FORGERIES, RSA_KEY, encoded
 from tests.security.issuer import Issuer, key_of, long_ago
 from tests.support import tokens
-from tests.support.api_client import LIST, Client, open_stream
+from tests.support.api_client import LIST, Client
+from tests.support.api_stream import open_stream
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

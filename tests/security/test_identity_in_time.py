@@ -14,7 +14,8 @@ from auth.jwks import MIN_REFRESH_INTERVAL_S
 from tests.security.closing import close_code_and_reason, refused_init
 from tests.security.conftest import Site, open_site
 from tests.security.issuer import open_issuer, published
-from tests.support.api_client import LIST, RETRY_S, TEST_TIMEOUT_S, Stream, open_socket, open_stream
+from tests.support.api_client import LIST, RETRY_S, TEST_TIMEOUT_S
+from tests.support.api_stream import Stream, open_socket, open_stream
 
 pytestmark = pytest.mark.slow
 

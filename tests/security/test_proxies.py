@@ -8,8 +8,9 @@ from websockets.exceptions import InvalidMessage, InvalidStatus
 
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
-from tests.support.api_client import Client, open_client, open_stream
+from tests.support.api_client import Client, open_client
 from tests.support.api_server import rewired, serve
+from tests.support.api_stream import open_stream
 from tests.support.fake_backend import FakeBackend
 
 MAX_CONNECTIONS = 2

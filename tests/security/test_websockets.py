@@ -16,8 +16,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
-from tests.support.api_client import TEST_TIMEOUT_S, UPDATES, Client, open_client, open_socket, open_stream
+from tests.support.api_client import TEST_TIMEOUT_S, UPDATES, Client, open_client
 from tests.support.api_server import rewired, serve
+from tests.support.api_stream import open_socket, open_stream
 from tests.support.fake_backend import FakeBackend
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -22,9 +22,8 @@ from tests.support.api_client import (
     TEST_TIMEOUT_S,
     UPDATES,
     Client,
-    open_socket,
-    open_stream,
 )
+from tests.support.api_stream import open_socket, open_stream
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

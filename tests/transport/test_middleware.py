@@ -11,9 +11,10 @@ from commands.server.logs import JsonFormatter
 from services.models import Identity
 from services.observability.log_context import pseudonym
 from tests.resolvers.test_errors import UNKNOWN_ID, CrashingStore, open_client_of
-from tests.support.api_client import GET, PROGRESS, Client, open_client, open_socket, open_stream
+from tests.support.api_client import GET, PROGRESS, Client, open_client
 from tests.support.api_server import rewired, serve
 from tests.support.api_site import Site
+from tests.support.api_stream import open_socket, open_stream
 from transport.middleware import SECURITY_HEADERS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -21,8 +21,9 @@ from services.renders.requests import StartRequest
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
 from services.settings import load_settings
-from tests.support.api_client import PROGRESS, RETRY_S, TEST_TIMEOUT_S, UPDATES, Client, open_client, open_stream
+from tests.support.api_client import PROGRESS, RETRY_S, TEST_TIMEOUT_S, UPDATES, Client, open_client
 from tests.support.api_server import rewired, serve
+from tests.support.api_stream import open_stream
 from tests.support.fake_backend import FakeBackend
 from tests.support.memory_store import copy_of
 
