@@ -226,10 +226,10 @@ class RenderNotRetryable(UserError):
 
 
 class OutputGone(UserError):
-    """The render is COMPLETE, but its video has been removed from storage."""
+    """The render is COMPLETE, but its output has been removed from storage."""
 
     def __init__(self) -> None:
-        super().__init__("The video is no longer stored. Render it again with startRender.")
+        super().__init__("The output is no longer stored. Render it again with startRender.")
 
 
 class Unavailable(RendercastError):

@@ -19,8 +19,8 @@ _BY_CODE = {
     "operator.",
     "DEADLINE_EXCEEDED": "The render took too long and was stopped. Please try again.",
     "DURATION_EXCEEDED": "The output would be longer than allowed. Please shorten it.",
-    "FRAME_OUT_OF_RANGE": "The video has fewer frames than that. Please choose an earlier frame.",
-    "FRAME_TIMEOUT": "A frame of the video took too long. Please try again; if it fails again, choose another font.",
+    "FRAME_OUT_OF_RANGE": "The composition has fewer frames than that. Please choose an earlier frame.",
+    "FRAME_TIMEOUT": "A frame took too long. Please try again; if it fails again, choose another font.",
     "INTERNAL": "Something went wrong on our side. Please try again.",
     "INVALID_ANIMATION": "This animation can't be drawn. Please change it.",
     "OUTPUT_TOO_LARGE": "The output would be larger than allowed. Please choose a smaller size or a shorter duration.",
@@ -36,7 +36,7 @@ _BY_CODE = {
     "operator.",
     "RENDER_LOST": "The render's files were deleted while it was running. Please try again.",
     "RENDER_STOPPED": "The render was stopped from outside. Start it again if you still want it.",
-    "RENDER_TIMEOUT": "The render took too long and was stopped. Please try again or make the video shorter; if it "
+    "RENDER_TIMEOUT": "The render took too long and was stopped. Please try again or make the output shorter; if it "
     "fails again, contact the operator.",
     "REQUEST_TOO_LARGE": "The animation is too large for the renderer. Please shorten its text.",
 }

@@ -30,7 +30,7 @@ _STDOUT: Final = 1
 _STDERR: Final = 2
 _CHUNK_BYTES: Final = 65_536
 
-_NOT_STORED: Final = "The video could not be stored. Please try again; if it fails again, contact the operator."
+_NOT_STORED: Final = "The output could not be stored. Please try again; if it fails again, contact the operator."
 _NOT_DRAWN: Final = "The animation could not be drawn. Please change it; if others fail too, contact the operator."
 _OUT_OF_MEMORY: Final = "The renderer ran out of memory. Please try again; if it fails again, contact the operator."
 
@@ -65,7 +65,7 @@ def _succeeds(stdin: "_Stdin", report: Report) -> bool:
         report(_error(str(error), code="INVALID_ANIMATION", retryable=False))
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, error.strerror or type(error).__name__)
-        detail = f"The video could not be written to RENDERCAST_DATA_DIR: {reason}."
+        detail = f"The output could not be written to RENDERCAST_DATA_DIR: {reason}."
         report(_error(_NOT_STORED, retryable=True, detail=detail))
         log_traceback()
     except MemoryError as error:

@@ -82,6 +82,12 @@ def test_no_message_of_the_renderer_process_names_internals_of_the_server(messag
     assert [word for word in INTERNALS if word.lower() in message.lower()] == []
 
 
+def test_no_message_says_video_since_an_output_may_be_none() -> None:
+    shown = {*OWNER_MESSAGES.values(), child._NOT_STORED, child._NOT_DRAWN, str(errors.OutputGone())}
+    shown |= {failure.message for failure in FAILURES}
+    assert [message for message in shown if "video" in message.lower()] == []
+
+
 def test_only_the_operator_gets_the_remedy() -> None:
     denied = aws_errors.error_from_response("PutObject", code="AccessDenied", status=403, detail="no").failure
     assert denied is not None

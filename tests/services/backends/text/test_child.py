@@ -243,9 +243,9 @@ def test_a_missing_directory_is_reported(tmp_path: Path) -> None:
         {
             "type": "error",
             "code": "RENDER_FAILED",
-            "message": "The video could not be stored. Please try again; if it fails again, contact the operator.",
+            "message": "The output could not be stored. Please try again; if it fails again, contact the operator.",
             "retryable": True,
-            "detail": "The video could not be written to RENDERCAST_DATA_DIR: the directory does not exist.",
+            "detail": "The output could not be written to RENDERCAST_DATA_DIR: the directory does not exist.",
         }
     ]
     assert outcome.status == 1
