@@ -294,3 +294,26 @@ async def test_props_without_a_schema_are_edited_as_json(page: Page) -> None:
     await page.get_by_role("textbox", name="Props as JSON").fill('{"title": "Other"}')
     assert await props_of(page) == {"title": "Other"}
     await assert_accessible(page)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"allOf": [{"$ref": "#"}]},
+        {"type": "object", "properties": {"part": {"$ref": 5}}},
+        {"type": "object", "properties": {"part": {"anyOf": {}}}},
+    ],
+)
+async def test_props_whose_schema_has_no_form_are_edited_as_json(page: Page, schema: object) -> None:
+    await create_form(page, schema, {"part": "Hi"})
+    await expect(page.get_by_role("button", name="Edit as JSON")).to_be_hidden()
+    await page.get_by_role("textbox", name="Props as JSON").fill('{"part": "Other"}')
+    assert await props_of(page) == {"part": "Other"}
+    assert await show_problem(page, ["part"])
+
+
+async def test_a_new_list_that_needs_very_many_items_has_only_some(page: Page) -> None:
+    schema = {"type": "array", "items": {"type": "boolean"}, "minItems": 10**9}
+    whole = {"type": "object", "properties": {"part": schema}, "required": ["part"]}
+    await create_form(page, whole, {})
+    assert await part_of(page) == [False] * 100

@@ -79,11 +79,25 @@ export class SchemaForm {
   /** @param {JsonObject} props */
   #show(props) {
     const spec = { schema: this.#schema ?? {}, value: props, label: "Props", isOptional: false, depth: 0 };
-    const field = this.#isJson
-      ? new JsonField({ ...spec, label: "Props as JSON", schema: {} })
-      : createFields({ ...spec, isLabelHidden: true, isRoot: true }, this.#announce);
+    const field = (this.#isJson ? undefined : this.#createFields(spec))
+      ?? new JsonField({ ...spec, label: "Props as JSON", schema: {} });
     this.#fields.replaceChildren(field.element);
     return field;
+  }
+
+  /**
+   * Return the fields; undefined if there can be none, because the schema is not valid or only refers to itself.
+   * @param {FieldSpec} spec
+   */
+  #createFields(spec) {
+    try {
+      return createFields({ ...spec, isLabelHidden: true, isRoot: true }, this.#announce);
+    } catch (error) {
+      console.info("The schema of the props can't be shown as a form.", error);
+      this.#toggle.ariaPressed = "true";
+      this.#toggle.hidden = true;
+      return undefined;
+    }
   }
 }
 

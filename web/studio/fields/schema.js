@@ -6,6 +6,7 @@
 
 const MAX_REFERENCES = 20; // references to references that are followed
 const MAX_DEPTH = 8; // of values that are compared; schemas can be recursive
+const MAX_INITIAL_ITEMS = 100; // of a new list, even if it needs more
 const INITIAL_DEPTHS = [4, 8]; // of new values: of a recursive schema, the smaller one is tried first
 
 /**
@@ -259,7 +260,8 @@ function initialNumber({ minimum = -Infinity, exclusiveMinimum, maximum = Infini
 
 /** @param {Schema} schema */
 function initialItems({ prefixItems = [], items, minItems = 0 }) {
-  return [...prefixItems, ...Array(Math.max(0, minItems - prefixItems.length)).fill(items)];
+  const count = Math.min(minItems, MAX_INITIAL_ITEMS) - prefixItems.length;
+  return [...prefixItems, ...Array(Math.max(0, count)).fill(items)];
 }
 
 /**
