@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 
+from tests.browser.sites import open_fake_site
 from tests.browser.visitors import StudioUser, open_browser, visiting
 from tests.end_to_end.conftest import deployment, function, remotion_site, renderers
 from tests.end_to_end.processes import Start, dev_servers
@@ -29,6 +30,18 @@ def start(tmp_path: Path, renderers: SlowRenderers) -> Iterator[Start]:
 async def browser() -> AsyncIterator[Browser]:
     async with open_browser() as browser:
         yield browser
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Page]:
+    """The studio's page, which all tests of a module share, for forms of `tests.browser.fields`."""
+    folder: Path = tmp_path_factory.mktemp("fields")
+    async with (
+        open_fake_site(folder) as site,
+        visiting(browser, lambda page: StudioUser(page=page, site=site.url), bypass_csp=True) as ann,  # for axe
+    ):
+        await ann.open_studio()
+        yield ann.page
 
 
 @pytest.fixture

@@ -1,13 +1,9 @@
 """The fields that the studio generates from JSON Schemas."""
 
-import json
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
 from tests.browser.fields import (
     BOX,
@@ -23,22 +19,9 @@ from tests.browser.fields import (
     props_of,
     show_problem,
 )
-from tests.browser.sites import open_fake_site
-from tests.browser.visitors import NEEDS_BROWSER, StudioUser, assert_accessible, visiting
+from tests.browser.visitors import NEEDS_BROWSER, assert_accessible
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Page]:
-    """The studio's page, which all tests of the module share."""
-    folder: Path = tmp_path_factory.mktemp("fields")
-    async with (
-        open_fake_site(folder) as site,
-        visiting(browser, lambda page: StudioUser(page=page, site=site.url), bypass_csp=True) as ann,  # for axe
-    ):
-        await ann.open_studio()
-        yield ann.page
 
 
 async def test_props_that_the_user_leaves_alone_are_sent_as_they_are(page: Page) -> None:
@@ -233,27 +216,6 @@ async def test_recursive_schemas_and_references_are_followed(page: Page) -> None
         assert await part_of(page) == {"x": 1}
 
 
-@pytest.mark.parametrize(
-    ("schema", "value"),
-    [
-        (True, [1]),
-        ({"type": "array", "items": True}, [1, "a"]),
-        ({"type": "object"}, {"x": 1}),
-        ({"type": "string"}, {"not": "a string"}),
-        ({"type": "array", "prefixItems": [{"type": "number"}], "items": {"type": "string"}}, [1, "a"]),
-        ({"if": {"type": "string"}}, None),
-    ],
-)
-async def test_a_part_without_a_control_is_edited_as_json(page: Page, schema: object, value: object) -> None:
-    await create_property(page, schema, value)
-    text = page.get_by_role("textbox", name="Part")
-    assert json.loads(await text.input_value()) == value
-    await text.fill("{")
-    assert str(await props_of(page)).startswith("This is not valid JSON.")
-    await text.fill('[{"a": null}]')
-    assert await part_of(page) == [{"a": None}]
-
-
 @pytest.mark.parametrize(("path", "role", "name", "message"), PROBLEMS)
 async def test_a_problem_is_shown_at_its_field_until_the_field_changes(
     page: Page, path: str, role: str, name: str, message: str
@@ -266,50 +228,6 @@ async def test_a_problem_is_shown_at_its_field_until_the_field_changes(
     await invalid.dispatch_event("input", {"bubbles": True})
     await expect(page.locator("[data-invalid]")).to_have_count(0)
     assert not await show_problem(page, [])
-
-
-async def test_all_props_can_be_edited_as_json(page: Page) -> None:
-    await create_form(page, EVERYTHING, PROPS)
-    toggle = page.get_by_role("button", name="Edit as JSON")
-    await toggle.click()
-    text = page.get_by_role("textbox", name="Props as JSON")
-    assert json.loads(await text.input_value()) == PROPS
-    assert await show_problem(page, ["scenes", "0", "title"])
-    await expect(text).to_have_accessible_description("/scenes/0/title: Wrong.")
-    await text.fill("[1]")
-    assert await props_of(page) == "The props must be a JSON object."
-    await toggle.click()
-    await expect(text).to_be_focused()
-    await expect(text).to_have_accessible_description("The props must be a JSON object.")
-    await assert_accessible(page)
-    await text.fill(json.dumps({**PROPS, "title": "From JSON"}))
-    await toggle.click()
-    await expect(page.get_by_role("textbox", name="Title").first).to_have_value("From JSON")
-    assert await page.evaluate("announced") == ["The props are shown as JSON.", "The props are shown as a form."]
-
-
-async def test_props_without_a_schema_are_edited_as_json(page: Page) -> None:
-    await create_form(page, None, {"title": "Hi"})
-    await expect(page.get_by_role("button", name="Edit as JSON")).to_be_hidden()
-    await page.get_by_role("textbox", name="Props as JSON").fill('{"title": "Other"}')
-    assert await props_of(page) == {"title": "Other"}
-    await assert_accessible(page)
-
-
-@pytest.mark.parametrize(
-    "schema",
-    [
-        {"allOf": [{"$ref": "#"}]},
-        {"type": "object", "properties": {"part": {"$ref": 5}}},
-        {"type": "object", "properties": {"part": {"anyOf": {}}}},
-    ],
-)
-async def test_props_whose_schema_has_no_form_are_edited_as_json(page: Page, schema: object) -> None:
-    await create_form(page, schema, {"part": "Hi"})
-    await expect(page.get_by_role("button", name="Edit as JSON")).to_be_hidden()
-    await page.get_by_role("textbox", name="Props as JSON").fill('{"part": "Other"}')
-    assert await props_of(page) == {"part": "Other"}
-    assert await show_problem(page, ["part"])
 
 
 async def test_a_new_list_that_needs_very_many_items_has_only_some(page: Page) -> None:
