@@ -1,12 +1,13 @@
 """The props of a composition, from `--props` and `--set`."""
 
 import json
+import math
 import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import typer
 
@@ -41,7 +42,7 @@ def read_props(file: Path | None) -> Json:
         return {}
     try:
         text = sys.stdin.buffer.read() if file == Path("-") else file.read_bytes()
-        props = json.loads(text.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_not_json)
+        props = json.loads(text.decode("utf-8-sig"), object_pairs_hook=_unique, **_NUMBERS)
     except OSError as error:
         raise _unusable(f"{file} can't be read: {error.strerror or error}.") from error
     except RecursionError as error:
@@ -102,7 +103,7 @@ def _read_assignment(text: str) -> Assignment:
 def _read_value(text: str) -> object:
     """Return the JSON value; the text itself if it is not valid JSON."""
     try:
-        return json.loads(text, parse_constant=_not_json)
+        return json.loads(text, **_NUMBERS)
     except (ValueError, RecursionError):
         return text
 
@@ -140,6 +141,16 @@ def _unique(pairs: list[tuple[str, object]]) -> Json:
 
 def _not_json(constant: str) -> NoReturn:
     raise ValueError(f"it contains {constant}")
+
+
+def _finite(number: str) -> float:
+    """Return a number with a fraction or an exponent. `json` can't write infinity, which `json` reads 1e999 as."""
+    if math.isinf(value := float(number)):
+        _not_json(number)
+    return value
+
+
+_NUMBERS: Final[Any] = {"parse_constant": _not_json, "parse_float": _finite}
 
 
 def _unusable(message: str) -> typer.BadParameter:

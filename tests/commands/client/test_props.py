@@ -31,6 +31,7 @@ def after(props: Props, *texts: str) -> Props:
         ('title=[1, {"a": 2}]', [1, {"a": 2}]),
         ("title=[1,", "[1,"),
         ("title=NaN", "NaN"),
+        ("title=-1e999", "-1e999"),
         ("title=Grüße, 世界", "Grüße, 世界"),
         ('title={"a": 1}', {"a": 1}),
     ],
@@ -112,11 +113,12 @@ def test_props_are_read_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> 
         (b"{", "is not valid JSON: .* line 1 column 2"),
         (b"[1]", "must contain a JSON object"),
         (b'{"a": NaN}', "it contains NaN"),
+        (b'{"a": [1e999]}', "it contains 1e999"),
         (b'{"a": {"b": 1, "b": 2}}', "the key 'b' occurs twice"),
         (b'"\xff"', "is not valid JSON"),
         (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "is nested too deeply"),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_a_file_without_a_json_object_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     file = tmp_path / "props.json"
