@@ -14,7 +14,6 @@ from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Obse
 from services.renders.failure_messages import OWNER_MESSAGES
 
 EXIT_TIMEOUT_S = 5.0
-MAX_SILENCE_S = 60.0  # of running time; a child that draws even the slowest frames reports several a minute
 
 RENDERER_CRASHED = Failure(code="RENDERER_CRASHED", message=OWNER_MESSAGES["RENDERER_CRASHED"], retryable=True)
 
@@ -25,14 +24,15 @@ log = logging.getLogger(__name__)
 class Attempt:
     """A child process and the state it last reported. It writes the output to `part`, the poster to `poster_part`.
 
-    `silence` measures the time since the child's last message. `first_progress` is the number of frames in the first
-    report of progress, and its time of the monotonic clock.
+    `silence` measures the time since the child's last message; its limit is `max_silence_s`, in running time.
+    `first_progress` is the number of frames in the first report of progress, and its time of the monotonic clock.
     """
 
     process: asyncio.subprocess.Process
     part: Path
     poster_part: Path
     silence: Stopwatch
+    max_silence_s: float
     first_progress: tuple[int, float] | None = None
     state: Observation = field(
         default_factory=lambda: AttemptProgress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
@@ -60,10 +60,12 @@ class Attempt:
         )
 
     async def kill_if_hung(self) -> None:
-        """Kill the child and set the state to failed if it has sent no message for `MAX_SILENCE_S`."""
-        if isinstance(self.state, AttemptProgress) and self.silence.elapsed_s > MAX_SILENCE_S:
+        """Kill the child and set the state to failed if it has sent no message for `max_silence_s`."""
+        if isinstance(self.state, AttemptProgress) and self.silence.elapsed_s > self.max_silence_s:
             self.state = AttemptFailed(
-                failure=replace(RENDERER_CRASHED, detail=f"The renderer sent no message for {MAX_SILENCE_S:g} s.")
+                failure=replace(
+                    RENDERER_CRASHED, detail=f"The renderer sent no message for {self.max_silence_s:.0f} s."
+                )
             )
             await self.kill()
 

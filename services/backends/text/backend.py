@@ -32,7 +32,7 @@ from services.backends.text.child_messages import (
 from services.backends.text.formats import TEXT_FORMATS
 from services.backends.text.output_files import OutputFiles
 from services.backends.text.renderers import Renderers
-from services.backends.text.time_limits import max_rendering_time
+from services.backends.text.time_limits import max_rendering_time, max_silence_s
 from services.backends.text.url_signing import DownloadSigner
 from services.clock import RunningTime, Stopwatch
 from services.errors import StartImpossible, StartRefused, StartupError
@@ -123,6 +123,7 @@ class TextBackend:
             part=self._files.folder / f"{name}.part",
             poster_part=self._files.folder / f"{name}.poster.part",
             silence=Stopwatch(self._running_time),
+            max_silence_s=max_silence_s(self._media(render)),
         )
         self._attempts[render.id] = attempt
         reading = self._read_messages(render, attempt, self._job(render, render.props, attempt))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from services.backends.text.attempt import MAX_SILENCE_S
 from services.backends.text.backend import TextBackend, open_text_backend
+from services.backends.text.time_limits import max_silence_s
+from services.media import Media
 from services.models import Render
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Observation
 from tests.conftest import MakeRender
@@ -18,6 +19,7 @@ from tests.support.fake_clock import FakeClock
 
 pytestmark = pytest.mark.slow  # each render is a process
 STEP_S = 5
+MAX_SILENCE_S = max_silence_s(Media(frames=1, fps=30, width=64, height=64))
 
 
 @pytest.fixture
