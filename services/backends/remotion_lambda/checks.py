@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -21,6 +21,7 @@ from services.backends.remotion_lambda.startup_checks import (
     CANT_STORE,
     PROBES,
     describe,
+    describe_storage,
     fetch_version,
     is_denied,
     require_site,
@@ -70,7 +71,7 @@ class Checks:
         """Check that the bucket, and that of the outputs, exist and may be listed."""
         await self._translate(self._aws.require_bucket(self._deployment.bucket))
         if self._storage is not self._aws:
-            await self._translate(self._storage.require_bucket(self._deployment.output_bucket))
+            await self._translate(self._storage.require_bucket(self._deployment.output_bucket), describe_storage)
 
     async def require_site(self) -> None:
         """Check that the site exists and can be reached from this machine."""
@@ -95,7 +96,7 @@ class Checks:
         except AwsError as error:
             if is_denied(error):
                 raise StartupError(f"{CANT_STORE} ({error})") from error
-            raise StartupError(describe(self._deployment, error)) from error
+            raise StartupError(describe_storage(self._deployment, error)) from error
         if is_replaced:
             raise StartupError(
                 "The storage ignores If-None-Match, so a stopped attempt may start later and render again: use a "
@@ -114,7 +115,7 @@ class Checks:
         except AwsError as error:
             if is_denied(error):
                 raise SettingNotReadable("This can't be checked without s3:PutObjectAcl on rendercast/*.") from error
-            raise StartupError(describe(self._deployment, error)) from error
+            raise StartupError(describe_storage(self._deployment, error)) from error
         return "Videos can be stored with the access control list that the function sends."
 
     async def read_probe(self) -> None:
@@ -126,7 +127,7 @@ class Checks:
         provider = self._deployment.output_provider
         if provider is None:
             return "Outputs are stored in Remotion's bucket."
-        await self._translate(self._storage.put(provider.bucket, self._video, PROBE))
+        await self._translate(self._storage.put(provider.bucket, self._video, PROBE), describe_storage)
         await self._require_ranges(self._storage, self._outputs_http, provider.bucket, self._video)
         return f"Outputs are stored in {provider.bucket} at {provider.endpoint}."
 
@@ -162,13 +163,15 @@ class Checks:
 
     async def request_missing_video(self) -> None:
         """Request a video that doesn't exist; S3 reports 404 only with permission to read it and list the bucket."""
-        await self._translate(self._storage.size(self._deployment.output_bucket, f"rendercast/{self._render_id}.mp4"))
+        await self._translate(
+            self._storage.size(self._deployment.output_bucket, f"rendercast/{self._render_id}.mp4"), describe_storage
+        )
 
     async def remove_probes(self) -> None:
         """Delete all probes in the same way as a render's files. Without the permission, they stay."""
         outputs = f"rendercast/{self._render_id}-"
         await self._translate(self._aws.delete_all(self._deployment.bucket, folder(self._render_id)))
-        await self._translate(self._storage.delete_all(self._deployment.output_bucket, outputs))
+        await self._translate(self._storage.delete_all(self._deployment.output_bucket, outputs), describe_storage)
 
     async def require_privacy(self) -> None:
         """Check that objects of renders and of videos can't be read without a signature."""
@@ -184,12 +187,12 @@ class Checks:
                     "docs/deploying.md#the-bucket."
                 )
 
-    async def _translate(self, call: Awaitable[T]) -> T:
+    async def _translate(self, call: Awaitable[T], sentence: Callable[[Deployment, AwsError], str] = describe) -> T:
         """Return the result of the call. Raises `StartupError`, with the operator's remedy, for an `AwsError`."""
         try:
             return await call
         except AwsError as error:
-            raise StartupError(describe(self._deployment, error)) from error
+            raise StartupError(sentence(self._deployment, error)) from error
 
 
 @asynccontextmanager

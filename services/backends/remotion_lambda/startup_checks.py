@@ -34,14 +34,21 @@ async def check_deployment(deployment: Deployment, access: Access) -> Deployment
     try:
         version = await fetch_version(deployment, access.aws)
         await access.aws.require_bucket(deployment.bucket)
-        if access.storage is not access.aws:
-            await access.storage.require_bucket(deployment.output_bucket)
     except AwsError as error:
         raise StartupError(describe(deployment, error)) from error
+    if access.storage is not access.aws:
+        await _require_output_bucket(deployment, access.storage)
     require_version(deployment, version)
     await _check_writing(deployment, access.storage)
     await require_site(deployment.serve_url, access.http)
     return replace(deployment, version=version)
+
+
+async def _require_output_bucket(deployment: Deployment, storage: Storage) -> None:
+    try:
+        await storage.require_bucket(deployment.output_bucket)
+    except AwsError as error:
+        raise StartupError(describe_storage(deployment, error)) from error
 
 
 async def _check_writing(deployment: Deployment, storage: Storage) -> None:
@@ -60,7 +67,7 @@ async def _check_writing(deployment: Deployment, storage: Storage) -> None:
             await storage.put(deployment.output_bucket, key, b"", has_acl=True)
     except AwsError as error:
         if error.remedy is not None and error.remedy.code == ACL.code:
-            raise StartupError(describe(deployment, error)) from error
+            raise StartupError(describe_storage(deployment, error)) from error
     finally:
         with contextlib.suppress(AwsError):  # the permission to delete is not required
             await storage.delete_all(deployment.output_bucket, key)
@@ -113,15 +120,28 @@ async def require_site(serve_url: str, http: aiohttp.ClientSession, *, must_resp
     except (aiohttp.ClientError, TimeoutError) as error:
         if must_respond:
             raise
-        log.warning("REMOTION_SERVE_URL can't be reached from this machine: %s", error)
+        log.warning("REMOTION_SERVE_URL can't be reached from this machine (%s)", type(error).__name__)
         return
     if status >= HTTPStatus.BAD_REQUEST:
         raise StartupError(f"REMOTION_SERVE_URL returns {status}: deploy the site again, or correct the URL.")
 
 
 def describe(deployment: Deployment, error: AwsError) -> str:
-    """Return the operator's sentence for an error of the deployment."""
+    """Return the operator's sentence for an error of the function or of Remotion's bucket."""
     where = f"{deployment.function_name} in {deployment.access.region} with the bucket {deployment.bucket}"
+    return _sentence("Remotion Lambda", where, error)
+
+
+def describe_storage(deployment: Deployment, error: AwsError) -> str:
+    """Return the operator's sentence for an error of the storage that has the outputs."""
+    provider = deployment.output_provider
+    if provider is None:
+        return describe(deployment, error)
+    where = f"REMOTION_OUTPUT_ENDPOINT {provider.endpoint} with the bucket {provider.bucket}"
+    return _sentence("The storage of outputs", where, error)
+
+
+def _sentence(what: str, where: str, error: AwsError) -> str:
     if error.remedy is None:
-        return f"Remotion Lambda can't be reached ({where}): {error}"
-    return f"Remotion Lambda can't be used ({where}). {error.remedy.sentence} ({error})"
+        return f"{what} can't be reached ({where}): {error}"
+    return f"{what} can't be used ({where}). {error.remedy.sentence} ({error})"

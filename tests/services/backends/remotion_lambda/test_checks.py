@@ -1,14 +1,17 @@
 """A worker that can't render reports at its start what to fix."""
 
 import asyncio
+import socket
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from services.backends.remotion_lambda.aws import AwsAccess
 from services.backends.remotion_lambda.deployment import read_deployment
+from services.backends.remotion_lambda.startup_checks import require_site
 from services.errors import StartupError
 from services.settings import load_settings
 from tests.support.lambda_faults import Fault
@@ -68,7 +71,14 @@ async def test_a_reachable_or_unreachable_site_does_not_prevent_the_start(
     async with TestServer(site) as server, farm.open(serve_url=str(server.make_url("/index.html"))):
         assert "REMOTION_SERVE_URL" not in caplog.text
     async with farm.open(serve_url="http://127.0.0.1:1/"):
-        assert "REMOTION_SERVE_URL can't be reached from this machine" in caplog.text
+        assert "REMOTION_SERVE_URL can't be reached from this machine (ClientConnectorError)" in caplog.text
+
+
+async def test_a_site_that_does_not_respond_is_logged_with_the_kind_of_error(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.01)) as http:
+            await require_site(f"http://127.0.0.1:{silent.getsockname()[1]}/", http)
+    assert "REMOTION_SERVE_URL can't be reached from this machine (TimeoutError)" in caplog.text
 
 
 async def _page(_: web.Request) -> web.Response:
