@@ -94,9 +94,13 @@ export interface Composition {
   height: number;
   fps: number;
   durationInFrames: number;
+  outputs: OutputFormat[];
+}
+
+/** The part of a composition that can be large: it is read when the composition is chosen. */
+export interface CompositionProps {
   defaultProps: JsonObject;
   propsSchema: Schema | null;
-  outputs: OutputFormat[];
 }
 
 export type OutputFormat =
@@ -154,7 +158,7 @@ export interface Render {
   queuePosition: number | null;
   compositionId: string;
   animationProps: AnimationProps | null;
-  inputProps?: JsonObject; // the subscription leaves it out
+  title?: string; // the page's own field, from the props, which are read later
   output: RenderOutput;
   cancelRequested: boolean;
   warnings: string[];

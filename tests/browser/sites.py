@@ -10,7 +10,7 @@ from pathlib import Path
 from auth.local_developer import LocalDeveloper
 from services.compositions.remotion import read_compositions
 from services.media import OutputFormat
-from services.models import Composition, Download, Output
+from services.models import Composition, Download, Output, replace
 from services.runtime.adapters import open_embedded
 from services.settings import CHECKOUT, load_settings
 from tests.end_to_end.processes import quiet_window_s
@@ -30,6 +30,14 @@ def remotion_compositions() -> tuple[Composition, ...]:
     """Return the compositions of a real Remotion project: Promo, Card (a still), Plain and Event (without schemas)."""
     answer = json.loads(REMOTION.read_text(encoding="utf-8"))["with_helper"]
     return read_compositions(answer, formats=frozenset(OutputFormat))
+
+
+def large_compositions() -> tuple[Composition, ...]:
+    """Return TextAnimation, eight compositions like Promo with default props of 200 KB, and the small one Plain."""
+    promo, _, plain, _ = remotion_compositions()
+    props = json.dumps({**json.loads(promo.default_props), "body": "x" * 200_000})
+    large = [replace(promo, id=f"Promo{number}", default_props=props) for number in range(8)]
+    return (ANIMATION, *large, plain)
 
 
 class PageBackend(FakeBackend):

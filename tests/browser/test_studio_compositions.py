@@ -8,7 +8,8 @@ from playwright.async_api import Page, Route, expect
 
 from services.media import OutputFormat
 from tests.browser.conftest import Visit
-from tests.browser.sites import FakeSite, open_fake_site, remotion_compositions
+from tests.browser.relays import Relay
+from tests.browser.sites import FakeSite, large_compositions, open_fake_site, remotion_compositions
 from tests.browser.visitors import NEEDS_BROWSER, PHONE, TIMEOUT_MS, StudioUser, assert_accessible
 from tests.end_to_end.processes import Start
 from tests.support.api_client import open_client
@@ -131,6 +132,7 @@ async def test_a_composition_is_rendered_by_keyboard(tmp_path: Path, visit: Visi
         await expect(ann.page.get_by_label("Composition", exact=True)).to_be_visible()
         await ann.tab_to("combobox", "Composition")
         await ann.page.keyboard.press("ArrowDown")
+        await expect(ann.page.get_by_role("textbox", name="Title")).to_be_visible(timeout=TIMEOUT_MS)
         await ann.tab_to("textbox", "Title")
         await ann.page.keyboard.type("Keys")
         await ann.tab_to("button", "Add item to Scenes")
@@ -162,3 +164,74 @@ async def test_a_render_that_was_started_elsewhere_is_shown_with_its_title(tmp_p
         await expect(ann.page.get_by_text("No renders yet.")).to_be_visible(timeout=TIMEOUT_MS)
         await elsewhere.start_composition("Plain", {"title": "Elsewhere"})
         await expect(ann.card("Plain: Elsewhere")).to_be_visible(timeout=TIMEOUT_MS)
+
+
+async def test_compositions_with_large_props_are_offered_and_rendered(tmp_path: Path, visit: Visit) -> None:
+    async with open_fake_site(tmp_path, compositions=large_compositions()) as site, visit(site.url) as ann:
+        await ann.open_studio()
+        await ann.page.get_by_label("Composition", exact=True).select_option("Promo7", timeout=TIMEOUT_MS)
+        await ann.page.get_by_role("textbox", name="Title").fill("Large", timeout=TIMEOUT_MS)
+        await ann.button("Render").click()
+        await expect(ann.card("Promo7: Large")).to_be_visible(timeout=TIMEOUT_MS)
+        await expect(ann.page.get_by_role("alert")).to_be_hidden()
+        await ann.page.reload()
+        await expect(ann.card("Promo7: Large")).to_be_visible(timeout=TIMEOUT_MS)
+        await expect(ann.page.get_by_role("textbox", name="Title")).to_have_value("Hello")
+
+
+async def test_while_the_fields_of_a_composition_are_loaded_a_message_says_so(tmp_path: Path, visit: Visit) -> None:
+    relay = Relay(text="ReadComposition(")
+    async with (
+        open_fake_site(tmp_path, compositions=large_compositions()) as site,
+        visit(site.url, bypass_csp=True) as ann,  # for axe
+    ):
+        await relay.listen(ann.page)
+        await ann.open_studio()
+        await ann.page.get_by_label("Composition", exact=True).select_option("Promo1", timeout=TIMEOUT_MS)
+        await expect(ann.page.locator("#composition-fields")).to_have_text("Loading the fields of Promo1…")
+        await expect(ann.page.locator("[aria-live]")).to_have_text("Loading the fields of Promo1…")
+        await ann.button("Render").click()
+        await expect(ann.page.get_by_role("alert")).to_have_text("The fields of Promo1 are not loaded yet.")
+        await assert_accessible(ann.page)
+        relay.release()
+        await expect(ann.page.get_by_role("textbox", name="Title")).to_be_visible(timeout=TIMEOUT_MS)
+        await expect(ann.page.locator("[aria-live]")).to_have_text("The fields of Promo1 are loaded.")
+        await ann.button("Render").click()
+        await expect(ann.card("Promo1: Hello")).to_be_visible(timeout=TIMEOUT_MS)
+        await expect(ann.page.get_by_role("alert")).to_be_hidden()
+
+
+async def test_fields_that_can_not_be_loaded_are_reported_and_loaded_on_request(tmp_path: Path, visit: Visit) -> None:
+    relay = Relay(text="ReadComposition(")
+    async with (
+        open_fake_site(tmp_path, compositions=large_compositions()) as site,
+        visit(site.url, bypass_csp=True) as ann,  # for axe
+    ):
+        await relay.listen(ann.page)
+        await ann.open_studio()
+        picker = ann.page.get_by_label("Composition", exact=True)
+        await picker.select_option("Promo1", timeout=TIMEOUT_MS)
+        await relay.hold(1)
+        relay.fail("The result is too large.")
+        alert = ann.page.get_by_role("alert")
+        await expect(alert).to_have_text("The fields of Promo1 can't be loaded. The result is too large.")
+        await assert_accessible(ann.page)
+        relay.is_open = True
+        await ann.button("Try again").click()
+        await expect(ann.page.get_by_role("textbox", name="Title")).to_be_visible(timeout=TIMEOUT_MS)
+        await expect(alert).to_be_hidden()
+        await expect(picker).to_be_focused()
+
+
+async def test_fields_that_are_too_large_prevent_no_other_composition(tmp_path: Path, visit: Visit) -> None:
+    async with (
+        open_fake_site(tmp_path, compositions=large_compositions(), max_result_bytes=100_000) as site,
+        visit(site.url) as ann,
+    ):
+        await ann.open_studio()
+        picker = ann.page.get_by_label("Composition", exact=True)
+        await picker.select_option("Promo1", timeout=TIMEOUT_MS)
+        await expect(ann.page.get_by_role("alert")).to_contain_text("can't be loaded.", timeout=TIMEOUT_MS)
+        await picker.select_option("Plain")
+        await expect(ann.page.get_by_role("textbox", name="Props as JSON")).to_be_visible(timeout=TIMEOUT_MS)
+        await expect(ann.page.get_by_role("alert")).to_be_hidden()

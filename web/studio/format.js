@@ -2,7 +2,7 @@
 
 import { shortLabel } from "./output-formats.js";
 
-/** @import { Render } from "../types.d.ts" */
+/** @import { JsonObject, Render } from "../types.d.ts" */
 
 /** @type {Record<string, string>} */
 const STYLES = { FADE_IN: "Fade in", TYPEWRITER: "Typewriter", SLIDE_UP: "Slide up", SCALE: "Scale" };
@@ -36,11 +36,19 @@ export function status(render) {
 }
 
 /**
- * Return the text of an animation, or the composition's id with the title in its props.
- * @param {Pick<Render, "animationProps" | "compositionId" | "inputProps">} render
+ * Return the text of an animation, or the title of a render; the composition's id until the title is known.
+ * @param {Pick<Render, "animationProps" | "compositionId" | "title">} render
  */
-export function title({ animationProps, compositionId, inputProps = {} }) {
-  if (animationProps) return animationProps.text;
+export function title({ animationProps, compositionId, title: known }) {
+  return animationProps?.text ?? known ?? compositionId;
+}
+
+/**
+ * Return the composition's id with the title in the props.
+ * @param {string} compositionId
+ * @param {JsonObject} inputProps
+ */
+export function titleOf(compositionId, inputProps) {
   const found = TITLES.map((key) => inputProps[key]).find((value) => typeof value === "string" && value.trim() !== "");
   return found === undefined ? compositionId : `${compositionId}: ${found}`;
 }

@@ -10,10 +10,11 @@ import { Quota } from "./quota.js";
 import { Actions } from "./renders/render-actions.js";
 import { RenderList } from "./renders/render-list.js";
 import { isUnfinished, RenderStore } from "./renders/render-store.js";
+import { needsTitle, Titles } from "./renders/titles.js";
 
 /**
  * @import {
- *   Composition, ConnectionState, Render, RenderConnection, RenderLimits, RenderQuota, StartInput,
+ *   Composition, CompositionProps, ConnectionState, Render, RenderConnection, RenderLimits, RenderQuota, StartInput,
  * } from "../types.d.ts"
  */
 
@@ -32,14 +33,14 @@ const connectionStatus = new ConnectionStatus(
   () => {
     hasBeenRead = false;
     store.clear();
+    titles.clear();
   },
 );
+const titles = new Titles(request);
 const quota = new Quota(byId("quota", HTMLElement), readQuota);
 const actions = new Actions({ request, store, quota, announce });
-const newRender = new NewRender(start, announce);
+const newRender = new NewRender({ start, readProps, announce });
 const list = new RenderList(byId("renders", HTMLElement), actions);
-/** @type {Set<string>} */
-const unknown = new Set(); // renders that are being read because a message left out their props
 /** @type {ConnectionState} */
 let state = "connecting";
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -163,16 +164,34 @@ async function readOlder() {
 }
 
 /**
- * Store the state of a render. Messages have no `inputProps`, which can be large and never change.
+ * Return what the form of a composition needs. Throws `ApiError`.
+ * @param {string} id
+ * @returns {Promise<CompositionProps>}
+ */
+async function readProps(id) {
+  /** @type {{ composition: CompositionProps | null }} */
+  const { composition } = await request(operations.READ_COMPOSITION, { id });
+  if (!composition) throw new ApiError("The server has no composition with this id any more.");
+  return composition;
+}
+
+/**
+ * Store the state of a render. A new one is shown, and announced, once its title is known.
  * @param {Render} render
  */
 async function onUpdate(render) {
-  if (store.has(render.id) || render.animationProps) return store.merge(render);
-  if (unknown.has(render.id)) return undefined;
-  unknown.add(render.id);
-  await readRender(render);
-  unknown.delete(render.id);
-  return undefined;
+  if (store.has(render.id) || !needsTitle(render)) {
+    store.merge(render);
+    return;
+  }
+  const title = await titles.read(render);
+  if (title !== undefined) store.merge({ ...render, title });
+}
+
+/** @param {Render} render */
+async function showTitle(render) {
+  const title = await titles.read(render);
+  if (title !== undefined) store.setTitle(render.id, title);
 }
 
 /**
@@ -194,6 +213,7 @@ function onChange(render, before) {
   if (render) {
     list.show(render, store);
     if (hasBeenRead) announceChange(render, before);
+    if (needsTitle(render)) showTitle(render);
   } else if (before && !list.remove(before.id)) {
     heading.focus();
   }

@@ -1,7 +1,9 @@
 // The GraphQL operations of the page. schema/schema.graphql describes the fields.
+//
+// Props can be large, and the server limits the size of a result: no list contains them.
 
-const STATE = `
-fragment State on Render {
+const RENDER = `
+fragment Render on Render {
   id revision status phase progress framesRendered totalFrames estimatedCompletionAt queuePosition
   compositionId animationProps { text style fontFamily fontSize color backgroundColor durationInFrames fps }
   output { format kind contentType width height fps scale transparent }
@@ -10,15 +12,12 @@ fragment State on Render {
   createdAt completedAt
 }`;
 
-const RENDER = `
-fragment Render on Render { ...State inputProps }`;
-
 const QUOTA = `
 fragment Quota on RenderQuota { limit remaining resetsAt }`;
 
 const COMPOSITION = `
 fragment Composition on Composition {
-  id kind width height fps durationInFrames defaultProps propsSchema outputs
+  id kind width height fps durationInFrames outputs
 }`;
 
 export const OVERVIEW = `
@@ -27,24 +26,30 @@ query Overview {
   renderQuota { ...Quota }
   compositions { ...Composition }
   renderLimits { maxDurationSeconds fps maxTextLength minFontSize maxFontSize }
-}${RENDER}${STATE}${QUOTA}${COMPOSITION}`;
+}${RENDER}${QUOTA}${COMPOSITION}`;
 
 export const READ_COMPOSITIONS = `
 query ReadCompositions { compositions { ...Composition } }${COMPOSITION}`;
 
+export const READ_COMPOSITION = `
+query ReadComposition($id: ID!) { composition(id: $id) { defaultProps propsSchema } }`;
+
 export const OLDER = `
 query Older($after: String) {
   renders(first: 20, after: $after) { edges { node { ...Render } } pageInfo { hasNextPage endCursor } }
-}${RENDER}${STATE}`;
+}${RENDER}`;
 
 export const READ_RENDER = `
-query ReadRender($id: ID!) { render(id: $id) { ...Render } }${RENDER}${STATE}`;
+query ReadRender($id: ID!) { render(id: $id) { ...Render } }${RENDER}`;
+
+export const READ_INPUT = `
+query ReadInput($id: ID!) { render(id: $id) { inputProps } }`;
 
 export const READ_QUOTA = `
 query ReadQuota { renderQuota { ...Quota } }${QUOTA}`;
 
 export const UPDATES = `
-subscription Updates { renderUpdates { ...State } }${STATE}`; // inputProps can be large and never change
+subscription Updates { renderUpdates { ...Render } }${RENDER}`;
 
 export const START = `
 mutation Start($input: StartRenderInput!) {
@@ -56,7 +61,7 @@ mutation Start($input: StartRenderInput!) {
     ... on InvalidAnimation { problems { field message } }
     ... on InvalidInput { problems { path message } }
   }
-}${RENDER}${STATE}${QUOTA}`;
+}${RENDER}${QUOTA}`;
 
 export const RETRY = `
 mutation Retry($id: ID!) {
@@ -67,7 +72,7 @@ mutation Retry($id: ID!) {
     ... on RenderQuotaExceeded { quota { ...Quota } }
     ... on RenderNotRetryable { render { ...Render } }
   }
-}${RENDER}${STATE}${QUOTA}`;
+}${RENDER}${QUOTA}`;
 
 export const CANCEL = `
 mutation Cancel($id: ID!) {
@@ -77,7 +82,7 @@ mutation Cancel($id: ID!) {
     ... on CancelRenderSuccess { render { ...Render } }
     ... on RenderAlreadyFinished { render { ...Render } }
   }
-}${RENDER}${STATE}`;
+}${RENDER}`;
 
 export const DELETE = `
 mutation Delete($id: ID!) {
@@ -86,7 +91,7 @@ mutation Delete($id: ID!) {
     ... on UserError { message }
     ... on RenderNotFinished { render { ...Render } }
   }
-}${RENDER}${STATE}`;
+}${RENDER}`;
 
 export const REFRESH_URL = `
 mutation RefreshUrl($id: ID!) {
@@ -95,4 +100,4 @@ mutation RefreshUrl($id: ID!) {
     ... on UserError { message }
     ... on DownloadUrl { render { ...Render } }
   }
-}${RENDER}${STATE}`;
+}${RENDER}`;

@@ -2,19 +2,22 @@
 
 import { SchemaForm } from "../fields/schema-form.js";
 
-/** @import { Composition, StartInput } from "../../types.d.ts" */
+/** @import { CompositionProps, StartInput } from "../../types.d.ts" */
 
 export class CompositionForm {
-  #composition;
+  #id;
+  #props;
   #form;
 
   /**
-   * @param {Composition} composition
+   * @param {string} id Of the composition.
+   * @param {CompositionProps} props
    * @param {(text: string) => void} announce
    */
-  constructor(composition, announce) {
-    this.#composition = composition;
-    this.#form = new SchemaForm(composition.propsSchema, composition.defaultProps, announce);
+  constructor(id, props, announce) {
+    this.#id = id;
+    this.#props = JSON.stringify([props.propsSchema, props.defaultProps]);
+    this.#form = new SchemaForm(props.propsSchema, props.defaultProps, announce);
   }
 
   get element() {
@@ -22,17 +25,16 @@ export class CompositionForm {
   }
 
   /**
-   * Return whether a newer copy of the composition has the same props.
-   * @param {Composition} composition
+   * Return whether a newer copy of the props is the same.
+   * @param {CompositionProps} props
    */
   isFor({ propsSchema, defaultProps }) {
-    return JSON.stringify([propsSchema, defaultProps])
-      === JSON.stringify([this.#composition.propsSchema, this.#composition.defaultProps]);
+    return JSON.stringify([propsSchema, defaultProps]) === this.#props;
   }
 
   /** @returns {StartInput} */
   get input() {
-    return { composition: { id: this.#composition.id, props: this.#form.props } };
+    return { composition: { id: this.#id, props: this.#form.props } };
   }
 
   /**

@@ -30,18 +30,20 @@ export class CompositionPicker {
   }
 
   /**
-   * Offer these compositions, and pick `usual` unless another one is picked or was picked in this tab.
+   * Offer these compositions, and pick `usual` unless another one is picked or was picked in this tab. Return false if
+   * they are offered already.
    * @param {Composition[]} compositions
    * @param {string} usual An id.
    */
   offer(compositions, usual) {
-    if (JSON.stringify(compositions) === JSON.stringify(this.#compositions)) return;
+    if (JSON.stringify(compositions) === JSON.stringify(this.#compositions)) return false;
     this.#compositions = compositions;
     this.#field.hidden = compositions.every(({ id }) => id === usual);
     const wanted = [this.#select.value, sessionStorage.getItem(PICKED), usual];
     const chosen = wanted.find((id) => compositions.some((each) => each.id === id)) ?? undefined;
     setOptions(this.#select, compositions.map(toOption), chosen);
     this.#onPick(this.#picked);
+    return true;
   }
 
   /** @param {string} message */

@@ -1,13 +1,17 @@
 // The form for a new render: the composition, its props, the output, and the problems that the server found.
 
 import { AnimationForm } from "./animation-form.js";
-import { CompositionForm } from "./composition-form.js";
+import { CompositionForms } from "./composition-forms.js";
 import { CompositionPicker } from "./composition-picker.js";
 import { byId } from "../dom.js";
 import { clearProblems, InvalidField } from "../fields/frames.js";
 import { OutputOptions } from "./output-options.js";
 
-/** @import { Composition, MutationError, PathProblem, Problem, PropsForm, RenderLimits, StartInput } from "../../types.d.ts" */
+/**
+ * @import {
+ *   Composition, CompositionProps, MutationError, PathProblem, Problem, PropsForm, RenderLimits, StartInput,
+ * } from "../../types.d.ts"
+ */
 
 const TEXT_ANIMATION = "TextAnimation"; // id of the composition that has a form of its own
 
@@ -16,24 +20,23 @@ export class NewRender {
   #form = byId("new-render", HTMLFormElement);
   #error = byId("form-error", HTMLElement);
   #button = byId("render", HTMLButtonElement);
-  #place = byId("composition-fields", HTMLElement);
   #animation = new AnimationForm();
-  #announce;
   #picker;
+  #compositions;
   #output;
   /** @type {PropsForm} */
   #shown = this.#animation;
-  /** @type {Map<string, CompositionForm>} */
-  #forms = new Map(); // each keeps what the user has entered
 
   /**
    * `start` starts a render. It returns the error as `{ message, problems }`, or undefined if the render was started.
-   * `announce` receives sentences for screen readers.
-   * @param {(input: StartInput) => Promise<MutationError | undefined>} start
-   * @param {(text: string) => void} announce
+   * `readProps` returns the props of a composition. `announce` receives sentences for screen readers.
+   * @param {object} parts
+   * @param {(input: StartInput) => Promise<MutationError | undefined>} parts.start
+   * @param {(id: string) => Promise<CompositionProps>} parts.readProps
+   * @param {(text: string) => void} parts.announce
    */
-  constructor(start, announce) {
-    this.#announce = announce;
+  constructor({ start, readProps, announce }) {
+    this.#compositions = new CompositionForms(readProps, announce);
     this.#output = new OutputOptions(announce, (size) => this.#animation.setSize(size));
     this.#picker = new CompositionPicker((composition) => this.#show(composition));
     this.#form.addEventListener("submit", (event) => {
@@ -48,31 +51,23 @@ export class NewRender {
   }
 
   /**
-   * Offer these compositions. The picker is shown if there are others than TextAnimation.
+   * Offer these compositions. The picker is shown if there are others than TextAnimation. The props of the chosen one
+   * are read again, as they may have changed.
    * @param {Composition[]} compositions
    */
   setCompositions(compositions) {
-    this.#picker.offer(compositions, TEXT_ANIMATION);
+    if (!this.#picker.offer(compositions, TEXT_ANIMATION)) this.#compositions.refresh();
   }
 
   /** @param {Composition | undefined} composition */
   #show(composition) {
-    const isAnimation = composition === undefined || composition.id === TEXT_ANIMATION;
-    const form = isAnimation ? undefined : this.#formOf(composition);
+    const id = composition?.id ?? TEXT_ANIMATION;
+    const isAnimation = id === TEXT_ANIMATION;
     this.#animation.toggle(isAnimation);
-    this.#place.hidden = isAnimation;
-    if (form && form !== this.#shown) this.#place.replaceChildren(form.element);
-    this.#shown = form ?? this.#animation;
+    if (isAnimation) this.#compositions.hide();
+    else this.#compositions.show(id);
+    this.#shown = isAnimation ? this.#animation : this.#compositions;
     this.#output.show(composition);
-  }
-
-  /** @param {Composition} composition */
-  #formOf(composition) {
-    const known = this.#forms.get(composition.id);
-    if (known?.isFor(composition)) return known;
-    const form = new CompositionForm(composition, this.#announce);
-    this.#forms.set(composition.id, form);
-    return form;
   }
 
   /** @param {(input: StartInput) => Promise<MutationError | undefined>} start */

@@ -37,13 +37,15 @@ export class Actions {
   async start(input) {
     const idempotencyKey = crypto.getRandomValues(new Uint32Array(4)).join("-"); // randomUUID needs HTTPS
     const { startRender } = await this.#request(operations.START, { input: { ...input, idempotencyKey } });
-    return { render: startRender.render, error: this.#apply(startRender) };
+    const { composition } = input;
+    const title = composition && format.titleOf(composition.id, composition.props);
+    return { render: startRender.render, error: this.#apply(startRender, title) };
   }
 
   /** @param {Render} render */
-  async retry({ id }) {
+  async retry({ id, title }) {
     const { retryRender } = await this.#request(operations.RETRY, { id });
-    const error = this.#apply(retryRender);
+    const error = this.#apply(retryRender, title);
     if (error) throw new ApiError(error.message);
     if (retryRender.duplicate) throw new ApiError("This render has already been retried; see the list.");
   }
@@ -74,12 +76,14 @@ export class Actions {
   }
 
   /**
-   * Store the render and the quota of a mutation's result. Return the result if it is an error.
+   * Store the render, with its title if that is known, and the quota of a mutation's result. Return the result if it
+   * is an error.
    * @param {MutationResult} result
+   * @param {string} [title]
    * @returns {MutationError | undefined}
    */
-  #apply(result) {
-    if (result.render) this.#store.merge(result.render);
+  #apply(result, title) {
+    if (result.render) this.#store.merge(title === undefined ? result.render : { ...result.render, title });
     if (result.quota) this.#quota.show(result.quota);
     const { message } = result;
     return message === undefined ? undefined : { ...result, message };

@@ -93,6 +93,7 @@ export class RenderCard {
   #showDetails() {
     const render = this.#render;
     setText(this.#heading, format.title(render));
+    for (const name of this.#buttons.querySelectorAll(".visually-hidden")) setText(name, ` ${format.name(render)}`);
     setText(this.#facts, this.#factsText());
     setText(this.#badge, format.status(render));
     this.#progress.hidden = !isUnfinished(render);

@@ -60,6 +60,19 @@ export class RenderStore {
     this.#onChange(merged, before);
   }
 
+  /**
+   * Set the title of a render if it is still stored.
+   * @param {string} id
+   * @param {string} title
+   */
+  setTitle(id, title) {
+    const before = this.#byId.get(id);
+    if (!before) return;
+    const titled = { ...before, title };
+    this.#byId.set(id, titled);
+    this.#onChange(titled, before);
+  }
+
   /** @param {string} id */
   remove(id) {
     const before = this.#byId.get(id);
