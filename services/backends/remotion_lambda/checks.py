@@ -170,8 +170,10 @@ class Checks:
     async def remove_probes(self) -> None:
         """Delete all probes in the same way as a render's files. Without the permission, they stay."""
         outputs = f"rendercast/{self._render_id}-"
-        await self._translate(self._aws.delete_all(self._deployment.bucket, folder(self._render_id)))
-        await self._translate(self._storage.delete_all(self._deployment.output_bucket, outputs), describe_storage)
+        try:
+            await self._translate(self._aws.delete_all(self._deployment.bucket, folder(self._render_id)))
+        finally:  # both are tried: they may be in different storages
+            await self._translate(self._storage.delete_all(self._deployment.output_bucket, outputs), describe_storage)
 
     async def require_privacy(self) -> None:
         """Check that objects of renders and of videos can't be read without a signature."""
