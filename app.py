@@ -75,11 +75,11 @@ async def _redirect_to_graphiql(request: Request) -> Response:  # noqa: ARG001
 
 
 def _service_routes(services: Services) -> list[BaseRoute]:
-    """Return the routes of health checks, of the text renderer's downloads and of Remotion's webhooks."""
+    """Return the routes of health checks, of downloads from this server's folder and of Remotion's webhooks."""
     health = HealthEndpoints(services)
     routes: list[BaseRoute] = [Route("/healthz", health.alive), Route("/readyz", health.ready)]
-    if services.text_backend is not None:
-        routes.append(Route("/files/{name}", DownloadEndpoint(services.text_backend).serve))
+    if services.file_storage is not None:
+        routes.append(Route("/files/{name}", DownloadEndpoint(services.file_storage).serve))
     if services.settings.remotion.remotion_webhook_secret is not None:
         webhooks = RemotionWebhookEndpoint(services.hub, services.settings.remotion.remotion_webhook_secret)
         routes.append(Route(WEBHOOK_PATH, webhooks.receive, methods=["POST"]))

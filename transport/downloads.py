@@ -1,4 +1,4 @@
-"""Downloads of the text renderer's outputs and posters by signed URL."""
+"""Downloads of outputs and posters in this server's folder by signed URL."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from services.backends.content_disposition import content_disposition
-from services.backends.text.backend import TextBackend
-from services.backends.text.output_files import POSTER_SUFFIX
+from services.backends.folder_storage import FolderStorage
+from services.backends.output_files import POSTER_SUFFIX
 from services.media import FORMATS
 
 # Applies to the document that a browser creates to show a video or an image that is opened on its own.
@@ -21,8 +21,8 @@ MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
 class DownloadEndpoint:
     """The endpoint `/files/{name}`. Supports range requests, which players need for seeking."""
 
-    def __init__(self, backend: TextBackend) -> None:
-        self._backend = backend
+    def __init__(self, storage: FolderStorage) -> None:
+        self._storage = storage
 
     async def serve(self, request: Request) -> Response:
         """Return the file, or 404 with the same message for an expired and for an invalid URL.
@@ -30,7 +30,7 @@ class DownloadEndpoint:
         With the query parameter `name`, which the signature covers, browsers save the file under this name.
         """
         file_name = request.query_params.get("name")
-        path = self._backend.find_download(
+        path = self._storage.find_download(
             request.path_params["name"],
             expires=request.query_params.get("expires", ""),
             signature=request.query_params.get("signature", ""),

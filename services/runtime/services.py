@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from services.backends.folder_storage import FolderStorage, StoresInFolder
 from services.background.supervision import BackgroundLoop
 from services.compositions.catalog import CatalogReader
 from services.compositions.ports import CatalogStore
@@ -30,7 +31,6 @@ from services.worker.run_context import RunLimits
 from services.worker.worker import Worker, WorkerOptions
 
 if TYPE_CHECKING:
-    from services.backends.text.backend import TextBackend
     from services.observability.tracing import Tracing
     from services.webhooks.deliverer import WebhookDeliverer
     from services.webhooks.endpoint import WebhookEndpoint
@@ -77,11 +77,10 @@ class Services:
         return {name: loop for name, loop in loops.items() if loop is not None}
 
     @property
-    def text_backend(self) -> "TextBackend | None":
-        """The backend, if it is the text renderer, whose videos this process must serve."""
-        from services.backends.text.backend import TextBackend
-
-        return self.backend if isinstance(self.backend, TextBackend) else None
+    def file_storage(self) -> FolderStorage | None:
+        """The folder of outputs that this process must serve; None if clients download them elsewhere."""
+        backend: object = self.backend
+        return backend.storage if isinstance(backend, StoresInFolder) else None
 
 
 def compose(  # noqa: PLR0913  # each part of the process, once

@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import logging
-import os
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from services.backends.output_files import remove
 from services.clock import Stopwatch
 from services.models import Failure, RenderPhase, replace
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Observation
@@ -16,8 +15,6 @@ from services.renders.failure_messages import OWNER_MESSAGES
 EXIT_TIMEOUT_S = 5.0
 
 RENDERER_CRASHED = Failure(code="RENDERER_CRASHED", message=OWNER_MESSAGES["RENDERER_CRASHED"], retryable=True)
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,39 +89,7 @@ class Attempt:
             async with asyncio.timeout(EXIT_TIMEOUT_S):
                 await self.process.wait()
 
-    def store_files(self, path: Path, poster: Path | None) -> None:
-        """Rename the finished files to their final names, durably.
-
-        The poster, if there is one, is renamed first, so that it exists whenever the output does. If another worker has
-        finished the same render, because this one was suspended and lost its lease, the other's files are kept.
-        """
-        if path.exists():
-            return
-        if poster is not None:
-            self._store_poster(path, poster)
-        self.part.rename(path)
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-    def _store_poster(self, path: Path, poster: Path) -> None:
-        try:
-            self.poster_part.rename(poster)
-        except OSError as error:
-            log.warning("%s has no poster: %s", path.name, error)
-            remove(self.poster_part)
-
     def remove_parts(self) -> None:
         """Remove the unfinished files."""
         for part in (self.part, self.poster_part):
             remove(part)
-
-
-def remove(path: Path) -> None:
-    """Remove an unneeded file, if it exists. Logs an error instead of raising it."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        log.warning("%s can't be removed: %s", path, error)

@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import secrets
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +19,8 @@ from typing import TypeVar
 
 import msgspec
 
-from services.backends.text.attempt import RENDERER_CRASHED, Attempt, remove
+from services.backends.folder_storage import FolderStorage, open_folder_storage
+from services.backends.text.attempt import RENDERER_CRASHED, Attempt
 from services.backends.text.child_messages import (
     ChildMessage,
     DoneMessage,
@@ -30,12 +30,10 @@ from services.backends.text.child_messages import (
     parse_message,
 )
 from services.backends.text.formats import TEXT_FORMATS
-from services.backends.text.output_files import OutputFiles
 from services.backends.text.renderers import Renderers
 from services.backends.text.time_limits import max_rendering_time, max_silence_s
-from services.backends.text.url_signing import DownloadSigner
 from services.clock import RunningTime, Stopwatch
-from services.errors import StartImpossible, StartRefused, StartupError
+from services.errors import StartImpossible, StartRefused
 from services.media import Media, output_media
 from services.models import TEXT_ANIMATION, AnimationProps, Composition, Download, Failure, Output, Render
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Clock, Observation
@@ -43,7 +41,6 @@ from services.renders.failure_messages import OWNER_MESSAGES
 from services.renders.text_animation import SITE, text_composition
 
 POLL_INTERVAL = timedelta(milliseconds=100)
-MAX_WRITING_S = 86_400.0  # an unfinished file not modified for a day belongs to no running process
 
 NOT_AN_ANIMATION = Failure(
     code="COMPOSITION_NOT_FOUND",
@@ -68,20 +65,17 @@ class TextBackend:
     def __init__(
         self,
         *,
-        folder: Path,
+        storage: FolderStorage,
         width: int,
         height: int,
-        base_url: str,
         capacity: int,
-        signer: DownloadSigner,
         clock: Clock,
     ) -> None:
         self.capacity = capacity
-        self._files = OutputFiles(folder)
+        self.storage = storage
+        self._files = storage.files
         self._width = width
         self._height = height
-        self._base_url = base_url
-        self._signer = signer
         self._clock = clock
         self._running_time = RunningTime(clock)
         self._attempts: dict[str, Attempt] = {}
@@ -120,8 +114,8 @@ class TextBackend:
             raise StartRefused(f"the renderer process can't be started: {error}") from error
         attempt = Attempt(
             process=process,
-            part=self._files.folder / f"{name}.part",
-            poster_part=self._files.folder / f"{name}.poster.part",
+            part=self._files.part(name),
+            poster_part=self._files.part(f"{name}.poster"),
             silence=Stopwatch(self._running_time),
             max_silence_s=max_silence_s(self._media(render)),
         )
@@ -149,11 +143,11 @@ class TextBackend:
 
     def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
         """Return a URL of this server. It includes `file_name`, which the signature covers."""
-        return self._sign(output.key, expires_in, file_name=file_name)
+        return self.storage.sign(output, expires_in=expires_in, file_name=file_name)
 
     def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
         """Return a URL of this server for the poster; None if there is none."""
-        return None if output.poster_key is None else self._sign(output.poster_key, expires_in)
+        return self.storage.sign_poster(output, expires_in=expires_in)
 
     async def has_output(self, output: Output) -> bool:
         """Return whether the file exists. Raises `BackendUnavailable` if the folder can't be read."""
@@ -162,13 +156,6 @@ class TextBackend:
     async def delete(self, render: Render) -> None:
         """Remove the files. Raises `BackendUnavailable` if the folder can't be written."""
         self._files.delete(render)
-
-    def find_download(self, name: str, *, expires: str, signature: str, file_name: str | None = None) -> Path | None:
-        """Return the file of a signed URL; None if the URL is invalid or expired or the file doesn't exist."""
-        now = self._clock.now()
-        if not self._signer.verify(name, expires=expires, signature=signature, now=now, file_name=file_name):
-            return None
-        return self._files.find(name)
 
     async def close(self) -> None:
         """Kill all children."""
@@ -223,7 +210,7 @@ class TextBackend:
                 if isinstance(attempt.state, AttemptProgress):
                     attempt.state = replace(attempt.state, warnings=attempt.warnings)
             case DoneMessage():
-                await asyncio.to_thread(attempt.store_files, self._files.output(render), self._files.poster(render))
+                await asyncio.to_thread(self._files.store, render, part=attempt.part, poster_part=attempt.poster_part)
                 attempt.state = self._stored(render, warnings=attempt.warnings) or AttemptMissing()
             case ErrorMessage(code=code, message=message, retryable=retryable, detail=detail):
                 await attempt.wait()
@@ -245,11 +232,6 @@ class TextBackend:
             composition = Media(frames=frames, fps=fps, width=self._width, height=self._height)
         return output_media(composition, render.output_options)
 
-    def _sign(self, name: str, expires_in: timedelta, *, file_name: str | None = None) -> Download:
-        expires_at = (self._clock.now() + expires_in).replace(microsecond=0)
-        path = self._signer.sign(name, expires_at, file_name=file_name)
-        return Download(url=f"{self._base_url}/files/{path}", expires_at=expires_at)
-
 
 @contextlib.asynccontextmanager
 async def open_text_backend(
@@ -264,26 +246,13 @@ async def open_text_backend(
 ) -> AsyncIterator[TextBackend]:
     """Open the backend on a folder, which other processes may use too if it is `shared`.
 
-    `capacity` is one render per CPU core by default. Unfinished files that no process can be writing are removed.
-    Raises `StartupError` if the folder can't be written.
+    `capacity` is one render per CPU core by default. Raises `StartupError` if the folder can't be written.
     """
-    folder = data_dir / "outputs"
-    try:
-        folder.mkdir(exist_ok=True)
-        for part in folder.glob("*.part"):
-            with contextlib.suppress(FileNotFoundError):  # another process that shares the folder has just finished it
-                if not shared or time.time() - part.stat().st_mtime > MAX_WRITING_S:
-                    remove(part)
-        signer = DownloadSigner.from_file(data_dir / "download-key")
-    except OSError as error:
-        raise StartupError(f"The folder {folder} can't be used for videos: {error}.") from error
     backend = TextBackend(
-        folder=folder,
+        storage=open_folder_storage(data_dir, base_url=base_url, clock=clock, shared=shared),
         width=width,
         height=height,
-        base_url=base_url,
         capacity=capacity or os.cpu_count() or 1,
-        signer=signer,
         clock=clock,
     )
     try:

@@ -168,12 +168,12 @@ async def test_a_download_is_found_by_its_signed_url_only(
     name, _, query = url.rpartition("/")[2].partition("?")
     expires, signature = (part.partition("=")[2] for part in query.split("&"))
     file_name = "Promo.mp4"
-    assert text_backend.find_download(name, expires=expires, signature=signature) == tmp_path / "outputs" / name
-    assert text_backend.find_download("../rendercast.sqlite3", expires=expires, signature=signature) is None
-    assert text_backend.find_download(name, expires=expires, signature="") is None
-    assert text_backend.find_download(name, expires=expires, signature=signature, file_name=file_name) is None
+    assert text_backend.storage.find_download(name, expires=expires, signature=signature) == tmp_path / "outputs" / name
+    assert text_backend.storage.find_download("../rendercast.sqlite3", expires=expires, signature=signature) is None
+    assert text_backend.storage.find_download(name, expires=expires, signature="") is None
+    assert text_backend.storage.find_download(name, expires=expires, signature=signature, file_name=file_name) is None
     await text_backend.delete(render)
-    assert text_backend.find_download(name, expires=expires, signature=signature) is None
+    assert text_backend.storage.find_download(name, expires=expires, signature=signature) is None
 
 
 async def test_an_attempt_whose_poster_could_not_be_made_has_none(

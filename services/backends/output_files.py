@@ -1,5 +1,7 @@
-"""The files of the text backend: an output and its poster for each finished render, in one folder."""
+"""The files of the renderers on this machine: an output and its poster for each finished render, in one folder."""
 
+import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +11,20 @@ from services.models import Output, Render
 
 BUCKET = "local"
 POSTER_SUFFIX = ".jpg"  # no format has this extension
+PART_SUFFIX = ".part"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFiles:
-    """The files in a folder. All methods but the first three raise `BackendUnavailable` if it can't be used."""
+    """The files in a folder. `exists`, `stored` and `delete` raise `BackendUnavailable` if it can't be used."""
 
     folder: Path
+
+    def part(self, name: str) -> Path:
+        """Return the path of an unfinished file."""
+        return self.folder / f"{name}{PART_SUFFIX}"
 
     def output(self, render: Render) -> Path:
         """Return the path of a render's output."""
@@ -45,6 +54,24 @@ class OutputFiles:
         poster_key = poster.name if poster is not None and has_poster else None
         return Output(bucket=BUCKET, key=path.name, size_bytes=size_bytes, poster_key=poster_key)
 
+    def store(self, render: Render, *, part: Path, poster_part: Path) -> None:
+        """Rename the finished files to their final names, durably. Raises `OSError`.
+
+        The poster, if there is one, is renamed first, so that it exists whenever the output does. If another worker has
+        finished the same render, because this one was suspended and lost its lease, the other's files are kept.
+        """
+        path, poster = self.output(render), self.poster(render)
+        if path.exists():
+            return
+        if poster is not None:
+            _store_poster(path, poster, poster_part)
+        part.rename(path)
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
     def delete(self, render: Render) -> None:
         """Remove the files of a render. Idempotent."""
         try:
@@ -61,3 +88,19 @@ class OutputFiles:
             return None
         except OSError as error:
             raise BackendUnavailable(f"{path.name} can't be read: {error}") from error
+
+
+def _store_poster(path: Path, poster: Path, poster_part: Path) -> None:
+    try:
+        poster_part.rename(poster)
+    except OSError as error:
+        log.warning("%s has no poster: %s", path.name, error)
+        remove(poster_part)
+
+
+def remove(path: Path) -> None:
+    """Remove an unneeded file, if it exists. Logs an error instead of raising it."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("%s can't be removed: %s", path, error)

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from services.backends.output_files import OutputFiles
 from services.backends.text.formats import TEXT_FORMATS
-from services.backends.text.output_files import OutputFiles
 from services.errors import BackendUnavailable
 from services.media import FORMATS, OutputFormat, OutputKind, OutputOptions
 from services.models import Output
