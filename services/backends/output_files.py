@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,8 +100,11 @@ def _store_poster(path: Path, poster: Path, poster_part: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove an unneeded file, if it exists. Logs an error instead of raising it."""
+    """Remove an unneeded file, or a folder of such files, if it exists. Logs an error instead of raising it."""
     try:
-        path.unlink(missing_ok=True)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     except OSError as error:
         log.warning("%s can't be removed: %s", path, error)

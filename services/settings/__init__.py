@@ -15,6 +15,7 @@ from services.settings.groups import (
 from services.settings.loading import default_settings, load_settings, read_settings
 from services.settings.logs import LoggingSettings
 from services.settings.metrics import MetricsSettings
+from services.settings.own_machines import OwnMachineSettings
 from services.settings.pages import PageSettings
 from services.settings.remotion import RemotionSettings
 from services.settings.renderer import RendererSettings
@@ -35,6 +36,7 @@ __all__ = [
     "GraphQLSettings",
     "LoggingSettings",
     "MetricsSettings",
+    "OwnMachineSettings",
     "PageSettings",
     "RemotionSettings",
     "RenderSettings",

@@ -14,6 +14,7 @@ from services.settings.connections import ConnectionSettings
 from services.settings.graphql import GraphQLSettings
 from services.settings.logs import LoggingSettings
 from services.settings.metrics import MetricsSettings
+from services.settings.own_machines import OwnMachineSettings
 from services.settings.pages import PageSettings
 from services.settings.remotion import RemotionSettings
 from services.settings.renderer import RendererSettings
@@ -35,6 +36,7 @@ class Settings:
     auth: AuthSettings
     renders: RenderSettings
     renderer: RendererSettings
+    own_machines: OwnMachineSettings
     remotion: RemotionSettings
     webhooks: WebhookSettings
     worker: WorkerSettings

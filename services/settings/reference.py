@@ -26,6 +26,7 @@ TITLES = {
     "auth": "Authentication",
     "renders": "Renders",
     "renderer": "Renderer",
+    "own_machines": "Remotion on your own machines",
     "remotion": "Remotion Lambda",
     "webhooks": "Webhooks",
     "worker": "Workers",

@@ -10,10 +10,10 @@ from services.settings.base import SettingsGroup, renamed
 class RendererSettings(SettingsGroup):
     """The choice of renderer, and the size of the text renderer's videos."""
 
-    renderer: Literal["lambda", "text"] | None = Field(
+    renderer: Literal["lambda", "node", "text"] | None = Field(
         None,
-        description="`lambda` renders on Remotion Lambda, `text` on this machine. Default: `text` in `dev`, `lambda` "
-        "in `serve` and `worker`.",
+        description="`lambda` renders on Remotion Lambda, `node` renders your Remotion project on this machine, `text` "
+        "renders texts on this machine. Default: `text` in `dev`, `lambda` in `serve` and `worker`.",
     )
     text_width: int = Field(
         1280,

@@ -13,7 +13,7 @@ class WorkerSettings(SettingsGroup):
         ge=1,
         le=5000,
         description="Maximum number of renders that a worker runs concurrently. Default: 25 on Lambda, one per CPU "
-        "core for the text renderer.",
+        "core for `text`, one per two cores for `node`.",
     )
     lease_s: float = Field(
         30,

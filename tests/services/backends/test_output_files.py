@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from services.backends.output_files import OutputFiles
+from services.backends.output_files import OutputFiles, remove
 from services.backends.text.formats import TEXT_FORMATS
 from services.errors import BackendUnavailable
 from services.media import FORMATS, OutputFormat, OutputKind, OutputOptions
@@ -59,3 +59,12 @@ def test_an_unusable_folder_is_unavailable(files: OutputFiles, make_render: Make
             use(render)
     with pytest.raises(BackendUnavailable):
         unusable.exists("a.mp4")
+
+
+def test_unneeded_files_and_folders_are_removed(files: OutputFiles) -> None:
+    (files.part("folder") / "inner").mkdir(parents=True)
+    files.part("file").touch()
+    files.part("link").symlink_to(files.folder)
+    for name in ("folder", "file", "link", "missing"):
+        remove(files.part(name))
+    assert list(files.folder.iterdir()) == []

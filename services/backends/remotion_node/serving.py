@@ -1,0 +1,71 @@
+"""The renderer `node` in processes that run no renders: they serve the outputs of others, and need no project."""
+
+from datetime import timedelta
+
+from services.backends.folder_storage import FolderStorage
+from services.backends.remotion_node.formats import NODE_FORMATS
+from services.errors import BackendUnavailable, StartRefused
+from services.models import Composition, Download, Output, Render
+from services.ports import AttemptFinished, AttemptMissing, Observation
+
+NO_WORKER = "this process runs no renders; workers do"
+
+
+class ServingBackend:
+    """A `RenderBackend` that stores and signs, and can neither render nor discover compositions."""
+
+    formats = NODE_FORMATS
+    capacity = 1
+    poll_interval = timedelta(seconds=1)
+
+    def __init__(self, storage: FolderStorage, *, site: str, composition: str) -> None:
+        self.storage = storage
+        self.site = site
+        self.animation_composition_id = composition
+
+    async def site_version(self) -> str:
+        """Raise `BackendUnavailable`."""
+        raise BackendUnavailable(NO_WORKER)
+
+    async def compositions(self) -> tuple[Composition, ...]:
+        """Raise `BackendUnavailable`."""
+        raise BackendUnavailable(NO_WORKER)
+
+    def time_limit(self, render: Render) -> timedelta:  # noqa: ARG002
+        """Return no time."""
+        return timedelta()
+
+    async def start(self, render: Render) -> str:  # noqa: ARG002
+        """Raise `StartRefused`."""
+        raise StartRefused(NO_WORKER)
+
+    async def observe(self, render: Render, *, check_output: bool = False) -> Observation:  # noqa: ARG002
+        """Return the stored output, if there is one."""
+        return self._stored(render) or AttemptMissing()
+
+    async def stop(self, render: Render) -> AttemptFinished | None:
+        """Return the stored output, if there is one."""
+        return self._stored(render)
+
+    async def abandon(self, render: Render) -> None:
+        """Do nothing: this process has no attempt."""
+
+    def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
+        """Return a URL of this server."""
+        return self.storage.sign(output, expires_in=expires_in, file_name=file_name)
+
+    def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
+        """Return a URL of this server for the poster; None if there is none."""
+        return self.storage.sign_poster(output, expires_in=expires_in)
+
+    async def has_output(self, output: Output) -> bool:
+        """Return whether the file exists. Raises `BackendUnavailable` if the folder can't be read."""
+        return self.storage.files.exists(output.key)
+
+    async def delete(self, render: Render) -> None:
+        """Remove the files. Raises `BackendUnavailable` if the folder can't be written."""
+        self.storage.files.delete(render)
+
+    def _stored(self, render: Render) -> AttemptFinished | None:
+        output = self.storage.files.stored(render)
+        return None if output is None else AttemptFinished(output=output, warnings=render.warnings, media=render.media)

@@ -1,0 +1,65 @@
+"""Running a program to its end."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from services.backends.remotion_node.programs import ProgramError, run_program
+
+
+async def test_the_output_is_returned(tmp_path: Path) -> None:
+    assert await run_program(["sh", "-c", "pwd; echo noise >&2"], timeout_s=20, cwd=tmp_path) == f"{tmp_path}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "reason", "output"),
+    [
+        ("printf 'one\n\x1b[31mtwo.\x1b[0m\n' >&2; exit 1", "two", "one\ntwo."),
+        ("exit 3", "it ended with code 3", ""),
+        ("kill -9 $$", "it ended with code -9", ""),
+    ],
+)
+async def test_a_failure_has_the_last_line_of_the_errors(command: str, reason: str, output: str) -> None:
+    with pytest.raises(ProgramError) as error:
+        await run_program(["sh", "-c", command], timeout_s=20)
+    assert (str(error.value), error.value.output) == (reason, output)
+
+
+async def test_a_missing_program_is_an_error() -> None:
+    with pytest.raises(ProgramError, match="it can't be started"):
+        await run_program(["/nowhere"], timeout_s=20)
+
+
+async def test_a_program_is_killed_with_its_children_after_the_time_limit(tmp_path: Path) -> None:
+    with pytest.raises(ProgramError, match=r"it did not end within 0\.5 s"):
+        await run_program(["sh", "-c", f"sleep 1000 & echo $! > {tmp_path}/id; wait"], timeout_s=0.5)
+    await _wait_until_dead(int((tmp_path / "id").read_text()))
+
+
+async def test_a_program_is_killed_if_the_caller_is_cancelled(tmp_path: Path) -> None:
+    ready = tmp_path / "id"
+    command = f"sleep 1000 & echo $! > {tmp_path}/new; mv {tmp_path}/new {ready}; wait"
+    running = asyncio.create_task(run_program(["sh", "-c", command], timeout_s=20))
+    while not ready.exists():  # noqa: ASYNC110  # another process creates it
+        await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await _wait_until_dead(int(ready.read_text()))
+
+
+async def _wait_until_dead(process_id: int) -> None:
+    """Wait until a process has ended; in a container, its end may not be collected."""
+    async with asyncio.timeout(20):
+        while _runs(process_id):  # noqa: ASYNC110  # another process
+            await asyncio.sleep(0.01)
+
+
+def _runs(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
