@@ -10,7 +10,6 @@ from pydantic import SecretStr
 
 from services.backends.remotion_lambda.aws import AwsAccess
 from services.backends.remotion_lambda.function import Function, parse_function_name
-from services.backends.remotion_lambda.options import Capture
 from services.backends.remotion_lambda.payloads import OutputProvider, Target
 from services.backends.remotion_lambda.regions import (
     Region,
@@ -19,6 +18,7 @@ from services.backends.remotion_lambda.regions import (
     region_of_host,
     warn_of_new_region,
 )
+from services.backends.remotion_options import Capture
 from services.errors import StartupError
 from services.settings import RemotionSettings, variable
 

@@ -12,12 +12,13 @@ from services.backends.remotion_lambda.deployment import Deployment
 from services.backends.remotion_lambda.discovery import CompositionsError, Discovery
 from services.backends.remotion_lambda.failure_kinds import NO_COMPOSITION
 from services.backends.remotion_lambda.keys import output_key, props_key
-from services.backends.remotion_lambda.options import media_fields, still_fields
 from services.backends.remotion_lambda.payloads import Target, Webhook, start_payload, still_payload
-from services.backends.remotion_lambda.props import PropsReference, inline, input_props, needs_upload, uploaded
+from services.backends.remotion_lambda.props import PropsReference, inline, needs_upload, uploaded
 from services.backends.remotion_lambda.starts import not_started, parse_started, start_error
 from services.backends.remotion_lambda.stills import Stills, is_still
 from services.backends.remotion_lambda.webhooks import webhook_request
+from services.backends.remotion_options import media_fields, still_fields
+from services.backends.remotion_props import props_of
 from services.errors import StartImpossible, StartRefused
 from services.media import FORMATS, Media, forced_frames
 from services.models import Render
@@ -86,7 +87,7 @@ class Launcher:
 
     async def _props(self, render: Render) -> PropsReference:
         """Return the reference to the props for a start; props that are too large are first stored in S3."""
-        props = _props_json(render)
+        props = props_of(render)
         if not needs_upload(props):
             return inline(props)
         name = secrets.token_hex(16)
@@ -135,10 +136,3 @@ class Launcher:
 
 def _output_key(render: Render) -> str:
     return output_key(render.id, render.attempt, FORMATS[render.output_options.format].extension)
-
-
-def _props_json(render: Render) -> str:
-    """Return the props as JSON: as the caller sent them, without the composition's defaults, which Remotion adds."""
-    if render.input_props is not None:
-        return render.input_props
-    return "{}" if render.props is None else input_props(render.props)

@@ -13,7 +13,6 @@ from services.backends.remotion_lambda.keys import (
     progress_key,
     props_key,
 )
-from services.backends.remotion_lambda.options import Capture, media_fields
 from services.backends.remotion_lambda.payloads import (
     OutputProvider,
     Target,
@@ -22,7 +21,9 @@ from services.backends.remotion_lambda.payloads import (
     start_payload,
     status_payload,
 )
-from services.backends.remotion_lambda.props import inline, input_props, uploaded
+from services.backends.remotion_lambda.props import inline, uploaded
+from services.backends.remotion_options import Capture, media_fields
+from services.backends.remotion_props import input_props
 from services.media import OutputOptions
 from services.models import AnimationProps, AnimationStyle
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
-from services.backends.remotion_lambda.poster_child import (
+from services.backends.last_frame import (
     BLOCK_BYTES,
     BlockFile,
     NoFrameError,

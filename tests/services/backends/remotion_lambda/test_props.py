@@ -1,6 +1,7 @@
 import pytest
 
-from services.backends.remotion_lambda.props import input_props, needs_upload
+from services.backends.remotion_lambda.props import needs_upload
+from services.backends.remotion_props import input_props
 from services.models import replace
 from tests.conftest import PROPS
 

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.backends.remotion_lambda.options import Capture, media_fields, still_fields
 from services.backends.remotion_lambda.payloads import (
     OutputProvider,
     Target,
@@ -21,6 +20,7 @@ from services.backends.remotion_lambda.payloads import (
     still_payload,
 )
 from services.backends.remotion_lambda.props import inline
+from services.backends.remotion_options import Capture, media_fields, still_fields
 from services.media import FORMATS, Media, OutputFormat, OutputKind, OutputOptions, forced_frames
 from tests.support.progress_files import FORMAT_RECORDS
 

@@ -1,9 +1,9 @@
-"""The output options of a render in the terms of Remotion's function: fields of the payloads of starts and stills."""
+"""The output options of a render in Remotion's terms: those of its renderer and of its function."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.backends.remotion_lambda.props import js_number
+from services.backends.remotion_props import js_number
 from services.media import FORMATS, TRANSPARENT_PROFILES, OutputFormat, OutputKind, OutputOptions, ProResProfile
 
 JPEG_QUALITY = 80  # Remotion's default
