@@ -18,6 +18,7 @@ from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, Attem
 from services.renders import lifecycle
 from tests.conftest import PROPS, MakeRender
 from tests.support.lambda_scenarios import Scenario
+from tests.support.node_renderer import needs_node, node_backend
 from tests.support.remotion_farm import Farm
 
 LONG = replace(PROPS, duration_in_frames=600)
@@ -43,7 +44,19 @@ async def text_backend(request: pytest.FixtureRequest) -> AsyncIterator[RenderBa
         yield backend
 
 
-@pytest.fixture(params=[text_backend, pytest.param(lambda_backend, marks=pytest.mark.slow)])
+@asynccontextmanager
+async def remotion_backend(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
+    async with node_backend(request.getfixturevalue("node_bundle"), request.getfixturevalue("tmp_path")) as backend:
+        yield backend
+
+
+@pytest.fixture(
+    params=[
+        text_backend,
+        pytest.param(lambda_backend, marks=pytest.mark.slow),
+        pytest.param(remotion_backend, marks=[pytest.mark.slow, needs_node]),
+    ]
+)
 async def backend(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
     async with request.param(request) as opened:
         yield opened

@@ -1,0 +1,1 @@
+"""Renders the compositions of the operator's Remotion project on this machine."""

@@ -1,0 +1,214 @@
+"""An attempt of the node backend: a job of a render host, and the state that it last reported."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from services.backends.output_files import OutputFiles, remove
+from services.backends.remotion_node import failures
+from services.backends.remotion_node.host_messages import (
+    CompositionMessage,
+    DoneMessage,
+    FailedMessage,
+    JobMessage,
+    ProgressMessage,
+)
+from services.backends.remotion_node.jobs import HostEnd, HostLost, Job
+from services.backends.remotion_node.options import render_kind, render_options
+from services.backends.remotion_node.posters import make_poster
+from services.backends.remotion_options import Capture
+from services.backends.remotion_props import props_of
+from services.media import FORMATS, Media, output_media
+from services.models import Render, RenderPhase
+from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Clock, Observation
+
+# A render whose host has ended this often, while it ran nothing else, is taken to be the cause.
+MAX_LOST_HOSTS = 4
+# The shares of drawing and encoding in the progress, as Remotion's own.
+_DRAWING, _ENCODING = 0.7, 0.3
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """The folder of an attempt's unfinished files: Remotion requires the extension of the format."""
+
+    folder: Path
+    extension: str
+
+    @property
+    def output(self) -> Path:
+        """The unfinished output."""
+        return self.folder / f"output.{self.extension}"
+
+    @property
+    def poster(self) -> Path:
+        """The unfinished poster."""
+        return self.folder / "poster.jpg"
+
+
+class JobFailed(Exception):  # noqa: N818  # not a bug
+    """The host has reported an error of the job."""
+
+    def __init__(self, message: FailedMessage) -> None:
+        self.message = message
+        super().__init__(message.message)
+
+
+class Attempt:
+    """Runs a render as a job of a host. Frames are drawn only once the caller has seen the real size and length."""
+
+    def __init__(
+        self,
+        render: Render,
+        job: Job,
+        *,
+        files: OutputFiles,
+        unfinished: Path,
+        clock: Clock,
+        capture: Capture,
+        license_key: str | None,
+        cpu_second_usd: float,
+    ) -> None:
+        self.state: Observation = AttemptProgress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
+        self._render = render
+        self._job = job
+        self._files = files
+        self._unfinished = Unfinished(folder=unfinished, extension=FORMATS[render.output_options.format].extension)
+        self._clock = clock
+        self._capture = capture
+        self._license_key = license_key
+        self._cpu_second_usd = cpu_second_usd
+        self._first: tuple[float, float] | None = None  # of the progress: its fraction, and the monotonic time
+        self._is_shown = False
+        self._accepted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, *, serve_url: str, resources: AsyncExitStack) -> None:
+        """Start in a task, which updates `state`, and closes the resources at its end: the job and the bundle."""
+        self._task = asyncio.create_task(self._run(serve_url, resources), name=f"render {self._render.id}")
+
+    def observe(self) -> Observation:
+        """Return the state. The second call that finds a size which was not expected accepts it."""
+        self._job.kill_host_if_hung()
+        if isinstance(self.state, AttemptProgress) and self.state.media is not None:
+            if self._is_shown:
+                self._accepted.set()
+            self._is_shown = True
+        return self.state
+
+    async def end(self) -> None:
+        """Stop the job if it is still running, and remove its unfinished files."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self, serve_url: str, resources: AsyncExitStack) -> None:
+        async with resources:
+            await self._try(serve_url)
+
+    async def _try(self, serve_url: str) -> None:
+        try:
+            self._unfinished.folder.mkdir()
+            await self._draw(await self._select(serve_url))
+        except JobFailed as failed:
+            self.state = AttemptFailed(failure=failures.classify(failed.message))
+        except HostLost as lost:
+            self.state = self._lost(lost.end)
+        except OSError as error:
+            self.state = AttemptFailed(failure=failures.with_detail(failures.OUT_OF_DISK, str(error)))
+        finally:
+            remove(self._unfinished.folder)
+
+    async def _select(self, serve_url: str) -> Media:
+        """Return the size and length of the composition with the render's props."""
+        props = json.loads(props_of(self._render))
+        self._job.send("select", serveUrl=serve_url, id=self._render.composition_id, inputProps=props)
+        message = await self._receive()
+        if not isinstance(message, CompositionMessage):
+            raise OSError(f"the host has sent an unexpected message: {message.type}")
+        return Media(frames=message.frames, fps=message.fps, width=round(message.width), height=round(message.height))
+
+    async def _draw(self, composition: Media) -> None:
+        options = self._render.output_options
+        media = output_media(composition, options)
+        self.state = AttemptProgress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0, media=media)
+        if media != self._render.media:
+            await self._accepted.wait()
+        self._job.send(
+            "render",
+            kind=render_kind(options),
+            output=str(self._unfinished.output.resolve()),
+            options=render_options(options, composition, capture=self._capture, license_key=self._license_key),
+        )
+        while not isinstance(message := await self._receive(), DoneMessage):
+            if isinstance(message, ProgressMessage):
+                self._report(message, media)
+        await self._store(media)
+
+    async def _receive(self) -> JobMessage:
+        message = await self._job.receive()
+        if isinstance(message, FailedMessage):
+            raise JobFailed(message)
+        return message
+
+    async def _store(self, media: Media) -> None:
+        """Store the finished output and its poster durably."""
+        unfinished, cost_usd = self._unfinished, self._job.measure_cpu_s() * self._cpu_second_usd
+        if self._files.poster(self._render) is not None:
+            await make_poster(unfinished.output, unfinished.poster)
+        await asyncio.to_thread(self._rename)
+        output = self._files.stored(self._render)
+        self.state = (
+            AttemptMissing() if output is None else AttemptFinished(output=output, cost_usd=cost_usd, media=media)
+        )
+
+    def _rename(self) -> None:
+        for path in (self._unfinished.output, self._unfinished.poster):
+            with contextlib.suppress(FileNotFoundError):  # there may be no poster
+                _sync(path)
+        self._files.store(self._render, part=self._unfinished.output, poster_part=self._unfinished.poster)
+
+    def _report(self, message: ProgressMessage, media: Media) -> None:
+        drawn, encoded = message.rendered / media.frames, message.encoded / media.frames
+        phase = RenderPhase.COMBINING if message.combining else RenderPhase.ENCODING
+        fraction = min(1.0, _DRAWING * drawn + _ENCODING * encoded)
+        now_s = self._clock.monotonic()
+        self._first = self._first or (fraction, now_s)
+        first, since_s = self._first
+        remaining_s = (now_s - since_s) * (1 - fraction) / (fraction - first) if fraction > first else None
+        self.state = AttemptProgress(
+            phase=RenderPhase.RENDERING_FRAMES if drawn < 1 else phase,
+            fraction=fraction,
+            frames_rendered=message.rendered,
+            cost_usd=self._job.cpu_s * self._cpu_second_usd,
+            estimated_completion_at=None
+            if remaining_s is None
+            else (self._clock.now() + timedelta(seconds=remaining_s)).replace(microsecond=0),
+            media=media,
+        )
+
+    def _lost(self, end: HostEnd) -> Observation:
+        """Return the state after the end of the host. It says nothing about this render, unless that repeats."""
+        render = self._render
+        log.warning("render %s: %s", render.id, end.reason)
+        if end.was_alone and end.memory:
+            return AttemptFailed(failure=failures.with_detail(failures.OUT_OF_MEMORY, end.reason))
+        if end.was_alone and render.interruptions >= MAX_LOST_HOSTS:
+            return AttemptFailed(failure=failures.with_detail(failures.CRASHED, end.reason))
+        return AttemptMissing()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

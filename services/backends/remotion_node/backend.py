@@ -1,0 +1,191 @@
+"""The node backend: renders the compositions of the operator's Remotion project on this machine.
+
+A Node process with a warm browser (see `host.py`) draws them with the project's own `@remotion/renderer`. It ends with
+this process, so that an attempt which this process doesn't know has left a finished output, or is `AttemptMissing` and
+rendered again. So is one whose host has ended: that fails no render by itself.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from services.backends.folder_storage import FolderStorage, open_folder_storage
+from services.backends.remotion_node.attempt import Attempt
+from services.backends.remotion_node.deployment import NodeDeployment
+from services.backends.remotion_node.failures import classify
+from services.backends.remotion_node.formats import NODE_FORMATS
+from services.backends.remotion_node.host import HostLimits, HostUnavailable
+from services.backends.remotion_node.host_messages import CompositionsMessage, FailedMessage
+from services.backends.remotion_node.hosts import Hosts, open_hosts
+from services.backends.remotion_node.jobs import HostLost, Job
+from services.backends.remotion_node.time_limits import max_rendering_time
+from services.backends.remotion_options import Capture
+from services.clock import RunningTime
+from services.compositions.remotion import read_compositions
+from services.errors import BackendUnavailable, StartRefused, StartupError
+from services.models import Composition, Download, Output, Render
+from services.ports import AttemptFinished, AttemptMissing, Clock, Observation
+
+POLL_INTERVAL = timedelta(milliseconds=100)
+FRAME_TIMEOUT_S = 30.0  # Remotion's default
+DISCOVERY_TIMEOUT_S = 120.0
+
+
+class NodeBackend:
+    """A `RenderBackend` on this machine. Open it with `open_node_backend`."""
+
+    poll_interval = POLL_INTERVAL
+    formats = NODE_FORMATS
+
+    def __init__(self, deployment: NodeDeployment, *, storage: FolderStorage, hosts: Hosts, clock: Clock) -> None:
+        self.site = deployment.site
+        self.capacity = deployment.capacity
+        self.animation_composition_id = deployment.composition
+        self.storage = storage
+        self._deployment = deployment
+        self._files = storage.files
+        self._hosts = hosts
+        self._clock = clock
+        self._attempts: dict[str, Attempt] = {}
+
+    async def warm_up(self) -> None:
+        """Start Node and the browser. Raises `StartupError` if that fails."""
+        try:
+            job = await self._hosts.new_job()
+        except HostUnavailable as error:
+            path = self._deployment.browser.path
+            raise StartupError(f"The renderer can't be started with the browser {path}: {error}") from error
+        job.close()
+
+    async def site_version(self) -> str:
+        """Return the version of the bundle. Raises `BackendUnavailable` if there is none."""
+        return (await self._deployment.bundles.current()).version
+
+    async def compositions(self) -> tuple[Composition, ...]:
+        """Return all compositions with their default props. Raises `BackendUnavailable`."""
+        bundle = await self._deployment.bundles.current()
+        try:
+            job = await self._hosts.new_job()
+            with contextlib.closing(job):
+                job.send("compositions", serveUrl=str(bundle.folder))
+                async with asyncio.timeout(DISCOVERY_TIMEOUT_S):
+                    answer = await _compositions(job)
+            return read_compositions(answer, formats=self.formats)
+        except (HostUnavailable, HostLost, TimeoutError, ValueError) as error:
+            raise BackendUnavailable(f"the compositions can't be read: {error!r}") from error
+
+    def time_limit(self, render: Render) -> timedelta:
+        """Return the time that a very slow machine needs for the output."""
+        return max_rendering_time(render.media)
+
+    async def start(self, render: Render) -> str:
+        """Start a job of the host. Raises `StartRefused` if the project isn't bundled or no host can be started.
+
+        A render that was interrupted has a host of its own: if it ends too, this render is known to be the cause.
+        """
+        await self.abandon(render)
+        bundles = self._deployment.bundles
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                bundle = await bundles.acquire()
+                stack.callback(bundles.release, bundle)
+                job = await self._hosts.new_job(isolated=render.interruptions > 0)
+            except (BackendUnavailable, HostUnavailable) as error:
+                raise StartRefused(f"the renderer can't be started: {error}") from error
+            stack.callback(job.close)
+            attempt = self._attempts[render.id] = self._attempt(render, job)
+            attempt.start(serve_url=str(bundle.folder), resources=stack.pop_all())
+        return f"{render.id}-{render.attempt}"
+
+    async def observe(self, render: Render, *, check_output: bool = False) -> Observation:  # noqa: ARG002
+        """Return the state that the host last reported, or the finished output of an earlier process."""
+        if attempt := self._attempts.get(render.id):
+            return attempt.observe()
+        return self._stored(render) or AttemptMissing()
+
+    async def stop(self, render: Render) -> AttemptFinished | None:
+        """Stop the job, remove its unfinished files, and look for the output."""
+        await self.abandon(render)
+        return self._stored(render)
+
+    async def abandon(self, render: Render) -> None:
+        """Stop the job if it still runs, and remove its unfinished files."""
+        if attempt := self._attempts.pop(render.id, None):
+            await attempt.end()
+
+    def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
+        """Return a URL of this server. It includes `file_name`, which the signature covers."""
+        return self.storage.sign(output, expires_in=expires_in, file_name=file_name)
+
+    def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
+        """Return a URL of this server for the poster; None if there is none."""
+        return self.storage.sign_poster(output, expires_in=expires_in)
+
+    async def has_output(self, output: Output) -> bool:
+        """Return whether the file exists. Raises `BackendUnavailable` if the folder can't be read."""
+        return self._files.exists(output.key)
+
+    async def delete(self, render: Render) -> None:
+        """Remove the files. Raises `BackendUnavailable` if the folder can't be written."""
+        self._files.delete(render)
+
+    async def close(self) -> None:
+        """Stop all jobs."""
+        while self._attempts:
+            _, attempt = self._attempts.popitem()
+            await attempt.end()
+
+    def _attempt(self, render: Render, job: Job) -> Attempt:
+        return Attempt(
+            render,
+            job,
+            files=self._files,
+            unfinished=self._files.part(f"{render.id}.{secrets.token_hex(4)}"),
+            clock=self._clock,
+            capture=Capture(image_format=self._deployment.image_format, color_space=self._deployment.color_space),
+            license_key=self._deployment.license_key,
+            cpu_second_usd=self._deployment.cpu_second_usd,
+        )
+
+    def _stored(self, render: Render) -> AttemptFinished | None:
+        output = self._files.stored(render)
+        return None if output is None else AttemptFinished(output=output, cost_usd=0.0)
+
+
+async def _compositions(job: Job) -> object:
+    """Return the answer of `getCompositions`. Raises `BackendUnavailable` or `HostLost`."""
+    message = await job.receive()
+    if isinstance(message, CompositionsMessage):
+        return message.compositions
+    if isinstance(message, FailedMessage):
+        failure = classify(message)
+        raise BackendUnavailable(f"the compositions can't be read: {failure.detail}", failure=failure)
+    raise BackendUnavailable(f"the compositions can't be read: unexpected message {message.type}")
+
+
+@contextlib.asynccontextmanager
+async def open_node_backend(
+    deployment: NodeDeployment,
+    *,
+    base_url: str,
+    clock: Clock,
+    shared: bool,
+    frame_timeout_s: float = FRAME_TIMEOUT_S,
+    limits: HostLimits | None = None,
+) -> AsyncIterator[NodeBackend]:
+    """Open the backend on a data folder, which other processes may use too if it is `shared`. Starts no process.
+
+    Raises `StartupError` if the folder can't be written.
+    """
+    storage = open_folder_storage(deployment.data_dir, base_url=base_url, clock=clock, shared=shared)
+    running_time = RunningTime(clock)
+    async with open_hosts(
+        deployment, running_time=running_time, frame_timeout_s=frame_timeout_s, limits=limits
+    ) as hosts:
+        backend = NodeBackend(deployment, storage=storage, hosts=hosts, clock=clock)
+        try:
+            yield backend
+        finally:
+            await backend.close()

@@ -1,0 +1,313 @@
+/**
+ * Renders with the project's own `@remotion/renderer` and one browser: `node render-host.mjs CONFIG`.
+ *
+ * CONFIG is JSON: `{project, browser, chromeMode, frameTimeoutMs, folder}`. `folder` is the folder for temporary files,
+ * which is removed at the end. Requests are lines of JSON on stdin, messages lines of JSON on stdout (their fields are
+ * in `host_messages.py`); everything else that is written goes to stderr.
+ *
+ * - `{"type": "select", job, serveUrl, id, inputProps}` evaluates a composition: `composition` or `failed`.
+ * - `{"type": "render", job, kind, output, options}` then draws it: `progress`, and `done` or `failed`.
+ * - `{"type": "compositions", job, serveUrl}` evaluates all compositions: `compositions` or `failed`.
+ * - `{"type": "cancel", job}` stops a job at once: `cancelled`.
+ *
+ * When stdin closes, or the browser ends, the process kills all its children, removes unfinished files and exits.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import childProcess from "node:child_process";
+import { rmSync, writeSync } from "node:fs";
+import { createRequire, syncBuiltinESMExports } from "node:module";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+
+const PROGRESS_INTERVAL_MS = 100;
+const ALIVE_INTERVAL_MS = 1000;
+const PAGE_CLOSE_TIMEOUT_MS = 800;
+const EVALUATION_ALLOWANCE_MS = 5000; // Remotion's own timeouts come first
+const MAX_CONSOLE_ERRORS = 20;
+const MAX_TEXT_LENGTH = 2000;
+const MAX_PAGES = 8; // of one render, as Remotion's own limit
+
+const config = JSON.parse(process.argv[2]);
+const evaluationTimeoutMs = config.frameTimeoutMs + EVALUATION_ALLOWANCE_MS;
+const children = new Set();
+const jobs = new Map();
+const currentJob = new AsyncLocalStorage();
+
+const send = (message) => {
+  const line = Buffer.from(`${JSON.stringify(message)}\n`);
+  for (let sent = 0; sent < line.length; ) {
+    sent += writeSync(1, line, sent);
+  }
+};
+
+/** Kill all child processes, remove the temporary and unfinished files, and exit. */
+const exit = (status) => {
+  for (const child of children) {
+    killTree(child);
+  }
+  for (const { output } of jobs.values()) {
+    if (output) {
+      remove(dirname(output));
+    }
+  }
+  remove(config.folder);
+  process.exit(status);
+};
+
+const killTree = ({ pid }) => {
+  for (const id of [-pid, pid]) {
+    try {
+      process.kill(id, "SIGKILL"); // a browser leads a process group of its own
+    } catch {
+      // It has ended, or leads no group.
+    }
+  }
+};
+
+const remove = (path) => {
+  try {
+    rmSync(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+  } catch (error) {
+    console.error(error); // the parent removes it
+  }
+};
+
+/** Keep the list of child processes: the browser, and Remotion's FFmpeg and compositor. */
+const watchChildren = () => {
+  const { spawn } = childProcess;
+  childProcess.spawn = (...args) => {
+    const child = spawn(...args);
+    if (child.pid) {
+      children.add(child);
+      child.once("exit", () => children.delete(child));
+      if (child.spawnargs.some((argument) => String(argument).startsWith("--remote-debugging-port"))) {
+        child.once("exit", () => exit(1));
+      }
+    }
+    return child;
+  };
+  syncBuiltinESMExports();
+};
+
+const text = (value) => String(value ?? "").slice(0, MAX_TEXT_LENGTH);
+
+/** Describe an error. It is the composition's if it was thrown in the browser. */
+const describe = (error, job) => ({
+  name: text(error?.name || "Error"),
+  message: text(error?.message ?? error),
+  stack: text(error?.stack),
+  inBrowser: Array.isArray(error?.stackFrame),
+  console: job.console,
+});
+
+const onBrowserLog =
+  (job) =>
+  ({ type, text: logged }) => {
+    if (type === "error" && job.console.length < MAX_CONSOLE_ERRORS) {
+      job.console.push(text(logged));
+    }
+  };
+
+const common = (job) => ({
+  serveUrl: job.serveUrl,
+  puppeteerInstance: browser,
+  browserExecutable: config.browser,
+  chromeMode: config.chromeMode,
+  chromiumOptions: CHROMIUM_OPTIONS,
+  timeoutInMilliseconds: config.frameTimeoutMs,
+  onBrowserLog: onBrowserLog(job),
+  logLevel: "error",
+});
+
+/** Pages that one render may use: Remotion's default is half of the cores, which all renders share. */
+const pages = () => Math.max(1, Math.round(Math.min(MAX_PAGES, availableParallelism() / 2) / jobs.size));
+
+/** Wait for an evaluation, for which Remotion has no timeout if the page is busy. */
+const evaluated = async (evaluation) => {
+  let timer;
+  const timeout = new Promise((_, reject) => {
+    const message = `Timed out evaluating page function: a composition was not evaluated in ${evaluationTimeoutMs} ms`;
+    timer = setTimeout(() => reject(new Error(message)), evaluationTimeoutMs);
+  });
+  try {
+    return await Promise.race([evaluation, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+const select = async (job) => {
+  const given = { ...common(job), id: job.id, inputProps: job.inputProps };
+  const composition = await evaluated(selectComposition(given));
+  job.composition = composition;
+  const { width, height, fps, durationInFrames } = composition;
+  send({ type: "composition", job: job.name, width, height, fps, durationInFrames });
+};
+
+const listCompositions = async (job) => {
+  const compositions = await evaluated(getCompositions(job.serveUrl, common(job)));
+  send({ type: "compositions", job: job.name, compositions });
+  jobs.delete(job.name);
+};
+
+const render = async (job, { kind, output, options }) => {
+  const { forceWidth, forceHeight, forceFps, forceDurationInFrames, ...given } = options;
+  const { composition } = job;
+  job.output = output;
+  const request = {
+    ...common(job),
+    ...given,
+    inputProps: job.inputProps,
+    cancelSignal: job.signal.cancelSignal,
+    composition: {
+      ...composition,
+      width: forceWidth ?? composition.width,
+      height: forceHeight ?? composition.height,
+      fps: forceFps ?? composition.fps,
+      durationInFrames: forceDurationInFrames ?? composition.durationInFrames,
+    },
+  };
+  await (kind === "still" ? renderStill({ ...request, output }) : drawFrames(job, request, output));
+  jobs.delete(job.name);
+  send({ type: "done", job: job.name });
+};
+
+const drawFrames = async (job, request, outputLocation) => {
+  let newest = null;
+  const report = () => {
+    if (newest && jobs.has(job.name)) {
+      send({ type: "progress", job: job.name, ...newest });
+      newest = null;
+    }
+  };
+  const timer = setInterval(report, PROGRESS_INTERVAL_MS);
+  const onProgress = ({ renderedFrames, encodedFrames, stitchStage }) => {
+    newest = { rendered: renderedFrames, encoded: encodedFrames, isCombining: stitchStage === "muxing" };
+  };
+  try {
+    await renderMedia({ ...request, outputLocation, onProgress, concurrency: pages() });
+    report();
+  } finally {
+    clearInterval(timer);
+  }
+};
+
+/** Run a step of a job. A cancelled job has no further messages. */
+const run = (job, step) =>
+  currentJob.run(job, async () => {
+    try {
+      await step();
+    } catch (error) {
+      if (jobs.delete(job.name)) {
+        send({ type: "failed", job: job.name, ...describe(error, job) });
+      }
+    } finally {
+      if (!jobs.has(job.name)) {
+        await closePages(job);
+      }
+    }
+  });
+
+const cancel = (job) => {
+  jobs.delete(job.name);
+  job.signal.cancel();
+  send({ type: "cancelled", job: job.name });
+  void closePages(job);
+};
+
+/** Close the pages that a job has left open. If one stays open, this process must not be used for further jobs. */
+const closePages = async (job) => {
+  const open = [...job.pages].filter((page) => !page.closed);
+  const closing = Promise.allSettled(open.map((page) => page.close()));
+  const timeout = new Promise((resolve) => {
+    setTimeout(resolve, PAGE_CLOSE_TIMEOUT_MS, "timeout");
+  });
+  if (open.length && (await Promise.race([closing, timeout])) === "timeout") {
+    send({ type: "unusable", reason: "a page could not be closed" });
+  }
+};
+
+const newJob = (request) => {
+  const job = { ...request, name: request.job, console: [], pages: new Set(), signal: makeCancelSignal() };
+  jobs.set(job.name, job);
+  return job;
+};
+
+const handle = (request) => {
+  const job = jobs.get(request.job);
+  switch (request.type) {
+    case "select": {
+      const selected = newJob(request);
+      void run(selected, () => select(selected));
+      break;
+    }
+    case "compositions": {
+      const listed = newJob(request);
+      void run(listed, () => listCompositions(listed));
+      break;
+    }
+    case "render":
+      if (job) {
+        void run(job, () => render(job, request));
+      }
+      break;
+    case "cancel":
+      if (job) {
+        cancel(job);
+      }
+      break;
+    default:
+      throw new Error(`There is no request "${request.type}".`);
+  }
+};
+
+/** Record which pages belong to which job. */
+const watchPages = () => {
+  const newPage = browser.newPage.bind(browser);
+  browser.newPage = async (...args) => {
+    const page = await newPage(...args);
+    const job = currentJob.getStore();
+    job?.pages.add(page);
+    if (job && !jobs.has(job.name)) {
+      void page.close().catch(() => {}); // the job was cancelled meanwhile
+    }
+    return page;
+  };
+};
+
+// Nothing but messages may be written to stdout, also by the project's code.
+Object.defineProperty(process, "stdout", { get: () => process.stderr });
+console.log = console.info = console.debug = console.error;
+watchChildren();
+process.on("SIGTERM", () => exit(1));
+process.on("unhandledRejection", (error) => console.error(error)); // Remotion leaves some when a render is stopped
+process.on("uncaughtException", (error) => {
+  console.error(error);
+  send({ type: "unusable", reason: text(error?.message) });
+});
+
+const lines = createInterface({ input: process.stdin });
+const requests = [];
+let onRequest = (request) => requests.push(request);
+lines.on("line", (line) => onRequest(JSON.parse(line)));
+lines.on("close", () => exit(0));
+
+const CHROMIUM_OPTIONS = { enableMultiProcessOnLinux: true };
+const require = createRequire(join(config.project, "package.json"));
+const { getCompositions, makeCancelSignal, openBrowser, renderMedia, renderStill, selectComposition } =
+  require("@remotion/renderer");
+const browser = await openBrowser("chrome", {
+  browserExecutable: config.browser,
+  chromeMode: config.chromeMode,
+  chromiumOptions: CHROMIUM_OPTIONS,
+  logLevel: "error",
+}).catch((error) => {
+  send({ type: "unavailable", message: text(error?.message ?? error) });
+  exit(1);
+});
+watchPages();
+send({ type: "ready" });
+setInterval(() => send({ type: "alive" }), ALIVE_INTERVAL_MS);
+onRequest = handle;
+requests.forEach(handle);

@@ -1,0 +1,59 @@
+"""The folders for temporary files of render hosts. Those of workers that were killed are removed at the next start."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from services.backends.remotion_node.processes import kill_all
+
+_PREFIX = "rendercast-node-"
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Create a folder that is removed at the end, and locked until then. Raises `OSError`."""
+    _remove_abandoned()
+    folder, descriptor = _create()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _create() -> tuple[Path, int]:
+    """Return a new folder and the descriptor that locks it."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        with contextlib.suppress(FileNotFoundError):  # another process has removed it before it was locked
+            descriptor = os.open(folder, os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if folder.exists():
+                return folder, descriptor
+            os.close(descriptor)
+
+
+def _remove_abandoned() -> None:
+    """Remove the folders that no process has locked, and kill the processes that use them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError), _locked(folder):
+            kill_all(str(folder))
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock a folder. Raises `OSError` if another process has locked it, or it belongs to another user."""
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(folder)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,4 @@
+import { registerRoot } from "remotion";
+import { NodeRoot } from "./node-root";
+
+registerRoot(NodeRoot);

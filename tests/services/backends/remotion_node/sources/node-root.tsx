@@ -1,0 +1,148 @@
+import type { FC } from "react";
+import { useEffect, useState } from "react";
+import {
+  AbsoluteFill,
+  Audio,
+  Composition,
+  continueRender,
+  delayRender,
+  Img,
+  OffthreadVideo,
+  staticFile,
+  useCurrentFrame,
+  useVideoConfig,
+} from "remotion";
+import { withRendercast } from "./helper";
+import { Root } from "./Root";
+
+interface TextProps extends Record<string, unknown> {
+  text: string;
+  color: string;
+  durationInFrames: number;
+  fps: number;
+}
+
+const TextAnimation: FC<TextProps> = ({ text, color }) => {
+  if (text === "undrawable") {
+    throw new Error("This text can't be drawn.");
+  }
+  return (
+    <AbsoluteFill style={{ background: "black", color, fontSize: 40 }}>
+      {text} {useCurrentFrame()}
+    </AbsoluteFill>
+  );
+};
+
+/** A blue background whose last frame is red, with a transparent left half. */
+const Colors: FC = () => {
+  const { width, durationInFrames } = useVideoConfig();
+  const isLast = useCurrentFrame() === durationInFrames - 1;
+  return (
+    <AbsoluteFill style={{ left: width / 2, width: width / 2, background: isLast ? "#cc2233" : "#1144dd" }} />
+  );
+};
+
+const Assets: FC = () => (
+  <AbsoluteFill style={{ background: "black" }}>
+    <Img src={staticFile("red.png")} style={{ position: "absolute", left: 0, width: 80, height: 90 }} />
+    <OffthreadVideo src={staticFile("blue.webm")} muted style={{ position: "absolute", left: 80, width: 80 }} />
+    <Audio src={staticFile("tone.wav")} />
+  </AbsoluteFill>
+);
+
+const work = (milliseconds: number): void => {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end) {
+    // Blocks the page, as a slow composition does.
+  }
+};
+
+const Slow: FC = () => {
+  useCurrentFrame();
+  work(20);
+  return <AbsoluteFill style={{ background: "black" }} />;
+};
+
+interface FaultProps extends Record<string, unknown> {
+  kind: string;
+  url: string;
+}
+
+const Fetched: FC<{ url: string }> = ({ url }) => {
+  const [handle] = useState(() => delayRender("loading data"));
+  const [error, setError] = useState<Error | null>(null);
+  useEffect(() => {
+    fetch(url).then(
+      () => continueRender(handle),
+      (reason: unknown) => setError(reason as Error),
+    );
+  }, [handle, url]);
+  if (error) {
+    throw error;
+  }
+  return null;
+};
+
+const Endless: FC = () => {
+  useState(() => delayRender("never continued"));
+  return null;
+};
+
+const FAULTS: Record<string, (props: FaultProps) => JSX.Element | null> = {
+  throws: () => {
+    console.error("logged before the error");
+    throw new Error("The component is broken.");
+  },
+  endless: () => <Endless />,
+  loop: () => {
+    work(3_600_000);
+    return null;
+  },
+  exit: () => {
+    (globalThis as unknown as { process: { exit: (status: number) => never } }).process.exit(1);
+    return null;
+  },
+  memory: () => {
+    new ArrayBuffer(2 ** 52);
+    return null;
+  },
+  fetch: ({ url }) => <Fetched url={url} />,
+  image: ({ url }) => <Img src={url} maxRetries={0} />,
+};
+
+const Fault: FC<FaultProps> = (props) => FAULTS[props.kind]?.(props) ?? <AbsoluteFill />;
+
+const SMALL = { width: 160, height: 90, fps: 30, durationInFrames: 6 };
+
+const All: FC = () => (
+  <>
+    <Root />
+    <Composition
+      id="TextAnimation"
+      component={TextAnimation}
+      width={320}
+      height={180}
+      fps={30}
+      durationInFrames={90}
+      defaultProps={{ text: "Hello", color: "#ffffff", durationInFrames: 90, fps: 30 }}
+      calculateMetadata={({ props }) => ({ durationInFrames: props.durationInFrames, fps: props.fps })}
+    />
+    <Composition id="Colors" component={Colors} {...SMALL} />
+    <Composition id="Assets" component={Assets} {...SMALL} durationInFrames={12} />
+    <Composition id="Slow" component={Slow} {...SMALL} durationInFrames={3000} />
+    <Composition
+      id="Fault"
+      component={Fault}
+      {...SMALL}
+      defaultProps={{ kind: "none", url: "" }}
+      calculateMetadata={({ props }) => {
+        if (props.kind === "metadata") {
+          throw new Error("The metadata can't be calculated.");
+        }
+        return props.kind === "metadata-loop" ? (work(3_600_000), {}) : {};
+      }}
+    />
+  </>
+);
+
+export const NodeRoot = withRendercast(All);

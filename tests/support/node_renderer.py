@@ -1,0 +1,96 @@
+"""The renderer `node` on a real Remotion project, with the Node and the browser of the tests.
+
+The tests are skipped without Node, Chromium or the npm packages, unless NODE and CHROMIUM are set.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from services.backends.remotion_node.backend import NodeBackend, open_node_backend
+from services.backends.remotion_node.browsers import Browser, Mode
+from services.backends.remotion_node.bundles import SiteFolder
+from services.backends.remotion_node.deployment import NodeDeployment
+from services.backends.remotion_node.host import HostLimits
+from services.clock import SystemClock
+from services.media import OutputFormat
+from services.ports import Clock
+from services.settings import CHECKOUT
+from tests.browser.visitors import CHROMIUM
+from tests.remotion_helper.projects import NODE, PROJECT, SOURCE, run
+from tests.support.outputs import make_output
+
+SOURCES = CHECKOUT / "tests" / "services" / "backends" / "remotion_node" / "sources"
+BUNDLE = 'require("@remotion/bundler").bundle(JSON.parse(process.argv[1])).then(() => process.exit(0))'
+
+needs_node = pytest.mark.skipif(
+    not {"NODE", "CHROMIUM"} <= os.environ.keys() and not (NODE and CHROMIUM and (PROJECT / "node_modules").exists()),
+    reason="needs Node (NODE= or `node` on the path), Chromium (CHROMIUM= or `chromium-headless-shell` on the path) "
+    "and `npm ci --prefix tests/remotion_helper/project`",
+)
+
+
+def make_project(folder: Path) -> Path:
+    """Copy the foreign project, with more compositions, the helper as a file, an image, a video and sound."""
+    project = folder / "project"
+    shutil.copytree(PROJECT / "src", project / "src")
+    shutil.copytree(SOURCES, project / "src", dirs_exist_ok=True)
+    shutil.copy(SOURCE, project / "src" / "helper.ts")
+    shutil.copy(PROJECT / "package.json", project)
+    (project / "node_modules").symlink_to(PROJECT / "node_modules")
+    public = project / "public"
+    public.mkdir()
+    (public / "red.png").write_bytes(make_output(OutputFormat.PNG))
+    (public / "blue.webm").write_bytes(make_output(OutputFormat.VP8))
+    (public / "tone.wav").write_bytes(make_output(OutputFormat.WAV))
+    return project
+
+
+def bundle_project(project: Path, output: Path) -> Path:
+    """Bundle the project, and return the folder."""
+    job = {"entryPoint": str(project / "src" / "index.ts"), "rootDir": str(project), "outDir": str(output)}
+    run([NODE, "--eval", BUNDLE, json.dumps(job)], cwd=project)
+    return output
+
+
+def make_deployment(bundle: Path, data_dir: Path, *, capacity: int = 2, cpu_second_usd: float = 0.0) -> NodeDeployment:
+    """Return a deployment of a bundle of the foreign project."""
+    assert CHROMIUM is not None
+    mode: Mode = "headless-shell" if CHROMIUM.endswith("headless-shell") else "chrome-for-testing"
+    return NodeDeployment(
+        node=Path(NODE),
+        project=PROJECT,
+        browser=Browser(path=Path(CHROMIUM), mode=mode),
+        site="project",
+        bundles=SiteFolder(bundle),
+        capacity=capacity,
+        data_dir=data_dir,
+        cpu_second_usd=cpu_second_usd,
+    )
+
+
+@asynccontextmanager
+async def node_backend(
+    bundle: Path,
+    data_dir: Path,
+    *,
+    clock: Clock | None = None,
+    frame_timeout_s: float = 30.0,
+    limits: HostLimits | None = None,
+    cpu_second_usd: float = 0.0,
+) -> AsyncIterator[NodeBackend]:
+    """Open the backend on a bundle."""
+    async with open_node_backend(
+        make_deployment(bundle, data_dir, cpu_second_usd=cpu_second_usd),
+        base_url="http://127.0.0.1:1",
+        clock=clock or SystemClock(),
+        shared=False,
+        frame_timeout_s=frame_timeout_s,
+        limits=limits,
+    ) as backend:
+        yield backend
