@@ -90,7 +90,14 @@ def _begin_start() -> None:
 
 
 @cli.command(rich_help_panel=SERVER_PANEL)
-def dev(host: Host = None, port: Port = None) -> None:
+def dev(
+    host: Host = None,
+    port: Port = None,
+    project: Annotated[
+        Path | None,
+        typer.Option(help="Render the compositions of the Remotion project in this folder, or with this entry point."),
+    ] = None,
+) -> None:
     """Run the API, a worker, the store and the renderer in one process, without external services.
 
     It has one user and needs no token, so it listens on loopback only. Data is stored in .rendercast/.
@@ -98,7 +105,8 @@ def dev(host: Host = None, port: Port = None) -> None:
     _begin_start()
     from commands.server.serve import serve_one_user
 
-    serve_one_user(_settings(host=host, port=port))
+    renderer = None if project is None else "node"
+    serve_one_user(_settings(host=host, port=port, renderer=renderer, remotion_project=project))
 
 
 @cli.command(rich_help_panel=SERVER_PANEL)

@@ -18,18 +18,20 @@ async def check_compositions(part: CheckGroup) -> None:
             raise CheckSkipped("The text renderer has one composition, which is built in.")
         try:
             async with open_catalog(part.settings, with_worker=False) as (catalogs, backend):
-                return await _compare(catalogs, backend)
+                return await _compare(part, catalogs, backend)
         except StartupError as error:  # the checks of the store and of the renderer report it
             raise CheckSkipped(f"The list can't be read: {error}") from error
 
     await part.check("compositions", check)
 
 
-async def _compare(catalogs: CatalogStore, backend: RenderBackend) -> str:
+async def _compare(part: CheckGroup, catalogs: CatalogStore, backend: RenderBackend) -> str:
     """Return what is stored. Raises `CheckWarning` if it is missing or may be outdated, and `StoreUnavailable`."""
     catalog = await catalogs.get(backend.site)
     if catalog is None:
         raise CheckWarning(f"No list of compositions of this site is stored. {REFRESH}")
+    if part.renderer == "node":
+        return f"Workers have stored the list: {_summary(catalog)}."
     try:
         version = await backend.site_version()
     except BackendUnavailable as error:

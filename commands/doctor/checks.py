@@ -11,6 +11,7 @@ from auth.jwks import JwksClient, JwksError, open_issuer_session
 from commands.doctor.catalog_checks import check_compositions
 from commands.doctor.lambda_checks import check_lambda
 from commands.doctor.mongo_checks import check_mongodb
+from commands.doctor.node_checks import check_node
 from commands.doctor.redis_checks import check_redis
 from commands.doctor.report import CheckGroup, CheckSkipped, Finding, Result
 from commands.doctor.role import Role
@@ -116,7 +117,7 @@ async def _webhooks(part: CheckGroup) -> None:
                 addresses = await endpoint.resolve()
             except EndpointError as error:
                 raise StartupError(f"RENDERCAST_WEBHOOK_URL can't be used: {error}.") from error
-        if part.renderer == "text" and part.settings.server.public_url is None and not part.is_embedded:
+        if part.renderer != "lambda" and part.settings.server.public_url is None and not part.is_embedded:
             raise StartupError("RENDERCAST_PUBLIC_URL is not set: `outputUrl` in webhooks would refer to localhost.")
         return f"{endpoint.host} resolves to {', '.join(addresses)}, which may be called."
 
@@ -131,5 +132,6 @@ PARTS: tuple[Callable[[CheckGroup], Coroutine[None, None, None]], ...] = (
     _tokens,
     _webhooks,
     check_lambda,
+    check_node,
     check_compositions,
 )

@@ -34,8 +34,8 @@ async def check_lambda(part: CheckGroup) -> None:
     async with AsyncExitStack() as closing:
 
         async def open_access() -> str:
-            if part.renderer == "text":
-                raise CheckSkipped("The text renderer is used. For Lambda, set RENDERCAST_RENDERER=lambda.")
+            if part.renderer != "lambda":
+                raise CheckSkipped(f"The renderer is `{part.renderer}`. For Lambda, set RENDERCAST_RENDERER=lambda.")
             deployment = read_deployment(part.settings.remotion, public_url=part.settings.server.public_url)
             opened.append(await closing.enter_async_context(open_checks(deployment)))
             return f"Credentials for {deployment.access.region} exist."

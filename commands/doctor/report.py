@@ -53,7 +53,7 @@ class CheckGroup:
 
     @property
     def renderer(self) -> str:
-        """The renderer: `text` or `lambda`."""
+        """The renderer: `text`, `node` or `lambda`."""
         return self.settings.renderer.renderer or ("text" if self.is_embedded else "lambda")
 
     def is_for(self, *roles: Role) -> bool:

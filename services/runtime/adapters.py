@@ -152,6 +152,10 @@ async def open_backend(
         async with _open_text_backend(settings, clock, shared=shared) as text_backend:
             yield text_backend
         return
+    if settings.renderer.renderer == "node":
+        async with _open_node_backend(settings, clock, shared=shared, with_worker=with_worker) as node_backend:
+            yield node_backend
+        return
     from services.backends.remotion_lambda.backend import open_lambda_backend
     from services.backends.remotion_lambda.deployment import read_deployment
 
@@ -171,11 +175,16 @@ async def open_backend(
 
 
 def _check_backend(settings: Settings, *, default: str, with_worker: bool) -> None:
-    """Raise `StartupError` for wrong settings of Lambda, if it is used, before anything is opened."""
-    if (settings.renderer.renderer or default) == "lambda":
+    """Raise `StartupError` for wrong settings of the renderer before anything is opened."""
+    renderer = settings.renderer.renderer or default
+    if renderer == "lambda":
         from services.backends.remotion_lambda.deployment import check_settings
 
         check_settings(settings.remotion, with_worker=with_worker)
+    elif renderer == "node" and with_worker:
+        from services.backends.remotion_node.deployment import find_remotion
+
+        find_remotion(settings)
 
 
 def _open_text_backend(settings: Settings, clock: Clock, *, shared: bool) -> "AbstractAsyncContextManager[TextBackend]":
@@ -191,6 +200,37 @@ def _open_text_backend(settings: Settings, clock: Clock, *, shared: bool) -> "Ab
         clock=clock,
         shared=shared,
     )
+
+
+@asynccontextmanager
+async def _open_node_backend(
+    settings: Settings, clock: Clock, *, shared: bool, with_worker: bool
+) -> AsyncIterator[RenderBackend]:
+    """Open Remotion's renderer on this machine; without a worker, only what it has stored. Raises `StartupError`."""
+    make_folder(settings.storage.data_dir)
+    if not with_worker:
+        yield _serving_backend(settings, clock)
+        return
+    from services.backends.remotion_node.backend import open_node_backend
+    from services.backends.remotion_node.deployment import open_deployment
+
+    base_url = settings.server.base_url
+    async with (
+        open_deployment(settings, clock, watches=not shared) as deployment,
+        open_node_backend(deployment, base_url=base_url, clock=clock, shared=shared) as backend,
+    ):
+        await backend.warm_up()
+        yield backend
+
+
+def _serving_backend(settings: Settings, clock: Clock) -> RenderBackend:
+    from services.backends.folder_storage import open_folder_storage
+    from services.backends.remotion_node.deployment import site_name
+    from services.backends.remotion_node.serving import ServingBackend
+
+    data_dir, base_url = settings.storage.data_dir, settings.server.base_url
+    storage = open_folder_storage(data_dir, base_url=base_url, clock=clock, shared=True)
+    return ServingBackend(storage, site=site_name(settings), composition=settings.remotion.remotion_composition)
 
 
 @asynccontextmanager

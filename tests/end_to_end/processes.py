@@ -41,10 +41,17 @@ def spawn_program(folder: Path, command: Sequence[str], settings: Mapping[str, o
 class Running:
     """A process that has printed its first line. It runs in `folder`; its log is `folder`/stderr."""
 
-    def __init__(self, folder: Path, command: Sequence[str], settings: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        command: Sequence[str],
+        settings: Mapping[str, object],
+        *,
+        timeout_s: float = TEST_TIMEOUT_S,
+    ) -> None:
         self.folder = folder
         self.process = spawn_program(folder, command, settings)
-        self.first_line = self._read_line()
+        self.first_line = self._read_line(timeout_s)
 
     @property
     def url(self) -> str:
@@ -72,10 +79,10 @@ class Running:
             self.process.kill()
         wait(self.process)
 
-    def _read_line(self) -> str:
+    def _read_line(self, timeout_s: float) -> str:
         stdout = self.process.stdout
         assert stdout is not None
-        assert select.select([stdout], [], [], TEST_TIMEOUT_S)[0], f"it printed nothing: {self.log}"
+        assert select.select([stdout], [], [], timeout_s)[0], f"it printed nothing: {self.log}"
         line = stdout.readline().decode()
         assert line, f"it ended: {self.log}"
         return line

@@ -49,6 +49,7 @@ class Site:
         self.mongo = mongo
         self.redis = redis
         self.started: list[Running] = []
+        self.start_timeout_s = TEST_TIMEOUT_S
         self.renderers = SlowRenderers(folder)
         self._folder = folder
         self._database = f"test-{uuid.uuid4()}"
@@ -71,7 +72,7 @@ class Site:
         """Start a process and return it when it is ready."""
         folder = self._folder / str(uuid.uuid4())
         folder.mkdir()
-        process = Running(folder, command, {**self.settings, **settings})
+        process = Running(folder, command, {**self.settings, **settings}, timeout_s=self.start_timeout_s)
         self.started.append(process)
         return process
 

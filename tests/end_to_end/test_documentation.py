@@ -51,6 +51,7 @@ A_PROJECT = "needs a Remotion project; test_own_composition.py has one"
 A_RECEIVER = "needs a receiver, or messages to one; tests/commands/server/test_webhooks.py has both"
 NOT_RUN = {f"rendercast {name}": UNTIL_STOPPED for name in ("dev", "serve", "worker")} | {
     "cd my-video": A_PROJECT,
+    "rendercast dev --project my-video": "needs a Remotion project; test_own_machine.py has one",
     'rendercast render --composition Promo --set title="Good morning" --output webm -o promo.webm': A_PROJECT,
     'rendercast render --composition Promo --set title=""': A_PROJECT,
     "rendercast webhooks send-test": A_RECEIVER,

@@ -75,7 +75,8 @@ class BundleStore:
         except OSError:  # in use
             return
         try:
-            shutil.rmtree(path, ignore_errors=True)
+            with self.new_folder() as removed, contextlib.suppress(FileNotFoundError):
+                path.rename(removed)  # at once, so that no interrupted removal leaves a part of a bundle
             lock.unlink(missing_ok=True)
         finally:
             os.close(descriptor)

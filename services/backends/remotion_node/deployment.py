@@ -90,7 +90,7 @@ def find_remotion(settings: Settings) -> tuple[Packages, Project | None]:
     path, site = settings.own_machines.remotion_project, settings.own_machines.remotion_site
     if site is not None:
         SiteFolder(site)  # raises if it is not a bundle
-        return find_packages((path or site).absolute()), None
+        return find_packages((path or site).resolve()), None
     if path is None:
         raise StartupError("REMOTION_PROJECT is not set: set it to the folder of your Remotion project.")
     project = find_project(path)
@@ -121,7 +121,7 @@ def site_name(settings: Settings) -> str:
     if settings.storage.mongodb_url is not None:
         return SHARED_SITE
     folder = settings.own_machines.remotion_project or settings.own_machines.remotion_site
-    return SHARED_SITE if folder is None else f"{SHARED_SITE} {folder.absolute().resolve()}"
+    return SHARED_SITE if folder is None else f"{SHARED_SITE} {folder.resolve()}"
 
 
 @contextlib.asynccontextmanager
@@ -130,7 +130,7 @@ async def _open_bundles(
 ) -> AsyncIterator[Bundles]:
     site = settings.own_machines.remotion_site
     if installation.project is None and site is not None:
-        yield SiteFolder(site.absolute())
+        yield SiteFolder(site.resolve())
     elif installation.project is not None:
         folder = settings.storage.data_dir.absolute() / "bundles"
         async with open_project_bundles(

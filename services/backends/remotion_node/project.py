@@ -56,7 +56,7 @@ class Project:
 
 def find_project(path: Path) -> Project:
     """Return the project in a folder, or that of an entry point. Raises `StartupError`."""
-    folder, entry = _folder_and_entry(path.absolute())
+    folder, entry = _folder_and_entry(path.resolve())
     packages = find_packages(folder)
     cli = _find_cli(folder)
     if cli is None and _package(packages.folder, BUNDLER) is None:

@@ -100,11 +100,14 @@ async def open_project_bundles(
     """
     store = BundleStore(folder)
     bundles = ProjectBundles(project, store, node=node, clock=clock)
+    started_s = clock.monotonic()
     try:
+        log.info("bundling %s", project.folder)
         try:
             await bundles.bundle()
         except BundlingError as error:
             raise StartupError(f"The project {project.folder} can't be bundled: {error}.") from error
+        log.info("bundled in %.1f s", clock.monotonic() - started_s)
         watching = asyncio.create_task(supervise("bundler", bundles.watch)) if watches else None
         try:
             yield bundles
