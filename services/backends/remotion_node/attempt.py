@@ -29,7 +29,7 @@ from services.models import Render, RenderPhase
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Clock, Observation
 
 # A render whose host has ended this often, while it ran nothing else, is taken to be the cause.
-MAX_LOST_HOSTS = 4
+MAX_LOST_HOSTS = 10
 # The shares of drawing and encoding in the progress, as Remotion's own.
 _DRAWING, _ENCODING = 0.7, 0.3
 

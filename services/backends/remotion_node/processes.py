@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PROC = Path("/proc")
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _MAX_KILLS = 100
@@ -22,8 +23,10 @@ log = logging.getLogger(__name__)
 
 
 def total_memory_bytes() -> int:
-    """Return the memory of this machine."""
-    return os.sysconf("SC_PHYS_PAGES") * _PAGE_BYTES
+    """Return the memory of this machine, or the limit of its container."""
+    limit = _read_path(_CONTAINER_LIMIT).strip()
+    machine = os.sysconf("SC_PHYS_PAGES") * _PAGE_BYTES
+    return min(machine, int(limit)) if limit.isdigit() else machine  # `max` means no limit
 
 
 def memory_bytes(pid: int) -> int | None:

@@ -19,13 +19,12 @@ import { createRequire, syncBuiltinESMExports } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { describe, onBrowserLog, recordError, text } from "./host-errors.mjs";
 
 const PROGRESS_INTERVAL_MS = 100;
 const ALIVE_INTERVAL_MS = 1000;
 const PAGE_CLOSE_TIMEOUT_MS = 800;
 const EVALUATION_ALLOWANCE_MS = 5000; // Remotion's own timeouts come first
-const MAX_CONSOLE_ERRORS = 20;
-const MAX_TEXT_LENGTH = 2000;
 const MAX_PAGES = 8; // of one render, as Remotion's own limit
 
 const config = JSON.parse(process.argv[2]);
@@ -90,25 +89,6 @@ const watchChildren = () => {
   syncBuiltinESMExports();
 };
 
-const text = (value) => String(value ?? "").slice(0, MAX_TEXT_LENGTH);
-
-/** Describe an error. It is the composition's if it was thrown in the browser. */
-const describe = (error, job) => ({
-  name: text(error?.name || "Error"),
-  message: text(error?.message ?? error),
-  stack: text(error?.stack),
-  inBrowser: Array.isArray(error?.stackFrame),
-  console: job.console,
-});
-
-const onBrowserLog =
-  (job) =>
-  ({ type, text: logged }) => {
-    if (type === "error" && job.console.length < MAX_CONSOLE_ERRORS) {
-      job.console.push(text(logged));
-    }
-  };
-
 const common = (job) => ({
   serveUrl: job.serveUrl,
   puppeteerInstance: browser,
@@ -168,7 +148,11 @@ const render = async (job, { kind, output, options }) => {
       durationInFrames: forceDurationInFrames ?? composition.durationInFrames,
     },
   };
+  job.uncaught = null;
   await (kind === "still" ? renderStill({ ...request, output }) : drawFrames(job, request, output));
+  if (job.uncaught) {
+    throw job.uncaught;
+  }
   jobs.delete(job.name);
   send({ type: "done", job: job.name });
 };
@@ -200,7 +184,7 @@ const run = (job, step) =>
       await step();
     } catch (error) {
       if (jobs.delete(job.name)) {
-        send({ type: "failed", job: job.name, ...describe(error, job) });
+        send({ type: "failed", job: job.name, ...describe(job.uncaught ?? error, job) });
       }
     } finally {
       if (!jobs.has(job.name)) {
@@ -262,13 +246,16 @@ const handle = (request) => {
   }
 };
 
-/** Record which pages belong to which job. */
+/** Record which pages belong to which job, and the errors in them. Uses a private method of Remotion's pages. */
 const watchPages = () => {
   const newPage = browser.newPage.bind(browser);
   browser.newPage = async (...args) => {
     const page = await newPage(...args);
     const job = currentJob.getStore();
-    job?.pages.add(page);
+    if (job) {
+      job.pages.add(page);
+      page._client?.().on("Runtime.exceptionThrown", ({ exceptionDetails }) => recordError(job, exceptionDetails));
+    }
     if (job && !jobs.has(job.name)) {
       void page.close().catch(() => {}); // the job was cancelled meanwhile
     }

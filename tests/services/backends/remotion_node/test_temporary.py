@@ -1,0 +1,61 @@
+import fcntl
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from services.backends.remotion_node import processes
+from services.backends.remotion_node.temporary import temporary_folder
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a folder the one for temporary files."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_a_folder_exists_until_the_end(temporary: Path) -> None:
+    with temporary_folder() as folder:
+        (folder / "file").touch()
+        assert folder.parent == temporary
+    assert not list(temporary.iterdir())
+
+
+def test_a_folder_in_use_is_kept_and_an_abandoned_one_removed(temporary: Path) -> None:
+    abandoned = temporary / "rendercast-node-abandoned"
+    abandoned.mkdir()
+    other = temporary / "other"
+    other.mkdir()
+    with temporary_folder() as first:
+        assert not abandoned.exists()
+        with temporary_folder() as second:
+            assert first.exists()
+            assert second.exists()
+    assert list(temporary.iterdir()) == [other]
+
+
+def test_processes_that_use_an_abandoned_folder_are_killed(temporary: Path) -> None:
+    abandoned = temporary / "rendercast-node-abandoned"
+    abandoned.mkdir()
+    environment = {**os.environ, "TMPDIR": str(abandoned)}
+    program = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, env=environment) as left, temporary_folder():
+        assert left.wait(10) < 0
+
+
+def test_a_folder_is_locked_while_it_is_used() -> None:
+    with temporary_folder() as folder:
+        descriptor = os.open(folder, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(descriptor)
+
+
+def test_the_memory_and_the_cpu_time_of_this_process() -> None:
+    used = processes.memory_bytes(os.getpid())
+    assert used is None or 2**20 < used < processes.total_memory_bytes()
+    assert processes.cpu_time_s(os.getpid()) >= 0.0
