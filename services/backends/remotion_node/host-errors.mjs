@@ -2,9 +2,20 @@
 
 const MAX_CONSOLE_ERRORS = 20;
 const MAX_TEXT_LENGTH = 2000;
+const BROWSER_END_MS = 1000;
+const BROWSER_ENDED = /disconnected|closed|crashed|destroyed|detached|ECONNRESET|WebSocket/i;
 const RETRIED = /will be retried|ERR_CONNECTION_|ERR_INTERNET_DISCONNECTED|ERR_NETWORK_CHANGED|ERR_ADDRESS_UNREACHABLE/;
 
 export const text = (value) => String(value ?? "").slice(0, MAX_TEXT_LENGTH);
+
+/** Wait, if an error may come from the end of the browser, until its process has ended, which ends this one. */
+export const browserEnd = async (error) => {
+  if (BROWSER_ENDED.test(String(error?.message))) {
+    await new Promise((resolve) => {
+      setTimeout(resolve, BROWSER_END_MS);
+    });
+  }
+};
 
 /** Describe an error. It is the composition's if it was thrown in the browser. */
 export const describe = (error, job) => ({

@@ -19,7 +19,7 @@ import { createRequire, syncBuiltinESMExports } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
-import { describe, onBrowserLog, recordError, text } from "./host-errors.mjs";
+import { browserEnd, describe, onBrowserLog, recordError, text } from "./host-errors.mjs";
 
 const PROGRESS_INTERVAL_MS = 100;
 const ALIVE_INTERVAL_MS = 1000;
@@ -183,6 +183,7 @@ const run = (job, step) =>
     try {
       await step();
     } catch (error) {
+      await browserEnd(error);
       if (jobs.delete(job.name)) {
         send({ type: "failed", job: job.name, ...describe(job.uncaught ?? error, job) });
       }
@@ -256,9 +257,7 @@ const watchPages = () => {
       job.pages.add(page);
       page._client?.().on("Runtime.exceptionThrown", ({ exceptionDetails }) => recordError(job, exceptionDetails));
     }
-    if (job && !jobs.has(job.name)) {
-      void page.close().catch(() => {}); // the job was cancelled meanwhile
-    }
+    if (job && !jobs.has(job.name)) void page.close().catch(() => {}); // the job was cancelled meanwhile
     return page;
   };
 };
