@@ -28,9 +28,7 @@ async def run_program(command: Sequence[str | Path], *, timeout_s: float, cwd: P
     standard input ends with this process.
     """
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command, cwd=cwd, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
-        )
+        process = await _start(command, cwd)
     except OSError as error:
         raise ProgramError(f"it can't be started ({error.strerror})") from error
     try:
@@ -45,6 +43,19 @@ async def run_program(command: Sequence[str | Path], *, timeout_s: float, cwd: P
     if process.returncode != 0:
         raise ProgramError(_reason(process.returncode, output), output=output)
     return stdout.decode(errors="replace")
+
+
+async def _start(command: Sequence[str | Path], cwd: Path | None) -> Process:
+    """Start the program. If this is cancelled, kill all its processes; asyncio would kill only the first."""
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(*command, cwd=cwd, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True)
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError):
+            await _kill(await starting)
+        raise
 
 
 async def _read(stream: asyncio.StreamReader | None) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,33 @@ async def test_a_program_is_killed_if_the_caller_is_cancelled(tmp_path: Path) ->
     with pytest.raises(asyncio.CancelledError):
         await running
     await _wait_until_dead(int(ready.read_text()))
+
+
+async def test_a_program_is_killed_if_the_caller_is_cancelled_while_it_starts(tmp_path: Path) -> None:
+    marker = f"{tmp_path}/marker"
+    for steps in range(1, 7):  # after some of them, it runs already and asyncio has not returned it yet
+        running = asyncio.create_task(run_program(["sh", "-c", f"(sleep 1000; : {marker}) & wait"], timeout_s=20))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        time.sleep(0.05)  # noqa: ASYNC251  # the program runs on, and the loop does not
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    async with asyncio.timeout(20):
+        while _running(marker):  # noqa: ASYNC110  # another process
+            await asyncio.sleep(0.01)
+
+
+def _running(marker: str) -> list[str]:
+    """Return the ids of the processes with this text in their command, except for ended ones."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker.encode() in (process / "cmdline").read_bytes():
+                found.append(process.name)
+        except OSError:  # it has ended
+            continue
+    return [name for name in found if _runs(int(name))]
 
 
 async def _wait_until_dead(process_id: int) -> None:
