@@ -5,12 +5,11 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from services.backends.output_files import PART_SUFFIX, OutputFiles, remove
 from services.backends.url_signing import DownloadSigner
 from services.errors import StartupError
-from services.models import Download, Output
+from services.models import Download, Output, Render
 from services.ports import Clock
 
 MAX_WRITING_S = 86_400.0  # an unfinished file not modified for a day belongs to no running process
@@ -46,14 +45,27 @@ class FolderStorage:
         return Download(url=f"{self.base_url}/files/{path}", expires_at=expires_at)
 
 
-@runtime_checkable
-class StoresInFolder(Protocol):
-    """A backend whose outputs are in a folder of this machine."""
+class FolderBackend:
+    """The part of a `RenderBackend` that is the same for all whose outputs are in a folder of this machine."""
 
-    @property
-    def storage(self) -> FolderStorage:
-        """The folder, which the server must serve."""
-        ...
+    def __init__(self, storage: FolderStorage) -> None:
+        self.storage = storage
+
+    def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
+        """Return a URL of this server. It includes `file_name`, which the signature covers."""
+        return self.storage.sign(output, expires_in=expires_in, file_name=file_name)
+
+    def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
+        """Return a URL of this server for the poster; None if there is none."""
+        return self.storage.sign_poster(output, expires_in=expires_in)
+
+    async def has_output(self, output: Output) -> bool:
+        """Return whether the file exists. Raises `BackendUnavailable` if the folder can't be read."""
+        return self.storage.files.exists(output.key)
+
+    async def delete(self, render: Render) -> None:
+        """Remove the files. Raises `BackendUnavailable` if the folder can't be written."""
+        self.storage.files.delete(render)
 
 
 def open_folder_storage(data_dir: Path, *, base_url: str, clock: Clock, shared: bool) -> FolderStorage:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services.backends.folder_storage import FolderStorage, StoresInFolder
+from services.backends.folder_storage import FolderBackend, FolderStorage
 from services.background.supervision import BackgroundLoop
 from services.compositions.catalog import CatalogReader
 from services.compositions.ports import CatalogStore
@@ -80,7 +80,7 @@ class Services:
     def file_storage(self) -> FolderStorage | None:
         """The folder of outputs that this process must serve; None if clients download them elsewhere."""
         backend: object = self.backend
-        return backend.storage if isinstance(backend, StoresInFolder) else None
+        return backend.storage if isinstance(backend, FolderBackend) else None
 
 
 def compose(  # noqa: PLR0913  # each part of the process, once

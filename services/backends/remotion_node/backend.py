@@ -11,7 +11,7 @@ import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-from services.backends.folder_storage import FolderStorage, open_folder_storage
+from services.backends.folder_storage import FolderBackend, FolderStorage, open_folder_storage
 from services.backends.remotion_node.attempt import Attempt
 from services.backends.remotion_node.deployment import NodeDeployment
 from services.backends.remotion_node.failures import classify
@@ -25,7 +25,7 @@ from services.backends.remotion_options import Capture
 from services.clock import RunningTime
 from services.compositions.remotion import read_compositions
 from services.errors import BackendUnavailable, StartRefused, StartupError
-from services.models import Composition, Download, Output, Render
+from services.models import Composition, Render
 from services.ports import AttemptFinished, AttemptMissing, Clock, Observation
 
 POLL_INTERVAL = timedelta(milliseconds=100)
@@ -33,7 +33,7 @@ FRAME_TIMEOUT_S = 30.0  # Remotion's default
 DISCOVERY_TIMEOUT_S = 120.0
 
 
-class NodeBackend:
+class NodeBackend(FolderBackend):
     """A `RenderBackend` on this machine. Open it with `open_node_backend`."""
 
     poll_interval = POLL_INTERVAL
@@ -43,7 +43,7 @@ class NodeBackend:
         self.site = deployment.site
         self.capacity = deployment.capacity
         self.animation_composition_id = deployment.composition
-        self.storage = storage
+        super().__init__(storage)
         self._deployment = deployment
         self._files = storage.files
         self._hosts = hosts
@@ -114,22 +114,6 @@ class NodeBackend:
         """Stop the job if it still runs, and remove its unfinished files."""
         if attempt := self._attempts.pop(render.id, None):
             await attempt.end()
-
-    def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
-        """Return a URL of this server. It includes `file_name`, which the signature covers."""
-        return self.storage.sign(output, expires_in=expires_in, file_name=file_name)
-
-    def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
-        """Return a URL of this server for the poster; None if there is none."""
-        return self.storage.sign_poster(output, expires_in=expires_in)
-
-    async def has_output(self, output: Output) -> bool:
-        """Return whether the file exists. Raises `BackendUnavailable` if the folder can't be read."""
-        return self._files.exists(output.key)
-
-    async def delete(self, render: Render) -> None:
-        """Remove the files. Raises `BackendUnavailable` if the folder can't be written."""
-        self._files.delete(render)
 
     async def close(self) -> None:
         """Stop all jobs."""

@@ -2,16 +2,16 @@
 
 from datetime import timedelta
 
-from services.backends.folder_storage import FolderStorage
+from services.backends.folder_storage import FolderBackend, FolderStorage
 from services.backends.remotion_node.formats import NODE_FORMATS
 from services.errors import BackendUnavailable, StartRefused
-from services.models import Composition, Download, Output, Render
+from services.models import Composition, Render
 from services.ports import AttemptFinished, AttemptMissing, Observation
 
 NO_WORKER = "this process runs no renders; workers do"
 
 
-class ServingBackend:
+class ServingBackend(FolderBackend):
     """A `RenderBackend` that stores and signs, and can neither render nor discover compositions."""
 
     formats = NODE_FORMATS
@@ -19,7 +19,7 @@ class ServingBackend:
     poll_interval = timedelta(seconds=1)
 
     def __init__(self, storage: FolderStorage, *, site: str, composition: str) -> None:
-        self.storage = storage
+        super().__init__(storage)
         self.site = site
         self.animation_composition_id = composition
 
@@ -49,22 +49,6 @@ class ServingBackend:
 
     async def abandon(self, render: Render) -> None:
         """Do nothing: this process has no attempt."""
-
-    def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
-        """Return a URL of this server."""
-        return self.storage.sign(output, expires_in=expires_in, file_name=file_name)
-
-    def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
-        """Return a URL of this server for the poster; None if there is none."""
-        return self.storage.sign_poster(output, expires_in=expires_in)
-
-    async def has_output(self, output: Output) -> bool:
-        """Return whether the file exists. Raises `BackendUnavailable` if the folder can't be read."""
-        return self.storage.files.exists(output.key)
-
-    async def delete(self, render: Render) -> None:
-        """Remove the files. Raises `BackendUnavailable` if the folder can't be written."""
-        self.storage.files.delete(render)
 
     def _stored(self, render: Render) -> AttemptFinished | None:
         output = self.storage.files.stored(render)

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import msgspec
 
-from services.backends.folder_storage import FolderStorage, open_folder_storage
+from services.backends.folder_storage import FolderBackend, FolderStorage, open_folder_storage
 from services.backends.text.attempt import RENDERER_CRASHED, Attempt
 from services.backends.text.child_messages import (
     ChildMessage,
@@ -35,7 +35,7 @@ from services.backends.text.time_limits import max_rendering_time, max_silence_s
 from services.clock import RunningTime, Stopwatch
 from services.errors import StartImpossible, StartRefused
 from services.media import Media, output_media
-from services.models import TEXT_ANIMATION, AnimationProps, Composition, Download, Failure, Output, Render
+from services.models import TEXT_ANIMATION, AnimationProps, Composition, Failure, Render
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Clock, Observation
 from services.renders.failure_messages import OWNER_MESSAGES
 from services.renders.text_animation import SITE, text_composition
@@ -54,7 +54,7 @@ Stream = TypeVar("Stream", asyncio.StreamReader, asyncio.StreamWriter)
 log = logging.getLogger(__name__)
 
 
-class TextBackend:
+class TextBackend(FolderBackend):
     """A `RenderBackend` on this machine. Open it with `open_text_backend`."""
 
     poll_interval = POLL_INTERVAL
@@ -72,7 +72,7 @@ class TextBackend:
         clock: Clock,
     ) -> None:
         self.capacity = capacity
-        self.storage = storage
+        super().__init__(storage)
         self._files = storage.files
         self._width = width
         self._height = height
@@ -140,22 +140,6 @@ class TextBackend:
         """Kill the child if it still runs, and remove its unfinished files."""
         if attempt := self._attempts.pop(render.id, None):
             await attempt.end()
-
-    def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
-        """Return a URL of this server. It includes `file_name`, which the signature covers."""
-        return self.storage.sign(output, expires_in=expires_in, file_name=file_name)
-
-    def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
-        """Return a URL of this server for the poster; None if there is none."""
-        return self.storage.sign_poster(output, expires_in=expires_in)
-
-    async def has_output(self, output: Output) -> bool:
-        """Return whether the file exists. Raises `BackendUnavailable` if the folder can't be read."""
-        return self._files.exists(output.key)
-
-    async def delete(self, render: Render) -> None:
-        """Remove the files. Raises `BackendUnavailable` if the folder can't be written."""
-        self._files.delete(render)
 
     async def close(self) -> None:
         """Kill all children."""
