@@ -35,48 +35,22 @@ RendercastError
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
+from services.errors.base import RendercastError, StartupError, Unavailable, UserError
+from services.errors.callers import IssuerUnavailable, NotAllowed, TokenExpired, TokenInvalid, Unauthenticated
 from services.models import Failure, Quota, Render
 
-
-class RendercastError(Exception):
-    """The base class of all errors. `code` is stable and sent to clients; for masked errors it is INTERNAL."""
-
-    code: ClassVar[str] = "INTERNAL"
-
-
-class StartupError(RendercastError):
-    """The process can't start. The message is one sentence that says what to change."""
-
-
-class UserError(RendercastError):
-    """The caller can act on the error; the message says how."""
-
-    code = "BAD_USER_INPUT"
-
-
-class Unauthenticated(UserError):
-    """The request has no valid credentials."""
-
-    code = "UNAUTHENTICATED"
-
-    def __init__(self, message: str = "Sign in to do this.") -> None:
-        super().__init__(message)
-
-
-class TokenExpired(Unauthenticated):
-    """The caller's token was valid and has expired."""
-
-    def __init__(self) -> None:
-        super().__init__("Your session has expired. Sign in again.")
-
-
-class TokenInvalid(Unauthenticated):
-    """The caller's token is not valid here. The message gives no reason, which could help an attacker."""
-
-    def __init__(self) -> None:
-        super().__init__("Your sign-in is not valid here. Sign in again.")
+__all__ = [  # the classes of the other modules; those below need not be listed
+    "IssuerUnavailable",
+    "NotAllowed",
+    "RendercastError",
+    "StartupError",
+    "TokenExpired",
+    "TokenInvalid",
+    "Unauthenticated",
+    "Unavailable",
+    "UserError",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,15 +102,6 @@ class InvalidArgument(UserError):
     def __init__(self, field: str, message: str) -> None:
         self.field = field
         super().__init__(message)
-
-
-class NotAllowed(UserError):
-    """Only operators may make this request."""
-
-    code = "FORBIDDEN"
-
-    def __init__(self) -> None:
-        super().__init__("Only operators can list the renders of all users. Remove `allUsers` to list your own.")
 
 
 class LimitExceeded(UserError):
@@ -232,12 +197,6 @@ class OutputGone(UserError):
         super().__init__("The output is no longer stored. Render it again with startRender.")
 
 
-class Unavailable(RendercastError):
-    """A dependency of the service is unavailable; the same call may work later."""
-
-    code = "SERVICE_UNAVAILABLE"
-
-
 class StoreUnavailable(Unavailable):
     """The store can't be read or written now. If the response was lost, a write may have taken effect."""
 
@@ -255,13 +214,6 @@ class BackendUnavailable(Unavailable):
     def __init__(self, message: str, *, failure: Failure | None = None) -> None:
         self.failure = failure
         super().__init__(message)
-
-
-class IssuerUnavailable(Unavailable):
-    """No token can be verified now: no attempt to read the issuer's keys has succeeded yet."""
-
-    def __init__(self) -> None:
-        super().__init__("the issuer's keys have not been read yet")
 
 
 class StartRefused(RendercastError):

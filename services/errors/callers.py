@@ -1,0 +1,42 @@
+"""Errors of authentication and authorisation: who the caller is, and what this caller may do."""
+
+from services.errors.base import Unavailable, UserError
+
+
+class Unauthenticated(UserError):
+    """The request has no valid credentials."""
+
+    code = "UNAUTHENTICATED"
+
+    def __init__(self, message: str = "Sign in to do this.") -> None:
+        super().__init__(message)
+
+
+class TokenExpired(Unauthenticated):
+    """The caller's token was valid and has expired."""
+
+    def __init__(self) -> None:
+        super().__init__("Your session has expired. Sign in again.")
+
+
+class TokenInvalid(Unauthenticated):
+    """The caller's token is not valid here. The message gives no reason, which could help an attacker."""
+
+    def __init__(self) -> None:
+        super().__init__("Your sign-in is not valid here. Sign in again.")
+
+
+class NotAllowed(UserError):
+    """Only operators may make this request."""
+
+    code = "FORBIDDEN"
+
+    def __init__(self) -> None:
+        super().__init__("Only operators can list the renders of all users. Remove `allUsers` to list your own.")
+
+
+class IssuerUnavailable(Unavailable):
+    """No token can be verified now: no attempt to read the issuer's keys has succeeded yet."""
+
+    def __init__(self) -> None:
+        super().__init__("the issuer's keys have not been read yet")
