@@ -11,12 +11,25 @@ from schema.render import Node, Render, RenderConnection, RenderLimits, RenderQu
 from schema.scalars import BigInt
 from services import models
 from services.errors import RenderNotFound
+from services.renders.pages import PageRequest
 from services.renders.validation import MAX_FONT_SIZE_PX, MIN_FONT_SIZE_PX
 
 RenderId = Annotated[strawberry.ID, strawberry.argument(description="The id of the object.")]
 CompositionId = Annotated[strawberry.ID, strawberry.argument(description="The id of the composition.")]
-First = Annotated[int, strawberry.argument(description="Return at most this many renders, 1 to 100.")]
-After = Annotated[str | None, strawberry.argument(description="Return renders after this cursor.")]
+First = Annotated[
+    int | None,
+    strawberry.argument(description="Return at most this many renders, 1 to 100. Default: 20, unless `last` is given."),
+]
+After = Annotated[
+    str | None, strawberry.argument(description="Return renders after this cursor, which are older. Empty: all.")
+]
+Last = Annotated[
+    int | None,
+    strawberry.argument(description="Return the last renders instead of the first, 1 to 100, in the same order."),
+]
+Before = Annotated[
+    str | None, strawberry.argument(description="Return renders before this cursor, which are newer. Empty: all.")
+]
 Filter = Annotated[
     RenderFilter | None, strawberry.argument(description="Which renders to return. Default: all of yours.")
 ]
@@ -40,14 +53,17 @@ class Query:
     async def renders(
         self,
         info: Info,
-        first: First = 20,
+        first: First = None,
         after: After = None,
+        last: Last = None,
+        before: Before = None,
         filter: Filter = None,  # noqa: A002  # the name in the schema
     ) -> RenderConnection:
         """Return a page."""
         caller = info.context.caller
         matching = models.RenderFilter() if filter is None else filter.to_model()
-        page = await info.context.services.renders.list(caller, first=first, after=after, matching=matching)
+        request = PageRequest(first=first, after=after, last=last, before=before)
+        page = await info.context.services.renders.list(caller, request, matching=matching)
         return RenderConnection.from_model(page, info.context.render_loader)
 
     @strawberry.field(description="Your quota of renders. Reading it uses none of it.")

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from services.models import Download, Render
+from services.models import Download, Render, RenderPage
 from services.renders.service import RenderService
 
 
@@ -16,6 +16,10 @@ class RenderServiceLoader:
     def queue_position(self, render: Render) -> "asyncio.Future[int | None]":
         """Return the render's place in the queue, as a future: several fields can await the same count."""
         return asyncio.ensure_future(self.service.queue_position(render))
+
+    async def count(self, page: RenderPage) -> int:
+        """Return the number of renders in the page's list."""
+        return await self.service.count(page)
 
     def output_download(self, render: Render, *, saves: bool) -> Download | None:
         """Return a signed URL of the output; None if there is none. If `saves`, browsers save the file."""

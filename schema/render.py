@@ -30,6 +30,10 @@ class RenderLoader(Protocol):
         """Return an awaitable of a QUEUED render's place in the queue, 1 for the next. It can be awaited repeatedly."""
         ...
 
+    async def count(self, page: models.RenderPage) -> int:
+        """Return the number of renders in the page's list."""
+        ...
+
     def output_download(self, render: models.Render, *, saves: bool) -> models.Download | None:
         """Return a signed URL of the output; None if there is none. If `saves`, browsers save the file."""
         ...
@@ -240,7 +244,9 @@ class RenderLimits:
 @strawberry.type(description="A render in a list, with its cursor.")
 class RenderEdge:
     node: Render = strawberry.field(description="The render.")
-    cursor: str = strawberry.field(description="Pass it as `after` to get the renders after this one.")
+    cursor: str = strawberry.field(
+        description="Pass it as `after` to get the renders after this one, or as `before` to get those before it."
+    )
 
 
 @strawberry.type(description="Position of a page in its list, as defined by Relay's connection specification.")
@@ -260,6 +266,16 @@ class RenderConnection:
     edges: list[RenderEdge] = strawberry.field(description="The renders with their cursors.")
     page_info: PageInfo = strawberry.field(description="Position of this page in the list.")
 
+    page: strawberry.Private[models.RenderPage]
+    loader: strawberry.Private[RenderLoader]
+
+    @strawberry.field(
+        description="Number of renders in the whole list, with this filter. Counted only if it is requested."
+    )
+    async def total_count(self) -> int:
+        """Return the number of renders."""
+        return await self.loader.count(self.page)
+
     @classmethod
     def from_model(cls, page: models.RenderPage, loader: RenderLoader) -> "RenderConnection":
         """Return the GraphQL object of a page."""
@@ -268,6 +284,8 @@ class RenderConnection:
             for render in page.renders
         ]
         return cls(
+            page=page,
+            loader=loader,
             edges=edges,
             page_info=PageInfo(
                 has_next_page=page.has_next,

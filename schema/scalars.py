@@ -7,6 +7,8 @@ import strawberry
 from graphql import ListValueNode, ObjectValueNode, Undefined, ValueNode, value_from_ast_untyped
 from strawberry.types.scalar import ScalarDefinition
 
+from services.clock import format_time
+
 BigInt = NewType("BigInt", int)
 JSON = NewType("JSON", object)
 
@@ -34,8 +36,8 @@ def _json_literal(node: ValueNode, variables: dict[str, object] | None = None) -
 SCALARS: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
-        description="A time in UTC in ISO 8601 format, such as 2026-01-01T12:00:00+00:00.",
-        serialize=datetime.isoformat,
+        description="A time in UTC in ISO 8601 format with milliseconds, such as 2026-01-01T12:00:00.000Z.",
+        serialize=format_time,
         parse_value=datetime.fromisoformat,
     ),
     BigInt: strawberry.scalar(

@@ -17,6 +17,11 @@ MIN_JUMP_S = 5.0  # smaller differences between the two clocks don't matter to a
 MAX_JUMPS = 1000
 
 
+def format_time(moment: datetime) -> str:
+    """Return an aware time as ISO 8601 in UTC with milliseconds, such as 2026-01-01T12:00:00.000Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class SystemClock:
     """A `Clock` that uses this machine's time."""
 

@@ -117,7 +117,8 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
 
     A render started with `animationProps` has `props`; one started with a composition has `input_props`, the JSON text
     of an object, and `props` only if the composition is the text renderer's. `media` is the expected size and length of
-    the output, and then the one that the backend has reported; documents before version 3 have none.
+    the output, and then the one that the backend has reported; documents before version 3 have none. `preview_frame` is
+    the number of frames that were drawn when the newest stored preview was made; None unless RENDERING with a preview.
     """
 
     id: str
@@ -133,6 +134,7 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
     phase: RenderPhase | None = None
     progress: int = 0
     frames_rendered: int = 0
+    preview_frame: int | None = None
     estimated_completion_at: datetime | None = None
     generation_id: str | None = None
     idempotency_key: str | None = None
@@ -276,9 +278,10 @@ class Download:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderPage:
-    """A page of renders, newest first: of one owner, or of all users if `owner` is None."""
+    """A page of the matching renders, newest first: of one owner, or of all users if `owner` is None."""
 
     owner: str | None
+    matching: RenderFilter
     renders: tuple[Render, ...]
     has_next: bool
     has_previous: bool

@@ -1,7 +1,7 @@
 """`rendercast webhooks`: lists and replays webhook messages. For operators: it accesses the store directly."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -233,7 +233,9 @@ def _as_json(message: "WebhookMessage") -> dict[str, object]:
 
 
 def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat()
+    from services.clock import format_time
+
+    return None if moment is None else format_time(moment)
 
 
 def _time(moment: datetime) -> str:

@@ -25,10 +25,12 @@ from graphql import (
     InlineFragmentNode,
     IntValueNode,
     Node,
+    NullValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionNode,
     SelectionSetNode,
+    ValueNode,
     get_named_type,
     get_nullable_type,
     is_introspection_type,
@@ -39,7 +41,7 @@ from graphql import (
 from resolvers.strawberry_fields import field_definition
 from schema.render import READS_STORE
 from services.errors import LimitExceeded
-from services.renders.service import MAX_PAGE
+from services.renders.pages import DEFAULT_PAGE, MAX_PAGE
 from services.settings import GraphQLSettings
 
 DEFAULT_LIST_SIZE = 10  # assumed length of a list without a `first` argument
@@ -237,15 +239,22 @@ def _is_list(definition: GraphQLField | None) -> bool:
 
 
 def _list_size(node: FieldNode, definition: GraphQLField | None) -> int:
-    """Return the maximum length of the lists directly below a field: `first` for a connection."""
-    argument = definition.args.get("first") if definition else None
-    if argument is None:
+    """Return the maximum length of the lists directly below a field: `first` or `last` for a connection.
+
+    If both are given, the larger one counts, although such a request is refused.
+    """
+    if definition is None or "first" not in definition.args:
         return DEFAULT_LIST_SIZE
-    first = argument.default_value
-    for given in node.arguments or ():
-        if given.name.value == "first":
-            first = given.value.value if isinstance(given.value, IntValueNode) else None
-    return max(0, min(int(first), MAX_PAGE)) if len(str(first)) <= len(str(MAX_PAGE)) else MAX_PAGE
+    given = [argument.value for argument in node.arguments or () if argument.name.value in {"first", "last"}]
+    return max((_page_size(value) for value in given), default=DEFAULT_PAGE)
+
+
+def _page_size(value: ValueNode) -> int:
+    if isinstance(value, NullValueNode):
+        return DEFAULT_PAGE
+    if not isinstance(value, IntValueNode) or len(value.value) > len(str(MAX_PAGE)):
+        return MAX_PAGE
+    return max(0, min(int(value.value), MAX_PAGE))
 
 
 def _limit_exceeded(

@@ -82,11 +82,25 @@ class RenderStore(Protocol):
         ...
 
     async def list(
-        self, *, owner: str | None, first: int, matching: RenderFilter, older_than: str | None = None
+        self,
+        *,
+        owner: str | None,
+        first: int,
+        matching: RenderFilter,
+        older_than: str | None = None,
+        newer_than: str | None = None,
+        oldest_first: bool = False,
     ) -> Sequence[Render]:
-        """Return up to `first` of the owner's matching renders with an id lower than `older_than`, newest first.
+        """Return up to `first` of the owner's matching renders, newest first unless `oldest_first`.
 
-        Without an owner, return those of all users.
+        Their ids are lower than `older_than` and higher than `newer_than`. Without an owner, return those of all users.
+        """
+        ...
+
+    async def count(self, *, owner: str | None, matching: RenderFilter) -> int:
+        """Return the number of matching renders of the owner, or of all users if None, without reading them.
+
+        Renders that this version can't read are counted.
         """
         ...
 
@@ -96,6 +110,10 @@ class RenderStore(Protocol):
 
     async def exists_newer(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:
         """Return whether the owner, or any user if None, has a matching render with this id or a higher one."""
+        ...
+
+    async def exists_older(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:
+        """Return whether the owner, or any user if None, has a matching render with this id or a lower one."""
         ...
 
     async def queue_position(self, render: Render) -> int:

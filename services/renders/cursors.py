@@ -19,8 +19,8 @@ def encode_cursor(render_id: str, *, owner: str | None) -> str:
     return base64.urlsafe_b64encode(_checksum(render_id, owner) + render_id.encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, *, owner: str | None) -> str:
-    """Return the render id of a cursor in the owner's list. Raises `InvalidArgument`."""
+def decode_cursor(cursor: str, *, owner: str | None, argument: str) -> str:
+    """Return the render id of a cursor in the owner's list. Raises `InvalidArgument` that names `argument`."""
     try:
         # b64decode skips characters outside the alphabet; the round trip below detects them.
         raw = base64.urlsafe_b64decode(cursor.encode() + b"==")
@@ -28,9 +28,7 @@ def decode_cursor(cursor: str, *, owner: str | None) -> str:
     except (binascii.Error, UnicodeError):
         render_id = ""
     if not is_render_id(render_id) or encode_cursor(render_id, owner=owner) != cursor:
-        raise InvalidArgument(
-            "after", "`after` must be a cursor of the same list. Omit it to start from the beginning."
-        )
+        raise InvalidArgument(argument, f"`{argument}` must be a cursor of the same list. Omit it for the whole list.")
     return render_id
 
 

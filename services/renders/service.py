@@ -39,14 +39,12 @@ from services.observability.metrics import Metrics
 from services.ports import AddOutcome, AddResult, Clock, RenderBackend, RenderStore
 from services.realtime.hub import ProgressHub
 from services.renders import lifecycle
-from services.renders.cursors import decode_cursor
 from services.renders.file_names import file_name
+from services.renders.pages import PageRequest, read_page
 from services.renders.quota import QuotaRule, quota_exceeded, quota_left
 from services.renders.render_input import RenderInput
 from services.renders.requests import RequestLimits, RequestValidator, StartRequest
 from services.renders.validation import is_plain
-
-MAX_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,28 +113,21 @@ class RenderService:
             raise RenderNotFound
         return found[0]
 
-    async def list(self, caller: Caller, *, first: int, after: str | None, matching: RenderFilter) -> RenderPage:
-        """Return up to `first` (1 to 100) of the caller's matching renders after the cursor `after`, newest first.
+    async def list(self, caller: Caller, request: PageRequest, *, matching: RenderFilter) -> RenderPage:
+        """Return a page of the caller's matching renders, newest first.
 
-        Raises `InvalidArgument` for another `first` and for a cursor of another list, and `NotAllowed` if a caller
-        who is not an operator requests the renders of all users.
+        Raises `InvalidArgument` for a page size out of range and for a cursor of another list, and `NotAllowed` if a
+        caller who is not an operator requests the renders of all users.
         """
-        if not 1 <= first <= MAX_PAGE:
-            raise InvalidArgument("first", f"`first` must be from 1 to {MAX_PAGE}.")
         if not is_plain(matching.generation_id or ""):
             raise InvalidArgument("generationId", "`generationId` must not contain control characters.")
         if matching.all_users and not caller.is_operator:
             raise NotAllowed
-        owner = None if matching.all_users else caller.id
-        older_than = None if after is None else decode_cursor(after, owner=owner)
-        renders = await self.store.list(owner=owner, first=first + 1, matching=matching, older_than=older_than)
-        return RenderPage(
-            owner=owner,
-            renders=tuple(renders[:first]),
-            has_next=len(renders) > first,
-            has_previous=older_than is not None
-            and await self.store.exists_newer(older_than, owner=owner, matching=matching),
-        )
+        return await read_page(self.store, request, owner=None if matching.all_users else caller.id, matching=matching)
+
+    async def count(self, page: RenderPage) -> int:
+        """Return the number of renders in the list of a page that the caller has read."""
+        return await self.store.count(owner=page.owner, matching=page.matching)
 
     async def quota(self, caller: Caller) -> Quota:
         """Return the caller's quota in the current window, without using any of it."""

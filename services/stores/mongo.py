@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo import ASCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from services import documents
@@ -35,13 +35,13 @@ from services.stores.mongo_documents import (
     READABLE_VERSIONS,
     UNFINISHED,
     due_conditions,
-    filter_conditions,
     owner_key,
     readable,
     render_document,
 )
 from services.stores.mongo_erasure import erase_records
 from services.stores.mongo_indexes import build_at_start
+from services.stores.mongo_lists import MongoLists
 from services.stores.mongo_outbox import MongoOutbox
 from services.stores.mongo_probe import check_replica_set, check_transactions, check_writes
 from services.stores.mongo_quota import MongoQuota
@@ -65,6 +65,7 @@ class MongoStore:
         self._webhooks_enabled = webhooks_enabled
         self._skipped = documents.SkippedDocuments()
         self._next_newer_check_s = 0.0
+        self._lists = MongoLists(self._renders, self._skipped, timeout_s=self._timeout_s)
         self.outbox = MongoOutbox(client, self._clock, self._skipped)
         self.catalog = MongoCatalogStore(client, self._clock, self._skipped)
 
@@ -103,26 +104,38 @@ class MongoStore:
         return None if found is None else self._read(found)
 
     async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:  # noqa: D102
-        return await self._find({"_id": {"$in": list(render_ids)}}, order=ASCENDING, first=0)
+        return await self._lists.get_many(render_ids)
 
     async def list(  # noqa: D102
-        self, *, owner: str | None, first: int, matching: RenderFilter, older_than: str | None = None
+        self,
+        *,
+        owner: str | None,
+        first: int,
+        matching: RenderFilter,
+        older_than: str | None = None,
+        newer_than: str | None = None,
+        oldest_first: bool = False,
     ) -> Sequence[Render]:
-        conditions = filter_conditions(owner, matching)
-        if older_than is not None:
-            conditions["_id"] = {"$lt": older_than}
-        return await self._find(conditions, order=DESCENDING, first=first)
+        return await self._lists.list(
+            owner=owner,
+            first=first,
+            matching=matching,
+            older_than=older_than,
+            newer_than=newer_than,
+            oldest_first=oldest_first,
+        )
+
+    async def count(self, *, owner: str | None, matching: RenderFilter) -> int:  # noqa: D102
+        return await self._lists.count(owner=owner, matching=matching)
 
     async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:  # noqa: D102
-        conditions = {"owner": {"$in": list(owners)}, "status": {"$in": UNFINISHED}}
-        return await self._find(conditions, order=ASCENDING, first=first)
+        return await self._lists.unfinished(owners, first=first)
 
     async def exists_newer(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:  # noqa: D102
-        with self._operation():
-            found = await self._renders.find_one(
-                {**filter_conditions(owner, matching), **READABLE, "_id": {"$gte": render_id}}
-            )
-        return found is not None
+        return await self._lists.exists({"$gte": render_id}, owner=owner, matching=matching)
+
+    async def exists_older(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:  # noqa: D102
+        return await self._lists.exists({"$lte": render_id}, owner=owner, matching=matching)
 
     async def queue_position(self, render: Render) -> int:  # noqa: D102
         with self._operation():
@@ -241,20 +254,6 @@ class MongoStore:
         held = {**READABLE, "_id": render_id, "lease.worker": worker}
         if await self._renders.find_one(held, session=session) is None:
             raise LeaseLost(render_id)
-
-    async def _find(self, conditions: Mapping[str, Any], *, order: int, first: int) -> Sequence[Render]:
-        """Return `first` readable renders, or all if 0, in the order of their ids."""
-        found: list[Render] = []
-        while True:
-            limit = first and first - len(found)
-            with self._operation():
-                cursor = self._renders.find(conditions, {"render": True, "schema": True}).sort("_id", order)
-                page = [document async for document in cursor.limit(limit)]
-            found += self._decode(page)
-            if len(found) == first or len(page) < limit or not first:
-                return found
-            behind = "$lt" if order == DESCENDING else "$gt"
-            conditions = {"$and": [conditions, {"_id": {behind: page[-1]["_id"]}}]}
 
     def _decode(self, found: Sequence[Mapping[str, Any]]) -> Sequence[Render]:
         return readable(found, "render", documents.from_mapping, self._skipped)

@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from itertools import islice
 from pathlib import Path
 
 from services import documents
@@ -14,7 +13,7 @@ from services.errors import LeaseLost
 from services.ids import time_of
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
 from services.ports import MAX_DUE_DELAY, AddOutcome, AddResult, Clock, ErasedRecords, QueueStats
-from services.stores import sqlite_erasure, sqlite_leases, sqlite_outbox
+from services.stores import sqlite_erasure, sqlite_leases, sqlite_lists, sqlite_outbox
 from services.stores.sqlite_catalog import SqliteCatalogStore
 from services.stores.sqlite_connection import SqliteFile, open_sqlite_file, to_ms
 from services.stores.sqlite_leases import Lease, lease_from
@@ -50,18 +49,32 @@ class SqliteStore:
         return await self._file.read(_get, render_id, owner)
 
     async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:  # noqa: D102
-        return await self._file.read(_get_many, self._skipped, render_ids)
+        return await self._file.read(sqlite_lists.get_many, self._skipped, render_ids)
 
     async def list(  # noqa: D102
-        self, *, owner: str | None, first: int, matching: RenderFilter, older_than: str | None = None
+        self,
+        *,
+        owner: str | None,
+        first: int,
+        matching: RenderFilter,
+        older_than: str | None = None,
+        newer_than: str | None = None,
+        oldest_first: bool = False,
     ) -> Sequence[Render]:
-        return await self._file.read(_list, self._skipped, owner, first, matching, older_than)
+        query = (owner, first, matching, older_than, newer_than, oldest_first)
+        return await self._file.read(sqlite_lists.list_renders, self._skipped, *query)
+
+    async def count(self, *, owner: str | None, matching: RenderFilter) -> int:  # noqa: D102
+        return await self._file.read(sqlite_lists.count, owner, matching)
 
     async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:  # noqa: D102
-        return await self._file.read(_unfinished, self._skipped, owners, first)
+        return await self._file.read(sqlite_lists.unfinished, self._skipped, owners, first)
 
     async def exists_newer(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:  # noqa: D102
-        return await self._file.read(_exists_newer, render_id, owner, matching)
+        return await self._file.read(sqlite_lists.exists_newer, render_id, owner, matching)
+
+    async def exists_older(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:  # noqa: D102
+        return await self._file.read(sqlite_lists.exists_older, render_id, owner, matching)
 
     async def queue_position(self, render: Render) -> int:  # noqa: D102
         return await self._file.read(_queue_position, render)
@@ -155,55 +168,6 @@ def _quota_used(db: sqlite3.Connection, window: QuotaWindow) -> int:
 def _get(db: sqlite3.Connection, render_id: str, owner: str) -> Render | None:
     row = db.execute("SELECT document FROM renders WHERE id = ? AND owner = ?", (render_id, owner)).fetchone()
     return documents.decode(row[0]) if row else None
-
-
-def _get_many(db: sqlite3.Connection, skipped: SkippedDocuments, render_ids: Collection[str]) -> Sequence[Render]:
-    query = "SELECT id, document FROM renders WHERE id IN (SELECT value FROM json_each(?))"
-    return list(skipped.decode(db.execute(query, [json.dumps(list(render_ids))]), documents.decode))
-
-
-def _list(
-    db: sqlite3.Connection,
-    skipped: SkippedDocuments,
-    owner: str | None,
-    first: int,
-    matching: RenderFilter,
-    older_than: str | None,
-) -> Sequence[Render]:
-    conditions, values = _conditions(owner, matching)
-    if older_than is not None:
-        conditions, values = f"{conditions} AND id < ?", [*values, older_than]
-    query = f"SELECT id, document FROM renders WHERE {conditions} ORDER BY id DESC"
-    return list(islice(skipped.decode(db.execute(query, values), documents.decode), first))
-
-
-def _unfinished(
-    db: sqlite3.Connection, skipped: SkippedDocuments, owners: Collection[str], first: int
-) -> Sequence[Render]:
-    query = """
-        SELECT id, document FROM renders
-        WHERE status IN ('queued', 'rendering') AND owner IN (SELECT value FROM json_each(?))
-        ORDER BY id
-        """
-    return list(islice(skipped.decode(db.execute(query, [json.dumps(list(owners))]), documents.decode), first))
-
-
-def _exists_newer(db: sqlite3.Connection, render_id: str, owner: str | None, matching: RenderFilter) -> bool:
-    conditions, values = _conditions(owner, matching)
-    row = db.execute(f"SELECT 1 FROM renders WHERE {conditions} AND id >= ? LIMIT 1", [*values, render_id]).fetchone()
-    return row is not None
-
-
-def _conditions(owner: str | None, matching: RenderFilter) -> tuple[str, list[str]]:
-    """Return an SQL condition, made of fixed text and placeholders only, and its values."""
-    conditions, values = (["TRUE"], []) if owner is None else (["owner = ?"], [owner])
-    if matching.statuses is not None:
-        conditions.append(f"status IN ({', '.join('?' * len(matching.statuses))})")
-        values.extend(matching.statuses)
-    if matching.generation_id is not None:
-        conditions.append("generation_id = ?")
-        values.append(matching.generation_id)
-    return " AND ".join(conditions), values
 
 
 def _queue_position(db: sqlite3.Connection, render: Render) -> int:

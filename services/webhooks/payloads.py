@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 
+from services.clock import format_time
 from services.media import FORMATS
 from services.models import AnimationProps, Download, Failure, Render
 from services.renders.failure_messages import message_for_owner
@@ -21,7 +22,7 @@ def build_body(message: WebhookMessage, *, video: Download | None, poster: Downl
 
 def encode_event(event_type: str, occurred_at: datetime, data: Json) -> bytes:
     """Return the JSON body of an event."""
-    payload = {"type": event_type, "timestamp": occurred_at.isoformat(), "data": data}
+    payload = {"type": event_type, "timestamp": format_time(occurred_at), "data": data}
     return json.dumps(payload, separators=(",", ":")).encode()
 
 
@@ -52,7 +53,7 @@ def _render(render: Render) -> Json:
         "outputSizeBytes": None if render.output is None else render.output.size_bytes,
         "costUsd": render.cost_usd,
         "backendRenderId": render.backend_render_id,
-        "createdAt": render.created_at.isoformat(),
+        "createdAt": format_time(render.created_at),
         "startedAt": _time(render.started_at),
         "completedAt": _time(render.completed_at),
     }
@@ -102,4 +103,4 @@ def _error(failure: Failure | None) -> Json | None:
 
 
 def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
+    return None if moment is None else format_time(moment)

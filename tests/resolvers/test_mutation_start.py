@@ -3,7 +3,7 @@
 import asyncio
 import math
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -94,7 +94,7 @@ async def test_a_start_returns_the_queued_render_and_the_remaining_quota(
         "createdAt": render["createdAt"],
     }
     assert render["queuePosition"] >= 1
-    assert before <= datetime.fromisoformat(render["createdAt"]) <= after
+    assert before - timedelta(milliseconds=1) < datetime.fromisoformat(render["createdAt"]) <= after
     assert (quota["limit"], quota["remaining"], quota["windowSeconds"]) == (5, 4, 3600)
     assert datetime.fromisoformat(quota["resetsAt"]) > before
 

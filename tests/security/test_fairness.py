@@ -5,13 +5,14 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from starlette.types import Message
 from starlette.websockets import WebSocket
 
 from auth.local_developer import LocalDeveloper
 from resolvers.schema import build_schema
-from services.models import Render, RenderFilter
+from services.models import Render
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.support.api_client import LIST, PROGRESS, PROPS, QUOTA_LEFT, START, TEST_TIMEOUT_S, Client, open_client
@@ -35,16 +36,14 @@ class BusyStore(MemoryStore):
         self.may_list = asyncio.Event()
         self.waiting = self.max_waiting = self.queue_position_calls = 0
 
-    async def list(
-        self, *, owner: str | None, first: int, matching: RenderFilter, older_than: str | None = None
-    ) -> Sequence[Render]:
+    async def list(self, **query: Any) -> Sequence[Render]:
         self.waiting += 1
         self.max_waiting = max(self.max_waiting, self.waiting)
         try:
             await self.may_list.wait()
         finally:
             self.waiting -= 1
-        return await super().list(owner=owner, first=first, matching=matching, older_than=older_than)
+        return await super().list(**query)
 
     async def queue_position(self, render: Render) -> int:
         self.queue_position_calls += 1

@@ -83,12 +83,29 @@ class MemoryStore:
         return [self._rows[render_id].render for render_id in render_ids if render_id in readable]
 
     async def list(
-        self, *, owner: str | None, first: int, matching: RenderFilter, older_than: str | None = None
+        self,
+        *,
+        owner: str | None,
+        first: int,
+        matching: RenderFilter,
+        older_than: str | None = None,
+        newer_than: str | None = None,
+        oldest_first: bool = False,
     ) -> Sequence[Render]:
         self._check()
-        found = (row.render for _, row in sorted(self._rows.items(), reverse=True))
-        kept = (r for r in found if _matches(r, owner, matching) and (older_than is None or r.id < older_than))
+        found = (row.render for _, row in sorted(self._rows.items(), reverse=not oldest_first))
+        kept = (
+            r
+            for r in found
+            if _matches(r, owner, matching)
+            and (older_than is None or r.id < older_than)
+            and (newer_than is None or r.id > newer_than)
+        )
         return list(itertools.islice(kept, first))
+
+    async def count(self, *, owner: str | None, matching: RenderFilter) -> int:
+        self._check()
+        return sum(_matches(row.render, owner, matching) for row in self._rows.values())
 
     async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:
         self._check()
@@ -99,6 +116,10 @@ class MemoryStore:
     async def exists_newer(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:
         self._check()
         return any(_matches(row.render, owner, matching) and id_ >= render_id for id_, row in self._rows.items())
+
+    async def exists_older(self, render_id: str, *, owner: str | None, matching: RenderFilter) -> bool:
+        self._check()
+        return any(_matches(row.render, owner, matching) and id_ <= render_id for id_, row in self._rows.items())
 
     async def queue_position(self, render: Render) -> int:
         self._check()

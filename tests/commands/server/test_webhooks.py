@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from commands.server.webhooks import LIST_HELP, REPLAY_BATCH, REPLAY_HELP, SHOW_HELP
-from services.clock import SystemClock
+from services.clock import SystemClock, format_time
 from services.models import Failure, Render, WebhookStatus
 from services.renders import lifecycle
 from services.settings import CHECKOUT
@@ -138,7 +138,7 @@ async def test_a_message_is_shown_with_the_record_of_each_attempt_and_no_text(
     assert shown_json["attempts"] == [
         {
             "number": 1,
-            "beganAt": (NOW + timedelta(seconds=2)).isoformat(),
+            "beganAt": format_time(NOW + timedelta(seconds=2)),
             "durationSeconds": 0.125,
             "statusCode": 410,
             "error": None,

@@ -24,6 +24,7 @@ from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import open_pubsub
 from services.renders import lifecycle
 from services.renders.cursors import encode_cursor
+from services.renders.pages import PageRequest
 from services.renders.quota import QuotaRule
 from services.renders.requests import StartRequest
 from services.renders.service import RenderService
@@ -80,7 +81,7 @@ async def test_an_invalid_start_uses_no_quota_and_stores_nothing(renders: Render
     with pytest.raises(InvalidAnimation):
         await renders.start(ANN, StartRequest(animation=models.replace(PROPS, text="")))
     assert (await renders.quota(ANN)).remaining == 5
-    assert (await renders.list(ANN, first=1, after=None, matching=ALL)).renders == ()
+    assert (await renders.list(ANN, PageRequest(first=1), matching=ALL)).renders == ()
 
 
 async def test_the_sixth_start_is_rejected_until_the_window_ends(renders: RenderService, clock: FakeClock) -> None:
@@ -182,13 +183,13 @@ async def test_another_users_render_is_not_found(renders: RenderService, render_
 @pytest.mark.parametrize("first", [0, -1, 101, -(2**31)])
 async def test_a_page_has_from_1_to_100_renders(renders: RenderService, first: int) -> None:
     with pytest.raises(InvalidArgument) as error:
-        await renders.list(ANN, first=first, after=None, matching=ALL)
+        await renders.list(ANN, PageRequest(first=first), matching=ALL)
     assert error.value.field == "first"
 
 
 async def test_a_filter_with_an_unpaired_surrogate_is_rejected(renders: RenderService) -> None:
     with pytest.raises(InvalidArgument):
-        await renders.list(ANN, first=1, after=None, matching=RenderFilter(generation_id="\ud800"))
+        await renders.list(ANN, PageRequest(first=1), matching=RenderFilter(generation_id="\ud800"))
 
 
 @given(count=st.integers(0, 12), size=st.integers(1, 5), cancelled=st.sets(st.integers(0, 11)))
@@ -218,7 +219,7 @@ async def test_paging_returns_every_matching_render_once_newest_first(
         seen: list[str] = []
         after = None
         while True:
-            page = await renders.list(ANN, first=size, after=after, matching=matching)
+            page = await renders.list(ANN, PageRequest(first=size, after=after), matching=matching)
             assert page.has_previous == bool(seen)
             seen += [render.id for render in page.renders]
             if not page.has_next:

@@ -7,7 +7,7 @@ import pytest
 
 from services.errors import LeaseLost
 from services.media import Media, OutputFormat, OutputOptions, ProResProfile
-from services.models import QuotaWindow, RenderFilter, RenderPhase, RenderStatus
+from services.models import QuotaWindow, RenderPhase
 from services.ports import AddOutcome, AttemptProgress, QueueStats, RenderStore
 from services.renders import lifecycle
 from tests.conftest import MakeRender
@@ -122,41 +122,6 @@ class TestReading:
         found = await store.get_many([*(r.id for r in renders), "0" * 26])
         assert {r.id for r in found} == {r.id for r in renders}
         assert await store.get_many([]) == []
-
-    async def test_lists_newest_first_and_continues_after_an_id(
-        self, store: RenderStore, make_render: MakeRender
-    ) -> None:
-        renders = [await added(store, make_render(at=NOW + timedelta(seconds=i))) for i in range(5)]
-        newest_first = renders[::-1]
-        assert await store.list(owner="ann", first=2, matching=ALL) == newest_first[:2]
-        rest = await store.list(owner="ann", first=9, matching=ALL, older_than=newest_first[1].id)
-        assert rest == newest_first[2:]
-
-    async def test_exists_newer(self, store: RenderStore, make_render: MakeRender) -> None:
-        old, new = [await added(store, make_render(at=NOW + timedelta(seconds=i))) for i in range(2)]
-        assert await store.exists_newer(new.id, owner="ann", matching=ALL)
-        assert await store.exists_newer(old.id, owner="ann", matching=ALL)
-        assert not await store.exists_newer("7" + "z" * 25, owner="ann", matching=ALL)
-
-    async def test_lists_renders_of_all_owners(self, store: RenderStore, make_render: MakeRender) -> None:
-        renders = [
-            await added(store, make_render(owner=owner, at=NOW + timedelta(seconds=i)))
-            for i, owner in enumerate(("ann", "bob", "ann"))
-        ]
-        assert await store.list(owner=None, first=9, matching=ALL) == renders[::-1]
-        assert await store.list(owner=None, first=9, matching=ALL, older_than=renders[2].id) == renders[1::-1]
-        assert await store.list(owner=None, first=9, matching=RenderFilter(generation_id="g")) == []
-        assert await store.exists_newer(renders[1].id, owner=None, matching=ALL)
-        assert not await store.exists_newer("7" + "z" * 25, owner=None, matching=ALL)
-
-    async def test_filters_by_status_and_generation(self, store: RenderStore, make_render: MakeRender) -> None:
-        queued = await added(store, make_render(generation_id="g"))
-        other = await added(store, make_render())
-        await store.record(lifecycle.cancel(other, now=NOW))
-        by_status = RenderFilter(statuses=frozenset({RenderStatus.QUEUED}))
-        assert await store.list(owner="ann", first=9, matching=by_status) == [queued]
-        assert await store.list(owner="ann", first=9, matching=RenderFilter(generation_id="g")) == [queued]
-        assert await store.list(owner="ann", first=9, matching=RenderFilter(statuses=frozenset())) == []
 
     async def test_returns_unfinished_renders_of_owners_oldest_first(
         self, store: RenderStore, make_render: MakeRender

@@ -47,13 +47,13 @@ def test_a_complete_render_has_the_urls_signed_for_the_attempt(make_render: Make
         running(make_render), output=OUTPUT, cost_usd=0.25, warnings=("Another font was used.",), now=LATER
     )
     sent = payload(render, DOWNLOAD, POSTER)
-    assert (sent["type"], sent["timestamp"]) == ("render.completed", "2026-01-01T12:00:12+00:00")
+    assert (sent["type"], sent["timestamp"]) == ("render.completed", "2026-01-01T12:00:12.000Z")
     data = sent["data"]
     assert (data["id"], data["owner"], data["generationId"], data["status"]) == (render.id, "ann", "g", "COMPLETE")
-    assert (data["outputUrl"], data["outputUrlExpiresAt"]) == (DOWNLOAD.url, "2026-01-01T13:00:12+00:00")
-    assert (data["posterUrl"], data["posterUrlExpiresAt"]) == (POSTER.url, "2026-01-01T14:00:12+00:00")
+    assert (data["outputUrl"], data["outputUrlExpiresAt"]) == (DOWNLOAD.url, "2026-01-01T13:00:12.000Z")
+    assert (data["posterUrl"], data["posterUrlExpiresAt"]) == (POSTER.url, "2026-01-01T14:00:12.000Z")
     assert (data["outputSizeBytes"], data["costUsd"]) == (3_000_000_000, 0.25)
-    assert (data["createdAt"], data["completedAt"]) == ("2026-01-01T12:00:00+00:00", "2026-01-01T12:00:12+00:00")
+    assert (data["createdAt"], data["completedAt"]) == ("2026-01-01T12:00:00.000Z", "2026-01-01T12:00:12.000Z")
     assert data["animationProps"]["style"] == "FADE_IN"
     assert data["error"] is None
 
