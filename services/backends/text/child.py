@@ -1,9 +1,9 @@
 """The renderer process: `python -m services.backends.text.child`.
 
 It reads jobs (see `job.py`) from stdin, each a line of JSON, and writes lines of JSON to stdout (see
-`child_messages.py`): for each job `warning`s, `progress` with the frames written so far, and `done` or `error` last.
-After `done` it waits for the next job, after `error` it exits. The parent keeps stdin open while it is running; when
-stdin closes, the process removes its unfinished files and exits immediately.
+`child_messages.py`): for each job `warning`s, `progress` with the frames written so far, `preview`s of the newest
+frame, and `done` or `error` last. After `done` it waits for the next job, after `error` it exits. The parent keeps
+stdin open while it is running; when stdin closes, the process removes its unfinished files and exits immediately.
 """
 
 import os

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import Base64Bytes, BaseModel, TypeAdapter
 
 
 class ProgressMessage(BaseModel):
@@ -10,6 +10,14 @@ class ProgressMessage(BaseModel):
 
     type: Literal["progress"]
     frames: int
+
+
+class PreviewMessage(BaseModel):
+    """A preview of the newest frame, the last of this many, as a JPEG."""
+
+    type: Literal["preview"]
+    frames: int
+    jpeg: Base64Bytes
 
 
 class WarningMessage(BaseModel):
@@ -36,7 +44,7 @@ class ErrorMessage(BaseModel):
     detail: str | None = None
 
 
-ChildMessage = ProgressMessage | WarningMessage | DoneMessage | ErrorMessage
+ChildMessage = ProgressMessage | PreviewMessage | WarningMessage | DoneMessage | ErrorMessage
 _ADAPTER: TypeAdapter[ChildMessage] = TypeAdapter(ChildMessage)
 
 

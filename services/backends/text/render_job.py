@@ -12,6 +12,7 @@ from services.backends.text.encode_video import MAX_GIF_FPS, Encoder
 from services.backends.text.frames import Painter
 from services.backends.text.job import Job
 from services.backends.text.layout import Layout, lay_out
+from services.backends.text.live_preview import LivePreview
 from services.backends.text.styles import Pose, Timeline
 from services.media import OutputFormat, OutputKind
 from services.renders.output_validation import label
@@ -59,10 +60,12 @@ def _render_frames(job: Job, scene: _Scene, progress: "_Progress") -> int:
     codec = codec_of(job.options, width=job.media.width or 0, has_alpha=job.has_alpha)
     with Encoder(job.output, codec=codec, media=job.media, colors=job.colors) as encoder:
         painter = Painter(encoder.picture, scene.layout)
+        preview = LivePreview(progress.report, codec=codec)
         for number in range(job.media.frames):
             painter.paint(scene.pose(number))
             encoder.add_frame()
             progress.update(encoder.frames_written)
+            preview.update(encoder.picture, number + 1)
         _try_poster(job, scene)
         size_bytes = encoder.finish()
     progress.update(encoder.frames_written, is_last=True)
@@ -115,7 +118,7 @@ class _Progress:
     """Reports the number of written frames: at the first, at the last, and between them every 0.1 s."""
 
     def __init__(self, report: Report) -> None:
-        self._report = report
+        self.report = report
         self._reported = 0
         self._due = 0.0
 
@@ -124,7 +127,7 @@ class _Progress:
         if frames == self._reported or (now < self._due and not is_last):
             return
         self._reported, self._due = frames, now + _PROGRESS_INTERVAL_S
-        self._report({"type": "progress", "frames": frames})
+        self.report({"type": "progress", "frames": frames})
 
 
 def log_traceback() -> None:

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 IDLE_TIMEOUT_S = 60.0  # a process that waits for a job holds the memory of its libraries, 60 MB
+MAX_MESSAGE_BYTES = 1024 * 1024  # a preview of noise has half of this
 MAX_JOBS = 100  # limits what a leak in a library could keep
 
 
@@ -62,5 +63,6 @@ async def _spawn() -> Process:
         cwd=CHECKOUT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        limit=MAX_MESSAGE_BYTES,
         start_new_session=True,  # only the parent receives a terminal's Ctrl-C; it then ends its children
     )

@@ -1,0 +1,1 @@
+"""Previews of running renders: small JPEGs of their newest frames."""
