@@ -1,6 +1,7 @@
 """The ASGI application: its routes, middleware and background loops."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,6 +24,7 @@ from transport.graphql_http import METHODS, GraphQLHttpEndpoint
 from transport.graphql_ws.endpoint import WebSocketEndpoint
 from transport.health import HealthEndpoints
 from transport.middleware import ResponseHeadersMiddleware, cors_middleware
+from transport.operations import OperationRunner
 from transport.remotion_webhooks import RemotionWebhookEndpoint
 from transport.tracing import tracing_middleware
 
@@ -54,7 +56,10 @@ def _graphql_routes(services: Services, authenticate: Authenticator, graphiql: G
     """Return the routes of GraphQL over HTTP, which include GraphiQL's page, and over WebSocket."""
     schema = build_schema(services.settings.graphql, tracing=services.tracing)
     over_http = GraphQLHttpEndpoint(services, schema=schema, authenticate=authenticate, graphiql=graphiql)
-    over_websocket = WebSocketEndpoint(services, schema=schema, authenticate=authenticate)
+    runner = OperationRunner(schema, max_result_bytes=services.settings.graphql.max_result_bytes)
+    over_websocket = WebSocketEndpoint(
+        services, runner=runner, authenticate=authenticate, connections_per_user=Counter()
+    )
     return [
         Route("/graphql", over_http, methods=METHODS, middleware=tracing_middleware(services.tracing)),
         WebSocketRoute("/graphql", over_websocket.serve),

@@ -3,12 +3,14 @@
 The call stack for a state: `Subscriber.offer` → `FastPath.push` → `ResultEncoder.encode` → `TextWriter`.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from schema.render import RenderLoader
 from services import models
 
 RENDERING = models.RenderStatus.RENDERING
+DATA_START, DATA_END = b'{"data":', b"}"  # around the data of a result without errors
 
 
 class ResultEncoder(Protocol):
@@ -23,11 +25,23 @@ class ResultEncoder(Protocol):
 
 
 class TextWriter(Protocol):
-    """Writes text messages to a client's WebSocket: `WebSocketProtocol.write_text`, or `reject_text` without one."""
+    """Writes texts to a client: messages of a WebSocket, or chunks of a response; `reject_text` if it can't."""
 
     def __call__(self, text: bytes, /) -> bool:
         """Write a UTF-8 text and return True, or return False if it would have to wait. Does not block or raise."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """The bytes before and after each result of an operation, which depend on the transport."""
+
+    start: bytes
+    end: bytes
+
+    def frame(self, result: bytes) -> bytes:
+        """Return the message with a result, which is JSON."""
+        return self.start + result + self.end
 
 
 class FastPath:
@@ -39,10 +53,11 @@ class FastPath:
 
     # No `__dict__`: the CPU's caches are cold at each change, so the number of objects it touches determines its cost.
     # The writer is a bound method, because looking it up would touch the dictionary of uvicorn's protocol.
-    __slots__ = ("_encoder", "_loader", "_max_bytes", "_write", "prefix")
+    __slots__ = ("_encoder", "_end", "_loader", "_max_bytes", "_start", "_write")
 
-    def __init__(self, prefix: bytes, *, write: TextWriter, max_bytes: int) -> None:
-        self.prefix = prefix
+    def __init__(self, framing: Framing, *, write: TextWriter, max_bytes: int) -> None:
+        self._start = framing.start + DATA_START
+        self._end = DATA_END + framing.end
         self._write = write
         self._max_bytes = max_bytes
         self._encoder: ResultEncoder | None = None
@@ -63,15 +78,10 @@ class FastPath:
         if encoder is None or render.status is not RENDERING:
             return False
         data = encoder.encode(self._loader, render)
-        return data is not None and len(data) <= self._max_bytes and self._write(next_message(self.prefix, data))
+        return data is not None and len(data) <= self._max_bytes and self._write(self._start + data + self._end)
 
 
 def reject_text(text: bytes) -> bool:
     """Write nothing: the `TextWriter` of a connection that can't write immediately."""
     del text
     return False
-
-
-def next_message(prefix: bytes, data: bytes) -> bytes:
-    """Return a `next` message. `prefix` is the message up to its payload, `data` the JSON of the result's data."""
-    return b'%b,"payload":{"data":%b}}' % (prefix, data)

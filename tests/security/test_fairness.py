@@ -10,8 +10,6 @@ from typing import Any
 from starlette.types import Message
 from starlette.websockets import WebSocket
 
-from auth.local_developer import LocalDeveloper
-from resolvers.schema import build_schema
 from services.models import Render
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
@@ -21,7 +19,7 @@ from tests.support.api_stream import open_stream
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_clock import settle
 from tests.support.memory_store import MemoryStore
-from transport.graphql_ws.endpoint import WebSocketEndpoint
+from tests.support.websocket_endpoint import websocket_endpoint
 
 MAX_CONCURRENT = 3
 MAX_RESULT = 2048
@@ -117,10 +115,7 @@ async def test_for_a_client_that_stops_reading_no_more_operations_are_executed(t
 
     async with open_embedded(load_settings(data_dir=tmp_path, max_concurrent_operations=MAX_CONCURRENT)) as services:
         faked = rewired(services, store=store)
-        websockets = WebSocketEndpoint(
-            faked, schema=build_schema(faked.settings.graphql), authenticate=LocalDeveloper(faked.settings.server)
-        )
-        serving = asyncio.create_task(websockets.serve(WebSocket(SCOPE, receive, send)))
+        serving = asyncio.create_task(websocket_endpoint(faked).serve(WebSocket(SCOPE, receive, send)))
         while lists < MAX_CONCURRENT:
             await settle()
         await settle()

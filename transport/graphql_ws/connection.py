@@ -6,22 +6,17 @@ close code that the protocol defines. An error of one operation ends that operat
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, aclosing, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 
 from graphql import GraphQLError
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
-from strawberry import Schema
-from strawberry.types.execution import ExecutionResult, PreExecutionError
+from starlette.websockets import WebSocket
 
 from auth.authenticator import Authenticator
 from resolvers.context import Context, OperationSlot
-from resolvers.errors import mask_error, result_too_large
-from resolvers.execution.fast_path import FastPath, next_message
-from resolvers.execution.projection import Result
+from resolvers.json_text import write_json
 from services.errors import TokenExpired, Unauthenticated
-from services.json_text import write_json
 from transport.authentication import identify
 from transport.connection_limits import count_within_limit
 from transport.graphql_ws.messages import (
@@ -32,16 +27,16 @@ from transport.graphql_ws.messages import (
     Payload,
     Ping,
     Subscribe,
-    SubscribePayload,
     parse_message,
 )
-from transport.text_writer import get_text_writer
+from transport.graphql_ws.operation import Operation
+from transport.operation_request import OperationRequest
+from transport.operations import CLIENT_DISCONNECTED, OperationRunner, expires_at_s
 
 INIT_TIMEOUT_S = 5.0
 MAX_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame has at most 125 bytes, of which the code takes two
 INIT_TIMEOUT = (CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")
 TOKEN_EXPIRED = (CloseCode.FORBIDDEN, str(TokenExpired()))
-CLIENT_DISCONNECTED = (WebSocketDisconnect, WebSocketDisconnected)  # Starlette raises the first once, then the second
 
 
 class ProtocolViolation(Exception):  # noqa: N818  # the protocol's term
@@ -53,19 +48,6 @@ class ProtocolViolation(Exception):  # noqa: N818  # the protocol's term
         super().__init__(reason)
 
 
-@dataclass(slots=True, kw_only=True)
-class Operation:
-    """An operation whose `complete` or `error` has not been sent yet."""
-
-    task: asyncio.Task[None]
-    fast_path: FastPath
-
-    def cancel(self) -> None:
-        """Stop sending results, and cancel the task."""
-        self.fast_path.close()
-        self.task.cancel()
-
-
 class Connection:
     """An accepted WebSocket and its operations. `connections_per_user` is shared by all connections."""
 
@@ -74,18 +56,16 @@ class Connection:
         websocket: WebSocket,
         *,
         context: Context,
-        schema: Schema,
+        runner: OperationRunner,
         authenticate: Authenticator,
         connections_per_user: Counter[str],
     ) -> None:
         self._websocket = websocket
-        self._write_text = get_text_writer(websocket.scope)
         self._context = context
-        self._schema = schema
         self._authenticate = authenticate
         settings = context.services.settings
         self._limits = settings.connections
-        self._max_result_bytes = settings.graphql.max_result_bytes
+        self._runner = runner
         self._connections_per_user = connections_per_user
         self._init_received = False
         self._acknowledged = False
@@ -154,86 +134,30 @@ class Connection:
         )
         if not self._exit_stack.enter_context(admission):
             raise ProtocolViolation(CloseCode.TOO_MANY_REQUESTS, "Too many connections")
-        self._deadline.reschedule(self._expires_at())
+        self._deadline.reschedule(expires_at_s(self._context))
         await self._send({"type": "connection_ack"})
         self._acknowledged = True
 
-    def _expires_at(self) -> float | None:
-        """Return when the caller's identity expires, by the event loop's clock; None if it doesn't."""
-        identity = self._context.identity
-        if identity is None or identity.expires_at is None:
-            return None
-        left = identity.expires_at - self._context.services.clock.now()
-        return asyncio.get_running_loop().time() + left.total_seconds()
-
-    async def _handle_subscribe(self, operation_id: str, request: SubscribePayload) -> None:
+    async def _handle_subscribe(self, operation_id: str, request: OperationRequest) -> None:
         if not self._acknowledged:
             raise ProtocolViolation(CloseCode.UNAUTHORIZED, "Unauthorized")
         if operation_id in self._operations:
             raise ProtocolViolation(CloseCode.SUBSCRIBER_EXISTS, f"Subscriber for {operation_id[:50]} already exists")
         limit = self._limits.max_operations_per_connection
         if len(self._operations) >= limit:
-            await self._send_error(operation_id, [_too_many_operations(limit)])
+            payload = [_too_many_operations(limit).formatted]
+            await self._send({"id": operation_id, "type": "error", "payload": payload})
             return
-        prefix = write_json({"id": operation_id, "type": "next"})[:-1]
-        fast_path = FastPath(prefix, write=self._write_text, max_bytes=self._max_result_bytes)
-        run = self._run_operation(operation_id, request, fast_path)
-        task = asyncio.create_task(run, name=f"operation {operation_id}")
-        self._operations[operation_id] = Operation(task=task, fast_path=fast_path)
-
-    async def _run_operation(self, operation_id: str, request: SubscribePayload, fast_path: FastPath) -> None:
-        """Send all results of an operation. The client may use the id again once `complete` or `error` is sent."""
-        slot = OperationSlot(self._operation_slots)
-        try:
-            await self._send_results(operation_id, request, slot, fast_path)
-        except CLIENT_DISCONNECTED:
-            pass  # `run` handles it
-        except Exception as error:  # noqa: BLE001  # logged with its id
-            with suppress(*CLIENT_DISCONNECTED):
-                await self._send_error(operation_id, [mask_error(GraphQLError(str(error)), error)])
-        finally:
-            slot.release()
-
-    async def _send_results(
-        self, operation_id: str, request: SubscribePayload, slot: OperationSlot, fast_path: FastPath
-    ) -> None:
-        results = await self._schema.stream(
-            request.query,
-            variable_values=request.variables,
-            context_value=replace(self._context, slot=slot, fast_path=fast_path),
-            operation_name=request.operationName,
+        operation = Operation(
+            operation_id, self._websocket, self._operations, max_result_bytes=self._runner.max_result_bytes
         )
-        async with aclosing(results):
-            async for result in results:
-                if not isinstance(result, ExecutionResult):
-                    raise TypeError("incremental delivery is not supported")
-                if isinstance(result, PreExecutionError):
-                    await self._send_error(operation_id, result.errors or [])
-                    return
-                await self._send_next(fast_path.prefix, result)
-        self._release_id(operation_id)
-        await self._send({"id": operation_id, "type": "complete"})
+        slot = OperationSlot(self._operation_slots)
+        context = replace(self._context, slot=slot, fast_path=operation.fast_path)
+        run = self._runner.run(request, context, operation)
+        operation.task = asyncio.create_task(run, name=f"operation {operation_id}")
 
     async def _send(self, message: Mapping[str, object]) -> None:
         await self._websocket.send_text(write_json(message).decode())
-
-    async def _send_next(self, prefix: bytes, result: ExecutionResult) -> None:
-        """Send a result, or an error in its place if it is too large."""
-        text = _encode_next(prefix, result)
-        if len(text) > self._max_result_bytes:
-            error = result_too_large(self._max_result_bytes)
-            text = _encode_next(prefix, ExecutionResult(data=None, errors=[error]))
-        await self._websocket.send_text(text.decode())
-
-    async def _send_error(self, operation_id: str, errors: Iterable[GraphQLError]) -> None:
-        self._release_id(operation_id)
-        await self._send({"id": operation_id, "type": "error", "payload": [error.formatted for error in errors]})
-
-    def _release_id(self, operation_id: str) -> None:
-        """Remove the operation that runs in the current task, unless its id has been used again since."""
-        operation = self._operations.get(operation_id)
-        if operation is not None and operation.task is asyncio.current_task():
-            del self._operations[operation_id]
 
     async def _close(self, code: CloseCode, reason: str) -> None:
         truncated = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
@@ -246,15 +170,6 @@ class Connection:
             operation.cancel()
         if operations:
             await asyncio.wait([operation.task for operation in operations])
-
-
-def _encode_next(prefix: bytes, result: ExecutionResult) -> bytes:
-    if isinstance(result.data, Result) and not result.errors:
-        return next_message(prefix, result.data.text)
-    payload: dict[str, object] = {"data": result.data}
-    if result.errors:
-        payload["errors"] = [error.formatted for error in result.errors]
-    return b'%b,"payload":%b}' % (prefix, write_json(payload))
 
 
 def _too_many_operations(limit: int) -> GraphQLError:

@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from starlette.responses import Response
 from starlette.websockets import WebSocket
-from strawberry import Schema
 
 from auth.authenticator import Authenticator
 from resolvers.context import Context
@@ -14,19 +13,30 @@ from services.runtime.services import Services
 from transport.connection_limits import client_network, count_within_limit
 from transport.graphql_ws.connection import Connection
 from transport.graphql_ws.messages import SUBPROTOCOL, CloseCode
+from transport.operations import OperationRunner
 
 
 class WebSocketEndpoint:
-    """Serves the WebSockets of `/graphql`, within the limits per address and per user."""
+    """Serves the WebSockets of `/graphql`, within the limits per address and per user.
 
-    def __init__(self, services: Services, *, schema: Schema, authenticate: Authenticator) -> None:
+    `connections_per_user` is shared with the other transport that keeps connections open.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        *,
+        runner: OperationRunner,
+        authenticate: Authenticator,
+        connections_per_user: Counter[str],
+    ) -> None:
         self._services = services
-        self._schema = schema
+        self._runner = runner
         self._authenticate = authenticate
         self._server = services.settings.server
         self._max_per_address = services.settings.connections.max_connections_per_address
         self._connections_per_address: Counter[str] = Counter()
-        self._connections_per_user: Counter[str] = Counter()
+        self._connections_per_user = connections_per_user
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve the client until it disconnects, or deny the handshake: 403 (origin), 429 (connections)."""
@@ -50,7 +60,7 @@ class WebSocketEndpoint:
         await Connection(
             websocket,
             context=Context(services=self._services),
-            schema=self._schema,
+            runner=self._runner,
             authenticate=self._authenticate,
             connections_per_user=self._connections_per_user,
         ).run()

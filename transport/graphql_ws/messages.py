@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from services.json_text import read_json
+from resolvers.json_text import read_json
+from transport.operation_request import OperationRequest
 
 SUBPROTOCOL = "graphql-transport-ws"
 
@@ -50,21 +51,12 @@ class Pong(BaseModel):
     payload: Payload = None
 
 
-class SubscribePayload(BaseModel):
-    """The GraphQL request of a `subscribe` message."""
-
-    query: str
-    variables: Payload = None
-    operationName: str | None = None  # noqa: N815  # the protocol's name
-    extensions: Payload = None
-
-
 class Subscribe(BaseModel):
     """Client to server: start a query, mutation or subscription."""
 
     type: Literal["subscribe"]
     id: OperationId
-    payload: SubscribePayload
+    payload: OperationRequest
 
 
 class Complete(BaseModel):

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import CLIENT, OPEN, Protocol
 
-from resolvers.execution.fast_path import FastPath
+from resolvers.execution.fast_path import FastPath, Framing
 from schema.render import RenderLoader
 from services.models import Render, RenderStatus, replace
 from tests.conftest import MakeRender
 from transport.uvicorn_websockets import text_frame
 
-PREFIX = b'{"id":"1","type":"next"'
+FRAMING = Framing(b'{"id":"1","type":"next","payload":', b"}")
 LOADER = cast("RenderLoader", object())  # `Encoder` doesn't use it
 
 
@@ -49,7 +49,7 @@ def socket() -> Socket:
 
 @pytest.fixture
 def fast_path(socket: Socket) -> FastPath:
-    return FastPath(PREFIX, write=socket.write_text, max_bytes=100)
+    return FastPath(FRAMING, write=socket.write_text, max_bytes=100)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_states_are_pushed_once_there_is_an_encoder(fast_path: FastPath, socket:
     assert not fast_path.push(rendering)
     fast_path.open(Encoder(), LOADER)
     assert fast_path.push(replace(rendering, revision=7))
-    assert socket.sent == [PREFIX + b',"payload":{"data":{"revision":7}}}']
+    assert socket.sent == [FRAMING.start + b'{"data":{"revision":7}}}']
 
 
 @pytest.mark.parametrize("status", [status for status in RenderStatus if status != RenderStatus.RENDERING])

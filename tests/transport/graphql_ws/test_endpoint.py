@@ -8,12 +8,10 @@ import pytest
 from starlette.types import Message
 from starlette.websockets import WebSocket
 
-from auth.local_developer import LocalDeveloper
-from resolvers.schema import build_schema
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.support.fake_clock import settle
-from transport.graphql_ws.endpoint import WebSocketEndpoint
+from tests.support.websocket_endpoint import websocket_endpoint
 
 SCOPE = {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": ["graphql-transport-ws"]}
 
@@ -33,10 +31,7 @@ async def test_a_disconnection_during_a_reply_raises_no_error(tmp_path: Path) ->
             raise OSError("disconnected")
 
     async with open_embedded(load_settings(data_dir=tmp_path)) as services:
-        endpoint = WebSocketEndpoint(
-            services, schema=build_schema(), authenticate=LocalDeveloper(services.settings.server)
-        )
-        await endpoint.serve(WebSocket(SCOPE, receive, send))
+        await websocket_endpoint(services).serve(WebSocket(SCOPE, receive, send))
     assert [message["type"] for message in sent] == ["websocket.accept", "websocket.send", "websocket.send"]
 
 
@@ -65,9 +60,6 @@ async def test_a_disconnection_during_several_operations_logs_no_error(
             raise OSError("disconnected")
 
     async with open_embedded(load_settings(data_dir=tmp_path)) as services:
-        endpoint = WebSocketEndpoint(
-            services, schema=build_schema(), authenticate=LocalDeveloper(services.settings.server)
-        )
-        await endpoint.serve(WebSocket(SCOPE, receive, send))
+        await websocket_endpoint(services).serve(WebSocket(SCOPE, receive, send))
     assert "next" in sent[-1]["text"]
     assert caplog.text == ""
