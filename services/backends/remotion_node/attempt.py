@@ -116,7 +116,6 @@ class Attempt:
 
     async def _try(self, serve_url: str) -> None:
         try:
-            self._unfinished.folder.mkdir()
             await self._draw(await self._select(serve_url))
         except JobFailed as failed:
             self.state = AttemptFailed(failure=failures.classify(failed.message))
@@ -128,9 +127,15 @@ class Attempt:
             remove(self._unfinished.folder)
 
     async def _select(self, serve_url: str) -> Media:
-        """Return the size and length of the composition with the render's props."""
-        props = json.loads(props_of(self._render))
-        self._job.send("select", serveUrl=serve_url, id=self._render.composition_id, inputProps=props)
+        """Return the size and length of the composition with the render's props.
+
+        The folder of unfinished files is created once the host has its name, since the host removes it if this process
+        is killed.
+        """
+        props, folder = json.loads(props_of(self._render)), self._unfinished.folder
+        name = self._render.composition_id
+        self._job.send("select", serveUrl=serve_url, id=name, inputProps=props, folder=str(folder.resolve()))
+        folder.mkdir()
         message = await self._receive()
         if not isinstance(message, CompositionMessage):
             raise OSError(f"the host has sent an unexpected message: {message.type}")

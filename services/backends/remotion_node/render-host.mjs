@@ -5,19 +5,19 @@
  * which is removed at the end. Requests are lines of JSON on stdin, messages lines of JSON on stdout (their fields are
  * in `host_messages.py`); everything else that is written goes to stderr.
  *
- * - `{"type": "select", job, serveUrl, id, inputProps}` evaluates a composition: `composition` or `failed`.
+ * - `{"type": "select", job, serveUrl, id, inputProps, folder}` evaluates a composition: `composition` or `failed`.
  * - `{"type": "render", job, kind, output, options}` then draws it: `progress`, and `done` or `failed`.
  * - `{"type": "compositions", job, serveUrl}` evaluates all compositions: `compositions` or `failed`.
- * - `{"type": "cancel", job}` stops a job at once: `cancelled`.
+ * - `{"type": "cancel", job}` stops a job at once: `cancelled`. It is the last request of each job.
  *
- * When stdin closes, or the browser ends, the process kills all its children, removes unfinished files and exits.
+ * When stdin closes, or the browser ends, the process kills all its children, removes the folders of the jobs and exits.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import childProcess from "node:child_process";
 import { rmSync, writeSync } from "node:fs";
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { browserEnd, describe, onBrowserLog, recordError, text } from "./host-errors.mjs";
 
@@ -31,6 +31,7 @@ const config = JSON.parse(process.argv[2]);
 const evaluationTimeoutMs = config.frameTimeoutMs + EVALUATION_ALLOWANCE_MS;
 const children = new Set();
 const jobs = new Map();
+const folders = new Map(); // of the unfinished files of each job, until its last request
 const currentJob = new AsyncLocalStorage();
 
 const send = (message) => {
@@ -45,10 +46,8 @@ const exit = (status) => {
   for (const child of children) {
     killTree(child);
   }
-  for (const { output } of jobs.values()) {
-    if (output) {
-      remove(dirname(output));
-    }
+  for (const folder of folders.values()) {
+    remove(folder);
   }
   remove(config.folder);
   process.exit(status);
@@ -134,7 +133,6 @@ const listCompositions = async (job) => {
 const render = async (job, { kind, output, options }) => {
   const { forceWidth, forceHeight, forceFps, forceDurationInFrames, ...given } = options;
   const { composition } = job;
-  job.output = output;
   const request = {
     ...common(job),
     ...given,
@@ -223,6 +221,7 @@ const handle = (request) => {
   const job = jobs.get(request.job);
   switch (request.type) {
     case "select": {
+      folders.set(request.job, request.folder);
       const selected = newJob(request);
       void run(selected, () => select(selected));
       break;
@@ -238,6 +237,7 @@ const handle = (request) => {
       }
       break;
     case "cancel":
+      folders.delete(request.job);
       if (job) {
         cancel(job);
       }

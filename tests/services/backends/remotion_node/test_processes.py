@@ -21,6 +21,7 @@ from services.settings import CHECKOUT
 from tests.services.backends.remotion_node.conftest import Launched
 from tests.services.backends.test_backend_contract import until
 from tests.support.fake_clock import FakeClock
+from tests.support.node_processes import browsers_of, users_of
 from tests.support.node_renderer import needs_node, node_backend
 
 pytestmark = [pytest.mark.slow, needs_node]
@@ -36,9 +37,11 @@ from services.clock import SystemClock
 
 async def main():
     async with node_backend(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])) as node:
-        render = Render(id="r", owner="a", created_at=SystemClock().now(), composition_id="Slow", input_props="{}")
+        name, props, frames = sys.argv[3:]
+        render = Render(id="r", owner="a", created_at=SystemClock().now(), composition_id=name, input_props=props)
         await node.start(render)
-        while (await node.observe(render)).frames_rendered < 5:
+        outputs = pathlib.Path(sys.argv[2]) / "outputs"
+        while (await node.observe(render)).frames_rendered < int(frames) or not list(outputs.iterdir()):
             await asyncio.sleep(0.05)
         print(node._hosts._shared.folder, flush=True)
         await asyncio.sleep(600)
@@ -53,28 +56,12 @@ def host_of(node: NodeBackend) -> Host:
     return host
 
 
-def users_of(folder: Path) -> dict[int, bytes]:
-    """Return the processes that have the folder in their arguments or environment, with their arguments."""
-    found = {}
-    for process in Path("/proc").iterdir():
-        try:
-            if not process.name.isdigit() or int(process.name) == os.getpid():
-                continue
-            arguments = (process / "cmdline").read_bytes()
-            if str(folder).encode() in arguments + (process / "environ").read_bytes():
-                found[int(process.name)] = arguments
-        except OSError:
-            continue
-    return found
-
-
 def kill_host(host: Host) -> None:
     host.process.kill()
 
 
 def kill_browser(host: Host) -> None:
-    browsers = [pid for pid, arguments in users_of(host.folder).items() if b"--remote-debugging-port" in arguments]
-    for pid in browsers:
+    for pid in browsers_of(host.folder):
         os.kill(pid, signal.SIGKILL)
 
 
@@ -200,10 +187,14 @@ async def test_a_host_that_hangs_is_killed(
         await until(node, render, AttemptMissing)
 
 
-def test_nothing_is_left_of_a_worker_that_is_killed(node_bundle: Path, tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", WORKER, node_bundle, tmp_path], cwd=CHECKOUT, stdout=subprocess.PIPE
-    ) as worker:
+@pytest.mark.parametrize(
+    ("composition", "props", "frames"), [("Slow", "{}", 5), ("Fault", '{"kind": "metadata-loop", "url": ""}', 0)]
+)
+def test_nothing_is_left_of_a_worker_that_is_killed(
+    node_bundle: Path, tmp_path: Path, composition: str, props: str, frames: int
+) -> None:
+    command = [sys.executable, "-c", WORKER, node_bundle, tmp_path, composition, props, str(frames)]
+    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE) as worker:
         assert worker.stdout is not None
         folder = Path(worker.stdout.readline().decode().strip())
         assert len(users_of(folder)) >= 2
