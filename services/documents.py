@@ -16,10 +16,15 @@ from services.models import Render
 
 
 class Announcement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A change as sent between processes: the changed render, and the wall-clock time of publication."""
+    """A change as sent between processes: the changed render, and the wall-clock time of publication.
+
+    If `is_deleted`, the render was deleted after its last change. Processes older than this field ignore the message:
+    they take it for the last change again.
+    """
 
     render: Render
     published_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    is_deleted: bool = False
 
 
 _TO_JSON = msgspec.json.Encoder()

@@ -170,6 +170,12 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
         return self.status.is_terminal and (self.started_at is None or is_returned)
 
 
+class DeletedRender(Struct, frozen=True, kw_only=True, gc=False):
+    """A render that was deleted, as reported to subscribers."""
+
+    id: str
+
+
 class CompositionKind(StrEnum):
     """Whether a composition is animated. A STILL has one frame."""
 

@@ -9,14 +9,16 @@ offered.
 Messages may be lost; the store is authoritative. A subscriber reads the stored state once after its subscription is
 active. The hub reads it again every few seconds, and as soon as the connection to the broker is restored, for every
 render whose terminal state a subscriber waits for. So a lost message can delay the end of a stream, but the end is
-never lost.
+never lost. A deletion is published after its render has been deleted. When the connection to the broker is restored,
+the hub looks for the deletions of the renders whose end it has sent; it can't know which older ones a client shows.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import cast
 
 from services import documents
 from services.documents import Announcement
@@ -27,7 +29,7 @@ from services.observability import spans
 from services.observability.metrics import Metrics
 from services.ports import Clock, RenderStore
 from services.realtime.pubsub import PubSub
-from services.realtime.subscribers import OwnerChannel, StatePusher, Subscriber
+from services.realtime.subscribers import OwnerChannel, RenderEvent, StatePusher, Subscriber
 
 WORK_CHANNEL = "work"
 MAX_UNFINISHED_PER_OWNER = 1000  # renders that are read for subscriptions to all of an owner's renders
@@ -53,11 +55,11 @@ class ProgressHub:
         """Publish a change that has been stored. If the broker is unavailable, this is logged and not raised."""
         self._metrics.render_changed(render)
         spans.record_change(render)
-        announcement = Announcement(render=render, published_at=self._clock.now())
-        try:
-            await self._pubsub.publish(_channel_name(render.owner), documents.encode_announcement(announcement))
-        except Unavailable as error:
-            log.warning("a change of render %s was not published: %s", render.id, error)
+        await self._announce(render)
+
+    async def publish_deletion(self, render: Render) -> None:
+        """Publish that a render has been deleted from the store. Failures are handled as by `publish`."""
+        await self._announce(render, is_deleted=True)
 
     async def wake_workers(self, render_id: str) -> None:
         """Notify workers that a render needs work. Workers also poll, so a lost notification is harmless."""
@@ -86,34 +88,40 @@ class ProgressHub:
                 raise RenderNotFound
             subscriber.offer(stored)
             while (taken := await subscriber.take()) is not None:
-                render, published_at = taken
+                state, published_at = taken
+                render = cast("Render", state)  # the subscriber takes no deletions
                 yield render
                 self._observe_lag(published_at)
                 if render.status.is_terminal:
                     return
 
-    async def subscribe_all(self, caller: Caller, pusher: StatePusher | None = None) -> AsyncGenerator[Render, None]:
+    def subscribe_all(self, caller: Caller, pusher: StatePusher | None = None) -> AsyncGenerator[Render, None]:
         """Yield all of the caller's unfinished renders, oldest first, then every change of any of them. Never ends.
 
         `pusher` is as for `subscribe`.
         """
-        subscriber = Subscriber(None, pusher)
-        async with self._subscribed(caller.id, subscriber):
-            for render in await self._store.unfinished([caller.id], first=MAX_UNFINISHED_PER_OWNER):
-                subscriber.offer(render)
-            while (taken := await subscriber.take()) is not None:
-                change, published_at = taken
-                yield change
-                self._observe_lag(published_at)
+        states = self._subscribe_all(caller, Subscriber(None, pusher))
+        return cast("AsyncGenerator[Render, None]", states)  # there are no deletions
+
+    def subscribe_changes(self, caller: Caller, pusher: StatePusher | None = None) -> AsyncGenerator[RenderEvent, None]:
+        """Yield what `subscribe_all` yields, and each of the caller's renders that is deleted.
+
+        No state of a render is yielded after its deletion.
+        """
+        return self._subscribe_all(caller, Subscriber(None, pusher, deletions=True))
 
     async def run(self) -> None:
         """Call `refresh` every `check_interval`, and whenever pub/sub resumes, until cancelled."""
         while True:
             self.last_tick_s = self._clock.monotonic()
-            await self._clock.wait(self._pubsub.reconnected, timeout_s=self._check_interval.total_seconds())
+            reconnected = await self._clock.wait(
+                self._pubsub.reconnected, timeout_s=self._check_interval.total_seconds()
+            )
             self._pubsub.reconnected.clear()
             try:
                 await self.refresh()
+                if reconnected:
+                    await self.find_deletions()
             except Unavailable as error:
                 log.warning("stored states of subscribed renders could not be read: %s", error)
 
@@ -122,6 +130,26 @@ class ProgressHub:
         await self._refresh_unfinished()
         if owners := [owner for owner, channel in self._channels.items() if channel.has_subscribers_to_all()]:
             self._offer(await self._store.unfinished(owners, first=MAX_UNFINISHED_PER_OWNER * len(owners)))
+
+    async def find_deletions(self) -> None:
+        """Offer the deletions of ended renders, whose messages may have been lost. Raises `StoreUnavailable`."""
+        await self._offer_missing({owner: channel.ended_ids() for owner, channel in self._channels.items()})
+
+    async def _announce(self, render: Render, *, is_deleted: bool = False) -> None:
+        announcement = Announcement(render=render, published_at=self._clock.now(), is_deleted=is_deleted)
+        try:
+            await self._pubsub.publish(_channel_name(render.owner), documents.encode_announcement(announcement))
+        except Unavailable as error:
+            log.warning("a change of render %s was not published: %s", render.id, error)
+
+    async def _subscribe_all(self, caller: Caller, subscriber: Subscriber) -> AsyncGenerator[RenderEvent, None]:
+        async with self._subscribed(caller.id, subscriber):
+            for render in await self._store.unfinished([caller.id], first=MAX_UNFINISHED_PER_OWNER):
+                subscriber.offer(render)
+            while (taken := await subscriber.take()) is not None:
+                event, published_at = taken
+                yield event
+                self._observe_lag(published_at)
 
     def _observe_lag(self, published_at: datetime | None) -> None:
         """Record the time since the yielded state was published: when the next one is requested, it has been sent."""
@@ -135,15 +163,19 @@ class ProgressHub:
 
     async def _refresh_unfinished(self) -> None:
         unfinished = {owner: channel.unfinished_ids() for owner, channel in self._channels.items()}
-        if not any(unfinished.values()):
-            return
-        stored = await self._store.get_many(frozenset().union(*unfinished.values()))
-        self._offer(stored)
+        self._offer(await self._offer_missing(unfinished))
+
+    async def _offer_missing(self, expected: Mapping[str, frozenset[str]]) -> Sequence[Render]:
+        """Offer the deletion of each of the owners' renders that is not stored; return the stored ones."""
+        if not any(expected.values()):
+            return ()
+        stored = await self._store.get_many(frozenset().union(*expected.values()))
         stored_ids = {render.id for render in stored}
-        for owner, render_ids in unfinished.items():
+        for owner, render_ids in expected.items():
             for render_id in render_ids - stored_ids:
                 if await self._is_deleted(render_id, owner) and (channel := self._channels.get(owner)):
-                    channel.mark_deleted(render_id)
+                    channel.offer_deletion(render_id)
+        return stored
 
     async def _is_deleted(self, render_id: str, owner: str) -> bool:
         """Return whether a render that was not found is deleted, and not only unreadable for this version."""
@@ -184,12 +216,18 @@ class ProgressHub:
         newest: dict[str, Announcement] = {}
         for announced in documents.decode_announcements(messages):
             other = newest.get(announced.render.id)
-            if other is None or other.render.revision < announced.render.revision:
+            if other is None or _is_newer(announced, other):
                 newest[announced.render.id] = announced
         for announced in newest.values():
             channel = self._channels.get(announced.render.owner)
-            if channel and (pushed := channel.offer(announced.render, announced.published_at)):
+            if channel and announced.is_deleted:
+                channel.offer_deletion(announced.render.id, announced.published_at)
+            elif channel and (pushed := channel.offer(announced.render, announced.published_at)):
                 self._metrics.sent(pushed, published_at=announced.published_at, now=self._clock.now())
+
+
+def _is_newer(announced: Announcement, other: Announcement) -> bool:
+    return not other.is_deleted and (announced.is_deleted or announced.render.revision > other.render.revision)
 
 
 def _channel_name(owner: str) -> str:

@@ -2,14 +2,18 @@
 
 import asyncio
 import logging
+import sys
 from collections import defaultdict
 from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Protocol
 
-from services.models import Render
+from services.models import DeletedRender, Render
 
 MAX_ENDED_RENDERS = 1000  # per subscriber: ended renders whose late messages are still ignored
+DELETED = sys.maxsize  # the revision of a deleted render: no state is newer
+
+RenderEvent = Render | DeletedRender
 
 log = logging.getLogger(__name__)
 
@@ -29,18 +33,20 @@ class StatePusher(Protocol):
 class Subscriber:
     """The newest states that one subscriber hasn't taken yet, of one render or of all renders of an owner.
 
-    While the subscriber waits in `take`, a state is offered to its `pusher` first.
+    While the subscriber waits in `take`, a state is offered to its `pusher` first. With `deletions`, `take` returns
+    deletions too.
     """
 
     # Slots: the CPU's caches are cold at each change, so the number of objects it touches determines its cost.
-    __slots__ = ("_ended", "_is_deleted", "_pending", "_pusher", "_unfinished", "_waiting", "render_id")
+    __slots__ = ("_ended", "_is_deleted", "_pending", "_pusher", "_unfinished", "_waiting", "deletions", "render_id")
 
-    def __init__(self, render_id: str | None, pusher: StatePusher | None = None) -> None:
+    def __init__(self, render_id: str | None, pusher: StatePusher | None = None, *, deletions: bool = False) -> None:
         self.render_id = render_id
+        self.deletions = deletions
         self._pusher = pusher
         self._unfinished: dict[str, int] = {}  # by id, the revision that was offered last
         self._ended: dict[str, int] = {}
-        self._pending: dict[str, tuple[Render, datetime | None]] = {}
+        self._pending: dict[str, tuple[RenderEvent, datetime | None]] = {}
         self._waiting: asyncio.Future[None] | None = None
         self._is_deleted = False
 
@@ -48,6 +54,11 @@ class Subscriber:
     def unfinished_ids(self) -> frozenset[str]:
         """The ids of the renders of which this subscriber was offered a state, but no terminal one."""
         return frozenset(self._unfinished)
+
+    @property
+    def ended_ids(self) -> frozenset[str]:
+        """The ids of the renders whose end this subscriber was offered lately, but not their deletion."""
+        return frozenset(id_ for id_, revision in self._ended.items() if revision != DELETED)
 
     def offer(self, render: Render, published_at: datetime | None = None) -> bool:
         """Push a state, or keep it for `take`; return whether it was pushed. A terminal state is never pushed.
@@ -67,18 +78,24 @@ class Subscriber:
         self._wake()
         return False
 
-    def mark_deleted(self, render_id: str) -> None:
-        """Record that the render is no longer stored. A subscription to only this render ends."""
-        if render_id in self._unfinished:
-            self._end(render_id, self._unfinished[render_id])
-        if self.render_id == render_id:
-            self._is_deleted = True
+    def offer_deletion(self, render_id: str, published_at: datetime | None = None) -> None:
+        """Record that the render was deleted. States of it that arrive later are ignored.
+
+        With `deletions`, `take` returns it instead of a state not taken yet. A subscription to only this render ends.
+        """
+        if self._ended.get(render_id) == DELETED:
+            return
+        self._end(render_id, DELETED)
+        self._is_deleted = self.render_id == render_id
+        if self.deletions:
+            self._pending[render_id] = DeletedRender(id=render_id), published_at
+        if self.deletions or self._is_deleted:
             self._wake()
 
-    async def take(self) -> tuple[Render, datetime | None] | None:
-        """Wait for the next state; return it and when it was published (None if it was read from the store).
+    async def take(self) -> tuple[RenderEvent, datetime | None] | None:
+        """Wait for the next event; return it and when it was published (None if it was read from the store).
 
-        Returns None if the render was deleted.
+        Returns None if the only render was deleted.
         """
         while not self._pending:
             if self._is_deleted:
@@ -142,6 +159,10 @@ class OwnerChannel:
         subscribers = (*self._to_all, *(subscriber for of_render in self._to_one.values() for subscriber in of_render))
         return frozenset().union(*(subscriber.unfinished_ids for subscriber in subscribers))
 
+    def ended_ids(self) -> frozenset[str]:
+        """Return the ids of the ended renders whose deletion some subscriber must still be offered."""
+        return frozenset().union(*(subscriber.ended_ids for subscriber in self._to_all if subscriber.deletions))
+
     def is_empty(self) -> bool:
         """Return whether no subscriber is left."""
         return not self._to_all and not self._to_one
@@ -154,7 +175,7 @@ class OwnerChannel:
         """Offer a state to all subscribers to its render; return to how many it was pushed."""
         return sum([each.offer(render, published_at) for each in (*self._to_all, *self._to_one.get(render.id, ()))])
 
-    def mark_deleted(self, render_id: str) -> None:
-        """Notify the render's subscribers that it is no longer stored."""
+    def offer_deletion(self, render_id: str, published_at: datetime | None = None) -> None:
+        """Notify the render's subscribers that it was deleted."""
         for subscriber in (*self._to_all, *self._to_one.get(render_id, ())):
-            subscriber.mark_deleted(render_id)
+            subscriber.offer_deletion(render_id, published_at)

@@ -190,7 +190,12 @@ class RenderService:
             raise RenderNotFinished(render)
         if self.backend is not None:
             await self.backend.delete(render)
-        await self.store.delete(render.id, owner=caller.id)
+        await asyncio.shield(self._delete(render))
+
+    async def _delete(self, render: Render) -> None:
+        """Delete a stored render and publish it. Shielded from cancellation, as `_add` is."""
+        if await self.store.delete(render.id, owner=render.owner):
+            await self.hub.publish_deletion(render)
 
     async def _get_own(self, caller: Caller, render_id: str) -> Render:
         render = await self.store.get(render_id, owner=caller.id) if is_render_id(render_id) else None

@@ -8,6 +8,7 @@ from datetime import timedelta
 from services.models import Caller, Failure, QuotaWindow, Render, RenderPhase
 from services.ports import AttemptProgress
 from services.realtime.hub import ProgressHub
+from services.realtime.subscribers import RenderEvent
 from services.renders import lifecycle
 from tests.support.fake_clock import START_OF_TIME
 from tests.support.memory_store import MemoryStore
@@ -44,6 +45,11 @@ async def changed(hub: ProgressHub, store: MemoryStore, render: Render) -> Rende
 async def next_state(states: AsyncIterator[Render]) -> Render:
     async with asyncio.timeout(10):
         return await anext(states)
+
+
+async def next_event(events: AsyncIterator[RenderEvent]) -> RenderEvent:
+    async with asyncio.timeout(10):
+        return await anext(events)
 
 
 async def revisions_of(hub: ProgressHub, render: Render) -> list[int]:
