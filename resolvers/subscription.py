@@ -8,6 +8,7 @@ import strawberry
 
 from resolvers.context import Info
 from schema.render import Render
+from schema.render_change import RenderChange
 
 
 @strawberry.type(description="Live updates, over graphql-transport-ws at the same URL.")
@@ -38,7 +39,7 @@ class Subscription:
             "change, including renders started later. The stream does not complete. Order the states of a render by "
             "`revision`. After a lost connection, subscribe again and query `renders` for those that ended meanwhile. "
             "During a failure of the service, a render that starts and ends within seconds may be missing; `renders` "
-            "returns it."
+            "returns it. Deletions are not reported: `renderChanges` reports them too."
         )
     )
     async def render_updates(self, info: Info) -> AsyncGenerator[Render, None]:
@@ -47,3 +48,18 @@ class Subscription:
         async with aclosing(context.services.hub.subscribe_all(context.caller, context.fast_path)) as states:
             async for render in states:
                 yield Render.from_model(render, loader)
+
+    @strawberry.subscription(
+        description=(
+            "All that `renderUpdates` returns, and each deletion of one of your renders, also of those that ended "
+            "before. No state of a render follows its deletion. After a lost connection, subscribe again and query "
+            "`renders`. During a failure of the service, deletions of renders whose end this stream has not returned "
+            "may be missing; renders that the server removes after their retention are never reported."
+        )
+    )
+    async def render_changes(self, info: Info) -> AsyncGenerator[RenderChange, None]:
+        """Yield the states of all of the caller's renders, and their deletions."""
+        context, loader = info.context, info.context.render_loader
+        async with aclosing(context.services.hub.subscribe_changes(context.caller, context.fast_path)) as events:
+            async for event in events:
+                yield RenderChange.from_model(event, loader)

@@ -21,10 +21,11 @@ from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, OperationT
 from graphql.execution.collect_fields import FieldDetails
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from resolvers.execution.fields import LeafReaders
+from resolvers.execution.fields import LeafReaders, innermost
 from resolvers.execution.limits import ExecutionTimeouts, OperationLimiter
-from resolvers.execution.projection import Projection, Projections, Result, collect_root_fields
-from schema.render import Render, RenderLoader
+from resolvers.execution.projection import EventObject, Projection, Projections, Result, collect_root_fields
+from resolvers.strawberry_fields import python_class
+from schema.render import RenderLoader
 from services import models
 from services.json_text import write_json
 
@@ -53,6 +54,13 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
     def projection(self) -> Projection | None:
         """The projection that computes this subscription's results; None if graphql-core executes each event."""
         return None if self.projections is None else self.projections.of(self)
+
+    @cached_property
+    def event_class(self) -> type[EventObject]:
+        """The class of the GraphQL objects of this subscription's events."""
+        root: Any = self.schema.subscription_type
+        [details, *_] = collect_root_fields(self).values()
+        return python_class(innermost(root.fields[details[0].node.name.value].type))  # type: ignore[arg-type]
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001  # graphql-core's signature
         """Return the result, or an awaitable of it."""
@@ -84,9 +92,9 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def encode(self, loader: RenderLoader, state: models.Render) -> bytes | None:
         """Return the JSON of an event's data; None if the execution has errors or must await something."""
-        event = self._event(render := Render.from_model(state, loader))
+        event = self._event(source := self.event_class.from_model(state, loader))
         try:
-            data = event.execute_fields(self.schema.subscription_type, render, None, self.event_fields)
+            data = event.execute_fields(self.schema.subscription_type, source, None, self.event_fields)
         except GraphQLError:
             return None
         if self.is_awaitable(data):
@@ -119,7 +127,7 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
                 return read(source)
         return super().execute_field(parent_type, source, field_details_list, *rest)
 
-    def _event(self, payload: Render) -> "BoundedExecutor":
+    def _event(self, payload: EventObject) -> "BoundedExecutor":
         if self.event_fields is None:
             self.event_fields = collect_root_fields(self)
         return super().build_per_event_executor(payload)  # type: ignore[return-value]  # a copy of this one

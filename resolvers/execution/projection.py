@@ -19,11 +19,15 @@ from graphql.execution.collect_fields import FieldDetails, collect_fields, colle
 from graphql.execution.values import get_argument_values
 
 from resolvers.execution.fields import Arguments, NotCompilable, Reader, Shape, innermost, object_reader
+from resolvers.strawberry_fields import python_class
 from schema.render import Render, RenderLoader
+from schema.render_change import RenderChange
 from services import models
 from services.json_text import write_json
 
 HASHABLE = (str, int, float, bool, type(None))
+
+EventObject = Render | RenderChange
 
 
 class Result(dict[str, Any]):
@@ -35,34 +39,38 @@ class Result(dict[str, Any]):
 
 
 class Projection:
-    """Computes results from renders, for all subscriptions whose selections have the same shape."""
+    """Computes results from events, for all subscriptions whose selections have the same shape.
 
-    def __init__(self, key: str, read: Reader) -> None:
+    `event_class` is the class of the events' GraphQL objects.
+    """
+
+    def __init__(self, key: str, read: Reader, event_class: type[EventObject]) -> None:
         self._key = key
         self._read = read
+        self._event_class = event_class
         self._latest: tuple[object, Result | None] = None, None
 
-    def result(self, render: Render) -> Result | None:
-        """Return the result for a render; None if graphql-core must execute it. The latest result is cached."""
-        state, result = self._latest
-        return result if state is render.model else self._make(render)
+    def result(self, event: EventObject) -> Result | None:
+        """Return the result for an event; None if graphql-core must execute it. The latest result is cached."""
+        model, result = self._latest
+        return result if model is event.model else self._make(event)
 
     def encode(self, loader: RenderLoader, state: models.Render) -> bytes | None:
         """Return the JSON of the result for a state; None if graphql-core must execute it."""
         latest, result = self._latest
         if latest is not state:
-            result = self._make(Render.from_model(state, loader))
+            result = self._make(self._event_class.from_model(state, loader))
         return None if result is None else result.text
 
-    def _make(self, render: Render) -> Result | None:
+    def _make(self, event: EventObject) -> Result | None:
         result = Result()
         try:
-            result[self._key] = self._read(render)
+            result[self._key] = self._read(event)
         except Exception:  # noqa: BLE001  # graphql-core raises the same error and reports it
-            self._latest = render.model, None
+            self._latest = event.model, None
             return None
         result.text = write_json(result)
-        self._latest = render.model, result
+        self._latest = event.model, result
         return result
 
 
@@ -129,7 +137,7 @@ class Projections:
         type_ = None if name not in root.fields else innermost(root.fields[name].type)
         if not isinstance(type_, GraphQLObjectType):
             raise NotCompilable
-        return Projection(key, object_reader(type_, selection))
+        return Projection(key, object_reader(type_, selection), python_class(type_))
 
 
 def _arguments(executor: Executor[Any], parent: GraphQLObjectType, details: FieldDetails) -> Arguments:

@@ -12,7 +12,7 @@ from tests.browser.visitors import (
     NEEDS_BROWSER,
     TIMEOUT_MS,
 )
-from tests.support.api_client import CANCEL, open_client
+from tests.support.api_client import CANCEL, DELETE, open_client
 from tests.support.fake_backend import ANIMATION
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
@@ -73,6 +73,19 @@ async def test_a_refresh_removes_deleted_renders_and_keeps_those_older_than_the_
                 return [...renders].map(({ id }) => id);
             }"""
         ) == ["4", "2", "1"]
+
+
+async def test_a_render_that_is_deleted_elsewhere_is_removed(tmp_path: Path, visit: Visit) -> None:
+    async with open_fake_site(tmp_path) as site, visit(site.url) as ann, open_client(site.url) as elsewhere:
+        site.backend.capacity = 0
+        for text in ("First", "Second"):
+            await elsewhere.execute(CANCEL, id=await elsewhere.start_render(text=text))
+        await ann.open_studio()
+        await expect(ann.cards).to_have_count(2, timeout=TIMEOUT_MS)
+        [_, first] = await elsewhere.list_renders()
+        await elsewhere.execute(DELETE, id=first["id"])
+        await expect(ann.cards).to_have_count(1, timeout=TIMEOUT_MS)
+        await expect(ann.card("Second")).to_be_visible()
 
 
 async def test_titles_are_read_a_few_at_once_from_renders_with_large_props(tmp_path: Path, visit: Visit) -> None:

@@ -73,7 +73,7 @@ def test_the_schema_has_all_operations() -> None:
     assert [set(root.fields) for root in roots if root] == [
         {"node", "render", "renders", "renderQuota", "renderLimits", "compositions", "composition"},
         {"startRender", "refreshDownloadUrl", "cancelRender", "retryRender", "deleteRender"},
-        {"renderProgress", "renderUpdates"},
+        {"renderProgress", "renderUpdates", "renderChanges"},
     ]
 
 

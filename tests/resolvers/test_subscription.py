@@ -22,6 +22,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MANY = 100
 STEPS = (1, 10, 20, 40, 60, 80, 90)
+CHANGES = "subscription { renderChanges { deletedRenderId render { id status progress } } }"
 REVISION = "subscription ($id: ID!) { renderProgress(renderId: $id) { id revision status progress } }"
 
 
@@ -238,12 +239,42 @@ async def test_updates_start_with_unfinished_renders_and_continue_with_every_cha
 
 
 async def test_deleting_a_render_sends_no_update(ann: Client, backend: FakeBackend) -> None:
-    render_id = await launched(ann)
-    backend.finish(render_id)
-    await ann.until(render_id, status="COMPLETE")
+    render_id = await ended(ann, backend)
     backend.capacity = 0
     async with open_stream(ann) as stream:
         await stream.subscribe(UPDATES)
         assert (await ann.execute(DELETE, id=render_id))["__typename"] == "DeleteRenderSuccess"
         new = await ann.start_render()
         assert (await stream.next())["id"] == new
+
+
+# renderChanges
+
+
+async def test_changes_are_the_updates_and_deletions(ann: Client, bob: Client, backend: FakeBackend) -> None:
+    bobs, old = await ended(bob, backend), await ended(ann, backend)
+    render_id = await launched(ann)
+    async with open_stream(ann) as stream:
+        await stream.subscribe(CHANGES)
+        assert await stream.next() == changed(render_id, "RENDERING")
+        for client, id_ in ((bob, bobs), (ann, old)):
+            assert (await client.execute(DELETE, id=id_))["__typename"] == "DeleteRenderSuccess"
+        assert await stream.next() == {"deletedRenderId": old, "render": None}
+        backend.progress(render_id, 45)
+        assert await stream.next() == changed(render_id, "RENDERING", progress=50)
+        backend.finish(render_id)
+        assert await stream.next() == changed(render_id, "COMPLETE", progress=100)
+        await ann.execute(DELETE, id=render_id)
+        assert await stream.next() == {"deletedRenderId": render_id, "render": None}
+
+
+def changed(render_id: str, status: str, *, progress: int = 0) -> dict[str, object]:
+    return {"deletedRenderId": None, "render": {"id": render_id, "status": status, "progress": progress}}
+
+
+async def ended(client: Client, backend: FakeBackend) -> str:
+    """Return the id of a new COMPLETE render."""
+    render_id = await launched(client)
+    backend.finish(render_id)
+    await client.until(render_id, status="COMPLETE")
+    return render_id

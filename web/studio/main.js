@@ -49,7 +49,7 @@ let hasBeenRead = false; // whether the list has been read since the user was si
 
 const api = createApi();
 if (api) {
-  api.subscribe(operations.UPDATES, ({ renderUpdates }) => onUpdate(renderUpdates), showPageError);
+  api.subscribe(operations.UPDATES, ({ renderChanges }) => onUpdate(renderChanges), showPageError);
   loadOlder.addEventListener("click", readOlder);
   setInterval(tick, TICK_MS);
 }
@@ -176,10 +176,12 @@ async function readProps(id) {
 }
 
 /**
- * Store the state of a render. A new one is shown, and announced, once its title is known.
- * @param {Render} render
+ * Store the state of a render, or remove it. A new one is shown, and announced, once its title is known.
+ * @param {{ render: Render | null, deletedRenderId: string | null }} change
  */
-async function onUpdate(render) {
+async function onUpdate({ render, deletedRenderId }) {
+  if (deletedRenderId) store.remove(deletedRenderId);
+  if (!render) return;
   if (store.has(render.id) || !needsTitle(render)) {
     store.merge(render);
     return;

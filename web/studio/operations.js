@@ -49,7 +49,7 @@ export const READ_QUOTA = `
 query ReadQuota { renderQuota { ...Quota } }${QUOTA}`;
 
 export const UPDATES = `
-subscription Updates { renderUpdates { ...Render } }${RENDER}`;
+subscription Updates { renderChanges { deletedRenderId render { ...Render } } }${RENDER}`;
 
 export const START = `
 mutation Start($input: StartRenderInput!) {

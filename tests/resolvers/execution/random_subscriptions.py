@@ -18,9 +18,14 @@ from tests.conftest import PROPS
 
 SCHEMA = build_schema()
 CORE = SCHEMA.core_schema
-TYPES = {"Render", "RenderError", "RenderOutput", "AnimationProps"}
+TYPES = {"RenderChange", "Render", "RenderError", "RenderOutput", "AnimationProps"}
 CONDITIONS = ("", "@include(if: true)", "@skip(if: true)", "@include(if: $yes)", "@skip(if: $no)", "@skip(if: $yes)")
 DOWNLOADS = ("", "(download: true)", "(download: false)", "(download: $yes)", "(download: $no)")
+ROOTS = (
+    ("renderProgress(renderId: $id)", "$id: ID!, ", "Render"),
+    ("renderUpdates", "", "Render"),
+    ("renderChanges", "", "RenderChange"),
+)
 VARIABLES = {"id": "x", "yes": True, "no": False}
 
 
@@ -34,10 +39,8 @@ class Writer:
 
     def document(self) -> str:
         alias = self.draw(st.sampled_from(["", "watched: "]))
-        selection = self.selection("Render", depth=3)
-        root, variable = self.draw(
-            st.sampled_from([("renderProgress(renderId: $id)", "$id: ID!, "), ("renderUpdates", "")])
-        )
+        root, variable, type_name = self.draw(st.sampled_from(ROOTS))
+        selection = self.selection(type_name, depth=3)
         body = f"{alias}{root} {selection.replace('{', '{ both: __typename @include(if: $yes) @skip(if: $no) ', 1)}"
         if self.draw(st.booleans()):
             body = f"... on Subscription {{ {body} }}"

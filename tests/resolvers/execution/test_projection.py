@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from resolvers.execution.executor import BoundedExecutor, ProjectedEvent
-from resolvers.execution.projection import Projections, Result
+from resolvers.execution.projection import EventObject, Projections, Result
 from resolvers.render_loader import RenderServiceLoader
 from resolvers.schema import build_schema
 from schema.render import Render
+from schema.render_change import RenderChange
 from services import models
 from services.json_text import write_json
 from services.models import Output, RenderStatus, replace
@@ -52,13 +53,13 @@ def executor_of(text: str, variables: dict[str, object] | None = None) -> Execut
     return built
 
 
-async def executed(executor: Executor[Any], event: Render) -> Any:
+async def executed(executor: Executor[Any], event: EventObject) -> Any:
     executes = executor._event if isinstance(executor, BoundedExecutor) else executor.build_per_event_executor
     done = executes(event).execute_operation(serially=False)
     return await done if executor.is_awaitable(done) else done
 
 
-async def executed_by_core(text: str, event: Render) -> Any:
+async def executed_by_core(text: str, event: EventObject) -> Any:
     """Return graphql-core's own result, without the executor of this project."""
     core = StrawberryGraphQLCoreExecutionContext.build(CORE, parse(text), raw_variable_values=VARIABLES)
     assert isinstance(core, Executor)
@@ -78,8 +79,9 @@ async def test_a_projected_result_equals_that_of_graphql_core(data: st.DataObjec
     executor, loader = executor_of(text), new_loader()
     projection = Projections(CORE).of(executor)
     assert projection is not None
-    expected = await executed_by_core(text, Render.from_model(state, loader))
-    result = projection.result(Render.from_model(state, loader))
+    assert isinstance(executor, BoundedExecutor)
+    expected = await executed_by_core(text, executor.event_class.from_model(state, loader))
+    result = projection.result(executor.event_class.from_model(state, loader))
     assert projection.encode(loader, state) == (None if result is None else result.text)
     event("executed" if result is None else "projected")
     if result is None:  # expected only for errors, and for values that must be awaited
@@ -94,11 +96,11 @@ async def test_a_projected_result_equals_that_of_graphql_core(data: st.DataObjec
 @given(data=st.data(), state=RENDERS)
 async def test_an_executed_result_equals_that_of_graphql_core(data: st.DataObject, state: models.Render) -> None:
     text, loader = Writer(data.draw).document(), new_loader()
-    expected = await executed_by_core(text, Render.from_model(state, loader))
     executor = executor_of(text)
     assert isinstance(executor, BoundedExecutor)
+    expected = await executed_by_core(text, executor.event_class.from_model(state, loader))
     for _ in range(2):  # the second event uses the cached fields of the first
-        result = await executed(executor, Render.from_model(state, loader))
+        result = await executed(executor, executor.event_class.from_model(state, loader))
         assert in_order(result.data) == in_order(expected.data)
         assert sorted(map(str, result.errors or ())) == sorted(map(str, expected.errors or ()))
         encoded = executor.encode(loader, state)
@@ -129,6 +131,19 @@ async def test_equal_selections_share_one_projection_and_its_result() -> None:
     assert json.loads(newer) == {"renderProgress": {"id": "x", "progress": 7, "outputUrl": None}}
     other = projections.of(executor_of(ALL.replace("progress outputUrl", "outputUrl progress")))
     assert other is not mine  # another order of fields is another JSON text
+
+
+async def test_the_result_of_a_deletion_equals_that_of_graphql_core() -> None:
+    text = "subscription { renderChanges { deletedRenderId render { id queuePosition } } }"
+    projection, loader = Projections(CORE).of(executor_of(text)), new_loader()
+    assert projection is not None
+    state = models.Render(id="x", owner="ann", props=PROPS, created_at=START_OF_TIME, status=RenderStatus.FAILED)
+    for model, data in (
+        (models.DeletedRender(id="x"), {"deletedRenderId": "x", "render": None}),
+        (state, {"deletedRenderId": None, "render": {"id": "x", "queuePosition": None}}),
+    ):
+        event = RenderChange.from_model(model, loader)
+        assert projection.result(event) == (await executed_by_core(text, event)).data == {"renderChanges": data}
 
 
 async def test_fields_with_other_arguments_are_other_values() -> None:
