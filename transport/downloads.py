@@ -6,10 +6,10 @@ from types import MappingProxyType
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
-from services.backends.content_disposition import content_disposition
-from services.backends.folder_storage import FolderStorage
-from services.backends.output_files import POSTER_SUFFIX
 from services.media import FORMATS
+from services.storage.content_disposition import content_disposition
+from services.storage.folder_storage import FolderStorage
+from services.storage.keys import POSTER_SUFFIX
 
 # Applies to the document that a browser creates to show a video or an image that is opened on its own.
 POLICY = "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"

@@ -17,7 +17,7 @@ from auth.authenticator import Authenticator
 from resolvers.context import Context
 from resolvers.errors import result_too_large
 from services.errors import ExecutionTimeout
-from services.json_text import write_json
+from resolvers.json_text import write_json
 from services.runtime.services import Services
 from transport.authentication import identify
 from transport.graphql_request import (

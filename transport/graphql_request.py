@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, Json, ValidationError
 from starlette.requests import Request
 
-from services.json_text import JsonRefused, read_json
+from resolvers.json_text import JsonRefused, read_json
 from transport.request_body import read_body
 from transport.request_headers import RequestHeaders
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from services.json_text import write_json
+from resolvers.json_text import write_json
 from transport.bounded_reads import BoundedReads
 from transport.connection_limits import ConnectionLimiter
 from transport.middleware import SECURITY_HEADERS

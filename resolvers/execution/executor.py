@@ -24,10 +24,10 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from resolvers.execution.fields import LeafReaders, innermost
 from resolvers.execution.limits import ExecutionTimeouts, OperationLimiter
 from resolvers.execution.projection import EventObject, Projection, Projections, Result, collect_root_fields
+from resolvers.json_text import write_json
 from resolvers.strawberry_fields import python_class
 from schema.render import RenderLoader
 from services import models
-from services.json_text import write_json
 
 
 class ProjectedEvent:

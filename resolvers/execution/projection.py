@@ -19,11 +19,11 @@ from graphql.execution.collect_fields import FieldDetails, collect_fields, colle
 from graphql.execution.values import get_argument_values
 
 from resolvers.execution.fields import Arguments, NotCompilable, Reader, Shape, innermost, object_reader
+from resolvers.json_text import write_json
 from resolvers.strawberry_fields import python_class
 from schema.render import Render, RenderLoader
 from schema.render_change import RenderChange
 from services import models
-from services.json_text import write_json
 
 HASHABLE = (str, int, float, bool, type(None))
 

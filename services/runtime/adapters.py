@@ -19,6 +19,7 @@ from services.runtime.data_folder import STORE_FILE, lock_folder, make_folder
 from services.runtime.motor_client import motor_client
 from services.runtime.services import Services, compose
 from services.settings import Settings, StorageSettings, variable
+from services.storage.ports import OutputStorage
 from services.webhooks.configuration import EndpointConfig, read_endpoint_config
 from services.webhooks.messages import ID_PREFIX, DeliveryResult
 from services.webhooks.ports import Outbox
@@ -190,15 +191,12 @@ def _check_backend(settings: Settings, *, default: str, with_worker: bool) -> No
 def _open_text_backend(settings: Settings, clock: Clock, *, shared: bool) -> "AbstractAsyncContextManager[TextBackend]":
     from services.backends.text.backend import open_text_backend
 
-    make_folder(settings.storage.data_dir)
     return open_text_backend(
-        data_dir=settings.storage.data_dir,
+        _open_storage(settings, clock, shared=shared),
         width=settings.renderer.text_width,
         height=settings.renderer.text_height,
-        base_url=settings.server.base_url,
         capacity=settings.worker.worker_capacity,
         clock=clock,
-        shared=shared,
     )
 
 
@@ -207,30 +205,34 @@ async def _open_node_backend(
     settings: Settings, clock: Clock, *, shared: bool, with_worker: bool
 ) -> AsyncIterator[RenderBackend]:
     """Open Remotion's renderer on this machine; without a worker, only what it has stored. Raises `StartupError`."""
-    make_folder(settings.storage.data_dir)
+    storage = _open_storage(settings, clock, shared=shared)
     if not with_worker:
-        yield _serving_backend(settings, clock)
+        yield _serving_backend(settings, storage)
         return
     from services.backends.remotion_node.backend import open_node_backend
     from services.backends.remotion_node.deployment import open_deployment
 
-    base_url = settings.server.base_url
     async with (
         open_deployment(settings, clock, watches=not shared) as deployment,
-        open_node_backend(deployment, base_url=base_url, clock=clock, shared=shared) as backend,
+        open_node_backend(deployment, storage, clock=clock) as backend,
     ):
         await backend.warm_up()
         yield backend
 
 
-def _serving_backend(settings: Settings, clock: Clock) -> RenderBackend:
-    from services.backends.folder_storage import open_folder_storage
+def _serving_backend(settings: Settings, storage: OutputStorage) -> RenderBackend:
     from services.backends.remotion_node.deployment import site_name
     from services.backends.remotion_node.serving import ServingBackend
 
-    data_dir, base_url = settings.storage.data_dir, settings.server.base_url
-    storage = open_folder_storage(data_dir, base_url=base_url, clock=clock, shared=True)
     return ServingBackend(storage, site=site_name(settings), composition=settings.remotion.remotion_composition)
+
+
+def _open_storage(settings: Settings, clock: Clock, *, shared: bool) -> OutputStorage:
+    """Open the storage of outputs of renderers on this machine. Raises `StartupError`."""
+    from services.storage.folder_storage import open_folder_storage
+
+    make_folder(settings.storage.data_dir)
+    return open_folder_storage(settings.storage.data_dir, base_url=settings.server.base_url, clock=clock, shared=shared)
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services.backends.folder_storage import FolderBackend, FolderStorage
+from services.backends.storing import StoringBackend
 from services.background.supervision import BackgroundLoop
 from services.compositions.catalog import CatalogReader
 from services.compositions.ports import CatalogStore
@@ -26,6 +26,7 @@ from services.renders.requests import RequestLimits
 from services.renders.service import RenderService
 from services.renders.validation import FPS, AnimationLimits
 from services.settings import RenderSettings, Settings, WorkerSettings
+from services.storage.folder_storage import FolderStorage
 from services.webhooks.ports import Outbox
 from services.worker.run_context import RunLimits
 from services.worker.worker import Worker, WorkerOptions
@@ -80,7 +81,8 @@ class Services:
     def file_storage(self) -> FolderStorage | None:
         """The folder of outputs that this process must serve; None if clients download them elsewhere."""
         backend: object = self.backend
-        return backend.storage if isinstance(backend, FolderBackend) else None
+        storage = backend.storage if isinstance(backend, StoringBackend) else None
+        return storage if isinstance(storage, FolderStorage) else None
 
 
 def compose(  # noqa: PLR0913  # each part of the process, once

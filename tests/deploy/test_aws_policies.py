@@ -15,8 +15,8 @@ from moto.core import set_initial_no_auth_action_count
 
 from services.backends.remotion_lambda import keys
 from services.backends.remotion_lambda.aws import Aws, AwsAccess, open_aws
-from services.backends.remotion_lambda.aws_errors import AwsError
 from services.settings import CHECKOUT
+from services.storage.aws_errors import AwsError
 
 BUCKET = "remotionlambda-useast1-abcdefghij"
 REGION = "us-east-1"

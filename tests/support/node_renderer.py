@@ -21,6 +21,7 @@ from services.clock import SystemClock
 from services.media import OutputFormat
 from services.ports import Clock
 from services.settings import CHECKOUT
+from services.storage.folder_storage import open_folder_storage
 from tests.browser.visitors import CHROMIUM
 from tests.remotion_helper.projects import NODE, PROJECT, SOURCE, run
 from tests.support.outputs import make_output
@@ -58,7 +59,7 @@ def bundle_project(project: Path, output: Path) -> Path:
     return output
 
 
-def make_deployment(bundle: Path, data_dir: Path, *, capacity: int = 2, cpu_second_usd: float = 0.0) -> NodeDeployment:
+def make_deployment(bundle: Path, *, capacity: int = 2, cpu_second_usd: float = 0.0) -> NodeDeployment:
     """Return a deployment of a bundle of the foreign project."""
     assert CHROMIUM is not None
     mode: Mode = "headless-shell" if CHROMIUM.endswith("headless-shell") else "chrome-for-testing"
@@ -69,7 +70,6 @@ def make_deployment(bundle: Path, data_dir: Path, *, capacity: int = 2, cpu_seco
         site="project",
         bundles=SiteFolder(bundle),
         capacity=capacity,
-        data_dir=data_dir,
         cpu_second_usd=cpu_second_usd,
     )
 
@@ -85,11 +85,12 @@ async def node_backend(
     cpu_second_usd: float = 0.0,
 ) -> AsyncIterator[NodeBackend]:
     """Open the backend on a bundle."""
+    clock = clock or SystemClock()
+    storage = open_folder_storage(data_dir, base_url="http://127.0.0.1:1", clock=clock, shared=False)
     async with open_node_backend(
-        make_deployment(bundle, data_dir, cpu_second_usd=cpu_second_usd),
-        base_url="http://127.0.0.1:1",
-        clock=clock or SystemClock(),
-        shared=False,
+        make_deployment(bundle, cpu_second_usd=cpu_second_usd),
+        storage,
+        clock=clock,
         frame_timeout_s=frame_timeout_s,
         limits=limits,
     ) as backend:

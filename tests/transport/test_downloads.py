@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.backends.text.backend import TextBackend, open_text_backend
+from services.backends.text.backend import TextBackend
 from services.media import FORMATS
 from services.models import Output, replace
 from services.runtime.adapters import open_embedded
@@ -17,6 +17,7 @@ from services.settings import load_settings
 from tests.support.api_client import open_client
 from tests.support.api_server import rewired, serve
 from tests.support.fake_clock import FakeClock
+from tests.support.text_renderer import text_renderer
 
 VIDEO = bytes(range(256)) * 40
 OUTPUT = Output(bucket="local", key="01hzzzzzzzzzzzzzzzzzzzzzzz.mp4", size_bytes=len(VIDEO))
@@ -39,7 +40,7 @@ async def files(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Files]:
     async with AsyncExitStack() as stack:
         services = await stack.enter_async_context(open_embedded(load_settings(data_dir=tmp_path)))
         backend = await stack.enter_async_context(
-            open_text_backend(data_dir=tmp_path, width=64, height=64, base_url="http://videos.example", clock=clock)
+            text_renderer(tmp_path, width=64, height=64, base_url="http://videos.example", clock=clock)
         )
         url = await stack.enter_async_context(serve(rewired(services, backend=backend)))
         client = await stack.enter_async_context(open_client(url))

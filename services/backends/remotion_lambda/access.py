@@ -10,7 +10,7 @@ from services.backends.remotion_lambda.aws import Aws, open_aws
 from services.backends.remotion_lambda.deployment import Deployment
 from services.backends.remotion_lambda.output_storage import open_output_storage
 from services.backends.remotion_lambda.polling import open_http
-from services.backends.remotion_lambda.storage import Storage
+from services.storage.s3 import ObjectStorage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class Access:
     """
 
     aws: Aws
-    storage: Storage
+    storage: ObjectStorage
     http: aiohttp.ClientSession
     outputs_http: aiohttp.ClientSession
 

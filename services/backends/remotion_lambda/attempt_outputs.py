@@ -9,13 +9,13 @@ that key, stored only if there is no object yet. See docs/decisions/0014-stoppin
 import logging
 from dataclasses import replace
 
-from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind
 from services.backends.remotion_lambda.keys import output_key
 from services.backends.remotion_lambda.posters import Posters
-from services.backends.remotion_lambda.storage import Storage
 from services.media import FORMATS, Media
 from services.models import Output, Render, RenderPhase
 from services.ports import AttemptFinished, AttemptMissing, AttemptProgress, Clock
+from services.storage.aws_errors import AwsError, AwsErrorKind
+from services.storage.s3 import ObjectStorage
 
 MAX_LAUNCH_DELAY_S = 40.0  # with `MAX_END_DELAY_S` and some polls, less than the backend's `GRACE`
 MAX_OUTPUT_WAIT_S = 60.0  # S3 shows a stored object at once; the time is for errors of S3 and of the function
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 class AttemptOutputs:
     """The outputs in one bucket, each with the key of its attempt. Every method raises `AwsError`."""
 
-    def __init__(self, storage: Storage, *, bucket: str, posters: Posters, clock: Clock) -> None:
+    def __init__(self, storage: ObjectStorage, *, bucket: str, posters: Posters, clock: Clock) -> None:
         self._storage = storage
         self._bucket = bucket
         self._posters = posters

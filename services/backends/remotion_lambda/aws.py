@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 import boto3
 from botocore.exceptions import BotoCoreError
 
-from services.backends.remotion_lambda.aws_errors import AwsError
-from services.backends.remotion_lambda.clients import MAX_CONCURRENT_CALLS, new_lambda_client, new_s3_clients
-from services.backends.remotion_lambda.storage import Storage
 from services.errors import StartupError
 from services.ports import Clock
+from services.storage.aws_errors import AwsError
+from services.storage.s3 import ObjectStorage
+from services.storage.s3_clients import MAX_CONCURRENT_CALLS, client_config, new_s3_clients
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -47,7 +47,7 @@ class Invocation:
     crashed: bool
 
 
-class Aws(Storage):
+class Aws(ObjectStorage):
     """Lambda and S3 of one region. Open it with `open_aws`; every method raises `AwsError`.
 
     Requests to Lambda are never repeated. Invocations that only start a render, those that wait for the function's
@@ -83,6 +83,11 @@ class Aws(Storage):
     async def read_setting(self, operation: str, call: Callable[["LambdaClient", "S3Client"], T]) -> T:
         """Return the result of `call`, which reads a setting of the function or the bucket."""
         return await self._call(self._s3_threads, operation, lambda: call(self._lambda, self._s3))
+
+
+def new_lambda_client(session: boto3.Session, *, timeout_s: float) -> "LambdaClient":
+    """Return a client that never repeats a request: one that timed out may have started a render already."""
+    return session.client("lambda", config=client_config(timeout_s, tries=1))
 
 
 @asynccontextmanager

@@ -17,7 +17,6 @@ from datetime import timedelta
 from services.backends.remotion_lambda.access import Access, open_access
 from services.backends.remotion_lambda.attempt_outputs import AttemptOutputs
 from services.backends.remotion_lambda.aws import renew_credentials
-from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind
 from services.backends.remotion_lambda.deployment import Deployment
 from services.backends.remotion_lambda.discovery import Discovery
 from services.backends.remotion_lambda.downloads import response_headers
@@ -32,11 +31,12 @@ from services.backends.remotion_lambda.progress import Snapshot
 from services.backends.remotion_lambda.snapshots import Snapshots
 from services.backends.remotion_lambda.startup_checks import check_deployment
 from services.backends.remotion_lambda.stills import Stills, is_still
-from services.backends.remotion_lambda.storage import Storage
 from services.errors import BackendUnavailable
 from services.media import Media, OutputFormat
 from services.models import Composition, Download, Output, Render, RenderPhase
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Clock, Observation
+from services.storage.aws_errors import AwsError, AwsErrorKind
+from services.storage.s3 import ObjectStorage
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
 MAX_FUNCTION_TIMEOUT = timedelta(minutes=15)
@@ -144,6 +144,9 @@ class LambdaBackend:
             output.bucket, output.poster_key, now=self._clock.now(), expires_in=expires_in
         )
 
+    def sign_preview(self, render: Render, *, expires_in: timedelta) -> None:
+        """Return None: the function shows no frames before the output is complete."""
+
     async def has_output(self, output: Output) -> bool:
         """Return whether the object exists and is not empty."""
         try:
@@ -167,7 +170,7 @@ class LambdaBackend:
         except AwsError as error:
             raise _unavailable(error) from error
 
-    def _storage_of(self, bucket: str) -> Storage:
+    def _storage_of(self, bucket: str) -> ObjectStorage:
         """Return the storage with the bucket: outputs of earlier settings are in Remotion's bucket, on AWS."""
         return self._storage if bucket == self._deployment.output_bucket else self._aws
 

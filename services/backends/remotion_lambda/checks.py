@@ -12,7 +12,6 @@ import aiohttp
 from yarl import URL
 
 from services.backends.remotion_lambda.access import Access, open_access
-from services.backends.remotion_lambda.aws_errors import AwsError
 from services.backends.remotion_lambda.deployment import Deployment
 from services.backends.remotion_lambda.discovery import Discovery
 from services.backends.remotion_lambda.hints import Hint, Hints, SettingNotReadable
@@ -27,9 +26,10 @@ from services.backends.remotion_lambda.startup_checks import (
     require_site,
     require_version,
 )
-from services.backends.remotion_lambda.storage import Storage
 from services.errors import BackendUnavailable, StartupError
 from services.media import OutputFormat
+from services.storage.aws_errors import AwsError
+from services.storage.s3 import ObjectStorage
 
 CANCELLABLE = (4, 0, 515)  # the first version whose functions check for `cancel.json`
 BUILT_AGAINST = (4, 0, 527)
@@ -148,7 +148,7 @@ class Checks:
             )
         return Hint(f"{counted}.")
 
-    async def _require_ranges(self, storage: Storage, http: aiohttp.ClientSession, bucket: str, key: str) -> None:
+    async def _require_ranges(self, storage: ObjectStorage, http: aiohttp.ClientSession, bucket: str, key: str) -> None:
         """Read a part of an object that contains the probe through a presigned URL. Raises `StartupError`."""
         signed = storage.presign_url(bucket, key, now=datetime.now(UTC), expires_in=PROBE_URL_LIFETIME)
         status, content = await _get(http, signed.url, first_bytes=PART_BYTES)

@@ -9,7 +9,6 @@ import aiohttp
 from yarl import URL
 
 from services.backends.remotion_lambda.aws import Aws
-from services.backends.remotion_lambda.aws_errors import AwsError
 from services.backends.remotion_lambda.deployment import Deployment
 from services.backends.remotion_lambda.failures import classify
 from services.backends.remotion_lambda.payloads import compositions_payload
@@ -20,6 +19,7 @@ from services.compositions.remotion import read_compositions
 from services.errors import BackendUnavailable
 from services.media import OutputFormat
 from services.models import Composition, Failure
+from services.storage.aws_errors import AwsError
 
 NO_PROPS = "{}"
 _REFUSED = {HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from services.backends.content_disposition import content_disposition
 from services.media import FORMATS
+from services.storage.content_disposition import content_disposition
 
 # The function stores each output with the media type that the package mime-types has for its extension, which for these
 # is an unregistered one (audio/x-aac, audio/wave) that not all players accept.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from services.backends.remotion_lambda.aws import Aws
-from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind
 from services.backends.remotion_lambda.deployment import Deployment
+from services.storage.aws_errors import AwsError, AwsErrorKind
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

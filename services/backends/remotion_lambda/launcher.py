@@ -7,7 +7,6 @@ from dataclasses import replace
 from math import ceil
 
 from services.backends.remotion_lambda.aws import Aws
-from services.backends.remotion_lambda.aws_errors import AwsError
 from services.backends.remotion_lambda.deployment import Deployment
 from services.backends.remotion_lambda.discovery import CompositionsError, Discovery
 from services.backends.remotion_lambda.failure_kinds import NO_COMPOSITION
@@ -22,6 +21,7 @@ from services.backends.remotion_props import props_of
 from services.errors import StartImpossible, StartRefused
 from services.media import FORMATS, Media, forced_frames
 from services.models import Render
+from services.storage.aws_errors import AwsError
 
 EVALUATION_TIMEOUT_S = 20.0  # with the start, less than the worker's `MAX_LAUNCH_S`
 MAX_FUNCTIONS = 200  # of one render: https://www.remotion.dev/docs/lambda/concurrency

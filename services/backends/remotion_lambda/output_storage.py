@@ -8,11 +8,11 @@ from dataclasses import replace
 import boto3
 from botocore.exceptions import BotoCoreError
 
-from services.backends.remotion_lambda.aws_errors import AwsError, Remedy
-from services.backends.remotion_lambda.clients import new_provider_clients
 from services.backends.remotion_lambda.payloads import OutputProvider
-from services.backends.remotion_lambda.storage import Storage
 from services.errors import StartupError
+from services.storage.aws_errors import AwsError, Remedy
+from services.storage.s3 import ObjectStorage
+from services.storage.s3_clients import new_provider_clients
 
 _CREDENTIALS = Remedy(
     "CREDENTIALS_INVALID",
@@ -34,7 +34,7 @@ _REMEDIES = {
 }
 
 
-class OutputStorage(Storage):
+class ProviderStorage(ObjectStorage):
     """The objects of another provider than AWS. Open it with `open_output_storage`."""
 
     def __init__(self, provider: OutputProvider) -> None:
@@ -62,10 +62,10 @@ class OutputStorage(Storage):
 
 
 @asynccontextmanager
-async def open_output_storage(provider: OutputProvider) -> AsyncIterator[OutputStorage]:
+async def open_output_storage(provider: OutputProvider) -> AsyncIterator[ProviderStorage]:
     """Open the clients, built in a thread because that blocks; on exit, end their threads. Raises `StartupError`."""
     try:
-        storage = await asyncio.to_thread(OutputStorage, provider)
+        storage = await asyncio.to_thread(ProviderStorage, provider)
     except (AwsError, BotoCoreError, ValueError) as error:
         raise StartupError(f"The storage of outputs can't be used: {error}; correct REMOTION_OUTPUT_….") from error
     try:

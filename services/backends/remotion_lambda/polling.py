@@ -24,12 +24,12 @@ from botocore.utils import get_environ_proxies
 from yarl import URL
 
 from services.backends.remotion_lambda.aws import Aws
-from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind, error_from_response
 from services.backends.remotion_lambda.keys import progress_key
 from services.backends.remotion_lambda.progress_file import ProgressFile
 from services.errors import StartupError
 from services.models import Download
 from services.ports import Clock
+from services.storage.aws_errors import AwsError, AwsErrorKind, error_from_response
 
 MAX_CONNECTIONS = 100  # for all renders of a worker
 TIMEOUT_S = 10

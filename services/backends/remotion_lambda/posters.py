@@ -18,15 +18,15 @@ import aiohttp
 from pydantic import BaseModel, Field, ValidationError
 from yarl import URL
 
-from services.backends.remotion_lambda.aws_errors import AwsError
 from services.backends.remotion_lambda.deployment import Deployment
 from services.backends.remotion_lambda.keys import poster_key
 from services.backends.remotion_lambda.polling import URL_LIFETIME
-from services.backends.remotion_lambda.storage import Storage
 from services.background.supervision import finish_despite_cancellation
 from services.media import OutputKind, formats_of
 from services.models import Output, Render, replace
 from services.ports import Clock
+from services.storage.aws_errors import AwsError
+from services.storage.s3 import ObjectStorage
 
 MAX_CONCURRENT_POSTERS = 2  # each decodes for about a second
 MAX_TIME_S = 15.0  # for which a finished render waits, from the video's end
@@ -64,7 +64,7 @@ class Posters:
         self,
         deployment: Deployment,
         *,
-        storage: Storage,
+        storage: ObjectStorage,
         http: aiohttp.ClientSession,
         clock: Clock,
         max_time_s: float = MAX_TIME_S,

@@ -3,12 +3,12 @@
 import json
 
 from services.backends.remotion_lambda.aws import Aws
-from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind
 from services.backends.remotion_lambda.deployment import Deployment
 from services.backends.remotion_lambda.payloads import status_payload
 from services.backends.remotion_lambda.polling import ProgressReader
 from services.backends.remotion_lambda.progress import Snapshot, derive, from_status
 from services.backends.remotion_lambda.responses import ErrorResponse, RenderMetadata, parse_status
+from services.storage.aws_errors import AwsError, AwsErrorKind
 
 
 class Snapshots:

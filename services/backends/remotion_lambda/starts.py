@@ -1,11 +1,11 @@
 """Interprets the result of a start: the render's id, or the domain error for a response or an AWS error."""
 
 from services.backends.remotion_lambda.aws import Invocation
-from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind, broken_function
 from services.backends.remotion_lambda.failure_kinds import BUSY
 from services.backends.remotion_lambda.failures import classify
 from services.backends.remotion_lambda.responses import ErrorResponse, StartResponse, parse_crash, parse_start
 from services.errors import StartImpossible, StartRefused, StartUncertain
+from services.storage.aws_errors import AwsError, AwsErrorKind, broken_function
 
 # Error types of Lambda for a function whose code could not be loaded.
 NOT_LOADED = {"Runtime.HandlerNotFound", "Runtime.ImportModuleError", "Runtime.InvalidEntrypoint"}

@@ -10,13 +10,13 @@ import aiohttp
 
 from services.backends.remotion_lambda.access import Access
 from services.backends.remotion_lambda.aws import Aws
-from services.backends.remotion_lambda.aws_errors import AwsError, AwsErrorKind
 from services.backends.remotion_lambda.deployment import Deployment
 from services.backends.remotion_lambda.failure_kinds import ACL, DENIED
 from services.backends.remotion_lambda.payloads import info_payload
 from services.backends.remotion_lambda.responses import ErrorResponse, parse_info
-from services.backends.remotion_lambda.storage import Storage
 from services.errors import StartupError
+from services.storage.aws_errors import AwsError, AwsErrorKind
+from services.storage.s3 import ObjectStorage
 
 # Each key of a probe is in `renders/` or `rendercast/` and has this prefix, to which the permission to delete may be
 # limited.
@@ -44,14 +44,14 @@ async def check_deployment(deployment: Deployment, access: Access) -> Deployment
     return replace(deployment, version=version)
 
 
-async def _require_output_bucket(deployment: Deployment, storage: Storage) -> None:
+async def _require_output_bucket(deployment: Deployment, storage: ObjectStorage) -> None:
     try:
         await storage.require_bucket(deployment.output_bucket)
     except AwsError as error:
         raise StartupError(describe_storage(deployment, error)) from error
 
 
-async def _check_writing(deployment: Deployment, storage: Storage) -> None:
+async def _check_writing(deployment: Deployment, storage: ObjectStorage) -> None:
     """Raise `StartupError` if the bucket refuses the access control list of videos. Log a missing permission.
 
     A fixed key is used, so that without the permission to delete only one empty object stays.

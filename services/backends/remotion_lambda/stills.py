@@ -8,7 +8,6 @@ import secrets
 from dataclasses import dataclass
 
 from services.backends.remotion_lambda.aws import Invocation
-from services.backends.remotion_lambda.aws_errors import broken_function
 from services.backends.remotion_lambda.failure_kinds import BUSY
 from services.backends.remotion_lambda.failures import classify
 from services.backends.remotion_lambda.prices import in_usd
@@ -24,6 +23,7 @@ from services.errors import StartUncertain
 from services.media import FORMATS, OutputKind
 from services.models import Failure, Render
 from services.ports import AttemptFailed
+from services.storage.aws_errors import broken_function
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,13 @@
 """An attempt of the node backend: a job of a render host, and the state that it last reported."""
 
 import asyncio
-import contextlib
 import json
 import logging
-import os
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from services.backends.output_files import OutputFiles, remove
 from services.backends.remotion_node import failures
 from services.backends.remotion_node.host_messages import (
     CompositionMessage,
@@ -24,9 +21,13 @@ from services.backends.remotion_node.options import render_kind, render_options
 from services.backends.remotion_node.posters import make_poster
 from services.backends.remotion_options import Capture
 from services.backends.remotion_props import props_of
+from services.errors import BackendUnavailable
 from services.media import FORMATS, Media, output_media
 from services.models import Render, RenderPhase
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Clock, Observation
+from services.storage.keys import poster_name
+from services.storage.ports import OutputStorage
+from services.storage.unfinished_files import remove
 
 # A render whose host has ended this often, while it ran nothing else, is taken to be the cause.
 MAX_LOST_HOSTS = 10
@@ -70,7 +71,7 @@ class Attempt:
         render: Render,
         job: Job,
         *,
-        files: OutputFiles,
+        storage: OutputStorage,
         unfinished: Path,
         clock: Clock,
         capture: Capture,
@@ -80,7 +81,7 @@ class Attempt:
         self.state: Observation = AttemptProgress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
         self._render = render
         self._job = job
-        self._files = files
+        self._storage = storage
         self._unfinished = Unfinished(folder=unfinished, extension=FORMATS[render.output_options.format].extension)
         self._clock = clock
         self._capture = capture
@@ -121,7 +122,7 @@ class Attempt:
             self.state = AttemptFailed(failure=failures.classify(failed.message))
         except HostLost as lost:
             self.state = self._lost(lost.end)
-        except OSError as error:
+        except (BackendUnavailable, OSError) as error:
             self.state = AttemptFailed(failure=failures.with_detail(failures.OUT_OF_DISK, str(error)))
         finally:
             remove(self._unfinished.folder)
@@ -167,19 +168,10 @@ class Attempt:
     async def _store(self, media: Media) -> None:
         """Store the finished output and its poster durably."""
         unfinished, cost_usd = self._unfinished, self._job.measure_cpu_s() * self._cpu_second_usd
-        if self._files.poster(self._render) is not None:
+        if poster_name(self._render) is not None:
             await make_poster(unfinished.output, unfinished.poster)
-        await asyncio.to_thread(self._rename)
-        output = self._files.stored(self._render)
-        self.state = (
-            AttemptMissing() if output is None else AttemptFinished(output=output, cost_usd=cost_usd, media=media)
-        )
-
-    def _rename(self) -> None:
-        for path in (self._unfinished.output, self._unfinished.poster):
-            with contextlib.suppress(FileNotFoundError):  # there may be no poster
-                _sync(path)
-        self._files.store(self._render, part=self._unfinished.output, poster_part=self._unfinished.poster)
+        output = await self._storage.store(self._render, output=unfinished.output, poster=unfinished.poster)
+        self.state = AttemptFinished(output=output, cost_usd=cost_usd, media=media)
 
     def _report(self, message: ProgressMessage, media: Media) -> None:
         drawn, encoded = message.rendered / media.frames, message.encoded / media.frames
@@ -209,11 +201,3 @@ class Attempt:
         if end.was_alone and render.interruptions >= MAX_LOST_HOSTS:
             return AttemptFailed(failure=failures.with_detail(failures.CRASHED, end.reason))
         return AttemptMissing()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,7 +11,6 @@ import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-from services.backends.folder_storage import FolderBackend, FolderStorage, open_folder_storage
 from services.backends.remotion_node.attempt import Attempt
 from services.backends.remotion_node.deployment import NodeDeployment
 from services.backends.remotion_node.failures import classify
@@ -22,30 +21,32 @@ from services.backends.remotion_node.hosts import Hosts, open_hosts
 from services.backends.remotion_node.jobs import HostLost, Job
 from services.backends.remotion_node.time_limits import max_rendering_time
 from services.backends.remotion_options import Capture
+from services.backends.storing import StoringBackend
 from services.clock import RunningTime
 from services.compositions.remotion import read_compositions
 from services.errors import BackendUnavailable, StartRefused, StartupError
 from services.models import Composition, Render
 from services.ports import AttemptFinished, AttemptMissing, Clock, Observation
+from services.storage.ports import OutputStorage
+from services.storage.unfinished_files import unfinished
 
 POLL_INTERVAL = timedelta(milliseconds=100)
 FRAME_TIMEOUT_S = 30.0  # Remotion's default
 DISCOVERY_TIMEOUT_S = 120.0
 
 
-class NodeBackend(FolderBackend):
+class NodeBackend(StoringBackend):
     """A `RenderBackend` on this machine. Open it with `open_node_backend`."""
 
     poll_interval = POLL_INTERVAL
     formats = NODE_FORMATS
 
-    def __init__(self, deployment: NodeDeployment, *, storage: FolderStorage, hosts: Hosts, clock: Clock) -> None:
+    def __init__(self, deployment: NodeDeployment, *, storage: OutputStorage, hosts: Hosts, clock: Clock) -> None:
         self.site = deployment.site
         self.capacity = deployment.capacity
         self.animation_composition_id = deployment.composition
         super().__init__(storage)
         self._deployment = deployment
-        self._files = storage.files
         self._hosts = hosts
         self._clock = clock
         self._attempts: dict[str, Attempt] = {}
@@ -103,12 +104,12 @@ class NodeBackend(FolderBackend):
         """Return the state that the host last reported, or the finished output of an earlier process."""
         if attempt := self._attempts.get(render.id):
             return attempt.observe()
-        return self._stored(render) or AttemptMissing()
+        return await self._stored(render) or AttemptMissing()
 
     async def stop(self, render: Render) -> AttemptFinished | None:
         """Stop the job, remove its unfinished files, and look for the output."""
         await self.abandon(render)
-        return self._stored(render)
+        return await self._stored(render)
 
     async def abandon(self, render: Render) -> None:
         """Stop the job if it still runs, and remove its unfinished files."""
@@ -125,16 +126,16 @@ class NodeBackend(FolderBackend):
         return Attempt(
             render,
             job,
-            files=self._files,
-            unfinished=self._files.part(f"{render.id}.{secrets.token_hex(4)}"),
+            storage=self.storage,
+            unfinished=unfinished(self.storage.work_folder, f"{render.id}.{secrets.token_hex(4)}"),
             clock=self._clock,
             capture=Capture(image_format=self._deployment.image_format, color_space=self._deployment.color_space),
             license_key=self._deployment.license_key,
             cpu_second_usd=self._deployment.cpu_second_usd,
         )
 
-    def _stored(self, render: Render) -> AttemptFinished | None:
-        output = self._files.stored(render)
+    async def _stored(self, render: Render) -> AttemptFinished | None:
+        output = await self.storage.stored(render)
         return None if output is None else AttemptFinished(output=output, cost_usd=0.0)
 
 
@@ -152,18 +153,13 @@ async def _compositions(job: Job) -> object:
 @contextlib.asynccontextmanager
 async def open_node_backend(
     deployment: NodeDeployment,
+    storage: OutputStorage,
     *,
-    base_url: str,
     clock: Clock,
-    shared: bool,
     frame_timeout_s: float = FRAME_TIMEOUT_S,
     limits: HostLimits | None = None,
 ) -> AsyncIterator[NodeBackend]:
-    """Open the backend on a data folder, which other processes may use too if it is `shared`. Starts no process.
-
-    Raises `StartupError` if the folder can't be written.
-    """
-    storage = open_folder_storage(deployment.data_dir, base_url=base_url, clock=clock, shared=shared)
+    """Open the backend on a storage. Starts no process."""
     running_time = RunningTime(clock)
     async with open_hosts(
         deployment, running_time=running_time, frame_timeout_s=frame_timeout_s, limits=limits

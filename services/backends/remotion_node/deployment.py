@@ -34,7 +34,6 @@ class NodeDeployment:
     site: str
     bundles: Bundles
     capacity: int
-    data_dir: Path
     composition: str = "TextAnimation"
     color_space: str = "bt709"
     image_format: str = "png"
@@ -68,7 +67,6 @@ async def open_deployment(settings: Settings, clock: Clock, *, watches: bool) ->
             site=site_name(settings),
             bundles=bundles,
             capacity=settings.worker.worker_capacity or max(1, (os.cpu_count() or 1) // CORES_PER_RENDER),
-            data_dir=settings.storage.data_dir.absolute(),
             composition=settings.remotion.remotion_composition,
             color_space=settings.remotion.remotion_color_space,
             image_format=settings.remotion.remotion_image_format,

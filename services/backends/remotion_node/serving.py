@@ -2,23 +2,24 @@
 
 from datetime import timedelta
 
-from services.backends.folder_storage import FolderBackend, FolderStorage
 from services.backends.remotion_node.formats import NODE_FORMATS
+from services.backends.storing import StoringBackend
 from services.errors import BackendUnavailable, StartRefused
 from services.models import Composition, Render
 from services.ports import AttemptFinished, AttemptMissing, Observation
+from services.storage.ports import OutputStorage
 
 NO_WORKER = "this process runs no renders; workers do"
 
 
-class ServingBackend(FolderBackend):
+class ServingBackend(StoringBackend):
     """A `RenderBackend` that stores and signs, and can neither render nor discover compositions."""
 
     formats = NODE_FORMATS
     capacity = 1
     poll_interval = timedelta(seconds=1)
 
-    def __init__(self, storage: FolderStorage, *, site: str, composition: str) -> None:
+    def __init__(self, storage: OutputStorage, *, site: str, composition: str) -> None:
         super().__init__(storage)
         self.site = site
         self.animation_composition_id = composition
@@ -41,15 +42,15 @@ class ServingBackend(FolderBackend):
 
     async def observe(self, render: Render, *, check_output: bool = False) -> Observation:  # noqa: ARG002
         """Return the stored output, if there is one."""
-        return self._stored(render) or AttemptMissing()
+        return await self._stored(render) or AttemptMissing()
 
     async def stop(self, render: Render) -> AttemptFinished | None:
         """Return the stored output, if there is one."""
-        return self._stored(render)
+        return await self._stored(render)
 
     async def abandon(self, render: Render) -> None:
         """Do nothing: this process has no attempt."""
 
-    def _stored(self, render: Render) -> AttemptFinished | None:
-        output = self.storage.files.stored(render)
+    async def _stored(self, render: Render) -> AttemptFinished | None:
+        output = await self.storage.stored(render)
         return None if output is None else AttemptFinished(output=output, warnings=render.warnings, media=render.media)

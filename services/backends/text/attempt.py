@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from services.backends.output_files import remove
 from services.clock import Stopwatch
 from services.models import Failure, RenderPhase, replace
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Observation
 from services.renders.failure_messages import OWNER_MESSAGES
+from services.storage.unfinished_files import remove
 
 EXIT_TIMEOUT_S = 5.0
 

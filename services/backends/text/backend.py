@@ -14,12 +14,11 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from services.backends.folder_storage import FolderBackend, FolderStorage, open_folder_storage
+from services.backends.storing import StoringBackend
 from services.backends.text.attempt import RENDERER_CRASHED, Attempt
 from services.backends.text.child_messages import (
     ChildMessage,
@@ -33,12 +32,14 @@ from services.backends.text.formats import TEXT_FORMATS
 from services.backends.text.renderers import Renderers
 from services.backends.text.time_limits import max_rendering_time, max_silence_s
 from services.clock import RunningTime, Stopwatch
-from services.errors import StartImpossible, StartRefused
+from services.errors import BackendUnavailable, StartImpossible, StartRefused
 from services.media import Media, output_media
-from services.models import TEXT_ANIMATION, AnimationProps, Composition, Failure, Render
+from services.models import TEXT_ANIMATION, AnimationProps, Composition, Failure, Output, Render
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Clock, Observation
 from services.renders.failure_messages import OWNER_MESSAGES
 from services.renders.text_animation import SITE, text_composition
+from services.storage.ports import OutputStorage
+from services.storage.unfinished_files import unfinished
 
 POLL_INTERVAL = timedelta(milliseconds=100)
 
@@ -54,7 +55,7 @@ Stream = TypeVar("Stream", asyncio.StreamReader, asyncio.StreamWriter)
 log = logging.getLogger(__name__)
 
 
-class TextBackend(FolderBackend):
+class TextBackend(StoringBackend):
     """A `RenderBackend` on this machine. Open it with `open_text_backend`."""
 
     poll_interval = POLL_INTERVAL
@@ -65,7 +66,7 @@ class TextBackend(FolderBackend):
     def __init__(
         self,
         *,
-        storage: FolderStorage,
+        storage: OutputStorage,
         width: int,
         height: int,
         capacity: int,
@@ -73,7 +74,6 @@ class TextBackend(FolderBackend):
     ) -> None:
         self.capacity = capacity
         super().__init__(storage)
-        self._files = storage.files
         self._width = width
         self._height = height
         self._clock = clock
@@ -114,8 +114,8 @@ class TextBackend(FolderBackend):
             raise StartRefused(f"the renderer process can't be started: {error}") from error
         attempt = Attempt(
             process=process,
-            part=self._files.part(name),
-            poster_part=self._files.part(f"{name}.poster"),
+            part=unfinished(self.storage.work_folder, name),
+            poster_part=unfinished(self.storage.work_folder, f"{name}.poster"),
             silence=Stopwatch(self._running_time),
             max_silence_s=max_silence_s(self._media(render)),
         )
@@ -129,12 +129,12 @@ class TextBackend(FolderBackend):
         if attempt := self._attempts.get(render.id):
             await attempt.kill_if_hung()
             return attempt.state
-        return self._stored(render, warnings=render.warnings) or AttemptMissing()
+        return await self._stored(render) or AttemptMissing()
 
     async def stop(self, render: Render) -> AttemptFinished | None:
         """Kill the child, remove its unfinished files, and look for the output."""
         await self.abandon(render)
-        return self._stored(render, warnings=render.warnings)
+        return await self._stored(render)
 
     async def abandon(self, render: Render) -> None:
         """Kill the child if it still runs, and remove its unfinished files."""
@@ -162,7 +162,7 @@ class TextBackend(FolderBackend):
                     self._renderers.give_back(attempt.process)
                     return
             await attempt.wait()
-        except (OSError, ValueError) as error:  # a broken pipe, a line that is too long, a line that is not a message
+        except (BackendUnavailable, OSError, ValueError) as error:  # a broken pipe, a line too long or not a message
             log.warning("render %s: the renderer's messages can't be read: %s", render.id, error)
         finally:
             await attempt.kill()
@@ -194,18 +194,19 @@ class TextBackend(FolderBackend):
                 if isinstance(attempt.state, AttemptProgress):
                     attempt.state = replace(attempt.state, warnings=attempt.warnings)
             case DoneMessage():
-                await asyncio.to_thread(self._files.store, render, part=attempt.part, poster_part=attempt.poster_part)
-                attempt.state = self._stored(render, warnings=attempt.warnings) or AttemptMissing()
+                output = await self.storage.store(render, output=attempt.part, poster=attempt.poster_part)
+                attempt.state = self._finished(render, output, warnings=attempt.warnings)
             case ErrorMessage(code=code, message=message, retryable=retryable, detail=detail):
                 await attempt.wait()
                 attempt.remove_parts()  # before the failure is reported, so that no caller sees the files
                 failure = Failure(code=code, message=message, retryable=retryable, detail=detail)
                 attempt.state = AttemptFailed(failure=failure)
 
-    def _stored(self, render: Render, *, warnings: tuple[str, ...]) -> AttemptFinished | None:
-        output = self._files.stored(render)
-        if output is None:
-            return None
+    async def _stored(self, render: Render) -> AttemptFinished | None:
+        output = await self.storage.stored(render)
+        return None if output is None else self._finished(render, output, warnings=render.warnings)
+
+    def _finished(self, render: Render, output: Output, *, warnings: tuple[str, ...]) -> AttemptFinished:
         return AttemptFinished(output=output, cost_usd=0.0, warnings=warnings, media=self._media(render))
 
     def _media(self, render: Render) -> Media:
@@ -219,21 +220,11 @@ class TextBackend(FolderBackend):
 
 @contextlib.asynccontextmanager
 async def open_text_backend(
-    *,
-    data_dir: Path,
-    width: int,
-    height: int,
-    base_url: str,
-    clock: Clock,
-    capacity: int | None = None,
-    shared: bool = False,
+    storage: OutputStorage, *, width: int, height: int, clock: Clock, capacity: int | None = None
 ) -> AsyncIterator[TextBackend]:
-    """Open the backend on a folder, which other processes may use too if it is `shared`.
-
-    `capacity` is one render per CPU core by default. Raises `StartupError` if the folder can't be written.
-    """
+    """Open the backend on a storage. `capacity` is one render per CPU core by default."""
     backend = TextBackend(
-        storage=open_folder_storage(data_dir, base_url=base_url, clock=clock, shared=shared),
+        storage=storage,
         width=width,
         height=height,
         capacity=capacity or os.cpu_count() or 1,

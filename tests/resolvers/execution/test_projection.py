@@ -12,12 +12,12 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from resolvers.execution.executor import BoundedExecutor, ProjectedEvent
 from resolvers.execution.projection import EventObject, Projections, Result
+from resolvers.json_text import write_json
 from resolvers.render_loader import RenderServiceLoader
 from resolvers.schema import build_schema
 from schema.render import Render
 from schema.render_change import RenderChange
 from services import models
-from services.json_text import write_json
 from services.models import Output, RenderStatus, replace
 from services.realtime.broadcast import ListenerBroadcast
 from services.realtime.pubsub import PubSub

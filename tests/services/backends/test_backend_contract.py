@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
-from services.backends.text.backend import open_text_backend
 from services.clock import SystemClock
 from services.errors import BackendUnavailable
 from services.media import FORMATS, Media, OutputFormat, OutputKind, OutputOptions, output_media
@@ -20,6 +18,7 @@ from tests.conftest import PROPS, MakeRender
 from tests.support.lambda_scenarios import Scenario
 from tests.support.node_renderer import needs_node, node_backend
 from tests.support.remotion_farm import Farm
+from tests.support.text_renderer import text_renderer
 
 LONG = replace(PROPS, duration_in_frames=600)
 SHORT = replace(PROPS, duration_in_frames=1)
@@ -38,9 +37,7 @@ async def lambda_backend(request: pytest.FixtureRequest) -> AsyncIterator[Render
 
 @asynccontextmanager
 async def text_backend(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
-    settings = {"width": 320, "height": 180, "base_url": "http://127.0.0.1:1"}
-    folder: Path = request.getfixturevalue("tmp_path")
-    async with open_text_backend(data_dir=folder, clock=SystemClock(), **settings) as backend:  # type: ignore[arg-type]
+    async with text_renderer(request.getfixturevalue("tmp_path")) as backend:
         yield backend
 
 

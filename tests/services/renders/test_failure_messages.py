@@ -13,12 +13,12 @@ import services.worker
 from resolvers.errors import to_client_error
 from schema.render import RenderError
 from services import errors
-from services.backends.remotion_lambda import aws_errors
 from services.backends.remotion_lambda.failures import classify
 from services.backends.text import child
 from services.failure_codes import FAILURE_CODES
 from services.models import Failure, Quota, RenderStatus, replace
 from services.renders.failure_messages import OWNER_MESSAGES, message_for_owner
+from services.storage import aws_errors
 from services.webhooks import payloads
 from tests.conftest import MakeRender
 from tests.services.backends.remotion_lambda.test_failures import FINAL, RETRYABLE

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from services.backends.text.backend import open_text_backend
 from services.background.supervision import supervise
 from services.models import Render, RenderStatus
 from services.realtime.hub import ProgressHub
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_clock import settle
 from tests.support.memory_store import MemoryStore
+from tests.support.text_renderer import text_renderer
 from tests.support.worker_bench import OPTIONS, Bench
 
 
@@ -140,7 +140,7 @@ async def test_a_worker_suspended_beyond_the_deadline_keeps_the_video_of_its_suc
     bench: Bench, tmp_path: Path
 ) -> None:
     open_backend = partial(
-        open_text_backend, data_dir=tmp_path, width=64, height=64, base_url="http://x", clock=bench.clock, shared=True
+        text_renderer, tmp_path, width=64, height=64, base_url="http://x", clock=bench.clock, shared=True
     )
     suspended_store = MemoryStore(bench.clock)
     suspended_store._rows = bench.store._rows

@@ -7,10 +7,10 @@ import pytest
 
 from services.backends.remotion_lambda.aws import open_aws
 from services.backends.remotion_lambda.backend import LambdaBackend
-from services.backends.remotion_lambda.clients import MAX_CONCURRENT_CALLS
 from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartUncertain
 from services.models import Output, Render, RenderPhase, replace
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Observation
+from services.storage.s3_clients import MAX_CONCURRENT_CALLS
 from tests.conftest import PROPS
 from tests.services.backends.remotion_lambda.conftest import SHORT_TIMEOUT
 from tests.services.backends.test_backend_contract import start_attempt, until

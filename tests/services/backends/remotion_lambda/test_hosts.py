@@ -10,13 +10,13 @@ import botocore.session
 import pytest
 from botocore.loaders import Loader, create_loader
 
-from services.backends.remotion_lambda.aws import Aws, AwsAccess, open_aws
-from services.backends.remotion_lambda.aws_errors import AwsError
-from services.backends.remotion_lambda.clients import new_lambda_client, new_s3_clients
+from services.backends.remotion_lambda.aws import Aws, AwsAccess, new_lambda_client, open_aws
 from services.backends.remotion_lambda.polling import ProgressReader
 from services.backends.remotion_lambda.regions import known_regions
 from services.clock import SystemClock
 from services.errors import StartupError
+from services.storage.aws_errors import AwsError
+from services.storage.s3_clients import new_s3_clients
 from tests.support.remotion_farm import BUCKET
 
 pytestmark = pytest.mark.slow  # clients of boto3 for each region: 5 s of CPU time

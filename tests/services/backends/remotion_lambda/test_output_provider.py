@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from services.backends.remotion_lambda.aws_errors import error_from_response
 from services.backends.remotion_lambda.backend import LambdaBackend
 from services.backends.remotion_lambda.output_storage import open_output_storage
 from services.backends.remotion_lambda.payloads import OutputProvider
@@ -17,6 +16,7 @@ from services.media import OutputFormat, OutputOptions
 from services.models import Render
 from services.ports import AttemptFinished
 from services.renders import lifecycle
+from services.storage.aws_errors import error_from_response
 from tests.services.backends.test_backend_contract import start_attempt, until
 from tests.support.lambda_scenarios import Scenario
 from tests.support.remotion_farm import BUCKET, Farm

@@ -22,7 +22,7 @@ async def fail(node: NodeBackend, launched: Launched, kind: str, *, url: str = "
     render = launched("Fault", input_props=json.dumps({"kind": kind, "url": url}))
     await node.start(render)
     failure = (await until(node, render, AttemptFailed)).failure
-    assert not list(node.storage.files.folder.glob(f"{render.id}*"))
+    assert not list(node.storage.work_folder.glob(f"{render.id}*"))
     return failure
 
 

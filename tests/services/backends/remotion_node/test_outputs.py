@@ -46,7 +46,7 @@ AUDIO = [(OutputFormat.MP3, "mp3float"), (OutputFormat.AAC, "aac"), (OutputForma
 async def make(node: NodeBackend, render: Render) -> tuple[AttemptFinished, Path]:
     await node.start(render)
     end = await until(node, render, AttemptFinished)
-    return end, node.storage.files.folder / end.output.key
+    return end, node.storage.work_folder / end.output.key
 
 
 def right_color(frame: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -77,7 +77,7 @@ async def test_a_video(
     assert made.color_tags == BT709_LIMITED
     check_frames(made)
     assert end.output.poster_key is not None
-    poster = decode(node.storage.files.folder / end.output.poster_key)
+    poster = decode(node.storage.work_folder / end.output.poster_key)
     assert (poster.size, is_near(poster.frames[0], RED)) == ((WIDTH, HEIGHT), True)
 
 

@@ -96,7 +96,7 @@ async def test_after_a_kill_renders_are_missing_and_nothing_is_left(
         await until(node, render, AttemptMissing)
     assert not users_of(host.folder)
     assert not host.folder.exists()
-    assert not list(node.storage.files.folder.iterdir())
+    assert not list(node.storage.work_folder.iterdir())
     again = launched("Colors")
     await node.start(again)
     await until(node, again, AttemptFinished)
@@ -119,7 +119,7 @@ async def test_cancelling_a_long_render_ends_it_and_keeps_the_host(node: NodeBac
     await draw(node, render)
     host = host_of(node)
     assert await node.stop(render) is None
-    assert not list(node.storage.files.folder.iterdir())
+    assert not list(node.storage.work_folder.iterdir())
     again = launched("Colors")
     await node.start(again)
     await until(node, again, AttemptFinished)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from services.backends.folder_storage import open_folder_storage
 from services.backends.remotion_node.formats import NODE_FORMATS
 from services.backends.remotion_node.serving import ServingBackend
 from services.errors import BackendUnavailable, StartRefused
 from services.ports import AttemptFinished, AttemptMissing
+from services.storage.folder_storage import open_folder_storage
 from tests.conftest import MakeRender
 from tests.support.fake_clock import FakeClock
 
@@ -36,7 +36,7 @@ async def test_outputs_of_workers_are_found_signed_and_deleted(
     render = make_render()
     assert await backend.observe(render) == AttemptMissing()
     assert await backend.stop(render) is None
-    backend.storage.files.output(render).write_bytes(b"12345")
+    (backend.storage.work_folder / f"{render.id}.mp4").write_bytes(b"12345")
     finished = await backend.stop(render)
     assert isinstance(finished, AttemptFinished)
     assert await backend.observe(render) == finished

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.backends.text.backend import TextBackend, open_text_backend
+from services.backends.text.backend import TextBackend
 from services.backends.text.formats import TEXT_FORMATS
-from services.clock import SystemClock
 from services.errors import StartImpossible, StartupError
 from services.media import FORMATS, Media, OutputFormat, OutputKind, OutputOptions
 from services.models import TEXT_ANIMATION, Render, replace
@@ -17,15 +16,14 @@ from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, Attem
 from services.renders import lifecycle
 from tests.conftest import PROPS, MakeRender
 from tests.services.backends.test_backend_contract import LONG, until
+from tests.support.text_renderer import text_renderer
 
 pytestmark = pytest.mark.slow  # each render is a process
 
 
 @pytest.fixture
 async def text_backend(tmp_path: Path) -> AsyncIterator[TextBackend]:
-    async with open_text_backend(
-        data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock()
-    ) as opened:
+    async with text_renderer(tmp_path) as opened:
         yield opened
 
 
@@ -77,9 +75,7 @@ async def test_cancelling_by_a_worker_that_lost_the_lease_keeps_its_successors_v
 ) -> None:
     await text_backend.start(render)
     os.kill(process_id(text_backend, render), signal.SIGSTOP)
-    async with open_text_backend(
-        data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock(), shared=True
-    ) as successor:
+    async with text_renderer(tmp_path, shared=True) as successor:
         await successor.start(render)
         finished = await until(successor, render, AttemptFinished)
         await text_backend.stop(render)
@@ -109,9 +105,7 @@ async def test_a_second_start_ends_the_first_child(text_backend: TextBackend, re
 
 
 async def test_closing_kills_every_child(tmp_path: Path, render: Render) -> None:
-    async with open_text_backend(
-        data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock()
-    ) as backend:
+    async with text_renderer(tmp_path) as backend:
         await backend.start(render)
         pid = process_id(backend, render)
     assert not is_alive(pid)
@@ -125,9 +119,7 @@ async def test_unfinished_files_of_a_dead_process_are_removed_and_videos_kept(tm
     (outputs / "x.part").touch()
     (outputs / "x.poster.part").touch()
     (outputs / "y.mp4").touch()
-    async with open_text_backend(
-        data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock()
-    ):
+    async with text_renderer(tmp_path):
         assert [path.name for path in outputs.iterdir()] == ["y.mp4"]
 
 
@@ -135,18 +127,14 @@ async def test_a_file_that_another_process_renames_does_not_prevent_opening(tmp_
     outputs = tmp_path / "outputs"
     outputs.mkdir()
     (outputs / "finished.part").symlink_to("finished.mp4")  # it is listed, but doesn't exist any more
-    async with open_text_backend(
-        data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock(), shared=True
-    ):
+    async with text_renderer(tmp_path, shared=True):
         pass
 
 
 async def test_an_unusable_folder_prevents_opening(tmp_path: Path) -> None:
     (tmp_path / "outputs").touch()
     with pytest.raises(StartupError, match="can't be used for videos"):
-        async with open_text_backend(
-            data_dir=tmp_path, width=320, height=180, base_url="http://127.0.0.1:1", clock=SystemClock()
-        ):
+        async with text_renderer(tmp_path):
             pass
 
 
@@ -156,24 +144,6 @@ async def test_an_unknown_font_is_a_warning(text_backend: TextBackend, make_rend
     finished = await until(text_backend, render, AttemptFinished)
     assert len(finished.warnings) == 1
     assert "No Such Font" in finished.warnings[0]
-
-
-async def test_a_download_is_found_by_its_signed_url_only(
-    text_backend: TextBackend, make_render: MakeRender, tmp_path: Path
-) -> None:
-    render = launch(make_render(props=replace(PROPS, duration_in_frames=1)))
-    await text_backend.start(render)
-    finished = await until(text_backend, render, AttemptFinished)
-    url = text_backend.sign(finished.output, expires_in=timedelta(hours=1)).url
-    name, _, query = url.rpartition("/")[2].partition("?")
-    expires, signature = (part.partition("=")[2] for part in query.split("&"))
-    file_name = "Promo.mp4"
-    assert text_backend.storage.find_download(name, expires=expires, signature=signature) == tmp_path / "outputs" / name
-    assert text_backend.storage.find_download("../rendercast.sqlite3", expires=expires, signature=signature) is None
-    assert text_backend.storage.find_download(name, expires=expires, signature="") is None
-    assert text_backend.storage.find_download(name, expires=expires, signature=signature, file_name=file_name) is None
-    await text_backend.delete(render)
-    assert text_backend.storage.find_download(name, expires=expires, signature=signature) is None
 
 
 async def test_an_attempt_whose_poster_could_not_be_made_has_none(
@@ -231,9 +201,7 @@ async def test_the_site_has_one_composition_with_all_formats(text_backend: TextB
 async def test_the_version_of_the_site_changes_with_the_size(text_backend: TextBackend, tmp_path: Path) -> None:
     versions = set()
     for width in (320, 640, 320):
-        async with open_text_backend(
-            data_dir=tmp_path, width=width, height=180, base_url="http://127.0.0.1:1", clock=SystemClock(), shared=True
-        ) as other:
+        async with text_renderer(tmp_path, width=width, shared=True) as other:
             assert other.site == text_backend.site
             versions.add(await other.site_version())
     assert len(versions) == 2

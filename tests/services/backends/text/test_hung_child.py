@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.backends.text.backend import TextBackend, open_text_backend
+from services.backends.text.backend import TextBackend
 from services.backends.text.time_limits import max_silence_s
 from services.media import Media
 from services.models import Render
@@ -16,6 +16,7 @@ from tests.conftest import MakeRender
 from tests.services.backends.test_backend_contract import LONG, SHORT, until
 from tests.services.backends.text.test_backend import is_alive, launch, process_id
 from tests.support.fake_clock import FakeClock
+from tests.support.text_renderer import text_renderer
 
 pytestmark = pytest.mark.slow  # each render is a process
 STEP_S = 5
@@ -29,7 +30,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def backend(tmp_path: Path, clock: FakeClock) -> AsyncIterator[TextBackend]:
-    async with open_text_backend(data_dir=tmp_path, width=64, height=64, base_url="http://x", clock=clock) as opened:
+    async with text_renderer(tmp_path, width=64, height=64, base_url="http://x", clock=clock) as opened:
         yield opened
 
 

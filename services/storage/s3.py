@@ -25,7 +25,9 @@ from botocore.exceptions import (
     ProxyConnectionError,
 )
 
-from services.backends.remotion_lambda.aws_errors import (
+from services.errors import StartupError
+from services.models import Download
+from services.storage.aws_errors import (
     AwsError,
     AwsErrorKind,
     bucket_elsewhere,
@@ -33,9 +35,7 @@ from services.backends.remotion_lambda.aws_errors import (
     missing_credentials,
     unknown_host,
 )
-from services.backends.remotion_lambda.clients import MAX_CONCURRENT_CALLS
-from services.errors import StartupError
-from services.models import Download
+from services.storage.s3_clients import MAX_CONCURRENT_CALLS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -62,7 +62,7 @@ class _Signer:
     expires_at: datetime | None
 
 
-class Storage:
+class ObjectStorage:
     """The objects of one provider. Every method raises `AwsError`, and none takes longer than half a minute.
 
     `clients` are one that signs requests and one that only builds URLs. Nothing is sent without valid credentials.

@@ -1,4 +1,4 @@
-"""Builds the boto3 clients of Lambda and S3: timeouts, tries, and the hosts that requests are sent to."""
+"""Builds the boto3 clients of S3: timeouts, tries, and the hosts that requests are sent to."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -7,18 +7,12 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
 
-MAX_CONCURRENT_CALLS = 16  # to Lambda and to S3 each: the number of threads and connections
+MAX_CONCURRENT_CALLS = 16  # of a client: the number of threads and connections
 CONNECT_TIMEOUT_S = 5
 STORAGE_TIMEOUT_S = 5
 STORAGE_TRIES = 2
-
-
-def new_lambda_client(session: boto3.Session, *, timeout_s: float) -> "LambdaClient":
-    """Return a client that never repeats a request: one that timed out may have started a render already."""
-    return session.client("lambda", config=_config(timeout_s, tries=1))
 
 
 def new_s3_clients(session: boto3.Session) -> tuple["S3Client", "S3Client"]:
@@ -69,10 +63,11 @@ def _unsigned(style: Literal["auto", "virtual"]) -> Config:
 
 def _s3_config(style: Literal["auto", "virtual", "path"]) -> Config:
     s3 = Config(s3={"us_east_1_regional_endpoint": "regional", "addressing_style": style})
-    return _config(STORAGE_TIMEOUT_S, tries=STORAGE_TRIES).merge(s3)
+    return client_config(STORAGE_TIMEOUT_S, tries=STORAGE_TRIES).merge(s3)
 
 
-def _config(timeout_s: float, *, tries: int) -> Config:
+def client_config(timeout_s: float, *, tries: int) -> Config:
+    """Return the configuration of a client: how long it waits for a response, and how often it sends a request."""
     return Config(
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=timeout_s,

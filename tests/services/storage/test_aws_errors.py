@@ -1,10 +1,10 @@
 import botocore.session
 import pytest
 
-from services.backends.remotion_lambda import aws_errors
-from services.backends.remotion_lambda.aws_errors import AwsErrorKind, error_from_response
 from services.backends.remotion_lambda.starts import start_error
 from services.errors import StartRefused, StartUncertain
+from services.storage import aws_errors
+from services.storage.aws_errors import AwsErrorKind, error_from_response
 
 # Of the errors of the operation Invoke, all those after which the function may have run.
 MAY_HAVE_RUN = {"EFSIOException", "ServiceException"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.backends.url_signing import DownloadSigner
+from services.storage.url_signing import DownloadSigner
 from tests.support.fake_clock import START_OF_TIME
 
 NOW = START_OF_TIME

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.json_text import JsonRefused, read_json, write_json
+from resolvers.json_text import JsonRefused, read_json, write_json
 
 
 @pytest.mark.parametrize("text", ['{"a": 1, "a": 1}', '{"a": 1, "\\u0061": 2}', '[{"b": {"c": 1, "d": 2, "c": 3}}]'])

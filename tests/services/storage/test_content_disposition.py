@@ -1,4 +1,4 @@
-from services.backends.content_disposition import content_disposition
+from services.storage.content_disposition import content_disposition
 
 
 def test_a_file_is_saved_or_shown_under_its_name() -> None:

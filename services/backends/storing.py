@@ -1,0 +1,34 @@
+"""The part of a `RenderBackend` that is the same for all that store their outputs themselves."""
+
+from datetime import timedelta
+
+from services.models import Download, Output, Render
+from services.storage.ports import OutputStorage
+
+
+class StoringBackend:
+    """Signs, finds and deletes the outputs in its storage."""
+
+    def __init__(self, storage: OutputStorage) -> None:
+        self.storage = storage
+
+    def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
+        """Return a URL of the output."""
+        return self.storage.sign(output, expires_in=expires_in, file_name=file_name)
+
+    def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
+        """Return a URL of the poster; None if there is none."""
+        return self.storage.sign_poster(output, expires_in=expires_in)
+
+    def sign_preview(self, render: Render, *, expires_in: timedelta) -> Download | None:
+        """Return a URL of the newest preview; None if there is none."""
+        frame = render.preview_frame
+        return None if frame is None else self.storage.sign_preview(render, frame=frame, expires_in=expires_in)
+
+    async def has_output(self, output: Output) -> bool:
+        """Return whether the output is still stored. Raises `BackendUnavailable`."""
+        return await self.storage.has_output(output)
+
+    async def delete(self, render: Render) -> None:
+        """Delete the files of a render. Raises `BackendUnavailable`."""
+        await self.storage.delete(render)

@@ -1,0 +1,23 @@
+"""The names of the stored files of each render, which are the same in every storage."""
+
+from services.media import FORMATS, OutputKind
+from services.models import Render
+
+POSTER_SUFFIX = ".jpg"  # no format has this extension
+PREVIEW_SUFFIX = ".preview.jpg"
+
+
+def output_name(render: Render) -> str:
+    """Return the name of a render's output."""
+    return f"{render.id}.{FORMATS[render.output_options.format].extension}"
+
+
+def poster_name(render: Render) -> str | None:
+    """Return the name of a render's poster; None for stills, which are shown themselves."""
+    is_still = FORMATS[render.output_options.format].kind is OutputKind.STILL
+    return None if is_still else f"{render.id}{POSTER_SUFFIX}"
+
+
+def preview_name(render: Render) -> str:
+    """Return the name of a render's preview."""
+    return f"{render.id}{PREVIEW_SUFFIX}"
