@@ -11,54 +11,31 @@ by tests/transport/test_uvicorn_http_private_names.py.
 import asyncio
 from typing import Any
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from resolvers.json_text import write_json
 from transport.bounded_reads import BoundedReads
 from transport.connection_limits import ConnectionLimiter
-from transport.middleware import SECURITY_HEADERS
+from transport.head_buffering import HeadBufferingTransport
+from transport.refusals import HEAD_TOO_LARGE, MALFORMED, SHUTTING_DOWN, TOO_MANY_HEADERS, Refusal
+from transport.request_head import (
+    MAX_HEADERS,
+    Handshake,
+    check_head,
+    head_size,
+    read_handshake,
+    wants_websocket,
+    without_upgrade,
+)
 from transport.uvicorn_websockets import WebSocketProtocol
 
 MAX_HEAD_BYTES = 64 * 1024
-MAX_HEADERS = 100
 MAX_PIPELINED_REQUESTS = 16  # waiting for the response to the previous request
+# What a client may go on sending after its request was refused. Closing at once would reset the connection, and the
+# client would lose the response.
+MAX_LINGER_BYTES = 1024 * 1024
+LINGER_TIMEOUT_S = 2.0
 WRITE_TIMEOUT_FACTOR = 4  # request timeouts in which the client must read the next 64 KiB of a response, or its rest
-STATUS_LINE_START = b"HTTP/1.1 "
-CONTINUE_START = b"HTTP/1.1 100 "
-
-
-class RejectedRequestError(Exception):
-    """A request that exceeds a limit or violates RFC 9112. The response is the one for a malformed request."""
-
-
-class HeadBufferingTransport:
-    """A transport that buffers the head of a response until the next write. Delegates everything else."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self.transport = transport
-        self.is_closing = transport.is_closing  # called for each response; an attribute is faster than __getattr__
-        self._head = b""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.transport, name)
-
-    def write(self, data: bytes) -> None:
-        """Buffer the data if it is a head; otherwise send the buffered head and the data."""
-        if not self._head and data.startswith(STATUS_LINE_START) and not data.startswith(CONTINUE_START):
-            self._head = data
-        else:
-            self.flush(data)
-
-    def flush(self, data: bytes = b"") -> None:
-        """Send the buffered head and the data."""
-        if output := self._head + data:
-            self._head = b""
-            self.transport.write(output)
-
-    def close(self) -> None:
-        """Send the buffered head and close."""
-        self.flush()
-        self.transport.close()
 
 
 class HttpProtocol(HttpToolsProtocol, BoundedReads):
@@ -79,6 +56,8 @@ class HttpProtocol(HttpToolsProtocol, BoundedReads):
         self._request_awaited_since: float | None = None  # loop time
         self._request_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
+        self._linger_timer: asyncio.TimerHandle | None = None  # after a refusal
+        self._discarded_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's signature
         """Start the timeout of the first request, or abort if there are too many connections."""
@@ -98,39 +77,28 @@ class HttpProtocol(HttpToolsProtocol, BoundedReads):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse data, and enforce the limits on the head of a request."""
+        """Parse data, and enforce the limits on the head of a request. After a refusal, discard the data."""
+        if self._linger_timer is not None:
+            self._discard(len(data))
+            return
         self._is_receiving |= self._is_idle  # also for an empty line, for which the parser calls no method
         self._head_bytes += len(data)
-        super().data_received(data)
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self.transport.abort()
-        elif len(self.headers or ()) > MAX_HEADERS:
-            self.send_400_response("Too many headers.")
-        elif self._is_receiving:
-            self._start_request_timer()
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except HttpParserError as error:  # also one that wraps a `Refusal` of a method that the parser calls
+            self._refuse(error.__context__ if isinstance(error.__context__, Refusal) else MALFORMED)
+        except Refusal as refusal:
+            self._refuse(refusal)
+        else:
+            self._check_limits()
 
-    def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over to the WebSocket protocol and its timeouts; abort if a response is still pending."""
-        self._is_receiving = False
-        self._cancel_timers()
-        self.transport = self._output.transport
-        if not self._is_idle:
-            self.transport.abort()
-            return
-        super().handle_websocket_upgrade()
-        protocol = self.transport.get_protocol()
-        if isinstance(protocol, WebSocketProtocol):
-            protocol.on_connection_lost = self._release_connection
-
-    def send_400_response(self, msg: str) -> None:
-        """Send the error and close. If responses to earlier requests are pending, send only those and close."""
-        if self.pipeline or not (self._is_idle or self._is_receiving):
-            self.flow.pause_reading()
-            self.cycle.keep_alive = False
-            return
-        if self._is_idle or not self.cycle.response_started:
-            self._output.write(_bad_request(msg))
-        self.transport.close()
+    def shutdown(self) -> None:
+        """Close the connection after the response to the current request, or now if that has not arrived completely."""
+        if self._is_receiving and not self._is_idle:
+            self._refuse(SHUTTING_DOWN)
+        else:
+            super().shutdown()
 
     def on_message_begin(self) -> None:
         """Record that a request has started. `data_received` starts its timeout unless the rest arrived with it."""
@@ -140,19 +108,17 @@ class HttpProtocol(HttpToolsProtocol, BoundedReads):
     def on_headers_complete(self) -> None:
         """Start the request or append it to the pipeline, and reset the byte count: the body has its own limit.
 
-        Raises `RejectedRequestError`.
+        Raises `Refusal`. A request for an upgrade is left to `_parse`, which knows where its head ends.
         """
-        if len(self.pipeline) == MAX_PIPELINED_REQUESTS or len(self.headers) > MAX_HEADERS:
-            raise RejectedRequestError
-        hosts = [name for name, _ in self.headers].count(b"host")
-        if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):  # RFC 9112, section 3.2
-            raise RejectedRequestError
+        if len(self.pipeline) == MAX_PIPELINED_REQUESTS:
+            raise MALFORMED
+        if self._head_bytes > MAX_HEAD_BYTES and head_size(self.url, self.headers) > MAX_HEAD_BYTES:
+            raise HEAD_TOO_LARGE  # otherwise these are bytes of the body
+        check_head(self.parser.get_method(), self.parser.get_http_version(), self.headers)
         self._head_bytes = 0
-        super().on_headers_complete()
         if not self.parser.should_upgrade():
+            super().on_headers_complete()
             self.headers = []  # trailer fields must not change the request's headers: RFC 9110, section 6.5.1
-        elif not self._should_upgrade():
-            self.cycle.keep_alive = False  # the parser would read the body as another request
 
     def on_body(self, body: bytes) -> None:
         """Reset the byte count, which is for heads only."""
@@ -161,6 +127,8 @@ class HttpProtocol(HttpToolsProtocol, BoundedReads):
 
     def on_message_complete(self) -> None:
         """End the request's timeout. If its response was sent before its end, the next request is already awaited."""
+        if self.parser.should_upgrade():
+            return
         self._is_receiving = self._is_idle
         self._request_awaited_since = None
         super().on_message_complete()
@@ -186,6 +154,73 @@ class HttpProtocol(HttpToolsProtocol, BoundedReads):
         """Whether every request so far has its complete response."""
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete
+
+    def _parse(self, data: bytes) -> None:
+        """Parse data. Ignores upgrades to other protocols than WebSocket: RFC 9110, section 7.8.
+
+        The parser stops after the head of a request for an upgrade, and would read its body as another request. Raises
+        `HttpParserError` and `Refusal`.
+        """
+        try:
+            self.parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            (head_end,) = upgrade.args
+        else:
+            return
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        if wants_websocket(method, version, self.headers):
+            self._open_websocket(read_handshake(self.url, self.headers))
+        else:
+            self.parser = HttpRequestParser(self)  # the former one may consider the connection closed
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+            self._parse(without_upgrade(method, self.url, version, self.headers) + data[head_end:])
+
+    def _open_websocket(self, handshake: Handshake) -> None:
+        """Hand the connection over to the WebSocket protocol and its timeouts. Raises `Refusal`."""
+        if not self._is_idle:
+            raise MALFORMED
+        self._is_receiving = False
+        self._cancel_timers()
+        self.connections.discard(self)
+        self.transport = self._output.transport
+        protocol = WebSocketProtocol(self.config, self.server_state, self.app_state)
+        protocol.on_connection_lost = self._release_connection
+        protocol.connection_made(self.transport)
+        protocol.start(handshake)
+        self.transport.set_protocol(protocol)
+
+    def _check_limits(self) -> None:
+        """Refuse a request whose head is too large; otherwise start the timeout for its rest."""
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(HEAD_TOO_LARGE)
+        elif len(self.headers or ()) > MAX_HEADERS:
+            self._refuse(TOO_MANY_HEADERS)
+        elif self._is_receiving:
+            self._start_request_timer()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Send an error response and close. If responses to earlier requests are pending, send only those and close."""
+        if self.pipeline or not (self._is_idle or self._is_receiving):
+            self.flow.pause_reading()
+            self.cycle.keep_alive = False
+            return
+        self.logger.warning("refused a request: %s", refusal.message)
+        if not self._is_idle:
+            if self.cycle.response_started:
+                self.transport.close()
+                return
+            self.cycle.disconnected = True  # for the application
+            self.cycle.message_event.set()
+        self._cancel_timers()
+        self._linger_timer = self.loop.call_later(LINGER_TIMEOUT_S, self.transport.abort)
+        self._output.flush(refusal.response())
+        self.transport.write_eof()
+
+    def _discard(self, size: int) -> None:
+        """Count data that arrives after a refusal, and abort if it is too much."""
+        self._discarded_bytes += size
+        if self._discarded_bytes > MAX_LINGER_BYTES:
+            self.transport.abort()
 
     def _release_connection(self) -> None:
         if self._is_admitted:
@@ -226,7 +261,7 @@ class HttpProtocol(HttpToolsProtocol, BoundedReads):
             self.transport.abort()
 
     def _cancel_timers(self) -> None:
-        for timer in (self._request_timer, self._write_timer):
+        for timer in (self._request_timer, self._write_timer, self._linger_timer):
             if timer is not None:
                 timer.cancel()
 
@@ -235,15 +270,3 @@ def http_protocol(*, request_timeout_s: float, connection_limiter: ConnectionLim
     """Return a protocol class with this timeout. All its connections share the limiter."""
     attributes = {"request_timeout_s": request_timeout_s, "connection_limiter": connection_limiter}
     return type("ConfiguredHttpProtocol", (HttpProtocol,), attributes)
-
-
-def _bad_request(message: str) -> bytes:
-    """Return the complete response to a malformed request."""
-    body = write_json({"errors": [{"message": message, "extensions": {"code": "BAD_USER_INPUT"}}]})
-    headers = (
-        *SECURITY_HEADERS,
-        (b"content-type", b"application/json; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    )
-    return b"HTTP/1.1 400 Bad Request\r\n" + b"".join(b"%b: %b\r\n" % header for header in headers) + b"\r\n" + body

@@ -17,10 +17,15 @@ from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
 from transport.bounded_reads import BoundedReads
+from transport.request_head import Handshake
 from transport.text_writer import set_text_writer
 
 FINAL_TEXT_FRAME = 0x81  # the first byte: FIN and the opcode of a text; the second is the length, or one of these
 TWO_BYTES_FOLLOW, EIGHT_BYTES_FOLLOW = 126, 127
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\n"
+)
 MAX_NON_MESSAGE_FRAMES = 1000  # control frames and fragments between two of our pings
 
 
@@ -43,6 +48,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, BoundedReads):
 
     max_read_bytes = 4 * 1024
     on_connection_lost: ConnectionLostListener | None = None
+    _handshake: Handshake
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -54,11 +60,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, BoundedReads):
         if self.on_connection_lost is not None:
             self.on_connection_lost()
 
-    def data_received(self, data: bytes) -> None:
-        """Handle received data. The first must be the whole handshake, otherwise the connection is aborted."""
-        super().data_received(data)
-        if not self.handshake_initiated:
-            self.transport.abort()
+    def start(self, handshake: Handshake) -> None:
+        """Start the application.
+
+        websockets gets only what it needs for the response, since its limits on heads are lower than those on HTTP.
+        """
+        self._handshake = handshake
+        self.data_received(HANDSHAKE % handshake.key)
 
     async def receive(self) -> Any:
         """Return the next event. Lets other tasks run before an event that was already queued."""
@@ -76,9 +84,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, BoundedReads):
             self.handshake_complete = True
 
     def handle_connect(self, event: Request) -> None:
-        """Start the application, with `write_text` in its scope."""
+        """Start the application, with the request and `write_text` in its scope."""
         super().handle_connect(event)
         if not self.close_sent:
+            self.scope.update(self._handshake.scope)  # type: ignore[typeddict-item]
             set_text_writer(self.scope, self.write_text)  # type: ignore[arg-type]  # a TypedDict
 
     def write_text(self, text: bytes) -> bool:

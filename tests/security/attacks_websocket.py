@@ -163,7 +163,7 @@ ATTACKS: dict[str, Attack] = {
     "subscriptions opened and closed": tolerated(completed(800)),
     "operations over the limit": tolerated(subscribed(UPDATES["query"], MAX_OPERATIONS + 600)),
     "cross-site WebSockets": refused_handshakes(b"HTTP/1.1 403 ", "Origin: https://evil.example"),
-    "invalid handshakes": refused_handshakes(b"", f"X: {'x' * 9000}"),
+    "invalid handshakes": refused_handshakes(b"HTTP/1.1 431 ", f"Sec-WebSocket-Extensions: {'x' * 9000}"),
     "handshakes for an unknown path": refused_handshakes(b"HTTP/1.1 403 ", path="/nothing"),
     "half-open peers": stay_silent,
     "peers that don't authenticate": stay_unauthenticated,

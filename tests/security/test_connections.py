@@ -1,7 +1,6 @@
 """Raw HTTP: ambiguous, endless and pipelined requests, and unread responses."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator
 from functools import partial
@@ -109,15 +108,6 @@ async def test_trailer_fields_are_ignored(peer: Peer) -> None:
         await peer.send(head + b"%x\r\n%s\r\n0\r\n%s\r\n" % (len(body), body, trailer))
         _, response = await peer.read_response()
         assert (b"UNAUTHENTICATED" in response) == (not header)
-
-
-async def test_a_body_after_an_unsupported_upgrade_is_not_parsed_as_a_request(peer: Peer) -> None:
-    request = post(QUERY)
-    await peer.send(ALIVE + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n\r\n" % len(request))
-    assert b"connection: close" in await peer.read_until(b"\r\n\r\n")
-    with contextlib.suppress(ConnectionError):
-        await peer.send(request)
-    assert b"HTTP/1.1" not in await peer.read_to_end()
 
 
 async def test_endless_trailer_fields_are_aborted(peer: Peer) -> None:

@@ -118,23 +118,6 @@ async def test_compression_is_not_negotiated(ann: Client) -> None:
     assert b"extensions" not in head.lower()
 
 
-@pytest.mark.parametrize(
-    ("path", "headers"),
-    [
-        ("/graphql", [f"X-{number}: a" for number in range(200)]),
-        ("/graphql", [f"X: {'a' * 9000}"]),
-        (f"/graphql?{'a' * 9000}", []),
-        ("/graphql", ["Content-Length: 5"]),
-        ("/graphql", ["Transfer-Encoding: chunked"]),
-    ],
-    ids=["many headers", "a long header", "a long path", "a body", "a body in chunks"],
-)
-async def test_an_invalid_handshake_closes_the_connection(ann: Client, path: str, headers: list[str]) -> None:
-    async with open_peer(str(ann.http.base_url)) as peer:
-        await peer.send(handshake(peer.host, *headers, path=path) + b"5\r\nabcde\r\n0\r\n\r\n")
-        assert b" 101 " not in await peer.read_to_end()
-
-
 @pytest.mark.parametrize("origin", ["http://[::1", "http://[", "http://]", "null", "//"])
 async def test_an_invalid_origin_is_refused(ann: Client, origin: str) -> None:
     for host in ("x", ""):

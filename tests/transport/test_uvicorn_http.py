@@ -11,7 +11,7 @@ from services.settings import load_settings
 from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.api_server import rewired, serve
 from tests.support.fake_backend import FakeBackend
-from transport.uvicorn_http import HeadBufferingTransport
+from transport.head_buffering import HeadBufferingTransport
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

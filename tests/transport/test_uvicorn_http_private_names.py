@@ -14,7 +14,6 @@ OVERRIDDEN = {
     "connection_lost",
     "connection_made",
     "data_received",
-    "handle_websocket_upgrade",
     "on_body",
     "on_headers_complete",
     "on_message_begin",
@@ -22,9 +21,24 @@ OVERRIDDEN = {
     "on_response_complete",
     "pause_writing",
     "resume_writing",
-    "send_400_response",
+    "shutdown",
 }
-READ = {"_should_upgrade", "client", "cycle", "flow", "headers", "loop", "parser", "pipeline", "transport"}
+READ = {
+    "_unset_keepalive_if_required",
+    "app_state",
+    "client",
+    "config",
+    "connections",
+    "cycle",
+    "flow",
+    "headers",
+    "logger",
+    "loop",
+    "parser",
+    "pipeline",
+    "server_state",
+    "transport",
+}
 
 
 async def application(scope: object, receive: object, send: object) -> None:
@@ -43,15 +57,21 @@ def require(owner: str, thing: object, *names: str, user: str = "transport/uvico
 
 async def test_the_http_protocol_has_the_methods_and_attributes_that_we_use(protocol: HttpToolsProtocol) -> None:
     require("HttpToolsProtocol", protocol, *sorted(OVERRIDDEN | READ))
-    require("HttpRequestParser", protocol.parser, "get_http_version", "should_upgrade")
+    require("HttpRequestParser", protocol.parser, "get_http_version", "get_method", "should_upgrade")
     require("FlowControl", FlowControl, "pause_reading")
 
 
 async def test_a_request_has_the_attributes_that_we_use() -> None:
     given = dict.fromkeys(inspect.signature(RequestResponseCycle).parameters)
     cycle = RequestResponseCycle(**given)  # type: ignore[arg-type]  # it only stores them
-    require("RequestResponseCycle", cycle, "keep_alive", "response_complete", "response_started")
+    names = ("disconnected", "keep_alive", "message_event", "response_complete", "response_started")
+    require("RequestResponseCycle", cycle, *names)
     assert not cycle.response_complete
+
+
+async def test_the_http_protocol_has_the_url_once_a_head_was_parsed(protocol: HttpToolsProtocol) -> None:
+    protocol.on_message_begin()
+    require("HttpToolsProtocol", protocol, "url")
 
 
 async def test_the_http_protocol_is_an_asyncio_protocol_whose_reads_can_be_bounded(protocol: HttpToolsProtocol) -> None:

@@ -12,6 +12,7 @@ from websockets.server import ServerProtocol
 
 METHODS = {  # the overridden ones, and those that are called; with their parameters
     "connection_lost": ["exc"],
+    "connection_made": ["transport"],
     "data_received": ["data"],
     "receive": [],
     "send": ["message"],
@@ -31,7 +32,6 @@ ATTRIBUTES = (
     "curr_msg_data_type",
     "frames",
     "handshake_complete",
-    "handshake_initiated",
     "loop",
     "ping_timeout",
     "pong_timer",
