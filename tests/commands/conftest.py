@@ -12,7 +12,7 @@ import pytest
 from tests.end_to_end.conftest import servers, site, start
 from tests.end_to_end.processes import COMMAND, Rendercast, quiet_window_s
 from tests.end_to_end.slow import SlowRenderers
-from tests.support.api_client import TEST_TIMEOUT_S
+from tests.support.forked import run_forked
 
 __all__ = ["servers", "site", "start"]
 
@@ -62,15 +62,7 @@ def run(server: Rendercast, tmp_path: Path) -> Run:
     """Run the command in an empty folder and return its result."""
 
     def run(*arguments: str, url: str = server.url, text: str = "", **more: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [COMMAND, *arguments],
-            cwd=tmp_path,
-            env=environment(url, **more),
-            input=text.encode(),
-            capture_output=True,
-            check=False,
-            timeout=TEST_TIMEOUT_S,
-        )
+        return run_forked(arguments, cwd=tmp_path, env=environment(url, **more), text=text)
 
     return run
 

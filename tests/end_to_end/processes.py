@@ -4,34 +4,44 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from services.settings import variable
+from tests.support import forked
 from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S
+from tests.support.forked import ForkedProcess, can_fork
 
-COMMAND = str(Path(sys.executable).parent / "rendercast")
+COMMAND = forked.COMMAND
 HOUR_S = 3600
 MAX_WINDOW_S = 86_400
 
+Process = subprocess.Popen[bytes] | ForkedProcess
 
-def spawn(folder: Path, *arguments: str, **settings: object) -> subprocess.Popen[bytes]:
+
+def spawn(folder: Path, *arguments: str, **settings: object) -> Process:
     """Start the command `rendercast` in `folder` with exactly these settings."""
     return spawn_program(folder, [COMMAND, *arguments], settings)
 
 
-def spawn_program(folder: Path, command: Sequence[str], settings: Mapping[str, object]) -> subprocess.Popen[bytes]:
-    """Start a program in `folder` with exactly these settings of Rendercast."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RENDERCAST_")}
+def spawn_program(
+    folder: Path, command: Sequence[str], settings: Mapping[str, object], *, fork: bool = True
+) -> Process:
+    """Start a program in `folder` with exactly these settings of Rendercast; if it is `rendercast`, in a fork.
+
+    A test of the start itself does without the fork.
+    """
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RENDERCAST_")}
     given = {variable(name): str(value) for name, value in settings.items()}
     with (folder / "stderr").open("ab") as stderr:
+        if fork and can_fork(command, given):
+            return ForkedProcess(command[1:], cwd=folder, env=inherited | given, stderr=stderr)
         return subprocess.Popen(
             command,
             cwd=folder,
-            env=environment | given,
+            env=inherited | given,
             stdout=subprocess.PIPE,
             stderr=stderr,
             process_group=0,  # as a shell starts each command
@@ -127,7 +137,7 @@ def dev_servers(folder: Path, **common: object) -> Iterator[Start]:
     assert all("Traceback" not in each.log for each in started), started[0].log
 
 
-def wait(process: subprocess.Popen[bytes]) -> int:
+def wait(process: Process) -> int:
     """Wait for the end of a process and return its exit code."""
     code = process.wait(TEST_TIMEOUT_S)
     assert process.stdout is not None

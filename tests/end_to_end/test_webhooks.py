@@ -16,6 +16,7 @@ from tests.end_to_end.production import Site, open_client
 from tests.end_to_end.slow import SlowRenderers
 from tests.support.api_client import CANCEL, TEST_TIMEOUT_S
 from tests.support.api_client import open_client as open_dev_client
+from tests.support.forked import run_forked_text
 from tests.support.webhook_receiver import SECRET, hang, open_receiver, reset, status
 
 SMALL = {"text_width": 320, "text_height": 180}
@@ -33,15 +34,7 @@ def command(folder: Path, settings: dict[str, object], *arguments: str) -> subpr
     """Run `rendercast webhooks` in a folder with these settings."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RENDERCAST_")}
     given = {name if name.isupper() else f"RENDERCAST_{name.upper()}": str(value) for name, value in settings.items()}
-    return subprocess.run(
-        [COMMAND, "webhooks", *arguments],
-        cwd=folder,
-        env=environment | given,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TEST_TIMEOUT_S,
-    )
+    return run_forked_text(["webhooks", *arguments], cwd=folder, env=environment | given)
 
 
 def listed(folder: Path, settings: dict[str, object], *arguments: str) -> list[dict[str, object]]:

@@ -16,13 +16,12 @@ from starlette.requests import HTTPConnection
 from services.models import Caller, Composition, Identity, Render
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
-from services.settings import load_settings
+from services.settings import CHECKOUT, load_settings
 from tests.commands.conftest import environment, objects
-from tests.end_to_end.processes import COMMAND
-from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.api_compositions import COMPOSITIONS, PROMO, PROMO_SCHEMA, catalog_of, composition
 from tests.support.api_server import NewHourClock, rewired, serve
 from tests.support.fake_backend import FakeBackend
+from tests.support.forked import run_forked
 from tests.support.memory_catalog import MemoryCatalogStore
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -47,18 +46,10 @@ class Server:
     services: Services
 
     async def run(self, *arguments: str, text: str = "", **more: str) -> Ended:
-        process = await asyncio.create_subprocess_exec(
-            COMMAND,
-            *arguments,
-            env=environment(self.url, **more),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+        ended = await asyncio.to_thread(
+            run_forked, arguments, cwd=CHECKOUT, env=environment(self.url, **more), text=text
         )
-        async with asyncio.timeout(TEST_TIMEOUT_S):
-            out, err = await process.communicate(text.encode())
-        assert process.returncode is not None
-        return Ended(code=process.returncode, out=out, err=err.decode())
+        return Ended(code=ended.returncode, out=ended.stdout, err=ended.stderr.decode())
 
     async def complete(self, line: str) -> list[str]:
         """Return what bash would offer for the last word of the line."""

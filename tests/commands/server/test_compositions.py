@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,9 +22,8 @@ from services.settings import variable
 from services.stores.sqlite import open_sqlite_store
 from tests.commands.conftest import SMALL, environment
 from tests.end_to_end.conftest import Start
-from tests.end_to_end.processes import COMMAND
-from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.api_compositions import composition
+from tests.support.forked import run_forked_text
 
 pytestmark = pytest.mark.slow
 
@@ -66,15 +64,8 @@ def test_added_removed_and_changed_compositions_are_found() -> None:
 def test_a_running_server_may_use_the_store(start: Start) -> None:
     server = start(**SMALL)
     settings = {variable(name): str(value) for name, value in SMALL.items()}
-    ended = subprocess.run(
-        [COMMAND, "compositions", "refresh"],
-        cwd=server.folder,
-        env=environment(server.url, **settings),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TEST_TIMEOUT_S,
-    )
+    command = ["compositions", "refresh"]
+    ended = run_forked_text(command, cwd=server.folder, env=environment(server.url, **settings))
     assert (ended.returncode, ended.stderr) == (0, "")
     assert re.fullmatch(r"1 composition(; nothing has changed)?\.\n(added    TextAnimation\n)?", ended.stdout)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.processes import spawn, wait
+from tests.end_to_end.processes import COMMAND, spawn_program, wait
 from tests.support import tokens
 from tests.support.api_client import TEST_TIMEOUT_S
 
@@ -67,7 +67,8 @@ def test_a_signal_while_settings_are_read_ends_the_command(
     command: list[str], number: signal.Signals, code: int, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "secret")
-    process = spawn(tmp_path, *command, RENDERCAST_JWT_SECRET_FILE=tmp_path / "secret")
+    settings = {"RENDERCAST_JWT_SECRET_FILE": tmp_path / "secret"}
+    process = spawn_program(tmp_path, [COMMAND, *command], settings, fork=False)
     descriptor = wait_for_reader(tmp_path / "secret")
     process.send_signal(number)
     assert wait(process) == code
@@ -81,7 +82,7 @@ def test_a_signal_while_the_store_does_not_respond_ends_the_start(
 ) -> None:
     url = f"mongodb://127.0.0.1:{listener.getsockname()[1]}/x?timeoutMS=60000"
     settings = {"MONGODB_URL": url, "REDIS_URL": "redis://localhost", "jwt_secret": tokens.SECRET, "renderer": "text"}
-    process = spawn(tmp_path, command, port=0, **settings)
+    process = spawn_program(tmp_path, [COMMAND, command], {**settings, "port": 0}, fork=False)
     with listener.accept()[0]:
         process.send_signal(number)
         assert wait(process) == 0

@@ -27,6 +27,7 @@ from services.webhooks.ports import Outbox
 from tests.commands.conftest import environment
 from tests.conftest import MakeRender
 from tests.end_to_end.processes import COMMAND
+from tests.support.forked import run_forked_text
 from tests.support.server_process import free_port
 from tests.support.stored_renders import added
 from tests.support.webhook_receiver import SECRET, TEST_TIMEOUT_S, open_receiver, status
@@ -92,15 +93,7 @@ async def fail_due_messages(outbox: Outbox) -> None:
 
 
 def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COMMAND, "webhooks", *arguments],
-        cwd=folder,
-        env=environment("", **settings),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TEST_TIMEOUT_S,
-    )
+    return run_forked_text(["webhooks", *arguments], cwd=folder, env=environment("", **settings))
 
 
 def statuses(folder: Path) -> dict[str, str]:
