@@ -21,7 +21,7 @@ from pymongo import MongoClient
 
 from services.ids import new_render_id
 from services.models import AnimationProps, AnimationStyle, Render
-from tests.support import leftovers
+from tests.support import aws_models, leftovers
 from tests.support.certificates import Authority
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_clock import START_OF_TIME, FakeClock
@@ -68,6 +68,7 @@ GUARD = SlowProgramGuard()
 
 
 def pytest_configure() -> None:
+    aws_models.share()
     leftovers.kill_at_end()
     sys.addaudithook(GUARD)
 
