@@ -1,13 +1,21 @@
 """The port of the stored catalogs. All adapters pass `tests/services/stores/test_catalog_contract.py`."""
 
+import asyncio
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from services.models import Catalog
 
 # As JSON. A document of MongoDB can have 16 MiB, and a catalog of small compositions has a third more bytes as BSON.
 MAX_CATALOG_BYTES = 12_000_000
 MAX_CLOCK_ERROR = timedelta(minutes=5)  # of a stored `discovered_at`
+
+
+@runtime_checkable
+class WatchesSite(Protocol):
+    """A backend that notices when its site changes. It sets `site_changed`, which the reader clears."""
+
+    site_changed: asyncio.Event
 
 
 class CatalogStore(Protocol):

@@ -1,5 +1,6 @@
 """Keeps the stored catalog up to date: a background loop of workers."""
 
+import asyncio
 import logging
 
 from services.background.backoff import backoff_s
@@ -48,14 +49,24 @@ async def _put(store: CatalogStore, catalog: Catalog, *, former: Catalog | None)
 class CatalogRefresher:
     """Discovers the compositions at the start, and again whenever the site changes. A `BackgroundLoop`.
 
+    It checks the site every `CHECK_INTERVAL_S`, and at once if `changed` is set. It clears that.
     While the stored catalog is of a newer version of Rendercast, which the store logs once, it does nothing.
     """
 
-    def __init__(self, store: CatalogStore, backend: RenderBackend, *, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        store: CatalogStore,
+        backend: RenderBackend,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+        changed: asyncio.Event | None = None,
+    ) -> None:
         self._store = store
         self._backend = backend
         self._clock = clock
         self._metrics = metrics
+        self._changed = changed or asyncio.Event()
         self.last_tick_s: float | None = None
 
     async def run(self) -> None:
@@ -66,7 +77,8 @@ class CatalogRefresher:
             failures = 0 if await self._refresh() else failures + 1
             self.last_tick_s = self._clock.monotonic()
             wait_s = backoff_s(failures) if failures else CHECK_INTERVAL_S
-            await self._clock.sleep(wait_s)
+            await self._clock.wait(self._changed, timeout_s=wait_s)
+            self._changed.clear()
 
     async def _refresh(self) -> bool:
         """Return whether there was no error."""

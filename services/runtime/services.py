@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from services.backends.storing import StoringBackend
 from services.background.supervision import BackgroundLoop
 from services.compositions.catalog import CatalogReader
-from services.compositions.ports import CatalogStore
+from services.compositions.ports import CatalogStore, WatchesSite
 from services.compositions.refresh import CatalogRefresher
 from services.observability.call_timing import timed
 from services.observability.metrics import Metrics
@@ -130,7 +130,8 @@ def compose(  # noqa: PLR0913  # each part of the process, once
             span_of=tracing.attempt if tracing else no_span,
         )
     if worker and backend and catalogs:
-        refresher = CatalogRefresher(catalogs, backend, clock=clock, metrics=metrics)
+        changed = backend.site_changed if isinstance(backend, WatchesSite) else None
+        refresher = CatalogRefresher(catalogs, backend, clock=clock, metrics=metrics, changed=changed)
     if worker and outbox and endpoint:
         deliverer = _deliverer(settings.worker, worker.id, outbox, endpoint, renders, tracing)
     services = Services(

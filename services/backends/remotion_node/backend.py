@@ -45,6 +45,7 @@ class NodeBackend(StoringBackend):
         self.site = deployment.site
         self.capacity = deployment.capacity
         self.animation_composition_id = deployment.composition
+        self.site_changed = deployment.bundles.changed
         super().__init__(storage)
         self._deployment = deployment
         self._hosts = hosts

@@ -25,7 +25,9 @@ class Bundle:
 
 
 class Bundles(Protocol):
-    """The bundles of a project, of which the current one changes with the project."""
+    """The bundles of a project, of which the current one changes with the project. `changed` is set when it does."""
+
+    changed: asyncio.Event
 
     async def current(self) -> Bundle:
         """Return the current bundle. Raises `BackendUnavailable` if there is none."""
@@ -41,12 +43,13 @@ class Bundles(Protocol):
 
 
 class SiteFolder:
-    """A folder that the operator has bundled. It may be bundled again in place."""
+    """A folder that the operator has bundled. It may be bundled again in place, which `changed` does not report."""
 
     def __init__(self, folder: Path) -> None:
         """Raises `StartupError` if the folder is not a bundle."""
         self._folder = folder
         self._hashed: tuple[int, str] | None = None
+        self.changed = asyncio.Event()
         if not (folder / INDEX).is_file():
             raise StartupError(
                 f"REMOTION_SITE is {folder}, which has no {INDEX}: set it to a folder that `npx remotion bundle` made."

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 class ProjectBundles:
     """The bundles of one project. Open them with `open_project_bundles`.
 
-    `is_bundling` says whether a change is being bundled.
+    `is_bundling` says whether a change is being bundled. `changed` is set when there is another bundle.
     """
 
     def __init__(self, project: Project, store: BundleStore, *, node: Path, clock: Clock) -> None:
@@ -36,6 +36,7 @@ class ProjectBundles:
         self._current: Bundle | None = None
         self._uses: Counter[str] = Counter()
         self.is_bundling = False
+        self.changed = asyncio.Event()
 
     async def current(self) -> Bundle:
         """Return the last good bundle. Raises `BackendUnavailable` if there has never been one."""
@@ -87,6 +88,7 @@ class ProjectBundles:
         finally:
             self.is_bundling = False
         if self._current != former:
+            self.changed.set()
             log.info("the project has changed: bundled again in %.1f s", self._clock.monotonic() - started_s)
 
 

@@ -43,11 +43,17 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
+def changed() -> asyncio.Event:
+    """The event that the site has changed."""
+    return asyncio.Event()
+
+
+@pytest.fixture
 async def refresher(
-    store: MemoryCatalogStore, backend: CountingBackend, clock: FakeClock, metrics: Metrics
+    store: MemoryCatalogStore, backend: CountingBackend, clock: FakeClock, metrics: Metrics, changed: asyncio.Event
 ) -> AsyncIterator[CatalogRefresher]:
     """A refresher that has been started."""
-    refresher = CatalogRefresher(store, backend, clock=clock, metrics=metrics)
+    refresher = CatalogRefresher(store, backend, clock=clock, metrics=metrics, changed=changed)
     running = asyncio.create_task(refresher.run())
     await settle()
     yield refresher
@@ -164,6 +170,18 @@ async def test_a_worker_waits_beside_a_catalog_of_a_newer_version(
     assert await ids(store) == ["TextAnimation"]
     running.cancel()
     await asyncio.wait([running])
+
+
+@pytest.mark.usefixtures("refresher")
+async def test_a_reported_change_is_discovered_at_once(
+    store: MemoryCatalogStore, backend: CountingBackend, changed: asyncio.Event
+) -> None:
+    backend.catalog, backend.version = (CARD,), "2"
+    changed.set()
+    await settle()
+    assert await ids(store) == ["Card"]
+    assert not changed.is_set()
+    assert backend.discoveries == 2
 
 
 @pytest.mark.usefixtures("refresher")

@@ -165,6 +165,7 @@ async def until_changed(bundles: ProjectBundles, clock: FakeClock) -> Bundle:
 
 async def test_a_changed_project_is_bundled_again(bundles: ProjectBundles, folder: Path, clock: FakeClock) -> None:
     first = await bundles.current()
+    assert not bundles.changed.is_set()
     change(folder, "Second")
     second = await until_changed(bundles, clock)
     assert "Second" in (second.folder / "bundle.js").read_text()
@@ -172,6 +173,7 @@ async def test_a_changed_project_is_bundled_again(bundles: ProjectBundles, folde
     change(folder, "Third")
     third = await until_changed(bundles, clock)
     await settled(bundles, clock)
+    assert bundles.changed.is_set()
     assert [each.folder.is_dir() for each in (first, second, third)] == [False, True, True]
 
 
