@@ -7,7 +7,8 @@ import strawberry
 from resolvers.context import Info
 from schema import results
 from schema.inputs import StartRenderInput
-from schema.render import Render, RenderLoader, RenderQuota
+from schema.limits import RenderQuota
+from schema.render import Render, RenderLoader
 from services import errors, models
 
 RenderId = Annotated[strawberry.ID, strawberry.argument(description="The id of one of your renders.")]

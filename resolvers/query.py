@@ -7,7 +7,8 @@ import strawberry
 from resolvers.context import Info
 from schema.composition import Composition
 from schema.inputs import RenderFilter
-from schema.render import Node, Render, RenderConnection, RenderLimits, RenderQuota
+from schema.limits import RenderLimits, RenderQuota
+from schema.render import Node, Render, RenderConnection
 from schema.scalars import BigInt
 from services import models
 from services.errors import RenderNotFound

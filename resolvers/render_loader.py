@@ -28,3 +28,7 @@ class RenderServiceLoader:
     def poster_download(self, render: Render) -> Download | None:
         """Return a signed URL of the poster; None if there is none."""
         return self.service.sign_poster(render)
+
+    def preview_download(self, render: Render) -> Download | None:
+        """Return a signed URL of the newest preview; None if there is none."""
+        return self.service.sign_preview(render)

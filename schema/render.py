@@ -1,4 +1,4 @@
-"""The GraphQL type `Render` and the types of its parts, its lists, its quota and its limits."""
+"""The GraphQL type `Render` and the types of its parts and its lists."""
 
 from collections.abc import Awaitable
 from datetime import datetime
@@ -40,6 +40,10 @@ class RenderLoader(Protocol):
 
     def poster_download(self, render: models.Render) -> models.Download | None:
         """Return a signed URL of the poster; None if there is none."""
+        ...
+
+    def preview_download(self, render: models.Render) -> models.Download | None:
+        """Return a signed URL of the newest preview; None if there is none."""
         ...
 
 
@@ -191,6 +195,18 @@ class Render(Node):
         """Return the expiry of the same URL."""
         return None if self.poster is None else self.poster.expires_at
 
+    @strawberry.field(
+        description=(
+            "Signed URL of a preview of the newest frame, a JPEG of at most 480 pixels. There is another URL for each "
+            "preview, at most one a second. Needs no credentials and is valid for at least a minute; null unless "
+            "RENDERING, before the first preview, and if the renderer makes none."
+        )
+    )
+    def preview_url(self) -> str | None:
+        """Return the URL, signed when requested."""
+        signed = None if self.model.preview_frame is None else self.loader.preview_download(self.model)
+        return None if signed is None else signed.url
+
     @cached_property
     def poster(self) -> models.Download | None:
         """The URL of the poster, signed once per copy of the render."""
@@ -209,36 +225,6 @@ class Render(Node):
     def __getattr__(self, name: str) -> object:
         """Return the model's attribute with this name: most fields have the same name and value there."""
         return getattr(self.model, name)
-
-
-@strawberry.type(description="Your quota of renders. Reading it uses none of it.")
-class RenderQuota:
-    limit: int = strawberry.field(description="Number of renders per window.")
-    remaining: int = strawberry.field(description="Number of renders you can still start before `resetsAt`.")
-    window_seconds: int = strawberry.field(description="Length of the window in seconds.")
-    resets_at: datetime = strawberry.field(description="When the full quota is available again.")
-
-    @classmethod
-    def from_model(cls, quota: models.Quota) -> "RenderQuota":
-        """Return the GraphQL object of a caller's quota."""
-        return cls(
-            limit=quota.limit,
-            remaining=quota.remaining,
-            window_seconds=int(quota.window.total_seconds()),
-            resets_at=quota.resets_at,
-        )
-
-
-@strawberry.type(description="The values that `startRender` accepts, for validation in forms.")
-class RenderLimits:
-    max_duration_seconds: int = strawberry.field(description="Maximum length of a video, GIF or audio file in seconds.")
-    max_duration_in_frames: int = strawberry.field(description="Maximum `durationInFrames`.")
-    fps: int = strawberry.field(description="The only accepted `fps`.")
-    max_text_length: int = strawberry.field(description="Maximum length of `text` in Unicode code points.")
-    min_font_size: float = strawberry.field(description="Minimum `fontSize`.")
-    max_font_size: float = strawberry.field(description="Maximum `fontSize`.")
-    max_pixels: BigInt = strawberry.field(description="Maximum width times height times frames of an output.")
-    max_props_bytes: int = strawberry.field(description="Maximum size of `composition.props` in bytes of JSON.")
 
 
 @strawberry.type(description="A render in a list, with its cursor.")

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import strawberry
 
-from schema.render import Render, RenderQuota
+from schema.limits import RenderQuota
+from schema.render import Render
 from services import errors
 
 

@@ -12,7 +12,8 @@ from services.models import Composition, Download, Failure, Output, Render, Rend
 class AttemptProgress:
     """The attempt is running. `fraction` is its progress, 0.0 to 1.0. Values may decrease between observations.
 
-    `media` is the real size and length of the output, once the backend knows them.
+    `media` is the real size and length of the output, once the backend knows them. `preview_frame` is the number of
+    frames that were drawn when the newest stored preview was made; None if none is stored.
     """
 
     phase: RenderPhase
@@ -22,6 +23,7 @@ class AttemptProgress:
     cost_usd: float | None = None
     warnings: tuple[str, ...] = ()
     media: Media | None = None
+    preview_frame: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,10 @@ class RenderBackend(Protocol):
         ...
 
     async def abandon(self, render: Render) -> None:
-        """Free this process's resources for the attempt, because this worker no longer runs the render."""
+        """Free this process's resources for the attempt, because this worker no longer runs the render.
+
+        Its preview is deleted.
+        """
         ...
 
     def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
@@ -132,6 +137,13 @@ class RenderBackend(Protocol):
 
     def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
         """Return a URL of the poster, a JPEG, as `sign` does; None if there is none."""
+        ...
+
+    def sign_preview(self, render: Render, *, expires_in: timedelta) -> Download | None:
+        """Return a URL of the newest preview of a running render, a JPEG, as `sign` does; None if there is none.
+
+        The URL differs for each `preview_frame`.
+        """
         ...
 
     async def has_output(self, output: Output) -> bool:

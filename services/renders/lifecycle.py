@@ -99,6 +99,7 @@ def advance(render: Render, progress: "AttemptProgress", *, running_s: float | N
         phase=progress.phase,
         progress=max(render.progress, percent),
         frames_rendered=min(frames, measured.total_frames or frames),
+        preview_frame=progress.preview_frame,
         estimated_completion_at=progress.estimated_completion_at,
         cost_usd=_cost(render, progress.cost_usd),
         warnings=progress.warnings or render.warnings,
@@ -158,6 +159,7 @@ def _back_to_queue(render: Render, *, due_at: datetime | None, **changes: object
         render,
         status=RenderStatus.QUEUED,
         phase=None,
+        preview_frame=None,
         backend_render_id=None,
         earlier_backend_render_ids=render.earlier_backend_render_ids + ended,
         estimated_completion_at=None,
@@ -182,7 +184,15 @@ def _cost(render: Render, of_attempt: float | None) -> float | None:
 
 def _end(render: Render, *, status: RenderStatus, now: datetime, **changes: object) -> Render:
     completed_at = max(now, render.started_at or render.created_at)  # which another process may have set
-    return _next(render, status=status, phase=None, estimated_completion_at=None, completed_at=completed_at, **changes)
+    return _next(
+        render,
+        status=status,
+        phase=None,
+        preview_frame=None,
+        estimated_completion_at=None,
+        completed_at=completed_at,
+        **changes,
+    )
 
 
 def _next(render: Render, **changes: object) -> Render:

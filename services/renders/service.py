@@ -5,7 +5,7 @@ Operators can read the renders of all users with `get`, `list` (with `all_users`
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.compositions.catalog import CatalogReader, KnownCompositions
@@ -41,6 +41,7 @@ from services.realtime.hub import ProgressHub
 from services.renders import lifecycle
 from services.renders.file_names import file_name
 from services.renders.pages import PageRequest, read_page
+from services.renders.preview_urls import PreviewUrls
 from services.renders.quota import QuotaRule, quota_exceeded, quota_left
 from services.renders.render_input import RenderInput
 from services.renders.requests import RequestLimits, RequestValidator, StartRequest
@@ -65,6 +66,7 @@ class RenderService:
     limits: RequestLimits
     download_expiry: timedelta
     catalog: CatalogReader | None = None
+    preview_urls: PreviewUrls = field(default_factory=PreviewUrls)
 
     async def start(self, caller: Caller, request: StartRequest) -> StartResult:
         """Queue a render for one unit of quota.
@@ -182,6 +184,13 @@ class RenderService:
         if render.output is None or self.backend is None:
             return None
         return self.backend.sign_poster(render.output, expires_in=self.download_expiry)
+
+    def sign_preview(self, render: Render) -> Download | None:
+        """Return a signed URL of the newest preview of a render that the caller has read; None if it has none.
+
+        It is the same one until there is a newer preview, for at most a minute.
+        """
+        return None if self.backend is None else self.preview_urls.sign(render, self.backend, now=self.clock.now())
 
     async def delete(self, caller: Caller, render_id: str) -> None:
         """Delete an ended render with its output and poster. Raises `RenderNotFound` or `RenderNotFinished`."""

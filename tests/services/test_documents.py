@@ -117,8 +117,8 @@ STORED_FIELDS = {
     "Render": (
         "attempt backend_render_id busy_attempts cancel_requested completed_at composition_id cost_usd created_at "
         "due_at earlier_backend_render_ids earlier_cost_usd estimated_completion_at failure frames_rendered "
-        "generation_id id idempotency_key input_props interruptions media output output_options owner phase progress "
-        "props refusals revision running_s started_at status traceparent warnings"
+        "generation_id id idempotency_key input_props interruptions media output output_options owner phase "
+        "preview_frame progress props refusals revision running_s started_at status traceparent warnings"
     ),
     "AnimationProps": "background_color color duration_in_frames font_family font_size fps style text",
     "OutputOptions": (

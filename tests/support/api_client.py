@@ -29,7 +29,7 @@ fragment Render on Render {
   estimatedCompletionAt queuePosition
   animationProps { text style fontFamily fontSize color backgroundColor durationInFrames fps }
   attempt cancelRequested warnings error { code message retryable }
-  outputUrl outputUrlExpiresAt outputSizeBytes posterUrl posterUrlExpiresAt
+  outputUrl outputUrlExpiresAt outputSizeBytes posterUrl posterUrlExpiresAt previewUrl
   costUsd backendRenderId createdAt startedAt completedAt
 }
 """
@@ -128,10 +128,10 @@ class Client:
         """Authenticate as `user`, which only `api_server.named_user` accepts, or with a valid `token`."""
         self.http = http
         self.user = user
-        self._headers = {} if user is None else {"X-User": user}
+        self.headers = {} if user is None else {"X-User": user}
         self.websocket_params: dict[str, object] = {} if user is None else {"user": user}
         if token is not None:
-            self._headers["Authorization"] = self.websocket_params["Authorization"] = f"Bearer {token}"
+            self.headers["Authorization"] = self.websocket_params["Authorization"] = f"Bearer {token}"
 
     @property
     def websocket_url(self) -> str:
@@ -140,7 +140,7 @@ class Client:
     async def post(self, document: str, **variables: object) -> dict[str, Any]:
         """Return the complete result. Sends unpaired surrogates escaped, and infinity as a number that is too large."""
         body = json.dumps({"query": document, "variables": variables}).replace("Infinity", "1e999")
-        headers = {"Content-Type": "application/json", **self._headers}
+        headers = {"Content-Type": "application/json", **self.headers}
         response = await self.http.post("/graphql", content=body, headers=headers)
         assert response.status_code == 200, response.text
         result: dict[str, Any] = response.json()

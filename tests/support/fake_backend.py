@@ -139,6 +139,12 @@ class FakeBackend:
             else self.sign(replace(output, key=output.poster_key), expires_in=expires_in)
         )
 
+    def sign_preview(self, render: Render, *, expires_in: timedelta) -> Download | None:
+        if render.preview_frame is None:
+            return None
+        output = Output(bucket="fake", key=f"{render.id}.preview.jpg?frame={render.preview_frame}", size_bytes=1)
+        return self.sign(output, expires_in=expires_in)
+
     async def has_output(self, output: Output) -> bool:
         if self.unavailable:
             raise BackendUnavailable("no response")
@@ -150,10 +156,16 @@ class FakeBackend:
         if render.output is not None:
             self.outputs.discard(render.output.key)
 
-    def progress(self, render_id: str, frames: int, *, of: int = 90, media: Media | None = None) -> None:
+    def progress(
+        self, render_id: str, frames: int, *, of: int = 90, media: Media | None = None, preview: int | None = None
+    ) -> None:
         """Set the attempt's progress."""
         self.attempts[render_id] = AttemptProgress(
-            phase=RenderPhase.RENDERING_FRAMES, fraction=frames / of, frames_rendered=frames, media=media
+            phase=RenderPhase.RENDERING_FRAMES,
+            fraction=frames / of,
+            frames_rendered=frames,
+            media=media,
+            preview_frame=preview,
         )
 
     def draw(self, render_id: str, frames: int, *, of: int = 90) -> None:

@@ -27,9 +27,13 @@ def queued() -> Render:
     return Render(id=new_render_id(NOW), owner="ann", props=PROPS, created_at=NOW, due_at=NOW)
 
 
-def advance(fraction: float, frames: int, media: Media | None = None) -> Change:
+def advance(fraction: float, frames: int, media: Media | None = None, preview_frame: int | None = None) -> Change:
     progress = AttemptProgress(
-        phase=RenderPhase.RENDERING_FRAMES, fraction=fraction, frames_rendered=frames, media=media
+        phase=RenderPhase.RENDERING_FRAMES,
+        fraction=fraction,
+        frames_rendered=frames,
+        media=media,
+        preview_frame=preview_frame,
     )
     return lambda render: lifecycle.advance(render, progress)
 
@@ -89,7 +93,13 @@ NAMED: list[Change] = [
 ]
 CHANGES = st.one_of(
     st.sampled_from(NAMED),
-    st.builds(advance, st.floats(-1, 2), st.integers(-10, 1000), st.sampled_from([None, SHORT, LONG])),
+    st.builds(
+        advance,
+        st.floats(-1, 2),
+        st.integers(-10, 1000),
+        st.sampled_from([None, SHORT, LONG]),
+        st.sampled_from([None, 9]),
+    ),
 )
 LEGAL = {
     RenderStatus.QUEUED: {RenderStatus.QUEUED, RenderStatus.RENDERING, RenderStatus.FAILED, RenderStatus.CANCELLED},
@@ -122,6 +132,7 @@ def test_any_sequence_of_changes_keeps_the_invariants(make: Callable[[], Render]
         assert (changed.phase is not None) == (changed.status is RenderStatus.RENDERING)
         assert (changed.failure is not None) == (changed.status is RenderStatus.FAILED)
         assert (changed.output is not None) == (changed.status is RenderStatus.COMPLETE)
+        assert changed.preview_frame is None or changed.status is RenderStatus.RENDERING
         assert changed.running_s == 0.0 or changed.status is not RenderStatus.QUEUED
         render = changed
 
@@ -138,6 +149,13 @@ def test_an_unchanged_progress_report_returns_the_same_render() -> None:
     running = advance(0.5, 45)(launch(queued()))
     assert advance(0.5, 45)(running) is running
     assert advance(0.2, 10)(running) is running
+
+
+def test_a_new_preview_is_a_change_by_itself() -> None:
+    before = advance(0.5, 45, preview_frame=30)(launch(queued()))
+    assert advance(0.5, 45, preview_frame=30)(before) is before
+    after = advance(0.5, 45, preview_frame=45)(before)
+    assert (before.preview_frame, after.preview_frame, after.revision) == (30, 45, before.revision + 1)
 
 
 def test_the_reported_size_and_length_replace_the_expected_ones() -> None:
