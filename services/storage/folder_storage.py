@@ -55,6 +55,10 @@ class FolderStorage:
         """Replace the file of the preview."""
         await asyncio.to_thread(self._store_preview, preview_name(render), jpeg)
 
+    async def delete_preview(self, render: Render) -> None:
+        """Remove the file of the preview."""
+        await asyncio.to_thread(self._remove, preview_name(render))
+
     def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
         """Return a URL of this server. It includes `file_name`, which the signature covers."""
         return self._sign(output.key, expires_in, file_name=file_name)
@@ -112,10 +116,13 @@ class FolderStorage:
         return name
 
     def _delete(self, render: Render) -> None:
-        with _unavailable(f"the output of {render.id} can't be removed"):
-            for name in (preview_name(render), poster_name(render), output_name(render)):
-                if name is not None:
-                    (self.folder / name).unlink(missing_ok=True)
+        for name in (preview_name(render), poster_name(render), output_name(render)):
+            if name is not None:
+                self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        with _unavailable(f"{name} can't be removed"):
+            (self.folder / name).unlink(missing_ok=True)
 
     def _store_preview(self, name: str, jpeg: bytes) -> None:
         part = unfinished(self.folder, name)

@@ -52,6 +52,10 @@ class OutputStorage(Protocol):
         """Store the preview of a running render, a JPEG, in place of the former one."""
         ...
 
+    async def delete_preview(self, render: Render) -> None:
+        """Delete the render's preview. Idempotent."""
+        ...
+
     def sign_preview(self, render: Render, *, frame: int, expires_in: timedelta) -> Download:
         """Return a URL of the render's preview, which differs for each `frame`. Does no I/O."""
         ...

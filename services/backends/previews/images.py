@@ -13,7 +13,6 @@ from services.backends.jpeg import PIXEL_FORMAT, encode_full_range_jpeg
 
 MAX_SIDE_PX: Final = 480
 QUALITY: Final = 60
-MAX_PIXELS: Final = 7680 * 4320  # of a frame that is decoded: 133 MB if it is transparent
 
 _DECODERS: Final = {b"\xff\xd8": "mjpeg", b"\x89P": "png"}  # by the first bytes of the file
 

@@ -13,12 +13,14 @@ from services.backends.remotion_node.host_messages import (
     CompositionMessage,
     DoneMessage,
     FailedMessage,
+    FrameMessage,
     JobMessage,
     ProgressMessage,
 )
 from services.backends.remotion_node.jobs import HostEnd, HostLost, Job
 from services.backends.remotion_node.options import render_kind, render_options
 from services.backends.remotion_node.posters import make_poster
+from services.backends.remotion_node.previews import Previews
 from services.backends.remotion_options import Capture
 from services.backends.remotion_props import props_of
 from services.errors import BackendUnavailable
@@ -55,6 +57,15 @@ class Unfinished:
         return self.folder / "poster.jpg"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderSettings:
+    """The settings of a deployment for all its renders."""
+
+    capture: Capture
+    license_key: str | None
+    cpu_second_usd: float
+
+
 class JobFailed(Exception):  # noqa: N818  # not a bug
     """The host has reported an error of the job."""
 
@@ -74,9 +85,8 @@ class Attempt:
         storage: OutputStorage,
         unfinished: Path,
         clock: Clock,
-        capture: Capture,
-        license_key: str | None,
-        cpu_second_usd: float,
+        settings: RenderSettings,
+        previews: Previews,
     ) -> None:
         self.state: Observation = AttemptProgress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
         self._render = render
@@ -84,9 +94,8 @@ class Attempt:
         self._storage = storage
         self._unfinished = Unfinished(folder=unfinished, extension=FORMATS[render.output_options.format].extension)
         self._clock = clock
-        self._capture = capture
-        self._license_key = license_key
-        self._cpu_second_usd = cpu_second_usd
+        self._settings = settings
+        self._previews = previews
         self._first: tuple[float, float] | None = None  # of the progress: its fraction, and the monotonic time
         self._is_shown = False
         self._accepted = asyncio.Event()
@@ -125,6 +134,7 @@ class Attempt:
         except (BackendUnavailable, OSError) as error:
             self.state = AttemptFailed(failure=failures.with_detail(failures.OUT_OF_DISK, str(error)))
         finally:
+            await self._previews.end()
             remove(self._unfinished.folder)
 
     async def _select(self, serve_url: str) -> Media:
@@ -152,11 +162,16 @@ class Attempt:
             "render",
             kind=render_kind(options),
             output=str(self._unfinished.output.resolve()),
-            options=render_options(options, composition, capture=self._capture, license_key=self._license_key),
+            options=render_options(
+                options, composition, capture=self._settings.capture, license_key=self._settings.license_key
+            ),
         )
         while not isinstance(message := await self._receive(), DoneMessage):
             if isinstance(message, ProgressMessage):
                 self._report(message, media)
+                self._previews.request(media)
+            elif isinstance(message, FrameMessage):
+                self._previews.receive(message)
         await self._store(media)
 
     async def _receive(self) -> JobMessage:
@@ -167,7 +182,7 @@ class Attempt:
 
     async def _store(self, media: Media) -> None:
         """Store the finished output and its poster durably."""
-        unfinished, cost_usd = self._unfinished, self._job.measure_cpu_s() * self._cpu_second_usd
+        unfinished, cost_usd = self._unfinished, self._job.measure_cpu_s() * self._settings.cpu_second_usd
         if poster_name(self._render) is not None:
             await make_poster(unfinished.output, unfinished.poster)
         output = await self._storage.store(self._render, output=unfinished.output, poster=unfinished.poster)
@@ -185,7 +200,7 @@ class Attempt:
             phase=RenderPhase.RENDERING_FRAMES if drawn < 1 else phase,
             fraction=fraction,
             frames_rendered=message.rendered,
-            cost_usd=self._job.cpu_s * self._cpu_second_usd,
+            cost_usd=self._job.cpu_s * self._settings.cpu_second_usd,
             estimated_completion_at=None
             if remaining_s is None
             else (self._clock.now() + timedelta(seconds=remaining_s)).replace(microsecond=0),

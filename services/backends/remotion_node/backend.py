@@ -11,7 +11,8 @@ import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-from services.backends.remotion_node.attempt import Attempt
+from services.backends.previews.publisher import PreviewPublisher
+from services.backends.remotion_node.attempt import Attempt, RenderSettings
 from services.backends.remotion_node.deployment import NodeDeployment
 from services.backends.remotion_node.failures import classify
 from services.backends.remotion_node.formats import NODE_FORMATS
@@ -19,6 +20,7 @@ from services.backends.remotion_node.host import HostLimits, HostUnavailable
 from services.backends.remotion_node.host_messages import CompositionsMessage, FailedMessage
 from services.backends.remotion_node.hosts import Hosts, open_hosts
 from services.backends.remotion_node.jobs import HostLost, Job
+from services.backends.remotion_node.previews import Previews
 from services.backends.remotion_node.time_limits import max_rendering_time
 from services.backends.remotion_options import Capture
 from services.backends.storing import StoringBackend
@@ -51,6 +53,12 @@ class NodeBackend(StoringBackend):
         self._hosts = hosts
         self._clock = clock
         self._attempts: dict[str, Attempt] = {}
+        self._publisher = PreviewPublisher(storage)
+        self._settings = RenderSettings(
+            capture=Capture(image_format=deployment.image_format, color_space=deployment.color_space),
+            license_key=deployment.license_key,
+            cpu_second_usd=deployment.cpu_second_usd,
+        )
 
     async def warm_up(self) -> None:
         """Start Node and the browser. Raises `StartupError` if that fails."""
@@ -87,7 +95,7 @@ class NodeBackend(StoringBackend):
 
         A render that was interrupted has a host of its own: if it ends too, this render is known to be the cause.
         """
-        await self.abandon(render)
+        await self._end(render)
         bundles = self._deployment.bundles
         async with contextlib.AsyncExitStack() as stack:
             try:
@@ -104,23 +112,28 @@ class NodeBackend(StoringBackend):
     async def observe(self, render: Render, *, check_output: bool = False) -> Observation:  # noqa: ARG002
         """Return the state that the host last reported, or the finished output of an earlier process."""
         if attempt := self._attempts.get(render.id):
-            return attempt.observe()
+            return self._publisher.observed(render, attempt.observe())
         return await self._stored(render) or AttemptMissing()
 
     async def stop(self, render: Render) -> AttemptFinished | None:
         """Stop the job, remove its unfinished files, and look for the output."""
-        await self.abandon(render)
+        await self._end(render)
         return await self._stored(render)
 
     async def abandon(self, render: Render) -> None:
-        """Stop the job if it still runs, and remove its unfinished files."""
-        if attempt := self._attempts.pop(render.id, None):
-            await attempt.end()
+        """Stop the job if it still runs, and remove its unfinished files and the preview."""
+        await self._end(render)
+        self._publisher.end(render)
 
     async def close(self) -> None:
         """Stop all jobs."""
         while self._attempts:
             _, attempt = self._attempts.popitem()
+            await attempt.end()
+        await self._publisher.close()
+
+    async def _end(self, render: Render) -> None:
+        if attempt := self._attempts.pop(render.id, None):
             await attempt.end()
 
     def _attempt(self, render: Render, job: Job) -> Attempt:
@@ -130,9 +143,8 @@ class NodeBackend(StoringBackend):
             storage=self.storage,
             unfinished=unfinished(self.storage.work_folder, f"{render.id}.{secrets.token_hex(4)}"),
             clock=self._clock,
-            capture=Capture(image_format=self._deployment.image_format, color_space=self._deployment.color_space),
-            license_key=self._deployment.license_key,
-            cpu_second_usd=self._deployment.cpu_second_usd,
+            settings=self._settings,
+            previews=Previews(render, job, publisher=self._publisher, clock=self._clock),
         )
 
     async def _stored(self, render: Render) -> AttemptFinished | None:

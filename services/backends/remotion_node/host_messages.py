@@ -1,6 +1,7 @@
 """The messages of the render host (see `render-host.mjs`): one line of JSON each."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
@@ -61,6 +62,15 @@ class ProgressMessage(BaseModel):
     combining: Annotated[bool, Field(alias="isCombining")]
 
 
+class FrameMessage(BaseModel):
+    """A frame is written to a file, as an image in Base64: the last of this number of frames that were drawn."""
+
+    type: Literal["frame"]
+    job: str
+    number: int
+    path: Path
+
+
 class DoneMessage(BaseModel):
     """The output is written."""
 
@@ -88,7 +98,15 @@ class FailedMessage(BaseModel):
 
 
 HostMessage = ReadyMessage | UnavailableMessage | AliveMessage | UnusableMessage
-JobMessage = CompositionMessage | CompositionsMessage | ProgressMessage | DoneMessage | CancelledMessage | FailedMessage
+JobMessage = (
+    CompositionMessage
+    | CompositionsMessage
+    | ProgressMessage
+    | FrameMessage
+    | DoneMessage
+    | CancelledMessage
+    | FailedMessage
+)
 _ADAPTER: TypeAdapter[HostMessage | JobMessage] = TypeAdapter(
     Annotated[HostMessage | JobMessage, Field(discriminator="type")]
 )

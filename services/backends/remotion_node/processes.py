@@ -29,6 +29,11 @@ def total_memory_bytes() -> int:
     return min(machine, int(limit)) if limit.isdigit() else machine  # `max` means no limit
 
 
+def is_cpu_time_known() -> bool:
+    """Return whether this system reports the CPU time of processes."""
+    return _PROC.is_dir()
+
+
 def memory_bytes(pid: int) -> int | None:
     """Return the memory of a process and its descendants, without what they share; None if it is unknown."""
     if not _PROC.is_dir():

@@ -8,6 +8,7 @@
  * - `{"type": "select", job, serveUrl, id, inputProps, folder}` evaluates a composition: `composition` or `failed`.
  * - `{"type": "render", job, kind, output, options}` then draws it: `progress`, and `done` or `failed`.
  * - `{"type": "compositions", job, serveUrl}` evaluates all compositions: `compositions` or `failed`.
+ * - `{"type": "frame", job}` writes the next frame that is drawn to a file, as an image in Base64: `frame`.
  * - `{"type": "cancel", job}` stops a job at once: `cancelled`. It is the last request of each job.
  *
  * When stdin closes, or the browser ends, the process kills all its children, removes the folders of the jobs and exits.
@@ -20,6 +21,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { browserEnd, describe, onBrowserLog, recordError, text } from "./host-errors.mjs";
+import { Frames, watchScreenshots } from "./host-frames.mjs";
 
 const PROGRESS_INTERVAL_MS = 100;
 const ALIVE_INTERVAL_MS = 1000;
@@ -187,6 +189,7 @@ const run = (job, step) =>
       }
     } finally {
       if (!jobs.has(job.name)) {
+        job.frames.close();
         await closePages(job);
       }
     }
@@ -194,6 +197,7 @@ const run = (job, step) =>
 
 const cancel = (job) => {
   jobs.delete(job.name);
+  job.frames.close();
   job.signal.cancel();
   send({ type: "cancelled", job: job.name });
   void closePages(job);
@@ -212,7 +216,10 @@ const closePages = async (job) => {
 };
 
 const newJob = (request) => {
-  const job = { ...request, name: request.job, console: [], pages: new Set(), signal: makeCancelSignal() };
+  const name = request.job;
+  const onFrame = (frame) => send({ type: "frame", job: name, ...frame });
+  const frames = new Frames(join(config.folder, `frame-${name}`), onFrame);
+  const job = { ...request, name, frames, console: [], pages: new Set(), signal: makeCancelSignal() };
   jobs.set(job.name, job);
   return job;
 };
@@ -236,6 +243,9 @@ const handle = (request) => {
         void run(job, () => render(job, request));
       }
       break;
+    case "frame":
+      job?.frames.request();
+      break;
     case "cancel":
       folders.delete(request.job);
       if (job) {
@@ -255,7 +265,9 @@ const watchPages = () => {
     const job = currentJob.getStore();
     if (job) {
       job.pages.add(page);
-      page._client?.().on("Runtime.exceptionThrown", ({ exceptionDetails }) => recordError(job, exceptionDetails));
+      const client = page._client?.();
+      client?.on("Runtime.exceptionThrown", ({ exceptionDetails }) => recordError(job, exceptionDetails));
+      if (client) watchScreenshots(client, (data) => job.frames.add(data));
     }
     if (job && !jobs.has(job.name)) void page.close().catch(() => {}); // the job was cancelled meanwhile
     return page;

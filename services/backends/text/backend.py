@@ -18,12 +18,14 @@ from typing import TypeVar
 
 import msgspec
 
+from services.backends.previews.publisher import PreviewPublisher
 from services.backends.storing import StoringBackend
 from services.backends.text.attempt import RENDERER_CRASHED, Attempt
 from services.backends.text.child_messages import (
     ChildMessage,
     DoneMessage,
     ErrorMessage,
+    PreviewMessage,
     ProgressMessage,
     WarningMessage,
     parse_message,
@@ -80,6 +82,7 @@ class TextBackend(StoringBackend):
         self._running_time = RunningTime(clock)
         self._attempts: dict[str, Attempt] = {}
         self._renderers = Renderers()
+        self._previews = PreviewPublisher(storage)
 
     async def site_version(self) -> str:
         """Return a hash of the composition, which this code and the settings define."""
@@ -106,7 +109,7 @@ class TextBackend(StoringBackend):
         """
         if render.props is None:
             raise StartImpossible(NOT_AN_ANIMATION)
-        await self.abandon(render)
+        await self._end(render)
         name = f"{render.id}.{secrets.token_hex(4)}"
         try:
             process = await self._renderers.take()
@@ -128,24 +131,29 @@ class TextBackend(StoringBackend):
         """Return the state that the child last reported, or the finished output of an earlier process."""
         if attempt := self._attempts.get(render.id):
             await attempt.kill_if_hung()
-            return attempt.state
+            return self._previews.observed(render, attempt.state)
         return await self._stored(render) or AttemptMissing()
 
     async def stop(self, render: Render) -> AttemptFinished | None:
         """Kill the child, remove its unfinished files, and look for the output."""
-        await self.abandon(render)
+        await self._end(render)
         return await self._stored(render)
 
     async def abandon(self, render: Render) -> None:
-        """Kill the child if it still runs, and remove its unfinished files."""
-        if attempt := self._attempts.pop(render.id, None):
-            await attempt.end()
+        """Kill the child if it still runs, and remove its unfinished files and the preview."""
+        await self._end(render)
+        self._previews.end(render)
 
     async def close(self) -> None:
         """Kill all children."""
         for render_id in list(self._attempts):
             await self._attempts.pop(render_id).end()
         await self._renderers.close()
+        await self._previews.close()
+
+    async def _end(self, render: Render) -> None:
+        if attempt := self._attempts.pop(render.id, None):
+            await attempt.end()
 
     async def _read_messages(self, render: Render, attempt: Attempt, job: bytes) -> None:
         """Send the job, and update `attempt.state` until the output is stored or the child ends.
@@ -189,6 +197,8 @@ class TextBackend(StoringBackend):
             case ProgressMessage(frames=frames):
                 now, now_s = self._clock.now(), self._clock.monotonic()
                 attempt.report_progress(frames, total=self._media(render).frames, now=now, now_s=now_s)
+            case PreviewMessage(frames=frames, jpeg=jpeg):
+                self._previews.offer(render, jpeg, frame=frames)
             case WarningMessage(message=message):
                 attempt.warnings = (*attempt.warnings, message)
                 if isinstance(attempt.state, AttemptProgress):
