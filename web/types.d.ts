@@ -168,6 +168,7 @@ export interface Render {
   outputUrlExpiresAt: string | null;
   outputSizeBytes: number | null;
   posterUrl: string | null;
+  previewUrl: string | null;
   costUsd: number | null;
   createdAt: string;
   completedAt: string | null;

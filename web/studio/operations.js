@@ -8,7 +8,7 @@ fragment Render on Render {
   compositionId animationProps { text style fontFamily fontSize color backgroundColor durationInFrames fps }
   output { format kind contentType width height fps scale transparent }
   cancelRequested warnings error { message retryable }
-  outputUrl downloadUrl: outputUrl(download: true) outputUrlExpiresAt outputSizeBytes posterUrl costUsd
+  outputUrl downloadUrl: outputUrl(download: true) outputUrlExpiresAt outputSizeBytes posterUrl previewUrl costUsd
   createdAt completedAt
 }`;
 

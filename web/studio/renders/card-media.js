@@ -1,9 +1,10 @@
-// The picture of a render: a preview, then the poster or still, and the output itself when it is opened.
+// The picture of a render: a drawing, the newest frame, then the poster or still, and the output itself when it is opened.
 
 import { create } from "../dom.js";
 import * as format from "../format.js";
 import { canPlay } from "../output-formats.js";
 import { draw, setShape } from "../preview.js";
+import { LivePreview } from "./live-preview.js";
 
 /** @import { Render } from "../../types.d.ts" */
 
@@ -13,6 +14,7 @@ export class CardMedia {
   element = create("div", "thumbnail preview-box");
   #preview = create("div", "preview");
   #open = create("button", "play");
+  #live = new LivePreview((image) => this.#open.before(image));
   #render;
   #options;
   /** @type {HTMLImageElement | undefined} */
@@ -66,6 +68,7 @@ export class CardMedia {
     this.#open.hidden = !isDone || this.#media !== undefined || !canPlay(render.output);
     this.#open.ariaLabel = `${this.#isStill ? "Enlarge" : "Play"} ${format.name(render)}`;
     this.#setShape();
+    this.#showLivePreview();
     this.#showPoster();
   }
 
@@ -79,6 +82,14 @@ export class CardMedia {
     if (width && height) setShape(this.#preview, { width: width / factor, height: height / factor });
   }
 
+  /** Show the newest frame above the preview. The last one stays until the poster is loaded. */
+  #showLivePreview() {
+    const { previewUrl, posterUrl } = this.#render;
+    if (previewUrl) void this.#live.show(previewUrl, `Newest frame of ${format.name(this.#render)}`);
+    else if (posterUrl) this.#live.stop();
+    else this.#live.clear();
+  }
+
   /** Show the poster, or the still itself, above the preview. URLs differ in each copy; the first one is kept. */
   #showPoster() {
     const { status, output, outputUrl, posterUrl } = this.#render;
@@ -90,7 +101,11 @@ export class CardMedia {
     poster.height = output.height ?? 720;
     poster.loading = "lazy";
     poster.decoding = "async";
-    poster.addEventListener("error", () => poster.remove()); // the preview is visible again
+    poster.addEventListener("load", () => this.#live.clear());
+    poster.addEventListener("error", () => {
+      poster.remove(); // the preview is visible again
+      this.#live.clear();
+    });
     poster.classList.toggle("checkered", CAN_BE_TRANSPARENT.has(output.format) && this.#isStill);
     poster.src = url;
     this.#poster = poster;
@@ -104,6 +119,7 @@ export class CardMedia {
     media.src = url;
     this.#media = media;
     this.#poster?.remove();
+    this.#live.clear();
     this.#open.hidden = true;
     this.#options.onOpen();
     this.#preview.replaceWith(media);
