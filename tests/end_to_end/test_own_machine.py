@@ -14,6 +14,7 @@ from tests.end_to_end.processes import COMMAND, Running, quiet_window_s, spawn
 from tests.end_to_end.production import Site
 from tests.end_to_end.production import open_client as open_user_client
 from tests.support.api_client import DELETE, RETRY_S, TEST_TIMEOUT_S, Client, open_client, pauses
+from tests.support.node_processes import descendants
 from tests.support.node_renderer import make_project, needs_node
 
 BUNDLING_TIMEOUT_S = 240.0  # without a cache, webpack takes 40 s on a busy machine
@@ -105,15 +106,6 @@ async def compositions(client: Client) -> list[dict[str, Any]]:
 def frames(video: bytes) -> int:
     with av.open(io.BytesIO(video), "r") as container:
         return len(list(container.decode(video=0)))
-
-
-def descendants(process_id: int) -> set[int]:
-    """Return the ids of all processes that a process has started, and of theirs."""
-    found: set[int] = set()
-    for path in Path(f"/proc/{process_id}/task").glob("*/children"):
-        for child in map(int, path.read_text().split()):
-            found |= {child} | descendants(child)
-    return found
 
 
 def runs(process_id: int) -> bool:

@@ -1,10 +1,10 @@
-"""The processes of render hosts, found by the folder for temporary files, which each of them knows."""
+"""The processes of render hosts."""
 
 import os
 from pathlib import Path
 
 BROWSER = b"--remote-debugging-port"
-CHILD = b"--type="
+BROWSER_CHILD = b"--type="
 HOST = b"render-host.mjs"
 
 
@@ -25,9 +25,35 @@ def users_of(folder: Path) -> dict[int, bytes]:
 
 def browsers_of(folder: Path) -> list[int]:
     """Return the browsers that use the folder, without their child processes."""
-    return [pid for pid, arguments in users_of(folder).items() if BROWSER in arguments and CHILD not in arguments]
+    return [pid for pid, arguments in users_of(folder).items() if is_browser(arguments)]
 
 
-def hosts_of(folder: Path) -> list[int]:
-    """Return the Node processes that use the folder."""
-    return [pid for pid, arguments in users_of(folder).items() if HOST in arguments]
+def is_browser(arguments: bytes) -> bool:
+    """Return whether a process with these arguments is a browser, and no child process of one."""
+    return BROWSER in arguments and BROWSER_CHILD not in arguments
+
+
+def is_host(arguments: bytes) -> bool:
+    """Return whether a process with these arguments is the Node process of a host."""
+    return HOST in arguments
+
+
+def descendants(process_id: int) -> set[int]:
+    """Return the ids of all processes that a process has started, and of theirs."""
+    found: set[int] = set()
+    for path in Path(f"/proc/{process_id}/task").glob("*/children"):
+        try:
+            children = path.read_text().split()
+        except OSError:  # the process has just ended
+            continue
+        for child in map(int, children):
+            found |= {child} | descendants(child)
+    return found
+
+
+def arguments_of(process_id: int) -> bytes:
+    """Return the arguments of a process; empty if it has ended."""
+    try:
+        return Path(f"/proc/{process_id}/cmdline").read_bytes()
+    except OSError:
+        return b""
