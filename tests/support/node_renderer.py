@@ -59,14 +59,16 @@ def bundle_project(project: Path, output: Path) -> Path:
     return output
 
 
-def make_deployment(bundle: Path, *, capacity: int = 2, cpu_second_usd: float = 0.0) -> NodeDeployment:
+def make_deployment(
+    bundle: Path, *, capacity: int = 2, cpu_second_usd: float = 0.0, browser: Browser | None = None
+) -> NodeDeployment:
     """Return a deployment of a bundle of the foreign project."""
     assert CHROMIUM is not None
     mode: Mode = "headless-shell" if CHROMIUM.endswith("headless-shell") else "chrome-for-testing"
     return NodeDeployment(
         node=Path(NODE),
         project=PROJECT,
-        browser=Browser(path=Path(CHROMIUM), mode=mode),
+        browser=browser or Browser(path=Path(CHROMIUM), mode=mode),
         site="project",
         bundles=SiteFolder(bundle),
         capacity=capacity,
@@ -83,12 +85,13 @@ async def node_backend(
     frame_timeout_s: float = 30.0,
     limits: HostLimits | None = None,
     cpu_second_usd: float = 0.0,
+    browser: Browser | None = None,
 ) -> AsyncIterator[NodeBackend]:
     """Open the backend on a bundle."""
     clock = clock or SystemClock()
     storage = open_folder_storage(data_dir, base_url="http://127.0.0.1:1", clock=clock, shared=False)
     async with open_node_backend(
-        make_deployment(bundle, cpu_second_usd=cpu_second_usd),
+        make_deployment(bundle, cpu_second_usd=cpu_second_usd, browser=browser),
         storage,
         clock=clock,
         frame_timeout_s=frame_timeout_s,

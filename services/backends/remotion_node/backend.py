@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from services.backends.previews.publisher import PreviewPublisher
 from services.backends.remotion_node.attempt import Attempt, RenderSettings
+from services.backends.remotion_node.browsers import REMEDY, one_line
 from services.backends.remotion_node.deployment import NodeDeployment
 from services.backends.remotion_node.failures import classify
 from services.backends.remotion_node.formats import NODE_FORMATS
@@ -66,7 +67,7 @@ class NodeBackend(StoringBackend):
             job = await self._hosts.new_job()
         except HostUnavailable as error:
             path = self._deployment.browser.path
-            raise StartupError(f"The renderer can't be started with the browser {path}: {error}") from error
+            raise StartupError(f"The browser {path} does not start: {one_line(str(error))}. {REMEDY}") from error
         job.close()
 
     async def site_version(self) -> str:

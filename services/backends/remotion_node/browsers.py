@@ -25,6 +25,8 @@ INSTALL = (
     "--cask google-chrome` on macOS, or `npx remotion browser ensure` in the project; or set REMOTION_BROWSER"
 )
 
+REMEDY = "Install its missing libraries, or set REMOTION_BROWSER to another browser."
+
 Mode = Literal["headless-shell", "chrome-for-testing"]
 
 
@@ -58,10 +60,13 @@ async def check_browser(browser: Browser) -> None:
         try:
             await run_program([browser.path, *arguments, "about:blank"], timeout_s=START_TIMEOUT_S)
         except ProgramError as error:
-            raise StartupError(
-                f"The browser {browser.path} does not start: {error}. Install its missing libraries, or set "
-                "REMOTION_BROWSER to another browser."
-            ) from error
+            raise StartupError(f"The browser {browser.path} does not start: {error}. {REMEDY}") from error
+
+
+def one_line(message: str) -> str:
+    """Return the reason in Remotion's message about a browser that does not start, without its link to a guide."""
+    lines = (line.strip() for line in message.splitlines())
+    return " ".join(line for line in lines if line and not line.startswith("Troubleshooting:")).rstrip(".!")
 
 
 def _candidates(project: Path) -> Iterator[Path]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.backends.remotion_node import browsers
-from services.backends.remotion_node.browsers import Browser, check_browser, find_browser
+from services.backends.remotion_node.browsers import Browser, check_browser, find_browser, one_line
 from services.errors import StartupError
 from tests.browser.visitors import CHROMIUM
 from tests.services.backends.remotion_node.projects import make_program
@@ -83,6 +83,13 @@ async def test_a_browser_that_does_not_start_is_reported_with_its_reason(tmp_pat
 
 @needs_node
 @pytest.mark.slow
+def test_the_reason_of_remotion_is_one_line() -> None:
+    message = (
+        "Failed to launch the browser process!\nbrowser: libx.so: not found\n\n\nTroubleshooting: https://x.dev/y\n"
+    )
+    assert one_line(message) == "Failed to launch the browser process! browser: libx.so: not found"
+
+
 async def test_an_installed_browser_starts() -> None:
     assert CHROMIUM is not None
     await check_browser(Browser(Path(CHROMIUM), "headless-shell"))

@@ -32,6 +32,7 @@ async def fail(node: NodeBackend, launched: Launched, kind: str, *, url: str = "
         ("throws", "", "COMPOSITION_ERROR", "The component is broken."),
         ("metadata", "", "COMPOSITION_ERROR", "The metadata can't be calculated."),
         ("exit", "", "COMPOSITION_ERROR", "process.exit is not a function"),
+        ("leave", "", "FRAME_TIMEOUT", "waiting for the page"),
         ("memory", "", "COMPOSITION_ERROR", "Invalid array buffer length"),
         ("endless", "", "FRAME_TIMEOUT", "never continued"),
         ("loop", "", "FRAME_TIMEOUT", "waiting for the page"),

@@ -13,7 +13,9 @@ import pytest
 
 from services.backends.remotion_node.attempt import MAX_LOST_HOSTS
 from services.backends.remotion_node.backend import NodeBackend
+from services.backends.remotion_node.browsers import Browser
 from services.backends.remotion_node.host import Host, HostLimits
+from services.errors import StartupError
 from services.media import Media
 from services.models import Render, replace
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress
@@ -114,6 +116,17 @@ async def test_a_render_whose_hosts_end_repeatedly_fails_alone(node: NodeBackend
     assert isinstance(await node.observe(healthy), AttemptProgress)
 
 
+async def test_a_browser_that_does_not_start_prevents_the_start(node_bundle: Path, tmp_path: Path) -> None:
+    browser = Browser(path=Path("/bin/false"), mode="headless-shell")
+    async with node_backend(node_bundle, tmp_path, browser=browser) as node:
+        with pytest.raises(StartupError) as error:
+            await node.warm_up()
+    assert str(error.value) == (
+        "The browser /bin/false does not start: Failed to launch the browser process. "
+        "Install its missing libraries, or set REMOTION_BROWSER to another browser."
+    )
+
+
 async def test_cancelling_a_long_render_ends_it_and_keeps_the_host(node: NodeBackend, launched: Launched) -> None:
     render = launched("Slow")
     await draw(node, render)
@@ -174,6 +187,18 @@ async def test_a_host_above_twice_its_memory_limit_is_killed(
     assert (failed.failure.code, failed.failure.retryable) == ("RENDERER_OUT_OF_MEMORY", True)
 
 
+async def test_a_composition_that_allocates_4_gb_fails_alone(
+    node_bundle: Path, tmp_path: Path, launched: Launched
+) -> None:
+    async with node_backend(node_bundle, tmp_path, limits=HostLimits(memory_bytes=600 * 2**20)) as node:
+        await draw(node, healthy := launched("Slow"))
+        interrupted = replace(launched("Fault", input_props='{"kind": "buffers", "url": ""}'), interruptions=1)
+        await node.start(interrupted)
+        failed = await until(node, interrupted, AttemptFailed)
+        assert failed.failure.code == "RENDERER_OUT_OF_MEMORY"
+        assert isinstance(await node.observe(healthy), AttemptProgress)
+
+
 async def test_a_host_that_hangs_is_killed(
     node_bundle: Path, tmp_path: Path, launched: Launched, clock: FakeClock
 ) -> None:
@@ -193,7 +218,7 @@ async def test_a_host_that_hangs_is_killed(
 def test_nothing_is_left_of_a_worker_that_is_killed(
     node_bundle: Path, tmp_path: Path, composition: str, props: str, frames: int
 ) -> None:
-    command = [sys.executable, "-c", WORKER, node_bundle, tmp_path, composition, props, str(frames)]
+    command = [sys.executable, "-c", WORKER, str(node_bundle), str(tmp_path), composition, props, str(frames)]
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE) as worker:
         assert worker.stdout is not None
         folder = Path(worker.stdout.readline().decode().strip())

@@ -88,6 +88,8 @@ const Endless: FC = () => {
   return null;
 };
 
+const kept: Uint8Array[] = []; // 4 GB in the composition `buffers`
+
 const FAULTS: Record<string, (props: FaultProps) => JSX.Element | null> = {
   throws: () => {
     console.error("logged before the error");
@@ -104,6 +106,14 @@ const FAULTS: Record<string, (props: FaultProps) => JSX.Element | null> = {
   },
   memory: () => {
     new ArrayBuffer(2 ** 52);
+    return null;
+  },
+  buffers: () => {
+    kept.push(...Array.from({ length: 64 }, () => new Uint8Array(2 ** 26).fill(1)));
+    return null;
+  },
+  leave: () => {
+    window.location.replace("about:blank"); // what a substitute of `process.exit` may do
     return null;
   },
   fetch: ({ url }) => <Fetched url={url} />,
