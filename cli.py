@@ -145,18 +145,20 @@ def token(
     scope: Annotated[str, typer.Option(help="Scopes, separated by spaces.")] = "",
 ) -> None:
     """Print a token signed with RENDERCAST_JWT_SECRET, for deployments without an issuer."""
-    from auth.tokens import is_subject, make_token
+    from auth.claims import is_subject
+    from auth.tokens import make_token
     from services.settings import variable
+    from services.settings.values import items
 
     settings = _settings()
-    if settings.auth.jwt_secret is None:
-        raise StartupError(f"{variable('jwt_secret')} is not set. Without it, only the issuer can create tokens.")
+    if settings.auth.jwt_secret is None or settings.auth.jwt_issuer is not None:
+        raise StartupError(f"{variable('jwt_secret')} is not set, or an issuer's. Only that can create tokens.")
     lifetime = _parse_duration(expires_in)
     if not is_subject(subject) or lifetime is None:
         raise StartupError(
             "A token needs a subject of 1 to 255 printable characters, and a lifetime such as 90s or 12h."
         )
-    audience = settings.auth.jwt_audience
+    audience = items(settings.auth.jwt_audience)[0]
     typer.echo(make_token(settings.auth.jwt_secret, subject=subject, audience=audience, lifetime=lifetime, scope=scope))
 
 

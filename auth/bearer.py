@@ -1,71 +1,54 @@
-"""Authentication of `rendercast serve`: bearer tokens (RFC 6750)."""
+"""Authentication of `rendercast serve`: bearer tokens of the issuers (RFC 6750)."""
 
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from starlette.requests import HTTPConnection
 
 from auth.authenticator import Authenticator
-from auth.jwks import open_jwks_cache
-from auth.tokens import SecretKey, TokenRules, TokenVerifier
-from services.errors import StartupError, TokenInvalid, Unauthenticated
+from auth.credentials import find_token
+from auth.jwks import MIN_REFRESH_INTERVAL_S, open_jwks_caches
+from auth.rules import read_token_rules
+from auth.tokens import SecretKey, TokenVerifier, TrustedIssuer
+from services.errors import Unauthenticated
 from services.models import Identity
-from services.settings import AuthSettings, variable
-
-MAX_TOKEN_LENGTH = 8192  # characters
-BEARER = re.compile(r"bearer +(?P<token>[\w-]+\.[\w-]+\.[\w-]+)", re.ASCII | re.IGNORECASE)
-PARAMETERS = ("Authorization", "authorization")  # of `connection_init`
+from services.settings import AuthSettings
 
 
 class BearerTokens:
-    """Identifies the caller by the bearer token in the `Authorization` header, or in `connection_init`.
-
-    The headers of a WebSocket handshake are not read: a browser sends its credentials with handshakes from any site.
-    """
+    """Identifies the caller by the bearer token of an HTTP request or a WebSocket."""
 
     def __init__(self, verifier: TokenVerifier) -> None:
         self._verifier = verifier
 
     async def __call__(self, connection: HTTPConnection, params: Mapping[str, object]) -> Identity:
         """Return the caller's identity. Raises `Unauthenticated` or `IssuerUnavailable`."""
-        if connection.scope["type"] == "websocket":
-            values = [params[name] for name in PARAMETERS if params.get(name) is not None]
-        else:
-            headers = connection.scope["headers"]
-            values = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
-        return await self._verifier.verify(_parse_token(values))
-
-
-def _parse_token(values: list[object]) -> str:
-    """Return the only token. Raises `Unauthenticated` if there is none, `TokenInvalid` if malformed or several."""
-    match values:
-        case []:
+        token = find_token(connection, params)
+        if token is None:
             raise Unauthenticated
-        case [str(value)] if len(value) <= MAX_TOKEN_LENGTH and (found := BEARER.fullmatch(value)):
-            return found["token"]
-        case _:
-            raise TokenInvalid
-
-
-def read_token_rules(settings: AuthSettings) -> TokenRules:
-    """Return the rules for tokens. Raises `StartupError` unless exactly one of issuer and secret is set."""
-    issuer, secret = variable("jwt_issuer"), variable("jwt_secret")
-    if settings.jwt_issuer is None and settings.jwt_secret is None:
-        raise StartupError(
-            f"`rendercast serve` needs the issuer of its users' tokens: set {issuer}, or {secret} if there is none."
-        )
-    if settings.jwt_issuer is not None and settings.jwt_secret is not None:
-        raise StartupError(f"{issuer} and {secret} are both set, but tokens are signed by only one: unset the other.")
-    return TokenRules.from_settings(settings)
+        return await self._verifier.verify(token)
 
 
 @asynccontextmanager
-async def open_bearer_tokens(settings: AuthSettings) -> AsyncIterator[Authenticator]:
-    """Yield the authenticator. While it is open, the issuer's keys are refreshed. Raises `StartupError`."""
+async def open_verifier(
+    settings: AuthSettings, *, min_interval_s: float = MIN_REFRESH_INTERVAL_S
+) -> AsyncIterator[TokenVerifier]:
+    """Yield the verifier of the issuers' tokens. While it is open, their keys are refreshed. Raises `StartupError`."""
     rules = read_token_rules(settings)
-    if settings.jwt_secret is not None:
-        yield BearerTokens(TokenVerifier(rules, SecretKey(settings.jwt_secret)))
+    issuers = [TrustedIssuer(rules=each, keys=SecretKey(each.secret)) for each in rules if each.secret is not None]
+    with_keys = [each for each in rules if each.secret is None]
+    if not with_keys:
+        yield TokenVerifier(issuers)
         return
-    async with open_jwks_cache(rules, jwks_url=settings.jwt_jwks_url) as keys:
-        yield BearerTokens(TokenVerifier(rules, keys))
+    async with open_jwks_caches(with_keys, min_interval_s=min_interval_s) as caches:
+        pairs = zip(with_keys, caches, strict=True)
+        yield TokenVerifier([*issuers, *(TrustedIssuer(rules=each, keys=cache) for each, cache in pairs)])
+
+
+@asynccontextmanager
+async def open_bearer_tokens(
+    settings: AuthSettings, *, min_interval_s: float = MIN_REFRESH_INTERVAL_S
+) -> AsyncIterator[Authenticator]:
+    """Yield the authenticator. While it is open, the issuers' keys are refreshed. Raises `StartupError`."""
+    async with open_verifier(settings, min_interval_s=min_interval_s) as verifier:
+        yield BearerTokens(verifier)

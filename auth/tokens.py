@@ -1,13 +1,14 @@
 """Users' tokens: JSON Web Tokens (RFC 7519), verified as RFC 8725 recommends. With a secret, they are issued here too.
 
-A key is looked up by the token's key id and algorithm, and is bound to that algorithm: a token can neither choose how
-it is verified nor contain or refer to a key (`jwk`, `jku`, `x5c` and `x5u` are never read).
+A key is looked up by the token's issuer, key id and algorithm, and is bound to that algorithm: a token can neither
+choose how it is verified nor contain or refer to a key (`jwk`, `jku`, `x5c` and `x5u` are never read).
 """
 
+import json
 import logging
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -16,157 +17,164 @@ from typing import Any, Protocol
 import jwt
 from pydantic import SecretStr
 
+from auth.claims import Claims, TokenHasExpired, TokenRefused, check_claims, expiry_s, is_operator, shown
+from auth.refusals import RefusalLog
+from auth.rules import OWN_ISSUER, TokenRules
 from services.errors import TokenExpired, TokenInvalid
 from services.models import Caller, Identity
-from services.settings import AuthSettings
+from services.settings.issuers import SECRET_ALGORITHM
 
-SECRET_ALGORITHM = "HS256"  # noqa: S105  # a name
-OWN_ISSUER = "rendercast"  # the `iss` of tokens signed with the secret
-MAX_SUBJECT_LENGTH = 255  # characters; OpenID Connect Core 1.0, section 2
-MAX_EXPIRES_AT_S = 253_402_300_000  # Unix time just before the year 10000, the end of Python's datetime
 MAX_CACHED_TOKENS = 10_000
 UNSUPPORTED_HEADERS = frozenset({"crit", "b64"})  # extensions that a verifier must support to accept the token
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenRules:
-    """What a valid token must contain, and the scope that makes its user an operator."""
-
-    issuer: str
-    audience: str
-    algorithms: tuple[str, ...]
-    leeway_s: int
-    operator_scope: str | None = None
-
-    @classmethod
-    def from_settings(cls, settings: AuthSettings) -> "TokenRules":
-        """Return the rules for the issuer's tokens, or for tokens signed with the secret if no issuer is set."""
-        return cls(
-            issuer=settings.jwt_issuer or OWN_ISSUER,
-            audience=settings.jwt_audience,
-            algorithms=tuple(settings.jwt_algorithms.split(",")) if settings.jwt_issuer else (SECRET_ALGORITHM,),
-            leeway_s=settings.jwt_leeway_s,
-            operator_scope=settings.operator_scope,
-        )
-
-
 class KeySource(Protocol):
-    """The keys that may sign tokens."""
+    """The keys that may sign tokens of one issuer."""
+
+    def known_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
+        """Return the key for this algorithm if it is known now."""
+        ...
 
     async def get_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
-        """Return the key for this algorithm, None if there is none. Raises `IssuerUnavailable`."""
+        """Return the key for this algorithm, None if the issuer has none. Raises `IssuerUnavailable`."""
         ...
 
 
 class SecretKey:
-    """The only key of a deployment without an issuer."""
+    """The only key of an issuer that signs with a secret, for any key id."""
 
     def __init__(self, secret: SecretStr) -> None:
         text = urlsafe_b64encode(secret.get_secret_value().encode()).decode().rstrip("=")
         self._key = jwt.PyJWK({"kty": "oct", "k": text}, SECRET_ALGORITHM)
 
-    async def get_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:  # noqa: ARG002
-        """Return the key, for any key id."""
+    def known_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:  # noqa: ARG002
+        """Return the key."""
         return self._key if algorithm == SECRET_ALGORITHM else None
+
+    async def get_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
+        """Return the key."""
+        return self.known_key(key_id, algorithm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CachedToken:
+class TrustedIssuer:
+    """An issuer of tokens: what they must contain, and the keys that sign them."""
+
+    rules: TokenRules
+    keys: KeySource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedToken:
     """The identity of a valid token, with the key that verified it."""
 
+    issuer: TrustedIssuer
     key_id: str | None
     algorithm: str
     key: jwt.PyJWK
     identity: Identity
 
+    def is_valid(self, now: datetime) -> bool:
+        """Return whether the token has not expired and its key is still the issuer's."""
+        is_current = self.issuer.keys.known_key(self.key_id, self.algorithm) is self.key
+        return is_current and self.identity.is_valid(now)
+
 
 class TokenVerifier:
-    """Verifies tokens. Why a token is rejected is logged at level debug, without the token, and not sent to clients.
+    """Verifies tokens. Why a token is refused is logged, without the token, and not sent to clients.
 
     Verification takes longer than a small query, so valid tokens are cached by their digest until they expire or their
     key is no longer the issuer's.
     """
 
-    def __init__(self, rules: TokenRules, keys: KeySource, *, max_cached: int = MAX_CACHED_TOKENS) -> None:
-        self._rules = rules
-        self._keys = keys
+    def __init__(self, issuers: Sequence[TrustedIssuer], *, max_cached: int = MAX_CACHED_TOKENS) -> None:
+        self._issuers = tuple(issuers)
         self._max_cached = max_cached
-        self._decoder = jwt.PyJWT(
-            {"require": ["iss", "aud", "exp", "sub"], "enforce_minimum_key_length": True},
-        )
-        self._cache: OrderedDict[bytes, CachedToken] = OrderedDict()
+        self._signatures = jwt.PyJWS(options={"enforce_minimum_key_length": True})
+        self._cache: OrderedDict[bytes, VerifiedToken] = OrderedDict()
+        self._refusals = RefusalLog()
 
     async def verify(self, token: str) -> Identity:
         """Return the token's identity. Raises `TokenExpired`, `TokenInvalid` or `IssuerUnavailable`."""
         digest = sha256(token.encode()).digest()
-        if identity := await self._from_cache(digest):
+        if identity := self._from_cache(digest):
             return identity
         try:
-            verified = await self._verify(token)
-        except jwt.ExpiredSignatureError:
+            verified = await self.examine(token)
+        except TokenHasExpired as refused:
+            log.debug("a token was refused: %s", refused)
             raise TokenExpired from None
-        except (jwt.PyJWTError, ValueError) as error:
-            log.debug("token rejected: %s", type(error).__name__)
+        except TokenRefused as refused:
+            self._refusals.add(str(refused))
             raise TokenInvalid from None
         self._cache[digest] = verified
         if len(self._cache) > self._max_cached:
             self._cache.popitem(last=False)
         return verified.identity
 
-    async def _from_cache(self, digest: bytes) -> Identity | None:
+    async def examine(self, token: str) -> VerifiedToken:
+        """Verify a token without the cache. Raises `TokenRefused` with the reason, or `IssuerUnavailable`."""
+        header, claims = _parse(token)
+        key_id, algorithm = header.get("kid"), str(header.get("alg"))
+        issuer = self._find_issuer(claims.get("iss"), algorithm)
+        key = await issuer.keys.get_key(key_id, algorithm)
+        if key is None:
+            raise TokenRefused(f"its key id is {shown(key_id)}, which no {algorithm} key of {issuer.rules.issuer} has")
+        try:
+            self._signatures.decode(token, key, [algorithm])
+        except (jwt.PyJWTError, ValueError) as error:
+            raise TokenRefused(f"its signature is not by the key {shown(key_id)} of {issuer.rules.issuer}") from error
+        return VerifiedToken(
+            issuer=issuer, key_id=key_id, algorithm=algorithm, key=key, identity=_identify(claims, issuer.rules)
+        )
+
+    def _from_cache(self, digest: bytes) -> Identity | None:
         """Return the identity of a cached token; None if it isn't cached or no longer valid."""
         cached = self._cache.get(digest)
         if cached is None:
             return None
-        is_valid = cached.identity.is_valid(datetime.now(UTC))
-        if is_valid and await self._keys.get_key(cached.key_id, cached.algorithm) is cached.key:
+        if cached.is_valid(datetime.now(UTC)):
             return cached.identity
-        self._cache.pop(digest, None)
+        del self._cache[digest]
         return None
 
-    async def _verify(self, token: str) -> CachedToken:
+    def _find_issuer(self, issuer: object, algorithm: str) -> TrustedIssuer:
+        """Return the issuer whose keys verify the token. An issuer without placeholder precedes others."""
+        found = [each for each in self._issuers if isinstance(issuer, str) and each.rules.matches(issuer)]
+        found = [each for each in found if not each.rules.has_tenants] or found
+        if not found:
+            expected = " or ".join(dict.fromkeys(repr(each.rules.issuer) for each in self._issuers))
+            raise TokenRefused(f"its claim iss is {shown(issuer)}, expected {expected}")
+        for each in found:
+            if algorithm in each.rules.algorithms:
+                return each
+        expected = " or ".join(name for each in found for name in each.rules.algorithms)
+        raise TokenRefused(f"its algorithm is {shown(algorithm)}, expected {expected} of {issuer}")
+
+
+def _parse(token: str) -> tuple[dict[str, Any], Claims]:
+    """Return the header and the claims, which are not verified yet. Raises `TokenRefused`."""
+    try:
         header = jwt.get_unverified_header(token)
-        key_id, algorithm = header.get("kid"), header.get("alg")
-        if algorithm not in self._rules.algorithms:
-            raise jwt.InvalidAlgorithmError
-        if not UNSUPPORTED_HEADERS.isdisjoint(header):
-            raise jwt.InvalidTokenError
-        key = await self._keys.get_key(key_id, algorithm)
-        if key is None:
-            raise jwt.InvalidKeyError
-        return CachedToken(
-            key_id=key_id, algorithm=algorithm, key=key, identity=self._verify_signature_and_claims(token, key)
-        )
-
-    def _verify_signature_and_claims(self, token: str, key: jwt.PyJWK) -> Identity:
-        rules = self._rules
-        claims = self._decoder.decode(
-            token, key, rules.algorithms, audience=rules.audience, issuer=rules.issuer, leeway=rules.leeway_s
-        )
-        subject = claims["sub"]
-        if not is_subject(subject):
-            raise jwt.InvalidTokenError
-        expires_at = datetime.fromtimestamp(min(int(claims["exp"]) + rules.leeway_s, MAX_EXPIRES_AT_S), UTC)
-        caller = Caller(id=f"{rules.issuer} {subject}", is_operator=rules.operator_scope in _scopes(claims))
-        return Identity(caller=caller, expires_at=expires_at)
+        payload = token.split(".")[1]
+        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (jwt.PyJWTError, ValueError, RecursionError) as error:
+        raise TokenRefused("it is not a JSON Web Token") from error
+    if not isinstance(claims, dict):
+        raise TokenRefused("its claims are not a JSON object")
+    if unsupported := UNSUPPORTED_HEADERS.intersection(header):
+        raise TokenRefused(f"its header has {min(unsupported)}, which is not supported")
+    return header, claims
 
 
-def is_subject(text: str) -> bool:
-    """Return whether the text is valid as the `sub` claim of a token."""
-    return 0 < len(text) <= MAX_SUBJECT_LENGTH and text.isprintable()
-
-
-def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
-    """Return a token's scopes: from `scope` (RFC 8693, section 4.2), or from `scp`, which Okta and Microsoft use."""
-    match claims.get("scope", claims.get("scp")):
-        case str(text):
-            return frozenset(text.split())
-        case [*texts]:
-            return frozenset(text for text in texts if isinstance(text, str))
-        case _:
-            return frozenset()
+def _identify(claims: Claims, rules: TokenRules) -> Identity:
+    """Check the claims and return the identity. Raises `TokenRefused`."""
+    check_claims(claims, rules, now_s=datetime.now(UTC).timestamp())
+    expires_at = datetime.fromtimestamp(expiry_s(claims, rules), UTC)
+    caller = Caller(id=f"{claims['iss']} {claims['sub']}", is_operator=is_operator(claims, rules))
+    return Identity(caller=caller, expires_at=expires_at)
 
 
 def make_token(secret: SecretStr, *, subject: str, audience: str, lifetime: timedelta, scope: str = "") -> str:

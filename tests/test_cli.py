@@ -162,13 +162,11 @@ def test_a_token_needs_a_secret_of_sufficient_length(secret: str, message: str) 
     assert "hush" not in str(refused.exception)
 
 
-@pytest.mark.parametrize("algorithms", ["none", "HS256", "RS256,HS256", "RS256,", "RS257", "", " "])
-def test_only_asymmetric_signatures_are_accepted_from_an_issuer(algorithms: str) -> None:
-    if algorithms:
-        with pytest.raises(StartupError):
-            load_settings(jwt_algorithms=algorithms)
-    else:
-        assert load_settings(jwt_algorithms="RS256,PS512,EdDSA").auth.jwt_algorithms == "RS256,PS512,EdDSA"
+@pytest.mark.parametrize("algorithms", ["none", "HS384", "RS256,", "RS257", " "])
+def test_only_known_signature_algorithms_are_accepted(algorithms: str) -> None:
+    with pytest.raises(StartupError):
+        load_settings(jwt_algorithms=algorithms)
+    assert load_settings(jwt_algorithms="RS256,PS512,EdDSA").auth.jwt_algorithms == "RS256,PS512,EdDSA"
 
 
 def test_the_schema_is_printed_or_written_to_a_file(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
-from auth.bearer import read_token_rules
-from auth.jwks import JwksClient, JwksError, open_issuer_session
 from commands.doctor.catalog_checks import check_compositions
 from commands.doctor.lambda_checks import check_lambda
 from commands.doctor.mongo_checks import check_mongodb
@@ -15,6 +13,8 @@ from commands.doctor.node_checks import check_node
 from commands.doctor.redis_checks import check_redis
 from commands.doctor.report import CheckGroup, CheckSkipped, Finding, Result
 from commands.doctor.role import Role
+from commands.doctor.storage_checks import check_storage
+from commands.doctor.token_checks import check_tokens
 from pages.graphiql import load_graphiql
 from services.errors import StartupError
 from services.settings import PLATFORM_VARIABLES, Settings, read_settings, setting_warnings, unknown_variables
@@ -84,29 +84,6 @@ async def _web_page(part: CheckGroup) -> None:
     await part.check("web page", check)
 
 
-async def _tokens(part: CheckGroup) -> None:
-    auth = part.settings.auth
-
-    async def check() -> str:
-        if not part.is_for(Role.SERVE) or (part.is_embedded and not (auth.jwt_issuer or auth.jwt_secret)):
-            raise CheckSkipped("Only `rendercast serve` authenticates users.")
-        rules = read_token_rules(auth)
-        if auth.jwt_issuer is None:
-            return "They are signed with RENDERCAST_JWT_SECRET."
-        async with open_issuer_session() as http:
-            try:
-                keys = await JwksClient(http, rules, jwks_url=auth.jwt_jwks_url).read()
-            except JwksError as error:
-                raise StartupError(
-                    f"The issuer's keys can't be read: {error}. Correct RENDERCAST_JWT_ISSUER or _JWT_JWKS_URL."
-                ) from error
-        if not keys:
-            raise StartupError("The issuer has no key for RENDERCAST_JWT_ALGORITHMS: set it to its signing algorithms.")
-        return f"{len({key_id for key_id, _ in keys})} keys of {auth.jwt_issuer} can be read."
-
-    await part.check("users' tokens", check)
-
-
 async def _webhooks(part: CheckGroup) -> None:
     async def check() -> str:
         config = read_endpoint_config(part.settings.webhooks)
@@ -129,9 +106,10 @@ PARTS: tuple[Callable[[CheckGroup], Coroutine[None, None, None]], ...] = (
     _web_page,
     check_mongodb,
     check_redis,
-    _tokens,
+    check_tokens,
     _webhooks,
     check_lambda,
     check_node,
+    check_storage,
     check_compositions,
 )

@@ -36,7 +36,9 @@ async def check_lambda(part: CheckGroup) -> None:
         async def open_access() -> str:
             if part.renderer != "lambda":
                 raise CheckSkipped(f"The renderer is `{part.renderer}`. For Lambda, set RENDERCAST_RENDERER=lambda.")
-            deployment = read_deployment(part.settings.remotion, public_url=part.settings.server.public_url)
+            deployment = read_deployment(
+                part.settings.remotion, part.settings.outputs, public_url=part.settings.server.public_url
+            )
             opened.append(await closing.enter_async_context(open_checks(deployment)))
             return f"Credentials for {deployment.access.region} exist."
 

@@ -58,7 +58,8 @@ def serve_one_user(settings: Settings) -> None:
 def serve_users(settings: Settings, *, with_worker: bool) -> None:
     """Serve users with bearer tokens until SIGINT or SIGTERM. Raises `StartupError`."""
     # Loads aiohttp and cryptography, which take 190 ms of CPU time and which `rendercast dev` does not need.
-    from auth.bearer import open_bearer_tokens, read_token_rules
+    from auth.bearer import open_bearer_tokens
+    from auth.rules import read_token_rules
 
     read_token_rules(settings.auth)
     log_to_stderr(settings.logging, default_format="json")

@@ -36,7 +36,7 @@ class NotAllowed(UserError):
 
 
 class IssuerUnavailable(Unavailable):
-    """No token can be verified now: no attempt to read the issuer's keys has succeeded yet."""
+    """A token can't be verified now: the issuer's keys could not be read since its key is needed."""
 
     def __init__(self) -> None:
-        super().__init__("the issuer's keys have not been read yet")
+        super().__init__("the issuer's keys could not be read")

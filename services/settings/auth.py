@@ -2,33 +2,74 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from services.settings.base import SettingsGroup
-from services.settings.values import check_choices, check_issuer, check_scope, check_url
-
-ALGORITHMS = (*(f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 384, 512)), "EdDSA")
+from services.settings.issuers import (
+    MIN_SECRET_LENGTH,
+    AudienceClaim,
+    IssuerSettings,
+    check_algorithms,
+    check_audiences,
+    check_claim_name,
+    parse_issuers,
+)
+from services.settings.values import check_issuers, check_scope, check_url
 
 
 class AuthSettings(SettingsGroup):
-    """The issuer of tokens or the secret that signs them, and the claims that tokens must have."""
+    """The issuers of tokens, or the secret that signs them, and required claims: see [identity.md](identity.md)."""
 
-    jwt_issuer: Annotated[str, AfterValidator(check_issuer)] | None = Field(
-        None, description="URL of the tokens' issuer, the `iss` claim."
+    jwt_issuer: Annotated[str, AfterValidator(check_issuers)] | None = Field(
+        None,
+        description="URL of the tokens' issuer, the `iss` claim; several separated by commas. `{tenantid}` stands for "
+        "the id of any tenant of Microsoft Entra.",
     )
-    jwt_audience: str = Field("rendercast", min_length=1, description="Required `aud` claim of tokens.")
+    jwt_audience: Annotated[str, AfterValidator(check_audiences)] = Field(
+        "rendercast",
+        min_length=1,
+        description="Required audience of tokens; several separated by commas, of which a token needs one.",
+    )
+    jwt_audience_claim: AudienceClaim = Field(
+        "aud", description="Claim with the audience: `aud`, or `client_id` or `azp` if tokens have no `aud`."
+    )
     jwt_jwks_url: Annotated[str, AfterValidator(check_url)] | None = Field(
         None, description="URL of the issuer's keys (JWKS). Default: from the issuer's OpenID configuration."
     )
-    jwt_algorithms: Annotated[str, AfterValidator(lambda text: check_choices(text, ALGORITHMS))] = Field(
-        "RS256,ES256,EdDSA", description="Signature algorithms accepted from the issuer, separated by commas."
+    jwt_algorithms: Annotated[str, AfterValidator(check_algorithms)] = Field(
+        "RS256,ES256,EdDSA",
+        description="Signature algorithms accepted from the issuer, separated by commas. `HS256` if the issuer signs "
+        "with `RENDERCAST_JWT_SECRET`.",
+    )
+    jwt_issuers: SecretStr | None = Field(
+        None,
+        description="Issuers that differ in more than their URL, instead of `RENDERCAST_JWT_ISSUER`: a JSON list of "
+        "objects with `issuer`, `audience`, `audience_claim`, `jwks_url`, `algorithms`, `secret`, `operator_scope`, "
+        "`operator_claim`. What is left out is that of the other variables.",
     )
     jwt_secret: SecretStr | None = Field(
         None,
-        min_length=32,
+        min_length=MIN_SECRET_LENGTH,
         description="Secret that signs tokens (HS256) if there is no issuer: random, at least 32 characters.",
     )
     jwt_leeway_s: int = Field(30, ge=0, le=300, description="Accepted difference from the issuer's clock, in seconds.")
     operator_scope: Annotated[str, AfterValidator(check_scope)] | None = Field(
         None, description="Tokens with this scope can read all users' renders. Unset: none."
     )
+    operator_claim: Annotated[str, AfterValidator(check_claim_name)] | None = Field(
+        None,
+        description="Claim that contains `RENDERCAST_OPERATOR_SCOPE`, such as `roles`, `permissions` or "
+        "`realm_access.roles`. Default: `scope` or `scp`.",
+    )
+
+    @field_validator("jwt_issuers")
+    @classmethod
+    def _check_issuers_json(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None:
+            parse_issuers(secret.get_secret_value())
+        return secret
+
+    @property
+    def issuers(self) -> tuple[IssuerSettings, ...]:
+        """The issuers of `RENDERCAST_JWT_ISSUERS`; none if it is not set."""
+        return () if self.jwt_issuers is None else parse_issuers(self.jwt_issuers.get_secret_value())

@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 SCHEMES = ("http", "https")
 
+TENANT = "{tenantid}"  # stands for a tenant's id, as in the issuer that Microsoft Entra publishes for all tenants
 
 def check_host(host: str) -> str:
     """Return an IP address, without brackets, or a host name that a server can listen on."""
@@ -31,8 +32,8 @@ def check_base_url(url: str) -> str:
 
 
 def check_issuer(url: str) -> str:
-    """Return an http or https URL without a query and a fragment."""
-    _split_url(url)
+    """Return an http or https URL without a query and a fragment. One part of its path may be `TENANT`."""
+    host = _split_url(url).netloc
     if "?" in url or "#" in url:
         raise ValueError("has a query or a fragment: remove the ? or # and what follows")
     return url
@@ -48,9 +49,21 @@ def check_webhook_url(url: str) -> str:
     """Return an http or https URL without user, password and fragment. Messages don't show it: it may be secret."""
     parts = _split_url(url, show=False)
     if "@" in parts.netloc:
+    parts = url.split("/")
+    if "{" in host or any("{" in part or "}" in part for part in parts if part != TENANT) or parts.count(TENANT) > 1:
+        raise ValueError(f"may have {TENANT} as one part of its path, but no other braces: {url!r}")
         raise ValueError("contains a user name or a password: remove it")
     if "#" in url:
         raise ValueError("has a fragment: remove the # and what follows")
+def check_issuers(text: str) -> str:
+    """Return a list of issuers, separated by commas, with at least one item."""
+    if not items(text):
+        raise ValueError("has no item")
+    for item in items(text):
+        check_issuer(item)
+    return text
+
+
     return url
 
 

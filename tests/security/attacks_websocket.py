@@ -94,7 +94,7 @@ async def open_too_many(target: Target) -> AsyncIterator[None]:
             await upgrade(peer, target.params())
         await upgrade(excess)
         await excess.send(message(type="connection_init", payload=target.params()))
-        assert await excess.close_code() == 4429
+        assert await excess.close_code() == 1013
         yield
 
 

@@ -20,6 +20,8 @@ from tests.support.api_client import Client, open_client
 from tests.support.api_server import rewired, serve
 from tests.support.fake_backend import FakeBackend
 
+MIN_INTERVAL_S = 0.05  # between two reads of the issuer's keys
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
@@ -36,7 +38,10 @@ class Site:
 @asynccontextmanager
 async def open_site(issuer: Issuer, folder: Path, *, clock: Clock | None = None) -> AsyncIterator[Site]:
     settings = load_settings(data_dir=folder, jwt_issuer=issuer.url, acquire_interval_s=0.05)
-    async with open_embedded(settings) as services, open_bearer_tokens(settings.auth) as authenticate:
+    async with (
+        open_embedded(settings) as services,
+        open_bearer_tokens(settings.auth, min_interval_s=MIN_INTERVAL_S) as authenticate,
+    ):
         faked = rewired(services, backend=FakeBackend(), clock=clock or SystemClock())
         async with serve(faked, authenticate=authenticate) as url, open_client(url) as client:
             yield Site(issuer=issuer, services=faked, http=client.http)

@@ -11,7 +11,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from auth.bearer import MAX_TOKEN_LENGTH
+from auth.credentials import MAX_TOKEN_LENGTH
 from tests.security.issuer import Issuer, key_of, published
 
 RSA_KEY = "the RS256 key"
@@ -87,7 +87,16 @@ FORGERIES: dict[str, Forge] = {
     "wrong audiences": lambda issuer: issuer.token(aud=["another API", "rendercast2"]),
     "no audience": lambda issuer: issuer.token(aud=None),
     "no expiry": lambda issuer: issuer.token(exp=None),
-    "expiry is a string": lambda issuer: issuer.token(exp="tomorrow"),
+    "expiry is a word": lambda issuer: handmade_by_issuer(issuer, exp="tomorrow"),
+    "expiry is a string": lambda issuer: handmade_by_issuer(issuer, exp=str(issuer.claims()["exp"])),
+    "expiry is true": lambda issuer: handmade_by_issuer(issuer, exp=True),
+    "expiry is null": lambda issuer: handmade_by_issuer(issuer, exp=None),
+    "not before is a string": lambda issuer: handmade_by_issuer(issuer, nbf="0"),
+    "issue time is a string": lambda issuer: handmade_by_issuer(issuer, iat="0"),
+    "audience in an object": lambda issuer: handmade_by_issuer(issuer, aud={"rendercast": True}),
+    "audience in a nested list": lambda issuer: handmade_by_issuer(issuer, aud=[["rendercast"]]),
+    "audience in another claim": lambda issuer: handmade_by_issuer(issuer, aud=None, azp="rendercast"),
+    "issuer in a list": lambda issuer: handmade_by_issuer(issuer, iss=[issuer.url]),
     "expiry is infinite": lambda issuer: issuer.token(exp=float("inf")),
     "not yet valid": lambda issuer: issuer.token(nbf=issuer.claims()["exp"]),
     "issued in the future": lambda issuer: issuer.token(iat=issuer.claims()["exp"]),

@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from auth.jwks import JwkSet, usable_keys
-from auth.tokens import SecretKey, TokenRules, TokenVerifier
+from auth.rules import TokenRules
+from auth.tokens import KeySource, SecretKey, TokenVerifier, TrustedIssuer
 from services.errors import TokenExpired, TokenInvalid
 from tests.security.issuer import key_of, published
 from tests.support import tokens
@@ -25,8 +26,11 @@ class ChangingKeys:
         keys = [published("RS256", name, kid="the key") for name in names]
         self._keys = usable_keys(JwkSet(keys=keys), ("RS256",))
 
-    async def get_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
+    def known_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
         return self._keys.get((key_id, algorithm))
+
+    async def get_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
+        return self.known_key(key_id, algorithm)
 
 
 def signed_by(name: str) -> str:
@@ -34,7 +38,12 @@ def signed_by(name: str) -> str:
 
 
 def rules(algorithm: str, *, leeway_s: int = 0) -> TokenRules:
-    return TokenRules(algorithms=(algorithm,), issuer="rendercast", audience="rendercast", leeway_s=leeway_s)
+    audiences = frozenset({"rendercast"})
+    return TokenRules(algorithms=(algorithm,), issuer="rendercast", audiences=audiences, leeway_s=leeway_s)
+
+
+def verifier_of(rules: TokenRules, keys: KeySource, *, max_cached: int = 100) -> TokenVerifier:
+    return TokenVerifier([TrustedIssuer(rules=rules, keys=keys)], max_cached=max_cached)
 
 
 def secret_key() -> SecretKey:
@@ -43,7 +52,7 @@ def secret_key() -> SecretKey:
 
 async def test_a_token_is_valid_while_its_key_is_published() -> None:
     keys = ChangingKeys("old")
-    verifier = TokenVerifier(rules("RS256"), keys)
+    verifier = verifier_of(rules("RS256"), keys)
     for _ in range(3):
         assert (await verifier.verify(signed_by("old"))).caller.id == "rendercast ann"
     keys.publish("old")  # the same key, read again
@@ -58,7 +67,7 @@ async def test_a_token_is_valid_while_its_key_is_published() -> None:
 
 
 async def test_a_cached_token_expires() -> None:
-    verifier = TokenVerifier(rules("HS256", leeway_s=1), secret_key())
+    verifier = verifier_of(rules("HS256", leeway_s=1), secret_key())
     token = tokens.token_of("ann", exp=int(time.time()) + 1)
     with pytest.raises(TokenExpired):
         await _verify_until_refused(verifier, token)
@@ -72,7 +81,7 @@ async def _verify_until_refused(verifier: TokenVerifier, token: str) -> None:
 
 
 async def test_a_token_that_differs_in_one_character_is_not_found_in_the_cache() -> None:
-    verifier, token = TokenVerifier(rules("RS256"), ChangingKeys("old")), signed_by("old")
+    verifier, token = verifier_of(rules("RS256"), ChangingKeys("old")), signed_by("old")
     assert (await verifier.verify(token)).caller.id == "rendercast ann"
     for index in range(len(token)):
         other = "A" if token[index] != "A" else "B"
@@ -81,7 +90,7 @@ async def test_a_token_that_differs_in_one_character_is_not_found_in_the_cache()
 
 
 async def test_the_cache_is_bounded() -> None:
-    verifier = TokenVerifier(rules("HS256"), secret_key(), max_cached=10)
+    verifier = verifier_of(rules("HS256"), secret_key(), max_cached=10)
     for n in range(30):
         assert (await verifier.verify(tokens.token_of(f"user-{n}"))).caller.id == f"rendercast user-{n}"
     assert len(verifier._cache) == 10

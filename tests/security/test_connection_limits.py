@@ -1,4 +1,4 @@
-"""Limits on the number of connections, and the settings of allowed origins."""
+"""Limits on the number of connections."""
 
 import asyncio
 import resource
@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from commands.server.serve import FILES_FOR_CONNECTIONS, connection_limit
-from services.errors import StartupError
 from services.settings import load_settings
 from tests.security.peers import Peer, open_peer, open_peers, upgrade
 from tests.support.api_client import TEST_TIMEOUT_S
@@ -71,18 +70,3 @@ def test_the_process_raises_its_limit_of_open_files_for_its_connections() -> Non
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(4000, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-@pytest.mark.parametrize("origins", ["*", "https://a.example/", "a.example", "https://a.example,*", "https://a b"])
-def test_an_invalid_allowed_origin_fails_the_start(origins: str) -> None:
-    with pytest.raises(StartupError, match="RENDERCAST_ALLOWED_ORIGINS"):
-        load_settings(allowed_origins=origins)
-
-
-def test_allowed_origins_are_separated_by_commas_with_optional_spaces() -> None:
-    origins = " https://a.example , http://b.example:8080,https://[::1]:1 "
-    assert load_settings(allowed_origins=origins).server.origins == {
-        "https://a.example",
-        "http://b.example:8080",
-        "https://[::1]:1",
-    }

@@ -29,7 +29,6 @@ from tests.security.peers import (
 from tests.support.api_client import UPDATES, Client, open_client
 from tests.support.api_server import serve_faked
 from tests.support.api_stream import open_stream
-from transport.graphql_ws.connection import INIT_TIMEOUT_S
 from transport.uvicorn_websockets import MAX_NON_MESSAGE_FRAMES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -179,4 +178,4 @@ async def test_by_default_dead_peers_are_closed_within_a_minute_and_messages_are
     assert config.ws_ping_interval + (config.ws_ping_timeout or 60) < 60
     assert config.ws_max_size == 256 * 1024
     assert not config.ws_per_message_deflate
-    assert INIT_TIMEOUT_S == 5
+    assert load_settings().connections.connection_init_timeout_s == 15

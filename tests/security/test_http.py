@@ -169,12 +169,17 @@ async def test_every_response_has_security_headers(ann: Client) -> None:
 
 
 async def test_only_pages_of_allowed_origins_may_read_responses(ann: Client) -> None:
-    preflight = {
-        "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization,content-type",
-    }
+    requested = (
+        "apollographql-client-name,authorization,baggage,content-type,if-none-match,range,sentry-trace,traceparent,"
+        "tracestate,x-request-id,x-requested-with"
+    )
+    preflight = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": requested}
     allowed = await ann.http.options("/graphql", headers={"Origin": ALLOWED_ORIGIN, **preflight})
     assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, ALLOWED_ORIGIN)
+    assert allowed.headers["access-control-allow-headers"] == requested
+    response = await ann.http.get("/files/x.mp4", headers={"Origin": ALLOWED_ORIGIN})
+    exposed = response.headers["access-control-expose-headers"].lower().split(", ")
+    assert {"accept-ranges", "content-length", "content-range", "etag", "x-request-id"} <= set(exposed)
     for origin in ("https://evil.example", "null", f"{ALLOWED_ORIGIN}.evil.example", "http://app.example"):
         refused = await ann.http.options("/graphql", headers={"Origin": origin, **preflight})
         assert refused.status_code == 400

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth.tokens import SecretKey, TokenRules, TokenVerifier
+from auth.credentials import MAX_TOKEN_LENGTH
+from auth.rules import read_token_rules
+from auth.tokens import SecretKey, TokenVerifier, TrustedIssuer
 from services.errors import TokenInvalid
 from services.settings import load_settings
 from tests.security.closing import refused_init
@@ -101,9 +103,37 @@ async def test_a_token_elsewhere_is_ignored(site: Site, issuer: Issuer) -> None:
     assert response.json()["errors"][0]["message"] == "Sign in to do this."
 
 
-async def test_an_authorization_header_of_the_handshake_is_ignored(site: Site, issuer: Issuer) -> None:
-    header = {"Authorization": f"Bearer {issuer.token()}"}
-    assert await refused_init(site.client(None), additional_headers=header) == (4403, "Sign in to do this.")
+async def test_the_authorization_header_of_a_handshake_is_used_unless_a_browser_sends_it(
+    site: Site, issuer: Issuer
+) -> None:
+    header = {"Authorization": f"Bearer {issuer.token('frank')}"}
+    async with open_stream(site.client(None), additional_headers=header) as stream:
+        await stream.subscribe("{ renderQuota { limit } }")
+        assert (await stream.next())["limit"] > 0
+    from_browser = {**header, "Origin": str(site.http.base_url)}
+    assert await refused_init(site.client(None), additional_headers=from_browser) == (4403, "Sign in to do this.")
+
+
+async def test_the_parameter_of_a_websocket_precedes_the_header_of_its_handshake(site: Site, issuer: Issuer) -> None:
+    valid, forged = (f"Bearer {token}" for token in (issuer.token(), issuer.forged()))
+    assert await refused_init(site.client(issuer.forged()), additional_headers={"Authorization": valid}) == (
+        4403,
+        INVALID,
+    )
+    async with open_stream(site.client(issuer.token()), additional_headers={"Authorization": forged}) as stream:
+        await stream.subscribe("{ renderQuota { limit } }")
+        assert (await stream.next())["limit"] > 0
+
+
+async def test_a_token_of_32_kib_is_accepted_over_http_and_websocket(site: Site, issuer: Issuer) -> None:
+    groups = [f"{number:036}" for number in range(610)]
+    token = issuer.token("gina", groups=groups)
+    assert 31_000 < len(token) <= MAX_TOKEN_LENGTH
+    client = site.client(token)
+    assert await client.list_renders() == []
+    async with open_stream(client) as stream:
+        await stream.subscribe(LIST)
+        assert (await stream.next())["edges"] == []
 
 
 @pytest.mark.parametrize("value", [7, ["Bearer x.y.z"], {"Bearer": "x"}, True, "", "x.y.z"])
@@ -128,7 +158,8 @@ async def error_message(site: Site, *headers: tuple[str, str]) -> str | None:
 def verifier() -> TokenVerifier:
     settings = load_settings(jwt_secret=tokens.SECRET)
     assert settings.auth.jwt_secret is not None
-    return TokenVerifier(TokenRules.from_settings(settings.auth), SecretKey(settings.auth.jwt_secret))
+    [rules] = read_token_rules(settings.auth)
+    return TokenVerifier([TrustedIssuer(rules=rules, keys=SecretKey(settings.auth.jwt_secret))])
 
 
 @given(header=st.binary() | st.recursive(st.none() | st.integers() | st.text(), st.lists), rest=st.binary())

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,9 +11,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from auth.jwks import MIN_REFRESH_INTERVAL_S
+from auth.jwks import MAX_WAITING
 from tests.security.closing import close_code_and_reason, refused_init
-from tests.security.conftest import Site, open_site
+from tests.security.conftest import MIN_INTERVAL_S, Site, open_site
 from tests.security.issuer import open_issuer, published
 from tests.support.api_client import LIST, RETRY_S, TEST_TIMEOUT_S
 from tests.support.api_stream import Stream, open_socket, open_stream
@@ -77,20 +78,19 @@ async def test_a_flood_of_unknown_keys_causes_few_requests_to_the_issuer(tmp_pat
         forged = [site.issuer.forged(kid=f"unknown {n}") for n in range(FLOOD)]
         async with asyncio.TaskGroup() as tasks:
             errors = [tasks.create_task(site.client(token).error(LIST)) for token in forged]
-        assert {error.result()["extensions"]["code"] for error in errors} == {"UNAUTHENTICATED"}
-        assert site.issuer.reads <= 2 + (time.monotonic() - started_at) / MIN_REFRESH_INTERVAL_S
+        codes = Counter(error.result()["extensions"]["code"] for error in errors)
+        assert set(codes) <= {"UNAUTHENTICATED", "SERVICE_UNAVAILABLE"}
+        assert codes["UNAUTHENTICATED"] >= MAX_WAITING
+        assert site.issuer.reads <= 2 + (time.monotonic() - started_at) / MIN_INTERVAL_S
         assert await good.list_renders() == []
 
 
 async def test_changed_keys_are_used_without_a_restart(tmp_path: Path) -> None:
-    """The first token signed by the new key causes a refresh, after the minimal interval."""
+    """The first token signed by the new key waits for a refresh, after the minimal interval."""
     async with open_server(tmp_path) as site:
         old, new = site.client(site.issuer.token("ann")), site.client(site.issuer.token("ann", key="the next key"))
         render_id = await old.start_render()
         site.issuer.keys = [published("RS256", "the next key")]
-        async with asyncio.timeout(TEST_TIMEOUT_S):
-            while "errors" in await new.post(LIST):  # noqa: ASYNC110  # until the refresh
-                await asyncio.sleep(20 * RETRY_S)
         assert [render["id"] for render in await new.list_renders()] == [render_id]
         assert (await old.error(LIST))["extensions"] == {"code": "UNAUTHENTICATED"}
         assert (await refused_init(old))[0] == 4403
@@ -102,7 +102,7 @@ async def test_tokens_stay_valid_while_the_issuer_is_unavailable(tmp_path: Path)
         assert await client.list_renders() == []
         site.issuer.handler = unavailable
         error = await site.client(site.issuer.forged(kid="unknown")).error(LIST)
-        assert error["extensions"] == {"code": "UNAUTHENTICATED"}
+        assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
         assert await client.list_renders() == []
         async with open_stream(client) as stream:
             await stream.subscribe(LIST)

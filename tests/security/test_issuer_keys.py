@@ -13,9 +13,11 @@ from aiohttp import web
 from auth.jwks import (
     MAX_KEYS,
     MAX_RESPONSE_BYTES,
+    MAX_WAITING,
     MIN_REFRESH_INTERVAL_S,
     REFRESH_INTERVAL_S,
     RETRY_INTERVAL_S,
+    TIMEOUT_S,
     JwksCache,
     JwksClient,
     JwksError,
@@ -24,7 +26,7 @@ from auth.jwks import (
     open_issuer_session,
     usable_keys,
 )
-from auth.tokens import TokenRules
+from auth.rules import TokenRules
 from services.errors import IssuerUnavailable
 from tests.security.issuer import Issuer, open_issuer, published
 from tests.support.fake_clock import FakeClock, settle
@@ -33,8 +35,9 @@ ALGORITHMS = ("RS256", "ES256", "EdDSA")
 OLD, NEW = published("RS256", "old"), published("RS256", "new")
 
 
-def rules(issuer: str = "") -> TokenRules:
-    return TokenRules(issuer=issuer, audience="rendercast", algorithms=ALGORITHMS, leeway_s=0)
+def rules(issuer: str = "", jwks_url: str | None = None) -> TokenRules:
+    audiences = frozenset({"rendercast"})
+    return TokenRules(issuer=issuer, audiences=audiences, algorithms=ALGORITHMS, leeway_s=0, jwks_url=jwks_url)
 
 
 class FakeIssuer:
@@ -74,22 +77,67 @@ async def test_new_keys_are_found_and_withdrawn_keys_are_removed() -> None:
     source, clock = FakeIssuer(OLD), FakeClock()
     async with open_cache(source, clock) as keys:
         source.keys = (OLD, NEW)
-        assert await keys.get_key("new", "RS256") is None  # the last refresh is too recent
+        lookup = asyncio.create_task(keys.get_key("new", "RS256"))  # the last refresh is too recent
         await clock.advance(MIN_REFRESH_INTERVAL_S)
-        assert await keys.get_key("new", "RS256") is not None
+        assert await lookup is not None
         source.keys = (NEW,)
         await clock.advance(REFRESH_INTERVAL_S)
-        assert await keys.get_key("old", "RS256") is None
+        assert keys.known_key("old", "RS256") is None
         assert source.reads == 3
 
 
 async def test_a_flood_of_unknown_keys_causes_one_refresh_per_minimal_interval() -> None:
     source, clock = FakeIssuer(OLD), FakeClock()
     async with open_cache(source, clock) as keys:
-        for reads in range(1, 5):
-            assert set(await asyncio.gather(*(keys.get_key(f"{n}", "RS256") for n in range(1000)))) == {None}
-            assert source.reads == reads
+        for reads in range(2, 6):
+            lookups = [asyncio.create_task(keys.get_key(f"{n}", "RS256")) for n in range(1000)]
             await clock.advance(MIN_REFRESH_INTERVAL_S)
+            results = await asyncio.gather(*lookups, return_exceptions=True)
+            assert results[:MAX_WAITING] == [None] * MAX_WAITING
+            assert {type(result) for result in results[MAX_WAITING:]} == {IssuerUnavailable}
+            assert source.reads == reads
+
+
+async def test_a_key_published_during_a_refresh_is_found_by_the_next_one() -> None:
+    source, clock, started, go_on = FakeIssuer(OLD), FakeClock(), asyncio.Event(), asyncio.Event()
+
+    async def read() -> KeySet:
+        found = await source.read()
+        started.set()
+        await go_on.wait()
+        return found
+
+    keys = JwksCache(read, clock)
+    loop = asyncio.create_task(keys.run())
+    await started.wait()
+    source.keys = (OLD, NEW)
+    lookup = asyncio.create_task(keys.get_key("new", "RS256"))
+    await settle()
+    go_on.set()
+    await clock.advance(MIN_REFRESH_INTERVAL_S)
+    assert await lookup is not None
+    loop.cancel()
+
+
+async def test_an_unknown_key_is_not_refused_while_the_issuer_is_unavailable() -> None:
+    source, clock = FakeIssuer(OLD), FakeClock()
+    async with open_cache(source, clock) as keys:
+        source.keys = None
+        lookup = asyncio.create_task(keys.get_key("new", "RS256"))
+        await clock.advance(MIN_REFRESH_INTERVAL_S)
+        with pytest.raises(IssuerUnavailable):
+            await lookup
+        assert await keys.get_key("old", "RS256") is not None
+
+
+async def test_a_request_for_an_unknown_key_does_not_wait_longer_than_the_limit() -> None:
+    clock = FakeClock()
+    keys = JwksCache(FakeIssuer(OLD).read, clock)  # its loop does not run
+    lookup = asyncio.create_task(keys.get_key("new", "RS256"))
+    await settle()
+    await clock.advance(MIN_REFRESH_INTERVAL_S + 2 * TIMEOUT_S)
+    with pytest.raises(IssuerUnavailable):
+        await lookup
 
 
 async def test_known_keys_are_returned_at_once_while_the_issuer_is_unavailable() -> None:
@@ -101,7 +149,7 @@ async def test_known_keys_are_returned_at_once_while_the_issuer_is_unavailable()
         assert await keys.get_key("old", "RS256") is not None
         source.keys = (NEW,)
         await clock.advance(RETRY_INTERVAL_S)
-        assert await keys.get_key("old", "RS256") is None
+        assert keys.known_key("old", "RS256") is None
         assert await keys.get_key("new", "RS256") is not None
 
 
@@ -109,12 +157,14 @@ async def test_before_the_first_refresh_the_issuer_is_reported_as_unavailable(ca
     source, clock = FakeIssuer(), FakeClock()
     source.keys = None
     async with open_cache(source, clock) as keys:
-        for _ in range(3):
+        for reads in range(2, 5):
+            lookup = asyncio.create_task(keys.get_key("old", "RS256"))
+            await clock.advance(MIN_REFRESH_INTERVAL_S)
             with pytest.raises(IssuerUnavailable):
-                await keys.get_key("old", "RS256")
-        assert source.reads == 1
+                await lookup
+            assert source.reads == reads
         source.keys = (OLD,)
-        await clock.advance(MIN_REFRESH_INTERVAL_S)
+        await clock.advance(RETRY_INTERVAL_S)
         assert await keys.get_key("old", "RS256") is not None
     assert "the issuer's keys could not be read: connection refused" in caplog.text
 
@@ -158,6 +208,18 @@ def test_a_key_without_alg_is_used_for_the_allowed_algorithms_of_its_type() -> N
     assert {name: key.algorithm_name for (_, name), key in found.items()} == {n: n for _, n in found}
 
 
+def test_a_key_that_microsoft_publishes_for_another_issuer_is_skipped() -> None:
+    pattern, other = (
+        "https://login.test/{tenantid}/v2.0",
+        "https://login.test/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
+    )
+    keys = [published("RS256", "all", issuer=pattern), published("RS256", "one", issuer=other), OLD]
+    by_issuer = {pattern: {"all", "old"}, other: {"all", "one", "old"}, "https://login.test/x/v2.0": {"all", "old"}}
+    for issuer, expected in by_issuer.items():
+        found = usable_keys(JwkSet(keys=keys), ALGORITHMS, issuer=issuer)
+        assert {key_id for key_id, _ in found} == expected
+
+
 def test_of_two_keys_with_the_same_id_the_first_is_used() -> None:
     first, second = published("RS256", "x"), published("RS256", "y", kid="x")
     (key,) = usable_keys(JwkSet(keys=[first, second]), ALGORITHMS).values()
@@ -166,7 +228,7 @@ def test_of_two_keys_with_the_same_id_the_first_is_used() -> None:
 
 async def read(issuer: Issuer, *, jwks_url: str | None = None, timeout_s: float = 30.0) -> KeySet:
     async with open_issuer_session() as http:
-        return await JwksClient(http, rules(issuer.url), jwks_url=jwks_url, timeout_s=timeout_s).read()
+        return await JwksClient(http, rules(issuer.url, jwks_url), timeout_s=timeout_s).read()
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import jwt
 import pytest
 
 from auth.jwks import JwkSet, KeySet, usable_keys
-from auth.tokens import TokenRules, TokenVerifier
+from auth.rules import TokenRules, read_token_rules
+from auth.tokens import TokenVerifier, TrustedIssuer
 from services.errors import TokenExpired, TokenInvalid
 from services.settings import load_settings
 from tests.security.issuer import key_of, published
@@ -26,18 +27,23 @@ class IssuerKeys:
         both = [published(algorithm, algorithm) for algorithm in ("RS256", "ES256")]
         self._keys: KeySet = usable_keys(JwkSet(keys=both), rules.algorithms)
 
-    async def get_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
+    def known_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
         return self._keys.get((key_id, algorithm))
+
+    async def get_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
+        return self.known_key(key_id, algorithm)
 
 
 async def subject(
     algorithm: str = "RS256", *, settings: Mapping[str, object] = DEFAULTS, claims: Mapping[str, object] = DEFAULTS
 ) -> str:
     """Return the subject of a token with these claims, verified with these settings."""
-    rules = TokenRules.from_settings(load_settings(**{"jwt_issuer": ISSUER, "jwt_leeway_s": LEEWAY_S, **settings}).auth)
+    given = {"jwt_issuer": ISSUER, "jwt_leeway_s": LEEWAY_S, **settings}
+    [rules] = read_token_rules(load_settings(**given).auth)
     token_claims = tokens.claims("ann", **{"iss": ISSUER, **claims})
     token = jwt.encode(token_claims, key_of(algorithm, algorithm), algorithm, headers={"kid": algorithm})
-    return (await TokenVerifier(rules, IssuerKeys(rules)).verify(token)).caller.id.removeprefix(f"{rules.issuer} ")
+    verifier = TokenVerifier([TrustedIssuer(rules=rules, keys=IssuerKeys(rules))])
+    return (await verifier.verify(token)).caller.id.removeprefix(f"{rules.issuer} ")
 
 
 @pytest.mark.parametrize("allowed", ["RS256", "ES256", "RS256,ES256"])

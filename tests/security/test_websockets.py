@@ -13,11 +13,12 @@ import pytest
 import pytest_asyncio
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
 from tests.support.api_client import TEST_TIMEOUT_S, UPDATES, Client, open_client
-from tests.support.api_server import rewired, serve
+from tests.support.api_server import rewired, serve, serve_faked
 from tests.support.api_stream import open_socket, open_stream
 from tests.support.fake_backend import FakeBackend
 
@@ -36,7 +37,7 @@ async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     folder: Path = tmp_path_factory.mktemp("websockets")
     settings = load_settings(
         data_dir=folder,
-        allowed_origins=f"https://other.example, {ALLOWED_ORIGIN}",
+        allowed_origins=f"https://other.example, {ALLOWED_ORIGIN}, capacitor://localhost, https://*.pages.example/",
         ping_interval_s=PING_S,
         max_operations_per_connection=MAX_OPERATIONS,
         max_connections_per_user=MAX_PER_USER,
@@ -130,9 +131,12 @@ async def test_a_message_that_is_too_large_closes_the_connection(ann: Client) ->
         assert await _close_code(stream.connection) == 1009
 
 
-@pytest.mark.slow
-async def test_a_client_that_sends_nothing_is_closed_with_4408(ann: Client) -> None:
-    async with open_socket(ann.websocket_url) as socket:
+async def test_a_client_that_sends_nothing_is_closed_with_4408(tmp_path: Path) -> None:
+    async with (
+        serve_faked(tmp_path, {"connection_init_timeout_s": 0.05}) as url,
+        open_client(url) as client,
+        open_socket(client.websocket_url) as socket,
+    ):
         assert await _close_code(socket) == 4408
 
 
@@ -155,7 +159,7 @@ async def test_connections_of_a_user_and_of_an_address_are_limited(ann: Client) 
             await stack.enter_async_context(open_stream(ann))
         async with open_socket(ann.websocket_url) as socket:
             await socket.send(json.dumps(INIT))
-            assert await _close_code(socket) == 4429
+            assert await _close_code(socket) == 1013
         for _ in range(MAX_PER_ADDRESS - MAX_PER_USER):
             await stack.enter_async_context(open_stream(Client(ann.http, user="bob")))
         with pytest.raises(InvalidStatus) as refused:
@@ -174,8 +178,29 @@ async def test_pages_of_other_origins_are_refused(ann: Client, origin: str) -> N
     assert refused.value.response.status_code == 403
 
 
+async def test_the_reason_of_a_refused_origin_is_in_the_log_and_without_settings_in_the_response(
+    ann: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with open_socket(ann.websocket_url, origin="https://evil.example"):
+            pass
+    body = (refused.value.response.body or b"").decode()
+    assert json.loads(body)["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    assert "RENDERCAST" not in body
+    (line,) = [record.getMessage() for record in caplog.records if "refused" in record.getMessage()]
+    host = str(ann.http.base_url).partition("//")[2].rstrip("/")
+    assert all(text in line for text in ("'https://evil.example'", f"'{host}'", "RENDERCAST_ALLOWED_ORIGINS"))
+
+
+async def test_a_client_without_a_known_subprotocol_is_logged(ann: Client, caplog: pytest.LogCaptureFixture) -> None:
+    async with open_socket(ann.websocket_url, protocol=Subprotocol("graphql-ws")) as socket:
+        assert await _close_code(socket) == 4406
+    assert "['graphql-ws']" in caplog.text
+
+
 async def test_pages_of_this_site_and_of_allowed_origins_are_accepted(ann: Client) -> None:
-    for origin in (str(ann.http.base_url).rstrip("/"), ALLOWED_ORIGIN, "https://other.example"):
+    listed = (ALLOWED_ORIGIN, "https://other.example", "capacitor://localhost", "https://pr-1.pages.example")
+    for origin in (str(ann.http.base_url).rstrip("/"), *listed):
         async with open_socket(ann.websocket_url, origin=origin) as socket:
             await socket.send(json.dumps(INIT))
             assert json.loads(await socket.recv()) == {"type": "connection_ack"}

@@ -13,6 +13,7 @@ from services.settings.groups import is_secret
 from tests.services.settings.conftest import Refusal
 
 SECRET = "mongodb://user:a secret of sufficient length"  # noqa: S105
+ISSUERS = '[{"issuer": "https://issuer.test"}]'
 FILE = "file"
 SECRETS = [name for name in FIELDS if is_secret(name)]
 
@@ -39,9 +40,10 @@ def test_the_secrets_are_found() -> None:
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_every_secret_is_read_from_a_file(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("secret").write_text(SECRET)
+    value = ISSUERS if name == "jwt_issuers" else SECRET
+    Path("secret").write_text(value)
     monkeypatch.setenv(f"{variable(name)}_FILE", "secret")
-    assert loaded(name) == SECRET
+    assert loaded(name) == value
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])

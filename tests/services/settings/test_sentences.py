@@ -48,7 +48,7 @@ SECRET = "hush-4711"  # noqa: S105  # a value that must not be shown
         ("RENDERCAST_ALLOWED_ORIGINS", "https://a,*", "has the item '*'"),
         ("RENDERCAST_TRUSTED_PROXIES", "::1,10.0.0.1/8", "has the item '10.0.0.1/8'"),
         ("RENDERCAST_TRUSTED_PROXIES", "proxy", "has the item 'proxy'"),
-        ("RENDERCAST_JWT_ALGORITHMS", "RS256,HS256", "has the item 'HS256', which is not one of RS256"),
+        ("RENDERCAST_JWT_ALGORITHMS", "RS256,none", "has the item 'none', which is not one of RS256"),
         ("RENDERCAST_JWT_ISSUER", "https://x?y", "has a query or a fragment"),
         ("RENDERCAST_JWT_JWKS_URL", "keys", "must start with http:// or https://: 'keys'."),
         ("RENDERCAST_OPERATOR_SCOPE", "a b", "contains ' ', which one scope can't contain."),

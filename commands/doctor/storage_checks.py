@@ -1,0 +1,19 @@
+"""The check of `rendercast doctor` for the bucket of outputs of renderers on this machine."""
+
+from commands.doctor.report import CheckGroup, CheckSkipped
+from services.storage.s3_access import read_s3_access
+from services.storage.s3_checks import check_bucket
+
+
+async def check_storage(part: CheckGroup) -> None:
+    """Check that outputs can be stored in the bucket, read by signed URL only, and deleted."""
+
+    async def check() -> str:
+        if part.renderer == "lambda":
+            raise CheckSkipped("The checks of S3 include the storage of outputs.")
+        access = read_s3_access(part.settings.outputs)
+        if access is None:
+            raise CheckSkipped("Outputs are stored in the data folder.")
+        return await check_bucket(access)
+
+    await part.check("output storage", check)
