@@ -21,6 +21,7 @@ from services.runtime.services import Services
 from services.settings import Settings
 from transport.downloads import DownloadEndpoint
 from transport.graphql_http import METHODS, GraphQLHttpEndpoint
+from transport.graphql_stream import GraphQLStreams
 from transport.graphql_ws.endpoint import WebSocketEndpoint
 from transport.health import HealthEndpoints
 from transport.middleware import ResponseHeadersMiddleware, cors_middleware
@@ -55,10 +56,14 @@ def create_app(services: Services, *, authenticate: Authenticator) -> ASGIApp:
 def _graphql_routes(services: Services, authenticate: Authenticator, graphiql: GraphiQL) -> list[BaseRoute]:
     """Return the routes of GraphQL over HTTP, which include GraphiQL's page, and over WebSocket."""
     schema = build_schema(services.settings.graphql, tracing=services.tracing)
-    over_http = GraphQLHttpEndpoint(services, schema=schema, authenticate=authenticate, graphiql=graphiql)
     runner = OperationRunner(schema, max_result_bytes=services.settings.graphql.max_result_bytes)
+    connections_per_user: Counter[str] = Counter()
+    streams = GraphQLStreams(services.settings.connections, runner=runner, connections_per_user=connections_per_user)
+    over_http = GraphQLHttpEndpoint(
+        services, schema=schema, authenticate=authenticate, graphiql=graphiql, streams=streams
+    )
     over_websocket = WebSocketEndpoint(
-        services, runner=runner, authenticate=authenticate, connections_per_user=Counter()
+        services, runner=runner, authenticate=authenticate, connections_per_user=connections_per_user
     )
     return [
         Route("/graphql", over_http, methods=METHODS, middleware=tracing_middleware(services.tracing)),

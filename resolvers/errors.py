@@ -8,6 +8,7 @@ import re
 import secrets
 
 from graphql import GraphQLError
+from strawberry.schema.exceptions import InvalidOperationTypeError
 
 from services.errors import InvalidArgument, LimitExceeded, RendercastError, Unavailable, UserError
 
@@ -27,6 +28,8 @@ def to_client_error(error: GraphQLError, *, suggestions: bool) -> GraphQLError:
         case None | GraphQLError():  # raised by graphql-core itself: syntax, validation, variables
             message = error.message if suggestions else SUGGESTION.sub("", error.message)
             return _client_error(error, message, code="BAD_USER_INPUT")
+        case InvalidOperationTypeError():  # of a stream; without one, the endpoint handles it
+            return _client_error(error, "Send mutations by POST.", code=UserError.code)
         case InvalidArgument():
             return _client_error(error, str(cause), code=cause.code, field=cause.field)
         case UserError():

@@ -1,6 +1,6 @@
 """GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Protocol
 
@@ -16,44 +16,32 @@ from strawberry.types.graphql import OperationType
 from auth.authenticator import Authenticator
 from resolvers.context import Context
 from resolvers.errors import result_too_large
-from services.errors import ExecutionTimeout
 from resolvers.json_text import write_json
+from services.errors import ExecutionTimeout
 from services.runtime.services import Services
 from transport.authentication import identify
-from transport.graphql_request import (
-    JSON,
-    NOT_ACCEPTABLE,
-    BadRequest,
-    Parameters,
-    negotiate_media_type,
-    read_parameters,
-)
+from transport.graphql_request import BadRequest, read_parameters
+from transport.graphql_stream import GraphQLStreams, StreamedRequest
+from transport.json_response import JsonResponse, error_response
+from transport.media_types import MediaType, accepts_html, negotiate
+from transport.operation_request import OperationRequest
 from transport.request_headers import RequestHeaders
+from transport.stream_formats import FORMATS
 
 METHODS = ("GET", "POST")
 MAX_ANONYMOUS_BODY_BYTES = 16 * 1024  # without a valid token, since many such requests may arrive concurrently
-ALLOWED_BY_POST = {OperationType.QUERY, OperationType.MUTATION}
-
-
-@dataclass(frozen=True, slots=True)
-class JsonResponse:
-    """A JSON response."""
-
-    body: bytes
-    status: HTTPStatus
-    media_type: str
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Send the response."""
-        headers = [
-            (b"cache-control", b"no-store"),
-            (b"content-length", b"%d" % len(self.body)),
-            (b"content-type", b"%b; charset=utf-8" % self.media_type.encode()),
-            *self.headers,
-        ]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
+READING = frozenset({OperationType.QUERY})  # allowed by GET, which browsers send for other sites too
+DOCUMENT_PARAMETERS = frozenset({"query", "documentId", "extensions"})  # one of them is in every GraphQL request
+CHANGING = frozenset({OperationType.QUERY, OperationType.MUTATION})
+SUBSCRIPTION_NOT_ACCEPTED = (
+    f"Send subscriptions over a WebSocket (graphql-transport-ws), or accept {MediaType.EVENT_STREAM} "
+    f"or {MediaType.MULTIPART};subscriptionSpec=1.0."
+)
+NOT_ACCEPTABLE = BadRequest(
+    HTTPStatus.NOT_ACCEPTABLE,
+    f"This server sends {MediaType.GRAPHQL_JSON}, {MediaType.JSON}, {MediaType.EVENT_STREAM} and "
+    f"{MediaType.MULTIPART};subscriptionSpec=1.0.",
+)
 
 
 class HtmlPage(Protocol):
@@ -74,11 +62,13 @@ class GraphQLHttpEndpoint:
         schema: Schema,
         authenticate: Authenticator,
         graphiql: HtmlPage,
+        streams: GraphQLStreams,
     ) -> None:
         self._services = services
         self._schema = schema
         self._authenticate = authenticate
         self._graphiql = graphiql
+        self._streams = streams
         self._max_body_bytes = services.settings.server.max_body_bytes
         self._max_result_bytes = services.settings.graphql.max_result_bytes
 
@@ -89,49 +79,75 @@ class GraphQLHttpEndpoint:
 
     async def _respond(self, request: Request) -> ASGIApp:
         headers = RequestHeaders(request.scope["headers"])
-        if _accepts_page(request, headers):
+        accept = headers.value(b"accept")
+        if _accepts_page(request, accept):
             return self._graphiql.response()
-        media_type = negotiate_media_type(headers.value(b"accept"))
-        if media_type is None:
-            return _error_response(NOT_ACCEPTABLE, JSON)
+        acceptable = negotiate(accept)
+        if not acceptable:
+            return error_response(NOT_ACCEPTABLE)
+        media_type = MediaType.JSON if acceptable[0].is_stream else acceptable[0]  # of errors
         try:
             # If authentication fails, the context has no identity and raises the error in resolvers that need a caller.
             context = Context(services=self._services)
             await identify(context, self._authenticate, request, {})
             max_body_bytes = MAX_ANONYMOUS_BODY_BYTES if context.identity is None else self._max_body_bytes
             parameters = await read_parameters(request, headers, max_body_bytes=max_body_bytes)
-            result = await self._execute(request, parameters, context)
+            return await self._execute(request, parameters, context, acceptable)
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # not sent: the client has disconnected
         except BadRequest as error:
-            return _error_response(error, media_type)
-        return _result_response(result, media_type, max_bytes=self._max_result_bytes)
+            return error_response(error, media_type)
 
-    async def _execute(self, request: Request, parameters: Parameters, context: Context) -> ExecutionResult:
+    async def _execute(
+        self, request: Request, parameters: OperationRequest, context: Context, acceptable: Sequence[MediaType]
+    ) -> ASGIApp:
+        """Return the response with the result in the preferred media type; a subscription's results need a stream."""
+        allowed_types = CHANGING if request.method == "POST" else READING
+        if acceptable[0].is_stream:
+            return self._stream(acceptable[0], parameters, context, allowed_types)
         try:
-            return await self._schema.execute(
+            result = await self._schema.execute(
                 parameters.query,
                 variable_values=parameters.variables,
                 context_value=context,
                 operation_name=parameters.operationName,
-                allowed_operation_types=ALLOWED_BY_POST if request.method == "POST" else {OperationType.QUERY},
+                allowed_operation_types=allowed_types,
             )
         except InvalidOperationTypeError as error:
-            raise _wrong_operation(error.operation_type) from error
+            stream_type = next((each for each in acceptable if each.is_stream), None)
+            if stream_type is None or error.operation_type is not OperationType.SUBSCRIPTION:
+                raise _wrong_operation(error.operation_type) from error
+            return self._stream(stream_type, parameters, context, allowed_types)
+        return _result_response(result, acceptable[0], max_bytes=self._max_result_bytes)
+
+    def _stream(
+        self,
+        media_type: MediaType,
+        parameters: OperationRequest,
+        context: Context,
+        allowed_types: frozenset[OperationType],
+    ) -> ASGIApp:
+        return self._streams.response(
+            StreamedRequest(
+                format=FORMATS[media_type],
+                operation=parameters,
+                context=context,
+                allowed_types=allowed_types | {OperationType.SUBSCRIPTION},
+            )
+        )
 
 
-def _accepts_page(request: Request, headers: RequestHeaders) -> bool:
-    is_without_query = request.method != "POST" and "query" not in request.query_params
-    return is_without_query and "text/html" in headers.value(b"accept")
+def _accepts_page(request: Request, accept: str) -> bool:
+    return request.method != "POST" and accepts_html(accept) and DOCUMENT_PARAMETERS.isdisjoint(request.query_params)
 
 
 def _wrong_operation(kind: OperationType) -> BadRequest:
     if kind is OperationType.MUTATION:
         return BadRequest(HTTPStatus.METHOD_NOT_ALLOWED, "Send mutations by POST.", (b"allow", b"POST"))
-    return BadRequest(HTTPStatus.BAD_REQUEST, "Send subscriptions over a WebSocket (graphql-transport-ws).")
+    return BadRequest(HTTPStatus.BAD_REQUEST, SUBSCRIPTION_NOT_ACCEPTED)
 
 
-def _result_response(result: ExecutionResult, media_type: str, *, max_bytes: int) -> JsonResponse:
+def _result_response(result: ExecutionResult, media_type: MediaType, *, max_bytes: int) -> JsonResponse:
     """Return the response for a result, or for an error if the result exceeds `max_bytes`.
 
     If the request was not executed, the response has no `data`. Its status is then 400, or 200 for the media type
@@ -142,7 +158,7 @@ def _result_response(result: ExecutionResult, media_type: str, *, max_bytes: int
     content: dict[str, object] = {"errors": errors} if errors else {}
     if executed:
         content = {"data": result.data, **content}
-    status = HTTPStatus.OK if executed or media_type == JSON else HTTPStatus.BAD_REQUEST
+    status = HTTPStatus.OK if executed or media_type is MediaType.JSON else HTTPStatus.BAD_REQUEST
     body = write_json(content)
     if len(body) > max_bytes:
         body = write_json({"data": None, "errors": [result_too_large(max_bytes).formatted]})
@@ -151,8 +167,3 @@ def _result_response(result: ExecutionResult, media_type: str, *, max_bytes: int
 
 def _code(error: GraphQLFormattedError) -> object:
     return error.get("extensions", {}).get("code")
-
-
-def _error_response(error: BadRequest, media_type: str) -> JsonResponse:
-    content = {"errors": [{"message": error.message, "extensions": {"code": "BAD_USER_INPUT"}}]}
-    return JsonResponse(write_json(content), error.status, media_type, error.headers)

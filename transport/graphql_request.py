@@ -1,70 +1,51 @@
-"""Parsing of GraphQL over HTTP requests: content negotiation and the request parameters."""
+"""Parsing of the parameters of GraphQL over HTTP requests."""
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, Field, Json, ValidationError
+from pydantic import Json, ValidationError
 from starlette.requests import Request
 
 from resolvers.json_text import JsonRefused, read_json
+from transport.media_types import MediaType
+from transport.operation_request import OperationRequest
 from transport.request_body import read_body
 from transport.request_headers import RequestHeaders
-
-JSON = "application/json"
-GRAPHQL_JSON = "application/graphql-response+json"
 
 
 class BadRequest(Exception):  # noqa: N818  # HTTP's name for the status 400
     """A request that gets an HTTP error status instead of a GraphQL result."""
 
-    def __init__(self, status: HTTPStatus, message: str, *headers: tuple[bytes, bytes]) -> None:
+    def __init__(
+        self, status: HTTPStatus, message: str, *headers: tuple[bytes, bytes], code: str = "BAD_USER_INPUT"
+    ) -> None:
         self.status = status
         self.message = message
         self.headers = headers
+        self.code = code
         super().__init__(message)
 
 
-NOT_ACCEPTABLE = BadRequest(HTTPStatus.NOT_ACCEPTABLE, f"This server sends {GRAPHQL_JSON} and {JSON}.")
-
-
-class Parameters(BaseModel):
-    """The parameters of a GraphQL request, in the body of a POST."""
-
-    query: Annotated[str, Field(min_length=1)]
-    variables: dict[str, Any] | None = None
-    operationName: str | None = None  # noqa: N815  # the specification's name
-    extensions: dict[str, Any] | None = None
-
-
-class UrlParameters(Parameters):
-    """The same parameters in the URL of a GET."""
+class UrlParameters(OperationRequest):
+    """The parameters of a GraphQL request in the URL of a GET."""
 
     variables: Json[dict[str, Any] | None] = None
     extensions: Json[dict[str, Any] | None] = None
 
 
-async def read_parameters(request: Request, headers: RequestHeaders, *, max_body_bytes: int) -> Parameters:
+async def read_parameters(request: Request, headers: RequestHeaders, *, max_body_bytes: int) -> OperationRequest:
     """Return the parameters of a GET, HEAD or POST request. Raises `BadRequest` or `ClientDisconnect`."""
     try:
         if request.method != "POST":
-            return UrlParameters.model_validate(dict(request.query_params))
-        _require_json(headers)
-        return Parameters.model_validate(_parse_json(await _read_body(request, max_body_bytes)))
+            parameters: OperationRequest = UrlParameters.model_validate(dict(request.query_params))
+        else:
+            _require_json(headers)
+            parameters = OperationRequest.model_validate(_parse_json(await _read_body(request, max_body_bytes)))
     except ValidationError as error:
         raise BadRequest(HTTPStatus.BAD_REQUEST, _describe(error)) from error
-
-
-def negotiate_media_type(accept: str) -> str | None:
-    """Return the first supported media type of an `Accept` header; None if there is none."""
-    if not accept:
-        return JSON
-    for each in accept.split(","):
-        media_type = each.partition(";")[0].strip().lower()
-        if media_type in {JSON, GRAPHQL_JSON}:
-            return media_type
-        if media_type in {"*/*", "application/*"}:
-            return JSON
-    return None
+    if not (parameters.query or parameters.document_id):
+        raise BadRequest(HTTPStatus.BAD_REQUEST, "`query` must not be empty.")
+    return parameters
 
 
 async def _read_body(request: Request, max_bytes: int) -> bytes:
@@ -79,16 +60,16 @@ def _require_json(headers: RequestHeaders) -> None:
     """Raise `BadRequest` unless the content type is JSON in UTF-8, which an HTML form of another site can't send."""
     encoding = headers.value(b"content-encoding")
     if not _is_json(headers.value(b"content-type")) or encoding.lower() not in {"", "identity"}:
-        message = f"The request body must be {JSON} in UTF-8, without a content encoding."
+        message = f"The request body must be {MediaType.JSON} in UTF-8, without a content encoding."
         raise BadRequest(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, message)
 
 
 def _is_json(content_type: str) -> bool:
-    if content_type == JSON:
+    if content_type == MediaType.JSON:
         return True
     media_type, *options = [part.strip().lower() for part in content_type.split(";")]
     charsets = {option.partition("=")[2].strip('"') for option in options if option.startswith("charset=")}
-    return media_type == JSON and charsets <= {"utf-8", "utf8"}
+    return media_type == MediaType.JSON and charsets <= {"utf-8", "utf8"}
 
 
 def _parse_json(body: bytes) -> object:
@@ -104,4 +85,6 @@ def _describe(error: ValidationError) -> str:
     """Return a sentence about the first error. It contains none of the request's values."""
     first = error.errors(include_input=False, include_context=False, include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
-    return f"`{field}`: {first['msg']}." if field else "The request body must be a JSON object."
+    if not field:  # an error of the whole
+        return f"{first['msg']}." if first["type"] == "missing" else "The request body must be a JSON object."
+    return f"`{field}`: {first['msg']}."

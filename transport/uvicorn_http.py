@@ -4,15 +4,15 @@ uvicorn stores all headers that it receives, and every pipelined request. It wai
 request, for the next request after an empty line, and for clients that don't read. It also sends the head and the body
 of a response in two writes, which takes more CPU time than all the limits here.
 
-Extends `HttpToolsProtocol` and uses its undocumented attributes. Written for uvicorn 0.54 with httptools 0.9; checked
-by tests/transport/test_uvicorn_http_private_names.py.
+Extends `HttpToolsProtocol` through `StreamingProtocol`, and uses its undocumented attributes. Written for uvicorn 0.54
+with httptools 0.9; checked by tests/transport/test_uvicorn_http_private_names.py.
 """
 
 import asyncio
 from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from transport.bounded_reads import BoundedReads
 from transport.connection_limits import ConnectionLimiter
@@ -27,6 +27,7 @@ from transport.request_head import (
     wants_websocket,
     without_upgrade,
 )
+from transport.uvicorn_streams import StreamingProtocol
 from transport.uvicorn_websockets import WebSocketProtocol
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -38,7 +39,7 @@ LINGER_TIMEOUT_S = 2.0
 WRITE_TIMEOUT_FACTOR = 4  # request timeouts in which the client must read the next 64 KiB of a response, or its rest
 
 
-class HttpProtocol(HttpToolsProtocol, BoundedReads):
+class HttpProtocol(StreamingProtocol, BoundedReads):
     """HTTP with limits on connections, heads and pipelined requests, and timeouts for requests and unread responses.
 
     The request timeout is measured from a request's first byte to its last; for a connection's first request it starts

@@ -1,0 +1,200 @@
+"""Limits of GraphQL over SSE and multipart subscriptions, and how the server ends them."""
+
+import asyncio
+import itertools
+import json
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from starlette.requests import HTTPConnection
+
+from services.models import Caller, Identity, Render, RenderStatus
+from services.runtime.adapters import open_embedded
+from services.runtime.services import Services
+from services.settings import load_settings
+from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S, Client, open_client
+from tests.support.api_server import rewired, serve
+from tests.support.api_stream import open_socket
+from tests.support.fake_backend import FakeBackend
+from tests.support.http_stream import EVENT_STREAM, MULTIPART, open_http_stream
+from tests.support.memory_store import copy_of
+
+UPDATES = "subscription { renderUpdates { id revision status } }"
+SMALL_BUFFER = 4096
+STATES = 10_000  # more than the buffers between the server and a client that doesn't read
+KEEP_ALIVES = {EVENT_STREAM: ":", MULTIPART: "{}"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A server with one user, who owns one queued render."""
+
+    services: Services
+    client: Client
+    render: Render
+
+    async def publish(self, *, revision: int, status: RenderStatus = RenderStatus.RENDERING) -> None:
+        await self.services.hub.publish(copy_of(self.render, revision=revision, status=status))
+
+    async def until_unsubscribed(self) -> None:
+        async with asyncio.timeout(TEST_TIMEOUT_S):
+            while self.services.hub._channels:  # noqa: ASYNC110  # it has no event for this
+                await asyncio.sleep(RETRY_S)
+
+
+@asynccontextmanager
+async def open_server(
+    folder: Path, *, expires_after: timedelta | None = None, send_buffer_bytes: int | None = None, **settings: object
+) -> AsyncIterator[Server]:
+    """Serve with these settings. The user's identity expires after this time."""
+
+    async def user(connection: HTTPConnection, params: Mapping[str, object]) -> Identity:
+        del connection, params
+        expires_at = None if expires_after is None else services.clock.now() + expires_after
+        return Identity(caller=Caller(id="ann"), expires_at=expires_at)
+
+    async with open_embedded(load_settings(data_dir=folder, **settings)) as embedded:
+        services = rewired(embedded, backend=FakeBackend(capacity=0))
+        async with (
+            serve(services, authenticate=user, send_buffer_bytes=send_buffer_bytes) as url,
+            open_client(url) as client,
+        ):
+            render = await services.store.get(await client.start_render(), owner="ann")
+            assert render is not None
+            yield Server(services=services, client=client, render=render)
+
+
+@pytest.mark.parametrize("accept", [EVENT_STREAM, MULTIPART])
+async def test_keep_alives_are_sent_between_results(tmp_path: Path, accept: str) -> None:
+    async with (
+        open_server(tmp_path, ping_interval_s=0.05) as server,
+        open_http_stream(server.client, UPDATES, accept=accept) as stream,
+    ):
+        await stream.next()
+        assert [await stream.message() for _ in range(2)] == [KEEP_ALIVES[accept]] * 2
+        await server.publish(revision=2)
+        assert (await stream.next())["revision"] == 2
+
+
+async def test_streams_and_websockets_share_the_limit_per_user(tmp_path: Path) -> None:
+    async with open_server(tmp_path, max_connections_per_user=2) as server, AsyncExitStack() as stack:
+        first = await stack.enter_async_context(open_http_stream(server.client, UPDATES))
+        await first.next()
+        async with open_socket(server.client.websocket_url) as websocket:
+            await websocket.send(json.dumps({"type": "connection_init"}))
+            assert json.loads(await websocket.recv()) == {"type": "connection_ack"}
+            headers = {"Accept": EVENT_STREAM}
+            refused = await server.client.http.post("/graphql", json={"query": UPDATES}, headers=headers)
+            assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+            assert refused.json()["errors"][0]["extensions"] == {"code": "LIMIT_EXCEEDED"}
+            query = await server.client.http.post("/graphql", json={"query": "{ renderLimits { fps } }"})
+            assert query.status_code == 200
+        async with asyncio.timeout(TEST_TIMEOUT_S):
+            while True:
+                async with open_http_stream(server.client, UPDATES) as second:
+                    if second.response.status_code == 200:
+                        break
+
+
+async def test_the_expiry_of_the_token_is_the_last_result(tmp_path: Path) -> None:
+    async with (
+        open_server(tmp_path, expires_after=timedelta(seconds=0.5)) as server,
+        open_http_stream(server.client, UPDATES) as stream,
+    ):
+        results = []
+        while (result := await stream.result()) is not None:
+            results.append(result)
+        assert [error["extensions"] for error in results[-1]["errors"]] == [{"code": "UNAUTHENTICATED"}]
+        assert "expired" in results[-1]["errors"][0]["message"]
+        assert not stream.is_at_end  # it was complete
+        assert await stream.message() is None
+        await server.until_unsubscribed()
+
+
+async def test_a_stop_of_the_server_ends_streams_so_that_clients_subscribe_again(tmp_path: Path) -> None:
+    """An SSE client reconnects after an end without `complete`, Apollo Client after an error of the connection."""
+    async with AsyncExitStack() as clients:
+        async with open_server(tmp_path) as server:
+            client = await clients.enter_async_context(open_client(str(server.client.http.base_url)))
+            events = await clients.enter_async_context(open_http_stream(client, UPDATES))
+            parts = await clients.enter_async_context(open_http_stream(client, UPDATES, accept=MULTIPART))
+            for stream in (events, parts):
+                await stream.next()
+        assert await events.result() is None
+        assert events.is_at_end
+        end = await parts.result()
+        assert end is not None
+        assert (end["payload"], end["errors"][0]["extensions"]) == (None, {"code": "SERVICE_UNAVAILABLE"})
+        assert await parts.message() is None
+
+
+async def test_a_client_that_does_not_read_skips_to_the_newest_state(tmp_path: Path) -> None:
+    async with open_server(tmp_path, send_buffer_bytes=SMALL_BUFFER) as server:
+        reader, writer = await open_slow_request(server, UPDATES)
+        await until_result(reader, 1)
+        for revision in range(2, STATES):
+            await server.publish(revision=revision)
+            await asyncio.sleep(0)
+        await server.publish(revision=STATES, status=RenderStatus.COMPLETE)
+        revisions = [1]
+        while revisions[-1] != STATES:
+            revisions.append(await until_result(reader))
+        writer.close()
+    assert revisions == sorted(set(revisions))
+    assert len(revisions) < STATES / 2
+    assert max(later - earlier for earlier, later in itertools.pairwise(revisions)) > STATES / 2
+
+
+async def test_a_client_that_stops_reading_is_disconnected(tmp_path: Path) -> None:
+    async with open_server(tmp_path, send_buffer_bytes=SMALL_BUFFER, request_timeout_s=0.25) as server:
+        reader, writer = await open_slow_request(server, UPDATES)
+        await until_result(reader, 1)
+        for revision in range(2, STATES):
+            await server.publish(revision=revision)
+            await asyncio.sleep(0)
+        await server.until_unsubscribed()
+        writer.close()
+
+
+async def test_a_client_of_http_1_0_gets_a_body_without_chunks(tmp_path: Path) -> None:
+    async with open_server(tmp_path) as server:
+        reader, writer = await open_slow_request(server, "{ renderLimits { fps } }", version="1.0")
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+    assert b"transfer-encoding" not in head
+    assert b"connection: close" in head
+    assert body == b':\n\nevent: next\ndata: {"data":{"renderLimits":{"fps":30}}}\n\nevent: complete\ndata:\n\n'
+
+
+async def open_slow_request(
+    server: Server, document: str, *, version: str = "1.1"
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Send an operation over a socket with small buffers, so that the server notices a client that doesn't read."""
+    url = server.client.http.base_url
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+    connection.connect((url.host, url.port))
+    reader, writer = await asyncio.open_connection(sock=connection, limit=SMALL_BUFFER)
+    body = json.dumps({"query": document})
+    writer.write(
+        f"POST /graphql HTTP/{version}\r\nHost: {url.host}\r\nAccept: {EVENT_STREAM}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    )
+    return reader, writer
+
+
+async def until_result(reader: asyncio.StreamReader, revision: int | None = None) -> int:
+    """Read to the next result, or the one with this revision; return its revision."""
+    async with asyncio.timeout(TEST_TIMEOUT_S):
+        while True:
+            line = await reader.readline()
+            assert line, "the response has ended"
+            if line.startswith(b"data: {"):
+                found = int(json.loads(line.removeprefix(b"data: "))["data"]["renderUpdates"]["revision"])
+                if revision in (None, found):
+                    return found
