@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -22,10 +22,11 @@ from services.settings import Settings
 from transport.downloads import DownloadEndpoint
 from transport.graphql_http import METHODS, GraphQLHttpEndpoint
 from transport.graphql_stream import GraphQLStreams
-from transport.graphql_ws.endpoint import WebSocketEndpoint
+from transport.graphql_ws.endpoint import WebSocketEndpoint, refuse_unknown_path
 from transport.health import HealthEndpoints
 from transport.middleware import ResponseHeadersMiddleware, cors_middleware
 from transport.operations import OperationRunner
+from transport.path_prefix import with_path_prefix
 from transport.remotion_webhooks import RemotionWebhookEndpoint
 from transport.tracing import tracing_middleware
 
@@ -50,7 +51,7 @@ def create_app(services: Services, *, authenticate: Authenticator) -> ASGIApp:
     ]
     app = Starlette(lifespan=lifespan, routes=routes, middleware=cors_middleware(settings.server.origins))
     app.router.redirect_slashes = False  # Starlette would redirect to the host in the request's Host header
-    return ResponseHeadersMiddleware(app)
+    return with_path_prefix(ResponseHeadersMiddleware(app), settings.server.path_prefix)
 
 
 def _graphql_routes(services: Services, authenticate: Authenticator, graphiql: GraphiQL) -> list[BaseRoute]:
@@ -65,23 +66,33 @@ def _graphql_routes(services: Services, authenticate: Authenticator, graphiql: G
     over_websocket = WebSocketEndpoint(
         services, runner=runner, authenticate=authenticate, connections_per_user=connections_per_user
     )
+    tracing = tracing_middleware(services.tracing)
     return [
-        Route("/graphql", over_http, methods=METHODS, middleware=tracing_middleware(services.tracing)),
+        Route("/graphql", over_http, methods=METHODS, middleware=tracing),
         WebSocketRoute("/graphql", over_websocket.serve),
+        Route("/graphql/", over_http, methods=METHODS, middleware=tracing),
+        WebSocketRoute("/graphql/", over_websocket.serve),
+        WebSocketRoute("/{path:path}", refuse_unknown_path),
     ]
 
 
 def _page_routes(settings: Settings, graphiql: GraphiQL) -> list[BaseRoute]:
     """Return the routes of the pages' files and of `/`: the studio, or a redirect to GraphiQL if it is switched off."""
-    graphiql_files = Route("/assets/{name:path}", graphiql.serve_file)
+    graphiql_files = [  # relative to `/graphql` and to `/graphql/`
+        Route("/assets/{name:path}", graphiql.serve_file),
+        Route("/graphql/assets/{name:path}", graphiql.serve_file),
+    ]
     if not settings.pages.studio:
-        return [Route("/", _redirect_to_graphiql), graphiql_files]
+        return [Route("/", _redirect_to(f"{settings.server.path_prefix}/graphql")), *graphiql_files]
     studio = load_studio(settings.pages, settings.server.base_url)
-    return [Route("/", studio.serve_page), Route("/assets/studio/{name:path}", studio.serve_file), graphiql_files]
+    return [Route("/", studio.serve_page), Route("/assets/studio/{name:path}", studio.serve_file), *graphiql_files]
 
 
-async def _redirect_to_graphiql(request: Request) -> Response:  # noqa: ARG001
-    return RedirectResponse("/graphql")
+def _redirect_to(path: str) -> Callable[[Request], Awaitable[Response]]:
+    async def redirect(request: Request) -> Response:  # noqa: ARG001
+        return RedirectResponse(path)
+
+    return redirect
 
 
 def _service_routes(services: Services) -> list[BaseRoute]:

@@ -25,7 +25,8 @@ async def services(tmp_path: Path) -> AsyncIterator[Services]:
 
 ROUTES = {
     ("GET", "/"): 200,
-    ("GET", "/graphql/"): 404,
+    ("GET", "/graphql"): 400,
+    ("GET", "/graphql/"): 400,
     ("GET", "/healthz"): 200,
     ("POST", "/healthz"): 405,
     ("GET", "/readyz"): 200,

@@ -32,7 +32,7 @@ NAMESPACES = {
 }
 TYPES_ONLY = {"mypy-boto3-lambda", "mypy-boto3-s3"}  # of boto3-stubs; imported for type checking only
 # uvicorn loads httptools; services/backends/text/fonts.py finds the fonts by the names of their packages.
-NOT_IMPORTED = {"fontpkg-inter", "fontpkg-roboto", "httptools", "manimgx-fonts", "manimgx-fonts-cjk"}
+NOT_IMPORTED = {"fontpkg-inter", "fontpkg-roboto", "manimgx-fonts", "manimgx-fonts-cjk"}
 # Their private names are used.
 BOUNDED = {
     "broadcaster",

@@ -1,25 +1,30 @@
 """Downloads of outputs and posters in this server's folder by signed URL."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.staticfiles import NotModifiedResponse
+from starlette.types import Scope
 
 from services.media import FORMATS
 from services.storage.content_disposition import content_disposition
 from services.storage.folder_storage import FolderStorage
 from services.storage.keys import POSTER_SUFFIX
+from transport.conditional_requests import is_not_modified, satisfiable_ranges
 
 # Applies to the document that a browser creates to show a video or an image that is opened on its own.
 POLICY = "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+GONE = "This link has expired. Get a new one with refreshDownloadUrl."
 MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
     {POSTER_SUFFIX: "image/jpeg"} | {f".{row.extension}": row.media_type for row in FORMATS.values()}
 )
 
 
 class DownloadEndpoint:
-    """The endpoint `/files/{name}`. Supports range requests, which players need for seeking."""
+    """The endpoint `/files/{name}`. Supports conditional requests, and ranges, which players need for seeking."""
 
     def __init__(self, storage: FolderStorage) -> None:
         self._storage = storage
@@ -37,14 +42,36 @@ class DownloadEndpoint:
             file_name=file_name,
         )
         if path is None:
-            return PlainTextResponse("This link has expired. Get a new one with refreshDownloadUrl.", 404)
-        shown_name = f"rendercast-{path.name}"
-        return FileResponse(
-            path,
-            media_type=MEDIA_TYPES.get(path.suffix, "application/octet-stream"),
-            headers={
-                "Cache-Control": "private, max-age=3600",
-                "Content-Disposition": content_disposition(file_name or shown_name, saves=file_name is not None),
-                "Content-Security-Policy": POLICY,
-            },
-        )
+            return PlainTextResponse(GONE, 404)
+        try:
+            response = _file_response(path, file_name)
+        except FileNotFoundError:  # deleted since
+            return PlainTextResponse(GONE, 404)
+        if is_not_modified(request.headers, response.headers):
+            return NotModifiedResponse(response.headers)
+        _replace_range(request.scope, request.headers.get("range"), size=int(response.headers["content-length"]))
+        return response
+
+
+def _file_response(path: Path, file_name: str | None) -> FileResponse:
+    """Return the response with the file. Raises `FileNotFoundError`."""
+    shown_name = f"rendercast-{path.name}"
+    return FileResponse(
+        path,
+        stat_result=path.stat(),
+        media_type=MEDIA_TYPES.get(path.suffix, "application/octet-stream"),
+        headers={
+            "Cache-Control": "private, max-age=3600",
+            "Content-Disposition": content_disposition(file_name or shown_name, saves=file_name is not None),
+            "Content-Security-Policy": POLICY,
+        },
+    )
+
+
+def _replace_range(scope: Scope, value: str | None, *, size: int) -> None:
+    """Leave only what `FileResponse` handles: it responds with 400 to ranges that must be ignored."""
+    if value is None:
+        return
+    ranges = satisfiable_ranges(value, size=size)
+    others = [header for header in scope["headers"] if header[0] != b"range"]
+    scope["headers"] = others if ranges is None else [*others, (b"range", ranges.encode("latin-1"))]

@@ -9,10 +9,12 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.observability import log_context
+from services.settings.origins import origin_pattern
 
 REQUEST_ID = b"x-request-id"
 VALID_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 PREFLIGHT_MAX_AGE_S = 600
+EXPOSED_HEADERS = ("X-Request-ID", "Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Retry-After")
 
 # https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html; pages set their own policy.
 SECURITY_HEADERS = (
@@ -67,16 +69,19 @@ def _missing(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, by
 
 
 def cors_middleware(allowed_origins: Collection[str]) -> list[Middleware]:
-    """Return the middleware that lets pages of these origins send tokens and read responses; empty without origins."""
+    """Return the middleware that lets pages of these origins send requests and read responses; empty without origins.
+
+    They may send any header, such as those of tracing: other programs can do so too. Cookies are not used.
+    """
     if not allowed_origins:  # browsers deny reading by default
         return []
     return [
         Middleware(
             CORSMiddleware,
-            allow_origins=list(allowed_origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["X-Request-ID"],
+            allow_origin_regex=origin_pattern(allowed_origins).pattern,
+            allow_methods=["GET", "HEAD", "POST"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED_HEADERS,
             max_age=PREFLIGHT_MAX_AGE_S,
         )
     ]

@@ -27,6 +27,7 @@ from transport.request_head import (
     wants_websocket,
     without_upgrade,
 )
+from transport.trusted_proxies import ForwardedForCheck
 from transport.uvicorn_streams import StreamingProtocol
 from transport.uvicorn_websockets import WebSocketProtocol
 
@@ -49,6 +50,7 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
     max_read_bytes = 16 * 1024
     request_timeout_s: float
     connection_limiter: ConnectionLimiter
+    forwarded_for_check: ForwardedForCheck
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -116,6 +118,7 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
         if self._head_bytes > MAX_HEAD_BYTES and head_size(self.url, self.headers) > MAX_HEAD_BYTES:
             raise HEAD_TOO_LARGE  # otherwise these are bytes of the body
         check_head(self.parser.get_method(), self.parser.get_http_version(), self.headers)
+        self.forwarded_for_check.check(self._address, self.headers)
         self._head_bytes = 0
         if not self.parser.should_upgrade():
             super().on_headers_complete()
@@ -267,7 +270,13 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
                 timer.cancel()
 
 
-def http_protocol(*, request_timeout_s: float, connection_limiter: ConnectionLimiter) -> type[HttpProtocol]:
-    """Return a protocol class with this timeout. All its connections share the limiter."""
-    attributes = {"request_timeout_s": request_timeout_s, "connection_limiter": connection_limiter}
+def http_protocol(
+    *, request_timeout_s: float, connection_limiter: ConnectionLimiter, forwarded_for_check: ForwardedForCheck
+) -> type[HttpProtocol]:
+    """Return a protocol class with this timeout. All its connections share the limiter and the check."""
+    attributes = {
+        "request_timeout_s": request_timeout_s,
+        "connection_limiter": connection_limiter,
+        "forwarded_for_check": forwarded_for_check,
+    }
     return type("ConfiguredHttpProtocol", (HttpProtocol,), attributes)

@@ -28,7 +28,7 @@ from services.runtime.adapters import open_embedded, open_production
 from services.runtime.services import Services
 from services.settings import ConnectionSettings, ServerSettings, Settings
 from transport.connection_limits import ConnectionLimiter
-from transport.trusted_proxies import trusted_proxies
+from transport.trusted_proxies import ForwardedForCheck, trusted_proxies
 from transport.uvicorn_http import http_protocol
 from transport.uvicorn_websockets import WebSocketProtocol
 
@@ -120,10 +120,11 @@ async def _serve(
 
 def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     """Return uvicorn's configuration for the application."""
+    is_trusted = trusted_proxies(settings.server.trusted_proxies)
     limiter = ConnectionLimiter(
         max_connections=settings.connections.max_connections,
         max_per_network=settings.connections.max_connections_per_address,
-        is_trusted=trusted_proxies(settings.server.trusted_proxies),
+        is_trusted=is_trusted,
     )
     return uvicorn.Config(
         app,
@@ -135,7 +136,11 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
         backlog=BACKLOG,
-        http=http_protocol(request_timeout_s=settings.server.request_timeout_s, connection_limiter=limiter),
+        http=http_protocol(
+            request_timeout_s=settings.server.request_timeout_s,
+            connection_limiter=limiter,
+            forwarded_for_check=ForwardedForCheck(is_trusted),
+        ),
         ws=WebSocketProtocol,
         ws_ping_interval=settings.connections.ping_interval_s,
         ws_ping_timeout=settings.connections.ping_interval_s,

@@ -23,6 +23,13 @@ class ConnectionSettings(SettingsGroup):
     max_operations_per_connection: int = Field(
         50, ge=1, le=10_000, description="Maximum number of concurrent operations on one WebSocket connection."
     )
+    connection_init_timeout_s: float = Field(
+        15,
+        gt=0,
+        le=300,
+        description="Maximum time from opening a WebSocket to its `connection_init`, and to the check of its token, in "
+        "seconds.",
+    )
     ping_interval_s: float = Field(
         20,
         gt=0,

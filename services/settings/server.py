@@ -3,11 +3,13 @@
 import socket
 from ipaddress import ip_address
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
 from services.settings.base import SettingsGroup
-from services.settings.values import check_base_url, check_host, check_origins, check_proxies, items
+from services.settings.origins import check_origins
+from services.settings.values import check_host, check_proxies, check_public_url, items
 
 
 class ServerSettings(SettingsGroup):
@@ -19,13 +21,15 @@ class ServerSettings(SettingsGroup):
     port: int = Field(
         8000, ge=0, le=65_535, description="Port to listen on. Default in `serve`: the variable `PORT`, if it is set."
     )
-    public_url: Annotated[str, AfterValidator(check_base_url)] | None = Field(
+    public_url: Annotated[str, AfterValidator(check_public_url)] | None = Field(
         None,
-        description="URL at which clients reach this server. Default: `http://HOST:PORT`. Set it if the host is "
-        "`0.0.0.0` or `::`.",
+        description="URL at which clients reach this server, with the path under which a proxy serves it, if any. "
+        "Default: `http://HOST:PORT`. Set it if the host is `0.0.0.0` or `::`.",
     )
     allowed_origins: Annotated[str, AfterValidator(check_origins)] = Field(
-        "", description="Other origins whose pages may call this server (CORS), separated by commas."
+        "",
+        description="Other origins whose pages may call this server (CORS), separated by commas, such as "
+        "`https://app.example`, `https://*.app.example` or `capacitor://localhost`. A `*` stands for one label.",
     )
     trusted_proxies: Annotated[str, AfterValidator(check_proxies)] = Field(
         "127.0.0.1,::1",
@@ -39,7 +43,7 @@ class ServerSettings(SettingsGroup):
 
     @property
     def origins(self) -> frozenset[str]:
-        """The other origins whose pages may call this server."""
+        """The other origins whose pages may call this server, for `origin_pattern`."""
         return frozenset(items(self.allowed_origins))
 
     @property
@@ -50,6 +54,11 @@ class ServerSettings(SettingsGroup):
         except OSError:
             return False
         return any(ip_address(address[0]).is_unspecified for *_, address in found)
+
+    @property
+    def path_prefix(self) -> str:
+        """The path of the public URL, without a final slash; empty if it has none."""
+        return urlsplit(self.public_url or "").path
 
     @property
     def base_url(self) -> str:

@@ -6,9 +6,10 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+PUBLIC_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
 SCHEMES = ("http", "https")
-
 TENANT = "{tenantid}"  # stands for a tenant's id, as in the issuer that Microsoft Entra publishes for all tenants
+
 
 def check_host(host: str) -> str:
     """Return an IP address, without brackets, or a host name that a server can listen on."""
@@ -31,12 +32,36 @@ def check_base_url(url: str) -> str:
     return url.removesuffix("/")
 
 
+def check_public_url(url: str) -> str:
+    """Return an http or https URL of scheme, host and port, and optionally a path, without a final slash."""
+    parts = _split_url(url)
+    if "@" in parts.netloc:
+        raise ValueError("contains a user name or a password: remove it")
+    if "?" in url or "#" in url:
+        raise ValueError("has a query or a fragment: remove the ? or # and what follows")
+    if not PUBLIC_PATH.fullmatch(path := parts.path.rstrip("/")):
+        raise ValueError(f"has the path {path!r}: use names of letters, digits, -, _, ~ and ., with / between them")
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
 def check_issuer(url: str) -> str:
     """Return an http or https URL without a query and a fragment. One part of its path may be `TENANT`."""
     host = _split_url(url).netloc
     if "?" in url or "#" in url:
         raise ValueError("has a query or a fragment: remove the ? or # and what follows")
+    parts = url.split("/")
+    if "{" in host or any("{" in part or "}" in part for part in parts if part != TENANT) or parts.count(TENANT) > 1:
+        raise ValueError(f"may have {TENANT} as one part of its path, but no other braces: {url!r}")
     return url
+
+
+def check_issuers(text: str) -> str:
+    """Return a list of issuers, separated by commas, with at least one item."""
+    if not items(text):
+        raise ValueError("has no item")
+    for item in items(text):
+        check_issuer(item)
+    return text
 
 
 def check_url(url: str) -> str:
@@ -49,34 +74,10 @@ def check_webhook_url(url: str) -> str:
     """Return an http or https URL without user, password and fragment. Messages don't show it: it may be secret."""
     parts = _split_url(url, show=False)
     if "@" in parts.netloc:
-    parts = url.split("/")
-    if "{" in host or any("{" in part or "}" in part for part in parts if part != TENANT) or parts.count(TENANT) > 1:
-        raise ValueError(f"may have {TENANT} as one part of its path, but no other braces: {url!r}")
         raise ValueError("contains a user name or a password: remove it")
     if "#" in url:
         raise ValueError("has a fragment: remove the # and what follows")
-def check_issuers(text: str) -> str:
-    """Return a list of issuers, separated by commas, with at least one item."""
-    if not items(text):
-        raise ValueError("has no item")
-    for item in items(text):
-        check_issuer(item)
-    return text
-
-
     return url
-
-
-def check_origins(text: str) -> str:
-    """Return a list of origins, separated by commas."""
-    for item in items(text):
-        try:
-            parts = _split_url(item)
-        except ValueError:
-            raise ValueError(f"has the item {item!r}: an origin is http:// or https://, a host and a port") from None
-        if "@" in parts.netloc or "*" in parts.netloc or item != f"{item.partition('://')[0]}://{parts.netloc}":
-            raise ValueError(f"has the item {item!r}: an origin is scheme, host and port, without path and *")
-    return text
 
 
 def check_proxies(text: str) -> str:

@@ -76,6 +76,60 @@ async def test_a_range_of_the_video_can_be_requested(files: Files) -> None:
     assert part.headers["content-range"] == f"bytes 256-511/{len(VIDEO)}"
 
 
+RANGES = {
+    "bytes=0-9": (206, VIDEO[:10]),
+    "Bytes=0-9": (206, VIDEO[:10]),
+    "bytes=10230-99999": (206, VIDEO[10230:]),
+    "bytes=-10": (206, VIDEO[-10:]),
+    "bytes=-99999": (206, VIDEO),
+    "bytes=99999-,5-6": (206, VIDEO[5:7]),
+    "bytes=99999-": (416, b""),
+    "bytes=-0": (416, b""),
+    "items=0-1": (200, VIDEO),
+    "bytes=9-1": (200, VIDEO),
+    "bytes=0-1,9-1": (200, VIDEO),
+    "bytes=": (200, VIDEO),
+    "bytes": (200, VIDEO),
+    "bytes=-": (200, VIDEO),
+    "bytes=a-b": (200, VIDEO),
+    "bytes=0-1-2": (200, VIDEO),
+    "bytes=0 - 1": (200, VIDEO),
+    "bytes=\u0660-1": (200, VIDEO),
+    f"bytes={'9' * 5000}-": (200, VIDEO),
+    "0-9": (200, VIDEO),
+}
+
+
+@pytest.mark.parametrize("value", RANGES)
+async def test_a_range_that_is_not_valid_is_ignored(files: Files, value: str) -> None:
+    url = files.backend.sign(OUTPUT, expires_in=EXPIRY).url
+    part = await files.get(url, Range=value.encode())  # type: ignore[arg-type]  # httpx encodes str in ASCII
+    assert (part.status_code, part.content) == RANGES[value]
+    if part.status_code == 416:
+        assert part.headers["content-range"] == f"bytes */{len(VIDEO)}"
+
+
+async def test_several_ranges_are_sent_in_parts(files: Files) -> None:
+    part = await files.get(files.backend.sign(OUTPUT, expires_in=EXPIRY).url, Range="bytes=0-1,100-101")
+    assert (part.status_code, part.headers["content-type"].partition(";")[0]) == (206, "multipart/byteranges")
+    assert part.content.count(b"Content-Range: bytes ") == 2
+
+
+async def test_a_file_that_the_client_has_is_not_sent_again(files: Files) -> None:
+    url = files.backend.sign(OUTPUT, expires_in=EXPIRY).url
+    first = await files.get(url)
+    tag, date = first.headers["etag"], first.headers["last-modified"]
+    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = await files.get(url, **{"If-None-Match": known, "Range": "bytes=0-9"})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert again.headers["cache-control"] == first.headers["cache-control"]
+    assert (await files.get(url, **{"If-Modified-Since": date})).status_code == 304
+    for header in ({"If-None-Match": '"other"', "If-Modified-Since": date}, {"If-Modified-Since": "yesterday"}):
+        assert (await files.get(url, **header)).content == VIDEO
+    past = "Sun, 06 Nov 1994 08:49:37 GMT"
+    assert (await files.get(url, **{"If-Modified-Since": past})).status_code == 200
+
+
 async def test_a_range_is_returned_only_of_an_unchanged_video(files: Files) -> None:
     url = files.backend.sign(OUTPUT, expires_in=EXPIRY).url
     first = await files.get(url)

@@ -1,10 +1,11 @@
 """The server's side of one graphql-transport-ws connection and its operations.
 
-A client must authenticate within `INIT_TIMEOUT_S` seconds. A client that violates the protocol is disconnected with the
-close code that the protocol defines. An error of one operation ends that operation only.
+A client must authenticate in time. A client that violates the protocol is disconnected with the close code that the
+protocol defines. An error of one operation ends that operation only.
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -17,6 +18,7 @@ from auth.authenticator import Authenticator
 from resolvers.context import Context, OperationSlot
 from resolvers.json_text import write_json
 from services.errors import TokenExpired, Unauthenticated
+from services.settings import ConnectionSettings
 from transport.authentication import identify
 from transport.connection_limits import count_within_limit
 from transport.graphql_ws.messages import (
@@ -33,7 +35,8 @@ from transport.graphql_ws.operation import Operation
 from transport.operation_request import OperationRequest
 from transport.operations import CLIENT_DISCONNECTED, OperationRunner, expires_at_s
 
-INIT_TIMEOUT_S = 5.0
+log = logging.getLogger(__name__)
+
 MAX_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame has at most 125 bytes, of which the code takes two
 INIT_TIMEOUT = (CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")
 TOKEN_EXPIRED = (CloseCode.FORBIDDEN, str(TokenExpired()))
@@ -69,7 +72,8 @@ class Connection:
         self._connections_per_user = connections_per_user
         self._init_received = False
         self._acknowledged = False
-        self._deadline = asyncio.timeout(INIT_TIMEOUT_S)  # after the acknowledgement: the token's expiry
+        # After the acknowledgement, the deadline is the token's expiry.
+        self._deadline = asyncio.timeout(self._limits.connection_init_timeout_s)
         self._operations: dict[str, Operation] = {}
         self._operation_slots = asyncio.Semaphore(settings.graphql.max_concurrent_operations)
         self._exit_stack = ExitStack()
@@ -133,7 +137,8 @@ class Connection:
             self._connections_per_user, self._context.caller.id, self._limits.max_connections_per_user
         )
         if not self._exit_stack.enter_context(admission):
-            raise ProtocolViolation(CloseCode.TOO_MANY_REQUESTS, "Too many connections")
+            log.warning("refused a WebSocket: its user has %s", _limit_reached(self._limits))
+            raise ProtocolViolation(CloseCode.TRY_AGAIN_LATER, "Too many connections")
         self._deadline.reschedule(expires_at_s(self._context))
         await self._send({"type": "connection_ack"})
         self._acknowledged = True
@@ -170,6 +175,10 @@ class Connection:
             operation.cancel()
         if operations:
             await asyncio.wait([operation.task for operation in operations])
+
+
+def _limit_reached(limits: ConnectionSettings) -> str:
+    return f"{limits.max_connections_per_user} connections, the maximum (RENDERCAST_MAX_CONNECTIONS_PER_USER)"
 
 
 def _too_many_operations(limit: int) -> GraphQLError:

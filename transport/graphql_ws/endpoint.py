@@ -1,5 +1,6 @@
 """The WebSocket endpoint of `/graphql`: origin check and connection limit per address."""
 
+import logging
 from collections import Counter
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -10,10 +11,25 @@ from starlette.websockets import WebSocket
 from auth.authenticator import Authenticator
 from resolvers.context import Context
 from services.runtime.services import Services
+from services.settings.origins import origin_pattern
 from transport.connection_limits import client_network, count_within_limit
 from transport.graphql_ws.connection import Connection
 from transport.graphql_ws.messages import SUBPROTOCOL, CloseCode
 from transport.operations import OperationRunner
+from transport.refusals import Refusal
+
+FOREIGN_ORIGIN = Refusal(
+    HTTPStatus.FORBIDDEN, "Pages of this origin can't open WebSockets to this server.", code="FORBIDDEN"
+)
+TOO_MANY_CONNECTIONS = Refusal(
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "There are too many WebSockets from your network. Close some, or try again later.",
+    (b"retry-after", b"10"),
+    code="LIMIT_EXCEEDED",
+)
+UNKNOWN_PATH = Refusal(HTTPStatus.FORBIDDEN, "There are no WebSockets at this path. Use /graphql.", code="NOT_FOUND")
+
+log = logging.getLogger(__name__)
 
 
 class WebSocketEndpoint:
@@ -34,6 +50,7 @@ class WebSocketEndpoint:
         self._runner = runner
         self._authenticate = authenticate
         self._server = services.settings.server
+        self._allowed_origins = origin_pattern(self._server.origins)
         self._max_per_address = services.settings.connections.max_connections_per_address
         self._connections_per_address: Counter[str] = Counter()
         self._connections_per_user = connections_per_user
@@ -41,7 +58,8 @@ class WebSocketEndpoint:
     async def serve(self, websocket: WebSocket) -> None:
         """Serve the client until it disconnects, or deny the handshake: 403 (origin), 429 (connections)."""
         if not self._is_origin_allowed(websocket):
-            await websocket.send_denial_response(Response(status_code=HTTPStatus.FORBIDDEN))
+            self._log_origin(websocket)
+            await _deny(websocket, FOREIGN_ORIGIN)
             return
         address = client_network(websocket.client.host if websocket.client else "")
         with count_within_limit(self._connections_per_address, address, self._max_per_address) as admitted:
@@ -49,10 +67,18 @@ class WebSocketEndpoint:
                 with self._services.metrics.connected():
                     await self._accept(websocket)
             else:
-                await websocket.send_denial_response(Response(status_code=HTTPStatus.TOO_MANY_REQUESTS))
+                log.warning(
+                    "refused a WebSocket: %s has %d, the maximum (RENDERCAST_MAX_CONNECTIONS_PER_ADDRESS); if that is "
+                    "a proxy, add it to RENDERCAST_TRUSTED_PROXIES",
+                    address,
+                    self._max_per_address,
+                )
+                await _deny(websocket, TOO_MANY_CONNECTIONS)
 
     async def _accept(self, websocket: WebSocket) -> None:
-        if SUBPROTOCOL not in websocket.scope["subprotocols"]:
+        offered = websocket.scope["subprotocols"]
+        if SUBPROTOCOL not in offered:
+            log.warning("refused a WebSocket: it offers the subprotocols %.200r and not %s", offered, SUBPROTOCOL)
             await websocket.accept()
             await websocket.close(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
             return
@@ -74,4 +100,25 @@ class WebSocketEndpoint:
         if origin is None:
             return True
         own = {websocket.headers.get("host"), urlsplit(self._server.base_url).netloc} - {""}
-        return origin.partition("://")[2] in own or origin in self._server.origins
+        return origin.partition("://")[2] in own or self._allowed_origins.fullmatch(origin) is not None
+
+    def _log_origin(self, websocket: WebSocket) -> None:
+        log.warning(
+            "refused a WebSocket: its Origin %.200r is neither that of its Host %.200r, nor that of %s, nor one of "
+            "RENDERCAST_ALLOWED_ORIGINS",
+            websocket.headers.get("origin"),
+            websocket.headers.get("host"),
+            self._server.base_url,
+        )
+
+
+async def refuse_unknown_path(websocket: WebSocket) -> None:
+    """Deny the handshake of a WebSocket for another path: 403."""
+    log.warning("refused a WebSocket for the path %.200r: only /graphql has WebSockets", websocket.url.path)
+    await _deny(websocket, UNKNOWN_PATH)
+
+
+async def _deny(websocket: WebSocket, refusal: Refusal) -> None:
+    headers = {name.decode(): value.decode() for name, value in refusal.headers}
+    response = Response(refusal.body(), refusal.status, headers, "application/json")
+    await websocket.send_denial_response(response)
