@@ -39,10 +39,12 @@ class OperationSlot:
 class Context:
     """One HTTP request, or one operation on a WebSocket.
 
-    `authentication_error` is set if the caller could not be identified. Fields that need no caller still work.
+    `document_id` names a trusted document, if the request has no text. `authentication_error` is set if the caller could
+    not be identified. Fields that need no caller still work.
     """
 
     services: Services
+    document_id: str | None = None
     identity: Identity | None = None
     authentication_error: RendercastError | None = None
     slot: OperationSlot | None = None

@@ -21,6 +21,7 @@ from strawberry.types.graphql import OperationType
 from resolvers.admission.cost import MeasuredOperation
 from resolvers.admission.documents import DocumentRejected, Documents, check_variables
 from resolvers.admission.mutation_rate import MutationRateLimiter
+from resolvers.admission.trusted_documents import load_trusted_documents
 from resolvers.context import Context
 from resolvers.errors import to_client_error
 from resolvers.execution.executor import bounded_executor
@@ -31,7 +32,7 @@ from resolvers.query import Query
 from resolvers.subscription import Subscription
 from schema.render import Render
 from schema.scalars import SCALARS
-from services.errors import LimitExceeded
+from services.errors import LimitExceeded, UserError
 from services.settings import GraphQLSettings, default_settings
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class RendercastSchema(Schema):
         if settings.projections:
             executor.projections = Projections(self.core_schema)
         self.documents = Documents(self.core_schema, settings)
+        self.trusted_documents = load_trusted_documents(settings)
         self.mutation_rate = MutationRateLimiter(settings.max_mutations_per_minute)
         self._settings = settings
 
@@ -72,7 +74,7 @@ class RendercastSchema(Schema):
     ) -> PreExecutionError | None:
         """Parse, measure and validate the document, and select the operation. Strawberry's own method has no limits."""
         try:
-            self._admit(context, context.query or "")
+            self._admit(context, self._find_document(context))
         except DocumentRejected as rejected:
             return PreExecutionError(data=None, errors=rejected.errors)
         return None
@@ -93,6 +95,13 @@ class RendercastSchema(Schema):
             suggestions = bool(self._settings.introspection)
             handled.errors = [to_client_error(error, suggestions=suggestions) for error in handled.errors]
         return handled
+
+    def _find_document(self, context: ExecutionContext) -> str:
+        document_id = None if context.context is None else context.context.document_id
+        try:
+            return self.trusted_documents.find(context.query, document_id)
+        except UserError as error:
+            raise DocumentRejected(GraphQLError(str(error), original_error=error)) from error
 
     def _admit(self, context: ExecutionContext, text: str) -> None:
         accepted = self.documents.accept(text)

@@ -17,7 +17,7 @@ from auth.authenticator import Authenticator
 from resolvers.context import Context
 from resolvers.errors import result_too_large
 from resolvers.json_text import write_json
-from services.errors import ExecutionTimeout
+from services.errors import ExecutionTimeout, PersistedQueryNotFound, PersistedQueryNotSupported
 from services.runtime.services import Services
 from transport.authentication import identify
 from transport.graphql_request import BadRequest, read_parameters
@@ -33,6 +33,8 @@ MAX_ANONYMOUS_BODY_BYTES = 16 * 1024  # without a valid token, since many such r
 READING = frozenset({OperationType.QUERY})  # allowed by GET, which browsers send for other sites too
 DOCUMENT_PARAMETERS = frozenset({"query", "documentId", "extensions"})  # one of them is in every GraphQL request
 CHANGING = frozenset({OperationType.QUERY, OperationType.MUTATION})
+# Errors after which clients send another request, though not all do after a status other than 200.
+CONTINUING_CODES = frozenset({PersistedQueryNotFound.code, PersistedQueryNotSupported.code})
 SUBSCRIPTION_NOT_ACCEPTED = (
     f"Send subscriptions over a WebSocket (graphql-transport-ws), or accept {MediaType.EVENT_STREAM} "
     f"or {MediaType.MULTIPART};subscriptionSpec=1.0."
@@ -92,6 +94,7 @@ class GraphQLHttpEndpoint:
             await identify(context, self._authenticate, request, {})
             max_body_bytes = MAX_ANONYMOUS_BODY_BYTES if context.identity is None else self._max_body_bytes
             parameters = await read_parameters(request, headers, max_body_bytes=max_body_bytes)
+            context.document_id = parameters.document_id
             return await self._execute(request, parameters, context, acceptable)
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # not sent: the client has disconnected
@@ -151,14 +154,15 @@ def _result_response(result: ExecutionResult, media_type: MediaType, *, max_byte
     """Return the response for a result, or for an error if the result exceeds `max_bytes`.
 
     If the request was not executed, the response has no `data`. Its status is then 400, or 200 for the media type
-    application/json, as the draft requires.
+    application/json, as the draft requires, and for `CONTINUING_CODES`.
     """
     errors = [error.formatted for error in result.errors or []]
     executed = result.data is not None or any("path" in each or _code(each) == ExecutionTimeout.code for each in errors)
     content: dict[str, object] = {"errors": errors} if errors else {}
     if executed:
         content = {"data": result.data, **content}
-    status = HTTPStatus.OK if executed or media_type is MediaType.JSON else HTTPStatus.BAD_REQUEST
+    is_ok = executed or media_type is MediaType.JSON or any(_code(each) in CONTINUING_CODES for each in errors)
+    status = HTTPStatus.OK if is_ok else HTTPStatus.BAD_REQUEST
     body = write_json(content)
     if len(body) > max_bytes:
         body = write_json({"data": None, "errors": [result_too_large(max_bytes).formatted]})

@@ -83,6 +83,7 @@ class OperationRunner:
         sender: ResultSender,
         allowed_types: Iterable[OperationType] | None,
     ) -> None:
+        context.document_id = request.document_id
         results = await self._schema.stream(
             request.query,
             variable_values=request.variables,

@@ -1,5 +1,7 @@
 """Limits on GraphQL operations, and introspection."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from services.settings.base import SettingsGroup, renamed
@@ -64,6 +66,17 @@ class GraphQLSettings(SettingsGroup):
         ge=1024,
         le=64 * 1024 * 1024,
         description="Maximum size of an operation's result, or of one subscription event, in bytes.",
+    )
+    trusted_documents: Path | None = Field(
+        None,
+        description="JSON file of an object whose keys are identifiers and whose values are documents, as code "
+        "generators of clients write it. Clients send `documentId`, or Apollo's extension `persistedQuery`, instead of "
+        "the document.",
+    )
+    trusted_documents_only: bool = Field(
+        default=False,
+        description="Refuse every document that is not in the file of trusted documents, also those of GraphiQL, the "
+        "studio and the command line.",
     )
     projections: bool = Field(
         default=True,
