@@ -15,7 +15,7 @@ from tests.end_to_end.production import Site
 from tests.end_to_end.production import open_client as open_user_client
 from tests.support.api_client import DELETE, RETRY_S, TEST_TIMEOUT_S, Client, open_client, pauses
 from tests.support.node_processes import descendants
-from tests.support.node_renderer import make_project, needs_node
+from tests.support.node_renderer import needs_node, shared_project
 
 BUNDLING_TIMEOUT_S = 240.0  # without a cache, webpack takes 40 s on a busy machine
 COMPOSITIONS = "{ compositions { id kind propsSchema } }"
@@ -24,8 +24,13 @@ pytestmark = needs_node
 
 
 @pytest.fixture
-def rendercast(tmp_path: Path) -> Iterator[Running]:
-    project = make_project(tmp_path)
+def project() -> Iterator[Path]:
+    with shared_project() as project:
+        yield project
+
+
+@pytest.fixture
+def rendercast(tmp_path: Path, project: Path) -> Iterator[Running]:
     settings = {"remotion_browser": CHROMIUM, "quota_window_s": quiet_window_s()}
     command = [COMMAND, "dev", "--port", "0", "--project", str(project)]
     running = Running(tmp_path, command, settings, timeout_s=BUNDLING_TIMEOUT_S)
@@ -56,8 +61,7 @@ async def test_a_foreign_project_is_listed_and_rendered(rendercast: Running) -> 
             await asyncio.sleep(RETRY_S)
 
 
-async def test_servers_serve_what_workers_render_without_the_project(site: Site, tmp_path: Path) -> None:
-    project = make_project(tmp_path)
+async def test_servers_serve_what_workers_render_without_the_project(site: Site, project: Path) -> None:
     (server,) = site.start("serve --port 0", renderer="node", PATH="/nowhere")
     settings = {"remotion_browser": CHROMIUM, "remotion_project": project}
     site.start_timeout_s = BUNDLING_TIMEOUT_S
