@@ -4,7 +4,7 @@ PORT ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := web/node_modules web/tools/node_modules clients/remotion/node_modules tests/clients/node_modules \
-	tests/frontend/node_modules tests/remotion_helper/project/node_modules tests/remotion_helper/oldest/node_modules
+	tests/frontend/node_modules tests/s3rver/node_modules tests/remotion_helper/project/node_modules tests/remotion_helper/oldest/node_modules
 # Without cached bytecode each pytest worker collects 5 s longer, and each process that a test starts compiles again.
 unexport PYTHONDONTWRITEBYTECODE
 # More workers than cores, because slow tests mostly wait. tests/conftest.py orders them: the longest files come first.
@@ -110,6 +110,11 @@ tests/clients/node_modules: tests/clients/package-lock.json
 # What the program in docs/frontend.md is made with. Without npm its test is skipped.
 tests/frontend/node_modules: tests/frontend/package-lock.json
 	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/frontend --silent --no-audit --no-fund; else echo "npm is not here: the test of docs/frontend.md will be skipped."; fi
+	@if [ -d $@ ]; then touch $@; fi
+
+# An S3 server that verifies signatures. Without npm the storage of outputs is tested with another one only.
+tests/s3rver/node_modules: tests/s3rver/package-lock.json
+	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/s3rver --silent --no-audit --no-fund; else echo "npm is not installed: some tests of the storage of outputs are skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi
 
 # What the helper for Remotion projects is checked with: React's and Remotion's types, and the compiler.

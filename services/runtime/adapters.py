@@ -4,7 +4,7 @@ import logging
 import os
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,9 @@ from services.errors import StartupError
 from services.observability.otlp import exports_traces
 from services.ports import Clock, RenderBackend
 from services.realtime.pubsub import open_pubsub
-from services.runtime.data_folder import STORE_FILE, lock_folder, make_folder
+from services.runtime.data_folder import STORE_FILE, lock_folder
 from services.runtime.motor_client import motor_client
+from services.runtime.output_storage import open_storage
 from services.runtime.services import Services, compose
 from services.settings import Settings, StorageSettings, variable
 from services.storage.ports import OutputStorage
@@ -25,7 +26,6 @@ from services.webhooks.messages import ID_PREFIX, DeliveryResult
 from services.webhooks.ports import Outbox
 
 if TYPE_CHECKING:
-    from services.backends.text.backend import TextBackend
     from services.observability.tracing import Tracing
     from services.stores.mongo_connection import Client
     from services.webhooks.endpoint import WebhookEndpoint
@@ -150,7 +150,7 @@ async def open_backend(
 ) -> AsyncIterator[RenderBackend | None]:
     """Open the renderer. Without a worker, a renderer that can't be used is logged, and None is yielded."""
     if (settings.renderer.renderer or default) == "text":
-        async with _open_text_backend(settings, clock, shared=shared) as text_backend:
+        async with _open_text_backend(settings, clock, shared=shared, with_worker=with_worker) as text_backend:
             yield text_backend
         return
     if settings.renderer.renderer == "node":
@@ -163,7 +163,10 @@ async def open_backend(
     async with AsyncExitStack() as stack:
         try:
             deployment = read_deployment(
-                settings.remotion, public_url=settings.server.public_url, capacity=settings.worker.worker_capacity
+                settings.remotion,
+                settings.outputs,
+                public_url=settings.server.public_url,
+                capacity=settings.worker.worker_capacity,
             )
             backend = await stack.enter_async_context(open_lambda_backend(deployment, clock=clock, check=with_worker))
         except StartupError as error:
@@ -181,23 +184,30 @@ def _check_backend(settings: Settings, *, default: str, with_worker: bool) -> No
     if renderer == "lambda":
         from services.backends.remotion_lambda.deployment import check_settings
 
-        check_settings(settings.remotion, with_worker=with_worker)
+        check_settings(settings.remotion, settings.outputs, with_worker=with_worker)
     elif renderer == "node" and with_worker:
         from services.backends.remotion_node.deployment import find_remotion
 
         find_remotion(settings)
 
 
-def _open_text_backend(settings: Settings, clock: Clock, *, shared: bool) -> "AbstractAsyncContextManager[TextBackend]":
+@asynccontextmanager
+async def _open_text_backend(
+    settings: Settings, clock: Clock, *, shared: bool, with_worker: bool
+) -> AsyncIterator[RenderBackend]:
     from services.backends.text.backend import open_text_backend
 
-    return open_text_backend(
-        _open_storage(settings, clock, shared=shared),
-        width=settings.renderer.text_width,
-        height=settings.renderer.text_height,
-        capacity=settings.worker.worker_capacity,
-        clock=clock,
-    )
+    async with (
+        open_storage(settings, clock, shared=shared, check=with_worker) as storage,
+        open_text_backend(
+            storage,
+            width=settings.renderer.text_width,
+            height=settings.renderer.text_height,
+            capacity=settings.worker.worker_capacity,
+            clock=clock,
+        ) as backend,
+    ):
+        yield backend
 
 
 @asynccontextmanager
@@ -205,19 +215,19 @@ async def _open_node_backend(
     settings: Settings, clock: Clock, *, shared: bool, with_worker: bool
 ) -> AsyncIterator[RenderBackend]:
     """Open Remotion's renderer on this machine; without a worker, only what it has stored. Raises `StartupError`."""
-    storage = _open_storage(settings, clock, shared=shared)
-    if not with_worker:
-        yield _serving_backend(settings, storage)
-        return
-    from services.backends.remotion_node.backend import open_node_backend
-    from services.backends.remotion_node.deployment import open_deployment
+    async with open_storage(settings, clock, shared=shared, check=with_worker) as storage:
+        if not with_worker:
+            yield _serving_backend(settings, storage)
+            return
+        from services.backends.remotion_node.backend import open_node_backend
+        from services.backends.remotion_node.deployment import open_deployment
 
-    async with (
-        open_deployment(settings, clock, watches=not shared) as deployment,
-        open_node_backend(deployment, storage, clock=clock) as backend,
-    ):
-        await backend.warm_up()
-        yield backend
+        async with (
+            open_deployment(settings, clock, watches=not shared) as deployment,
+            open_node_backend(deployment, storage, clock=clock) as backend,
+        ):
+            await backend.warm_up()
+            yield backend
 
 
 def _serving_backend(settings: Settings, storage: OutputStorage) -> RenderBackend:
@@ -225,14 +235,6 @@ def _serving_backend(settings: Settings, storage: OutputStorage) -> RenderBacken
     from services.backends.remotion_node.serving import ServingBackend
 
     return ServingBackend(storage, site=site_name(settings), composition=settings.remotion.remotion_composition)
-
-
-def _open_storage(settings: Settings, clock: Clock, *, shared: bool) -> OutputStorage:
-    """Open the storage of outputs of renderers on this machine. Raises `StartupError`."""
-    from services.storage.folder_storage import open_folder_storage
-
-    make_folder(settings.storage.data_dir)
-    return open_folder_storage(settings.storage.data_dir, base_url=settings.server.base_url, clock=clock, shared=shared)
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from services.settings.groups import (
 from services.settings.loading import default_settings, load_settings, read_settings
 from services.settings.logs import LoggingSettings
 from services.settings.metrics import MetricsSettings
+from services.settings.outputs import OutputSettings
 from services.settings.own_machines import OwnMachineSettings
 from services.settings.pages import PageSettings
 from services.settings.remotion import RemotionSettings
@@ -36,6 +37,7 @@ __all__ = [
     "GraphQLSettings",
     "LoggingSettings",
     "MetricsSettings",
+    "OutputSettings",
     "OwnMachineSettings",
     "PageSettings",
     "RemotionSettings",

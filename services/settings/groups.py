@@ -14,6 +14,7 @@ from services.settings.connections import ConnectionSettings
 from services.settings.graphql import GraphQLSettings
 from services.settings.logs import LoggingSettings
 from services.settings.metrics import MetricsSettings
+from services.settings.outputs import OutputSettings
 from services.settings.own_machines import OwnMachineSettings
 from services.settings.pages import PageSettings
 from services.settings.remotion import RemotionSettings
@@ -33,6 +34,7 @@ class Settings:
 
     server: ServerSettings
     storage: StorageSettings
+    outputs: OutputSettings
     auth: AuthSettings
     renders: RenderSettings
     renderer: RendererSettings

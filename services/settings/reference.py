@@ -23,6 +23,7 @@ This page is generated from the code: `make settings`.
 TITLES = {
     "server": "Server",
     "storage": "Storage",
+    "outputs": "Storage of outputs",
     "auth": "Authentication",
     "renders": "Renders",
     "renderer": "Renderer",

@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from services.settings.base import SettingsGroup
-from services.settings.values import check_base_url, check_url
-
-BUCKET_NAME = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+from services.settings.outputs import BUCKET_NAME
+from services.settings.values import check_url
 
 
 class RemotionSettings(SettingsGroup):
@@ -91,35 +90,6 @@ class RemotionSettings(SettingsGroup):
         validation_alias="REMOTION_DELETE_AFTER",
         description="Remotion's option `deleteAfter`, for its own files of a render, but not for outputs. It requires "
         "the lifecycle rules that Remotion's tools set.",
-    )
-    remotion_output_endpoint: Annotated[str, AfterValidator(check_base_url)] | None = Field(
-        None,
-        validation_alias="REMOTION_OUTPUT_ENDPOINT",
-        description="URL of another S3-compatible storage for outputs and posters, such as R2 or MinIO. Unset: they "
-        "are stored in Remotion's bucket. The function must reach it too.",
-    )
-    remotion_output_bucket: str | None = Field(
-        None,
-        validation_alias="REMOTION_OUTPUT_BUCKET",
-        pattern=BUCKET_NAME,
-        description="Bucket at `REMOTION_OUTPUT_ENDPOINT`, with another name than Remotion's bucket.",
-    )
-    remotion_output_access_key_id: SecretStr | None = Field(
-        None, validation_alias="REMOTION_OUTPUT_ACCESS_KEY_ID", description="Access key ID for that bucket."
-    )
-    remotion_output_secret_access_key: SecretStr | None = Field(
-        None, validation_alias="REMOTION_OUTPUT_SECRET_ACCESS_KEY", description="Secret of that access key."
-    )
-    remotion_output_region: str = Field(
-        "us-east-1",
-        validation_alias="REMOTION_OUTPUT_REGION",
-        pattern=r"^[a-z0-9-]{1,40}$",
-        description="Region that requests to `REMOTION_OUTPUT_ENDPOINT` are signed for. R2 also accepts `auto`.",
-    )
-    remotion_output_path_style: bool = Field(
-        default=False,
-        validation_alias="REMOTION_OUTPUT_PATH_STYLE",
-        description="Send the bucket's name in the path instead of the host name, as MinIO requires by default.",
     )
     remotion_license_key: SecretStr | None = Field(
         None, validation_alias="REMOTION_LICENSE_KEY", description="Remotion licence key, if you have one."

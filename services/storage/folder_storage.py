@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 from collections.abc import Iterator
@@ -10,13 +11,20 @@ from datetime import timedelta
 from pathlib import Path
 
 from services.errors import BackendUnavailable, StartupError
-from services.models import Download, Output, Render
+from services.models import Download, Failure, Output, Render
 from services.ports import Clock
+from services.renders.failure_messages import OWNER_MESSAGES
 from services.storage.keys import output_name, poster_name, preview_name
 from services.storage.unfinished_files import prepare_work_folder, unfinished
 from services.storage.url_signing import DownloadSigner
 
 BUCKET = "local"
+DISK_FULL = Failure(
+    code="RENDERER_OUT_OF_DISK",
+    message=OWNER_MESSAGES["RENDERER_OUT_OF_DISK"],
+    retryable=True,
+    detail="The disk of RENDERCAST_DATA_DIR is full.",
+)
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +166,8 @@ def _unavailable(problem: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BackendUnavailable(f"{problem}: {error}") from error
+        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        raise BackendUnavailable(f"{problem}: {error}", failure=DISK_FULL if is_full else None) from error
 
 
 def _sync(path: Path) -> int:

@@ -10,8 +10,8 @@ from services.models import Download, Output, Render
 class OutputStorage(Protocol):
     """Stores the output of each finished render, with its poster, and the preview of each running one.
 
-    Asynchronous methods raise `BackendUnavailable` if the storage can't be used now. What a cancelled call was storing
-    is stored completely or not at all once the call has ended.
+    Asynchronous methods raise `BackendUnavailable` if the storage can't be used now, with a `failure` if an operator
+    must act first. A file is stored completely or not at all, also if the call is cancelled.
     """
 
     @property

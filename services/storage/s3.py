@@ -68,12 +68,14 @@ class ObjectStorage:
     `clients` are one that signs requests and one that only builds URLs. Nothing is sent without valid credentials.
     """
 
+    missing_credentials = (
+        "There are no AWS credentials: set REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY."
+    )
+
     def __init__(self, session: boto3.Session, clients: "tuple[S3Client, S3Client]", *, region: str) -> None:
         found = session.get_credentials()
         if found is None:
-            raise StartupError(
-                "There are no AWS credentials: set REMOTION_AWS_ACCESS_KEY_ID and REMOTION_AWS_SECRET_ACCESS_KEY."
-            )
+            raise StartupError(self.missing_credentials)
         self._credentials: Credentials = found
         self._s3, self._unsigned_s3 = clients
         self._s3_threads = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, thread_name_prefix="s3")
@@ -203,14 +205,10 @@ class ObjectStorage:
         self._signer = self._obtain_signer()
         try:
             return call()
-        except ClientError as error:
-            raise _response_error(error) from error
-        except _NOT_SENT_ERRORS as error:
-            raise _connection_error(operation, error) from error
         except AwsError:
             raise
-        except Exception as error:  # boto3 passes on errors of urllib3 that occur while a response is read
-            raise AwsError(f"{operation}: {error}", AwsErrorKind.UNKNOWN) from error
+        except Exception as error:
+            raise classify(operation, error) from error
 
     def _obtain_signer(self) -> _Signer:
         """Return the current credentials, which boto3 renews if they expire soon. Raises `AwsError`."""
@@ -224,6 +222,15 @@ class ObjectStorage:
             raise missing_credentials(str(error)) from error
         except Exception as error:  # boto3's credential sources raise errors of many kinds
             raise AwsError(f"no credentials: {type(error).__name__}: {error}", AwsErrorKind.NOT_SENT) from error
+
+
+def classify(operation: str, error: Exception) -> AwsError:
+    """Return an error of boto3 as an `AwsError`. boto3 passes on errors of urllib3 that occur during a response."""
+    if isinstance(error, ClientError):
+        return _response_error(error)
+    if isinstance(error, _NOT_SENT_ERRORS):
+        return _connection_error(operation, error)
+    return AwsError(f"{operation}: {error}", AwsErrorKind.UNKNOWN)
 
 
 def _connection_error(operation: str, error: BotoCoreError) -> AwsError:

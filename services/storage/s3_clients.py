@@ -13,6 +13,8 @@ MAX_CONCURRENT_CALLS = 16  # of a client: the number of threads and connections
 CONNECT_TIMEOUT_S = 5
 STORAGE_TIMEOUT_S = 5
 STORAGE_TRIES = 2
+UPLOAD_TIMEOUT_S = 30  # some storages assemble the parts of a file before they respond
+UPLOAD_TRIES = 3
 
 
 def new_s3_clients(session: boto3.Session) -> tuple["S3Client", "S3Client"]:
@@ -48,6 +50,12 @@ def new_provider_clients(session: boto3.Session, *, endpoint: str, path_style: b
         session.client("s3", endpoint_url=endpoint, config=signed),
         session.client("s3", endpoint_url=endpoint, config=unsigned),
     )
+
+
+def new_upload_client(session: boto3.Session, client: "S3Client", *, endpoint: str | None) -> "S3Client":
+    """Return a client for uploads, which waits longer for responses than `client`, the one that signs requests."""
+    retries = Config(read_timeout=UPLOAD_TIMEOUT_S, retries={"total_max_attempts": UPLOAD_TRIES, "mode": "standard"})
+    return session.client("s3", endpoint_url=endpoint, config=client.meta.config.merge(retries))
 
 
 def _default_endpoint(session: boto3.Session) -> str:

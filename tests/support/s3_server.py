@@ -147,6 +147,7 @@ class S3Fault(Enum):
     DELAYED = auto()  # the response is correct but late
     RESET = auto()  # the connection is reset instead; the request isn't passed on
     HUNG = auto()  # no response until the client gives up
+    HELD = auto()  # a correct response, but not before `FaultyS3.release`
 
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
@@ -155,11 +156,7 @@ ERROR_RESPONSES = {
     S3Fault.INTERNAL_ERROR: (500, "InternalError", "We encountered an internal error. Please try again."),
     S3Fault.EXPIRED_TOKEN: (400, "ExpiredToken", "The provided token has expired."),
     S3Fault.ACCESS_DENIED: (403, "AccessDenied", "Access Denied"),
-    S3Fault.NOT_IMPLEMENTED: (
-        501,
-        "NotImplemented",
-        "A header you provided implies functionality that is not implemented",
-    ),
+    S3Fault.NOT_IMPLEMENTED: (501, "NotImplemented", "A header you provided implies functionality"),
     S3Fault.CONFLICT: (409, "ConditionalRequestConflict", "The conditional request cannot succeed due to a conflict."),
 }
 ACLS_DISABLED = (400, "AccessControlListNotSupported", "The bucket does not allow ACLs")
@@ -188,8 +185,9 @@ class _InjectedFault:
 class FaultyS3:
     """A proxy on its own port that forwards requests to S3, except those that a test lets fail.
 
-    The Date header of its responses is `now`, which can be set, in seconds since 1970. Requests that set an ACL get the
-    error `acl_error`, if there is one. Headers whose lower-case names are in `ignored_headers` have no effect.
+    `held` is the number of requests that were HELD. The Date header of its responses is `now`, which can be set, in
+    seconds since 1970. Requests that set an ACL get the error `acl_error`, if there is one. Headers whose lower-case
+    names are in `ignored_headers` have no effect.
     """
 
     def __init__(self, server: S3Server, *, now: Callable[[], float] = time.time) -> None:
@@ -200,6 +198,8 @@ class FaultyS3:
         self.requests: list[LoggedRequest] = []
         self.acl_error: tuple[int, str, str] | None = None
         self.ignored_headers: set[str] = set()
+        self.held = 0
+        self.released = threading.Event()
         self._lock = threading.Lock()
         self._faults: list[_InjectedFault] = []
         self._server: LocalServer | None = None
@@ -222,13 +222,7 @@ class FaultyS3:
         self.stop()
 
     def fail(
-        self,
-        fault: S3Fault,
-        *,
-        times: int | None = None,
-        method: str = "",
-        containing: str = "",
-        seconds: float = 0.0,
+        self, fault: S3Fault, *, times: int | None = None, method: str = "", containing: str = "", seconds: float = 0.0
     ) -> None:
         """Let the next `times` requests fail, or all until `clear_faults`.
 
@@ -241,6 +235,11 @@ class FaultyS3:
         """Remove all injected faults."""
         with self._lock:
             self._faults.clear()
+
+    def release(self) -> None:
+        """Remove all injected faults, and answer the requests that are HELD."""
+        self.clear_faults()
+        self.released.set()
 
     def count(self, method: str = "", containing: str = "", status: int | None = None) -> int:
         """Return the number of requests; if given, with this method, `containing` in the path, and this status."""
@@ -272,6 +271,9 @@ class _Proxy(LocalHandler):
         body = self.body()
         fault, seconds = owner.next_fault(self.command, self.path)
         server.stopping.wait(seconds)
+        if fault is S3Fault.HELD:
+            owner.held += 1
+            owner.released.wait(TIMEOUT_S)
         if fault is S3Fault.RESET or fault is S3Fault.HUNG:
             owner.requests.append(LoggedRequest(self.command, self.path, 0))
             self.reset() if fault is S3Fault.RESET else self.hold()

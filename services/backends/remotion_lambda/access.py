@@ -8,9 +8,9 @@ import aiohttp
 
 from services.backends.remotion_lambda.aws import Aws, open_aws
 from services.backends.remotion_lambda.deployment import Deployment
-from services.backends.remotion_lambda.output_storage import open_output_storage
 from services.backends.remotion_lambda.polling import open_http
 from services.storage.s3 import ObjectStorage
+from services.storage.s3_bucket import open_output_bucket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,6 @@ async def open_access(deployment: Deployment) -> AsyncIterator[Access]:
         if provider is None:
             yield Access(aws=aws, storage=aws, http=http, outputs_http=http)
             return
-        storage = await stack.enter_async_context(open_output_storage(provider))
+        storage = await stack.enter_async_context(open_output_bucket(provider))
         outputs_http = await stack.enter_async_context(open_http(storage.address(provider.bucket)))
         yield Access(aws=aws, storage=storage, http=http, outputs_http=outputs_http)

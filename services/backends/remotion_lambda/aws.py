@@ -1,8 +1,7 @@
 """The boto3 clients of Lambda and S3, built once. Calls run in dedicated threads and never block the event loop."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ import boto3
 from botocore.exceptions import BotoCoreError
 
 from services.errors import StartupError
-from services.ports import Clock
 from services.storage.aws_errors import AwsError
 from services.storage.s3 import ObjectStorage
 from services.storage.s3_clients import MAX_CONCURRENT_CALLS, client_config, new_s3_clients
@@ -21,11 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
 
-CREDENTIALS_INTERVAL_S = 60
-
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,24 +99,6 @@ async def open_aws(access: AwsAccess) -> AsyncIterator[Aws]:
         yield aws
     finally:
         aws.close()
-
-
-async def renew_credentials(aws: Aws, *, clock: Clock, unchecked: str | None) -> None:
-    """Refresh the credentials until cancelled. First check the bucket `unchecked`, if given, and log its error."""
-    if unchecked is not None:
-        await _log_error(aws.require_bucket(unchecked))
-    while True:
-        await clock.sleep(CREDENTIALS_INTERVAL_S)
-        await _log_error(aws.refresh_credentials())
-
-
-async def _log_error(call: Awaitable[None]) -> None:
-    """Await the call and log an `AwsError` with its remedy."""
-    try:
-        await call
-    except AwsError as error:
-        problem = "AWS can't be reached" if error.remedy is None else error.remedy.sentence
-        log.error("%s (%s)", problem, error)  # noqa: TRY400  # the traceback adds nothing
 
 
 def _invoke(client: "LambdaClient", function: str, payload: bytes) -> Invocation:

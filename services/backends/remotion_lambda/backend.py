@@ -6,7 +6,6 @@ response to the start or the last write of the progress file was lost. It is loo
 failed. A still is finished when the function responds to its start.
 """
 
-import asyncio
 import contextlib
 import json
 import logging
@@ -16,7 +15,6 @@ from datetime import timedelta
 
 from services.backends.remotion_lambda.access import Access, open_access
 from services.backends.remotion_lambda.attempt_outputs import AttemptOutputs
-from services.backends.remotion_lambda.aws import renew_credentials
 from services.backends.remotion_lambda.deployment import Deployment
 from services.backends.remotion_lambda.discovery import Discovery
 from services.backends.remotion_lambda.downloads import response_headers
@@ -37,6 +35,7 @@ from services.models import Composition, Download, Output, Render, RenderPhase
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Clock, Observation
 from services.storage.aws_errors import AwsError, AwsErrorKind
 from services.storage.s3 import ObjectStorage
+from services.storage.s3_credentials import renewed_credentials
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
 MAX_FUNCTION_TIMEOUT = timedelta(minutes=15)
@@ -242,14 +241,8 @@ async def open_lambda_backend(deployment: Deployment, *, clock: Clock, check: bo
             deployment = await check_deployment(deployment, access)
         unchecked = None if check else deployment.bucket
         backend = LambdaBackend(deployment, access=access, clock=clock)
-        renewing = asyncio.create_task(
-            renew_credentials(access.aws, clock=clock, unchecked=unchecked), name="renew AWS credentials"
-        )
-        try:
+        async with renewed_credentials(access.aws, clock=clock, unchecked=unchecked):
             yield backend
-        finally:
-            renewing.cancel()
-            await asyncio.wait([renewing])
 
 
 def _progress(snapshot: Snapshot, media: Media | None) -> AttemptProgress:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from services.backends.remotion_lambda.aws import AwsAccess
 from services.backends.remotion_lambda.function import Function, parse_function_name
-from services.backends.remotion_lambda.payloads import OutputProvider, Target
+from services.backends.remotion_lambda.payloads import Target
 from services.backends.remotion_lambda.regions import (
     Region,
     read_region,
@@ -20,7 +20,8 @@ from services.backends.remotion_lambda.regions import (
 )
 from services.backends.remotion_options import Capture
 from services.errors import StartupError
-from services.settings import RemotionSettings, variable
+from services.settings import OutputSettings, RemotionSettings, variable
+from services.storage.s3_access import S3Access, read_s3_access
 
 CAPACITY = 25  # renders per worker: a video of 20 s uses 31 of the 1,000 concurrent functions of an AWS account
 
@@ -28,12 +29,7 @@ CAPACITY = 25  # renders per worker: a video of 20 s uses 31 of the 1,000 concur
 # tools give each bucket this prefix.
 _SITE = re.compile(r"^https?://(?:s3[.-][^/]+/)?(?P<bucket>remotionlambda-[a-z0-9-]+)(?:\.s3[.-]|/)")
 
-_OUTPUT_SETTINGS = (
-    "remotion_output_endpoint",
-    "remotion_output_bucket",
-    "remotion_output_access_key_id",
-    "remotion_output_secret_access_key",
-)
+_REQUIRED_OUTPUT_SETTINGS = ("output_endpoint", "output_access_key_id", "output_secret_access_key")
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +60,7 @@ class Deployment:
     license_key: str | None
     posters: bool
     access: AwsAccess
-    output_provider: OutputProvider | None = None
+    output_provider: S3Access | None = None
     delete_after: str | None = None
     frames_per_lambda: int | None = None
     concurrency: int | None = None
@@ -95,7 +91,7 @@ class Deployment:
         return Capture(image_format=self.image_format, color_space=self.color_space)
 
 
-def check_settings(settings: RemotionSettings, *, with_worker: bool) -> None:
+def check_settings(settings: RemotionSettings, outputs: OutputSettings, *, with_worker: bool) -> None:
     """Raise `StartupError` if the settings contradict each other or, for a worker, are incomplete. Does no I/O.
 
     Log a warning for a region that may be new, and for a site in another region than the function.
@@ -104,7 +100,7 @@ def check_settings(settings: RemotionSettings, *, with_worker: bool) -> None:
     warn_of_new_region(region)
     if not with_worker:
         return
-    deployment = read_deployment(settings)
+    deployment = read_deployment(settings, outputs)
     site_region = region_of_host(urlsplit(deployment.serve_url).hostname or "")
     if site_region not in {None, region.name}:
         log.warning(
@@ -115,7 +111,11 @@ def check_settings(settings: RemotionSettings, *, with_worker: bool) -> None:
 
 
 def read_deployment(
-    settings: RemotionSettings, *, public_url: str | None = None, capacity: int | None = None
+    settings: RemotionSettings,
+    outputs: OutputSettings,
+    *,
+    public_url: str | None = None,
+    capacity: int | None = None,
 ) -> Deployment:
     """Return the deployment from the settings. Raises `StartupError` with the name of a missing or wrong setting.
 
@@ -144,7 +144,7 @@ def read_deployment(
         license_key=_secret(settings.remotion_license_key),
         posters=settings.remotion_posters,
         access=access,
-        output_provider=_output_provider(settings, bucket),
+        output_provider=_output_provider(outputs, bucket),
         delete_after=settings.remotion_delete_after,
         frames_per_lambda=settings.remotion_frames_per_lambda,
         concurrency=settings.remotion_concurrency,
@@ -210,29 +210,23 @@ def _contradiction(setting: str, named: str | None, region: Region) -> str:
     )
 
 
-def _output_provider(settings: RemotionSettings, bucket: str) -> OutputProvider | None:
+def _output_provider(settings: OutputSettings, bucket: str) -> S3Access | None:
     """Return the other storage of outputs, None if there is none. Raises `StartupError` if a setting is missing."""
-    given = {name: getattr(settings, name) for name in _OUTPUT_SETTINGS}
-    if not any(value is not None for value in given.values()):
+    access = read_s3_access(settings)
+    if access is None:
         return None
-    if missing := [variable(name) for name, value in given.items() if value is None]:
+    if missing := [variable(name) for name in _REQUIRED_OUTPUT_SETTINGS if getattr(settings, name) is None]:
         raise StartupError(
-            f"Outputs can't be stored outside AWS: {missing[0]} is not set. Set all of "
-            f"{', '.join(variable(name) for name in given)}, or none of them."
+            f"The function can't store outputs in {access.bucket}: {missing[0]} is not set. Set all of "
+            f"{', '.join(variable(name) for name in _REQUIRED_OUTPUT_SETTINGS)}, or none of the variables "
+            "RENDERCAST_OUTPUT_…."
         )
-    if settings.remotion_output_bucket == bucket:
+    if access.bucket == bucket:
         raise StartupError(
-            "REMOTION_OUTPUT_BUCKET is the name of Remotion's bucket too: give the bucket of outputs another name, so "
-            "that earlier renders stay distinguishable."
+            f"{variable('output_bucket')} is the name of Remotion's bucket too: give the bucket of outputs another "
+            "name, so that earlier renders stay distinguishable."
         )
-    return OutputProvider(
-        endpoint=_required(settings, "remotion_output_endpoint"),
-        bucket=_required(settings, "remotion_output_bucket"),
-        access_key_id=_aws_key(settings.remotion_output_access_key_id) or "",
-        secret_access_key=_aws_key(settings.remotion_output_secret_access_key) or "",
-        region=settings.remotion_output_region,
-        path_style=settings.remotion_output_path_style,
-    )
+    return access
 
 
 def _secret(value: SecretStr | None) -> str | None:

@@ -62,7 +62,9 @@ class Hints:
         """Return whether deleted videos are erased, which a bucket with versions does only by a lifecycle rule."""
         bucket = self._deployment.bucket
         if self._deployment.output_provider is not None:
-            raise SettingNotReadable("Outputs are stored at REMOTION_OUTPUT_ENDPOINT, whose settings are not checked.")
+            raise SettingNotReadable(
+                "Outputs are stored at RENDERCAST_OUTPUT_ENDPOINT, whose settings are not checked."
+            )
         versioning = await self._read(
             "GetBucketVersioning", "s3:GetBucketVersioning", lambda _, s3: s3.get_bucket_versioning(Bucket=bucket)
         )

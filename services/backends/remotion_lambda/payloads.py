@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.backends.remotion_lambda.props import ENVIRONMENT, PropsReference
+from services.storage.s3_access import S3Access
 
 LOG_LEVEL = "warn"  # at "info", the function logs the props of each render
 FRAME_TIMEOUT = timedelta(seconds=30)  # Remotion's default for one frame to be ready
@@ -72,28 +73,6 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutputProvider:
-    """A bucket for outputs in a storage that is not AWS's, with the credentials that the function uses for it."""
-
-    endpoint: str
-    bucket: str
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
-    region: str
-    path_style: bool
-
-    def to_json(self) -> Mapping[str, object]:
-        """Return it as Remotion's option `s3OutputProvider`."""
-        return {
-            "endpoint": self.endpoint,
-            "accessKeyId": self.access_key_id,
-            "secretAccessKey": self.secret_access_key,
-            "region": self.region,
-            "forcePathStyle": self.path_style,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """The site and the function that renders, and where it stores what.
 
@@ -104,7 +83,7 @@ class Target:
     version: str
     serve_url: str
     bucket: str
-    output_provider: OutputProvider | None = None
+    output_provider: S3Access | None = None
     privacy: str = "private"
     license_key: str | None = None
     delete_after: str | None = None
@@ -116,7 +95,7 @@ class Target:
         provider = self.output_provider
         if provider is None:
             return {"bucketName": self.bucket, "key": key}
-        return {"bucketName": provider.bucket, "key": key, "s3OutputProvider": provider.to_json()}
+        return {"bucketName": provider.bucket, "key": key, "s3OutputProvider": provider_option(provider)}
 
 
 def start_payload(
@@ -186,7 +165,7 @@ def status_payload(target: Target, *, render_id: str) -> dict[str, object]:
         "bucketName": target.bucket,
         "renderId": render_id,
         "version": target.version,
-        "s3OutputProvider": provider and provider.to_json(),
+        "s3OutputProvider": provider and provider_option(provider),
         "logLevel": LOG_LEVEL,
         "forcePathStyle": False,
     }
@@ -216,3 +195,14 @@ def _common(
 
 def _webhook(webhook: Webhook) -> dict[str, object]:
     return {"url": webhook.url, "secret": webhook.secret, "customData": dict(webhook.custom_data)}
+
+
+def provider_option(access: S3Access) -> Mapping[str, object]:
+    """Return a bucket outside AWS, with the credentials that the function uses for it, as Remotion's option."""
+    return {
+        "endpoint": access.endpoint,
+        "accessKeyId": access.access_key_id,
+        "secretAccessKey": access.secret_access_key,
+        "region": access.region,
+        "forcePathStyle": access.path_style,
+    }

@@ -17,6 +17,7 @@ from services.backends.remotion_lambda.responses import ErrorResponse, parse_inf
 from services.errors import StartupError
 from services.storage.aws_errors import AwsError, AwsErrorKind
 from services.storage.s3 import ObjectStorage
+from services.storage.s3_bucket import describe as describe_bucket
 
 # Each key of a probe is in `renders/` or `rendercast/` and has this prefix, to which the permission to delete may be
 # limited.
@@ -129,19 +130,12 @@ async def require_site(serve_url: str, http: aiohttp.ClientSession, *, must_resp
 def describe(deployment: Deployment, error: AwsError) -> str:
     """Return the operator's sentence for an error of the function or of Remotion's bucket."""
     where = f"{deployment.function_name} in {deployment.access.region} with the bucket {deployment.bucket}"
-    return _sentence("Remotion Lambda", where, error)
+    if error.remedy is None:
+        return f"Remotion Lambda can't be reached ({where}): {error}"
+    return f"Remotion Lambda can't be used ({where}). {error.remedy.sentence} ({error})"
 
 
 def describe_storage(deployment: Deployment, error: AwsError) -> str:
     """Return the operator's sentence for an error of the storage that has the outputs."""
     provider = deployment.output_provider
-    if provider is None:
-        return describe(deployment, error)
-    where = f"REMOTION_OUTPUT_ENDPOINT {provider.endpoint} with the bucket {provider.bucket}"
-    return _sentence("The storage of outputs", where, error)
-
-
-def _sentence(what: str, where: str, error: AwsError) -> str:
-    if error.remedy is None:
-        return f"{what} can't be reached ({where}): {error}"
-    return f"{what} can't be used ({where}). {error.remedy.sentence} ({error})"
+    return describe(deployment, error) if provider is None else describe_bucket(provider, error)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,10 +23,10 @@ from services.backends.remotion_node.posters import make_poster
 from services.backends.remotion_node.previews import Previews
 from services.backends.remotion_options import Capture
 from services.backends.remotion_props import props_of
-from services.errors import BackendUnavailable
 from services.media import FORMATS, Media, output_media
 from services.models import Render, RenderPhase
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Clock, Observation
+from services.storage.finished_files import NotStored, store_finished
 from services.storage.keys import poster_name
 from services.storage.ports import OutputStorage
 from services.storage.unfinished_files import remove
@@ -134,7 +134,9 @@ class Attempt:
             self.state = AttemptFailed(failure=failures.classify(failed.message))
         except HostLost as lost:
             self.state = self._lost(lost.end)
-        except (BackendUnavailable, OSError) as error:
+        except NotStored as error:
+            self.state = AttemptFailed(failure=error.failure)
+        except OSError as error:
             self.state = AttemptFailed(failure=failures.with_detail(failures.OUT_OF_DISK, str(error)))
         finally:
             await self._previews.end()
@@ -188,7 +190,11 @@ class Attempt:
         unfinished, cost_usd = self._unfinished, self._job.measure_cpu_s() * self._settings.cpu_second_usd
         if poster_name(self._render) is not None:
             await make_poster(unfinished.output, unfinished.poster)
-        output = await self._storage.store(self._render, output=unfinished.output, poster=unfinished.poster)
+        if isinstance(self.state, AttemptProgress):
+            self.state = replace(self.state, phase=RenderPhase.COMBINING, fraction=1.0, estimated_completion_at=None)
+        output = await store_finished(
+            self._storage, self._render, output=unfinished.output, poster=unfinished.poster, clock=self._clock
+        )
         self.state = AttemptFinished(output=output, cost_usd=cost_usd, media=media)
 
     def _report(self, message: ProgressMessage, media: Media) -> None:

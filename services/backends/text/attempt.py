@@ -35,6 +35,7 @@ class Attempt:
         default_factory=lambda: AttemptProgress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
     )
     warnings: tuple[str, ...] = ()
+    is_storing: bool = False
     reader: asyncio.Task[None] | None = None
 
     @property
@@ -56,8 +57,16 @@ class Attempt:
             warnings=self.warnings,
         )
 
+    def report_storing(self) -> None:
+        """Set the state to an attempt that is done, and whose files are being stored, however long that takes."""
+        self.is_storing = True
+        if isinstance(self.state, AttemptProgress):
+            self.state = replace(self.state, phase=RenderPhase.COMBINING, fraction=1.0, estimated_completion_at=None)
+
     async def kill_if_hung(self) -> None:
         """Kill the child and set the state to failed if it has sent no message for `max_silence_s`."""
+        if self.is_storing:
+            return
         if isinstance(self.state, AttemptProgress) and self.silence.elapsed_s > self.max_silence_s:
             self.state = AttemptFailed(
                 failure=replace(

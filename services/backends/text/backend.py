@@ -34,12 +34,13 @@ from services.backends.text.formats import TEXT_FORMATS
 from services.backends.text.renderers import Renderers
 from services.backends.text.time_limits import max_rendering_time, max_silence_s
 from services.clock import RunningTime, Stopwatch
-from services.errors import BackendUnavailable, StartImpossible, StartRefused
+from services.errors import StartImpossible, StartRefused
 from services.media import Media, output_media
 from services.models import TEXT_ANIMATION, AnimationProps, Composition, Failure, Output, Render
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Clock, Observation
 from services.renders.failure_messages import OWNER_MESSAGES
 from services.renders.text_animation import SITE, text_composition
+from services.storage.finished_files import NotStored, store_finished
 from services.storage.ports import OutputStorage
 from services.storage.unfinished_files import unfinished
 
@@ -170,7 +171,7 @@ class TextBackend(StoringBackend):
                     self._renderers.give_back(attempt.process)
                     return
             await attempt.wait()
-        except (BackendUnavailable, OSError, ValueError) as error:  # a broken pipe, a line too long or not a message
+        except (OSError, ValueError) as error:  # a broken pipe, a line that is too long, a line that is not a message
             log.warning("render %s: the renderer's messages can't be read: %s", render.id, error)
         finally:
             await attempt.kill()
@@ -204,13 +205,23 @@ class TextBackend(StoringBackend):
                 if isinstance(attempt.state, AttemptProgress):
                     attempt.state = replace(attempt.state, warnings=attempt.warnings)
             case DoneMessage():
-                output = await self.storage.store(render, output=attempt.part, poster=attempt.poster_part)
-                attempt.state = self._finished(render, output, warnings=attempt.warnings)
+                await self._store(render, attempt)
             case ErrorMessage(code=code, message=message, retryable=retryable, detail=detail):
                 await attempt.wait()
                 attempt.remove_parts()  # before the failure is reported, so that no caller sees the files
                 failure = Failure(code=code, message=message, retryable=retryable, detail=detail)
                 attempt.state = AttemptFailed(failure=failure)
+
+    async def _store(self, render: Render, attempt: Attempt) -> None:
+        attempt.report_storing()
+        try:
+            output = await store_finished(
+                self.storage, render, output=attempt.part, poster=attempt.poster_part, clock=self._clock
+            )
+        except NotStored as error:
+            attempt.state = AttemptFailed(failure=error.failure)
+        else:
+            attempt.state = self._finished(render, output, warnings=attempt.warnings)
 
     async def _stored(self, render: Render) -> AttemptFinished | None:
         output = await self.storage.stored(render)

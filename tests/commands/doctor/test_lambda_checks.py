@@ -193,24 +193,24 @@ async def test_compositions_that_can_not_be_read_are_reported(farm: Farm) -> Non
 
 async def test_outputs_in_another_storage_are_checked(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     farm.bucket.make_bucket("outputs")
-    monkeypatch.setenv("REMOTION_OUTPUT_ENDPOINT", farm.bucket.url)
-    monkeypatch.setenv("REMOTION_OUTPUT_BUCKET", "outputs")
-    monkeypatch.setenv("REMOTION_OUTPUT_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("REMOTION_OUTPUT_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("REMOTION_OUTPUT_PATH_STYLE", "true")
+    monkeypatch.setenv("RENDERCAST_OUTPUT_ENDPOINT", farm.bucket.url)
+    monkeypatch.setenv("RENDERCAST_OUTPUT_BUCKET", "outputs")
+    monkeypatch.setenv("RENDERCAST_OUTPUT_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("RENDERCAST_OUTPUT_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("RENDERCAST_OUTPUT_PATH_STYLE", "true")
     results = await found()
     skipped = {name for name in DEPENDENT_CHECKS if results[name] != "OK"}
     assert (skipped, results["S3 versions"]) == ({"S3 versions"}, "SKIPPED")
     assert f"Outputs are stored in outputs at {farm.bucket.url}." in await sentence("S3 videos")
     assert farm.bucket.keys("outputs") == []
-    monkeypatch.setenv("REMOTION_OUTPUT_BUCKET", "nothing-here")
-    assert "REMOTION_OUTPUT_BUCKET" in (await found())["S3 bucket"]
+    monkeypatch.setenv("RENDERCAST_OUTPUT_BUCKET", "nothing-here")
+    assert "RENDERCAST_OUTPUT_BUCKET" in (await found())["S3 bucket"]
 
 
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"REMOTION_OUTPUT_BUCKET": "outputs"}, "REMOTION_OUTPUT_ENDPOINT is not set"),
+        ({"RENDERCAST_OUTPUT_BUCKET": "outputs"}, "RENDERCAST_OUTPUT_ENDPOINT is not set"),
         ({"REMOTION_FRAMES_PER_LAMBDA": "20", "REMOTION_CONCURRENCY": "2"}, "exclude each other"),
     ],
 )
@@ -228,7 +228,7 @@ async def test_settings_that_contradict_each_other_are_reported(
         ("REMOTION_FRAMES_PER_LAMBDA", "4", "must be a whole number from 5 to 100000"),
         ("REMOTION_CONCURRENCY", "201", "must be a whole number from 1 to 200"),
         ("REMOTION_DELETE_AFTER", "2-days", "must be 1-day, 3-days, 7-days or 30-days"),
-        ("REMOTION_OUTPUT_ENDPOINT", "r2.example", "must start with http:// or https://"),
+        ("RENDERCAST_OUTPUT_ENDPOINT", "r2.example", "must start with http:// or https://"),
     ],
 )
 async def test_values_out_of_range_are_reported(

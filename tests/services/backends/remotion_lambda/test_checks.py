@@ -13,12 +13,13 @@ from services.backends.remotion_lambda.aws import AwsAccess
 from services.backends.remotion_lambda.deployment import read_deployment
 from services.backends.remotion_lambda.startup_checks import require_site
 from services.errors import StartupError
-from services.settings import load_settings
+from services.settings import default_settings, load_settings
 from tests.support.lambda_faults import Fault
 from tests.support.lambda_server import FUNCTION
 from tests.support.remotion_farm import BUCKET, Farm
 from tests.support.s3_server import ERROR_RESPONSES, S3Fault
 
+NO_OUTPUTS = default_settings().outputs
 SITE = f"https://{BUCKET}.s3.us-east-1.amazonaws.com/sites/x/index.html"
 DEPLOYED: dict[str, object] = {"remotion_lambda_function_name": FUNCTION, "remotion_serve_url": SITE}
 
@@ -181,7 +182,7 @@ async def test_missing_credentials_are_reported_with_their_setting(
 )
 def test_the_bucket_is_the_one_of_the_site(url: str) -> None:
     settings = load_settings(**{**DEPLOYED, "remotion_serve_url": url})
-    deployment = read_deployment(settings.remotion)
+    deployment = read_deployment(settings.remotion, NO_OUTPUTS)
     assert (deployment.bucket, deployment.version) == (BUCKET, "4.0.527")
     assert deployment.function is not None
     assert deployment.function.memory_mb == 2048
@@ -191,7 +192,7 @@ def test_the_bucket_may_be_another() -> None:
     settings = load_settings(
         **{**DEPLOYED, "remotion_serve_url": "https://site.example/"}, remotion_bucket_name="videos-of-mine"
     )
-    assert read_deployment(settings.remotion).bucket == "videos-of-mine"
+    assert read_deployment(settings.remotion, NO_OUTPUTS).bucket == "videos-of-mine"
 
 
 @pytest.mark.parametrize(
@@ -204,30 +205,30 @@ def test_the_bucket_may_be_another() -> None:
 )
 def test_a_missing_setting_is_named(settings: dict[str, object], variable: str) -> None:
     with pytest.raises(StartupError, match=f"{variable} is not set"):
-        read_deployment(load_settings(**settings).remotion)
+        read_deployment(load_settings(**settings).remotion, NO_OUTPUTS)
 
 
 @pytest.mark.parametrize("name", ["remotion_aws_access_key_id", "remotion_aws_secret_access_key"])
 def test_half_a_key_is_refused(name: str) -> None:
     with pytest.raises(StartupError, match="belong together"):
-        read_deployment(load_settings(**DEPLOYED, **{name: "half"}).remotion)
+        read_deployment(load_settings(**DEPLOYED, **{name: "half"}).remotion, NO_OUTPUTS)
 
 
 def test_a_line_break_after_a_key_is_removed() -> None:
     keys = {"remotion_aws_access_key_id": "AKIA\n", "remotion_aws_secret_access_key": "secret\r\n"}
-    access = read_deployment(load_settings(**DEPLOYED, **keys).remotion).access
+    access = read_deployment(load_settings(**DEPLOYED, **keys).remotion, NO_OUTPUTS).access
     assert (access.access_key_id, access.secret_access_key) == ("AKIA", "secret")
 
 
 def test_a_function_may_be_named_with_its_latest_version() -> None:
     latest = {**DEPLOYED, "remotion_lambda_function_name": f"{FUNCTION}:$LATEST"}
-    assert read_deployment(load_settings(**latest).remotion).version == "4.0.527"
+    assert read_deployment(load_settings(**latest).remotion, NO_OUTPUTS).version == "4.0.527"
 
 
 def test_a_function_of_another_name_is_described_by_settings() -> None:
     named = {**DEPLOYED, "remotion_lambda_function_name": "my-function"}
-    assert read_deployment(load_settings(**named).remotion).function is None
+    assert read_deployment(load_settings(**named).remotion, NO_OUTPUTS).function is None
     described = load_settings(**named, remotion_version="4.0.530", remotion_memory_mb=3008, remotion_timeout_s=240)
-    deployment = read_deployment(described.remotion)
+    deployment = read_deployment(described.remotion, NO_OUTPUTS)
     assert deployment.function is not None
     assert (deployment.version, deployment.function.memory_mb) == ("4.0.530", 3008)

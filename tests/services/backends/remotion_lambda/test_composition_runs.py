@@ -7,7 +7,7 @@ import pytest
 
 from services.errors import InvalidInput
 from services.media import Media, OutputFormat, OutputOptions
-from services.models import RenderStatus
+from services.models import Caller, RenderStatus
 from tests.support.lambda_compositions import FORBIDDEN_TITLE
 from tests.support.lambda_faults import Fault
 from tests.support.lambda_runs import Run, running_worker
@@ -27,7 +27,7 @@ async def run(farm: Farm, tmp_path: Path) -> AsyncIterator[Run]:
 
 
 async def test_every_composition_is_listed(run: Run) -> None:
-    listed = await run.services.renders.compositions()
+    listed = await run.services.renders.compositions(Caller(id="ann"))
     assert [each.id for each in listed] == ["TextAnimation", "Promo", "Card", "Plain", "Event"]
 
 

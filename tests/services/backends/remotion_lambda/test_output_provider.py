@@ -9,14 +9,15 @@ import httpx
 import pytest
 
 from services.backends.remotion_lambda.backend import LambdaBackend
-from services.backends.remotion_lambda.output_storage import open_output_storage
-from services.backends.remotion_lambda.payloads import OutputProvider
+from services.backends.remotion_lambda.payloads import provider_option
 from services.errors import StartupError
 from services.media import OutputFormat, OutputOptions
 from services.models import Render
 from services.ports import AttemptFinished
 from services.renders import lifecycle
 from services.storage.aws_errors import error_from_response
+from services.storage.s3_access import S3Access
+from services.storage.s3_bucket import open_output_bucket
 from tests.services.backends.test_backend_contract import start_attempt, until
 from tests.support.lambda_scenarios import Scenario
 from tests.support.remotion_farm import BUCKET, Farm
@@ -27,10 +28,10 @@ Launched = Callable[..., Render]
 
 
 @pytest.fixture
-def provider(farm: Farm) -> OutputProvider:
+def provider(farm: Farm) -> S3Access:
     """The tests' S3 itself, which the adapter otherwise uses through the proxy `farm.storage`."""
     farm.bucket.make_bucket(OUTPUTS)
-    return OutputProvider(
+    return S3Access(
         endpoint=farm.bucket.url,
         bucket=OUTPUTS,
         access_key_id="output-key",
@@ -41,19 +42,19 @@ def provider(farm: Farm) -> OutputProvider:
 
 
 @pytest.fixture
-async def backend(farm: Farm, provider: OutputProvider) -> AsyncIterator[LambdaBackend]:
+async def backend(farm: Farm, provider: S3Access) -> AsyncIterator[LambdaBackend]:
     async with farm.open(output_provider=provider, posters=True) as backend:
         yield backend
 
 
 async def test_outputs_and_posters_are_stored_signed_and_deleted_there(
-    backend: LambdaBackend, farm: Farm, provider: OutputProvider, launched: Launched
+    backend: LambdaBackend, farm: Farm, provider: S3Access, launched: Launched
 ) -> None:
     render = await start_attempt(backend, launched(output_options=OutputOptions(format=OutputFormat.VP8)))
     output = (await until(backend, render, AttemptFinished)).output
     assert (output.bucket, output.key) == (OUTPUTS, f"rendercast/{render.id}-1.webm")
     assert output.poster_key is not None
-    assert farm.function.starts[0]["outName"]["s3OutputProvider"] == provider.to_json()
+    assert farm.function.starts[0]["outName"]["s3OutputProvider"] == provider_option(provider)
     assert await backend.has_output(output)
     for signed in (
         backend.sign(output, expires_in=timedelta(hours=1)),
@@ -82,7 +83,7 @@ async def test_a_stopped_attempt_is_fenced_there(backend: LambdaBackend, farm: F
 
 
 async def test_an_output_of_earlier_settings_stays_in_remotions_bucket(
-    farm: Farm, provider: OutputProvider, launched: Launched
+    farm: Farm, provider: S3Access, launched: Launched
 ) -> None:
     async with farm.open() as before:
         render = await start_attempt(before, launched())
@@ -96,20 +97,20 @@ async def test_an_output_of_earlier_settings_stays_in_remotions_bucket(
 
 
 async def test_the_status_of_a_function_of_unknown_limits_is_requested_with_the_provider(
-    farm: Farm, provider: OutputProvider, launched: Launched
+    farm: Farm, provider: S3Access, launched: Launched
 ) -> None:
     async with farm.open(output_provider=provider, function=None) as backend:
         await until(backend, await start_attempt(backend, launched()), AttemptFinished)
     assert farm.function.invocations["status"] > 0
 
 
-async def test_a_storage_that_can_not_be_used_prevents_the_start(farm: Farm, provider: OutputProvider) -> None:
+async def test_a_storage_that_can_not_be_used_prevents_the_start(farm: Farm, provider: S3Access) -> None:
     wrong = replace(provider, bucket="none-of-these")
-    with pytest.raises(StartupError, match="REMOTION_OUTPUT_BUCKET"):
+    with pytest.raises(StartupError, match="RENDERCAST_OUTPUT_BUCKET"):
         async with farm.open(output_provider=wrong):
             pass
     offline = replace(provider, endpoint="http://127.0.0.1:1")
-    with pytest.raises(StartupError, match=r"^The storage of outputs can't be reached \(.*127\.0\.0\.1:1 "):
+    with pytest.raises(StartupError, match=r"^The storage of outputs can't be reached \(.*127\.0\.0\.1:1\)"):
         async with farm.open(output_provider=offline):
             pass
 
@@ -117,21 +118,21 @@ async def test_a_storage_that_can_not_be_used_prevents_the_start(farm: Farm, pro
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("SignatureDoesNotMatch", "correct REMOTION_OUTPUT_ACCESS_KEY_ID and REMOTION_OUTPUT_SECRET_ACCESS_KEY"),
-        ("NoSuchBucket", "correct REMOTION_OUTPUT_BUCKET"),
-        ("AccessDenied", "grant s3:PutObject to the key REMOTION_OUTPUT_ACCESS_KEY_ID"),
+        ("SignatureDoesNotMatch", "correct RENDERCAST_OUTPUT_ACCESS_KEY_ID and RENDERCAST_OUTPUT_SECRET_ACCESS_KEY"),
+        ("NoSuchBucket", "correct RENDERCAST_OUTPUT_BUCKET"),
+        ("AccessDenied", "grant s3:PutObject to the key RENDERCAST_OUTPUT_ACCESS_KEY_ID"),
         ("NotImplemented", "see the error message"),
     ],
 )
-async def test_errors_name_the_settings_of_the_provider(provider: OutputProvider, code: str, words: str) -> None:
-    async with open_output_storage(provider) as storage:
+async def test_errors_name_the_settings_of_the_provider(provider: S3Access, code: str, words: str) -> None:
+    async with open_output_bucket(provider) as storage:
         error = storage.explain(error_from_response("PutObject", code=code, status=403, detail=""))
     assert error.remedy is not None
     assert words in error.remedy.sentence
     assert "AWS_" not in error.remedy.sentence
 
 
-async def test_the_endpoint_of_aws_is_not_the_providers(farm: Farm, provider: OutputProvider) -> None:
+async def test_the_endpoint_of_aws_is_not_the_providers(farm: Farm, provider: S3Access) -> None:
     farm.storage.fail(S3Fault.ACCESS_DENIED)
-    async with open_output_storage(provider) as storage:
+    async with open_output_bucket(provider) as storage:
         assert await storage.size(OUTPUTS, "none") is None

@@ -14,7 +14,6 @@ from services.backends.remotion_lambda.keys import (
     props_key,
 )
 from services.backends.remotion_lambda.payloads import (
-    OutputProvider,
     Target,
     Webhook,
     info_payload,
@@ -26,6 +25,7 @@ from services.backends.remotion_options import Capture, media_fields
 from services.backends.remotion_props import input_props
 from services.media import OutputOptions
 from services.models import AnimationProps, AnimationStyle
+from services.storage.s3_access import S3Access
 
 # A payload that the official client 4.0.527 sent to a local server in place of Lambda.
 DATA = Path(__file__).parents[3] / "data"
@@ -96,7 +96,7 @@ def test_a_start_without_webhook() -> None:
 
 def test_secrets_are_not_in_a_repr() -> None:
     assert RECORDED_WEBHOOK.secret not in repr(RECORDED_WEBHOOK)
-    provider = OutputProvider(
+    provider = S3Access(
         endpoint="https://r2.example",
         bucket="outputs",
         access_key_id="key",

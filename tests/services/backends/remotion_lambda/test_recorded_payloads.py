@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from services.backends.remotion_lambda.payloads import (
-    OutputProvider,
     Target,
     compositions_payload,
     start_payload,
@@ -22,6 +21,7 @@ from services.backends.remotion_lambda.payloads import (
 from services.backends.remotion_lambda.props import inline
 from services.backends.remotion_options import Capture, media_fields, still_fields
 from services.media import FORMATS, Media, OutputFormat, OutputKind, OutputOptions, forced_frames
+from services.storage.s3_access import S3Access
 from tests.support.progress_files import FORMAT_RECORDS
 
 Differences = dict[str, tuple[object, object]]
@@ -56,9 +56,9 @@ def options_of(record: Mapping[str, Any]) -> OutputOptions:
     return msgspec.convert(record["options"] | {"format": record["format"]}, OutputOptions)
 
 
-def provider_of(settings: Mapping[str, Any]) -> OutputProvider | None:
+def provider_of(settings: Mapping[str, Any]) -> S3Access | None:
     given = settings.get("output_provider")
-    return given and OutputProvider(
+    return given and S3Access(
         endpoint=given["endpoint"],
         bucket="outputs",
         access_key_id=given["accessKeyId"],

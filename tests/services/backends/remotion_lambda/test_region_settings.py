@@ -9,9 +9,10 @@ from services.backends.remotion_lambda.deployment import check_settings, read_de
 from services.backends.remotion_lambda.regions import known_regions, may_be_new, read_region
 from services.errors import StartupError
 from services.runtime.adapters import open_embedded, open_production
-from services.settings import load_settings
+from services.settings import default_settings, load_settings
 from tests.support.lambda_server import FUNCTION
 
+NO_OUTPUTS = default_settings().outputs
 BUCKET_URL = "https://remotionlambda-eucentral1-abcdefghij.s3.eu-central-1.amazonaws.com/sites/x/index.html"
 
 
@@ -79,14 +80,14 @@ def test_a_profile_that_does_not_exist_prevents_the_start(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("name", ["ap-southeast-8", "ap-southeast-9", "sa-west-1", "eu-north-2", "us-gov-east-2"])
 def test_a_region_that_is_newer_than_boto3_is_used_with_a_warning(name: str, caplog: pytest.LogCaptureFixture) -> None:
     settings = load_settings(remotion_aws_region=name).remotion
-    check_settings(settings, with_worker=False)
+    check_settings(settings, NO_OUTPUTS, with_worker=False)
     assert read_region(name).name == name
     assert f"REMOTION_AWS_REGION is {name}, which this version of boto3 does not know" in caplog.text
 
 
 def test_a_known_region_causes_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     for region in ("us-east-1", "cn-north-1"):
-        check_settings(load_settings(remotion_aws_region=region).remotion, with_worker=False)
+        check_settings(load_settings(remotion_aws_region=region).remotion, NO_OUTPUTS, with_worker=False)
     assert caplog.records == []
 
 
@@ -118,7 +119,7 @@ async def test_a_wrong_region_prevents_the_start_before_anything_is_opened(
 
 def deployment_region(**values: object) -> str:
     given = {"remotion_lambda_function_name": FUNCTION, "remotion_serve_url": BUCKET_URL, **values}
-    return read_deployment(load_settings(**given).remotion).access.region
+    return read_deployment(load_settings(**given).remotion, NO_OUTPUTS).access.region
 
 
 def test_a_bucket_in_another_region_is_refused() -> None:
@@ -162,5 +163,5 @@ def test_a_host_without_a_region_may_be_anywhere(url: str) -> None:
 def test_a_site_in_another_region_than_the_bucket_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     given = {"remotion_lambda_function_name": FUNCTION, "remotion_serve_url": BUCKET_URL}
     with caplog.at_level(logging.WARNING):
-        check_settings(load_settings(**given, remotion_bucket_name="videos").remotion, with_worker=True)
+        check_settings(load_settings(**given, remotion_bucket_name="videos").remotion, NO_OUTPUTS, with_worker=True)
     assert "REMOTION_SERVE_URL is in the region eu-central-1, the function in us-east-1" in caplog.text
