@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from auth.authenticator import Authenticator
+from auth.render_tokens import RenderTokenAuthenticator
 from pages.graphiql import GraphiQL, load_graphiql
 from pages.studio import load_studio
 from resolvers.schema import build_schema
@@ -43,6 +44,8 @@ def create_app(services: Services, *, authenticate: Authenticator) -> ASGIApp:
                 loop.cancel()
 
     settings = services.settings
+    if (tokens := services.renders.tokens) is not None:
+        authenticate = RenderTokenAuthenticator(tokens, services.clock, others=authenticate)
     graphiql = load_graphiql(settings.pages.web_dir)
     routes = [  # matched in this order: the most frequent requests come first
         *_graphql_routes(services, authenticate, graphiql),

@@ -31,7 +31,8 @@ from starlette.types import Receive, Scope, Send
 
 from app import create_app
 from auth.bearer import open_bearer_tokens
-from auth.tokens import OWN_ISSUER, make_token
+from auth.rules import OWN_ISSUER
+from auth.tokens import make_token
 from commands.server.serve import listen_for_clients, server_config
 from services import documents
 from services.clock import SystemClock

@@ -34,7 +34,8 @@ from strawberry.asgi import GraphQL
 
 from app import create_app
 from auth.bearer import open_bearer_tokens
-from auth.tokens import OWN_ISSUER, make_token
+from auth.rules import OWN_ISSUER
+from auth.tokens import make_token
 from benchmarks.delivery import NODE, PEERS
 from benchmarks.limits import Unlimited, stock
 from commands.server.serve import KEEP_ALIVE_S, server_config

@@ -67,6 +67,10 @@ class Context:
         """Raise as `caller` does if there is none."""
         _ = self.caller
 
+    async def turn(self) -> None:
+        """Wait for the caller's turn. What the request then does until it next waits must take about a millisecond."""
+        await self.services.hub.turns.turn("" if self.identity is None else self.identity.caller.limit_key)
+
     @property
     def render_loader(self) -> RenderServiceLoader:
         """The loader of the fields of `Render` that are computed when requested."""

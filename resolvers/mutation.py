@@ -13,6 +13,10 @@ from services import errors, models
 
 RenderId = Annotated[strawberry.ID, strawberry.argument(description="The id of one of your renders.")]
 
+ExpiresInSeconds = Annotated[
+    int, strawberry.argument(description="How long the token is valid, 1 to 604800 seconds (7 days).")
+]
+
 
 @strawberry.type(description="Write operations. Check `__typename` of each result, or select `... on UserError`.")
 class Mutation:
@@ -112,6 +116,28 @@ class Mutation:
         except errors.RenderNotFinished as error:
             return results.RenderNotFinished(message=str(error), render=Render.from_model(error.render, loader))
         return results.DeleteRenderSuccess(render_id=render_id)
+
+    @strawberry.mutation(
+        description=(
+            "Return a token for one of your renders. Who has it can watch and download this render and nothing else, "
+            "so a page that only shows a render needs no token of a user. It is valid until it expires or the render "
+            "is deleted."
+        )
+    )
+    async def render_token(
+        self, info: Info, render_id: RenderId, expires_in_seconds: ExpiresInSeconds = 3600
+    ) -> results.RenderTokenResult:
+        """Return a token."""
+        caller, renders, loader = info.context.caller, info.context.services.renders, info.context.render_loader
+        try:
+            made = await renders.make_token(caller, render_id, expires_in_s=expires_in_seconds)
+        except errors.RenderNotFound as error:
+            return results.RenderNotFound(message=str(error))
+        except errors.RenderTokensNotConfigured as error:
+            return results.RenderTokensNotConfigured(message=str(error))
+        return results.RenderToken(
+            token=made.token, expires_at=made.expires_at, render=Render.from_model(made.render, loader)
+        )
 
 
 def _started(started: models.StartResult, loader: RenderLoader) -> results.StartRenderSuccess:

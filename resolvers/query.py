@@ -1,5 +1,6 @@
 """The Query root."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import strawberry
@@ -65,6 +66,7 @@ class Query:
         matching = models.RenderFilter() if filter is None else filter.to_model()
         request = PageRequest(first=first, after=after, last=last, before=before)
         page = await info.context.services.renders.list(caller, request, matching=matching)
+        await info.context.turn()  # a large page takes milliseconds to complete
         return RenderConnection.from_model(page, info.context.render_loader)
 
     @strawberry.field(description="Your quota of renders. Reading it uses none of it.")
@@ -77,14 +79,12 @@ class Query:
     )
     async def compositions(self, info: Info) -> list[Composition]:
         """Return the compositions."""
-        info.context.require_caller()
-        return [Composition.from_model(each) for each in await info.context.services.renders.compositions()]
+        return [Composition.from_model(each) for each in await _compositions(info)]
 
     @strawberry.field(description="A composition by its id; null if this server has none with this id.")
     async def composition(self, info: Info, id: CompositionId) -> Composition | None:  # noqa: A002  # the name in the schema
         """Return the composition."""
-        info.context.require_caller()
-        found = [each for each in await info.context.services.renders.compositions() if each.id == id]
+        found = [each for each in await _compositions(info) if each.id == id]
         return Composition.from_model(found[0]) if found else None
 
     @strawberry.field(description="The values that `startRender` accepts.")
@@ -102,6 +102,10 @@ class Query:
             min_font_size=MIN_FONT_SIZE_PX,
             max_font_size=MAX_FONT_SIZE_PX,
         )
+
+
+async def _compositions(info: Info) -> Sequence[models.Composition]:
+    return await info.context.services.renders.compositions(info.context.caller)
 
 
 async def _find(info: Info, render_id: str) -> Render | None:

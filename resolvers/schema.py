@@ -72,7 +72,12 @@ class RendercastSchema(Schema):
         context: ExecutionContext,
         extensions_runner: SchemaExtensionsRunner,  # noqa: ARG002
     ) -> PreExecutionError | None:
-        """Parse, measure and validate the document, and select the operation. Strawberry's own method has no limits."""
+        """Parse, measure and validate the document, and select the operation. Strawberry's own method has no limits.
+
+        It does this in the caller's turn, since a new document takes milliseconds.
+        """
+        if context.context is not None:
+            await context.context.turn()
         try:
             self._admit(context, self._find_document(context))
         except DocumentRejected as rejected:
@@ -121,7 +126,7 @@ class RendercastSchema(Schema):
             return
         now_s = context.services.clock.now().timestamp()
         try:
-            self.mutation_rate.admit(context.identity.caller.id, operation.root_fields, now_s=now_s)
+            self.mutation_rate.admit(context.identity.caller.limit_key, operation.root_fields, now_s=now_s)
         except LimitExceeded as error:
             raise DocumentRejected(GraphQLError(str(error), original_error=error)) from error
 

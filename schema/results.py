@@ -139,6 +139,20 @@ class DeleteRenderSuccess:
     render_id: strawberry.ID = strawberry.field(description="The id of the deleted render.")
 
 
+@strawberry.type(description="A token for one render.")
+class RenderToken:
+    token: str = strawberry.field(
+        description="The token. Send it as a user's: in the header `Authorization: Bearer …` or in `connection_init`."
+    )
+    expires_at: datetime = strawberry.field(description="When it expires.")
+    render: Render = strawberry.field(description="The render.")
+
+
+@strawberry.type(description="This server has no tokens for single renders. Only its operator can configure them.")
+class RenderTokensNotConfigured(UserError):
+    pass
+
+
 StartRenderResult = Annotated[
     StartRenderSuccess
     | RenderQuotaExceeded
@@ -163,4 +177,8 @@ RetryRenderResult = Annotated[
 DeleteRenderResult = Annotated[
     DeleteRenderSuccess | RenderNotFound | RenderNotFinished,
     strawberry.union("DeleteRenderResult", description="Result of `deleteRender`."),
+]
+RenderTokenResult = Annotated[
+    RenderToken | RenderNotFound | RenderTokensNotConfigured,
+    strawberry.union("RenderTokenResult", description="Result of `renderToken`."),
 ]

@@ -8,6 +8,7 @@ import secrets
 from datetime import UTC, datetime
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+TIME_LENGTH = 10  # characters with the time of creation
 RENDER_ID = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
 
 
@@ -20,7 +21,7 @@ def new_render_id(now: datetime) -> str:
 def time_of(render_id: str) -> datetime:
     """Return the time of an id's creation, to the millisecond."""
     number = 0
-    for letter in render_id[:10]:
+    for letter in render_id[:TIME_LENGTH]:
         number = number << 5 | ALPHABET.index(letter)
     return datetime.fromtimestamp(number / 1000, UTC)
 

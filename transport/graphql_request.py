@@ -37,7 +37,7 @@ async def read_parameters(request: Request, headers: RequestHeaders, *, max_body
     """Return the parameters of a GET, HEAD or POST request. Raises `BadRequest` or `ClientDisconnect`."""
     try:
         if request.method != "POST":
-            parameters: OperationRequest = UrlParameters.model_validate(dict(request.query_params))
+            parameters: OperationRequest = UrlParameters.model_validate(_url_parameters(request))
         else:
             _require_json(headers)
             parameters = OperationRequest.model_validate(_parse_json(await _read_body(request, max_body_bytes)))
@@ -46,6 +46,11 @@ async def read_parameters(request: Request, headers: RequestHeaders, *, max_body
     if not (parameters.query or parameters.document_id):
         raise BadRequest(HTTPStatus.BAD_REQUEST, "`query` must not be empty.")
     return parameters
+
+
+def _url_parameters(request: Request) -> dict[str, str]:
+    """Return the parameters in the URL; forms and templates send those without a value too, as `variables=`."""
+    return {name: value for name, value in request.query_params.items() if value}
 
 
 async def _read_body(request: Request, max_bytes: int) -> bytes:

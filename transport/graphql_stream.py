@@ -67,7 +67,7 @@ class GraphQLStreams:
             identity = streamed.context.identity
             if identity is not None:  # operations of anonymous callers end immediately: only queries are possible
                 limit = self._settings.max_connections_per_user
-                admission = count_within_limit(self._connections_per_user, identity.caller.id, limit)
+                admission = count_within_limit(self._connections_per_user, identity.caller.limit_key, limit)
                 if not stack.enter_context(admission):
                     await error_response(_too_many_connections(limit))(scope, receive, send)
                     return

@@ -1,5 +1,6 @@
 """Middleware for response headers: the request id, security headers and CORS."""
 
+import asyncio
 import os
 import re
 from collections.abc import Awaitable, Collection, Iterable
@@ -10,20 +11,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.observability import log_context
 from services.settings.origins import origin_pattern
+from transport.refusals import SHUTTING_DOWN
+from transport.security_headers import SECURITY_HEADERS
 
 REQUEST_ID = b"x-request-id"
 VALID_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 PREFLIGHT_MAX_AGE_S = 600
 EXPOSED_HEADERS = ("X-Request-ID", "Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Retry-After")
 
-# https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html; pages set their own policy.
-SECURITY_HEADERS = (
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-)
 SECURITY_HEADER_NAMES = frozenset(name for name, _ in SECURITY_HEADERS)
 
 
@@ -44,16 +39,24 @@ class ResponseHeadersMiddleware:
             return
         request_id = _valid_request_id(scope["headers"]) or os.urandom(8).hex().encode()
         log_context.start_request(request_id.decode())
+        is_started = False
 
         def send_with_headers(message: Message) -> Awaitable[None]:  # no coroutine: runs for every WebSocket message
+            nonlocal is_started
             match message["type"]:
                 case "http.response.start" | "websocket.http.response.start":
+                    is_started = True
                     message["headers"] = [*message["headers"], *_missing(message["headers"]), (REQUEST_ID, request_id)]
                 case "websocket.accept":
                     message["headers"] = [*message.get("headers", ()), (REQUEST_ID, request_id)]
             return send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except asyncio.CancelledError:  # at the server's stop, of a request that takes longer than the others may
+            if scope["type"] == "http" and not is_started:
+                await SHUTTING_DOWN(scope, receive, send_with_headers)
+            raise
 
 
 def _valid_request_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:

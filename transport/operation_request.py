@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 
@@ -18,6 +18,12 @@ class OperationRequest(BaseModel):
     variables: dict[str, Any] | None = None
     operationName: str | None = None  # noqa: N815  # the specification's name
     extensions: dict[str, Any] | None = None
+
+    @field_validator("operationName")
+    @classmethod
+    def _unset_empty_name(cls, name: str | None) -> str | None:
+        """Return None for an empty name, which some clients send for a document with one operation."""
+        return name or None
 
     @property
     def document_id(self) -> str | None:

@@ -2,8 +2,10 @@
 
 from http import HTTPStatus
 
+from starlette.types import Receive, Scope, Send
+
 from resolvers.json_text import write_json
-from transport.middleware import SECURITY_HEADERS
+from transport.security_headers import SECURITY_HEADERS
 
 Header = tuple[bytes, bytes]
 
@@ -22,18 +24,26 @@ class Refusal(Exception):  # noqa: N818  # not an error of the server
         """Return the response's body: JSON in the format of GraphQL errors."""
         return write_json({"errors": [{"message": self.message, "extensions": {"code": self.code}}]})
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Send the response, as an ASGI application."""
+        body = self.body()
+        await send({"type": "http.response.start", "status": self.status.value, "headers": self._all_headers(body)})
+        await send({"type": "http.response.body", "body": body})
+
     def response(self) -> bytes:
         """Return the complete HTTP/1.1 response, after which the connection is closed."""
         body = self.body()
-        headers = (
-            *SECURITY_HEADERS,
+        headers = (*SECURITY_HEADERS, *self._all_headers(body))
+        status_line = f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n".encode()
+        return status_line + b"".join(b"%b: %b\r\n" % header for header in headers) + b"\r\n" + body
+
+    def _all_headers(self, body: bytes) -> tuple[Header, ...]:
+        return (
             *self.headers,
             (b"content-type", b"application/json; charset=utf-8"),
             (b"content-length", str(len(body)).encode()),
             (b"connection", b"close"),
         )
-        status_line = f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n".encode()
-        return status_line + b"".join(b"%b: %b\r\n" % header for header in headers) + b"\r\n" + body
 
 
 MALFORMED = Refusal(HTTPStatus.BAD_REQUEST, "Invalid HTTP request received.")

@@ -14,6 +14,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from resolvers.execution.fast_path import TextWriter
+from transport.closing_delay import closing_delay_s
 from transport.open_stream import ShutdownListener, extensions_of
 
 # In which the client's system must acknowledge what was sent. A WebSocket has as long, for a ping and a pong.
@@ -72,7 +73,7 @@ class StreamingProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Notify the stream that the server stops; abort it if its client doesn't read."""
+        """Notify the stream after `closing_delay_s` that the server stops; abort it if its client doesn't read."""
         self._is_shutting_down = True
         super().shutdown()
         if self._on_shutdown is None:
@@ -80,7 +81,7 @@ class StreamingProtocol(HttpToolsProtocol):
         if self.flow.write_paused:
             self.transport.abort()
         else:
-            self._on_shutdown()
+            self.loop.call_later(closing_delay_s(len(self.connections)), self._notify_stream)
 
     def on_response_complete(self) -> None:
         """Close the stream."""
@@ -101,6 +102,10 @@ class StreamingProtocol(HttpToolsProtocol):
             self._responding.chunked_encoding = False
             self._responding.expected_content_length = UnknownLength()
         return ChunkWriter(self._responding).write
+
+    def _notify_stream(self) -> None:
+        if self._on_shutdown is not None:
+            self._on_shutdown()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._responding = cycle

@@ -17,6 +17,7 @@ from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
 from transport.bounded_reads import BoundedReads
+from transport.closing_delay import closing_delay_s
 from transport.request_head import Handshake
 from transport.text_writer import set_text_writer
 
@@ -53,10 +54,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, BoundedReads):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._non_message_frames = 0
+        self._shutdown_timer: asyncio.TimerHandle | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Notify `on_connection_lost`."""
         super().connection_lost(exc)
+        if self._shutdown_timer is not None:
+            self._shutdown_timer.cancel()
         if self.on_connection_lost is not None:
             self.on_connection_lost()
 
@@ -135,10 +139,19 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, BoundedReads):
             super().send_receive_event_to_app()
 
     def shutdown(self) -> None:
-        """Close the connection. Aborts it if it is already closing, since uvicorn's method fails then."""
+        """Close the connection with 1012 after `closing_delay_s`; until then it works as before.
+
+        Aborts a connection that is already closing, since uvicorn's method fails then.
+        """
         if self.transport.is_closing():
             self.transport.abort()
+        elif self.handshake_complete and not self.close_sent:
+            self._shutdown_timer = self.loop.call_later(closing_delay_s(len(self.connections)), self._close_for_restart)
         else:
+            super().shutdown()
+
+    def _close_for_restart(self) -> None:
+        if not self.transport.is_closing():
             super().shutdown()
 
     def _count_frame(self) -> None:

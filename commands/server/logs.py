@@ -1,5 +1,6 @@
 """The log of a server: text lines for people, or JSON lines for a log collector."""
 
+import asyncio
 import json
 import logging
 from datetime import UTC, datetime
@@ -18,6 +19,17 @@ class QueryStringFilter(logging.Filter):
         """Change the record; always return True."""
         if isinstance(record.args, tuple):
             record.args = tuple(arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args)
+        return True
+
+
+class CancellationFilter(logging.Filter):
+    """Shortens uvicorn's record of a request that the server's stop cancelled, which has a traceback, to one line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record; always return True."""
+        if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
+            record.exc_info, record.levelno, record.levelname = None, logging.WARNING, "WARNING"
+            record.msg, record.args = "cancelled a request that was still running when the server stopped", ()
         return True
 
 
@@ -62,6 +74,7 @@ def log_to_stderr(settings: LoggingSettings, *, default_format: Literal["text", 
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # below that, it logs each WebSocket message
     for name in ("uvicorn.access", "uvicorn.error"):
         logging.getLogger(name).addFilter(QueryStringFilter())
+    logging.getLogger("uvicorn.error").addFilter(CancellationFilter())
 
 
 def log_setting_warnings(settings: Settings, *, serves: bool) -> None:

@@ -74,7 +74,7 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         context = self.context_value
         if context.slot is not None:
             await context.slot.acquire()
-        caller_id = "" if context.identity is None else context.identity.caller.id
+        caller_id = "" if context.identity is None else context.identity.caller.limit_key
         await self.limiter.acquire(caller_id)
         try:
             result = super().execute_operation(serially)

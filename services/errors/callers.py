@@ -35,6 +35,24 @@ class NotAllowed(UserError):
         super().__init__("Only operators can list the renders of all users. Remove `allUsers` to list your own.")
 
 
+class TokenForOneRender(UserError):
+    """The caller's token is for one render and doesn't permit this."""
+
+    code = "FORBIDDEN"
+
+    def __init__(self) -> None:
+        super().__init__("This token is for one render: it can only be used to watch and download that render.")
+
+
+class RenderTokensNotConfigured(UserError):
+    """This deployment has no secret for tokens of single renders. The log names the missing setting."""
+
+    code = "SERVICE_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__("This service has no tokens for single renders. Please contact support.")
+
+
 class IssuerUnavailable(Unavailable):
     """A token can't be verified now: the issuer's keys could not be read since its key is needed."""
 

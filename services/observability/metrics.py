@@ -117,6 +117,11 @@ class Metrics:
         self._refusals = Counter(
             "rendercast_quota_refusals_total", "Starts refused because the quota was used up.", registry=registry
         )
+        self._throttled = Counter(
+            "rendercast_throttle_pauses_total",
+            "Pauses of callers who had used more than their share of the process's time.",
+            registry=registry,
+        )
         self._depth = Gauge(
             "rendercast_queue_depth", "Renders in the queue, of all users; NaN if unknown.", registry=registry
         )
@@ -199,6 +204,10 @@ class Metrics:
             self._ended.labels(render.status.value, render.failure.code if render.failure else "").inc()
         if render.status.is_terminal and render.completed_at is not None:
             self._durations.labels(render.status.value).observe(_seconds(render.created_at, render.completed_at))
+
+    def throttled(self) -> None:
+        """Count a pause because all callers with work have used more than their share of time."""
+        self._throttled.inc()
 
     def quota_refused(self) -> None:
         """Count a start that was refused because of the quota."""

@@ -22,12 +22,13 @@ from typing import cast
 
 from services import documents
 from services.documents import Announcement
-from services.errors import RenderNotFound, StoreUnavailable, Unavailable
+from services.errors import RenderNotFound, StoreUnavailable, TokenForOneRender, Unavailable
 from services.ids import is_render_id
 from services.models import Caller, Render
 from services.observability import spans
 from services.observability.metrics import Metrics
 from services.ports import Clock, RenderStore
+from services.realtime.caller_turns import CallerTurns
 from services.realtime.pubsub import PubSub
 from services.realtime.subscribers import OwnerChannel, RenderEvent, StatePusher, Subscriber
 
@@ -41,12 +42,20 @@ class ProgressHub:
     """Publishes changes of renders and subscribes to them. `run` must be running to recover from lost messages."""
 
     def __init__(
-        self, *, store: RenderStore, pubsub: PubSub, clock: Clock, metrics: Metrics, check_interval: timedelta
+        self,
+        *,
+        store: RenderStore,
+        pubsub: PubSub,
+        clock: Clock,
+        metrics: Metrics,
+        check_interval: timedelta,
+        turns: CallerTurns | None = None,
     ) -> None:
         self._store = store
         self._pubsub = pubsub
         self._clock = clock
         self._metrics = metrics
+        self.turns = turns or CallerTurns(metrics.throttled)
         self.last_tick_s: float | None = None
         self._check_interval = check_interval
         self._channels: dict[str, OwnerChannel] = {}  # by owner
@@ -78,9 +87,11 @@ class ProgressHub:
         to any user's render. Raises `RenderNotFound`, and `StoreUnavailable` before the first state. To unsubscribe
         early, close the iterator (`contextlib.aclosing`).
         """
+        if not caller.may_read(render_id):
+            raise TokenForOneRender
         if not is_render_id(render_id):
             raise RenderNotFound
-        subscriber = Subscriber(render_id, pusher)
+        subscriber = self._subscriber(render_id, caller, pusher)
         owner = await self._find_owner(render_id, caller)
         async with self._subscribed(owner, subscriber):
             stored = await self._store.get(render_id, owner=owner)
@@ -100,7 +111,7 @@ class ProgressHub:
 
         `pusher` is as for `subscribe`.
         """
-        states = self._subscribe_all(caller, Subscriber(None, pusher))
+        states = self._subscribe_all(caller, self._subscriber(None, caller, pusher))
         return cast("AsyncGenerator[Render, None]", states)  # there are no deletions
 
     def subscribe_changes(self, caller: Caller, pusher: StatePusher | None = None) -> AsyncGenerator[RenderEvent, None]:
@@ -108,7 +119,7 @@ class ProgressHub:
 
         No state of a render is yielded after its deletion.
         """
-        return self._subscribe_all(caller, Subscriber(None, pusher, deletions=True))
+        return self._subscribe_all(caller, self._subscriber(None, caller, pusher, deletions=True))
 
     async def run(self) -> None:
         """Call `refresh` every `check_interval`, and whenever pub/sub resumes, until cancelled."""
@@ -129,7 +140,7 @@ class ProgressHub:
         """Read the stored states of subscribed renders and offer them to the subscribers. Raises `StoreUnavailable`."""
         await self._refresh_unfinished()
         if owners := [owner for owner, channel in self._channels.items() if channel.has_subscribers_to_all()]:
-            self._offer(await self._store.unfinished(owners, first=MAX_UNFINISHED_PER_OWNER * len(owners)))
+            await self._offer(await self._store.unfinished(owners, first=MAX_UNFINISHED_PER_OWNER * len(owners)))
 
     async def find_deletions(self) -> None:
         """Offer the deletions of ended renders, whose messages may have been lost. Raises `StoreUnavailable`."""
@@ -143,6 +154,8 @@ class ProgressHub:
             log.warning("a change of render %s was not published: %s", render.id, error)
 
     async def _subscribe_all(self, caller: Caller, subscriber: Subscriber) -> AsyncGenerator[RenderEvent, None]:
+        if not caller.has_account:
+            raise TokenForOneRender
         async with self._subscribed(caller.id, subscriber):
             for render in await self._store.unfinished([caller.id], first=MAX_UNFINISHED_PER_OWNER):
                 subscriber.offer(render)
@@ -150,6 +163,12 @@ class ProgressHub:
                 event, published_at = taken
                 yield event
                 self._observe_lag(published_at)
+
+    def _subscriber(
+        self, render_id: str | None, caller: Caller, pusher: StatePusher | None, *, deletions: bool = False
+    ) -> Subscriber:
+        account = self.turns.account(caller.limit_key)
+        return Subscriber(render_id, account, pusher, observe_lag=self._observe_lag, deletions=deletions)
 
     def _observe_lag(self, published_at: datetime | None) -> None:
         """Record the time since the yielded state was published: when the next one is requested, it has been sent."""
@@ -162,8 +181,11 @@ class ProgressHub:
         return found[0].owner if found else caller.id
 
     async def _refresh_unfinished(self) -> None:
-        unfinished = {owner: channel.unfinished_ids() for owner, channel in self._channels.items()}
-        self._offer(await self._offer_missing(unfinished))
+        unfinished = {}
+        for owner, channel in tuple(self._channels.items()):
+            unfinished[owner] = channel.unfinished_ids()
+            await asyncio.sleep(0)
+        await self._offer(await self._offer_missing(unfinished))
 
     async def _offer_missing(self, expected: Mapping[str, frozenset[str]]) -> Sequence[Render]:
         """Offer the deletion of each of the owners' renders that is not stored; return the stored ones."""
@@ -184,10 +206,12 @@ class ProgressHub:
         except StoreUnavailable:
             return False
 
-    def _offer(self, renders: Iterable[Render]) -> None:
+    async def _offer(self, renders: Iterable[Render]) -> None:
+        """Offer states that were read from the store. Lets other tasks run after each: it may have many subscribers."""
         for render in renders:
             if channel := self._channels.get(render.owner):
                 channel.offer(render)
+                await asyncio.sleep(0)
 
     @asynccontextmanager
     async def _subscribed(self, owner: str, subscriber: Subscriber) -> AsyncIterator[None]:

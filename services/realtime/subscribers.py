@@ -4,11 +4,14 @@ import asyncio
 import logging
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
+from time import perf_counter
 from typing import Protocol
 
 from services.models import DeletedRender, Render
+from services.realtime.caller_turns import Account
 
 MAX_ENDED_RENDERS = 1000  # per subscriber: ended renders whose late messages are still ignored
 DELETED = sys.maxsize  # the revision of a deleted render: no state is newer
@@ -33,21 +36,45 @@ class StatePusher(Protocol):
 class Subscriber:
     """The newest states that one subscriber hasn't taken yet, of one render or of all renders of an owner.
 
-    While the subscriber waits in `take`, a state is offered to its `pusher` first. With `deletions`, `take` returns
-    deletions too.
+    While the subscriber waits in `take`, a state is offered to its `pusher` first, unless the caller of `account` has
+    used more than its share of time. Then, and for other events, it waits for the caller's turn. `observe_lag` is
+    called with the publishing time of each state that is pushed then. With `deletions`, `take` returns deletions too.
     """
 
     # Slots: the CPU's caches are cold at each change, so the number of objects it touches determines its cost.
-    __slots__ = ("_ended", "_is_deleted", "_pending", "_pusher", "_unfinished", "_waiting", "deletions", "render_id")
+    __slots__ = (
+        "_ended",
+        "_is_deleted",
+        "_is_queued",
+        "_observe_lag",
+        "_pending",
+        "_pusher",
+        "_unfinished",
+        "_waiting",
+        "account",
+        "deletions",
+        "render_id",
+    )
 
-    def __init__(self, render_id: str | None, pusher: StatePusher | None = None, *, deletions: bool = False) -> None:
+    def __init__(
+        self,
+        render_id: str | None,
+        account: Account,
+        pusher: StatePusher | None = None,
+        *,
+        observe_lag: Callable[[datetime | None], None],
+        deletions: bool = False,
+    ) -> None:
         self.render_id = render_id
+        self.account = account
         self.deletions = deletions
         self._pusher = pusher
+        self._observe_lag = observe_lag
         self._unfinished: dict[str, int] = {}  # by id, the revision that was offered last
         self._ended: dict[str, int] = {}
         self._pending: dict[str, tuple[RenderEvent, datetime | None]] = {}
         self._waiting: asyncio.Future[None] | None = None
+        self._is_queued = False  # whether the account will call `_resume`
         self._is_deleted = False
 
     @property
@@ -72,7 +99,7 @@ class Subscriber:
             self._end(id_, render.revision)
         else:
             self._unfinished[id_] = render.revision
-            if self._waiting is not None and not self._waiting.done() and self._try_push(render):
+            if self._can_push() and self._push(render):
                 return True
         self._pending[id_] = render, published_at  # replaces a state not taken yet: a slow subscriber skips it
         self._wake()
@@ -97,27 +124,58 @@ class Subscriber:
 
         Returns None if the only render was deleted.
         """
-        while not self._pending:
-            if self._is_deleted:
-                return None
+        while self._pending or not self._is_deleted:
             self._waiting = asyncio.get_running_loop().create_future()
+            if self._pending:
+                self._is_queued = True
+                self.account.enqueue(self._release)
             try:
                 await self._waiting
             finally:
                 self._waiting = None
-        return self._pending.pop(next(iter(self._pending)))
+            if self._pending:
+                return self._pending.pop(next(iter(self._pending)))
+        return None
 
-    def _try_push(self, render: Render) -> bool:
+    @property
+    def _is_waiting(self) -> bool:
+        return self._waiting is not None and not self._waiting.done()
+
+    def _can_push(self) -> bool:
+        """Return whether a new state would be the next to be sent, and the caller has time left for it."""
+        return self._is_waiting and not self._is_queued and self.account.has_time()
+
+    def _push(self, render: Render) -> bool:
+        started_s = perf_counter()
         try:
             return self._pusher is not None and self._pusher.push(render)
         except Exception:
             log.exception("a state of render %s could not be pushed", render.id)
             return False
+        finally:
+            self.account.charge(perf_counter() - started_s)
 
     def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None and not waiting.done():  # done if the subscriber was cancelled
-            waiting.set_result(None)
+        """Push what is pending in the caller's turn, or let `take` return it."""
+        if self._waiting is not None and not self._is_queued:
+            self._is_queued = True
+            self.account.enqueue(self._resume)
+
+    def _resume(self) -> None:
+        event, published_at = next(iter(self._pending.values()), (None, None))
+        if not isinstance(event, Render) or event.status.is_terminal or not self._is_waiting or not self._push(event):
+            self._release()
+            return
+        self._is_queued = False
+        del self._pending[event.id]
+        self._observe_lag(published_at)
+        if self._pending:
+            self._wake()
+
+    def _release(self) -> None:
+        self._is_queued = False
+        if self._waiting is not None and not self._waiting.done():  # done if the subscriber was cancelled
+            self._waiting.set_result(None)
 
     def _end(self, render_id: str, revision: int) -> None:
         self._unfinished.pop(render_id, None)

@@ -20,6 +20,7 @@ from services.errors import (
     RenderNotFound,
     RenderNotRetryable,
     RenderServiceNotConfigured,
+    TokenForOneRender,
 )
 from services.ids import is_render_id, new_render_id
 from services.models import (
@@ -44,6 +45,7 @@ from services.renders.pages import PageRequest, read_page
 from services.renders.preview_urls import PreviewUrls
 from services.renders.quota import QuotaRule, quota_exceeded, quota_left
 from services.renders.render_input import RenderInput
+from services.renders.render_tokens import RenderToken, RenderTokens, check_lifetime, issue_token
 from services.renders.requests import RequestLimits, RequestValidator, StartRequest
 from services.renders.validation import is_plain
 
@@ -53,8 +55,9 @@ class RenderService:
     """Starts, returns, lists, cancels, retries and deletes renders, and signs their URLs.
 
     `backend` is None if the deployment has no renderer; then no render can be started. `catalog` is None if this
-    process starts no renders. Any async method may raise `StoreUnavailable`; `start`, `download` and `delete` may raise
-    `BackendUnavailable` too.
+    process starts no renders, `tokens` if there is no secret for tokens of single renders. A caller with such a token
+    gets `TokenForOneRender` from all methods but `get` and `download` of that render. Any async method may raise
+    `StoreUnavailable`; `start`, `download` and `delete` may raise `BackendUnavailable` too.
     """
 
     store: RenderStore
@@ -67,6 +70,7 @@ class RenderService:
     download_expiry: timedelta
     catalog: CatalogReader | None = None
     preview_urls: PreviewUrls = field(default_factory=PreviewUrls)
+    tokens: RenderTokens | None = None
 
     async def start(self, caller: Caller, request: StartRequest) -> StartResult:
         """Queue a render for one unit of quota.
@@ -75,6 +79,7 @@ class RenderService:
         `InvalidInput`, `IdempotencyKeyReused`, `RenderServiceNotConfigured` or `RenderQuotaExceeded`; none of them uses
         quota.
         """
+        _require_account(caller)
         if self.backend is None:
             raise RenderServiceNotConfigured
         valid = RequestValidator(
@@ -90,8 +95,9 @@ class RenderService:
             raise IdempotencyKeyReused(result.render)
         return result
 
-    async def compositions(self) -> Sequence[Composition]:
+    async def compositions(self, caller: Caller) -> Sequence[Composition]:
         """Return the compositions that can be rendered, in the site's order; none before they are discovered."""
+        _require_account(caller)
         known = await self._known_compositions()
         return () if known is None else known.catalog.compositions
 
@@ -108,8 +114,10 @@ class RenderService:
 
     async def get(self, caller: Caller, render_id: str) -> Render:
         """Return the caller's render, or any user's render for an operator. Raises `RenderNotFound`."""
+        if not caller.may_read(render_id):
+            raise TokenForOneRender
         if not caller.is_operator:
-            return await self._get_own(caller, render_id)
+            return await self._get(caller.id, render_id)
         found = await self.store.get_many([render_id]) if is_render_id(render_id) else ()
         if not found:
             raise RenderNotFound
@@ -121,6 +129,7 @@ class RenderService:
         Raises `InvalidArgument` for a page size out of range and for a cursor of another list, and `NotAllowed` if a
         caller who is not an operator requests the renders of all users.
         """
+        _require_account(caller)
         if not is_plain(matching.generation_id or ""):
             raise InvalidArgument("generationId", "`generationId` must not contain control characters.")
         if matching.all_users and not caller.is_operator:
@@ -133,6 +142,7 @@ class RenderService:
 
     async def quota(self, caller: Caller) -> Quota:
         """Return the caller's quota in the current window, without using any of it."""
+        _require_account(caller)
         window = self.quota_rule.window_at(self.clock.now(), owner=caller.id)
         return quota_left(window, used=await self.store.quota_used(window))
 
@@ -192,6 +202,15 @@ class RenderService:
         """
         return None if self.backend is None else self.preview_urls.sign(render, self.backend, now=self.clock.now())
 
+    async def make_token(self, caller: Caller, render_id: str, *, expires_in_s: int) -> RenderToken:
+        """Return a token with which others can watch and download the caller's render for `expires_in_s` seconds.
+
+        Raises `RenderNotFound`, `RenderTokensNotConfigured`, or `InvalidArgument` unless it is for 1 s to 7 days.
+        """
+        lifetime = check_lifetime(expires_in_s)
+        render = await self._get_own(caller, render_id)
+        return issue_token(self.tokens, render, expires_at=self.clock.now() + lifetime)
+
     async def delete(self, caller: Caller, render_id: str) -> None:
         """Delete an ended render with its output and poster. Raises `RenderNotFound` or `RenderNotFinished`."""
         render = await self._get_own(caller, render_id)
@@ -207,7 +226,11 @@ class RenderService:
             await self.hub.publish_deletion(render)
 
     async def _get_own(self, caller: Caller, render_id: str) -> Render:
-        render = await self.store.get(render_id, owner=caller.id) if is_render_id(render_id) else None
+        _require_account(caller)
+        return await self._get(caller.id, render_id)
+
+    async def _get(self, owner: str, render_id: str) -> Render:
+        render = await self.store.get(render_id, owner=owner) if is_render_id(render_id) else None
         if render is None:
             raise RenderNotFound
         return render
@@ -268,3 +291,8 @@ class RenderService:
             await self.hub.publish(changed)
             await self.hub.wake_workers(changed.id)
         return recorded
+
+
+def _require_account(caller: Caller) -> None:
+    if not caller.has_account:
+        raise TokenForOneRender

@@ -15,7 +15,7 @@ from services.errors import StartupError
 from services.observability.otlp import exports_traces
 from services.ports import Clock, RenderBackend
 from services.realtime.pubsub import open_pubsub
-from services.runtime.data_folder import STORE_FILE, lock_folder
+from services.runtime.data_folder import STORE_FILE, lock_folder, with_own_secret
 from services.runtime.motor_client import motor_client
 from services.runtime.output_storage import open_storage
 from services.runtime.services import Services, compose
@@ -49,6 +49,7 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
     config = read_endpoint_config(settings.webhooks)
     _check_backend(settings, default="text", with_worker=True)
     with lock_folder(settings.storage.data_dir):
+        settings = with_own_secret(settings)
         async with (
             _open_tracing() as tracing,
             open_sqlite_store(
@@ -69,6 +70,7 @@ async def open_embedded(settings: Settings) -> AsyncIterator[Services]:
                 catalogs=store.catalog,
                 endpoint=endpoint,
                 tracing=tracing,
+                expiring=(store,),
             )
             yield replace(services, data_folder=settings.storage.data_dir)
 

@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from services.errors import StartupError
+from services.settings import Settings
+from services.storage.url_signing import read_key
 
 STORE_FILE = "rendercast.sqlite3"
+KEY_FILE = "download-key"  # also signs download URLs
 PROBE_BYTES = 64 * 1024
 
 
@@ -43,6 +48,20 @@ def lock_folder(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def with_own_secret(settings: Settings) -> Settings:
+    """Return the settings with a secret for tokens of single renders: the one set, or the data folder's own.
+
+    Raises `StartupError` if that can't be read or created.
+    """
+    if settings.auth.render_token_secret is not None:
+        return settings
+    try:
+        key = read_key(settings.storage.data_dir / KEY_FILE)
+    except OSError as error:
+        raise StartupError(f"The data folder {settings.storage.data_dir} can't be used: {error}.") from error
+    return settings.replace(render_token_secret=SecretStr(key.hex()))
 
 
 def check_writable(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.backends.storing import StoringBackend
+from services.background.retention import Expiring, RetentionLoop
 from services.background.supervision import BackgroundLoop
 from services.compositions.catalog import CatalogReader
 from services.compositions.ports import CatalogStore, WatchesSite
@@ -22,10 +23,11 @@ from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub
 from services.renders.media_limits import MediaLimits
 from services.renders.quota import QuotaRule
+from services.renders.render_tokens import RenderTokens
 from services.renders.requests import RequestLimits
 from services.renders.service import RenderService
 from services.renders.validation import FPS, AnimationLimits
-from services.settings import RenderSettings, Settings, WorkerSettings
+from services.settings import AuthSettings, RenderSettings, Settings, WorkerSettings
 from services.storage.folder_storage import FolderStorage
 from services.webhooks.ports import Outbox
 from services.worker.run_context import RunLimits
@@ -48,7 +50,7 @@ class Services:
 
     `backend` is None if no renderer can be used, `worker` if the process is not a worker, `outbox` if the store has
     none, `deliverer` if the process is not a worker or webhooks are not configured, `refresher` if the process is not a
-    worker, `tracing` if traces are not exported, and `data_folder` if the store is not in a folder of this machine.
+    worker, `retention` if the process is not a worker or has nothing to delete after a time, `tracing` if traces are not exported, and `data_folder` if the store is not in a folder of this machine.
     """
 
     settings: Settings
@@ -63,6 +65,7 @@ class Services:
     outbox: Outbox | None
     deliverer: "WebhookDeliverer | None"
     refresher: CatalogRefresher | None
+    retention: RetentionLoop | None
     tracing: "Tracing | None"
     data_folder: Path | None = None
 
@@ -74,15 +77,14 @@ class Services:
             "worker": self.worker,
             "webhook deliverer": self.deliverer,
             "catalog refresher": self.refresher,
+            "retention": self.retention,
         }
         return {name: loop for name, loop in loops.items() if loop is not None}
 
     @property
     def file_storage(self) -> FolderStorage | None:
         """The folder of outputs that this process must serve; None if clients download them elsewhere."""
-        backend: object = self.backend
-        storage = backend.storage if isinstance(backend, StoringBackend) else None
-        return storage if isinstance(storage, FolderStorage) else None
+        return _file_storage(self.backend)
 
 
 def compose(  # noqa: PLR0913  # each part of the process, once
@@ -97,6 +99,7 @@ def compose(  # noqa: PLR0913  # each part of the process, once
     catalogs: CatalogStore | None = None,
     endpoint: "WebhookEndpoint | None" = None,
     tracing: "Tracing | None" = None,
+    expiring: Sequence[Expiring] = (),
 ) -> Services:
     """Return the services that use these open adapters. Without `catalogs`, no composition is known."""
     metrics = Metrics()
@@ -115,8 +118,9 @@ def compose(  # noqa: PLR0913  # each part of the process, once
         limits=_request_limits(settings.renders),
         download_expiry=settings.renders.download_expiry,
         catalog=CatalogReader(catalogs, site=backend.site, clock=clock) if backend and catalogs else None,
+        tokens=_render_tokens(settings.auth),
     )
-    worker, deliverer, refresher = None, None, None
+    worker, deliverer, refresher, retention = None, None, None, None
     if with_worker and backend:
         worker = Worker(
             worker_id=f"{os.getpid()}-{secrets.token_hex(6)}",
@@ -134,6 +138,8 @@ def compose(  # noqa: PLR0913  # each part of the process, once
         refresher = CatalogRefresher(catalogs, backend, clock=clock, metrics=metrics, changed=changed)
     if worker and outbox and endpoint:
         deliverer = _deliverer(settings.worker, worker.id, outbox, endpoint, renders, tracing)
+    if worker and settings.storage.retention:
+        retention = _retention_loop(settings.storage.retention, backend, expiring, clock)
     services = Services(
         settings=settings,
         clock=clock,
@@ -147,10 +153,16 @@ def compose(  # noqa: PLR0913  # each part of the process, once
         outbox=outbox,
         deliverer=deliverer,
         refresher=refresher,
+        retention=retention,
         tracing=tracing,
     )
     _register_loops(services)
     return services
+
+
+def _render_tokens(settings: AuthSettings) -> RenderTokens | None:
+    secret = settings.render_token_secret
+    return None if secret is None else RenderTokens(secret.get_secret_value())
 
 
 def _deliverer(
@@ -177,6 +189,20 @@ def _deliverer(
         ),
         span_of=tracing.webhook if tracing else no_span,
     )
+
+
+def _file_storage(backend: object) -> FolderStorage | None:
+    storage = backend.storage if isinstance(backend, StoringBackend) else None
+    return storage if isinstance(storage, FolderStorage) else None
+
+
+def _retention_loop(
+    retention: timedelta, backend: object, expiring: Sequence[Expiring], clock: Clock
+) -> RetentionLoop | None:
+    """Return the loop for what deletes nothing by itself; None if there is nothing of that kind."""
+    files = _file_storage(backend)
+    places = expiring if files is None else (*expiring, files)
+    return RetentionLoop(places, retention=retention, clock=clock) if places else None
 
 
 def _request_limits(settings: RenderSettings) -> RequestLimits:

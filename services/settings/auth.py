@@ -62,6 +62,13 @@ class AuthSettings(SettingsGroup):
         "`realm_access.roles`. Default: `scope` or `scp`.",
     )
 
+    render_token_secret: SecretStr | None = Field(
+        None,
+        min_length=MIN_SECRET_LENGTH,
+        description="Secret of the tokens for single renders (`renderToken`), the same in all API processes: random, "
+        "at least 32 characters. Default in `dev`: made and stored in the data folder.",
+    )
+
     @field_validator("jwt_issuers")
     @classmethod
     def _check_issuers_json(cls, secret: SecretStr | None) -> SecretStr | None:

@@ -24,7 +24,8 @@ class StorageSettings(SettingsGroup):
         None,
         ge=1,
         le=24_000,
-        description="Days after which ended renders are deleted from MongoDB. Unset: never.",
+        description="Days after which ended renders are deleted, with their files in the data folder. A bucket needs a "
+        "lifecycle rule instead. Unset: never.",
     )
 
     @property

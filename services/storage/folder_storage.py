@@ -7,14 +7,14 @@ import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from services.errors import BackendUnavailable, StartupError
 from services.models import Download, Failure, Output, Render
 from services.ports import Clock
 from services.renders.failure_messages import OWNER_MESSAGES
-from services.storage.keys import output_name, poster_name, preview_name
+from services.storage.keys import is_stored_name, output_name, poster_name, preview_name
 from services.storage.unfinished_files import prepare_work_folder, unfinished
 from services.storage.url_signing import DownloadSigner
 
@@ -66,6 +66,10 @@ class FolderStorage:
     async def delete_preview(self, render: Render) -> None:
         """Remove the file of the preview."""
         await asyncio.to_thread(self._remove, preview_name(render))
+
+    async def delete_ended_before(self, moment: datetime) -> int:
+        """Remove the files of renders that were written before; return their number."""
+        return await asyncio.to_thread(self._delete_written_before, moment)
 
     def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
         """Return a URL of this server. It includes `file_name`, which the signature covers."""
@@ -127,6 +131,16 @@ class FolderStorage:
         for name in (preview_name(render), poster_name(render), output_name(render)):
             if name is not None:
                 self._remove(name)
+
+    def _delete_written_before(self, moment: datetime) -> int:
+        deleted = 0
+        with _unavailable("old outputs can't be removed"):
+            for path in self.folder.iterdir():
+                with contextlib.suppress(FileNotFoundError):  # another process has just removed it
+                    if is_stored_name(path.name) and path.stat().st_mtime < moment.timestamp():
+                        path.unlink()
+                        deleted += 1
+        return deleted
 
     def _remove(self, name: str) -> None:
         with _unavailable(f"{name} can't be removed"):

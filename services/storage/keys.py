@@ -1,10 +1,12 @@
 """The names of the stored files of each render, which are the same in every storage."""
 
+from services.ids import is_render_id
 from services.media import FORMATS, OutputKind
 from services.models import Render
 
 POSTER_SUFFIX = ".jpg"  # no format has this extension
 PREVIEW_SUFFIX = ".preview.jpg"
+_SUFFIXES = frozenset({POSTER_SUFFIX, PREVIEW_SUFFIX} | {f".{row.extension}" for row in FORMATS.values()})
 
 
 def output_name(render: Render) -> str:
@@ -21,3 +23,9 @@ def poster_name(render: Render) -> str | None:
 def preview_name(render: Render) -> str:
     """Return the name of a render's preview."""
     return f"{render.id}{PREVIEW_SUFFIX}"
+
+
+def is_stored_name(name: str) -> bool:
+    """Return whether this may be the name of a stored file. Unfinished files have another end."""
+    render_id, _, suffix = name.partition(".")
+    return is_render_id(render_id) and f".{suffix}" in _SUFFIXES

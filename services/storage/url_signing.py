@@ -21,12 +21,7 @@ class DownloadSigner:
     @classmethod
     def from_file(cls, path: Path) -> "DownloadSigner":
         """Read the key file; the first call creates it, readable by its owner only. Raises `OSError`."""
-        if not path.exists():
-            _create_private_file(path, secrets.token_bytes(KEY_BYTES))
-        key = path.read_bytes()
-        if len(key) != KEY_BYTES:
-            raise OSError(f"{path.name} is not a key of {KEY_BYTES} bytes; delete it and a new one is created")
-        return cls(key)
+        return cls(read_key(path))
 
     def sign(self, name: str, expires_at: datetime, *, file_name: str | None = None) -> str:
         """Return `name` with a query that `verify` accepts until `expires_at`, to the second.
@@ -48,6 +43,16 @@ class DownloadSigner:
         # The names of stored files contain neither line breaks nor brackets, so neither text equals one of other parts.
         text = f"{name}\n{expires}" if file_name is None else json.dumps([name, expires, file_name])
         return hmac.digest(self._key, text.encode(errors="replace"), "sha256").hex()
+
+
+def read_key(path: Path) -> bytes:
+    """Return the content of a key file; the first call creates it, readable by its owner only. Raises `OSError`."""
+    if not path.exists():
+        _create_private_file(path, secrets.token_bytes(KEY_BYTES))
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise OSError(f"{path.name} is not a key of {KEY_BYTES} bytes; delete it and a new one is created")
+    return key
 
 
 def _create_private_file(path: Path, content: bytes) -> None:

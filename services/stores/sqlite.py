@@ -106,6 +106,10 @@ class SqliteStore:
     async def delete(self, render_id: str, *, owner: str) -> bool:  # noqa: D102
         return await self._file.write(_delete, render_id, owner)
 
+    async def delete_ended_before(self, moment: datetime) -> int:
+        """Delete the renders that ended before; return their number. Raises `StoreUnavailable`."""
+        return await self._file.write(sqlite_erasure.delete_ended_before, moment)
+
     async def check(self) -> None:  # noqa: D102
         await self._file.check()
 

@@ -1,8 +1,10 @@
-"""Finds and erases what the embedded store holds of one owner. Only `rendercast forget` uses it."""
+"""Erases what the embedded store holds of one owner, for `rendercast forget`, and renders after their retention."""
 
 import sqlite3
 from collections.abc import Sequence
+from datetime import datetime
 
+from services.ids import TIME_LENGTH, new_render_id
 from services.ports import ErasedRecords
 
 
@@ -24,3 +26,13 @@ def erase_records(db: sqlite3.Connection, owner: str, dry_run: bool) -> ErasedRe
         db.execute(f"DELETE {messages}", (owner,))
         db.execute(f"DELETE {units}", (owner,))
     return ErasedRecords(messages=message_count, quota_windows=window_count)
+
+
+def delete_ended_before(db: sqlite3.Connection, moment: datetime) -> int:
+    """Delete the renders that ended before; return their number. Only documents created before are read."""
+    deleted = db.execute(
+        "DELETE FROM renders WHERE id < ? AND status NOT IN ('queued', 'rendering') "
+        "AND unixepoch(document ->> '$.completed_at') < ?",
+        (new_render_id(moment)[:TIME_LENGTH], int(moment.timestamp())),
+    )
+    return deleted.rowcount

@@ -1,50 +1,14 @@
-// Apollo Client with its normalising cache: HTTP for queries and mutations, graphql-ws for subscriptions.
+// Apollo Client with subscriptions over graphql-ws.
 
-import assert from "node:assert/strict";
-import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from "@apollo/client";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
-import { OperationTypeNode } from "graphql";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
+import { checkApollo } from "./apollo-checks.mjs";
 import * as job from "./job.mjs";
-import { CANCEL, INPUT, LIST, PROGRESS, START } from "./operations.mjs";
 
 const websocket = createClient({
   url: job.websocketUrl,
   connectionParams: job.credentials,
   webSocketImpl: WebSocket,
 });
-const client = new ApolloClient({
-  cache: new InMemoryCache(),
-  link: ApolloLink.split(
-    ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
-    new GraphQLWsLink(websocket),
-    new HttpLink({ uri: job.url, headers: job.credentials }),
-  ),
-});
-
-const started = await client.mutate({ mutation: gql(START), variables: { input: INPUT } });
-const id = job.startedId(started.data);
-const before = await client.query({ query: gql(LIST) });
-assert.equal(before.data.renders.edges[0].node.id, id);
-
-const states = [];
-await client.subscribe({ query: gql(PROGRESS), variables: { id } }).forEach(({ data, error }) => {
-  assert.equal(error, undefined);
-  states.push(data.renderProgress);
-});
-job.checkStates(states, id);
-
-// The subscription has updated the list in the cache, which identifies a render by its type and id.
-const cached = await client.query({ query: gql(LIST), fetchPolicy: "cache-only" });
-assert.equal(job.checkList(cached.data, states.at(-1)).outputUrl, states.at(-1).outputUrl);
-const fetched = await client.query({ query: gql(LIST), fetchPolicy: "network-only" });
-await job.checkVideo(job.checkList(fetched.data, states.at(-1)).outputUrl);
-
-const cancelled = await client.mutate({ mutation: gql(CANCEL), variables: { id: job.UNKNOWN_ID } });
-job.checkUnknown(cancelled.data);
-const errors = [];
-await client.subscribe({ query: gql(PROGRESS), variables: { id: job.UNKNOWN_ID } }).forEach(({ error }) => {
-  errors.push(...error.errors);
-});
-job.checkNotFound(errors);
+await checkApollo(new GraphQLWsLink(websocket));

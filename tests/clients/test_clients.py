@@ -58,7 +58,9 @@ def test_the_readme_example_updates_a_progress_bar_to_its_end(url: str) -> None:
     subprocess.run(command, input=script.encode(), cwd=FOLDER, check=True, timeout=TEST_TIMEOUT_S)
 
 
-@pytest.mark.parametrize("client", ["apollo", "graphql-ws", "urql"])
+@pytest.mark.parametrize(
+    "client", ["apollo", "apollo-multipart", "graphql-sse", "graphql-ws", "urql", "urql-fetch", "urql-sse"]
+)
 def test_a_client_starts_and_watches_a_render_and_fetches_its_video(client: str, url: str) -> None:
     run(f"{client}.mjs", url)
 
@@ -68,7 +70,7 @@ def test_relay_compiles_for_the_schema_and_does_the_same(url: str) -> None:
     run("relay.mjs", url)
 
 
-@pytest.mark.parametrize("client", ["apollo", "graphql-ws"])
+@pytest.mark.parametrize("client", ["apollo", "apollo-multipart", "graphql-sse", "graphql-ws", "urql-fetch"])
 async def test_a_client_with_a_token_does_the_same(client: str, guarded_url: str) -> None:
     await asyncio.to_thread(run, f"{client}.mjs", guarded_url, tokens.token_of("ann"))
 
@@ -78,15 +80,18 @@ async def test_a_client_whose_token_expires_reconnects_with_the_next(guarded_url
     await asyncio.to_thread(run, "graphql-ws-expiry.mjs", guarded_url, tokens.token_of("ann"), short)
 
 
-def test_a_client_resumes_after_the_server_was_killed_and_restarted(tmp_path: Path, renderers: SlowRenderers) -> None:
+@pytest.mark.parametrize(("client_name", "stop"), [("graphql-ws", signal.SIGKILL), ("graphql-sse", signal.SIGTERM)])
+def test_a_client_resumes_after_the_server_has_ended_and_restarted(
+    tmp_path: Path, renderers: SlowRenderers, client_name: str, stop: signal.Signals
+) -> None:
     settings = {**SMALL, **renderers.settings}
     elsewhere = tmp_path / "client"
     elsewhere.mkdir()
     with (
         closing(Rendercast(tmp_path, **settings)) as first,
-        closing(Running(elsewhere, [NODE, str(FOLDER / "graphql-ws-restart.mjs"), first.url], {})) as client,
+        closing(Running(elsewhere, [NODE, str(FOLDER / f"{client_name}-restart.mjs"), first.url], {})) as client,
     ):
-        assert first.end(signal.SIGKILL) == -signal.SIGKILL
+        first.end(stop)
         port = first.url.rpartition(":")[2]
         with closing(Running(tmp_path, [COMMAND, "dev", "--port", port], settings)):
             assert wait(client.process) == 0, client.log

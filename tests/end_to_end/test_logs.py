@@ -6,7 +6,7 @@ from urllib.parse import quote_plus
 import httpx
 import pytest
 
-from auth.tokens import OWN_ISSUER
+from auth.rules import OWN_ISSUER
 from services.observability.log_context import pseudonym
 from tests.end_to_end import production
 from tests.end_to_end.conftest import Start

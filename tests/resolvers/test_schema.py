@@ -72,7 +72,7 @@ def test_the_schema_has_all_operations() -> None:
     roots = (SCHEMA.query_type, SCHEMA.mutation_type, SCHEMA.subscription_type)
     assert [set(root.fields) for root in roots if root] == [
         {"node", "render", "renders", "renderQuota", "renderLimits", "compositions", "composition"},
-        {"startRender", "refreshDownloadUrl", "cancelRender", "retryRender", "deleteRender"},
+        {"startRender", "refreshDownloadUrl", "cancelRender", "retryRender", "deleteRender", "renderToken"},
         {"renderProgress", "renderUpdates", "renderChanges"},
     ]
 

@@ -135,7 +135,10 @@ async def test_a_get_executes_queries_only(ann: Client) -> None:
     with_variables = {"query": "query ($yes: Boolean!) { __typename @include(if: $yes) }", "variables": '{"yes": true}'}
     response = await ann.http.get("/graphql", params=with_variables, headers={"Accept": "*/*"})
     assert response.json() == {"data": {"__typename": "Query"}}
-    for variables in ("", "[]", "{", "1"):
+    empty = {**QUERY, "variables": "", "operationName": "", "extensions": ""}
+    assert (await ann.http.get("/graphql", params=empty, headers={"Accept": "*/*"})).json() == RESULT
+    assert (await ann.http.post("/graphql", json={**QUERY, "operationName": ""})).json() == RESULT
+    for variables in ("[]", "{", "1"):
         refused = await ann.http.get("/graphql", params={**QUERY, "variables": variables}, headers={"Accept": "*/*"})
         assert refused.status_code == 400
 

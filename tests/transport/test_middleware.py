@@ -1,13 +1,16 @@
 """Request ids in responses and in the log, and security headers."""
 
+import asyncio
 import json
+import logging
 import re
 from collections.abc import Mapping
 
 import pytest
 from starlette.requests import HTTPConnection
+from starlette.types import Message, Receive, Scope, Send
 
-from commands.server.logs import JsonFormatter
+from commands.server.logs import CancellationFilter, JsonFormatter
 from services.models import Identity
 from services.observability.log_context import pseudonym
 from tests.resolvers.test_errors import UNKNOWN_ID, CrashingStore, open_client_of
@@ -15,7 +18,8 @@ from tests.support.api_client import GET, PROGRESS, Client, open_client
 from tests.support.api_server import rewired, serve
 from tests.support.api_site import Site
 from tests.support.api_stream import open_socket, open_stream
-from transport.middleware import SECURITY_HEADERS
+from transport.middleware import ResponseHeadersMiddleware
+from transport.security_headers import SECURITY_HEADERS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -89,3 +93,36 @@ async def test_the_response_to_a_crashed_request_has_security_headers_and_the_lo
     }
     (line,) = [json.loads(line) for line in caplog.text.splitlines() if "a bug of ours" in line]
     assert line["request_id"] == response.headers["x-request-id"]
+
+
+async def test_a_request_that_is_cancelled_by_the_servers_stop_gets_503() -> None:
+    sent: list[Message] = []
+    is_running = asyncio.Event()
+
+    async def run_forever(scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive, send
+        is_running.set()
+        await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    middleware = ResponseHeadersMiddleware(run_forever)
+    task = asyncio.create_task(middleware({"type": "http", "headers": []}, receive, send))
+    await is_running.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (sent[0]["status"], b"x-request-id" in dict(sent[0]["headers"])) == (503, True)
+    assert json.loads(sent[1]["body"])["errors"][0]["extensions"]["code"] == "SERVICE_UNAVAILABLE"
+
+
+def test_the_log_of_a_cancelled_request_is_one_line() -> None:
+    error = asyncio.CancelledError()
+    record = logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, "Exception", (), (type(error), error, None))
+    assert CancellationFilter().filter(record)
+    assert (record.levelname, record.exc_info) == ("WARNING", None)
+    assert "cancelled" in record.getMessage()

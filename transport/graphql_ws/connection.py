@@ -111,9 +111,11 @@ class Connection:
             case Ping(payload=payload):
                 await self._send_pong(payload)
             case Subscribe(id=operation_id, payload=request):
+                await self._context.turn()
                 await self._handle_subscribe(operation_id, request)
             case Complete(id=operation_id):
                 if operation := self._operations.pop(operation_id, None):
+                    await self._context.turn()
                     operation.cancel()
             case _:
                 pass  # a pong needs no reply
@@ -134,7 +136,7 @@ class Connection:
         if error is not None:
             raise ProtocolViolation(CloseCode.TRY_AGAIN_LATER, "Please try again later.")
         admission = count_within_limit(
-            self._connections_per_user, self._context.caller.id, self._limits.max_connections_per_user
+            self._connections_per_user, self._context.caller.limit_key, self._limits.max_connections_per_user
         )
         if not self._exit_stack.enter_context(admission):
             log.warning("refused a WebSocket: its user has %s", _limit_reached(self._limits))
@@ -172,6 +174,7 @@ class Connection:
     async def _cancel_operations(self) -> None:
         operations = list(self._operations.values())
         for operation in operations:
+            await self._context.turn()
             operation.cancel()
         if operations:
             await asyncio.wait([operation.task for operation in operations])

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from services.models import Render, RenderStatus, replace
-from services.realtime.subscribers import OwnerChannel, Subscriber
+from services.realtime.caller_turns import CallerTurns
+from services.realtime.subscribers import OwnerChannel, StatePusher, Subscriber
 from tests.conftest import MakeRender
 from tests.services.conftest import RecordingPusher
 from tests.support.fake_clock import settle
@@ -16,10 +17,15 @@ def render(make_render: MakeRender) -> Render:
     return make_render(status=RenderStatus.RENDERING)
 
 
+def subscribed(render_id: str | None, pusher: StatePusher | None = None) -> Subscriber:
+    account = CallerTurns(lambda: None).account("ann")
+    return Subscriber(render_id, account, pusher, observe_lag=lambda _: None)
+
+
 async def test_states_are_pushed_to_a_waiting_subscriber_and_the_terminal_one_is_taken_after_them(
     render: Render, pusher: RecordingPusher
 ) -> None:
-    subscriber = Subscriber(render.id, pusher)
+    subscriber = subscribed(render.id, pusher)
     taking = asyncio.create_task(subscriber.take())
     await settle()
     assert subscriber.offer(render)
@@ -30,7 +36,7 @@ async def test_states_are_pushed_to_a_waiting_subscriber_and_the_terminal_one_is
 
 
 async def test_no_state_is_pushed_before_a_pending_one_is_taken(render: Render, pusher: RecordingPusher) -> None:
-    subscriber = Subscriber(render.id, pusher)
+    subscriber = subscribed(render.id, pusher)
     assert not subscriber.offer(render)
     assert not subscriber.offer(newer := replace(render, revision=7))
     assert await subscriber.take() == (newer, None)
@@ -51,7 +57,7 @@ async def test_a_state_whose_push_fails_is_taken_instead_and_other_subscribers_g
             raise ValueError(render)
 
     channel = OwnerChannel()
-    failing, other = [Subscriber(render.id, FailingPusher()) for _ in range(20)], Subscriber(render.id, pusher)
+    failing, other = [subscribed(render.id, FailingPusher()) for _ in range(20)], subscribed(render.id, pusher)
     for subscriber in (*failing, other):
         channel.add(subscriber)
     taking = [asyncio.create_task(subscriber.take()) for subscriber in (*failing, other)]
@@ -64,7 +70,7 @@ async def test_a_state_whose_push_fails_is_taken_instead_and_other_subscribers_g
 
 
 async def test_nothing_is_pushed_to_a_cancelled_subscriber(render: Render, pusher: RecordingPusher) -> None:
-    subscriber = Subscriber(render.id, pusher)
+    subscriber = subscribed(render.id, pusher)
     taking = asyncio.create_task(subscriber.take())
     await settle()
     taking.cancel()
@@ -76,7 +82,7 @@ async def test_other_subscribers_are_pushed_to_while_some_are_cancelled(
     render: Render, pusher: RecordingPusher
 ) -> None:
     channel = OwnerChannel()
-    leaving, staying = [Subscriber(render.id) for _ in range(20)], Subscriber(render.id, pusher)
+    leaving, staying = [subscribed(render.id) for _ in range(20)], subscribed(render.id, pusher)
     for subscriber in (*leaving, staying):
         channel.add(subscriber)
     *taking, last = (asyncio.create_task(subscriber.take()) for subscriber in (*leaving, staying))
@@ -90,7 +96,7 @@ async def test_other_subscribers_are_pushed_to_while_some_are_cancelled(
 
 
 def test_a_subscriber_to_all_stores_a_bounded_number_of_ended_renders(make_render: MakeRender) -> None:
-    subscriber = Subscriber(None)
+    subscriber = subscribed(None)
     unfinished = make_render()
     subscriber.offer(unfinished)
     for _ in range(1500):

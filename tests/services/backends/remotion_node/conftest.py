@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from services.backends.remotion_node.backend import NodeBackend
 from services.models import Render
@@ -17,10 +18,11 @@ CPU_SECOND_USD = 0.5
 Launched = Callable[..., Render]
 
 
-@pytest.fixture
-async def node(node_bundle: Path, tmp_path: Path) -> AsyncIterator[NodeBackend]:
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def node(node_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NodeBackend]:
+    """The backend for all tests of a module: a start of Node and the browser takes a second of CPU time."""
     async with node_backend(
-        node_bundle, tmp_path, frame_timeout_s=MIN_FRAME_TIMEOUT_S, cpu_second_usd=CPU_SECOND_USD
+        node_bundle, tmp_path_factory.mktemp("node"), frame_timeout_s=MIN_FRAME_TIMEOUT_S, cpu_second_usd=CPU_SECOND_USD
     ) as backend:
         yield backend
 

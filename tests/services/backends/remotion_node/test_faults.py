@@ -13,7 +13,7 @@ from tests.services.backends.remotion_node.conftest import MIN_FRAME_TIMEOUT_S, 
 from tests.services.backends.test_backend_contract import until
 from tests.support.node_renderer import needs_node, node_backend
 
-pytestmark = [pytest.mark.slow, needs_node]
+pytestmark = [pytest.mark.slow, needs_node, pytest.mark.asyncio(loop_scope="module")]
 
 UNREACHABLE = "http://127.0.0.1:9"  # nothing listens on the port
 

@@ -16,7 +16,7 @@ from tests.services.backends.remotion_node.decoding import Decoded, decode
 from tests.services.backends.test_backend_contract import until
 from tests.support.node_renderer import needs_node
 
-pytestmark = [pytest.mark.slow, needs_node]
+pytestmark = [pytest.mark.slow, needs_node, pytest.mark.asyncio(loop_scope="module")]
 
 RED, BLUE = (0xCC, 0x22, 0x33), (0x11, 0x44, 0xDD)
 FRAMES, FPS, WIDTH, HEIGHT = 6, 30, 160, 90

@@ -13,9 +13,11 @@ from msgspec import Struct
 
 from services.failure_codes import returns_quota
 from services.media import Media, OutputFormat, OutputOptions
+from services.models.callers import Caller as Caller  # re-exported
+from services.models.callers import Identity as Identity
 
 if TYPE_CHECKING:
-    from dataclasses import replace as replace  # noqa: PLC0414  # mypy checks the field names and types of this one
+    from dataclasses import replace as replace  # mypy checks the field names and types of this one
 else:
     from msgspec.structs import replace  # noqa: F401  # re-exported
 
@@ -224,29 +226,6 @@ class RenderFilter:
     statuses: frozenset[RenderStatus] | None = None
     generation_id: str | None = None
     all_users: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """The authenticated user of a request. `id` is unique across issuers, and the `owner` of the user's renders.
-
-    An operator can read the renders of all users, but change only their own.
-    """
-
-    id: str
-    is_operator: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """The result of authentication: the caller, and when it expires; None means never."""
-
-    caller: Caller
-    expires_at: datetime | None = None
-
-    def is_valid(self, now: datetime) -> bool:
-        """Return whether the authentication has not expired."""
-        return self.expires_at is None or now < self.expires_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,165 @@
+"""Shares the event loop's time between callers, so that no caller's subscriptions and documents delay the others'.
+
+What a caller causes is divided into steps: the start of an operation, an event of a subscription. The steps wait in a
+queue of their caller, and the callers take turns. Between two iterations of the event loop, steps of about `SLICE_S`
+are started. Each is measured: a caller who has used more than `SHARE` of the time lately waits, if another caller was
+active within `CONTENTION_S`. A caller who is alone never waits.
+"""
+
+import asyncio
+import math
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from time import perf_counter
+
+SLICE_S = 0.001
+SHARE = 0.25  # of one CPU
+BURST_S = 0.005  # that a caller may use at once after a pause
+CONTENTION_S = 1.0
+MAX_ACCOUNTS = 10_000  # then those that have used nothing lately are forgotten
+MAX_SKIPPED = 64  # callers that are looked at for one whose turn it is
+EXPECTED_STEP_S = 0.0005  # before a caller's first step has been measured
+DECAY = 0.2  # of the difference when steps become shorter; longer ones count at once
+
+Step = Callable[[], None]
+
+
+class Account:
+    """The time that one caller has used, and the steps that wait."""
+
+    # Slots: it is touched at each change that is pushed (see docs/decisions/0012-fast-path.md).
+    __slots__ = ("_balance_s", "_turns", "_updated_s", "caller_id", "step_s", "steps")
+
+    def __init__(self, turns: "CallerTurns", caller_id: str) -> None:
+        self._turns = turns
+        self.caller_id = caller_id
+        self.steps: deque[Step] = deque()
+        self.step_s = EXPECTED_STEP_S  # the expected time of a step
+        self._balance_s = BURST_S
+        self._updated_s = turns.now_s()
+
+    def wait_s(self, now_s: float) -> float:
+        """Return after how many seconds the caller is within its share again; 0 if it is."""
+        self._balance_s = min(BURST_S, self._balance_s + (now_s - self._updated_s) * SHARE)
+        self._updated_s = now_s
+        return 0.0 if self._balance_s > 0 else -self._balance_s / SHARE
+
+    def charge(self, used_s: float) -> None:
+        """Subtract the time that the caller has used."""
+        self._balance_s -= used_s
+
+    def has_time(self) -> bool:
+        """Return whether the caller is within its share, or alone."""
+        return self._turns.wait_s(self, self._turns.now_s()) == 0
+
+    def enqueue(self, step: Step) -> None:
+        """Call `step` in the caller's turn. It must not raise or block; it may resume one task."""
+        self._turns.enqueue(self, step)
+
+    def is_idle(self, now_s: float) -> bool:
+        """Return whether nothing waits and nothing was used lately."""
+        return not self.steps and self.wait_s(now_s) == 0 and self._balance_s == BURST_S
+
+
+class CallerTurns:
+    """Runs the steps of callers in turn on the running event loop. `on_delay` is called when all of them must wait."""
+
+    def __init__(self, on_delay: Callable[[], None], *, now_s: Callable[[], float] = perf_counter) -> None:
+        self.now_s = now_s
+        self._on_delay = on_delay
+        self._accounts: OrderedDict[str, Account] = OrderedDict()  # the one that was looked up last at the end
+        self._waiting: OrderedDict[Account, None] = OrderedDict()  # with steps, in order of their turns
+        self._latest: tuple[str, float] = "", -math.inf  # the caller with the newest step, and its time
+        self._another: tuple[str, float] = "", -math.inf  # the same of the newest one of another caller
+        self._is_scheduled = False  # whether `_run` is called in the next iteration of the event loop
+        self._timer: asyncio.TimerHandle | None = None  # of `_run`, while all callers with steps wait
+        self._measured_s = 0.0
+
+    def account(self, caller_id: str) -> Account:
+        """Return the account of a caller."""
+        account = self._accounts.get(caller_id)
+        if account is None:
+            self._forget_idle()
+            account = self._accounts[caller_id] = Account(self, caller_id)
+        self._accounts.move_to_end(caller_id)
+        return account
+
+    async def turn(self, caller_id: str) -> None:
+        """Wait for the caller's turn. What the task then does until it next waits is the step that is measured."""
+        turn = asyncio.get_running_loop().create_future()
+        self.account(caller_id).enqueue(lambda: None if turn.done() else turn.set_result(None))
+        await turn
+
+    def enqueue(self, account: Account, step: Step) -> None:
+        """Call `step` in the turn of the account's caller. It must not raise or block; it may resume one task."""
+        now_s = self.now_s()
+        if self._latest[0] != account.caller_id:
+            self._another = self._latest
+        self._latest = account.caller_id, now_s
+        account.steps.append(step)
+        self._waiting.setdefault(account)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._run)
+
+    def _run(self) -> None:
+        """Start steps of callers in turn; each is followed by its measurement."""
+        loop, now_s = asyncio.get_running_loop(), self.now_s()
+        self._cancel_timer()
+        loop.call_soon(self._start_measuring)
+        expected_s, waits_s = 0.0, []
+        while expected_s < SLICE_S and len(waits_s) < min(len(self._waiting), MAX_SKIPPED):
+            account = next(iter(self._waiting))
+            if (wait_s := self.wait_s(account, now_s)) > 0:
+                waits_s.append(wait_s)
+                self._waiting.move_to_end(account)
+            else:
+                expected_s += self._run_step(account, loop)
+        self._is_scheduled = bool(expected_s) or len(waits_s) < len(self._waiting)
+        if self._is_scheduled:
+            loop.call_soon(self._run)
+        elif self._waiting:
+            self._on_delay()
+            self._timer = loop.call_later(min(waits_s), self._run)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _run_step(self, account: Account, loop: asyncio.AbstractEventLoop) -> float:
+        """Start the caller's next step; return how long it is expected to take."""
+        step = account.steps.popleft()
+        if account.steps:
+            self._waiting.move_to_end(account)
+        else:
+            del self._waiting[account]
+        started_s = self.now_s()
+        step()
+        account.charge(used_s := self.now_s() - started_s)
+        loop.call_soon(self._measure, account)
+        return max(used_s, account.step_s)
+
+    def _start_measuring(self) -> None:
+        self._measured_s = self.now_s()
+
+    def _measure(self, account: Account) -> None:
+        """Charge the time since the last measurement to the caller: only its task ran meanwhile."""
+        now_s = self.now_s()
+        used_s, self._measured_s = now_s - self._measured_s, now_s
+        account.step_s = max(used_s, account.step_s + (used_s - account.step_s) * DECAY)
+        account.charge(used_s)
+
+    def wait_s(self, account: Account, now_s: float) -> float:
+        """Return after how many seconds the caller may go on; 0 if it may now."""
+        other_s = self._another[1] if self._latest[0] == account.caller_id else self._latest[1]
+        return account.wait_s(now_s) if now_s - other_s < CONTENTION_S else 0.0
+
+    def _forget_idle(self) -> None:
+        """Forget the least recently used accounts beyond the limit, if they are idle."""
+        now_s = self.now_s()
+        while len(self._accounts) >= MAX_ACCOUNTS:
+            caller_id, account = next(iter(self._accounts.items()))
+            if not account.is_idle(now_s):
+                return
+            del self._accounts[caller_id]

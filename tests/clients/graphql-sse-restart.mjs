@@ -1,0 +1,28 @@
+// graphql-sse watches a render while the server is stopped and restarted. Prints "under way" when the test may stop it.
+
+import assert from "node:assert/strict";
+import { setTimeout } from "node:timers/promises";
+import { createClient } from "graphql-sse";
+import * as job from "./job.mjs";
+import { LONG, PROGRESS } from "./operations.mjs";
+
+const received = []; // the states that each connection has received
+const client = createClient({
+  url: job.url,
+  retryAttempts: Infinity,
+  retry: () => setTimeout(100),
+  on: { connected: () => received.push([]) },
+});
+
+const id = await job.start(LONG);
+for await (const { data, errors } of client.iterate({ query: PROGRESS, variables: { id } })) {
+  assert.equal(errors, undefined);
+  received.at(-1).push(data.renderProgress);
+  if (received.length === 1 && data.renderProgress.progress > 0) console.log("under way");
+}
+
+assert.equal(received.length, 2, "the server was stopped once");
+const [before, after] = received;
+job.assertIncreasing(before.map(({ revision }) => revision));
+assert(before.at(-1).revision <= after[0].revision);
+job.checkStates(after, id);
