@@ -2,8 +2,13 @@
 # pages, without a compiler and pip. It runs as an unprivileged user and writes to /data and /tmp only, so the root file
 # system can be read-only. Base images have exact versions; Dependabot proposes newer ones.
 
+# `--build-arg VARIANT=node` adds what workers need to render Remotion projects: Node, npm, a browser and fonts.
+ARG VARIANT=plain
+
+FROM node:22.23.2-trixie-slim AS nodejs
+
 # The npm packages of the pages: the files that browsers load, and licences.
-FROM node:22.23.2-trixie-slim AS web
+FROM nodejs AS web
 WORKDIR /app/web
 COPY web/package.json web/package-lock.json web/.npmrc ./
 RUN --mount=type=cache,target=/cache/npm npm ci --cache /cache/npm --omit=dev
@@ -41,13 +46,30 @@ COPY web/studio web/studio
 # between copies.
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash . && mkdir /data
 
-FROM python:3.11.16-slim-trixie
-LABEL org.opencontainers.image.title="Rendercast" \
-    org.opencontainers.image.description="A GraphQL API that renders videos: API processes and workers."
+FROM python:3.11.16-slim-trixie AS plain
 # The base image has its standard library uncompiled. With a read-only file system each process, including the child
 # process of each render, would compile it again.
 RUN pip uninstall --yes --root-user-action ignore setuptools wheel pip \
     && python -m compileall -q --invalidation-mode unchecked-hash /usr/local/lib
+
+# Remotion's packages are not in it: they are part of the user's project, which is copied to /project.
+FROM plain AS node
+COPY --from=nodejs /usr/local/bin/node /usr/local/bin/node
+COPY --from=nodejs /usr/local/lib/node_modules/npm /usr/local/lib/node_modules/npm
+# Debian has only the newest version of a package: a browser with an exact version could not be installed after its next
+# security update. libatomic1 is what Node needs.
+# hadolint ignore=DL3008
+RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm \
+    && ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx \
+    && apt-get update \
+    && apt-get install --yes --no-install-recommends chromium-headless-shell libatomic1 \
+        fonts-liberation fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji \
+    && rm -rf /var/lib/apt/lists/*
+ENV REMOTION_PROJECT=/project
+
+FROM ${VARIANT}
+LABEL org.opencontainers.image.title="Rendercast" \
+    org.opencontainers.image.description="A GraphQL API that renders videos: API processes and workers."
 COPY --from=packages /venv /venv
 COPY --from=web /app/web/node_modules /app/web/node_modules
 COPY --from=sources /app /app

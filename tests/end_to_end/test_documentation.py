@@ -30,7 +30,7 @@ from tests.support.api_client import Client, open_client
 from tests.support.api_stream import open_stream
 from tests.support.server_process import free_port
 
-LANGUAGES = {"sh", "console", "graphql", "json", "js", "ts", "tsx", "python", "yaml", "dotenv", "text"}
+LANGUAGES = {"sh", "console", "graphql", "json", "js", "ts", "tsx", "python", "yaml", "dockerfile", "dotenv", "text"}
 BLOCKS = blocks()
 SESSIONS = [block for block in BLOCKS if block.language == "console"]
 COMMANDS = sorted(

@@ -1,7 +1,8 @@
 """Executes the steps of a Dockerfile without Docker, in a folder that stands for `/`.
 
 Every stage is built in the same folder, because pip writes absolute paths, and moved away when the next one starts.
-An image of Python is this interpreter in a virtual environment at `usr/local`; one of Node is this machine's.
+An image of Python is this interpreter in a virtual environment at `usr/local`; one of Node has links to this machine's.
+Debian's packages are not installed: a stand-in for `apt-get` links the browser of this machine.
 """
 
 import os
@@ -12,11 +13,12 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from importlib.metadata import distribution
 from pathlib import Path
 
-from tests.image.dockerfile import Instruction, read
+from tests.image.dockerfile import Instruction, Stage, read_stages
 
 ABSOLUTE = re.compile(r"(?<![\w./-])/(?=[a-z])")
 # Variables with this machine's access to packages. They are not part of an image.
@@ -76,28 +78,37 @@ class Build:
         self._root = folder / "root"
         self._stages = folder / "stages"
         self._python = folder / "python"
-        self._name = ""
+        self._images: dict[str, Image] = {}
+        self._programs = folder / "programs"
+        self._programs.mkdir()
+        _make_apt(self._programs / "apt-get", self._root)
 
-    def run(self, dockerfile: str) -> Image:
+    def run(self, dockerfile: str, **arguments: str) -> Image:
         """Return the image. Raises `CalledProcessError` if a step fails, `OSError` if a copied path is missing."""
-        image = Image(root=self._root, workdir=self._root)
-        for instruction in read(dockerfile):
-            if instruction.name == "FROM":
-                image = self._start_stage(*instruction.words)
-            else:
-                self._step(image, instruction)
+        self._stages.mkdir()
+        *earlier, last = read_stages(dockerfile, **arguments)
+        for stage in earlier:
+            self._images[stage.name] = self._build(stage)
+            self._root.rename(self._stages / stage.name)
+        return self._build(last)
+
+    def _build(self, stage: Stage) -> Image:
+        image = self._start(stage.base)
+        for instruction in stage.instructions:
+            self._step(image, instruction)
         return image
 
-    def _start_stage(self, base: str, _as: str = "", name: str = "") -> Image:
-        if self._root.exists():
-            self._stages.mkdir(exist_ok=True)
-            self._root.rename(self._stages / self._name)
-        self._name = name
+    def _start(self, base: str) -> Image:
+        if base in self._images:
+            shutil.copytree(self._stages / base, self._root, symlinks=True)
+            return deepcopy(self._images[base])
         self._root.mkdir()
         (self._root / "tmp").mkdir(mode=0o777)
         (self._root / "tmp").chmod(0o777)
         if base.startswith("python:"):
             self._install_python()
+        elif base.startswith("node:"):
+            _link_node(self._root / "usr" / "local")
         return Image(root=self._root, workdir=self._root)
 
     def _install_python(self) -> None:
@@ -144,7 +155,7 @@ class Build:
 
     def _execute(self, image: Image, text: str) -> None:
         tools = {str(Path(found).parent) for name in ("node", "npm") if (found := shutil.which(name))}
-        path = [f"{self._root}/usr/local/bin", *sorted(tools), "/usr/bin", "/bin"]
+        path = [f"{self._root}/usr/local/bin", str(self._programs), *sorted(tools), "/usr/bin", "/bin"]
         environment = {name: value for name, value in os.environ.items() if REACHES_PACKAGES.fullmatch(name)}
         subprocess.run(
             ["/bin/sh", "-ec", image.inside(text)],
@@ -154,6 +165,25 @@ class Build:
             check=True,
             timeout=MAX_STEP_S,
         )
+
+
+def _link_node(place: Path) -> None:
+    """Link this machine's Node and npm to their paths in the official image."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    assert node
+    assert npm
+    for path, target in (("bin/node", Path(node)), ("lib/node_modules/npm", Path(npm).resolve().parents[1])):
+        (place / path).parent.mkdir(parents=True)
+        (place / path).symlink_to(target)
+
+
+def _make_apt(path: Path, root: Path) -> None:
+    """Write a program in place of `apt-get`. It links the browser, if this machine has it, and installs nothing."""
+    browser = shutil.which("chromium-headless-shell") or "/nowhere"
+    path.write_text(f"""#!/bin/sh
+case "$*" in *" chromium-headless-shell "*) mkdir -p {root}/usr/bin && ln -s {browser} {root}/usr/bin/ ;; esac
+""")
+    path.chmod(0o755)
 
 
 def _copy_pip(place: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 from dataclasses import dataclass, field
+from string import Template
 
 from dockerfile_parse import DockerfileParser
 
@@ -33,6 +34,41 @@ class Instruction:
     def pairs(self) -> dict[str, str]:
         """The names and values of ENV or LABEL."""
         return dict(word.split("=", 1) for word in self.words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A stage: its base, which is an image or an earlier stage, its name, and the instructions after FROM."""
+
+    base: str
+    name: str
+    instructions: list[Instruction]
+
+    @property
+    def sources(self) -> set[str]:
+        """The stages and images that it is built from."""
+        copied = (found.flags.get("from") for found in self.instructions if found.name == "COPY")
+        return {self.base, *filter(None, copied)}
+
+
+def read_stages(text: str, **arguments: str) -> list[Stage]:
+    """Return the stages of a Dockerfile that are needed for the last one, with these values of its arguments."""
+    stages: list[Stage] = []
+    for found in read(text):
+        if found.name == "FROM":
+            base, *name = Template(found.text).substitute(arguments).split(" AS ")
+            stages.append(Stage(base=base, name="".join(name), instructions=[]))
+        elif stages:
+            stages[-1].instructions.append(found)
+        else:
+            name_of, _, default = found.text.partition("=")
+            arguments.setdefault(name_of, default)
+    needed, *earlier = reversed(stages)
+    kept = [needed]
+    for stage in earlier:
+        if any(stage.name in each.sources for each in kept):
+            kept.append(stage)
+    return kept[::-1]
 
 
 def read(text: str) -> list[Instruction]:

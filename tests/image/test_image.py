@@ -1,7 +1,11 @@
-"""The image that the Dockerfile builds: all steps are executed, and its commands run unprivileged."""
+"""The image that the Dockerfile builds: all steps are executed, and its commands run unprivileged.
+
+It is the variant for Remotion projects, which has all steps of the other. Debian's packages are those of this machine.
+"""
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -17,8 +21,10 @@ from tests.image.build import Build, Image
 from tests.image.container import TIMEOUT_S, Container, sealed
 from tests.image.context import checkout_in_use, copy_context
 from tests.image.dockerfile import dockerfile_text
+from tests.remotion_helper.projects import PROJECT
 from tests.support import tokens
 from tests.support.api_client import open_client
+from tests.support.node_renderer import make_project, needs_node
 from tests.support.redis_server import RedisServer
 from tests.support.server_process import free_port
 
@@ -26,13 +32,19 @@ pytestmark = pytest.mark.slow
 
 MEGABYTE = 1024 * 1024
 MAX_MEGABYTES = 500
+BUNDLING_TIMEOUT_S = 240.0  # without a cache, webpack takes 40 s on a busy machine
+
+# Node finds no files in folders of root by `access`, which ignores the capability that the container gets.
+MAY_RENDER = shutil.which("chromium-headless-shell") is not None and all(
+    folder.stat().st_mode & stat.S_IXOTH for folder in PROJECT.parents
+)
 
 Start = Callable[..., Container]
 
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[Image]:
-    """The image in a read-only file system."""
+    """The image in a read-only file system, with a project of a user."""
     if shutil.which("npm") is None and "NODE" not in os.environ:
         pytest.skip("npm is not installed; the image needs it for the packages of the pages")
     folder = Path(tempfile.mkdtemp(prefix="image-"))
@@ -41,7 +53,9 @@ def image() -> Iterator[Image]:
         for name in ("checkout", "context", "build"):
             (folder / name).mkdir()
         context = copy_context(checkout_in_use(folder / "checkout"), folder / "context")
-        built = Build(folder / "build", context).run(dockerfile_text())
+        built = Build(folder / "build", context).run(dockerfile_text(), VARIANT="node")
+        if MAY_RENDER:
+            make_project(built.root)
         with sealed(built):
             yield built
     finally:
@@ -78,9 +92,9 @@ def start(image: Image, mongo_url: str, tmp_path: Path) -> Iterator[Start]:
     assert all("Traceback" not in container.log for container in started)
 
 
-def wait_until_healthy(container: Container) -> None:
+def wait_until_healthy(container: Container, *, timeout_s: float = TIMEOUT_S) -> None:
     """Wait until the health check of the container passes."""
-    until = time.monotonic() + TIMEOUT_S
+    until = time.monotonic() + timeout_s
     while not container.is_healthy():
         assert container.process.poll() is None, container.log
         assert time.monotonic() < until, container.log
@@ -104,6 +118,20 @@ async def test_serve_and_worker_make_a_video_after_migrate(start: Start) -> None
     assert not worker.is_healthy()
 
 
+@needs_node
+@pytest.mark.skipif(not MAY_RENDER, reason="needs `chromium-headless-shell`, and node_modules that all users can read")
+async def test_a_worker_bundles_and_renders_the_project_in_the_image(start: Start) -> None:
+    api, worker = start(RENDERCAST_RENDERER="node"), start("worker", RENDERCAST_RENDERER="node")
+    wait_until_healthy(api)
+    wait_until_healthy(worker, timeout_s=BUNDLING_TIMEOUT_S)
+    token = api.run("rendercast", "token", "ann").stdout.strip()
+    async with open_client(api.url, token=token) as client:
+        render = await client.until(await client.start_render(durationInFrames=3), status="COMPLETE")
+        video = await client.http.get(render["outputUrl"])
+    assert (video.status_code, len(video.content)) == (200, render["outputSizeBytes"])
+    assert worker.stop() == 0
+
+
 def test_a_container_without_a_required_setting_ends_with_an_error(start: Start) -> None:
     container = start(RENDERCAST_JWT_SECRET="")
     assert container.process.wait(TIMEOUT_S) == 1
@@ -125,8 +153,9 @@ def test_the_image_has_only_what_is_needed_at_run_time(image: Image) -> None:
     installed = {path.name.split("-")[0].lower() for path in packages.glob("*/site-packages/*.dist-info")}
     assert {"starlette", "av", "motor"} <= installed
     assert installed & {"pip", "setuptools", "wheel", "hatchling", "pytest", "rendercast"} == set()
-    assert {path.name for path in image.root.iterdir()} == {"app", "data", "tmp", "usr", "venv"}
+    assert {path.name for path in image.root.iterdir()} - {"project"} == {"app", "data", "tmp", "usr", "venv"}
     assert {path.name for path in (image.root / "usr" / "local" / "bin").glob("pip*")} == set()
+    assert {path.name for path in (image.root / "usr" / "bin").iterdir()} <= {"chromium-headless-shell"}
     sources = {path.name for path in (image.root / "app").iterdir() if path.name != "__pycache__"}
     folders = {"auth", "commands", "pages", "resolvers", "schema", "services", "transport"}
     assert sources == {"LICENSE", "app.py", "cli.py", "web", *folders}
