@@ -11,6 +11,8 @@ RendercastError
 │   ├── IdempotencyKeyReused
 │   ├── InvalidArgument
 │   ├── NotAllowed
+│   ├── TokenForOneRender
+│   ├── RenderTokensNotConfigured
 │   ├── LimitExceeded
 │   ├── ExecutionTimeout
 │   ├── PersistedQueryNotSupported
@@ -40,7 +42,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.errors.base import RendercastError, StartupError, Unavailable, UserError
-from services.errors.callers import IssuerUnavailable, NotAllowed, TokenExpired, TokenInvalid, Unauthenticated
+from services.errors.callers import (
+    IssuerUnavailable,
+    NotAllowed,
+    RenderTokensNotConfigured,
+    TokenExpired,
+    TokenForOneRender,
+    TokenInvalid,
+    Unauthenticated,
+)
 from services.errors.persisted_documents import DocumentNotTrusted, PersistedQueryNotFound, PersistedQueryNotSupported
 from services.models import Failure, Quota, Render
 
@@ -50,9 +60,11 @@ __all__ = [  # the classes of the other modules; those below need not be listed
     "NotAllowed",
     "PersistedQueryNotFound",
     "PersistedQueryNotSupported",
+    "RenderTokensNotConfigured",
     "RendercastError",
     "StartupError",
     "TokenExpired",
+    "TokenForOneRender",
     "TokenInvalid",
     "Unauthenticated",
     "Unavailable",
