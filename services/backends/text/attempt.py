@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -61,7 +62,9 @@ class Attempt:
         """Set the state to an attempt that is done, and whose files are being stored, however long that takes."""
         self.is_storing = True
         if isinstance(self.state, AttemptProgress):
-            self.state = replace(self.state, phase=RenderPhase.COMBINING, fraction=1.0, estimated_completion_at=None)
+            self.state = dataclasses.replace(
+                self.state, phase=RenderPhase.COMBINING, fraction=1.0, estimated_completion_at=None
+            )
 
     async def kill_if_hung(self) -> None:
         """Kill the child and set the state to failed if it has sent no message for `max_silence_s`."""
