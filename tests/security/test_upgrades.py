@@ -168,7 +168,7 @@ async def test_the_refusal_of_a_handshake_arrives_with_its_reason(
     response = await peer.read_to_end()
     assert response.startswith(f"HTTP/1.1 {status} ".encode())
     message = json.loads(response.partition(b"\r\n\r\n")[2])["errors"][0]["message"]
-    assert message in caplog.text
+    assert any(message in record.getMessage() for record in caplog.records)
     assert b"x-content-type-options: nosniff" in response
 
 
@@ -196,7 +196,7 @@ async def test_a_handshake_whose_upgrade_a_proxy_removed_is_refused_with_426(
     assert response.startswith(b"HTTP/1.1 426 Upgrade Required")
     assert b"\r\nupgrade: websocket\r\n" in response
     assert b"proxy" in response
-    assert "proxy" in caplog.text
+    assert any("proxy" in record.getMessage() for record in caplog.records)
 
 
 CODINGS = {

@@ -120,7 +120,7 @@ async def test_a_request_that_is_cancelled_by_the_servers_stop_gets_503() -> Non
     assert json.loads(sent[1]["body"])["errors"][0]["extensions"]["code"] == "SERVICE_UNAVAILABLE"
 
 
-def test_the_log_of_a_cancelled_request_is_one_line() -> None:
+async def test_the_log_of_a_cancelled_request_is_one_line() -> None:
     error = asyncio.CancelledError()
     record = logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, "Exception", (), (type(error), error, None))
     assert CancellationFilter().filter(record)
