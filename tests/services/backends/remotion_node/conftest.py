@@ -1,6 +1,7 @@
 """The backend on the bundle of a real project, and renders of its compositions."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,20 @@ CPU_SECOND_USD = 0.5
 Launched = Callable[..., Render]
 
 
+def open_node(bundle: Path, data_dir: Path) -> AbstractAsyncContextManager[NodeBackend]:
+    return node_backend(bundle, data_dir, frame_timeout_s=MIN_FRAME_TIMEOUT_S, cpu_second_usd=CPU_SECOND_USD)
+
+
+@pytest.fixture
+async def node(node_bundle: Path, tmp_path: Path) -> AsyncIterator[NodeBackend]:
+    async with open_node(node_bundle, tmp_path) as backend:
+        yield backend
+
+
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def node(node_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NodeBackend]:
-    """The backend for all tests of a module: a start of Node and the browser takes a second of CPU time."""
-    async with node_backend(
-        node_bundle, tmp_path_factory.mktemp("node"), frame_timeout_s=MIN_FRAME_TIMEOUT_S, cpu_second_usd=CPU_SECOND_USD
-    ) as backend:
+async def module_node(node_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NodeBackend]:
+    """A backend for all tests of a module: the start of Node and the browser takes half a second of CPU time."""
+    async with open_node(node_bundle, tmp_path_factory.mktemp("node")) as backend:
         yield backend
 
 

@@ -18,6 +18,11 @@ pytestmark = [pytest.mark.slow, needs_node, pytest.mark.asyncio(loop_scope="modu
 UNREACHABLE = "http://127.0.0.1:9"  # nothing listens on the port
 
 
+@pytest.fixture(scope="module")
+def node(module_node: NodeBackend) -> NodeBackend:
+    return module_node
+
+
 async def fail(node: NodeBackend, launched: Launched, kind: str, *, url: str = "") -> Failure:
     render = launched("Fault", input_props=json.dumps({"kind": kind, "url": url}))
     await node.start(render)

@@ -43,6 +43,11 @@ STILLS = [
 AUDIO = [(OutputFormat.MP3, "mp3float"), (OutputFormat.AAC, "aac"), (OutputFormat.WAV, "pcm_s16le")]
 
 
+@pytest.fixture(scope="module")
+def node(module_node: NodeBackend) -> NodeBackend:
+    return module_node
+
+
 async def make(node: NodeBackend, render: Render) -> tuple[AttemptFinished, Path]:
     await node.start(render)
     end = await until(node, render, AttemptFinished)
