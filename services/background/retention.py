@@ -46,6 +46,5 @@ class RetentionLoop:
         except Unavailable as error:
             log.warning("what is older than the retention can't be deleted now: %s", error)
         else:
-            log.log(
-                logging.INFO if deleted else logging.DEBUG, "deleted %d files or renders after their retention", deleted
-            )
+            if deleted:
+                log.info("deleted %d files or renders after their retention", deleted)

@@ -200,7 +200,7 @@ async def _open_text_backend(
     from services.backends.text.backend import open_text_backend
 
     async with (
-        open_storage(settings, clock, shared=shared, check=with_worker) as storage,
+        open_storage(settings, clock, shared=shared, with_worker=with_worker) as storage,
         open_text_backend(
             storage,
             width=settings.renderer.text_width,
@@ -217,7 +217,7 @@ async def _open_node_backend(
     settings: Settings, clock: Clock, *, shared: bool, with_worker: bool
 ) -> AsyncIterator[RenderBackend]:
     """Open Remotion's renderer on this machine; without a worker, only what it has stored. Raises `StartupError`."""
-    async with open_storage(settings, clock, shared=shared, check=with_worker) as storage:
+    async with open_storage(settings, clock, shared=shared, with_worker=with_worker) as storage:
         if not with_worker:
             yield _serving_backend(settings, storage)
             return

@@ -11,13 +11,16 @@ from services.storage.s3_access import read_s3_access
 
 
 @asynccontextmanager
-async def open_storage(settings: Settings, clock: Clock, *, shared: bool, check: bool) -> AsyncIterator[OutputStorage]:
-    """Open the storage. With `check`, a bucket in which nothing can be stored prevents it. Raises `StartupError`.
+async def open_storage(
+    settings: Settings, clock: Clock, *, shared: bool, with_worker: bool
+) -> AsyncIterator[OutputStorage]:
+    """Open the storage. For a worker, a bucket must be writable. Raises `StartupError`.
 
-    Other processes may use the data folder too if it is `shared`.
+    Other processes may use the data folder too if it is `shared`. A bucket needs the folder for a worker only.
     """
     data_dir, access = settings.storage.data_dir, read_s3_access(settings.outputs)
-    make_folder(data_dir)
+    if access is None or with_worker:
+        make_folder(data_dir)
     if access is None:
         from services.storage.folder_storage import open_folder_storage
 
@@ -25,5 +28,7 @@ async def open_storage(settings: Settings, clock: Clock, *, shared: bool, check:
         return
     from services.storage.s3_storage import open_s3_storage
 
-    async with open_s3_storage(access, data_dir=data_dir, clock=clock, shared=shared, check=check) as storage:
+    async with open_s3_storage(
+        access, data_dir=data_dir, clock=clock, shared=shared, with_worker=with_worker
+    ) as storage:
         yield storage

@@ -50,7 +50,8 @@ class Services:
 
     `backend` is None if no renderer can be used, `worker` if the process is not a worker, `outbox` if the store has
     none, `deliverer` if the process is not a worker or webhooks are not configured, `refresher` if the process is not a
-    worker, `retention` if the process is not a worker or has nothing to delete after a time, `tracing` if traces are not exported, and `data_folder` if the store is not in a folder of this machine.
+    worker, `retention` if the process is not a worker or has nothing to delete after a time, `tracing` if traces are
+    not exported, and `data_folder` if the store is not in a folder of this machine.
     """
 
     settings: Settings

@@ -119,23 +119,27 @@ class S3Storage:
 
 @asynccontextmanager
 async def open_s3_storage(
-    access: S3Access, *, data_dir: Path, clock: Clock, shared: bool, check: bool
+    access: S3Access, *, data_dir: Path, clock: Clock, shared: bool, with_worker: bool
 ) -> AsyncIterator[S3Storage]:
-    """Open the storage; with `check`, first verify that outputs can be stored. Raises `StartupError` if not.
+    """Open the storage; for a worker, first verify that outputs can be stored. Raises `StartupError` if not.
 
-    Unfinished files are in `data_dir`, which other processes may use too if it is `shared`.
+    Unfinished files of a worker are in `data_dir`, which other processes may use too if it is `shared`.
     """
     work_folder = data_dir / "outputs"
+    async with open_output_bucket(access) as objects:
+        if with_worker:
+            _prepare(work_folder, shared=shared)
+            await require_writable(objects)
+        unchecked = None if with_worker else access.bucket
+        async with renewed_credentials(objects, clock=clock, unchecked=unchecked):
+            yield S3Storage(objects=objects, work_folder=work_folder, clock=clock)
+
+
+def _prepare(work_folder: Path, *, shared: bool) -> None:
     try:
         prepare_work_folder(work_folder, shared=shared)
     except OSError as error:
         raise StartupError(f"The folder {work_folder} can't be used for unfinished videos: {error}.") from error
-    async with open_output_bucket(access) as objects:
-        if check:
-            await require_writable(objects)
-        unchecked = None if check else access.bucket
-        async with renewed_credentials(objects, clock=clock, unchecked=unchecked):
-            yield S3Storage(objects=objects, work_folder=work_folder, clock=clock)
 
 
 async def _available(call: Awaitable[T]) -> T:

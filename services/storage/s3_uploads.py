@@ -1,6 +1,7 @@
 """Uploads of files to S3 by boto3's transfer manager: large files in parts, a few at once."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,6 @@ from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from s3transfer.futures import TransferFuture
 
 MAX_CONCURRENT_UPLOADS = 4
 MAX_CONCURRENT_REQUESTS = 8  # of all uploads together; each sends one file or one part, read in pieces from the disk
@@ -42,7 +42,7 @@ class Uploads:
         """
         async with self._free:
             transfer = self._manager.upload(str(path), bucket, key, extra_args={"ContentType": content_type})
-            ended = asyncio.get_running_loop().run_in_executor(self._threads, _wait, transfer)
+            ended = asyncio.get_running_loop().run_in_executor(self._threads, _wait, transfer.result)
             try:
                 error = await asyncio.shield(ended)
             except asyncio.CancelledError:
@@ -53,10 +53,10 @@ class Uploads:
             raise error
 
 
-def _wait(transfer: "TransferFuture") -> Exception | None:
+def _wait(result: Callable[[], object]) -> Exception | None:
     """Wait for the end of a transfer, and return its error."""
     try:
-        transfer.result()
+        result()
     except Exception as error:  # noqa: BLE001  # the caller raises it, unless it has been cancelled meanwhile
         return error
     return None

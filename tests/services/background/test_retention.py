@@ -93,7 +93,7 @@ async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[SqliteStore]:
 
 
 async def add(store: SqliteStore, render: Render, *, completed_at: datetime | None) -> None:
-    window = QuotaWindow(owner=render.owner, starts_at=render.created_at, limit=100)
+    window = QuotaWindow(owner=render.owner, starts_at=render.created_at, limit=100, length=timedelta(hours=1))
     await store.add(render, window)
     if completed_at is not None:
         launched = lifecycle.launch(render, now=render.created_at)
@@ -110,4 +110,4 @@ async def test_renders_are_deleted_by_their_end(store: SqliteStore, clock: FakeC
     await add(store, ended_later, completed_at=limit + second)
     await add(store, unfinished_one, completed_at=None)
     assert await store.delete_ended_before(limit) == 1
-    assert {render_id for render_id in await store.render_ids("ann")} == {ended_later.id, unfinished_one.id}
+    assert set(await store.render_ids("ann")) == {ended_later.id, unfinished_one.id}

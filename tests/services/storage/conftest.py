@@ -61,9 +61,9 @@ def s3_access(endpoint: str, *, key: str = "key", bucket: str = BUCKET) -> S3Acc
     )
 
 
-def open_bucket(access: S3Access, data_dir: Path, *, check: bool = False):  # type: ignore[no-untyped-def]
+def open_bucket(access: S3Access, data_dir: Path, *, with_worker: bool = True):  # type: ignore[no-untyped-def]
     """Open a bucket as the storage."""
-    return open_s3_storage(access, data_dir=data_dir, clock=SystemClock(), shared=True, check=check)
+    return open_s3_storage(access, data_dir=data_dir, clock=SystemClock(), shared=True, with_worker=with_worker)
 
 
 async def fetch_url(download: Download) -> httpx.Response:
@@ -100,7 +100,7 @@ def _served(storage: FolderStorage, download: Download) -> httpx.Response:
 async def in_moto(request: pytest.FixtureRequest) -> AsyncIterator[Stored]:
     server: S3Server = request.getfixturevalue("s3_server")
     server.make_bucket(BUCKET)
-    async with open_bucket(s3_access(server.url), request.getfixturevalue("tmp_path"), check=True) as storage:
+    async with open_bucket(s3_access(server.url), request.getfixturevalue("tmp_path")) as storage:
         yield Stored(storage=storage, fetch=fetch_url)
 
 
@@ -108,7 +108,7 @@ async def in_moto(request: pytest.FixtureRequest) -> AsyncIterator[Stored]:
 async def in_s3rver(request: pytest.FixtureRequest) -> AsyncIterator[Stored]:
     server: S3rver = request.getfixturevalue("s3rver")
     access = s3_access(server.url, key=KEY)
-    async with open_bucket(access, request.getfixturevalue("tmp_path"), check=True) as storage:
+    async with open_bucket(access, request.getfixturevalue("tmp_path")) as storage:
         yield Stored(storage=storage, fetch=fetch_url)
 
 

@@ -58,19 +58,20 @@ async def test_a_refused_upload_has_a_remedy(
 
 async def test_a_missing_bucket_has_a_remedy(s3_server: S3Server, tmp_path: Path, make_render: MakeRender) -> None:
     access = replace(s3_access(s3_server.url), bucket="nothing-here")
-    async with open_bucket(access, tmp_path) as storage:
+    async with open_bucket(access, tmp_path, with_worker=False) as storage:
+        storage.work_folder.mkdir()
         with pytest.raises(NotStored) as refused:
             await finish(Stored(storage=storage, fetch=fetch_url), make_render(), FakeClock())
     assert "correct RENDERCAST_OUTPUT_BUCKET" in (refused.value.failure.detail or "")
     with pytest.raises(StartupError, match=r"^The storage of outputs can't be used \(the bucket nothing-here at http"):
-        async with open_bucket(access, tmp_path, check=True):
+        async with open_bucket(access, tmp_path):
             pass
 
 
 async def test_a_bucket_that_can_not_be_written_prevents_the_start(faulty: FaultyS3, tmp_path: Path) -> None:
     faulty.fail(S3Fault.ACCESS_DENIED, method="PUT")
     with pytest.raises(StartupError, match="grant s3:PutObject to the key RENDERCAST_OUTPUT_ACCESS_KEY_ID"):
-        async with open_bucket(s3_access(faulty.url), tmp_path, check=True):
+        async with open_bucket(s3_access(faulty.url), tmp_path):
             pass
 
 
