@@ -40,6 +40,7 @@ from services.observability.metrics import Metrics
 from services.ports import AddOutcome, AddResult, Clock, RenderBackend, RenderStore
 from services.realtime.hub import ProgressHub
 from services.renders import lifecycle
+from services.renders.download_urls import DownloadUrls
 from services.renders.file_names import file_name
 from services.renders.pages import PageRequest, read_page
 from services.renders.preview_urls import PreviewUrls
@@ -70,6 +71,7 @@ class RenderService:
     download_expiry: timedelta
     catalog: CatalogReader | None = None
     preview_urls: PreviewUrls = field(default_factory=PreviewUrls)
+    download_urls: DownloadUrls = field(default_factory=DownloadUrls)
     tokens: RenderTokens | None = None
 
     async def start(self, caller: Caller, request: StartRequest) -> StartResult:
@@ -186,14 +188,14 @@ class RenderService:
         """
         if render.output is None or self.backend is None:
             return None
-        name = file_name(render) if saves else None
-        return self.backend.sign(render.output, expires_in=self.download_expiry, file_name=name)
+        name, now = file_name(render) if saves else None, self.clock.now()
+        return self.download_urls.sign(self.backend, render.output, name=name, expiry=self.download_expiry, now=now)
 
     def sign_poster(self, render: Render) -> Download | None:
         """Return a signed URL of the poster of a render that the caller has read; None if it has no poster."""
-        if render.output is None or self.backend is None:
+        if (output := render.output) is None or self.backend is None:
             return None
-        return self.backend.sign_poster(render.output, expires_in=self.download_expiry)
+        return self.download_urls.sign_poster(self.backend, output, expiry=self.download_expiry, now=self.clock.now())
 
     def sign_preview(self, render: Render) -> Download | None:
         """Return a signed URL of the newest preview of a render that the caller has read; None if it has none.
