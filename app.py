@@ -46,7 +46,7 @@ def create_app(services: Services, *, authenticate: Authenticator) -> ASGIApp:
     settings = services.settings
     if (tokens := services.renders.tokens) is not None:
         authenticate = RenderTokenAuthenticator(tokens, services.clock, others=authenticate)
-    graphiql = load_graphiql(settings.pages.web_dir)
+    graphiql = load_graphiql(settings.pages.web_dir) if settings.pages.graphiql else None
     routes = [  # matched in this order: the most frequent requests come first
         *_graphql_routes(services, authenticate, graphiql),
         *_page_routes(settings, graphiql),
@@ -57,7 +57,7 @@ def create_app(services: Services, *, authenticate: Authenticator) -> ASGIApp:
     return with_path_prefix(ResponseHeadersMiddleware(app), settings.server.path_prefix)
 
 
-def _graphql_routes(services: Services, authenticate: Authenticator, graphiql: GraphiQL) -> list[BaseRoute]:
+def _graphql_routes(services: Services, authenticate: Authenticator, graphiql: GraphiQL | None) -> list[BaseRoute]:
     """Return the routes of GraphQL over HTTP, which include GraphiQL's page, and over WebSocket."""
     schema = build_schema(services.settings.graphql, tracing=services.tracing)
     runner = OperationRunner(schema, max_result_bytes=services.settings.graphql.max_result_bytes)
@@ -79,16 +79,18 @@ def _graphql_routes(services: Services, authenticate: Authenticator, graphiql: G
     ]
 
 
-def _page_routes(settings: Settings, graphiql: GraphiQL) -> list[BaseRoute]:
+def _page_routes(settings: Settings, graphiql: GraphiQL | None) -> list[BaseRoute]:
     """Return the routes of the pages' files and of `/`: the studio, or a redirect to GraphiQL if it is switched off."""
-    graphiql_files = [  # relative to `/graphql` and to `/graphql/`
-        Route("/assets/{name:path}", graphiql.serve_file),
-        Route("/graphql/assets/{name:path}", graphiql.serve_file),
-    ]
-    if not settings.pages.studio:
-        return [Route("/", _redirect_to(f"{settings.server.path_prefix}/graphql")), *graphiql_files]
-    studio = load_studio(settings.pages, settings.server.base_url)
-    return [Route("/", studio.serve_page), Route("/assets/studio/{name:path}", studio.serve_file), *graphiql_files]
+    routes: list[BaseRoute] = []
+    if settings.pages.studio:
+        studio = load_studio(settings.pages, settings.server.base_url)
+        routes += [Route("/", studio.serve_page), Route("/assets/studio/{name:path}", studio.serve_file)]
+    elif graphiql is not None:
+        routes.append(Route("/", _redirect_to(f"{settings.server.path_prefix}/graphql")))
+    if graphiql is not None:  # relative to `/graphql` and to `/graphql/`
+        routes.append(Route("/assets/{name:path}", graphiql.serve_file))
+        routes.append(Route("/graphql/assets/{name:path}", graphiql.serve_file))
+    return routes
 
 
 def _redirect_to(path: str) -> Callable[[Request], Awaitable[Response]]:

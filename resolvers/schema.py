@@ -32,7 +32,7 @@ from resolvers.query import Query
 from resolvers.subscription import Subscription
 from schema.render import Render
 from schema.scalars import SCALARS
-from services.errors import LimitExceeded, UserError
+from services.errors import LimitExceeded, Unauthenticated, UserError
 from services.settings import GraphQLSettings, default_settings
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class RendercastSchema(Schema):
             context, result, extensions_runner, skip_process_errors=skip_process_errors
         )
         if handled.errors:
-            suggestions = bool(self._settings.introspection)
+            suggestions = self._shows_schema(context.context)
             handled.errors = [to_client_error(error, suggestions=suggestions) for error in handled.errors]
         return handled
 
@@ -118,8 +118,15 @@ class RendercastSchema(Schema):
             raise InvalidOperationTypeError(operation_type)
         if context.variables:
             check_variables(context.variables, operation.variable_types, self._settings)
+        if operation.introspects and not self._shows_schema(context.context):
+            raise _unauthenticated(context.context)
         if operation_type is OperationType.MUTATION:
             self._admit_mutation(context.context, operation)
+
+    def _shows_schema(self, context: Context | None) -> bool:
+        """Return whether the caller may read the schema: all callers if it is public, else those with an identity."""
+        allowed = self._settings.introspection
+        return allowed == "public" or (bool(allowed) and (context is None or context.identity is not None))
 
     def _admit_mutation(self, context: Context, operation: MeasuredOperation) -> None:
         if context.identity is None:  # the resolver raises `Unauthenticated`
@@ -129,6 +136,11 @@ class RendercastSchema(Schema):
             self.mutation_rate.admit(context.identity.caller.limit_key, operation.root_fields, now_s=now_s)
         except LimitExceeded as error:
             raise DocumentRejected(GraphQLError(str(error), original_error=error)) from error
+
+
+def _unauthenticated(context: Context) -> DocumentRejected:
+    error = context.authentication_error or Unauthenticated("Sign in to read the schema.")
+    return DocumentRejected(GraphQLError(str(error), original_error=error))
 
 
 def build_schema(settings: GraphQLSettings | None = None, *, tracing: "Tracing | None" = None) -> RendercastSchema:

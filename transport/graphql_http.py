@@ -63,7 +63,7 @@ class GraphQLHttpEndpoint:
         *,
         schema: Schema,
         authenticate: Authenticator,
-        graphiql: HtmlPage,
+        graphiql: HtmlPage | None,
         streams: GraphQLStreams,
     ) -> None:
         self._services = services
@@ -82,7 +82,7 @@ class GraphQLHttpEndpoint:
     async def _respond(self, request: Request) -> ASGIApp:
         headers = RequestHeaders(request.scope["headers"])
         accept = headers.value(b"accept")
-        if _accepts_page(request, accept):
+        if self._graphiql is not None and _accepts_page(request, accept):
             return self._graphiql.response()
         acceptable = negotiate(accept)
         if not acceptable:

@@ -33,11 +33,16 @@ from graphql import (
     ValueNode,
     get_named_type,
     get_nullable_type,
-    is_introspection_type,
     is_list_type,
     type_from_ast,
 )
 
+from resolvers.admission.introspection import (
+    META_FIELDS,
+    Sizes,
+    introspection_sizes,
+    is_introspection,
+)
 from resolvers.strawberry_fields import field_definition
 from schema.render import READS_STORE
 from services.errors import LimitExceeded
@@ -53,18 +58,20 @@ PAIRS = "pairs of fields with the same response name"
 ALIASES = "aliases"
 DIRECTIVES = "directives"
 OPERATIONS = "operations"
+INTROSPECTIONS = "fields `__schema`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredOperation:
     """One operation of a document. `cost` is an upper bound on the weighted number of fields that it resolves.
 
-    `variable_types` are the types of its variables by name.
+    `variable_types` are the types of its variables by name. `introspects` is whether it reads the schema's description.
     """
 
     type: OperationType
     root_fields: int
-    cost: int
+    cost: float
+    introspects: bool
     variable_types: Mapping[str, GraphQLType | None]
 
 
@@ -82,7 +89,7 @@ class _Selection:
 
     node: SelectionSetNode
     parent: GraphQLNamedType | None
-    times: int = 1
+    times: float = 1
     list_size: int = DEFAULT_LIST_SIZE
     depth: int = 1
     response_keys: dict[str, _ResponseKey] = field(default_factory=dict)
@@ -119,12 +126,15 @@ class _Walk:
             ALIASES: settings.max_query_aliases,
             DIRECTIVES: settings.max_query_aliases,
             OPERATIONS: settings.max_query_aliases,
+            INTROSPECTIONS: 1,
         }
+        self.sizes: Sizes = introspection_sizes(schema)
+        self.introspects = False
         self.fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
         self.spread: set[str] = set()
         self.counts: Counter[str] = Counter()
         self.root_fields = 0
-        self.cost = 0
+        self.cost: float = 0
 
     def operation(self, operation: OperationDefinitionNode) -> MeasuredOperation:
         self.count(OPERATIONS, operation)
@@ -133,9 +143,14 @@ class _Walk:
             self.count(DIRECTIVES, variable, len(variable.directives or ()))
             types[variable.variable.name.value] = type_from_ast(self.schema, variable.type)
         self.root_fields = self.cost = 0
+        self.introspects = False
         self.definition(operation, self.schema.get_root_type(operation.operation))
         return MeasuredOperation(
-            type=operation.operation, root_fields=self.root_fields, cost=self.cost, variable_types=types
+            type=operation.operation,
+            root_fields=self.root_fields,
+            cost=self.cost,
+            introspects=self.introspects,
+            variable_types=types,
         )
 
     def definition(self, definition: ExecutableDefinitionNode, parent: GraphQLNamedType | None) -> None:
@@ -178,6 +193,9 @@ class _Walk:
         definition = _definition(selection.parent, node.name.value)
         if node.alias:
             self.count(ALIASES, node)
+        if definition in META_FIELDS.values():
+            self.introspects = True
+            self.count(INTROSPECTIONS, node, definition is META_FIELDS["__schema"])
         if selection.depth > self.max_depth:
             raise _limit_exceeded(f"has fields nested deeper than {self.max_depth}", node)
         self.root_fields += selection.depth == 1
@@ -188,14 +206,20 @@ class _Walk:
         return _Selection(
             node=node.selection_set,
             parent=get_named_type(definition.type) if definition else None,
-            times=selection.times * (selection.list_size if _is_list(definition) else 1),
+            times=selection.times * self.size(selection, node, definition),
             list_size=_list_size(node, definition),
             depth=selection.depth + 1,
             response_keys=response_key.children,
             fragments=selection.fragments,
         )
 
-    def add_cost(self, node: FieldNode, cost: int) -> None:
+    def size(self, selection: _Selection, node: FieldNode, definition: GraphQLField | None) -> float:
+        """Return how many objects a field returns at most; of an introspection field, how many on average."""
+        if is_introspection(selection.parent):
+            return self.sizes.get(node.name.value, 1)
+        return selection.list_size if _is_list(definition) else 1
+
+    def add_cost(self, node: FieldNode, cost: float) -> None:
         self.cost += cost
         if self.cost > self.max_cost:
             raise _limit_exceeded(
@@ -222,12 +246,14 @@ class _Walk:
 
 
 def _definition(parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:
+    if name in META_FIELDS:
+        return META_FIELDS[name]  # on another type than Query it is not valid
     return parent.fields.get(name) if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType) else None
 
 
 def _field_cost(parent: GraphQLNamedType | None, definition: GraphQLField | None) -> int:
-    """Return the cost of resolving a field once. Introspection costs 0: limits on validation bound it."""
-    if parent is None or definition is None or is_introspection_type(parent):
+    """Return the cost of resolving a field once. `__typename` costs 0."""
+    if parent is None or definition is None:
         return 0
     ours = field_definition(definition)
     reads = ours is not None and (ours.is_async or READS_STORE in ours.metadata)

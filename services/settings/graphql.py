@@ -1,6 +1,7 @@
 """Limits on GraphQL operations, and introspection."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -10,10 +11,10 @@ from services.settings.base import SettingsGroup, renamed
 class GraphQLSettings(SettingsGroup):
     """Introspection, and limits on operations."""
 
-    introspection: bool | None = Field(
+    introspection: bool | Literal["public"] | None = Field(
         None,
-        description="Allow introspection, and suggest names in error messages. Default: true in `dev`, false in "
-        "`serve`.",
+        description="Allow introspection, and suggest names in error messages: `true` to callers with a valid token, "
+        "`public` to all. Default: true in `dev`, false in `serve`.",
     )
     max_query_tokens: int = Field(
         1000,

@@ -13,6 +13,9 @@ class PageSettings(SettingsGroup):
     studio: bool | None = Field(
         None, description="Serve the studio page at `/`. Default: true in `dev`, false in `serve`."
     )
+    graphiql: bool = Field(
+        default=True, description="Serve GraphiQL at `/graphql`, to browsers that open the address without a query."
+    )
     web_dir: Path = Field(
         CHECKOUT / "web" / "node_modules",
         description="Folder of the pages' npm packages. If it does not exist, pages load them from a CDN.",

@@ -38,7 +38,7 @@ def _expected(kind: str, field: FieldInfo) -> str | None:
     if kind.startswith(TYPES_OF_NUMBERS):
         return describe_number(field)
     if kind.startswith("bool_"):
-        return "true or false"
+        return _alternatives(["true", "false", *_choices(field)])
     return _alternatives(_choices(field)) if kind == "literal_error" else None
 
 

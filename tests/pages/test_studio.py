@@ -149,7 +149,8 @@ def test_it_uses_every_mutation() -> None:
     mutations = build_schema().core_schema.mutation_type
     assert mutations is not None
     sent = "\n".join(operations().values())
-    assert [name for name in mutations.fields if f"{name}(" not in sent] == []
+    unused = {"renderToken"}  # for pages of other sites
+    assert {name for name in mutations.fields if f"{name}(" not in sent} == unused
 
 
 def test_its_table_of_formats_is_that_of_the_server() -> None:

@@ -40,17 +40,19 @@ def aliases(number: int) -> str:
 
 TOKENS = "Document contains more than 1000 tokens."
 FIELDS = "more than 500 fields"
+COST = "may return more than 10000 fields"
 PAIRS = "more than 2000 pairs of fields with the same response name"
 DOCUMENTS = {
     "1,000 aliases": Attack(text=aliases(1000), message=TOKENS),
     "100 aliases": Attack(text=aliases(100), message="more than 50 aliases"),
-    "60-level cycle": Attack(
-        text="{__schema{types{" + "fields{type{" * 30 + "name" + "}}" * 30 + "}}}", message="nested deeper than 15"
+    "60-level cycle": Attack(text="{__schema{types{" + "fields{type{" * 30 + "name" + "}}" * 30 + "}}}", message=COST),
+    "6-level cycle": Attack(text="{__schema{types{" + "fields{type{" * 6 + "name" + "}}" * 6 + "}}}", message=COST),
+    "deep cycle": Attack(
+        text="{__schema{" + "ofType{" * 30 + "name" + "}" * 30 + "}}", message="nested deeper than 15"
     ),
-    "6-level cycle": Attack(
-        text="{__schema{types{" + "fields{type{" * 6 + "name" + "}}" * 6 + "}}}",
-        message="introspection",
-        code="BAD_USER_INPUT",
+    "introspection": Attack(text="{__schema{description}}", message="introspection", code="BAD_USER_INPUT"),
+    "35 introspections": Attack(
+        text="{" + " ".join(f"a{n}: __schema{{types{{name}}}}" for n in range(35)) + "}", message="more than 1 fields"
     ),
     "fragment bomb": Attack(text=bomb(80), message=PAIRS),
     "wide fragment bomb": Attack(text=bomb(20, spreads=10), message=PAIRS),

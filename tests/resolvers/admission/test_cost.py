@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from graphql import GraphQLError, build_schema, execute_sync, parse, validate
+from graphql import GraphQLError, build_schema, execute_sync, get_introspection_query, parse, validate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +14,7 @@ from services.errors import LimitExceeded
 from services.settings import default_settings
 
 DEFAULTS = default_settings().graphql
+FULL_TYPE = "fragment F on __Type { fields { name args { name type { name } } type { name ofType { name } } } }"
 GENEROUS = default_settings(max_query_cost=10**9, max_query_fields=10**6, max_query_aliases=10**6).graphql
 RENDERCAST = graphql_schema.build_schema().core_schema
 EXAMPLE = build_schema("""
@@ -26,7 +27,7 @@ EXAMPLE = build_schema("""
 """)
 
 
-def cost(document: str) -> int:
+def cost(document: str) -> float:
     """Return the cost of the document's one operation on the real schema."""
     [operation] = measured(document).values()
     return operation.cost
@@ -70,8 +71,7 @@ def rejection(document: str, **limits: int) -> str:
         ("{ renders { totalCount } }", 2 * READ_COST),
         ("{ renders(first: -99) @skip(if: true) { edges { node { queuePosition } } } }", READ_COST + 1),
         ("{ renders(first: -1000000000) { edges { cursor } } }", READ_COST + 1 + 100),
-        ("{ __typename __schema { types { name fields { name } } } }", 0),
-        ('{ __type(name: "Render") { ...T } } fragment T on __Type { fields { name } }', 0),
+        ("{ __typename renderLimits { __typename } }", READ_COST),
         ("{ renderLimits { ...F ...F } } fragment F on RenderLimits { fps }", READ_COST + 2),
         ('{ node(id: "1") { id ... on Render { status } ... { id } ... @skip(if: true) { id } } }', READ_COST + 4),
         ('mutation { startRender: deleteRender(renderId: "1") { ... on UserError { message } } }', READ_COST + 1),
@@ -79,6 +79,52 @@ def rejection(document: str, **limits: int) -> str:
 )
 def test_a_field_costs_more_in_lists_and_if_it_reads_from_the_store(document: str, fields: int) -> None:
     assert cost(document) == fields
+
+
+def values(result: object) -> int:
+    """Return the number of values in a result."""
+    match result:
+        case dict():
+            return len(result) + sum(values(each) for each in result.values())
+        case list():
+            return sum(values(each) for each in result)
+    return 0
+
+
+@pytest.mark.parametrize("descriptions", [True, False])
+def test_the_introspection_of_tools_costs_about_as_much_as_it_returns_and_is_within_the_limit(
+    *, descriptions: bool
+) -> None:
+    query = get_introspection_query(descriptions=descriptions)
+    returned = values(execute_sync(RENDERCAST, parse(query)).data)
+    assert returned <= cost(query) < 1.5 * returned
+    assert cost(query) < DEFAULTS.max_query_cost / 2
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ("{ a: __schema { description } b: __schema { description } }", "more than 1 fields `__schema`"),
+        ("{ ...F ... { __schema { description } } } fragment F on Query { __schema { description } }", "more than 1"),
+        ("query A { __schema { description } } query B { __schema { description } }", "more than 1 fields `__schema`"),
+        ("{ __schema { " + " ".join(f"t{n}: types {{ ...F }}" for n in range(9)) + " } } " + FULL_TYPE, "may return"),
+        ("{ " + " ".join(f'a{n}: __type(name: "Render") {{ name }}' for n in range(51)) + " }", "more than 50 aliases"),
+    ],
+)
+def test_repeated_introspection_is_rejected(document: str, said: str) -> None:
+    assert said in rejection(document)
+
+
+def test_operations_that_introspect_are_found() -> None:
+    documents = {
+        "{ __schema { description } }": True,
+        '{ ...F } fragment F on Query { __type(name: "Render") { name } }': True,
+        "{ __typename renderLimits { __typename } }": False,
+        "query A { renderLimits { fps } } query B { __schema { description } }": None,
+    }
+    for document, expected in documents.items():
+        found = {name: operation.introspects for name, operation in measured(document).items()}
+        assert found == ({"A": False, "B": True} if expected is None else {None: expected})
 
 
 def test_a_fragments_cost_depends_on_where_it_is_spread() -> None:

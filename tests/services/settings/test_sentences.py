@@ -32,6 +32,7 @@ SECRET = "hush-4711"  # noqa: S105  # a value that must not be shown
         ("RENDERCAST_LEASE_S", "inf", "must be a number from 1 to 600, not 'inf'."),
         ("RENDERCAST_PING_INTERVAL_S", "0", "must be a number above 0 and at most 300, not '0'."),
         ("RENDERCAST_STUDIO", "ture", "must be true or false, not 'ture'."),
+        ("RENDERCAST_INTROSPECTION", "all", "must be true, false or public, not 'all'."),
         ("RENDERCAST_RENDERER", "gpu", "must be lambda, node or text, not 'gpu'."),
         ("RENDERCAST_LOG_LEVEL", "loud", "must be debug, info, warning or error, not 'loud'."),
         ("RENDERCAST_LOG_LEVEL", "a\nb", "must be debug, info, warning or error, not 'a\\nb'."),
