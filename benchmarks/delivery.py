@@ -133,11 +133,11 @@ class Subscribers:
 @contextmanager
 def started(owner: Any) -> Iterator[Any]:
     """Yield the owner of a process, and kill the process on exit."""
-    try:
-        yield owner
-    finally:
-        owner.process.kill()
-        owner.process.wait()
+    with owner.process:
+        try:
+            yield owner
+        finally:
+            owner.process.kill()
 
 
 def main(turns: int = TURNS, clients: int = CLIENTS, *, kinds: tuple[str, ...] = ()) -> None:

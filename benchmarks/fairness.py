@@ -217,15 +217,14 @@ async def attack(name: str, url: str, redis_url: str, renders_file: str) -> None
 def attacked(name: str, url: str, redis_url: str, renders_file: Path) -> Iterator[None]:
     """Attack the server from another process while the context is open."""
     command = [sys.executable, "-m", "benchmarks.fairness", "attack", name, url, redis_url, str(renders_file)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        yield
-        assert process.poll() is None, "the attacker has ended"
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            yield
+            assert process.poll() is None, "the attacker has ended"
+        finally:
+            process.kill()
 
 
 def give_all_to_one(renders_file: Path) -> str:

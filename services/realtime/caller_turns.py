@@ -107,7 +107,8 @@ class CallerTurns:
         loop, now_s = asyncio.get_running_loop(), self.now_s()
         self._cancel_timer()
         loop.call_soon(self._start_measuring)
-        expected_s, waits_s = 0.0, []
+        expected_s = 0.0
+        waits_s: list[float] = []
         while expected_s < SLICE_S and len(waits_s) < min(len(self._waiting), MAX_SKIPPED):
             account = next(iter(self._waiting))
             if (wait_s := self.wait_s(account, now_s)) > 0:
