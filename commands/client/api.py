@@ -1,4 +1,4 @@
-"""The client of Rendercast's API: GraphQL over HTTP, and graphql-transport-ws for the subscription.
+"""The client of Rendercast's API: GraphQL over HTTP, and subscriptions over a WebSocket or SSE.
 
 Every wait has a timeout. A request whose response was lost is sent again, which is safe: a start has an idempotency
 key. After a lost connection, a subscription is started again; its first message is the render's current state.
@@ -15,7 +15,8 @@ import aiohttp
 
 from commands.client import documents
 from commands.client.errors import CommandError, QuotaExceededError, ServerUnreachableError
-from commands.client.http_client import CONNECT_TIMEOUT_S, IDLE_TIMEOUT_S, new_session, unreachable
+from commands.client.graphql_responses import connection_lost, root_value
+from commands.client.http_client import new_session, unreachable
 from commands.client.options import Server
 from commands.client.responses import (
     Composition,
@@ -25,20 +26,16 @@ from commands.client.responses import (
     read_composition,
     read_quota,
     read_render,
-    unexpected_response,
 )
+from commands.client.subscriptions import Subscriptions
 from services.background.backoff import backoff_s
 
-SUBPROTOCOL = "graphql-transport-ws"
 RETRY_TIMEOUT_S = 30.0  # for repeating a request whose response was lost
 RECONNECT_TIMEOUT_S = 120.0  # for resuming a subscription whose connection was lost
 MAX_BACKOFF_S = 5.0
 MINUTE_S = 60
 PAGE_SIZE = 100  # the server's maximum
 UNAVAILABLE_STATUSES = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
-RETRYABLE_CODES = {"SERVICE_UNAVAILABLE", "TIMEOUT"}  # of GraphQL errors
-UNAUTHENTICATED_CLOSE_CODES = {4401, 4403}  # of graphql-transport-ws: the token is missing, invalid or expired
-PERMANENT_CLOSE_CODES = {4400, 4406, 4409}
 
 
 class Api:
@@ -47,6 +44,7 @@ class Api:
     def __init__(self, http: aiohttp.ClientSession, server: Server) -> None:
         self._http = http
         self._server = server
+        self._subscriptions = Subscriptions(http, server)
         self._authorization = {"Authorization": f"Bearer {server.token}"} if server.token else {}
 
     async def start(self, start_input: Json, *, key: str) -> Render:
@@ -126,7 +124,7 @@ class Api:
         revision, failures, deadline = -1, 0, 0.0
         while True:
             try:
-                async with aclosing(self._subscribe(render_id)) as states:
+                async with aclosing(self._subscriptions.states(render_id)) as states:
                     async for render in states:
                         if render.revision > revision:
                             revision = render.revision
@@ -134,7 +132,7 @@ class Api:
                         if render.has_ended:
                             return
                         failures = 0
-                raise self._connection_lost()
+                raise connection_lost(self._server)
             except ServerUnreachableError:
                 if failures and loop.time() > deadline:
                     raise
@@ -143,55 +141,13 @@ class Api:
                 deadline = loop.time() + RECONNECT_TIMEOUT_S
             await asyncio.sleep(backoff_s(failures, max_s=MAX_BACKOFF_S))
 
-    async def _subscribe(self, render_id: str) -> AsyncGenerator[Render, None]:
-        """Yield the states that one connection receives. Raises `ServerUnreachableError` when it is lost."""
-        try:
-            async with self._http.ws_connect(
-                self._server.websocket, protocols=(SUBPROTOCOL,), heartbeat=IDLE_TIMEOUT_S, autoping=True
-            ) as socket:
-                async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                    await socket.send_json({"type": "connection_init", "payload": self._authorization})
-                    await self._wait_for_ack(socket)
-                payload = {"query": documents.PROGRESS, "variables": {"id": render_id}}
-                await socket.send_json({"id": "1", "type": "subscribe", "payload": payload})
-                while (message := await self._receive(socket))["type"] != "complete":
-                    if message["type"] == "next":
-                        yield read_render(self._data(message["payload"]))
-                    elif message["type"] == "error":
-                        raise self._graphql_error(message["payload"])
-                    elif message["type"] == "ping":
-                        await socket.send_json({"type": "pong"})
-        except aiohttp.WSServerHandshakeError as error:
-            raise self._handshake_error(error.status) from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise unreachable(self._server.name, error) from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise unexpected_response(error) from error
-
-    async def _wait_for_ack(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        while (await self._receive(socket))["type"] != "connection_ack":
-            pass
-
-    async def _receive(self, socket: aiohttp.ClientWebSocketResponse) -> Json:
-        """Return the next message. Raises `CommandError` if the connection is closed."""
-        message = await socket.receive()
-        if message.type is aiohttp.WSMsgType.TEXT:
-            decoded: Json = json.loads(message.data)
-            return decoded
-        code, reason = socket.close_code, str(message.extra or "")
-        if code in UNAUTHENTICATED_CLOSE_CODES:
-            raise self._unauthenticated(reason or "Sign in to do this.")
-        if code in PERMANENT_CLOSE_CODES:
-            raise CommandError(f"{self._server.name} rejected the subscription: {reason} ({code}).", code="REFUSED")
-        raise self._connection_lost()
-
     async def _request(self, document: str, **variables: object) -> Any:
         """Return the value of the operation's only root field. Repeats the request if its response was lost."""
         loop = asyncio.get_running_loop()
         deadline, failures = loop.time() + RETRY_TIMEOUT_S, 0
         while True:
             try:
-                return self._data(await self._post(document, variables))
+                return root_value(await self._post(document, variables), self._server)
             except ServerUnreachableError as error:
                 failures += 1
                 if loop.time() > deadline or not (error.response_lost or failures > 1):
@@ -222,39 +178,6 @@ class Api:
             raise ServerUnreachableError(f"{message} Try again later.", response_lost=True)
         hint = f" It redirects to {location}: try --url with that address." if location else ""
         raise ServerUnreachableError(f"{message} It is not a Rendercast server.{hint}", code="NOT_RENDERCAST")
-
-    def _data(self, response: Json) -> Any:
-        if errors := response.get("errors"):
-            raise self._graphql_error(errors)
-        (value,) = response["data"].values()
-        return value
-
-    def _graphql_error(self, errors: Any) -> CommandError:
-        """Return the error for the first of a response's GraphQL errors."""
-        try:
-            message, code = str(errors[0]["message"]), str(errors[0].get("extensions", {}).get("code", "ERROR"))
-        except (KeyError, TypeError, IndexError, AttributeError) as error:
-            return unexpected_response(error)
-        if code == "UNAUTHENTICATED":
-            return self._unauthenticated(message)
-        if code in RETRYABLE_CODES:
-            return ServerUnreachableError(message, code=code, response_lost=True)
-        return CommandError(message, code=code)
-
-    def _unauthenticated(self, message: str) -> CommandError:
-        hint = (
-            "Check RENDERCAST_TOKEN." if self._server.token else "Set RENDERCAST_TOKEN to your token for this server."
-        )
-        return CommandError(f"{message} {hint}", code="UNAUTHENTICATED")
-
-    def _handshake_error(self, status: int) -> CommandError:
-        message = f"{self._server.name} responded with status {status} to the WebSocket handshake."
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
-            return ServerUnreachableError(message, response_lost=True)
-        return CommandError(f"{message} Check that its proxies allow WebSockets.", code="NO_WEBSOCKET")
-
-    def _connection_lost(self) -> ServerUnreachableError:
-        return ServerUnreachableError(f"The connection to {self._server.name} was lost.", response_lost=True)
 
 
 def _code(result: Json) -> str:
