@@ -70,7 +70,7 @@ def test_relay_compiles_for_the_schema_and_does_the_same(url: str) -> None:
     run("relay.mjs", url)
 
 
-@pytest.mark.parametrize("client", ["apollo", "apollo-multipart", "graphql-sse", "graphql-ws", "urql-fetch"])
+@pytest.mark.parametrize("client", ["apollo", "apollo-multipart", "graphql-sse", "graphql-ws"])
 async def test_a_client_with_a_token_does_the_same(client: str, guarded_url: str) -> None:
     await asyncio.to_thread(run, f"{client}.mjs", guarded_url, tokens.token_of("ann"))
 
