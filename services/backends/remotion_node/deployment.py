@@ -21,7 +21,7 @@ MIN_NODE_VERSION = 18
 NODE_TIMEOUT_S = 20.0
 NODE_VERSION = re.compile(r"v(\d+)\.")
 SHARED_SITE = "node"
-CORES_PER_RENDER = 2  # Remotion draws the frames of one render with half of the cores
+CORES_PER_RENDER = 2  # a page, its screenshots and the encoder use about as much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

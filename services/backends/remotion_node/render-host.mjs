@@ -101,8 +101,11 @@ const common = (job) => ({
   logLevel: "error",
 });
 
-/** Pages that one render may use: Remotion's default is half of the cores, which all renders share. */
-const pages = () => Math.max(1, Math.round(Math.min(MAX_PAGES, availableParallelism() / 2) / jobs.size));
+/**
+ * Pages that one render may use: one per core, which all renders share. Remotion's default is half as many, with which a
+ * core is idle while a page waits for its screenshot.
+ */
+const pages = () => Math.max(1, Math.round(Math.min(MAX_PAGES, availableParallelism()) / jobs.size));
 
 /** Wait for an evaluation, for which Remotion has no timeout if the page is busy. */
 const evaluated = async (evaluation) => {
