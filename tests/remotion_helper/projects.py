@@ -115,12 +115,18 @@ def _project(folder: Path, *, installed: Path) -> Path:
     return project
 
 
-def discover(project: Path, *, entry: str, roots: Sequence[str], stills: Mapping[str, Path]) -> Mapping[str, Discovery]:
-    """Bundle a project, and return what Remotion discovers in each root. `stills` are the files for "Card" by root."""
+def discover(
+    project: Path, *, entry: str, roots: Sequence[str], stills: Mapping[str, Path], studio: bool = False
+) -> Mapping[str, Discovery]:
+    """Bundle a project, and return what Remotion discovers in each root. `stills` are the files for "Card" by root.
+
+    The bundle contains Remotion's Studio if `studio`.
+    """
     job = {
         "folder": str(project),
         "entry": entry,
         "bundle": str(project / "build"),
+        "studio": studio,
         "roots": roots,
         "stills": {root: str(path) for root, path in stills.items()},
     }

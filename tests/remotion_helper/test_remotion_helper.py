@@ -89,7 +89,7 @@ def stills(folder: Path) -> Mapping[str, Path]:
 
 @pytest.fixture(scope="module")
 def newest(newest_project: Path, stills: Mapping[str, Path]) -> Discoveries:
-    return discover(newest_project, entry="src/index.ts", roots=NEWEST_ROOTS, stills=stills)
+    return discover(newest_project, entry="src/index.ts", roots=NEWEST_ROOTS, stills=stills, studio=True)
 
 
 @pytest.fixture(scope="module")

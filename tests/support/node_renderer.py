@@ -28,7 +28,8 @@ from tests.support.file_lock import exclusive
 from tests.support.outputs import make_output
 
 SOURCES = CHECKOUT / "tests" / "services" / "backends" / "remotion_node" / "sources"
-BUNDLE = 'require("@remotion/bundler").bundle(JSON.parse(process.argv[1])).then(() => process.exit(0))'
+BUNDLE = "import(process.argv[1]).then(({ bundle }) => bundle(JSON.parse(process.argv[2]))).then(() => process.exit(0))"
+BUNDLER = CHECKOUT / "tests" / "remotion_helper" / "bundle.mjs"
 
 needs_node = pytest.mark.skipif(
     not {"NODE", "CHROMIUM"} <= os.environ.keys() and not (NODE and CHROMIUM and (PROJECT / "node_modules").exists()),
@@ -67,9 +68,9 @@ def shared_project() -> Iterator[Path]:
 
 
 def bundle_project(project: Path, output: Path) -> Path:
-    """Bundle the project, and return the folder."""
+    """Bundle the project without Remotion's Studio, and return the folder."""
     job = {"entryPoint": str(project / "src" / "index.ts"), "rootDir": str(project), "outDir": str(output)}
-    run([NODE, "--eval", BUNDLE, json.dumps(job)], cwd=project)
+    run([NODE, "--eval", BUNDLE, BUNDLER, json.dumps(job)], cwd=project)
     return output
 
 

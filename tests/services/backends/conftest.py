@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.node_renderer import bundle_project, shared_project
+from tests.support.file_lock import exclusive
+from tests.support.node_renderer import bundle_project, make_project
 
 
 @pytest.fixture(scope="session")
@@ -14,8 +15,8 @@ def node_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
-    with shared_project() as project:
+    with exclusive(folder / "bundle.lock"):
         bundle = folder / "bundle"
         if not bundle.exists():
-            bundle_project(project, folder / "bundle.new").rename(bundle)
+            bundle_project(make_project(folder / "bundled"), folder / "bundle.new").rename(bundle)
     return bundle
