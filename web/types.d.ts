@@ -7,6 +7,25 @@ declare global {
   var graphqlWs: { createClient: typeof createClient } | undefined;
 }
 
+export interface GraphQLResult {
+  data?: any;
+  errors?: readonly { message: string; extensions?: { code?: unknown } }[];
+}
+
+export interface GraphQLSink {
+  next(result: GraphQLResult): void;
+  error(cause: unknown): void;
+  complete(): void;
+}
+
+/** A client over any transport. It reconnects, and then executes the operations again that have not ended. */
+export interface GraphQLClient {
+  /** Returns a function that cancels the operation. */
+  subscribe(payload: { query: string; variables?: Record<string, unknown> }, sink: GraphQLSink): () => void;
+  /** Close the connection, and connect again. */
+  terminate(): void;
+}
+
 export type ConnectionState = "connecting" | "live" | "offline" | "signed-out";
 
 export interface AnimationProps {

@@ -17,6 +17,7 @@ from tests.browser.visitors import (
 )
 from tests.end_to_end.processes import Start
 from tests.end_to_end.slow import SlowRenderers
+from tests.support.websocket_blocker import Block, open_websocket_blocker
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
 
@@ -74,6 +75,27 @@ async def test_a_start_requested_while_offline_is_executed_once(start: Start, vi
         await ann.reconnect_now()
         await expect(ann.cards).to_have_count(1, timeout=TIMEOUT_MS)
         await expect(ann.page.get_by_text("4 of 5 renders left")).to_be_visible(timeout=TIMEOUT_MS)
+
+
+async def test_if_websockets_are_blocked_the_page_uses_sse_and_remembers_it(start: Start, visit: Visit) -> None:
+    server = start(**SMALL)
+    async with (
+        open_websocket_blocker(server.url, Block.REFUSED) as proxy,
+        visit(proxy.url, ignored=(*OFFLINE_MESSAGES, "ERR_INCOMPLETE_CHUNKED_ENCODING")) as ann,
+    ):
+        ann.allow(server.url)  # has the videos
+        await ann.open_studio()
+        await expect(ann.connection).to_have_text("Live", timeout=TIMEOUT_MS)
+        card = await ann.render(seconds=1)
+        await expect(card.get_by_text("Done")).to_be_visible(timeout=TIMEOUT_MS)
+        handshakes = proxy.handshakes
+        await ann.page.reload()
+        await expect(ann.connection).to_have_text("Live", timeout=TIMEOUT_MS)
+        await expect(ann.cards).to_have_count(1, timeout=TIMEOUT_MS)
+        proxy.disconnect()
+        await expect(ann.connection).to_have_text("Offline. Trying again…", timeout=TIMEOUT_MS)
+        await expect(ann.connection).to_have_text("Live", timeout=TIMEOUT_MS)
+        assert proxy.handshakes == handshakes > 0
 
 
 async def test_without_npm_packages_graphql_ws_is_loaded_from_the_cdn_or_an_error_explains_what_to_do(

@@ -1,10 +1,17 @@
-// The API client: one WebSocket for queries, mutations and the subscription.
+// The API client: one WebSocket for queries, mutations and the subscription, or SSE if a WebSocket can't be opened.
 //
 // It reconnects when the connection is lost, and sends requests without a response again. That is safe: starts have an
 // idempotency key, and the other mutations can be repeated.
 
-/** @import { ConnectionState } from "../types.d.ts" */
+import { EventClient } from "./event-client.js";
 
+/** @import { ConnectionState, GraphQLClient, GraphQLSink } from "../types.d.ts" */
+
+/** @typedef {{ query: string, variables?: Record<string, unknown> }} Payload */
+
+const TRANSPORT = "rendercast-transport"; // in sessionStorage: "sse" if WebSockets are blocked
+const HANDSHAKE_TIMEOUT_MS = 8_000;
+const ACK_TIMEOUT_MS = 5_000;
 const TOKEN = "rendercast-token"; // in sessionStorage
 const FORBIDDEN = 4403; // close code: the token is missing, invalid or expired
 const MIN_BACKOFF_MS = 500;
@@ -16,52 +23,116 @@ const PONG_TIMEOUT_MS = 5_000;
 export class ApiError extends Error {}
 
 export class Api {
-  /** @type {import("graphql-ws").Client} */
+  /** @type {GraphQLClient} */
   #client;
+  #url;
+  #onState;
   #isRejected = false;
   #retryNow = () => {};
   /** @type {Set<() => void>} */
   #pending = new Set(); // the cancel function of each request without a response
+  /** @type {Set<Operation>} */
+  #operations = new Set();
 
   /**
    * `onState` receives each new connection state, and for "signed-out" a sentence with the reason.
    * @param {object} options
    * @param {typeof import("graphql-ws").createClient} options.createClient
-   * @param {string} options.url
+   * @param {string} options.url of the API over HTTP
    * @param {(state: ConnectionState, reason?: string) => void} options.onState
    */
   constructor({ createClient, url, onState }) {
+    this.#url = url;
+    this.#onState = onState;
+    this.#client = sessionStorage.getItem(TRANSPORT) === "sse" ? this.#eventClient() : this.#socketClient(createClient);
+    addEventListener("online", () => this.retryNow());
+  }
+
+  /** @param {typeof import("graphql-ws").createClient} createClient */
+  #socketClient(createClient) {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let pongTimer;
-    this.#client = createClient({
-      url,
-      connectionParams: () => (this.isSignedIn ? { Authorization: `Bearer ${sessionStorage.getItem(TOKEN)}` } : {}),
+    let wasConnected = false;
+    const handshakeTimer = setTimeout(() => this.#switchIfBlocked(), HANDSHAKE_TIMEOUT_MS);
+    const client = createClient({
+      url: this.#url.replace("http", "ws"),
+      connectionParams: () => this.#headers(),
+      connectionAckWaitTimeout: ACK_TIMEOUT_MS,
       shouldRetry: () => true,
       retryAttempts: Infinity,
       retryWait: (retries) => this.#pause(retries),
       keepAlive: PING_INTERVAL_MS,
       on: {
         connected: () => {
-          this.#isRejected = false;
-          // graphql-ws first sends the operations that are waiting for the connection, including the subscription. A
-          // query sent after it therefore can't miss a change between its response and the subscription's start.
-          setTimeout(() => onState("live"));
+          wasConnected = true;
+          clearTimeout(handshakeTimer);
+          this.#onConnected();
         },
         closed: (event) => {
           const { code, reason } = /** @type {CloseEvent} */ (event);
           clearTimeout(pongTimer);
-          this.#isRejected = code === FORBIDDEN;
-          onState(this.#isRejected ? "signed-out" : "offline", reason);
+          this.#onClosed(code === FORBIDDEN, reason);
+          if (!wasConnected && code !== FORBIDDEN) this.#switchIfBlocked();
         },
         ping: (received) => {
-          if (!received) pongTimer = setTimeout(() => this.#client.terminate(), PONG_TIMEOUT_MS);
+          if (!received) pongTimer = setTimeout(() => client.terminate(), PONG_TIMEOUT_MS);
         },
         pong: (received) => {
           if (received) clearTimeout(pongTimer);
         },
       },
     });
-    addEventListener("online", () => this.retryNow());
+    return client;
+  }
+
+  #eventClient() {
+    return new EventClient({
+      url: this.#url,
+      headers: () => this.#headers(),
+      pause: (failures) => this.#pause(failures),
+      onConnected: () => this.#onConnected(),
+      onClosed: (isRejected, reason) => this.#onClosed(isRejected, reason),
+    });
+  }
+
+  /** Use SSE from now on if the server can be reached that way, although no WebSocket has been opened yet. */
+  async #switchIfBlocked() {
+    const client = this.#client;
+    const headers = { Accept: "text/event-stream", "Content-Type": "application/json" };
+    const body = JSON.stringify({ query: "{ __typename }" });
+    try {
+      const response = await fetch(this.#url, { method: "POST", headers, body });
+      if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) return;
+    } catch {
+      return; // the server is unavailable
+    }
+    if (client !== this.#client || client instanceof EventClient) return;
+    sessionStorage.setItem(TRANSPORT, "sse");
+    this.#client = this.#eventClient();
+    for (const operation of this.#operations) operation.restart(this.#client);
+  }
+
+  #headers() {
+    /** @type {Record<string, string>} */
+    const headers = {};
+    if (this.isSignedIn) headers.Authorization = `Bearer ${sessionStorage.getItem(TOKEN)}`;
+    return headers;
+  }
+
+  #onConnected() {
+    this.#isRejected = false;
+    // Operations that waited for the connection are sent first, including the subscription. A query sent after it
+    // therefore can't miss a change between its response and the subscription's start.
+    setTimeout(() => this.#onState("live"));
+  }
+
+  /**
+   * @param {boolean} isRejected
+   * @param {string} reason
+   */
+  #onClosed(isRejected, reason) {
+    this.#isRejected = isRejected;
+    this.#onState(isRejected ? "signed-out" : "offline", reason);
   }
 
   get isSignedIn() {
@@ -100,9 +171,9 @@ export class Api {
    */
   request(query, variables) {
     return new Promise((resolve, reject) => {
-      /** @type {import("graphql-ws").FormattedExecutionResult<any, unknown> | undefined} */
+      /** @type {import("../types.d.ts").GraphQLResult | undefined} */
       let result;
-      const cancel = this.#client.subscribe(
+      const cancel = this.#execute(
         { query, variables },
         {
           next: (received) => (result = received),
@@ -129,17 +200,38 @@ export class Api {
    */
   async subscribe(query, onData, onError) {
     for (let failures = 0; ; failures++) {
+      /** @type {(() => void) | undefined} */
+      let cancel;
       try {
-        for await (const { data, errors } of this.#client.iterate({ query })) {
-          if (errors) throw errors;
-          failures = 0;
-          onData(data);
-        }
+        await new Promise((/** @type {(value?: undefined) => void} */ resolve, reject) => {
+          const next = (/** @type {import("../types.d.ts").GraphQLResult} */ { data, errors }) => {
+            if (errors) return reject(errors);
+            failures = 0;
+            onData(data);
+          };
+          cancel = this.#execute({ query }, { next, error: reject, complete: resolve });
+        });
       } catch (cause) {
         onError(toApiError(cause).message);
       }
+      cancel?.();
       await this.#pause(failures);
     }
+  }
+
+  /**
+   * Execute an operation, also after a switch of transports. Returns a function that cancels it.
+   * @param {Payload} payload
+   * @param {GraphQLSink} sink
+   */
+  #execute(payload, sink) {
+    const operation = new Operation(payload, sink, () => this.#operations.delete(operation));
+    this.#operations.add(operation);
+    operation.restart(this.#client);
+    return () => {
+      this.#operations.delete(operation);
+      operation.cancel();
+    };
   }
 
   /** Cancel all pending requests: one user's request must not be executed with the next user's token. */
@@ -157,6 +249,45 @@ export class Api {
     await new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
       this.#retryNow = resolve;
       if (!this.#isRejected) setTimeout(resolve, wait);
+    });
+  }
+}
+
+/** An operation that has not ended. */
+class Operation {
+  #payload;
+  #sink;
+  #onEnd;
+  #run = {}; // the identity of the latest start
+  cancel = () => {};
+
+  /**
+   * @param {Payload} payload
+   * @param {GraphQLSink} sink
+   * @param {() => void} onEnd
+   */
+  constructor(payload, sink, onEnd) {
+    this.#payload = payload;
+    this.#sink = sink;
+    this.#onEnd = onEnd;
+  }
+
+  /**
+   * Start on this client. The former client's messages are ignored from then on.
+   * @param {GraphQLClient} client
+   */
+  restart(client) {
+    const run = (this.#run = {});
+    this.cancel();
+    const end = (/** @type {() => void} */ report) => {
+      if (run !== this.#run) return;
+      this.#onEnd();
+      report();
+    };
+    this.cancel = client.subscribe(this.#payload, {
+      next: (result) => run === this.#run && this.#sink.next(result),
+      error: (cause) => end(() => this.#sink.error(cause)),
+      complete: () => end(() => this.#sink.complete()),
     });
   }
 }

@@ -61,9 +61,8 @@ function createApi() {
     showPageError("The library graphql-ws could not be loaded. Run `npm ci --prefix web` on the server or connect this device to the internet, then reload the page.");
     return undefined;
   }
-  const url = new URL("graphql", document.baseURI);
-  url.protocol = url.protocol.replace("http", "ws");
-  return new Api({ createClient: globalThis.graphqlWs.createClient, url: url.href, onState });
+  const url = new URL("graphql", document.baseURI).href;
+  return new Api({ createClient: globalThis.graphqlWs.createClient, url, onState });
 }
 
 /**
