@@ -1,4 +1,4 @@
-"""Signs the URLs of outputs and posters so that each stays the same for some minutes.
+"""Signs the URLs of outputs, posters and previews so that each stays the same for some minutes.
 
 Otherwise a page that reads a render again loads its video again. Processes sign the same expiry, so for a storage that
 signs nothing else, the URLs of all processes are equal. Those of a storage of objects also take long to sign.
@@ -8,13 +8,14 @@ from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from services.models import Download, Output
+from services.models import Download, Output, Render
 from services.ports import RenderBackend
 
 MAX_STEP: Final = timedelta(minutes=5)  # the URL changes after this time
 STEPS: Final = 12  # or after this part of its lifetime, by which it is at most valid for longer
 MAX_LIFETIME: Final = timedelta(days=7)  # of a presigned URL of S3
 MAX_URLS: Final = 2000
+PREVIEW_EXPIRY: Final = timedelta(minutes=2)
 SECOND: Final = timedelta(seconds=1)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -22,7 +23,7 @@ Key = tuple[str | None, ...]
 
 
 class DownloadUrls:
-    """The signed URLs of outputs, up to `MAX_URLS`."""
+    """The signed URLs of outputs and previews, up to `MAX_URLS`."""
 
     def __init__(self) -> None:
         self._urls: OrderedDict[Key, Download] = OrderedDict()
@@ -46,6 +47,15 @@ class DownloadUrls:
         key = (output.bucket, output.poster_key)
         return self._get(key, expiry, now) or self._add(
             key, backend.sign_poster(output, expires_in=_lifetime(expiry, now))
+        )
+
+    def sign_preview(self, backend: RenderBackend, render: Render, *, now: datetime) -> Download | None:
+        """Return a URL of the render's newest preview, valid for at least `PREVIEW_EXPIRY`; None if it has none."""
+        if render.preview_frame is None:
+            return None
+        key = (render.id, f"preview {render.preview_frame}")
+        return self._get(key, PREVIEW_EXPIRY, now) or self._add(
+            key, backend.sign_preview(render, expires_in=_lifetime(PREVIEW_EXPIRY, now))
         )
 
     def _get(self, key: Key, expiry: timedelta, now: datetime) -> Download | None:

@@ -43,7 +43,6 @@ from services.renders import lifecycle
 from services.renders.download_urls import DownloadUrls
 from services.renders.file_names import file_name
 from services.renders.pages import PageRequest, read_page
-from services.renders.preview_urls import PreviewUrls
 from services.renders.quota import QuotaRule, quota_exceeded, quota_left
 from services.renders.render_input import RenderInput
 from services.renders.render_tokens import RenderToken, RenderTokens, check_lifetime, issue_token
@@ -70,7 +69,6 @@ class RenderService:
     limits: RequestLimits
     download_expiry: timedelta
     catalog: CatalogReader | None = None
-    preview_urls: PreviewUrls = field(default_factory=PreviewUrls)
     download_urls: DownloadUrls = field(default_factory=DownloadUrls)
     tokens: RenderTokens | None = None
 
@@ -198,11 +196,10 @@ class RenderService:
         return self.download_urls.sign_poster(self.backend, output, expiry=self.download_expiry, now=self.clock.now())
 
     def sign_preview(self, render: Render) -> Download | None:
-        """Return a signed URL of the newest preview of a render that the caller has read; None if it has none.
-
-        It is the same one until there is a newer preview, for at most a minute.
-        """
-        return None if self.backend is None else self.preview_urls.sign(render, self.backend, now=self.clock.now())
+        """Return a signed URL of the newest preview of a render that the caller has read; None if it has none."""
+        if self.backend is None:
+            return None
+        return self.download_urls.sign_preview(self.backend, render, now=self.clock.now())
 
     async def make_token(self, caller: Caller, render_id: str, *, expires_in_s: int) -> RenderToken:
         """Return a token with which others can watch and download the caller's render for `expires_in_s` seconds.

@@ -1,4 +1,4 @@
-"""URLs of outputs that stay the same for some minutes, with a fake clock."""
+"""URLs of outputs and previews that stay the same for some minutes, with a fake clock."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.models import Download, Output, replace
-from services.renders.download_urls import MAX_LIFETIME, MAX_URLS, DownloadUrls
+from services.renders.download_urls import MAX_LIFETIME, MAX_URLS, PREVIEW_EXPIRY, DownloadUrls
+from tests.conftest import MakeRender
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_clock import FakeClock
 from tests.support.text_renderer import text_renderer
@@ -86,3 +87,14 @@ async def test_a_poster_has_its_own_url_and_without_one_there_is_none(clock: Fak
     output = replace(OUTPUT, poster_key="poster.jpg")
     found = [urls.sign_poster(signer, output, expiry=HOUR, now=clock.now()) for _ in range(2)]
     assert found[0] == found[1] != urls.sign(signer, output, expiry=HOUR, now=clock.now())
+
+
+async def test_each_preview_has_a_url_of_its_own(clock: FakeClock, make_render: MakeRender) -> None:
+    urls, signer, render = DownloadUrls(), Signer(clock), make_render()
+    assert urls.sign_preview(signer, render, now=clock.now()) is None
+    shown = [replace(render, preview_frame=frame) for frame in (30, 60)]
+    first, second = (urls.sign_preview(signer, each, now=clock.now()) for each in shown)
+    assert first is not None
+    assert first != second
+    assert first.expires_at - clock.now() >= PREVIEW_EXPIRY
+    assert urls.sign_preview(signer, replace(shown[0], progress=50), now=clock.now()) == first
