@@ -115,5 +115,7 @@ def test_commands_exist_and_a_worker_has_time_to_stop() -> None:
 def test_only_services_that_serve_have_a_secret_and_require_it() -> None:
     serving = {name for name, service in OURS.items() if "command" not in service}
     for name, service in OURS.items():
+        token_secret = service["environment"]["RENDERCAST_RENDER_TOKEN_SECRET"]
+        assert token_secret == ("${RENDERCAST_RENDER_TOKEN_SECRET:-}" if name in serving else "")
         secret = REQUIRED.fullmatch(service["environment"]["RENDERCAST_JWT_SECRET"])
         assert secret if name in serving else service["environment"]["RENDERCAST_JWT_SECRET"] == ""

@@ -131,9 +131,11 @@ async def test_a_token_of_32_kib_is_accepted_over_http_and_websocket(site: Site,
     assert 31_000 < len(token) <= MAX_TOKEN_LENGTH
     client = site.client(token)
     assert await client.list_renders() == []
-    async with open_stream(client) as stream:
-        await stream.subscribe(LIST)
-        assert (await stream.next())["edges"] == []
+    header = {"Authorization": f"Bearer {token}"}
+    for each, headers in ((client, {}), (site.client(None), header)):
+        async with open_stream(each, additional_headers=headers) as stream:
+            await stream.subscribe(LIST)
+            assert (await stream.next())["edges"] == []
 
 
 @pytest.mark.parametrize("value", [7, ["Bearer x.y.z"], {"Bearer": "x"}, True, "", "x.y.z"])
