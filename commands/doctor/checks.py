@@ -94,7 +94,8 @@ async def _webhooks(part: CheckGroup) -> None:
                 addresses = await endpoint.resolve()
             except EndpointError as error:
                 raise StartupError(f"RENDERCAST_WEBHOOK_URL can't be used: {error}.") from error
-        if part.renderer != "lambda" and part.settings.server.public_url is None and not part.is_embedded:
+        serves_files = part.renderer != "lambda" and part.settings.outputs.output_bucket is None
+        if serves_files and part.settings.server.public_url is None and not part.is_embedded:
             raise StartupError("RENDERCAST_PUBLIC_URL is not set: `outputUrl` in webhooks would refer to localhost.")
         return f"{endpoint.host} resolves to {', '.join(addresses)}, which may be called."
 
