@@ -275,6 +275,7 @@ def documents(draw: st.DrawFn) -> str:
     return text
 
 
+@pytest.mark.slow  # runs for long
 @settings(deadline=None)  # some documents have thousands of fields
 @given(documents())
 def test_no_documents_cost_is_lower_than_its_number_of_resolved_fields(document: str) -> None:

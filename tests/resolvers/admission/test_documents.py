@@ -147,6 +147,7 @@ def test_a_document_is_checked_once(documents: Documents) -> None:
     assert len(documents.cache) == 1
 
 
+@pytest.mark.slow  # runs for long
 def test_the_least_recently_used_documents_are_evicted(documents: Documents) -> None:
     often, once = "{ often: __typename }", "{ once: __typename }"
     first = documents.accept(often)

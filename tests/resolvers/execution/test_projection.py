@@ -92,6 +92,7 @@ async def test_a_projected_result_equals_that_of_graphql_core(data: st.DataObjec
         assert in_order(json.loads(result.text)) == in_order(json.loads(write_json(expected.data)))
 
 
+@pytest.mark.slow  # runs for long
 @settings(max_examples=100, deadline=None)
 @given(data=st.data(), state=RENDERS)
 async def test_an_executed_result_equals_that_of_graphql_core(data: st.DataObject, state: models.Render) -> None:

@@ -49,7 +49,7 @@ async def remotion_backend(request: pytest.FixtureRequest) -> AsyncIterator[Rend
 
 @pytest.fixture(
     params=[
-        text_backend,
+        pytest.param(text_backend, marks=pytest.mark.slow),
         pytest.param(lambda_backend, marks=pytest.mark.slow),
         pytest.param(remotion_backend, marks=[pytest.mark.slow, needs_node]),
     ]

@@ -98,6 +98,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow  # runs for long
 @given(json_values)
 def test_the_text_of_every_accepted_value_is_read_as_the_same_value(value: object) -> None:
     text, found = check_json(value, max_bytes=MAX_BYTES)

@@ -240,6 +240,7 @@ def mutate(data: st.DataObject, file: Json) -> None:
         parent[last] = copy.deepcopy(data.draw(JUNK))
 
 
+@pytest.mark.slow  # runs for long
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_any_file_is_parsed_or_corrupt(data: st.DataObject) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 
 import jsonschema_rs
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +65,7 @@ ROOTS = st.tuples(with_subschemas(SCHEMAS), st.fixed_dictionaries({"a": SCHEMAS,
 )
 
 
+@pytest.mark.slow  # runs for long
 @settings(max_examples=150, deadline=None)
 @given(ROOTS, VALUES)
 def test_there_are_problems_exactly_if_the_value_is_not_valid(schema: dict[str, object], value: object) -> None:
