@@ -11,7 +11,7 @@ from schema.render import Render
 from schema.render_change import RenderChange
 
 
-@strawberry.type(description="Live updates, over graphql-transport-ws at the same URL.")
+@strawberry.type(description="Live updates, over graphql-transport-ws, SSE or multipart responses at the same URL.")
 class Subscription:
     @strawberry.subscription(
         description=(

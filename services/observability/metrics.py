@@ -161,7 +161,7 @@ class Metrics:
             "rendercast_publish_to_send_lag_seconds",
             "Time from publishing a change to sending it to a subscriber.",
         )
-        self._connections = Gauge("rendercast_connections", "Open WebSocket connections.", registry=registry)
+        self._connections = Gauge("rendercast_connections", "Open WebSockets and streams over HTTP.", registry=registry)
         self._subscriptions = Gauge("rendercast_subscriptions", "Active subscriptions to renders.", registry=registry)
         self._webhook_attempts = Counter(
             "rendercast_webhook_attempts_total",
@@ -262,7 +262,7 @@ class Metrics:
 
     @contextmanager
     def connected(self) -> Iterator[None]:
-        """Count a WebSocket connection while it is open."""
+        """Count a WebSocket or a stream over HTTP while it is open."""
         with self._connections.track_inprogress():
             yield
 

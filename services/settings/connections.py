@@ -18,7 +18,7 @@ class ConnectionSettings(SettingsGroup):
         1000, ge=1, le=100_000, description="Maximum number of connections from one IP address."
     )
     max_connections_per_user: int = Field(
-        20, ge=1, le=100_000, description="Maximum number of WebSocket connections of one user."
+        20, ge=1, le=100_000, description="Maximum number of WebSockets and of streams over HTTP of one user, together."
     )
     max_operations_per_connection: int = Field(
         50, ge=1, le=10_000, description="Maximum number of concurrent operations on one WebSocket connection."

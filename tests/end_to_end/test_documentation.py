@@ -61,7 +61,13 @@ NOT_RUN = {f"rendercast {name}": UNTIL_STOPPED for name in ("dev", "serve", "wor
     "rendercast forget OWNER": "erases data; tests/commands/server/test_forget.py has some",
     "rendercast doctor --role worker": "needs an AWS account; tests/commands/doctor/test_doctor.py has a farm",
 }
+WATCH_BY_CURL = (
+    "curl -N http://127.0.0.1:8000/graphql -H 'Accept: text/event-stream' -H 'Content-Type: application/json' -d '{\n"
+    '  "query": "subscription { renderProgress(renderId: \\"01m817gzatj1v633w9kvyqtevh\\") '
+    "{ status progress outputUrl } }\"}'"
+)
 RUN = {
+    WATCH_BY_CURL: r":\n\nevent: next\ndata: .*NOT_FOUND.*\n\nevent: complete\n",  # an example's id
     "curl http://127.0.0.1:8001/readyz": r'\{"status":"ready",.*\}',
     "curl -i -X POST https://render.example.com/webhooks/remotion": r"HTTP/1.1 401 .*",
     "cp .env.example .env": "",
