@@ -76,7 +76,8 @@ def operations() -> set[str]:
 def calls() -> Iterator[str]:
     """Yield the methods of boto3's clients that the Lambda backend calls, directly or by name."""
     names = operations()
-    for path in (CHECKOUT / "services" / "backends" / "remotion_lambda").glob("*.py"):
+    services = CHECKOUT / "services"
+    for path in (*(services / "backends" / "remotion_lambda").glob("*.py"), services / "storage" / "s3.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 texts = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
