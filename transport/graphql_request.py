@@ -91,5 +91,6 @@ def _describe(error: ValidationError) -> str:
     first = error.errors(include_input=False, include_context=False, include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     if not field:  # an error of the whole
-        return f"{first['msg']}." if first["type"] == "missing" else "The request body must be a JSON object."
+        _, is_ours, message = first["msg"].partition("Value error, ")
+        return f"{message}." if is_ours else "The request body must be a JSON object."
     return f"`{field}`: {first['msg']}."

@@ -82,17 +82,13 @@ class _Stream:
     def __init__(self, streamed: StreamedRequest, runner: OperationRunner, send: Send, *, keep_alive_s: float) -> None:
         self._streamed = streamed
         self._format = streamed.format
+        self.framing: Framing = streamed.format.framing
         self._runner = runner
         self._send = send
         self._keep_alive_s = keep_alive_s
         self._deadline = asyncio.timeout_at(expires_at_s(streamed.context))
         self._server_stops = False
         self._is_complete = False
-
-    @property
-    def framing(self) -> Framing:
-        """The framing of results."""
-        return self._format.framing
 
     async def send(self, message: bytes) -> None:
         """Send a result."""

@@ -3,7 +3,6 @@
 from typing import Any, Self
 
 from pydantic import BaseModel, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 
 class OperationRequest(BaseModel):
@@ -37,5 +36,5 @@ class OperationRequest(BaseModel):
     @model_validator(mode="after")
     def _require_document(self) -> Self:
         if self.query is None and self.document_id is None:
-            raise PydanticCustomError("missing", "`query` is required")
+            raise ValueError("`query` is required")
         return self
