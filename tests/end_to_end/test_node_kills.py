@@ -97,8 +97,11 @@ async def test_renders_survive_kills_of_workers_hosts_and_browsers(site: Site, t
         ids: list[str] = []
         for number in range(KILLS):
             kind = kinds[number % len(kinds)]
-            await start_some(client, ids, maximum=RENDERS * (number + 1) // KILLS)
-            await kill_one(machines, kind, chance)
+            await until_completed(client, RENDERS * number // KILLS - MAX_UNFINISHED)
+            async with asyncio.timeout(TEST_TIMEOUT_S):
+                await start_some(client, ids, maximum=RENDERS * (number + 1) // KILLS)
+                while not await kill_one(machines, kind, chance):
+                    await start_some(client, ids, maximum=0)
             killed[kind.__name__] += 1
         renders = await until_all_have_ended(client)
         assert {render["id"]: render["status"] for render in renders} == dict.fromkeys(ids, "COMPLETE")
@@ -121,15 +124,22 @@ async def start_some(client: Client, ids: list[str], *, maximum: int) -> None:
         unfinished += 1
 
 
-async def kill_one(machines: Machines, kind: Callable[[Running], bool], chance: random.Random) -> None:
-    """Kill a process of a busy worker some time after the worker has become busy."""
-    async with asyncio.timeout(TEST_TIMEOUT_S):
-        while not (busy := machines.busy()):  # noqa: ASYNC110  # another process
-            await asyncio.sleep(0.05)
+async def kill_one(machines: Machines, kind: Callable[[Running], bool], chance: random.Random) -> bool:
+    """Kill a process of a busy worker after some time. Return whether there was one."""
+    if busy := machines.busy():
         await asyncio.sleep(chance.uniform(0, MAX_DELAY_S))
-        worker = chance.choice(busy)
-        while not kind(worker):  # noqa: ASYNC110  # until it has started one
-            await asyncio.sleep(0.05)
+        return kind(chance.choice(busy))
+    await asyncio.sleep(0.05)
+    return False
+
+
+async def until_completed(client: Client, count: int) -> None:
+    """Wait until this number of renders is COMPLETE, so that kills don't hit the same render again and again."""
+    async with asyncio.timeout(TEST_TIMEOUT_S * MAX_UNFINISHED):
+        for pause_s in pauses():
+            if len(await client.list_renders(first=100, filter={"status": ["COMPLETE"]})) >= count:
+                return
+            await asyncio.sleep(pause_s)
 
 
 async def until_all_have_ended(client: Client) -> list[dict[str, Any]]:
