@@ -39,6 +39,8 @@ SUBSCRIPTION_NOT_ACCEPTED = (
     f"Send subscriptions over a WebSocket (graphql-transport-ws), or accept {MediaType.EVENT_STREAM} "
     f"or {MediaType.MULTIPART};subscriptionSpec=1.0."
 )
+# A page of any site can send such a request by GET. It can't read the response, but could keep connections open.
+NOT_READABLE = BadRequest(HTTPStatus.FORBIDDEN, "Open event streams by `EventSource` or by `fetch` with CORS.")
 NOT_ACCEPTABLE = BadRequest(
     HTTPStatus.NOT_ACCEPTABLE,
     f"This server sends {MediaType.GRAPHQL_JSON}, {MediaType.JSON}, {MediaType.EVENT_STREAM} and "
@@ -105,39 +107,41 @@ class GraphQLHttpEndpoint:
         self, request: Request, parameters: OperationRequest, context: Context, acceptable: Sequence[MediaType]
     ) -> ASGIApp:
         """Return the response with the result in the preferred media type; a subscription's results need a stream."""
-        allowed_types = CHANGING if request.method == "POST" else READING
         if acceptable[0].is_stream:
-            return self._stream(acceptable[0], parameters, context, allowed_types)
+            return self._stream(request, acceptable[0], parameters, context)
         try:
             result = await self._schema.execute(
                 parameters.query,
                 variable_values=parameters.variables,
                 context_value=context,
                 operation_name=parameters.operationName,
-                allowed_operation_types=allowed_types,
+                allowed_operation_types=_allowed_types(request),
             )
         except InvalidOperationTypeError as error:
             stream_type = next((each for each in acceptable if each.is_stream), None)
             if stream_type is None or error.operation_type is not OperationType.SUBSCRIPTION:
                 raise _wrong_operation(error.operation_type) from error
-            return self._stream(stream_type, parameters, context, allowed_types)
+            return self._stream(request, stream_type, parameters, context)
         return _result_response(result, acceptable[0], max_bytes=self._max_result_bytes)
 
     def _stream(
-        self,
-        media_type: MediaType,
-        parameters: OperationRequest,
-        context: Context,
-        allowed_types: frozenset[OperationType],
+        self, request: Request, media_type: MediaType, parameters: OperationRequest, context: Context
     ) -> ASGIApp:
+        """Return the response with all results. Raises `BadRequest` for a page that could not read it."""
+        if request.headers.get("sec-fetch-mode") == "no-cors":
+            raise NOT_READABLE
         return self._streams.response(
             StreamedRequest(
                 format=FORMATS[media_type],
                 operation=parameters,
                 context=context,
-                allowed_types=allowed_types | {OperationType.SUBSCRIPTION},
+                allowed_types=_allowed_types(request) | {OperationType.SUBSCRIPTION},
             )
         )
+
+
+def _allowed_types(request: Request) -> frozenset[OperationType]:
+    return CHANGING if request.method == "POST" else READING
 
 
 def _accepts_page(request: Request, accept: str) -> bool:

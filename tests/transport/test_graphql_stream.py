@@ -159,6 +159,13 @@ async def test_a_subscription_is_streamed_if_json_is_preferred_to_an_accepted_st
     assert query.json() == {"data": {"renderLimits": {"fps": 30}}}
 
 
+async def test_a_page_that_could_not_read_a_stream_gets_none(ann: Client) -> None:
+    for mode, status in (("no-cors", 403), ("cors", 200)):
+        headers = {"Accept": EVENT_STREAM, "Sec-Fetch-Mode": mode, **ann.headers}
+        response = await ann.http.get("/graphql", params={"query": FPS}, headers=headers)
+        assert response.status_code == status
+
+
 async def test_a_head_request_gets_the_headers_and_runs_nothing(site: Site, ann: Client) -> None:
     headers = {"Accept": EVENT_STREAM, **ann.headers}
     response = await ann.http.head("/graphql", params={"query": UPDATES}, headers=headers)
