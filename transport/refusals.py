@@ -1,5 +1,6 @@
 """Responses to requests that never reach the application: malformed, too large, or refused handshakes."""
 
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from starlette.types import Receive, Scope, Send
@@ -10,15 +11,14 @@ from transport.security_headers import SECURITY_HEADERS
 Header = tuple[bytes, bytes]
 
 
-class Refusal(Exception):  # noqa: N818  # not an error of the server
-    """A request that gets an error response. The message is for the client."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error response. The message is for the client."""
 
-    def __init__(self, status: HTTPStatus, message: str, *headers: Header, code: str = "BAD_USER_INPUT") -> None:
-        self.status = status
-        self.message = message
-        self.headers = headers
-        self.code = code
-        super().__init__(message)
+    status: HTTPStatus
+    message: str
+    headers: tuple[Header, ...] = ()
+    code: str = "BAD_USER_INPUT"
 
     def body(self) -> bytes:
         """Return the response's body: JSON in the format of GraphQL errors."""
@@ -46,12 +46,20 @@ class Refusal(Exception):  # noqa: N818  # not an error of the server
         )
 
 
+class RequestRefused(Exception):  # noqa: N818  # not an error of the server
+    """A request that gets this response. Raise a new one each time: an exception keeps the frames it passes."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        super().__init__(refusal.message)
+
+
 MALFORMED = Refusal(HTTPStatus.BAD_REQUEST, "Invalid HTTP request received.")
 TOO_MANY_HEADERS = Refusal(HTTPStatus.BAD_REQUEST, "Too many headers.")
 HEAD_TOO_LARGE = Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The request's URL and headers are too large.")
 SHUTTING_DOWN = Refusal(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "The server is shutting down. Send the request again.",
-    (b"retry-after", b"1"),
+    ((b"retry-after", b"1"),),
     code="SERVICE_UNAVAILABLE",
 )

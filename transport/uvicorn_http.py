@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from transport.bounded_reads import BoundedReads
 from transport.connection_limits import ConnectionLimiter
 from transport.head_buffering import HeadBufferingTransport
-from transport.refusals import HEAD_TOO_LARGE, MALFORMED, SHUTTING_DOWN, TOO_MANY_HEADERS, Refusal
+from transport.refusals import HEAD_TOO_LARGE, MALFORMED, SHUTTING_DOWN, TOO_MANY_HEADERS, Refusal, RequestRefused
 from transport.request_head import (
     MAX_HEADERS,
     Handshake,
@@ -89,10 +89,11 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
         self._unset_keepalive_if_required()
         try:
             self._parse(data)
-        except HttpParserError as error:  # also one that wraps a `Refusal` of a method that the parser calls
-            self._refuse(error.__context__ if isinstance(error.__context__, Refusal) else MALFORMED)
-        except Refusal as refusal:
-            self._refuse(refusal)
+        except HttpParserError as error:  # also one that wraps what a method raises that the parser calls
+            refused = error.__context__
+            self._refuse(refused.refusal if isinstance(refused, RequestRefused) else MALFORMED)
+        except RequestRefused as refused:
+            self._refuse(refused.refusal)
         else:
             self._check_limits()
 
@@ -111,12 +112,12 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
     def on_headers_complete(self) -> None:
         """Start the request or append it to the pipeline, and reset the byte count: the body has its own limit.
 
-        Raises `Refusal`. A request for an upgrade is left to `_parse`, which knows where its head ends.
+        Raises `RequestRefused`. A request for an upgrade is left to `_parse`, which knows where its head ends.
         """
         if len(self.pipeline) == MAX_PIPELINED_REQUESTS:
-            raise MALFORMED
+            raise RequestRefused(MALFORMED)
         if self._head_bytes > MAX_HEAD_BYTES and head_size(self.url, self.headers) > MAX_HEAD_BYTES:
-            raise HEAD_TOO_LARGE  # otherwise these are bytes of the body
+            raise RequestRefused(HEAD_TOO_LARGE)  # otherwise these are bytes of the body
         check_head(self.parser.get_method(), self.parser.get_http_version(), self.headers)
         self.forwarded_for_check.check(self._address, self.headers)
         self._head_bytes = 0
@@ -163,7 +164,7 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
         """Parse data. Ignores upgrades to other protocols than WebSocket: RFC 9110, section 7.8.
 
         The parser stops after the head of a request for an upgrade, and would read its body as another request. Raises
-        `HttpParserError` and `Refusal`.
+        `HttpParserError` and `RequestRefused`.
         """
         try:
             self.parser.feed_data(data)
@@ -180,9 +181,9 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
             self._parse(without_upgrade(method, self.url, version, self.headers) + data[head_end:])
 
     def _open_websocket(self, handshake: Handshake) -> None:
-        """Hand the connection over to the WebSocket protocol and its timeouts. Raises `Refusal`."""
+        """Hand the connection over to the WebSocket protocol and its timeouts. Raises `RequestRefused`."""
         if not self._is_idle:
-            raise MALFORMED
+            raise RequestRefused(MALFORMED)
         self._is_receiving = False
         self._cancel_timers()
         self.connections.discard(self)

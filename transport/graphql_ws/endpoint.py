@@ -24,7 +24,7 @@ FOREIGN_ORIGIN = Refusal(
 TOO_MANY_CONNECTIONS = Refusal(
     HTTPStatus.TOO_MANY_REQUESTS,
     "There are too many WebSockets from your network. Close some, or try again later.",
-    (b"retry-after", b"10"),
+    ((b"retry-after", b"10"),),
     code="LIMIT_EXCEEDED",
 )
 UNKNOWN_PATH = Refusal(HTTPStatus.FORBIDDEN, "There are no WebSockets at this path. Use /graphql.", code="NOT_FOUND")
