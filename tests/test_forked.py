@@ -25,9 +25,7 @@ pytestmark = pytest.mark.slow
         (["render", "-", "--no-wait", "--style", "x"], {"RENDERCAST_URL": "http://127.0.0.1:9"}),
     ],
 )
-def test_the_output_and_the_exit_code_are_the_same(
-    tmp_path: Path, arguments: list[str], more: Mapping[str, str]
-) -> None:
+def test_the_output_and_the_exit_code_are_the_same(tmp_path: Path, arguments: list[str], more: dict[str, str]) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RENDERCAST_")} | more
     executed = subprocess.run(
         [COMMAND, *arguments], cwd=tmp_path, env=environment, input=b"Hello", capture_output=True, check=False
