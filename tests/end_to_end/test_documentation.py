@@ -59,6 +59,7 @@ NOT_RUN = {f"rendercast {name}": UNTIL_STOPPED for name in ("dev", "serve", "wor
     "rendercast webhooks replay ID": A_RECEIVER,
     "rendercast migrate": "needs a MongoDB; tests/commands/server/test_migrate.py has one",
     "rendercast forget OWNER": "erases data; tests/commands/server/test_forget.py has some",
+    "rendercast doctor --token -": "needs a secret; tests/commands/doctor/test_token_checks.py has one",
     "rendercast doctor --role worker": "needs an AWS account; tests/commands/doctor/test_doctor.py has a farm",
 }
 WATCH_BY_CURL = (
