@@ -165,7 +165,7 @@ def open_folder_storage(data_dir: Path, *, base_url: str, clock: Clock, shared: 
 
     Unfinished files that no process can be writing are removed. Raises `StartupError` if the folder can't be written.
     """
-    folder = data_dir / "outputs"
+    folder = data_dir.resolve() / "outputs"
     try:
         prepare_work_folder(folder, shared=shared)
         signer = DownloadSigner.from_file(data_dir / "download-key")

@@ -16,7 +16,7 @@ class OutputStorage(Protocol):
 
     @property
     def work_folder(self) -> Path:
-        """Folder of this machine for unfinished files, whose names end with `PART_SUFFIX`."""
+        """Absolute path of a folder of this machine for unfinished files, whose names end with `PART_SUFFIX`."""
         ...
 
     async def stored(self, render: Render) -> Output | None:

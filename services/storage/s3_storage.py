@@ -125,7 +125,7 @@ async def open_s3_storage(
 
     Unfinished files of a worker are in `data_dir`, which other processes may use too if it is `shared`.
     """
-    work_folder = data_dir / "outputs"
+    work_folder = data_dir.resolve() / "outputs"
     async with open_output_bucket(access) as objects:
         if with_worker:
             _prepare(work_folder, shared=shared)

@@ -150,7 +150,7 @@ class Attempt:
         """
         props, folder = json.loads(props_of(self._render)), self._unfinished.folder
         name = self._render.composition_id
-        self._job.send("select", serveUrl=serve_url, id=name, inputProps=props, folder=str(folder.resolve()))
+        self._job.send("select", serveUrl=serve_url, id=name, inputProps=props, folder=str(folder))
         folder.mkdir()
         message = await self._receive()
         if not isinstance(message, CompositionMessage):
@@ -166,7 +166,7 @@ class Attempt:
         self._job.send(
             "render",
             kind=render_kind(options),
-            output=str(self._unfinished.output.resolve()),
+            output=str(self._unfinished.output),
             options=render_options(
                 options, composition, capture=self._settings.capture, license_key=self._settings.license_key
             ),

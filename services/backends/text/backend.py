@@ -183,8 +183,8 @@ class TextBackend(StoringBackend):
     def _job(self, render: Render, props: AnimationProps, attempt: Attempt) -> bytes:
         """Return the job as the child expects it (see `job.py`)."""
         job = {
-            "output": str(attempt.part.resolve()),
-            "poster": str(attempt.poster_part.resolve()),
+            "output": str(attempt.part),
+            "poster": str(attempt.poster_part),
             "width": self._width,
             "height": self._height,
             "options": msgspec.to_builtins(render.output_options),

@@ -30,6 +30,11 @@ def test_processes_that_share_a_folder_sign_the_same_urls(tmp_path: Path) -> Non
     assert one.sign_poster(Output(bucket="local", key="a.png", size_bytes=5), expires_in=EXPIRY) is None
 
 
+def test_the_work_folder_of_a_relative_data_folder_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert open_storage(Path()).work_folder == tmp_path / "outputs"  # processes in other folders write to it
+
+
 def test_an_unusable_folder_prevents_the_start(tmp_path: Path) -> None:
     (tmp_path / "outputs").touch()
     with pytest.raises(StartupError, match="can't be used for videos"):
