@@ -9,7 +9,6 @@ over uvicorn, without GraphQL or users.
 """
 
 import contextlib
-import gc
 import json
 import shutil
 import socket
@@ -33,7 +32,7 @@ from app import create_app
 from auth.bearer import open_bearer_tokens
 from auth.rules import OWN_ISSUER
 from auth.tokens import make_token
-from commands.server.serve import listen_for_clients, server_config
+from commands.server.serve import listen_for_clients, server_config, start_garbage_collection
 from services import documents
 from services.clock import SystemClock
 from services.ids import new_render_id
@@ -70,8 +69,9 @@ class Server:
 
     def __init__(self, kind: str, redis_url: str, renders_file: Path) -> None:
         self.kind = kind
-        command = [NODE or "node", f"{kind}.mjs"] if kind in PEERS_IN_NODE else _ours(kind)
-        folder = PEERS if kind in PEERS_IN_NODE else None
+        is_peer = (PEERS / f"{kind}.mjs").exists()
+        command = [NODE or "node", f"{kind}.mjs"] if is_peer else _ours(kind)
+        folder = PEERS if is_peer else None
         self.process = subprocess.Popen([*command, redis_url, str(renders_file)], stdout=subprocess.PIPE, cwd=folder)
         assert self.process.stdout is not None
         self.port = self.process.stdout.readline().decode().strip()
@@ -222,7 +222,7 @@ def write_renders(path: Path, redis_url: str, number: int) -> Path:
 
 async def serve(kind: str, redis_url: str, renders_file: str) -> None:
     """Run a server of this kind, after printing its port."""
-    gc.freeze()  # as `rendercast serve` does
+    start_garbage_collection()
     with listen_for_clients(SETTINGS.server) as listener:
         print(listener.getsockname()[1], flush=True)
         if kind == "bare":

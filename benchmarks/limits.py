@@ -18,7 +18,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 
-from resolvers.admission.cost import measure
+from resolvers.admission.cost import MeasuredOperation, measure
 from resolvers.context import Context
 from resolvers.mutation import Mutation
 from resolvers.query import Query
@@ -48,10 +48,12 @@ class Unlimited(RendercastSchema):
         super().__init__(settings)
         self.execution_context_class = StrawberryGraphQLCoreExecutionContext
 
-    def _admit(self, context: ExecutionContext, text: str) -> None:
+    def _admit(self, context: ExecutionContext, text: str) -> MeasuredOperation:
         accepted = self.documents.accept(text)
         context.graphql_document = accepted.document
-        assert OperationType(accepted.operation(None).type.value) in context.allowed_operations
+        operation = accepted.operation(None)
+        assert OperationType(operation.type.value) in context.allowed_operations
+        return operation
 
 
 def stock() -> Schema:

@@ -6,7 +6,6 @@ without them, on a plain uvicorn; Strawberry's ASGI view with its caches; and Gr
 keep their data in memory.
 """
 
-import gc
 import http.client
 import json
 import math
@@ -38,7 +37,7 @@ from auth.rules import OWN_ISSUER
 from auth.tokens import make_token
 from benchmarks.delivery import NODE, PEERS
 from benchmarks.limits import Unlimited, stock
-from commands.server.serve import KEEP_ALIVE_S, server_config
+from commands.server.serve import KEEP_ALIVE_S, server_config, start_garbage_collection
 from resolvers.context import Context
 from services.clock import SystemClock
 from services.ids import new_render_id
@@ -129,7 +128,7 @@ async def serve(kind: str, listener: socket.socket) -> None:
                 app = Stock(stock())
                 app.services = services
                 config = uvicorn.Config(app, **PLAIN)
-        gc.freeze()  # as `rendercast serve` does
+        start_garbage_collection()
         await uvicorn.Server(config).serve(sockets=[listener])
 
 

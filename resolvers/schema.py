@@ -74,14 +74,18 @@ class RendercastSchema(Schema):
     ) -> PreExecutionError | None:
         """Parse, measure and validate the document, and select the operation. Strawberry's own method has no limits.
 
-        It does this in the caller's turn, since a new document takes milliseconds.
+        It waits for the caller's turn before what takes milliseconds: a new document, and introspection.
         """
-        if context.context is not None:
-            await context.context.turn()
         try:
-            self._admit(context, self._find_document(context))
+            text = self._find_document(context)
+            is_new = text not in self.documents.cache
+            if is_new and context.context is not None:
+                await context.context.turn()
+            operation = self._admit(context, text)
         except DocumentRejected as rejected:
             return PreExecutionError(data=None, errors=rejected.errors)
+        if operation.introspects and not is_new and context.context is not None:
+            await context.context.turn()
         return None
 
     async def _handle_execution_result(
@@ -108,7 +112,7 @@ class RendercastSchema(Schema):
         except UserError as error:
             raise DocumentRejected(GraphQLError(str(error), original_error=error)) from error
 
-    def _admit(self, context: ExecutionContext, text: str) -> None:
+    def _admit(self, context: ExecutionContext, text: str) -> MeasuredOperation:
         accepted = self.documents.accept(text)
         # The public `operation_name` would return the first operation's name if the client sent none.
         operation = accepted.operation(context._provided_operation_name)  # noqa: SLF001
@@ -122,6 +126,7 @@ class RendercastSchema(Schema):
             raise _unauthenticated(context.context)
         if operation_type is OperationType.MUTATION:
             self._admit_mutation(context.context, operation)
+        return operation
 
     def _shows_schema(self, context: Context | None) -> bool:
         """Return whether the caller may read the schema: all callers if it is public, else those with an identity."""

@@ -128,6 +128,9 @@ class DocumentCache:
     def __len__(self) -> int:
         return len(self._documents)
 
+    def __contains__(self, text: str) -> bool:
+        return text in self._documents
+
     def get(self, text: str) -> AcceptedDocument | None:
         """Return the document with this text; None if it isn't cached."""
         accepted = self._documents.get(text)
