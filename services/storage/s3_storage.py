@@ -125,7 +125,7 @@ async def open_s3_storage(
 
     Unfinished files of a worker are in `data_dir`, which other processes may use too if it is `shared`.
     """
-    work_folder = data_dir.resolve() / "outputs"
+    work_folder = _work_folder(data_dir)
     async with open_output_bucket(access) as objects:
         if with_worker:
             _prepare(work_folder, shared=shared)
@@ -133,6 +133,10 @@ async def open_s3_storage(
         unchecked = None if with_worker else access.bucket
         async with renewed_credentials(objects, clock=clock, unchecked=unchecked):
             yield S3Storage(objects=objects, work_folder=work_folder, clock=clock)
+
+
+def _work_folder(data_dir: Path) -> Path:
+    return data_dir.resolve() / "outputs"
 
 
 def _prepare(work_folder: Path, *, shared: bool) -> None:
