@@ -117,9 +117,12 @@ async def test_renders_survive_kills_of_workers_hosts_and_browsers(site: Site, t
 
 
 async def start_some(client: Client, ids: list[str], *, maximum: int) -> None:
-    """Start renders until `MAX_UNFINISHED` have not ended, or this number is started; one more if all have ended."""
+    """Start renders until `MAX_UNFINISHED` have not ended, or this number is started; one if none is unfinished.
+
+    If this number is that of all renders, all are started.
+    """
     unfinished = len(await client.list_renders(first=100, filter={"status": ["QUEUED", "RENDERING"]}))
-    while unfinished == 0 or (len(ids) < maximum and unfinished < MAX_UNFINISHED):
+    while unfinished == 0 or (len(ids) < maximum and (unfinished < MAX_UNFINISHED or maximum == RENDERS)):
         ids.append(await client.start_render(durationInFrames=FRAMES))
         unfinished += 1
 

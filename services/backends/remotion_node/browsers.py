@@ -64,9 +64,9 @@ async def check_browser(browser: Browser) -> None:
 
 
 def one_line(message: str) -> str:
-    """Return the reason in Remotion's message about a browser that does not start, without its link to a guide."""
+    """Return the reason in Remotion's message about a browser that does not start, without a stack and its guide."""
     lines = (line.strip() for line in message.splitlines())
-    return " ".join(line for line in lines if line and not line.startswith("Troubleshooting:")).rstrip(".!")
+    return " ".join(line for line in lines if line and not line.startswith(("at ", "Troubleshooting:"))).rstrip(".!")
 
 
 def _candidates(project: Path) -> Iterator[Path]:

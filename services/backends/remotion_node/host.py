@@ -9,7 +9,6 @@ import contextlib
 import json
 import logging
 import os
-import shutil
 from asyncio.subprocess import Process
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from services.backends.remotion_node.host_messages import (
     parse_message,
 )
 from services.backends.remotion_node.jobs import HostEnd, Job
+from services.backends.remotion_node.temporary import remove_with_users
 from services.clock import RunningTime, Stopwatch
 
 SCRIPT = Path(__file__).with_name("render-host.mjs")
@@ -141,7 +141,7 @@ class Host:
         await asyncio.wait({reading, ending}, timeout=LAST_MESSAGES_S)
         if self.process.stdin is not None:
             self.process.stdin.close()
-        await asyncio.to_thread(_remove_all, self.folder)
+        await asyncio.to_thread(remove_with_users, self.folder)
         await asyncio.wait({reading, ending}, timeout=EXIT_TIMEOUT_S)
         for task in (reading, ending):
             task.cancel()
@@ -248,8 +248,3 @@ def _environment(folder: Path) -> Mapping[str, str]:
     """Return the environment, in which all temporary files of Node, Remotion and the browser are in the folder."""
     passed = {name: value for name, value in os.environ.items() if not name.startswith(_SECRET_PREFIXES)}
     return {**passed, "TMPDIR": str(folder)}
-
-
-def _remove_all(folder: Path) -> None:
-    processes.kill_all(str(folder))
-    shutil.rmtree(folder, ignore_errors=True)

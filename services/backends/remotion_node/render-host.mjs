@@ -35,6 +35,8 @@ const children = new Set();
 const jobs = new Map();
 const folders = new Map(); // of the unfinished files of each job, until its last request
 const currentJob = new AsyncLocalStorage();
+let browserProcess = null;
+let isBrowserOpen = false;
 
 const send = (message) => {
   const line = Buffer.from(`${JSON.stringify(message)}\n`);
@@ -73,7 +75,7 @@ const remove = (path) => {
   }
 };
 
-/** Keep the list of child processes: the browser, and Remotion's FFmpeg and compositor. */
+/** Keep the list of child processes: the browser, and Remotion's FFmpeg and compositor. End with an open browser. */
 const watchChildren = () => {
   const { spawn } = childProcess;
   childProcess.spawn = (...args) => {
@@ -82,7 +84,8 @@ const watchChildren = () => {
       children.add(child);
       child.once("exit", () => children.delete(child));
       if (child.spawnargs.some((argument) => String(argument).startsWith("--remote-debugging-port"))) {
-        child.once("exit", () => exit(1));
+        browserProcess = child;
+        child.once("exit", () => isBrowserOpen && exit(1)); // else the error says why it did not open
       }
     }
     return child;
@@ -307,6 +310,10 @@ const browser = await openBrowser("chrome", {
   send({ type: "unavailable", message: text(error?.message ?? error) });
   exit(1);
 });
+isBrowserOpen = true;
+if (browserProcess && !children.has(browserProcess)) {
+  exit(1); // it has ended meanwhile
+}
 watchPages();
 send({ type: "ready" });
 setInterval(() => send({ type: "alive" }), ALIVE_INTERVAL_MS);

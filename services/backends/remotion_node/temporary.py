@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 from services.backends.remotion_node.processes import kill_all
 
 _PREFIX = "rendercast-node-"
+_MAX_REMOVALS = 100
+_REMOVAL_INTERVAL_S = 0.02
 
 
 @contextmanager
@@ -24,6 +27,19 @@ def temporary_folder() -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)
+
+
+def remove_with_users(folder: Path) -> None:
+    """Kill all processes that use a folder, and remove it. Blocks.
+
+    It is repeated, because threads of a killed process can end a system call after its main thread, and create a file.
+    """
+    for _ in range(_MAX_REMOVALS):
+        kill_all(str(folder))
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(_REMOVAL_INTERVAL_S)
 
 
 def _create() -> tuple[Path, int]:
@@ -42,8 +58,7 @@ def _remove_abandoned() -> None:
     """Remove the folders that no process has locked, and kill the processes that use them."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError), _locked(folder):
-            kill_all(str(folder))
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_with_users(folder)
 
 
 @contextmanager
