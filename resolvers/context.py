@@ -39,8 +39,8 @@ class OperationSlot:
 class Context:
     """One HTTP request, or one operation on a WebSocket.
 
-    `document_id` names a trusted document, if the request has no text. `authentication_error` is set if the caller could
-    not be identified. Fields that need no caller still work.
+    `document_id` names a trusted document, if the request has no text. `authentication_error` is set if the caller
+    could not be identified. Fields that need no caller still work.
     """
 
     services: Services

@@ -5,6 +5,8 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import yaml
+
 from services.settings import CHECKOUT
 
 PAGES = [
@@ -55,6 +57,23 @@ def commands_in_text() -> Iterator[str]:
 def program(command: str) -> str:
     """Return the program that a command runs, without the variables before it."""
     return ASSIGNMENTS.sub("", command).partition(" ")[0]
+
+
+class _ComposeLoader(yaml.SafeLoader):
+    """Reads the tag with which a file of Compose replaces a list of another: https://docs.docker.com/reference/compose-file/merge/."""
+
+
+def _read_list(loader: _ComposeLoader, node: yaml.Node) -> list[object]:
+    assert isinstance(node, yaml.SequenceNode)
+    return loader.construct_sequence(node)
+
+
+_ComposeLoader.add_constructor("!override", _read_list)
+
+
+def read_yaml(text: str) -> object:
+    """Return the content of a YAML file, which may be a file of Compose."""
+    return yaml.load(text, _ComposeLoader)  # noqa: S506  # a safe loader
 
 
 def _commands(lines: list[str]) -> Iterator[str]:

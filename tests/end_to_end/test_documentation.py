@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from graphql import OperationDefinitionNode, OperationType, parse
 
 from commands.client import compositions, render, renders
@@ -25,7 +24,7 @@ from commands.server import compositions as server_compositions
 from services.observability.log_context import pseudonym
 from services.settings import CHECKOUT, FIELDS, variable
 from tests.end_to_end.clone import Clone
-from tests.end_to_end.documents import Block, blocks, commands_in_text, program
+from tests.end_to_end.documents import Block, blocks, commands_in_text, program, read_yaml
 from tests.support.api_client import Client, open_client
 from tests.support.api_stream import open_stream
 from tests.support.server_process import free_port
@@ -281,7 +280,7 @@ def test_contents_of_files_can_be_parsed(block: Block) -> None:
     if block.language == "json":
         assert json_values(block.text)
     elif block.language == "yaml":
-        assert yaml.safe_load(block.text)
+        assert read_yaml(block.text)
     else:
         names = {line.partition("=")[0] for line in block.text.splitlines()}
         assert names <= {variable(name) for name in FIELDS}

@@ -17,7 +17,7 @@ def test_previews_are_due_once_a_second_if_they_cost_little() -> None:
 @pytest.mark.parametrize(("cores", "cost_s"), [(1.0, 0.09), (0.25, 0.03), (4.0, 0.3), (1.0, 0.02)])
 def test_previews_use_at_most_their_share_of_the_cpu_time(cores: float, cost_s: float) -> None:
     schedule = PreviewSchedule(now_s=0.0, cpu_s=0.0)
-    made = 0
+    made, cpu_s = 0, 0.0
     for tenth in range(1, 6001):
         now_s = tenth / 10
         cpu_s = now_s * cores + made * cost_s
