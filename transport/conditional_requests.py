@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 RANGE_SPEC = re.compile(r"(?P<first>\d{1,18})-(?P<last>\d{0,18})|-(?P<suffix>\d{1,18})", re.ASCII)
@@ -38,7 +38,9 @@ def satisfiable_ranges(value: str, *, size: int) -> str | None:
 
 
 def _parse_date(text: str) -> datetime | None:
+    """Return the time of an HTTP date; None if it is invalid. All times are in UTC, as `-0000` says too."""
     try:
-        return parsedate_to_datetime(text)
-    except ValueError:
+        found = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
         return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

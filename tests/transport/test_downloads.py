@@ -130,6 +130,19 @@ async def test_a_file_that_the_client_has_is_not_sent_again(files: Files) -> Non
     assert (await files.get(url, **{"If-Modified-Since": past})).status_code == 200
 
 
+@pytest.mark.parametrize("year", [1994, 2100])
+async def test_a_date_of_unknown_zone_is_in_utc(files: Files, year: int) -> None:
+    url = files.backend.sign(OUTPUT, expires_in=EXPIRY).url
+    response = await files.get(url, **{"If-Modified-Since": f"Sun, 06 Nov {year} 08:49:37 -0000"})
+    assert response.status_code == (304 if year == 2100 else 200)
+
+
+@pytest.mark.parametrize("date", ["Sun, 06 Nov 99999999999999999999 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 +9999"])
+async def test_an_invalid_date_is_ignored(files: Files, date: str) -> None:
+    response = await files.get(files.backend.sign(OUTPUT, expires_in=EXPIRY).url, **{"If-Modified-Since": date})
+    assert (response.status_code, response.content) == (200, VIDEO)
+
+
 async def test_a_range_is_returned_only_of_an_unchanged_video(files: Files) -> None:
     url = files.backend.sign(OUTPUT, expires_in=EXPIRY).url
     first = await files.get(url)
