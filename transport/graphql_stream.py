@@ -4,7 +4,6 @@ A response is one operation. The client ends it by closing the connection.
 """
 
 import asyncio
-import random
 from collections import Counter
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack, suppress
@@ -30,7 +29,6 @@ from transport.operations import OperationRunner, expires_at_s
 from transport.stream_formats import StreamFormat
 
 MAX_KEEP_ALIVE_INTERVAL_S = 7.0  # proxies with a read timeout of 10 s must not end a stream without changes
-SHUTDOWN_SPREAD_S = 2.0  # in which the streams end, so that clients don't reconnect all at once; below the grace period
 HEADERS = (
     (b"cache-control", b"no-store, no-transform"),  # a compressing proxy would buffer
     (b"x-accel-buffering", b"no"),  # read by nginx and others
@@ -113,7 +111,7 @@ class _Stream:
             pass
 
     async def _serve(self, scope: Scope, receive: Receive) -> None:
-        write = open_stream(scope, self._end_soon)
+        write = open_stream(scope, self._end_for_restart)
         headers = [(b"content-type", self._format.content_type), *HEADERS]
         await self._send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
         if scope["method"] == "HEAD":
@@ -146,12 +144,11 @@ class _Stream:
                 if message["type"] == "http.disconnect":
                     return
 
-    def _end_soon(self) -> None:
-        """End the stream, since the server stops: this is the `ShutdownListener`."""
+    def _end_for_restart(self) -> None:
+        """End the stream now, since the server stops: this is the `ShutdownListener`."""
         self._server_stops = True
-        delay_s = random.uniform(0, SHUTDOWN_SPREAD_S)  # noqa: S311  # needs no secrecy
         with suppress(RuntimeError):  # the stream is ending already
-            self._deadline.reschedule(asyncio.get_running_loop().time() + delay_s)
+            self._deadline.reschedule(asyncio.get_running_loop().time())
 
     async def _end_early(self) -> None:
         if self._is_complete:

@@ -13,10 +13,10 @@ EXTENSION = "rendercast.open_stream"
 
 
 class ShutdownListener(Protocol):
-    """A callback for the server's stop."""
+    """A callback for the time when the response must end, since the server stops."""
 
     def __call__(self) -> None:
-        """Arrange that the response ends within seconds. Must not block or raise."""
+        """Arrange that the response ends now. Must not block or raise."""
         ...
 
 

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -12,17 +13,29 @@ from pathlib import Path
 
 import pytest
 from starlette.requests import HTTPConnection
+from starlette.types import Message
+from strawberry.types.graphql import OperationType
 
+from resolvers.context import Context
+from resolvers.execution.fast_path import TextWriter, reject_text
+from resolvers.schema import build_schema
 from services.models import Caller, Identity, Render, RenderStatus
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
-from services.settings import load_settings
+from services.settings import default_settings, load_settings
 from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S, Client, open_client
 from tests.support.api_server import rewired, serve
 from tests.support.api_stream import open_socket
 from tests.support.fake_backend import FakeBackend
+from tests.support.fake_clock import settle
 from tests.support.http_stream import EVENT_STREAM, MULTIPART, open_http_stream
 from tests.support.memory_store import copy_of
+from transport.graphql_stream import GraphQLStreams, StreamedRequest
+from transport.media_types import MediaType
+from transport.open_stream import ShutdownListener, extensions_of
+from transport.operation_request import OperationRequest
+from transport.operations import OperationRunner
+from transport.stream_formats import FORMATS
 
 UPDATES = "subscription { renderUpdates { id revision status } }"
 SMALL_BUFFER = 4096
@@ -45,6 +58,16 @@ class Server:
         async with asyncio.timeout(TEST_TIMEOUT_S):
             while self.services.hub._channels:  # noqa: ASYNC110  # it has no event for this
                 await asyncio.sleep(RETRY_S)
+
+
+class Connection:
+    """A connection whose response is a stream."""
+
+    on_shutdown: ShutdownListener
+
+    def open_stream(self, on_shutdown: ShutdownListener) -> TextWriter:
+        self.on_shutdown = on_shutdown
+        return reject_text
 
 
 @asynccontextmanager
@@ -131,6 +154,37 @@ async def test_a_stop_of_the_server_ends_streams_so_that_clients_subscribe_again
         assert end is not None
         assert (end["payload"], end["errors"][0]["extensions"]) == (None, {"code": "SERVICE_UNAVAILABLE"})
         assert await parts.message() is None
+
+
+async def test_a_stream_ends_as_soon_as_its_connection_requests_it(tmp_path: Path) -> None:
+    """The connection chooses the time, which is before the end of the server's grace period."""
+    connection, sent = Connection(), list[Message]()
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async with open_server(tmp_path) as server:
+        streamed = StreamedRequest(
+            format=FORMATS[MediaType.EVENT_STREAM],
+            operation=OperationRequest(query=UPDATES),
+            context=Context(services=server.services, identity=Identity(caller=Caller(id="ann"))),
+            allowed_types={OperationType.SUBSCRIPTION},
+        )
+        runner = OperationRunner(build_schema(), max_result_bytes=1024 * 1024)
+        settings = default_settings().connections
+        response = GraphQLStreams(settings, runner=runner, connections_per_user=Counter()).response(streamed)
+        scope = {"type": "http", "method": "POST", "extensions": extensions_of(connection)}
+        running = asyncio.ensure_future(response(scope, receive, send))
+        while len(sent) < 3:  # noqa: ASYNC110  # the head, the opening and the first state
+            await asyncio.sleep(0)
+        connection.on_shutdown()
+        await settle()
+        assert running.done()
+        assert sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
 
 
 async def test_a_client_that_does_not_read_skips_to_the_newest_state(tmp_path: Path) -> None:
