@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import itertools
 import re
 import sys
 import tomllib
@@ -121,23 +122,25 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def shipped_nodes() -> Iterator[tuple[Path, ast.AST]]:
+    """Yield all nodes of the shipped modules' syntax trees, with the modules' paths."""
+    folders = [(CHECKOUT / name).rglob("*.py") for name in sorted(PACKAGES)]
+    for path in (CHECKOUT / "app.py", CHECKOUT / "cli.py", *itertools.chain(*folders)):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            yield path, node
+
+
 def imported_modules() -> Iterator[str]:
     """Yield the modules of other projects that the shipped folders import."""
-    paths = [
-        CHECKOUT / "app.py",
-        CHECKOUT / "cli.py",
-        *(path for name in PACKAGES for path in (CHECKOUT / name).rglob("*.py")),
-    ]
-    for path in paths:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            match node:
-                case ast.Import(names=names):
-                    modules = [alias.name for alias in names]
-                case ast.ImportFrom(module=str(module), level=0):
-                    modules = [module]
-                case _:
-                    modules = []
-            yield from (name for name in modules if name.partition(".")[0] not in sys.stdlib_module_names)
+    for _, node in shipped_nodes():
+        match node:
+            case ast.Import(names=names):
+                modules = [alias.name for alias in names]
+            case ast.ImportFrom(module=str(module), level=0):
+                modules = [module]
+            case _:
+                modules = []
+        yield from (name for name in modules if name.partition(".")[0] not in sys.stdlib_module_names)
 
 
 def imported_distributions() -> set[str]:
@@ -162,3 +165,13 @@ def test_everything_imported_is_declared_and_everything_declared_is_used() -> No
 def test_libraries_whose_private_names_are_used_are_bounded() -> None:
     run = declared(PROJECT["project"]["dependencies"])
     assert {name for name, versions in run.items() if "<" in versions} == BOUNDED
+
+
+def test_no_exception_is_raised_twice() -> None:
+    """An exception that is raised again keeps the frames of each time, with all that they refer to."""
+    raised = [(path, node) for path, node in shipped_nodes() if isinstance(node, ast.Raise)]
+    assert [
+        f"{path.relative_to(CHECKOUT)}:{node.lineno}"
+        for path, node in raised
+        if isinstance(node.exc, ast.Name) and node.exc.id.isupper()
+    ] == []

@@ -39,12 +39,10 @@ SUBSCRIPTION_NOT_ACCEPTED = (
     f"Send subscriptions over a WebSocket (graphql-transport-ws), or accept {MediaType.EVENT_STREAM} "
     f"or {MediaType.MULTIPART};subscriptionSpec=1.0."
 )
-# A page of any site can send such a request by GET. It can't read the response, but could keep connections open.
-NOT_READABLE = BadRequest(HTTPStatus.FORBIDDEN, "Open event streams by `EventSource` or by `fetch` with CORS.")
-NOT_ACCEPTABLE = BadRequest(
-    HTTPStatus.NOT_ACCEPTABLE,
+NOT_READABLE = "Open event streams by `EventSource` or by `fetch` with CORS."
+NOT_ACCEPTABLE = (
     f"This server sends {MediaType.GRAPHQL_JSON}, {MediaType.JSON}, {MediaType.EVENT_STREAM} and "
-    f"{MediaType.MULTIPART};subscriptionSpec=1.0.",
+    f"{MediaType.MULTIPART};subscriptionSpec=1.0."
 )
 
 
@@ -88,7 +86,7 @@ class GraphQLHttpEndpoint:
             return self._graphiql.response()
         acceptable = negotiate(accept)
         if not acceptable:
-            return error_response(NOT_ACCEPTABLE)
+            return error_response(BadRequest(HTTPStatus.NOT_ACCEPTABLE, NOT_ACCEPTABLE))
         media_type = MediaType.JSON if acceptable[0].is_stream else acceptable[0]  # of errors
         try:
             # If authentication fails, the context has no identity and raises the error in resolvers that need a caller.
@@ -127,9 +125,12 @@ class GraphQLHttpEndpoint:
     def _stream(
         self, request: Request, media_type: MediaType, parameters: OperationRequest, context: Context
     ) -> ASGIApp:
-        """Return the response with all results. Raises `BadRequest` for a page that could not read it."""
+        """Return the response with all results. Raises `BadRequest` for a page that could not read it.
+
+        A page of any site can send such a request by GET, and would keep connections of the user open.
+        """
         if request.headers.get("sec-fetch-mode") == "no-cors":
-            raise NOT_READABLE
+            raise BadRequest(HTTPStatus.FORBIDDEN, NOT_READABLE)
         return self._streams.response(
             StreamedRequest(
                 format=FORMATS[media_type],
