@@ -269,8 +269,7 @@ class RenderService:
         """Store and publish a render. Shielded from cancellation, so that a stored render is always published."""
         result = await self.store.add(render, window)
         if result.outcome is AddOutcome.ADDED:
-            await self.hub.publish(render)
-            await self.hub.wake_workers(render.id)
+            await self._publish(render)
         return result
 
     async def _change(self, caller: Caller, render_id: str, change: Callable[[Render], Render]) -> Render:
@@ -287,9 +286,12 @@ class RenderService:
         """Store and publish a change; return whether it is stored. Shielded from cancellation, as `_add` is."""
         recorded = await self.store.record(changed)
         if recorded:
-            await self.hub.publish(changed)
-            await self.hub.wake_workers(changed.id)
+            await self._publish(changed)
         return recorded
+
+    async def _publish(self, render: Render) -> None:
+        """Publish a change and wake the workers, concurrently: each takes seconds if the broker does not respond."""
+        await asyncio.gather(self.hub.publish(render), self.hub.wake_workers(render.id))
 
 
 def _require_account(caller: Caller) -> None:
