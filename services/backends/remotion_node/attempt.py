@@ -139,8 +139,8 @@ class Attempt:
         except OSError as error:
             self.state = AttemptFailed(failure=failures.with_detail(failures.OUT_OF_DISK, str(error)))
         finally:
+            remove(self._unfinished.folder)  # before anything is awaited: the caller of `end` cancels what is
             await self._previews.end()
-            remove(self._unfinished.folder)
 
     async def _select(self, serve_url: str) -> Media:
         """Return the size and length of the composition with the render's props.

@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).with_name("bundle.mjs")
 TIMEOUT_S = 300.0  # the bundle of a project with 14 MB of code takes 30 s on a busy core
 CLI_FOUND_NONE = "No entry point found"
 MAX_ERROR_LINES = 3
-HEADING = re.compile(r"(?:Error: )?(?:Module build failed|Transform failed with)")
+HEADING = re.compile(r"(?:Error: )?(?:Module build failed|Transform failed with).*:$")
 DETAILS = re.compile(r"\s|undefined$|resolve '")  # a stack, or how webpack looked for a module
 
 

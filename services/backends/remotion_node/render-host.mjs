@@ -28,6 +28,7 @@ const ALIVE_INTERVAL_MS = 1000;
 const PAGE_CLOSE_TIMEOUT_MS = 800;
 const EVALUATION_ALLOWANCE_MS = 5000; // Remotion's own timeouts come first
 const MAX_PAGES = 8; // of one render, as Remotion's own limit
+const LONE_SURROGATE = /(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}/g; // as JSON.stringify escapes it
 
 const config = JSON.parse(process.argv[2]);
 const evaluationTimeoutMs = config.frameTimeoutMs + EVALUATION_ALLOWANCE_MS;
@@ -38,8 +39,9 @@ const currentJob = new AsyncLocalStorage();
 let browserProcess = null;
 let isBrowserOpen = false;
 
+/** Send a message. The composition's texts, and those that are cut, may contain lone surrogates, which parsers refuse. */
 const send = (message) => {
-  const line = Buffer.from(`${JSON.stringify(message)}\n`);
+  const line = Buffer.from(`${JSON.stringify(message).replace(LONE_SURROGATE, "$1\ufffd")}\n`);
   for (let sent = 0; sent < line.length; ) {
     sent += writeSync(1, line, sent);
   }

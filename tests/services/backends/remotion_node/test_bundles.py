@@ -69,6 +69,10 @@ def test_a_folder_that_is_not_a_bundle_is_named(tmp_path: Path) -> None:
             "Module not found: Error: Can't resolve './b' in '/a'\nresolve './b' in '/a'\n  using description file",
             "Module not found: Error: Can't resolve './b' in '/a'",
         ),
+        (
+            "Module build failed: Error: ENOENT: no such file or directory, open '/a'\nundefined",
+            "Module build failed: Error: ENOENT: no such file or directory, open '/a'",
+        ),
         ("You passed /a.ts.", "You passed /a.ts"),
         ("one\n\ntwo\nthree\nfour", "one two three"),
         ("", ""),

@@ -35,6 +35,7 @@ async def fail(node: NodeBackend, launched: Launched, kind: str, *, url: str = "
     ("kind", "url", "code", "detail"),
     [
         ("throws", "", "COMPOSITION_ERROR", "The component is broken."),
+        ("surrogate", "", "COMPOSITION_ERROR", "Half of a pair: \N{REPLACEMENT CHARACTER}, and no half: \\ud83d."),
         ("metadata", "", "COMPOSITION_ERROR", "The metadata can't be calculated."),
         ("exit", "", "COMPOSITION_ERROR", "process.exit is not a function"),
         ("leave", "", "FRAME_TIMEOUT", "waiting for the page"),

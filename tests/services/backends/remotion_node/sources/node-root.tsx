@@ -95,6 +95,9 @@ const FAULTS: Record<string, (props: FaultProps) => JSX.Element | null> = {
     console.error("logged before the error");
     throw new Error("The component is broken.");
   },
+  surrogate: () => {
+    throw new Error("Half of a pair: \ud83d, and no half: \\ud83d.");
+  },
   endless: () => <Endless />,
   loop: () => {
     work(3_600_000);
