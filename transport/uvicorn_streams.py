@@ -17,8 +17,8 @@ from resolvers.execution.fast_path import TextWriter
 from transport.closing_delay import closing_delay_s
 from transport.open_stream import ShutdownListener, extensions_of
 
-# In which the client's system must acknowledge what was sent. A WebSocket has as long, for a ping and a pong.
-UNACKNOWLEDGED_TIMEOUT_S = 40
+# In which the client's system must acknowledge what was sent. A WebSocket has about as long, for a ping and a pong.
+UNACKNOWLEDGED_TIMEOUT_S = 30
 # Only Linux has the option.
 TIMEOUT_OPTION: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
 

@@ -36,6 +36,7 @@ MAX_WEBSOCKET_MESSAGE_BYTES = 256 * 1024
 KEEP_ALIVE_S = 75  # longer than load balancers keep idle connections; else they send requests on closing ones
 FILES_FOR_CONNECTIONS = 0.75  # share of the files that the process may open; the store, Redis and videos use the rest
 BACKLOG = 2048  # connections that the kernel queues until they are accepted
+PONG_TIMEOUT_INTERVALS = 3  # of pings: 21 s by default, since mobile networks stall for seconds
 GRACE_S = 5  # for requests in progress when the process receives a stop signal
 
 log = logging.getLogger(__name__)
@@ -153,7 +154,7 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         ),
         ws=WebSocketProtocol,
         ws_ping_interval=settings.connections.ping_interval_s,
-        ws_ping_timeout=settings.connections.ping_interval_s,
+        ws_ping_timeout=PONG_TIMEOUT_INTERVALS * settings.connections.ping_interval_s,
         ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,
     )

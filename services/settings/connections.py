@@ -31,8 +31,9 @@ class ConnectionSettings(SettingsGroup):
         "seconds.",
     )
     ping_interval_s: float = Field(
-        20,
+        7,  # proxies with a read timeout of 10 s are common
         gt=0,
         le=300,
-        description="Interval of WebSocket pings, and maximum time for each pong, in seconds.",
+        description="Interval of WebSocket pings, in seconds. A client that sends no pong for three intervals is "
+        "disconnected.",
     )
