@@ -50,6 +50,12 @@ _INTERNALS = re.compile(
 )
 
 
+def internal_failure(error_id: str) -> Failure:
+    """Return the failure of what an unexpected exception has ended. The log has its traceback with this id."""
+    message = f"Something went wrong on our side (error {error_id}). Please try again."
+    return Failure(code="INTERNAL", message=message, retryable=True)
+
+
 def message_for_owner(failure: Failure) -> str:
     """Return the message of a stored failure; if it names parts of the server, the sentence of its code instead."""
     if _INTERNALS.search(failure.message) is None:

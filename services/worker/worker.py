@@ -13,13 +13,14 @@ from services.background.leased_loop import LeasedLoop, release_leases
 from services.background.supervision import is_cancelled
 from services.clock import RunningTime
 from services.errors import LeaseLost, StoreUnavailable
-from services.models import Failure, Render
+from services.models import Render
 from services.observability import log_context
 from services.observability.metrics import Metrics
 from services.observability.spans import SpanOf, no_span
 from services.ports import Clock, RenderBackend, RenderStore
 from services.realtime.hub import WORK_CHANNEL, ProgressHub
 from services.realtime.pubsub import PubSub
+from services.renders.failure_messages import internal_failure
 from services.worker.change_recorder import ChangeRecorder
 from services.worker.concurrency_limit import ConcurrencyLimit
 from services.worker.render_run import RenderRun
@@ -171,8 +172,7 @@ class Worker:
         Before that, the attempt is stopped and its output is looked for, unless that raises another exception.
         """
         error_id = secrets.token_hex(6)
-        message = f"Something went wrong on our side (error {error_id}). Please try again."
-        failure = Failure(code="INTERNAL", message=message, retryable=True)
+        failure = internal_failure(error_id)
         for crash in range(1, MAX_CRASHES + 2):
             try:
                 await run.run()

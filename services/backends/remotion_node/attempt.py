@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+from services.backends.internal_errors import log_internal_error
 from services.backends.remotion_node import failures
 from services.backends.remotion_node.host_messages import (
     CompositionMessage,
@@ -137,7 +138,9 @@ class Attempt:
         except NotStored as error:
             self.state = AttemptFailed(failure=error.failure)
         except OSError as error:
-            self.state = AttemptFailed(failure=failures.with_detail(failures.OUT_OF_DISK, str(error)))
+            self.state = AttemptFailed(failure=failures.of_file_system(error))
+        except Exception as error:  # noqa: BLE001  # logged; else the attempt would only end at its time limit
+            self.state = AttemptFailed(failure=log_internal_error(self._render, error))
         finally:
             remove(self._unfinished.folder)  # before anything is awaited: the caller of `end` cancels what is
             await self._previews.end()
@@ -154,7 +157,7 @@ class Attempt:
         folder.mkdir()
         message = await self._receive()
         if not isinstance(message, CompositionMessage):
-            raise OSError(f"the host has sent an unexpected message: {message.type}")
+            raise TypeError(f"the host has sent an unexpected message: {message.type}")
         return Media(frames=message.frames, fps=message.fps, width=round(message.width), height=round(message.height))
 
     async def _draw(self, composition: Media) -> None:

@@ -4,6 +4,7 @@
 composition has logged as errors.
 """
 
+import errno
 import re
 
 from services.backends.remotion_node.host_messages import FailedMessage
@@ -34,6 +35,7 @@ COMPOSITION_ERROR = _failure(
     "COMPOSITION_ERROR", "The composition raised an error: if it does so for valid props, fix it.", retryable=False
 )
 RENDER_FAILED = _failure("RENDER_FAILED", retryable=False)
+_FILE_SYSTEM = _failure("RENDER_FAILED", "A file of RENDERCAST_DATA_DIR can't be written or read.", retryable=True)
 
 # Searched in this order, since the message of one cause may contain the words of another. Sources: the errors that
 # @remotion/renderer 4.0.527 throws, and those of Chromium and Node.js.
@@ -119,6 +121,12 @@ def classify(failed: FailedMessage) -> Failure:
         is_compositions = failed.in_browser or _IN_THE_BROWSER.search(f"{failed.message}\n{failed.stack}")
         found = COMPOSITION_ERROR if is_compositions else RENDER_FAILED
     return with_detail(found, _description(failed))
+
+
+def of_file_system(error: OSError) -> Failure:
+    """Return the failure for an error of the worker's file system. Another attempt may succeed."""
+    is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return with_detail(OUT_OF_DISK if is_full else _FILE_SYSTEM, str(error))
 
 
 def with_detail(failure: Failure, description: str) -> Failure:

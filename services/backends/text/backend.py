@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import msgspec
 
+from services.backends.internal_errors import log_internal_error
 from services.backends.previews.publisher import PreviewPublisher
 from services.backends.storing import StoringBackend
 from services.backends.text.attempt import RENDERER_CRASHED, Attempt
@@ -161,6 +162,7 @@ class TextBackend(StoringBackend):
 
         The child's standard input stays open.
         """
+        failure = RENDERER_CRASHED
         try:
             stdin = _pipe(attempt.process.stdin)
             stdin.write(job)
@@ -173,12 +175,14 @@ class TextBackend(StoringBackend):
             await attempt.wait()
         except (OSError, ValueError) as error:  # a broken pipe, a line that is too long, a line that is not a message
             log.warning("render %s: the renderer's messages can't be read: %s", render.id, error)
+        except Exception as error:  # noqa: BLE001  # logged; else the attempt would only end at its time limit
+            failure = log_internal_error(render, error)
         finally:
             await attempt.kill()
             attempt.remove_parts()
         if isinstance(attempt.state, AttemptProgress):
             log.warning("render %s: the renderer ended with status %s", render.id, attempt.process.returncode)
-            attempt.state = AttemptFailed(failure=RENDERER_CRASHED)
+            attempt.state = AttemptFailed(failure=failure)
 
     def _job(self, render: Render, props: AnimationProps, attempt: Attempt) -> bytes:
         """Return the job as the child expects it (see `job.py`)."""
