@@ -18,11 +18,11 @@ class OperationRequest(BaseModel):
     operationName: str | None = None  # noqa: N815  # the specification's name
     extensions: dict[str, Any] | None = None
 
-    @field_validator("operationName")
+    @field_validator("operationName", "variables", "extensions", mode="before")
     @classmethod
-    def _unset_empty_name(cls, name: str | None) -> str | None:
-        """Return None for an empty name, which some clients send for a document with one operation."""
-        return name or None
+    def _unset_empty(cls, value: object) -> object:
+        """Return None for an empty text, which some clients send for a parameter that they don't need."""
+        return None if value == "" else value
 
     @property
     def document_id(self) -> str | None:
