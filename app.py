@@ -54,7 +54,7 @@ def create_app(services: Services, *, authenticate: Authenticator) -> ASGIApp:
     ]
     app = Starlette(lifespan=lifespan, routes=routes, middleware=cors_middleware(settings.server.origins))
     app.router.redirect_slashes = False  # Starlette would redirect to the host in the request's Host header
-    return with_path_prefix(ResponseHeadersMiddleware(app), settings.server.path_prefix)
+    return ResponseHeadersMiddleware(with_path_prefix(app, settings.server.path_prefix))
 
 
 def _graphql_routes(services: Services, authenticate: Authenticator, graphiql: GraphiQL | None) -> list[BaseRoute]:

@@ -7,7 +7,8 @@ from urllib.parse import SplitResult, urlsplit
 
 HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 PUBLIC_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
-SCHEMES = ("http", "https")
+OWN_PATHS = frozenset({"assets", "files", "graphql"})  # a proxy that removes the public path would make them ambiguous
+DEFAULT_PORTS = {"http": 80, "https": 443}
 TENANT = "{tenantid}"  # stands for a tenant's id, as in the issuer that Microsoft Entra publishes for all tenants
 
 
@@ -33,7 +34,7 @@ def check_base_url(url: str) -> str:
 
 
 def check_public_url(url: str) -> str:
-    """Return an http or https URL of scheme, host and port, and optionally a path, without a final slash."""
+    """Return an http or https URL of an origin as browsers write it, and optionally a path, without a final slash."""
     parts = _split_url(url)
     if "@" in parts.netloc:
         raise ValueError("contains a user name or a password: remove it")
@@ -41,7 +42,11 @@ def check_public_url(url: str) -> str:
         raise ValueError("has a query or a fragment: remove the ? or # and what follows")
     if not PUBLIC_PATH.fullmatch(path := parts.path.rstrip("/")):
         raise ValueError(f"has the path {path!r}: use names of letters, digits, -, _, ~ and ., with / between them")
-    return f"{parts.scheme}://{parts.netloc}{path}"
+    if not OWN_PATHS.isdisjoint(path.split("/")[1:2]):
+        raise ValueError(f"has the path {path!r}, which is one below this server's URL: remove it, or use another name")
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in (None, DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{path}"
 
 
 def check_issuer(url: str) -> str:
@@ -118,7 +123,7 @@ def _split_url(url: str, *, show: bool = True) -> SplitResult:
     shown = f": {url!r}" if show and "@" not in url else ""
     if any(character.isspace() or not character.isprintable() for character in url):
         raise ValueError(f"contains white space{shown}")
-    if not url.startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
+    if not url.startswith(tuple(f"{scheme}://" for scheme in DEFAULT_PORTS)):
         raise ValueError(f"must start with http:// or https://{shown}")
     try:
         parts = urlsplit(url)

@@ -73,6 +73,7 @@ async def test_the_prefix_without_final_slash_is_redirected_to_itself(url: str) 
     async with open_client(url) as client:
         response = await client.http.get(f"{PREFIX}?a=%20b", headers=PAGE)
     assert (response.status_code, response.headers["location"]) == (308, f"{PREFIX}/?a=%20b")
+    assert {"x-request-id", "x-content-type-options"} <= set(response.headers)
 
 
 async def test_a_similar_path_is_not_found(url: str) -> None:

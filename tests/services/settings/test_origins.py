@@ -108,6 +108,9 @@ def test_a_page_is_allowed_if_its_origin_matches_completely(allowed: str, origin
         ("https://videos.example/cast", "https://videos.example/cast", "/cast"),
         ("https://videos.example/cast/", "https://videos.example/cast", "/cast"),
         ("http://10.0.0.1:8080/a/b-c.d_e~1//", "http://10.0.0.1:8080/a/b-c.d_e~1", "/a/b-c.d_e~1"),
+        ("https://Videos.Example:443/Cast", "https://videos.example/Cast", "/Cast"),
+        ("http://[::1]:80", "http://[::1]", ""),
+        ("http://videos.example:443", "http://videos.example:443", ""),
     ],
 )
 def test_the_public_url_may_have_a_path(given: str, base_url: str, prefix: str) -> None:
@@ -123,6 +126,8 @@ def test_the_public_url_may_have_a_path(given: str, base_url: str, prefix: str) 
         "https://videos.example/a/../b",
         "https://videos.example/.",
         "https://videos.example/a%20b",
+        "https://videos.example/graphql",
+        "https://videos.example/files/cast",
         "https://videos.example/cast?a=1",
         "https://videos.example/cast?",
         "https://videos.example/cast#a",
