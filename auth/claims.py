@@ -88,7 +88,8 @@ def _check_audience(claims: Claims, rules: TokenRules) -> None:
 
 
 def _audience_hint(claims: Claims, rules: TokenRules) -> str:
-    others = [name for name in ("aud", "client_id", "azp") if not rules.audiences.isdisjoint(_words(claims.get(name)))]
+    others = [name for name in ("aud", "client_id", "azp") if name != rules.audience_claim]
+    others = [name for name in others if not rules.audiences.isdisjoint(_words(claims.get(name)))]
     return f"; its claim {others[0]} has that value" if others else ""
 
 

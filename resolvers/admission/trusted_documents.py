@@ -19,7 +19,7 @@ class TrustedDocuments:
     """Finds the document of a request. With `only`, other documents than the operator's are refused."""
 
     def __init__(self, documents: Mapping[str, str] | None, *, only: bool) -> None:
-        self._documents = documents
+        self._documents = documents and {_bare(identifier): text for identifier, text in documents.items()}
         self._only = only
         self._texts = frozenset((documents or {}).values())
 
@@ -34,10 +34,15 @@ class TrustedDocuments:
             return text or ""
         if self._documents is None:
             raise PersistedQueryNotSupported
-        found = self._documents.get(document_id) or self._documents.get(document_id.removeprefix(SHA256_PREFIX))
+        found = self._documents.get(_bare(document_id))
         if found is None:
             raise DocumentNotTrusted if self._only else PersistedQueryNotFound
         return found
+
+
+def _bare(identifier: str) -> str:
+    """Return an identifier without its prefix: clients and tools differ in whether they write it."""
+    return identifier.removeprefix(SHA256_PREFIX)
 
 
 def load_trusted_documents(settings: GraphQLSettings) -> TrustedDocuments:

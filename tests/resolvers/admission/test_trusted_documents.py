@@ -14,7 +14,7 @@ DOCUMENTS = {"abc": "{ a }", "sha256:def": "{ d }"}
 @pytest.mark.parametrize("only", [False, True])
 @pytest.mark.parametrize(
     ("identifier", "document"),
-    [("abc", "{ a }"), ("sha256:abc", "{ a }"), ("sha256:def", "{ d }")],
+    [("abc", "{ a }"), ("sha256:abc", "{ a }"), ("sha256:def", "{ d }"), ("def", "{ d }")],
 )
 def test_a_document_is_found_by_its_identifier(identifier: str, document: str, only: bool) -> None:  # noqa: FBT001
     assert TrustedDocuments(DOCUMENTS, only=only).find(None, identifier) == document
