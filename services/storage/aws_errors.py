@@ -72,6 +72,10 @@ _PERMISSIONS = {
     "HeadBucket": "s3:ListBucket",
     "ListObjectsV2": "s3:ListBucket",
     "PutObject": "s3:PutObject",
+    "CreateMultipartUpload": "s3:PutObject",
+    "UploadPart": "s3:PutObject",
+    "CompleteMultipartUpload": "s3:PutObject",
+    "AbortMultipartUpload": "s3:AbortMultipartUpload",
     "DeleteObjects": "s3:DeleteObject",
 }
 
@@ -114,6 +118,7 @@ _UNKNOWN_CODES = {
     "ConditionalRequestConflict",
     "EFSIOException",  # while the function was running
     "InternalError",
+    "NoSuchUpload",  # also if the response to its completion was lost, and boto3 has repeated that
     "OperationAborted",
     "Redirect",
     "RequestTimeout",

@@ -20,7 +20,9 @@ from services.storage.s3_uploads import Uploads
 _KEYS = f"{variable('output_access_key_id')} and {variable('output_secret_access_key')}"
 _REMEDIES = {
     "CREDENTIALS_INVALID": Remedy(
-        "CREDENTIALS_INVALID", "the credentials of the storage of outputs are wrong", f"correct {_KEYS}"
+        "CREDENTIALS_INVALID",
+        "the credentials of the storage of outputs are wrong or have expired, or its region is wrong",
+        f"correct {_KEYS}, or the source that replaces them, or {variable('output_region')}",
     ),
     "BUCKET_NOT_FOUND": Remedy(
         "BUCKET_NOT_FOUND",
@@ -32,6 +34,7 @@ _REMEDIES = {
         "the host of the storage of outputs can't be resolved",
         f"correct {variable('output_endpoint')}, or fix this machine's DNS",
     ),
+    "REQUEST_REFUSED": Remedy("REQUEST_REFUSED", "the storage of outputs rejects a request", "see its error message"),
 }
 
 

@@ -86,11 +86,33 @@ def test_an_error_of_storage_that_an_operator_must_fix_names_the_remedy(
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [("TemporaryRedirect", 307), ("OperationAborted", 409), ("RequestTimeout", 400), ("InternalError", 500)],
+    [
+        ("TemporaryRedirect", 307),
+        ("OperationAborted", 409),
+        ("RequestTimeout", 400),
+        ("InternalError", 500),
+        ("NoSuchUpload", 404),
+    ],
 )
 def test_an_error_of_storage_that_may_be_temporary_has_no_remedy(code: str, status: int) -> None:
     error = error_from_response("PutObject", code=code, status=status, detail="")
     assert (error.kind, error.failure) == (AwsErrorKind.UNKNOWN, None)
+
+
+@pytest.mark.parametrize(
+    ("operation", "permission"),
+    [
+        ("PutObject", "s3:PutObject"),
+        ("CreateMultipartUpload", "s3:PutObject"),
+        ("UploadPart", "s3:PutObject"),
+        ("CompleteMultipartUpload", "s3:PutObject"),
+        ("AbortMultipartUpload", "s3:AbortMultipartUpload"),
+    ],
+)
+def test_a_missing_permission_is_named_as_it_is_granted(operation: str, permission: str) -> None:
+    remedy = error_from_response(operation, code="AccessDenied", status=403, detail="").remedy
+    assert remedy is not None
+    assert remedy.action == f"grant {permission} to the AWS user"
 
 
 def test_no_code_is_in_two_groups() -> None:

@@ -43,6 +43,7 @@ async def test_an_unavailable_storage_is_not_the_operators_fault(
     [
         (S3Fault.ACCESS_DENIED, "ACCESS_DENIED", "grant s3:PutObject to the key RENDERCAST_OUTPUT_ACCESS_KEY_ID"),
         (S3Fault.EXPIRED_TOKEN, "CREDENTIALS_INVALID", "correct RENDERCAST_OUTPUT_ACCESS_KEY_ID and"),
+        (S3Fault.NOT_IMPLEMENTED, "REQUEST_REFUSED", "The storage of outputs rejects a request"),
     ],
 )
 async def test_a_refused_upload_has_a_remedy(
