@@ -1,5 +1,6 @@
 """Deletes ended renders and their files after the retention: a background loop of workers."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -23,7 +24,10 @@ class Expiring(Protocol):
 
 
 class RetentionLoop:
-    """Deletes once an hour what is older than the retention. Several processes may do so for the same places."""
+    """Deletes once an hour what is older than the retention. Several processes may do so for the same places.
+
+    It ticks while it deletes, which takes minutes in a large folder, but not if that takes longer than an hour.
+    """
 
     def __init__(self, places: Sequence[Expiring], *, retention: timedelta, clock: Clock) -> None:
         self.last_tick_s: float | None = None
@@ -34,11 +38,19 @@ class RetentionLoop:
     async def run(self) -> None:
         """Run until cancelled."""
         while True:
-            for place in self._places:
-                await self._sweep(place)
-            for _ in range(TICKS_PER_SWEEP):
-                self.last_tick_s = self._clock.monotonic()
-                await self._clock.sleep(TICK_INTERVAL_S)
+            sweeping = asyncio.create_task(self._sweep_all(), name="retention")
+            try:
+                for _ in range(TICKS_PER_SWEEP):
+                    self.last_tick_s = self._clock.monotonic()
+                    await self._clock.sleep(TICK_INTERVAL_S)
+                await sweeping
+            finally:
+                sweeping.cancel()
+                await asyncio.wait([sweeping])
+
+    async def _sweep_all(self) -> None:
+        for place in self._places:
+            await self._sweep(place)
 
     async def _sweep(self, place: Expiring) -> None:
         try:

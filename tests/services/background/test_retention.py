@@ -13,6 +13,7 @@ import pytest
 from services.background.retention import TICK_INTERVAL_S, Expiring, RetentionLoop
 from services.errors import StoreUnavailable
 from services.models import Output, QuotaWindow, Render
+from services.observability.liveness import MAX_SILENCE_S, Liveness
 from services.renders import lifecycle
 from services.storage.folder_storage import open_folder_storage
 from services.storage.unfinished_files import unfinished
@@ -60,6 +61,38 @@ async def test_everything_is_looked_through_each_hour_and_the_loop_ticks_each_mi
         assert clock.monotonic() - loop.last_tick_s < TICK_INTERVAL_S
         await clock.advance(1)
         assert second.moments == [started - RETENTION, clock.now() - RETENTION]
+
+
+@dataclass
+class SlowPlace:
+    """A place that takes this long for each deletion."""
+
+    clock: FakeClock
+    seconds: float
+    deletions: int = 0
+
+    async def delete_ended_before(self, moment: datetime) -> int:  # noqa: ARG002
+        await self.clock.sleep(self.seconds)
+        self.deletions += 1
+        return 0
+
+
+async def test_the_loop_is_alive_while_many_files_are_looked_through(clock: FakeClock) -> None:
+    place = SlowPlace(clock, seconds=HOUR_S / 2)
+    async with running(place, clock=clock) as loop:
+        liveness = Liveness({"retention": loop}, clock)
+        for _ in range(60):
+            await clock.advance(TICK_INTERVAL_S)
+            assert liveness.stalled() is None
+        assert place.deletions == 1
+        await clock.advance(HOUR_S)
+        assert place.deletions == 2
+
+
+async def test_a_deletion_that_hangs_is_noticed(clock: FakeClock) -> None:
+    async with running(SlowPlace(clock, seconds=1e9), clock=clock) as loop:
+        await clock.advance(HOUR_S + MAX_SILENCE_S)
+        assert Liveness({"retention": loop}, clock).stalled() is not None
 
 
 async def test_the_files_of_renders_are_removed_and_no_others(
