@@ -151,8 +151,8 @@ def memory_store(clock: FakeClock) -> MemoryStore:
 
 
 @pytest.fixture
-def backend() -> FakeBackend:
-    return FakeBackend()
+def backend(clock: FakeClock) -> FakeBackend:
+    return FakeBackend(clock=clock)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import quote
 
+from services.clock import SystemClock
 from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartUncertain
 from services.media import Media, OutputFormat
 from services.models import (
@@ -23,9 +24,9 @@ from services.ports import (
     AttemptFinished,
     AttemptMissing,
     AttemptProgress,
+    Clock,
     Observation,
 )
-from tests.support.fake_clock import START_OF_TIME
 
 ANIMATION = Composition(
     id=TEXT_ANIMATION,
@@ -75,6 +76,7 @@ class FakeBackend:
     outputs: set[str] = field(default_factory=set)
     unnoticed: dict[str, AttemptFinished] = field(default_factory=dict)
     signed: list[str] = field(default_factory=list)
+    clock: Clock = field(default_factory=SystemClock)
 
     async def site_version(self) -> str:
         if self.unavailable:
@@ -130,7 +132,7 @@ class FakeBackend:
     def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
         self.signed.append(output.key)
         query = "" if file_name is None else f"?download={quote(file_name)}"
-        return Download(url=f"https://videos.example/{output.key}{query}", expires_at=START_OF_TIME + expires_in)
+        return Download(url=f"https://videos.example/{output.key}{query}", expires_at=self.clock.now() + expires_in)
 
     def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
         return (

@@ -26,7 +26,7 @@ from tests.support.webhook_receiver import KEY, SECRET
 
 LATER = START_OF_TIME + timedelta(seconds=12)
 OUTPUT = Output(bucket="b", key="k.mp4", size_bytes=3_000_000_000)
-FIELDS_OF_UNFINISHED_RENDERS = {"phase", "estimatedCompletionAt", "queuePosition"}
+FIELDS_OF_UNFINISHED_RENDERS = {"phase", "estimatedCompletionAt", "queuePosition", "previewUrl"}
 DOWNLOAD = Download(url="https://videos.example/k.mp4?signature=s", expires_at=LATER + timedelta(hours=1))
 
 POSTER = Download(url="https://videos.example/k.jpg?signature=s", expires_at=LATER + timedelta(hours=2))
