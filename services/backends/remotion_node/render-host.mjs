@@ -20,14 +20,13 @@ import { createRequire, syncBuiltinESMExports } from "node:module";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { browserEnd, describe, onBrowserLog, recordError, text } from "./host-errors.mjs";
-import { Frames, watchScreenshots } from "./host-frames.mjs";
+import { browserEnd, describe, onBrowserLog, text } from "./host-errors.mjs";
+import { Frames } from "./host-frames.mjs";
+import { closePages, pagesPerRender, watchPages } from "./host-pages.mjs";
 
 const PROGRESS_INTERVAL_MS = 100;
 const ALIVE_INTERVAL_MS = 1000;
-const PAGE_CLOSE_TIMEOUT_MS = 800;
 const EVALUATION_ALLOWANCE_MS = 5000; // Remotion's own timeouts come first
-const MAX_PAGES = 8; // of one render, as Remotion's own limit
 const LONE_SURROGATE = /(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}/g; // as JSON.stringify escapes it
 
 const config = JSON.parse(process.argv[2]);
@@ -106,12 +105,6 @@ const common = (job) => ({
   logLevel: "error",
 });
 
-/**
- * Pages that one render may use: one per core, which all renders share. Remotion's default is half as many, with which a
- * core is idle while a page waits for its screenshot.
- */
-const pages = () => Math.max(1, Math.round(Math.min(MAX_PAGES, availableParallelism()) / jobs.size));
-
 /** Wait for an evaluation, for which Remotion has no timeout if the page is busy. */
 const evaluated = async (evaluation) => {
   let timer;
@@ -178,7 +171,8 @@ const drawFrames = async (job, request, outputLocation) => {
     newest = { rendered: renderedFrames, encoded: encodedFrames, isCombining: stitchStage === "muxing" };
   };
   try {
-    await renderMedia({ ...request, outputLocation, onProgress, concurrency: pages() });
+    const concurrency = pagesPerRender(availableParallelism(), jobs.size);
+    await renderMedia({ ...request, outputLocation, onProgress, concurrency });
     report();
   } finally {
     clearInterval(timer);
@@ -198,7 +192,7 @@ const run = (job, step) =>
     } finally {
       if (!jobs.has(job.name)) {
         job.frames.close();
-        await closePages(job);
+        await endPages(job);
       }
     }
   });
@@ -208,17 +202,12 @@ const cancel = (job) => {
   job.frames.close();
   job.signal.cancel();
   send({ type: "cancelled", job: job.name });
-  void closePages(job);
+  void endPages(job);
 };
 
-/** Close the pages that a job has left open. If one stays open, this process must not be used for further jobs. */
-const closePages = async (job) => {
-  const open = [...job.pages].filter((page) => !page.closed);
-  const closing = Promise.allSettled(open.map((page) => page.close()));
-  const timeout = new Promise((resolve) => {
-    setTimeout(resolve, PAGE_CLOSE_TIMEOUT_MS, "timeout");
-  });
-  if (open.length && (await Promise.race([closing, timeout])) === "timeout") {
+/** Close the pages of a job. If one stays open, this process must not be used for further jobs. */
+const endPages = async (job) => {
+  if (!(await closePages(job))) {
     send({ type: "unusable", reason: "a page could not be closed" });
   }
 };
@@ -265,23 +254,6 @@ const handle = (request) => {
   }
 };
 
-/** Record which pages belong to which job, and the errors in them. Uses a private method of Remotion's pages. */
-const watchPages = () => {
-  const newPage = browser.newPage.bind(browser);
-  browser.newPage = async (...args) => {
-    const page = await newPage(...args);
-    const job = currentJob.getStore();
-    if (job) {
-      job.pages.add(page);
-      const client = page._client?.();
-      client?.on("Runtime.exceptionThrown", ({ exceptionDetails }) => recordError(job, exceptionDetails));
-      if (client) watchScreenshots(client, (data) => job.frames.add(data));
-    }
-    if (job && !jobs.has(job.name)) void page.close().catch(() => {}); // the job was cancelled meanwhile
-    return page;
-  };
-};
-
 // Nothing but messages may be written to stdout, also by the project's code.
 Object.defineProperty(process, "stdout", { get: () => process.stderr });
 console.log = console.info = console.debug = console.error;
@@ -316,7 +288,11 @@ isBrowserOpen = true;
 if (browserProcess && !children.has(browserProcess)) {
   exit(1); // it has ended meanwhile
 }
-watchPages();
+watchPages(
+  browser,
+  () => currentJob.getStore(),
+  (job) => jobs.has(job.name),
+);
 send({ type: "ready" });
 setInterval(() => send({ type: "alive" }), ALIVE_INTERVAL_MS);
 onRequest = handle;
