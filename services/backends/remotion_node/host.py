@@ -17,6 +17,7 @@ from pathlib import Path
 from services.backends.remotion_node import processes
 from services.backends.remotion_node.cpu_time import CpuTime
 from services.backends.remotion_node.deployment import NodeDeployment
+from services.backends.remotion_node.host_log import HostLog
 from services.backends.remotion_node.host_messages import (
     AliveMessage,
     ReadyMessage,
@@ -64,17 +65,24 @@ class Host:
         self._limits = limits
         self._silence = Stopwatch(running_time)
         self._cpu_time = CpuTime(process.pid)
+        self._log = HostLog(process.pid, running_time)
         self._jobs: dict[str, Job] = {}
         self._started_jobs = 0
         self._is_retired = False
         self._exceeds_memory = False
         self._reason = "the renderer process ended"
         self._reader: asyncio.Task[None] | None = None
+        self._logging: asyncio.Task[None] | None = None
 
     @property
     def accepts_jobs(self) -> bool:
         """Whether it may get further jobs."""
         return self.is_ready and not self._is_retired and self._started_jobs < self._limits.max_jobs
+
+    def start_logging(self) -> None:
+        """Log what it writes to its standard error, in a task that `run` ends."""
+        if self.process.stderr is not None:
+            self._logging = asyncio.create_task(self._log.read(self.process.stderr), name="log a render host")
 
     def run(self) -> None:
         """Read the messages in a task until the process has ended, and clean up."""
@@ -136,14 +144,15 @@ class Host:
         """Read until the process ends: the browser may hold its standard output open for longer."""
         reading, ending = asyncio.create_task(self._read()), asyncio.create_task(self.process.wait())
         await asyncio.wait({reading, ending}, return_when=asyncio.FIRST_COMPLETED)
+        tasks = {reading, ending} | ({self._logging} if self._logging else set())
         self._is_retired = True
         self._kill()
-        await asyncio.wait({reading, ending}, timeout=LAST_MESSAGES_S)
+        await asyncio.wait(tasks, timeout=LAST_MESSAGES_S)
         if self.process.stdin is not None:
             self.process.stdin.close()
         await asyncio.to_thread(remove_with_users, self.folder)
-        await asyncio.wait({reading, ending}, timeout=EXIT_TIMEOUT_S)
-        for task in (reading, ending):
+        await asyncio.wait(tasks, timeout=EXIT_TIMEOUT_S)
+        for task in tasks:
             task.cancel()
         self._report_end()
 
@@ -229,12 +238,14 @@ async def start_host(
             env=_environment(folder),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
             limit=MAX_LINE_BYTES,
             start_new_session=True,  # only the parent receives a terminal's Ctrl-C; it then ends its children
         )
     except OSError as error:
         raise HostUnavailable(str(error)) from error
     host = Host(process, folder, limits=limits, running_time=running_time)
+    host.start_logging()
     try:
         await host.wait_until_ready()
     finally:
