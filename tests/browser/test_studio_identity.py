@@ -1,5 +1,6 @@
 """The studio on a server that needs a token."""
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ from services.settings import load_settings
 from tests.browser.conftest import Visit
 from tests.browser.visitors import (
     NEEDS_BROWSER,
+    OFFLINE_MESSAGES,
     TIMEOUT_MS,
 )
 from tests.support.api_client import CANCEL, open_client
 from tests.support.api_server import serve
 from tests.support.tokens import SECRET, token_of
+from tests.support.websocket_blocker import Block, open_websocket_blocker
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
 
@@ -46,6 +49,35 @@ async def test_the_page_asks_for_a_token_and_again_when_it_is_rejected(tmp_path:
         await ann.button("Sign out").click()
         await expect(token).to_be_visible(timeout=TIMEOUT_MS)
         await expect(ann.cards).to_have_count(0)
+
+
+@pytest.mark.parametrize("block", [None, Block.REFUSED], ids=["WebSockets", "SSE"])
+async def test_while_the_user_is_signed_out_no_requests_are_sent(
+    tmp_path: Path, visit: Visit, block: Block | None
+) -> None:
+    settings = load_settings(data_dir=tmp_path, jwt_secret=SECRET, studio=True)
+    requests: list[str] = []
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(open_embedded(settings))
+        authenticate = await stack.enter_async_context(open_bearer_tokens(settings.auth))
+        url = await stack.enter_async_context(serve(services, authenticate=authenticate))
+        if block is not None:
+            url = (await stack.enter_async_context(open_websocket_blocker(url, block))).url
+        ann = await stack.enter_async_context(visit(url, ignored=OFFLINE_MESSAGES))
+        await ann.page.clock.install()
+        await ann.open("/")
+        await expect(ann.connection).to_have_text("Signed out", timeout=TIMEOUT_MS)
+        ann.page.on("request", lambda request: requests.append(request.url.removeprefix(url)))
+        await ann.page.clock.run_for(60_000)
+        await ann.page.evaluate("fetch('healthz')")
+        assert "/healthz" in requests
+        assert "/graphql" not in requests
+        await expect(ann.connection).to_have_text("Signed out")
+        await ann.page.get_by_label("Token").fill(token_of("ann"))
+        await ann.button("Sign in").click()
+        await expect(ann.connection).to_have_text("Live", timeout=TIMEOUT_MS)
+        transport = await ann.page.evaluate("sessionStorage.getItem('rendercast-transport')")
+        assert transport == (None if block is None else "sse")
 
 
 async def test_a_request_of_one_user_is_not_executed_for_the_next(tmp_path: Path, visit: Visit) -> None:

@@ -14,6 +14,7 @@ const HANDSHAKE_TIMEOUT_MS = 8_000;
 const ACK_TIMEOUT_MS = 5_000;
 const TOKEN = "rendercast-token"; // in sessionStorage
 const FORBIDDEN = 4403; // close code: the token is missing, invalid or expired
+const TRY_AGAIN_LATER = 1013; // close code: the user has too many connections, or tokens can't be verified now
 const MIN_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 10_000;
 const PING_INTERVAL_MS = 10_000;
@@ -52,8 +53,12 @@ export class Api {
   #socketClient(createClient) {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let pongTimer;
-    let wasConnected = false;
+    let wasReached = false; // whether the server has replied on a WebSocket
     const handshakeTimer = setTimeout(() => this.#switchIfBlocked(), HANDSHAKE_TIMEOUT_MS);
+    const onReached = () => {
+      wasReached = true;
+      clearTimeout(handshakeTimer);
+    };
     const client = createClient({
       url: this.#url.replace("http", "ws"),
       connectionParams: () => this.#headers(),
@@ -64,15 +69,15 @@ export class Api {
       keepAlive: PING_INTERVAL_MS,
       on: {
         connected: () => {
-          wasConnected = true;
-          clearTimeout(handshakeTimer);
+          onReached();
           this.#onConnected();
         },
         closed: (event) => {
           const { code, reason } = /** @type {CloseEvent} */ (event);
           clearTimeout(pongTimer);
           this.#onClosed(code === FORBIDDEN, reason);
-          if (!wasConnected && code !== FORBIDDEN) this.#switchIfBlocked();
+          if (code === FORBIDDEN || code === TRY_AGAIN_LATER) onReached();
+          else if (!wasReached) this.#switchIfBlocked();
         },
         ping: (received) => {
           if (!received) pongTimer = setTimeout(() => client.terminate(), PONG_TIMEOUT_MS);
@@ -98,6 +103,7 @@ export class Api {
   /** Use SSE from now on if the server can be reached that way, although no WebSocket has been opened yet. */
   async #switchIfBlocked() {
     const client = this.#client;
+    if (client instanceof EventClient) return;
     const headers = { Accept: "text/event-stream", "Content-Type": "application/json" };
     const body = JSON.stringify({ query: "{ __typename }" });
     try {
@@ -106,7 +112,7 @@ export class Api {
     } catch {
       return; // the server is unavailable
     }
-    if (client !== this.#client || client instanceof EventClient) return;
+    if (client !== this.#client) return;
     sessionStorage.setItem(TRANSPORT, "sse");
     this.#client = this.#eventClient();
     for (const operation of this.#operations) operation.restart(this.#client);
@@ -123,7 +129,9 @@ export class Api {
     this.#isRejected = false;
     // Operations that waited for the connection are sent first, including the subscription. A query sent after it
     // therefore can't miss a change between its response and the subscription's start.
-    setTimeout(() => this.#onState("live"));
+    setTimeout(() => {
+      if (!this.#isRejected) this.#onState("live");
+    });
   }
 
   /**

@@ -84,9 +84,9 @@ export class EventClient {
 
   /** @param {unknown} cause */
   #reconnect(cause) {
-    this.#reconnecting ??= this.#pause(this.#failures++).then(() => (this.#reconnecting = undefined));
     const isRejected = cause instanceof SignInNeeded;
-    this.#onClosed(isRejected, isRejected ? cause.message : "");
+    this.#onClosed(isRejected, isRejected ? cause.message : ""); // before the pause, which lasts until there is a token
+    this.#reconnecting ??= this.#pause(this.#failures++).then(() => (this.#reconnecting = undefined));
     return this.#reconnecting;
   }
 
