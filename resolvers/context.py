@@ -69,7 +69,7 @@ class Context:
 
     async def turn(self) -> None:
         """Wait for the caller's turn. What the request then does until it next waits must take about a millisecond."""
-        await self.services.hub.turns.turn("" if self.identity is None else self.identity.caller.limit_key)
+        await self.services.hub.turns.turn("" if self.identity is None else self.identity.caller.turn_key)
 
     @property
     def render_loader(self) -> RenderServiceLoader:

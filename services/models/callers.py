@@ -30,6 +30,11 @@ class Caller:
         """The key by which limits count the caller: holders of a token for one render use up none of the owner's."""
         return self.id if self.render_id is None else f"{self.id}\n{self.render_id}"
 
+    @property
+    def turn_key(self) -> str:
+        """The key by which callers take turns: all holders of tokens for renders of one user count as one caller."""
+        return self.id if self.render_id is None else f"{self.id}\n"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:

@@ -167,7 +167,7 @@ class ProgressHub:
     def _subscriber(
         self, render_id: str | None, caller: Caller, pusher: StatePusher | None, *, deletions: bool = False
     ) -> Subscriber:
-        account = self.turns.account(caller.limit_key)
+        account = self.turns.account(caller.turn_key)
         return Subscriber(render_id, account, pusher, observe_lag=self._observe_lag, deletions=deletions)
 
     def _observe_lag(self, published_at: datetime | None) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,8 +15,20 @@ from services.realtime.listeners import MessageListener
 from services.realtime.pubsub import PubSub
 from tests.conftest import MakeRender
 from tests.support.fake_clock import FakeClock, settle
-from tests.support.hub_states import advanced, changed, failed, launched, next_state, revisions_of, stored
+from tests.support.hub_states import ANN, advanced, changed, failed, launched, next_state, revisions_of, stored
 from tests.support.memory_store import MemoryStore
+
+
+async def test_holders_of_tokens_for_several_renders_of_a_user_take_turns_as_one_caller(
+    hub: ProgressHub, memory_store: MemoryStore, make_render: MakeRender
+) -> None:
+    """Otherwise a user with many renders could give themselves as many shares of the time."""
+    renders = [await stored(memory_store, make_render()) for _ in range(3)]
+    async with AsyncExitStack() as stack:
+        for caller in (ANN, *(replace(ANN, render_id=render.id) for render in renders)):
+            subscription = hub.subscribe(caller, caller.render_id or renders[0].id)
+            await next_state(await stack.enter_async_context(aclosing(subscription)))
+        assert len(hub.turns._accounts) == 2, "the user's, and the one of all holders"
 
 
 async def test_many_subscribers_to_one_render_all_get_rising_revisions_and_the_end(
