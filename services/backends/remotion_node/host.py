@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 from asyncio.subprocess import Process
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from services.backends.remotion_node.host_messages import (
     parse_message,
 )
 from services.backends.remotion_node.jobs import HostEnd, Job
+from services.backends.remotion_node.programs import environment_of_projects
 from services.backends.remotion_node.temporary import remove_with_users
 from services.clock import RunningTime, Stopwatch
 
@@ -36,8 +36,6 @@ LAST_MESSAGES_S = 0.2  # in which those that a process has sent before its end a
 MAX_JOBS = 200  # limits what a leak in the browser or in Remotion could keep
 MAX_SILENCE_S = 30.0  # of running time; a host that works sends a message each second
 MAX_LINE_BYTES = 64 * 1024 * 1024
-# The project's code gets none of the server's secrets.
-_SECRET_PREFIXES = ("AWS_", "MONGODB_", "REDIS_", "REMOTION_", "RENDERCAST_")
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +71,11 @@ class Host:
         self._reason = "the renderer process ended"
         self._reader: asyncio.Task[None] | None = None
         self._logging: asyncio.Task[None] | None = None
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether the process has ended, and nothing of it is left."""
+        return self._reader is not None and self._reader.done()
 
     @property
     def accepts_jobs(self) -> bool:
@@ -257,5 +260,4 @@ async def start_host(
 
 def _environment(folder: Path) -> Mapping[str, str]:
     """Return the environment, in which all temporary files of Node, Remotion and the browser are in the folder."""
-    passed = {name: value for name, value in os.environ.items() if not name.startswith(_SECRET_PREFIXES)}
-    return {**passed, "TMPDIR": str(folder)}
+    return {**environment_of_projects(), "TMPDIR": str(folder)}

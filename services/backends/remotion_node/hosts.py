@@ -69,7 +69,7 @@ class Hosts:
             frame_timeout_s=self._frame_timeout_s,
             running_time=self._running_time,
         )
-        self._started = {each for each in self._started if each.process.returncode is None} | {host}
+        self._started = {each for each in self._started if not each.is_removed} | {host}
         return host
 
 

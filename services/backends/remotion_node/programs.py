@@ -11,6 +11,8 @@ from pathlib import Path
 
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 MAX_OUTPUT_CHARACTERS = 2000
+# The settings of Rendercast and of its libraries, some of which are secrets.
+_SETTINGS = ("AWS_", "MONGODB_", "OTEL_", "REDIS_", "REMOTION_", "RENDERCAST_")
 
 
 class ProgramError(Exception):
@@ -19,6 +21,11 @@ class ProgramError(Exception):
     def __init__(self, message: str, *, output: str = "") -> None:
         self.output = output
         super().__init__(message)
+
+
+def environment_of_projects() -> dict[str, str]:
+    """Return the environment for programs that run the project's code: that of this process without the settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
 
 
 async def run_program(command: Sequence[str | Path], *, timeout_s: float, cwd: Path | None = None) -> str:
@@ -48,7 +55,15 @@ async def run_program(command: Sequence[str | Path], *, timeout_s: float, cwd: P
 async def _start(command: Sequence[str | Path], cwd: Path | None) -> Process:
     """Start the program. If this is cancelled, kill all its processes; asyncio would kill only the first."""
     starting = asyncio.ensure_future(
-        asyncio.create_subprocess_exec(*command, cwd=cwd, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True)
+        asyncio.create_subprocess_exec(
+            *command,
+            cwd=cwd,
+            env=environment_of_projects(),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            start_new_session=True,
+        )
     )
     try:
         return await asyncio.shield(starting)

@@ -91,3 +91,12 @@ def _runs(process_id: int) -> bool:
         return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+async def test_a_program_gets_none_of_the_secrets_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_SECRET_ACCESS_KEY", "MONGODB_URL", "OTEL_EXPORTER_OTLP_HEADERS", "RENDERCAST_OUTPUT_BUCKET"):
+        monkeypatch.setenv(name, "hidden-value")
+    monkeypatch.setenv("SOMETHING_ELSE", "passed")
+    environment = await run_program(["env"], timeout_s=20)
+    assert "SOMETHING_ELSE=passed" in environment
+    assert "hidden-value" not in environment
