@@ -1,41 +1,28 @@
 """Tokens for one render: over every transport they permit to watch and download it, and nothing else of the schema."""
 
-import asyncio
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
-from graphql import GraphQLField, get_named_type, is_leaf_type, is_required_argument
+from graphql import get_named_type, is_leaf_type, is_required_argument
 
 from resolvers.schema import build_schema
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
-from services.settings import Settings, load_settings
+from services.settings import load_settings
 from tests.security.closing import refused_init
-from tests.support.api_client import DELETE, GET, NODE, PROGRESS, REFRESH, START, Client, open_client
+from tests.support.api_client import DELETE, GET, NODE, PROGRESS, REFRESH, SHARE, Client, open_client
 from tests.support.api_server import rewired, serve
 from tests.support.api_stream import open_stream
 from tests.support.fake_backend import FakeBackend
-from tests.support.fake_clock import FakeClock
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-MAKE = """
-mutation ($id: ID!, $seconds: Int! = 3600) {
-  renderToken(renderId: $id, expiresInSeconds: $seconds) {
-    __typename
-    ... on RenderToken { token expiresAt render { id } }
-    ... on UserError { message }
-  }
-}
-"""
 PROPS = '{text: "Hello"}'
 ONLY = "This token is for one render: it can only be used to watch and download that render."
 SCHEMA = build_schema().core_schema
@@ -78,7 +65,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
             await ann.until(render_id, status="RENDERING")
             backend.finish(render_id)
             await ann.until(render_id, status="COMPLETE")
-            token = (await ann.execute(MAKE, id=render_id))["token"]
+            token = (await ann.execute(SHARE, id=render_id))["token"]
             yield Site(
                 http=client.http, services=faked, backend=backend, render_id=render_id, other_id=other_id, token=token
             )
@@ -105,8 +92,6 @@ def value_of(type_: Any, render_id: str) -> str:
         return json.dumps(render_id)
     if named.name == "StartRenderInput":
         return f"{{animationProps: {PROPS}}}"
-    if named.name == "StartRendersInput":
-        return f"{{renders: [{{animationProps: {PROPS}}}]}}"
     raise AssertionError(f"add a value of the type {named.name}")
 
 
@@ -145,7 +130,6 @@ async def test_an_operation_is_forbidden_unless_it_watches_the_tokens_own_render
 async def test_every_operation_is_known() -> None:
     names = {name for _, name in OPERATIONS}
     assert names > ALLOWED | PUBLIC
-    assert isinstance(SCHEMA.query_type.fields["render"] if SCHEMA.query_type else None, GraphQLField)
 
 
 async def test_the_tokens_render_is_watched_and_downloaded(site: Site) -> None:
@@ -175,15 +159,15 @@ async def test_errors_of_other_renders_do_not_depend_on_their_existence(site: Si
 
 @pytest.mark.parametrize("seconds", [0, -1, 604_801, 2_147_483_647])
 async def test_a_lifetime_out_of_range_is_refused(site: Site, seconds: int) -> None:
-    error = await site.ann.error(MAKE, id=site.render_id, seconds=seconds)
+    error = await site.ann.error(SHARE, id=site.render_id, seconds=seconds)
     assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": "expiresInSeconds"}
 
 
 async def test_only_the_owner_gets_a_token(site: Site) -> None:
     bob = Client(site.http, user="bob")
     for render_id in (site.render_id, "unknown"):
-        assert (await bob.execute(MAKE, id=render_id))["__typename"] == "RenderNotFound"
-    assert (await Client(site.http).error(MAKE, id=site.render_id))["extensions"] == {"code": "UNAUTHENTICATED"}
+        assert (await bob.execute(SHARE, id=render_id))["__typename"] == "RenderNotFound"
+    assert (await Client(site.http).error(SHARE, id=site.render_id))["extensions"] == {"code": "UNAUTHENTICATED"}
 
 
 def forgeries(token: str, other_id: str) -> dict[str, str]:
@@ -211,7 +195,7 @@ async def test_a_changed_token_is_refused(site: Site) -> None:
 
 async def test_deleting_the_render_revokes_its_token(site: Site) -> None:
     render_id = await site.ann.start_render()
-    token = (await site.ann.execute(MAKE, id=render_id))["token"]
+    token = (await site.ann.execute(SHARE, id=render_id))["token"]
     viewer = Client(site.http, token=token)
     await site.ann.until(render_id, status="RENDERING")
     async with open_stream(viewer) as stream:
@@ -225,80 +209,3 @@ async def test_deleting_the_render_revokes_its_token(site: Site) -> None:
     async with open_stream(viewer) as stream:
         await stream.subscribe(PROGRESS, id=render_id)
         assert (await stream.receive())["payload"]["errors"][0]["extensions"] == {"code": "NOT_FOUND"}
-
-
-async def test_an_expired_token_is_refused_and_closes_its_connection(tmp_path: Path) -> None:
-    clock = FakeClock()
-    settings = load_settings(data_dir=tmp_path)
-    async with open_embedded(settings) as services:
-        faked = rewired(services, backend=FakeBackend(), clock=clock)
-        async with serve(faked) as url, open_client(url, user="ann") as ann:
-            result = await ann.execute(START, input={"animationProps": {"text": "Hello"}})
-            render_id = result["render"]["id"]
-            made = await ann.execute(MAKE, id=render_id, seconds=60)
-            assert made["expiresAt"].startswith("2026-01-01T12:01:00")
-            viewer = Client(ann.http, token=made["token"])
-            await clock.advance(59)
-            assert (await viewer.execute(GET, id=render_id))["id"] == render_id
-            async with open_stream(viewer) as stream, asyncio.timeout(30):
-                await stream.subscribe(PROGRESS, id=render_id)
-                assert (await stream.next())["id"] == render_id
-                await stream.connection.wait_closed()  # one second later, by the event loop's clock
-                assert stream.connection.close_code == 4403
-            await clock.advance(1)
-            assert "expired" in (await viewer.error(GET, id=render_id))["message"]
-
-
-async def test_connections_of_viewers_do_not_count_towards_the_owners(tmp_path: Path) -> None:
-    settings = load_settings(data_dir=tmp_path, max_connections_per_user=1, max_mutations_per_minute=2)
-    async with open_embedded(settings) as services:
-        faked = rewired(services, backend=FakeBackend())
-        async with serve(faked) as url, open_client(url, user="ann") as ann:
-            render_id = await ann.start_render()
-            viewer = Client(ann.http, token=(await ann.execute(MAKE, id=render_id))["token"])
-            async with open_stream(viewer), open_stream(ann):
-                assert (await refused_init(viewer))[1] == (await refused_init(ann))[1] == "Too many connections"
-            for _ in range(2):
-                await viewer.execute(REFRESH, id=render_id)
-            assert (await viewer.error(REFRESH, id=render_id))["extensions"] == {"code": "LIMIT_EXCEEDED"}
-
-
-async def test_without_a_secret_the_answer_is_typed_and_the_log_names_the_setting(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with open_embedded(load_settings(data_dir=tmp_path)) as services:
-        unset = replace(services, settings=services.settings.replace(render_token_secret=None))
-        unset = rewired(unset, backend=FakeBackend())
-        async with serve(unset) as url, open_client(url, user="ann") as ann:
-            result = await ann.execute(MAKE, id=await ann.start_render())
-            assert result == {
-                "__typename": "RenderTokensNotConfigured",
-                "message": "This service has no tokens for single renders. Please contact support.",
-            }
-    assert "RENDERCAST_RENDER_TOKEN_SECRET is not set" in caplog.text
-
-
-async def test_processes_with_the_same_secret_accept_each_others_tokens(tmp_path: Path) -> None:
-    secrets = ("a secret of all API processes, long enough", "another secret of sufficient length")
-    first, second, other = (
-        load_settings(data_dir=tmp_path, render_token_secret=secret) for secret in (secrets[0], *secrets)
-    )
-    async with open_user(first) as ann:
-        render_id = await ann.start_render()
-        token = (await ann.execute(MAKE, id=render_id))["token"]
-    async with open_user(second) as client:
-        viewer = Client(client.http, token=token)
-        assert (await viewer.execute(GET, id=render_id))["id"] == render_id
-    async with open_user(other) as client:
-        viewer = Client(client.http, token=token)
-        assert (await viewer.error(GET, id=render_id))["extensions"] == {"code": "UNAUTHENTICATED"}
-
-
-@asynccontextmanager
-async def open_user(settings: Settings) -> AsyncIterator[Client]:
-    async with (
-        open_embedded(settings) as services,
-        serve(rewired(services, backend=FakeBackend())) as url,
-        open_client(url, user="ann") as client,
-    ):
-        yield client

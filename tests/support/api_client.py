@@ -94,6 +94,15 @@ mutation ($id: ID!) {{
 }}
 {RENDER}
 """
+SHARE = """
+mutation ($id: ID!, $seconds: Int! = 3600) {
+  renderToken(renderId: $id, expiresInSeconds: $seconds) {
+    __typename
+    ... on RenderToken { token expiresAt render { id } }
+    ... on UserError { message }
+  }
+}
+"""
 GET = f"query ($id: ID!) {{ render(id: $id) {{ ...Render }} }} {RENDER}"
 NODE = f"query ($id: ID!) {{ node(id: $id) {{ __typename id ...Render }} }} {RENDER}"
 LIST = f"""
