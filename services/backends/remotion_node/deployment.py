@@ -130,8 +130,8 @@ async def _open_bundles(
     if installation.project is None and site is not None:
         yield SiteFolder(site.resolve())
     elif installation.project is not None:
-        folder = settings.storage.data_dir.absolute() / "bundles"
+        data_dir = settings.storage.data_dir.absolute()
         async with open_project_bundles(
-            installation.project, folder, node=installation.node, clock=clock, watches=watches
+            installation.project, data_dir, node=installation.node, clock=clock, watches=watches
         ) as bundles:
             yield bundles

@@ -27,9 +27,10 @@ class ProjectBundles:
     `is_bundling` says whether a change is being bundled. `changed` is set when there is another bundle.
     """
 
-    def __init__(self, project: Project, store: BundleStore, *, node: Path, clock: Clock) -> None:
+    def __init__(self, project: Project, store: BundleStore, *, data_dir: Path, node: Path, clock: Clock) -> None:
         self._project = project
         self._store = store
+        self._ignored = data_dir.resolve()  # may be in the project, whose folder is a resolved path too
         self._node = node
         self._clock = clock
         self._sources: Sources = {}
@@ -56,7 +57,7 @@ class ProjectBundles:
 
     async def bundle(self) -> None:
         """Bundle the project, and remove the bundles that are no longer used. Raises `BundlingError`."""
-        self._sources = await asyncio.to_thread(read_sources, self._project.folder)
+        self._sources = await asyncio.to_thread(read_sources, self._project.folder, ignored=self._ignored)
         with self._store.new_folder() as new:
             await bundle_project(self._project, new, node=self._node)
             try:
@@ -73,7 +74,7 @@ class ProjectBundles:
         seen = self._sources
         while True:
             await self._clock.sleep(POLL_INTERVAL_S)
-            before, seen = seen, await asyncio.to_thread(read_sources, self._project.folder)
+            before, seen = seen, await asyncio.to_thread(read_sources, self._project.folder, ignored=self._ignored)
             if seen == before and seen != self._sources:
                 await self._bundle_again()
 
@@ -94,14 +95,14 @@ class ProjectBundles:
 
 @contextlib.asynccontextmanager
 async def open_project_bundles(
-    project: Project, folder: Path, *, node: Path, clock: Clock, watches: bool
+    project: Project, data_dir: Path, *, node: Path, clock: Clock, watches: bool
 ) -> AsyncIterator[ProjectBundles]:
-    """Bundle a project into a folder and, if `watches`, again whenever its files change.
+    """Bundle a project into the data folder and, if `watches`, again whenever its files change.
 
     Raises `StartupError` if the project can't be bundled.
     """
-    store = BundleStore(folder)
-    bundles = ProjectBundles(project, store, node=node, clock=clock)
+    store = BundleStore(data_dir / "bundles")
+    bundles = ProjectBundles(project, store, data_dir=data_dir, node=node, clock=clock)
     started_s = clock.monotonic()
     try:
         log.info("bundling %s", project.folder)

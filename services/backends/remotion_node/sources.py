@@ -10,14 +10,19 @@ IGNORED_FOLDERS = frozenset({"node_modules", "out", "build"})
 Sources = Mapping[str, tuple[int, int]]
 
 
-def read_sources(folder: Path) -> Sources:
+def read_sources(folder: Path, *, ignored: Path) -> Sources:
     """Return the time of change and the size of each file by path, without packages, hidden folders and outputs.
 
-    Files that can't be read are left out. It reads no file, and takes 20 ms for 5000 files.
+    `ignored` is a further folder that is left out. So are files that can't be read. It reads no file, and takes 20 ms
+    for 5000 files.
     """
     found: dict[str, tuple[int, int]] = {}
     for parent, folders, _ in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in IGNORED_FOLDERS]
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and name not in IGNORED_FOLDERS and Path(parent, name) != ignored
+        ]
         _read_folder(parent, found)
     return found
 

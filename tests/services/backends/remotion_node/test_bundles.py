@@ -82,18 +82,18 @@ def test_the_first_error_of_a_compiler_is_one_line(output: str, error: str) -> N
     assert first_error(output) == error
 
 
-def test_sources_are_compared_without_packages_outputs_and_hidden_folders(tmp_path: Path) -> None:
-    folder = make_empty_project(tmp_path)
-    before = read_sources(folder)
-    for ignored in ("node_modules", "out", "build", ".git", "src/.cache"):
+def test_sources_are_compared_without_packages_outputs_data_and_hidden_folders(tmp_path: Path) -> None:
+    folder, data = make_empty_project(tmp_path), tmp_path / "my" / "data"
+    before = read_sources(folder, ignored=data)
+    for ignored in ("node_modules", "out", "build", ".git", "src/.cache", "my/data", "my/data/bundles"):
         (folder / ignored).mkdir(parents=True, exist_ok=True)
         (folder / ignored / "x").touch()
-    assert read_sources(folder) == before
+    assert read_sources(folder, ignored=data) == before
     for path in ("src/index.ts", "public/a.png"):
         (folder / path).parent.mkdir(exist_ok=True)
         with (folder / path).open("a") as file:
             file.write("x")
-        changed = read_sources(folder)
+        changed = read_sources(folder, ignored=data)
         assert changed != before
         before = changed
 
@@ -143,8 +143,7 @@ def clock() -> FakeClock:
 
 def open_bundles(folder: Path, clock: FakeClock) -> AbstractAsyncContextManager[ProjectBundles]:
     node = make_bundler(folder.parent / "node")
-    bundles = folder.parent / "bundles"
-    return open_project_bundles(find_project(folder), bundles, node=node, clock=clock, watches=True)
+    return open_project_bundles(find_project(folder), folder.parent, node=node, clock=clock, watches=True)
 
 
 @pytest.fixture
@@ -221,6 +220,20 @@ async def test_the_last_good_bundle_stays_in_use(
     assert message == expected
     change(folder, "Fixed")
     assert "Fixed" in ((await until_changed(bundles, clock)).folder / "bundle.js").read_text()
+
+
+async def test_a_data_folder_in_the_project_is_no_source(folder: Path, clock: FakeClock) -> None:
+    node, data = make_bundler(folder.parent / "node"), folder / "data"
+    async with open_project_bundles(find_project(folder), data, node=node, clock=clock, watches=True) as bundles:
+        (data / "written").touch()
+        change(folder, "Second")
+        await until_changed(bundles, clock)
+        await settled(bundles, clock)
+        (data / "written").write_text("again")
+        for _ in range(3):
+            await clock.advance(POLL_INTERVAL_S)
+            await asyncio.sleep(0.05)  # for the thread that reads the sources; too short a time can't fail the test
+            assert not bundles.is_bundling
 
 
 async def test_a_project_that_does_not_compile_prevents_the_start(folder: Path, clock: FakeClock) -> None:
