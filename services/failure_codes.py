@@ -37,7 +37,7 @@ _SERVICES = {
     "FUNCTION_NOT_FOUND": "the function does not exist",
     "INTERNAL": "an error in Rendercast",
     "OUTPUT_EXISTS": "an object is already stored under the attempt's key",
-    "OUTPUT_MISSING": "the renderer reported the end, but its output is not stored",
+    "OUTPUT_MISSING": "the renderer reported the end, but its output is not there",
     "QUEUE_TIMEOUT": "no worker started the render in time",
     "REGION_NOT_FOUND": "the host name of AWS or of the storage of outputs can't be resolved",
     "RENDERER_BUSY": "the account's concurrency was used up",

@@ -11,10 +11,9 @@ from pydantic import SecretStr
 
 from services.errors import StartupError
 from services.settings import Settings
-from services.storage.url_signing import read_key
+from services.storage.url_signing import KEY_FILE, read_key
 
 STORE_FILE = "rendercast.sqlite3"
-KEY_FILE = "download-key"  # also signs download URLs
 PROBE_BYTES = 64 * 1024
 
 

@@ -16,7 +16,7 @@ from services.ports import Clock
 from services.renders.failure_messages import OWNER_MESSAGES
 from services.storage.keys import is_stored_name, output_name, poster_name, preview_name
 from services.storage.unfinished_files import prepare_work_folder, unfinished
-from services.storage.url_signing import DownloadSigner
+from services.storage.url_signing import KEY_FILE, DownloadSigner
 
 BUCKET = "local"
 DISK_FULL = Failure(
@@ -168,7 +168,7 @@ def open_folder_storage(data_dir: Path, *, base_url: str, clock: Clock, shared: 
     folder = data_dir.resolve() / "outputs"
     try:
         prepare_work_folder(folder, shared=shared)
-        signer = DownloadSigner.from_file(data_dir / "download-key")
+        signer = DownloadSigner.from_file(data_dir / KEY_FILE)
     except OSError as error:
         raise StartupError(f"The folder {folder} can't be used for videos: {error}.") from error
     return FolderStorage(folder=folder, signer=signer, base_url=base_url, clock=clock)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
+KEY_FILE = "download-key"  # in the data folder
 KEY_BYTES = 32
 
 

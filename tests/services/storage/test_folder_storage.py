@@ -1,5 +1,6 @@
 """The folder of outputs. `tests/transport/test_downloads.py` has the URLs."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -10,6 +11,7 @@ import pytest
 from services.errors import BackendUnavailable, StartupError
 from services.media import FORMATS, OutputFormat, OutputKind, OutputOptions
 from services.models import Output
+from services.storage.finished_files import NotStored, store_finished
 from services.storage.folder_storage import FolderStorage, open_folder_storage
 from services.storage.keys import output_name, poster_name, preview_name
 from tests.conftest import MakeRender
@@ -95,3 +97,16 @@ def test_a_file_is_found_by_its_signed_url_only(tmp_path: Path) -> None:
     assert storage.find_download("../download-key", expires=expires, signature=signature) is None
     path.unlink()
     assert find(signature=signature) is None
+
+
+async def test_an_output_that_has_vanished_is_rendered_again_instead_of_awaited(
+    tmp_path: Path, make_render: MakeRender
+) -> None:
+    storage = open_storage(tmp_path)
+    async with asyncio.timeout(5):
+        with pytest.raises(NotStored) as error:
+            await store_finished(
+                storage, make_render(), output=storage.folder / "gone.part", poster=None, clock=FakeClock()
+            )
+    assert (error.value.failure.code, error.value.failure.retryable) == ("OUTPUT_MISSING", True)
+    assert "gone.part" in (error.value.failure.detail or "")
