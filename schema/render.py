@@ -155,7 +155,7 @@ class Render(Node):
 
     @strawberry.field(
         description=(
-            "Signed URL of the output, created for this response. Needs no credentials and is valid until "
+            "Signed URL of the output, the same for some minutes. Needs no credentials and is valid until "
             "`outputUrlExpiresAt`; null unless COMPLETE. `refreshDownloadUrl` returns a new one."
         )
     )
@@ -181,7 +181,7 @@ class Render(Node):
 
     @strawberry.field(
         description=(
-            "Signed URL of the poster, a JPEG of the last frame, created for this response. Needs no credentials and "
+            "Signed URL of the poster, a JPEG of the last frame, the same for some minutes. Needs no credentials and "
             "is valid until `posterUrlExpiresAt`; null unless COMPLETE, for stills and audio, or if none could be "
             "made."
         )
