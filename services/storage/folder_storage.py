@@ -14,11 +14,10 @@ from services.errors import BackendUnavailable, StartupError
 from services.models import Download, Failure, Output, Render
 from services.ports import Clock
 from services.renders.failure_messages import OWNER_MESSAGES
-from services.storage.keys import is_stored_name, output_name, poster_name, preview_name
+from services.storage.keys import FOLDER_BUCKET, is_stored_name, output_name, poster_name, preview_name
 from services.storage.unfinished_files import prepare_work_folder, unfinished
 from services.storage.url_signing import KEY_FILE, DownloadSigner
 
-BUCKET = "local"
 DISK_FULL = Failure(
     code="RENDERER_OUT_OF_DISK",
     message=OWNER_MESSAGES["RENDERER_OUT_OF_DISK"],
@@ -103,7 +102,7 @@ class FolderStorage:
         if size_bytes is None:
             return None
         poster_key = poster if poster is not None and (self.folder / poster).is_file() else None
-        return Output(bucket=BUCKET, key=key, size_bytes=size_bytes, poster_key=poster_key)
+        return Output(bucket=FOLDER_BUCKET, key=key, size_bytes=size_bytes, poster_key=poster_key)
 
     def _store(self, render: Render, output: Path, poster: Path | None) -> Output:
         if (stored := self._stored(render)) is not None:
@@ -113,7 +112,7 @@ class FolderStorage:
             size_bytes = _sync(output)
             output.rename(self.folder / output_name(render))
             _sync(self.folder)
-        return Output(bucket=BUCKET, key=output_name(render), size_bytes=size_bytes, poster_key=poster_key)
+        return Output(bucket=FOLDER_BUCKET, key=output_name(render), size_bytes=size_bytes, poster_key=poster_key)
 
     def _store_poster(self, render: Render, poster: Path | None) -> str | None:
         name = poster_name(render)

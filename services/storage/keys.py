@@ -4,6 +4,7 @@ from services.ids import is_render_id
 from services.media import FORMATS, OutputKind
 from services.models import Render
 
+FOLDER_BUCKET = "local"  # what outputs in a folder have in place of a bucket's name
 POSTER_SUFFIX = ".jpg"  # no format has this extension
 PREVIEW_SUFFIX = ".preview.jpg"
 _SUFFIXES = frozenset({POSTER_SUFFIX, PREVIEW_SUFFIX} | {f".{row.extension}" for row in FORMATS.values()})

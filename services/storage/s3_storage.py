@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from services.errors import BackendUnavailable, StartupError
 from services.media import FORMATS
-from services.models import Download, Output, Render
+from services.models import Download, Output, Render, replace
 from services.ports import Clock
 from services.storage.aws_errors import AwsError
 from services.storage.content_disposition import content_disposition
-from services.storage.keys import output_name, poster_name, preview_name
+from services.storage.keys import FOLDER_BUCKET, output_name, poster_name, preview_name
 from services.storage.s3_access import S3Access
 from services.storage.s3_bucket import OutputBucket, open_output_bucket
 from services.storage.s3_checks import require_writable
@@ -59,11 +59,12 @@ class S3Storage:
 
     async def has_output(self, output: Output) -> bool:
         """Return whether the object exists and is not empty."""
-        return bool(await self._size(output.bucket, output.key))
+        found = self._locate(output)
+        return bool(await self._size(found.bucket, found.key))
 
     async def delete(self, render: Render) -> None:
         """Delete the objects of a render."""
-        bucket = self.bucket if render.output is None else render.output.bucket
+        bucket = self.bucket if render.output is None else self._locate(render.output).bucket
         await _available(self.objects.delete_all(bucket, _key(f"{render.id}.")))
 
     async def store_preview(self, render: Render, jpeg: bytes) -> None:
@@ -76,12 +77,13 @@ class S3Storage:
 
     def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
         """Return a presigned URL. It expires with the credentials that signed it, if that is earlier."""
-        headers = {} if file_name is None else _disposition(file_name, saves=True)
-        return self._sign(output.bucket, output.key, expires_in, headers)
+        found, headers = self._locate(output), {} if file_name is None else _disposition(file_name, saves=True)
+        return self._sign(found.bucket, found.key, expires_in, headers)
 
     def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
         """Return a presigned URL of the poster; None if there is none."""
-        return None if output.poster_key is None else self._sign(output.bucket, output.poster_key, expires_in, {})
+        found = self._locate(output)
+        return None if found.poster_key is None else self._sign(found.bucket, found.poster_key, expires_in, {})
 
     def sign_preview(self, render: Render, *, frame: int, expires_in: timedelta) -> Download:
         """Return a presigned URL with the frame in the file's name, so that it differs within a second too."""
@@ -92,6 +94,13 @@ class S3Storage:
     def bucket(self) -> str:
         """The name of the bucket."""
         return self.objects.access.bucket
+
+    def _locate(self, output: Output) -> Output:
+        """Return the output with its place in the storage: one of a folder may have been copied into the bucket."""
+        if output.bucket != FOLDER_BUCKET:
+            return output
+        poster_key = None if output.poster_key is None else _key(output.poster_key)
+        return replace(output, bucket=self.bucket, key=_key(output.key), poster_key=poster_key)
 
     async def _store_poster(self, render: Render, poster: Path | None) -> str | None:
         name = poster_name(render)

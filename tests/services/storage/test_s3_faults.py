@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from services import models
 from services.errors import BackendUnavailable, StartupError
-from services.models import Render
+from services.models import Output, Render
 from services.storage.finished_files import NotStored, store_finished
+from services.storage.keys import FOLDER_BUCKET, output_name, poster_name
 from services.storage.s3_uploads import PART_BYTES
 from tests.conftest import MakeRender
 from tests.services.storage.conftest import BUCKET, POSTER, VIDEO, Stored, fetch_url, open_bucket, s3_access
@@ -18,6 +21,7 @@ from tests.support.s3_server import FaultyS3, S3Fault, S3Server
 
 pytestmark = pytest.mark.slow
 
+EXPIRY = timedelta(minutes=1)
 LARGE = bytes(PART_BYTES + 1)
 
 
@@ -74,6 +78,17 @@ async def test_a_bucket_that_can_not_be_written_prevents_the_start(faulty: Fault
     with pytest.raises(StartupError, match="grant s3:PutObject to the key RENDERCAST_OUTPUT_ACCESS_KEY_ID"):
         async with open_bucket(s3_access(faulty.url), tmp_path):
             pass
+
+
+async def test_deleting_needs_no_request_for_many_objects_at_once(
+    bucket: Stored, faulty: FaultyS3, s3_server: S3Server, make_render: MakeRender
+) -> None:
+    """MinIO, before it knew the checksums of newer clients, and other storages reject boto3's form of it."""
+    faulty.fail(S3Fault.NOT_IMPLEMENTED, method="POST", containing="delete")
+    render = make_render()
+    await bucket.store(render)
+    await bucket.storage.delete(render)
+    assert s3_server.keys(BUCKET, f"rendercast/{render.id}") == []
 
 
 async def test_an_output_is_stored_once_the_storage_is_available(
@@ -157,6 +172,28 @@ async def test_a_render_that_is_deleted_during_its_upload_can_be_deleted_again(
 async def test_a_poster_that_is_refused_is_left_out(bucket: Stored, faulty: FaultyS3, make_render: MakeRender) -> None:
     faulty.fail(S3Fault.ACCESS_DENIED, method="PUT", containing=".jpg")
     assert (await bucket.store(make_render())).poster_key is None
+
+
+async def test_an_output_of_a_folder_is_that_which_was_copied_into_the_bucket(
+    bucket: Stored, s3_server: S3Server, make_render: MakeRender
+) -> None:
+    render, storage = make_render(), bucket.storage
+    key, poster_key = output_name(render), poster_name(render)
+    output = Output(bucket=FOLDER_BUCKET, key=key, size_bytes=len(VIDEO), poster_key=poster_key)
+    ended = models.replace(render, output=output)
+    await storage.delete(ended)
+    assert not await storage.has_output(output)
+    for name, content in ((key, VIDEO), (poster_key, POSTER)):
+        s3_server.put(BUCKET, f"rendercast/{name}", content)
+    assert await storage.has_output(output)
+    poster = storage.sign_poster(output, expires_in=EXPIRY)
+    assert poster is not None
+    assert [(await fetch_url(url)).content for url in (storage.sign(output, expires_in=EXPIRY), poster)] == [
+        VIDEO,
+        POSTER,
+    ]
+    await storage.delete(ended)
+    assert s3_server.keys(BUCKET, f"rendercast/{render.id}") == []
 
 
 async def finish(bucket: Stored, render: Render, clock: FakeClock) -> None:
