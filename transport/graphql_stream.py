@@ -162,13 +162,14 @@ class _Stream:
         await self._send_body(end, more_body=False)
 
     async def _send_body(self, body: bytes, *, more_body: bool) -> None:
-        """Send a part of the body. Raises `ClientDisconnect`; uvicorn does not, but ends `receive`."""
+        """Send a part of the body. Raises `ClientDisconnect`; uvicorn does not, but ends `receive`.
+
+        https://asgi.readthedocs.io/en/latest/specs/www.html#disconnected-client-send-exception
+        """
         self._is_complete = not more_body
         try:
             await self._send({"type": "http.response.body", "body": body, "more_body": more_body})
-        except (
-            OSError
-        ) as error:  # https://asgi.readthedocs.io/en/latest/specs/www.html#disconnected-client-send-exception
+        except OSError as error:
             raise ClientDisconnect from error
 
 

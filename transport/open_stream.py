@@ -1,6 +1,6 @@
 """An ASGI extension for responses that stay open: writes without awaiting, and a notification when the server stops.
 
-`StreamingProtocol` puts itself into the scope of each HTTP request, and `GraphQLStream` opens the stream.
+`StreamingProtocol` puts itself into the scope of each HTTP request, and `GraphQLStreams` opens the stream.
 """
 
 import weakref
