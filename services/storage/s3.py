@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -180,16 +180,15 @@ class ObjectStorage:
 
     def _delete_all(self, bucket: str, prefix: str, min_bytes: int) -> None:
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            listed = page.get("Contents", [])
-            found: list[ObjectIdentifierTypeDef] = [
-                {"Key": item["Key"]} for item in listed if item["Size"] >= min_bytes
-            ]
-            if found:
-                deleted = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})
-                for error in deleted.get("Errors", []):
-                    raise error_from_response(
-                        "DeleteObjects", code=error["Code"], status=HTTPStatus.OK, detail=error["Key"]
-                    )
+            if keys := [item["Key"] for item in page.get("Contents", []) if item["Size"] >= min_bytes]:
+                self._delete_keys(bucket, keys)
+
+    def _delete_keys(self, bucket: str, keys: Sequence[str]) -> None:
+        """Delete at most 1000 objects."""
+        objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
+        deleted = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+        for error in deleted.get("Errors", []):
+            raise error_from_response("DeleteObjects", code=error["Code"], status=HTTPStatus.OK, detail=error["Key"])
 
     async def _call(self, threads: ThreadPoolExecutor, operation: str, call: Callable[[], T]) -> T:
         try:

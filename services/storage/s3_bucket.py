@@ -1,7 +1,7 @@
 """The bucket of outputs: the driver of S3 with the remedies that name the settings of this bucket."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -77,6 +77,15 @@ class OutputBucket(ObjectStorage):
             await self._uploads.upload(self.access.bucket, key, path, content_type=content_type)
         except Exception as error:
             raise self.explain(classify("PutObject", error)) from error
+
+    def _delete_keys(self, bucket: str, keys: Sequence[str]) -> None:
+        """Delete the few objects of a render one by one.
+
+        DeleteObjects requires a checksum: boto3 no longer sends an MD5, and some storages know nothing else. See
+        https://github.com/aws/aws-sdk-js-v3/issues/6920, the same in another SDK.
+        """
+        for key in keys:
+            self._s3.delete_object(Bucket=bucket, Key=key)
 
     def _require_region(self, bucket: str, region: str) -> None:
         """Raise `AwsError` if the bucket is in another region; other providers may report any region, or none."""
