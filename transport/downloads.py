@@ -1,5 +1,6 @@
 """Downloads of outputs and posters in this server's folder by signed URL."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from starlette.types import Scope
 from services.media import FORMATS
 from services.storage.content_disposition import content_disposition
 from services.storage.folder_storage import FolderStorage
-from services.storage.keys import POSTER_SUFFIX
+from services.storage.keys import POSTER_SUFFIX, PREVIEW_SUFFIX
 from transport.conditional_requests import is_not_modified, satisfiable_ranges
 
 # Applies to the document that a browser creates to show a video or an image that is opened on its own.
@@ -44,6 +45,8 @@ class DownloadEndpoint:
         if path is None:
             return PlainTextResponse(GONE, 404)
         try:
+            if path.name.endswith(PREVIEW_SUFFIX):
+                return await _preview_response(path)
             response = _file_response(path, file_name)
         except FileNotFoundError:  # deleted since
             return PlainTextResponse(GONE, 404)
@@ -53,19 +56,28 @@ class DownloadEndpoint:
         return response
 
 
+async def _preview_response(path: Path) -> Response:
+    """Return the response with a preview, read at once: it may be replaced or deleted while `FileResponse` sends it.
+
+    Raises `FileNotFoundError`.
+    """
+    content = await asyncio.to_thread(path.read_bytes)
+    return Response(content, media_type=MEDIA_TYPES[path.suffix], headers=_headers(path, None))
+
+
 def _file_response(path: Path, file_name: str | None) -> FileResponse:
     """Return the response with the file. Raises `FileNotFoundError`."""
+    media_type = MEDIA_TYPES.get(path.suffix, "application/octet-stream")
+    return FileResponse(path, stat_result=path.stat(), media_type=media_type, headers=_headers(path, file_name))
+
+
+def _headers(path: Path, file_name: str | None) -> Mapping[str, str]:
     shown_name = f"rendercast-{path.name}"
-    return FileResponse(
-        path,
-        stat_result=path.stat(),
-        media_type=MEDIA_TYPES.get(path.suffix, "application/octet-stream"),
-        headers={
-            "Cache-Control": "private, max-age=3600",
-            "Content-Disposition": content_disposition(file_name or shown_name, saves=file_name is not None),
-            "Content-Security-Policy": POLICY,
-        },
-    )
+    return {
+        "Cache-Control": "private, max-age=3600",
+        "Content-Disposition": content_disposition(file_name or shown_name, saves=file_name is not None),
+        "Content-Security-Policy": POLICY,
+    }
 
 
 def _replace_range(scope: Scope, value: str | None, *, size: int) -> None:

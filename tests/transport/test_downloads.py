@@ -5,19 +5,24 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.types import Message
 
 from services.backends.text.backend import TextBackend
 from services.media import FORMATS
 from services.models import Output, replace
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
+from services.storage.folder_storage import FolderStorage
 from tests.support.api_client import open_client
 from tests.support.api_server import rewired, serve
 from tests.support.fake_clock import FakeClock
 from tests.support.text_renderer import text_renderer
+from transport.downloads import DownloadEndpoint
 
 VIDEO = bytes(range(256)) * 40
 OUTPUT = Output(bucket="local", key="01hzzzzzzzzzzzzzzzzzzzzzzz.mp4", size_bytes=len(VIDEO))
@@ -167,6 +172,26 @@ async def test_a_file_is_served_with_its_media_type_and_protective_headers(
     assert served.headers["x-content-type-options"] == "nosniff"
     assert served.headers["content-security-policy"].startswith("default-src 'none'")
     assert served.headers["cache-control"] == "private, max-age=3600"
+
+
+async def test_a_preview_that_is_replaced_or_deleted_while_it_is_sent_is_complete(files: Files) -> None:
+    name = "01hzzzzzzzzzzzzzzzzzzzzzzz.preview.jpg"
+    (files.folder / name).write_bytes(VIDEO)
+    storage = files.backend.storage
+    assert isinstance(storage, FolderStorage)
+    signed = urlsplit(storage.sign(replace(OUTPUT, key=name), expires_in=EXPIRY).url)
+    scope = {"type": "http", "method": "GET", "headers": [], "query_string": signed.query.encode()}
+    request = Request({**scope, "path_params": {"name": name}})
+    response = await DownloadEndpoint(storage).serve(request)
+    (files.folder / name).unlink()
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await response(request.scope, request.receive, send)
+    assert b"".join(message.get("body", b"") for message in sent) == VIDEO
+    assert (await DownloadEndpoint(storage).serve(request)).status_code == 404
 
 
 async def test_a_file_is_saved_under_the_signed_name(files: Files) -> None:
