@@ -34,6 +34,7 @@ _NOT_STORED: Final = "The output could not be stored. Please try again; if it fa
 _NOT_DRAWN: Final = "The animation could not be drawn. Please change it; if others fail too, contact the operator."
 _OUT_OF_MEMORY: Final = "The renderer ran out of memory. Please try again; if it fails again, contact the operator."
 
+_FULL_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 # For the operator, by the error's number.
 _REASONS: Final = {
     errno.ENOSPC: "the disk is full",
@@ -66,10 +67,11 @@ def _succeeds(stdin: "_Stdin", report: Report) -> bool:
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, error.strerror or type(error).__name__)
         detail = f"The output could not be written to RENDERCAST_DATA_DIR: {reason}."
-        report(_error(_NOT_STORED, retryable=True, detail=detail))
+        code = "RENDERER_OUT_OF_DISK" if error.errno in _FULL_DISK else "RENDER_FAILED"
+        report(_error(_NOT_STORED, code=code, retryable=True, detail=detail))
         log_traceback()
     except MemoryError as error:
-        report(_error(_OUT_OF_MEMORY, retryable=True, detail=repr(error)))
+        report(_error(_OUT_OF_MEMORY, code="RENDERER_OUT_OF_MEMORY", retryable=True, detail=repr(error)))
         log_traceback()
     except Exception as error:  # noqa: BLE001 - the parent gets a message for any error, and the log its traceback
         report(_error(_NOT_DRAWN, retryable=False, detail=repr(error)))

@@ -251,6 +251,14 @@ def test_a_missing_directory_is_reported(tmp_path: Path) -> None:
     assert outcome.status == 1
 
 
+def test_a_full_disk_has_its_own_code(tmp_path: Path) -> None:
+    output = tmp_path / "video.part"
+    output.symlink_to("/dev/full")
+    error = render(output, duration_in_frames=2).messages[-1]
+    assert (error["code"], error["retryable"]) == ("RENDERER_OUT_OF_DISK", True)
+    assert "the disk is full" in str(error["detail"])
+
+
 @pytest.mark.parametrize("limit", [0, 2_000])
 def test_a_file_that_can_not_grow_is_reported(tmp_path: Path, limit: int) -> None:
     output = tmp_path / "video.part"
