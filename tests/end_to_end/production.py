@@ -1,7 +1,6 @@
 """Rendercast as in production: processes that share only a MongoDB, a Redis and a folder of outputs."""
 
 import asyncio
-import os
 import signal
 import uuid
 from collections.abc import AsyncIterator, Collection
@@ -16,6 +15,7 @@ import httpx
 from pymongo import MongoClient
 from websockets.exceptions import ConnectionClosed
 
+from services.backends.cores import available_cores
 from tests.end_to_end.processes import COMMAND, Running, quiet_window_s
 from tests.end_to_end.slow import SlowRenderers
 from tests.support import api_client as clients
@@ -25,7 +25,7 @@ from tests.support.api_stream import Stream, open_stream
 from tests.support.mongo_server import MongoServer
 from tests.support.redis_server import RedisServer
 
-CAPACITY = os.cpu_count() or 1  # renders that one worker runs at once
+CAPACITY = available_cores()  # renders that one worker runs at once
 SEVERAL = 2 * CAPACITY + 2  # renders: two workers are busy, and some wait
 LONG = 600  # frames: ten seconds or more with slow renderers
 QUOTA = 1000

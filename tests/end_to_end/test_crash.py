@@ -7,6 +7,7 @@ import signal
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from services.backends.cores import available_cores
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import Rendercast, wait_until_gone
 from tests.end_to_end.slow import SlowRenderers
@@ -22,7 +23,7 @@ async def three_in_progress(rendercast: Rendercast, client: Client) -> list[str]
     ids = [await client.start_render(durationInFrames=LONG) for _ in range(3)]
     pause = pauses()
     async with asyncio.timeout(TEST_TIMEOUT_S):
-        while len(rendercast.children()) < min(3, os.cpu_count() or 1):  # noqa: ASYNC110  # another process
+        while len(rendercast.children()) < min(3, available_cores()):  # noqa: ASYNC110  # another process
             await asyncio.sleep(next(pause))
         while not any(render["framesRendered"] for render in await client.list_renders()):  # noqa: ASYNC110  # the same
             await asyncio.sleep(next(pause))
@@ -126,7 +127,7 @@ async def test_a_cancelled_render_leaves_no_file_and_costs_quota_only_if_it_ran(
     start: Start, renderers: SlowRenderers
 ) -> None:
     renderers.slow_down()
-    running = os.cpu_count() or 1
+    running = available_cores()
     rendercast = start(quota_limit=running + 1, **SMALL)
     async with open_client(rendercast.url) as client:
         ids = [await client.start_render(durationInFrames=LONG) for _ in range(running + 1)]

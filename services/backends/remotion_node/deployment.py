@@ -1,13 +1,13 @@
 """The deployment of the renderer `node` that the settings describe: Node, the project, the browser and the bundles."""
 
 import contextlib
-import os
 import re
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.backends.cores import available_cores
 from services.backends.remotion_node.browsers import Browser, find_browser
 from services.backends.remotion_node.bundles import Bundles, SiteFolder
 from services.backends.remotion_node.programs import ProgramError, run_program
@@ -66,7 +66,7 @@ async def open_deployment(settings: Settings, clock: Clock, *, watches: bool) ->
             browser=installation.browser,
             site=site_name(settings),
             bundles=bundles,
-            capacity=settings.worker.worker_capacity or max(1, (os.cpu_count() or 1) // CORES_PER_RENDER),
+            capacity=settings.worker.worker_capacity or max(1, available_cores() // CORES_PER_RENDER),
             composition=settings.remotion.remotion_composition,
             color_space=settings.remotion.remotion_color_space,
             image_format=settings.remotion.remotion_image_format,

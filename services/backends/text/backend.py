@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -18,6 +17,7 @@ from typing import TypeVar
 
 import msgspec
 
+from services.backends.cores import available_cores
 from services.backends.internal_errors import log_internal_error
 from services.backends.previews.publisher import PreviewPublisher
 from services.backends.storing import StoringBackend
@@ -252,7 +252,7 @@ async def open_text_backend(
         storage=storage,
         width=width,
         height=height,
-        capacity=capacity or os.cpu_count() or 1,
+        capacity=capacity or available_cores(),
         clock=clock,
     )
     try:
