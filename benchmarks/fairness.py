@@ -156,24 +156,30 @@ async def connect_again(attacker: Attacker) -> None:
             await socket.reading
 
 
-def queries(document: str) -> Callable[[Attacker], Awaitable[None]]:
-    """Return an attack by the same query on several connections, without a pause."""
+def queries(documents: Iterator[str], *, accept: str = "application/json") -> Callable[[Attacker], Awaitable[None]]:
+    """Return an attack by these queries on several connections, without a pause."""
 
     async def attack(attacker: Attacker) -> None:
         async def repeat(client: httpx.AsyncClient) -> None:
             while True:
-                response = await client.post(f"{attacker.url}/graphql", json={"query": document})
+                response = await client.post(f"{attacker.url}/graphql", json={"query": next(documents)})
                 assert '"errors"' not in response.text, response.text
 
         print("ready", flush=True)
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
             for _ in range(CONNECTIONS):
                 client = await stack.enter_async_context(
-                    httpx.AsyncClient(headers=attacker.headers, timeout=60, trust_env=False)
+                    httpx.AsyncClient(headers={**attacker.headers, "Accept": accept}, timeout=60, trust_env=False)
                 )
                 tasks.create_task(repeat(client))
 
     return attack
+
+
+def new_documents() -> Iterator[str]:
+    """Yield large documents, each another one."""
+    for number in itertools.count():
+        yield "{ " + " ".join(f"a{number}_{n}: renderLimits {{ fps maxPixels }}" for n in range(40)) + " }"
 
 
 def progress(render: Render, revision: int) -> Render:
@@ -192,7 +198,7 @@ def ended(render: Render, revision: int) -> Render:
 LARGE_LIST = (
     "{ " + " ".join(f"a{n}: renders(first: 100) {{ edges {{ node {{ {next(shapes())} }} }} }}" for n in range(2)) + " }"
 )
-INTROSPECTION = "{ __schema { types { name description fields { name description type { name ofType { name } } } } } }"
+MANY_LISTS = "{ " + " ".join(f"a{n}: renders(first: 1) {{ pageInfo {{ hasNextPage }} }}" for n in range(45)) + " }"
 ATTACKS: dict[str, Callable[[Attacker], Awaitable[None]]] = {
     "none": lambda _: asyncio.Future(),
     "shapes, progress": lambda attacker: hold_shapes(attacker, progress),
@@ -200,8 +206,10 @@ ATTACKS: dict[str, Callable[[Attacker], Awaitable[None]]] = {
     "shapes, ended": lambda attacker: hold_shapes(attacker, ended),
     "subscribing again": subscribe_again,
     "connecting again": connect_again,
-    "large lists": queries(LARGE_LIST),
-    "small queries": queries(SMALL_QUERY["query"]),
+    "large lists": queries(itertools.repeat(LARGE_LIST)),
+    "many lists": queries(itertools.repeat(MANY_LISTS)),
+    "new documents over SSE": queries(new_documents(), accept="text/event-stream"),
+    "small queries": queries(itertools.repeat(SMALL_QUERY["query"])),
 }
 
 

@@ -38,6 +38,7 @@ from services.settings import GraphQLSettings, default_settings
 if TYPE_CHECKING:
     from services.observability.tracing import Tracing
 
+MIN_LONG_COST = 100  # the weighted number of fields that take about a millisecond
 OPERATION_TYPES = {type_: OperationType(type_.value) for type_ in GraphQLOperationType}  # Strawberry has its own enum
 
 
@@ -74,18 +75,21 @@ class RendercastSchema(Schema):
     ) -> PreExecutionError | None:
         """Parse, measure and validate the document, and select the operation. Strawberry's own method has no limits.
 
-        It waits for the caller's turn before what takes milliseconds: a new document, and introspection.
+        It waits for the caller's turn before what takes milliseconds: a new document, and many fields.
         """
+        turns = context.context
         try:
             text = self._find_document(context)
             is_new = text not in self.documents.cache
-            if is_new and context.context is not None:
-                await context.context.turn()
+            if turns is not None:
+                turns.note_activity()
+                if is_new:
+                    await turns.turn()
             operation = self._admit(context, text)
         except DocumentRejected as rejected:
             return PreExecutionError(data=None, errors=rejected.errors)
-        if operation.introspects and not is_new and context.context is not None:
-            await context.context.turn()
+        if turns is not None and _is_long(operation) and not is_new:
+            await turns.turn()
         return None
 
     async def _handle_execution_result(
@@ -141,6 +145,11 @@ class RendercastSchema(Schema):
             self.mutation_rate.admit(context.identity.caller.limit_key, operation.root_fields, now_s=now_s)
         except LimitExceeded as error:
             raise DocumentRejected(GraphQLError(str(error), original_error=error)) from error
+
+
+def _is_long(operation: MeasuredOperation) -> bool:
+    """Return whether the execution takes a millisecond or more. A subscription's events have turns of their own."""
+    return operation.cost >= MIN_LONG_COST and operation.type is not GraphQLOperationType.SUBSCRIPTION
 
 
 def _unauthenticated(context: Context) -> DocumentRejected:

@@ -3,7 +3,7 @@
 What a caller causes is divided into steps: the start of an operation, an event of a subscription. The steps wait in a
 queue of their caller, and the callers take turns. Between two iterations of the event loop, steps of about `SLICE_S`
 are started. Each is measured: a caller who has used more than `SHARE` of the time lately waits, if another caller was
-active within `CONTENTION_S`. A caller who is alone never waits.
+active within `CONTENTION_S`, by any operation. A caller who is alone never waits.
 """
 
 import asyncio
@@ -69,8 +69,8 @@ class CallerTurns:
         self._on_delay = on_delay
         self._accounts: OrderedDict[str, Account] = OrderedDict()  # the one that was looked up last at the end
         self._waiting: OrderedDict[Account, None] = OrderedDict()  # with steps, in order of their turns
-        self._latest: tuple[str, float] = "", -math.inf  # the caller with the newest step, and its time
-        self._another: tuple[str, float] = "", -math.inf  # the same of the newest one of another caller
+        self._latest: tuple[str, float] = "", -math.inf  # the caller who was active last, and when
+        self._another: tuple[str, float] = "", -math.inf  # the same of the last one who is another
         self._is_scheduled = False  # whether `_run` is called in the next iteration of the event loop
         self._timer: asyncio.TimerHandle | None = None  # of `_run`, while all callers with steps wait
         self._measured_s = 0.0
@@ -90,12 +90,15 @@ class CallerTurns:
         self.account(caller_id).enqueue(lambda: None if turn.done() else turn.set_result(None))
         await turn
 
+    def note_activity(self, caller_id: str) -> None:
+        """Record that a caller is active, also without steps: other callers are now limited to their share."""
+        if self._latest[0] != caller_id:
+            self._another = self._latest
+        self._latest = caller_id, self.now_s()
+
     def enqueue(self, account: Account, step: Step) -> None:
         """Call `step` in the turn of the account's caller. It must not raise or block; it may resume one task."""
-        now_s = self.now_s()
-        if self._latest[0] != account.caller_id:
-            self._another = self._latest
-        self._latest = account.caller_id, now_s
+        self.note_activity(account.caller_id)
         account.steps.append(step)
         self._waiting.setdefault(account)
         if not self._is_scheduled:

@@ -1,4 +1,4 @@
-"""One user's subscriptions don't delay another user's query. Server, attacker and the other user are three processes.
+"""One user's operations don't delay another user's query. Server, attacker and the other user are three processes.
 
 Measured is the server's CPU time between a request and its response, which does not depend on the load of the machine.
 """
@@ -29,7 +29,7 @@ def redis() -> Iterator[RedisServer]:
         server.stop()
 
 
-@pytest.mark.parametrize("attack", ["shapes, progress", "subscribing again"])
+@pytest.mark.parametrize("attack", ["shapes, progress", "subscribing again", "many lists"])
 def test_a_query_takes_little_time_during_another_users_attack(attack: str, redis: RedisServer, tmp_path: Path) -> None:
     renders = write_renders(tmp_path / "renders.json", redis.url, RENDERS + 1)
     token = give_all_to_one(renders)

@@ -84,6 +84,18 @@ async def test_a_caller_over_its_share_waits_while_another_is_active_and_the_oth
     assert bench.steps[3:] == ["a1", "b2"]
 
 
+async def test_a_caller_who_is_active_without_steps_makes_another_wait(bench: Bench) -> None:
+    bench.turns.note_activity("bob")
+    bench.enqueue("ann", "a0", takes_s=0.1)
+    await settle()
+    assert not bench.turns.account("ann").has_time()
+    bench.turns.note_activity("ann")
+    assert not bench.turns.account("ann").has_time()
+    bench.enqueue("ann", "a1")
+    await settle()
+    assert (bench.steps, bench.pauses) == (["a0"], 1)
+
+
 async def test_a_caller_over_its_share_goes_on_when_the_others_have_stopped(bench: Bench) -> None:
     bench.enqueue("bob", "b0")
     bench.enqueue("ann", "a0", takes_s=60.0)
