@@ -86,6 +86,7 @@ class _Stream:
         self._keep_alive_s = keep_alive_s
         self._deadline = asyncio.timeout_at(expires_at_s(streamed.context))
         self._server_stops = False
+        self._is_started = False
         self._is_complete = False
 
     async def send(self, message: bytes) -> None:
@@ -112,8 +113,7 @@ class _Stream:
 
     async def _serve(self, scope: Scope, receive: Receive) -> None:
         write = open_stream(scope, self._end_for_restart)
-        headers = [(b"content-type", self._format.content_type), *HEADERS]
-        await self._send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
+        await self._send_head()
         if scope["method"] == "HEAD":
             await self._send_body(b"", more_body=False)
             return
@@ -153,6 +153,8 @@ class _Stream:
     async def _end_early(self) -> None:
         if self._is_complete:
             return
+        if not self._is_started:  # while the client did not read an earlier response
+            await self._send_head()
         if self._server_stops:
             end = self._format.shutdown
         else:
@@ -160,6 +162,11 @@ class _Stream:
             errors = [GraphQLError(str(error), extensions={"code": error.code})]
             end = self._format.interrupted(errors) + self._format.completion
         await self._send_body(end, more_body=False)
+
+    async def _send_head(self) -> None:
+        headers = [(b"content-type", self._format.content_type), *HEADERS]
+        await self._send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
+        self._is_started = True
 
     async def _send_body(self, body: bytes, *, more_body: bool) -> None:
         """Send a part of the body. Raises `ClientDisconnect`; uvicorn does not, but ends `receive`.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from starlette.requests import HTTPConnection
-from starlette.types import Message
+from starlette.types import ASGIApp, Message, Scope
 from strawberry.types.graphql import OperationType
 
 from resolvers.context import Context
@@ -39,6 +39,7 @@ from transport.stream_formats import FORMATS
 
 UPDATES = "subscription { renderUpdates { id revision status } }"
 SMALL_BUFFER = 4096
+END = {"type": "http.response.body", "body": b"", "more_body": False}
 STATES = 10_000  # more than the buffers between the server and a client that doesn't read
 KEEP_ALIVES = {EVENT_STREAM: ":", MULTIPART: "{}"}
 
@@ -160,31 +161,36 @@ async def test_a_stream_ends_as_soon_as_its_connection_requests_it(tmp_path: Pat
     """The connection chooses the time, which is before the end of the server's grace period."""
     connection, sent = Connection(), list[Message]()
 
-    async def receive() -> Message:
-        await asyncio.Event().wait()
-        raise AssertionError
-
     async def send(message: Message) -> None:
         sent.append(message)
 
     async with open_server(tmp_path) as server:
-        streamed = StreamedRequest(
-            format=FORMATS[MediaType.EVENT_STREAM],
-            operation=OperationRequest(query=UPDATES),
-            context=Context(services=server.services, identity=Identity(caller=Caller(id="ann"))),
-            allowed_types={OperationType.SUBSCRIPTION},
-        )
-        runner = OperationRunner(build_schema(), max_result_bytes=1024 * 1024)
-        settings = default_settings().connections
-        response = GraphQLStreams(settings, runner=runner, connections_per_user=Counter()).response(streamed)
-        scope = {"type": "http", "method": "POST", "extensions": extensions_of(connection)}
-        running = asyncio.ensure_future(response(scope, receive, send))
+        running = asyncio.ensure_future(updates(server)(scope_of(connection), receive_nothing, send))
         while len(sent) < 3:  # noqa: ASYNC110  # the head, the opening and the first state
             await asyncio.sleep(0)
         connection.on_shutdown()
         await settle()
         assert running.done()
-        assert sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+        assert sent[-1] == END
+
+
+async def test_a_stream_that_ends_before_its_head_could_be_sent_is_a_complete_response(tmp_path: Path) -> None:
+    """The connection waits if the client doesn't read the response to an earlier request."""
+    connection, sent, reads = Connection(), list[Message](), asyncio.Event()
+
+    async def send(message: Message) -> None:
+        await reads.wait()
+        sent.append(message)
+
+    async with open_server(tmp_path) as server:
+        running = asyncio.ensure_future(updates(server)(scope_of(connection), receive_nothing, send))
+        await settle()
+        connection.on_shutdown()
+        await settle()
+        reads.set()
+        await running
+        assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+        assert sent[-1] == END
 
 
 async def test_a_client_that_does_not_read_skips_to_the_newest_state(tmp_path: Path) -> None:
@@ -223,6 +229,28 @@ async def test_a_client_of_http_1_0_gets_a_body_without_chunks(tmp_path: Path) -
     assert b"transfer-encoding" not in head
     assert b"connection: close" in head
     assert body == b':\n\nevent: next\ndata: {"data":{"renderLimits":{"fps":30}}}\n\nevent: complete\ndata:\n\n'
+
+
+def updates(server: Server) -> ASGIApp:
+    """Return the response with the user's updates."""
+    streamed = StreamedRequest(
+        format=FORMATS[MediaType.EVENT_STREAM],
+        operation=OperationRequest(query=UPDATES),
+        context=Context(services=server.services, identity=Identity(caller=Caller(id="ann"))),
+        allowed_types={OperationType.SUBSCRIPTION},
+    )
+    runner = OperationRunner(build_schema(), max_result_bytes=1024 * 1024)
+    streams = GraphQLStreams(default_settings().connections, runner=runner, connections_per_user=Counter())
+    return streams.response(streamed)
+
+
+def scope_of(connection: Connection) -> Scope:
+    return {"type": "http", "method": "POST", "extensions": extensions_of(connection)}
+
+
+async def receive_nothing() -> Message:
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 async def open_slow_request(
