@@ -173,11 +173,11 @@ class _Stream:
 
         https://asgi.readthedocs.io/en/latest/specs/www.html#disconnected-client-send-exception
         """
-        self._is_complete = not more_body
         try:
             await self._send({"type": "http.response.body", "body": body, "more_body": more_body})
         except OSError as error:
             raise ClientDisconnect from error
+        self._is_complete = not more_body
 
 
 def _too_many_connections(limit: int) -> BadRequest:

@@ -31,11 +31,10 @@ from tests.support.fake_clock import settle
 from tests.support.http_stream import EVENT_STREAM, MULTIPART, open_http_stream
 from tests.support.memory_store import copy_of
 from transport.graphql_stream import GraphQLStreams, StreamedRequest
-from transport.media_types import MediaType
 from transport.open_stream import ShutdownListener, extensions_of
 from transport.operation_request import OperationRequest
 from transport.operations import OperationRunner
-from transport.stream_formats import FORMATS
+from transport.stream_formats import EVENT_STREAM as EVENT_STREAM_FORMAT
 
 UPDATES = "subscription { renderUpdates { id revision status } }"
 SMALL_BUFFER = 4096
@@ -165,7 +164,7 @@ async def test_a_stream_ends_as_soon_as_its_connection_requests_it(tmp_path: Pat
         sent.append(message)
 
     async with open_server(tmp_path) as server:
-        running = asyncio.ensure_future(updates(server)(scope_of(connection), receive_nothing, send))
+        running = asyncio.ensure_future(stream_of(server, UPDATES)(scope_of(connection), receive_nothing, send))
         while len(sent) < 3:  # noqa: ASYNC110  # the head, the opening and the first state
             await asyncio.sleep(0)
         connection.on_shutdown()
@@ -183,13 +182,32 @@ async def test_a_stream_that_ends_before_its_head_could_be_sent_is_a_complete_re
         sent.append(message)
 
     async with open_server(tmp_path) as server:
-        running = asyncio.ensure_future(updates(server)(scope_of(connection), receive_nothing, send))
+        running = asyncio.ensure_future(stream_of(server, UPDATES)(scope_of(connection), receive_nothing, send))
         await settle()
         connection.on_shutdown()
         await settle()
         reads.set()
         await running
         assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+        assert sent[-1] == END
+
+
+async def test_a_stream_that_ends_while_its_completion_waits_is_a_complete_response(tmp_path: Path) -> None:
+    connection, sent, reads = Connection(), list[Message](), asyncio.Event()
+
+    async def send(message: Message) -> None:
+        if message.get("body") == EVENT_STREAM_FORMAT.completion:
+            await reads.wait()
+        sent.append(message)
+
+    async with open_server(tmp_path) as server:
+        response = stream_of(server, "{ renderLimits { fps } }")
+        running = asyncio.ensure_future(response(scope_of(connection), receive_nothing, send))
+        await settle()
+        connection.on_shutdown()
+        await settle()
+        reads.set()
+        await running
         assert sent[-1] == END
 
 
@@ -231,13 +249,13 @@ async def test_a_client_of_http_1_0_gets_a_body_without_chunks(tmp_path: Path) -
     assert body == b':\n\nevent: next\ndata: {"data":{"renderLimits":{"fps":30}}}\n\nevent: complete\ndata:\n\n'
 
 
-def updates(server: Server) -> ASGIApp:
-    """Return the response with the user's updates."""
+def stream_of(server: Server, document: str) -> ASGIApp:
+    """Return the response with the results of an operation of the user."""
     streamed = StreamedRequest(
-        format=FORMATS[MediaType.EVENT_STREAM],
-        operation=OperationRequest(query=UPDATES),
+        format=EVENT_STREAM_FORMAT,
+        operation=OperationRequest(query=document),
         context=Context(services=server.services, identity=Identity(caller=Caller(id="ann"))),
-        allowed_types={OperationType.SUBSCRIPTION},
+        allowed_types=set(OperationType),
     )
     runner = OperationRunner(build_schema(), max_result_bytes=1024 * 1024)
     streams = GraphQLStreams(default_settings().connections, runner=runner, connections_per_user=Counter())
