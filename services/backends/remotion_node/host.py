@@ -144,7 +144,15 @@ class Host:
         raise HostUnavailable(reason)
 
     async def _run(self) -> None:
-        """Read until the process ends: the browser may hold its standard output open for longer."""
+        try:
+            await self._read_until_end()
+        except Exception:
+            log.exception("the renderer process %d can't be cleaned up", self.process.pid)
+        finally:
+            self._report_end()
+
+    async def _read_until_end(self) -> None:
+        """Read until the process ends: the browser may hold its standard output open for longer. Then clean up."""
         reading, ending = asyncio.create_task(self._read()), asyncio.create_task(self.process.wait())
         await asyncio.wait({reading, ending}, return_when=asyncio.FIRST_COMPLETED)
         tasks = {reading, ending} | ({self._logging} if self._logging else set())
@@ -157,7 +165,6 @@ class Host:
         await asyncio.wait(tasks, timeout=EXIT_TIMEOUT_S)
         for task in tasks:
             task.cancel()
-        self._report_end()
 
     async def _read(self) -> None:
         try:
@@ -165,6 +172,8 @@ class Host:
                 self._handle(message)
         except (OSError, ValueError) as error:  # a line that is too long, or not a message
             log.warning("the messages of the renderer process can't be read: %s", error)
+        except Exception:
+            log.exception("the messages of the renderer process %d can't be handled", self.process.pid)
 
     async def _next(self) -> object:
         """Return the next message; None at the end."""

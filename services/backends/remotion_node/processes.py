@@ -47,10 +47,10 @@ def cpu_time_s(pid: int) -> float:
 
 
 def kill_all(marker: str) -> None:
-    """Kill all processes that have `marker` in their arguments or environment, and wait for their ends. Blocks."""
+    """Kill this user's processes that have `marker` in their arguments or environment, and wait for that. Blocks."""
     found: list[int] = []
     for _ in range(_MAX_KILLS):
-        found = [pid for pid in _pids() if _has_marker(pid, marker.encode())]
+        found = [pid for pid in _pids() if _has_marker(pid, os.fsencode(marker))]
         if not found:
             return
         for pid in found:
@@ -66,8 +66,13 @@ def _pids() -> Iterator[int]:
 
 
 def _has_marker(pid: int, marker: bytes) -> bool:
-    """Return whether a process that is not a zombie has the marker. A zombie's files are empty."""
-    return any(marker in _read(pid, name) for name in ("environ", "cmdline"))
+    """Return whether a process of this user that is not a zombie has the marker. A zombie's files are empty."""
+    return _is_own(pid) and any(marker in _read(pid, name) for name in ("environ", "cmdline"))
+
+
+def _is_own(pid: int) -> bool:
+    """Return whether a process belongs to this user. The files of a sandboxed one belong to root."""
+    return b"\nUid:\t%d\t" % os.getuid() in _read(pid, "status")
 
 
 def _tree(pid: int) -> Iterator[int]:

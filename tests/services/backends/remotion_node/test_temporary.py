@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.backends.remotion_node import processes
-from services.backends.remotion_node.temporary import temporary_folder
+from services.backends.remotion_node.temporary import remove_with_users, temporary_folder
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +59,22 @@ def test_the_memory_and_the_cpu_time_of_this_process() -> None:
     used = processes.memory_bytes(os.getpid())
     assert used is None or 2**20 < used < processes.total_memory_bytes()
     assert processes.cpu_time_s(os.getpid()) >= 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to start a process of another user")
+def test_processes_of_other_users_that_name_the_folder_are_left_alone(tmp_path: Path) -> None:
+    command = ["sh", "-c", "read line", str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, user=65534) as other:
+        try:
+            remove_with_users(tmp_path)
+            assert other.poll() is None
+        finally:
+            other.kill()
+
+
+def test_a_folder_whose_name_is_not_valid_unicode_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "\udcff"
+    folder.mkdir()
+    remove_with_users(folder)
+    assert not folder.exists()
