@@ -1,6 +1,7 @@
 """Finds a Remotion project with its packages and its entry point, as Remotion's own command line finds them."""
 
 import json
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ NO_ENTRY_POINT = (
     f"no entry point: none of {', '.join(ENTRY_POINTS[:4])} exists. Set REMOTION_PROJECT to the file that calls "
     "registerRoot()"
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +110,14 @@ def _folder_and_entry(path: Path) -> tuple[Path, Path | None]:
 
 def _find_cli(folder: Path) -> Path | None:
     """Return the program of Remotion's command line, if the project has a configuration file for it."""
-    if not any((folder / name).is_file() for name in CONFIG_FILES) or (package := _package(folder, CLI)) is None:
+    config = next((name for name in CONFIG_FILES if (folder / name).is_file()), None)
+    if config is None:
         return None
-    program = package / "remotion-cli.js"
-    return program if program.is_file() else None
+    program = None if (package := _package(folder, CLI)) is None else package / "remotion-cli.js"
+    if program is None or not program.is_file():
+        log.warning("the project's %s is not read: %s is not installed", config, CLI)
+        return None
+    return program
 
 
 def _package(folder: Path, name: str) -> Path | None:

@@ -36,9 +36,10 @@ def test_another_entry_point_can_be_named(folder: Path) -> None:
     assert (project.folder, project.entry) == (folder, entry)
 
 
-def test_a_configuration_file_is_left_to_remotions_command_line(folder: Path) -> None:
+def test_a_configuration_file_is_left_to_remotions_command_line(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     (folder / "remotion.config.ts").touch()
     assert find_project(folder).cli is None
+    assert caplog.messages == ["the project's remotion.config.ts is not read: @remotion/cli is not installed"]
     program = add_package(folder, "@remotion/cli") / "remotion-cli.js"
     program.touch()
     (folder / "src" / "index.ts").unlink()
