@@ -11,6 +11,8 @@ from services.errors import RendercastError, TokenExpired, Unauthenticated
 from services.models import Caller, Identity
 from services.runtime.services import Services
 
+MAX_READS_AT_ONCE = 2  # of one operation
+
 
 class OperationSlot:
     """A WebSocket operation's share of its connection's concurrency limit.
@@ -49,6 +51,7 @@ class Context:
     authentication_error: RendercastError | None = None
     slot: OperationSlot | None = None
     fast_path: FastPath | None = None
+    _reads: asyncio.Semaphore | None = None
 
     @property
     def caller(self) -> Caller:
@@ -78,6 +81,12 @@ class Context:
     @property
     def _turn_key(self) -> str:
         return "" if self.identity is None else self.identity.caller.turn_key
+
+    @property
+    def reads(self) -> asyncio.Semaphore:
+        """Limits the reads that an operation makes at once: those of many lists would delay the reads of others."""
+        self._reads = self._reads or asyncio.Semaphore(MAX_READS_AT_ONCE)
+        return self._reads
 
     @property
     def render_loader(self) -> RenderServiceLoader:

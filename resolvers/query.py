@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 
 from resolvers.context import Info
+from resolvers.render_loader import RenderServiceLoader
 from schema.composition import Composition
 from schema.inputs import RenderFilter
 from schema.limits import RenderLimits, RenderQuota
@@ -65,14 +66,18 @@ class Query:
         caller = info.context.caller
         matching = models.RenderFilter() if filter is None else filter.to_model()
         request = PageRequest(first=first, after=after, last=last, before=before)
-        page = await info.context.services.renders.list(caller, request, matching=matching)
+        loader = RenderServiceLoader(info.context.services.renders, info.context.reads)
+        async with loader.reads:
+            page = await loader.service.list(caller, request, matching=matching)
         await info.context.turn()  # a large page takes milliseconds to complete
-        return RenderConnection.from_model(page, info.context.render_loader)
+        return RenderConnection.from_model(page, loader)
 
     @strawberry.field(description="Your quota of renders. Reading it uses none of it.")
     async def render_quota(self, info: Info) -> RenderQuota:
         """Return the quota."""
-        return RenderQuota.from_model(await info.context.services.renders.quota(info.context.caller))
+        caller = info.context.caller
+        async with info.context.reads:
+            return RenderQuota.from_model(await info.context.services.renders.quota(caller))
 
     @strawberry.field(
         description="The compositions that can be rendered, in the site's order. Empty until a worker has read them."
@@ -111,7 +116,8 @@ async def _compositions(info: Info) -> Sequence[models.Composition]:
 async def _find(info: Info, render_id: str) -> Render | None:
     caller = info.context.caller
     try:
-        render = await info.context.services.renders.get(caller, render_id)
+        async with info.context.reads:
+            render = await info.context.services.renders.get(caller, render_id)
     except RenderNotFound:
         return None
     return Render.from_model(render, info.context.render_loader)

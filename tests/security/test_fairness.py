@@ -10,6 +10,7 @@ from typing import Any
 from starlette.types import Message
 from starlette.websockets import WebSocket
 
+from resolvers.context import MAX_READS_AT_ONCE
 from services.models import Render
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
@@ -56,6 +57,20 @@ async def open_user(folder: Path, store: MemoryStore, **settings: object) -> Asy
         open_client(url, user="ann") as ann,
     ):
         yield ann
+
+
+async def test_the_lists_of_one_operation_are_read_a_few_at_once(tmp_path: Path) -> None:
+    store = BusyStore()
+    lists = " ".join(f"a{number}: renders(first: 1) {{ totalCount }}" for number in range(20))
+    async with open_user(tmp_path, store) as ann, asyncio.TaskGroup() as tasks:
+        request = tasks.create_task(ann.http.post("/graphql", json={"query": f"{{ {lists} }}"}, headers=ann.headers))
+        async with asyncio.timeout(TEST_TIMEOUT_S):
+            while store.waiting < MAX_READS_AT_ONCE:
+                await settle()
+        await settle()
+        store.may_list.set()
+        assert (await request).json()["data"]["a19"] == {"totalCount": 0}
+    assert store.max_waiting == MAX_READS_AT_ONCE
 
 
 async def test_concurrent_operations_of_a_user_are_limited_over_all_connections(tmp_path: Path) -> None:
