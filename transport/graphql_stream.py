@@ -130,6 +130,7 @@ class _Stream:
     async def _run_operation(self, fast_path: FastPath) -> None:
         context = replace(self._streamed.context, fast_path=fast_path)
         allowed_types = self._streamed.allowed_types
+        await context.turn()
         await self._runner.run(self._streamed.operation, context, self, allowed_types=allowed_types)
 
     async def _wait_for_disconnect(self, receive: Receive, write: TextWriter) -> None:
