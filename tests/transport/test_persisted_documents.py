@@ -69,9 +69,7 @@ def codes(found: list[dict[str, Any]]) -> set[str]:
 
 
 @pytest.mark.parametrize("request_", [BY_ID, BY_EXTENSION])
-async def test_without_trusted_documents_clients_must_send_the_text(
-    plain: Client, request_: dict[str, Any]
-) -> None:
+async def test_without_trusted_documents_clients_must_send_the_text(plain: Client, request_: dict[str, Any]) -> None:
     found = await results(plain, request_)
     assert {error["message"] for result in found for error in result["errors"]} == {"PersistedQueryNotSupported"}
     assert codes(found) == {"PERSISTED_QUERY_NOT_SUPPORTED"}
