@@ -121,7 +121,7 @@ async def test_a_storage_that_can_not_be_used_prevents_the_start(farm: Farm, pro
         ("SignatureDoesNotMatch", "correct RENDERCAST_OUTPUT_ACCESS_KEY_ID and RENDERCAST_OUTPUT_SECRET_ACCESS_KEY"),
         ("NoSuchBucket", "correct RENDERCAST_OUTPUT_BUCKET"),
         ("AccessDenied", "grant s3:PutObject to the key RENDERCAST_OUTPUT_ACCESS_KEY_ID"),
-        ("NotImplemented", "see the error message"),
+        ("NotImplemented", "see its error message"),
     ],
 )
 async def test_errors_name_the_settings_of_the_provider(provider: S3Access, code: str, words: str) -> None:
