@@ -2,15 +2,17 @@
 
 from datetime import timedelta
 
+from services.backends.previews.publisher import PreviewPublisher
 from services.models import Download, Output, Render
 from services.storage.ports import OutputStorage
 
 
 class StoringBackend:
-    """Signs, finds and deletes the outputs in its storage."""
+    """Signs, finds and deletes the outputs in its storage, and stores the previews of what this process renders."""
 
     def __init__(self, storage: OutputStorage) -> None:
         self.storage = storage
+        self._previews = PreviewPublisher(storage)
 
     def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
         """Return a URL of the output."""
@@ -30,5 +32,9 @@ class StoringBackend:
         return await self.storage.has_output(output)
 
     async def delete(self, render: Render) -> None:
-        """Delete the files of a render. Raises `BackendUnavailable`."""
+        """Delete the files of a render. Raises `BackendUnavailable`.
+
+        A preview that this process is still storing is deleted too, so that none is left when this returns.
+        """
+        await self._previews.wait(render)
         await self.storage.delete(render)

@@ -123,7 +123,7 @@ class RenderBackend(Protocol):
     async def abandon(self, render: Render) -> None:
         """Free this process's resources for the attempt, because this worker no longer runs the render.
 
-        Its preview is deleted.
+        Its preview is deleted, possibly after this returns. `delete` in the same process waits for that.
         """
         ...
 

@@ -60,6 +60,11 @@ class PreviewPublisher:
         removing = self._remove(render, after=self._tasks.get(render.id))
         self._run(render, asyncio.create_task(removing, name=f"end preview {render.id}"))
 
+    async def wait(self, render: Render) -> None:
+        """Wait until the render's preview is stored or deleted; each may take `STORING_TIMEOUT_S`."""
+        if task := self._tasks.get(render.id):
+            await asyncio.wait([task])
+
     async def close(self) -> None:
         """Wait for the storage, for at most `CLOSING_TIMEOUT_S`, and cancel what is left."""
         if tasks := set(self._tasks.values()):

@@ -11,7 +11,6 @@ import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-from services.backends.previews.publisher import PreviewPublisher
 from services.backends.remotion_node.attempt import Attempt, RenderSettings
 from services.backends.remotion_node.browsers import REMEDY, one_line
 from services.backends.remotion_node.deployment import NodeDeployment
@@ -54,7 +53,6 @@ class NodeBackend(StoringBackend):
         self._hosts = hosts
         self._clock = clock
         self._attempts: dict[str, Attempt] = {}
-        self._publisher = PreviewPublisher(storage)
         self._settings = RenderSettings(
             capture=Capture(image_format=deployment.image_format, color_space=deployment.color_space),
             license_key=deployment.license_key,
@@ -113,7 +111,7 @@ class NodeBackend(StoringBackend):
     async def observe(self, render: Render, *, check_output: bool = False) -> Observation:  # noqa: ARG002
         """Return the state that the host last reported, or the finished output of an earlier process."""
         if attempt := self._attempts.get(render.id):
-            return self._publisher.observed(render, attempt.observe())
+            return self._previews.observed(render, attempt.observe())
         return await self._stored(render) or AttemptMissing()
 
     async def stop(self, render: Render) -> AttemptFinished | None:
@@ -124,14 +122,14 @@ class NodeBackend(StoringBackend):
     async def abandon(self, render: Render) -> None:
         """Stop the job if it still runs, and remove its unfinished files and the preview."""
         await self._end(render)
-        self._publisher.end(render)
+        self._previews.end(render)
 
     async def close(self) -> None:
         """Stop all jobs."""
         while self._attempts:
             _, attempt = self._attempts.popitem()
             await attempt.end()
-        await self._publisher.close()
+        await self._previews.close()
 
     async def _end(self, render: Render) -> None:
         if attempt := self._attempts.pop(render.id, None):
@@ -145,7 +143,7 @@ class NodeBackend(StoringBackend):
             unfinished=unfinished(self.storage.work_folder, f"{render.id}.{secrets.token_hex(4)}"),
             clock=self._clock,
             settings=self._settings,
-            previews=Previews(render, job, publisher=self._publisher, clock=self._clock),
+            previews=Previews(render, job, publisher=self._previews, clock=self._clock),
         )
 
     async def _stored(self, render: Render) -> AttemptFinished | None:

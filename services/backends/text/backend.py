@@ -19,7 +19,6 @@ import msgspec
 
 from services.backends.cores import available_cores
 from services.backends.internal_errors import log_internal_error
-from services.backends.previews.publisher import PreviewPublisher
 from services.backends.storing import StoringBackend
 from services.backends.text.attempt import RENDERER_CRASHED, Attempt
 from services.backends.text.child_messages import (
@@ -84,7 +83,6 @@ class TextBackend(StoringBackend):
         self._running_time = RunningTime(clock)
         self._attempts: dict[str, Attempt] = {}
         self._renderers = Renderers()
-        self._previews = PreviewPublisher(storage)
 
     async def site_version(self) -> str:
         """Return a hash of the composition, which this code and the settings define."""

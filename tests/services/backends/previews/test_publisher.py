@@ -106,6 +106,22 @@ async def test_the_end_deletes_the_preview_even_if_it_is_still_being_stored(
     assert (storage.stored, frame(publisher, render)) == ({render.id: b"c"}, 1)
 
 
+async def test_waiting_ends_when_the_preview_is_deleted(
+    publisher: PreviewPublisher, storage: MemoryPreviews, make_render: MakeRender
+) -> None:
+    render, other = make_render(), make_render()
+    storage.gate.clear()
+    publisher.offer(render, b"a", frame=3)
+    publisher.end(render)
+    waiting = asyncio.create_task(publisher.wait(render))
+    await publisher.wait(other)
+    await settle()
+    assert not waiting.done()
+    storage.gate.set()
+    await waiting
+    assert (storage.calls, storage.stored) == (2, {})
+
+
 async def test_an_error_is_logged_once_and_ends_the_previews_of_the_attempt(
     publisher: PreviewPublisher, storage: MemoryPreviews, make_render: MakeRender, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -27,6 +27,8 @@ async def fail(node: NodeBackend, launched: Launched, kind: str, *, url: str = "
     render = launched("Fault", input_props=json.dumps({"kind": kind, "url": url}))
     await node.start(render)
     failure = (await until(node, render, AttemptFailed)).failure
+    await node.abandon(render)
+    await node._previews.wait(render)  # for the deletion of the preview, if one was made
     assert not list(node.storage.work_folder.glob(f"{render.id}*"))
     return failure
 
