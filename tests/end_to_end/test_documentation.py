@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphql import OperationDefinitionNode, OperationType, parse
+from graphql import OperationDefinitionNode, OperationType, parse, validate
 
 from commands.client import compositions, render, renders
 from commands.doctor import command as doctor
 from commands.server import compositions as server_compositions
+from resolvers.schema import build_schema
 from services.observability.log_context import pseudonym
 from services.settings import CHECKOUT, FIELDS, variable
 from tests.end_to_end.clone import Clone
@@ -31,6 +32,8 @@ from tests.support.server_process import free_port
 
 LANGUAGES = {"sh", "console", "graphql", "json", "js", "ts", "tsx", "python", "yaml", "dockerfile", "dotenv", "text"}
 BLOCKS = blocks()
+NEIGHBOURS = [(one, then) for one, then in pairwise(BLOCKS) if one.page == then.page]
+OPERATIONS = [(one, then) for one, then in NEIGHBOURS if (one.language, then.language) == ("graphql", "json")]
 SESSIONS = [block for block in BLOCKS if block.language == "console"]
 COMMANDS = sorted(
     {command for block in BLOCKS if block.language == "sh" for command in block.commands()} | set(commands_in_text())
@@ -242,13 +245,15 @@ def test_a_session_prints_what_is_shown(clone: Clone, block: Block, mongo_server
             assert words(line) in output, clone.log
 
 
-def operations() -> list[tuple[Block, Block]]:
-    return [(one, then) for one, then in pairwise(BLOCKS) if one.language == "graphql" and then.language == "json"]
+def test_operations_are_valid() -> None:
+    schema = build_schema().core_schema
+    documents = [parse(block.text) for block in BLOCKS if block.language == "graphql"]
+    assert [error for document in documents for error in validate(schema, document)] == []
 
 
 async def test_operations_have_the_responses_shown(client: Client) -> None:
     render_id = ""
-    for block, shown in operations():
+    for block, shown in OPERATIONS:
         document = re.sub(r"01[0-9a-z]{24}", render_id, block.text)
         (operation,) = parse(document).definitions
         assert isinstance(operation, OperationDefinitionNode)
@@ -261,12 +266,12 @@ async def test_operations_have_the_responses_shown(client: Client) -> None:
         else:
             response = await client.post(document)
             assert shape(response) == shape(json_values(shown.text)[0])
-            render_id = response["data"]["startRender"]["render"]["id"]
+            render_id = render_id or response["data"]["startRender"]["render"]["id"]
 
 
 async def test_requests_have_the_responses_shown(clone: Clone, client: Client) -> None:
     demand("curl")
-    for block, shown in pairwise(BLOCKS):
+    for block, shown in NEIGHBOURS:
         for command in block.commands():
             if command.startswith("curl http://127.0.0.1:8000/graphql "):
                 (response,) = json_values(clone.run(command))
