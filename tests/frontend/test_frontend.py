@@ -197,7 +197,7 @@ async def play_and_download_with_expired_urls(ann: GuideUser) -> None:
 
 
 def requests_new_url(request: Request) -> bool:
-    """Return whether the request is a refresh; the new URL can be equal, because URLs stay the same for some minutes."""
+    """Return whether the request is a refresh. Its URL can equal the last one: it stays the same for some minutes."""
     return '"operationName":"Refresh"' in (request.post_data or "")
 
 
