@@ -15,6 +15,7 @@ from services.storage.url_signing import KEY_FILE, read_key
 
 STORE_FILE = "rendercast.sqlite3"
 PROBE_BYTES = 64 * 1024
+REMEDY = "Fix that, or set RENDERCAST_DATA_DIR to another folder."
 
 
 def make_folder(folder: Path) -> None:
@@ -56,10 +57,11 @@ def with_own_secret(settings: Settings) -> Settings:
     """
     if settings.auth.render_token_secret is not None:
         return settings
+    path = settings.storage.data_dir / KEY_FILE
     try:
-        key = read_key(settings.storage.data_dir / KEY_FILE)
+        key = read_key(path)
     except OSError as error:
-        raise StartupError(f"The data folder {settings.storage.data_dir} can't be used: {error}.") from error
+        raise StartupError(f"The file {path} can't be used: {error.strerror or error}. {REMEDY}") from error
     return settings.replace(render_token_secret=SecretStr(key.hex()))
 
 
@@ -70,7 +72,4 @@ def check_writable(folder: Path) -> None:
 
 
 def _not_writable(folder: Path, error: OSError) -> StartupError:
-    return StartupError(
-        f"The data folder {folder} is not writable: {error.strerror}. "
-        "Fix that, or set RENDERCAST_DATA_DIR to another folder."
-    )
+    return StartupError(f"The data folder {folder} is not writable: {error.strerror}. {REMEDY}")

@@ -4,6 +4,9 @@ import resource
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from services.storage.url_signing import KEY_BYTES, KEY_FILE
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import COMMAND
 from tests.end_to_end.slow import SlowRenderers
@@ -75,7 +78,11 @@ async def test_a_disk_with_space_for_the_video_only_gives_a_render_without_a_pos
     (rendercast.folder / "stderr").write_text("")  # it contains the traceback of the renderer, for the operator
 
 
-def test_a_disk_that_is_full_at_the_start_is_a_one_line_startup_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stored", ["no file", KEY_FILE])
+def test_a_disk_that_is_full_at_the_start_is_a_one_line_startup_error(tmp_path: Path, stored: str) -> None:
+    if stored == KEY_FILE:
+        (tmp_path / ".rendercast").mkdir()
+        (tmp_path / ".rendercast" / KEY_FILE).write_bytes(bytes(KEY_BYTES))
     ended = subprocess.run(
         ["sh", "-c", 'ulimit -f 0 && exec "$@"', "sh", COMMAND, "dev", "--port", "0"],  # noqa: S607
         cwd=tmp_path,
@@ -85,5 +92,7 @@ def test_a_disk_that_is_full_at_the_start_is_a_one_line_startup_error(tmp_path: 
         check=False,
     )
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith("rendercast: The data file ")
+    first_written = "data file .rendercast/rendercast.sqlite3" if stored == KEY_FILE else f"file .rendercast/{KEY_FILE}"
+    assert ended.stderr.startswith(f"rendercast: The {first_written} can't be used: ")
+    assert "[Errno" not in ended.stderr
     assert ended.stderr.count("\n") == 1
