@@ -120,7 +120,7 @@ async def test_any_tenant_is_accepted_and_only_with_its_own_id(verify: Verify) -
 
 
 async def test_the_list_of_issuers_on_the_page_accepts_each_form(verify: Verify) -> None:
-    [text] = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    [text] = re.findall(r"```json\n(\[.*?)```", PAGE, re.DOTALL)
     settings = {"RENDERCAST_JWT_ISSUERS": json.dumps(json.loads(text))}
     own = PROVIDERS["Entra ID, v2.0 token"]
     assert (await verify(ANY_TENANT, own.token(roles=["Renders.ReadAll"]), **settings)).identity.caller.is_operator
@@ -135,7 +135,7 @@ async def test_the_list_of_issuers_on_the_page_accepts_each_form(verify: Verify)
 
 async def test_a_public_key_is_never_a_secret(verify: Verify) -> None:
     """Both entries have the same issuer: the token's algorithm decides which key verifies it."""
-    [text] = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    [text] = re.findall(r"```json\n(\[.*?)```", PAGE, re.DOTALL)
     supabase = PROVIDERS["Supabase, signing keys"]
     assert supabase.jwk is not None
     claims = {**supabase.claims, "exp": 4_000_000_000}
