@@ -7,8 +7,10 @@ import asyncio
 import json
 import os
 import shutil
+import socket
 import ssl
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
@@ -148,11 +150,25 @@ def site(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iter
         assert f"{urls[0]}/ " in rendercast.first_line
         nginx = subprocess.Popen([NGINX, "-p", str(folder), "-c", str(config), "-e", "stderr"], process_group=0)
         try:
+            for listening_port in (passing_port, removing_port):
+                _wait_for_connection(listening_port)
             yield Site(urls=urls, authority=authority)
         finally:
             nginx.terminate()
             assert nginx.wait(TIMEOUT_S) == 0
     assert "Traceback" not in rendercast.log
+
+
+def _wait_for_connection(port: int) -> None:
+    ends_at = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < ends_at, "nginx does not listen"
+            time.sleep(0.02)
+        else:
+            return
 
 
 async def test_renders_are_watched_to_their_end_although_nothing_changes_for_longer_than_the_read_timeout(
