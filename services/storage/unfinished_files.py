@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 PART_SUFFIX = ".part"
+MAX_REMOVALS = 3
 MAX_WRITING_S = 86_400.0  # an unfinished file not modified for a day belongs to no running process
 
 log = logging.getLogger(__name__)
@@ -33,8 +34,17 @@ def remove(path: Path) -> None:
     """Remove an unneeded file, or a folder of such files, if it exists. Logs an error instead of raising it."""
     try:
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            _remove_folder(path)
         else:
             path.unlink(missing_ok=True)
     except OSError as error:
         log.warning("%s can't be removed: %s", path, error)
+
+
+def _remove_folder(path: Path) -> None:
+    """Remove a folder. It is repeated, because a process that was just killed may still create a file in it."""
+    for _ in range(MAX_REMOVALS - 1):
+        with contextlib.suppress(OSError):
+            shutil.rmtree(path)
+            return
+    shutil.rmtree(path)

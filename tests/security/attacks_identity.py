@@ -72,6 +72,6 @@ ATTACKS: dict[str, Attack] = {
     "key confusion": tokens_sent(*named("as a secret", "an empty secret")),
     "expired": tokens_sent(lambda issuer: issuer.token(exp=long_ago())),
     "expired while connected": outlive_tokens,
-    "unknown kid flood": tokens_sent(*(unknown(number) for number in range(100)), times=1, peers=40),
+    "unknown kid flood": tokens_sent(*(unknown(number) for number in range(40)), times=1, peers=40),
     "all other forgeries": tokens_sent(*FORGERIES.values(), times=2),
 }
