@@ -23,16 +23,9 @@ from playwright.async_api import Browser, Request, Route, expect
 from auth.bearer import open_bearer_tokens
 from services.runtime.adapters import open_embedded
 from services.settings import CHECKOUT, load_settings
+from tests.browser import visitors
 from tests.browser.sites import SMALL
-from tests.browser.visitors import (
-    AXE,
-    CHROMIUM,
-    OFFLINE_MESSAGES,
-    TIMEOUT_MS,
-    assert_accessible,
-    open_browser,
-    visiting,
-)
+from tests.browser.visitors import AXE, CHROMIUM, OFFLINE_MESSAGES, TIMEOUT_MS, assert_accessible, visiting
 from tests.end_to_end.conftest import renderers
 from tests.end_to_end.processes import Start, dev_servers
 from tests.end_to_end.slow import SlowRenderers
@@ -95,7 +88,7 @@ def page(request: pytest.FixtureRequest, program: Path) -> Iterator[str]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    async with open_browser() as browser:
+    async with visitors.open_browser() as browser:
         yield browser
 
 

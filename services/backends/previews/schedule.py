@@ -7,7 +7,7 @@ MAX_CPU_SHARE: Final = 0.02  # of 3 %: the rest is for what is not measured, the
 
 
 class PreviewSchedule:
-    """Previews are due at most once a second, and use at most 3 % of the render's CPU time in all.
+    """Previews are due at most once a second, and use at most `MAX_CPU_SHARE` of the render's CPU time.
 
     All values are in seconds: `now_s` is a monotonic time, `cpu_s` the CPU time of the render until then.
     """
