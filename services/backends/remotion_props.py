@@ -3,7 +3,7 @@
 import json
 import re
 
-from services.models import AnimationProps, Render
+from services.models import REGULAR_WEIGHT, AnimationProps, Render
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -15,8 +15,12 @@ def input_props(props: AnimationProps) -> str:
         "style": props.style.value,
         "fontFamily": props.font_family,
         "fontSize": js_number(props.font_size),
-        "color": props.color,
     }
+    if props.font_weight != REGULAR_WEIGHT:  # the props of the first version, unless others are needed
+        values["fontWeight"] = props.font_weight
+    if props.italic:
+        values["italic"] = True
+    values["color"] = props.color
     if props.background_color is not None:
         values["backgroundColor"] = props.background_color
     values |= {"durationInFrames": props.duration_in_frames, "fps": props.fps}

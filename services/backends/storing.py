@@ -1,5 +1,6 @@
 """The part of a `RenderBackend` that is the same for all that store their outputs themselves."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from services.backends.previews.publisher import PreviewPublisher
@@ -8,10 +9,14 @@ from services.storage.ports import OutputStorage
 
 
 class StoringBackend:
-    """Signs, finds and deletes the outputs in its storage, and stores the previews of what this process renders."""
+    """Signs, finds and deletes the outputs in its storage, and stores the previews of what this process renders.
+
+    `on_change` is set by the worker (see `ReportsChanges`).
+    """
 
     def __init__(self, storage: OutputStorage) -> None:
         self.storage = storage
+        self.on_change: Callable[[str], None] = _ignore
         self._previews = PreviewPublisher(storage)
 
     def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
@@ -38,3 +43,7 @@ class StoringBackend:
         """
         await self._previews.wait(render)
         await self.storage.delete(render)
+
+
+def _ignore(render_id: str) -> None:
+    """Do nothing: no worker polls this backend."""

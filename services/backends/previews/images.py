@@ -9,12 +9,14 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
-from services.backends.jpeg import PIXEL_FORMAT, encode_full_range_jpeg
+from services.backends.jpeg import PIXEL_FORMAT, encode_full_range_jpeg, encode_jpeg
+from services.backends.previews.schedule import MAX_PIXELS
 
 MAX_SIDE_PX: Final = 480
 QUALITY: Final = 60
 
-_DECODERS: Final = {b"\xff\xd8": "mjpeg", b"\x89P": "png"}  # by the first bytes of the file
+_JPEG: Final = b"\xff\xd8"
+_DECODERS: Final = {_JPEG: "mjpeg", b"\x89P": "png"}  # by the first bytes of the file
 
 
 def preview_of(
@@ -48,13 +50,21 @@ def preview_of_file(path: Path) -> bytes:
 
     Raises `OSError`, and `ValueError` if it is not such a file.
     """
-    content = base64.b64decode(path.read_bytes())
-    if content[:2] not in _DECODERS:
-        raise ValueError(f"{path.name} is neither a JPEG nor a PNG")
-    try:
-        return preview_of(_decode(content))
-    except av.FFmpegError as error:
-        raise ValueError(f"{path.name} can't be decoded: {error.strerror}") from error
+    return preview_of(_decode(_read(path)))
+
+
+def poster_of_file(path: Path, *, transparent: bool) -> bytes:
+    """Return the image in such a file as a JPEG of the same size: over black if `transparent`, else without alpha.
+
+    A JPEG is returned as it is. Raises `OSError`, and `ValueError` if it is no such file or has more than `MAX_PIXELS`.
+    """
+    content = _read(path)
+    if content[:2] == _JPEG:
+        return content
+    frame = _decode(content)
+    if transparent:
+        return encode_full_range_jpeg(_over_black(frame))
+    return encode_jpeg(frame, color_range=ColorRange.JPEG)
 
 
 def preview_size(width: int, height: int) -> tuple[int, int]:
@@ -63,10 +73,21 @@ def preview_size(width: int, height: int) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
+def _read(path: Path) -> bytes:
+    content = base64.b64decode(path.read_bytes())
+    if content[:2] not in _DECODERS:
+        raise ValueError(f"{path.name} is neither a JPEG nor a PNG")
+    return content
+
+
 def _decode(content: bytes) -> av.VideoFrame:
     decoder = cast("VideoCodecContext", av.CodecContext.create(_DECODERS[content[:2]], "r"))
     decoder.thread_count = 1
-    frame, *_ = (*decoder.decode(av.Packet(content)), *decoder.decode(None))
+    decoder.options = {"max_pixels": str(MAX_PIXELS)}
+    try:
+        frame, *_ = (*decoder.decode(av.Packet(content)), *decoder.decode(None))
+    except av.FFmpegError as error:
+        raise ValueError(f"the frame can't be decoded: {error.strerror}") from error
     return frame
 
 

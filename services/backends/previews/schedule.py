@@ -3,6 +3,7 @@
 from typing import Final
 
 MIN_INTERVAL_S: Final = 1.0
+MAX_PIXELS: Final = 7680 * 4320  # of a frame: decoded, this one takes 133 MB if it is transparent
 MAX_CPU_SHARE: Final = 0.02  # of 3 %: the rest is for what is not measured, the file of a frame and the storage
 
 

@@ -139,7 +139,8 @@ async def open_http(address: str) -> AsyncIterator[aiohttp.ClientSession]:
 
 def _trusted_certificates() -> ssl.SSLContext:
     """Return the context that trusts what boto3 trusts, which reads the same variables in this order."""
-    configured = botocore.session.Session().get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+    session = botocore.session.Session(include_builtin_handlers=False)  # without those of requests: half of the time
+    configured = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
     try:
         return ssl.create_default_context(cafile=configured or get_cert_path(verify=True))
     except OSError as error:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -60,6 +61,11 @@ class Unfinished:
         """The unfinished poster."""
         return self.folder / "poster.jpg"
 
+    @property
+    def last_frame(self) -> Path:
+        """The frame of which the poster is made."""
+        return self.folder / "last-frame"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderSettings:
@@ -79,7 +85,10 @@ class JobFailed(Exception):  # noqa: N818  # not a bug
 
 
 class Attempt:
-    """Runs a render as a job of a host. Frames are drawn only once the caller has seen the real size and length."""
+    """Runs a render as a job of a host. Frames are drawn only once the caller has seen the real size and length.
+
+    `on_change` is called when the caller should observe it at once: at its end, and while it waits for the caller.
+    """
 
     def __init__(
         self,
@@ -91,6 +100,7 @@ class Attempt:
         clock: Clock,
         settings: RenderSettings,
         previews: Previews,
+        on_change: Callable[[], None],
     ) -> None:
         self.state: Observation = AttemptProgress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0)
         self._render = render
@@ -100,6 +110,7 @@ class Attempt:
         self._clock = clock
         self._settings = settings
         self._previews = previews
+        self._on_change = on_change
         self._first: tuple[float, float] | None = None  # of the progress: its fraction, and the monotonic time
         self._is_shown = False
         self._accepted = asyncio.Event()
@@ -112,10 +123,12 @@ class Attempt:
     def observe(self) -> Observation:
         """Return the state. The second call that finds a size which was not expected accepts it."""
         self._job.kill_host_if_hung()
-        if isinstance(self.state, AttemptProgress) and self.state.media is not None:
+        if isinstance(self.state, AttemptProgress) and self.state.media is not None and not self._accepted.is_set():
             if self._is_shown:
                 self._accepted.set()
-            self._is_shown = True
+            else:
+                self._is_shown = True
+                self._on_change()
         return self.state
 
     async def end(self) -> None:
@@ -143,6 +156,7 @@ class Attempt:
             self.state = AttemptFailed(failure=log_internal_error(self._render, error))
         finally:
             remove(self._unfinished.folder)  # before anything is awaited: the caller of `end` cancels what is
+            self._on_change()
             await self._previews.end()
 
     async def _select(self, serve_url: str) -> Media:
@@ -153,7 +167,8 @@ class Attempt:
         """
         props, folder = json.loads(props_of(self._render)), self._unfinished.folder
         name = self._render.composition_id
-        self._job.send("select", serveUrl=serve_url, id=name, inputProps=props, folder=str(folder))
+        kind = render_kind(self._render.output_options)
+        self._job.send("select", kind=kind, serveUrl=serve_url, id=name, inputProps=props, folder=str(folder))
         folder.mkdir()
         message = await self._receive()
         if not isinstance(message, CompositionMessage):
@@ -164,12 +179,15 @@ class Attempt:
         options = self._render.output_options
         media = output_media(composition, options)
         self.state = AttemptProgress(phase=RenderPhase.LAUNCHING, fraction=0.0, frames_rendered=0, media=media)
-        if media != self._render.media:
+        if media == self._render.media:
+            self._accepted.set()
+        else:
+            self._on_change()
             await self._accepted.wait()
         self._job.send(
             "render",
-            kind=render_kind(options),
             output=str(self._unfinished.output),
+            lastFrame=None if poster_name(self._render) is None else str(self._unfinished.last_frame),
             options=render_options(
                 options, composition, capture=self._settings.capture, license_key=self._settings.license_key
             ),
@@ -192,7 +210,8 @@ class Attempt:
         """Store the finished output and its poster durably."""
         unfinished, cost_usd = self._unfinished, self._job.measure_cpu_s() * self._settings.cpu_second_usd
         if poster_name(self._render) is not None:
-            await make_poster(unfinished.output, unfinished.poster)
+            transparent = self._render.output_options.transparent
+            await make_poster(unfinished.last_frame, unfinished.poster, transparent=transparent)
         if isinstance(self.state, AttemptProgress):
             self.state = replace(self.state, phase=RenderPhase.COMBINING, fraction=1.0, estimated_completion_at=None)
         output = await store_finished(

@@ -144,6 +144,7 @@ class NodeBackend(StoringBackend):
             clock=self._clock,
             settings=self._settings,
             previews=Previews(render, job, publisher=self._previews, clock=self._clock),
+            on_change=lambda: self.on_change(render.id),
         )
 
     async def _stored(self, render: Render) -> AttemptFinished | None:

@@ -1,44 +1,28 @@
-"""The poster of a video or GIF: its last frame, cut from the finished file by a child process.
+"""The poster of a video or GIF: the last frame that the host has drawn, as a JPEG.
 
-A still of Remotion would be one more licensed render. A poster is optional: its errors are logged.
+A still of Remotion would be one more licensed render, and the finished file would have to be decoded from its last key
+frame on. A poster is optional: its errors are logged.
 """
 
 import asyncio
-import contextlib
 import logging
-import sys
-from asyncio.subprocess import PIPE, Process
 from pathlib import Path
-
-MAX_TIME_S = 15.0
-CHECKOUT = Path(__file__).resolve().parents[3]
-CHILD = "services.backends.remotion_node.poster_child"
 
 log = logging.getLogger(__name__)
 
 
-async def make_poster(video: Path, target: Path) -> None:
-    """Write the poster of a video to `target`, if possible within `MAX_TIME_S`."""
+async def make_poster(frame: Path, target: Path, *, transparent: bool) -> None:
+    """Write the poster to `target`, if possible.
+
+    `frame` is a file with the frame in Base64. If the output is `transparent`, the poster has a black background.
+    """
     try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", CHILD, video, target, cwd=CHECKOUT, stderr=PIPE, start_new_session=True
-        )
-    except OSError as error:
-        log.warning("%s has no poster: %s", video, error)
-        return
-    try:
-        async with asyncio.timeout(MAX_TIME_S):
-            _, errors = await process.communicate()
-    except TimeoutError:
-        log.warning("%s has no poster: it was not finished within %g s", video, MAX_TIME_S)
-    else:
-        if process.returncode:
-            log.warning("%s has no poster: %s", video, errors.decode(errors="replace").strip()[-500:])
-    finally:
-        await _end(process)
+        await asyncio.to_thread(_write, frame, target, transparent)
+    except (OSError, ValueError) as error:
+        log.warning("%s can't be made: %s", target, error)
 
 
-async def _end(process: Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
-    await process.wait()
+def _write(frame: Path, target: Path, transparent: bool) -> None:  # noqa: FBT001  # for to_thread
+    from services.backends.previews.images import poster_of_file  # noqa: PLC0415  # 33 MB of memory, in workers only
+
+    target.write_bytes(poster_of_file(frame, transparent=transparent))

@@ -6,15 +6,13 @@ import time
 from pathlib import Path
 
 from services.backends.previews.publisher import PreviewPublisher
-from services.backends.previews.schedule import PreviewSchedule
+from services.backends.previews.schedule import MAX_PIXELS, PreviewSchedule
 from services.backends.remotion_node.host_messages import FrameMessage
 from services.backends.remotion_node.jobs import Job
 from services.backends.remotion_node.processes import is_cpu_time_known
 from services.media import Media
 from services.models import Render
 from services.ports import Clock
-
-MAX_PIXELS = 7680 * 4320  # of a frame: decoded, this one takes 133 MB if it is transparent
 
 log = logging.getLogger(__name__)
 

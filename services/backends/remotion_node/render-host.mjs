@@ -5,8 +5,9 @@
  * which is removed at the end. Requests are lines of JSON on stdin, messages lines of JSON on stdout (their fields are
  * in `host_messages.py`); everything else that is written goes to stderr.
  *
- * - `{"type": "select", job, serveUrl, id, inputProps, folder}` evaluates a composition: `composition` or `failed`.
- * - `{"type": "render", job, kind, output, options}` then draws it: `progress`, and `done` or `failed`.
+ * - `{"type": "select", job, kind, serveUrl, id, inputProps, folder}` evaluates a composition: `composition` or `failed`.
+ * - `{"type": "render", job, output, lastFrame, options}` then draws it: `progress`, and `done` or `failed`. If
+ *   `lastFrame` is a path, that file gets the last frame that was drawn, as an image in Base64.
  * - `{"type": "compositions", job, serveUrl}` evaluates all compositions: `compositions` or `failed`.
  * - `{"type": "frame", job}` writes the next frame that is drawn to a file, as an image in Base64: `frame`.
  * - `{"type": "cancel", job}` stops a job at once: `cancelled`. It is the last request of each job.
@@ -14,15 +15,17 @@
  * When stdin closes, or the browser ends, the process kills all its children, removes the folders of the jobs and exits.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import childProcess from "node:child_process";
-import { rmSync, writeSync } from "node:fs";
-import { createRequire, syncBuiltinESMExports } from "node:module";
+import { writeSync } from "node:fs";
+import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { browserEnd, describe, onBrowserLog, text } from "./host-errors.mjs";
+import { JobFolders, remove } from "./host-folders.mjs";
 import { Frames } from "./host-frames.mjs";
 import { closePages, pagesPerRender, watchPages } from "./host-pages.mjs";
+import { isRunning, killChildren, watchChildren } from "./host-processes.mjs";
+import { cacheScripts } from "./host-serving.mjs";
 
 const PROGRESS_INTERVAL_MS = 100;
 const ALIVE_INTERVAL_MS = 1000;
@@ -31,9 +34,8 @@ const LONE_SURROGATE = /(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}/g; // as JSON.s
 
 const config = JSON.parse(process.argv[2]);
 const evaluationTimeoutMs = config.frameTimeoutMs + EVALUATION_ALLOWANCE_MS;
-const children = new Set();
 const jobs = new Map();
-const folders = new Map(); // of the unfinished files of each job, until its last request
+const folders = new JobFolders(config.folder);
 const currentJob = new AsyncLocalStorage();
 let browserProcess = null;
 let isBrowserOpen = false;
@@ -48,50 +50,10 @@ const send = (message) => {
 
 /** Kill all child processes, remove the temporary and unfinished files, and exit. */
 const exit = (status) => {
-  for (const child of children) {
-    killTree(child);
-  }
-  for (const folder of folders.values()) {
-    remove(folder);
-  }
+  killChildren();
+  folders.removeAll();
   remove(config.folder);
   process.exit(status);
-};
-
-const killTree = ({ pid }) => {
-  for (const id of [-pid, pid]) {
-    try {
-      process.kill(id, "SIGKILL"); // a browser leads a process group of its own
-    } catch {
-      // It has ended, or leads no group.
-    }
-  }
-};
-
-const remove = (path) => {
-  try {
-    rmSync(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
-  } catch (error) {
-    console.error(error); // the parent removes it
-  }
-};
-
-/** Keep the list of child processes: the browser, and Remotion's FFmpeg and compositor. End with an open browser. */
-const watchChildren = () => {
-  const { spawn } = childProcess;
-  childProcess.spawn = (...args) => {
-    const child = spawn(...args);
-    if (child.pid) {
-      children.add(child);
-      child.once("exit", () => children.delete(child));
-      if (child.spawnargs.some((argument) => String(argument).startsWith("--remote-debugging-port"))) {
-        browserProcess = child;
-        child.once("exit", () => isBrowserOpen && exit(1)); // else the error says why it did not open
-      }
-    }
-    return child;
-  };
-  syncBuiltinESMExports();
 };
 
 const common = (job) => ({
@@ -121,6 +83,7 @@ const evaluated = async (evaluation) => {
 
 const select = async (job) => {
   const given = { ...common(job), id: job.id, inputProps: job.inputProps };
+  preparePages(job, 1 + (job.kind === "still" ? 1 : pageCount()));
   const composition = await evaluated(selectComposition(given));
   job.composition = composition;
   const { width, height, fps, durationInFrames } = composition;
@@ -133,9 +96,9 @@ const listCompositions = async (job) => {
   jobs.delete(job.name);
 };
 
-const render = async (job, { kind, output, options }) => {
+const render = async (job, { output, lastFrame, options }) => {
   const { forceWidth, forceHeight, forceFps, forceDurationInFrames, ...given } = options;
-  const { composition } = job;
+  const { composition, kind } = job;
   const request = {
     ...common(job),
     ...given,
@@ -154,9 +117,14 @@ const render = async (job, { kind, output, options }) => {
   if (job.uncaught) {
     throw job.uncaught;
   }
+  if (lastFrame) {
+    job.frames.writeLast(lastFrame);
+  }
   jobs.delete(job.name);
   send({ type: "done", job: job.name });
 };
+
+const pageCount = () => pagesPerRender(availableParallelism(), jobs.size);
 
 const drawFrames = async (job, request, outputLocation) => {
   let newest = null;
@@ -171,8 +139,7 @@ const drawFrames = async (job, request, outputLocation) => {
     newest = { rendered: renderedFrames, encoded: encodedFrames, isCombining: stitchStage === "muxing" };
   };
   try {
-    const concurrency = pagesPerRender(availableParallelism(), jobs.size);
-    await renderMedia({ ...request, outputLocation, onProgress, concurrency });
+    await renderMedia({ ...request, outputLocation, onProgress, concurrency: pageCount() });
     report();
   } finally {
     clearInterval(timer);
@@ -216,7 +183,7 @@ const newJob = (request) => {
   const name = request.job;
   const onFrame = (frame) => send({ type: "frame", job: name, ...frame });
   const frames = new Frames(join(config.folder, `frame-${name}`), onFrame);
-  const job = { ...request, name, frames, console: [], pages: new Set(), signal: makeCancelSignal() };
+  const job = { ...request, name, frames, console: [], pages: new Set(), prepared: [], signal: makeCancelSignal() };
   jobs.set(job.name, job);
   return job;
 };
@@ -225,7 +192,7 @@ const handle = (request) => {
   const job = jobs.get(request.job);
   switch (request.type) {
     case "select": {
-      folders.set(request.job, request.folder);
+      folders.add(request.job, request.folder);
       const selected = newJob(request);
       void run(selected, () => select(selected));
       break;
@@ -257,7 +224,11 @@ const handle = (request) => {
 // Nothing but messages may be written to stdout, also by the project's code.
 Object.defineProperty(process, "stdout", { get: () => process.stderr });
 console.log = console.info = console.debug = console.error;
-watchChildren();
+watchChildren((child) => {
+  browserProcess = child;
+  child.once("exit", () => isBrowserOpen && exit(1)); // else the error says why it did not open
+});
+cacheScripts(() => currentJob.getStore()?.serveUrl);
 process.on("SIGTERM", () => exit(1));
 process.on("unhandledRejection", (error) => console.error(error)); // Remotion leaves some when a render is stopped
 process.on("uncaughtException", (error) => {
@@ -285,10 +256,10 @@ const browser = await openBrowser("chrome", {
   exit(1);
 });
 isBrowserOpen = true;
-if (browserProcess && !children.has(browserProcess)) {
+if (browserProcess && !isRunning(browserProcess)) {
   exit(1); // it has ended meanwhile
 }
-watchPages(
+const preparePages = watchPages(
   browser,
   () => currentJob.getStore(),
   (job) => jobs.has(job.name),

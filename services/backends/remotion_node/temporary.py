@@ -1,4 +1,7 @@
-"""The folders for temporary files of render hosts. Those of workers that were killed are removed at the next start."""
+"""The folders for temporary files of render hosts. Those of workers that were killed are removed at the next start.
+
+A host links the folders of its jobs' unfinished outputs in its own one, so that they are removed with it.
+"""
 
 import contextlib
 import fcntl
@@ -13,6 +16,7 @@ from pathlib import Path
 from services.backends.remotion_node.processes import kill_all
 
 _PREFIX = "rendercast-node-"
+_LINKS = "unfinished-*"  # see `host-folders.mjs`
 _MAX_REMOVALS = 100
 _REMOVAL_INTERVAL_S = 0.02
 
@@ -30,16 +34,26 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def remove_with_users(folder: Path) -> None:
-    """Kill all processes that use a folder, and remove it. Blocks.
+    """Kill all processes that use a folder, and remove it with the unfinished outputs of its hosts. Blocks.
 
     It is repeated, because threads of a killed process can end a system call after its main thread, and create a file.
     """
+    kill_all(str(folder))
+    removed = [*_unfinished(folder), folder]
     for _ in range(_MAX_REMOVALS):
-        kill_all(str(folder))
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
+        for each in removed:
+            shutil.rmtree(each, ignore_errors=True)
+        if not any(each.exists() for each in removed):
             return
         time.sleep(_REMOVAL_INTERVAL_S)
+        kill_all(str(folder))
+
+
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """Yield the folders of unfinished outputs that a host, or the hosts of a worker, have linked."""
+    for link in (*folder.glob(_LINKS), *folder.glob(f"*/{_LINKS}")):
+        with contextlib.suppress(OSError):  # it is not a link, or is being removed
+            yield link.readlink()
 
 
 def _create() -> tuple[Path, int]:

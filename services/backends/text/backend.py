@@ -30,13 +30,17 @@ from services.backends.text.child_messages import (
     WarningMessage,
     parse_message,
 )
+from services.backends.text.font_library import FontLibrary
 from services.backends.text.formats import TEXT_FORMATS
+from services.backends.text.layouts import TextLayouts
 from services.backends.text.renderers import Renderers
 from services.backends.text.time_limits import max_rendering_time, max_silence_s
 from services.clock import RunningTime, Stopwatch
 from services.errors import StartImpossible, StartRefused
-from services.media import Media, output_media
+from services.media import Media, OutputOptions, output_media
 from services.models import TEXT_ANIMATION, AnimationProps, Composition, Failure, Output, Render
+from services.models.fonts import FontFamily
+from services.models.text_layout import TextLayout
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Clock, Observation
 from services.renders.failure_messages import OWNER_MESSAGES
 from services.renders.text_animation import SITE, text_composition
@@ -74,15 +78,19 @@ class TextBackend(StoringBackend):
         height: int,
         capacity: int,
         clock: Clock,
+        fonts: FontLibrary,
+        renderers: Renderers | None = None,
     ) -> None:
         self.capacity = capacity
+        self.fonts = fonts
         super().__init__(storage)
         self._width = width
         self._height = height
         self._clock = clock
         self._running_time = RunningTime(clock)
         self._attempts: dict[str, Attempt] = {}
-        self._renderers = Renderers()
+        self._renderers = renderers or Renderers()
+        self._layouts = TextLayouts(self._renderers)
 
     async def site_version(self) -> str:
         """Return a hash of the composition, which this code and the settings define."""
@@ -92,6 +100,14 @@ class TextBackend(StoringBackend):
     async def compositions(self) -> tuple[Composition, ...]:
         """Return the only composition."""
         return (self._composition,)
+
+    async def font_families(self) -> tuple[FontFamily, ...]:
+        """Return the families of this installation."""
+        return await self.fonts.describe()
+
+    async def lay_out(self, props: AnimationProps, options: OutputOptions) -> TextLayout | None:
+        """Return the layout of a valid animation; None if its fonts are too large. Raises `BackendUnavailable`."""
+        return await self._layouts.lay_out(self._job(props, options, output="", poster="", layout_only=True))
 
     @property
     def _composition(self) -> Composition:
@@ -123,8 +139,9 @@ class TextBackend(StoringBackend):
             max_silence_s=max_silence_s(self._media(render)),
         )
         self._attempts[render.id] = attempt
-        reading = self._read_messages(render, attempt, self._job(render, render.props, attempt))
+        reading = self._read_messages(render, attempt, self._render_job(render, render.props, attempt))
         attempt.reader = asyncio.create_task(reading, name=f"read {render.id}")
+        attempt.reader.add_done_callback(lambda _: self.on_change(render.id))
         return f"{render.id}-{render.attempt}"
 
     async def observe(self, render: Render, *, check_output: bool = False) -> Observation:  # noqa: ARG002
@@ -182,14 +199,18 @@ class TextBackend(StoringBackend):
             log.warning("render %s: the renderer ended with status %s", render.id, attempt.process.returncode)
             attempt.state = AttemptFailed(failure=failure)
 
-    def _job(self, render: Render, props: AnimationProps, attempt: Attempt) -> bytes:
+    def _render_job(self, render: Render, props: AnimationProps, attempt: Attempt) -> bytes:
+        files = {"output": str(attempt.part), "poster": str(attempt.poster_part)}
+        return self._job(props, render.output_options, **files)
+
+    def _job(self, props: AnimationProps, options: OutputOptions, **fields: object) -> bytes:
         """Return the job as the child expects it (see `job.py`)."""
         job = {
-            "output": str(attempt.part),
-            "poster": str(attempt.poster_part),
+            **fields,
             "width": self._width,
             "height": self._height,
-            "options": msgspec.to_builtins(render.output_options),
+            "options": msgspec.to_builtins(options),
+            "font_faces": msgspec.to_builtins(self.fonts.own_faces),
             **msgspec.to_builtins(props),
         }
         return json.dumps(job).encode() + b"\n"
@@ -243,15 +264,27 @@ class TextBackend(StoringBackend):
 
 @contextlib.asynccontextmanager
 async def open_text_backend(
-    storage: OutputStorage, *, width: int, height: int, clock: Clock, capacity: int | None = None
+    storage: OutputStorage,
+    *,
+    width: int,
+    height: int,
+    clock: Clock,
+    capacity: int | None = None,
+    fonts: FontLibrary | None = None,
+    renderers: Renderers | None = None,
 ) -> AsyncIterator[TextBackend]:
-    """Open the backend on a storage. `capacity` is one render per CPU core by default."""
+    """Open the backend on a storage. `capacity` is one render per CPU core by default, `fonts` the installed ones.
+
+    It closes `renderers`; by default, the first process starts with the first render.
+    """
     backend = TextBackend(
         storage=storage,
         width=width,
         height=height,
         capacity=capacity or available_cores(),
         clock=clock,
+        fonts=fonts or FontLibrary(),
+        renderers=renderers,
     )
     try:
         yield backend

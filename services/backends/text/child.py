@@ -6,11 +6,18 @@ frame, and `done` or `error` last. After `done` it waits for the next job, after
 stdin open while it is running; when stdin closes, the process removes its unfinished files and exits immediately.
 """
 
+# ruff: noqa: E402  # what follows `gc.disable()`
+
+import gc
 import os
+
+# Else collections, which would find next to nothing, would take a tenth of a start's CPU time. `main` ends this.
+gc.disable()
 
 # numpy reads this on import. Without it, OpenBLAS would start a thread per core for linear algebra, unused here.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import contextlib
 import errno
 import json
 import sys
@@ -20,6 +27,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
+
+import tinycss2.color4  # noqa: F401  # else the first job would import it, to parse its colours
 
 from services.backends.text.job import InvalidJob, parse_job
 from services.backends.text.render_job import Report, log_traceback, render
@@ -48,6 +57,8 @@ _REASONS: Final = {
 
 def main() -> int:
     """Render the jobs on stdin, one after the other, until one fails; return the exit status."""
+    gc.freeze()  # what was imported stays
+    gc.enable()
     report = _take_stdout()
     stdin = _Stdin()
     threading.Thread(target=stdin.read, daemon=True).start()
@@ -60,7 +71,8 @@ def _succeeds(stdin: "_Stdin", report: Report) -> bool:
     """Wait for a job, render it, report its progress and its end, and return whether it succeeded."""
     try:
         job = parse_job(stdin.jobs.get())
-        stdin.unfinished = (job.output,) if job.poster is None else (job.output, job.poster)
+        files = (job.output,) if job.poster is None else (job.output, job.poster)
+        stdin.unfinished = () if job.layout_only else files
         size_bytes = render(job, report)
     except InvalidJob as error:
         report(_error(str(error), code="INVALID_ANIMATION", retryable=False))
@@ -123,7 +135,8 @@ class _Stdin:
             for line in lines:
                 self.jobs.put(line)
         for path in self.unfinished:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # else this process would outlive its parent
+                path.unlink()
         os._exit(1 if self.unfinished else 0)
 
 

@@ -27,8 +27,18 @@ class WarningMessage(BaseModel):
     message: str
 
 
+class LayoutMessage(BaseModel):
+    """The layout of a job with `layout_only`: a `TextLayout` as JSON, or None if its fonts are too large."""
+
+    type: Literal["layout"]
+    layout: dict[str, object] | None
+
+
 class DoneMessage(BaseModel):
-    """The child has written the whole video, and its poster unless that failed, and synced both to disk."""
+    """The child has written the whole video, and its poster unless that failed, and synced both to disk.
+
+    If the job was a layout, the child has written nothing.
+    """
 
     type: Literal["done"]
     size_bytes: int
@@ -44,7 +54,7 @@ class ErrorMessage(BaseModel):
     detail: str | None = None
 
 
-ChildMessage = ProgressMessage | PreviewMessage | WarningMessage | DoneMessage | ErrorMessage
+ChildMessage = ProgressMessage | PreviewMessage | WarningMessage | LayoutMessage | DoneMessage | ErrorMessage
 _ADAPTER: TypeAdapter[ChildMessage] = TypeAdapter(ChildMessage)
 
 

@@ -13,21 +13,15 @@ from typing import Final, Self, cast
 import av
 import numpy as np
 from av.packet import Packet
-from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from services.backends.text.codecs import Codec
 from services.backends.text.mixture import Colors
 from services.backends.text.pictures import bytes_of, new_picture
+from services.backends.text.rest import Group
+from services.backends.text.video_context import configure, frame_rate, key_frame_interval, tag
 from services.backends.text.ycbcr import BT709
 from services.media import Media
-
-# The code point of BT.709's primaries and transfer function in ITU-T H.273, and libav's number for limited range.
-_BT709: Final = 1
-_LIMITED: Final = 1
-
-_KEYFRAME_INTERVAL_S: Final = 2
-_MAX_RATE_DENOMINATOR: Final = 1001  # as of 30000/1001 frames per second
 
 _GIF_TICKS_PER_S: Final = 100
 _GIF_MIN_TICKS: Final = 2  # browsers show frames with shorter delays for a tenth of a second
@@ -39,8 +33,7 @@ class Encoder:
 
     def __init__(self, path: Path, *, codec: Codec, media: Media, colors: Colors) -> None:
         """Open `path`, replacing an existing file. Raises `OSError`."""
-        width, height = media.width or 0, media.height or 0
-        rate = Fraction(media.fps).limit_denominator(_MAX_RATE_DENOMINATOR)
+        rate = frame_rate(media)
         is_gif = codec.encoder == "gif"
         self._path = path
         self._codec = codec
@@ -50,14 +43,27 @@ class Encoder:
         options = {**codec.container_options, "fflags": "+bitexact"}
         self._container = av.open(str(path), "w", format=codec.container, options=options)
         self._stream = cast("VideoStream", self._container.add_stream(codec.encoder, rate=rate))
-        _configure(self._stream.codec_context, codec, size=(width, height), rate=rate, time_base=self._time_base)
+        configure(
+            self._stream.codec_context,
+            codec,
+            options=codec.options,
+            media=media,
+            time_base=self._time_base,
+            key_frame_every=key_frame_interval(media),
+        )
         with _os_errors():
             self._container.start_encoding()  # opens the file
         self.frames_written = 0
+        self._key_frames_written = 0
+        self._is_flushed = False
         self.picture = new_picture(
-            width, height, pixel_format=codec.pixel_format, colors=colors, coding=codec.coding or BT709
+            media.width or 0,
+            media.height or 0,
+            pixel_format=codec.pixel_format,
+            colors=colors,
+            coding=codec.coding or BT709,
         )
-        _tag(self.picture.frame, codec)
+        tag(self.picture.frame, codec)
 
     def __enter__(self) -> Self:
         """Return the encoder itself."""
@@ -77,45 +83,32 @@ class Encoder:
         with _os_errors():
             self._mux(self._stream.encode(frame))
 
+    def add_group(self, group: Group) -> None:
+        """Write the frames of a group as the next ones. After it, only groups may be added."""
+        with _os_errors():
+            self._flush()
+            self._mux(group.packets(start=self.frames_written, variant=self._key_frames_written))
+
     def finish(self) -> int:
         """Write the remaining frames and the index, sync the file to disk, return its size in bytes."""
         with _os_errors():
-            self._mux(self._stream.encode(None))
+            self._flush()
             self._container.close()
         with self._path.open("rb") as file:
             os.fsync(file.fileno())
             return os.fstat(file.fileno()).st_size
 
+    def _flush(self) -> None:
+        if not self._is_flushed:
+            self._is_flushed = True
+            self._mux(self._stream.encode(None))
+
     def _mux(self, packets: Iterable["Packet[VideoStream]"]) -> None:
         for packet in packets:
+            packet.stream = self._stream
+            self._key_frames_written += packet.is_keyframe
             self._container.mux(packet)
             self.frames_written += 1
-
-
-def _configure(
-    context: VideoCodecContext, codec: Codec, *, size: tuple[int, int], rate: Fraction, time_base: Fraction
-) -> None:
-    context.width, context.height = size
-    context.pix_fmt = codec.pixel_format
-    context.time_base = time_base
-    context.thread_count = 1
-    context.gop_size = max(1, round(rate * _KEYFRAME_INTERVAL_S))
-    context.bit_rate = codec.bitrate_bps
-    if codec.tag is not None:
-        context.codec_tag = codec.tag
-    if codec.coding is not None:
-        context.color_primaries = context.color_trc = _BT709
-        context.colorspace = codec.coding.matrix
-        context.color_range = _LIMITED
-    context.options = {**codec.options, "chroma_sample_location": "left", "flags": "+bitexact"}
-
-
-def _tag(frame: av.VideoFrame, codec: Codec) -> None:
-    """Set the colour tags of a frame, from which the encoder of ProRes takes them."""
-    if codec.coding is not None:
-        frame.color_primaries = frame.color_trc = _BT709
-        frame.colorspace = codec.coding.matrix
-        frame.color_range = _LIMITED
 
 
 def gif_timestamps(rate: Fraction) -> Iterator[int]:

@@ -1,28 +1,15 @@
 """Selects the font of each grapheme: the requested family, then Noto by script. Files are opened on first use."""
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Final
 from unicodedata import normalize
 
 from services.backends.text.characters import is_emoji, is_invisible
+from services.backends.text.font_families import OUTLINE_EMOJI_FAMILY, Families, FontFace, installed_families
 from services.backends.text.harfbuzz import Font, script_of
-
-DEFAULT_FAMILY: Final = "Inter"
-_EMOJI_FAMILY: Final = "Noto Emoji"
-_WEIGHT: Final = 400.0
-_PACKAGES: Final = ("fontpkg_inter", "fontpkg_roboto", "manimgx_fonts")
-
-# Generic names of a plain sans serif, for which the default family is used.
-_SANS_SERIF: Final = frozenset({"sans-serif", "system-ui", "ui-sans-serif", "-apple-system", "blinkmacsystemfont"})
-
-# The faces of NotoSansCJK-VF.otf.ttc, in the file's order.
-_CJK_REGIONS: Final = ("JP", "KR", "SC", "TC", "HK")
+from services.models import REGULAR_WEIGHT
 
 _FAMILY_OF_SCRIPT: Final = {
     "Arab": "Noto Sans Arabic",
@@ -48,77 +35,71 @@ _FAMILY_OF_SCRIPT: Final = {
 _REGION_OF_SCRIPT: Final = {"Hang": "KR", "Hira": "JP", "Kana": "JP", "Bopo": "TC"}
 
 
-@dataclass(frozen=True, slots=True)
-class FontFile:
-    """The file and face index of a family's upright face."""
-
-    path: Path
-    index: int = 0
-
-
-@cache
-def installed_families() -> dict[str, FontFile]:
-    """Return the available families by casefolded name."""
-    families = {_family_of(path).casefold(): FontFile(path) for path in _font_paths() if "Italic" not in path.name}
-    collection = _directory("manimgx_fonts_cjk") / "NotoSansCJK-VF.otf.ttc"
-    for index, region in enumerate(_CJK_REGIONS):
-        families[f"noto sans cjk {region.casefold()}"] = FontFile(collection, index)
-        families[f"noto sans {region.casefold()}"] = FontFile(collection, index)
-    return families
-
-
-def find_family(css_families: str) -> str | None:
-    """Return the first installed family of a CSS `font-family` list, casefolded; None if none is installed."""
-    for name in css_families.split(","):
-        family = " ".join(name.strip().strip("\"'").split()).casefold()
-        if family in _SANS_SERIF:
-            return DEFAULT_FAMILY.casefold()
-        if family in installed_families():
-            return family
-    return None
-
-
 class FontStack:
     """The fonts of one text, in the order in which they are tried for a grapheme."""
 
-    def __init__(self, family: str, *, size: float, text: str) -> None:
-        """Try `family` (casefolded, installed) first; `size` in pixels selects the optical size of fonts with one."""
+    def __init__(
+        self,
+        family: str,
+        *,
+        size: float,
+        text: str,
+        weight: int = REGULAR_WEIGHT,
+        italic: bool = False,
+        families: Families | None = None,
+    ) -> None:
+        """Try `family`, a key of `families`, first; `size` in pixels selects the optical size of fonts with one.
+
+        `families` are those that are installed by default. The other fonts get the same weight and slope as far as
+        they have it.
+        """
+        self._families = installed_families() if families is None else families
         self._family = family
-        self._variations = {"wght": _WEIGHT, "opsz": size}
+        self._weight = weight
+        self._italic = italic
+        self._size = size
         self._cjk_region = _cjk_region_of(text)
+        self._color_families = [key for key, family in self._families.items() if family.faces[0].has_color]
         self._opened: dict[str, Font] = {}
         self._chosen: dict[str, Font] = {}
         self.missing: list[str] = []
+        self.outlined_emoji: list[str] = []
 
     @property
     def primary(self) -> Font:
         """The requested font."""
         return self._open(self._family)
 
+    @property
+    def face(self) -> FontFace:
+        """The face of the requested font. Its weights may not include the requested one, and it may be upright."""
+        return self._families[self._family].face(self._weight, italic=self._italic)
+
     def choose(self, grapheme: str, neighbour: Font | None) -> Font:
         """Return the first font with all of the grapheme's characters; the preceding font `neighbour` is tried second.
 
         A grapheme has the same font throughout the text. If no font has it, it is added to `missing`, and the primary
-        font shows its replacement box.
+        font shows its replacement box. An emoji that has no colours is added to `outlined_emoji`.
         """
         if grapheme not in self._chosen:
-            self._chosen[grapheme] = self._search(grapheme, neighbour)
+            font = self._chosen[grapheme] = self._search(grapheme, neighbour)
+            if is_emoji(grapheme) and not font.has_color and grapheme not in self.missing:
+                self.outlined_emoji.append(grapheme)
         return self._chosen[grapheme]
 
     def _search(self, grapheme: str, neighbour: Font | None) -> Font:
-        required = [character for character in grapheme if not is_invisible(character)]
-        composed = [character for character in normalize("NFC", grapheme) if not is_invisible(character)]
+        forms = {_visible(grapheme), _visible(normalize("NFC", grapheme))}
         for font in self._candidates(grapheme, neighbour):
-            if _covers(font, required) or _covers(font, composed):
+            if any(_covers(font, form) for form in forms):
                 return font
         self.missing.append(grapheme)
         return self.primary
 
     def _candidates(self, grapheme: str, neighbour: Font | None) -> Iterator[Font]:
-        emoji = (_EMOJI_FAMILY.casefold(),) if is_emoji(grapheme) else ()
-        yield from (self._open(family) for family in emoji)
+        if is_emoji(grapheme):
+            yield from (self._open(family) for family in (*self._color_families, OUTLINE_EMOJI_FAMILY.casefold()))
         yield self.primary
-        if neighbour is not None:
+        if neighbour is not None and not neighbour.has_color:
             yield neighbour
         yield from (self._open(family) for family in self._fallbacks(grapheme))
 
@@ -129,18 +110,23 @@ class FontStack:
             "noto sans",
             "noto sans symbols",
             f"noto sans cjk {self._cjk_region}",
-            _EMOJI_FAMILY.casefold(),
+            OUTLINE_EMOJI_FAMILY.casefold(),
         )
-        return chain(by_script, general, installed_families())
+        return chain(by_script, general, self._families)
 
     def _open(self, family: str) -> Font:
         if family not in self._opened:
-            file = installed_families()[family]
-            self._opened[family] = Font(file.path, file.index, self._variations)
+            face = self._families[family].face(self._weight, italic=self._italic)
+            variations = {"wght": float(self._weight), "opsz": self._size}
+            self._opened[family] = Font(Path(face.path), face.index, variations)
         return self._opened[family]
 
 
-def _covers(font: Font, characters: list[str]) -> bool:
+def _visible(grapheme: str) -> str:
+    return "".join(character for character in grapheme if not is_invisible(character))
+
+
+def _covers(font: Font, characters: str) -> bool:
     return all(font.covers(ord(character)) for character in characters)
 
 
@@ -151,20 +137,3 @@ def _cjk_region_of(text: str) -> str:
         if region is not None:
             return region.casefold()
     return "sc"
-
-
-def _font_paths() -> list[Path]:
-    directories = (_directory(package) for package in _PACKAGES)
-    return sorted(path for directory in directories for path in directory.rglob("*.ttf"))
-
-
-def _directory(package: str) -> Path:
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise RuntimeError(f"The font package {package} is not installed.")
-    return Path(spec.submodule_search_locations[0])
-
-
-def _family_of(path: Path) -> str:
-    """Return the family in a file name: `NotoSansArabic[wght].ttf` is Noto Sans Arabic."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", path.name.partition("[")[0])

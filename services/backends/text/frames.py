@@ -10,10 +10,11 @@ from typing import Final
 
 import numpy as np
 
-from services.backends.text.harfbuzz import Box, Coverage, PlacedGlyph, Rasterizer
+from services.backends.text.color_layer import ColorLayer
+from services.backends.text.harfbuzz import Box, Coverage, Ink, PlacedGlyph, Rasterizer
 from services.backends.text.layout import Glyph, Layout
-from services.backends.text.pictures import FULL, Picture, Sampling
-from services.backends.text.styles import Pose
+from services.backends.text.pictures import FULL, Picture, Sampling, subsampled, with_many_colors
+from services.backends.text.styles import AT_REST, Pose
 
 _PADDING: Final = 2  # pixels around the ink: one for antialiasing, one for the chroma filter
 
@@ -23,15 +24,19 @@ class Painter:
 
     def __init__(self, picture: Picture, layout: Layout) -> None:
         """Fill the picture with the background."""
-        self._picture = picture
+        has_color = any(glyph.font.has_color for glyph in layout.glyphs)
+        self._picture = with_many_colors(picture) if has_color else picture
+        self._colored = ColorLayer(picture.colors.text) if has_color else None
         self._layout = layout
+        self._ink_at_rest = _ink_around(self._placed(layout.glyphs, AT_REST))
         self._rasterizer = Rasterizer()
         self._pose: Pose | None = None
         # Even, so that the coverage of subsampled chroma at the edges of pictures with odd sizes is known too.
         self._frame = Box(0, 0, picture.width + picture.width % 2, picture.height + picture.height % 2)
-        self._box = self._frame
-        self._coverage = np.zeros((self._frame.bottom, self._frame.right), np.uint8)
-        self._write(self._box, opacity=0.0)
+        self._background = picture.colors.mixture(0.0)
+        self._box = Box(0, 0, 0, 0)
+        self._coverage: Coverage = np.zeros((0, 0), np.uint8)
+        self._erase(self._frame)
 
     def paint(self, pose: Pose) -> None:
         """Paint this pose into the picture."""
@@ -47,51 +52,61 @@ class Painter:
         self._write(self._box if whole else changed, opacity=pose.opacity)
 
     def _move(self, pose: Pose) -> None:
-        """Erase the text and compute the box for the new pose."""
-        self._write(self._box, opacity=0.0)
-        self._box = self._bounds(self._placed(self._layout.glyphs, pose))
+        """Compute the box for the new pose, and erase the text outside of it: inside, all pixels will be written."""
+        before = self._box
+        x, y = self._offset(pose)
+        left, bottom, right, top = self._ink_at_rest
+        scale = pose.scale
+        self._box = self._bounds(Ink(x + scale * left, y + scale * bottom, x + scale * right, y + scale * top))
+        for part in before.outside(self._box):
+            self._erase(part)
         self._coverage = np.zeros((self._box.bottom - self._box.top, self._box.right - self._box.left), np.uint8)
+        if self._colored:
+            self._colored.clear(self._box)
 
     def _add(self, glyphs: Sequence[Glyph], pose: Pose) -> Box:
         """Add glyphs to the coverage and return the box that changed. Joined glyphs show no seam."""
         placed = self._placed(glyphs, pose)
-        box = self._bounds(placed)
+        is_whole = len(placed) == len(self._layout.glyphs)
+        box = self._box if is_whole else self._bounds(_ink_around(placed))
         if not box.is_empty:
-            target = _cropped(self._coverage, self._box, box)
-            target += np.minimum(self._rasterizer.render(placed, box), 255 - target)
+            added = self._rasterizer.render([glyph for glyph in placed if not glyph.font.has_color], box)
+            if is_whole:
+                self._coverage = added
+            else:
+                target = _cropped(self._coverage, self._box, box)
+                target += np.minimum(added, 255 - target)
+            if self._colored:
+                self._colored.add([glyph for glyph in placed if glyph.font.has_color])
         return box
 
     def _placed(self, glyphs: Iterable[Glyph], pose: Pose) -> list[PlacedGlyph]:
-        width, height = self._picture.width, self._picture.height
-        x, y = width / 2 * (1 - pose.scale), height / 2 * (1 - pose.scale) + pose.drop
-        size = self._layout.size * pose.scale
-        return [
-            PlacedGlyph(
-                font=glyph.font,
-                glyph_id=glyph.glyph_id,
-                x=x + pose.scale * glyph.x,
-                y=y + pose.scale * glyph.y,
-                size=size,
-            )
-            for glyph in glyphs
-        ]
+        x, y = self._offset(pose)
+        scale, size = pose.scale, self._layout.size * pose.scale
+        return [PlacedGlyph(each.font, each.glyph_id, x + scale * each.x, y + scale * each.y, size) for each in glyphs]
 
-    def _bounds(self, glyphs: Sequence[PlacedGlyph]) -> Box:
-        """Return the box around the glyphs' ink, within the frame, on even coordinates."""
-        edges = [glyph.ink_edges() for glyph in glyphs]
-        inked = [ink for ink in edges if ink.left < ink.right]
-        if not inked:
+    def _offset(self, pose: Pose) -> tuple[float, float]:
+        """Return where the frame's upper left corner is in this pose, in pixels of the frame."""
+        width, height = self._picture.width, self._picture.height
+        return width / 2 * (1 - pose.scale), height / 2 * (1 - pose.scale) + pose.drop
+
+    def _bounds(self, ink: Ink) -> Box:
+        """Return the box around ink, within the frame, on even coordinates."""
+        if ink.left >= ink.right:
             return Box(0, 0, 0, 0)
         box = Box(
-            max(0, math.floor(min(ink.left for ink in inked) - _PADDING) // 2 * 2),
-            max(0, math.floor(min(ink.top for ink in inked) - _PADDING) // 2 * 2),
-            min(self._frame.right, -(-math.ceil(max(ink.right for ink in inked) + _PADDING) // 2) * 2),
-            min(self._frame.bottom, -(-math.ceil(max(ink.bottom for ink in inked) + _PADDING) // 2) * 2),
+            max(0, math.floor(ink.left - _PADDING) // 2 * 2),
+            max(0, math.floor(ink.top - _PADDING) // 2 * 2),
+            min(self._frame.right, -(-math.ceil(ink.right + _PADDING) // 2) * 2),
+            min(self._frame.bottom, -(-math.ceil(ink.bottom + _PADDING) // 2) * 2),
         )
         return Box(0, 0, 0, 0) if box.is_empty else box
 
     def _write(self, box: Box, *, opacity: float) -> None:
         """Write a part of the text's box to the picture."""
+        if opacity == 0:
+            self._erase(box)
+            return
         if box.is_empty:
             return
         mixture = self._picture.colors.mixture(opacity)
@@ -99,6 +114,15 @@ class Painter:
         coverage = {sampling: self._sampled(box, sampling) for sampling in {each.sampling for each in components}}
         for component in components:
             component.write(box, coverage[component.sampling], mixture)
+        if self._colored:
+            self._colored.write(self._picture, box, coverage, mixture, opacity=opacity)
+
+    def _erase(self, box: Box) -> None:
+        """Write the background to a part of the picture."""
+        if box.is_empty:
+            return
+        for component in self._picture.components:
+            component.fill(box, self._background)
 
     def _sampled(self, box: Box, sampling: Sampling) -> Coverage:
         """Return a box's coverage in this sampling; the filter of chroma reads one pixel to its left."""
@@ -109,25 +133,20 @@ class Painter:
         return subsampled(context, sampling)[:, margin // 2 :]
 
 
-def subsampled(coverage: Coverage, sampling: Sampling) -> Coverage:
-    """Halve coverage horizontally or in both directions, for chroma samples on even columns, between two rows.
-
-    That is the position in MPEG-2 and the default of H.264 (ITU-T H.264, figure E-1, type 0); hence the weights 1, 2, 1
-    over columns and 1, 1 over rows.
-    """
-    rows = coverage[0 :: sampling.rows].astype(np.uint16)
-    if sampling.rows > 1:
-        rows += coverage[1::2]
-    even, right = rows[:, 0::2], rows[:, 1::2]
-    left = np.concatenate((even[:, :1], right[:, :-1]), axis=1)
-    shift = 1 + sampling.rows  # the weights' sum is 4 or 8
-    return ((2 * even + left + right + (1 << shift - 1)) >> shift).astype(np.uint8)
+def _ink_around(glyphs: Iterable[PlacedGlyph]) -> Ink:
+    """Return the bounds of the ink of all these glyphs, as `PlacedGlyph.ink_edges`; all zero if they have none."""
+    edges = [glyph.ink_edges() for glyph in glyphs]
+    inked = [ink for ink in edges if ink.left < ink.right]
+    if not inked:
+        return Ink(0.0, 0.0, 0.0, 0.0)
+    left, bottom, right, top = zip(*inked, strict=True)
+    return Ink(min(left), max(bottom), max(right), min(top))
 
 
 def _newly_shown(glyphs: Sequence[Glyph], before: Pose | None, pose: Pose) -> list[Glyph]:
     """Return the glyphs that `pose` shows and `before` does not."""
-    first = 0 if before is None else _shown(before)
-    return [glyph for glyph in glyphs if first <= glyph.grapheme < _shown(pose)]
+    first, end = 0 if before is None else _shown(before), _shown(pose)
+    return [glyph for glyph in glyphs if first <= glyph.grapheme < end]
 
 
 def _shown(pose: Pose) -> float:

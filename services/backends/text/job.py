@@ -7,19 +7,22 @@ from typing import Final
 
 import msgspec
 
+from services.backends.text.font_families import FontFace
 from services.backends.text.formats import TEXT_FORMATS
 from services.backends.text.mixture import Colors
 from services.media import FORMATS, Media, OutputFormat, OutputKind, OutputOptions, forced_frames, output_media
-from services.models import TEXT_ANIMATION, AnimationStyle
+from services.models import REGULAR_WEIGHT, TEXT_ANIMATION, AnimationStyle
 from services.renders.colors import Color, parse_color
 from services.renders.media_limits import MediaLimits
 from services.renders.output_validation import OutputTarget, output_problems
+from services.renders.validation import MAX_FONT_WEIGHT, MIN_FONT_WEIGHT
 
 _BLACK: Final = Color(red=0, green=0, blue=0)
 _TRANSPARENT: Final = Color(red=0, green=0, blue=0, alpha=0.0)
 _SIDES_PX: Final = range(1, 8193)
 _RATES_FPS: Final = range(1, 241)
 _MAX_FONT_SIZE_PX: Final = 10_000
+_FONT_WEIGHTS: Final = range(MIN_FONT_WEIGHT, MAX_FONT_WEIGHT + 1)
 _MAX_FRAMES: Final = 1_000_000
 
 _FORMATS: Final = tuple(name for name in OutputFormat if name in TEXT_FORMATS)
@@ -35,9 +38,11 @@ class Job:
     """One output: the file `output` to write it to, and the file `poster` for its last frame, None for stills.
 
     `media` is the size and length of the output. The animation has `frames` frames, before every nth is taken, at
-    `fps`. `scale` is the size of the output's pixels relative to those of the font size.
+    `fps`. `scale` is the size of the output's pixels relative to those of the font size. `font_faces` are those besides
+    the ones of installed packages. With `layout_only` nothing is written: the text is laid out and described.
     """
 
+    layout_only: bool
     output: Path
     poster: Path | None
     options: OutputOptions
@@ -51,6 +56,9 @@ class Job:
     style: AnimationStyle
     font_family: str
     font_size: float
+    font_weight: int
+    italic: bool
+    font_faces: tuple[FontFace, ...]
     colors: Colors
 
     @property
@@ -79,6 +87,7 @@ def parse_job(line: bytes) -> Job:
     _check_options(options, composition)
     default = _TRANSPARENT if options.transparent else _BLACK
     return Job(
+        layout_only=fields.flag("layout_only"),
         output=Path(fields.text("output")),
         poster=None if FORMATS[options.format].kind is OutputKind.STILL else Path(fields.text("poster")),
         options=options,
@@ -92,6 +101,9 @@ def parse_job(line: bytes) -> Job:
         style=fields.style("style"),
         font_family=fields.text("font_family"),
         font_size=fields.size("font_size"),
+        font_weight=fields.whole("font_weight", _FONT_WEIGHTS, default=REGULAR_WEIGHT),
+        italic=fields.flag("italic"),
+        font_faces=fields.faces("font_faces"),
         colors=Colors(text=fields.color("color"), background=fields.color("background_color", default=default)),
     )
 
@@ -121,11 +133,23 @@ class _Fields:
             raise InvalidJob(_wrong(name, "a string"))
         return value
 
-    def whole(self, name: str, allowed: range) -> int:
-        value = self._values.get(name)
+    def whole(self, name: str, allowed: range, *, default: int | None = None) -> int:
+        value = self._values.get(name, default)
         if not isinstance(value, int) or isinstance(value, bool) or value not in allowed:
             raise InvalidJob(_wrong(name, f"a whole number from {allowed[0]} to {allowed[-1]}"))
         return value
+
+    def flag(self, name: str) -> bool:
+        value = self._values.get(name, False)
+        if not isinstance(value, bool):
+            raise InvalidJob(_wrong(name, "true or false"))
+        return value
+
+    def faces(self, name: str) -> tuple[FontFace, ...]:
+        try:
+            return msgspec.convert(self._values.get(name, ()), tuple[FontFace, ...])
+        except msgspec.ValidationError as error:
+            raise InvalidJob(f"The fonts are not valid: {error}.") from error
 
     def size(self, name: str) -> float:
         value = self._values.get(name)

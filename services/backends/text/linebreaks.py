@@ -1,66 +1,63 @@
-"""Finds line break opportunities: the pairs of the Unicode line breaking algorithm (UAX #14) that captions need.
+"""Finds where a line may end: by the Unicode line breaking algorithm (UAX #14) with ICU's dictionaries, through icu4py.
 
-Korean breaks only at spaces, the usual typographic style. South-East Asian scripts without spaces would need a
-dictionary. Instead, Thai and Lao break before vowels that are written before their consonant, where a syllable
-certainly starts; the other scripts break between graphemes, unless the second one ends a syllable.
+Thai, Lao, Khmer and Burmese break between words. Chinese, Japanese and Korean break between phrases, as their captions
+are set: a subset of the opportunities that UAX #14 gives them.
 """
 
 from enum import IntEnum
-from functools import lru_cache
+from itertools import accumulate
 from typing import Final
 
 import regex
+from icu4py.breakers import LineBreaker
 
 
 class Break(IntEnum):
-    """Whether a line may end between two graphemes, from worst to best."""
+    """Whether a line may end at a place, from worst to best."""
 
-    WITHIN_WORD = 0  # only if the word is wider than a line
-    ALLOWED = 1
+    NEVER = 0  # the next line would begin, or this one end, with a character that can't
+    WITHIN_WORD = 1  # only if the word is wider than a line
+    SYLLABLE = 2  # likewise, with a hyphen
+    ALLOWED = 3
 
 
-_CLASSES: Final = regex.compile(
-    r"(?P<space>[\p{lb=SP}\p{lb=ZW}])|(?P<glue>[\p{lb=GL}\p{lb=WJ}])"
-    r"|(?P<stop>[.,])|(?P<slash>\p{lb=SY})|(?P<opening>\p{lb=OP})|(?P<closing>[\p{lb=CL}\p{lb=CP}\p{lb=EX}\p{lb=IS}\p{lb=NS}\p{lb=CJ}\p{lb=IN}])"
-    r"|(?P<quote>\p{lb=QU})|(?P<prefix>\p{lb=PR})|(?P<postfix>\p{lb=PO})|(?P<hyphen>[\p{lb=HY}\p{lb=BA}\p{lb=B2}])"
-    r"|(?P<ideograph>[\p{lb=ID}\p{lb=EB}\p{lb=EM}\p{lb=RI}])"
-    r"|(?P<leading>\p{Logical_Order_Exception})|(?P<thai>[\p{Thai}\p{Lao}])|(?P<unspaced>\p{lb=SA})"
+# `lb-strict`: no line begins with a small kana or a prolonged sound mark. `lw-phrase` selects the dictionaries of
+# Chinese and Japanese, and keeps Korean words whole; it ignores `lb`, so both are asked.
+_STRICT: Final = "ja-u-lb-strict"
+_PHRASES: Final = "ja-u-lw-phrase"
+
+# A word breaks as if its letters were ideographs (as by `word-break: break-all` in CSS), except around characters that
+# begin or end a syllable: these are treated as an opening bracket or as an iteration mark.
+_IDEOGRAPH: Final = "漢"
+_OPENING: Final = "「"
+_CLOSING: Final = "々"
+_LETTERS: Final = regex.compile(
+    r"(?P<opening>\p{Logical_Order_Exception})"
+    r"|(?P<closing>(?<=\p{InSC=Invisible_Stacker})\p{L}|\p{L}(?=[\u103a\u17cb])|[ฯຯๆໆៗ]"
+    r"|[[\p{InSC=Vowel_Dependent}\p{InSC=Consonant_Medial}]&&\p{L}])"
+    r"|(?P<letter>[[\p{lb=AL}\p{lb=AI}\p{lb=HL}\p{lb=NU}\p{lb=SA}\p{lb=XX}]--\p{M}])",
+    regex.VERSION1,
 )
-_SOFT_HYPHEN: Final = "\u00ad"
 
-# Vowels and tones after their consonant, which are separate graphemes in Myanmar; a consonant with an asat.
-_ENDS_SYLLABLE: Final = regex.compile(r"\p{M}|.*\u103a")
-_NEVER_BEFORE: Final = frozenset({"closing", "glue", "hyphen", "slash", "space"})
-_NEVER_AFTER: Final = frozenset({"opening", "glue"})
+# Even after a space: punctuation that ends a sentence or clause, small kana, and signs that repeat a word.
+_NEVER_FIRST: Final = regex.compile(r"[\p{Terminal_Punctuation}\p{lb=CJ}ๆໆៗ]")
 
 
-def break_between(before: str, after: str) -> Break:
-    """Return whether a line may end between these two neighbouring graphemes."""
-    left, right = _class_of(before[-1], before), _class_of(after[0], after)
-    if right == "unspaced" and _ENDS_SYLLABLE.match(after):
-        return Break.WITHIN_WORD
-    if right in _NEVER_BEFORE or left in _NEVER_AFTER:
-        return Break.WITHIN_WORD
-    allowed = left == "space" or ("quote" not in {left, right} and right != "stop" and _is_allowed(left, right))
-    return Break.ALLOWED if allowed else Break.WITHIN_WORD
+def line_breaks(text: str) -> list[Break]:
+    """Return for each character of one paragraph whether a line may end before it."""
+    within = _segment_ends(_LETTERS.sub(_as_ideograph, text), _STRICT)
+    between = _segment_ends(text, _STRICT) & _segment_ends(text, _PHRASES)
+    breaks = [Break.NEVER] * len(text)
+    for kind, ends in ((Break.WITHIN_WORD, within), (Break.ALLOWED, between)):
+        for index in ends - {len(text)}:
+            if not _NEVER_FIRST.match(text[index]):
+                breaks[index] = kind
+    return breaks
 
 
-def _is_allowed(left: str, right: str) -> bool:
-    """Return whether a line may end between two classes, none of which is a space, quotation mark or bracket."""
-    if left in {"hyphen", "slash"}:
-        return right != "number"
-    if "ideograph" in {left, right}:
-        return left != "prefix" and right != "postfix"
-    return (left, right) in {("thai", "leading"), ("unspaced", "unspaced")}
+def _segment_ends(text: str, locale: str) -> set[int]:
+    return set(accumulate(len(segment) for segment in LineBreaker(text, locale)))
 
 
-@lru_cache(maxsize=1024)
-def _class_of(character: str, grapheme: str) -> str:
-    """Return the group of `_CLASSES` for a grapheme's first or last character; marks have the class of their base."""
-    if character == _SOFT_HYPHEN:
-        return "letter"
-    for candidate in (character, grapheme[0]):
-        match = _CLASSES.match(candidate)
-        if match is not None:
-            return str(match.lastgroup)
-    return "number" if character.isdecimal() else "letter"
+def _as_ideograph(match: regex.Match[str]) -> str:
+    return {"opening": _OPENING, "closing": _CLOSING}.get(str(match.lastgroup), _IDEOGRAPH)

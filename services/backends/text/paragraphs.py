@@ -1,14 +1,20 @@
 """Measures paragraphs before they are broken into lines: graphemes with their fonts, scripts, levels and widths."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, groupby, pairwise
+from functools import cache
+from itertools import accumulate, groupby, zip_longest
+from typing import Final
 
 from services.backends.text.bidi import embedding_levels, is_rtl
 from services.backends.text.characters import graphemes
 from services.backends.text.fonts import FontStack
 from services.backends.text.harfbuzz import COMMON_SCRIPT, Font, ShapedGlyph, script_of
-from services.backends.text.linebreaks import Break, break_between
+from services.backends.text.linebreaks import Break, line_breaks
+
+_HYPHENATED_SCRIPTS: Final = frozenset({"Cyrl", "Grek", "Latn"})
+_HYPHENS: Final = "\u2010-"  # the first that a font has
+_SOFT_HYPHEN: Final = "\u00ad"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,11 @@ class Grapheme:
         """Whether it is white space, which is ignored at a line's end."""
         return self.text.isspace()
 
+    @property
+    def is_hyphenated(self) -> bool:
+        """Whether it is a letter of a script that divides words with a hyphen."""
+        return self.script in _HYPHENATED_SCRIPTS and self.text[0].isalpha()
+
 
 @dataclass(frozen=True, slots=True)
 class Extent:
@@ -41,8 +52,8 @@ class Extent:
 class Paragraph:
     """The text between two line breaks, measured as a single line.
 
-    `breaks[i]` is whether a line may end after grapheme `i`; `first` is the index of its first grapheme in the whole
-    text.
+    `breaks[i]` is whether a line may end after grapheme `i`; `hyphens[i]` is the advance in em of the hyphen that is
+    drawn if it does, or 0. `first` is the index of the paragraph's first grapheme in the whole text.
     """
 
     text: str
@@ -51,6 +62,15 @@ class Paragraph:
     graphemes: Sequence[Grapheme]
     extents: Sequence[Extent]
     breaks: Sequence[Break]
+    hyphens: Sequence[float]
+
+    def with_syllables(self, starts: Container[int]) -> "Paragraph":
+        """Return the paragraph with `SYLLABLE` before the characters `starts`, where a word could be broken anyway."""
+        breaks = [
+            Break.SYLLABLE if kind is Break.WITHIN_WORD and item.end in starts else kind
+            for kind, item in zip(self.breaks, self.graphemes, strict=True)
+        ]
+        return replace(self, breaks=breaks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +122,37 @@ def shape_run(paragraph: Paragraph, run: Run, *, context: tuple[int, int]) -> li
 
 def _measure(text: str, first: int, fonts: FontStack) -> Paragraph:
     items = list(_itemise(text, fonts))
+    before = [*line_breaks(text), Break.NEVER]
+    breaks = [before[item.end] for item in items]
     unmeasured = Paragraph(
         text=text,
         first=first,
         is_rtl=is_rtl(text),
         graphemes=items,
         extents=(),
-        breaks=[break_between(before.text, after.text) for before, after in pairwise(items)],
+        breaks=breaks,
+        hyphens=list(_hyphens(items, breaks)),
     )
     return replace(unmeasured, extents=_extents(unmeasured))
+
+
+def _hyphens(items: Sequence[Grapheme], breaks: Sequence[Break]) -> Iterator[float]:
+    """Return the hyphen's advance after each grapheme: at a soft hyphen, and between two letters of a word."""
+    advance = cache(lambda font: hyphen_of(font).advance)
+    for (item, after), kind in zip(zip_longest(items, items[1:]), breaks, strict=True):
+        divides = kind is Break.WITHIN_WORD and item.is_hyphenated and after is not None and after.is_hyphenated
+        is_soft = kind is Break.ALLOWED and item.text == _SOFT_HYPHEN
+        yield advance(item.font) if divides or is_soft else 0.0
+
+
+def hyphen_of(font: Font) -> ShapedGlyph:
+    """Return the glyph of the font that is drawn where a word is broken."""
+    return font.shape(hyphen_in(font), 0, 1, rtl=False, script="Latn")[0]
+
+
+def hyphen_in(font: Font) -> str:
+    """Return the character whose glyph that is."""
+    return next((each for each in _HYPHENS if font.covers(ord(each))), _HYPHENS[-1])
 
 
 def _itemise(text: str, fonts: FontStack) -> Iterator[Grapheme]:

@@ -1,25 +1,20 @@
 """Pictures in the memory of a libav frame, which encoders read: the values of each component of the pixels."""
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol, cast
+from typing import Final, NamedTuple, cast
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.video.plane import VideoPlane
 
+from services.backends.text.component_values import AlphaTable, ColorTable, Overlay, Pixels, Table
 from services.backends.text.harfbuzz import Box, Coverage
 from services.backends.text.mixture import Colors, Mixture
+from services.backends.text.palettes import Palette, many_colors_palette, mixed_palette
 from services.backends.text.ycbcr import Coding
 
-Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-
-MIXED_COLORS: Final = 255  # of a GIF: more would not be exacter, as a channel of two colours differs by 255 at most
-_TRANSPARENT_INDEX: Final = MIXED_COLORS
-_OPAQUE_FROM: Final = 0.5
-
 _BYTE: Final = 8  # bits
-_MAX_BYTE: Final = 255
 
 
 class Sampling(NamedTuple):
@@ -30,47 +25,6 @@ class Sampling(NamedTuple):
 
 
 FULL: Final = Sampling(1, 1)
-
-
-class Table(Protocol):
-    """Returns a component's value for each coverage from 0 to 255."""
-
-    def values(self, mixture: Mixture) -> Pixels:
-        """Return 256 values, of the component's type."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class ColorTable:
-    """A component of the colour: its value in the background and in the text, at most `highest`."""
-
-    start: float
-    end: float
-    highest: int = _MAX_BYTE
-
-    def values(self, mixture: Mixture) -> Pixels:
-        """Return the mixed values, rounded."""
-        return _rounded(self.start + (self.end - self.start) * mixture.share, self.highest)
-
-
-@dataclass(frozen=True, slots=True)
-class AlphaTable:
-    """The opacity, from 0 to `highest`."""
-
-    highest: int = _MAX_BYTE
-
-    def values(self, mixture: Mixture) -> Pixels:
-        """Return the opacities, rounded."""
-        return _rounded(mixture.alpha * self.highest, self.highest)
-
-
-class IndexTable:
-    """An index into the palette of `_set_palette`. Pixels are opaque or transparent, whatever is nearer."""
-
-    def values(self, mixture: Mixture) -> Pixels:
-        """Return the indices."""
-        mixed = _rounded(mixture.share * (MIXED_COLORS - 1), MIXED_COLORS - 1)
-        return np.where(mixture.alpha < _OPAQUE_FROM, np.uint8(_TRANSPARENT_INDEX), mixed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +40,23 @@ class Component:
 
         The box may reach one pixel over the right and lower edges of a picture with odd sizes.
         """
-        columns, rows = self.sampling
-        target = self.pixels[box.top // rows : box.bottom // rows, box.left // columns : box.right // columns]
+        target = self._part(box)
         target[:] = looked_up(self.table.values(mixture), coverage[: target.shape[0], : target.shape[1]])
+
+    def fill(self, box: Box, mixture: Mixture) -> None:
+        """Write the value of no coverage to a box; as `write`."""
+        self._part(box).fill(self.table.values(mixture)[0])
+
+    def draw_over(self, box: Box, overlay: Overlay) -> None:
+        """Draw pixels in this sampling over those of a box; as `write`."""
+        target = self._part(box)
+        height, width = target.shape
+        fitting = overlay.cropped(height, width)
+        target[:] = self.table.drawn_over(target, fitting)
+
+    def _part(self, box: Box) -> Pixels:
+        columns, rows = self.sampling
+        return self.pixels[box.top // rows : box.bottom // rows, box.left // columns : box.right // columns]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,13 +104,24 @@ def new_picture(width: int, height: int, *, pixel_format: str, colors: Colors, c
     """
     frame = av.VideoFrame(width, height, pixel_format)
     if pixel_format == "pal8":
-        _set_palette(frame, colors)
-        return Picture(frame=frame, colors=colors, components=(Component(array_of(frame.planes[0]), IndexTable()),))
+        return _with_palette(frame, colors, mixed_palette(colors))
     if "a" not in pixel_format:
         colors = colors.over_black()
     if pixel_format in _PACKED:
         return Picture(frame=frame, colors=colors, components=_packed(frame, colors))
     return Picture(frame=frame, colors=colors, components=_planar(frame, colors, coding))
+
+
+def with_many_colors(picture: Picture) -> Picture:
+    """Return the picture for content of other colours than the text's. Its frame is the same; a palette changes."""
+    if picture.frame.format.name != "pal8":
+        return picture
+    return _with_palette(picture.frame, picture.colors, many_colors_palette(picture.colors))
+
+
+def _with_palette(frame: av.VideoFrame, colors: Colors, palette: Palette) -> Picture:
+    bytes_of(frame.planes[1]).view(np.uint32)[:] = palette.encoded()
+    return Picture(frame=frame, colors=colors, components=(Component(array_of(frame.planes[0]), palette),))
 
 
 def bytes_of(plane: VideoPlane) -> npt.NDArray[np.uint8]:
@@ -165,6 +144,21 @@ def looked_up(values: Pixels, coverage: Coverage) -> Pixels:
     return np.frombuffer(found, np.uint8).reshape(coverage.shape)
 
 
+def subsampled(coverage: Coverage, sampling: Sampling) -> Coverage:
+    """Halve coverage horizontally or in both directions, for chroma samples on even columns, between two rows.
+
+    That is the position in MPEG-2 and the default of H.264 (ITU-T H.264, figure E-1, type 0); hence the weights 1, 2, 1
+    over columns and 1, 1 over rows.
+    """
+    rows = coverage[0 :: sampling.rows].astype(np.uint16)
+    if sampling.rows > 1:
+        rows += coverage[1::2]
+    even, right = rows[:, 0::2], rows[:, 1::2]
+    left = np.concatenate((even[:, :1], right[:, :-1]), axis=1)
+    shift = 1 + sampling.rows  # the weights' sum is 4 or 8
+    return ((2 * even + left + right + (1 << shift - 1)) >> shift).astype(np.uint8)
+
+
 def _packed(frame: av.VideoFrame, colors: Colors) -> tuple[Component, ...]:
     """Return the components of a format whose name lists the bytes of a pixel."""
     plane = frame.planes[0]
@@ -182,7 +176,8 @@ def _packed_table(name: str, colors: Colors) -> Table:
     start, end = (
         {"r": color.red, "g": color.green, "b": color.blue}[name] for color in (colors.background, colors.text)
     )
-    return ColorTable(start, end)
+    weights = {"r": (1, 0, 0, 0), "g": (0, 1, 0, 0), "b": (0, 0, 1, 0)}
+    return ColorTable(start, end, weights[name])
 
 
 def _planar(frame: av.VideoFrame, colors: Colors, coding: Coding) -> tuple[Component, ...]:
@@ -190,26 +185,11 @@ def _planar(frame: av.VideoFrame, colors: Colors, coding: Coding) -> tuple[Compo
     highest, scale = 2**layout.bits - 1, 2 ** (layout.bits - _BYTE)
     start, end = coding.encode(colors.background), coding.encode(colors.text)
     tables: list[Table] = [
-        ColorTable(one * scale, other * scale, highest) for one, other in zip(start, end, strict=True)
+        ColorTable(one * scale, other * scale, (red * scale, green * scale, blue * scale, black * scale), highest)
+        for one, other, (red, green, blue, black) in zip(start, end, coding.weights, strict=True)
     ]
     samplings = (FULL, layout.chroma, layout.chroma, FULL)
     return tuple(
         Component(array_of(plane, bits=layout.bits), table, sampling)
         for plane, table, sampling in zip(frame.planes, (*tables, AlphaTable(highest)), samplings, strict=False)
     )
-
-
-def _set_palette(frame: av.VideoFrame, colors: Colors) -> None:
-    """Set the palette: the colours from the background's to the text's, and a transparent one."""
-    share = np.arange(MIXED_COLORS) / (MIXED_COLORS - 1)
-    palette = bytes_of(frame.planes[1]).view(np.uint32)  # each is 0xAARRGGBB
-    palette[:] = 0
-    palette[:MIXED_COLORS] = 0xFF << 24
-    for name, shift in (("red", 16), ("green", 8), ("blue", 0)):
-        start, end = getattr(colors.background, name), getattr(colors.text, name)
-        palette[:MIXED_COLORS] |= _rounded(start + (end - start) * share, 255).astype(np.uint32) << shift
-
-
-def _rounded(values: npt.NDArray[np.float64], highest: int) -> Pixels:
-    kept = np.rint(np.clip(values, 0, highest))
-    return kept.astype(np.uint8) if highest <= _MAX_BYTE else kept.astype("<u2")

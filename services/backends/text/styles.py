@@ -35,6 +35,12 @@ class Pose:
 
 
 AT_REST: Final = Pose()
+_MOVING: Final = frozenset({AnimationStyle.SLIDE_UP, AnimationStyle.SCALE})
+
+
+def moves(style: AnimationStyle) -> bool:
+    """Return whether the text changes its position or size."""
+    return style in _MOVING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

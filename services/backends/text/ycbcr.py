@@ -38,6 +38,17 @@ class Coding:
             128 + self.chroma_range * (red - luma) / (2 * (1 - self.red)),
         )
 
+    @property
+    def weights(self) -> tuple[tuple[float, float, float, float], ...]:
+        """For each component, the weights of red, green and blue, 0 to 255, in its value, and its value for black."""
+        black = self.encode(Color(red=0, green=0, blue=0))
+        full = (Color(red=255, green=0, blue=0), Color(red=0, green=255, blue=0), Color(red=0, green=0, blue=255))
+        red, green, blue = (self.encode(color) for color in full)
+        return tuple(
+            ((r - base) / 255, (g - base) / 255, (b - base) / 255, base)
+            for r, g, b, base in zip(red, green, blue, black, strict=True)
+        )
+
 
 # ITU-R BT.709-6, items 3.2 to 3.4, and ITU-R BT.601-7, section 2.5: limited range.
 BT709: Final = Coding(matrix=1, red=0.2126, blue=0.0722, black=16, luma_range=219, chroma_range=224)

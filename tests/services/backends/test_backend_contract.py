@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import pytest_asyncio
 
 from services.clock import SystemClock
 from services.errors import BackendUnavailable
@@ -28,36 +29,39 @@ INVALID_TEXT = "undrawable"
 Kind = TypeVar("Kind", bound=Observation)
 
 
-@asynccontextmanager
-async def lambda_backend(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
-    farm: Farm = request.getfixturevalue("farm")
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def text_backend(tmp_path: Path) -> AsyncIterator[RenderBackend]:
+    async with text_renderer(tmp_path) as backend:
+        yield backend
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def lambda_backend(farm: Farm) -> AsyncIterator[RenderBackend]:
     farm.function.use_scenario_for_text(INVALID_TEXT, Scenario.REACT_ERROR)
     async with farm.open(posters=True) as backend:
         yield backend
 
 
-@asynccontextmanager
-async def text_backend(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
-    async with text_renderer(request.getfixturevalue("tmp_path")) as backend:
-        yield backend
-
-
-@asynccontextmanager
-async def remotion_backend(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
-    async with node_backend(request.getfixturevalue("node_bundle"), request.getfixturevalue("tmp_path")) as backend:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def remotion_backend(node_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RenderBackend]:
+    """One backend for all tests: the start of Node and the browser takes half a second of CPU time."""
+    async with node_backend(node_bundle, tmp_path_factory.mktemp("node")) as backend:
         yield backend
 
 
 @pytest.fixture(
     params=[
-        pytest.param(text_backend, marks=pytest.mark.slow),
-        pytest.param(lambda_backend, marks=pytest.mark.slow),
-        pytest.param(remotion_backend, marks=[pytest.mark.slow, needs_node]),
+        pytest.param("text_backend", marks=pytest.mark.slow),
+        pytest.param("lambda_backend", marks=pytest.mark.slow),
+        pytest.param("remotion_backend", marks=[pytest.mark.slow, needs_node]),
     ]
 )
-async def backend(request: pytest.FixtureRequest) -> AsyncIterator[RenderBackend]:
-    async with request.param(request) as opened:
-        yield opened
+def backend(request: pytest.FixtureRequest) -> RenderBackend:
+    opened: RenderBackend = request.getfixturevalue(request.param)
+    return opened
 
 
 @pytest.fixture

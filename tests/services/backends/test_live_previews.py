@@ -11,13 +11,14 @@ import pytest
 from services.backends.remotion_node.backend import NodeBackend
 from services.backends.text.backend import TextBackend
 from services.media import Media, OutputFormat, OutputOptions
-from services.models import Render
+from services.models import AnimationStyle, Render, replace
 from services.ports import AttemptProgress
 from services.renders import lifecycle
 from tests.conftest import MakeRender
-from tests.services.backends.test_backend_contract import LONG, Launched, launched, remotion_backend, text_backend
+from tests.services.backends.test_backend_contract import LONG, Launched, launched
 from tests.services.backends.text.rendering import decode_still, rgb
-from tests.support.node_renderer import needs_node
+from tests.support.node_renderer import needs_node, node_backend
+from tests.support.text_renderer import text_renderer
 
 __all__ = ["launched"]
 
@@ -26,10 +27,17 @@ pytestmark = pytest.mark.slow  # a preview is made after a second
 Drawing = NodeBackend | TextBackend
 
 
-@pytest.fixture(params=[text_backend, pytest.param(remotion_backend, marks=needs_node)])
-async def drawing(request: pytest.FixtureRequest) -> AsyncIterator[Drawing]:
-    async with request.param(request) as backend:
-        yield backend
+MOVING = replace(LONG, text="word " * 90, style=AnimationStyle.TYPEWRITER)  # text at rest has no newer previews
+
+
+@pytest.fixture(params=["text", pytest.param("node", marks=needs_node)])
+async def drawing(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Drawing]:
+    if request.param == "text":
+        async with text_renderer(tmp_path) as text:
+            yield text
+    else:
+        async with node_backend(request.getfixturevalue("node_bundle"), tmp_path) as node:
+            yield node
 
 
 async def previewed(backend: Drawing, render: Render, *, after: int = 0) -> Render:
@@ -46,8 +54,8 @@ async def previewed(backend: Drawing, render: Render, *, after: int = 0) -> Rend
 async def test_a_running_attempt_has_a_newer_preview_each_second_until_its_end(
     drawing: Drawing, launched: Launched, tmp_path: Path
 ) -> None:
-    options = OutputOptions(format=OutputFormat.VP8, scale=3)
-    render = launched(props=LONG, output_options=options, media=Media(frames=600, fps=30, width=960, height=540))
+    options = OutputOptions(format=OutputFormat.VP8, scale=6)
+    render = launched(props=MOVING, output_options=options, media=Media(frames=600, fps=30, width=1920, height=1080))
     await drawing.start(render)
     first = await previewed(drawing, render)
     second = await previewed(drawing, first, after=first.preview_frame or 0)
@@ -66,7 +74,7 @@ async def test_a_running_attempt_has_a_newer_preview_each_second_until_its_end(
     assert list((tmp_path / "outputs").iterdir()) == []
 
 
-@pytest.mark.parametrize("drawing", [pytest.param(remotion_backend, marks=needs_node)], indirect=True)
+@pytest.mark.parametrize("drawing", [pytest.param("node", marks=needs_node)], indirect=True)
 async def test_frames_that_are_png_files_are_previewed_and_none_is_left(
     drawing: NodeBackend, make_render: MakeRender
 ) -> None:

@@ -12,6 +12,7 @@ from services.backends.remotion_lambda.aws import AwsAccess
 from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartupError
 from services.models import Output, Render
 from tests.services.backends.test_backend_contract import start_attempt
+from tests.support.certificates import Authority
 from tests.support.lambda_scenarios import Scenario
 from tests.support.local_server import LocalHandler, LocalServer
 from tests.support.remotion_farm import BUCKET, Farm, running_farm
@@ -102,12 +103,13 @@ async def test_a_rejected_poll_is_signed_again_with_newer_credentials(
 
 async def test_renewal_continues_after_an_error(
     s3_server: S3Server,
+    authority: Authority,
     monkeypatch: pytest.MonkeyPatch,
     set_credentials: SetCredentials,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     set_credentials("KEY1", SOON)
-    with running_farm(s3_server, monkeypatch, speed=600) as farm:
+    with running_farm(s3_server, authority, monkeypatch, speed=600) as farm:
         async with farm.open(access=FROM_BOTO3) as backend, asyncio.timeout(10):
             set_credentials("KEY1", -SECOND)
             while caplog.text.count("REMOTION_AWS_ACCESS_KEY_ID") < 2:  # noqa: ASYNC110  # in the background

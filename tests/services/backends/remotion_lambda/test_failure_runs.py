@@ -13,6 +13,7 @@ import pytest
 from services.models import RenderStatus
 from services.realtime.pubsub import open_pubsub
 from services.runtime.services import compose
+from tests.support.certificates import Authority
 from tests.support.lambda_faults import Fault
 from tests.support.lambda_renders import State
 from tests.support.lambda_runs import ANN, FUNCTION_TIMEOUT_S, Run, is_rendering, running_worker
@@ -26,8 +27,8 @@ SPEED = 20
 
 
 @pytest.fixture
-async def farm(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Farm]:
-    with running_farm(s3_server, monkeypatch, speed=SPEED) as farm:
+async def farm(s3_server: S3Server, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Farm]:
+    with running_farm(s3_server, authority, monkeypatch, speed=SPEED) as farm:
         yield farm
 
 

@@ -1,6 +1,7 @@
-"""Hundreds of concurrent renders on one worker."""
+"""Hundreds of concurrent renders on one worker. `MANY_RENDERS=500` is the complete run."""
 
 import asyncio
+import os
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,11 +24,11 @@ from tests.support.remotion_farm import DEPLOYMENT, FastClock
 pytestmark = pytest.mark.slow
 
 ANN = Caller(id="ann")
-MANY = 500
+MANY = int(os.environ.get("MANY_RENDERS", "200"))
 TIMEOUT_S = 120
 
 
-async def test_five_hundred_renders_at_once_lose_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hundreds_of_renders_at_once_lose_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = FastClock(speed=4)
     deployment = replace(DEPLOYMENT, capacity=MANY, poll_interval=timedelta(seconds=1))
     settings = load_settings(data_dir=tmp_path, quota_limit=MANY, quota_window_s=86_400)

@@ -241,7 +241,7 @@ def mutate(data: st.DataObject, file: Json) -> None:
 
 
 @pytest.mark.slow  # runs for long
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data())
 def test_any_file_is_parsed_or_corrupt(data: st.DataObject) -> None:
     file = copy.deepcopy(data.draw(st.sampled_from([pair["progress"] for pair in GOLDEN[::7] + GOLDEN[-3:]])))

@@ -13,6 +13,11 @@ def test_props_in_their_order() -> None:
     )
 
 
+def test_a_weight_and_slope_are_sent_only_if_they_differ_from_what_the_first_version_had() -> None:
+    assert '"fontSize":72,"fontWeight":700,"color":' in input_props(replace(PROPS, font_weight=700))
+    assert '"fontSize":72,"italic":true,"color":' in input_props(replace(PROPS, italic=True))
+
+
 @pytest.mark.parametrize(
     ("text", "written"),  # by JSON.stringify of Node.js 20
     [

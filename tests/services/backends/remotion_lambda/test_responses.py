@@ -20,7 +20,7 @@ from services.backends.remotion_lambda.responses import (
 
 TEXTS = ["Hello {", '"}', "}{", "\u2028\u2029", "😀", "\\", '\\"', "\x00", "]["]
 OBJECTS = st.dictionaries(
-    st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists), max_size=4
+    st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5), max_size=4
 )
 
 

@@ -16,7 +16,7 @@ from services.backends.remotion_node.jobs import Job
 from services.backends.remotion_node.previews import Previews
 from services.backends.remotion_options import Capture
 from services.media import Media, OutputFormat, OutputOptions
-from services.models import Failure, Render
+from services.models import Failure, Render, replace
 from services.ports import AttemptFailed, AttemptProgress
 from services.renders import lifecycle
 from services.storage.folder_storage import FolderStorage, open_folder_storage
@@ -67,6 +67,7 @@ def render(make_render: MakeRender) -> Render:
 async def failure_of(render: Render, host: ScriptedHost, storage: FolderStorage, clock: FakeClock) -> Failure:
     """Run the attempt to its end, which is a failure."""
     previews = Previews(render, host.job, publisher=PreviewPublisher(storage), clock=clock)
+    changed = asyncio.Event()
     attempt = Attempt(
         render,
         host.job,
@@ -75,20 +76,24 @@ async def failure_of(render: Render, host: ScriptedHost, storage: FolderStorage,
         clock=clock,
         settings=SETTINGS,
         previews=previews,
+        on_change=changed.set,
     )
     attempt.start(serve_url="http://x", resources=AsyncExitStack())
     async with asyncio.timeout(5):
-        while isinstance(state := attempt.observe(), AttemptProgress):  # noqa: ASYNC110  # as the worker polls
-            await asyncio.sleep(0)
+        while isinstance(state := attempt.observe(), AttemptProgress):
+            await changed.wait()
+            changed.clear()
     await attempt.end()
     assert isinstance(state, AttemptFailed)
     assert list(storage.folder.glob(f"{render.id}*")) == []
     return state.failure
 
 
+@pytest.mark.parametrize("expected", [SIZE, None])
 async def test_a_bug_fails_the_attempt_and_is_logged(
-    tmp_path: Path, clock: FakeClock, render: Render, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, clock: FakeClock, render: Render, caplog: pytest.LogCaptureFixture, expected: Media | None
 ) -> None:
+    render = replace(render, media=expected)
     host = ScriptedHost(COMPOSITION, DONE)
     failure = await failure_of(render, host, broken_storage(tmp_path, clock=clock), clock)
     (record,) = [each for each in caplog.records if each.levelname == "ERROR"]

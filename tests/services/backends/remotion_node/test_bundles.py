@@ -19,7 +19,7 @@ from services.errors import BackendUnavailable, StartupError
 from tests.remotion_helper.projects import NODE
 from tests.services.backends.remotion_node.projects import make_bundler, make_empty_project
 from tests.support.fake_clock import FakeClock
-from tests.support.node_renderer import needs_node, shared_project
+from tests.support.node_renderer import make_project, needs_node, shared_project
 
 
 def make_bundle(folder: Path, *, code: str = "code", index: str = "index") -> Path:
@@ -251,7 +251,13 @@ async def test_a_real_project_is_bundled(tmp_path: Path) -> None:
         await bundle_project(project, tmp_path / "bundle", node=Path(NODE))
         assert (tmp_path / "bundle" / "index.html").is_file()
         assert (tmp_path / "bundle" / "public" / "red.png").is_file()
-        assert project.entry is not None
-        project.entry.write_text('import { registerRoot } from "remotion";\nregisterRoot(() => null')
-        with pytest.raises(BundlingError, match=r'src/index\.ts:2:23: ERROR: Expected "\)" but found end of file$'):
-            await bundle_project(project, tmp_path / "broken", node=Path(NODE))
+
+
+@needs_node
+@pytest.mark.slow
+async def test_an_error_in_a_real_project_is_one_line(tmp_path: Path) -> None:
+    project = find_project(make_project(tmp_path, studio=False))  # else webpack changes 9 MB of code before it fails
+    assert project.entry is not None
+    project.entry.write_text('import { registerRoot } from "remotion";\nregisterRoot(() => null')
+    with pytest.raises(BundlingError, match=r'src/index\.ts:2:23: ERROR: Expected "\)" but found end of file$'):
+        await bundle_project(project, tmp_path / "broken", node=Path(NODE))

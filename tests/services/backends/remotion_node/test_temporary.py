@@ -38,6 +38,21 @@ def test_a_folder_in_use_is_kept_and_an_abandoned_one_removed(temporary: Path) -
     assert list(temporary.iterdir()) == [other]
 
 
+def test_the_unfinished_outputs_of_an_abandoned_folder_are_removed(temporary: Path) -> None:
+    host = temporary / "rendercast-node-abandoned" / "0"
+    host.mkdir(parents=True)
+    outputs = [temporary / "outputs" / name for name in ("a.part", "b.part", "c.mp4")]
+    for each in outputs:
+        each.mkdir(parents=True)
+    for number, each in enumerate(outputs[:2]):
+        (host / f"unfinished-{number}").symlink_to(each)
+    (host / "unfinished-2").symlink_to(temporary / "outputs" / "gone.part")
+    (host / "unfinished-3").touch()
+    with temporary_folder():
+        assert not host.exists()
+        assert [each.exists() for each in outputs] == [False, False, True]
+
+
 def test_processes_that_use_an_abandoned_folder_are_killed(temporary: Path) -> None:
     abandoned = temporary / "rendercast-node-abandoned"
     abandoned.mkdir()

@@ -16,6 +16,7 @@ from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, Attem
 from services.renders import lifecycle
 from tests.conftest import PROPS, MakeRender
 from tests.services.backends.test_backend_contract import LONG, until
+from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.text_renderer import text_renderer
 
 pytestmark = pytest.mark.slow  # each render is a process
@@ -58,6 +59,21 @@ async def test_a_crashed_child_fails_only_its_own_render(
     broken = await until(text_backend, render, AttemptFailed)
     assert (broken.failure.code, broken.failure.retryable) == ("RENDERER_CRASHED", True)
     await until(text_backend, healthy, AttemptFinished)
+
+
+@pytest.mark.parametrize("signal_number", [None, signal.SIGSEGV])
+async def test_the_end_of_an_attempt_is_reported_at_once(
+    text_backend: TextBackend, make_render: MakeRender, signal_number: signal.Signals | None
+) -> None:
+    render = launch(make_render(props=PROPS if signal_number is None else LONG))
+    ended = asyncio.Event()
+    text_backend.on_change = lambda render_id: ended.set() if render_id == render.id else None
+    await text_backend.start(render)
+    if signal_number is not None:
+        os.kill(process_id(text_backend, render), signal_number)
+    await asyncio.wait_for(ended.wait(), TEST_TIMEOUT_S)
+    observed = await text_backend.observe(render)
+    assert isinstance(observed, AttemptFinished if signal_number is None else AttemptFailed)
 
 
 async def test_cancelling_kills_the_child_and_removes_its_files(
@@ -179,7 +195,7 @@ async def test_an_output_of_each_format_is_stored_found_and_deleted(
     row = FORMATS[name]
     is_still = row.kind is OutputKind.STILL
     options = OutputOptions(format=name, width=64, height=36, scale=2, frame=-1 if is_still else None)
-    render = launch(make_render(props=replace(PROPS, duration_in_frames=6), output_options=options))
+    render = launch(make_render(props=replace(PROPS, font_size=12.0, duration_in_frames=6), output_options=options))
     await text_backend.start(render)
     finished = await until(text_backend, render, AttemptFinished)
     assert finished.output.key == f"{render.id}.{row.extension}"

@@ -282,6 +282,17 @@ def test_the_child_ends_and_removes_its_files_when_its_parent_closes_stdin(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_child_ends_when_its_parent_closes_stdin_during_a_layout(tmp_path: Path) -> None:
+    layout = json.dumps(job(tmp_path / "unused", text=MIXED) | {"output": "", "poster": "", "layout_only": True})
+    with child() as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        send(process, f"{layout}\n".encode() * 100)
+        assert b"layout" in process.stdout.readline()
+        process.stdin.close()
+        assert process.wait(timeout=10) == 0
+
+
 def test_a_child_without_a_job_ends_when_its_parent_closes_stdin() -> None:
     with child() as process:
         output, _ = process.communicate(timeout=10)

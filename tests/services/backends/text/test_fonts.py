@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import pytest
 
 from services.backends.text.characters import graphemes
-from services.backends.text.fonts import FontStack, find_family, installed_families
+from services.backends.text.font_families import find_family, installed_families
+from services.backends.text.fonts import FontStack
 from services.backends.text.harfbuzz import Box, Font, PlacedGlyph, Rasterizer
+from tests.support.fonts import COLOR_EMOJI, families_with
 
 
 def stack(text: str = "", family: str = "inter") -> FontStack:
@@ -19,7 +23,8 @@ def stack(text: str = "", family: str = "inter") -> FontStack:
         ("Georgia, sans-serif", "inter"),
         ("Noto Sans JP", "noto sans jp"),
         ("Comic Sans MS", None),
-        ("serif", None),
+        ("serif", "noto serif"),
+        ("Georgia, ui-monospace", "roboto mono"),
         ("", None),
     ],
 )
@@ -73,6 +78,14 @@ def test_a_grapheme_that_no_font_has_is_reported_once_and_drawn_by_the_primary_f
     assert fonts.missing == ["\u0378"]
 
 
+def test_a_part_of_a_text_is_shaped_as_in_the_whole() -> None:
+    text = "ب" * 20
+    font = stack().choose("ب", None)
+    whole = font.shape(text, 0, 20, rtl=True, script="Arab")
+    part = font.shape(text, 8, 12, rtl=True, script="Arab")
+    assert part == [glyph for glyph in whole if 8 <= glyph.cluster < 12]
+
+
 def test_latin_text_opens_one_font_file() -> None:
     fonts = stack()
     for grapheme in graphemes("Plain words, 123!"):
@@ -87,9 +100,26 @@ def test_han_ideographs_have_the_shapes_of_the_language_around_them() -> None:
     assert chinese.choose("直", None) is chinese._open("noto sans cjk sc")
 
 
+def test_an_emoji_is_in_colour_if_a_font_has_it_and_a_symbol_beside_it_is_not() -> None:
+    fonts = FontStack("inter", size=72, text="", families=families_with(COLOR_EMOJI))
+    emoji = fonts.choose("👍🏽", None)
+    assert (emoji.has_color, fonts.choose("😀", emoji).has_color) == (True, False)
+    assert fonts.outlined_emoji == ["😀"]
+    assert not fonts.choose("🚀\ufe0e", emoji).has_color  # a rocket as text
+    assert fonts.choose("\u2764\ufe0f", None) is emoji
+
+
+def test_the_weight_and_slope_of_fallback_fonts_follow_the_request() -> None:
+    fonts = FontStack("roboto mono", size=72, text="", weight=900, italic=True)
+    assert (fonts.face.nearest_weight(900), fonts.face.italic) == (700, True)
+    assert fonts.primary.name == "RobotoMono-Italic[wght].ttf"
+    arabic = fonts.choose("ع", None)
+    assert (arabic.name, arabic.variations["wght"]) == ("NotoSansArabic[wght].ttf", 900)
+
+
 def test_cjk_is_as_heavy_as_the_text_around_it() -> None:
-    family = installed_families()["noto sans cjk sc"]
-    thin = Font(family.path, family.index, {})  # the file's default weight is 100
+    face = installed_families()["noto sans cjk sc"].faces[0]
+    thin = Font(Path(face.path), face.index, {})  # the file's default weight is 100
     assert _ink_of(stack("漢").choose("漢", None)) > 1.5 * _ink_of(thin)
 
 

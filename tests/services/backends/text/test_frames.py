@@ -3,10 +3,10 @@ from typing import cast
 import numpy as np
 import pytest
 
-from services.backends.text.frames import Painter, subsampled
+from services.backends.text.frames import Painter
 from services.backends.text.layout import Layout, lay_out
 from services.backends.text.mixture import Colors
-from services.backends.text.pictures import Picture, Sampling, new_picture
+from services.backends.text.pictures import Picture, Sampling, new_picture, subsampled
 from services.backends.text.styles import AT_REST, Pose
 from services.backends.text.ycbcr import BT709
 from services.renders.colors import Color, parse_color
@@ -70,7 +70,14 @@ def test_a_translucent_background_shows_black() -> None:
     assert np.unique(painted(background=parse_color("rgb(255 255 255 / 0%)")).y).tolist() == [16]
 
 
-@pytest.mark.parametrize("before", [Pose(opacity=0.3), Pose(scale=0.4), Pose(drop=11.3), Pose(shown=2), Pose(scale=3)])
+@pytest.mark.parametrize(
+    "before",
+    [
+        *(Pose(opacity=0), Pose(opacity=0.3), Pose(shown=2)),
+        *(Pose(scale=0.4), Pose(scale=3), Pose(scale=1.7)),
+        *(Pose(drop=11.3), Pose(drop=-11.3), Pose(drop=80), Pose(drop=-40, scale=2), Pose(drop=500)),
+    ],
+)
 def test_a_pose_is_independent_of_earlier_poses(before: Pose) -> None:
     assert same(painted(before, AT_REST, text=MIXED), painted(AT_REST, text=MIXED))
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from services.backends.text.font_families import FontFace
 from services.backends.text.job import InvalidJob, parse_job
 from services.media import Media, OutputOptions
 from services.models import AnimationStyle
@@ -24,6 +25,13 @@ def test_a_job_is_parsed() -> None:
     assert read.colors.text.alpha == pytest.approx(0.5, abs=0.01)
     assert read.options == OutputOptions()
     assert read.poster == Path("/videos/1.poster.part")
+
+
+def test_the_fonts_of_a_job_are_parsed() -> None:
+    read = parse_job(line(font_weight=700, italic=True, font_faces=[{"family": "A", "path": "/fonts/a.ttf"}]))
+    assert (read.font_weight, read.italic, read.font_faces) == (700, True, (FontFace(family="A", path="/fonts/a.ttf"),))
+    plain = parse_job(line())
+    assert (plain.font_weight, plain.italic, plain.font_faces) == (400, False, ())
 
 
 def test_the_options_change_the_size_and_length() -> None:
@@ -78,6 +86,9 @@ def test_a_still_has_no_poster() -> None:
         ({"height": -2}, "height must be a whole number from 1"),
         ({"width": 320.0}, "width must be a whole number"),
         ({"fps": 0}, "fps must be"),
+        ({"font_weight": 99}, "font_weight must be a whole number from 100 to 900"),
+        ({"italic": 1}, "italic must be true or false"),
+        ({"font_faces": [{"family": "A"}]}, "The fonts are not valid"),
         ({"duration_in_frames": 0}, "duration_in_frames must be"),
         ({"duration_in_frames": True}, "duration_in_frames must be"),
         ({"font_size": 0}, "font_size must be a number above 0, at most 10000"),

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from services.backends.text.fonts import FontStack
 from services.backends.text.harfbuzz import PlacedGlyph
-from services.backends.text.layout import MARGIN, Glyph, Layout, lay_out
+from services.backends.text.layout import Glyph, Layout, lay_out
+from services.renders.validation import LINE_HEIGHT_EM, MARGIN
 
 WIDTH, HEIGHT = 1280, 720
 LONG = "The quick brown fox jumps over the lazy dog, and then it went home to sleep for the whole afternoon."
@@ -95,7 +96,7 @@ def test_a_word_too_long_to_keep_whole_breaks_between_graphemes() -> None:
 
 def test_line_breaks_are_kept_and_blank_lines_too() -> None:
     above, below = lines(layout("A\n\nB"))
-    assert below[0].y - above[0].y == pytest.approx(2 * 1.2 * 72)
+    assert below[0].y - above[0].y == pytest.approx(2 * LINE_HEIGHT_EM * 72)
 
 
 def test_text_that_does_not_fit_at_the_minimum_size_is_cut_with_a_warning() -> None:
@@ -130,8 +131,27 @@ def test_an_unknown_family_falls_back_with_a_warning() -> None:
 
 def test_characters_that_no_font_has_are_a_warning() -> None:
     laid_out = layout("a\u0378\u0379")
-    assert laid_out.warnings == ["No installed font has a glyph for U+0378, U+0379; boxes are shown instead."]
+    assert laid_out.warnings == [
+        "No installed font has a glyph for \u0378 (U+0378), \u0379 (U+0379); boxes are shown instead."
+    ]
     assert sum(glyph.glyph_id == 0 for glyph in laid_out.glyphs) == 2
+
+
+def test_characters_that_no_font_has_are_drawn_in_their_plain_form() -> None:
+    laid_out, plain = layout("𝓗𝓮𝓵𝓵𝓸 𝓗͸"), layout("Hello H͸")
+    assert [glyph.glyph_id for glyph in laid_out.glyphs] == [glyph.glyph_id for glyph in plain.glyphs]
+    assert laid_out.warnings == [
+        *plain.warnings,
+        "No installed font has some characters; they are drawn in their plain form: 𝓗 as H, 𝓮 as e, 𝓵 as l, 𝓸 as o.",
+    ]
+    assert laid_out.grapheme_count == plain.grapheme_count
+
+
+def test_a_reduced_font_size_is_a_warning() -> None:
+    laid_out = layout("Supercalifragilísticoespialidoso", size=500)
+    assert laid_out.warnings == [
+        f"The font size was reduced from 500 to {laid_out.size:.1f} pixels so that the text fits the frame."
+    ]
 
 
 def test_arabic_letters_join_and_run_from_right_to_left() -> None:
@@ -185,7 +205,7 @@ def test_an_emoji_is_one_grapheme_in_the_emoji_font(emoji: str) -> None:
     laid_out = layout(f"a{emoji}b")
     middle = [glyph for glyph in laid_out.glyphs if glyph.grapheme == 1]
     assert laid_out.grapheme_count == 3
-    assert laid_out.warnings == []
+    assert laid_out.warnings == [f"Emoji are drawn in outline, as no font with colour emoji is installed: {emoji}."]
     assert all(glyph.glyph_id and glyph.font.name.startswith("NotoEmoji") for glyph in middle)
     left, _, right, _ = ink_bounds(Layout(glyphs=middle, size=72, grapheme_count=1, warnings=[]))
     assert 0.4 * 72 < right - left < 1.6 * 72
@@ -206,7 +226,7 @@ UNUSUAL_TEXT = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.text(max_size=120) | st.text(UNUSUAL_TEXT, max_size=500),
     st.sampled_from([1.0, 72.0, 5000.0]),

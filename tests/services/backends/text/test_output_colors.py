@@ -75,6 +75,20 @@ def test_a_translucent_background_is_drawn_over_black_with_a_warning(tmp_path: P
     assert ["over black" in warning for warning in made.warnings] == [True]
 
 
+@pytest.mark.parametrize(
+    ("color", "background", "warned"),
+    [
+        ("#777", "#888", True),
+        ("#777", "#fff", False),
+        ("rgb(255 255 255 / 5%)", "#000", True),
+        ("#111", "#0000", False),
+    ],
+)
+def test_text_without_contrast_is_a_warning(tmp_path: Path, color: str, background: str, *, warned: bool) -> None:
+    made = make(tmp_path, {"format": "png", "frame": -1}, color=color, background_color=background)
+    assert [warning.startswith("The text can hardly be seen") for warning in made.warnings] == [True] * warned
+
+
 def test_a_gif_with_more_frames_per_second_than_browsers_show_has_a_warning(tmp_path: Path) -> None:
     made = make(tmp_path, {"format": "gif"}, fps=60)
     assert ["at most 50 frames per second" in warning for warning in made.warnings] == [True]

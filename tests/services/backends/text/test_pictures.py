@@ -27,6 +27,22 @@ def values(picture: Picture) -> list[list[int]]:
 
 
 @pytest.mark.parametrize(
+    "other",
+    [
+        *(Box(0, 0, 20, 20), Box(6, 6, 8, 8), Box(0, 6, 20, 8), Box(6, 0, 8, 20), Box(0, 0, 6, 6), Box(8, 8, 20, 20)),
+        *(Box(12, 4, 20, 10), Box(0, 0, 0, 0), Box(4, 10, 10, 20)),
+    ],
+)
+def test_the_boxes_outside_of_a_box_cover_each_pixel_once(other: Box) -> None:
+    box = Box(4, 4, 10, 10)
+    counts = np.zeros((20, 20), int)
+    for part in (*box.outside(other), box.common(other)):
+        counts[part.top : part.bottom, part.left : max(part.left, part.right)] += 1
+    assert counts[4:10, 4:10].min() == counts.max() == 1
+    assert counts.sum() == 36
+
+
+@pytest.mark.parametrize(
     ("pixel_format", "samplings"),
     [
         ("yuv420p", [FULL, Sampling(2, 2), Sampling(2, 2)]),

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from services.backends.text.styles import AT_REST, Pose, Timeline
+from services.backends.text.styles import AT_REST, Pose, Timeline, moves
 from services.models import AnimationStyle
 
 DURATIONS = [1, 2, 3, 10, 29, 90, 600]
@@ -26,6 +26,11 @@ def test_the_text_is_hidden_at_first_and_at_rest_for_the_last_fifth(style: Anima
     shown = poses(style, frames)
     assert shown[0].opacity == 0 or shown[0].shown == 0
     assert set(shown[frames * 4 // 5 :]) == {AT_REST}
+
+
+@pytest.mark.parametrize("style", AnimationStyle)
+def test_text_moves_if_a_pose_has_another_position_or_size(style: AnimationStyle) -> None:
+    assert moves(style) == any((pose.scale, pose.drop) != (1, 0) for pose in poses(style, 90))
 
 
 def test_fade_in_takes_a_second_and_only_fades() -> None:

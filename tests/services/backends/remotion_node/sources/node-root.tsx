@@ -50,18 +50,30 @@ const Assets: FC = () => (
   </AbsoluteFill>
 );
 
-const work = (milliseconds: number): void => {
-  const end = performance.now() + milliseconds;
-  while (performance.now() < end) {
-    // Blocks the page, as a slow composition does.
-  }
+/** Blocks the page for an hour. */
+const loop = (): void => {
+  const end = performance.now() + 3_600_000;
+  while (performance.now() < end);
 };
 
-const Slow: FC = () => {
-  useCurrentFrame();
-  work(20);
+/** Blocks the page until the URL responds, and uses no CPU time, which a loop does. */
+const block = (url: string): void => {
+  const request = new XMLHttpRequest();
+  request.open("GET", url, false);
+  request.send();
+};
+
+const Wait: FC = () => {
+  const [handle] = useState(() => delayRender("waiting"));
+  useEffect(() => {
+    const timer = setTimeout(() => continueRender(handle), 40);
+    return () => clearTimeout(timer);
+  }, [handle]);
   return <AbsoluteFill style={{ background: "black" }} />;
 };
+
+/** Waits before each frame, and uses little CPU time meanwhile. */
+const Slow: FC = () => <Wait key={useCurrentFrame()} />;
 
 interface FaultProps extends Record<string, unknown> {
   kind: string;
@@ -99,8 +111,8 @@ const FAULTS: Record<string, (props: FaultProps) => JSX.Element | null> = {
     throw new Error("Half of a pair: \ud83d, and no half: \\ud83d.");
   },
   endless: () => <Endless />,
-  loop: () => {
-    work(3_600_000);
+  blocked: ({ url }) => {
+    block(url);
     return null;
   },
   exit: () => {
@@ -152,7 +164,13 @@ const All: FC = () => (
         if (props.kind === "metadata") {
           throw new Error("The metadata can't be calculated.");
         }
-        return props.kind === "metadata-loop" ? (work(3_600_000), {}) : {};
+        if (props.kind === "metadata-loop") {
+          loop();
+        }
+        if (props.kind === "metadata-blocked") {
+          block(props.url);
+        }
+        return {};
       }}
     />
   </>
