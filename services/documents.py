@@ -31,7 +31,7 @@ _TO_JSON = msgspec.json.Encoder()
 _RENDER = msgspec.json.Decoder(Render)
 _ANNOUNCEMENT = msgspec.json.Decoder(Announcement)
 
-SCHEMA_VERSION = 3  # of all stored documents; raise it with any change of their fields
+SCHEMA_VERSION = 4  # of all stored documents; raise it with any change of their fields
 MAX_REMEMBERED = 10_000  # skipped documents; further ones are neither logged nor counted
 
 Encoded = TypeVar("Encoded")

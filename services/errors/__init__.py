@@ -21,6 +21,7 @@ RendercastError
 │   ├── RenderQuotaExceeded
 │   ├── RenderServiceNotConfigured
 │   ├── RenderNotFound
+│   ├── BatchNotFound
 │   ├── RenderNotComplete
 │   ├── RenderNotFinished
 │   ├── RenderAlreadyFinished
@@ -142,17 +143,18 @@ class ExecutionTimeout(UserError):
 
 
 class RenderQuotaExceeded(UserError):
-    """The caller has used up the quota of the current window. `retry_after_s` is at least 1."""
+    """The current window of the caller's quota has fewer than the `wanted` units."""
 
     code = "LIMIT_EXCEEDED"
 
-    def __init__(self, quota: Quota, *, retry_after_s: int) -> None:
+    def __init__(self, quota: Quota, *, wanted: int = 1) -> None:
         self.quota = quota
-        self.retry_after_s = retry_after_s
         window = _window_in_words(int(quota.window.total_seconds()))
         videos = "video" if quota.limit == 1 else "videos"
+        advice = f"Start {quota.remaining} or fewer now, or" if 0 < quota.remaining < wanted else "Please"
         super().__init__(
-            f"Render quota exceeded. You can render up to {quota.limit} {videos} per {window}. Please try again later."
+            f"Render quota exceeded. You can render up to {quota.limit} {videos} per {window}. "
+            f"{advice} try again later."
         )
 
 
@@ -172,6 +174,15 @@ class RenderNotFound(UserError):
 
     def __init__(self) -> None:
         super().__init__("Render not found")
+
+
+class BatchNotFound(UserError):
+    """The caller has no render with this batch id."""
+
+    code = "NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("You have no renders with this batch id.")
 
 
 class RenderNotComplete(UserError):

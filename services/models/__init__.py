@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from services.failure_codes import returns_quota
-from services.media import Media, OutputFormat, OutputOptions
+from services.media import Media, OutputOptions
 from services.models.callers import Caller as Caller  # re-exported
 from services.models.callers import Identity as Identity
+from services.models.compositions import Catalog as Catalog
+from services.models.compositions import Composition as Composition
+from services.models.compositions import CompositionKind as CompositionKind
 
 if TYPE_CHECKING:
     from dataclasses import replace as replace  # mypy checks the field names and types of this one
@@ -38,6 +41,8 @@ class RenderStatus(StrEnum):
 
 
 TEXT_ANIMATION = "TextAnimation"  # id of the composition that takes `AnimationProps`
+
+REGULAR_WEIGHT = 400  # of a font
 
 TERMINAL = frozenset({RenderStatus.COMPLETE, RenderStatus.FAILED, RenderStatus.CANCELLED})
 
@@ -69,7 +74,10 @@ class AnimationStyle(StrEnum):
 
 
 class AnimationProps(Struct, frozen=True, kw_only=True, gc=False):
-    """The animation to render. The font size is in pixels of the video, colours are in CSS notation."""
+    """The animation to render. The font size is in pixels of the video, colours are in CSS notation.
+
+    `font_weight` is 100 to 900; documents before version 4 have none.
+    """
 
     text: str
     style: AnimationStyle
@@ -79,6 +87,8 @@ class AnimationProps(Struct, frozen=True, kw_only=True, gc=False):
     background_color: str | None
     duration_in_frames: int
     fps: int
+    font_weight: int = REGULAR_WEIGHT
+    italic: bool = False
 
 
 class Failure(Struct, frozen=True, kw_only=True, gc=False):
@@ -105,7 +115,7 @@ class Output(Struct, frozen=True, kw_only=True, gc=False):
     poster_key: str | None = None
 
 
-class Render(Struct, frozen=True, kw_only=True, gc=False):
+class Render(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One render with its complete state. Only the functions in `services.renders.lifecycle` change it.
 
     `revision` increases by one with each change. `progress` is a whole percentage that never decreases and is 100 only
@@ -121,6 +131,8 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
     of an object, and `props` only if the composition is the text renderer's. `media` is the expected size and length of
     the output, and then the one that the backend has reported; documents before version 3 have none. `preview_frame` is
     the number of frames that were drawn when the newest stored preview was made; None unless RENDERING with a preview.
+
+    Stored and published renders have no fields with their defaults, which halves them. So no default may change.
     """
 
     id: str
@@ -139,6 +151,7 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
     preview_frame: int | None = None
     estimated_completion_at: datetime | None = None
     generation_id: str | None = None
+    batch_id: str | None = None
     idempotency_key: str | None = None
     attempt: int = 0
     interruptions: int = 0
@@ -166,10 +179,15 @@ class Render(Struct, frozen=True, kw_only=True, gc=False):
         return 0 if self.props is None else self.props.duration_in_frames
 
     @property
+    def was_never_started(self) -> bool:
+        """Whether it has ended and no attempt was ever started."""
+        return self.status.is_terminal and self.started_at is None
+
+    @property
     def returns_quota(self) -> bool:
         """Whether its unit of quota is returned: no attempt was ever started, or the kind of failure returns it."""
         is_returned = self.failure is not None and returns_quota(self.failure.code)
-        return self.status.is_terminal and (self.started_at is None or is_returned)
+        return self.was_never_started or (self.status.is_terminal and is_returned)
 
 
 class DeletedRender(Struct, frozen=True, kw_only=True, gc=False):
@@ -178,53 +196,14 @@ class DeletedRender(Struct, frozen=True, kw_only=True, gc=False):
     id: str
 
 
-class CompositionKind(StrEnum):
-    """Whether a composition is animated. A STILL has one frame."""
-
-    VIDEO = "video"
-    STILL = "still"
-
-
-class Composition(Struct, frozen=True, kw_only=True):
-    """Something that the backend can render.
-
-    `default_props` and `props_schema` are JSON texts: an object, and a JSON Schema (draft 2020-12) of the props; None
-    if the site provides none. `outputs` are in the order of `OutputFormat`. If `is_dynamic`, its size and length may
-    depend on the props (Remotion's `calculateMetadata`); None means that this is not known.
-    """
-
-    id: str
-    kind: CompositionKind
-    width: int
-    height: int
-    fps: float
-    duration_in_frames: int
-    default_props: str = "{}"
-    props_schema: str | None = None
-    outputs: tuple[OutputFormat, ...] = ()
-    is_dynamic: bool | None = None
-
-    @property
-    def media(self) -> Media:
-        """Its size and length with the default props."""
-        return Media(frames=self.duration_in_frames, fps=self.fps, width=self.width, height=self.height)
-
-
-class Catalog(Struct, frozen=True, kw_only=True):
-    """The compositions of one site. `site` and `version` are those of the backend, see `RenderBackend`."""
-
-    site: str
-    version: str
-    compositions: tuple[Composition, ...]
-    discovered_at: datetime
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderFilter:
     """Which renders to list: the caller's own unless `all_users`. A condition that is None matches all."""
 
     statuses: frozenset[RenderStatus] | None = None
     generation_id: str | None = None
+    batch_id: str | None = None
+    composition_id: str | None = None
     all_users: bool = False
 
 
@@ -245,12 +224,13 @@ class QuotaWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """A caller's quota in the current window."""
+    """A caller's quota in the current window. `resets_in_s` is the time until `resets_at` in seconds, at least 1."""
 
     limit: int
     remaining: int
     window: timedelta
     resets_at: datetime
+    resets_in_s: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,13 +243,19 @@ class Download:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderPage:
-    """A page of the matching renders, newest first: of one owner, or of all users if `owner` is None."""
+    """A page of the matching renders, newest first: of one owner, or of all users if `owner` is None.
+
+    `after` and `before` are the ids of renders that it is between. Whether there are renders beyond those is None if it
+    has not been read.
+    """
 
     owner: str | None
     matching: RenderFilter
     renders: tuple[Render, ...]
-    has_next: bool
-    has_previous: bool
+    after: str | None
+    before: str | None
+    has_next: bool | None
+    has_previous: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,3 +265,12 @@ class StartResult:
     render: Render
     quota: Quota
     duplicate: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartAllResult:
+    """Result of a start of several renders, in their order, and how many of them earlier calls had started."""
+
+    renders: tuple[Render, ...]
+    quota: Quota
+    duplicates: int

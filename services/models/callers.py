@@ -9,12 +9,14 @@ class Caller:
     """The authenticated user of a request. `id` is unique across issuers, and the `owner` of the user's renders.
 
     An operator can read the renders of all users, but change only their own. A caller with a `render_id` has a token
-    for that one render of the user, and can only watch and download it.
+    for that one render of the user, and can only watch and download it. `weight` is the user's share of the queue,
+    relative to users with 1.
     """
 
     id: str
     is_operator: bool = False
     render_id: str | None = None
+    weight: float = 1.0
 
     @property
     def has_account(self) -> bool:

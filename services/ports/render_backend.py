@@ -1,11 +1,14 @@
 """The contract of a render backend. All backends pass the tests in `tests/services/backends/`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from services.media import Media, OutputFormat
-from services.models import Composition, Download, Failure, Output, Render, RenderPhase
+from services.media import Media, OutputFormat, OutputOptions
+from services.models import AnimationProps, Composition, Download, Failure, Output, Render, RenderPhase
+from services.models.fonts import FontFamily
+from services.models.text_layout import TextLayout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,31 @@ class AttemptMissing:
 
 
 Observation = AttemptProgress | AttemptFinished | AttemptFailed | AttemptMissing
+
+
+@runtime_checkable
+class LaysOutTexts(Protocol):
+    """A backend that can describe how it draws the text of an animation."""
+
+    async def lay_out(self, props: AnimationProps, options: OutputOptions) -> TextLayout | None:
+        """Return the layout of a valid animation; None if its fonts are too large. Raises `BackendUnavailable`."""
+        ...
+
+
+@runtime_checkable
+class ListsFonts(Protocol):
+    """A backend that draws texts with fonts of its own."""
+
+    async def font_families(self) -> tuple[FontFamily, ...]:
+        """Return the families in alphabetical order."""
+        ...
+
+
+@runtime_checkable
+class ReportsChanges(Protocol):
+    """A backend that calls `on_change` with the id of a render when `observe` should be called at once for it."""
+
+    on_change: Callable[[str], None]
 
 
 class RenderBackend(Protocol):

@@ -1,16 +1,17 @@
 """The contract of a render store. All stores pass the tests in `tests/services/stores/test_store_contract.py`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Protocol
 
-from services.models import QuotaWindow, Render, RenderFilter
+from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
 
 # A render's `due_at` that is later than this from now comes from a step of the wall clock, or from another clock: no
 # delay is as long.
 MAX_DUE_DELAY = timedelta(minutes=5)
+MAX_QUEUE_POSITION = 1000  # positions are counted up to this
 
 
 class AddOutcome(Enum):
@@ -27,6 +28,14 @@ class AddResult:
 
     outcome: AddOutcome
     render: Render
+    used: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddManyResult:
+    """Result of `RenderStore.add_many`: its outcome, and the window's used units."""
+
+    outcome: AddOutcome
     used: int
 
 
@@ -61,12 +70,25 @@ class RenderStore(Protocol):
         """Number of different stored documents that this process has left out because it can't read them."""
         ...
 
-    async def add(self, render: Render, window: QuotaWindow) -> AddResult:
-        """Store a new render and take one unit of `window`, atomically.
+    async def add(self, render: Render, window: QuotaWindow, *, weight: float = 1.0) -> AddResult:
+        """Store a new render, give it its place in the queue, and take one unit of `window`, atomically.
 
-        If the owner already has a render with the same idempotency key, nothing is stored or taken: DUPLICATE.
-        Otherwise, if the window has no unit left, nothing is stored: OVER_QUOTA.
+        `weight` is its owner's share of the queue relative to other owners. If the owner already has a render with the
+        same idempotency key, nothing is stored or taken: DUPLICATE. Otherwise, if the window has no unit left, nothing
+        is stored: OVER_QUOTA.
         """
+        ...
+
+    async def add_many(self, renders: Sequence[Render], window: QuotaWindow, *, weight: float = 1.0) -> AddManyResult:
+        """Do what `add` does for 1 to `MAX_ADDED` renders of one owner, all or none, in one atomic step.
+
+        If the owner already has a render with one of the idempotency keys, nothing is stored: DUPLICATE. Otherwise, if
+        the window has fewer units left than there are renders, nothing is stored: OVER_QUOTA.
+        """
+        ...
+
+    async def find_by_keys(self, owner: str, keys: Collection[str]) -> Mapping[str, Render]:
+        """Return the owner's renders with these idempotency keys, by key. Raises `StoreUnavailable` as `get` does."""
         ...
 
     async def quota_used(self, window: QuotaWindow) -> int:
@@ -104,6 +126,10 @@ class RenderStore(Protocol):
         """
         ...
 
+    async def count_by_status(self, owner: str, batch_id: str) -> Mapping[RenderStatus, int]:
+        """Return the numbers of the owner's renders of a batch. A status that none has is left out."""
+        ...
+
     async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:
         """Return up to `first` unfinished renders of these owners, oldest first. For internal use, not for callers."""
         ...
@@ -117,20 +143,38 @@ class RenderStore(Protocol):
         ...
 
     async def queue_position(self, render: Render) -> int:
-        """Return the place of a QUEUED render among those of all owners, in order of id. 1 is the next."""
+        """Return the place of a QUEUED render among those of all owners that wait for a worker; 1 is the next.
+
+        `MAX_QUEUE_POSITION` means this place or a later one. A render that waits for another attempt is the next one
+        as soon as its delay is over.
+        """
         ...
 
     async def queue(self) -> QueueStats:
         """Return the size and age of the queue, without reading its renders."""
         ...
 
-    async def acquire(
-        self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
-    ) -> Render | None:
-        """Lease to `worker`, atomically, the oldest unfinished render that is due, not leased and not in `excluding`.
+    async def acquire(self, *, worker: str, lease: timedelta) -> Render | None:
+        """Lease to `worker`, atomically, the first render of the queue: QUEUED, without a lease and without a delay.
 
-        One with a `due_at` more than `MAX_DUE_DELAY` from now is due. If `queued` is False, only a RENDERING one is
-        leased. A stored document that can't be decoded is logged and skipped.
+        Reads one entry of one index. The order is that of start-time fair queueing (`services.renders.fair_queue`). A
+        render whose owner had no other queued one, and is not ahead of its share, waits for at most one render of each
+        other owner with queued ones, and for those that were started before and have not ended: whatever others have
+        queued, and whatever they add afterwards. An owner is ahead of its share while it has just been served more than
+        others with the same weight: then its render also waits until the others have been served as much as the owner's
+        last render, in frames by weight. A start may use the virtual time of a second ago; then its owner may get ahead
+        of others by as many frames as were acquired in that second. A stored document that can't be decoded is logged
+        and skipped.
+        """
+        ...
+
+    async def reacquire(self, *, worker: str, lease: timedelta, queued: bool = True) -> Render | None:
+        """Lease to `worker`, atomically, a render that was acquired before and is free again, longest free first.
+
+        That is a RENDERING one without a worker, since its lease has expired or was released. If there is none, and
+        `queued`, it is a QUEUED one whose delay (`due_at`) is over or whose lease has expired: it was before all others
+        when it was first acquired, and keeps its place. A `due_at` more than `MAX_DUE_DELAY` from now is no delay. A
+        stored document that can't be decoded is logged and skipped.
         """
         ...
 
@@ -147,7 +191,15 @@ class RenderStore(Protocol):
 
         With `worker`, the worker must hold the lease, which is extended to `lease` from now; otherwise `LeaseLost` is
         raised. If the render is not RENDERING after the change, its lease ends. If it `returns_quota`, its unit of
-        quota is returned in the same atomic step.
+        quota is returned in the same atomic step. A render that ends without ever having been started counts no more
+        towards its owner's share of the queue.
+        """
+        ...
+
+    async def record_many(self, renders: Sequence[Render]) -> frozenset[str]:
+        """Do what `record` does without a worker for 1 to `MAX_ADDED` renders, in one atomic step.
+
+        Return the ids of those that were replaced.
         """
         ...
 

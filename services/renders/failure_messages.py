@@ -20,7 +20,7 @@ _BY_CODE = {
     "DEADLINE_EXCEEDED": "The render took too long and was stopped. Please try again.",
     "DURATION_EXCEEDED": "The output would be longer than allowed. Please shorten it.",
     "FRAME_OUT_OF_RANGE": "The composition has fewer frames than that. Please choose an earlier frame.",
-    "FRAME_TIMEOUT": "A frame took too long. Please try again; if it fails again, choose another font.",
+    "FRAME_TIMEOUT": f"A frame took too long. {_TRY_AGAIN}",
     "INTERNAL": "Something went wrong on our side. Please try again.",
     "INVALID_ANIMATION": "This animation can't be drawn. Please change it.",
     "OUTPUT_TOO_LARGE": "The output would be larger than allowed. Please choose a smaller size or a shorter duration.",

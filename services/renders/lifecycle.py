@@ -153,6 +153,11 @@ def request_cancel(render: Render) -> Render:
     return render if render.cancel_requested else _next(render, cancel_requested=True)
 
 
+def begin_cancel(render: Render, *, now: datetime) -> Render:
+    """Cancel a QUEUED render, or request it of the worker of a RENDERING one."""
+    return cancel(render, now=now) if render.status is RenderStatus.QUEUED else request_cancel(render)
+
+
 def _back_to_queue(render: Render, *, due_at: datetime | None, **changes: object) -> Render:
     ended = () if render.backend_render_id is None else (render.backend_render_id,)
     return _next(

@@ -1,8 +1,9 @@
 """Validates output options against the table of formats, the composition and the limits of this deployment."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from services.errors import PathProblem
 from services.media import (
@@ -27,6 +28,7 @@ MIN_BITRATE_KBPS = 8
 MAX_NTH_FRAME = 1000
 MAX_LOOPS = 65_535  # of the GIF's NETSCAPE extension, which has 16 bits
 MAX_QUALITY = 100
+MAX_CACHED = 100  # different options, of which most clients use only one or two
 
 LABELS = {
     OutputFormat.H264: "H.264",
@@ -53,8 +55,7 @@ class OutputTarget:
 def output_problems(options: OutputOptions, target: OutputTarget, *, limits: MediaLimits) -> Iterator[PathProblem]:
     """Return all problems of the options, each with its path from the mutation's `input`."""
     row = FORMATS[options.format]
-    supported = OutputOptions(format=options.format, **{name: getattr(options, name) for name in row.options})
-    own = [*_unsupported(options, row), *_quality_problems(supported, row), *_range_problems(supported, row)]
+    own = _own_problems(options)
     is_available = options.format in target.formats
     if not is_available:
         allowed = ", ".join(name.name for name in target.formats)
@@ -62,6 +63,14 @@ def output_problems(options: OutputOptions, target: OutputTarget, *, limits: Med
     yield from own
     if target.media is not None and is_available and not own:
         yield from _result_problems(options, row, target.media, target, limits)
+
+
+@lru_cache(MAX_CACHED)
+def _own_problems(options: OutputOptions) -> Sequence[PathProblem]:
+    """Return the problems that the options have whatever they are applied to."""
+    row = FORMATS[options.format]
+    supported = OutputOptions(format=options.format, **{name: getattr(options, name) for name in row.options})
+    return (*_unsupported(options, row), *_quality_problems(supported, row), *_range_problems(supported, row))
 
 
 def label(name: OutputFormat) -> str:

@@ -39,7 +39,10 @@ class PageRequest:
 async def read_page(
     store: RenderStore, request: PageRequest, *, owner: str | None, matching: RenderFilter
 ) -> RenderPage:
-    """Return a page of the owner's list, or of the list of all users if None. Raises `InvalidArgument`."""
+    """Return a page of the owner's list, or of the list of all users if None. Raises `InvalidArgument`.
+
+    What is beyond the cursors is not read.
+    """
     size, from_end = request.size, request.last is not None
     after = decode_cursor(request.after, owner=owner, argument="after") if request.after else None
     before = decode_cursor(request.before, owner=owner, argument="before") if request.before else None
@@ -51,8 +54,27 @@ async def read_page(
         owner=owner,
         matching=matching,
         renders=tuple(reversed(renders) if from_end else renders),
-        has_next=(has_more and not from_end)
-        or (before is not None and await store.exists_older(before, owner=owner, matching=matching)),
-        has_previous=(has_more and from_end)
-        or (after is not None and await store.exists_newer(after, owner=owner, matching=matching)),
+        after=after,
+        before=before,
+        has_next=True if has_more and not from_end else _unless_cut(before),
+        has_previous=True if has_more and from_end else _unless_cut(after),
     )
+
+
+def _unless_cut(cursor: str | None) -> bool | None:
+    """Return False for an end of the list, and None if a cursor cuts it."""
+    return False if cursor is None else None
+
+
+async def has_next(store: RenderStore, page: RenderPage) -> bool:
+    """Return whether there are older renders after the page."""
+    if page.has_next is not None or page.before is None:
+        return bool(page.has_next)
+    return await store.exists_older(page.before, owner=page.owner, matching=page.matching)
+
+
+async def has_previous(store: RenderStore, page: RenderPage) -> bool:
+    """Return whether there are newer renders before the page."""
+    if page.has_previous is not None or page.after is None:
+        return bool(page.has_previous)
+    return await store.exists_newer(page.after, owner=page.owner, matching=page.matching)

@@ -23,17 +23,17 @@ class QuotaRule:
         return QuotaWindow(owner=owner, limit=self.limit, starts_at=starts_at, length=self.window)
 
 
-def quota_left(window: QuotaWindow, *, used: int) -> Quota:
+def quota_left(window: QuotaWindow, *, used: int, now: datetime) -> Quota:
     """Return the quota that is left in a window of which `used` units are taken."""
     return Quota(
         limit=window.limit,
         remaining=max(window.limit - used, 0),
         window=window.length,
         resets_at=window.ends_at,
+        resets_in_s=max(1, math.ceil((window.ends_at - now).total_seconds())),
     )
 
 
-def quota_exceeded(window: QuotaWindow, *, used: int, now: datetime) -> RenderQuotaExceeded:
-    """Return the error for a used-up window, with the time until the next one."""
-    retry_after_s = max(1, math.ceil((window.ends_at - now).total_seconds()))
-    return RenderQuotaExceeded(quota_left(window, used=used), retry_after_s=retry_after_s)
+def quota_exceeded(window: QuotaWindow, *, used: int, now: datetime, wanted: int = 1) -> RenderQuotaExceeded:
+    """Return the error for a window with fewer than `wanted` units left."""
+    return RenderQuotaExceeded(quota_left(window, used=used, now=now), wanted=wanted)

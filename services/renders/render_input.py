@@ -18,6 +18,7 @@ class RenderInput:
     output_options: OutputOptions
     media: Media | None
     generation_id: str | None
+    batch_id: str | None = None
 
     @classmethod
     def of(cls, render: Render) -> "RenderInput":
@@ -29,6 +30,7 @@ class RenderInput:
             output_options=render.output_options,
             media=render.media,
             generation_id=render.generation_id,
+            batch_id=render.batch_id,
         )
 
     def is_same_as(self, render: Render) -> bool:
@@ -38,10 +40,19 @@ class RenderInput:
         keys in JSON objects has no meaning.
         """
         is_same = all(
-            getattr(self, name) == getattr(render, name) for name in ("props", "output_options", "generation_id")
+            getattr(self, name) == getattr(render, name)
+            for name in ("props", "output_options", "generation_id", "batch_id")
         )
         is_same_composition = self.props is not None or self.composition_id == render.composition_id
         return is_same and is_same_composition and _is_same_json(self.input_props, render.input_props)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyedInput:
+    """A valid request and the idempotency key that is stored with its render."""
+
+    valid: RenderInput
+    key: str | None
 
 
 def _is_same_json(one: str | None, other: str | None) -> bool:

@@ -11,7 +11,13 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from services.errors import InvalidArgument, RenderTokensNotConfigured, TokenExpired, TokenInvalid
+from services.errors import (
+    InvalidArgument,
+    RenderTokensNotConfigured,
+    TokenExpired,
+    TokenForOneRender,
+    TokenInvalid,
+)
 from services.models import Caller, Identity, Render
 
 PREFIX = "rcr1"  # Rendercast, render, version 1; the first part of a JSON Web Token begins with `ey`
@@ -31,23 +37,23 @@ class RenderToken:
 
 
 class RenderTokens:
-    """Signs and verifies tokens with HMAC-SHA256, with a key derived from the secret."""
+    """Signs tokens with HMAC-SHA256, with a key derived from the first secret, and verifies those of all secrets."""
 
-    def __init__(self, secret: str) -> None:
-        self._key = hmac.digest(secret.encode(), PURPOSE, "sha256")
+    def __init__(self, secret: str, *former_secrets: str) -> None:
+        self._keys = [hmac.digest(each.encode(), PURPOSE, "sha256") for each in (secret, *former_secrets)]
 
     def sign(self, render: Render, expires_at: datetime) -> RenderToken:
         """Return a token for the render that is valid until `expires_at`, to the second."""
         expires_s = int(expires_at.timestamp())
         payload = _encode(json.dumps([render.id, render.owner, expires_s]).encode())
-        token = f"{PREFIX}.{payload}.{self._signature(payload)}"
+        token = f"{PREFIX}.{payload}.{_signature(self._keys[0], payload)}"
         return RenderToken(render=render, token=token, expires_at=datetime.fromtimestamp(expires_s, UTC))
 
     def identify(self, token: str, *, now: datetime) -> Identity:
         """Return the identity of a token's holder. Raises `TokenInvalid` or `TokenExpired`."""
         prefix, _, rest = token.partition(".")
         payload, _, signature = rest.partition(".")
-        if prefix != PREFIX or not hmac.compare_digest(self._signature(payload).encode(), signature.encode()):
+        if prefix != PREFIX or not self._is_signed(payload, signature):
             raise TokenInvalid
         render_id, owner, expires_s = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         identity = Identity(
@@ -57,8 +63,8 @@ class RenderTokens:
             raise TokenExpired
         return identity
 
-    def _signature(self, payload: str) -> str:
-        return _encode(hmac.digest(self._key, f"{PREFIX}.{payload}".encode(), "sha256"))
+    def _is_signed(self, payload: str, signature: str) -> bool:
+        return any(hmac.compare_digest(_signature(key, payload).encode(), signature.encode()) for key in self._keys)
 
 
 def check_lifetime(seconds: int) -> timedelta:
@@ -76,5 +82,15 @@ def issue_token(tokens: RenderTokens | None, render: Render, *, expires_at: date
     return tokens.sign(render, expires_at)
 
 
+def _signature(key: bytes, payload: str) -> str:
+    return _encode(hmac.digest(key, f"{PREFIX}.{payload}".encode(), "sha256"))
+
+
 def _encode(content: bytes) -> str:
     return urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def require_account(caller: Caller) -> None:
+    """Raise `TokenForOneRender` for a caller with a token for one render."""
+    if not caller.has_account:
+        raise TokenForOneRender

@@ -13,7 +13,14 @@ from services.renders import text_animation
 from services.renders.media_limits import MediaLimits
 from services.renders.output_validation import OutputTarget, output_problems
 from services.renders.render_input import RenderInput
-from services.renders.validation import AnimationLimits, animation_problems, key_problems
+from services.renders.validation import (
+    GIF_MIN_ALPHA,
+    MIN_ALPHA,
+    AnimationLimits,
+    Canvas,
+    animation_problems,
+    key_problems,
+)
 
 MAX_LISTED_IDS = 20  # of known compositions, in a message
 ANIMATION_PATH = "/animationProps"
@@ -41,6 +48,18 @@ class StartRequest:
     composition: CompositionRequest | None = None
     output: OutputOptions | None = None
     generation_id: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRequest:
+    """Renders to start together, not yet validated.
+
+    `idempotency_key` gives each render without a key of its own one that is derived from this and its position.
+    """
+
+    batch_id: str
+    renders: Sequence[StartRequest]
     idempotency_key: str | None = None
 
 
@@ -83,7 +102,7 @@ class RequestValidator:
         if self.compositions is not None and known is None:
             raise InvalidInput([self._no_animations(), *_at("", keys)])
         options = _animation_options(request.output)
-        in_props = list(animation_problems(props, self.limits.animation))
+        in_props = list(animation_problems(props, self.limits.animation, _canvas(options, known)))
         target = self._animation_target(props, known, in_props)
         in_output = list(output_problems(options, target, limits=self.limits.media))
         if in_output:
@@ -154,7 +173,7 @@ class RequestValidator:
         """Validate the text renderer's composition as strictly as `animationProps`, with the paths of its props."""
         animation = _valid_animation(props, problems)
         options = _animation_options(request.output)
-        in_props = list(animation_problems(animation, self.limits.animation))
+        in_props = list(animation_problems(animation, self.limits.animation, _canvas(options, composition)))
         target = self._animation_target(animation, composition, in_props)
         found = [
             *problems,
@@ -232,6 +251,17 @@ def _valid_animation(props: dict[str, Any], problems: Sequence[PathProblem]) -> 
         if name in text_animation.FIELDS and f"{PROPS_PATH}/{name}" not in paths
     }
     return text_animation.from_json_object(valid)
+
+
+def _canvas(options: OutputOptions, known: Composition | None) -> Canvas:
+    """Return what an animation is drawn on."""
+    is_video = FORMATS[options.format].kind is OutputKind.VIDEO
+    return Canvas(
+        height=options.height or (None if known is None else known.height),
+        keeps_alpha=options.transparent if is_video else options.format is not OutputFormat.JPEG,
+        is_clear=options.transparent,
+        min_alpha=GIF_MIN_ALPHA if options.format is OutputFormat.GIF else MIN_ALPHA,
+    )
 
 
 def _animation_media(props: AnimationProps, known: Composition | None) -> Media:

@@ -7,11 +7,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from weakref import WeakValueDictionary
 
-from services.compositions.catalog import CatalogReader, KnownCompositions
+from services.compositions.catalog import CatalogReader
 from services.errors import (
-    IdempotencyKeyReused,
+    InvalidAnimation,
     InvalidArgument,
+    InvalidInput,
     NotAllowed,
     OutputGone,
     RenderAlreadyFinished,
@@ -22,31 +24,32 @@ from services.errors import (
     RenderServiceNotConfigured,
     TokenForOneRender,
 )
-from services.ids import is_render_id, new_render_id
+from services.ids import is_render_id
 from services.models import (
     Caller,
     Composition,
     Download,
     Quota,
-    QuotaWindow,
     Render,
     RenderFilter,
     RenderPage,
     RenderStatus,
     StartResult,
 )
-from services.observability import spans
+from services.models.fonts import FontFamily
+from services.models.text_layout import TextLayout
 from services.observability.metrics import Metrics
-from services.ports import AddOutcome, AddResult, Clock, RenderBackend, RenderStore
+from services.ports import Clock, LaysOutTexts, ListsFonts, RenderBackend, RenderStore
 from services.realtime.hub import ProgressHub
 from services.renders import lifecycle
 from services.renders.download_urls import DownloadUrls
 from services.renders.file_names import file_name
-from services.renders.pages import PageRequest, read_page
-from services.renders.quota import QuotaRule, quota_exceeded, quota_left
-from services.renders.render_input import RenderInput
-from services.renders.render_tokens import RenderToken, RenderTokens, check_lifetime, issue_token
-from services.renders.requests import RequestLimits, RequestValidator, StartRequest
+from services.renders.pages import PageRequest, has_next, has_previous, read_page
+from services.renders.quota import QuotaRule, quota_left
+from services.renders.render_input import KeyedInput, RenderInput
+from services.renders.render_tokens import RenderToken, RenderTokens, check_lifetime, issue_token, require_account
+from services.renders.requests import RequestLimits, StartRequest
+from services.renders.starter import RenderStarter
 from services.renders.validation import is_plain
 
 
@@ -71,6 +74,21 @@ class RenderService:
     catalog: CatalogReader | None = None
     download_urls: DownloadUrls = field(default_factory=DownloadUrls)
     tokens: RenderTokens | None = None
+    _layout_locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+
+    @property
+    def starter(self) -> RenderStarter:
+        """The part that starts renders."""
+        return RenderStarter(
+            store=self.store,
+            backend=self.backend,
+            hub=self.hub,
+            clock=self.clock,
+            metrics=self.metrics,
+            quota_rule=self.quota_rule,
+            limits=self.limits,
+            catalog=self.catalog,
+        )
 
     async def start(self, caller: Caller, request: StartRequest) -> StartResult:
         """Queue a render for one unit of quota.
@@ -79,27 +97,38 @@ class RenderService:
         `InvalidInput`, `IdempotencyKeyReused`, `RenderServiceNotConfigured` or `RenderQuotaExceeded`; none of them uses
         quota.
         """
-        _require_account(caller)
-        if self.backend is None:
-            raise RenderServiceNotConfigured
-        valid = RequestValidator(
-            site=self.backend.site,
-            animation_id=self.backend.animation_composition_id,
-            formats=self.backend.formats,
-            compositions=await self._known_compositions(),
-            limits=self.limits,
-        ).validate(request)
+        require_account(caller)
+        valid = (await self.starter.validator()).validate(request)
         key = None if request.idempotency_key is None else f"start:{request.idempotency_key}"
-        result = await self._start(caller, valid, key=key)
-        if result.duplicate and not valid.is_same_as(result.render):
-            raise IdempotencyKeyReused(result.render)
-        return result
+        return await self.starter.start(caller, KeyedInput(valid=valid, key=key))
+
+    async def text_layout(self, caller: Caller, request: StartRequest) -> TextLayout | None:
+        """Return how the text of an animation is drawn; None if the request is not valid or Remotion draws it.
+
+        A caller gets one layout at a time. Raises `BackendUnavailable`.
+        """
+        require_account(caller)
+        backend: object = self.backend
+        if not isinstance(backend, LaysOutTexts):
+            return None
+        try:
+            valid = (await self.starter.validator()).validate(request)
+        except (InvalidAnimation, InvalidInput):
+            return None
+        async with self._layout_locks.setdefault(caller.id, asyncio.Lock()):
+            return None if valid.props is None else await backend.lay_out(valid.props, valid.output_options)
 
     async def compositions(self, caller: Caller) -> Sequence[Composition]:
         """Return the compositions that can be rendered, in the site's order; none before they are discovered."""
-        _require_account(caller)
-        known = await self._known_compositions()
+        require_account(caller)
+        known = await self.starter.known_compositions()
         return () if known is None else known.catalog.compositions
+
+    async def fonts(self, caller: Caller) -> Sequence[FontFamily]:
+        """Return the font families of the renderer; none if Remotion draws texts."""
+        require_account(caller)
+        backend: object = self.backend
+        return await backend.font_families() if isinstance(backend, ListsFonts) else ()
 
     async def retry(self, caller: Caller, render_id: str) -> StartResult:
         """Start a new render with the input of a FAILED or CANCELLED one, for one unit of quota.
@@ -110,7 +139,7 @@ class RenderService:
         render = await self._get_own(caller, render_id)
         if render.status not in {RenderStatus.FAILED, RenderStatus.CANCELLED}:
             raise RenderNotRetryable(render)
-        return await self._start(caller, RenderInput.of(render), key=f"retry:{render.id}")
+        return await self.starter.start(caller, KeyedInput(valid=RenderInput.of(render), key=f"retry:{render.id}"))
 
     async def get(self, caller: Caller, render_id: str) -> Render:
         """Return the caller's render, or any user's render for an operator. Raises `RenderNotFound`."""
@@ -129,12 +158,20 @@ class RenderService:
         Raises `InvalidArgument` for a page size out of range and for a cursor of another list, and `NotAllowed` if a
         caller who is not an operator requests the renders of all users.
         """
-        _require_account(caller)
+        require_account(caller)
         if not is_plain(matching.generation_id or ""):
             raise InvalidArgument("generationId", "`generationId` must not contain control characters.")
         if matching.all_users and not caller.is_operator:
             raise NotAllowed
         return await read_page(self.store, request, owner=None if matching.all_users else caller.id, matching=matching)
+
+    async def has_next(self, page: RenderPage) -> bool:
+        """Return whether there are older renders after a page that the caller has read."""
+        return await has_next(self.store, page)
+
+    async def has_previous(self, page: RenderPage) -> bool:
+        """Return whether there are newer renders before a page that the caller has read."""
+        return await has_previous(self.store, page)
 
     async def count(self, page: RenderPage) -> int:
         """Return the number of renders in the list of a page that the caller has read."""
@@ -142,9 +179,10 @@ class RenderService:
 
     async def quota(self, caller: Caller) -> Quota:
         """Return the caller's quota in the current window, without using any of it."""
-        _require_account(caller)
-        window = self.quota_rule.window_at(self.clock.now(), owner=caller.id)
-        return quota_left(window, used=await self.store.quota_used(window))
+        require_account(caller)
+        now = self.clock.now()
+        window = self.quota_rule.window_at(now, owner=caller.id)
+        return quota_left(window, used=await self.store.quota_used(window), now=now)
 
     async def queue_position(self, render: Render) -> int | None:
         """Return the place of a render in the queue, 1 for the next; None if it isn't QUEUED."""
@@ -159,9 +197,7 @@ class RenderService:
         def cancelled(render: Render) -> Render:
             if render.status.is_terminal:
                 raise RenderAlreadyFinished(render)
-            if render.status is RenderStatus.QUEUED:
-                return lifecycle.cancel(render, now=self.clock.now())
-            return lifecycle.request_cancel(render)
+            return lifecycle.begin_cancel(render, now=self.clock.now())
 
         return await self._change(caller, render_id, cancelled)
 
@@ -220,12 +256,12 @@ class RenderService:
         await asyncio.shield(self._delete(render))
 
     async def _delete(self, render: Render) -> None:
-        """Delete a stored render and publish it. Shielded from cancellation, as `_add` is."""
+        """Delete a stored render and publish it. Shielded from cancellation, so that each is published."""
         if await self.store.delete(render.id, owner=render.owner):
             await self.hub.publish_deletion(render)
 
     async def _get_own(self, caller: Caller, render_id: str) -> Render:
-        _require_account(caller)
+        require_account(caller)
         return await self._get(caller.id, render_id)
 
     async def _get(self, owner: str, render_id: str) -> Render:
@@ -233,44 +269,6 @@ class RenderService:
         if render is None:
             raise RenderNotFound
         return render
-
-    async def _known_compositions(self) -> KnownCompositions | None:
-        return None if self.catalog is None else await self.catalog.read()
-
-    async def _start(self, caller: Caller, valid: RenderInput, *, key: str | None) -> StartResult:
-        if self.backend is None:
-            raise RenderServiceNotConfigured
-        now = self.clock.now()
-        window = self.quota_rule.window_at(now, owner=caller.id)
-        queued = Render(
-            id=new_render_id(now),
-            owner=caller.id,
-            created_at=now,
-            composition_id=valid.composition_id,
-            props=valid.props,
-            input_props=valid.input_props,
-            output_options=valid.output_options,
-            media=valid.media,
-            generation_id=valid.generation_id,
-            idempotency_key=key,
-            traceparent=spans.traceparent(),
-        )
-        result = await asyncio.shield(self._add(queued, window))
-        if result.outcome is AddOutcome.OVER_QUOTA:
-            self.metrics.quota_refused()
-            raise quota_exceeded(window, used=result.used, now=now)
-        return StartResult(
-            render=result.render,
-            quota=quota_left(window, used=result.used),
-            duplicate=result.outcome is AddOutcome.DUPLICATE,
-        )
-
-    async def _add(self, render: Render, window: QuotaWindow) -> AddResult:
-        """Store and publish a render. Shielded from cancellation, so that a stored render is always published."""
-        result = await self.store.add(render, window)
-        if result.outcome is AddOutcome.ADDED:
-            await self._publish(render)
-        return result
 
     async def _change(self, caller: Caller, render_id: str, change: Callable[[Render], Render]) -> Render:
         """Apply `change` to the stored render; retry if the render was changed concurrently."""
@@ -283,17 +281,20 @@ class RenderService:
                 return changed
 
     async def _record(self, changed: Render) -> bool:
-        """Store and publish a change; return whether it is stored. Shielded from cancellation, as `_add` is."""
-        recorded = await self.store.record(changed)
-        if recorded:
+        """Store and publish a change; return whether it is stored. Shielded, so that a stored one is published."""
+        if recorded := await self.store.record(changed):
             await self._publish(changed)
+        return recorded
+
+    async def record_all(self, changed: Sequence[Render]) -> frozenset[str]:
+        """Store and publish changes of renders that were not changed meanwhile; return their ids. Shield it.
+
+        For other services: it does not check the caller.
+        """
+        recorded = await self.store.record_many(changed)
+        await asyncio.gather(*(self._publish(render) for render in changed if render.id in recorded))
         return recorded
 
     async def _publish(self, render: Render) -> None:
         """Publish a change and wake the workers, concurrently: each takes seconds if the broker does not respond."""
-        await asyncio.gather(self.hub.publish(render), self.hub.wake_workers(render.id))
-
-
-def _require_account(caller: Caller) -> None:
-    if not caller.has_account:
-        raise TokenForOneRender
+        await asyncio.gather(self.hub.publish(render), self.hub.notify_worker(render.id))

@@ -7,8 +7,23 @@ from typing import Any
 import msgspec
 
 from services.media import OutputFormat, OutputKind, formats_of
-from services.models import TEXT_ANIMATION, AnimationProps, AnimationStyle, Composition, CompositionKind, Render
-from services.renders.validation import FPS, MAX_FONT_SIZE_PX, MAX_NAME_LENGTH, MIN_FONT_SIZE_PX
+from services.models import (
+    REGULAR_WEIGHT,
+    TEXT_ANIMATION,
+    AnimationProps,
+    AnimationStyle,
+    Composition,
+    CompositionKind,
+    Render,
+)
+from services.renders.validation import (
+    FPS,
+    MAX_FONT_SIZE_PX,
+    MAX_FONT_WEIGHT,
+    MAX_NAME_LENGTH,
+    MIN_FONT_SIZE_PX,
+    MIN_FONT_WEIGHT,
+)
 
 MAX_INT = 2**31 - 1  # as in GraphQL; the limit of this deployment is lower
 SITE = "text"  # `RenderBackend.site` of the text renderer, whose only composition this is
@@ -35,6 +50,8 @@ SCHEMA: Mapping[str, object] = {
         "style": {"enum": list(AnimationStyle)},
         "fontFamily": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH},
         "fontSize": {"type": "number", "minimum": MIN_FONT_SIZE_PX, "maximum": MAX_FONT_SIZE_PX},
+        "fontWeight": {"type": "integer", "minimum": MIN_FONT_WEIGHT, "maximum": MAX_FONT_WEIGHT},
+        "italic": {"type": "boolean"},
         "color": _COLOR,
         "backgroundColor": {"anyOf": [_COLOR, {"type": "null"}]},
         "durationInFrames": {"type": "integer", "minimum": 1, "maximum": MAX_INT},
@@ -50,11 +67,16 @@ FIELDS: Mapping[str, str] = {
     "style": "style",
     "fontFamily": "font_family",
     "fontSize": "font_size",
+    "fontWeight": "font_weight",
+    "italic": "italic",
     "color": "color",
     "backgroundColor": "background_color",
     "durationInFrames": "duration_in_frames",
     "fps": "fps",
 }
+
+# Values that are not sent: compositions for the first version of the API don't know these props.
+_LEFT_OUT: Mapping[str, object] = {"backgroundColor": None, "fontWeight": REGULAR_WEIGHT, "italic": False}
 
 
 def text_composition(*, width: int, height: int, formats: frozenset[OutputFormat]) -> Composition:
@@ -67,7 +89,7 @@ def text_composition(*, width: int, height: int, formats: frozenset[OutputFormat
         height=height,
         fps=FPS,
         duration_in_frames=DEFAULTS.duration_in_frames,
-        default_props=json.dumps(to_json_object(DEFAULTS)),
+        default_props=json.dumps(to_json_object(DEFAULTS) | {"fontWeight": DEFAULTS.font_weight, "italic": False}),
         props_schema=json.dumps(SCHEMA),
         outputs=tuple(name for name in OutputFormat if name in formats - audio),
         is_dynamic=True,
@@ -75,9 +97,9 @@ def text_composition(*, width: int, height: int, formats: frozenset[OutputFormat
 
 
 def to_json_object(props: AnimationProps) -> dict[str, Any]:
-    """Return the props as the composition receives them. A missing background colour is left out."""
-    values = msgspec.to_builtins(props)
-    return {name: values[field] for name, field in FIELDS.items() if values[field] is not None}
+    """Return the props as the composition receives them, without those of `_LEFT_OUT`."""
+    values = {name: getattr(props, field) for name, field in FIELDS.items()}
+    return {name: value for name, value in values.items() if name not in _LEFT_OUT or value != _LEFT_OUT[name]}
 
 
 def from_json_object(props: Mapping[str, Any]) -> AnimationProps:

@@ -16,6 +16,7 @@ from services.observability.otlp import exports_traces
 from services.ports import Clock, RenderBackend
 from services.realtime.pubsub import open_pubsub
 from services.runtime.data_folder import STORE_FILE, lock_folder, with_own_secret
+from services.runtime.fonts import read_fonts
 from services.runtime.motor_client import motor_client
 from services.runtime.output_storage import open_storage
 from services.runtime.services import Services, compose
@@ -140,7 +141,7 @@ async def _open_tracing() -> AsyncIterator["Tracing | None"]:
     except ModuleNotFoundError as error:
         raise StartupError(
             "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry's SDK is not installed. Install the packages of "
-            "requirements/tracing.lock, or unset the variable."
+            "requirements/extras.lock, or unset the variable."
         ) from error
     async with open_tracing() as tracing:
         yield tracing
@@ -198,7 +199,11 @@ async def _open_text_backend(
     settings: Settings, clock: Clock, *, shared: bool, with_worker: bool
 ) -> AsyncIterator[RenderBackend]:
     from services.backends.text.backend import open_text_backend
+    from services.backends.text.renderers import Renderers
 
+    fonts = read_fonts(settings)
+    # `dev` is idle most of the time: its spare process ends after a minute without a render.
+    renderers = Renderers(keeps_spare=shared and with_worker)
     async with (
         open_storage(settings, clock, shared=shared, with_worker=with_worker) as storage,
         open_text_backend(
@@ -207,8 +212,12 @@ async def _open_text_backend(
             height=settings.renderer.text_height,
             capacity=settings.worker.worker_capacity,
             clock=clock,
+            fonts=fonts,
+            renderers=renderers,
         ) as backend,
     ):
+        if with_worker:
+            renderers.prepare_spare()  # for the first render
         yield backend
 
 

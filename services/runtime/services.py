@@ -18,22 +18,26 @@ from services.compositions.refresh import CatalogRefresher
 from services.observability.call_timing import timed
 from services.observability.metrics import Metrics
 from services.observability.spans import no_span
-from services.ports import Clock, RenderBackend, RenderStore
+from services.ports import Clock, RenderBackend, RenderStore, ReportsChanges
 from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub
+from services.renders.batches import BatchService
 from services.renders.media_limits import MediaLimits
 from services.renders.quota import QuotaRule
 from services.renders.render_tokens import RenderTokens
 from services.renders.requests import RequestLimits
 from services.renders.service import RenderService
 from services.renders.validation import FPS, AnimationLimits
+from services.runtime.fonts import fonts_of
 from services.settings import AuthSettings, RenderSettings, Settings, WorkerSettings
+from services.settings.issuers import split_secrets
 from services.storage.folder_storage import FolderStorage
 from services.webhooks.ports import Outbox
 from services.worker.run_context import RunLimits
 from services.worker.worker import Worker, WorkerOptions
 
 if TYPE_CHECKING:
+    from services.backends.text.font_library import FontLibrary
     from services.observability.tracing import Tracing
     from services.webhooks.deliverer import WebhookDeliverer
     from services.webhooks.endpoint import WebhookEndpoint
@@ -62,6 +66,7 @@ class Services:
     backend: RenderBackend | None
     hub: ProgressHub
     renders: RenderService
+    batches: BatchService
     worker: Worker | None
     outbox: Outbox | None
     deliverer: "WebhookDeliverer | None"
@@ -86,6 +91,11 @@ class Services:
     def file_storage(self) -> FolderStorage | None:
         """The folder of outputs that this process must serve; None if clients download them elsewhere."""
         return _file_storage(self.backend)
+
+    @property
+    def fonts(self) -> "FontLibrary | None":
+        """The fonts of the text renderer; None if Remotion draws texts."""
+        return fonts_of(self.backend)
 
 
 def compose(  # noqa: PLR0913  # each part of the process, once
@@ -134,6 +144,8 @@ def compose(  # noqa: PLR0913  # each part of the process, once
             options=_worker_options(settings.worker, renders.limits.media),
             span_of=tracing.attempt if tracing else no_span,
         )
+    if worker:
+        _report_changes(backend, worker)
     if worker and backend and catalogs:
         changed = backend.site_changed if isinstance(backend, WatchesSite) else None
         refresher = CatalogRefresher(catalogs, backend, clock=clock, metrics=metrics, changed=changed)
@@ -150,6 +162,7 @@ def compose(  # noqa: PLR0913  # each part of the process, once
         backend=backend,
         hub=hub,
         renders=renders,
+        batches=BatchService(renders=renders),
         worker=worker,
         outbox=outbox,
         deliverer=deliverer,
@@ -161,9 +174,14 @@ def compose(  # noqa: PLR0913  # each part of the process, once
     return services
 
 
+def _report_changes(backend: object, worker: Worker) -> None:
+    if isinstance(backend, ReportsChanges):
+        backend.on_change = worker.observe_now
+
+
 def _render_tokens(settings: AuthSettings) -> RenderTokens | None:
-    secret = settings.render_token_secret
-    return None if secret is None else RenderTokens(secret.get_secret_value())
+    secrets = [each.get_secret_value() for each in split_secrets(settings.render_token_secret)]
+    return RenderTokens(*secrets) if secrets else None
 
 
 def _deliverer(

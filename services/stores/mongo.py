@@ -5,21 +5,16 @@ render and its owner's quota or webhook message) is a transaction, so the server
 enough. Writes wait for a majority. Leases expire by the server's clock.
 """
 
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import timedelta
 from functools import partial
-from typing import Any
-
-from pymongo import ASCENDING, ReturnDocument
-from pymongo.errors import DuplicateKeyError
 
 from services import documents
-from services.errors import LeaseLost, StoreUnavailable
-from services.ids import time_of
+from services.errors import LeaseLost
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
-from services.ports import AddOutcome, AddResult, ErasedRecords, QueueStats
+from services.ports import AddManyResult, AddResult, ErasedRecords, QueueStats
+from services.stores.mongo_batches import message_of_ended_batch
 from services.stores.mongo_catalog import MongoCatalogStore
 from services.stores.mongo_connection import (
     DEFAULT_DATABASE,
@@ -30,26 +25,17 @@ from services.stores.mongo_connection import (
     open_with_client,
     operation_timeout_s,
 )
-from services.stores.mongo_documents import (
-    READABLE,
-    READABLE_VERSIONS,
-    UNFINISHED,
-    due_conditions,
-    owner_key,
-    readable,
-    render_document,
-)
+from services.stores.mongo_documents import READABLE, UNFINISHED, RenderReader
 from services.stores.mongo_erasure import erase_records
 from services.stores.mongo_indexes import build_at_start
 from services.stores.mongo_lists import MongoLists
 from services.stores.mongo_outbox import MongoOutbox
 from services.stores.mongo_probe import check_replica_set, check_transactions, check_writes
+from services.stores.mongo_queue import MongoQueue
 from services.stores.mongo_quota import MongoQuota
-from services.stores.mongo_transactions import Session, run_transaction
+from services.stores.mongo_starts import MongoStarts
+from services.stores.mongo_transactions import Calls, Transaction, run_transaction
 from services.webhooks.messages import WebhookMessage
-
-NEWER_CHECK_INTERVAL_S = 60.0  # of looking for documents that `acquire` passes over, which costs a query
-MAX_ADD_TRIES = 10  # of an `add` whose insert conflicts with a concurrent one
 
 
 class MongoStore:
@@ -64,8 +50,10 @@ class MongoStore:
         self._timeout_s = operation_timeout_s(client)
         self._webhooks_enabled = webhooks_enabled
         self._skipped = documents.SkippedDocuments()
-        self._next_newer_check_s = 0.0
-        self._lists = MongoLists(self._renders, self._skipped, timeout_s=self._timeout_s)
+        self._read = RenderReader(self._skipped)
+        self._lists = MongoLists(self._renders, self._read, timeout_s=self._timeout_s)
+        self._queue = MongoQueue(database, self._clock, self._read, timeout_s=self._timeout_s)
+        self._starts = MongoStarts(client, database, self._queue, self._read, timeout_s=self._timeout_s)
         self.outbox = MongoOutbox(client, self._clock, self._skipped)
         self.catalog = MongoCatalogStore(client, self._clock, self._skipped)
 
@@ -85,14 +73,17 @@ class MongoStore:
         await build_at_start(self._renders.database, retention=retention, timeout_s=self._timeout_s)
         await check_transactions(self._client, self._renders, timeout_s=self._timeout_s)
 
-    async def add(self, render: Render, window: QuotaWindow) -> AddResult:  # noqa: D102
-        for _ in range(MAX_ADD_TRIES):
-            try:
-                add = partial(self._add, render, window)
-                return await run_transaction(self._client, add, timeout_s=self._timeout_s)
-            except DuplicateKeyError:  # a concurrent call inserted the same key or window
-                continue
-        raise StoreUnavailable("too many concurrent calls for one user")
+    async def add(self, render: Render, window: QuotaWindow, *, weight: float = 1.0) -> AddResult:  # noqa: D102
+        return await self._starts.add(render, window, weight=weight)
+
+    async def add_many(  # noqa: D102
+        self, renders: Sequence[Render], window: QuotaWindow, *, weight: float = 1.0
+    ) -> AddManyResult:
+        return await self._starts.add_many(renders, window, weight=weight)
+
+    async def find_by_keys(self, owner: str, keys: Collection[str]) -> Mapping[str, Render]:  # noqa: D102
+        with self._operation():
+            return await self._starts.find_by_keys(owner, keys)
 
     async def quota_used(self, window: QuotaWindow) -> int:  # noqa: D102
         with self._operation():
@@ -101,7 +92,7 @@ class MongoStore:
     async def get(self, render_id: str, *, owner: str) -> Render | None:  # noqa: D102
         with self._operation():
             found = await self._renders.find_one({"_id": render_id, "owner": owner})
-        return None if found is None else self._read(found)
+        return None if found is None else self._read.one(found)
 
     async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:  # noqa: D102
         return await self._lists.get_many(render_ids)
@@ -128,6 +119,9 @@ class MongoStore:
     async def count(self, *, owner: str | None, matching: RenderFilter) -> int:  # noqa: D102
         return await self._lists.count(owner=owner, matching=matching)
 
+    async def count_by_status(self, owner: str, batch_id: str) -> Mapping[RenderStatus, int]:  # noqa: D102
+        return await self._lists.count_by_status(owner, batch_id)
+
     async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:  # noqa: D102
         return await self._lists.unfinished(owners, first=first)
 
@@ -138,37 +132,16 @@ class MongoStore:
         return await self._lists.exists({"$lte": render_id}, owner=owner, matching=matching)
 
     async def queue_position(self, render: Render) -> int:  # noqa: D102
-        with self._operation():
-            ahead = await self._renders.count_documents(
-                {"status": RenderStatus.QUEUED.value, "_id": {"$lt": render.id}}
-            )
-        return ahead + 1
+        return await self._queue.position(render)
 
     async def queue(self) -> QueueStats:  # noqa: D102
-        queued = {"status": RenderStatus.QUEUED.value}
-        with self._operation():
-            depth = await self._renders.count_documents(queued)
-            oldest = await self._renders.find_one(queued, {"_id": True}, sort=[("_id", ASCENDING)])
-        return QueueStats(depth=depth, oldest_created_at=time_of(oldest["_id"]) if oldest else None)
+        return await self._queue.stats()
 
-    async def acquire(  # noqa: D102
-        self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
-    ) -> Render | None:
-        now = self._clock.now()
-        due = due_conditions(now, excluding=excluding, queued=queued)
-        while True:
-            with self._operation():
-                acquired = await self._renders.find_one_and_update(
-                    due,
-                    {"$set": {"lease": {"worker": worker, "until": now + lease}}},
-                    sort=[("_id", ASCENDING)],
-                    return_document=ReturnDocument.AFTER,
-                )
-            if acquired is None:
-                await self._log_newer()
-                return None
-            if renders := self._decode([acquired]):
-                return renders[0]
+    async def acquire(self, *, worker: str, lease: timedelta) -> Render | None:  # noqa: D102
+        return await self._queue.acquire(worker=worker, lease=lease)
+
+    async def reacquire(self, *, worker: str, lease: timedelta, queued: bool = True) -> Render | None:  # noqa: D102
+        return await self._queue.reacquire(worker=worker, lease=lease, queued=queued)
 
     async def renew(  # noqa: D102
         self, render_ids: Collection[str], *, worker: str, lease: timedelta
@@ -184,7 +157,7 @@ class MongoStore:
         if render_ids is not None:
             held["_id"] = {"$in": list(render_ids)}
         with self._operation():
-            await self._renders.update_many(held, {"$unset": {"lease": ""}})
+            await self._queue.release(held)
 
     async def record(  # noqa: D102
         self, render: Render, *, worker: str | None = None, lease: timedelta | None = None
@@ -194,6 +167,10 @@ class MongoStore:
             return await run_transaction(self._client, record, timeout_s=self._timeout_s)
         with self._operation():
             return await record()
+
+    async def record_many(self, renders: Sequence[Render]) -> frozenset[str]:  # noqa: D102
+        record = partial(self._record_many, renders)
+        return await run_transaction(self._client, record, timeout_s=self._timeout_s)
 
     async def delete(self, render_id: str, *, owner: str) -> bool:  # noqa: D102
         with self._operation():
@@ -213,65 +190,34 @@ class MongoStore:
     async def erase_records(self, owner: str, *, dry_run: bool) -> ErasedRecords:  # noqa: D102
         return await erase_records(self._renders.database, owner, dry_run=dry_run)
 
-    async def _add(self, render: Render, window: QuotaWindow, session: Session) -> AddResult:
-        used = await self._quota.used(window, session)
-        if render.idempotency_key is not None:
-            found = await self._renders.find_one({"key": owner_key(render)}, session=session)
-            if found is not None:
-                return AddResult(outcome=AddOutcome.DUPLICATE, render=self._read(found), used=used)
-        if used >= window.limit:
-            return AddResult(outcome=AddOutcome.OVER_QUOTA, render=render, used=used)
-        await self._quota.take(render, window, session)
-        await self._renders.insert_one({"_id": render.id, **render_document(render)}, session=session)
-        return AddResult(outcome=AddOutcome.ADDED, render=render, used=used + 1)
+    async def _record_many(self, renders: Sequence[Render], transaction: Transaction) -> frozenset[str]:
+        return frozenset([render.id for render in renders if await self._record(render, None, None, transaction)])
 
     async def _record(
-        self, render: Render, worker: str | None, lease: timedelta | None, session: Session | None = None
+        self, render: Render, worker: str | None, lease: timedelta | None, transaction: Transaction | None = None
     ) -> bool:
+        renders = Calls(self._renders) if transaction is None else transaction.on(self._renders)
         before: Document = {**READABLE, "_id": render.id, "revision": render.revision - 1}
         if worker is not None:
             before["lease.worker"] = worker
-        change: Document = {"$set": render_document(render)}
-        if render.status is not RenderStatus.RENDERING:
-            change["$unset"] = {"lease": ""}
-        elif lease is not None:
-            change["$set"]["lease.until"] = self._clock.now() + lease
-        changed = await self._renders.update_one(before, change, session=session)
+        change = self._queue.change_of(render, lease)
+        changed = await renders.update_one(before, change)
         if changed.matched_count == 0:
-            if worker is not None:
-                await self._require_lease(render.id, worker, session)
+            held = {**READABLE, "_id": render.id, "lease.worker": worker}
+            if worker is not None and await renders.find_one(held) is None:
+                raise LeaseLost(render.id)
             return False
-        if render.returns_quota:
-            await self._quota.give_back(render, session)
-        if session is not None and self._has_webhook(render):
-            await self.outbox.add(WebhookMessage(render=render), session)
+        if transaction is not None and render.returns_quota:
+            found = await renders.find_one({"_id": render.id}, {"quota_window": True})
+            await self._quota.give_back(render.id, (found or {}).get("quota_window"), transaction)
+        if transaction is not None and self._has_webhook(render):
+            await self.outbox.add(WebhookMessage(render=render), transaction)
+            if message := await message_of_ended_batch(renders, render):
+                await self.outbox.add(message, transaction)
         return True
 
     def _has_webhook(self, render: Render) -> bool:
         return self._webhooks_enabled and render.status.is_terminal
-
-    async def _require_lease(self, render_id: str, worker: str, session: Session | None) -> None:
-        held = {**READABLE, "_id": render_id, "lease.worker": worker}
-        if await self._renders.find_one(held, session=session) is None:
-            raise LeaseLost(render_id)
-
-    def _decode(self, found: Sequence[Mapping[str, Any]]) -> Sequence[Render]:
-        return readable(found, "render", documents.from_mapping, self._skipped)
-
-    def _read(self, found: Mapping[str, Any]) -> Render:
-        """Return the render of a document. Raises `StoreUnavailable` if this version can't read it."""
-        if renders := self._decode([found]):
-            return renders[0]
-        raise StoreUnavailable(f"this version can't read the stored document {found['_id']}")
-
-    async def _log_newer(self) -> None:
-        """Count the unfinished renders of a newer version, at most once a minute."""
-        if time.monotonic() < self._next_newer_check_s:
-            return
-        self._next_newer_check_s = time.monotonic() + NEWER_CHECK_INTERVAL_S
-        newer = {"status": {"$in": UNFINISHED}, "schema": {"$nin": READABLE_VERSIONS}}
-        with self._operation():
-            self._decode([document async for document in self._renders.find(newer, {"schema": True})])
 
     def _operation(self) -> AbstractContextManager[None]:
         return mongo_operation(self._timeout_s)

@@ -10,12 +10,12 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
 from pymongo import AsyncMongoClient, timeout
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 
 from services.errors import StartupError, StoreUnavailable
 from services.stores.mongo_url import log_weak_options, read_mongo_url
@@ -25,6 +25,7 @@ Client = AsyncMongoClient[Document]
 Database = AsyncDatabase[Document]
 Opened = TypeVar("Opened")
 
+DUPLICATE_KEY = 11000  # the code of a write error
 DEFAULT_DATABASE = "rendercast"  # if the URL contains none
 DEFAULT_TIMEOUT_S = 10.0  # if the URL has no `timeoutMS`
 DEFAULT_OPTIONS = {"appName": "rendercast", "w": "majority", "retryWrites": True, "connectTimeoutMS": 5_000}
@@ -42,7 +43,7 @@ class ServerClock:
     async def sync(self) -> Document:
         """Read the server's time; return its whole response to the command `hello`."""
         hello = await self._client.admin.command("hello")
-        self._server_time, self._read_at = hello["localTime"], time.monotonic()
+        self._server_time, self._read_at = hello["localTime"].replace(tzinfo=UTC), time.monotonic()
         return hello
 
     def now(self) -> datetime:
@@ -115,14 +116,18 @@ async def maybe_await(value: Any) -> Any:
 def mongo_operation(timeout_s: float | None) -> Iterator[None]:
     """Limit the total time of the calls in this context, unless None, and raise `StoreUnavailable` for their errors.
 
-    `DuplicateKeyError` is not translated. The time in which motor waits for a thread counts too, which is not the case
-    for the client's own `timeoutMS`.
+    `DuplicateKeyError` is not translated, and is also raised for that of an `insert_many`. The time in which motor
+    waits for a thread counts too, which is not the case for the client's own `timeoutMS`.
     """
     try:
         with timeout(timeout_s):
             yield
     except DuplicateKeyError:
         raise
+    except BulkWriteError as error:
+        if any(each["code"] == DUPLICATE_KEY for each in error.details["writeErrors"]):
+            raise DuplicateKeyError(describe(error)) from error
+        raise StoreUnavailable(describe(error)) from error
     except PyMongoError as error:
         raise StoreUnavailable(describe(error)) from error
 

@@ -1,14 +1,12 @@
 """The documents of the collection `renders`, which documents this version can read, and query conditions."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from services import documents
 from services.documents import SkippedDocuments
 from services.errors import StoreUnavailable
-from services.models import Render, RenderFilter, RenderStatus
-from services.ports import MAX_DUE_DELAY
+from services.models import TEXT_ANIMATION, Render, RenderFilter
 from services.renders.lifecycle import ACTIVE
 from services.stores.mongo_connection import Document
 
@@ -28,11 +26,11 @@ def render_document(render: Render) -> Document:
         "owner": render.owner,
         "revision": render.revision,
         "status": render.status.value,
-        "due_at": render.due_at,
         "render": documents.to_mapping(render),
     }
     optional = {
         "generation_id": render.generation_id,
+        "batch_id": render.batch_id,
         "key": owner_key(render),
         "ended_at": render.completed_at,
     }
@@ -41,7 +39,12 @@ def render_document(render: Render) -> Document:
 
 def owner_key(render: Render) -> str | None:
     """Return the owner and the idempotency key as one value for a sparse unique index; None without a key."""
-    return None if render.idempotency_key is None else f"{render.owner}\n{render.idempotency_key}"
+    return None if render.idempotency_key is None else key_of(render.owner, render.idempotency_key)
+
+
+def key_of(owner: str, idempotency_key: str) -> str:
+    """Return the value of the unique index for an owner's idempotency key."""
+    return f"{owner}\n{idempotency_key}"
 
 
 def filter_conditions(owner: str | None, matching: RenderFilter) -> Document:
@@ -51,20 +54,16 @@ def filter_conditions(owner: str | None, matching: RenderFilter) -> Document:
         conditions["status"] = {"$in": [status.value for status in matching.statuses]}
     if matching.generation_id is not None:
         conditions["generation_id"] = matching.generation_id
+    if matching.batch_id is not None:
+        conditions["batch_id"] = matching.batch_id
+    if matching.composition_id is not None:
+        conditions["render.composition_id"] = _composition(matching.composition_id)
     return conditions
 
 
-def due_conditions(now: datetime, *, excluding: Collection[str], queued: bool) -> Document:
-    """Return the query conditions of renders that a worker may acquire: only RENDERING ones unless `queued`."""
-    return {
-        **READABLE,
-        "_id": {"$nin": list(excluding)},
-        "status": {"$in": UNFINISHED if queued else [RenderStatus.RENDERING.value]},
-        "$and": [
-            {"$or": [{"due_at": None}, {"due_at": {"$lte": now}}, {"due_at": {"$gt": now + MAX_DUE_DELAY}}]},
-            {"$or": [{"lease": None}, {"lease.until": {"$lte": now}}]},
-        ],
-    }
+def _composition(composition_id: str) -> str | Document:
+    """Return the condition of a composition. Documents before version 3 have none: all are text animations."""
+    return {"$in": [composition_id, None]} if composition_id == TEXT_ANIMATION else composition_id
 
 
 def is_readable(document: Mapping[str, Any]) -> bool:
@@ -92,3 +91,20 @@ def readable(
         else:
             skipped.add(document["_id"], NEWER)
     return list(skipped.decode(known, decode_one))
+
+
+class RenderReader:
+    """Reads renders from documents."""
+
+    def __init__(self, skipped: SkippedDocuments) -> None:
+        self._skipped = skipped
+
+    def many(self, found: Iterable[Mapping[str, Any]]) -> list[Render]:
+        """Return the renders of these documents, without those that this version can't read."""
+        return readable(found, "render", documents.from_mapping, self._skipped)
+
+    def one(self, found: Mapping[str, Any]) -> Render:
+        """Return the render of a document. Raises `StoreUnavailable` if this version can't read it."""
+        if renders := self.many([found]):
+            return renders[0]
+        raise StoreUnavailable(f"this version can't read the stored document {found['_id']}")

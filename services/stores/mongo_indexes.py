@@ -31,17 +31,43 @@ INDEX_NOT_FOUND = {26, 27}
 INDEX_DIFFERS = {85, 86}
 NO_COMMIT_QUORUM = {9, 72, 115, 238, 303, 40415}  # servers that don't know the option; 303 is Amazon DocumentDB's
 
+EXISTS = {"$exists": True}
+
+
+def _list_index(field: str, **options: object) -> IndexModel:
+    """Return the index of an owner's lists by a field. It contains the status, which can be a further condition."""
+    keys = [("owner", ASCENDING), (field, ASCENDING), ("_id", DESCENDING), ("status", ASCENDING)]
+    return IndexModel(keys, **options)
+
+
 INDEXES: Mapping[str, Sequence[IndexModel]] = {
     "renders": (
         IndexModel([("key", ASCENDING)], name="by_key", unique=True, sparse=True),
         IndexModel([("owner", ASCENDING), ("_id", DESCENDING)], name="of_owner"),
         IndexModel([("status", ASCENDING), ("_id", ASCENDING)], name="by_status"),
         IndexModel([("lease.worker", ASCENDING)], name="leased", sparse=True),
+        IndexModel(
+            [("ready", ASCENDING), ("order_key", ASCENDING), ("_id", ASCENDING)],
+            name="ready",
+            partialFilterExpression={"ready": True},
+        ),
+        IndexModel(
+            [("status", ASCENDING), ("lease.until", ASCENDING)],
+            name="leased_until",
+            partialFilterExpression={"lease.until": EXISTS},
+        ),
+        IndexModel(
+            [("owner", ASCENDING), ("finish_key", DESCENDING)],
+            name="by_finish",
+            partialFilterExpression={"finish_key": EXISTS},
+        ),
+        IndexModel([("status", ASCENDING), ("schema", ASCENDING)], name="by_version"),
+        IndexModel([("owner", ASCENDING), ("status", ASCENDING), ("_id", DESCENDING)], name="of_owner_by_status"),
+        _list_index("generation_id", name="of_generation", partialFilterExpression={"generation_id": EXISTS}),
+        _list_index("batch_id", name="of_batch", partialFilterExpression={"batch_id": EXISTS}),
+        _list_index("render.composition_id", name="of_composition"),
     ),
-    "quota": (
-        IndexModel([("renders", ASCENDING)], name="by_render"),
-        IndexModel([("expires_at", ASCENDING)], name="expired", expireAfterSeconds=0),
-    ),
+    "quota": (IndexModel([("expires_at", ASCENDING)], name="expired", expireAfterSeconds=0),),
     "webhooks": (
         IndexModel([("status", ASCENDING), ("occurred_at", DESCENDING)], name="by_status"),
         IndexModel([("due_at", ASCENDING)], name="pending", sparse=True),

@@ -1,5 +1,6 @@
 """Queries of the collection `renders` that return or count several renders."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -7,21 +8,19 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING
 from pymongo.asynchronous.collection import AsyncCollection
 
-from services import documents
-from services.documents import SkippedDocuments
-from services.models import Render, RenderFilter
-from services.stores.mongo_connection import Document, mongo_operation
-from services.stores.mongo_documents import READABLE, UNFINISHED, filter_conditions, readable
+from services.models import Render, RenderFilter, RenderStatus
+from services.stores.mongo_connection import Document, maybe_await, mongo_operation
+from services.stores.mongo_documents import READABLE, UNFINISHED, RenderReader, filter_conditions
+
+DECODED_PER_STEP = 100  # of the event loop; decoding them takes about a millisecond
 
 
 class MongoLists:
     """Reads lists of renders. `services.ports` specifies the methods that `MongoStore` has too."""
 
-    def __init__(
-        self, renders: AsyncCollection[Document], skipped: SkippedDocuments, *, timeout_s: float | None
-    ) -> None:
+    def __init__(self, renders: AsyncCollection[Document], read: RenderReader, *, timeout_s: float | None) -> None:
         self._renders = renders
-        self._skipped = skipped
+        self._read = read
         self._timeout_s = timeout_s
 
     async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:  # noqa: D102
@@ -51,6 +50,13 @@ class MongoLists:
         with self._operation():
             return await self._renders.count_documents(filter_conditions(owner, matching))
 
+    async def count_by_status(self, owner: str, batch_id: str) -> Mapping[RenderStatus, int]:  # noqa: D102
+        of_batch = {"$match": {"owner": owner, "batch_id": batch_id}}
+        by_status = {"$group": {"_id": "$status", "renders": {"$sum": 1}}}
+        with self._operation():
+            cursor = await maybe_await(self._renders.aggregate([of_batch, by_status]))
+            return {RenderStatus(each["_id"]): each["renders"] async for each in cursor}
+
     async def exists(self, render_ids: Document, *, owner: str | None, matching: RenderFilter) -> bool:
         """Return whether the owner, or any user if None, has a readable matching render whose id meets a condition."""
         conditions = {**filter_conditions(owner, matching), **READABLE, "_id": render_ids}
@@ -64,8 +70,11 @@ class MongoLists:
             limit = first and first - len(found)
             with self._operation():
                 cursor = self._renders.find(conditions, {"render": True, "schema": True}).sort("_id", order)
-                page = [document async for document in cursor.limit(limit)]
-            found += readable(page, "render", documents.from_mapping, self._skipped)
+                page = await cursor.limit(limit).to_list(None)
+            for start in range(0, len(page), DECODED_PER_STEP):
+                if start:
+                    await asyncio.sleep(0)
+                found += self._read.many(page[start : start + DECODED_PER_STEP])
             if len(found) == first or len(page) < limit or not first:
                 return found
             behind = "$lt" if order == DESCENDING else "$gt"

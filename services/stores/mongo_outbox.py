@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
-from pymongo.asynchronous.client_session import AsyncClientSession
 
 from services.documents import SCHEMA_VERSION, SkippedDocuments
 from services.errors import StoreUnavailable
@@ -22,6 +21,7 @@ from services.stores.mongo_connection import (
     operation_timeout_s,
 )
 from services.stores.mongo_documents import READABLE, readable
+from services.stores.mongo_transactions import Transaction
 from services.webhooks import documents as webhook_documents
 from services.webhooks.messages import WebhookMessage
 
@@ -38,11 +38,10 @@ class MongoOutbox:
         self._skipped = skipped
         self._timeout_s = operation_timeout_s(client)
 
-    async def add(self, message: WebhookMessage, session: AsyncClientSession) -> None:
+    async def add(self, message: WebhookMessage, transaction: Transaction) -> None:
         """Store a new message, in the transaction that ends its render."""
-        await self._webhooks.update_one(
-            {"_id": message.id}, {"$setOnInsert": _document(message)}, upsert=True, session=session
-        )
+        new = {"$setOnInsert": _document(message)}
+        await transaction.on(self._webhooks).update_one({"_id": message.id}, new, upsert=True)
 
     async def acquire(self, *, worker: str, lease: timedelta) -> WebhookMessage | None:  # noqa: D102
         now = self._clock.now()

@@ -9,7 +9,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from services.errors import StoreUnavailable
 from services.stores.mongo_connection import Client, Document, mongo_operation
-from services.stores.mongo_transactions import Session, run_transaction
+from services.stores.mongo_transactions import Transaction, run_transaction
 
 NO_DOCUMENT = {"_id": "rendercast-probe"}
 TEST_DOCUMENT_LIFETIME = timedelta(minutes=10)  # if the process ends before it deletes the document
@@ -22,16 +22,19 @@ def check_replica_set(hello: Mapping[str, Any]) -> None:
 
 
 async def check_writes(collection: AsyncCollection[Document], *, timeout_s: float) -> None:
-    """Send a write that changes nothing, so that a refused kind of write is found at the start."""
+    """Send a write that changes nothing, so that a refused kind of write is found at the start.
+
+    It is of the kind that takes a unit of quota: other servers than MongoDB may know only update operators.
+    """
     with mongo_operation(timeout_s):
-        await collection.update_one(NO_DOCUMENT, {"$set": {"probe": True}})
+        await collection.find_one_and_update(NO_DOCUMENT, [{"$set": {"probe": True}}])
 
 
 async def check_transactions(client: Client, collection: AsyncCollection[Document], *, timeout_s: float) -> None:
     """Commit a transaction that only reads. Raises `StoreUnavailable`."""
 
-    async def read(session: Session) -> None:
-        await collection.find_one(NO_DOCUMENT, session=session)
+    async def read(transaction: Transaction) -> None:
+        await transaction.on(collection).find_one(NO_DOCUMENT)
 
     try:
         await run_transaction(client, read, timeout_s=timeout_s)

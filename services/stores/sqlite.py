@@ -1,8 +1,7 @@
 """The embedded store: a SQLite file that one process opens and one thread accesses."""
 
-import json
 import sqlite3
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,17 +9,23 @@ from pathlib import Path
 from services import documents
 from services.documents import SkippedDocuments
 from services.errors import LeaseLost
-from services.ids import time_of
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
-from services.ports import MAX_DUE_DELAY, AddOutcome, AddResult, Clock, ErasedRecords, QueueStats
-from services.stores import sqlite_erasure, sqlite_leases, sqlite_lists, sqlite_outbox
+from services.ports import AddManyResult, AddResult, Clock, ErasedRecords, QueueStats
+from services.stores import (
+    sqlite_erasure,
+    sqlite_leases,
+    sqlite_lists,
+    sqlite_outbox,
+    sqlite_queue,
+    sqlite_quota,
+    sqlite_starts,
+)
+from services.stores.sqlite_batches import message_of_ended_batch
 from services.stores.sqlite_catalog import SqliteCatalogStore
-from services.stores.sqlite_connection import SqliteFile, open_sqlite_file, to_ms
-from services.stores.sqlite_leases import Lease, lease_from
+from services.stores.sqlite_connection import SqliteFile, open_sqlite_file
+from services.stores.sqlite_leases import free_at, lease_from
 from services.stores.sqlite_outbox import SqliteOutbox
 from services.webhooks.messages import WebhookMessage
-
-UNIT_RETENTION_MS = 7 * 86_400_000  # after the start of a quota window; then its units are deleted
 
 
 class SqliteStore:
@@ -39,11 +44,20 @@ class SqliteStore:
     def skipped_documents(self) -> int:  # noqa: D102
         return self._skipped.count
 
-    async def add(self, render: Render, window: QuotaWindow) -> AddResult:  # noqa: D102
-        return await self._file.write(_add, render, window)
+    async def add(self, render: Render, window: QuotaWindow, *, weight: float = 1.0) -> AddResult:  # noqa: D102
+        return await self._file.write(sqlite_starts.add, render, window, weight, free_at(self._clock, render))
+
+    async def add_many(  # noqa: D102
+        self, renders: Sequence[Render], window: QuotaWindow, *, weight: float = 1.0
+    ) -> AddManyResult:
+        free = [free_at(self._clock, render) for render in renders]
+        return await self._file.write(sqlite_starts.add_many, renders, window, weight, free)
+
+    async def find_by_keys(self, owner: str, keys: Collection[str]) -> Mapping[str, Render]:  # noqa: D102
+        return await self._file.read(sqlite_starts.find_by_keys, owner, keys)
 
     async def quota_used(self, window: QuotaWindow) -> int:  # noqa: D102
-        return await self._file.read(_quota_used, window)
+        return await self._file.read(sqlite_quota.used, window)
 
     async def get(self, render_id: str, *, owner: str) -> Render | None:  # noqa: D102
         return await self._file.read(_get, render_id, owner)
@@ -67,6 +81,9 @@ class SqliteStore:
     async def count(self, *, owner: str | None, matching: RenderFilter) -> int:  # noqa: D102
         return await self._file.read(sqlite_lists.count, owner, matching)
 
+    async def count_by_status(self, owner: str, batch_id: str) -> Mapping[RenderStatus, int]:  # noqa: D102
+        return await self._file.read(sqlite_lists.count_by_status, owner, batch_id)
+
     async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:  # noqa: D102
         return await self._file.read(sqlite_lists.unfinished, self._skipped, owners, first)
 
@@ -77,16 +94,18 @@ class SqliteStore:
         return await self._file.read(sqlite_lists.exists_older, render_id, owner, matching)
 
     async def queue_position(self, render: Render) -> int:  # noqa: D102
-        return await self._file.read(_queue_position, render)
+        return await self._file.read(sqlite_queue.position, render)
 
     async def queue(self) -> QueueStats:  # noqa: D102
-        return await self._file.read(_queue)
+        return await self._file.read(sqlite_queue.stats)
 
-    async def acquire(  # noqa: D102
-        self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
-    ) -> Render | None:
-        now, until = self._clock.now(), lease_from(self._clock, lease)
-        return await self._file.write(_acquire, self._skipped, worker, now, until, excluding, queued)
+    async def acquire(self, *, worker: str, lease: timedelta) -> Render | None:  # noqa: D102
+        until = lease_from(self._clock, lease)
+        return await self._file.write(sqlite_queue.acquire, self._skipped, worker, until)
+
+    async def reacquire(self, *, worker: str, lease: timedelta, queued: bool = True) -> Render | None:  # noqa: D102
+        until = lease_from(self._clock, lease)
+        return await self._file.write(sqlite_queue.reacquire, self._skipped, worker, until, queued)
 
     async def renew(  # noqa: D102
         self, render_ids: Collection[str], *, worker: str, lease: timedelta
@@ -99,9 +118,14 @@ class SqliteStore:
     async def record(  # noqa: D102
         self, render: Render, *, worker: str | None = None, lease: timedelta | None = None
     ) -> bool:
-        kept = None if lease is None else lease_from(self._clock, lease)
-        message = WebhookMessage(render=render) if self._webhooks_enabled and render.status.is_terminal else None
-        return await self._file.write(_record, render, worker, kept, message)
+        until = free_at(self._clock, render)
+        if lease is not None and render.status is RenderStatus.RENDERING:
+            until = lease_from(self._clock, lease).until_ms
+        return await self._file.write(_record, render, worker, until, self._webhooks_enabled)
+
+    async def record_many(self, renders: Sequence[Render]) -> frozenset[str]:  # noqa: D102
+        free = [free_at(self._clock, render) for render in renders]
+        return await self._file.write(_record_many, renders, free, self._webhooks_enabled)
 
     async def delete(self, render_id: str, *, owner: str) -> bool:  # noqa: D102
         return await self._file.write(_delete, render_id, owner)
@@ -131,113 +155,61 @@ async def open_sqlite_store(path: Path, clock: Clock, *, webhooks_enabled: bool 
         yield SqliteStore(file, clock, webhooks_enabled=webhooks_enabled)
 
 
-def _add(db: sqlite3.Connection, render: Render, window: QuotaWindow) -> AddResult:
-    used = _quota_used(db, window)
-    if render.idempotency_key is not None:
-        row = db.execute(
-            "SELECT document FROM renders WHERE owner = ? AND idempotency_key = ?",
-            (render.owner, render.idempotency_key),
-        ).fetchone()
-        if row:
-            return AddResult(outcome=AddOutcome.DUPLICATE, render=documents.decode(row[0]), used=used)
-    if used >= window.limit:
-        return AddResult(outcome=AddOutcome.OVER_QUOTA, render=render, used=used)
-    starts_at = to_ms(window.starts_at)
-    db.execute("DELETE FROM quota_units WHERE window_starts_at < ?", (starts_at - UNIT_RETENTION_MS,))
-    db.execute("INSERT INTO quota_units VALUES (?, ?, ?)", (render.id, window.owner, starts_at))
-    db.execute(
-        "INSERT INTO renders VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?)",
-        (
-            render.id,
-            render.owner,
-            render.revision,
-            render.status,
-            render.generation_id,
-            render.idempotency_key,
-            _due_ms(render),
-            documents.encode(render),
-        ),
-    )
-    return AddResult(outcome=AddOutcome.ADDED, render=render, used=used + 1)
-
-
-def _quota_used(db: sqlite3.Connection, window: QuotaWindow) -> int:
-    (used,) = db.execute(
-        "SELECT count(*) FROM quota_units WHERE owner = ? AND window_starts_at = ?",
-        (window.owner, to_ms(window.starts_at)),
-    ).fetchone()
-    return int(used)
-
-
 def _get(db: sqlite3.Connection, render_id: str, owner: str) -> Render | None:
     row = db.execute("SELECT document FROM renders WHERE id = ? AND owner = ?", (render_id, owner)).fetchone()
     return documents.decode(row[0]) if row else None
-
-
-def _queue_position(db: sqlite3.Connection, render: Render) -> int:
-    (ahead,) = db.execute(
-        "SELECT count(*) FROM renders WHERE status = 'queued' AND id < ?",
-        (render.id,),
-    ).fetchone()
-    return int(ahead) + 1
-
-
-def _queue(db: sqlite3.Connection) -> QueueStats:
-    depth, oldest = db.execute("SELECT count(*), min(id) FROM renders WHERE status = 'queued'").fetchone()
-    return QueueStats(depth=depth, oldest_created_at=time_of(oldest) if oldest else None)
-
-
-def _acquire(
-    db: sqlite3.Connection,
-    skipped: SkippedDocuments,
-    worker: str,
-    now: datetime,
-    lease: Lease,
-    excluding: Collection[str],
-    queued: bool,  # noqa: FBT001  # keyword-only in `acquire`
-) -> Render | None:
-    statement = """
-        UPDATE renders SET lease_worker = ?, lease_until = ? WHERE id = (
-            SELECT id FROM renders
-            WHERE status IN ('queued', 'rendering') AND (status = 'rendering' OR ?)
-            AND (due_at IS NULL OR due_at <= ? OR due_at > ?)
-            AND (lease_until IS NULL OR lease_until <= ?) AND id NOT IN (SELECT value FROM json_each(?))
-            ORDER BY id LIMIT 1
-        ) RETURNING id, document
-        """
-    due = (to_ms(now), to_ms(now + MAX_DUE_DELAY))
-    values = (worker, lease.until_ms, queued, *due, lease.now_ms, json.dumps(list(excluding)))
-    while row := db.execute(statement, values).fetchone():
-        if readable := list(skipped.decode([row], documents.decode)):
-            return readable[0]
-    return None
 
 
 def _record(
     db: sqlite3.Connection,
     render: Render,
     worker: str | None,
-    lease: Lease | None,
-    message: WebhookMessage | None,
+    until: int | None,
+    webhooks_enabled: bool,  # noqa: FBT001  # run by `write`
 ) -> bool:
-    row = db.execute("SELECT revision, lease_worker FROM renders WHERE id = ?", (render.id,)).fetchone()
+    row = db.execute("SELECT revision, lease_worker, status FROM renders WHERE id = ?", (render.id,)).fetchone()
     if worker is not None and (row is None or row[1] != worker):
         raise LeaseLost(render.id)
     if row is None or row[0] != render.revision - 1:
         return False
+    if render.status is RenderStatus.RENDERING:
+        _set_rendering(db, render, until, was=row[2])
+        return True
     db.execute(
-        "UPDATE renders SET revision = ?, status = ?, due_at = ?, document = ? WHERE id = ?",
-        (render.revision, render.status, _due_ms(render), documents.encode(render), render.id),
+        """
+        UPDATE renders SET revision = ?, status = ?, lease_worker = NULL, lease_until = ?, document = ?,
+            finish_key = iif(?, NULL, finish_key)
+        WHERE id = ?
+        """,
+        (render.revision, render.status, until, documents.encode(render), render.was_never_started, render.id),
     )
-    if render.status is not RenderStatus.RENDERING:
-        db.execute("UPDATE renders SET lease_worker = NULL, lease_until = NULL WHERE id = ?", (render.id,))
-    elif lease is not None:
-        db.execute("UPDATE renders SET lease_until = ? WHERE id = ?", (lease.until_ms, render.id))
     if render.returns_quota:
-        db.execute("DELETE FROM quota_units WHERE render_id = ?", (render.id,))
-    if message is not None:
-        sqlite_outbox.add(db, message)
+        sqlite_quota.give_back(db, render)
+    if webhooks_enabled and render.status.is_terminal:
+        sqlite_outbox.add(db, WebhookMessage(render=render))
+        if message := message_of_ended_batch(db, render):
+            sqlite_outbox.add(db, message)
     return True
+
+
+def _record_many(
+    db: sqlite3.Connection,
+    renders: Sequence[Render],
+    until: Sequence[int | None],
+    webhooks_enabled: bool,  # noqa: FBT001  # run by `write`
+) -> frozenset[str]:
+    each = zip(renders, until, strict=True)
+    return frozenset([render.id for render, free in each if _record(db, render, None, free, webhooks_enabled)])
+
+
+def _set_rendering(db: sqlite3.Connection, render: Render, until: int | None, *, was: str) -> None:
+    """Store a RENDERING render. A progress step, the most frequent change, does not touch the indexes by status."""
+    if was != RenderStatus.RENDERING:
+        db.execute("UPDATE renders SET status = ? WHERE id = ?", (render.status, render.id))
+    db.execute(
+        "UPDATE renders SET revision = ?, lease_until = coalesce(?, lease_until, 0), document = ? WHERE id = ?",
+        (render.revision, until, documents.encode(render), render.id),
+    )
 
 
 def _delete(db: sqlite3.Connection, render_id: str, owner: str) -> bool:
@@ -245,7 +217,3 @@ def _delete(db: sqlite3.Connection, render_id: str, owner: str) -> bool:
         "DELETE FROM renders WHERE id = ? AND owner = ? AND status NOT IN ('queued', 'rendering')", (render_id, owner)
     )
     return deleted.rowcount == 1
-
-
-def _due_ms(render: Render) -> int | None:
-    return None if render.due_at is None else to_ms(render.due_at)

@@ -16,67 +16,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from services.errors import StartupError, StoreUnavailable
+from services.stores.sqlite_migrations import MIGRATIONS
 
 T = TypeVar("T")
 BUSY_TIMEOUT_S = 2.0
-
-# A file's `user_version` is the number of migrations applied to it. Append new ones; never change a released one.
-MIGRATIONS = (
+# Nothing runs when the file is opened. Delays end too: the monotonic clock may have started again since.
+END_LEASES = """
+    UPDATE webhooks SET lease_worker = NULL, lease_until = NULL WHERE lease_worker IS NOT NULL;
+    UPDATE renders SET lease_worker = NULL, lease_until = NULL WHERE status = 'queued' AND lease_until IS NOT NULL;
+    UPDATE renders SET lease_worker = NULL, lease_until = 0 WHERE status = 'rendering';
     """
-    CREATE TABLE renders (
-        id TEXT PRIMARY KEY,
-        owner TEXT NOT NULL,
-        revision INTEGER NOT NULL,
-        status TEXT NOT NULL,
-        generation_id TEXT,
-        idempotency_key TEXT,
-        due_at INTEGER,
-        lease_worker TEXT,
-        lease_until INTEGER,
-        document TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX renders_of_owner ON renders (owner, id);
-    CREATE UNIQUE INDEX renders_by_key ON renders (owner, idempotency_key) WHERE idempotency_key IS NOT NULL;
-    CREATE INDEX renders_unfinished ON renders (id, status) WHERE status IN ('queued', 'rendering');
-    CREATE INDEX renders_unfinished_of_owner ON renders (owner, id) WHERE status IN ('queued', 'rendering');
-    CREATE INDEX renders_queued ON renders (status, id) WHERE status = 'queued';
-    CREATE INDEX renders_leased ON renders (lease_worker) WHERE lease_worker IS NOT NULL;
-    CREATE TABLE quota_units (
-        render_id TEXT PRIMARY KEY,
-        owner TEXT NOT NULL,
-        window_starts_at INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX quota_units_of_window ON quota_units (owner, window_starts_at);
-    CREATE INDEX quota_units_by_age ON quota_units (window_starts_at);
-    """,
-    """
-    CREATE TABLE webhooks (
-        id TEXT PRIMARY KEY,
-        revision INTEGER NOT NULL,
-        status TEXT NOT NULL,
-        occurred_at INTEGER NOT NULL,
-        due_at INTEGER,
-        expires_at INTEGER,
-        lease_worker TEXT,
-        lease_until INTEGER,
-        document TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX webhooks_by_age ON webhooks (occurred_at);
-    CREATE INDEX webhooks_by_status ON webhooks (status, occurred_at);
-    CREATE INDEX webhooks_pending ON webhooks (due_at) WHERE due_at IS NOT NULL;
-    CREATE INDEX webhooks_expiring ON webhooks (expires_at) WHERE expires_at IS NOT NULL;
-    CREATE INDEX webhooks_leased ON webhooks (lease_worker) WHERE lease_worker IS NOT NULL;
-    """,
-    "-- Documents of schema version 2, which older versions must not read. They are upgraded when next written.\n",
-    """
-    -- Documents of schema version 3, which older versions must not read, and the catalogs.
-    CREATE TABLE catalogs (
-        site TEXT PRIMARY KEY,
-        discovered_at INTEGER NOT NULL,
-        document TEXT NOT NULL
-    ) STRICT;
-    """,
-)
 
 
 class SqliteFile:
@@ -164,8 +113,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
-    for table in ("renders", "webhooks"):
-        connection.execute(f"UPDATE {table} SET lease_worker = NULL, lease_until = NULL WHERE lease_worker IS NOT NULL")
+    connection.executescript(END_LEASES)
 
 
 def _version(connection: sqlite3.Connection) -> int:

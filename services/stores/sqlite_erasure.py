@@ -14,17 +14,17 @@ def render_ids(db: sqlite3.Connection, owner: str) -> Sequence[str]:
 
 
 def erase_records(db: sqlite3.Connection, owner: str, dry_run: bool) -> ErasedRecords:  # noqa: FBT001  # run by `write`
-    """Delete the owner's messages and units of quota, or only count them.
+    """Delete the owner's messages and quota windows, or only count them.
 
     Messages have no index by owner, so all of them are read.
     """
     messages = "FROM webhooks WHERE document ->> '$.render.owner' = ?"
-    units = "FROM quota_units WHERE owner = ?"
+    windows = "FROM quota_windows WHERE owner = ?"
     (message_count,) = db.execute(f"SELECT count(*) {messages}", (owner,)).fetchone()
-    (window_count,) = db.execute(f"SELECT count(DISTINCT window_starts_at) {units}", (owner,)).fetchone()
+    (window_count,) = db.execute(f"SELECT count(*) {windows}", (owner,)).fetchone()
     if not dry_run:
         db.execute(f"DELETE {messages}", (owner,))
-        db.execute(f"DELETE {units}", (owner,))
+        db.execute(f"DELETE {windows}", (owner,))
     return ErasedRecords(messages=message_count, quota_windows=window_count)
 
 

@@ -1,4 +1,9 @@
-"""The leases of the embedded store."""
+"""The leases of the embedded store.
+
+A QUEUED render without `lease_until` waits for a worker. `lease_until` is the time from which a render may be acquired
+again: the end of its lease, or of its delay, which no worker holds. A RENDERING render always has one: 0 after a
+release.
+"""
 
 import json
 import sqlite3
@@ -6,7 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.ports import Clock
+from services.models import Render, RenderStatus
+from services.ports import MAX_DUE_DELAY, Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,14 @@ def lease_from(clock: Clock, length: timedelta) -> Lease:
     return Lease(now_ms, now_ms + round(length.total_seconds() * 1000))
 
 
+def free_at(clock: Clock, render: Render) -> int | None:
+    """Return when a QUEUED render's delay ends, in milliseconds of the monotonic clock; None if it has none."""
+    if render.status is not RenderStatus.QUEUED or render.due_at is None:
+        return None
+    delay = render.due_at - clock.now()
+    return lease_from(clock, delay).until_ms if timedelta(0) < delay <= MAX_DUE_DELAY else None
+
+
 def renew(db: sqlite3.Connection, render_ids: Collection[str], worker: str, lease: Lease) -> frozenset[str]:
     """Extend the leases that the worker still holds on these renders; return their ids."""
     statement = """
@@ -41,7 +55,7 @@ def renew(db: sqlite3.Connection, render_ids: Collection[str], worker: str, leas
 def release(db: sqlite3.Connection, render_ids: Collection[str] | None, worker: str) -> None:
     """End the worker's leases on these renders, or all of its leases."""
     statement = """
-        UPDATE renders SET lease_worker = NULL, lease_until = NULL
+        UPDATE renders SET lease_worker = NULL, lease_until = iif(status = 'rendering', 0, NULL)
         WHERE lease_worker = ? AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))
         """
     ids = None if render_ids is None else json.dumps(list(render_ids))

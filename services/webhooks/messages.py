@@ -7,17 +7,20 @@ A store adds a message in the same atomic step in which it records the end of a 
 message with the next revision; none does I/O. The terms are those of Standard Webhooks.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from msgspec import Struct
 
-from services.models import Render, RenderStatus, WebhookStatus, replace
+from services.models import TERMINAL, Render, RenderStatus, WebhookStatus, replace
 from services.webhooks.retry_schedule import MAX_TRIES, retry_delay_s
 
 RETENTION = timedelta(days=30)  # after delivery or failure
 ID_PREFIX = "msg_"
+BATCH_SUFFIX = "_batch"
+BATCH_ENDED = "batch.ended"
 EVENT_TYPES = {
     RenderStatus.COMPLETE: "render.completed",
     RenderStatus.FAILED: "render.failed",
@@ -63,14 +66,36 @@ class WebhookAttempt(Struct, frozen=True, kw_only=True, rename={"started_at": "b
         return self.duration_s is not None
 
 
+class EndedBatch(Struct, frozen=True, kw_only=True, gc=False):
+    """A batch when all of its renders had ended: the number of its renders by final status."""
+
+    id: str
+    complete: int
+    failed: int
+    cancelled: int
+
+    @classmethod
+    def of(cls, batch_id: str, counts: Mapping[RenderStatus, int]) -> "EndedBatch | None":
+        """Return the batch with these renders; None if some of them have not ended."""
+        if not counts.keys() <= TERMINAL:
+            return None
+        final = (RenderStatus.COMPLETE, RenderStatus.FAILED, RenderStatus.CANCELLED)
+        complete, failed, cancelled = (counts.get(status, 0) for status in final)
+        return cls(id=batch_id, complete=complete, failed=failed, cancelled=cancelled)
+
+
 class WebhookMessage(Struct, frozen=True, kw_only=True):
     """A message about the end of a render; `render` is its final state.
+
+    With `batch`, it is about the end of the batch, and `render` is the one that ended last. A batch that goes on
+    afterwards ends with another render.
 
     No worker may acquire the message before `due_at`. `tries` counts the attempts since it was stored or last replayed.
     `settled_at` is when it became DELIVERED or FAILED.
     """
 
     render: Render
+    batch: EndedBatch | None = None
     revision: int = 1
     status: WebhookStatus = WebhookStatus.PENDING
     due_at: datetime | None = None
@@ -81,12 +106,12 @@ class WebhookMessage(Struct, frozen=True, kw_only=True):
     @property
     def id(self) -> str:
         """The id, the same in all attempts; receivers use it to discard duplicates."""
-        return message_id(self.render.id)
+        return message_id(self.render.id) + (BATCH_SUFFIX if self.batch else "")
 
     @property
     def event_type(self) -> str:
         """The type of the event, such as `render.completed`."""
-        return EVENT_TYPES[self.render.status]
+        return BATCH_ENDED if self.batch else EVENT_TYPES[self.render.status]
 
     @property
     def occurred_at(self) -> datetime:

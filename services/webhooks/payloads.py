@@ -9,13 +9,15 @@ from services.models import AnimationProps, Download, Failure, Render
 from services.renders.failure_messages import message_for_owner
 from services.renders.file_names import file_name
 from services.renders.text_animation import input_props
-from services.webhooks.messages import WebhookMessage
+from services.webhooks.messages import EndedBatch, WebhookMessage
 
 Json = dict[str, object]
 
 
 def build_body(message: WebhookMessage, *, video: Download | None, poster: Download | None) -> bytes:
-    """Return the body: event type, time and the render, with the URLs of its output and poster."""
+    """Return the body: event type, time, and the render with the URLs of its output and poster, or the batch."""
+    if message.batch is not None:
+        return encode_event(message.event_type, message.occurred_at, _batch(message.batch, message.render))
     urls = {**_url_fields("output", video), **_url_fields("poster", poster)}
     return encode_event(message.event_type, message.occurred_at, {**_render(message.render), **urls})
 
@@ -31,11 +33,24 @@ def _url_fields(name: str, download: Download | None) -> Json:
     return {f"{name}Url": url, f"{name}UrlExpiresAt": _time(expires_at)}
 
 
+def _batch(batch: EndedBatch, render: Render) -> Json:
+    """Return fields of the GraphQL type `BatchProgress`, and the owner."""
+    return {
+        "batchId": batch.id,
+        "owner": render.owner,
+        "total": batch.complete + batch.failed + batch.cancelled,
+        "complete": batch.complete,
+        "failed": batch.failed,
+        "cancelled": batch.cancelled,
+    }
+
+
 def _render(render: Render) -> Json:
     """Return the fields of the GraphQL type `Render`, except URLs and fields of unfinished renders."""
     return {
         "id": render.id,
         "generationId": render.generation_id,
+        "batchId": render.batch_id,
         "owner": render.owner,
         "revision": render.revision,
         "status": render.status.name,
@@ -65,6 +80,8 @@ def _props(props: AnimationProps) -> Json:
         "style": props.style.name,
         "fontFamily": props.font_family,
         "fontSize": props.font_size,
+        "fontWeight": props.font_weight,
+        "italic": props.italic,
         "color": props.color,
         "backgroundColor": props.background_color,
         "durationInFrames": props.duration_in_frames,

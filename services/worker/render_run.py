@@ -70,6 +70,10 @@ class RenderRun:
         self._poll_requested = True
         self._recorder.interrupt()
 
+    def observe_now(self) -> None:
+        """Poll the backend without delay: it has news of this render."""
+        self._recorder.interrupt()
+
     def mark_lease_lost(self) -> None:
         """Stop before the next step: another worker may be running the render."""
         self._recorder.mark_lease_lost()
@@ -168,7 +172,7 @@ class RenderRun:
             else:
                 await self._recorder.pause(backoff_s(self._poll_failures))
             return
-        self._context.metrics.polled(lag_s=self._clock.monotonic() - due_s)
+        self._context.metrics.polled(lag_s=max(0.0, self._clock.monotonic() - due_s))
         self._check_output = False
         self._poll_failures = 0
         self._poll_failure = None

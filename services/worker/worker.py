@@ -23,6 +23,7 @@ from services.realtime.pubsub import PubSub
 from services.renders.failure_messages import internal_failure
 from services.worker.change_recorder import ChangeRecorder
 from services.worker.concurrency_limit import ConcurrencyLimit
+from services.worker.idle_subscription import IdleSubscription
 from services.worker.render_run import RenderRun
 from services.worker.run_context import RunContext, RunLimits
 
@@ -66,8 +67,10 @@ class Worker:
         self._metrics = metrics
         self._options = options
         self._span_of = span_of
+        self._next_reacquire_s = 0.0
         self._running_time = RunningTime(clock)
         self._loop: LeasedLoop[RenderRun] = LeasedLoop(self, name="renders", clock=clock)
+        self._idle = IdleSubscription(pubsub, self._loop.wake)
         self._concurrency = ConcurrencyLimit(backend, clock, wake=self._loop.wake)
         self._context = RunContext(
             backend=backend,
@@ -104,17 +107,41 @@ class Worker:
         """Run renders until cancelled; then release each lease as soon as its render's task has ended."""
         await self._loop.run(within=self._listening())
 
+    def observe_now(self, render_id: str) -> None:
+        """Poll the backend for a render without delay, if this worker runs it."""
+        if run := self._loop.items.get(render_id):
+            run.observe_now()
+
     async def acquire(self) -> RenderRun | None:
-        """Lease the oldest render that is due, QUEUED ones only if another may start. Raises `StoreUnavailable`."""
-        render = await self._store.acquire(
-            worker=self.id,
-            lease=self._options.lease,
-            excluding=list(self._loop.items),
-            queued=self._may_start(),
-        )
+        """Lease a render that is free again, or else the first of the queue. Raises `StoreUnavailable`.
+
+        QUEUED renders are leased only if another may start. Those that are free again are looked for once per poll.
+        """
+        if self._clock.monotonic() >= self._next_reacquire_s:
+            if (run := await self._reacquire()) is not None:
+                return run
+            self._next_reacquire_s = self._clock.monotonic() + self.poll_interval_s
+        if not self._may_start():
+            await self._idle.leave()
+            return None
+        render = await self._acquire_first()
+        if render is None and await self._idle.enter():  # one may have been queued before
+            render = await self._acquire_first()
         if render is None:
             return None
+        if not self._may_start(acquired=1) and await self._idle.leave():
+            await self._hub.wake_idle_worker()  # the queue may have more
         return self._new_run(render)
+
+    async def _acquire_first(self) -> Render | None:
+        return await self._store.acquire(worker=self.id, lease=self._options.lease)
+
+    async def _reacquire(self) -> RenderRun | None:
+        """Lease a render that is free again. One that this worker runs had an expired lease, which is then extended."""
+        while True:
+            render = await self._store.reacquire(worker=self.id, lease=self._options.lease, queued=self._may_start())
+            if render is None or render.id not in self._loop.items:
+                return None if render is None else self._new_run(render)
 
     async def process(self, run: RenderRun) -> None:
         """Run a render. Raises only `CancelledError`, after releasing the lease."""
@@ -143,17 +170,20 @@ class Worker:
         async with self._pubsub.subscribe(WORK_CHANNEL, self._handle_notifications), asyncio.TaskGroup() as tasks:
             tasks.create_task(self._renew_leases())
             tasks.create_task(self._running_time.keep_reading())
-            yield
+            try:
+                yield
+            finally:
+                await self._idle.leave()
 
     def _handle_notifications(self, render_ids: list[str]) -> None:
         for render_id in render_ids:
             if run := self._loop.items.get(render_id):
                 run.poll_now()
-        self._loop.wake.set()
 
-    def _may_start(self) -> bool:
-        starting = sum(run.is_starting for run in self._loop.items.values())
-        return self._concurrency.allows_start(running=len(self._loop.items), starting=starting)
+    def _may_start(self, *, acquired: int = 0) -> bool:
+        """Return whether another render may start beside those that run and these that were acquired just now."""
+        starting = sum(run.is_starting for run in self._loop.items.values()) + acquired
+        return self._concurrency.allows_start(running=len(self._loop.items) + acquired, starting=starting)
 
     def _new_run(self, render: Render) -> RenderRun:
         recorder = ChangeRecorder(

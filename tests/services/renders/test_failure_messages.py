@@ -141,14 +141,14 @@ def test_a_stored_message_of_this_version_is_shown_unchanged(message: str) -> No
 def client_errors(render: services.models.Render) -> list[Exception]:
     """Return an error of each class, with internals of the server in those whose text is masked."""
     internal = "REMOTION_AWS_SECRET_ACCESS_KEY is wrong in the bucket; see the log"
-    quota = Quota(limit=5, remaining=0, window=timedelta(hours=1), resets_at=START_OF_TIME)
+    quota = Quota(limit=5, remaining=0, window=timedelta(hours=1), resets_at=START_OF_TIME, resets_in_s=1)
     failure = Failure(code="ACCESS_DENIED", message=internal, retryable=False)
     given: dict[type[Exception], Exception] = {
         errors.InvalidAnimation: errors.InvalidAnimation([errors.Problem(field="text", message="Too long.")]),
         errors.InvalidInput: errors.InvalidInput([errors.PathProblem(path="/output", message="Choose another.")]),
         errors.InvalidArgument: errors.InvalidArgument("first", "Too many."),
         errors.ExecutionTimeout: errors.ExecutionTimeout(5),
-        errors.RenderQuotaExceeded: errors.RenderQuotaExceeded(quota, retry_after_s=1),
+        errors.RenderQuotaExceeded: errors.RenderQuotaExceeded(quota),
         errors.BackendUnavailable: errors.BackendUnavailable(internal, failure=failure),
         errors.StartImpossible: errors.StartImpossible(failure),
         errors.IllegalChange: errors.IllegalChange("cancel", internal),

@@ -21,10 +21,11 @@ def test_every_time_is_in_exactly_one_window(now: datetime, length: timedelta) -
 @given(MOMENTS, LENGTHS, st.integers(0, 20))
 def test_the_remaining_quota_is_not_negative_and_the_wait_not_zero(now: datetime, length: timedelta, used: int) -> None:
     window = QuotaRule(limit=5, window=length).window_at(now, owner="ann")
-    assert quota_left(window, used=used).remaining == max(0, 5 - used)
-    error = quota_exceeded(window, used=used, now=now)
-    assert error.retry_after_s >= 1
-    assert now + timedelta(seconds=error.retry_after_s) >= window.ends_at
+    quota = quota_left(window, used=used, now=now)
+    assert quota.remaining == max(0, 5 - used)
+    assert quota.resets_in_s >= 1
+    assert now + timedelta(seconds=quota.resets_in_s) >= window.ends_at
+    assert quota_exceeded(window, used=used, now=now).quota == quota
 
 
 def test_hourly_windows_start_on_the_hour() -> None:

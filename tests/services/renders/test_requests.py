@@ -3,9 +3,9 @@ from datetime import UTC, datetime
 import pytest
 
 from services.compositions.catalog import KnownCompositions
-from services.errors import InvalidInput
-from services.media import OutputFormat
-from services.models import TEXT_ANIMATION, Catalog, Composition
+from services.errors import InvalidAnimation, InvalidInput
+from services.media import OutputFormat, OutputOptions
+from services.models import TEXT_ANIMATION, Catalog, Composition, replace
 from services.renders.requests import RequestValidator, StartRequest
 from tests.conftest import PROPS
 from tests.support.api_compositions import CARD, PROMO, composition
@@ -45,3 +45,12 @@ def test_an_animation_is_rendered_by_the_composition_that_the_backend_names() ->
     assert (valid.composition_id, valid.props) == ("Titles", PROPS)
     assert valid.media is not None
     assert (valid.media.width, valid.media.height) == (640, 360)
+
+
+def test_faint_text_is_invisible_only_in_a_gif() -> None:
+    faint = replace(PROPS, color="rgb(255 255 255 / 40%)", background_color="transparent")
+    requests = validator(TEXT_ANIMATION, composition(TEXT_ANIMATION, width=640, height=360))
+    with pytest.raises(InvalidAnimation, match="less transparent"):
+        requests.validate(StartRequest(animation=faint, output=OutputOptions(format=OutputFormat.GIF)))
+    vp9 = OutputOptions(format=OutputFormat.VP9, transparent=True)
+    assert requests.validate(StartRequest(animation=faint, output=vp9)).props == faint

@@ -32,7 +32,7 @@ def pymongo(url: str) -> AbstractAsyncContextManager[RenderStore]:
     return open_mongo_store(AsyncMongoClient, url)
 
 
-@pytest.fixture(params=[memory, sqlite, motor, pytest.param(pymongo, marks=pytest.mark.slow)])
+@pytest.fixture(params=[memory, sqlite, *(pytest.param(each, marks=pytest.mark.slow) for each in (motor, pymongo))])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RenderStore]:
     is_mongo = request.param in {motor, pymongo}
     location = request.getfixturevalue("mongo_url") if is_mongo else tmp_path

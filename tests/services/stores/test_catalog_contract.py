@@ -71,7 +71,7 @@ async def pymongo(url: str) -> AsyncIterator[CatalogStore]:
         yield store.catalog
 
 
-@pytest.fixture(params=[memory, sqlite, motor, pytest.param(pymongo, marks=pytest.mark.slow)])
+@pytest.fixture(params=[memory, sqlite, *(pytest.param(each, marks=pytest.mark.slow) for each in (motor, pymongo))])
 async def catalogs(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CatalogStore]:
     is_mongo = request.param in {motor, pymongo}
     location = request.getfixturevalue("mongo_url") if is_mongo else tmp_path

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient, MongoClient
+from pymongo import AsyncMongoClient
+from pymongo.errors import DuplicateKeyError
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from services.documents import SCHEMA_VERSION
@@ -17,9 +18,10 @@ from services.errors import StartupError, StoreUnavailable
 from services.models import RenderFilter
 from services.ports import AddOutcome
 from services.stores.mongo import MongoStore, open_mongo_store
+from services.stores.mongo_connection import mongo_operation
 from tests.conftest import MakeRender
 from tests.services.stores.test_sqlite import use_catalog, use_everything, use_outbox
-from tests.support.mongo_server import MongoServer
+from tests.support.mongo_server import MongoServer, connect_to_mongo
 from tests.support.server_process import free_port
 from tests.support.stored_renders import HOUR, NOW, window
 
@@ -27,7 +29,6 @@ pytestmark = pytest.mark.slow
 
 TIMEOUT_S = 1.0
 TIMEOUT_OPTION = f"timeoutMS={TIMEOUT_S * 1000:.0f}"
-Database = MongoClient[dict[str, Any]]
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ async def test_a_document_has_its_schema_version_and_query_fields(
 ) -> None:
     render = make_render(generation_id="g", idempotency_key="start:k")
     await store.add(render, window())
-    with Database(mongo_url, tz_aware=True) as client:
+    with connect_to_mongo(mongo_url, tz_aware=True) as client:
         document = client.get_default_database()["renders"].find_one({"_id": render.id})
     assert document is not None
     assert document["schema"] == SCHEMA_VERSION
@@ -64,7 +65,7 @@ async def test_an_unreadable_document_is_skipped(
     broken, good = make_render(at=NOW), make_render(at=NOW + HOUR)
     for render in (broken, good):
         await store.add(render, window())
-    with Database(mongo_url) as client:
+    with connect_to_mongo(mongo_url) as client:
         client.get_default_database()["renders"].update_one({"_id": broken.id}, {"$set": {"render.phase": "new"}})
     assert await store.acquire(worker="w", lease=HOUR) == good
     assert await store.list(owner="ann", first=5, matching=RenderFilter()) == [good]
@@ -79,6 +80,30 @@ async def test_concurrent_first_renders_get_exactly_the_quota(store: MongoStore,
     for owner in owners:
         outcomes = [a.outcome for a in results if a.render.owner == owner]
         assert sorted(outcomes, key=str) == sorted([AddOutcome.ADDED] * 3 + [AddOutcome.OVER_QUOTA] * 3, key=str)
+
+
+async def test_new_owners_precede_no_queued_render_if_the_virtual_time_was_not_restored(
+    store: MongoStore, mongo_url: str, make_render: MakeRender
+) -> None:
+    queued = [make_render(at=NOW) for _ in range(3)]
+    await store.add_many(queued, window())
+    assert await store.acquire(worker="w", lease=HOUR) == queued[0]
+    with connect_to_mongo(mongo_url) as client:
+        client.get_default_database()["queue"].delete_many({})
+    later = make_render(owner="bob", at=NOW + HOUR)
+    async with open_mongo_store(AsyncMongoClient, mongo_url) as restored:
+        await restored.add(later, window("bob"))
+    assert [await store.queue_position(render) for render in (*queued[1:], later)] == [1, 3, 2]
+
+
+@pytest.mark.usefixtures("store")
+async def test_a_key_that_is_used_is_the_same_error_for_one_document_and_for_several(mongo_url: str) -> None:
+    async with AsyncMongoClient[dict[str, Any]](mongo_url) as client:
+        probe = client.get_default_database()["probe"]
+        await probe.insert_one({"_id": 1})
+        for insert in (probe.insert_one({"_id": 1}), probe.insert_many([{"_id": 2}, {"_id": 1}])):
+            with pytest.raises(DuplicateKeyError), mongo_operation(TIMEOUT_S):
+                await insert
 
 
 @pytest.mark.usefixtures("unclosed_sockets")
@@ -143,7 +168,7 @@ async def test_an_add_fails_within_the_timeout_while_the_server_is_down(
 
 @pytest.mark.usefixtures("unclosed_sockets")
 @pytest.mark.parametrize("client", [AsyncIOMotorClient, AsyncMongoClient])
-async def test_many_concurrent_calls_all_fail_within_the_timeout(
+async def test_many_concurrent_calls_and_the_close_end_within_the_timeout_while_the_server_is_silent(
     client: type, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """motor runs each call in one of a few threads, so that most of these first wait for a thread."""
@@ -159,6 +184,9 @@ async def test_many_concurrent_calls_all_fail_within_the_timeout(
             assert {type(result) for result in results} == {StoreUnavailable}
             server.resume()
             assert await store.quota_used(window()) == 0
+            server.pause()
+            started = time.monotonic()
+        assert time.monotonic() - started < 3 * TIMEOUT_S
     finally:
         server.stop(signal.SIGKILL)
 
@@ -199,7 +227,7 @@ async def test_every_query_uses_an_index(mongo_url: str, make_render: MakeRender
         await use_catalog(store.catalog)
     queries = list(commands.queries())
     assert len(queries) > 15
-    with Database(mongo_url) as client:
+    with connect_to_mongo(mongo_url) as client:
         database = client.get_default_database()
         is_mongodb = client.admin.command("hello").get("setName") != "secantus"
         for collection, conditions in queries:

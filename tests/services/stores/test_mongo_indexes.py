@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pymongo import AsyncMongoClient, MongoClient
+from pymongo import AsyncMongoClient
 
 from services.errors import StartupError, StoreUnavailable
 from services.models import RenderFilter
@@ -17,18 +17,18 @@ from services.stores.mongo_connection import Database, maybe_await, new_client
 from services.stores.mongo_indexes import INDEXES, migrate, missing_indexes
 from tests.conftest import MakeRender
 from tests.support.mongo_proxy import Command, open_mongo_proxy, refusal
+from tests.support.mongo_server import connect_to_mongo
 from tests.support.stored_renders import window
 
 pytestmark = pytest.mark.slow
 
-Documents = MongoClient[dict[str, Any]]
 TIMEOUT_S = 10.0
 DAYS = timedelta(days=30)
 MANY = 5_000_000
 
 
 def indexes(mongo_url: str) -> dict[str, Any]:
-    with Documents(mongo_url) as client:
+    with connect_to_mongo(mongo_url) as client:
         return dict(client.get_default_database()["renders"].index_information())
 
 
@@ -37,13 +37,7 @@ async def test_opening_again_changes_no_indexes(mongo_url: str) -> None:
         created = indexes(mongo_url)
     async with open_mongo_store(AsyncMongoClient, mongo_url):
         assert indexes(mongo_url) == created
-    assert created.keys() == {
-        "_id_",
-        "of_owner",
-        "by_key",
-        "by_status",
-        "leased",
-    }
+    assert created.keys() == {"_id_", *(model.document["name"] for model in INDEXES["renders"])}
 
 
 async def test_many_processes_can_open_the_store_at_once(mongo_url: str) -> None:
@@ -122,7 +116,7 @@ async def test_a_large_collection_without_its_unique_index_prevents_the_start_an
 
 
 async def test_an_index_of_the_same_name_that_is_not_unique_prevents_the_start(mongo_url: str) -> None:
-    with Documents(mongo_url) as client:
+    with connect_to_mongo(mongo_url) as client:
         client.get_default_database()["renders"].create_index("key", name="by_key", sparse=True)
     with pytest.raises(StartupError, match=r"the unique index renders\.by_key is missing"):
         async with open_mongo_store(AsyncMongoClient, mongo_url):
@@ -132,7 +126,7 @@ async def test_an_index_of_the_same_name_that_is_not_unique_prevents_the_start(m
 async def test_a_start_without_the_fast_indexes_of_large_collections_logs_a_warning_and_builds_none(
     mongo_url: str, make_render: MakeRender, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Documents(mongo_url) as client:
+    with connect_to_mongo(mongo_url) as client:
         client.get_default_database()["renders"].create_index("key", name="by_key", unique=True, sparse=True)
     async with (
         open_mongo_proxy(mongo_url, of_large_collections) as (url, _),
@@ -200,7 +194,7 @@ async def test_migrate_names_the_index_that_it_has_no_right_to_build(mongo_url: 
 
 
 async def test_migrate_says_what_to_do_about_another_index_of_the_same_name(mongo_url: str) -> None:
-    with Documents(mongo_url) as client:
+    with connect_to_mongo(mongo_url) as client:
         client.get_default_database()["renders"].create_index("status", name="by_key")
     with pytest.raises(StoreUnavailable, match=r"^renders\.by_key was not built: .*: drop the existing index"):
         await migrated(mongo_url)
@@ -209,7 +203,7 @@ async def test_migrate_says_what_to_do_about_another_index_of_the_same_name(mong
 async def test_an_index_with_other_keys_does_not_count_as_present(
     mongo_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Documents(mongo_url) as client:
+    with connect_to_mongo(mongo_url) as client:
         client.get_default_database()["renders"].create_index("other", name="by_status")
     async with open_mongo_store(AsyncMongoClient, mongo_url), open_database(mongo_url) as database:
         (missing,) = await missing_indexes(database, timeout_s=TIMEOUT_S)
@@ -218,7 +212,7 @@ async def test_an_index_with_other_keys_does_not_count_as_present(
 
 
 async def test_migrate_names_the_unique_index_that_existing_documents_violate(mongo_url: str) -> None:
-    with Documents(mongo_url) as client:
+    with connect_to_mongo(mongo_url) as client:
         client.get_default_database()["renders"].insert_many([{"_id": str(i), "key": "k"} for i in range(2)])
     with pytest.raises(StoreUnavailable, match=r"renders\.by_key can't be built: .*duplicate key"):
         await migrated(mongo_url)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pymongo import AsyncMongoClient, MongoClient
+from pymongo import AsyncMongoClient
 
 from services.errors import StartupError
 from services.settings import CHECKOUT
@@ -15,7 +15,7 @@ from services.stores.mongo import open_mongo_store
 from services.stores.mongo_migration import migrate_mongo
 from tests.conftest import MakeRender
 from tests.services.stores.test_sqlite import use_catalog, use_everything, use_outbox
-from tests.support.mongo_server import MongoServer
+from tests.support.mongo_server import MongoServer, connect_to_mongo
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
     """A server that requires users: `admin` with all rights, and `app` with the documented role."""
     server = MongoServer(tmp_path_factory.mktemp("rights") / "data")
     server.start()
-    with MongoClient[dict[str, Any]](server.url) as client:
+    with connect_to_mongo(server.url) as client:
         client.admin.command("createUser", "admin", pwd=PASSWORD, roles=["root"])
         role = documented_role()
         client.rendercast.command("createRole", role["role"], privileges=role["privileges"], roles=role["roles"])

@@ -30,6 +30,13 @@ def without_transactions(command: Command) -> Mapping[str, Any] | None:
     return None
 
 
+def without_pipelines_in_updates(command: Command) -> Mapping[str, Any] | None:
+    """Servers that know only update operators."""
+    if isinstance(command.get("update"), list):
+        return refusal(14, "An update must be a document")
+    return None
+
+
 async def test_a_server_without_retryable_writes_prevents_the_start_with_the_option_to_add(mongo_url: str) -> None:
     async with open_mongo_proxy(mongo_url, without_retryable_writes) as (url, _):
         with pytest.raises(StartupError, match="add retryWrites=false to MONGODB_URL") as error:
@@ -50,6 +57,13 @@ async def test_a_server_without_retryable_writes_works_with_the_option(mongo_url
 async def test_a_server_without_transactions_prevents_the_start(mongo_url: str) -> None:
     async with open_mongo_proxy(mongo_url, without_transactions) as (url, _):
         with pytest.raises(StartupError, match="the store needs transactions"):
+            async with open_mongo_store(AsyncMongoClient, url):
+                pass
+
+
+async def test_a_server_that_refuses_the_updates_of_a_start_is_found_when_the_process_starts(mongo_url: str) -> None:
+    async with open_mongo_proxy(mongo_url, without_pipelines_in_updates) as (url, _):
+        with pytest.raises(StartupError, match="An update must be a document"):
             async with open_mongo_store(AsyncMongoClient, url):
                 pass
 

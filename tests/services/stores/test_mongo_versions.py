@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pymongo import AsyncMongoClient, MongoClient
+from pymongo import AsyncMongoClient
 from pymongo.database import Database
 
 from services.documents import SCHEMA_VERSION
@@ -15,6 +15,7 @@ from services.renders import lifecycle
 from services.stores.mongo import MongoStore, open_mongo_store
 from services.webhooks.messages import message_id, replay
 from tests.conftest import MakeRender
+from tests.support.mongo_server import connect_to_mongo
 from tests.support.stored_renders import ALL, HOUR, NO_TIME, NOW, added, launched, window
 
 pytestmark = pytest.mark.slow
@@ -30,7 +31,7 @@ async def store(mongo_url: str) -> AsyncIterator[MongoStore]:
 
 @pytest.fixture
 def database(mongo_url: str) -> Iterator[Database[dict[str, Any]]]:
-    with MongoClient[dict[str, Any]](mongo_url, tz_aware=True) as client:
+    with connect_to_mongo(mongo_url, tz_aware=True) as client:
         yield client.get_default_database()
 
 

@@ -18,11 +18,11 @@ from services.renders import lifecycle
 from services.stores.mongo import MongoStore, open_mongo_store
 from services.stores.sqlite import SqliteStore, open_sqlite_store
 from services.webhooks import messages
-from services.webhooks.messages import DeliveryResult, WebhookMessage, message_id
+from services.webhooks.messages import DeliveryResult, EndedBatch, WebhookMessage, message_id
 from services.webhooks.ports import Outbox
 from tests.conftest import MakeRender
 from tests.support.memory_store import MemoryStore
-from tests.support.stored_renders import FAILURE, HOUR, LATER, NO_TIME, NOW, OUTPUT, added, launched
+from tests.support.stored_renders import FAILURE, HOUR, LATER, NO_TIME, NOW, OUTPUT, USERS_FAILURE, added, launched
 
 FAR_FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
 REJECTED = DeliveryResult(status_code=500)
@@ -73,7 +73,7 @@ def pymongo(url: str) -> AbstractAsyncContextManager[MongoStore]:
     return open_mongo_store(AsyncMongoClient, url, webhooks_enabled=True)
 
 
-@pytest.fixture(params=[memory, sqlite, motor, pytest.param(pymongo, marks=pytest.mark.slow)])
+@pytest.fixture(params=[memory, sqlite, *(pytest.param(each, marks=pytest.mark.slow) for each in (motor, pymongo))])
 async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StoreWithOutbox]:
     is_mongo = request.param in {motor, pymongo}
     location = request.getfixturevalue("mongo_url") if is_mongo else tmp_path
@@ -119,6 +119,31 @@ class TestAdding:
         (message,) = await stores.outbox.list(first=10)
         (stored,) = await stores.store.get_many([render.id])
         assert message.render == stored
+
+    async def test_the_end_of_the_last_render_of_a_batch_adds_a_message_about_the_batch(
+        self, stores: StoreWithOutbox, make_render: MakeRender
+    ) -> None:
+        one, two, three = [await added(stores.store, make_render(batch_id="b")) for _ in range(3)]
+        for other in ({}, {"batch_id": "c"}, {"batch_id": "b", "owner": "bob"}):
+            await added(stores.store, make_render(**other))
+        await stores.store.record(running := launched(one))
+        await stores.store.record(lifecycle.fail(running, failure=FAILURE, now=NOW))
+        ends = [lifecycle.cancel(two, now=NOW), lifecycle.cancel(three, now=LATER)]
+        assert await stores.store.record_many(ends) == {two.id, three.id}
+        (message,) = [each for each in await stores.outbox.list(first=10) if each.batch]
+        batch = EndedBatch(id="b", complete=0, failed=1, cancelled=2)
+        assert message == WebhookMessage(render=ends[1], batch=batch) == await stores.outbox.get(message.id)
+
+    async def test_concurrent_ends_of_a_batch_add_one_message_about_it(
+        self, stores: StoreWithOutbox, make_render: MakeRender
+    ) -> None:
+        renders = [launched(await added(stores.store, make_render(batch_id="b"))) for _ in range(8)]
+        for render in renders:
+            assert await stores.store.record(render)
+        ends = [lifecycle.fail(render, failure=USERS_FAILURE, now=NOW) for render in renders]  # returns no quota
+        await asyncio.gather(*map(stores.store.record, ends))
+        (message,) = [each for each in await stores.outbox.list(first=20) if each.batch]
+        assert message.batch == EndedBatch(id="b", complete=0, failed=8, cancelled=0)
 
     async def test_a_worker_that_ends_a_render_adds_a_message(
         self, stores: StoreWithOutbox, make_render: MakeRender

@@ -8,16 +8,16 @@ from services.clock import SystemClock
 from services.compositions.ports import CatalogStore
 from services.errors import StartupError, StoreUnavailable
 from services.models import Catalog, QuotaWindow, Render, RenderFilter, WebhookStatus
-from services.ports import RenderStore
+from services.ports import MAX_QUEUE_POSITION, RenderStore
 from services.renders.lifecycle import ACTIVE, cancel
 from services.stores.sqlite import SqliteStore, open_sqlite_store
-from services.stores.sqlite_connection import MIGRATIONS
+from services.stores.sqlite_migrations import MIGRATIONS
 from services.stores.sqlite_outbox import open_sqlite_outbox
 from services.webhooks import messages
 from services.webhooks.messages import DeliveryResult
 from services.webhooks.ports import Outbox
 from tests.conftest import MakeRender
-from tests.support.stored_renders import ALL, HOUR, NOW, WINDOW_STARTS_AT, window
+from tests.support.stored_renders import ALL, HOUR, NO_TIME, NOW, WINDOW_STARTS_AT, window
 
 CLOCK = SystemClock()
 
@@ -79,7 +79,7 @@ async def test_a_full_disk_rejects_writes_and_keeps_stored_renders(tmp_path: Pat
 
 
 async def fill(store: SqliteStore, make_render: MakeRender) -> list[Render]:
-    store._file.connection.execute("PRAGMA max_page_count = 30")
+    store._file.connection.execute("PRAGMA max_page_count = 60")
     stored: list[Render] = []
     try:
         while True:
@@ -90,13 +90,13 @@ async def fill(store: SqliteStore, make_render: MakeRender) -> list[Render]:
         return sorted(stored, key=lambda render: render.id)
 
 
-async def test_units_of_old_windows_are_deleted(tmp_path: Path, make_render: MakeRender) -> None:
+async def test_counters_of_old_windows_are_deleted(tmp_path: Path, make_render: MakeRender) -> None:
     async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK) as store:
         await store.add(make_render(), window())
         later = QuotaWindow(owner="ann", limit=5, starts_at=WINDOW_STARTS_AT + 24 * 8 * HOUR, length=HOUR)
         await store.add(make_render(), later)
-        (units,) = store._file.connection.execute("SELECT count(*) FROM quota_units").fetchone()
-    assert units == 1
+        (windows,) = store._file.connection.execute("SELECT count(*) FROM quota_windows").fetchone()
+    assert windows == 1
 
 
 async def test_every_statement_uses_an_index(tmp_path: Path, make_render: MakeRender) -> None:
@@ -113,9 +113,9 @@ async def test_every_statement_uses_an_index(tmp_path: Path, make_render: MakeRe
         }
     assert len(plans) > 10
     for text, steps in plans.items():
-        # Only two scans are allowed: acquiring walks the index of unfinished renders, listing messages that by age.
+        # Two scans are allowed: acquiring reads the first of the renders that wait, listing messages those by age.
         scans = [step for step in steps if step.startswith(("SCAN renders", "SCAN webhooks", "SCAN catalogs"))]
-        scans = [step for step in scans if not step.endswith(("renders_unfinished", "webhooks_by_age"))]
+        scans = [step for step in scans if not step.endswith(("renders_ready", "webhooks_by_age"))]
         assert scans == [], text
         # Unfinished renders of several owners are few, and sorted in memory; every other order comes from an index.
         assert "unfinished_of_owner" in str(steps) or "TEMP B-TREE" not in str(steps), text
@@ -135,7 +135,8 @@ async def use_everything(store: RenderStore, make_render: MakeRender) -> None:
     await store.exists_older(render.id, owner="ann", matching=RenderFilter())
     await store.unfinished(["ann"], first=5)
     await store.queue_position(render)
-    await store.acquire(worker="w", lease=HOUR, excluding=["7"])
+    await store.acquire(worker="w", lease=HOUR)
+    await store.reacquire(worker="w", lease=HOUR)
     await store.renew([render.id], worker="w", lease=HOUR)
     await store.release(worker="w")
     await store.record(cancel(render, now=NOW))
@@ -261,3 +262,16 @@ async def test_reads_work_while_another_program_writes(tmp_path: Path, make_rend
             await store.add(make_render(), window())
         other.close()
         await store.add(make_render(), window())
+
+
+async def test_positions_are_counted_up_to_a_limit(tmp_path: Path, make_render: MakeRender) -> None:
+    async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK) as store:
+        for _ in range(MAX_QUEUE_POSITION // 100):
+            await store.add_many([make_render(at=NOW) for _ in range(100)], window(limit=2 * MAX_QUEUE_POSITION))
+        last_but_one, last = [make_render(at=NOW + HOUR) for _ in range(2)]
+        for render in (last_but_one, last):
+            await store.add(render, window(limit=2 * MAX_QUEUE_POSITION))
+        assert await store.queue_position(last) == MAX_QUEUE_POSITION
+        for _ in range(2):
+            await store.acquire(worker="w", lease=NO_TIME)
+        assert await store.queue_position(last_but_one) == MAX_QUEUE_POSITION - 1

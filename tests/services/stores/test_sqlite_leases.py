@@ -24,9 +24,9 @@ async def test_a_step_of_the_wall_clock_neither_ends_nor_extends_a_lease(
         await store.acquire(worker="w1", lease=LEASE)
         clock.jump(step_s)
         await clock.advance(29)
-        assert await store.acquire(worker="w2", lease=LEASE) is None
+        assert await store.reacquire(worker="w2", lease=LEASE) is None
         assert await store.renew([render.id], worker="w1", lease=LEASE) == {render.id}
         await clock.advance(29)
-        assert await store.acquire(worker="w2", lease=LEASE) is None
+        assert await store.reacquire(worker="w2", lease=LEASE) is None
         await clock.advance(2)
-        assert await store.acquire(worker="w2", lease=LEASE) == render
+        assert await store.reacquire(worker="w2", lease=LEASE) == render

@@ -177,7 +177,7 @@ class TestRecord:
     async def test_rejects_a_worker_whose_lease_was_lost(self, store: RenderStore, make_render: MakeRender) -> None:
         render = await added(store, make_render())
         await store.acquire(worker="w1", lease=NO_TIME)
-        await store.acquire(worker="w2", lease=HOUR)
+        await store.reacquire(worker="w2", lease=HOUR)
         with pytest.raises(LeaseLost):
             await store.record(launched(render), worker="w1")
         assert await store.record(launched(render), worker="w2")

@@ -11,13 +11,15 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from strawberry.utils.str_converters import to_camel_case
 
 from schema.animation import AnimationProps
+from schema.batch import BatchProgress
 from schema.output import RenderOutput
 from schema.render import Render as GraphQLRender
 from schema.render import RenderError
+from services.clock import format_time
 from services.media import Media, OutputFormat, OutputOptions, ProResProfile
 from services.models import Download, Failure, Output, Render
 from services.renders import lifecycle
-from services.webhooks.messages import WebhookMessage
+from services.webhooks.messages import EndedBatch, WebhookMessage
 from services.webhooks.payloads import build_body, encode_event
 from services.webhooks.signatures import signed_headers
 from tests.conftest import MakeRender
@@ -78,6 +80,17 @@ def test_payloads_have_all_fields_of_the_api_but_those_of_unfinished_renders(mak
     assert sent.keys() == set(field_names(GraphQLRender).values()) - FIELDS_OF_UNFINISHED_RENDERS
     assert sent["animationProps"].keys() == set(field_names(AnimationProps).values())
     assert sent["error"].keys() == set(field_names(RenderError).values())
+
+
+def test_the_end_of_a_batch_is_sent_with_the_counts_of_the_api(make_render: MakeRender) -> None:
+    batch = EndedBatch(id="b", complete=3, failed=2, cancelled=1)
+    render = lifecycle.cancel(make_render(batch_id="b"), now=LATER)
+    message = WebhookMessage(render=render, batch=batch)
+    assert message.id == f"msg_{render.id}_batch"
+    sent = json.loads(build_body(message, video=None, poster=None))
+    data = {"batchId": "b", "owner": "ann", "total": 6, "complete": 3, "failed": 2, "cancelled": 1}
+    assert sent == {"type": "batch.ended", "timestamp": format_time(LATER), "data": data}
+    assert data.keys() - {"owner"} <= set(field_names(BatchProgress).values())
 
 
 def field_names(kind: type) -> dict[str, str]:

@@ -11,6 +11,7 @@ from services.observability.log_context import pseudonym
 from services.ports import Observation
 from services.worker.render_run import MAX_INTERRUPTIONS
 from tests.support.fake_backend import FakeBackend
+from tests.support.fake_clock import settle
 from tests.support.worker_bench import ANN, Bench
 
 
@@ -37,6 +38,20 @@ async def test_a_render_is_started_at_once_polled_and_completed(bench: Bench) ->
         )
     assert bench.backend.starts == [render_id]
     assert bench.backend.abandoned == [(render_id, "attempt-1")]
+
+
+async def test_a_backend_that_reports_a_change_is_polled_at_once(bench: Bench) -> None:
+    worker = bench.worker()
+    async with bench.working(worker):
+        render_id = await bench.start()
+        bench.backend.finish(render_id)
+        worker.observe_now("another")
+        await settle()
+        assert (await bench.get(render_id)).status is RenderStatus.RENDERING
+        worker.observe_now(render_id)
+        await settle()
+        assert (await bench.get(render_id)).status is RenderStatus.COMPLETE
+    assert bench.metric_values("poll_lag_seconds_sum") == [0]
 
 
 async def test_polls_without_changes_write_nothing(bench: Bench) -> None:

@@ -110,7 +110,7 @@ async def test_a_notification_makes_the_worker_look_for_the_output(bench: Bench)
         bench.backend.finish_unnoticed(render_id)
         await bench.clock.advance(3)
         assert (await bench.get(render_id)).status is RenderStatus.RENDERING
-        await bench.hub.wake_workers(render_id)
+        await bench.hub.notify_worker(render_id)
         await settle()
         assert (await bench.get(render_id)).status is RenderStatus.COMPLETE
 
@@ -120,7 +120,7 @@ async def test_the_output_is_looked_for_again_if_the_first_poll_after_a_notifica
         render_id = await bench.start()
         bench.backend.finish_unnoticed(render_id)
         bench.backend.unavailable = True
-        await bench.hub.wake_workers(render_id)
+        await bench.hub.notify_worker(render_id)
         await settle()
         bench.backend.unavailable = False
         await bench.clock.advance(2)

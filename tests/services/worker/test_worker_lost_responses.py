@@ -54,7 +54,7 @@ async def test_a_launch_stored_without_a_response_is_not_started_after_the_lease
     bench.store.lost_responses = {"record"}
     async with bench.working():
         await bench.store.release(worker="w1")
-        assert await bench.store.acquire(worker="successor", lease=timedelta(days=1)) is not None
+        assert await bench.store.reacquire(worker="successor", lease=timedelta(days=1)) is not None
         await bench.clock.advance(60)
         assert (await bench.get(render_id)).attempt == 1
     assert bench.backend.starts == []

@@ -8,7 +8,8 @@ from services.models import RenderStatus
 from services.ports import AttemptProgress
 from services.worker.attempt_end import MAX_RETRY_S
 from services.worker.concurrency_limit import MAX_CONCURRENT_STARTS
-from tests.support.worker_bench import MISCONFIGURED, OPTIONS, Bench, SlowStarts
+from tests.support.memory_store import MemoryStore
+from tests.support.worker_bench import MISCONFIGURED, OPTIONS, SLOW, Bench, SlowStarts
 
 
 async def test_a_refused_start_is_retried_and_does_not_count_as_an_attempt(bench: Bench) -> None:
@@ -22,6 +23,7 @@ async def test_a_refused_start_is_retried_and_does_not_count_as_an_attempt(bench
         assert (running.status, running.attempt, running.refusals) == (RenderStatus.RENDERING, 1, 3)
 
 
+@pytest.mark.slow
 async def test_a_render_that_is_always_refused_times_out_and_costs_no_quota(bench: Bench) -> None:
     bench.backend.refusals = 1_000_000
     async with bench.working():
@@ -50,7 +52,8 @@ async def test_no_renders_are_started_while_the_backend_has_no_capacity(bench: B
         renders = [await bench.get(render_id) for render_id in ids]
         assert {render.status for render in renders} == {RenderStatus.QUEUED}
         assert sorted(render.refusals for render in renders) == [0, 0, 1]
-        assert sorted([await bench.renders.queue_position(render) or 0 for render in renders]) == [1, 2, 3]
+        positions = sorted([(r.refusals == 0, await bench.renders.queue_position(r)) for r in renders])
+        assert positions == [(False, 1), (True, 1), (True, 2)]  # the refused one is next when its delay is over
         await bench.clock.advance(1)
         assert len(bench.backend.starts) == 1
     assert await bench.quota_used() == 3
@@ -64,6 +67,33 @@ async def test_starts_on_a_backend_without_capacity_become_rarer(bench: Bench) -
         await bench.clock.advance(600)
     refused = 1_000_000 - bench.backend.refusals
     assert refused < 10 * 4 * 600 / 15  # capacity 4, one start each per pause; pauses reach 15 to 30 s
+
+
+async def test_a_start_wakes_one_worker_with_capacity(bench: Bench) -> None:
+    """They poll every 30 s only. A woken worker that becomes full wakes the next, as the queue may have more."""
+    bench.backend.capacity = 1
+    stores = [CountingStore(bench.store) for _ in range(3)]
+    workers = [bench.worker(f"w{n}", options=SLOW, store=store) for n, store in enumerate(stores)]  # type: ignore[arg-type]
+    async with bench.working(*workers):
+        for number in range(1, 4):
+            before = [store.acquires for store in stores]
+            render_id = await bench.start()
+            assert (await bench.get(render_id)).status is RenderStatus.RENDERING
+            assert sum(worker.running for worker in workers) == number
+            looked = sum(store.acquires > was for store, was in zip(stores, before, strict=True))
+            assert looked <= min(2, 4 - number)
+
+
+class CountingStore:
+    """Counts the calls of one worker that look for the first render of the queue."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.acquires = 0
+        self._store = store
+
+    def __getattr__(self, name: str) -> object:
+        self.acquires += name == "acquire"
+        return getattr(self._store, name)
 
 
 async def test_an_attempt_that_found_no_capacity_waits_and_pauses_the_queue(bench: Bench) -> None:
@@ -96,6 +126,7 @@ async def test_concurrent_starts_are_limited(bench: Bench) -> None:
     assert backend.max_concurrent == MAX_CONCURRENT_STARTS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("functions", [2, 5])
 async def test_an_account_with_low_concurrency_completes_every_render(
@@ -115,6 +146,7 @@ async def test_an_account_with_low_concurrency_completes_every_render(
     assert wasted < 3 * len(ids)
 
 
+@pytest.mark.slow
 async def test_attempts_that_found_no_capacity_are_limited_by_the_queue_timeout_only(bench: Bench) -> None:
     async with bench.working():
         render_id = await bench.start()
@@ -149,7 +181,7 @@ async def test_running_renders_are_acquired_while_the_backend_has_no_capacity(be
         running_id = await bench.start()
     bench.backend.refusals = 1_000_000
     waiting = await bench.start()
-    await bench.store.acquire(worker="dead", lease=timedelta(seconds=100), excluding=[waiting])
+    await bench.store.reacquire(worker="dead", lease=timedelta(seconds=100))
     async with bench.working():
         bench.backend.finish(running_id)
         await bench.clock.advance(103)  # by now each pause lasts 15 to 30 s

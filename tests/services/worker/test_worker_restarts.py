@@ -102,7 +102,7 @@ async def test_a_worker_that_lost_its_lease_stops_and_changes_nothing(bench: Ben
     async with bench.working():
         render_id = await bench.start()
         await bench.store.release(worker="w1")  # as when it expires while this worker is paused
-        assert await bench.store.acquire(worker="successor", lease=timedelta(days=1)) is not None
+        assert await bench.store.reacquire(worker="successor", lease=timedelta(days=1)) is not None
         bench.backend.finish(render_id)
         await bench.clock.advance(30)
         assert (await bench.get(render_id)).status is RenderStatus.RENDERING
