@@ -8,27 +8,31 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from auth.authenticator import Authenticator
 from auth.render_tokens import RenderTokenAuthenticator
-from pages.graphiql import GraphiQL, load_graphiql
+from pages.fonts import PATH as FONT_PATH
+from pages.fonts import FontFiles
+from pages.graphiql import LazyGraphiQL
+from pages.share import PATH as SHARE_PATH
+from pages.share import load_share_page
 from pages.studio import load_studio
 from resolvers.schema import build_schema
 from services.backends.remotion_lambda.webhooks import PATH as WEBHOOK_PATH
 from services.background.supervision import supervise
 from services.runtime.services import Services
-from services.settings import Settings
 from transport.downloads import DownloadEndpoint
 from transport.graphql_http import METHODS, GraphQLHttpEndpoint
 from transport.graphql_stream import GraphQLStreams
-from transport.graphql_ws.endpoint import WebSocketEndpoint, refuse_unknown_path
+from transport.graphql_ws.endpoint import PATHS, WebSocketEndpoint
 from transport.health import HealthEndpoints
 from transport.middleware import ResponseHeadersMiddleware, cors_middleware
 from transport.operations import OperationRunner
 from transport.path_prefix import with_path_prefix
 from transport.remotion_webhooks import RemotionWebhookEndpoint
+from transport.separate_websockets import SeparateWebSockets
 from transport.tracing import tracing_middleware
 
 
@@ -46,19 +50,23 @@ def create_app(services: Services, *, authenticate: Authenticator) -> ASGIApp:
     settings = services.settings
     if (tokens := services.renders.tokens) is not None:
         authenticate = RenderTokenAuthenticator(tokens, services.clock, others=authenticate)
-    graphiql = load_graphiql(settings.pages.web_dir) if settings.pages.graphiql else None
+    graphiql = LazyGraphiQL(settings.pages.web_dir) if settings.pages.graphiql else None
+    graphql_routes, websockets = _graphql(services, authenticate, graphiql)
     routes = [  # matched in this order: the most frequent requests come first
-        *_graphql_routes(services, authenticate, graphiql),
-        *_page_routes(settings, graphiql),
+        *graphql_routes,
+        *_page_routes(services, graphiql),
         *_service_routes(services),
     ]
-    app = Starlette(lifespan=lifespan, routes=routes, middleware=cors_middleware(settings.server.origins))
+    app = Starlette(lifespan=lifespan, routes=routes, middleware=[cors_middleware(settings.server.origins)])
     app.router.redirect_slashes = False  # Starlette would redirect to the host in the request's Host header
-    return ResponseHeadersMiddleware(with_path_prefix(app, settings.server.path_prefix))
+    by_type = SeparateWebSockets(app, websockets)
+    return ResponseHeadersMiddleware(with_path_prefix(by_type, settings.server.path_prefix))
 
 
-def _graphql_routes(services: Services, authenticate: Authenticator, graphiql: GraphiQL | None) -> list[BaseRoute]:
-    """Return the routes of GraphQL over HTTP, which include GraphiQL's page, and over WebSocket."""
+def _graphql(
+    services: Services, authenticate: Authenticator, graphiql: LazyGraphiQL | None
+) -> tuple[list[BaseRoute], WebSocketEndpoint]:
+    """Return the routes of GraphQL over HTTP, which include GraphiQL's page, and the application for WebSockets."""
     schema = build_schema(services.settings.graphql, tracing=services.tracing)
     runner = OperationRunner(schema, max_result_bytes=services.settings.graphql.max_result_bytes)
     connections_per_user: Counter[str] = Counter()
@@ -70,26 +78,41 @@ def _graphql_routes(services: Services, authenticate: Authenticator, graphiql: G
         services, runner=runner, authenticate=authenticate, connections_per_user=connections_per_user
     )
     tracing = tracing_middleware(services.tracing)
-    return [
-        Route("/graphql", over_http, methods=METHODS, middleware=tracing),
-        WebSocketRoute("/graphql", over_websocket.serve),
-        Route("/graphql/", over_http, methods=METHODS, middleware=tracing),
-        WebSocketRoute("/graphql/", over_websocket.serve),
-        WebSocketRoute("/{path:path}", refuse_unknown_path),
-    ]
+    routes = [Route(path, over_http, methods=METHODS, middleware=tracing) for path in PATHS]
+    return [*routes], over_websocket
 
 
-def _page_routes(settings: Settings, graphiql: GraphiQL | None) -> list[BaseRoute]:
+def _page_routes(services: Services, graphiql: LazyGraphiQL | None) -> list[BaseRoute]:
     """Return the routes of the pages' files and of `/`: the studio, or a redirect to GraphiQL if it is switched off."""
     routes: list[BaseRoute] = []
+    settings = services.settings
     if settings.pages.studio:
-        studio = load_studio(settings.pages, settings.server.base_url)
-        routes += [Route("/", studio.serve_page), Route("/assets/studio/{name:path}", studio.serve_file)]
+        routes += _studio_routes(services)
     elif graphiql is not None:
         routes.append(Route("/", _redirect_to(f"{settings.server.path_prefix}/graphql")))
     if graphiql is not None:  # relative to `/graphql` and to `/graphql/`
         routes.append(Route("/assets/{name:path}", graphiql.serve_file))
         routes.append(Route("/graphql/assets/{name:path}", graphiql.serve_file))
+    return routes
+
+
+def _studio_routes(services: Services) -> list[BaseRoute]:
+    """Return the routes of the studio, and of the pages that its users share if there are tokens for single renders."""
+    pages, base_url = services.settings.pages, services.settings.server.base_url
+    studio = load_studio(pages, base_url)
+    routes: list[BaseRoute] = [Route("/", studio.serve_page)]
+    if services.fonts is not None:
+        routes.append(Route(FONT_PATH, FontFiles(services.fonts).serve))
+    routes.append(Route("/assets/studio/{name:path}", studio.serve_file))
+    if (tokens := services.renders.tokens) is not None:
+        share = load_share_page(
+            studio,
+            base_url=base_url,
+            renders=services.renders,
+            tokens=tokens,
+            limits=services.settings.graphql,
+        )
+        routes.append(Route(SHARE_PATH, share.serve))
     return routes
 
 

@@ -35,8 +35,8 @@ async def open_verifier(
 ) -> AsyncIterator[TokenVerifier]:
     """Yield the verifier of the issuers' tokens. While it is open, their keys are refreshed. Raises `StartupError`."""
     rules = read_token_rules(settings)
-    issuers = [TrustedIssuer(rules=each, keys=SecretKey(each.secret)) for each in rules if each.secret is not None]
-    with_keys = [each for each in rules if each.secret is None]
+    issuers = [TrustedIssuer(rules=each, keys=SecretKey(secret)) for each in rules for secret in each.secrets]
+    with_keys = [each for each in rules if not each.secrets]
     if not with_keys:
         yield TokenVerifier(issuers)
         return

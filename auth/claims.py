@@ -9,6 +9,7 @@ from auth.rules import TokenRules
 
 MAX_SUBJECT_LENGTH = 255  # characters; OpenID Connect Core 1.0, section 2
 MAX_SHOWN_CHARACTERS = 200
+MAX_WEIGHT = 100.0  # of a share of the queue, as of `services.renders.fair_queue`
 MAX_DATE_S = 253_402_300_000  # Unix time just before the year 10000, the end of Python's datetime
 
 Claims = Mapping[str, object]
@@ -44,6 +45,14 @@ def is_operator(claims: Claims, rules: TokenRules) -> bool:
         return rules.operator_scope in _words(claims.get("scope", claims.get("scp")))
     found = find_claim(claims, rules.operator_claim)
     return rules.operator_scope in (found if isinstance(found, Mapping) else _words(found))
+
+
+def weight_of(claims: Claims, rules: TokenRules) -> float:
+    """Return the user's share of the queue; 1 unless the claim has a positive number."""
+    found = None if rules.weight_claim is None else find_claim(claims, rules.weight_claim)
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 < found < math.inf:
+        return 1.0
+    return float(min(found, MAX_WEIGHT))
 
 
 def find_claim(claims: Claims, path: str) -> object:

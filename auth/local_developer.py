@@ -47,6 +47,9 @@ class LocalDeveloper:
 
 
 def _host_name(host: str) -> str:
+    """Return the name in a Host header, without the port; empty if it has other parts of a URL."""
     with suppress(ValueError):
-        return urlsplit(f"//{host}").hostname or ""
+        parts = urlsplit(f"//{host}")
+        if parts.netloc == host and "@" not in host:
+            return parts.hostname or ""
     return ""

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from services.errors import StartupError
 from services.settings import AuthSettings, variable
-from services.settings.issuers import SECRET_ALGORITHM, IssuerSettings
+from services.settings.issuers import SECRET_ALGORITHM, IssuerSettings, split_secrets
 from services.settings.values import TENANT, items
 
 OWN_ISSUER = "rendercast"  # the `iss` of tokens signed with the secret where there is no issuer
@@ -22,9 +22,10 @@ class TokenRules:
     """What a valid token of one issuer contains, and what makes its user an operator.
 
     `issuer` may have the placeholder `TENANT`: it then matches that part of the token's `iss`, which must be the
-    token's `tid`. A token needs one of `audiences` in the claim `audience_claim`. Tokens are signed with `secret`, or
-    if it is None with the issuer's keys, read from `jwks_url` or found by its OpenID configuration. A user is an
-    operator if `operator_scope` is in `operator_claim`, by default `scope` or `scp`.
+    token's `tid`. A token needs one of `audiences` in the claim `audience_claim`. Tokens are signed with one of
+    `secrets`, or if there is none with the issuer's keys, read from `jwks_url` or found by its OpenID configuration. A
+    user is an operator if `operator_scope` is in `operator_claim`, by default `scope` or `scp`. `weight_claim`
+    has the user's share of the queue.
     """
 
     issuer: str
@@ -33,9 +34,10 @@ class TokenRules:
     leeway_s: int
     audience_claim: str = "aud"
     jwks_url: str | None = None
-    secret: SecretStr | None = None
+    secrets: tuple[SecretStr, ...] = ()
     operator_scope: str | None = None
     operator_claim: str | None = None
+    weight_claim: str | None = None
 
     def tenant_of(self, issuer: str) -> str | None:
         """Return the tenant id in a token's `iss`; None if `iss` is another issuer's, or the issuer has no tenants."""
@@ -114,9 +116,10 @@ def _rules_of_variables(issuer: str, settings: AuthSettings) -> TokenRules:
         algorithms=(SECRET_ALGORITHM,) if is_own else tuple(items(settings.jwt_algorithms)),
         leeway_s=settings.jwt_leeway_s,
         jwks_url=None if is_own else settings.jwt_jwks_url,
-        secret=settings.jwt_secret,
+        secrets=split_secrets(settings.jwt_secret),
         operator_scope=settings.operator_scope,
         operator_claim=settings.operator_claim,
+        weight_claim=settings.weight_claim,
     )
 
 
@@ -129,9 +132,10 @@ def _rules_of_entry(entry: IssuerSettings, settings: AuthSettings) -> TokenRules
         algorithms=tuple(items(entry.algorithms or default_algorithms)),
         leeway_s=settings.jwt_leeway_s,
         jwks_url=entry.jwks_url,
-        secret=entry.secret,
+        secrets=split_secrets(entry.secret),
         operator_scope=entry.operator_scope or settings.operator_scope,
         operator_claim=entry.operator_claim or settings.operator_claim,
+        weight_claim=settings.weight_claim,
     )
 
 
@@ -154,14 +158,14 @@ def _problems(rules: tuple[TokenRules, ...], settings: AuthSettings) -> Iterator
 
 
 def _algorithm_problems(rules: TokenRules) -> Iterator[str]:
-    if rules.secret is None and SECRET_ALGORITHM in rules.algorithms:
+    if not rules.secrets and SECRET_ALGORITHM in rules.algorithms:
         yield (
             f"The algorithm {SECRET_ALGORITHM} of {rules.issuer} needs the issuer's secret: set "
             f"{variable('jwt_secret')}, or `secret` in {variable('jwt_issuers')}."
         )
-    if rules.secret is not None and rules.jwks_url is not None:
+    if rules.secrets and rules.jwks_url is not None:
         yield f"The issuer {rules.issuer} has a secret and a URL of keys: remove the one that is not used."
-    if rules.secret is not None and rules.algorithms != (SECRET_ALGORITHM,):
+    if rules.secrets and rules.algorithms != (SECRET_ALGORITHM,):
         yield (
             f"The secret of {rules.issuer} is for {SECRET_ALGORITHM} only: remove its other algorithms, or list the "
             f"issuer a second time in {variable('jwt_issuers')} if it has keys too."

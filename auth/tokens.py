@@ -17,10 +17,10 @@ from typing import Any, Protocol
 import jwt
 from pydantic import SecretStr
 
-from auth.claims import Claims, TokenHasExpired, TokenRefused, check_claims, expiry_s, is_operator, shown
+from auth.claims import Claims, TokenHasExpired, TokenRefused, check_claims, expiry_s, is_operator, shown, weight_of
 from auth.refusals import RefusalLog
 from auth.rules import OWN_ISSUER, TokenRules
-from services.errors import TokenExpired, TokenInvalid
+from services.errors import StartupError, TokenExpired, TokenInvalid
 from services.models import Caller, Identity
 from services.settings.issuers import SECRET_ALGORITHM
 
@@ -43,11 +43,15 @@ class KeySource(Protocol):
 
 
 class SecretKey:
-    """The only key of an issuer that signs with a secret, for any key id."""
+    """The only key of an issuer that signs with a secret, for any key id. Raises `StartupError` for a public key."""
 
     def __init__(self, secret: SecretStr) -> None:
         text = urlsafe_b64encode(secret.get_secret_value().encode()).decode().rstrip("=")
         self._key = jwt.PyJWK({"kty": "oct", "k": text}, SECRET_ALGORITHM)
+        try:
+            self._key.Algorithm.prepare_key(self._key.key)
+        except jwt.InvalidKeyError as error:
+            raise StartupError("The secret of tokens is a public key or certificate, which anyone may know.") from error
 
     def known_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:  # noqa: ARG002
         """Return the key."""
@@ -92,7 +96,6 @@ class TokenVerifier:
     def __init__(self, issuers: Sequence[TrustedIssuer], *, max_cached: int = MAX_CACHED_TOKENS) -> None:
         self._issuers = tuple(issuers)
         self._max_cached = max_cached
-        self._signatures = jwt.PyJWS(options={"enforce_minimum_key_length": True})
         self._cache: OrderedDict[bytes, VerifiedToken] = OrderedDict()
         self._refusals = RefusalLog()
 
@@ -116,19 +119,22 @@ class TokenVerifier:
 
     async def examine(self, token: str) -> VerifiedToken:
         """Verify a token without the cache. Raises `TokenRefused` with the reason, or `IssuerUnavailable`."""
-        header, claims = _parse(token)
+        header, claims, signature = _parse(token)
         key_id, algorithm = header.get("kid"), str(header.get("alg"))
-        issuer = self._find_issuer(claims.get("iss"), algorithm)
-        key = await issuer.keys.get_key(key_id, algorithm)
-        if key is None:
-            raise TokenRefused(f"its key id is {shown(key_id)}, which no {algorithm} key of {issuer.rules.issuer} has")
-        try:
-            self._signatures.decode(token, key, [algorithm])
-        except (jwt.PyJWTError, ValueError) as error:
-            raise TokenRefused(f"its signature is not by the key {shown(key_id)} of {issuer.rules.issuer}") from error
-        return VerifiedToken(
-            issuer=issuer, key_id=key_id, algorithm=algorithm, key=key, identity=_identify(claims, issuer.rules)
-        )
+        if not isinstance(key_id, str | None):
+            raise TokenRefused(f"its key id is {shown(key_id)}, which is not a text")
+        signed, reason = token.rpartition(".")[0].encode(), ""
+        for issuer in self._find_issuers(claims.get("iss"), algorithm):
+            key, name = await issuer.keys.get_key(key_id, algorithm), issuer.rules.issuer
+            if key is None:
+                reason = f"its key id is {shown(key_id)}, which no {algorithm} key of {name} has"
+            elif key.algorithm_name != algorithm or not key.Algorithm.verify(signed, key.key, signature):
+                signer = "a secret or key" if key_id is None else f"the key {shown(key_id)}"
+                reason = f"its signature is not by {signer} of {name}"
+            else:
+                identity = _identify(claims, issuer.rules)
+                return VerifiedToken(issuer=issuer, key_id=key_id, algorithm=algorithm, key=key, identity=identity)
+        raise TokenRefused(reason)
 
     def _from_cache(self, digest: bytes) -> Identity | None:
         """Return the identity of a cached token; None if it isn't cached or no longer valid."""
@@ -140,40 +146,52 @@ class TokenVerifier:
         del self._cache[digest]
         return None
 
-    def _find_issuer(self, issuer: object, algorithm: str) -> TrustedIssuer:
-        """Return the issuer whose keys verify the token. An issuer without placeholder precedes others."""
+    def _find_issuers(self, issuer: object, algorithm: str) -> list[TrustedIssuer]:
+        """Return the issuer whose keys may verify the token, for each of its secrets. Never empty.
+
+        An issuer without placeholder precedes others.
+        """
         found = [each for each in self._issuers if isinstance(issuer, str) and each.rules.matches(issuer)]
         found = [each for each in found if not each.rules.has_tenants] or found
         if not found:
             expected = " or ".join(dict.fromkeys(repr(each.rules.issuer) for each in self._issuers))
             raise TokenRefused(f"its claim iss is {shown(issuer)}, expected {expected}")
-        for each in found:
-            if algorithm in each.rules.algorithms:
-                return each
-        expected = " or ".join(name for each in found for name in each.rules.algorithms)
+        if accepting := [each for each in found if algorithm in each.rules.algorithms]:
+            return accepting
+        expected = " or ".join(dict.fromkeys(name for each in found for name in each.rules.algorithms))
         raise TokenRefused(f"its algorithm is {shown(algorithm)}, expected {expected} of {issuer}")
 
 
-def _parse(token: str) -> tuple[dict[str, Any], Claims]:
-    """Return the header and the claims, which are not verified yet. Raises `TokenRefused`."""
+def _parse(token: str) -> tuple[dict[str, Any], Claims, bytes]:
+    """Return the header, the claims and the signature, which are not verified yet. Raises `TokenRefused`."""
     try:
-        header = jwt.get_unverified_header(token)
-        payload = token.split(".")[1]
-        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (jwt.PyJWTError, ValueError, RecursionError) as error:
+        header_part, payload, signature_part = token.split(".")
+        header, claims = (json.loads(_decode(part)) for part in (header_part, payload))
+        signature = _decode(signature_part)
+    except (ValueError, RecursionError) as error:
         raise TokenRefused("it is not a JSON Web Token") from error
-    if not isinstance(claims, dict):
-        raise TokenRefused("its claims are not a JSON object")
+    if not isinstance(header, dict) or not isinstance(claims, dict):
+        raise TokenRefused("its header and claims are not JSON objects")
     if unsupported := UNSUPPORTED_HEADERS.intersection(header):
         raise TokenRefused(f"its header has {min(unsupported)}, which is not supported")
-    return header, claims
+    return header, claims, signature
+
+
+def _decode(part: str) -> bytes:
+    """Return the bytes of a part of a token: RFC 7515, section 2. Raises `ValueError` unless it is their only form."""
+    decoded = urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    if urlsafe_b64encode(decoded).rstrip(b"=") != part.encode():
+        raise ValueError("not canonical")
+    return decoded
 
 
 def _identify(claims: Claims, rules: TokenRules) -> Identity:
     """Check the claims and return the identity. Raises `TokenRefused`."""
     check_claims(claims, rules, now_s=datetime.now(UTC).timestamp())
     expires_at = datetime.fromtimestamp(expiry_s(claims, rules), UTC)
-    caller = Caller(id=f"{claims['iss']} {claims['sub']}", is_operator=is_operator(claims, rules))
+    caller = Caller(
+        id=f"{claims['iss']} {claims['sub']}", is_operator=is_operator(claims, rules), weight=weight_of(claims, rules)
+    )
     return Identity(caller=caller, expires_at=expires_at)
 
 

@@ -1,11 +1,13 @@
 """The context of every resolver: the services, the caller's identity, and the operation's connection state."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from strawberry.types import Info as StrawberryInfo
 
 from resolvers.execution.fast_path import FastPath
+from resolvers.execution.selections import Selections
 from resolvers.render_loader import RenderServiceLoader
 from services.errors import RendercastError, TokenExpired, Unauthenticated
 from services.models import Caller, Identity
@@ -18,23 +20,26 @@ class OperationSlot:
     """A WebSocket operation's share of its connection's concurrency limit.
 
     Acquired when the operation's execution starts. Released when its result is sent, or when the operation ends
-    without one.
+    without one. Subscriptions never acquire it, so `slots` makes the connection's semaphore when it is called first.
     """
 
-    def __init__(self, slots: asyncio.Semaphore) -> None:
+    __slots__ = ("_acquired", "_slots")
+
+    def __init__(self, slots: Callable[[], asyncio.Semaphore]) -> None:
         self._slots = slots
-        self._is_acquired = False
+        self._acquired: asyncio.Semaphore | None = None
 
     async def acquire(self) -> None:
         """Wait until the connection has a free slot, and take it."""
-        await self._slots.acquire()
-        self._is_acquired = True
+        slots = self._slots()
+        await slots.acquire()
+        self._acquired = slots
 
     def release(self) -> None:
         """Free the slot. Does nothing if it isn't acquired."""
-        if self._is_acquired:
-            self._is_acquired = False
-            self._slots.release()
+        acquired, self._acquired = self._acquired, None
+        if acquired is not None:
+            acquired.release()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,7 +47,8 @@ class Context:
     """One HTTP request, or one operation on a WebSocket.
 
     `document_id` names a trusted document, if the request has no text. `authentication_error` is set if the caller
-    could not be identified. Fields that need no caller still work.
+    could not be identified. Fields that need no caller still work. `selections` are those of the operation, unless it
+    is executed for the first time.
     """
 
     services: Services
@@ -51,6 +57,7 @@ class Context:
     authentication_error: RendercastError | None = None
     slot: OperationSlot | None = None
     fast_path: FastPath | None = None
+    selections: Selections | None = None
     _reads: asyncio.Semaphore | None = None
 
     @property

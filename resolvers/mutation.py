@@ -4,14 +4,17 @@ from typing import Annotated
 
 import strawberry
 
+from resolvers.admission.mutation_rate import limiter_of
 from resolvers.context import Info
-from schema import results
+from schema import batch, results
 from schema.inputs import StartRenderInput
 from schema.limits import RenderQuota
 from schema.render import Render, RenderLoader
 from services import errors, models
 
 RenderId = Annotated[strawberry.ID, strawberry.argument(description="The id of one of your renders.")]
+
+BatchId = Annotated[strawberry.ID, strawberry.argument(description="The id of one of your batches.")]
 
 ExpiresInSeconds = Annotated[
     int, strawberry.argument(description="How long the token is valid, 1 to 604800 seconds (7 days).")
@@ -46,6 +49,53 @@ class Mutation:
         except errors.RenderServiceNotConfigured as error:
             return results.RenderServiceNotConfigured(message=str(error))
         return _started(started, loader)
+
+    @strawberry.mutation(
+        description=(
+            "Queue up to 100 renders as a batch, or none of them: all are validated first, and each uses one unit of "
+            "your quota. `checkRenders` only validates. Each ten renders count as one mutation of the rate limit. "
+            "Follow the batch with `batchProgress`."
+        )
+    )
+    async def start_renders(
+        self,
+        info: Info,
+        input: Annotated[  # noqa: A002
+            batch.StartRendersInput, strawberry.argument(description="The renders to start.")
+        ],
+    ) -> batch.StartRendersResult:
+        """Start renders."""
+        caller, loader = info.context.caller, info.context.render_loader
+        limiter, number, now_s = limiter_of(info), len(input.renders), info.context.services.clock.now().timestamp()
+        limiter.admit_renders(caller.limit_key, number, now_s=now_s)
+        try:
+            started = await info.context.services.batches.start(caller, input.to_model())
+        except errors.InvalidInput as error:
+            return results.InvalidInput.from_error(error)
+        except errors.IdempotencyKeyReused as error:
+            return results.IdempotencyKeyReused(message=str(error), render=Render.from_model(error.render, loader))
+        except errors.RenderQuotaExceeded as error:
+            return results.RenderQuotaExceeded.from_error(error)
+        except errors.RenderServiceNotConfigured as error:
+            return results.RenderServiceNotConfigured(message=str(error))
+        limiter.forget_renders(caller.limit_key, number, duplicates=started.duplicates)
+        await info.context.turn()  # a large result takes milliseconds to complete
+        return batch.StartRendersSuccess.from_model(started, loader)
+
+    @strawberry.mutation(
+        description=(
+            "Cancel all renders of a batch that have not ended: those that are QUEUED at once, the others within about "
+            "a second. Renders that are started during the call may go on."
+        )
+    )
+    async def cancel_batch(self, info: Info, batch_id: BatchId) -> batch.CancelBatchResult:
+        """Cancel a batch."""
+        caller, loader = info.context.caller, info.context.render_loader
+        try:
+            cancellation, progress = await info.context.services.batches.cancel(caller, batch_id)
+        except errors.BatchNotFound as error:
+            return batch.BatchNotFound(message=str(error))
+        return batch.CancelBatchSuccess.from_model(cancellation, progress, loader)
 
     @strawberry.mutation(
         description="Return a new signed URL of a COMPLETE render's output, after checking that it is still stored."

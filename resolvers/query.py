@@ -7,17 +7,29 @@ import strawberry
 
 from resolvers.context import Info
 from resolvers.render_loader import RenderServiceLoader
+from schema.batch import BatchProgress
 from schema.composition import Composition
-from schema.inputs import RenderFilter
+from schema.fonts import FontFamily
+from schema.inputs import AnimationPropsInput, RenderFilter, StartRenderInput
 from schema.limits import RenderLimits, RenderQuota
-from schema.render import Node, Render, RenderConnection
+from schema.output import OutputInput
+from schema.render import MAX_ITEMS, Node, Render
+from schema.render_connection import RenderConnection
+from schema.results import InputPathProblem
 from schema.scalars import BigInt
+from schema.text_layout import TextLayout
 from services import models
 from services.errors import RenderNotFound
+from services.ports import MAX_ADDED
+from services.renders.batch_requests import MAX_PROBLEMS
 from services.renders.pages import PageRequest
+from services.renders.requests import StartRequest
 from services.renders.validation import MAX_FONT_SIZE_PX, MIN_FONT_SIZE_PX
 
+MAX_SHORT_PAGE = 20  # renders, which compiled selections complete in a fraction of a millisecond
+
 RenderId = Annotated[strawberry.ID, strawberry.argument(description="The id of the object.")]
+BatchId = Annotated[strawberry.ID, strawberry.argument(description="The id of one of your batches.")]
 CompositionId = Annotated[strawberry.ID, strawberry.argument(description="The id of the composition.")]
 First = Annotated[
     int | None,
@@ -69,8 +81,38 @@ class Query:
         loader = RenderServiceLoader(info.context.services.renders, info.context.reads)
         async with loader.reads:
             page = await loader.service.list(caller, request, matching=matching)
-        await info.context.turn()  # a large page takes milliseconds to complete
+        if info.context.selections is None or len(page.renders) > MAX_SHORT_PAGE:
+            await info.context.turn()  # completing the page takes milliseconds
         return RenderConnection.from_model(page, loader)
+
+    @strawberry.field(
+        description="The progress of one of your batches; null if you have no renders with this batch id."
+    )
+    async def batch_progress(self, info: Info, batch_id: BatchId) -> BatchProgress | None:
+        """Return the progress."""
+        caller = info.context.caller
+        async with info.context.reads:
+            progress = await info.context.services.batches.progress(caller, batch_id)
+        return None if progress is None else BatchProgress.from_model(progress, info.context.render_loader)
+
+    @strawberry.field(
+        metadata={MAX_ITEMS: MAX_PROBLEMS + 1},
+        description=(
+            "The problems for which `startRenders` would refuse these renders; empty if there are none. Starts nothing "
+            "and uses no quota. Does not check whether the quota suffices or keys were used before."
+        ),
+    )
+    async def check_renders(
+        self,
+        info: Info,
+        renders: Annotated[
+            list[StartRenderInput], strawberry.argument(description=f"The renders to check, 1 to {MAX_ADDED}.")
+        ],
+    ) -> list[InputPathProblem]:
+        """Return the problems."""
+        requests = [each.to_model() for each in renders]
+        found = await info.context.services.batches.check(info.context.caller, requests)
+        return [InputPathProblem(path=each.path, message=each.message) for each in found]
 
     @strawberry.field(description="Your quota of renders. Reading it uses none of it.")
     async def render_quota(self, info: Info) -> RenderQuota:
@@ -91,6 +133,37 @@ class Query:
         """Return the composition."""
         found = [each for each in await _compositions(info) if each.id == id]
         return Composition.from_model(found[0]) if found else None
+
+    @strawberry.field(
+        description=(
+            "The font families of this server, in alphabetical order. Empty if Remotion draws the animations, with the "
+            "fonts of the composition `TextAnimation`."
+        )
+    )
+    async def fonts(self, info: Info) -> list[FontFamily]:
+        """Return the families."""
+        families = await info.context.services.renders.fonts(info.context.caller)
+        return [FontFamily.from_model(each) for each in families]
+
+    @strawberry.field(
+        description=(
+            "How the text of an animation is drawn, for a preview. Null if the input is not valid, if the fonts for "
+            "it are too large for a response, or if Remotion draws the animations."
+        )
+    )
+    async def text_layout(
+        self,
+        info: Info,
+        animation_props: Annotated[AnimationPropsInput, strawberry.argument(description="The animation.")],
+        output: Annotated[OutputInput | None, strawberry.argument(description="As in `startRender`.")] = None,
+    ) -> TextLayout | None:
+        """Return the layout."""
+        request = StartRequest(
+            animation=animation_props.to_model(), output=None if output is None else output.to_model()
+        )
+        async with info.context.reads:
+            layout = await info.context.services.renders.text_layout(info.context.caller, request)
+        return None if layout is None else TextLayout.from_model(layout)
 
     @strawberry.field(description="The values that `startRender` accepts.")
     async def render_limits(self, info: Info) -> RenderLimits:

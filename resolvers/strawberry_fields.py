@@ -2,11 +2,12 @@
 
 Relies on names that Strawberry doesn't document, written for 0.341.2: the key "strawberry-definition" in `extensions`,
 `StrawberryField.arguments` with `graphql_name` and `python_name`, `to_camel_case`, and `StrawberryField.base_resolver`,
-whose resolver has `wrapped_func`, `is_async`, `info_parameter` and `parent_parameter`.
+whose resolver has `wrapped_func`, `is_async`, `self_parameter`, `info_parameter`, `parent_parameter` and
+`root_parameter`.
 `tests/resolvers/test_private_names.py` checks them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from graphql import GraphQLField, GraphQLObjectType
@@ -39,6 +40,20 @@ def plain_method(definition: StrawberryField) -> Callable[[Any], Any] | None:
     if resolver is None or resolver.is_async or resolver.info_parameter or resolver.parent_parameter:
         return None
     return resolver.wrapped_func  # type: ignore[return-value]  # a function: no resolver here is a static or class method
+
+
+def root_coroutine(definition: StrawberryField) -> Callable[..., Awaitable[Any]] | None:
+    """Return the field's resolver if it is a coroutine function of `self`, `info` and arguments; None otherwise.
+
+    None also if the field has extensions, which include permissions.
+    """
+    resolver = definition.base_resolver
+    if resolver is None or definition.extensions or resolver.parent_parameter or resolver.root_parameter:
+        return None
+    info = resolver.info_parameter
+    if not resolver.is_async or not resolver.self_parameter or info is None or info.name != "info":
+        return None
+    return resolver.wrapped_func  # type: ignore[return-value]  # as above
 
 
 def python_arguments(definition: StrawberryField, arguments: Iterable[tuple[str, Any]]) -> dict[str, Any]:

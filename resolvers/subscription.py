@@ -1,14 +1,18 @@
 """The Subscription root."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from types import MappingProxyType
 from typing import Annotated
 
 import strawberry
 
-from resolvers.context import Info
+from resolvers.compiled_subscriptions import Arguments, Opener
+from resolvers.context import Context, Info
+from schema.batch import BatchProgress
 from schema.render import Render
 from schema.render_change import RenderChange
+from services.realtime.subscribers import Subscriber
 
 
 @strawberry.type(description="Live updates, over graphql-transport-ws, SSE or multipart responses at the same URL.")
@@ -63,3 +67,40 @@ class Subscription:
         async with aclosing(context.services.hub.subscribe_changes(context.caller, context.fast_path)) as events:
             async for event in events:
                 yield RenderChange.from_model(event, loader)
+
+    @strawberry.subscription(
+        description=(
+            "The progress of one of your batches: first the current one, then a newer one at most each second while it "
+            "changes. The stream completes when all renders have ended; after more have been started, subscribe again. "
+            "After a lost connection, subscribe again. Returns a NOT_FOUND error if you have no renders with this "
+            "batch id."
+        )
+    )
+    async def batch_progress(
+        self,
+        info: Info,
+        batch_id: Annotated[strawberry.ID, strawberry.argument(description="The id of one of your batches.")],
+    ) -> AsyncGenerator[BatchProgress, None]:
+        """Yield the progress of one batch until it has ended."""
+        context, loader = info.context, info.context.render_loader
+        async with aclosing(context.services.batches.watch(context.caller, batch_id)) as states:
+            async for progress in states:
+                yield BatchProgress.from_model(progress, loader)
+
+
+async def _open_progress(context: Context, arguments: Arguments) -> Subscriber:
+    return await context.services.hub.open(context.caller, arguments["renderId"], context.fast_path)
+
+
+async def _open_updates(context: Context, _: Arguments) -> Subscriber:
+    return await context.services.hub.open_all(context.caller, context.fast_path)
+
+
+async def _open_changes(context: Context, _: Arguments) -> Subscriber:
+    return await context.services.hub.open_all(context.caller, context.fast_path, deletions=True)
+
+
+# The same as the resolvers, for subscriptions that start without graphql-core.
+OPENERS: Mapping[str, Opener] = MappingProxyType(
+    {"renderProgress": _open_progress, "renderUpdates": _open_updates, "renderChanges": _open_changes}
+)

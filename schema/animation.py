@@ -14,6 +14,10 @@ class AnimationProps:
     font_size: float = strawberry.field(
         description="Requested font size in pixels of the video. Reduced if the text would not fit."
     )
+    font_weight: int = strawberry.field(
+        description="The requested weight of the font. If it has another one, `warnings` says so."
+    )
+    italic: bool = strawberry.field(description="Whether an italic font was requested.")
     color: str = strawberry.field(description="CSS colour of the text.")
     background_color: str | None = strawberry.field(description="CSS colour of the background; black if null.")
     duration_in_frames: int = strawberry.field(description="Length of the video in frames.")
@@ -27,6 +31,8 @@ class AnimationProps:
             style=AnimationStyle(props.style),
             font_family=props.font_family,
             font_size=props.font_size,
+            font_weight=props.font_weight,
+            italic=props.italic,
             color=props.color,
             background_color=props.background_color,
             duration_in_frames=props.duration_in_frames,

@@ -20,11 +20,25 @@ class AnimationPropsInput:
     )
     font_family: str = strawberry.field(
         default=DEFAULTS.font_family,
-        description="Name of a font, such as Inter. An unknown font is replaced, with a warning on the render.",
+        description=(
+            "Name of a font, such as Inter, or a list of names as in CSS. `fonts` lists those of this server. An "
+            "unknown font is replaced, with a warning on the render."
+        ),
     )
     font_size: float = strawberry.field(
         default=DEFAULTS.font_size,
         description="Font size in pixels of the video before `scale`. Reduced if the text would not fit.",
+    )
+    font_weight: int = strawberry.field(
+        default=DEFAULTS.font_weight,
+        description=(
+            "Weight of the font, 100 to 900: 400 is regular, 700 is bold. A weight that the font does not have is "
+            "replaced by the nearest one, with a warning on the render."
+        ),
+    )
+    italic: bool = strawberry.field(
+        default=DEFAULTS.italic,
+        description="Use the italic font of the family. If it has none, the text is upright, and a warning says so.",
     )
     color: str = strawberry.field(
         default=DEFAULTS.color,
@@ -49,6 +63,8 @@ class AnimationPropsInput:
             style=models.AnimationStyle[self.style.name],
             font_family=self.font_family,
             font_size=self.font_size,
+            font_weight=self.font_weight,
+            italic=self.italic,
             color=self.color,
             background_color=self.background_color,
             duration_in_frames=self.duration_in_frames,
@@ -115,6 +131,7 @@ class RenderFilter:
     generation_id: strawberry.ID | None = strawberry.field(
         default=None, description="Only renders with this `generationId`."
     )
+    batch_id: strawberry.ID | None = strawberry.field(default=None, description="Only renders of this batch.")
     all_users: bool = strawberry.field(
         default=False,
         description="Return the renders of all users, not only your own. Requires an operator; otherwise FORBIDDEN.",
@@ -127,5 +144,6 @@ class RenderFilter:
             if self.status is None
             else frozenset(models.RenderStatus[status.name] for status in self.status),
             generation_id=self.generation_id,
+            batch_id=self.batch_id,
             all_users=self.all_users,
         )

@@ -14,6 +14,9 @@ class RenderQuota:
     remaining: int = strawberry.field(description="Number of renders you can still start before `resetsAt`.")
     window_seconds: int = strawberry.field(description="Length of the window in seconds.")
     resets_at: datetime = strawberry.field(description="When the full quota is available again.")
+    resets_in_seconds: int = strawberry.field(
+        description="Seconds from now until `resetsAt`, at least 1. A countdown from it needs no correct clock."
+    )
 
     @classmethod
     def from_model(cls, quota: models.Quota) -> "RenderQuota":
@@ -23,6 +26,7 @@ class RenderQuota:
             remaining=quota.remaining,
             window_seconds=int(quota.window.total_seconds()),
             resets_at=quota.resets_at,
+            resets_in_seconds=quota.resets_in_s,
         )
 
 

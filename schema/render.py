@@ -12,7 +12,6 @@ from schema.enums import RenderPhase, RenderStatus
 from schema.output import RenderOutput
 from schema.scalars import JSON, BigInt
 from services import models
-from services.renders.cursors import encode_cursor
 from services.renders.failure_messages import message_for_owner
 from services.renders.text_animation import input_props
 
@@ -21,6 +20,7 @@ Saves = Annotated[
     strawberry.argument(description="Whether browsers save the file under a readable name instead of showing it."),
 ]
 READS_STORE = "reads store"  # metadata key of fields that may read from the store although they aren't async
+MAX_ITEMS = "max items"  # metadata key of a list's maximum length, if it is long and has no argument `first`
 
 
 class RenderLoader(Protocol):
@@ -28,6 +28,14 @@ class RenderLoader(Protocol):
 
     def queue_position(self, render: models.Render) -> Awaitable[int | None]:
         """Return an awaitable of a QUEUED render's place in the queue, 1 for the next. It can be awaited repeatedly."""
+        ...
+
+    def has_next(self, page: models.RenderPage) -> Awaitable[bool]:
+        """Return an awaitable of whether there are renders after the page. It can be awaited repeatedly."""
+        ...
+
+    def has_previous(self, page: models.RenderPage) -> Awaitable[bool]:
+        """Return an awaitable of whether there are renders before the page. It can be awaited repeatedly."""
         ...
 
     async def count(self, page: models.RenderPage) -> int:
@@ -77,6 +85,7 @@ class Render(Node):
     generation_id: strawberry.ID | None = strawberry.field(
         description="The `generationId` passed to `startRender`, if any."
     )
+    batch_id: strawberry.ID | None = strawberry.field(description="The `batchId` passed to `startRenders`, if any.")
     status: RenderStatus = strawberry.field(description="Status of the render.")
     phase: RenderPhase | None = strawberry.field(description="Phase of the rendering; null unless RENDERING.")
     progress: int = strawberry.field(
@@ -140,8 +149,9 @@ class Render(Node):
         graphql_type=int | None,
         metadata={READS_STORE: True},
         description=(
-            "Current place in the queue, 1 for the next render; null unless QUEUED. Subscriptions send no event when "
-            "it changes because other renders leave the queue."
+            "Current place in the queue, 1 for the next render; 1000 means this place or a later one; null unless "
+            "QUEUED. Renders of other users that are added later can come before it. Subscriptions send no event when "
+            "it changes because of other renders."
         ),
     )
     def queue_position(self) -> "Awaitable[int | None] | None":
@@ -225,58 +235,3 @@ class Render(Node):
     def __getattr__(self, name: str) -> object:
         """Return the model's attribute with this name: most fields have the same name and value there."""
         return getattr(self.model, name)
-
-
-@strawberry.type(description="A render in a list, with its cursor.")
-class RenderEdge:
-    node: Render = strawberry.field(description="The render.")
-    cursor: str = strawberry.field(
-        description="Pass it as `after` to get the renders after this one, or as `before` to get those before it."
-    )
-
-
-@strawberry.type(description="Position of a page in its list, as defined by Relay's connection specification.")
-class PageInfo:
-    has_next_page: bool = strawberry.field(description="Whether there are older renders after this page.")
-    has_previous_page: bool = strawberry.field(description="Whether there are newer renders before this page.")
-    start_cursor: str | None = strawberry.field(
-        description="Cursor of the page's first render; null if the page is empty."
-    )
-    end_cursor: str | None = strawberry.field(
-        description="Cursor of the page's last render; null if the page is empty."
-    )
-
-
-@strawberry.type(description="A page of renders, newest first.")
-class RenderConnection:
-    edges: list[RenderEdge] = strawberry.field(description="The renders with their cursors.")
-    page_info: PageInfo = strawberry.field(description="Position of this page in the list.")
-
-    page: strawberry.Private[models.RenderPage]
-    loader: strawberry.Private[RenderLoader]
-
-    @strawberry.field(
-        description="Number of renders in the whole list, with this filter. Counted only if it is requested."
-    )
-    async def total_count(self) -> int:
-        """Return the number of renders."""
-        return await self.loader.count(self.page)
-
-    @classmethod
-    def from_model(cls, page: models.RenderPage, loader: RenderLoader) -> "RenderConnection":
-        """Return the GraphQL object of a page."""
-        edges = [
-            RenderEdge(node=Render.from_model(render, loader), cursor=encode_cursor(render.id, owner=page.owner))
-            for render in page.renders
-        ]
-        return cls(
-            page=page,
-            loader=loader,
-            edges=edges,
-            page_info=PageInfo(
-                has_next_page=page.has_next,
-                has_previous_page=page.has_previous,
-                start_cursor=edges[0].cursor if edges else None,
-                end_cursor=edges[-1].cursor if edges else None,
-            ),
-        )

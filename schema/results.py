@@ -26,16 +26,20 @@ class StartRenderSuccess:
     )
 
 
-@strawberry.type(description="The quota is used up. No render can be started before it resets.")
+@strawberry.type(
+    description="The quota is used up, or has fewer units left than `startRenders` has renders. None was started."
+)
 class RenderQuotaExceeded(UserError):
-    quota: RenderQuota = strawberry.field(description="Your quota, with `remaining` 0.")
-    retry_after_seconds: int = strawberry.field(description="Seconds until a render can be started, at least 1.")
+    quota: RenderQuota = strawberry.field(description="Your quota. `remaining` is 0, except for `startRenders`.")
+    retry_after_seconds: int = strawberry.field(description="Seconds until the quota resets, at least 1.")
 
     @classmethod
     def from_error(cls, error: errors.RenderQuotaExceeded) -> "RenderQuotaExceeded":
         """Return the GraphQL object of the error."""
         return cls(
-            message=str(error), quota=RenderQuota.from_model(error.quota), retry_after_seconds=error.retry_after_s
+            message=str(error),
+            quota=RenderQuota.from_model(error.quota),
+            retry_after_seconds=error.quota.resets_in_s,
         )
 
 
@@ -59,7 +63,8 @@ class InvalidAnimation(UserError):
 @strawberry.type(description="A problem at one place of the input.")
 class InputPathProblem:
     path: str = strawberry.field(
-        description="JSON Pointer (RFC 6901) from the mutation's `input`, such as `/composition/props/scenes/0/title`."
+        description="JSON Pointer (RFC 6901) from the mutation's `input`, such as `/composition/props/scenes/0/title`; "
+        "of `checkRenders`, from its arguments."
     )
     message: str = strawberry.field(description="A message that says what is accepted.")
 

@@ -1,8 +1,8 @@
 """Limits on the number of connections, in total and per client network."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import IPv6Address, IPv6Network
 
 
@@ -43,22 +43,41 @@ def client_network(address: str) -> str:
 
     One client usually controls all addresses of its /64 network.
     """
+    if ":" not in address:
+        return address
     with suppress(ValueError):
         ip = IPv6Address(address)
         return str(ip.ipv4_mapped or IPv6Network((int(ip) >> 64 << 64, 64)))
     return address
 
 
-@contextmanager
-def count_within_limit(counter: Counter[str], key: str, limit: int) -> Iterator[bool]:
-    """Count `key` while the context is open. Yields False, and counts nothing, if its count has reached the limit."""
-    if counter[key] >= limit:
-        yield False
-        return
-    counter[key] += 1
-    try:
-        yield True
-    finally:
-        counter[key] -= 1
-        if not counter[key]:
-            del counter[key]
+class CountWithinLimit:
+    """Counts `key` once, from `acquire` to `release`, unless its count has reached the limit. A context manager too."""
+
+    __slots__ = ("_counter", "_is_counted", "_key", "_limit")
+
+    def __init__(self, counter: Counter[str], key: str, limit: int) -> None:
+        self._counter = counter
+        self._key = key
+        self._limit = limit
+        self._is_counted = False
+
+    def acquire(self) -> bool:
+        """Count the key and return True; return False if its count has reached the limit."""
+        self._is_counted = self._counter[self._key] < self._limit
+        self._counter[self._key] += self._is_counted
+        return self._is_counted
+
+    def release(self) -> None:
+        """Stop counting the key. Does nothing if it isn't counted."""
+        if self._is_counted:
+            self._is_counted = False
+            self._counter[self._key] -= 1
+            if not self._counter[self._key]:
+                del self._counter[self._key]
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()

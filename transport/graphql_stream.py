@@ -20,7 +20,7 @@ from resolvers.context import Context
 from resolvers.execution.fast_path import FastPath, Framing, TextWriter
 from services.errors import LimitExceeded, TokenExpired
 from services.settings import ConnectionSettings
-from transport.connection_limits import count_within_limit
+from transport.connection_limits import CountWithinLimit
 from transport.graphql_request import BadRequest
 from transport.json_response import error_response
 from transport.open_stream import open_stream
@@ -65,7 +65,7 @@ class GraphQLStreams:
             identity = streamed.context.identity
             if identity is not None:  # operations of anonymous callers end immediately: only queries are possible
                 limit = self._settings.max_connections_per_user
-                admission = count_within_limit(self._connections_per_user, identity.caller.limit_key, limit)
+                admission = CountWithinLimit(self._connections_per_user, identity.caller.limit_key, limit)
                 if not stack.enter_context(admission):
                     await error_response(_too_many_connections(limit))(scope, receive, send)
                     return
@@ -131,7 +131,12 @@ class _Stream:
         context = replace(self._streamed.context, fast_path=fast_path)
         allowed_types = self._streamed.allowed_types
         await context.turn()
-        await self._runner.run(self._streamed.operation, context, self, allowed_types=allowed_types)
+        live = await self._runner.run(self._streamed.operation, context, self, allowed_types=allowed_types)
+        if live is not None:
+            try:
+                await live.wait()
+            finally:
+                await live.close()
 
     async def _wait_for_disconnect(self, receive: Receive, write: TextWriter) -> None:
         """Return when the client has disconnected or the response is complete. Meanwhile, send keep-alives."""

@@ -42,5 +42,5 @@ class RemotionWebhookEndpoint:
             return Response(status_code=HTTPStatus.UNAUTHORIZED)
         if render_id := parse_render_id(body):
             log.info("webhook received: render %s has ended", render_id)
-            await self._hub.wake_workers(render_id)
+            await self._hub.notify_worker(render_id)
         return Response()

@@ -9,6 +9,7 @@ with httptools 0.9; checked by tests/transport/test_uvicorn_http_private_names.p
 """
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -30,6 +31,7 @@ from transport.request_head import (
 from transport.trusted_proxies import ForwardedForCheck
 from transport.uvicorn_streams import StreamingProtocol
 from transport.uvicorn_websockets import WebSocketProtocol
+from transport.websocket_handshake import Connected
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_PIPELINED_REQUESTS = 16  # waiting for the response to the previous request
@@ -174,6 +176,8 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
             return
         method, version = self.parser.get_method(), self.parser.get_http_version()
         if wants_websocket(method, version, self.headers):
+            if len(data) > head_end:  # RFC 6455, section 4.1: a client waits for the response
+                raise RequestRefused(MALFORMED)
             self._open_websocket(read_handshake(self.url, self.headers))
         else:
             self.parser = HttpRequestParser(self)  # the former one may consider the connection closed
@@ -181,18 +185,22 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
             self._parse(without_upgrade(method, self.url, version, self.headers) + data[head_end:])
 
     def _open_websocket(self, handshake: Handshake) -> None:
-        """Hand the connection over to the WebSocket protocol and its timeouts. Raises `RequestRefused`."""
-        if not self._is_idle:
+        """Hand the connection over to the WebSocket protocol and its timeouts. Raises `RequestRefused`.
+
+        The transport would not notify that protocol of a pause in writing that has begun already.
+        """
+        if not self._is_idle or self.flow.write_paused:
             raise RequestRefused(MALFORMED)
         self._is_receiving = False
         self._cancel_timers()
         self.connections.discard(self)
         self.transport = self._output.transport
-        protocol = WebSocketProtocol(self.config, self.server_state, self.app_state)
-        protocol.on_connection_lost = self._release_connection
-        protocol.connection_made(self.transport)
-        protocol.start(handshake)
-        self.transport.set_protocol(protocol)
+        release = partial(self.connection_limiter.release, self._address)
+        protocol = WebSocketProtocol(self.config, self.server_state, on_connection_lost=release)
+        scheme = "wss" if self.scheme == "https" else "ws"
+        connected = Connected(client=self.client, server=self.server, scheme=scheme, state=self.app_state)
+        protocol.start(self.transport, handshake, connected)
+        self.parser = None  # type: ignore[assignment]  # refers to this object, which is not needed any more
 
     def _check_limits(self) -> None:
         """Refuse a request whose head is too large; otherwise start the timeout for its rest."""

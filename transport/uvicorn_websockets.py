@@ -1,183 +1,264 @@
-"""uvicorn's WebSocket protocol with limits on the work and memory that one client can cause.
+"""WebSockets for uvicorn, with limits on the work and memory that one client can cause, and little memory when idle.
 
-uvicorn stores every fragment of a message, and every pong that a client doesn't read. It waits without limit on a
-connection whose handshake is not valid, and for a client that stopped reading, because it sends unsent data before it
-closes the connection.
+uvicorn's own protocol parses handshakes a second time, and keeps 12 KiB per connection. It stores every fragment of a
+message, and every pong that a client doesn't read. It waits without limit on a connection whose handshake is not valid,
+and for a client that stopped reading, because it sends unsent data before it closes the connection.
 
-Written for uvicorn 0.54 and websockets 17. It overrides undocumented methods of `WebSocketsSansIOProtocol` and uses
-its attributes and those of websockets' `ServerProtocol`; no other module here does.
+Written for uvicorn 0.54: uses `Config.loaded_app` and the attributes of `ServerState`, which are not documented.
 `tests/transport/test_uvicorn_private_names.py` checks that they exist.
 """
 
 import asyncio
-from typing import Any, Protocol
+import logging
+import os
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import CloseCode, Frame
-from websockets.http11 import Request
+from uvicorn import Config
+from uvicorn.server import ServerState
+from websockets.frames import CloseCode
 
-from transport.bounded_reads import BoundedReads
 from transport.closing_delay import closing_delay_s
 from transport.request_head import Handshake
 from transport.text_writer import set_text_writer
+from transport.websocket_frames import ping_frame, text_frame
+from transport.websocket_handshake import Connected, accepting_response, denying_response, scope_of
+from transport.websocket_reader import Message, WebSocketReader
 
-FINAL_TEXT_FRAME = 0x81  # the first byte: FIN and the opcode of a text; the second is the length, or one of these
-TWO_BYTES_FOLLOW, EIGHT_BYTES_FOLLOW = 126, 127
-HANDSHAKE = (
-    b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\n"
-)
-MAX_NON_MESSAGE_FRAMES = 1000  # control frames and fragments between two of our pings
+CLOSE_TIMEOUT_S = 10.0  # for the client's reply to a close frame, and for reading the denial of a handshake
 
-
-class ConnectionLostListener(Protocol):
-    """A callback for the end of a WebSocket's TCP connection."""
-
-    def __call__(self) -> None:
-        """Release the connection's resources. Must not raise."""
-        ...
+log = logging.getLogger("uvicorn.error")
 
 
-class WebSocketProtocol(WebSocketsSansIOProtocol, BoundedReads):
-    """Limits frames other than whole messages, and closes connections whose clients don't reply to pings.
+class WebSocketProtocol(WebSocketReader):
+    """One WebSocket. Aborts if the client doesn't reply to pings, even while unsent data is waiting for it."""
 
-    A client must reply even while unsent data is waiting for it.
-    """
+    __slots__ = (
+        "_close_timer",
+        "_config",
+        "_denial",
+        "_events",
+        "_is_reading_paused",
+        "_key",
+        "_on_connection_lost",
+        "_ping",
+        "_ping_timer",
+        "_receiver",
+        "_server_state",
+    )
 
-    # In slots next to each other, since `write_text` reads them for each message and finds the CPU's caches cold.
-    __slots__ = ("close_sent", "handshake_complete", "transport", "writable")
+    def __init__(self, config: Config, server_state: ServerState, *, on_connection_lost: Callable[[], None]) -> None:
+        super().__init__(max_size=config.ws_max_size)
+        self._close_timer: asyncio.TimerHandle | None = None
+        self._config = config
+        self._denial: tuple[int, Any] | None = None  # the status and headers of a response to a denied handshake
+        self._events: list[Message] = [{"type": "websocket.connect"}]
+        self._is_reading_paused = False
+        self._on_connection_lost = on_connection_lost
+        self._ping: bytes | None = None  # that the client has not replied to
+        self._ping_timer: asyncio.TimerHandle | None = None
+        self._receiver: asyncio.Future[None] | None = None
+        self._server_state = server_state
 
-    max_read_bytes = 4 * 1024
-    on_connection_lost: ConnectionLostListener | None = None
-    _handshake: Handshake
+    # the connection
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._non_message_frames = 0
-        self._shutdown_timer: asyncio.TimerHandle | None = None
+    def start(self, transport: asyncio.Transport, handshake: Handshake, connected: Connected) -> None:
+        """Take over the transport, and start the application."""
+        self.transport = transport
+        self._key = handshake.key
+        transport.set_protocol(self)
+        self._server_state.connections.add(self)  # type: ignore[arg-type]  # the set is of uvicorn's protocols
+        scope = scope_of(handshake, connected)
+        set_text_writer(scope, self.write_text)
+        task = asyncio.get_running_loop().create_task(self._run(scope))
+        self._server_state.tasks.add(task)
+        task.add_done_callback(self._server_state.tasks.discard)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Notify `on_connection_lost`."""
-        super().connection_lost(exc)
-        if self._shutdown_timer is not None:
-            self._shutdown_timer.cancel()
-        if self.on_connection_lost is not None:
-            self.on_connection_lost()
+        """Notify the application and `on_connection_lost`."""
+        del exc
+        self._stop_timers()
+        self.forget_frames()
+        self.put_disconnect(CloseCode.NO_STATUS_RCVD if self.is_open else CloseCode.ABNORMAL_CLOSURE)
+        self.is_open = False
+        self._server_state.connections.discard(self)
+        self.resume_writing()
+        self._on_connection_lost()
 
-    def start(self, handshake: Handshake) -> None:
-        """Start the application.
+    def pause_writing(self) -> None:
+        """Let the application wait with `send`."""
+        self.drained = asyncio.Event()
 
-        websockets gets only what it needs for the response, since its limits on heads are lower than those on HTTP.
-        """
-        self._handshake = handshake
-        self.data_received(HANDSHAKE % handshake.key)
-
-    async def receive(self) -> Any:
-        """Return the next event. Lets other tasks run before an event that was already queued."""
-        if not self.queue.empty():
-            await asyncio.sleep(0)
-        return await super().receive()
-
-    async def send(self, message: Any) -> None:
-        """Send an ASGI message. Marks a denied handshake as complete: otherwise uvicorn logs an application error."""
-        text = message.get("text")
-        if text is not None and self.write_text(text.encode()):
-            return
-        await super().send(message)
-        if message["type"] == "websocket.http.response.body" and self.close_sent:
-            self.handshake_complete = True
-
-    def handle_connect(self, event: Request) -> None:
-        """Start the application, with the request and `write_text` in its scope."""
-        super().handle_connect(event)
-        if not self.close_sent:
-            self.scope.update(self._handshake.scope)  # type: ignore[typeddict-item]
-            set_text_writer(self.scope, self.write_text)  # type: ignore[arg-type]  # a TypedDict
-
-    def write_text(self, text: bytes) -> bool:
-        """Write a text message and return True, or return False if it would have to wait: this is the `TextWriter`."""
-        if self.close_sent or not self.handshake_complete or not self.writable.is_set() or self.transport.is_closing():
-            return False
-        self.transport.write(text_frame(text))
-        return True
-
-    def send_keepalive_ping(self) -> None:
-        """Send a ping and start the timeout, even on a closed connection that still has data the client didn't read."""
-        self._non_message_frames = 0
-        super().send_keepalive_ping()
-        if self.pong_timer is None and self.ping_timeout is not None:
-            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
-
-    def keepalive_timeout(self) -> None:
-        """Abort the connection of a stalled client, which sent no pong, and drop the data that it didn't read."""
-        super().keepalive_timeout()
-        self.transport.abort()
-
-    def handle_ping(self) -> None:
-        """Send pongs unless the client doesn't read them. RFC 6455, section 5.5.3, permits leaving some out."""
-        pongs = b"".join(self.conn.data_to_send())
-        if self.writable.is_set():
-            self.transport.write(pongs)
-        self._count_frame()
-
-    def handle_pong(self, event: Frame) -> None:
-        """Handle and count a pong."""
-        super().handle_pong(event)
-        self._count_frame()
-
-    def handle_cont(self, event: Frame) -> None:
-        """Store and count a fragment."""
-        super().handle_cont(event)
-        self._count_frame()
-
-    def send_receive_event_to_app(self) -> None:
-        """Pass on a message, or close the connection if a text isn't UTF-8: uvicorn would log that as our error."""
-        if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
-            self.frames = []
-            self._fail(CloseCode.INVALID_DATA, "Not UTF-8")
-        else:
-            super().send_receive_event_to_app()
+    def resume_writing(self) -> None:
+        """Let the application continue to send."""
+        if self.drained is not None:
+            self.drained.set()
+            self.drained = None
 
     def shutdown(self) -> None:
         """Close the connection with 1012 after `closing_delay_s`; until then it works as before.
 
-        Aborts a connection that is already closing, since uvicorn's method fails then.
+        Abort a connection that is already closing.
         """
         if self.transport.is_closing():
             self.transport.abort()
-        elif self.handshake_complete and not self.close_sent:
-            self._shutdown_timer = self.loop.call_later(closing_delay_s(len(self.connections)), self._close_for_restart)
+        elif self.is_open and not self.close_sent:
+            delay_s = closing_delay_s(len(self._server_state.connections))
+            self._close_timer = asyncio.get_running_loop().call_later(delay_s, self._close_for_restart)
         else:
-            super().shutdown()
+            self._send_error()
+            self.transport.close()
+
+    # the application
+
+    async def receive(self) -> Message:
+        """Return the next event. Lets other tasks run before an event that was already queued."""
+        if self._events:
+            await asyncio.sleep(0)
+        while not self._events:
+            self._receiver = asyncio.get_running_loop().create_future()
+            try:
+                await self._receiver
+            finally:
+                self._receiver = None
+        event = self._events.pop(0)
+        if not self._events:
+            self._resume_reading()
+        return event
+
+    async def send(self, message: Message) -> None:
+        """Send an ASGI message. Raises `ConnectionError` if the client has disconnected."""
+        text = message.get("text")
+        if text is not None and self.write_text(text.encode()):
+            return
+        while self.drained is not None:
+            await self.drained.wait()
+        if self.transport.is_closing() or self.close_sent:
+            raise ConnectionResetError("the client has disconnected")
+        match message["type"]:
+            case "websocket.accept":
+                self._accept(message)
+            case "websocket.send" if self.is_open:
+                self.transport.write(text_frame(message["text"].encode()))
+            case "websocket.close" if self.is_open:
+                self._close(message.get("code", CloseCode.NORMAL_CLOSURE), message.get("reason") or "")
+            case "websocket.close":
+                self._deny(HTTPStatus.FORBIDDEN, (), b"")
+            case "websocket.http.response.start":
+                self._denial = message["status"], message["headers"]
+            case "websocket.http.response.body" if self._denial is not None:
+                self._deny(*self._denial, message.get("body", b""))
+            case other:
+                raise RuntimeError(f"unexpected ASGI message {other}")
+
+    def write_text(self, text: bytes) -> bool:
+        """Write a text message and return True, or return False if it would have to wait: this is the `TextWriter`."""
+        if self.close_sent or not self.is_open or self.drained is not None or self.transport.is_closing():
+            return False
+        self.transport.write(text_frame(text))
+        return True
+
+    async def _run(self, scope: Message) -> None:
+        try:
+            await self._config.loaded_app(scope, self.receive, self.send)
+        except ConnectionError:
+            pass
+        except BaseException:
+            log.exception("Exception in ASGI application\n")
+            self._send_error()
+        if self._close_timer is None or not self.close_sent:
+            self.transport.close()
+
+    # the handshake
+
+    def _accept(self, message: Message) -> None:
+        headers = [*self._server_state.default_headers, *message.get("headers", ())]
+        self.transport.write(accepting_response(self._key, message.get("subprotocol"), headers))
+        self.is_open = True
+        self._start_ping_timer()
+
+    def _deny(self, status: int, headers: Any, body: bytes) -> None:
+        self.transport.write(denying_response(status, headers, body))
+        self.close_sent = True
+        self.put_disconnect(CloseCode.ABNORMAL_CLOSURE)
+        self.transport.close()  # after the client has read all that was sent
+        self._close_timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self.transport.abort)
+
+    def _send_error(self) -> None:
+        """Close the WebSocket with 1011, or deny its handshake with 500, unless it is closing."""
+        if self.close_sent or self.transport.is_closing():
+            return
+        if self.is_open:
+            self._close(CloseCode.INTERNAL_ERROR, "")
+        else:
+            self._deny(HTTPStatus.INTERNAL_SERVER_ERROR, (), b"Internal Server Error")
+
+    def _close(self, code: int, reason: str) -> None:
+        """Send a close frame, and wait for the client's for a limited time."""
+        frames = self.open_frames()
+        frames.send_close(code, reason)
+        self.transport.write(b"".join(frames.data_to_send()))
+        self.close_sent = True
+        self.put_disconnect(code, reason)
+        self._resume_reading()
+        self._close_timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self.transport.close)
 
     def _close_for_restart(self) -> None:
-        if not self.transport.is_closing():
-            super().shutdown()
+        if not self.transport.is_closing() and not self.close_sent:
+            self._close(CloseCode.SERVICE_RESTART, "")
+            self.transport.close()
 
-    def _count_frame(self) -> None:
-        self._non_message_frames += 1
-        if self._non_message_frames > MAX_NON_MESSAGE_FRAMES:
-            self._fail(CloseCode.POLICY_VIOLATION, "Too many frames")
+    # events and timers
 
-    def _fail(self, code: CloseCode, reason: str) -> None:
-        if not self.close_sent:
-            self.conn.fail(code, reason)
-            self.handle_parser_exception()
+    def handle_pong(self, payload: bytes) -> None:
+        """Send the next ping later, if the pong is the reply to the last one."""
+        if self._ping is not None and payload == self._ping:
+            self._ping = None
+            self._start_ping_timer()
 
+    def put(self, event: Message) -> None:
+        """Pass an event to the application. Reading pauses while the application doesn't receive."""
+        self._events.append(event)
+        if self._receiver is not None and not self._receiver.done():
+            self._receiver.set_result(None)
+        elif not self._is_reading_paused and not self.transport.is_closing():
+            self._is_reading_paused = True
+            self.transport.pause_reading()
 
-def text_frame(text: bytes) -> bytes:
-    """Return a server's text frame: RFC 6455, section 5.2. websockets takes five times as long for it."""
-    length = len(text)
-    if length < TWO_BYTES_FOLLOW:
-        return bytes((FINAL_TEXT_FRAME, length)) + text
-    if length < 1 << 16:
-        return bytes((FINAL_TEXT_FRAME, TWO_BYTES_FOLLOW)) + length.to_bytes(2) + text
-    return bytes((FINAL_TEXT_FRAME, EIGHT_BYTES_FOLLOW)) + length.to_bytes(8) + text
+    def _resume_reading(self) -> None:
+        if self._is_reading_paused:
+            self._is_reading_paused = False
+            self.transport.resume_reading()
 
+    def put_disconnect(self, code: int, reason: str = "") -> None:
+        """Notify the application of the end of the connection."""
+        self._events.append({"type": "websocket.disconnect", "code": code, "reason": reason})
+        if self._receiver is not None and not self._receiver.done():
+            self._receiver.set_result(None)
 
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    def _start_ping_timer(self) -> None:
+        self._stop_ping_timer()
+        if self._config.ws_ping_interval:
+            self._ping_timer = asyncio.get_running_loop().call_later(self._config.ws_ping_interval, self._send_ping)
+
+    def _send_ping(self) -> None:
+        """Send a ping and start the timeout, even on a closed connection that still has data the client didn't read."""
+        self.non_message_frames = 0
+        self._ping = os.urandom(4)
+        if not self.close_sent and not self.transport.is_closing():
+            self.transport.write(ping_frame(self._ping))
+        self._ping_timer = asyncio.get_running_loop().call_later(
+            self._config.ws_ping_timeout or CLOSE_TIMEOUT_S, self.transport.abort
+        )
+
+    def _stop_ping_timer(self) -> None:
+        if self._ping_timer is not None:
+            self._ping_timer.cancel()
+            self._ping_timer = None
+
+    def _stop_timers(self) -> None:
+        self._stop_ping_timer()
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+            self._close_timer = None

@@ -17,40 +17,38 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLError,
     GraphQLField,
-    GraphQLInterfaceType,
     GraphQLNamedType,
-    GraphQLObjectType,
     GraphQLSchema,
     GraphQLType,
     InlineFragmentNode,
-    IntValueNode,
     Node,
-    NullValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionNode,
     SelectionSetNode,
-    ValueNode,
     get_named_type,
-    get_nullable_type,
-    is_list_type,
     type_from_ast,
 )
 
+from resolvers.admission.field_costs import (
+    DEFAULT_LIST_SIZE,
+    field_cost,
+    is_list,
+    list_size,
+    max_items,
+    named_definition,
+)
 from resolvers.admission.introspection import (
     META_FIELDS,
     Sizes,
     introspection_sizes,
     is_introspection,
 )
-from resolvers.strawberry_fields import field_definition
-from schema.render import READS_STORE
+from resolvers.execution.selections import Selections
 from services.errors import LimitExceeded
-from services.renders.pages import DEFAULT_PAGE, MAX_PAGE
+from services.renders.pages import MAX_PAGE
 from services.settings import GraphQLSettings
 
-DEFAULT_LIST_SIZE = 10  # assumed length of a list without a `first` argument
-READ_COST = 25  # cost of a field that may read from the store; other fields cost 1
 PAIRS_PER_FIELD = 4  # maximum number of pairs of fields with the same response key, per field of the limit
 
 FIELDS = "fields, each counted wherever its fragment is spread"
@@ -65,14 +63,18 @@ INTROSPECTIONS = "fields `__schema`"
 class MeasuredOperation:
     """One operation of a document. `cost` is an upper bound on the weighted number of fields that it resolves.
 
-    `variable_types` are the types of its variables by name. `introspects` is whether it reads the schema's description.
+    `fields` is the number of fields that it selects, each counted wherever its fragment is spread. `variable_types` are
+    the types of its variables by name. `introspects` is whether it reads the schema's description. `selections` are
+    compiled when the operation is executed again.
     """
 
     type: OperationType
+    fields: int
     root_fields: int
     cost: float
     introspects: bool
     variable_types: Mapping[str, GraphQLType | None]
+    selections: Selections
 
 
 @dataclass(slots=True)
@@ -144,13 +146,17 @@ class _Walk:
             types[variable.variable.name.value] = type_from_ast(self.schema, variable.type)
         self.root_fields = self.cost = 0
         self.introspects = False
+        fields_before = self.counts[FIELDS]
         self.definition(operation, self.schema.get_root_type(operation.operation))
+        fields = self.counts[FIELDS] - fields_before
         return MeasuredOperation(
             type=operation.operation,
+            fields=fields,
             root_fields=self.root_fields,
             cost=self.cost,
             introspects=self.introspects,
             variable_types=types,
+            selections=Selections(fields),
         )
 
     def definition(self, definition: ExecutableDefinitionNode, parent: GraphQLNamedType | None) -> None:
@@ -190,7 +196,7 @@ class _Walk:
         )
 
     def field(self, node: FieldNode, selection: _Selection) -> _Selection | None:
-        definition = _definition(selection.parent, node.name.value)
+        definition = named_definition(selection.parent, node.name.value)
         if node.alias:
             self.count(ALIASES, node)
         if definition in META_FIELDS.values():
@@ -199,7 +205,7 @@ class _Walk:
         if selection.depth > self.max_depth:
             raise _limit_exceeded(f"has fields nested deeper than {self.max_depth}", node)
         self.root_fields += selection.depth == 1
-        self.add_cost(node, selection.times * _field_cost(selection.parent, definition))
+        self.add_cost(node, selection.times * field_cost(selection.parent, definition))
         response_key = self.count_response_key(node, selection)
         if node.selection_set is None:
             return None
@@ -207,7 +213,7 @@ class _Walk:
             node=node.selection_set,
             parent=get_named_type(definition.type) if definition else None,
             times=selection.times * self.size(selection, node, definition),
-            list_size=_list_size(node, definition),
+            list_size=list_size(node, definition),
             depth=selection.depth + 1,
             response_keys=response_key.children,
             fragments=selection.fragments,
@@ -217,7 +223,7 @@ class _Walk:
         """Return how many objects a field returns at most; of an introspection field, how many on average."""
         if is_introspection(selection.parent):
             return self.sizes.get(node.name.value, 1)
-        return selection.list_size if _is_list(definition) else 1
+        return max_items(definition) or selection.list_size if is_list(definition) else 1
 
     def add_cost(self, node: FieldNode, cost: float) -> None:
         self.cost += cost
@@ -243,44 +249,6 @@ class _Walk:
     def type_of(self, fragment: FragmentDefinitionNode | InlineFragmentNode) -> GraphQLNamedType | None:
         condition = fragment.type_condition
         return self.schema.get_type(condition.name.value) if condition else None
-
-
-def _definition(parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:
-    if name in META_FIELDS:
-        return META_FIELDS[name]  # on another type than Query it is not valid
-    return parent.fields.get(name) if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType) else None
-
-
-def _field_cost(parent: GraphQLNamedType | None, definition: GraphQLField | None) -> int:
-    """Return the cost of resolving a field once. `__typename` costs 0."""
-    if parent is None or definition is None:
-        return 0
-    ours = field_definition(definition)
-    reads = ours is not None and (ours.is_async or READS_STORE in ours.metadata)
-    return READ_COST if reads else 1
-
-
-def _is_list(definition: GraphQLField | None) -> bool:
-    return definition is not None and is_list_type(get_nullable_type(definition.type))
-
-
-def _list_size(node: FieldNode, definition: GraphQLField | None) -> int:
-    """Return the maximum length of the lists directly below a field: `first` or `last` for a connection.
-
-    If both are given, the larger one counts, although such a request is refused.
-    """
-    if definition is None or "first" not in definition.args:
-        return DEFAULT_LIST_SIZE
-    given = [argument.value for argument in node.arguments or () if argument.name.value in {"first", "last"}]
-    return max((_page_size(value) for value in given), default=DEFAULT_PAGE)
-
-
-def _page_size(value: ValueNode) -> int:
-    if isinstance(value, NullValueNode):
-        return DEFAULT_PAGE
-    if not isinstance(value, IntValueNode) or len(value.value) > len(str(MAX_PAGE)):
-        return MAX_PAGE
-    return max(0, min(int(value.value), MAX_PAGE))
 
 
 def _limit_exceeded(

@@ -7,7 +7,8 @@ Changes to graphql-core's behaviour:
   and 3.3.1 and 3.3.2 cache the sub-fields of all events by the identity of the collected root fields: about 2 KiB per
   event that are never used again. `tests/resolvers/execution/test_subscription_memory.py` shows whether this is still
   needed.
-- Fields without a selection are read by `resolvers.execution.fields`.
+- Fields without a selection are read by `resolvers.execution.fields`, and those with one by
+  `resolvers.execution.selections`, unless graphql-core must complete them.
 
 Written for graphql-core 3.3.2 and Strawberry 0.341.2: overrides undocumented methods of `Executor` and derives from
 Strawberry's `StrawberryGraphQLCoreExecutionContext`. `tests/resolvers/test_private_names.py` checks them.
@@ -17,13 +18,15 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, OperationType
+from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, GraphQLOutputType, OperationType
 from graphql.execution.collect_fields import FieldDetails
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from resolvers.execution.fields import LeafReaders, innermost
+from resolvers.execution.fields import LeafReaders, Reader, innermost
 from resolvers.execution.limits import ExecutionTimeouts, OperationLimiter
-from resolvers.execution.projection import EventObject, Projection, Projections, Result, collect_root_fields
+from resolvers.execution.projection import EventObject, Projection, Projections, Result
+from resolvers.execution.selections import Key
+from resolvers.execution.shapes import collect_root_fields
 from resolvers.json_text import write_json
 from resolvers.strawberry_fields import python_class
 from schema.render import RenderLoader
@@ -54,6 +57,11 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
     def projection(self) -> Projection | None:
         """The projection that computes this subscription's results; None if graphql-core executes each event."""
         return None if self.projections is None else self.projections.of(self)
+
+    @cached_property
+    def used_readers(self) -> dict[Key, Reader | None]:
+        """The readers that this execution has used, if they depend on variables."""
+        return {}
 
     @cached_property
     def event_class(self) -> type[EventObject]:
@@ -90,8 +98,14 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
             return ProjectedEvent(result)
         return self._event(payload)
 
+    def execute_event(self, payload: EventObject) -> Any:
+        """Return the result of one event of a subscription, or an awaitable of it."""
+        return self._event(payload).execute_operation()
+
     def encode(self, loader: RenderLoader, state: models.Render) -> bytes | None:
         """Return the JSON of an event's data; None if the execution has errors or must await something."""
+        if state.status is models.RenderStatus.QUEUED:  # its position is read from the store
+            return None
         event = self._event(source := self.event_class.from_model(state, loader))
         try:
             data = event.execute_fields(self.schema.subscription_type, source, None, self.event_fields)
@@ -126,6 +140,28 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
             with suppress(Exception):  # graphql-core raises the same error and reports it
                 return read(source)
         return super().execute_field(parent_type, source, field_details_list, *rest)
+
+    def complete_object_value(
+        self, return_type: Any, field_details_list: list[FieldDetails], info: Any, path: Any, result: Any, *rest: Any
+    ) -> Any:
+        """Return the selected fields of an object, or an awaitable of them."""
+        if (read := self._selection_reader(return_type, field_details_list)) is not None:
+            with suppress(Exception):  # graphql-core raises the same error and reports it
+                return read(result)
+        return super().complete_object_value(return_type, field_details_list, info, path, result, *rest)
+
+    def complete_list_value(
+        self, return_type: Any, field_details_list: list[FieldDetails], info: Any, path: Any, result: Any, *rest: Any
+    ) -> Any:
+        """Return the completed items of a list, or an awaitable of them."""
+        if (read := self._selection_reader(return_type, field_details_list)) is not None:
+            with suppress(Exception):  # graphql-core raises the same error and reports it
+                return read(result)
+        return super().complete_list_value(return_type, field_details_list, info, path, result, *rest)
+
+    def _selection_reader(self, type_: GraphQLOutputType, details: list[FieldDetails]) -> Reader | None:
+        selections = self.context_value and self.context_value.selections
+        return None if selections is None else selections.reader(self, type_, details, used=self.used_readers)
 
     def _event(self, payload: EventObject) -> "BoundedExecutor":
         if self.event_fields is None:

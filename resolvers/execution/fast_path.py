@@ -1,4 +1,4 @@
-"""The fast path of subscriptions: sends a result when a state arrives, without scheduling the operation's task.
+"""The fast path of subscriptions: sends a result when a state arrives, without a task.
 
 The call stack for a state: `Subscriber.offer` → `FastPath.push` → `ResultEncoder.encode` → `TextWriter`.
 """
@@ -9,7 +9,6 @@ from typing import Protocol
 from schema.render import RenderLoader
 from services import models
 
-RENDERING = models.RenderStatus.RENDERING
 DATA_START, DATA_END = b'{"data":', b"}"  # around the data of a result without errors
 
 
@@ -47,8 +46,8 @@ class Framing:
 class FastPath:
     """Sends the states of one subscription to its client while the client reads fast enough. A `StatePusher`.
 
-    The operation's task sends everything else: the first result, errors, results for slow clients, and any state that
-    isn't RENDERING, since the stream completes after a terminal state, and a queue position must be awaited.
+    A task of the operation sends everything else: errors, results for slow clients, positions in the queue, which must
+    be awaited, and terminal states, after which the stream completes.
     """
 
     # No `__dict__`: the CPU's caches are cold at each change, so the number of objects it touches determines its cost.
@@ -75,7 +74,7 @@ class FastPath:
     def push(self, render: models.Render) -> bool:
         """Send the result for a state and return True; return False if the operation's task must send it."""
         encoder = self._encoder
-        if encoder is None or render.status is not RENDERING:
+        if encoder is None:
             return False
         data = encoder.encode(self._loader, render)
         return data is not None and len(data) <= self._max_bytes and self._write(self._start + data + self._end)

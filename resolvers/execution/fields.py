@@ -5,7 +5,7 @@ executor, or raises an exception; then graphql-core must execute the field.
 """
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from operator import attrgetter
 from typing import Any
 
@@ -33,11 +33,14 @@ TYPENAME = "__typename"
 COMPLETE_TYPES = {"Boolean": bool, "ID": str, "Int": int, "String": str}  # their values need no conversion
 MAX_INT = 2**31 - 1  # https://spec.graphql.org/September2025/#sec-Int
 MIN_INT = -MAX_INT - 1
+MAX_SHARED_LEAVES = 500  # the schema has 190; a field with other arguments is another leaf
 
 Arguments = tuple[tuple[str, Any], ...]  # names in GraphQL and values, which are hashable
 # For each selected field: response name, field name, arguments, its own selection.
 Shape = tuple[tuple[str, str, Arguments, "Shape"], ...]
 Reader = Callable[[Any], Any]
+# Reads a field's value; the type of values that need no completion; the completion of others.
+Field = tuple[Reader, Any, Reader]
 
 
 class NotCompilable(Exception):  # noqa: N818  # a reason, not an error of the request
@@ -61,7 +64,7 @@ class LeafReaders:
 
 def _leaf_reader(parent: GraphQLObjectType, name: str) -> Reader | None:
     try:
-        read_value, complete_type, complete = _field(parent, name, (), ())
+        read_value, complete_type, complete = _leaf(parent, name, ())
     except NotCompilable:
         return None
 
@@ -78,7 +81,10 @@ def object_reader(type_: GraphQLObjectType, shape: Shape) -> Reader:
     """Return the reader of the selected fields of an object. Raises `NotCompilable`, and so does the reader."""
     if not shape:
         raise NotCompilable
-    fields = [(key, *_field(type_, name, arguments, selection)) for key, name, arguments, selection in shape]
+    fields = [
+        (key, *(_field(type_, name, arguments, selection) if selection else _leaf(type_, name, arguments)))
+        for key, name, arguments, selection in shape
+    ]
 
     def read(source: object) -> dict[str, Any]:
         result = {}
@@ -92,7 +98,13 @@ def object_reader(type_: GraphQLObjectType, shape: Shape) -> Reader:
     return read
 
 
-def _field(parent: GraphQLObjectType, name: str, arguments: Arguments, shape: Shape) -> tuple[Reader, Any, Reader]:
+@lru_cache(MAX_SHARED_LEAVES)
+def _leaf(parent: GraphQLObjectType, name: str, arguments: Arguments) -> Field:
+    """Return the same as `_field` for a field without a selection, which all selections share."""
+    return _field(parent, name, arguments, ())
+
+
+def _field(parent: GraphQLObjectType, name: str, arguments: Arguments, shape: Shape) -> Field:
     """Return a function that reads a field's value, the type of values that need no completion, and the completion.
 
     Raises `NotCompilable`.
@@ -126,7 +138,7 @@ def _completion(type_: GraphQLOutputType, shape: Shape) -> Reader:
     """
     required = isinstance(type_, GraphQLNonNull)
     nullable = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
-    complete = _complete_value(nullable, shape)
+    complete = value_reader(nullable, shape)
 
     def read(value: object) -> object:
         if value is not None:
@@ -138,7 +150,8 @@ def _completion(type_: GraphQLOutputType, shape: Shape) -> Reader:
     return cache(read) if isinstance(nullable, GraphQLEnumType) else read
 
 
-def _complete_value(type_: GraphQLOutputType, shape: Shape) -> Reader:
+def value_reader(type_: GraphQLOutputType, shape: Shape) -> Reader:
+    """Return the completion of a nullable type's values that are not null. Raises `NotCompilable`, and so does it."""
     match type_:
         case GraphQLObjectType():
             return object_reader(type_, shape)

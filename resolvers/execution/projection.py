@@ -5,29 +5,25 @@ each field, although only the render changes. Here graphql-core collects the fie
 selection's shape, which is compiled to a function from a render to the result. Subscriptions with the same shape share
 the function, and also its result if they follow the same render. graphql-core still executes events if the selection
 can't be compiled or the function fails.
-
-Written for graphql-core 3.3.2, whose `collect_fields`, `collect_subfields`, `get_argument_values` with its parameters
-and `Executor` attributes are not documented. `tests/resolvers/test_private_names.py` checks them.
 """
 
+from collections.abc import Iterator
 from typing import Any
 from weakref import WeakValueDictionary
 
-from graphql import GraphQLError, GraphQLObjectType, GraphQLSchema
+from graphql import GraphQLObjectType, GraphQLSchema
 from graphql.execution import Executor
-from graphql.execution.collect_fields import FieldDetails, collect_fields, collect_subfields
-from graphql.execution.values import get_argument_values
+from strawberry.types.field import StrawberryField
 
-from resolvers.execution.fields import Arguments, NotCompilable, Reader, Shape, innermost, object_reader
+from resolvers.execution.fields import NotCompilable, Reader, Shape, innermost, object_reader
+from resolvers.execution.shapes import collect_root_fields, shape_below
 from resolvers.json_text import write_json
-from resolvers.strawberry_fields import python_class
-from schema.render import Render, RenderLoader
+from resolvers.strawberry_fields import field_definition, python_class
+from schema.render import READS_STORE, Render, RenderLoader
 from schema.render_change import RenderChange
 from services import models
 
-HASHABLE = (str, int, float, bool, type(None))
-
-EventObject = Render | RenderChange
+EventObject = Render | RenderChange  # a `BatchProgress` has the same attributes, and is never pushed as a state
 
 
 class Result(dict[str, Any]):
@@ -41,13 +37,15 @@ class Result(dict[str, Any]):
 class Projection:
     """Computes results from events, for all subscriptions whose selections have the same shape.
 
-    `event_class` is the class of the events' GraphQL objects.
+    `event_class` is the class of the events' GraphQL objects. With `reads_store`, a result for a QUEUED render must
+    await its position.
     """
 
-    def __init__(self, key: str, read: Reader, event_class: type[EventObject]) -> None:
+    def __init__(self, key: str, read: Reader, event_class: type[EventObject], *, reads_store: bool) -> None:
         self._key = key
         self._read = read
-        self._event_class = event_class
+        self.event_class = event_class
+        self._reads_store = reads_store
         self._latest: tuple[object, Result | None] = None, None
 
     def result(self, event: EventObject) -> Result | None:
@@ -57,9 +55,11 @@ class Projection:
 
     def encode(self, loader: RenderLoader, state: models.Render) -> bytes | None:
         """Return the JSON of the result for a state; None if graphql-core must execute it."""
+        if self._reads_store and state.status is models.RenderStatus.QUEUED:
+            return None
         latest, result = self._latest
         if latest is not state:
-            result = self._make(self._event_class.from_model(state, loader))
+            result = self._make(self.event_class.from_model(state, loader))
         return None if result is None else result.text
 
     def _make(self, event: EventObject) -> Result | None:
@@ -77,86 +77,55 @@ class Projection:
 class Projections:
     """The projections of the open subscriptions, by shape. Each is freed with the last subscription that uses it."""
 
-    def __init__(self, schema: GraphQLSchema) -> None:
-        self._schema = schema
+    def __init__(self, core_schema: GraphQLSchema) -> None:
+        self.core_schema = core_schema
         self._by_shape: WeakValueDictionary[Shape, Projection] = WeakValueDictionary()
 
     def of(self, executor: Executor[Any]) -> Projection | None:
         """Return the projection of the executor's operation; None if each event must be executed."""
         try:
-            shape = self._shape(executor)
-            projection = self._by_shape.get(shape)
-            if projection is None:
-                projection = self._by_shape[shape] = self._compile(shape)
+            return self.get(self.shape(executor))
         except NotCompilable:
             return None
+
+    def get(self, shape: Shape) -> Projection:
+        """Return the projection of a shape. Raises `NotCompilable`."""
+        projection = self._by_shape.get(shape)
+        if projection is None:
+            projection = self._by_shape[shape] = self._compile(shape)
         return projection
 
-    def _shape(self, executor: Executor[Any]) -> Shape:
-        """Return the shape of a subscription, with its variables applied.
+    def shape(self, executor: Executor[Any]) -> Shape:
+        """Return the shape of a subscription, with its variables applied. Raises `NotCompilable`.
 
         The root field's arguments are left out: they select the render, and subscriptions to different renders share
         their projection.
         """
-        root = self._schema.subscription_type
+        root = self.core_schema.subscription_type
         if root is None:
             raise NotCompilable
         return tuple(
-            (key, each[0].node.name.value, (), self._shape_of(executor, root, each))
+            (key, each[0].node.name.value, (), shape_below(executor, root, each))
             for key, each in collect_root_fields(executor).items()
         )
 
-    def _shape_of_fields(
-        self, executor: Executor[Any], parent: GraphQLObjectType, fields: dict[str, list[FieldDetails]]
-    ) -> Shape:
-        return tuple(
-            (
-                key,
-                each[0].node.name.value,
-                _arguments(executor, parent, each[0]),
-                self._shape_of(executor, parent, each),
-            )
-            for key, each in fields.items()
-        )
-
-    def _shape_of(self, executor: Executor[Any], parent: GraphQLObjectType, details: list[FieldDetails]) -> Shape:
-        field = parent.fields.get(details[0].node.name.value)
-        field_type = None if field is None else innermost(field.type)
-        if not isinstance(field_type, GraphQLObjectType):
-            return ()  # a leaf, or a type that can't be compiled
-        fields, *_ = collect_subfields(
-            self._schema, executor.fragments, executor.variable_values, executor.operation, field_type, details
-        )
-        return self._shape_of_fields(executor, field_type, fields)
-
     def _compile(self, shape: Shape) -> Projection:
-        root = self._schema.subscription_type
+        root = self.core_schema.subscription_type
         if root is None or len(shape) != 1:
             raise NotCompilable
         key, name, _, selection = shape[0]
         type_ = None if name not in root.fields else innermost(root.fields[name].type)
         if not isinstance(type_, GraphQLObjectType):
             raise NotCompilable
-        return Projection(key, object_reader(type_, selection), python_class(type_))
+        reads_store = any(READS_STORE in definition.metadata for definition in _definitions(type_, selection))
+        return Projection(key, object_reader(type_, selection), python_class(type_), reads_store=reads_store)
 
 
-def _arguments(executor: Executor[Any], parent: GraphQLObjectType, details: FieldDetails) -> Arguments:
-    """Return the arguments of a selected field, with variables and defaults applied."""
-    field = parent.fields.get(details.node.name.value)
-    if field is None or not field.args:
-        return ()
-    try:
-        values = get_argument_values(field, details.node, executor.variable_values, details.fragment_variable_values)
-    except GraphQLError as error:  # a variable that is null: graphql-core reports it with each event
-        raise NotCompilable from error
-    if not all(isinstance(value, HASHABLE) for value in values.values()):
-        raise NotCompilable
-    return tuple(values.items())
-
-
-def collect_root_fields(executor: Executor[Any]) -> Any:
-    """Return the root fields of a subscription by response name, as graphql-core collects them."""
-    root: Any = executor.schema.subscription_type
-    return collect_fields(
-        executor.schema, executor.fragments, executor.variable_values, root, executor.operation
-    ).grouped_field_set
+def _definitions(type_: GraphQLObjectType, shape: Shape) -> Iterator[StrawberryField]:
+    """Yield the definitions of the fields that a shape selects from an object, and from those below it."""
+    for _, name, _, selection in shape:
+        field = type_.fields.get(name)
+        if (definition := field_definition(field)) is not None:
+            yield definition
+        if selection and field is not None and isinstance(inner := innermost(field.type), GraphQLObjectType):
+            yield from _definitions(inner, selection)

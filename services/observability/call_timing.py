@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any
 
 from services.errors import Unavailable
-from services.observability.metrics import CallMetrics
+from services.observability.durations import CallMetrics
 from services.observability.wrapping import Adapter, Call, wrap_calls
 
 

@@ -5,11 +5,9 @@ new series.
 """
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import accumulate
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -21,72 +19,12 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.metrics_core import HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from services.models import Render, RenderStatus, WebhookStatus
+from services.observability.durations import SHORT_BUCKETS_S, CallMetrics, LagHistogram, seconds_between
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-SHORT_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LONG_BUCKETS_S = (1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400)
-MAX_UNCOUNTED = 500
-
-
-class CallMetrics:
-    """Duration and failures of the calls to one dependency, by operation."""
-
-    def __init__(self, registry: CollectorRegistry, name: str, dependency: str) -> None:
-        self._durations = Histogram(
-            f"rendercast_{name}_duration_seconds",
-            f"Duration of calls to {dependency}, failed ones included.",
-            ["operation"],
-            buckets=SHORT_BUCKETS_S,
-            registry=registry,
-        )
-        self._failures = Counter(
-            f"rendercast_{name}_failures_total",
-            f"Calls to {dependency} that failed because it was unavailable.",
-            ["operation"],
-            registry=registry,
-        )
-
-    def of(self, operation: str) -> tuple[Callable[[float], None], Callable[[], None]]:
-        """Return two functions for an operation: one reports a call's duration in seconds, one counts a failed call."""
-        return self._durations.labels(operation).observe, self._failures.labels(operation).inc
-
-
-class LagHistogram(Collector):
-    """A histogram of short durations, of which several may be reported together.
-
-    Observations are counted in batches: counting each one in between other work took 2 µs per message; a batch costs a
-    fraction of that.
-    """
-
-    def __init__(self, registry: CollectorRegistry, name: str, documentation: str) -> None:
-        self._name, self._documentation = name, documentation
-        self._counts = [0] * (len(SHORT_BUCKETS_S) + 1)
-        self._sum_s = 0.0
-        self._uncounted: list[tuple[datetime, datetime, int]] = []
-        registry.register(self)
-
-    def observe(self, start: datetime, end: datetime, times: int) -> None:
-        """Report the duration from `start` to `end`, `times` times."""
-        self._uncounted.append((start, end, times))
-        if len(self._uncounted) >= MAX_UNCOUNTED:
-            self._count()
-
-    def _count(self) -> None:
-        uncounted, self._uncounted = self._uncounted, []
-        for start, end, times in uncounted:
-            seconds = _seconds(start, end)
-            self._counts[bisect_left(SHORT_BUCKETS_S, seconds)] += times
-            self._sum_s += seconds * times
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield the current histogram."""
-        self._count()
-        counts = zip([*map(str, SHORT_BUCKETS_S), "+Inf"], accumulate(self._counts), strict=True)
-        yield HistogramMetricFamily(self._name, self._documentation, buckets=list(counts), sum_value=self._sum_s)
 
 
 class Metrics:
@@ -203,7 +141,7 @@ class Metrics:
         if render.status.is_terminal:
             self._ended.labels(render.status.value, render.failure.code if render.failure else "").inc()
         if render.status.is_terminal and render.completed_at is not None:
-            self._durations.labels(render.status.value).observe(_seconds(render.created_at, render.completed_at))
+            self._durations.labels(render.status.value).observe(seconds_between(render.created_at, render.completed_at))
 
     def throttled(self) -> None:
         """Count a pause because all callers with work have used more than their share of time."""
@@ -260,17 +198,27 @@ class Metrics:
         """Report that a change was sent to this number of subscribers."""
         self._send_lags.observe(published_at, now, subscribers)
 
+    def connection_opened(self) -> None:
+        """Count a WebSocket, or a stream over HTTP, until `connection_closed` is called."""
+        self._connections.inc()
+
+    def connection_closed(self) -> None:
+        """Stop counting a connection."""
+        self._connections.dec()
+
     @contextmanager
     def connected(self) -> Iterator[None]:
-        """Count a WebSocket or a stream over HTTP while it is open."""
+        """Count a connection while the context is open."""
         with self._connections.track_inprogress():
             yield
 
-    @contextmanager
-    def subscribed(self) -> Iterator[None]:
-        """Count a subscription while it is active."""
-        with self._subscriptions.track_inprogress():
-            yield
+    def subscription_opened(self) -> None:
+        """Count a subscription until `subscription_closed` is called."""
+        self._subscriptions.inc()
+
+    def subscription_closed(self) -> None:
+        """Stop counting a subscription."""
+        self._subscriptions.dec()
 
     def register_loop(self, name: str, last_tick_at: Callable[[], datetime]) -> None:
         """At each scrape, call `last_tick_at` for the time of the loop's last completed iteration."""
@@ -288,8 +236,3 @@ class Metrics:
     def text(self) -> bytes:
         """Return all metrics in the format `CONTENT_TYPE`."""
         return generate_latest(self._registry)
-
-
-def _seconds(start: datetime, end: datetime) -> float:
-    """Return the seconds between two times; 0 instead of a negative number, since two machines' clocks may differ."""
-    return max(0.0, (end - start).total_seconds())

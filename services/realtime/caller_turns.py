@@ -21,6 +21,8 @@ MAX_SKIPPED = 64  # callers that are looked at for one whose turn it is
 EXPECTED_STEP_S = 0.0005  # before a caller's first step has been measured
 DECAY = 0.2  # of the difference when steps become shorter; longer ones count at once
 
+MAX_READS_AT_ONCE = 2  # long ones, of one caller's subscriptions
+
 Step = Callable[[], None]
 
 
@@ -28,29 +30,39 @@ class Account:
     """The time that one caller has used, and the steps that wait."""
 
     # Slots: it is touched at each change that is pushed (see docs/decisions/0012-fast-path.md).
-    __slots__ = ("_balance_s", "_turns", "_updated_s", "caller_id", "step_s", "steps")
+    __slots__ = ("_balance_s", "_reads", "_turns", "_updated_s", "caller_id", "now_s", "step_s", "steps")
 
     def __init__(self, turns: "CallerTurns", caller_id: str) -> None:
         self._turns = turns
         self.caller_id = caller_id
+        self.now_s = turns.now_s
         self.steps: deque[Step] = deque()
         self.step_s = EXPECTED_STEP_S  # the expected time of a step
         self._balance_s = BURST_S
-        self._updated_s = turns.now_s()
+        self._reads: asyncio.Semaphore | None = None
+        self._updated_s = self.now_s()
+
+    @property
+    def reads(self) -> asyncio.Semaphore:
+        """Limits the long reads of the store that subscriptions of the caller make at once: drivers use threads."""
+        if self._reads is None:
+            self._reads = asyncio.Semaphore(MAX_READS_AT_ONCE)
+        return self._reads
 
     def wait_s(self, now_s: float) -> float:
         """Return after how many seconds the caller is within its share again; 0 if it is."""
-        self._balance_s = min(BURST_S, self._balance_s + (now_s - self._updated_s) * SHARE)
+        balance_s = self._balance_s + (now_s - self._updated_s) * SHARE
+        self._balance_s = min(BURST_S, balance_s)
         self._updated_s = now_s
-        return 0.0 if self._balance_s > 0 else -self._balance_s / SHARE
+        return 0.0 if balance_s > 0 else -balance_s / SHARE
 
     def charge(self, used_s: float) -> None:
         """Subtract the time that the caller has used."""
         self._balance_s -= used_s
 
-    def has_time(self) -> bool:
-        """Return whether the caller is within its share, or alone."""
-        return self._turns.wait_s(self, self._turns.now_s()) == 0
+    def has_time(self, at_s: float) -> bool:
+        """Return whether the caller is within its share at this time of `now_s()`, or alone."""
+        return self._turns.wait_s(self, at_s) == 0
 
     def enqueue(self, step: Step) -> None:
         """Call `step` in the caller's turn. It must not raise or block; it may resume one task."""
@@ -58,7 +70,8 @@ class Account:
 
     def is_idle(self, now_s: float) -> bool:
         """Return whether nothing waits and nothing was used lately."""
-        return not self.steps and self.wait_s(now_s) == 0 and self._balance_s == BURST_S
+        reads = self._reads is not None and self._reads.locked()
+        return not self.steps and not reads and self.wait_s(now_s) == 0 and self._balance_s == BURST_S
 
 
 class CallerTurns:
@@ -167,3 +180,17 @@ class CallerTurns:
             if not account.is_idle(now_s):
                 return
             del self._accounts[caller_id]
+
+
+class Slices:
+    """Divides long work that no caller has caused, so that other tasks run in between."""
+
+    def __init__(self, *, now_s: Callable[[], float] = perf_counter) -> None:
+        self._now_s = now_s
+        self._started_s = now_s()
+
+    async def pause(self) -> None:
+        """Let other tasks run, if the work has taken `SLICE_S` since they ran last."""
+        if self._now_s() - self._started_s >= SLICE_S:
+            await asyncio.sleep(0)
+            self._started_s = self._now_s()

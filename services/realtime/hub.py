@@ -13,9 +13,8 @@ never lost. A deletion is published after its render has been deleted. When the 
 the hub looks for the deletions of the renders whose end it has sent; it can't know which older ones a client shows.
 """
 
-import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import cast
@@ -28,11 +27,16 @@ from services.models import Caller, Render
 from services.observability import spans
 from services.observability.metrics import Metrics
 from services.ports import Clock, RenderStore
-from services.realtime.caller_turns import CallerTurns
+from services.realtime.batch_watches import BatchWatch
+from services.realtime.caller_turns import CallerTurns, Slices
+from services.realtime.owner_channels import OwnerChannels, channel_name
 from services.realtime.pubsub import PubSub
-from services.realtime.subscribers import OwnerChannel, RenderEvent, StatePusher, Subscriber
+from services.realtime.subscribers import RenderEvent, StatePusher, Subscriber
 
 WORK_CHANNEL = "work"
+# A worker that looks for renders listens on one of these while it has capacity and the queue is empty. There are more
+# than most deployments have workers, so that a start wakes one of them.
+IDLE_CHANNELS = tuple(f"idle-worker:{number}" for number in range(64))
 MAX_UNFINISHED_PER_OWNER = 1000  # renders that are read for subscriptions to all of an owner's renders
 
 log = logging.getLogger(__name__)
@@ -58,7 +62,7 @@ class ProgressHub:
         self.turns = turns or CallerTurns(metrics.throttled)
         self.last_tick_s: float | None = None
         self._check_interval = check_interval
-        self._channels: dict[str, OwnerChannel] = {}  # by owner
+        self._channels = OwnerChannels(pubsub, self._handle_messages)
 
     async def publish(self, render: Render) -> None:
         """Publish a change that has been stored. If the broker is unavailable, this is logged and not raised."""
@@ -70,14 +74,21 @@ class ProgressHub:
         """Publish that a render has been deleted from the store. Failures are handled as by `publish`."""
         await self._announce(render, is_deleted=True)
 
-    async def wake_workers(self, render_id: str) -> None:
-        """Notify workers that a render needs work. Workers also poll, so a lost notification is harmless."""
+    async def notify_worker(self, render_id: str) -> None:
+        """Notify the worker that runs a render of a change. It also polls, so a lost notification is harmless."""
         try:
             await self._pubsub.publish(WORK_CHANNEL, render_id)
         except Unavailable as error:
-            log.warning("workers were not woken for render %s: %s", render_id, error)
+            log.warning("the worker of render %s was not notified: %s", render_id, error)
 
-    async def subscribe(
+    async def wake_idle_worker(self) -> None:
+        """Notify one idle worker, if there is any, that renders are queued. Workers also poll."""
+        try:
+            await self._pubsub.publish_to_one(IDLE_CHANNELS, "queued")
+        except Unavailable as error:
+            log.warning("no worker was woken: %s", error)
+
+    def subscribe(
         self, caller: Caller, render_id: str, pusher: StatePusher | None = None
     ) -> AsyncGenerator[Render, None]:
         """Yield the current state of a render, then each newer state in order; end after the terminal one.
@@ -87,31 +98,15 @@ class ProgressHub:
         to any user's render. Raises `RenderNotFound`, and `StoreUnavailable` before the first state. To unsubscribe
         early, close the iterator (`contextlib.aclosing`).
         """
-        if not caller.may_read(render_id):
-            raise TokenForOneRender
-        if not is_render_id(render_id):
-            raise RenderNotFound
-        subscriber = self._subscriber(render_id, caller, pusher)
-        owner = await self._find_owner(render_id, caller)
-        async with self._subscribed(owner, subscriber):
-            stored = await self._store.get(render_id, owner=owner)
-            if stored is None:
-                raise RenderNotFound
-            subscriber.offer(stored)
-            while (taken := await subscriber.take()) is not None:
-                state, published_at = taken
-                render = cast("Render", state)  # the subscriber takes no deletions
-                yield render
-                self._observe_lag(published_at)
-                if render.status.is_terminal:
-                    return
+        states = self._events(lambda: self.open(caller, render_id, pusher))
+        return cast("AsyncGenerator[Render, None]", states)  # there are no deletions
 
     def subscribe_all(self, caller: Caller, pusher: StatePusher | None = None) -> AsyncGenerator[Render, None]:
         """Yield all of the caller's unfinished renders, oldest first, then every change of any of them. Never ends.
 
         `pusher` is as for `subscribe`.
         """
-        states = self._subscribe_all(caller, self._subscriber(None, caller, pusher))
+        states = self._events(lambda: self.open_all(caller, pusher))
         return cast("AsyncGenerator[Render, None]", states)  # there are no deletions
 
     def subscribe_changes(self, caller: Caller, pusher: StatePusher | None = None) -> AsyncGenerator[RenderEvent, None]:
@@ -119,7 +114,57 @@ class ProgressHub:
 
         No state of a render is yielded after its deletion.
         """
-        return self._subscribe_all(caller, self._subscriber(None, caller, pusher, deletions=True))
+        return self._events(lambda: self.open_all(caller, pusher, deletions=True))
+
+    async def open(self, caller: Caller, render_id: str, pusher: StatePusher | None = None) -> Subscriber:
+        """Return a subscriber that is offered what `subscribe` yields, until `close` is called. Raises as it does."""
+        if not caller.may_read(render_id):
+            raise TokenForOneRender
+        if not is_render_id(render_id):
+            raise RenderNotFound
+        subscriber = self._subscriber(render_id, caller, pusher)
+        owner = await self._find_owner(render_id, caller)
+        async with self._joined(owner, subscriber):
+            stored = await self._store.get(render_id, owner=owner)
+            if stored is None:
+                raise RenderNotFound
+        subscriber.offer(stored)
+        return subscriber
+
+    async def open_all(
+        self, caller: Caller, pusher: StatePusher | None = None, *, deletions: bool = False
+    ) -> Subscriber:
+        """Return a subscriber that is offered what `subscribe_all` yields, or with `deletions` `subscribe_changes`."""
+        if not caller.has_account:
+            raise TokenForOneRender
+        subscriber = self._subscriber(None, caller, pusher, deletions=deletions)
+        async with self._joined(caller.id, subscriber), subscriber.account.reads:
+            stored = await self._store.unfinished([caller.id], first=MAX_UNFINISHED_PER_OWNER)
+        for render in stored:
+            subscriber.offer(render)
+        return subscriber
+
+    async def close(self, subscriber: Subscriber) -> None:
+        """Stop offering states to the subscriber. Does nothing if it is closed."""
+        if (owner := subscriber.owner) is not None:
+            subscriber.owner = None
+            subscriber.stop_waiting()
+            await self._channels.leave(owner, subscriber)
+            self._metrics.subscription_closed()
+
+    @asynccontextmanager
+    async def watch_batch(self, caller: Caller, batch_id: str) -> AsyncIterator[BatchWatch]:
+        """Yield a watch of the caller's batch. If messages are lost, it is notified as `refresh` is called."""
+        if not caller.has_account:
+            raise TokenForOneRender
+        watch = BatchWatch(batch_id, self._channels.of(caller.id).batches)
+        self._metrics.subscription_opened()
+        try:
+            await self._channels.join(caller.id, watch)
+            yield watch
+        finally:
+            await self._channels.leave(caller.id, watch)
+            self._metrics.subscription_closed()
 
     async def run(self) -> None:
         """Call `refresh` every `check_interval`, and whenever pub/sub resumes, until cancelled."""
@@ -138,6 +183,8 @@ class ProgressHub:
 
     async def refresh(self) -> None:
         """Read the stored states of subscribed renders and offer them to the subscribers. Raises `StoreUnavailable`."""
+        for channel in self._channels.values():
+            channel.notify_batches()
         await self._refresh_unfinished()
         if owners := [owner for owner, channel in self._channels.items() if channel.has_subscribers_to_all()]:
             await self._offer(await self._store.unfinished(owners, first=MAX_UNFINISHED_PER_OWNER * len(owners)))
@@ -149,20 +196,22 @@ class ProgressHub:
     async def _announce(self, render: Render, *, is_deleted: bool = False) -> None:
         announcement = Announcement(render=render, published_at=self._clock.now(), is_deleted=is_deleted)
         try:
-            await self._pubsub.publish(_channel_name(render.owner), documents.encode_announcement(announcement))
+            await self._pubsub.publish(channel_name(render.owner), documents.encode_announcement(announcement))
         except Unavailable as error:
             log.warning("a change of render %s was not published: %s", render.id, error)
 
-    async def _subscribe_all(self, caller: Caller, subscriber: Subscriber) -> AsyncGenerator[RenderEvent, None]:
-        if not caller.has_account:
-            raise TokenForOneRender
-        async with self._subscribed(caller.id, subscriber):
-            for render in await self._store.unfinished([caller.id], first=MAX_UNFINISHED_PER_OWNER):
-                subscriber.offer(render)
+    async def _events(self, open_: Callable[[], Awaitable[Subscriber]]) -> AsyncGenerator[RenderEvent, None]:
+        """Yield the subscriber's events; end after the terminal one of its only render."""
+        subscriber = await open_()
+        try:
             while (taken := await subscriber.take()) is not None:
                 event, published_at = taken
                 yield event
                 self._observe_lag(published_at)
+                if subscriber.ends_with(event):
+                    return
+        finally:
+            await self.close(subscriber)
 
     def _subscriber(
         self, render_id: str | None, caller: Caller, pusher: StatePusher | None, *, deletions: bool = False
@@ -171,7 +220,7 @@ class ProgressHub:
         return Subscriber(render_id, account, pusher, observe_lag=self._observe_lag, deletions=deletions)
 
     def _observe_lag(self, published_at: datetime | None) -> None:
-        """Record the time since the yielded state was published: when the next one is requested, it has been sent."""
+        """Record the time since a state was published that has been sent now."""
         if published_at is not None:
             self._metrics.sent(1, published_at=published_at, now=self._clock.now())
 
@@ -181,10 +230,9 @@ class ProgressHub:
         return found[0].owner if found else caller.id
 
     async def _refresh_unfinished(self) -> None:
-        unfinished = {}
-        for owner, channel in tuple(self._channels.items()):
-            unfinished[owner] = channel.unfinished_ids()
-            await asyncio.sleep(0)
+        slices = Slices()
+        channels = tuple(self._channels.items())
+        unfinished = {owner: await channel.unfinished_ids(slices) for owner, channel in channels}
         await self._offer(await self._offer_missing(unfinished))
 
     async def _offer_missing(self, expected: Mapping[str, frozenset[str]]) -> Sequence[Render]:
@@ -207,33 +255,24 @@ class ProgressHub:
             return False
 
     async def _offer(self, renders: Iterable[Render]) -> None:
-        """Offer states that were read from the store. Lets other tasks run after each: it may have many subscribers."""
+        """Offer states that were read from the store. Other tasks run in between: one may have many subscribers."""
+        slices = Slices()
         for render in renders:
             if channel := self._channels.get(render.owner):
                 channel.offer(render)
-                await asyncio.sleep(0)
+                await slices.pause()
 
     @asynccontextmanager
-    async def _subscribed(self, owner: str, subscriber: Subscriber) -> AsyncIterator[None]:
-        channel = self._channels.setdefault(owner, OwnerChannel())
-        channel.add(subscriber)  # before the first await: a subscriber that leaves must not remove the channel
+    async def _joined(self, owner: str, subscriber: Subscriber) -> AsyncIterator[None]:
+        """Add the subscriber to its owner's channel, and close it if the context raises."""
+        subscriber.owner = owner
+        self._metrics.subscription_opened()
         try:
-            await self._ensure_subscribed(channel, owner)
-            with self._metrics.subscribed():
-                yield
-        finally:
-            channel.remove(subscriber)
-            if channel.is_empty():
-                del self._channels[owner]  # later subscribers create a new one
-                await asyncio.shield(channel.subscription.aclose())
-
-    async def _ensure_subscribed(self, channel: OwnerChannel, owner: str) -> None:
-        """Subscribe to the owner's channel once. Only subscribers to this owner's renders wait for it."""
-        async with channel.lock:
-            if not channel.is_subscribed:
-                subscription = self._pubsub.subscribe(_channel_name(owner), self._handle_messages)
-                await channel.subscription.enter_async_context(subscription)
-                channel.is_subscribed = True
+            await self._channels.join(owner, subscriber)
+            yield
+        except BaseException:
+            await self.close(subscriber)
+            raise
 
     def _handle_messages(self, messages: list[str]) -> None:
         """Offer the newest state of each render to its subscribers: the hub's `MessageListener`."""
@@ -244,6 +283,8 @@ class ProgressHub:
                 newest[announced.render.id] = announced
         for announced in newest.values():
             channel = self._channels.get(announced.render.owner)
+            if channel:
+                channel.notify_batch(announced.render.batch_id)
             if channel and announced.is_deleted:
                 channel.offer_deletion(announced.render.id, announced.published_at)
             elif channel and (pushed := channel.offer(announced.render, announced.published_at)):
@@ -252,7 +293,3 @@ class ProgressHub:
 
 def _is_newer(announced: Announcement, other: Announcement) -> bool:
     return not other.is_deleted and (announced.is_deleted or announced.render.revision > other.render.revision)
-
-
-def _channel_name(owner: str) -> str:
-    return f"renders:{owner}"

@@ -1,7 +1,8 @@
 """Messages between processes, through broadcaster."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -29,25 +30,49 @@ class PubSub:
         """Send `message` to all current listeners of `channel`. Raises `PubSubUnavailable` within a few seconds."""
         await self._broadcast.publish(channel, message)
 
+    async def publish_to_one(self, channels: Sequence[str], message: str) -> None:
+        """Send `message` to the listeners of one of the channels that have any, chosen at random; if none has, to none.
+
+        Raises `PubSubUnavailable` within a few seconds.
+        """
+        if self._redis:
+            listened = await self._redis.with_subscribers(channels)
+        else:
+            listened = [channel for channel in channels if channel in self._broadcast.listeners]
+        if listened:
+            await self.publish(random.choice(listened), message)  # noqa: S311
+
     async def check(self) -> None:
         """Return if messages can be published and received. Raises `PubSubUnavailable` within a few seconds if not."""
         if self._redis:
             await self._redis.check()
 
-    @asynccontextmanager
-    async def subscribe(self, channel: str, listener: MessageListener) -> AsyncIterator[None]:
-        """Call `listener` with the messages on `channel` while the context is open.
+    async def listen(self, channel: str, listener: MessageListener) -> None:
+        """Call `listener` with the messages on `channel` until `stop_listening`.
 
-        The subscription is active when the context is entered. If the broker is unavailable, the context is entered
-        anyway; the subscription becomes active on reconnection, and `reconnected` is set then.
+        The subscription is active on return. If the broker is unavailable, this returns anyway; the subscription
+        becomes active on reconnection, and `reconnected` is set then. If this is cancelled, the listener is removed.
         """
         await self._broadcast.add_listener(channel, listener)
         try:
             if self._redis:
                 await self._redis.wait_until_subscribed(channel)
+        except BaseException:
+            await self.stop_listening(channel, listener)
+            raise
+
+    async def stop_listening(self, channel: str, listener: MessageListener) -> None:
+        """Stop calling `listener`. Does not wait for the broker, so it can't be cancelled halfway."""
+        await self._broadcast.remove_listener(channel, listener)
+
+    @asynccontextmanager
+    async def subscribe(self, channel: str, listener: MessageListener) -> AsyncIterator[None]:
+        """Call `listener` with the messages on `channel` while the context is open, as `listen`."""
+        await self.listen(channel, listener)
+        try:
             yield
         finally:
-            await self._broadcast.remove_listener(channel, listener)
+            await self.stop_listening(channel, listener)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ which no other module here uses; `tests/services/realtime/test_private_names.py`
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Iterable
 from typing import Protocol
 
 import hiredis
@@ -19,6 +20,12 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import InvalidResponse
 
 KEEPALIVE_S = 2.5  # after this time without data, PING is sent; after the same time again, the connection is lost
+
+
+def pack(*words: str | bytes) -> bytes:
+    """Return a command as it is sent."""
+    packed: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]
+    return packed
 
 
 class RedisConnection(asyncio.Protocol, ABC):
@@ -45,10 +52,10 @@ class RedisConnection(asyncio.Protocol, ABC):
         self._transport.abort()
         await self._connection.disconnect(nowait=True)
 
-    def send_command(self, *words: str | bytes) -> None:
-        """Send a command. Do nothing if the connection is lost: callers get its error, and uvloop would raise."""
+    def send_commands(self, commands: Iterable[bytes]) -> None:
+        """Send packed commands. Do nothing if the connection is lost: callers get its error, and uvloop would raise."""
         if not self._transport.is_closing():
-            self._transport.writelines(self._connection.pack_command(*words))
+            self._transport.writelines(commands)
 
     @abstractmethod
     def handle_replies(self, replies: list[object]) -> None:
@@ -99,21 +106,29 @@ class RedisSubscriber(RedisConnection):
 
     def __init__(self, connection: AbstractConnection, handler: SubscriptionHandler) -> None:
         self._handler = handler
-        self._unconfirmed: deque[asyncio.Event] = deque()
+        self._unconfirmed: deque[asyncio.Event] = deque()  # one for each channel
+        self._requested: list[bytes] = []  # channels of the SUBSCRIBE command that will be sent next
+        self._confirmed: asyncio.Event | None = None  # of that command
         self._pinged_at = 0.0
         self._keepalive_timer: asyncio.TimerHandle | None = None
         super().__init__(connection)
 
     def subscribe(self, channel: bytes) -> asyncio.Event:
-        """Return an event that is set when Redis has confirmed the subscription, or the connection is closed."""
-        confirmed = asyncio.Event()
-        self._unconfirmed.append(confirmed)
-        self.send_command("SUBSCRIBE", channel)
-        return confirmed
+        """Return an event that is set when Redis has confirmed the subscription, or the connection is closed.
+
+        One command subscribes to all channels that are requested in one iteration of the event loop.
+        """
+        if self._confirmed is None:
+            self._confirmed = asyncio.Event()
+            self._loop.call_soon(self._send_requested)
+        self._requested.append(channel)
+        self._unconfirmed.append(self._confirmed)
+        return self._confirmed
 
     def unsubscribe(self, channel: bytes) -> None:
         """Stop receiving the channel's messages."""
-        self.send_command("UNSUBSCRIBE", channel)
+        self._send_requested()
+        self.send_commands([pack("UNSUBSCRIBE", channel)])
 
     async def run(self) -> None:
         """Keep the connection alive until it is lost, then raise its error. Never returns."""
@@ -145,14 +160,23 @@ class RedisSubscriber(RedisConnection):
     def _handle_command_reply(self, reply: object) -> None:
         match reply:
             case [b"subscribe", *_]:
-                self._unconfirmed.popleft().set()
+                confirmed = self._unconfirmed.popleft()
+                if not self._unconfirmed or self._unconfirmed[0] is not confirmed:  # the last channel of its command
+                    confirmed.set()
             case b"PONG" | [b"pong", *_]:
                 self._handler.handle_pong()
             case Exception():
                 raise reply
 
+    def _send_requested(self) -> None:
+        requested, self._requested = self._requested, []
+        self._confirmed = None
+        if requested:
+            self.send_commands([pack("SUBSCRIBE", *requested)])
+
     def _send_ping(self) -> None:
-        self.send_command("PING")
+        self._send_requested()
+        self.send_commands([pack("PING")])
         self._pinged_at = self._loop.time()
         self._keepalive_timer = self._loop.call_at(self._pinged_at + KEEPALIVE_S, self._check_keepalive)
 
@@ -171,6 +195,7 @@ class RedisCommands(RedisConnection):
 
     def __init__(self, connection: AbstractConnection) -> None:
         self._pending: deque[asyncio.Future[object]] = deque()
+        self._unsent: list[bytes] = []
         super().__init__(connection)
 
     @property
@@ -179,13 +204,26 @@ class RedisCommands(RedisConnection):
         return not self._pending
 
     async def execute(self, *words: str | bytes) -> object:
-        """Send a command and return its reply. Raises an error reply, or the error of a lost connection."""
+        """Send a command and return its reply, as `execute_packed`."""
+        return await self.execute_packed(pack(*words))
+
+    async def execute_packed(self, command: bytes) -> object:
+        """Send a packed command and return its reply. Raises an error reply, or the error of a lost connection.
+
+        All commands of one iteration of the event loop are sent in one write: a write takes longer than all else here.
+        """
         if self.is_lost:
             raise self._error
         replied: asyncio.Future[object] = self._loop.create_future()
         self._pending.append(replied)
-        self.send_command(*words)
+        if not self._unsent:
+            self._loop.call_soon(self._send_unsent)
+        self._unsent.append(command)
         return await replied
+
+    def _send_unsent(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        self.send_commands(unsent)
 
     def handle_replies(self, replies: list[object]) -> None:
         """Pass each reply to the oldest pending command; replies to cancelled callers are dropped."""

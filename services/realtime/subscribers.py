@@ -3,14 +3,11 @@
 import asyncio
 import logging
 import sys
-from collections import defaultdict
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from datetime import datetime
-from time import perf_counter
 from typing import Protocol
 
-from services.models import DeletedRender, Render
+from services.models import TERMINAL, DeletedRender, Render
 from services.realtime.caller_turns import Account
 
 MAX_ENDED_RENDERS = 1000  # per subscriber: ended renders whose late messages are still ignored
@@ -25,7 +22,7 @@ class StatePusher(Protocol):
     """Sends a state of a render to one client immediately, if that is possible."""
 
     def push(self, render: Render, /) -> bool:
-        """Send the state and return True, or return False: then `Subscriber.take` returns it.
+        """Send the state, which is not terminal, and return True, or return False: then `Subscriber.take` returns it.
 
         It runs on the event loop between the Redis socket and the client's socket, so it must not block. It must not
         raise either: an exception is logged and counts as False.
@@ -36,9 +33,10 @@ class StatePusher(Protocol):
 class Subscriber:
     """The newest states that one subscriber hasn't taken yet, of one render or of all renders of an owner.
 
-    While the subscriber waits in `take`, a state is offered to its `pusher` first, unless the caller of `account` has
-    used more than its share of time. Then, and for other events, it waits for the caller's turn. `observe_lag` is
-    called with the publishing time of each state that is pushed then. With `deletions`, `take` returns deletions too.
+    While its user waits, in `take` or after `wait`, a state is offered to `pusher` first, unless the caller of
+    `account` has used more than its share of time. Then, and for other events, it waits for the caller's turn.
+    `observe_lag` is called with the publishing time of each state that is pushed then. With `deletions`, `take` returns
+    deletions too. `owner` is the one to whose channel it was added; None before and after.
     """
 
     # Slots: the CPU's caches are cold at each change, so the number of objects it touches determines its cost.
@@ -53,6 +51,7 @@ class Subscriber:
         "_waiting",
         "account",
         "deletions",
+        "owner",
         "render_id",
     )
 
@@ -68,12 +67,13 @@ class Subscriber:
         self.render_id = render_id
         self.account = account
         self.deletions = deletions
+        self.owner: str | None = None
         self._pusher = pusher
         self._observe_lag = observe_lag
         self._unfinished: dict[str, int] = {}  # by id, the revision that was offered last
         self._ended: dict[str, int] = {}
         self._pending: dict[str, tuple[RenderEvent, datetime | None]] = {}
-        self._waiting: asyncio.Future[None] | None = None
+        self._waiting: Callable[[], None] | asyncio.Future[None] | None = None  # what continues its user
         self._is_queued = False  # whether the account will call `_resume`
         self._is_deleted = False
 
@@ -95,11 +95,11 @@ class Subscriber:
         id_ = render.id
         if render.revision <= (self._unfinished.get(id_) or self._ended.get(id_, 0)):
             return False
-        if render.status.is_terminal:
+        if render.status in TERMINAL:  # half the time of `is_terminal`
             self._end(id_, render.revision)
         else:
             self._unfinished[id_] = render.revision
-            if self._can_push() and self._push(render):
+            if not self._is_queued and self._is_waiting and self._push(render):
                 return True
         self._pending[id_] = render, published_at  # replaces a state not taken yet: a slow subscriber skips it
         self._wake()
@@ -125,35 +125,61 @@ class Subscriber:
         Returns None if the only render was deleted.
         """
         while self._pending or not self._is_deleted:
-            self._waiting = asyncio.get_running_loop().create_future()
+            self._waiting = waiting = asyncio.get_running_loop().create_future()
             if self._pending:
                 self._is_queued = True
                 self.account.enqueue(self._release)
             try:
-                await self._waiting
+                await waiting
             finally:
                 self._waiting = None
             if self._pending:
-                return self._pending.pop(next(iter(self._pending)))
+                return self.pop()
         return None
+
+    def wait(self, resume: Callable[[], None]) -> None:
+        """Call `resume` once, in the caller's turn, when there is an event that can't be pushed; `pop` returns it.
+
+        It must not raise or block. A subscriber whose user waits so needs no task.
+        """
+        self._waiting = resume
+        if self._pending or self._is_deleted:
+            self._wake()
+
+    def stop_waiting(self) -> None:
+        """Don't call what was passed to `wait`."""
+        self._waiting = None
+
+    def pop(self) -> tuple[RenderEvent, datetime | None] | None:
+        """Return the next event as `take` does, without waiting; None if the only render was deleted."""
+        return self._pending.pop(next(iter(self._pending))) if self._pending else None
+
+    def ends_with(self, event: RenderEvent) -> bool:
+        """Return whether no event follows this one: it is the terminal state of the only render."""
+        return self.render_id is not None and isinstance(event, Render) and event.status.is_terminal
+
+    def observe_lag(self, published_at: datetime | None) -> None:
+        """Record the time since an event was published: it has been sent now."""
+        self._observe_lag(published_at)
 
     @property
     def _is_waiting(self) -> bool:
-        return self._waiting is not None and not self._waiting.done()
-
-    def _can_push(self) -> bool:
-        """Return whether a new state would be the next to be sent, and the caller has time left for it."""
-        return self._is_waiting and not self._is_queued and self.account.has_time()
+        waiting = self._waiting
+        return waiting is not None and not (isinstance(waiting, asyncio.Future) and waiting.done())
 
     def _push(self, render: Render) -> bool:
-        started_s = perf_counter()
+        """Push a state if the caller has time left for it; return whether it was pushed."""
+        account, pusher = self.account, self._pusher
+        started_s = account.now_s()
+        if pusher is None or not account.has_time(started_s):
+            return False
         try:
-            return self._pusher is not None and self._pusher.push(render)
+            return pusher.push(render)
         except Exception:
             log.exception("a state of render %s could not be pushed", render.id)
             return False
         finally:
-            self.account.charge(perf_counter() - started_s)
+            account.charge(account.now_s() - started_s)
 
     def _wake(self) -> None:
         """Push what is pending in the caller's turn, or let `take` return it."""
@@ -174,66 +200,16 @@ class Subscriber:
 
     def _release(self) -> None:
         self._is_queued = False
-        if self._waiting is not None and not self._waiting.done():  # done if the subscriber was cancelled
-            self._waiting.set_result(None)
+        if not self._is_waiting:  # the subscriber was cancelled
+            return
+        waiting, self._waiting = self._waiting, None
+        if isinstance(waiting, asyncio.Future):
+            waiting.set_result(None)
+        elif waiting is not None:
+            waiting()
 
     def _end(self, render_id: str, revision: int) -> None:
         self._unfinished.pop(render_id, None)
         self._ended[render_id] = revision
         while len(self._ended) > MAX_ENDED_RENDERS:
             del self._ended[next(iter(self._ended))]
-
-
-class OwnerChannel:
-    """All subscribers to one owner's renders in this process, which share one pub/sub subscription.
-
-    `lock` is held while that subscription is started; `subscription` closes it.
-    """
-
-    __slots__ = ("_to_all", "_to_one", "is_subscribed", "lock", "subscription")
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.is_subscribed = False
-        self.subscription = AsyncExitStack()
-        self._to_one: defaultdict[str, set[Subscriber]] = defaultdict(set)
-        self._to_all: set[Subscriber] = set()
-
-    def add(self, subscriber: Subscriber) -> None:
-        """Offer later states to the subscriber."""
-        (self._to_all if subscriber.render_id is None else self._to_one[subscriber.render_id]).add(subscriber)
-
-    def remove(self, subscriber: Subscriber) -> None:
-        """Stop offering states to the subscriber."""
-        if subscriber.render_id is None:
-            self._to_all.discard(subscriber)
-            return
-        self._to_one[subscriber.render_id].discard(subscriber)
-        if not self._to_one[subscriber.render_id]:
-            del self._to_one[subscriber.render_id]
-
-    def unfinished_ids(self) -> frozenset[str]:
-        """Return the ids of the renders whose terminal state was not offered to some subscriber yet."""
-        subscribers = (*self._to_all, *(subscriber for of_render in self._to_one.values() for subscriber in of_render))
-        return frozenset().union(*(subscriber.unfinished_ids for subscriber in subscribers))
-
-    def ended_ids(self) -> frozenset[str]:
-        """Return the ids of the ended renders whose deletion some subscriber must still be offered."""
-        return frozenset().union(*(subscriber.ended_ids for subscriber in self._to_all if subscriber.deletions))
-
-    def is_empty(self) -> bool:
-        """Return whether no subscriber is left."""
-        return not self._to_all and not self._to_one
-
-    def has_subscribers_to_all(self) -> bool:
-        """Return whether a subscription is to all of the owner's renders, including those that are started later."""
-        return bool(self._to_all)
-
-    def offer(self, render: Render, published_at: datetime | None = None) -> int:
-        """Offer a state to all subscribers to its render; return to how many it was pushed."""
-        return sum([each.offer(render, published_at) for each in (*self._to_all, *self._to_one.get(render.id, ()))])
-
-    def offer_deletion(self, render_id: str, published_at: datetime | None = None) -> None:
-        """Notify the render's subscribers that it was deleted."""
-        for subscriber in (*self._to_all, *self._to_one.get(render_id, ())):
-            subscriber.offer_deletion(render_id, published_at)

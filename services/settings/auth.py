@@ -6,12 +6,12 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from services.settings.base import SettingsGroup
 from services.settings.issuers import (
-    MIN_SECRET_LENGTH,
     AudienceClaim,
     IssuerSettings,
     check_algorithms,
     check_audiences,
     check_claim_name,
+    check_secrets,
     parse_issuers,
 )
 from services.settings.values import check_issuers, check_scope, check_url
@@ -49,8 +49,8 @@ class AuthSettings(SettingsGroup):
     )
     jwt_secret: SecretStr | None = Field(
         None,
-        min_length=MIN_SECRET_LENGTH,
-        description="Secret that signs tokens (HS256) if there is no issuer: random, at least 32 characters.",
+        description="Secret that signs tokens (HS256) if there is no issuer: random, at least 32 characters, without "
+        "spaces. During a rotation: the new and the old one, separated by a space.",
     )
     jwt_leeway_s: int = Field(30, ge=0, le=300, description="Accepted difference from the issuer's clock, in seconds.")
     operator_scope: Annotated[str, AfterValidator(check_scope)] | None = Field(
@@ -61,13 +61,23 @@ class AuthSettings(SettingsGroup):
         description="Claim that contains `RENDERCAST_OPERATOR_SCOPE`, such as `roles`, `permissions` or "
         "`realm_access.roles`. Default: `scope` or `scp`.",
     )
+    weight_claim: Annotated[str, AfterValidator(check_claim_name)] | None = Field(
+        None,
+        description="Claim with a number from 0.01 to 100: the user's share of the queue, relative to users with 1. "
+        "Unset, or in tokens without a number: 1.",
+    )
 
     render_token_secret: SecretStr | None = Field(
         None,
-        min_length=MIN_SECRET_LENGTH,
         description="Secret of the tokens for single renders (`renderToken`), the same in all API processes: random, "
-        "at least 32 characters. Default in `dev`: made and stored in the data folder.",
+        "at least 32 characters, without spaces; during a rotation as above. Default in `dev`: made and stored in the "
+        "data folder.",
     )
+
+    @field_validator("jwt_secret", "render_token_secret")
+    @classmethod
+    def _check_secrets(cls, secret: SecretStr | None) -> SecretStr | None:
+        return None if secret is None else check_secrets(secret)
 
     @field_validator("jwt_issuers")
     @classmethod

@@ -20,8 +20,8 @@ class GraphQLSettings(SettingsGroup):
         1000,
         ge=100,
         le=100_000,
-        description="Maximum number of tokens in a document, and of values in its variables. A value of the type "
-        "`JSON` counts as one.",
+        description="Maximum number of tokens in a document; its variables may have three times as many values. A "
+        "value of the type `JSON` counts as one.",
     )
     max_query_depth: int = Field(
         15,
@@ -81,6 +81,6 @@ class GraphQLSettings(SettingsGroup):
     )
     projections: bool = Field(
         default=True,
-        description="Build subscription results without executing the document for each event. `false` is for "
-        "comparison only.",
+        description="Compile the selections of documents that are executed again, instead of executing each field. "
+        "`false` is for comparison only.",
     )

@@ -15,6 +15,21 @@ MIN_SECRET_LENGTH = 32
 AudienceClaim = Literal["aud", "client_id", "azp"]
 
 
+def check_secrets(secret: SecretStr) -> SecretStr:
+    """Return one or several secrets, separated by spaces."""
+    lengths = [len(each) for each in secret.get_secret_value().split()]
+    if (shortest := min(lengths, default=0)) < MIN_SECRET_LENGTH:
+        unit = "character" if shortest == 1 else "characters"
+        part = " in a part between spaces, which separate secrets" if len(lengths) > 1 else ""
+        raise ValueError(f"is too short: {shortest} {unit}{part}, at least {MIN_SECRET_LENGTH} needed")
+    return secret
+
+
+def split_secrets(secret: SecretStr | None) -> tuple[SecretStr, ...]:
+    """Return the secrets that are separated by spaces. The first signs, all verify."""
+    return () if secret is None else tuple(SecretStr(each) for each in secret.get_secret_value().split())
+
+
 def check_algorithms(text: str) -> str:
     """Return a list of signature algorithms, separated by commas."""
     return check_choices(text, ALGORITHMS)
@@ -51,7 +66,7 @@ class IssuerSettings(BaseModel):
     audience_claim: AudienceClaim | None = None
     algorithms: Annotated[str, BeforeValidator(_joined), AfterValidator(check_algorithms)] | None = None
     jwks_url: Annotated[str, AfterValidator(check_url)] | None = None
-    secret: Annotated[SecretStr, Field(strict=False, min_length=MIN_SECRET_LENGTH)] | None = None
+    secret: Annotated[SecretStr, Field(strict=False), AfterValidator(check_secrets)] | None = None
     operator_scope: Annotated[str, AfterValidator(check_scope)] | None = None
     operator_claim: Annotated[str, AfterValidator(check_claim_name)] | None = None
 

@@ -1,5 +1,6 @@
 """The choice of renderer, and settings of the text renderer."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -8,7 +9,7 @@ from services.settings.base import SettingsGroup, renamed
 
 
 class RendererSettings(SettingsGroup):
-    """The choice of renderer, and the size of the text renderer's videos."""
+    """The choice of renderer, and the size and fonts of the text renderer's videos."""
 
     renderer: Literal["lambda", "node", "text"] | None = Field(
         None,
@@ -30,6 +31,12 @@ class RendererSettings(SettingsGroup):
         multiple_of=2,
         validation_alias=renamed("TEXT_HEIGHT", "LOCAL_HEIGHT"),
         description="Height of the text renderer's videos in pixels.",
+    )
+
+    fonts_dir: Path | None = Field(
+        None,
+        description="Folder of your own fonts (TTF, OTF and TTC files) for the text renderer, the same in API "
+        "processes and workers. It is read at the start. The studio serves them as web fonts. Unset: none.",
     )
 
     @field_validator("renderer", mode="before")

@@ -29,7 +29,8 @@ class ServerSettings(SettingsGroup):
     allowed_origins: Annotated[str, AfterValidator(check_origins)] = Field(
         "",
         description="Other origins whose pages may call this server (CORS), separated by commas, such as "
-        "`https://app.example`, `https://*.app.example` or `capacitor://localhost`. A `*` stands for one label.",
+        "`https://app.example`, `https://*.app.example` or `capacitor://localhost`. A `*` stands for one label, "
+        "and in `http://localhost:*` for every port. `rendercast dev` also allows the pages of this computer.",
     )
     trusted_proxies: Annotated[str, AfterValidator(check_proxies)] = Field(
         "127.0.0.1,::1",

@@ -30,8 +30,8 @@ class CrashingStore(MemoryStore):
         del render_id, owner
         raise RuntimeError(SECRET)
 
-    async def add(self, render: Render, window: QuotaWindow) -> AddResult:
-        del render, window
+    async def add(self, render: Render, window: QuotaWindow, *, weight: float = 1.0) -> AddResult:
+        del render, window, weight
         raise KeyError(SECRET)
 
     async def quota_used(self, window: QuotaWindow) -> int:

@@ -35,6 +35,8 @@ INVALID_PROPS: list[tuple[str, object]] = [
     ("fontFamily", "x" * 10_000),
     ("fontFamily", "Inter\x00"),
     ("fontFamily", "Inter\ud800"),
+    ("fontWeight", 99),
+    ("fontWeight", 1000),
     ("fontSize", 0),
     ("fontSize", -0.0),
     ("fontSize", -12),

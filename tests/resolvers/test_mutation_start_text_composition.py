@@ -54,6 +54,8 @@ async def test_its_props_are_those_of_an_animation(ann: Client) -> None:
         "text": "Hi\nthere",
         "style": "slide-up",
         "fontSize": 64,
+        "fontWeight": 700,
+        "italic": True,
         "backgroundColor": "navy",
         "durationInFrames": 30,
     }
@@ -86,7 +88,7 @@ async def test_all_props_have_defaults(ann: Client) -> None:
     assert listed["outputs"] == [name.name for name in OutputFormat if name in FORMATS]
     result = await ann.start_composition("TextAnimation", {})
     render = await ann.execute(INPUT, id=result["render"]["id"])
-    assert render["inputProps"] == listed["defaultProps"]
+    assert render["inputProps"] | {"fontWeight": 400, "italic": False} == listed["defaultProps"]
     assert set(listed["propsSchema"]["properties"]) == {*listed["defaultProps"], "backgroundColor"}
 
 
@@ -104,6 +106,10 @@ async def test_all_props_have_defaults(ann: Client) -> None:
         ({"fontSize": 7}, ["fontSize"]),
         ({"fontSize": "64"}, ["fontSize"]),
         ({"fontSize": True}, ["fontSize"]),
+        ({"fontWeight": 1000}, ["fontWeight"]),
+        ({"fontWeight": 450.5}, ["fontWeight"]),
+        ({"fontWeight": "bold"}, ["fontWeight"]),
+        ({"italic": "yes"}, ["italic"]),
         ({"color": "no colour"}, ["color"]),
         ({"backgroundColor": "none"}, ["backgroundColor"]),
         ({"backgroundColor": 1}, ["backgroundColor"]),

@@ -14,20 +14,30 @@ import strawberry
 
 SCHEMA = "resolvers/schema.py"
 EXECUTOR = "resolvers/execution/executor.py"
-PROJECTION = "resolvers/execution/projection.py"
+SHAPES = "resolvers/execution/shapes.py"
 FIELDS = "resolvers/strawberry_fields.py"
 DOCUMENTS = "resolvers/admission/documents.py"
+INPUTS = "resolvers/strawberry_inputs.py"
+COMPILED = "resolvers/compiled_subscriptions.py"
 
 NAMES = [
     (SCHEMA, "strawberry.schema._graphql_core:ResultType"),
     (SCHEMA, "strawberry.schema.exceptions:InvalidOperationTypeError"),
     (SCHEMA, "strawberry.types.execution:PreExecutionError"),
     (SCHEMA, "strawberry.extensions.runner:SchemaExtensionsRunner"),
+    (SCHEMA, "strawberry.execution.is_awaitable:optimized_is_awaitable"),
+    (INPUTS, "strawberry.types.arguments:InputContext"),
+    (INPUTS, "strawberry.types.base:StrawberryList"),
+    (INPUTS, "strawberry.types.base:StrawberryObjectDefinition.from_input"),
+    (INPUTS, "strawberry.types.base:StrawberryOptional"),
+    (INPUTS, "strawberry.types.enum:StrawberryEnumDefinition"),
     (EXECUTOR, "strawberry.schema.schema:StrawberryGraphQLCoreExecutionContext"),
     (EXECUTOR, "graphql:Executor.is_awaitable"),
-    (PROJECTION, "graphql.execution.collect_fields:CollectedFields.grouped_field_set"),
-    (PROJECTION, "graphql.execution.collect_fields:FieldDetails.node"),
-    (PROJECTION, "graphql.execution.collect_fields:FieldDetails.fragment_variable_values"),
+    (COMPILED, "graphql:Executor.build"),
+    (SHAPES, "graphql.execution.collect_fields:FragmentDetails.definition"),
+    (SHAPES, "graphql.execution.collect_fields:CollectedFields.grouped_field_set"),
+    (SHAPES, "graphql.execution.collect_fields:FieldDetails.node"),
+    (SHAPES, "graphql.execution.collect_fields:FieldDetails.fragment_variable_values"),
     (DOCUMENTS, "strawberry.schema.validation_rules.maybe_null:MaybeNullValidationRule"),
     (DOCUMENTS, "strawberry.schema.validation_rules.one_of:OneOfInputValidationRule"),
 ]
@@ -58,7 +68,25 @@ PARAMETERS = [
     ),
     (EXECUTOR, "graphql:Executor.settle_in_background", "self awaitables"),
     (
-        PROJECTION,
+        EXECUTOR,
+        "graphql:Executor.complete_object_value",
+        "self return_type field_details_list info path result position_context",
+    ),
+    (
+        EXECUTOR,
+        "graphql:Executor.complete_list_value",
+        "self return_type field_details_list info path result position_context",
+    ),
+    (
+        SCHEMA,
+        "strawberry:Schema.execute",
+        (
+            "self query variable_values context_value root_value operation_name allowed_operation_types "
+            "operation_extensions"
+        ),
+    ),
+    (
+        SHAPES,
         "graphql.execution.collect_fields:collect_fields",
         (
             "schema fragments variable_values runtime_type operation hide_suggestions forbid_skip_and_include "
@@ -66,12 +94,12 @@ PARAMETERS = [
         ),
     ),
     (
-        PROJECTION,
+        SHAPES,
         "graphql.execution.collect_fields:collect_subfields",
         "schema fragments variable_values operation return_type field_details_list hide_suggestions",
     ),
     (
-        PROJECTION,
+        SHAPES,
         "graphql.execution.values:get_argument_values",
         "type_def node variable_values fragment_variable_values hide_suggestions",
     ),
@@ -129,15 +157,13 @@ class RecordingSchema(strawberry.Schema):
         return await super()._handle_execution_result(*args, **options)
 
 
-@pytest.mark.parametrize("entry", ["execute", "stream"])
-async def test_strawberry_calls_the_methods_that_are_overridden(entry: str) -> None:
+async def test_strawberry_calls_the_methods_that_are_overridden() -> None:
     schema = RecordingSchema(query=Query)
     schema.called = set()
-    results = await getattr(schema, entry)("{ one }")
-    if entry == "stream":
-        assert [result.data async for result in results] == [{"one": 1}]
+    results = await schema.stream("{ one }")
+    assert [getattr(result, "data", None) async for result in results] == [{"one": 1}]
     missing = {"_prepare_operation_async", "_handle_execution_result"} - schema.called
-    assert not missing, f"strawberry.Schema.{entry} no longer calls {missing}, which {SCHEMA} overrides."
+    assert not missing, f"strawberry.Schema.stream no longer calls {missing}, which {SCHEMA} overrides."
 
 
 def test_the_executor_has_the_base_class_and_the_attributes_that_are_used() -> None:

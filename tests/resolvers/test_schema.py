@@ -71,9 +71,15 @@ def test_the_exported_schema_is_current() -> None:
 def test_the_schema_has_all_operations() -> None:
     roots = (SCHEMA.query_type, SCHEMA.mutation_type, SCHEMA.subscription_type)
     assert [set(root.fields) for root in roots if root] == [
-        {"node", "render", "renders", "renderQuota", "renderLimits", "compositions", "composition"},
-        {"startRender", "refreshDownloadUrl", "cancelRender", "retryRender", "deleteRender", "renderToken"},
-        {"renderProgress", "renderUpdates", "renderChanges"},
+        {
+            *("node", "render", "renders", "renderQuota", "renderLimits", "compositions", "composition"),
+            *("batchProgress", "checkRenders", "fonts", "textLayout"),
+        },
+        {
+            *("startRender", "refreshDownloadUrl", "cancelRender", "retryRender", "deleteRender", "renderToken"),
+            *("startRenders", "cancelBatch"),
+        },
+        {"renderProgress", "renderUpdates", "renderChanges", "batchProgress"},
     ]
 
 

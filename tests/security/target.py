@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.settings import FIELDS
-from tests.end_to_end.processes import COMMAND, Running
+from tests.end_to_end.processes import COMMAND, Running, assert_no_traceback
 from tests.security.issuer import Issuer, open_issuer
 from tests.security.peers import Peer, open_peer, post
 from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S
@@ -173,4 +173,4 @@ async def open_target(folder: Path, mongo_url: str) -> AsyncIterator[Target]:
             tokens = [issuer.token(f"attacker {number}") for number in range(math.ceil(100 / MAX_CONNECTIONS))]
             yield Target(url=running.url, process=process, issuer=issuer, tokens=tokens)
             assert running.end() == 0
-            assert "Traceback" not in running.log
+            assert_no_traceback(running.log)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 INIT = '{"type": "connection_init"}'
 FOREIGN_HOSTS = ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example", "0x7f.1"]
-INVALID_HOSTS = ["[", "a@b:", ""]
+INVALID_HOSTS = ["[", "a@b:", "", "evil.example@localhost", "localhost#.evil.example", "localhost/.evil.example"]
 OWN_HOSTS = ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.9.9.9:1", "[::1]:8000", "dev.example", "dev.example:443"]
 
 

@@ -28,6 +28,7 @@ from tests.support.memory_store import MemoryStore
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
+EXECUTION_TIMEOUT_S = 2.5  # longer than a busy machine takes for the operations that are not stuck
 UNKNOWN_ID = "01hzzzzzzzzzzzzzzzzzzzzzzz"
 TWO = "query A { renderLimits { fps } } query B { renderLimits { maxTextLength } }"
 CANCEL_TWICE = f"""
@@ -152,7 +153,7 @@ async def test_expensive_variables_are_refused(ann: Client, variables: dict[str,
     before = cached_documents()
     error = await ann.error(LIST, **variables)
     assert error["extensions"] == {"code": "LIMIT_EXCEEDED"}
-    assert re.search(r"1000 values|deeper than 15", error["message"])
+    assert re.search(r"3000 values|deeper than 15", error["message"])
     async with open_stream(ann) as stream:
         await stream.send(id="1", type="subscribe", payload={"query": LIST, "variables": variables})
         assert (await errors_of(stream))[0]["extensions"] == {"code": "LIMIT_EXCEEDED"}
@@ -238,19 +239,19 @@ async def test_an_invalid_mutation_is_not_counted(tmp_path: Path) -> None:
 
 async def test_an_operation_that_takes_too_long_is_stopped_with_an_error(tmp_path: Path) -> None:
     async with (
-        open_services(tmp_path, execution_timeout_s=0.3) as services,
+        open_services(tmp_path, execution_timeout_s=EXECUTION_TIMEOUT_S) as services,
         open_user(services, store=StuckStore()) as ann,
     ):
         for document in (GET, CANCEL):
             error = await ann.error(document, id=UNKNOWN_ID)
             assert error["extensions"] == {"code": "TIMEOUT"}
-            assert "longer than 0.3 seconds" in error["message"]
+            assert f"longer than {EXECUTION_TIMEOUT_S} seconds" in error["message"]
         assert await ann.execute("{ renderLimits { fps } }") == {"fps": 30}
 
 
 async def test_an_event_that_takes_too_long_is_an_error_and_the_subscription_continues(tmp_path: Path) -> None:
     async with (
-        open_services(tmp_path, execution_timeout_s=0.3) as services,
+        open_services(tmp_path, execution_timeout_s=EXECUTION_TIMEOUT_S) as services,
         open_user(services, store=StuckStore()) as ann,
         open_stream(ann) as stream,
     ):

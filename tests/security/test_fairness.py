@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from starlette.types import Message
-from starlette.websockets import WebSocket
 
 from resolvers.context import MAX_READS_AT_ONCE
 from services.models import Render
@@ -130,7 +129,7 @@ async def test_for_a_client_that_stops_reading_no_more_operations_are_executed(t
 
     async with open_embedded(load_settings(data_dir=tmp_path, max_concurrent_operations=MAX_CONCURRENT)) as services:
         faked = rewired(services, store=store)
-        serving = asyncio.create_task(websocket_endpoint(faked).serve(WebSocket(SCOPE, receive, send)))
+        serving = asyncio.create_task(websocket_endpoint(faked)(SCOPE, receive, send))
         while lists < MAX_CONCURRENT:
             await settle()
         await settle()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.delivery import Server, started, write_renders
+from benchmarks.delivery import Server, started
+from benchmarks.delivery_server import write_renders
 from benchmarks.fairness import RENDERS, attacked, give_all_to_one, measure, quantile_95
 from tests.security.target import IS_LINUX
 from tests.support.redis_server import RedisServer

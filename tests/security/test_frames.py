@@ -29,7 +29,7 @@ from tests.security.peers import (
 from tests.support.api_client import UPDATES, Client, open_client
 from tests.support.api_server import serve_faked
 from tests.support.api_stream import open_stream
-from transport.uvicorn_websockets import MAX_NON_MESSAGE_FRAMES
+from transport.websocket_reader import MAX_NON_MESSAGE_FRAMES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

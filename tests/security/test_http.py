@@ -171,7 +171,7 @@ async def test_every_response_has_security_headers(ann: Client) -> None:
     assert (await ann.http.post("/graphql", json=QUERY)).headers["cache-control"] == "no-store"
 
 
-async def test_only_pages_of_allowed_origins_may_read_responses(ann: Client) -> None:
+async def test_only_pages_of_allowed_origins_may_read_responses(ann: Client, caplog: pytest.LogCaptureFixture) -> None:
     requested = (
         "apollographql-client-name,authorization,baggage,content-type,if-none-match,range,sentry-trace,traceparent,"
         "tracestate,x-request-id,x-requested-with"
@@ -186,6 +186,7 @@ async def test_only_pages_of_allowed_origins_may_read_responses(ann: Client) -> 
     for origin in ("https://evil.example", "null", f"{ALLOWED_ORIGIN}.evil.example", "http://app.example"):
         refused = await ann.http.options("/graphql", headers={"Origin": origin, **preflight})
         assert refused.status_code == 400
+        assert f"its Origin {origin!r} is not one of RENDERCAST_ALLOWED_ORIGINS" in caplog.text
         response = await ann.http.post("/graphql", json=QUERY, headers={"Origin": origin})
         assert "access-control-allow-origin" not in response.headers
 

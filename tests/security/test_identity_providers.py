@@ -45,8 +45,8 @@ def settings_of(name: str) -> dict[str, str]:
 
 
 def keys_of(rules: TokenRules, provider: Provider) -> KeySource:
-    if rules.secret is not None:
-        return SecretKey(rules.secret)
+    for secret in rules.secrets:
+        return SecretKey(secret)
     keys = [] if provider.jwk is None else [dict(provider.jwk)]
     return PublishedKeys(usable_keys(JwkSet(keys=keys), rules.algorithms, issuer=rules.issuer))
 

@@ -70,16 +70,17 @@ async def test_without_a_secret_the_answer_is_typed_and_the_log_names_the_settin
 
 
 async def test_processes_with_the_same_secret_accept_each_others_tokens(tmp_path: Path) -> None:
-    secrets = ("a secret of all API processes, long enough", "another secret of sufficient length")
-    first, second, other = (
-        load_settings(data_dir=tmp_path, render_token_secret=secret) for secret in (secrets[0], *secrets)
+    secret, new = "a-secret-of-all-API-processes-long-enough", "another-secret-of-sufficient-length"
+    first, second, rotating, other = (
+        load_settings(data_dir=tmp_path, render_token_secret=each) for each in (secret, secret, f"{new} {secret}", new)
     )
     async with open_user(first) as ann:
         render_id = await ann.start_render()
         token = (await ann.execute(SHARE, id=render_id))["token"]
-    async with open_user(second) as client:
-        viewer = Client(client.http, token=token)
-        assert (await viewer.execute(GET, id=render_id))["id"] == render_id
+    for settings in (second, rotating):
+        async with open_user(settings) as client:
+            viewer = Client(client.http, token=token)
+            assert (await viewer.execute(GET, id=render_id))["id"] == render_id
     async with open_user(other) as client:
         viewer = Client(client.http, token=token)
         assert (await viewer.error(GET, id=render_id))["extensions"] == {"code": "UNAUTHENTICATED"}

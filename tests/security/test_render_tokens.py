@@ -90,8 +90,12 @@ def value_of(type_: Any, render_id: str) -> str:
     named = get_named_type(type_)
     if named.name == "ID":
         return json.dumps(render_id)
+    if named.name == "AnimationPropsInput":
+        return PROPS
     if named.name == "StartRenderInput":
         return f"{{animationProps: {PROPS}}}"
+    if named.name == "StartRendersInput":
+        return f'{{batchId: "b", renders: [{{animationProps: {PROPS}}}]}}'
     raise AssertionError(f"add a value of the type {named.name}")
 
 

@@ -1,16 +1,24 @@
 """Settings of tokens that don't fit together prevent the start, each with one sentence."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import jwt
 import pytest
+from pydantic import SecretStr
 
+from auth.bearer import open_verifier
+from auth.claims import weight_of
 from auth.rules import TokenRules, read_token_rules
-from services.errors import StartupError
+from auth.tokens import SecretKey
+from services.errors import StartupError, TokenInvalid
 from services.settings import load_settings
+from tests.security.forgeries import public_pem
 from tests.support import tokens
 
+NEW = "the-new-secret-is-another-one-of-that-length"
 ONE, OTHER = "https://one.test", "https://other.test/"
 TENANTS = "https://login.test/{tenantid}/v2.0"
 
@@ -137,3 +145,47 @@ def test_the_list_can_be_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_p
     (tmp_path / "issuers.json").write_text(json.dumps([{"issuer": ONE}], indent=2), encoding="utf-8")
     monkeypatch.setenv("RENDERCAST_JWT_ISSUERS_FILE", str(tmp_path / "issuers.json"))
     assert [each.issuer for each in rules({})] == [ONE]
+
+
+def test_a_public_key_is_no_secret() -> None:
+    with pytest.raises(StartupError, match="public key"):
+        SecretKey(SecretStr(public_pem().decode()))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"jwt_secret": f"{tokens.SECRET} {NEW}"},
+        {"jwt_secret": f"{NEW} {tokens.SECRET}"},
+        {"jwt_issuers": [{"issuer": ONE, "secret": f"{NEW} {tokens.SECRET}"}]},
+    ],
+)
+async def test_during_a_rotation_tokens_of_both_secrets_are_accepted(settings: Mapping[str, object]) -> None:
+    given = {name: json.dumps(value) if name == "jwt_issuers" else value for name, value in settings.items()}
+    issuer = ONE if "jwt_issuers" in settings else "rendercast"
+    claims = tokens.claims("ann", iss=issuer)
+    async with open_verifier(load_settings(**given).auth) as verifier:
+        for secret in (tokens.SECRET, NEW):
+            for _ in range(2):  # the second one is cached
+                identity = await verifier.verify(jwt.encode(claims, secret, "HS256"))
+                assert identity.caller.id == f"{issuer} ann"
+        with pytest.raises(TokenInvalid):
+            await verifier.verify(jwt.encode(claims, f"{tokens.SECRET} {NEW}", "HS256"))
+
+
+def test_each_secret_of_a_rotation_must_be_long_enough() -> None:
+    with pytest.raises(StartupError, match=r"JWT_SECRET is too short: 5 characters in a part between spaces"):
+        load_settings(jwt_secret=f"short {tokens.SECRET}")
+
+
+@pytest.mark.parametrize(
+    ("claims", "weight"),
+    [({"plan": {"share": 2}}, 2.0), ({"plan": {"share": 0.5}}, 0.5), ({"plan": {"share": 10**400}}, 100.0)]
+    + [({"plan": {"share": wrong}}, 1.0) for wrong in (0, -1, "4", True, math.nan, math.inf, None)]
+    + [({}, 1.0)],
+)
+def test_a_share_of_the_queue_is_a_positive_number_of_a_claim(claims: Mapping[str, object], weight: float) -> None:
+    (with_claim,) = rules({"jwt_issuer": ONE, "weight_claim": "plan.share"})
+    (without,) = rules({"jwt_issuer": ONE})
+    assert weight_of(claims, with_claim) == weight
+    assert weight_of(claims, without) == 1.0

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from graphql import get_introspection_query
 
 from tests.security.peers import Peer, handshake, message, open_peer
 from tests.support.api_server import serve_faked
+from transport import uvicorn_websockets
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -155,6 +158,7 @@ REFUSED: dict[str, tuple[bytes, int]] = {
     "a key that is not Base64": (handshake_without("Sec-WebSocket-Key", f"{KEY[:-1]}!"), 400),
     "two origins": (handshake("x", "Origin: http://x", "Origin: http://x"), 400),
     "no host": (handshake_without("Host"), 400),
+    "a frame that doesn't wait for the response": (handshake("x") + message(type="ping"), 400),
     "an invalid path": (handshake("x").replace(b"/graphql", b"/\xff"), 400),
 }
 
@@ -223,3 +227,35 @@ async def test_http_1_0_has_no_transfer_encoding(peer: Peer) -> None:
     headers = ("Host: x", "Content-Type: application/json", "Transfer-Encoding: chunked")
     await peer.send(request("POST /graphql HTTP/1.0", *headers) + CHUNKED_QUERY)
     assert (await peer.read_to_end()).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_handshake_is_refused_while_the_client_leaves_a_large_response_unread(tmp_path: Path) -> None:
+    """The WebSocket would not be notified that the client doesn't read, and would send to it without limit."""
+    query = json.dumps({"query": get_introspection_query()}).encode()
+    settings = {"introspection": "public"}
+    async with (
+        serve_faked(tmp_path, settings, send_buffer_bytes=4096) as url,
+        open_peer(url, receive_bytes=4096) as peer,
+    ):
+        await peer.send(request("POST /graphql HTTP/1.1", "Host: x", "Content-Type: application/json", body=query))
+        await peer.wait_until_readable()
+        await peer.send(handshake(peer.host))
+        status, body = await peer.read_response()
+        assert (status, len(body) > 100_000) == (200, True)
+        assert (await peer.read_to_end()).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_client_that_does_not_read_the_denial_of_its_handshake_is_disconnected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uvicorn_websockets, "CLOSE_TIMEOUT_S", 0.1)
+    query = json.dumps({"query": "{ __schema { types { name description fields { name description } } } }"}).encode()
+    settings = {"introspection": "public"}
+    async with (
+        serve_faked(tmp_path, settings, send_buffer_bytes=4096) as url,
+        open_peer(url, receive_bytes=4096) as peer,
+    ):
+        await peer.send(request("POST /graphql HTTP/1.1", "Host: x", "Content-Type: application/json", body=query))
+        await peer.wait_until_readable()
+        await peer.send(handshake(peer.host, path="/other"))
+        await peer.wait_until_closed()

@@ -1,8 +1,11 @@
 import asyncio
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.clock import MAX_STEP_S, RunningTime, Stopwatch
+from services.clock import MAX_STEP_S, RunningTime, Stopwatch, format_time
 from tests.support.fake_clock import FakeClock
 
 HOUR_S = 3600.0
@@ -117,3 +120,12 @@ async def test_keep_reading_counts_idle_time_in_full() -> None:
     await clock.advance(1000)
     reading.cancel()
     assert time.read_s() == pytest.approx(1000)
+
+
+ZONES = st.integers(-23, 23).map(lambda hours: timezone(timedelta(hours=hours)))
+
+
+@given(st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.just(UTC) | ZONES))  # noqa: DTZ001
+def test_a_time_is_formatted_in_utc_with_milliseconds(moment: datetime) -> None:
+    text = format_time(moment)
+    assert text == moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

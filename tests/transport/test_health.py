@@ -5,7 +5,7 @@ import json
 import os
 import resource
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -31,12 +31,10 @@ ALIVE = (200, {"status": "alive"})
 
 
 class StuckStore(MemoryStore):
-    """A store whose `acquire` never returns."""
+    """A store whose `reacquire` never returns."""
 
-    async def acquire(
-        self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
-    ) -> Render | None:
-        del worker, lease, excluding, queued
+    async def reacquire(self, *, worker: str, lease: timedelta, queued: bool = True) -> Render | None:
+        del worker, lease, queued
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -53,11 +51,12 @@ async def health_of(url: str, path: str) -> tuple[int, dict[str, Any]]:
 
 async def until_parts(url: str, **expected: str | None) -> tuple[int, dict[str, Any]]:
     """Wait until `/readyz` reports these reasons of parts, and no others; return status code and body."""
-    async with asyncio.timeout(TEST_TIMEOUT_S):
+    async with asyncio.timeout(TEST_TIMEOUT_S), open_client(url) as client:
         while True:
-            code, body = await health_of(url, "/readyz")
-            if {name: part.get("reason") for name, part in body["parts"].items() if not part["ok"]} == expected:
-                return code, body
+            response = await client.http.get("/readyz")
+            parts = response.json()["parts"]
+            if {name: part.get("reason") for name, part in parts.items() if not part["ok"]} == expected:
+                return response.status_code, response.json()
             await asyncio.sleep(RETRY_S)
 
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 
 from graphql import GraphQLError
@@ -20,7 +20,7 @@ from resolvers.json_text import write_json
 from services.errors import TokenExpired, Unauthenticated
 from services.settings import ConnectionSettings
 from transport.authentication import identify
-from transport.connection_limits import count_within_limit
+from transport.connection_limits import CountWithinLimit
 from transport.graphql_ws.messages import (
     ClientMessage,
     CloseCode,
@@ -33,7 +33,8 @@ from transport.graphql_ws.messages import (
 )
 from transport.graphql_ws.operation import Operation
 from transport.operation_request import OperationRequest
-from transport.operations import CLIENT_DISCONNECTED, OperationRunner, expires_at_s
+from transport.operations import OperationRunner, expires_at_s
+from transport.results import CLIENT_DISCONNECTED
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +76,8 @@ class Connection:
         # After the acknowledgement, the deadline is the token's expiry.
         self._deadline = asyncio.timeout(self._limits.connection_init_timeout_s)
         self._operations: dict[str, Operation] = {}
-        self._operation_slots = asyncio.Semaphore(settings.graphql.max_concurrent_operations)
-        self._exit_stack = ExitStack()
+        self._operation_slots: asyncio.Semaphore | None = None  # made when it is needed
+        self._admission: CountWithinLimit | None = None  # to the user's connections
 
     async def run(self) -> None:
         """Serve the client until either side closes the connection. Returns when all operations have ended."""
@@ -90,19 +91,28 @@ class Connection:
         except CLIENT_DISCONNECTED:
             pass  # detected while sending a message
         finally:
-            self._exit_stack.close()
+            if self._admission is not None:
+                self._admission.release()
             await self._cancel_operations()
 
     async def _receive_messages(self) -> None:
-        while (received := await self._websocket.receive())["type"] != "websocket.disconnect":
-            text = received.get("text")
-            if text is None:
-                raise ProtocolViolation(CloseCode.BAD_MESSAGE, "Messages must be text")
+        while (text := await self._receive_text()) is not None:
             try:
                 message = parse_message(text)
             except ValueError as error:
                 raise ProtocolViolation(CloseCode.BAD_MESSAGE, "Invalid message") from error
             await self._handle_message(message)
+            del text, message  # not kept until the next one
+
+    async def _receive_text(self) -> str | None:
+        """Return the next message; None if the client has disconnected."""
+        received = await self._websocket.receive()
+        if received["type"] == "websocket.disconnect":
+            return None
+        text: str | None = received.get("text")
+        if text is None:
+            raise ProtocolViolation(CloseCode.BAD_MESSAGE, "Messages must be text")
+        return text
 
     async def _handle_message(self, message: ClientMessage) -> None:
         match message:
@@ -113,12 +123,12 @@ class Connection:
             case Subscribe(id=operation_id, payload=request):
                 await self._context.turn()
                 await self._handle_subscribe(operation_id, request)
-            case Complete(id=operation_id):
-                if operation := self._operations.pop(operation_id, None):
-                    await self._context.turn()
+            case Complete(id=operation_id) if operation_id in self._operations:
+                await self._context.turn()
+                if operation := self._operations.pop(operation_id, None):  # not if it has ended meanwhile
                     operation.cancel()
             case _:
-                pass  # a pong needs no reply
+                pass  # a pong, or the completion of an operation that has ended
 
     async def _send_pong(self, payload: Payload) -> None:
         try:
@@ -135,10 +145,10 @@ class Connection:
             raise ProtocolViolation(CloseCode.FORBIDDEN, str(error))
         if error is not None:
             raise ProtocolViolation(CloseCode.TRY_AGAIN_LATER, "Please try again later.")
-        admission = count_within_limit(
+        self._admission = CountWithinLimit(
             self._connections_per_user, self._context.caller.limit_key, self._limits.max_connections_per_user
         )
-        if not self._exit_stack.enter_context(admission):
+        if not self._admission.acquire():
             log.warning("refused a WebSocket: its user has %s", _limit_reached(self._limits))
             raise ProtocolViolation(CloseCode.TRY_AGAIN_LATER, "Too many connections")
         self._deadline.reschedule(expires_at_s(self._context))
@@ -158,10 +168,16 @@ class Connection:
         operation = Operation(
             operation_id, self._websocket, self._operations, max_result_bytes=self._runner.max_result_bytes
         )
-        slot = OperationSlot(self._operation_slots)
+        slot = OperationSlot(self._slots)
         context = replace(self._context, slot=slot, fast_path=operation.fast_path)
-        run = self._runner.run(request, context, operation)
-        operation.task = asyncio.create_task(run, name=f"operation {operation_id}")
+        operation.start(self._runner, request, context)
+
+    def _slots(self) -> asyncio.Semaphore:
+        """Return the slots for operations that are executed at the same time."""
+        if self._operation_slots is None:
+            limit = self._context.services.settings.graphql.max_concurrent_operations
+            self._operation_slots = asyncio.Semaphore(limit)
+        return self._operation_slots
 
     async def _send(self, message: Mapping[str, object]) -> None:
         await self._websocket.send_text(write_json(message).decode())
@@ -173,11 +189,12 @@ class Connection:
 
     async def _cancel_operations(self) -> None:
         operations = list(self._operations.values())
+        self._operations.clear()  # they refer to it
         for operation in operations:
             await self._context.turn()
             operation.cancel()
-        if operations:
-            await asyncio.wait([operation.task for operation in operations])
+        if tasks := [operation.task for operation in operations if operation.task is not None]:
+            await asyncio.wait(tasks)
 
 
 def _limit_reached(limits: ConnectionSettings) -> str:

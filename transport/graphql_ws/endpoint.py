@@ -6,18 +6,20 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from auth.authenticator import Authenticator
 from resolvers.context import Context
 from services.runtime.services import Services
 from services.settings.origins import origin_pattern
-from transport.connection_limits import client_network, count_within_limit
+from transport.connection_limits import CountWithinLimit, client_network
 from transport.graphql_ws.connection import Connection
 from transport.graphql_ws.messages import SUBPROTOCOL, CloseCode
 from transport.operations import OperationRunner
 from transport.refusals import Refusal
 
+PATHS = ("/graphql", "/graphql/")
 FOREIGN_ORIGIN = Refusal(
     HTTPStatus.FORBIDDEN, "Pages of this origin can't open WebSockets to this server.", code="FORBIDDEN"
 )
@@ -33,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class WebSocketEndpoint:
-    """Serves the WebSockets of `/graphql`, within the limits per address and per user.
+    """An ASGI application for WebSockets: serves those of `/graphql`, within the limits per address and per user.
 
     `connections_per_user` is shared with the other transport that keeps connections open.
     """
@@ -55,17 +57,25 @@ class WebSocketEndpoint:
         self._connections_per_address: Counter[str] = Counter()
         self._connections_per_user = connections_per_user
 
-    async def serve(self, websocket: WebSocket) -> None:
-        """Serve the client until it disconnects, or deny the handshake: 403 (origin), 429 (connections)."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the client until it disconnects, or deny the handshake: 403 (path, origin), 429 (connections)."""
+        websocket = WebSocket(scope, receive, send)
+        if scope["path"] not in PATHS:
+            log.warning("refused a WebSocket for the path %.200r: only /graphql has WebSockets", scope["path"])
+            await _deny(websocket, UNKNOWN_PATH)
+            return
         if not self._is_origin_allowed(websocket):
             self._log_origin(websocket)
             await _deny(websocket, FOREIGN_ORIGIN)
             return
         address = client_network(websocket.client.host if websocket.client else "")
-        with count_within_limit(self._connections_per_address, address, self._max_per_address) as admitted:
+        with CountWithinLimit(self._connections_per_address, address, self._max_per_address) as admitted:
             if admitted:
-                with self._services.metrics.connected():
+                self._services.metrics.connection_opened()
+                try:
                     await self._accept(websocket)
+                finally:
+                    self._services.metrics.connection_closed()
             else:
                 log.warning(
                     "refused a WebSocket: %s has %d, the maximum (RENDERCAST_MAX_CONNECTIONS_PER_ADDRESS); if that is "
@@ -110,12 +120,6 @@ class WebSocketEndpoint:
             websocket.headers.get("host"),
             self._server.base_url,
         )
-
-
-async def refuse_unknown_path(websocket: WebSocket) -> None:
-    """Deny the handshake of a WebSocket for another path: 403."""
-    log.warning("refused a WebSocket for the path %.200r: only /graphql has WebSockets", websocket.url.path)
-    await _deny(websocket, UNKNOWN_PATH)
 
 
 async def _deny(websocket: WebSocket, refusal: Refusal) -> None:

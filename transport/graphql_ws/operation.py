@@ -6,8 +6,12 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from graphql import GraphQLError
 from starlette.websockets import WebSocket
 
+from resolvers.context import Context
 from resolvers.execution.fast_path import FastPath, Framing
 from resolvers.json_text import write_json
+from transport.live_subscription import LiveSubscription
+from transport.operation_request import OperationRequest
+from transport.operations import OperationRunner
 from transport.text_writer import get_text_writer
 
 
@@ -17,9 +21,9 @@ class Operation:
     It is in `operations`, by its id, until then; afterwards the client may use the id again.
     """
 
-    __slots__ = ("_id", "_operations", "_websocket", "fast_path", "framing", "task")
+    __slots__ = ("_id", "_live", "_operations", "_websocket", "fast_path", "framing", "task")
 
-    task: asyncio.Task[None]
+    task: asyncio.Task[None] | None  # None while a subscription goes on without one
 
     def __init__(
         self,
@@ -34,7 +38,13 @@ class Operation:
         self._operations = operations
         self.framing = Framing(write_json({"id": operation_id, "type": "next"})[:-1] + b',"payload":', b"}")
         self.fast_path = FastPath(self.framing, write=get_text_writer(websocket.scope), max_bytes=max_result_bytes)
+        self._live: LiveSubscription | None = None
+        self.task = None
         operations[operation_id] = self
+
+    def start(self, runner: OperationRunner, request: OperationRequest, context: Context) -> None:
+        """Execute the operation."""
+        self.task = asyncio.create_task(self._run(runner, request, context))
 
     async def send(self, message: bytes) -> None:
         """Send a result."""
@@ -50,11 +60,21 @@ class Operation:
         await self._send_end({"id": self._id, "type": "complete"})
 
     def cancel(self) -> None:
-        """Stop sending results, and cancel the task."""
+        """Stop sending results. The operation has ended when `task` is done."""
         self.fast_path.close()
-        self.task.cancel()
+        live, self._live = self._live, None  # it refers to this object
+        if live is not None:
+            self.task = asyncio.create_task(live.close())
+        elif self.task is not None:
+            self.task.cancel()
+
+    async def _run(self, runner: OperationRunner, request: OperationRequest, context: Context) -> None:
+        self._live = await runner.run(request, context, self)
+        if self._live is not None:
+            self.task = None
 
     async def _send_end(self, message: Mapping[str, object]) -> None:
+        await self._websocket.send_text(write_json(message).decode())
+        # Now, since an operation whose end waits for the client to read counts towards the limit.
         if self._operations.get(self._id) is self:  # not if the client has ended it, and used its id again
             del self._operations[self._id]
-        await self._websocket.send_text(write_json(message).decode())

@@ -9,6 +9,7 @@ from graphql import GraphQLType, get_introspection_query, parse
 from pages.graphiql import FIRST_OPERATIONS
 from resolvers.admission.cost import measure
 from resolvers.admission.documents import (
+    BYTES_PER_TOKEN,
     MAX_CACHE_BYTES,
     MAX_CACHED_DOCUMENT_BYTES,
     DocumentRejected,
@@ -23,16 +24,17 @@ from tests.support import api_client as clients
 
 DEFAULTS = default_settings().graphql
 DEVELOPMENT = DEFAULTS.model_copy(update={"introspection": True})
+SCHEMA = build_schema(DEFAULTS).core_schema
 MAX_CPU_S = 1.0  # ten times the maximum measured
 
 
 @pytest.fixture
 def documents() -> Documents:
-    return build_schema(DEFAULTS).documents
+    return Documents(SCHEMA, DEFAULTS)
 
 
 def types_of(document: str) -> Mapping[str, GraphQLType | None]:
-    return measure(parse(document), build_schema(DEFAULTS).core_schema, DEFAULTS)[None].variable_types
+    return measure(parse(document), SCHEMA, DEFAULTS)[None].variable_types
 
 
 def rejected(documents: Documents, text: str) -> DocumentRejected:
@@ -62,7 +64,7 @@ def test_variables_over_a_limit_are_rejected_cheaply(variables: Mapping[str, obj
 
 
 def test_variables_within_the_limits_are_accepted() -> None:
-    for variables in ({}, {"a": 1, "b": ["x"] * 998}, {"a": deep(15)}):
+    for variables in ({}, {"a": 1, "b": ["x"] * 2998}, {"a": deep(15)}):
         check_variables(variables, {}, DEFAULTS)
 
 
@@ -90,21 +92,21 @@ def test_values_inside_the_type_json_are_not_counted(variables: Mapping[str, obj
         {"input": {"composition": {"id": LARGE, "props": {}}}},
         {"input": {"composition": {"id": "Promo", "prop": LARGE}}},
         {"input": [{"composition": {"id": LARGE["scenes"]}}]},
-        {"json": [{}] * 1000},
+        {"json": [{}] * 3000},
         {"other": LARGE},
         {"other": [[LARGE]]},
         {"undeclared": LARGE},
     ],
 )
 def test_values_of_all_other_types_are_counted(variables: Mapping[str, object]) -> None:
-    with pytest.raises(DocumentRejected, match=r"more than 1000 values|nested deeper than 15"):
+    with pytest.raises(DocumentRejected, match=r"more than 3000 values|nested deeper than 15"):
         check_variables(variables, types_of(STARTS), DEFAULTS)
 
 
 @pytest.mark.parametrize("name", ["START", "RETRY", "CANCEL", "LIST", "NODE", "PROGRESS", "UPDATES"])
 def test_documents_of_usual_clients_are_far_below_all_limits(name: str) -> None:
     tight = {"max_query_tokens": 250, "max_query_depth": 6, "max_query_fields": 125, "max_query_aliases": 1}
-    documents = build_schema(DEFAULTS.model_copy(update={**tight, "max_query_cost": 7500})).documents
+    documents = Documents(SCHEMA, DEFAULTS.model_copy(update={**tight, "max_query_cost": 7500}))
     assert documents.accept(getattr(clients, name)).operations
 
 
@@ -113,7 +115,7 @@ def test_introspection_is_accepted_only_if_it_is_enabled(documents: Documents, *
     query = get_introspection_query(
         specified_by_url=full, directive_is_repeatable=full, schema_description=full, input_value_deprecation=full
     )
-    assert build_schema(DEVELOPMENT).documents.accept(query).operations
+    assert Documents(SCHEMA, DEVELOPMENT).accept(query).operations
     assert "introspection has been disabled" in rejected(documents, query).errors[0].message
     assert documents.accept("{ __typename }").operations
 
@@ -159,6 +161,13 @@ def test_the_least_recently_used_documents_are_evicted(documents: Documents) -> 
         assert documents.accept(often) is first
     assert documents.cache.size_bytes <= MAX_CACHE_BYTES
     assert documents.cache.get(once) is None
+
+
+def test_fields_that_fragments_multiply_count_for_the_size_of_the_cache(documents: Documents) -> None:
+    text = "{{ renders {{ {} }} }} fragment F on RenderEdge {{ node {{ id owner status progress attempt phase }} }}"
+    often = documents.accept(text.format(" ".join(f"e{number}: edges {{ ...F }}" for number in range(40))))
+    assert often.operation(None).fields == 1 + 40 * (1 + 1 + 1 + 6)
+    assert often.size_bytes > BYTES_PER_TOKEN * often.operation(None).fields  # it has 302 tokens
 
 
 def test_a_large_document_is_accepted_and_not_cached(documents: Documents) -> None:

@@ -71,3 +71,32 @@ def test_after_a_clock_is_set_back_callers_wait_a_minute_at_most() -> None:
     assert mutation_rate.WINDOW_S == 60
     assert not admitted(rate, "ann", 1, now_s=990)
     assert admitted(rate, "ann", 1, now_s=1060)
+
+
+def test_each_ten_renders_of_a_start_count_as_one_mutation() -> None:
+    rate = MutationRateLimiter(12)
+    for renders, further in ((1, 0), (10, 0), (11, 1), (100, 9)):
+        rate.admit("ann", 1, now_s=0)
+        rate.admit_renders("ann", renders, now_s=0)
+        assert admitted(rate, "ann", 11 - further, now_s=0)
+        assert not admitted(rate, "ann", 1, now_s=0)
+        rate = MutationRateLimiter(12)
+
+
+@pytest.mark.parametrize(("duplicates", "counted"), [(0, 10), (9, 10), (10, 9), (50, 5), (99, 1), (100, 1)])
+def test_renders_that_an_earlier_call_had_started_do_not_count(duplicates: int, counted: int) -> None:
+    rate = MutationRateLimiter(12)
+    rate.admit("ann", 1, now_s=0)
+    rate.admit_renders("ann", 100, now_s=0)
+    rate.forget_renders("ann", 100, duplicates=duplicates)
+    assert admitted(rate, "ann", 12 - counted, now_s=0)
+    assert not admitted(rate, "ann", 1, now_s=0)
+
+
+def test_a_start_of_more_renders_than_the_limit_is_admitted_if_it_is_alone() -> None:
+    rate = MutationRateLimiter(3)
+    rate.admit("ann", 1, now_s=0)
+    rate.admit_renders("ann", 100, now_s=0)
+    rate.admit("bob", 2, now_s=0)
+    with pytest.raises(LimitExceeded):
+        rate.admit_renders("bob", 100, now_s=0)

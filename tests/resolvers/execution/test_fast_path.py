@@ -3,7 +3,7 @@
 from typing import cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import CLIENT, OPEN, Protocol
@@ -12,7 +12,7 @@ from resolvers.execution.fast_path import FastPath, Framing
 from schema.render import RenderLoader
 from services.models import Render, RenderStatus, replace
 from tests.conftest import MakeRender
-from transport.uvicorn_websockets import text_frame
+from transport.websocket_frames import text_frame
 
 FRAMING = Framing(b'{"id":"1","type":"next","payload":', b"}")
 LOADER = cast("RenderLoader", object())  # `Encoder` doesn't use it
@@ -64,15 +64,6 @@ def test_states_are_pushed_once_there_is_an_encoder(fast_path: FastPath, socket:
     assert socket.sent == [FRAMING.start + b'{"data":{"revision":7}}}']
 
 
-@pytest.mark.parametrize("status", [status for status in RenderStatus if status != RenderStatus.RENDERING])
-def test_only_rendering_states_are_pushed(
-    fast_path: FastPath, socket: Socket, rendering: Render, status: RenderStatus
-) -> None:
-    fast_path.open(Encoder(), LOADER)
-    assert not fast_path.push(replace(rendering, status=status))
-    assert socket.sent == []
-
-
 def test_nothing_is_pushed_to_a_client_that_reads_too_slowly(
     fast_path: FastPath, socket: Socket, rendering: Render
 ) -> None:
@@ -101,7 +92,6 @@ def test_nothing_is_pushed_after_closing(fast_path: FastPath, socket: Socket, re
     assert socket.sent == []
 
 
-@settings(deadline=None)
 @given(st.sampled_from([0, 1, 125, 126, 127, 65_535, 65_536, 70_000]) | st.integers(0, 200_000))
 def test_text_frames_equal_those_of_websockets_and_can_be_read_by_it(length: int) -> None:
     text = b"x" * length

@@ -72,7 +72,7 @@ def in_order(value: object) -> str:
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data(), state=RENDERS)
 async def test_a_projected_result_equals_that_of_graphql_core(data: st.DataObject, state: models.Render) -> None:
     text = Writer(data.draw).document()
@@ -93,7 +93,7 @@ async def test_a_projected_result_equals_that_of_graphql_core(data: st.DataObjec
 
 
 @pytest.mark.slow  # runs for long
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data(), state=RENDERS)
 async def test_an_executed_result_equals_that_of_graphql_core(data: st.DataObject, state: models.Render) -> None:
     text, loader = Writer(data.draw).document(), new_loader()
@@ -106,8 +106,8 @@ async def test_an_executed_result_equals_that_of_graphql_core(data: st.DataObjec
         assert sorted(map(str, result.errors or ())) == sorted(map(str, expected.errors or ()))
         encoded = executor.encode(loader, state)
         event("not encoded" if encoded is None else "encoded")
-        if encoded is None:  # expected only for errors, and for values that must be awaited
-            assert expected.errors or (state.status is RenderStatus.QUEUED and "queuePosition" in text)
+        if encoded is None:  # expected only for errors, and for values that may have to be awaited
+            assert expected.errors or state.status is RenderStatus.QUEUED
         else:
             assert expected.errors is None
             assert in_order(json.loads(encoded)) == in_order(json.loads(write_json(expected.data)))

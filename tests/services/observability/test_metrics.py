@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -162,10 +161,12 @@ def test_only_a_limited_number_of_lags_is_stored() -> None:
 
 def test_connections_and_subscriptions_are_counted_while_they_are_open() -> None:
     metrics = Metrics()
-    with ExitStack() as stack:
-        for context in (metrics.connected(), metrics.connected(), metrics.subscribed()):
-            stack.enter_context(context)
+    metrics.connection_opened()
+    metrics.subscription_opened()
+    with metrics.connected():
         assert ours(metrics) == {"rendercast_connections": 2, "rendercast_subscriptions": 1}
+    metrics.connection_closed()
+    metrics.subscription_closed()
     assert ours(metrics) == {}
 
 

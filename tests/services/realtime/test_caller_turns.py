@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from services.realtime.caller_turns import BURST_S, CONTENTION_S, MAX_ACCOUNTS, SHARE, CallerTurns
+from services.realtime.caller_turns import BURST_S, CONTENTION_S, MAX_ACCOUNTS, SHARE, SLICE_S, CallerTurns, Slices
 from tests.support.fake_clock import settle
 
 
@@ -62,7 +62,7 @@ async def test_a_caller_who_is_alone_never_waits(bench: Bench) -> None:
         bench.enqueue("ann", str(number), takes_s=1.0)
     await settle()
     assert len(bench.steps) == 10
-    assert bench.turns.account("ann").has_time()
+    assert bench.turns.account("ann").has_time(bench.time_s)
     assert bench.pauses == 0
 
 
@@ -74,7 +74,7 @@ async def test_a_caller_over_its_share_waits_while_another_is_active_and_the_oth
     await settle()
     assert bench.steps == ["a0", "b0"]
     assert bench.pauses == 1
-    assert not bench.turns.account("ann").has_time()
+    assert not bench.turns.account("ann").has_time(bench.time_s)
     bench.enqueue("bob", "b1")
     await settle()
     assert bench.steps == ["a0", "b0", "b1"]
@@ -88,9 +88,9 @@ async def test_a_caller_who_is_active_without_steps_makes_another_wait(bench: Be
     bench.turns.note_activity("bob")
     bench.enqueue("ann", "a0", takes_s=0.1)
     await settle()
-    assert not bench.turns.account("ann").has_time()
+    assert not bench.turns.account("ann").has_time(bench.time_s)
     bench.turns.note_activity("ann")
-    assert not bench.turns.account("ann").has_time()
+    assert not bench.turns.account("ann").has_time(bench.time_s)
     bench.enqueue("ann", "a1")
     await settle()
     assert (bench.steps, bench.pauses) == (["a0"], 1)
@@ -102,7 +102,7 @@ async def test_a_caller_over_its_share_goes_on_when_the_others_have_stopped(benc
     await settle()
     bench.enqueue("bob", "b1")
     await settle()
-    assert not bench.turns.account("ann").has_time()
+    assert not bench.turns.account("ann").has_time(bench.time_s)
     bench.time_s += CONTENTION_S
     bench.enqueue("ann", "a1")
     await settle()
@@ -140,3 +140,16 @@ async def test_accounts_of_idle_callers_are_forgotten_and_debts_are_not(bench: B
     for number in range(20):
         bench.turns.account(f"later {number}")
     assert len(bench.turns._accounts) <= MAX_ACCOUNTS
+
+
+async def test_long_work_lets_other_tasks_run_after_each_slice(bench: Bench) -> None:
+    slices = Slices(now_s=lambda: bench.time_s)
+    bench.enqueue("ann", "waited")
+    await slices.pause()
+    assert bench.steps == []
+    bench.time_s += SLICE_S
+    await slices.pause()
+    assert bench.steps == ["waited"]
+    bench.enqueue("ann", "waited again")
+    await slices.pause()
+    assert bench.steps == ["waited"]

@@ -71,6 +71,20 @@ async def test_messages_reach_only_the_listeners_of_their_channel(pubsub: PubSub
         assert await inbox.until(bool) == ["mine"]
 
 
+async def test_publishes_to_one_of_several_channels_that_has_listeners(pubsub: PubSub) -> None:
+    channels = [f"idle:{number}" for number in range(5)]
+    await pubsub.publish_to_one(channels, "to none")
+    inboxes = {channel: Inbox() for channel in channels[1:4]}
+    async with AsyncExitStack() as entered:
+        for channel, inbox in inboxes.items():
+            await entered.enter_async_context(pubsub.subscribe(channel, inbox))
+        await pubsub.publish_to_one(channels, "to one")
+        for channel in channels:
+            await pubsub.publish(channel, "end")
+        received = [await inbox.until(lambda messages: "end" in messages) for inbox in inboxes.values()]
+    assert sorted(received) == [["end"], ["end"], ["to one", "end"]]
+
+
 async def test_the_subscription_is_active_when_the_context_is_entered(pubsub: PubSub) -> None:
     for number in range(50):
         inbox = Inbox()

@@ -6,7 +6,8 @@ import pytest
 
 from services.models import Render, RenderStatus, replace
 from services.realtime.caller_turns import CallerTurns
-from services.realtime.subscribers import OwnerChannel, StatePusher, Subscriber
+from services.realtime.owner_channels import OwnerChannel
+from services.realtime.subscribers import StatePusher, Subscriber
 from tests.conftest import MakeRender
 from tests.services.conftest import RecordingPusher
 from tests.support.fake_clock import settle

@@ -4,7 +4,7 @@ import pytest
 
 from services.errors import StartupError
 from services.settings import load_settings
-from services.settings.origins import origin_pattern
+from services.settings.origins import LOOPBACK_ORIGINS, origin_pattern
 
 VALID = {
     "https://app.example": "https://app.example",
@@ -16,6 +16,8 @@ VALID = {
     "https://app.example:80": "https://app.example:80",
     "http://[::1]:1": "http://[::1]:1",
     "http://localhost:5173": "http://localhost:5173",
+    "http://LocalHost:*/": "http://localhost:*",
+    "https://[::1]:*": "https://[::1]:*",
     "capacitor://localhost": "capacitor://localhost",
     "ionic://localhost": "ionic://localhost",
     "tauri://localhost": "tauri://localhost",
@@ -45,6 +47,9 @@ INVALID = {
     "https://app.example?a": "remove '?a'",
     "https://app.example:": "remove ':'",
     "https://app.example:http": "remove ':http'",
+    "https://app.example:*": "only after localhost",
+    "http://*:*": "only after localhost",
+    "http://localhost:5*": "remove '*'",
     "https://app.example:99999": "99999 is not a port",
     "https://app.example:0": "0 is not a port",
     "https://ann:secret@app.example": "user name",
@@ -91,6 +96,15 @@ def test_an_invalid_origin_prevents_the_start_with_a_sentence_that_names_it(item
         ("chrome-extension://abc,tauri://localhost", "tauri://localhost", True),
         ("chrome-extension://abc,tauri://localhost", "chrome-extension://abc", True),
         ("chrome-extension://abc,tauri://localhost", "chrome-extension://abcd", False),
+        ("http://localhost:*", "http://localhost:5173", True),
+        ("http://localhost:*", "http://localhost", True),
+        ("http://localhost:*", "https://localhost", False),
+        ("http://localhost:*", "http://localhost:", False),
+        ("http://localhost:*", "http://localhost:80@evil.example", False),
+        ("http://localhost:*", "http://localhost.evil.example", False),
+        (LOOPBACK_ORIGINS, "http://[::1]:5173", True),
+        (LOOPBACK_ORIGINS, "https://127.0.0.1:8443", True),
+        (LOOPBACK_ORIGINS, "http://127.0.0.2", False),
         ("", "https://app.example", False),
         ("", "", False),
     ],

@@ -12,7 +12,7 @@ from services.settings.environment import MAX_SECRET_BYTES
 from services.settings.groups import is_secret
 from tests.services.settings.conftest import Refusal
 
-SECRET = "mongodb://user:a secret of sufficient length"  # noqa: S105
+SECRET = "mongodb://user:a-secret-of-sufficient-length"  # noqa: S105
 ISSUERS = '[{"issuer": "https://issuer.test"}]'
 FILE = "file"
 SECRETS = [name for name in FIELDS if is_secret(name)]

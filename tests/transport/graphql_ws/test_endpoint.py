@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from starlette.types import Message
-from starlette.websockets import WebSocket
 
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
@@ -31,7 +30,7 @@ async def test_a_disconnection_during_a_reply_raises_no_error(tmp_path: Path) ->
             raise OSError("disconnected")
 
     async with open_embedded(load_settings(data_dir=tmp_path)) as services:
-        await websocket_endpoint(services).serve(WebSocket(SCOPE, receive, send))
+        await websocket_endpoint(services)(SCOPE, receive, send)
     assert [message["type"] for message in sent] == ["websocket.accept", "websocket.send", "websocket.send"]
 
 
@@ -60,6 +59,6 @@ async def test_a_disconnection_during_several_operations_logs_no_error(
             raise OSError("disconnected")
 
     async with open_embedded(load_settings(data_dir=tmp_path)) as services:
-        await websocket_endpoint(services).serve(WebSocket(SCOPE, receive, send))
+        await websocket_endpoint(services)(SCOPE, receive, send)
     assert "next" in sent[-1]["text"]
     assert caplog.text == ""

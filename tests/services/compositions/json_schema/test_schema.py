@@ -66,7 +66,7 @@ ROOTS = st.tuples(with_subschemas(SCHEMAS), st.fixed_dictionaries({"a": SCHEMAS,
 
 
 @pytest.mark.slow  # runs for long
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ROOTS, VALUES)
 def test_there_are_problems_exactly_if_the_value_is_not_valid(schema: dict[str, object], value: object) -> None:
     problems = JsonSchema(json.dumps(schema), owner="a test").problems(value, path="/p")
