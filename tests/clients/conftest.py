@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from auth.bearer import open_bearer_tokens
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
-from tests.end_to_end.processes import Rendercast
+from tests.end_to_end.processes import Rendercast, assert_no_traceback
 from tests.end_to_end.slow import SlowRenderers
 from tests.support import tokens
 from tests.support.api_server import serve
@@ -32,19 +32,20 @@ def url(tmp_path_factory: pytest.TempPathFactory, renderers: SlowRenderers) -> I
     settings = {**SMALL, **renderers.settings, "quota_limit": 100}
     with closing(Rendercast(tmp_path_factory.mktemp("server"), **settings)) as rendercast:
         yield rendercast.url
-    assert "Traceback" not in rendercast.log, rendercast.log
+    assert_no_traceback(rendercast.log)
 
 
-@pytest.fixture
-async def guarded_url(tmp_path: Path, renderers: SlowRenderers, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
-    """A server that requires a token of `tests.support.tokens`."""
-    for name, value in renderers.settings.items():
-        monkeypatch.setenv(name, str(value))
-    given = {**SMALL, "data_dir": tmp_path, "port": free_port()}
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def guarded_url(tmp_path_factory: pytest.TempPathFactory, renderers: SlowRenderers) -> AsyncIterator[str]:
+    """A server that requires a token of `tests.support.tokens`, shared by the tests of a module."""
+    given = {**SMALL, "data_dir": tmp_path_factory.mktemp("guarded"), "port": free_port(), "quota_limit": 100}
     settings = load_settings(jwt_secret=tokens.SECRET, jwt_leeway_s=0, **given)
-    async with (
-        open_embedded(settings) as services,
-        open_bearer_tokens(settings.auth) as authenticate,
-        serve(services, authenticate=authenticate, port=settings.server.port) as url,
-    ):
-        yield url
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, value in renderers.settings.items():
+            monkeypatch.setenv(name, str(value))
+        async with (
+            open_embedded(settings) as services,
+            open_bearer_tokens(settings.auth) as authenticate,
+            serve(services, authenticate=authenticate, port=settings.server.port) as url,
+        ):
+            yield url

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from tests.clients.conftest import SMALL
-from tests.end_to_end.documents import blocks
 from tests.end_to_end.processes import COMMAND, Rendercast, Running, wait
 from tests.end_to_end.slow import SlowRenderers
 from tests.support import tokens
@@ -30,18 +29,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-README_SCRIPT = """
-import {{ start }} from "./job.mjs";
-import {{ INPUT }} from "./operations.mjs";
-import WebSocket from "ws";
-globalThis.WebSocket ??= WebSocket; // browsers have it
-const id = await start(INPUT);
-const bar = {{}};
-{code}
-if (bar.value !== 100) throw new Error(`the progress is ${{bar.value}}`);
-"""
-
-
 def run(script: str, *arguments: str) -> None:
     """Run a script of this folder. Its output is shown when the test fails."""
     subprocess.run([NODE, script, *arguments], cwd=FOLDER, check=True, timeout=TEST_TIMEOUT_S)
@@ -49,13 +36,6 @@ def run(script: str, *arguments: str) -> None:
 
 def test_the_server_passes_all_graphql_over_http_audits(url: str) -> None:
     run("graphql-http.mjs", url)
-
-
-def test_the_readme_example_updates_a_progress_bar_to_its_end(url: str) -> None:
-    (code,) = (block.text for block in blocks() if (block.page, block.language) == ("README.md", "js"))
-    script = README_SCRIPT.format(code=code.replace("ws://127.0.0.1:8000", url.replace("http", "ws")))
-    command = [NODE, "--input-type=module", "-", url]
-    subprocess.run(command, input=script.encode(), cwd=FOLDER, check=True, timeout=TEST_TIMEOUT_S)
 
 
 @pytest.mark.parametrize(
@@ -70,11 +50,13 @@ def test_relay_compiles_for_the_schema_and_does_the_same(url: str) -> None:
     run("relay.mjs", url)
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("client", ["apollo", "apollo-multipart", "graphql-sse", "graphql-ws"])
 async def test_a_client_with_a_token_does_the_same(client: str, guarded_url: str) -> None:
     await asyncio.to_thread(run, f"{client}.mjs", guarded_url, tokens.token_of("ann"))
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_client_whose_token_expires_reconnects_with_the_next(guarded_url: str) -> None:
     short = tokens.token_of("ann", exp=int(time.time()) + 2)
     await asyncio.to_thread(run, "graphql-ws-expiry.mjs", guarded_url, tokens.token_of("ann"), short)

@@ -76,6 +76,7 @@ async def test_gql_starts_and_watches_a_render_and_fetches_its_video(url: str, w
         await make_a_video(requests, subscriptions)
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_gql_with_a_token_does_the_same(guarded_url: str, websocket_transport: Transport) -> None:
     url, credentials = f"{guarded_url}/graphql", {"Authorization": f"Bearer {tokens.token_of('ann')}"}
     async with (

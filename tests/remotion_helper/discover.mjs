@@ -1,15 +1,15 @@
 /**
  * Bundles a Remotion project, and discovers the compositions of each of its roots.
  *
- * The argument is JSON: `{folder, entry, bundle, studio, roots, stills}`. `bundle` is the folder for the bundle, with
- * Remotion's Studio if `studio`; `stills` maps roots to the PNG file for the composition "Card". Writes
- * `{<root>: {compositions, error, warnings}}` as JSON. CHROMIUM is the path of the browser.
+ * The argument is JSON: `{folder, entry, bundle, roots, stills}`. `bundle` is the folder for the bundle; `stills` maps roots
+ * to the PNG file for the composition "Card". Writes `{<root>: {compositions, error, warnings}}` as JSON. CHROMIUM is the
+ * path of the browser.
  */
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { bundle } from "./bundle.mjs";
 
-const { folder, entry, bundle: outDir, studio, roots, stills } = JSON.parse(process.argv[2]);
+const { folder, entry, bundle: outDir, roots, stills } = JSON.parse(process.argv[2]);
 const require = createRequire(join(folder, "package.json"));
 const { getCompositions, openBrowser, renderStill, selectComposition } = require("@remotion/renderer");
 
@@ -32,7 +32,7 @@ const discover = async (root) => {
   }
 };
 
-const serveUrl = await bundle({ entryPoint: join(folder, entry), outDir, rootDir: folder, studio });
+const serveUrl = await bundle({ entryPoint: join(folder, entry), outDir, rootDir: folder });
 const puppeteerInstance = await openBrowser("chrome", BROWSER);
 const found = {};
 for (const root of roots) {

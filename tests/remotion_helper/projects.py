@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ HELPER = CHECKOUT / "clients" / "remotion"
 SOURCE = HELPER / "src" / "rendercast.ts"
 PROJECT = FOLDER / "project"  # the newest versions that are tested
 OLDEST = FOLDER / "oldest"
+WITHOUT_STUDIO = FOLDER / "without-studio.cjs"
 PACKAGES = tuple(folder / "node_modules" for folder in (HELPER, PROJECT, OLDEST))
 NODE = os.environ.get("NODE") or shutil.which("node") or ""
 TIMEOUT_S = 300
@@ -85,8 +85,7 @@ def pack(folder: Path) -> Path:
 def project_with_package(folder: Path, *, archive: Path) -> Path:
     """Return the project with the newest versions and the npm package."""
     project = _project(folder, installed=PROJECT)
-    with tarfile.open(archive) as package:
-        package.extractall(folder, filter="data")
+    run(["tar", "-xzf", archive], cwd=folder)
     (project / "node_modules" / "@rendercast").mkdir()
     (folder / "package").rename(project / "node_modules" / "@rendercast" / "remotion")
     (project / "src" / "index-zod3.ts").unlink()
@@ -102,6 +101,24 @@ def project_with_copy(folder: Path) -> Path:
     return project
 
 
+def link_packages(project: Path, *, studio: bool = True) -> None:
+    """Link the newest packages that are tested. Bundles are without Remotion's Studio unless `studio`."""
+    packages, installed = project / "node_modules", PROJECT / "node_modules"
+    if studio:
+        packages.symlink_to(installed)
+        return
+    bundler = packages / "@remotion" / "bundler"
+    bundler.mkdir(parents=True)
+    (bundler / "package.json").write_text('{"main": "index.js"}', encoding="utf-8")
+    required = f"require({json.dumps(str(installed / '@remotion' / 'bundler'))})"
+    without_studio = f"require({json.dumps(str(WITHOUT_STUDIO))}).withoutStudio({required})"
+    (bundler / "index.js").write_text(f"exports.bundle = {without_studio};", encoding="utf-8")
+    for package in (*installed.iterdir(), *(installed / "@remotion").iterdir()):
+        link = packages / package.relative_to(installed)
+        if not link.exists():
+            link.symlink_to(package)
+
+
 def _project(folder: Path, *, installed: Path) -> Path:
     project = folder / "project"
     shutil.copytree(PROJECT / "src", project / "src")
@@ -115,18 +132,12 @@ def _project(folder: Path, *, installed: Path) -> Path:
     return project
 
 
-def discover(
-    project: Path, *, entry: str, roots: Sequence[str], stills: Mapping[str, Path], studio: bool = False
-) -> Mapping[str, Discovery]:
-    """Bundle a project, and return what Remotion discovers in each root. `stills` are the files for "Card" by root.
-
-    The bundle contains Remotion's Studio if `studio`.
-    """
+def discover(project: Path, *, entry: str, roots: Sequence[str], stills: Mapping[str, Path]) -> Mapping[str, Discovery]:
+    """Bundle a project, and return what Remotion discovers in each root. `stills` are the files for "Card" by root."""
     job = {
         "folder": str(project),
         "entry": entry,
         "bundle": str(project / "build"),
-        "studio": studio,
         "roots": roots,
         "stills": {root: str(path) for root, path in stills.items()},
     }
@@ -140,9 +151,9 @@ def check_types(project: Path) -> None:
 
 
 @contextmanager
-def served_bundle(project: Path) -> Iterator[str]:
-    """Serve the bundle of a project, as `discover` has left it."""
-    handler = partial(QuietHandler, directory=str(project / "build"))
+def served_bundle(bundle: Path) -> Iterator[str]:
+    """Serve a bundle."""
+    handler = partial(QuietHandler, directory=str(bundle))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()

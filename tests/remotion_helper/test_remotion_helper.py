@@ -1,8 +1,7 @@
 """The helper in a bundled Remotion project, as Remotion's own renderer discovers it in Debian's Chromium.
 
-The project is bundled twice: with the newest versions of Remotion and zod and the npm package, and with the oldest
-versions, zod 3 and the helper as a copied file. The tests are skipped without Node, Chromium or the npm packages,
-unless both variables are set: NODE=/usr/bin/node CHROMIUM=/usr/bin/chromium.
+The project is bundled with the newest versions of Remotion and zod and the npm package, with the oldest versions, zod 3
+and the helper as a copied file, and with Remotion's Studio. `pytestmark` names what the tests need.
 """
 
 import json
@@ -33,6 +32,7 @@ from tests.remotion_helper.projects import (
     project_with_package,
     served_bundle,
 )
+from tests.support.node_renderer import bundle_project, shared_project
 
 pytestmark = pytest.mark.skipif(
     not {"NODE", "CHROMIUM"} <= os.environ.keys()
@@ -89,7 +89,7 @@ def stills(folder: Path) -> Mapping[str, Path]:
 
 @pytest.fixture(scope="module")
 def newest(newest_project: Path, stills: Mapping[str, Path]) -> Discoveries:
-    return discover(newest_project, entry="src/index.ts", roots=NEWEST_ROOTS, stills=stills, studio=True)
+    return discover(newest_project, entry="src/index.ts", roots=NEWEST_ROOTS, stills=stills)
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +99,7 @@ def oldest(oldest_project: Path) -> Discoveries:
 
 @pytest.fixture(params=["newest", "oldest"])
 def versions(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
+    return str(request.param)
 
 
 @pytest.fixture
@@ -251,9 +250,10 @@ def test_a_composition_is_rendered_as_without_the_helper(stills: Mapping[str, Pa
     assert rendered == stills["plain"].read_bytes()
 
 
-@pytest.mark.usefixtures("newest")
-async def test_remotion_studio_does_not_show_the_hidden_composition(newest_project: Path) -> None:
-    with served_bundle(newest_project) as url:
+async def test_remotion_studio_does_not_show_the_hidden_composition(tmp_path: Path) -> None:
+    with shared_project() as project:
+        bundle = bundle_project(project, tmp_path / "bundle", studio=True)
+    with served_bundle(bundle) as url:
         async with open_browser() as browser:
             page = await browser.new_page(user_agent=USER_AGENT)
             await page.goto(url)

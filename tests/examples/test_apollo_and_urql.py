@@ -1,11 +1,9 @@
-"""The program in docs/frontend.md: its types are generated and checked, it is bundled and run in Debian's Chromium.
+"""examples/apollo-and-urql: its types are generated and checked, it is bundled and run in Debian's Chromium.
 
-The tests are skipped without Node, Chromium or the npm packages, unless both variables are set: NODE=/usr/bin/node
-CHROMIUM=/usr/bin/chromium. They are also skipped if Node is too old for the code generator.
+They are skipped if Node is too old for the code generator.
 """
 
 import asyncio
-import os
 import re
 import shutil
 import signal
@@ -14,82 +12,67 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Request, Route, expect
 
 from auth.bearer import open_bearer_tokens
-from services.runtime.adapters import open_embedded
 from services.settings import CHECKOUT, load_settings
-from tests.browser import visitors
-from tests.browser.sites import SMALL
-from tests.browser.visitors import AXE, CHROMIUM, OFFLINE_MESSAGES, TIMEOUT_MS, assert_accessible, visiting
-from tests.end_to_end.conftest import renderers
-from tests.end_to_end.processes import Start, dev_servers
+from tests.browser.sites import SMALL, FakeSite, open_fake_site
+from tests.browser.visitors import OFFLINE_MESSAGES, TIMEOUT_MS, assert_accessible, visiting
+from tests.end_to_end.processes import Start
 from tests.end_to_end.slow import SlowRenderers
-from tests.frontend.guide import (
+from tests.examples.example_server import BUILD_TIMEOUT_S, NEEDS_PACKAGES
+from tests.examples.graphql_page import (
     COMMANDS,
     DEFAULT_API,
-    FILES,
-    FOLDER,
+    EXAMPLE,
     MIN_NODE,
     NO_TOKENS,
-    NODE,
-    GuideUser,
+    PageUser,
     environment,
     node_version,
     served,
     tool,
 )
-from tests.support.api_client import CANCEL, TEST_TIMEOUT_S, open_client
-from tests.support.api_server import serve
-from tests.support.server_process import free_port
+from tests.support.api_client import CANCEL, open_client
 from tests.support.tokens import SECRET, token_of
-
-__all__ = ["renderers"]
+from tests.support.waiting import wait_until
 
 pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.skipif(0 < node_version() < MIN_NODE, reason=f"needs Node {MIN_NODE} or newer"),
-    pytest.mark.skipif(
-        not {"NODE", "CHROMIUM"} <= os.environ.keys()
-        and not (NODE and CHROMIUM and AXE.exists() and (FOLDER / "node_modules").exists()),
-        reason="needs Node (NODE= or `node` on the path), Chromium (CHROMIUM= or `chromium` on the path), "
-        "tests/frontend/node_modules and web/tools/node_modules (`npm ci --prefix` each folder)",
-    ),
+    NEEDS_PACKAGES,
 ]
 
-Visit = Callable[..., AbstractAsyncContextManager["GuideUser"]]
+INDEX = (EXAMPLE / "index.html").read_text(encoding="utf-8")
+
+NO_OUTPUTS = ("404",)  # of the fake backend
+
+Visit = Callable[..., AbstractAsyncContextManager["PageUser"]]
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of the document, with generated and checked types."""
-    folder = tmp_path_factory.mktemp("program")
-    for name, text in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    (folder / "node_modules").symlink_to(FOLDER / "node_modules")
-    shutil.copy(CHECKOUT / "schema" / "schema.graphql", folder)
-    for command in COMMANDS[:2]:
-        subprocess.run(tool(command), cwd=folder, env=environment(), check=True, timeout=TEST_TIMEOUT_S)
+    """A copy of the example, with generated and checked types."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    (checkout / "schema").mkdir()
+    shutil.copy(CHECKOUT / "schema" / "schema.graphql", checkout / "schema")
+    folder = checkout / EXAMPLE.relative_to(CHECKOUT)
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules", "gql", "app.js"))
+    (folder / "node_modules").symlink_to(EXAMPLE / "node_modules")
+    for name in ("codegen", "types"):
+        subprocess.run(tool(COMMANDS[name]), cwd=folder, env=environment(), check=True, timeout=BUILD_TIMEOUT_S)
     return folder
 
 
 @pytest.fixture(scope="module", params=["apollo", "urql"])
 def page(request: pytest.FixtureRequest, program: Path) -> Iterator[str]:
     """The URL of the page, with each client."""
-    [command] = [command for command in COMMANDS if f"src/{request.param}/" in command]
-    with served(command, program) as url:
+    with served(COMMANDS[request.param], program) as url:
         yield url
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with visitors.open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -99,21 +82,15 @@ def visit(browser: Browser, page: str, program: Path) -> Visit:
     @asynccontextmanager
     async def visit(
         api: str, *, tokens: Iterator[str] = NO_TOKENS, ignored: tuple[str, ...] = ()
-    ) -> AsyncIterator[GuideUser]:
-        (program / "index.html").write_text(FILES["index.html"].replace(DEFAULT_API, f"{api}/graphql"))
+    ) -> AsyncIterator[PageUser]:
+        (program / "index.html").write_text(INDEX.replace(DEFAULT_API, f"{api}/graphql"))
         async with visiting(
             browser,
-            lambda opened: GuideUser(page=opened, site=page, api=api, tokens=tokens, ignored=ignored),
+            lambda opened: PageUser(page=opened, site=page, api=api, tokens=tokens, ignored=ignored),
         ) as user:
             yield user
 
     return visit
-
-
-@pytest.fixture
-def start(tmp_path: Path, page: str, renderers: SlowRenderers) -> Iterator[Start]:
-    with dev_servers(tmp_path, allowed_origins=page, **renderers.settings) as start:
-        yield start
 
 
 async def test_a_user_starts_watches_plays_and_cancels_until_the_quota_is_exhausted(
@@ -140,8 +117,8 @@ async def test_a_user_starts_watches_plays_and_cancels_until_the_quota_is_exhaus
         await ann.page.reload()
         await ann.wait_for_progress(before)
         await ann.button("Cancel").click()
-        renderers.speed_up()
         await expect(ann.status).to_have_text("Cancelled", timeout=TIMEOUT_MS)
+        renderers.speed_up()
         await expect(ann.bar).to_have_count(0)
         await expect(ann.listed("Second")).to_contain_text("Cancelled")
 
@@ -158,7 +135,7 @@ async def test_a_user_starts_watches_plays_and_cancels_until_the_quota_is_exhaus
         await assert_accessible(ann.page)
 
 
-async def play_and_download_with_expired_urls(ann: GuideUser) -> None:
+async def play_and_download_with_expired_urls(ann: PageUser) -> None:
     """Start a render, and play and download its video. The URL has expired before both."""
     requests: list[Request] = []
 
@@ -194,6 +171,12 @@ def requests_new_url(request: Request) -> bool:
     return '"operationName":"Refresh"' in (request.post_data or "")
 
 
+async def finish(site: FakeSite, render_id: str) -> None:
+    """Finish a render, once it is running."""
+    await wait_until(lambda: render_id in site.backend.starts)
+    site.backend.finish(render_id)
+
+
 async def test_the_page_resumes_after_a_restart_of_the_server(
     start: Start, visit: Visit, renderers: SlowRenderers
 ) -> None:
@@ -221,13 +204,15 @@ async def test_the_page_resumes_after_a_restart_of_the_server(
             assert await elsewhere.quota_used() == 2
 
 
-async def test_a_late_response_does_not_replace_newer_messages(
-    start: Start, visit: Visit, renderers: SlowRenderers
-) -> None:
-    renderers.slow_down()
-    server, newer = start(**SMALL), asyncio.Event()
-    async with visit(server.url) as ann, open_client(server.url) as elsewhere:
-        render_id = await elsewhere.start_render(text="Long", durationInFrames=600)
+async def test_a_late_response_does_not_replace_newer_messages(tmp_path: Path, page: str, visit: Visit) -> None:
+    newer = asyncio.Event()
+    async with (
+        open_fake_site(tmp_path, allowed_origins=page) as site,
+        visit(site.url) as ann,
+        open_client(site.url) as elsewhere,
+    ):
+        render_id = await elsewhere.start_render(text="Long")
+        await wait_until(lambda: site.backend.starts == [render_id])
         await ann.open_page()
 
         async def hold_back(route: Route) -> None:
@@ -236,9 +221,10 @@ async def test_a_late_response_does_not_replace_newer_messages(
                 await newer.wait()
             await route.fulfill(response=response)
 
-        await ann.page.route(f"{server.url}/graphql", hold_back)
+        await ann.page.route(f"{site.url}/graphql", hold_back)
         await ann.page.goto(f"{ann.site}/#{render_id}")
         await ann.page.reload()
+        site.backend.progress(render_id, 30)
         await ann.wait_for_progress(2)
         await elsewhere.execute(CANCEL, id=render_id)
         await expect(ann.status).to_have_text("Cancelled", timeout=TIMEOUT_MS)
@@ -247,9 +233,13 @@ async def test_a_late_response_does_not_replace_newer_messages(
         await expect(ann.listed("Long")).to_have_text("Long Cancelled", timeout=TIMEOUT_MS)
 
 
-async def test_older_renders_are_loaded_on_request(start: Start, visit: Visit) -> None:
-    server = start(quota_limit=20, **SMALL)
-    async with visit(server.url) as ann, open_client(server.url) as elsewhere:
+async def test_older_renders_are_loaded_on_request(tmp_path: Path, page: str, visit: Visit) -> None:
+    async with (
+        open_fake_site(tmp_path, allowed_origins=page, quota_limit=20) as site,
+        visit(site.url, ignored=NO_OUTPUTS) as ann,
+        open_client(site.url) as elsewhere,
+    ):
+        site.backend.capacity = 0
         for number in range(11):
             render_id = await elsewhere.start_render(text=f"Number {number}")
             await elsewhere.execute(CANCEL, id=render_id)
@@ -260,15 +250,15 @@ async def test_older_renders_are_loaded_on_request(start: Start, visit: Visit) -
         await ann.button("Show older renders").click()
         await expect(items).to_have_count(11, timeout=TIMEOUT_MS)
         await expect(ann.button("Show older renders")).to_have_count(0)
-        await elsewhere.start_render(text="Newest", durationInFrames=1)
+        site.backend.capacity = 1
+        await finish(site, await elsewhere.start_render(text="Newest"))
         await expect(items.first).to_contain_text("Newest Done", timeout=TIMEOUT_MS)
         await expect(items).to_have_count(12)
         await expect(items.last).to_contain_text("Number 0")
 
 
 async def test_a_user_whose_token_expires_stays_signed_in(tmp_path: Path, page: str, visit: Visit) -> None:
-    given = {"data_dir": tmp_path, "port": free_port(), "allowed_origins": page}
-    settings = load_settings(jwt_secret=SECRET, jwt_leeway_s=0, **given)
+    settings: dict[str, Any] = {"jwt_secret": SECRET, "jwt_leeway_s": 0, "allowed_origins": page}
     is_open = asyncio.Event()
 
     def tokens() -> Iterator[str]:
@@ -277,19 +267,20 @@ async def test_a_user_whose_token_expires_stays_signed_in(tmp_path: Path, page: 
             yield token_of("ann") if is_open.is_set() else token_of("ann", exp=int(time.time()) + 2)
 
     async with (
-        open_embedded(settings) as services,
-        open_bearer_tokens(settings.auth) as authenticate,
-        serve(services, authenticate=authenticate, port=settings.server.port) as url,
-        open_client(url, token=token_of("ann")) as elsewhere,
-        visit(url, tokens=tokens()) as ann,
+        open_bearer_tokens(load_settings(**settings).auth) as authenticate,
+        open_fake_site(tmp_path, authenticate=authenticate, **settings) as site,
+        open_client(site.url, token=token_of("ann")) as elsewhere,
+        visit(site.url, tokens=tokens(), ignored=NO_OUTPUTS) as ann,
     ):
-        await elsewhere.start_render(text="Mine", durationInFrames=1)
+        await finish(site, await elsewhere.start_render(text="Mine"))
         await ann.open_page()
         await expect(ann.listed("Mine")).to_contain_text("Done", timeout=TIMEOUT_MS)
         async with ann.page.expect_websocket(timeout=TIMEOUT_MS):
             is_open.set()
-        await elsewhere.start_render(text="Later", durationInFrames=1)
+        await finish(site, await elsewhere.start_render(text="Later"))
         await expect(ann.listed("Later")).to_contain_text("Done", timeout=TIMEOUT_MS)
         await expect(ann.connection).to_have_text("Live")
-        await ann.start("With the next token", frames=1)
+        await ann.start("With the next token")
+        await wait_until(lambda: len(site.backend.starts) == 3)
+        site.backend.finish(site.backend.starts[-1])
         await expect(ann.status).to_have_text("Done", timeout=TIMEOUT_MS)

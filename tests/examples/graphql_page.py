@@ -1,8 +1,8 @@
-"""The program in docs/frontend.md: its files, its commands, and a user of its page."""
+"""examples/apollo-and-urql: its commands, and a user of its page."""
 
+import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +13,12 @@ from playwright.async_api import Locator, Route, WebSocket, expect
 
 from services.settings import CHECKOUT
 from tests.browser.visitors import TIMEOUT_MS, Visitor
+from tests.examples.example_server import NODE
 from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.server_process import free_port
 
-FOLDER = Path(__file__).parent
-NODE = os.environ.get("NODE") or shutil.which("node") or ""
-PAGE = (CHECKOUT / "docs" / "frontend.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"```\w+\n(?://|#|<!--) (\S+\.\w+)(?: -->)?\n(.*?)```", PAGE, re.DOTALL))
-COMMANDS = re.findall(r"^npx (.*)", PAGE, re.MULTILINE)
+EXAMPLE = CHECKOUT / "examples" / "apollo-and-urql"
+COMMANDS: dict[str, str] = json.loads((EXAMPLE / "package.json").read_text(encoding="utf-8"))["scripts"]
 MIN_NODE = 20
 ADDRESS = "127.0.0.1:5173"
 DEFAULT_API = "http://127.0.0.1:8000/graphql"
@@ -36,9 +34,9 @@ def node_version() -> int:
 
 
 def tool(command: str) -> list[str]:
-    """Return the arguments of a command of the document, with the path that `npx` would find."""
+    """Return the arguments of a command of package.json, with the path that `npm run` would find."""
     name, *arguments = command.split()
-    return [str(FOLDER / "node_modules" / ".bin" / name), *arguments]
+    return [str(EXAMPLE / "node_modules" / ".bin" / name), *arguments]
 
 
 def environment() -> dict[str, str]:
@@ -48,7 +46,7 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def served(command: str, folder: Path) -> Iterator[str]:
-    """Bundle and serve the page with a command of the document, on a free port."""
+    """Bundle and serve the page with a command of package.json, on a free port."""
     address = f"127.0.0.1:{free_port()}"
     process = subprocess.Popen(
         tool(command.replace(ADDRESS, address)),
@@ -71,7 +69,7 @@ def served(command: str, folder: Path) -> Iterator[str]:
 
 
 @dataclass(kw_only=True)
-class GuideUser(Visitor):
+class PageUser(Visitor):
     """A user of the page."""
 
     api: str
@@ -94,6 +92,8 @@ class GuideUser(Visitor):
         return self.page.get_by_role("list", name="My renders").get_by_role("listitem").filter(has_text=text)
 
     async def open_page(self) -> None:
+        self.allow(self.api)
+        await self.page.route(f"{self.site}/session", self._send_token)
         await self.open("/")
         await expect(self.connection).to_have_text("Live", timeout=TIMEOUT_MS)
 
@@ -116,12 +116,5 @@ class GuideUser(Visitor):
         if websocket.url != self.api.replace("http:", "ws:") + "/graphql":
             self.page_errors.append(f"connected to {websocket.url}")
 
-    async def _check_request(self, route: Route) -> None:
-        url = route.request.url
-        if url == f"{self.site}/session":
-            await route.fulfill(json={"token": next(self.tokens, None)})
-        elif url.startswith((f"{self.site}/", f"{self.api}/")):
-            await route.continue_()
-        else:
-            self.page_errors.append(f"requested {url}")
-            await route.abort()
+    async def _send_token(self, route: Route) -> None:
+        await route.fulfill(json={"token": next(self.tokens, None)})

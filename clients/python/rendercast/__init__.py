@@ -1,0 +1,1 @@
+"""The namespace of the packages of Rendercast for Python programs."""
