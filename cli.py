@@ -1,6 +1,7 @@
 """The `rendercast` command line. Each command imports only the modules that it runs, for a short start time."""
 
 import gc
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.client import compositions, render, renders
+from commands.client import batch, compositions, render, renders
+from commands.codegen import command as codegen
 from commands.doctor import command as doctor
+from commands.help_texts import MAX_WIDTH, App, Group
 from commands.server import compositions as server_compositions
 from commands.server import forget, migrate, webhooks
 from commands.server.stop_signals import exit_on_stop_signals
@@ -29,7 +32,9 @@ SERVER_PANEL = "Server commands"
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 selects a free one.")]
 
-cli = typer.Typer(
+cli = App(
+    cls=Group,
+    context_settings={"color": False if "NO_COLOR" in os.environ else None, "max_content_width": MAX_WIDTH},
     help="A GraphQL API that renders videos, with realtime subscriptions, and its command line client.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -65,12 +70,17 @@ def _root(
 
 
 cli.command(rich_help_panel=CLIENT_PANEL, epilog=render.RENDER_HELP)(render.render)
+cli.command(rich_help_panel=CLIENT_PANEL, epilog=batch.HELP)(batch.batch)
+cli.command(rich_help_panel=CLIENT_PANEL, epilog=render.RETRY_HELP)(render.retry)
 cli.command(rich_help_panel=CLIENT_PANEL, epilog=render.WATCH_HELP)(render.watch)
 cli.command(rich_help_panel=CLIENT_PANEL, epilog=render.DOWNLOAD_HELP)(render.download)
 cli.command("list", rich_help_panel=CLIENT_PANEL, epilog=renders.LIST_HELP)(renders.list_renders)
+cli.command("open", rich_help_panel=CLIENT_PANEL, epilog=renders.OPEN_HELP)(renders.open_output)
 cli.command(rich_help_panel=CLIENT_PANEL, epilog=renders.CANCEL_HELP)(renders.cancel)
+cli.command(rich_help_panel=CLIENT_PANEL, epilog=renders.DELETE_HELP)(renders.delete)
 cli.command(rich_help_panel=CLIENT_PANEL, epilog=renders.QUOTA_HELP)(renders.quota)
 cli.add_typer(compositions.compositions, name="compositions", rich_help_panel=CLIENT_PANEL)
+cli.command(rich_help_panel=CLIENT_PANEL, epilog=codegen.HELP)(codegen.codegen)
 compositions.compositions.command(rich_help_panel=SERVER_PANEL, epilog=server_compositions.HELP)(
     server_compositions.refresh
 )
@@ -148,6 +158,7 @@ def token(
     from auth.claims import is_subject
     from auth.tokens import make_token
     from services.settings import variable
+    from services.settings.issuers import split_secrets
     from services.settings.values import items
 
     settings = _settings()
@@ -158,8 +169,8 @@ def token(
         raise StartupError(
             "A token needs a subject of 1 to 255 printable characters, and a lifetime such as 90s or 12h."
         )
-    audience = items(settings.auth.jwt_audience)[0]
-    typer.echo(make_token(settings.auth.jwt_secret, subject=subject, audience=audience, lifetime=lifetime, scope=scope))
+    audience, secret = items(settings.auth.jwt_audience)[0], split_secrets(settings.auth.jwt_secret)[0]
+    typer.echo(make_token(secret, subject=subject, audience=audience, lifetime=lifetime, scope=scope))
 
 
 @cli.command(rich_help_panel=SERVER_PANEL)

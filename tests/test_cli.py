@@ -17,7 +17,7 @@ from resolvers.schema import build_schema
 from services.errors import StartupError
 from services.settings import CHECKOUT, load_settings
 
-SECRET = "a secret for tests, of sufficient length"  # noqa: S105
+SECRET = "a-secret-for-tests-of-sufficient-length"  # noqa: S105
 TIMES = ["", "0s", "1", "h", "1w", "1.5h", "-1h", "1 h", "1000000s", "１h"]
 
 Refusal = Callable[..., str]
@@ -227,3 +227,20 @@ def test_shells_can_complete(shell: str, monkeypatch: pytest.MonkeyPatch) -> Non
     }
     environment = {"_RENDERCAST_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_FISH_ACTION": "get-args", **variables}
     assert "typewriter" in CliRunner().invoke(cli.cli, [], env=environment, prog_name="rendercast").output
+
+
+def test_the_help_lists_commands_and_options_in_sections() -> None:
+    runner = CliRunner(env={"COLUMNS": "200"})
+    commands = runner.invoke(cli.cli, ["--help"]).output
+    client, server = commands.split("Client commands:\n")[1].split("Server commands:\n")
+    assert {"render", "list", "compositions"} <= {line.split()[0] for line in client.splitlines() if line}
+    assert "  watch         Show the progress of a render until it ends.\n" in client
+    assert {"dev", "worker", "webhooks"} <= {line.split()[0] for line in server.splitlines() if line}
+    options = runner.invoke(cli.cli, ["render", "--help"]).output
+    assert "Arguments:\n  TEXT  Text to render; `-` reads standard input.\n" in options
+    sections = [line for line in options.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert [name.split(" (")[0] for name in sections] == [
+        *("Arguments:", "Options:", "Composition:"),
+        *("Text", "Output:", "Server:"),
+    ]
+    assert '    rendercast render "Hello" --json | jq -r .progress\n' in options

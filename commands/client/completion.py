@@ -19,13 +19,14 @@ def complete_composition(context: typer.Context, incomplete: str) -> list[str]:
     """Return the ids of the server's compositions; none if it can't be asked in time, whatever the reason."""
     import asyncio
 
-    from commands.client.api import open_api
+    from rendercast.client import AsyncClient
 
     url = context.params.get("url") or os.environ.get("RENDERCAST_URL") or DEFAULT_URL
     token = context.params.get("token") or os.environ.get("RENDERCAST_TOKEN")
 
     async def read() -> list[str]:
-        async with asyncio.timeout(TIMEOUT_S), open_api(read_server(url, token)) as api:
+        server = read_server(url, token)
+        async with asyncio.timeout(TIMEOUT_S), AsyncClient(server.url, token=server.token) as api:
             return list(await api.composition_ids())
 
     try:

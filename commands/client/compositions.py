@@ -4,16 +4,15 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from commands.client.completion import complete_composition
 from commands.client.options import DEFAULT_URL, Json, Token, Url, read_server
+from commands.help_texts import App, Group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from commands.client.api import Api
-    from commands.client.responses import Composition
+    from rendercast.client import AsyncClient, CompositionInfo
 
 LIST_HELP = """\b
 Examples:
@@ -32,7 +31,7 @@ CompositionId = Annotated[
 ]
 
 
-class _ListByDefault(TyperGroup):
+class _ListByDefault(Group):
     """A group whose command `list` runs if no command is named."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -43,7 +42,7 @@ class _ListByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-compositions = typer.Typer(cls=_ListByDefault)
+compositions = App(cls=_ListByDefault)
 
 
 @compositions.callback(epilog=LIST_HELP)
@@ -58,7 +57,7 @@ def list_compositions(as_json: Json = False, url: Url = DEFAULT_URL, token: Toke
     from commands.client.run import run
     from commands.client.views import write_json
 
-    async def work(api: "Api") -> None:
+    async def work(api: "AsyncClient") -> None:
         found = await api.compositions()
         if as_json:
             for each in found:
@@ -79,7 +78,7 @@ def show(composition_id: CompositionId, as_json: Json = False, url: Url = DEFAUL
     from commands.client.run import run
     from commands.client.views import write_json
 
-    async def work(api: "Api") -> None:
+    async def work(api: "AsyncClient") -> None:
         found = await api.composition(composition_id)
         if found is None:
             ids = ", ".join(await api.composition_ids())
@@ -90,7 +89,7 @@ def show(composition_id: CompositionId, as_json: Json = False, url: Url = DEFAUL
     run(work, server=server, as_json=as_json)
 
 
-def _cells(composition: "Composition") -> tuple[str, ...]:
+def _cells(composition: "CompositionInfo") -> tuple[str, ...]:
     is_still = composition.kind == "STILL"
     return (
         composition.id,
@@ -99,7 +98,7 @@ def _cells(composition: "Composition") -> tuple[str, ...]:
         "" if is_still else f"{composition.fps:g}",
         "" if is_still else f"{composition.duration_in_frames / composition.fps:.1f} s",
         str(len(composition.outputs)),
-        "yes" if composition.has_schema else "no",
+        "no" if composition.props_schema is None else "yes",
     )
 
 

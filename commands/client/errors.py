@@ -1,48 +1,82 @@
-"""Errors that end a client command, with their exit codes.
+"""Errors of client commands: their exit codes, and what is printed.
 
-CommandError                     exit code 1: the server returned an error, the render failed, a file can't be written
-├── ServerUnreachableError       3: no server, or no response in time
-├── QuotaExceededError           4
-└── InterruptedCommandError      128 plus the signal's number, as in shells: 130 for Ctrl-C
-
-typer reports wrong usage, with exit code 2.
+The errors of `rendercast.client` and these end a command. typer reports wrong usage, with exit code 2.
 """
 
 import signal
+from typing import TYPE_CHECKING
+
+from rendercast.client import (
+    IdempotencyKeyReused,
+    InvalidAnimation,
+    InvalidInput,
+    RendercastError,
+    RenderQuotaExceeded,
+    ServerUnreachable,
+    Unauthenticated,
+)
+
+if TYPE_CHECKING:
+    from commands.client.options import Server
+
+FAILED = 1
+UNREACHABLE = 3  # no server, or no response in time
+QUOTA_EXCEEDED = 4
+MINUTE_S = 60
 
 
-class CommandError(Exception):
+class CommandError(RendercastError):
     """The command failed. The message is a sentence for users; `code` and `details` are for programs."""
 
-    exit_code: int = 1
-
-    def __init__(self, message: str, *, code: str, **details: object) -> None:
+    def __init__(self, message: str, *, code: str, exit_code: int = FAILED, **details: object) -> None:
         self.code = code
+        self.exit_code = exit_code
         self.details = details
         super().__init__(message)
 
 
-class ServerUnreachableError(CommandError):
-    """The server sent no usable response. With `response_lost`, it may have executed the request."""
-
-    exit_code = 3
-
-    def __init__(
-        self, message: str, *, code: str = "UNREACHABLE", response_lost: bool = False, **details: object
-    ) -> None:
-        self.response_lost = response_lost
-        super().__init__(message, code=code, **details)
-
-
-class QuotaExceededError(CommandError):
-    """No render can be started before the quota's window ends."""
-
-    exit_code = 4
-
-
 class InterruptedCommandError(CommandError):
-    """A signal has ended the command."""
+    """A signal has ended the command. The exit code is 128 plus its number, as in shells: 130 for Ctrl-C."""
 
     def __init__(self, number: signal.Signals) -> None:
-        self.exit_code = 128 + number
-        super().__init__("Interrupted.", code="INTERRUPTED")
+        super().__init__("Interrupted.", code="INTERRUPTED", exit_code=128 + number)
+
+
+def exit_code_of(error: RendercastError) -> int:
+    """Return the exit code of a command that ends with this error."""
+    match error:
+        case CommandError():
+            return error.exit_code
+        case ServerUnreachable():
+            return UNREACHABLE
+        case RenderQuotaExceeded():
+            return QUOTA_EXCEEDED
+        case _:
+            return FAILED
+
+
+def message_of(error: RendercastError, server: "Server") -> str:
+    """Return the message of an error, with what to do about it on the command line."""
+    match error:
+        case Unauthenticated():
+            hint = "Check RENDERCAST_TOKEN." if server.token else "Set RENDERCAST_TOKEN to your token for this server."
+            return f"{error} {hint}"
+        case RenderQuotaExceeded():
+            return f"{error} Try again in {max(1, round(error.retry_after_seconds / MINUTE_S))} min."
+        case _:
+            return str(error)
+
+
+def details_of(error: RendercastError) -> dict[str, object]:
+    """Return what `--json` writes of an error besides its code and message."""
+    match error:
+        case CommandError():
+            return error.details
+        case RenderQuotaExceeded():
+            return {name: error.raw[name] for name in ("retryAfterSeconds", "quota")}
+        case InvalidAnimation() | InvalidInput():
+            return {"problems": error.raw["problems"]}
+        case IdempotencyKeyReused():
+            return {"renderId": error.render.id}
+        case _:
+            return {}

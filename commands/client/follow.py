@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import typer
+from rendercast.client import AsyncClient, Render, RendercastError, WatchTimedOut
 
-from commands.client.api import Api
 from commands.client.download import STDOUT, save
-from commands.client.errors import CommandError, ServerUnreachableError
-from commands.client.responses import Json, Render
+from commands.client.errors import UNREACHABLE, CommandError
 from commands.client.views import View, describe_output, open_view
 
 CANCEL_TIMEOUT_S = 10.0
@@ -27,24 +26,24 @@ class FollowOptions:
     timeout_s: float
 
 
-async def start(api: Api, start_input: Json, view: View, *, key: str) -> Render:
+async def start(api: AsyncClient, start_call: Awaitable[Render], view: View) -> Render:
     """Start a render. If this task is cancelled before the response, the render is cancelled too if it was started."""
-    starting = asyncio.ensure_future(api.start(start_input, key=key))
+    starting = asyncio.ensure_future(start_call)
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        with suppress(CommandError, TimeoutError):
+        with suppress(RendercastError, TimeoutError):
             async with asyncio.timeout(CANCEL_TIMEOUT_S):
                 render = await starting
             await _cancel(api, render.id, view)
         raise
 
 
-async def follow(api: Api, render_id: str, view: View, *, timeout_s: float) -> Render:
-    """Show a render until it ends, and return its final state. Raises `ServerUnreachableError` after the timeout."""
+async def follow(api: AsyncClient, render_id: str, view: View, *, timeout_s: float) -> Render:
+    """Show a render until it ends, and return its final state. Raises `CommandError` after the timeout."""
     shown_warnings: set[str] = set()
     try:
-        async with asyncio.timeout(timeout_s), aclosing(api.watch(render_id)) as states:
+        async with aclosing(api.watch(render_id, timeout_s=timeout_s)) as states:
             async for render in states:
                 view.show(render)
                 for warning in render.warnings:
@@ -53,16 +52,17 @@ async def follow(api: Api, render_id: str, view: View, *, timeout_s: float) -> R
                         view.write_line(f"Note: {warning}")
                 if render.has_ended:
                     return render
-    except TimeoutError:
-        raise ServerUnreachableError(
+    except WatchTimedOut as error:
+        raise CommandError(
             f"The render did not end within {timeout_s:g} seconds. It continues: rendercast watch {render_id}",
-            code="NOT_IN_TIME",
+            code=error.code,
+            exit_code=UNREACHABLE,
             renderId=render_id,
         ) from None
     raise AssertionError  # `watch` ends with a final state or an error
 
 
-async def follow_or_cancel(api: Api, render_id: str, view: View, *, timeout_s: float) -> Render:
+async def follow_or_cancel(api: AsyncClient, render_id: str, view: View, *, timeout_s: float) -> Render:
     """Call `follow`. If this task is cancelled, cancel the render; a second cancellation ends the wait for it."""
     try:
         return await follow(api, render_id, view, timeout_s=timeout_s)
@@ -71,7 +71,7 @@ async def follow_or_cancel(api: Api, render_id: str, view: View, *, timeout_s: f
         raise
 
 
-async def _cancel(api: Api, render_id: str, view: View) -> None:
+async def _cancel(api: AsyncClient, render_id: str, view: View) -> None:
     view.write_line("Cancelling the render. Press Ctrl-C again to exit without waiting.")
     try:
         async with asyncio.timeout(CANCEL_TIMEOUT_S):
@@ -81,23 +81,21 @@ async def _cancel(api: Api, render_id: str, view: View) -> None:
             else:
                 view.show(render)
         view.write_line(f"The render is {render.status.lower()}.")
-    except (CommandError, TimeoutError) as error:
+    except (RendercastError, TimeoutError) as error:
         reason = f" ({error})" if str(error) else ""
         view.write_line(f"The render may still be running{reason}. Cancel it with: rendercast cancel {render_id}")
 
 
 def require_complete(render: Render) -> None:
     """Raise `CommandError` unless the render is complete."""
-    if render.status == "FAILED":
-        raise CommandError(
-            render.error_message or "The render failed.", code=render.error_code or "FAILED", renderId=render.id
-        )
+    if render.error is not None:
+        raise CommandError(render.error.message, code=render.error.code, renderId=render.id)
     if render.status != "COMPLETE":
         raise CommandError(f"The render is {render.status.lower()}.", code=render.status, renderId=render.id)
 
 
 async def follow_and_save(
-    api: Api,
+    api: AsyncClient,
     get_render: Callable[[View], Awaitable[Render]],
     options: FollowOptions,
     *,
@@ -118,7 +116,7 @@ async def follow_and_save(
         typer.echo(ended.output_url)
 
 
-async def save_and_report(api: Api, render: Render, path: Path, view: View) -> None:
+async def save_and_report(api: AsyncClient, render: Render, path: Path, view: View) -> None:
     """Save the output and show its path and size."""
     saved = await save(api, render, path)
     if saved != STDOUT:

@@ -4,16 +4,11 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import SplitResult, urlsplit
 
 import typer
 
-from services.loopback import is_loopback
-
 DEFAULT_URL = "http://127.0.0.1:8000"
 SERVER_PANEL = "Server"
-PATH = "/graphql"
-WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 
 Url = Annotated[
     str, typer.Option(envvar="RENDERCAST_URL", rich_help_panel=SERVER_PANEL, help="URL of the server.", metavar="URL")
@@ -44,45 +39,31 @@ Timeout = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A server's URLs and the user's token. `name` is the URL in messages."""
+    """A server's URL and the user's token."""
 
-    endpoint: str
-    websocket: str
-    name: str
+    url: str
     token: str | None
 
     @property
     def sends_token_unencrypted(self) -> bool:
         """Whether the token is sent to another machine without TLS."""
-        return self.token is not None and self.endpoint.startswith("http:") and not is_local(self.endpoint)
+        from rendercast.client.addresses import is_local
+
+        return self.token is not None and self.url.startswith("http:") and not is_local(self.url)
 
 
 def read_server(url: str, token: str | None) -> Server:
     """Return the server for `--url` and `--token`. Raises `typer.BadParameter` if one is invalid."""
-    parts = _split(url.strip())
-    if parts is None:
-        raise typer.BadParameter("It must look like http://127.0.0.1:8000 or https://host.", param_hint="--url")
-    token = token and token.strip()
-    if token and not (token.isascii() and token.isprintable() and " " not in token):
-        raise typer.BadParameter("A token has no spaces, and no characters outside ASCII.", param_hint="--token")
-    path = parts.path.rstrip("/").removesuffix(PATH)
-    return Server(
-        endpoint=f"{parts.scheme}://{parts.netloc}{path}{PATH}",
-        websocket=f"{WEBSOCKET_SCHEMES[parts.scheme]}://{parts.netloc}{path}{PATH}",
-        name=f"{parts.scheme}://{parts.netloc}{path}",
-        token=token or None,
-    )
+    from rendercast.client.addresses import read_address, read_token
 
-
-def _split(url: str) -> SplitResult | None:
-    """Return the parts of a URL; None if it can't be the URL of a server."""
     try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises ValueError if it is invalid
-    except ValueError:
-        return None
-    is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
-    return parts if parts.scheme in WEBSOCKET_SCHEMES and parts.hostname and is_plain else None
+        name = read_address(url).name
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--url") from error
+    try:
+        return Server(url=name, token=read_token(token))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--token") from error
 
 
 def finite(value: float | None) -> float | None:
@@ -90,8 +71,3 @@ def finite(value: float | None) -> float | None:
     if value is not None and not math.isfinite(value):
         raise typer.BadParameter("It must be a number.")
     return value
-
-
-def is_local(url: str) -> bool:
-    """Return whether the URL's host is loopback."""
-    return is_loopback(urlsplit(url).hostname or "")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from commands.client.responses import Json
+from commands.client.props import Json
 from services.media import CLIENT_NAMES, FORMATS, OutputFormat, OutputKind
 
 # The values of --output, besides the names of the formats. Files with these extensions get the same formats.

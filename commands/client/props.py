@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 import typer
 
-from commands.client.responses import Json
+Json = dict[str, Any]
 
 STEP = re.compile(r'(?:^|\.)(?P<name>[^.\[\]="]+)|\[(?P<index>[0-9]{1,9})\]|\[(?P<quoted>"(?:[^"\\]|\\.)*")\]')
 FORM = 'It must look like title=Hi, scenes[0].seconds=3 or colors["a.b"]=red.'
@@ -19,11 +19,12 @@ FORM = 'It must look like title=Hi, scenes[0].seconds=3 or colors["a.b"]=red.'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """A `--set`: the path to a value, made of names and indices, and the value."""
+    """A `--set`: the path to a value, made of names and indices, and the value. `option` names it in messages."""
 
     text: str
     path: tuple[str | int, ...]
     value: object
+    option: str = "--set"
 
     @property
     def key(self) -> str:
@@ -42,7 +43,7 @@ def read_props(file: Path | None) -> Json:
         return {}
     try:
         text = sys.stdin.buffer.read() if file == Path("-") else file.read_bytes()
-        props = json.loads(text.decode("utf-8-sig"), object_pairs_hook=_unique, **_NUMBERS)
+        props = json.loads(text.decode("utf-8-sig"), object_pairs_hook=unique_keys, **NUMBERS)
     except OSError as error:
         raise _unusable(f"{file} can't be read: {error.strerror or error}.") from error
     except RecursionError as error:
@@ -86,7 +87,8 @@ def assign(props: Json, assignments: Sequence[Assignment]) -> None:
         _put(holder, assignment.path[-1], assignment.value)
 
 
-def _read_assignment(text: str) -> Assignment:
+def read_path(text: str) -> tuple[tuple[str | int, ...], str]:
+    """Return the path at the start of a text, empty if it has none, and the rest of the text."""
     path: list[str | int] = []
     end = 0
     while match := STEP.match(text, end):
@@ -95,15 +97,21 @@ def _read_assignment(text: str) -> Assignment:
         else:
             path.append(match["name"] or json.loads(match["quoted"]))
         end = match.end()
-    if text[end : end + 1] != "=" or not path or isinstance(path[0], int) or text.startswith("."):
+    is_path = bool(path) and isinstance(path[0], str) and not text.startswith(".")
+    return (tuple(path), text[end:]) if is_path else ((), text)
+
+
+def _read_assignment(text: str) -> Assignment:
+    path, rest = read_path(text)
+    if not path or not rest.startswith("="):
         raise typer.BadParameter(f"{text}: {FORM}", param_hint="--set")
-    return Assignment(text=text[:end], path=tuple(path), value=_read_value(text[end + 1 :]))
+    return Assignment(text=text[: -len(rest)], path=path, value=_read_value(rest[1:]))
 
 
 def _read_value(text: str) -> object:
     """Return the JSON value; the text itself if it is not valid JSON."""
     try:
-        return json.loads(text, **_NUMBERS)
+        return json.loads(text, **NUMBERS)
     except (ValueError, RecursionError):
         return text
 
@@ -112,10 +120,12 @@ def _require_place(holder: object, step: str | int, assignment: Assignment) -> N
     if isinstance(step, int) and isinstance(holder, list):
         if step > len(holder):
             message = f"{assignment.text}: the list has {len(holder)} items, so [{step}] is past its end."
-            raise typer.BadParameter(message, param_hint="--set")
+            raise typer.BadParameter(message, param_hint=assignment.option)
     elif isinstance(step, int) or not isinstance(holder, dict):
         kind, place = ("a list", f"[{step}]") if isinstance(step, int) else ("an object", f"“{step}”")
-        raise typer.BadParameter(f"{assignment.text}: the value before {place} is not {kind}.", param_hint="--set")
+        raise typer.BadParameter(
+            f"{assignment.text}: the value before {place} is not {kind}.", param_hint=assignment.option
+        )
 
 
 def _is_missing(holder: Any, step: str | int) -> bool:
@@ -130,7 +140,7 @@ def _put(holder: Any, step: str | int, value: object) -> None:
         holder[step] = value
 
 
-def _unique(pairs: list[tuple[str, object]]) -> Json:
+def unique_keys(pairs: list[tuple[str, object]]) -> Json:
     """Return the object of these pairs. Raises `ValueError` if a key is repeated: one of the values would be lost."""
     made = dict(pairs)
     if len(made) != len(pairs):
@@ -150,7 +160,7 @@ def _finite(number: str) -> float:
     return value
 
 
-_NUMBERS: Final[Any] = {"parse_constant": _not_json, "parse_float": _finite}
+NUMBERS: Final[Any] = {"parse_constant": _not_json, "parse_float": _finite}
 
 
 def _unusable(message: str) -> typer.BadParameter:

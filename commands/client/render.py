@@ -1,8 +1,7 @@
-"""`rendercast render`, `watch` and `download`: start a render, follow it, save its output."""
+"""`rendercast render`, `retry`, `watch` and `download`: start a render, follow it, save its output."""
 
-import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -23,6 +22,7 @@ from commands.client.render_options import (
     Frames,
     Height,
     IdempotencyKey,
+    Italic,
     Loops,
     Muted,
     NoWait,
@@ -36,6 +36,7 @@ from commands.client.render_options import (
     Style,
     Text,
     Transparent,
+    Weight,
     Width,
 )
 from commands.client.start_input import (
@@ -46,8 +47,11 @@ from commands.client.start_input import (
 )
 
 if TYPE_CHECKING:
-    from commands.client.api import Api
-    from commands.client.responses import Render
+    from collections.abc import Awaitable, Callable
+
+    from rendercast.client import AsyncClient, OutputInput, Render
+
+    from commands.client.options import Server
     from commands.client.views import View
 
 TIMEOUT_S = 3600
@@ -62,6 +66,11 @@ Examples:
   rendercast render "Hello" --json | jq -r .progress
   rendercast render "Hello" --transparent -o hello.webm
   rendercast render -c TextAnimation --set text=Hi --output png --frame -1 -o hi.png
+
+{EXIT_CODES}"""
+RETRY_HELP = f"""\b
+Example:
+  rendercast retry 01m817gzatj1v633w9kvyqtevh -o hello.mp4
 
 {EXIT_CODES}"""
 WATCH_HELP = f"""\b
@@ -84,6 +93,8 @@ def render(
     assignments: Assignments = None,
     style: Style = None,
     font: Font = None,
+    weight: Weight = None,
+    italic: Italic = False,
     size: Size = None,
     color: Color = None,
     background: Background = None,
@@ -138,20 +149,21 @@ def render(
     text_options = {
         "style": style and style.name,
         "fontFamily": font,
+        "fontWeight": weight,
+        "italic": italic or None,
         "fontSize": size,
         "color": color,
         "backgroundColor": background,
         "seconds": seconds,
         "frames": frames,
     }
-    made = output_input(chosen, output_options)
+    made = cast("OutputInput | None", output_input(chosen, output_options))
     if composition is None:
         content: AnimationChoice | CompositionChoice = read_animation(
             text, text_options, has_props=bool(props or assignments)
         )
     else:
         content = read_composition_choice(composition, text, text_options, props=props, assignments=assignments or ())
-    key = idempotency_key or str(uuid.uuid4())
     from commands.client.download import check_target
     from commands.client.follow import FollowOptions, follow_and_save, start
     from commands.client.run import run
@@ -160,18 +172,32 @@ def render(
     check_target(file)
     options = FollowOptions(output=file, as_json=as_json, quiet=quiet, timeout_s=timeout)
 
-    async def begin(api: "Api", view: "View") -> "Render":
-        start_input = await content.start_input(api)
-        return await start(api, start_input if made is None else start_input | {"output": made}, view, key=key)
+    async def begin(api: "AsyncClient", view: "View") -> "Render":
+        given = await content.start_input(api)
+        return await start(api, api.start(given, output=made, idempotency_key=idempotency_key), view)
 
-    async def start_only(api: "Api") -> None:
+    async def start_only(api: "AsyncClient") -> None:
         started = await begin(api, SilentView())
         write_json(started.raw) if as_json else typer.echo(started.id)
 
-    async def start_and_follow(api: "Api") -> None:
+    async def start_and_follow(api: "AsyncClient") -> None:
         await follow_and_save(api, lambda view: begin(api, view), options, cancel_on_interrupt=True)
 
     run(start_only if no_wait else start_and_follow, server=server, as_json=as_json)
+
+
+def retry(
+    render_id: RenderId,
+    output: Output = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    timeout: Timeout = TIMEOUT_S,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Render the input of a failed or cancelled render again. Repeating the command follows the same new render."""
+    server = read_server(url, token)
+    _follow(lambda api: api.retry(render_id), server, output=output, as_json=as_json, quiet=quiet, timeout=timeout)
 
 
 def watch(
@@ -185,13 +211,26 @@ def watch(
 ) -> None:
     """Show the progress of a render until it ends. Ctrl-C does not cancel the render."""
     server = read_server(url, token)
+    _follow(lambda api: api.get(render_id), server, output=output, as_json=as_json, quiet=quiet, timeout=timeout)
+
+
+def _follow(
+    get_render: "Callable[[AsyncClient], Awaitable[Render]]",
+    server: "Server",
+    *,
+    output: Path | None,
+    as_json: bool,
+    quiet: bool,
+    timeout: float,
+) -> None:
+    """Show the progress of the render that `get_render` returns until it ends, and save its output or print its URL."""
     from commands.client.download import check_target
     from commands.client.follow import FollowOptions, follow_and_save
     from commands.client.run import run
 
     check_target(output)
     options = FollowOptions(output=output, as_json=as_json, quiet=quiet, timeout_s=timeout)
-    run(lambda api: follow_and_save(api, lambda _: api.get(render_id), options), server=server, as_json=as_json)
+    run(lambda api: follow_and_save(api, lambda _: get_render(api), options), server=server, as_json=as_json)
 
 
 def download(
@@ -211,7 +250,7 @@ def download(
 
     check_target(output)
 
-    async def work(api: "Api") -> None:
+    async def work(api: "AsyncClient") -> None:
         render = await api.get(render_id)
         require_complete(render)
         with open_view(as_json=as_json, quiet=quiet) as view:

@@ -23,6 +23,14 @@ Font = Annotated[
     str | None,
     typer.Option(help="Font family, such as Inter.", rich_help_panel=TEXT_PANEL),
 ]
+Weight = Annotated[
+    int | None,
+    typer.Option(help="Font weight: 400 is regular, 700 is bold.", rich_help_panel=TEXT_PANEL, metavar="100-900"),
+]
+Italic = Annotated[
+    bool,
+    typer.Option("--italic", help="Use the italic font of the family.", rich_help_panel=TEXT_PANEL),
+]
 Size = Annotated[
     float | None,
     typer.Option(

@@ -4,21 +4,22 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 
-from commands.client.props import Assignment, assign, changed_in_part, read_assignments, read_props
-from commands.client.responses import Json
+from commands.client.props import Assignment, Json, assign, changed_in_part, read_assignments, read_props
 
 if TYPE_CHECKING:
-    from commands.client.api import Api
+    from rendercast.client import AnimationPropsInput, AsyncClient, StartRenderInput
 
 FPS = 30  # of --seconds: the API takes frames, and servers accept no other rate of animations
 # The options of a text by their names in `AnimationPropsInput`, and those of its duration.
 TEXT_OPTIONS = {
     "style": "--style",
     "fontFamily": "--font",
+    "fontWeight": "--weight",
+    "italic": "--italic",
     "fontSize": "--size",
     "color": "--color",
     "backgroundColor": "--background",
@@ -35,10 +36,10 @@ class CompositionChoice:
     props: Json
     assignments: Sequence[Assignment]
 
-    async def start_input(self, api: "Api") -> Json:
+    async def start_input(self, api: "AsyncClient") -> "StartRenderInput":
         """Return the input without an output. The default of a prop that is changed in part is read from the server.
 
-        Raises `typer.BadParameter` if a value can't be set, and `CommandError`.
+        Raises `typer.BadParameter` if a value can't be set, and `RendercastError`.
         """
         props = dict(self.props)
         if missing := changed_in_part(props, self.assignments):
@@ -53,9 +54,9 @@ class CompositionChoice:
 class AnimationChoice:
     """The text of the argument with the options of its appearance."""
 
-    props: Json
+    props: "AnimationPropsInput"
 
-    async def start_input(self, _: "Api") -> Json:
+    async def start_input(self, _: "AsyncClient") -> "StartRenderInput":
         """Return the input without an output."""
         return {"animationProps": self.props}
 
@@ -72,7 +73,7 @@ def read_animation(text: str | None, options: Mapping[str, object], *, has_props
     chosen = {name: value for name, value in options.items() if value is not None}
     duration = _frames(chosen.pop("seconds", None), chosen.pop("frames", None))
     text = sys.stdin.read().removesuffix("\n") if text == "-" else text
-    return AnimationChoice(props={"text": text, **chosen, **duration})
+    return AnimationChoice(props=cast("AnimationPropsInput", {"text": text, **chosen, **duration}))
 
 
 def _frames(seconds: object, frames: object) -> Json:

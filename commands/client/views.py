@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
-from commands.client.responses import Render
-
 if TYPE_CHECKING:
+    from rendercast.client import Render
     from rich.progress import Progress, TaskID
 
 LINE_STEP_PERCENT = 10  # progress between two lines
 KILO = 1000
+STARTING = "starting"
 KINDS_WITH_FRAMES = {"VIDEO", "GIF"}
 
 
 class View(Protocol):
     """Shows the progress of a render."""
 
-    def show(self, render: Render) -> None:
+    def show(self, render: "Render") -> None:
         """Show a newer state."""
         ...
 
@@ -36,7 +36,7 @@ class View(Protocol):
 class SilentView:
     """Shows nothing."""
 
-    def show(self, render: Render) -> None:
+    def show(self, render: "Render") -> None:
         """Show nothing."""
 
     def write_line(self, text: str) -> None:
@@ -46,7 +46,7 @@ class SilentView:
 class JsonView(SilentView):
     """Writes each state as one line of JSON to standard output."""
 
-    def show(self, render: Render) -> None:
+    def show(self, render: "Render") -> None:
         """Write the whole object from the response."""
         write_json(render.raw)
 
@@ -58,7 +58,7 @@ class LineView:
         self._activity = ""
         self._progress = 0
 
-    def show(self, render: Render) -> None:
+    def show(self, render: "Render") -> None:
         """Write a line if the activity has changed or the progress has increased enough."""
         activity = activity_of(render)
         if activity != self._activity or render.progress >= self._progress + LINE_STEP_PERCENT:
@@ -79,7 +79,7 @@ class BarView:
         self._progress = progress
         self._task = task
 
-    def show(self, render: Render) -> None:
+    def show(self, render: "Render") -> None:
         """Update the bar."""
         frames = f"{render.frames_rendered}/{render.total_frames} frames" if has_frames(render) else ""
         self._progress.update(
@@ -120,10 +120,15 @@ def open_bar() -> Iterator[BarView]:
     )
     console = Console(stderr=True)
     with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as progress:
-        yield BarView(progress, progress.add_task("starting", total=100, frames=""))
+        task = progress.add_task(STARTING, total=100, frames="")
+        try:
+            yield BarView(progress, task)
+        finally:
+            if progress.tasks[task].description == STARTING:  # there is no render
+                progress.update(task, visible=False)
 
 
-def activity_of(render: Render) -> str:
+def activity_of(render: "Render") -> str:
     """Return the render's phase, queue position or status."""
     if render.status == "QUEUED" and render.queue_position:
         return f"queued, position {render.queue_position}"
@@ -132,16 +137,17 @@ def activity_of(render: Render) -> str:
     return render.status.lower()
 
 
-def has_frames(render: Render) -> bool:
+def has_frames(render: "Render") -> bool:
     """Return whether the render's progress and output can be described by a number of frames."""
-    return render.output_kind in KINDS_WITH_FRAMES and render.total_frames > 0
+    return render.output.kind in KINDS_WITH_FRAMES and render.total_frames > 0
 
 
-def describe_output(render: Render) -> str:
+def describe_output(render: "Render") -> str:
     """Return what a complete render contains, and its size."""
     parts = [f"{render.total_frames} frames"] if has_frames(render) else []
-    if render.output_kind == "STILL" and render.width and render.height:
-        parts.append(f"{render.width}x{render.height} pixels")
+    output = render.output
+    if output.kind == "STILL" and output.width and output.height:
+        parts.append(f"{output.width}x{output.height} pixels")
     return ", ".join([*parts, size(render.output_size_bytes or 0)])
 
 

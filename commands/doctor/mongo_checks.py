@@ -16,7 +16,7 @@ from services.stores.mongo_connection import (
     operation_timeout_s,
 )
 from services.stores.mongo_indexes import missing_indexes
-from services.stores.mongo_probe import check_replica_set, check_transactions, write_test_document
+from services.stores.mongo_probe import check_replica_set, check_transactions, check_writes, write_test_document
 
 MAX_CLOCK_DIFFERENCE_S = 10.0
 
@@ -37,8 +37,10 @@ async def check_mongodb(part: CheckGroup) -> None:
 
     async def check_writing() -> str:
         quota = opened[0].get_default_database(DEFAULT_DATABASE)["quota"]
-        await write_test_document(quota, timeout_s=operation_timeout_s(opened[0]))
-        await check_transactions(opened[0], quota, timeout_s=operation_timeout_s(opened[0]))
+        timeout_s = operation_timeout_s(opened[0])
+        await check_writes(quota, timeout_s=timeout_s)
+        await write_test_document(quota, timeout_s=timeout_s)
+        await check_transactions(opened[0], quota, timeout_s=timeout_s)
         return "A document can be stored and deleted, and a transaction committed."
 
     async def list_indexes() -> str:

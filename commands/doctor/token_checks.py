@@ -35,7 +35,7 @@ async def check_tokens(part: CheckGroup) -> None:
 
 async def _check_issuer(rules: TokenRules) -> str:
     """Return a sentence about the issuer's keys. Raises `StartupError` if none can be used."""
-    if rules.secret is not None:
+    if rules.secrets:
         return f"Tokens of {rules.issuer} are signed with its secret."
     async with open_issuer_session() as http:
         try:

@@ -4,12 +4,15 @@ The kernel drops signals that process 1, which is the command in a container, do
 first calls `exit_on_stop_signals`, before it imports or connects to anything.
 """
 
-import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -33,6 +36,7 @@ def handled_stop_signals(stop: Callable[[], object], hurry: Callable[[], object]
 
     After the context, any stop signal ends the process: it is closing. Must be entered on the event loop.
     """
+    import asyncio  # it takes time to import, and commands import this module to show their help
 
     def handle() -> None:
         action = actions.pop()
@@ -50,7 +54,7 @@ def handled_stop_signals(stop: Callable[[], object], hurry: Callable[[], object]
         _leave(loop)
 
 
-def _leave(loop: asyncio.AbstractEventLoop) -> None:
+def _leave(loop: "asyncio.AbstractEventLoop") -> None:
     for number in STOP_SIGNALS:
         loop.remove_signal_handler(number)
     exit_on_stop_signals()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.client.options import Json
+from commands.help_texts import App, Group
 from commands.server.stop_signals import exit_on_stop_signals
 
 if TYPE_CHECKING:
@@ -33,13 +34,13 @@ This process sends it once and does not store it. Its type is webhook.test.
 
 Exit codes: 0 delivered; 1 not delivered, with the reason."""
 
-WIDTHS = (30, 9, 16, 19, 8)
+WIDTHS = (36, 9, 16, 19, 8)
 HEADER = ("id", "status", "type", "occurred", "attempts", "last")
 REPLAY_BATCH = 100
 
 MessageId = Annotated[str, typer.Argument(help="Id of a message, or of its render.", metavar="ID")]
 
-webhooks = typer.Typer(no_args_is_help=True)
+webhooks = App(cls=Group, no_args_is_help=True)
 
 
 @webhooks.callback()
@@ -214,6 +215,7 @@ def _as_json(message: "WebhookMessage") -> dict[str, object]:
     return {
         "id": message.id,
         "renderId": message.render.id,
+        "batchId": None if message.batch is None else message.batch.id,
         "type": message.event_type,
         "status": message.status.name,
         "occurredAt": _iso(message.occurred_at),

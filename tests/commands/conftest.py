@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.conftest import servers, site, start
-from tests.end_to_end.processes import COMMAND, Rendercast, quiet_window_s
+from tests.end_to_end.processes import Rendercast, assert_no_traceback, quiet_window_s
 from tests.end_to_end.slow import SlowRenderers
-from tests.support.forked import run_forked
+from tests.support.api_client import TEST_TIMEOUT_S
+from tests.support.forked import ForkedProcess, run_forked
 
 __all__ = ["servers", "site", "start"]
 
@@ -20,7 +21,7 @@ ENDLESS = 100_000  # frames: with slow renderers half an hour
 SMALL: dict[str, object] = {"text_width": 320, "text_height": 180, "max_duration_s": 3600}
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
-Spawn = Callable[..., subprocess.Popen[bytes]]
+Spawn = Callable[..., ForkedProcess]
 
 
 def environment(url: str, **more: str) -> dict[str, str]:
@@ -54,7 +55,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, renderers: SlowRenderers) -
     running = Rendercast(tmp_path_factory.mktemp("server"), **settings)
     yield running
     running.close()
-    assert "Traceback" not in running.log, running.log
+    assert_no_traceback(running.log)
 
 
 @pytest.fixture
@@ -70,20 +71,14 @@ def run(server: Rendercast, tmp_path: Path) -> Run:
 @pytest.fixture
 def spawn(server: Rendercast, tmp_path: Path) -> Iterator[Spawn]:
     """Start the command in an empty folder. It is killed at the end of the test."""
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[ForkedProcess] = []
 
-    def spawn(*arguments: str, url: str = server.url) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [COMMAND, *arguments],
-            cwd=tmp_path,
-            env=environment(url),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+    def spawn(*arguments: str, url: str = server.url) -> ForkedProcess:
+        process = ForkedProcess(arguments, cwd=tmp_path, env=environment(url))
         started.append(process)
         return process
 
     yield spawn
     for process in started:
         process.kill()
-        process.communicate()
+        process.communicate(TEST_TIMEOUT_S)

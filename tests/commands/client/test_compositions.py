@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,22 +11,17 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from starlette.requests import HTTPConnection
 
-from services.models import Caller, Composition, Identity, Render
-from services.runtime.adapters import open_embedded
+from services.models import Composition, Render
 from services.runtime.services import Services
-from services.settings import CHECKOUT, load_settings
+from services.settings import CHECKOUT
 from tests.commands.conftest import environment, objects
-from tests.support.api_compositions import COMPOSITIONS, PROMO, PROMO_SCHEMA, catalog_of, composition
-from tests.support.api_server import NewHourClock, rewired, serve
-from tests.support.fake_backend import FakeBackend
+from tests.support.api_compositions import COMPOSITIONS, PROMO, PROMO_SCHEMA, composition
 from tests.support.forked import run_forked
-from tests.support.memory_catalog import MemoryCatalogStore
+from tests.support.idle_site import ANN, open_idle_site
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
-CALLER = Caller(id="ann")
 SERIES = composition(
     "Series",
     default_props=json.dumps({"title": "S", "scenes": [{"title": "A", "seconds": 1}, {"title": "B", "seconds": 2}]}),
@@ -62,22 +57,11 @@ class Server:
 Start = Callable[..., Awaitable[Render]]
 
 
-async def one_user(connection: HTTPConnection, params: Mapping[str, object]) -> Identity:
-    del connection, params
-    return Identity(caller=CALLER)
-
-
 @asynccontextmanager
 async def serving(data_dir: Path, *catalog: Composition) -> AsyncIterator[Server]:
     """Serve the API with these compositions; nothing is rendered."""
-    backend = FakeBackend(capacity=0, catalog=catalog)
-    clock = NewHourClock()
-    catalogs = MemoryCatalogStore(clock)
-    await catalogs.put(catalog_of(backend, clock))
-    async with open_embedded(load_settings(data_dir=data_dir, quota_limit=1000)) as services:
-        faked = rewired(services, backend=backend, clock=clock, catalogs=catalogs)
-        async with serve(faked, authenticate=one_user) as url:
-            yield Server(url=url, services=faked)
+    async with open_idle_site(data_dir, *catalog) as site:
+        yield Server(url=site.url, services=site.services)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -93,7 +77,7 @@ def start(server: Server) -> Start:
     async def start(*arguments: str, text: str = "") -> Render:
         ended = await server.run("render", *arguments, "--no-wait", text=text)
         assert ended.code == 0, ended.err
-        return await server.services.renders.get(CALLER, ended.out.decode().strip())
+        return await server.services.renders.get(ANN, ended.out.decode().strip())
 
     return start
 
@@ -240,10 +224,10 @@ async def test_props_that_are_too_large_are_refused(server: Server, tmp_path: Pa
     ids=" ".join,
 )
 async def test_wrong_usage_is_reported_without_a_start(server: Server, arguments: list[str]) -> None:
-    before = await server.services.renders.quota(CALLER)
+    before = (await server.services.renders.quota(ANN)).remaining
     ended = await server.run("render", *arguments)
     assert (ended.code, "Traceback" in ended.err) == (2, False), ended.err
-    assert await server.services.renders.quota(CALLER) == before
+    assert (await server.services.renders.quota(ANN)).remaining == before
 
 
 async def test_shells_complete_ids_and_formats(server: Server) -> None:

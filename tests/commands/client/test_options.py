@@ -6,22 +6,9 @@ import typer
 from commands.client.options import read_server
 
 
-@pytest.mark.parametrize(
-    ("url", "endpoint", "websocket"),
-    [
-        ("http://127.0.0.1:8000", "http://127.0.0.1:8000/graphql", "ws://127.0.0.1:8000/graphql"),
-        ("https://example.org/", "https://example.org/graphql", "wss://example.org/graphql"),
-        (
-            "https://example.org/videos/graphql",
-            "https://example.org/videos/graphql",
-            "wss://example.org/videos/graphql",
-        ),
-        (" http://[::1]:8000 ", "http://[::1]:8000/graphql", "ws://[::1]:8000/graphql"),
-    ],
-)
-def test_server_urls_are_derived_from_the_option(url: str, endpoint: str, websocket: str) -> None:
-    server = read_server(url, " token\n")
-    assert (server.endpoint, server.websocket, server.token) == (endpoint, websocket, "token")
+def test_the_server_is_the_one_of_the_url_and_the_token() -> None:
+    server = read_server("https://example.org/videos/graphql", " token\n")
+    assert (server.url, server.token) == ("https://example.org/videos", "token")
 
 
 @pytest.mark.parametrize("url", ["", "example.org", "http://", "http://host:port", "https://host/?q", "http://a@b"])

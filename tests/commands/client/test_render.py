@@ -4,7 +4,6 @@ import asyncio
 import os
 import pty
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from tests.end_to_end.production import Site
 from tests.end_to_end.slow import SlowRenderers
 from tests.support import tokens
 from tests.support.api_client import GET, TEST_TIMEOUT_S, open_client
+from tests.support.forked import ForkedProcess
 from tests.support.server_process import free_port
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ def frames_of(path: Path) -> int:
         return sum(1 for _ in video.decode(video=0))
 
 
-def wait_for_line(process: subprocess.Popen[bytes], *, containing: bytes) -> str:
+def wait_for_line(process: ForkedProcess, *, containing: bytes) -> str:
     """Return the first line of standard error that contains this text."""
     assert process.stderr is not None
     return next(line.decode() for line in process.stderr if containing in line)
@@ -41,8 +41,7 @@ def wait_for_line(process: subprocess.Popen[bytes], *, containing: bytes) -> str
 
 async def stored(url: str, render_id: str) -> dict[str, Any]:
     async with open_client(url) as client:
-        render: dict[str, Any] = await client.execute(GET, id=render_id)
-        return render
+        return dict(await client.execute(GET, id=render_id))
 
 
 async def newest(url: str) -> dict[str, Any]:
@@ -65,15 +64,18 @@ def test_without_a_file_standard_output_gets_only_the_url(run: Run) -> None:
     assert video.headers["content-type"] == "video/mp4"
 
 
-async def test_all_options_reach_the_server(run: Run, server: Rendercast) -> None:
+def test_all_options_reach_the_server(run: Run) -> None:
     options = ["--style", "scale", "--font", "Roboto", "--size", "33.5", "--color", "red", "--background", "#123456"]
+    options += ["--weight", "700", "--italic"]
     ended = run("render", "-", *options, "--seconds", "0.2", "--json", text="Two\nlines\n")
     assert ended.returncode == 0, ended.stderr
-    assert (await stored(server.url, objects(ended.stdout)[-1]["id"]))["animationProps"] == {
+    assert objects(ended.stdout)[-1]["animationProps"] == {
         "text": "Two\nlines",
         "style": "SCALE",
         "fontFamily": "Roboto",
         "fontSize": 33.5,
+        "fontWeight": 700,
+        "italic": True,
         "color": "red",
         "backgroundColor": "#123456",
         "durationInFrames": 6,
@@ -220,7 +222,7 @@ async def test_a_render_is_followed_after_the_server_was_killed_and_restarted(
     assert frames_of(tmp_path / "hello.mp4") == LONG
 
 
-async def test_a_start_whose_response_is_lost_is_retried_and_renders_once(server: Rendercast) -> None:
+async def test_a_start_whose_response_is_lost_is_retried_and_renders_once(run: Run, server: Rendercast) -> None:
     requests: list[bytes] = []
 
     async def drop_first_response(request: web.Request) -> web.Response:
@@ -240,15 +242,11 @@ async def test_a_start_whose_response_is_lost_is_retried_and_renders_once(server
     app.router.add_post("/graphql", drop_first_response)
     async with TestServer(app) as proxy, open_client(server.url) as client:
         before = await client.quota_used()
-        process = await asyncio.create_subprocess_exec(
-            COMMAND, "render", "Hello", "--frames", "1", "--no-wait",
-            env=environment(str(proxy.make_url(""))),
-            stdout=subprocess.PIPE,
-        )  # fmt: skip
-        out, _ = await asyncio.wait_for(process.communicate(), TEST_TIMEOUT_S)
-        assert (process.returncode, len(requests), requests[0]) == (0, 2, requests[1])
+        url = str(proxy.make_url(""))
+        ended = await asyncio.to_thread(run, "render", "Hello", "--frames", "1", "--no-wait", url=url)
+        assert (ended.returncode, len(requests), requests[0]) == (0, 2, requests[1])
         assert await client.quota_used() == before + 1
-        assert (await newest(server.url))["id"] == out.decode().strip()
+        assert (await newest(server.url))["id"] == ended.stdout.decode().strip()
 
 
 def test_the_same_key_gives_the_same_render(run: Run) -> None:
@@ -257,15 +255,11 @@ def test_the_same_key_gives_the_same_render(run: Run) -> None:
     assert ids[0] == ids[1] != ids[2]
 
 
-def test_a_terminal_gets_a_progress_bar_and_a_pipe_only_the_url(server: Rendercast) -> None:
+def test_a_terminal_gets_a_progress_bar_and_a_pipe_only_the_url(server: Rendercast, tmp_path: Path) -> None:
     controller, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [COMMAND, "render", "Hello", "--frames", "3"],
-        env=environment(server.url, TERM="xterm"),
-        stdout=subprocess.PIPE,
-        stderr=terminal,
-    )
-    os.close(terminal)
+    with os.fdopen(terminal, "wb", buffering=0) as stderr:
+        arguments = ["render", "Hello", "--frames", "3"]
+        process = ForkedProcess(arguments, cwd=tmp_path, env=environment(server.url, TERM="xterm"), stderr=stderr)
     out, _ = process.communicate(timeout=TEST_TIMEOUT_S)
     shown = b""
     try:

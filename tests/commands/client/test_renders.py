@@ -1,13 +1,16 @@
-"""`rendercast list`, `cancel` and `quota`, wrong usage, and servers or renders that are not found, as processes."""
+"""Commands for existing renders and the quota, wrong usage, servers and renders that are not found, as processes."""
 
 import json
+import os
+import time
+from pathlib import Path
 
 import pytest
 
 from tests.commands.conftest import ENDLESS, Run, objects
 from tests.end_to_end.processes import Rendercast
 from tests.end_to_end.slow import SlowRenderers
-from tests.support.api_client import open_client
+from tests.support.api_client import open_client, pauses
 from tests.support.server_process import free_port
 
 pytestmark = pytest.mark.slow
@@ -41,6 +44,45 @@ def test_renders_are_listed_and_cancelled(run: Run, render_ids: list[str]) -> No
     assert [json.loads(line)["id"] for line in listed] == [endless]
     assert run("list", "--first", "1").stdout.decode().splitlines() == [header, first]
     assert json.loads(run("quota", "--json").stdout)["remaining"] == 998
+
+
+def test_a_cancelled_render_is_retried_once(run: Run, render_ids: list[str], slow_renderers: SlowRenderers) -> None:
+    complete, endless = render_ids
+    assert run("cancel", endless).returncode == 0
+    states = [
+        objects(run("retry", endless, "--json", "--timeout", "1").stdout)[0] for _ in range(2)
+    ]  # it would take an hour
+    assert states[0]["id"] == states[1]["id"] not in render_ids
+    assert run("cancel", states[0]["id"]).returncode == 0
+    slow_renderers.speed_up()
+    refused = run("retry", complete, "--json")
+    assert (refused.returncode, objects(refused.stdout)[0]["error"]["code"]) == (1, "RENDER_NOT_RETRYABLE")
+
+
+def test_renders_that_have_ended_are_deleted(run: Run, render_ids: list[str]) -> None:
+    complete, endless = render_ids
+    ended = run("delete", complete, endless, "--json")
+    assert (ended.returncode, objects(ended.stdout)[0]) == (1, {"renderId": complete})
+    assert objects(ended.stdout)[1]["error"]["code"] == "RENDER_NOT_FINISHED"
+    assert run("watch", complete).returncode == 1
+    assert run("cancel", endless).returncode == 0
+    assert run("delete", endless).stdout.decode() == f"{endless} is deleted.\n"
+
+
+def test_an_output_is_opened_in_the_browser(run: Run, render_ids: list[str], tmp_path: Path) -> None:
+    complete, endless = render_ids
+    opener = tmp_path / "xdg-open"
+    opened = tmp_path / "opened"
+    opener.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}.part && mv {opened}.part {opened}\n')
+    opener.chmod(0o755)
+    shown = run("open", complete, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    for pause_s in pauses():
+        if opened.exists():
+            break
+        time.sleep(pause_s)
+    assert opened.read_text() == shown.stdout.decode().strip()
+    assert complete in opened.read_text()
+    assert run("open", endless).returncode == 1
 
 
 @pytest.mark.parametrize(
@@ -85,7 +127,7 @@ def test_another_kind_of_server_is_detected(run: Run, server: Rendercast) -> Non
 
 
 def test_an_unknown_render_is_reported(run: Run) -> None:
-    for command in ("watch", "download", "cancel"):
+    for command in ("watch", "download", "cancel", "retry", "delete", "open"):
         ended = run(command, "01m817gzatj1v633w9kvyqtevh")
         assert ended.returncode == 1
         assert b"ender" in ended.stderr

@@ -1,18 +1,35 @@
 """Texts on the terminal."""
 
+import re
+from dataclasses import replace
+
 import pytest
+from rendercast.client import AnimationProps
+from rich.cells import cell_len
 
-from commands.client.responses import Render, read_render
-from commands.client.views import describe_output, has_frames, printable, size
+from commands.client.errors import CommandError
+from commands.client.render_table import RenderTable
+from commands.client.views import describe_output, has_frames, open_bar, printable, size
+from tests.support.client_renders import render_of
 
 
-def render_of(kind: str, **values: object) -> Render:
-    output = {"format": "…", "kind": kind, "fileName": "a", "width": 640, "height": 360} | values
-    texts = dict.fromkeys(("id", "compositionId", "status"), "a")
-    numbers = {"revision": 1, "progress": 100, "framesRendered": 90, "totalFrames": 90, "outputSizeBytes": 1500}
-    missing = dict.fromkeys(("phase", "queuePosition", "error", "outputUrl", "animationProps"))
-    times = {"createdAt": "2026-01-01T12:00:00+00:00"}
-    return read_render({**texts, **numbers, **missing, **times, "warnings": [], "output": output})
+def animation(text: str) -> AnimationProps:
+    return AnimationProps(
+        text=text,
+        style="FADE_IN",
+        font_family="Inter",
+        font_size=96,
+        font_weight=400,
+        italic=False,
+        color="white",
+        background_color=None,
+        duration_in_frames=90,
+        fps=30,
+    )
+
+
+def unstyle(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 @pytest.mark.parametrize(
@@ -43,3 +60,32 @@ def test_sizes_have_decimal_units(size_bytes: int, text: str) -> None:
 
 def test_control_characters_are_replaced() -> None:
     assert printable("a\x1b]0;b\x07\u202ec\nd") == "a�]0;b��c\nd"
+
+
+def test_a_refused_start_leaves_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    with open_bar() as bar:
+        bar.show(render_of("VIDEO"))
+    assert "100%" in capsys.readouterr().err
+    with pytest.raises(CommandError), open_bar():
+        raise CommandError("The font size is out of range.", code="INVALID_ANIMATION")
+    assert capsys.readouterr().err.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (40, "id status content"),
+        (80, "id status progress content"),
+        (88, "id status progress created content"),
+        (106, "id status progress created format size content"),
+        (300, "id status progress created format size content"),
+        (None, "id status progress created format size content"),
+    ],
+)
+def test_a_table_fits_the_terminal(width: int | None, columns: str) -> None:
+    table = RenderTable(width)
+    assert unstyle(table.header()).split() == columns.split()
+    row = table.row(replace(render_of("VIDEO"), animation_props=animation("漢字 and " * 50)))
+    assert (width is None) == (row == unstyle(row))
+    assert cell_len(unstyle(row)) <= max(width or 0, 60) or width is None
+    assert row.endswith("…")

@@ -1,6 +1,7 @@
 """`rendercast doctor` on real servers, with and without errors."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -39,6 +40,14 @@ def test_wrong_settings_are_reported_with_a_fix(run: Run) -> None:
     assert {words.split()[0] for words in wrong[:2]} == {"RENDERCAST_PORT", "REMOTION_TIMEOUT_S"}
     assert wrong[2] == "RENDERCAST_QUOTA_LIMT is not a setting; did you mean RENDERCAST_QUOTA_LIMIT?"
     assert ended.stdout.decode().splitlines()[3].split()[:3] == ["OK", "data", "folder"]
+    assert "SKIPPED" not in {result for result, *_ in lines}
+    assert re.fullmatch(
+        r"rendercast \d.+, Python 3\.\d+\.\w+: \d OK, 3 WRONG, \d+ SKIPPED \(--all lists them\)",
+        ended.stdout.decode().splitlines()[-1],
+    )
+    listed = run("doctor", "--all").stdout.decode()
+    assert "\nSKIPPED  MongoDB " in listed
+    assert "\x1b" not in listed
     assert run("doctor", "--role", "cook").returncode == 2
 
 

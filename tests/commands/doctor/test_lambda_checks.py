@@ -192,17 +192,17 @@ async def test_compositions_that_can_not_be_read_are_reported(farm: Farm) -> Non
 
 
 async def test_outputs_in_another_storage_are_checked(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    farm.bucket.make_bucket("outputs")
+    farm.bucket.make_bucket("doctor-outputs")
     monkeypatch.setenv("RENDERCAST_OUTPUT_ENDPOINT", farm.bucket.url)
-    monkeypatch.setenv("RENDERCAST_OUTPUT_BUCKET", "outputs")
+    monkeypatch.setenv("RENDERCAST_OUTPUT_BUCKET", "doctor-outputs")
     monkeypatch.setenv("RENDERCAST_OUTPUT_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("RENDERCAST_OUTPUT_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("RENDERCAST_OUTPUT_PATH_STYLE", "true")
     results = await found()
     skipped = {name for name in DEPENDENT_CHECKS if results[name] != "OK"}
     assert (skipped, results["S3 versions"]) == ({"S3 versions"}, "SKIPPED")
-    assert f"Outputs are stored in outputs at {farm.bucket.url}." in await sentence("S3 videos")
-    assert farm.bucket.keys("outputs") == []
+    assert f"Outputs are stored in doctor-outputs at {farm.bucket.url}." in await sentence("S3 videos")
+    assert farm.bucket.keys("doctor-outputs") == []
     monkeypatch.setenv("RENDERCAST_OUTPUT_BUCKET", "nothing-here")
     assert "RENDERCAST_OUTPUT_BUCKET" in (await found())["S3 bucket"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from pymongo import AsyncMongoClient, MongoClient
+from pymongo import AsyncMongoClient
 
 from commands.doctor.mongo_checks import check_mongodb
 from commands.doctor.report import CheckGroup, Result
@@ -14,6 +14,7 @@ from commands.doctor.role import Role
 from services.settings import default_settings
 from services.stores.mongo import open_mongo_store
 from tests.support.mongo_proxy import Command, open_mongo_proxy, refusal
+from tests.support.mongo_server import connect_to_mongo
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +27,7 @@ async def findings(url: str) -> Mapping[str, tuple[Result, str]]:
 
 def contents(url: str) -> dict[str, tuple[int, list[str]]]:
     """Return the number of documents and the indexes of each collection."""
-    with MongoClient[dict[str, Any]](url) as client:
+    with connect_to_mongo(url) as client:
         database = client.get_default_database()
         return {
             name: (database[name].count_documents({}), sorted(database[name].index_information()))
@@ -49,7 +50,7 @@ def of_large_collections(command: Command) -> Mapping[str, Any] | None:
 async def test_a_new_database_is_ok_and_gets_neither_indexes_nor_documents(mongo_url: str) -> None:
     found = await findings(mongo_url)
     assert {result for result, _ in found.values()} == {Result.OK}
-    assert "The next start builds the 10 missing indexes" in found["MongoDB indexes"][1]
+    assert "The next start builds the 17 missing indexes" in found["MongoDB indexes"][1]
     assert [(count, names) for count, names in contents(mongo_url).values() if count or names != ["_id_"]] == []
 
 

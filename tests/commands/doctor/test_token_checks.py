@@ -38,7 +38,7 @@ def test_a_valid_token_is_explained_by_its_user(form: str, monkeypatch: pytest.M
         ),
         (
             jwt.encode(tokens.claims("ann"), 2 * tokens.SECRET, "HS256"),
-            "its signature is not by the key None of rendercast.",
+            "its signature is not by a secret or key of rendercast.",
         ),
         ("nonsense", "it is not a JSON Web Token."),
         ("", "A token has 1 to 32768 characters; 0 were given."),

@@ -5,10 +5,8 @@ import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pymongo import MongoClient
 from typer.testing import CliRunner, Result
 
 from cli import cli
@@ -24,6 +22,7 @@ from tests.commands.conftest import SMALL, environment
 from tests.end_to_end.conftest import Start
 from tests.support.api_compositions import composition
 from tests.support.forked import run_forked_text
+from tests.support.mongo_server import connect_to_mongo
 
 pytestmark = pytest.mark.slow
 
@@ -96,7 +95,7 @@ def test_the_list_is_stored_in_mongodb(data: Path, mongo_url: str) -> None:
 def test_the_list_of_a_newer_version_stays(mongo_url: str) -> None:
     settings = {"MONGODB_URL": mongo_url, "RENDERCAST_RENDERER": "text"}
     refresh(**settings)
-    with MongoClient[dict[str, Any]](mongo_url) as client:
+    with connect_to_mongo(mongo_url) as client:
         client.get_default_database()["catalogs"].update_one({}, {"$set": {"schema": SCHEMA_VERSION + 1}})
     ended = refresh(**settings)
     assert (ended.exit_code, ended.output) == (1, "")

@@ -1,0 +1,1 @@
+"""`rendercast codegen`: types of the compositions' props for TypeScript and Python."""
