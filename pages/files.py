@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
@@ -16,17 +17,17 @@ CDN_FILE = re.compile(
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 
-def page_response(html: str, policy: str) -> Response:
-    """Return a page with its Content-Security-Policy."""
-    return HTMLResponse(
-        html,
-        headers={
-            "Cache-Control": "no-cache",
-            "Content-Security-Policy": policy,
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
+def page_response(
+    html: str, policy: str, *, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})
+) -> Response:
+    """Return a page with its Content-Security-Policy. `headers` replace the usual ones or are added."""
+    usual = {
+        "Cache-Control": "no-cache",
+        "Content-Security-Policy": policy,
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return HTMLResponse(html, status, headers={**usual, **headers})
 
 
 def file_response(files: Mapping[str, bytes], name: str) -> Response:

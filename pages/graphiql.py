@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 
@@ -31,6 +32,25 @@ class GraphiQL:
     async def serve_file(self, request: Request) -> Response:
         """Serve one of the npm files."""
         return file_response(self.files, request.path_params["name"])
+
+
+class LazyGraphiQL:
+    """GraphiQL's page, loaded when it is first requested: its files are 4 MB, and few processes serve it."""
+
+    def __init__(self, web_dir: Path) -> None:
+        self._web_dir = web_dir
+
+    @cached_property
+    def _loaded(self) -> GraphiQL:
+        return load_graphiql(self._web_dir)
+
+    def response(self) -> Response:
+        """Return the response with the page."""
+        return self._loaded.response()
+
+    async def serve_file(self, request: Request) -> Response:
+        """Serve one of the npm files."""
+        return await self._loaded.serve_file(request)
 
 
 def load_graphiql(web_dir: Path, *, template: Path = TEMPLATE) -> GraphiQL:

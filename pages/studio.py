@@ -24,10 +24,14 @@ VERSION_LENGTH = 16  # characters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Studio:
-    """The page, its Content-Security-Policy, and the files that it loads from this server, by name."""
+    """The page, its Content-Security-Policy, and the files that it loads from this server, by name.
+
+    `version` is the part of the files' URLs that changes with them.
+    """
 
     html: str
     policy: str
+    version: str
     files: Mapping[str, bytes]
 
     async def serve_page(self, request: Request) -> Response:  # noqa: ARG002
@@ -57,7 +61,8 @@ def load_studio(settings: PageSettings, base_url: str, folder: Path = FOLDER) ->
     if packages:
         html = html.replace(CDN, FILES)
     files = {**packages, **{f"{version}/{name}": content for name, content in sources.items()}}
-    return Studio(html=html, policy=_policy(base_url, scripts="'self'" if packages else f"'self' {CDN}"), files=files)
+    policy = studio_policy(base_url, scripts="'self'" if packages else f"'self' {CDN}")
+    return Studio(html=html, policy=policy, version=version, files=files)
 
 
 def _version(files: Mapping[str, bytes]) -> str:
@@ -68,7 +73,8 @@ def _version(files: Mapping[str, bytes]) -> str:
     return hashed.hexdigest()[:VERSION_LENGTH]
 
 
-def _policy(base_url: str, *, scripts: str) -> str:
+def studio_policy(base_url: str, *, scripts: str) -> str:
+    """Return the Content-Security-Policy of a page that shows outputs. `scripts` are the sources of its scripts."""
     ours = urlsplit(base_url)  # not 'self' if the page was opened under another host name
     # For presigned URLs. Without HTTPS, as on a private network, the storage may have none either.
     storage = "https:" if ours.scheme == "https" else "http: https:"
@@ -80,6 +86,7 @@ def _policy(base_url: str, *, scripts: str) -> str:
             "style-src 'self'",
             f"img-src data: {outputs}",
             f"media-src {outputs}",
+            "font-src 'self'",
             "connect-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",

@@ -33,10 +33,40 @@ export interface AnimationProps {
   style: string;
   fontFamily: string;
   fontSize: number;
+  fontWeight: number;
+  italic: boolean;
   color: string;
   backgroundColor: string | null;
   durationInFrames: number;
   fps: number;
+}
+
+export interface FontFamily {
+  family: string;
+  weights: number[];
+  italic: boolean;
+  scripts: string[];
+}
+
+/** How the renderer draws a text at rest. Sizes and positions are in pixels of the video. */
+export interface TextLayout {
+  width: number;
+  height: number;
+  durationInFrames: number;
+  fps: number;
+  fontSize: number;
+  graphemes: number;
+  runs: { text: string; x: number; baseline: number; font: number; rtl: boolean; start: number; end: number }[];
+  fonts: { id: string; data: string }[];
+  warnings: string[];
+}
+
+/** What an animation depends on. `height` is the frame's, in pixels. */
+export interface Timeline {
+  frames: number;
+  fps: number;
+  height: number;
+  graphemes: number;
 }
 
 export type Json = null | boolean | number | string | Json[] | JsonObject;
@@ -175,6 +205,7 @@ export interface Render {
   totalFrames: number;
   estimatedCompletionAt: string | null;
   queuePosition: number | null;
+  batchId: string | null;
   compositionId: string;
   animationProps: AnimationProps | null;
   title?: string; // the page's own field, from the props, which are read later
@@ -193,6 +224,25 @@ export interface Render {
   completedAt: string | null;
 }
 
+/** The input of a render that was started, for the form. Options of the output are null if it has none. */
+export interface Settings {
+  compositionId: string;
+  inputProps: JsonObject;
+  animationProps: AnimationProps | null;
+  output: { format: OutputFormat; [option: string]: Json };
+}
+
+export interface BatchProgress {
+  total: number;
+  complete: number;
+  failed: number;
+  cancelled: number;
+  percent: number;
+  hasEnded: boolean;
+  estimatedCompletionAt: string | null;
+  failures: { error: { message: string } | null }[];
+}
+
 export interface RenderConnection {
   edges: { node: Render }[];
   pageInfo: { hasNextPage: boolean; endCursor: string | null };
@@ -201,7 +251,9 @@ export interface RenderConnection {
 export interface RenderQuota {
   limit: number;
   remaining: number;
+  windowSeconds: number;
   resetsAt: string;
+  resetsInSeconds: number;
 }
 
 export interface RenderLimits {
@@ -236,5 +288,9 @@ export interface RenderActions {
   retry(render: Render): Promise<void>;
   remove(render: Render): Promise<void>;
   refreshUrl(render: Render): Promise<void>;
+  useSettings(render: Render): Promise<void>;
+  share(render: Render): Promise<void>;
+  cancelBatch(batchId: string): Promise<void>;
+  readTitle(render: Render): void;
   announce(text: string): void;
 }

@@ -1,4 +1,4 @@
-"""Fixtures: a browser for each module, servers for each test, and a function that opens the studio."""
+"""Fixtures: a browser for all tests of a worker, servers for each test, and a function that opens the studio."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
-from tests.browser.sites import open_fake_site
+from tests.browser.sites import SMALL, open_fake_site
 from tests.browser.visitors import StudioUser, open_browser, visiting
 from tests.end_to_end.conftest import deployment, function, remotion_site, renderers
 from tests.end_to_end.processes import Start, dev_servers
@@ -26,13 +26,20 @@ def start(tmp_path: Path, renderers: SlowRenderers) -> Iterator[Start]:
         yield start
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest.fixture(scope="module")
+def shared_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a `rendercast dev` for the tests of a module that need no other settings and no empty list."""
+    with dev_servers(tmp_path_factory.mktemp("shared"), quota_limit=100, **SMALL) as start:
+        yield start().url
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with open_browser() as browser:
         yield browser
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Page]:
     """The studio's page, which all tests of a module share, for forms of `tests.browser.fields`."""
     folder: Path = tmp_path_factory.mktemp("fields")

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from auth.authenticator import Authenticator
 from auth.local_developer import LocalDeveloper
+from services.clock import SystemClock
 from services.compositions.remotion import read_compositions
 from services.media import OutputFormat
 from services.models import Composition, Download, Output, replace
-from services.runtime.adapters import open_embedded
+from services.ports import Clock
 from services.settings import CHECKOUT, load_settings
 from tests.end_to_end.processes import quiet_window_s
 from tests.support.api_compositions import catalog_of
-from tests.support.api_server import rewired, serve
+from tests.support.api_server import open_faked, serve
 from tests.support.fake_backend import ANIMATION, FakeBackend
 from tests.support.memory_catalog import MemoryCatalogStore
 
@@ -58,13 +60,24 @@ class FakeSite:
 
 @asynccontextmanager
 async def open_fake_site(
-    folder: Path, *, compositions: Sequence[Composition] = (ANIMATION,), **settings: object
+    folder: Path,
+    *,
+    compositions: Sequence[Composition] = (ANIMATION,),
+    clock: Clock | None = None,
+    authenticate: Authenticator | None = None,
+    **settings: object,
 ) -> AsyncIterator[FakeSite]:
+    """Serve the studio with a fake backend, and with another clock than the system's if `clock` is given.
+
+    By default it has one user, who needs no token.
+    """
     given = {"acquire_interval_s": 0.05, "quota_window_s": quiet_window_s(), **settings}
-    async with open_embedded(load_settings(data_dir=folder, poll_interval_s=0.05, **given)) as services:
-        backend = PageBackend(catalog=tuple(compositions))
-        catalogs = MemoryCatalogStore(services.clock)
-        await catalogs.put(catalog_of(backend, services.clock))
-        faked = rewired(services, backend=backend, clock=services.clock, catalogs=catalogs)
-        async with serve(faked, authenticate=LocalDeveloper(services.settings.server)) as url:
-            yield FakeSite(url=url, backend=backend)
+    loaded = load_settings(data_dir=folder, poll_interval_s=0.05, **given)
+    backend, clock = PageBackend(catalog=tuple(compositions)), clock or SystemClock()
+    catalogs = MemoryCatalogStore(clock)
+    await catalogs.put(catalog_of(backend, clock))
+    async with (
+        open_faked(loaded, backend, clock=clock, catalogs=catalogs) as services,
+        serve(services, authenticate=authenticate or LocalDeveloper(services.settings.server)) as url,
+    ):
+        yield FakeSite(url=url, backend=backend)

@@ -7,33 +7,40 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Request, Route, expect
+from playwright.async_api import Page, Request, Route, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.sites import SMALL, open_fake_site
 from tests.browser.visitors import (
     NEEDS_BROWSER,
     TIMEOUT_MS,
+    WITH_MOTION,
 )
 from tests.end_to_end.processes import Start
 from tests.end_to_end.slow import SlowRenderers
 from tests.support.api_client import open_client
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), NEEDS_BROWSER]
 
 
 async def test_a_new_user_starts_a_render_follows_its_progress_and_plays_the_video(start: Start, visit: Visit) -> None:
-    async with visit(start(**SMALL).url) as ann:
+    async with visit(start(**SMALL).url, **WITH_MOTION) as ann:
         await ann.open_studio()
         await expect(ann.page).to_have_title("Rendercast")
-        await expect(ann.page.get_by_text("No renders yet.")).to_be_visible()
+        await expect(ann.first_visit.get_by_role("listitem")).to_have_text(
+            [re.compile("^Write"), re.compile("^Render"), re.compile("^Download")]
+        )
         await expect(ann.page.get_by_text("5 of 5 renders left")).to_be_visible()
 
         card = await ann.render("Fish & <b>chips</b>", seconds=4, style="Typewriter")
         await expect(card.get_by_text("Done")).to_be_visible(timeout=TIMEOUT_MS)
-        await expect(card).to_contain_text(re.compile(r"Typewriter · 4 s · Inter 96 · .* · \d+ kB · \$0"))
+        await expect(card).to_contain_text("Typewriter · 4 s · Inter 96 · MP4 320×180")
+        await expect(card).to_contain_text(re.compile(r"\d+ kB · \d"))
+        await expect(card).not_to_contain_text("$")  # this renderer reports no cost
+        await expect(ann.first_visit).to_be_hidden()
         await expect(ann.page.locator("[aria-live]")).to_have_text("“Fish & <b>chips</b>” is done.")
         await expect(ann.page.get_by_text("4 of 5 renders left")).to_be_visible()
+        await expect(ann.page.locator(".dot")).to_have_count(5)
         await expect(card.locator("video")).to_have_count(0)  # no video is loaded before it is played
         poster = card.locator("img")
         await expect(poster).to_have_js_property("naturalWidth", 320, timeout=TIMEOUT_MS)
@@ -52,14 +59,15 @@ async def test_a_new_user_starts_a_render_follows_its_progress_and_plays_the_vid
             await card.get_by_role("link", name="Download").click()
         assert (await (await downloading.value).path()).read_bytes()[4:8] == b"ftyp"
 
-        await ann.button(re.compile("^Delete")).click()
+        await ann.choose_more(card, "Delete")
         await ann.button("Keep it").click()
         await expect(card).to_be_visible()
-        await ann.button(re.compile("^Delete")).click()
+        await ann.choose_more(card, "Delete")
         await ann.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
         await expect(ann.cards).to_have_count(0, timeout=TIMEOUT_MS)
+        await expect(ann.page.get_by_text("No renders.", exact=True)).to_be_visible()
         await ann.page.reload()
-        await expect(ann.page.get_by_text("No renders yet.")).to_be_visible(timeout=TIMEOUT_MS)
+        await expect(ann.first_visit).to_be_visible(timeout=TIMEOUT_MS)
 
 
 async def test_a_render_is_cancelled_and_retried(start: Start, visit: Visit, renderers: SlowRenderers) -> None:
@@ -112,21 +120,8 @@ async def test_the_queue_position_is_updated_without_a_subscription_message(tmp_
         await expect(second).to_contain_text("Next in the queue", timeout=TIMEOUT_MS)
 
 
-async def test_an_exhausted_quota_shows_an_error_and_the_time_of_the_reset(start: Start, visit: Visit) -> None:
-    async with visit(start(quota_limit=1, **SMALL).url) as ann:
-        await ann.open_studio()
-        await ann.render(seconds=0.5)
-        await expect(ann.page.get_by_text("0 of 1 render left")).to_be_visible(timeout=TIMEOUT_MS)
-        await ann.button("Render").click()
-        await expect(ann.page.get_by_role("alert")).to_contain_text("Render quota exceeded.", timeout=TIMEOUT_MS)
-        await expect(ann.page.get_by_role("group", name="Quota")).to_contain_text(
-            re.compile(r"Resets at .*, in \d+ (min|h)")
-        )
-        await expect(ann.cards).to_have_count(1)
-
-
-async def test_problems_of_the_input_are_shown_at_their_fields(start: Start, visit: Visit) -> None:
-    async with visit(start(**SMALL).url) as ann:
+async def test_problems_of_the_input_are_shown_at_their_fields(shared_url: str, visit: Visit) -> None:
+    async with visit(shared_url) as ann:
         await ann.open_studio()
         text = ann.page.get_by_label("Text", exact=True)
         color = ann.page.get_by_label("Text colour", exact=True)
@@ -142,15 +137,36 @@ async def test_problems_of_the_input_are_shown_at_their_fields(start: Start, vis
         await text.fill("Better")
         await color.fill("orange")
         await expect(ann.page.get_by_label("Pick the text colour")).to_have_value("#ffa500")
+        await choose_font(ann.page)
         await ann.button("Render").click()
-        await expect(ann.card("Better")).to_be_visible(timeout=TIMEOUT_MS)
+        await expect(ann.card("Better")).to_contain_text("Roboto Mono 96", timeout=TIMEOUT_MS)
         await expect(ann.page.locator("[aria-invalid]")).to_have_count(0)
 
 
-async def test_an_expired_video_url_is_replaced(start: Start, visit: Visit) -> None:
+async def choose_font(page: Page) -> None:
+    """Choose Roboto Mono from the list of fonts, which shows each family in its own font."""
+    font, weight = page.get_by_role("combobox", name="Font"), page.get_by_label("Weight")
+    families = page.get_by_role("listbox", name="Families").get_by_role("option")
+    await font.fill("noto")
+    await expect(families.filter(has_text="Noto Sans Thai")).to_be_visible(timeout=TIMEOUT_MS)
+    await expect(families.filter(has_text="Inter")).to_have_count(0)
+    await font.fill("ROBOTO M")
+    await expect(families).to_have_css("font-family", '"Sample Roboto Mono"', timeout=TIMEOUT_MS)
+    await font.press("ArrowDown")
+    await font.press("Enter")
+    await expect(font).to_have_value("Roboto Mono")
+    await expect(families).to_have_count(0)
+    assert await weight.locator("option").all_inner_texts() == [
+        *("Thin", "Extra light", "Light", "Regular", "Medium", "Semibold", "Bold"),
+    ]
+    await weight.select_option("Bold")
+    await page.get_by_label("Italic").check()
+
+
+async def test_an_expired_video_url_is_replaced(shared_url: str, visit: Visit) -> None:
     requests: list[Request] = []
 
-    async with visit(start(**SMALL).url, permissions=["clipboard-read", "clipboard-write"]) as ann:
+    async with visit(shared_url, permissions=["clipboard-read", "clipboard-write"]) as ann:
         await ann.open_studio()
         card = await ann.render(seconds=0.5)
         ann.ignore_messages("404")
@@ -159,22 +175,27 @@ async def test_an_expired_video_url_is_replaced(start: Start, visit: Visit) -> N
             requests.append(route.request)
             await (route.fulfill(status=404) if len(requests) == 1 else route.continue_())
 
-        await ann.page.route("**/files/**", fail_first)
+        await ann.page.route("**/files/*.mp4?*", fail_first)
         await ann.button("Play “Hello”").click(timeout=TIMEOUT_MS)
         await expect(card.locator("video")).to_have_js_property("duration", 0.5, timeout=TIMEOUT_MS)
         assert len(requests) > 1
 
-        await card.get_by_role("button", name="Copy link").click()
+        await ann.choose_more(card, "Copy link")
         await expect(card).to_contain_text("Link copied. It expires at", timeout=TIMEOUT_MS)
         link = await ann.page.evaluate("navigator.clipboard.readText()")
         assert (await ann.page.request.get(link)).headers["content-type"] == "video/mp4"
+        await ann.page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")  # without HTTPS
+        await ann.choose_more(card, "Copy link")
+        field = card.get_by_label("Link")
+        await expect(field).to_be_focused(timeout=TIMEOUT_MS)
+        await expect(field).to_have_value(link)
 
 
-async def test_a_poster_that_fails_to_load_leaves_the_preview_visible(start: Start, visit: Visit) -> None:
-    async with visit(start(**SMALL).url, ignored=("404",)) as ann:
+async def test_a_poster_that_fails_to_load_leaves_the_preview_visible(shared_url: str, visit: Visit) -> None:
+    async with visit(shared_url, ignored=("404",)) as ann:
         await ann.open_studio()
         await ann.page.route(re.compile(r"\.jpg\?"), lambda route: route.fulfill(status=404))
         async with ann.page.expect_response(re.compile(r"\.jpg\?"), timeout=TIMEOUT_MS):
-            card = await ann.render(seconds=0.5)
+            card = await ann.render("Without a poster", seconds=0.5)
         await expect(card.locator("img")).to_have_count(0, timeout=TIMEOUT_MS)
         await expect(card.locator(".preview-text")).to_be_visible()

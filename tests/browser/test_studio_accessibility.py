@@ -1,14 +1,13 @@
 """The studio by keyboard, on a phone, in light and dark mode, and axe's accessibility rules.
 
-SCREENSHOTS=docs/images replaces the README's screenshots.
+SCREENSHOTS=docs/images replaces the screenshots.
 """
 
 import os
-import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import FloatRect, Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.sites import FULL, SMALL, open_fake_site
@@ -18,18 +17,22 @@ from tests.browser.visitors import (
     OFFLINE_MESSAGES,
     PHONE,
     TIMEOUT_MS,
+    WITH_MOTION,
     assert_accessible,
+    assert_accessible_everywhere,
+    screenshot_path,
 )
 from tests.end_to_end.processes import Start
 from tests.end_to_end.slow import SlowRenderers
 
+TOP = FloatRect(x=0, y=0, width=DESKTOP["width"], height=400)
 MIN_TARGET = 24  # CSS pixels; WCAG 2.2, success criterion 2.5.8
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), NEEDS_BROWSER]
 
 
-async def test_the_studio_works_by_keyboard(start: Start, visit: Visit) -> None:
-    async with visit(start(**SMALL).url) as ann:
+async def test_the_studio_works_by_keyboard(shared_url: str, visit: Visit) -> None:
+    async with visit(shared_url) as ann:
         await ann.open_studio()
         press = ann.page.keyboard.press
         tab_to = ann.tab_to
@@ -48,6 +51,12 @@ async def test_the_studio_works_by_keyboard(start: Start, visit: Visit) -> None:
         await press("Enter")
         await expect(ann.page.locator("video")).to_be_focused(timeout=TIMEOUT_MS)
         await expect(ann.page.locator("video")).to_have_js_property("duration", 0.5, timeout=TIMEOUT_MS)
+        await ann.tab_to_element(ann.cards.locator("summary"))
+        await press("Enter")
+        await tab_to("button", "Delete “Keys”")
+        await press("Escape")
+        await expect(ann.button("Delete “Keys”")).to_be_hidden()
+        await press("Enter")
         await tab_to("button", "Delete “Keys”")
         await press("Enter")
         await tab_to("button", "Delete")
@@ -60,15 +69,21 @@ async def test_it_is_accessible_in_light_and_dark_mode_and_on_a_phone(
     start: Start, visit: Visit, renderers: SlowRenderers
 ) -> None:
     size = FULL if "SCREENSHOTS" in os.environ else SMALL
-    async with visit(start(**size).url, bypass_csp=True) as ann:  # for axe, which is injected
+    # Without the page's CSP, axe can be injected.
+    async with visit(start(**size).url, bypass_csp=True, **WITH_MOTION) as ann:
         await ann.open_studio()
+        await expect(ann.first_visit).to_be_visible(timeout=TIMEOUT_MS)
+        await expect(ann.page.locator("#preview .preview-drawing")).to_be_visible(timeout=TIMEOUT_MS)
+        await ann.page.screenshot(path=screenshot_path("studio-first-visit"), clip=TOP)
         await ann.render("Made with Rendercast", seconds=2, style="Scale")
         await ann.button("Play “Made with Rendercast”").click(timeout=TIMEOUT_MS)
         await ann.page.wait_for_function("document.querySelector('video').ended", timeout=TIMEOUT_MS)
         await ann.page.get_by_label("Background", exact=True).fill("#7c2d12")
+        await ann.page.emulate_media(reduced_motion="reduce")  # the progress bar is not drawn between two values
         renderers.slow_down()
         await ann.render("Your text\nas a video", seconds=20, style="Typewriter")
         await ann.wait_for_progress(20)
+        await ann.page.evaluate("scrollTo(0, 0)")
         await ann.page.screenshot(path=screenshot_path("studio-light"))
         await ann.page.emulate_media(color_scheme="dark")
         await ann.page.screenshot(path=screenshot_path("studio-dark"))
@@ -76,6 +91,7 @@ async def test_it_is_accessible_in_light_and_dark_mode_and_on_a_phone(
         await ann.page.get_by_role("heading", name="Your renders").evaluate("(it) => it.scrollIntoView()")
         await ann.page.screenshot(path=screenshot_path("studio-phone"))
         await assert_accessible(ann.page)
+        await ann.cards.last.locator("summary").click()
         await ann.page.emulate_media(color_scheme="light")
         await assert_accessible(ann.page)
         assert await ann.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
@@ -87,10 +103,11 @@ async def test_it_is_accessible_in_light_and_dark_mode_and_on_a_phone(
 async def test_the_empty_failed_and_invalid_states_are_accessible(tmp_path: Path, visit: Visit) -> None:
     async with (
         open_fake_site(tmp_path, quota_limit=4) as site,
-        visit(site.url, bypass_csp=True, ignored=OFFLINE_MESSAGES, color_scheme="dark") as ann,
+        visit(site.url, bypass_csp=True, ignored=OFFLINE_MESSAGES) as ann,
     ):
         await ann.open_studio()
-        await assert_accessible(ann.page)
+        await expect(ann.first_visit).to_be_visible(timeout=TIMEOUT_MS)
+        await assert_accessible_everywhere(ann.page)
         await ann.button("Render").click()
         await expect(ann.cards).to_contain_text("Starting the renderer", timeout=TIMEOUT_MS)
         site.backend.break_down(site.backend.starts[0], retryable=False)
@@ -98,9 +115,9 @@ async def test_the_empty_failed_and_invalid_states_are_accessible(tmp_path: Path
         await ann.page.get_by_label("Font").fill("")
         await ann.button("Render").click()
         await expect(ann.page.get_by_text("Name a font family")).to_be_visible(timeout=TIMEOUT_MS)
-        await assert_accessible(ann.page)
-        await ann.button(re.compile("^Delete")).click()
-        await assert_accessible(ann.page)
+        await assert_accessible_everywhere(ann.page)
+        await ann.choose_more(ann.cards, "Delete")
+        await assert_accessible_everywhere(ann.page)
 
 
 async def assert_targets_are_large_enough(page: Page) -> None:
@@ -114,18 +131,28 @@ async def assert_targets_are_large_enough(page: Page) -> None:
     assert small == []
 
 
-def screenshot_path(name: str) -> Path | None:
-    """Return the file for a screenshot; None if SCREENSHOTS is not set."""
-    folder = os.environ.get("SCREENSHOTS")
-    return None if folder is None else Path(folder) / f"{name}.png"
-
-
-async def test_with_reduced_motion_the_preview_is_static_until_it_is_played(start: Start, visit: Visit) -> None:
-    async with visit(start(**SMALL).url, reduced_motion="reduce") as ann:
+async def test_with_reduced_motion_the_preview_is_static_until_it_is_played(shared_url: str, visit: Visit) -> None:
+    async with visit(shared_url, reduced_motion="reduce") as ann:
         await ann.open_studio()
         preview = ann.page.get_by_role("img", name="Preview of “Hello! Drawn while you watch.”")
         await expect(preview).to_be_visible()
         animations = "(it) => it.getAnimations({ subtree: true }).length"
         assert await preview.evaluate(animations) == 0
         await ann.button("Play preview").click()
+        await expect(preview).to_have_attribute("data-style", "TYPEWRITER", timeout=TIMEOUT_MS)
         assert await preview.evaluate(animations) > 0
+
+
+async def test_a_preview_that_is_about_to_play_plays_although_its_size_changes(shared_url: str, visit: Visit) -> None:
+    async with visit(shared_url, reduced_motion="reduce") as ann:
+        await ann.open_studio()
+        await ann.page.locator("#output summary").click()
+        width = ann.page.get_by_label("Width", exact=True)
+        await width.evaluate(
+            """(input) => {
+                document.querySelector("#play-preview").click();
+                input.value = "160";
+                input.dispatchEvent(new Event("input", { bubbles: true }));
+            }"""
+        )
+        await expect(ann.page.locator("#preview")).to_have_attribute("data-style", "TYPEWRITER", timeout=TIMEOUT_MS)

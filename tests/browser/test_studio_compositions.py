@@ -18,7 +18,7 @@ from tests.support.lambda_server import LambdaServer
 from tests.support.outputs import make_output
 from tests.support.s3_server import S3Server
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), NEEDS_BROWSER]
 
 
 async def serve_outputs(page: Page, content: bytes, media_type: str) -> None:
@@ -70,7 +70,8 @@ async def test_a_composition_is_picked_its_problems_are_fixed_and_it_is_rendered
         await ann.button("Render").click()
         card = ann.card("Promo: Spring sale")
         await expect(card).to_contain_text("Done", timeout=TIMEOUT_MS)
-        await expect(card).to_contain_text(re.compile(r"2 s · MP4 1280×720 · .* · \d+ kB · \$0"))
+        await expect(card).to_contain_text("2 s · MP4 1280×720")
+        await expect(card).to_contain_text(re.compile(r"\d+ kB · \$0\.\d+ · "))
         await ann.button("Play “Promo: Spring sale”").click()
         await expect(card.locator("video")).to_be_focused()
         await expect(card.locator("video")).to_have_js_property("videoWidth", 160, timeout=TIMEOUT_MS)
@@ -161,7 +162,7 @@ async def test_a_render_that_was_started_elsewhere_is_shown_with_its_title(tmp_p
         open_client(site.url) as elsewhere,
     ):
         await ann.open_studio()
-        await expect(ann.page.get_by_text("No renders yet.")).to_be_visible(timeout=TIMEOUT_MS)
+        await expect(ann.first_visit).to_be_visible(timeout=TIMEOUT_MS)
         await elsewhere.start_composition("Plain", {"title": "Elsewhere"})
         await expect(ann.card("Plain: Elsewhere")).to_be_visible(timeout=TIMEOUT_MS)
 

@@ -21,7 +21,7 @@ from tests.browser.fields import (
 )
 from tests.browser.visitors import NEEDS_BROWSER, assert_accessible
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), NEEDS_BROWSER]
 
 
 async def test_props_that_the_user_leaves_alone_are_sent_as_they_are(page: Page) -> None:

@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from auth.bearer import open_bearer_tokens
 from services.runtime.adapters import open_embedded
@@ -20,7 +20,7 @@ from tests.support.api_server import serve
 from tests.support.tokens import SECRET, token_of
 from tests.support.websocket_blocker import Block, open_websocket_blocker
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), NEEDS_BROWSER]
 
 
 async def test_the_page_asks_for_a_token_and_again_when_it_is_rejected(tmp_path: Path, visit: Visit) -> None:
@@ -80,6 +80,33 @@ async def test_while_the_user_is_signed_out_no_requests_are_sent(
         assert transport == (None if block is None else "sse")
 
 
+async def test_a_request_that_times_out_while_the_user_is_signed_out_changes_nothing(
+    tmp_path: Path, visit: Visit
+) -> None:
+    async def hold_subscription(route: Route) -> None:
+        if "subscription" not in (route.request.post_data or ""):
+            await route.fallback()
+
+    settings = load_settings(data_dir=tmp_path, jwt_secret=SECRET, studio=True)
+    async with (
+        open_embedded(settings) as services,
+        open_bearer_tokens(settings.auth) as authenticate,
+        serve(services, authenticate=authenticate) as server_url,
+        open_websocket_blocker(server_url, Block.REFUSED) as proxy,
+        visit(proxy.url, ignored=OFFLINE_MESSAGES) as ann,
+    ):
+        await ann.page.clock.install()
+        await ann.page.route("**/graphql", hold_subscription)
+        await ann.open("/")
+        await expect(ann.connection).to_have_text("Signed out", timeout=TIMEOUT_MS)
+        await ann.page.clock.run_for(60_000)
+        await expect(ann.connection).to_have_text("Signed out")
+        await ann.page.unroute("**/graphql", hold_subscription)
+        await ann.page.get_by_label("Token").fill(token_of("ann"))
+        await ann.button("Sign in").click()
+        await expect(ann.connection).to_have_text("Live", timeout=TIMEOUT_MS)
+
+
 async def test_a_request_of_one_user_is_not_executed_for_the_next(tmp_path: Path, visit: Visit) -> None:
     settings = load_settings(data_dir=tmp_path, jwt_secret=SECRET, studio=True)
     async with (
@@ -94,6 +121,6 @@ async def test_a_request_of_one_user_is_not_executed_for_the_next(tmp_path: Path
         await expect(ann.button("Starting…")).to_be_visible()
         await ann.page.get_by_label("Token").fill(token_of("bob"))
         await ann.button("Sign in").click()
-        await expect(ann.page.get_by_text("No renders yet.")).to_be_visible(timeout=TIMEOUT_MS)
+        await expect(ann.first_visit).to_be_visible(timeout=TIMEOUT_MS)
         await expect(ann.button("Render")).to_be_visible()
         await expect(ann.cards).to_have_count(0)

@@ -16,7 +16,7 @@ from tests.browser.fields import (
 )
 from tests.browser.visitors import NEEDS_BROWSER, assert_accessible
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), NEEDS_BROWSER]
 
 
 @pytest.mark.parametrize(

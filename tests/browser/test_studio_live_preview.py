@@ -10,14 +10,19 @@ from playwright.async_api import Locator, Route, expect
 from services.backends.previews.images import preview_of
 from tests.browser.conftest import Visit
 from tests.browser.sites import SMALL, FakeSite, open_fake_site
-from tests.browser.visitors import NEEDS_BROWSER, TIMEOUT_MS, StudioUser
+from tests.browser.visitors import NEEDS_BROWSER, OLD_PREVIEW, TIMEOUT_MS, WITH_MOTION, StudioUser
 from tests.end_to_end.processes import Start
 from tests.end_to_end.slow import SlowRenderers
 from tests.services.backends.previews.test_images import picture
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), NEEDS_BROWSER]
 
 JPEG = preview_of(picture(64, 36))
+
+# The place and size of the newest frame and of the preview. At once, because frames are replaced.
+BOXES = """(card) => [".live-preview", ".preview"].map(
+    (selector) => card.querySelector(selector).getBoundingClientRect().toJSON()
+)"""
 
 
 class Images:
@@ -54,14 +59,15 @@ async def test_the_newest_frame_is_shown_until_the_video_is_done(
     start: Start, visit: Visit, renderers: SlowRenderers
 ) -> None:
     renderers.slow_down()
-    async with visit(start(**SMALL).url) as ann:
+    async with visit(start(**SMALL).url, ignored=(OLD_PREVIEW,), **WITH_MOTION) as ann:
         await ann.open_studio()
-        card = await ann.render(seconds=20)
-        newest = card.get_by_role("img", name="Newest frame of “Hello”")
+        card = await ann.render("Hello" * 80, seconds=20, style="Typewriter")  # text at rest has no newer previews
+        newest = card.get_by_role("img", name="Newest frame of")
         await expect(newest).to_have_js_property("naturalWidth", 320, timeout=TIMEOUT_MS)
         first = await newest.get_attribute("src") or ""
         await expect(newest).not_to_have_attribute("src", first, timeout=TIMEOUT_MS)
-        assert await newest.bounding_box() == await card.locator(".preview").bounding_box()
+        shown, replaced = await card.evaluate(BOXES)
+        assert shown == replaced
         renderers.speed_up()
         await expect(card.get_by_text("Done")).to_be_visible(timeout=TIMEOUT_MS)
         await expect(newest).to_have_count(0, timeout=TIMEOUT_MS)
@@ -72,7 +78,7 @@ async def test_the_newest_frame_is_shown_until_the_video_is_done(
 
 async def test_a_frame_stays_until_the_next_is_loaded_or_the_render_has_ended(tmp_path: Path, visit: Visit) -> None:
     images = Images()
-    async with open_fake_site(tmp_path) as site, visit(site.url, ignored=("404",)) as ann:
+    async with open_fake_site(tmp_path) as site, visit(site.url, ignored=("404",), **WITH_MOTION) as ann:
         await ann.open_studio()
         await images.route(ann)  # last, so that it comes first
         card, render_id = await start_render(ann, site)

@@ -6,11 +6,9 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from tests.browser.conftest import Visit
-from tests.browser.sites import SMALL
 from tests.browser.visitors import NEEDS_BROWSER, PHONE, TIMEOUT_MS, StudioUser, assert_accessible
-from tests.end_to_end.processes import Start
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), NEEDS_BROWSER]
 
 
 async def choose(ann: StudioUser, output: str, **options: str) -> None:
@@ -24,8 +22,8 @@ async def assert_checkered(media: Locator) -> None:
     assert "conic-gradient" in await media.evaluate("(it) => getComputedStyle(it).backgroundImage")
 
 
-async def test_each_kind_of_output_is_rendered_shown_and_downloaded(start: Start, visit: Visit) -> None:
-    async with visit(start(**SMALL).url, bypass_csp=True) as ann:  # for axe
+async def test_each_kind_of_output_is_rendered_shown_and_downloaded(shared_url: str, visit: Visit) -> None:
+    async with visit(shared_url, bypass_csp=True) as ann:  # for axe
         await ann.open_studio()
         await expect(ann.page.get_by_label("Composition", exact=True)).to_be_hidden()
         summary = ann.page.locator("#output summary")
@@ -71,9 +69,9 @@ async def test_each_kind_of_output_is_rendered_shown_and_downloaded(start: Start
 
 
 async def test_a_problem_of_the_output_is_shown_at_its_option_and_a_new_render_is_scrolled_to_on_a_phone(
-    start: Start, visit: Visit
+    shared_url: str, visit: Visit
 ) -> None:
-    async with visit(start(**SMALL).url, viewport=PHONE, bypass_csp=True, reduced_motion="reduce") as ann:
+    async with visit(shared_url, viewport=PHONE, bypass_csp=True) as ann:
         await ann.open_studio()
         summary = ann.page.locator("#output summary")
         await summary.click()

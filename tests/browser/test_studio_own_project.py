@@ -8,14 +8,14 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Visit
-from tests.browser.visitors import CHROMIUM, NEEDS_BROWSER, TIMEOUT_MS
-from tests.end_to_end.processes import COMMAND, Running, quiet_window_s
-from tests.support.fresh_project import fresh_project, open_gate
+from tests.browser.visitors import CHROMIUM, NEEDS_BROWSER, OLD_PREVIEW, TIMEOUT_MS
+from tests.end_to_end.processes import COMMAND, Running, assert_no_traceback, quiet_window_s
+from tests.support.fresh_project import make_fresh_project, open_gate
 from tests.support.node_renderer import needs_node
 
 BUNDLING_TIMEOUT_S = 240.0  # without a cache, webpack takes 40 s on a busy machine
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER, needs_node]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), NEEDS_BROWSER, needs_node]
 
 
 @contextmanager
@@ -28,13 +28,13 @@ def dev(folder: Path, project: Path) -> Iterator[Running]:
         yield running
     finally:
         running.close()
-    assert "Traceback" not in running.log, running.log
+    assert_no_traceback(running.log)
 
 
 async def test_a_new_project_is_rendered_with_a_live_preview_and_played(tmp_path: Path, visit: Visit) -> None:
     async with open_gate() as gate:
-        with fresh_project(gate) as project, dev(tmp_path, project) as server:
-            async with visit(server.url) as ann:
+        with dev(tmp_path, make_fresh_project(tmp_path, gate=gate)) as server:
+            async with visit(server.url, ignored=(OLD_PREVIEW,)) as ann:
                 await ann.open_studio()
                 picker = ann.page.get_by_role("combobox", name="Composition", exact=True)
                 await expect(picker).to_have_value("Counter", timeout=TIMEOUT_MS)

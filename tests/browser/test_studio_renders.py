@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.relays import Relay
@@ -15,7 +15,7 @@ from tests.browser.visitors import (
 from tests.support.api_client import CANCEL, DELETE, open_client
 from tests.support.fake_backend import ANIMATION
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), NEEDS_BROWSER]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), NEEDS_BROWSER]
 
 
 async def test_older_renders_are_loaded_on_request(tmp_path: Path, visit: Visit) -> None:
@@ -37,42 +37,34 @@ async def test_older_renders_are_loaded_on_request(tmp_path: Path, visit: Visit)
         await expect(ann.button("Show older renders")).to_be_hidden()
 
 
-async def test_a_late_message_replaces_no_newer_copy_and_restores_no_deleted_render(
-    tmp_path: Path, visit: Visit
-) -> None:
-    async with open_fake_site(tmp_path) as site, visit(site.url) as ann:
-        await ann.open_studio()
-        assert await ann.page.evaluate(
-            """async () => {
-                const { RenderStore } = await import(document.querySelector("link[href$='render-store.js']").href);
-                const changes = [];
-                const renders = new RenderStore((now, before) => {
-                    changes.push([before?.revision ?? 0, now?.revision ?? 0]);
-                });
-                for (const revision of [1, 3, 2]) renders.merge({ id: "a", revision, status: "RENDERING" });
-                renders.remove("a");
-                renders.merge({ id: "a", revision: 4, status: "COMPLETE" });
-                return changes;
-            }"""
-        ) == [[0, 1], [1, 3], [3, 0]]
+async def test_a_late_message_replaces_no_newer_copy_and_restores_no_deleted_render(page: Page) -> None:
+    assert await page.evaluate(
+        """async () => {
+            const { RenderStore } = await import(document.querySelector("link[href$='render-store.js']").href);
+            const changes = [];
+            const renders = new RenderStore((now, before) => {
+                changes.push([before?.revision ?? 0, now?.revision ?? 0]);
+            });
+            for (const revision of [1, 3, 2]) renders.merge({ id: "a", revision, status: "RENDERING" });
+            renders.remove("a");
+            renders.merge({ id: "a", revision: 4, status: "COMPLETE" });
+            return changes;
+        }"""
+    ) == [[0, 1], [1, 3], [3, 0]]
 
 
-async def test_a_refresh_removes_deleted_renders_and_keeps_those_older_than_the_page(
-    tmp_path: Path, visit: Visit
-) -> None:
-    async with open_fake_site(tmp_path) as site, visit(site.url) as ann:
-        await ann.open_studio()
-        assert await ann.page.evaluate(
-            """async () => {
-                const { RenderStore } = await import(document.querySelector("link[href$='render-store.js']").href);
-                const at = (day) => ({ id: `${day}`, revision: 1, createdAt: `2026-01-0${day}T00:00Z` });
-                const renders = new RenderStore(() => {});
-                for (const day of [1, 2, 3, 4]) renders.merge(at(day));
-                const pageInfo = { hasNextPage: true, endCursor: "cursor" };
-                await renders.readNewest(async () => ({ edges: [{ node: at(4) }, { node: at(2) }], pageInfo }));
-                return [...renders].map(({ id }) => id);
-            }"""
-        ) == ["4", "2", "1"]
+async def test_a_refresh_removes_deleted_renders_and_keeps_those_older_than_the_page(page: Page) -> None:
+    assert await page.evaluate(
+        """async () => {
+            const { RenderStore } = await import(document.querySelector("link[href$='render-store.js']").href);
+            const at = (day) => ({ id: `${day}`, revision: 1, createdAt: `2026-01-0${day}T00:00Z` });
+            const renders = new RenderStore(() => {});
+            for (const day of [1, 2, 3, 4]) renders.merge(at(day));
+            const pageInfo = { hasNextPage: true, endCursor: "cursor" };
+            await renders.readNewest(async () => ({ edges: [{ node: at(4) }, { node: at(2) }], pageInfo }));
+            return [...renders].map(({ id }) => id);
+        }"""
+    ) == ["4", "2", "1"]
 
 
 async def test_a_render_that_is_deleted_elsewhere_is_removed(tmp_path: Path, visit: Visit) -> None:
@@ -134,18 +126,16 @@ async def test_a_render_whose_props_can_not_be_read_has_the_id_of_its_compositio
         await expect(ann.page.get_by_role("alert")).to_be_hidden()
 
 
-async def test_titles_of_an_earlier_user_are_neither_shown_nor_requested(tmp_path: Path, visit: Visit) -> None:
-    async with open_fake_site(tmp_path) as site, visit(site.url) as ann:
-        await ann.open_studio()
-        assert await ann.page.evaluate(
-            """async () => {
-                const { Titles } = await import(document.querySelector("link[href$='titles.js']").href);
-                const requests = [];
-                const titles = new Titles(() => new Promise((resolve) => requests.push(resolve)));
-                const reads = ["a", "b", "c", "d"].map((id) => titles.read({ id, compositionId: "Promo" }));
-                await Promise.resolve();
-                titles.clear();
-                for (const resolve of requests) resolve({ render: { inputProps: { title: "Secret" } } });
-                return [await Promise.all(reads), requests.length];
-            }"""
-        ) == [[None, None, None, None], 3]
+async def test_titles_of_an_earlier_user_are_neither_shown_nor_requested(page: Page) -> None:
+    assert await page.evaluate(
+        """async () => {
+            const { Titles } = await import(document.querySelector("link[href$='titles.js']").href);
+            const requests = [];
+            const titles = new Titles(() => new Promise((resolve) => requests.push(resolve)));
+            const reads = ["a", "b", "c", "d"].map((id) => titles.read({ id, compositionId: "Promo" }));
+            await Promise.resolve();
+            titles.clear();
+            for (const resolve of requests) resolve({ render: { inputProps: { title: "Secret" } } });
+            return [await Promise.all(reads), requests.length];
+        }"""
+    ) == [[None, None, None, None], 3]

@@ -26,6 +26,7 @@ def new_studio(folder: Path = FOLDER, **settings: object) -> Studio:
     return load_studio(loaded_settings.pages, loaded_settings.server.base_url, folder)
 
 
+SCHEMA = build_schema().core_schema
 INSTALLED = pytest.mark.skipif(
     not new_studio().files.keys() - new_studio(web_dir=Path("missing")).files.keys(),
     reason="needs web/node_modules (`npm ci --prefix web`)",
@@ -68,12 +69,32 @@ async def test_all_files_of_the_page_are_served_and_cached_without_limit(tmp_pat
         missing = await http.get("/assets/studio/index.html")
     assert page.headers["cache-control"] == "no-cache"
     sources = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.*")} - {"index.html"}
+    sources = {name for name in sources if not name.startswith("share/")}  # the files of test_share.py
     assert {path.removeprefix(FILES).partition("/")[2] for path in ours} >= sources
     for path, response in responses.items():
         assert response.status_code == 200, path
         assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert response.headers["content-type"].startswith("text/css" if path.endswith(".css") else "text/javascript")
     assert missing.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("family", "status", "media_type"),
+    [
+        ("inter", 200, "font/ttf"),
+        ("Roboto%20Mono", 200, "font/ttf"),
+        ("Noto%20Sans%20JP", 404, "text/plain"),  # a collection
+        ("No%20Such%20Font", 404, "text/plain"),
+        ("..%2f..%2fstudio.css", 404, "text/plain"),
+    ],
+)
+async def test_a_family_is_served_as_a_web_font(tmp_path: Path, family: str, status: int, media_type: str) -> None:
+    async with client(tmp_path) as http:
+        response = await http.get(f"/assets/studio/fonts/{family}")
+    assert (response.status_code, response.headers["content-type"].partition(";")[0]) == (status, media_type)
+    if status == 200:
+        assert response.content[:4] == b"\0\1\0\0"
+        assert response.headers["cache-control"] == "public, max-age=86400"
 
 
 def test_changed_files_get_another_url(tmp_path: Path) -> None:
@@ -113,6 +134,7 @@ def test_its_policy_admits_no_inline_code_and_only_videos_and_posters_from_other
     assert allowed["default-src"] == allowed["base-uri"] == allowed["frame-ancestors"] == ["'none'"]
     assert allowed["connect-src"] == allowed["style-src"] == ["'self'"]
     assert allowed["media-src"] == ["'self'", "https://render.example", "https:"]
+    assert allowed["font-src"] == ["'self'"]
     assert allowed["img-src"] == ["data:", *allowed["media-src"]]
     private = policy(new_studio(public_url="http://render.internal"))
     assert private["media-src"] == ["'self'", "http://render.internal", "http:", "https:"]
@@ -142,15 +164,14 @@ def operations() -> dict[str, str]:
 
 @pytest.mark.parametrize("name", operations())
 def test_its_operations_are_valid(name: str) -> None:
-    assert validate(build_schema().core_schema, parse(operations()[name])) == []
+    assert validate(SCHEMA, parse(operations()[name])) == []
 
 
 def test_it_uses_every_mutation() -> None:
-    mutations = build_schema().core_schema.mutation_type
+    mutations = SCHEMA.mutation_type
     assert mutations is not None
     sent = "\n".join(operations().values())
-    unused = {"renderToken"}  # for pages of other sites
-    assert {name for name in mutations.fields if f"{name}(" not in sent} == unused
+    assert {name for name in mutations.fields if f"{name}(" not in sent} == {"startRenders"}  # for programs
 
 
 def test_its_table_of_formats_is_that_of_the_server() -> None:

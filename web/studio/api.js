@@ -4,15 +4,15 @@
 // idempotency key, and the other mutations can be repeated.
 
 import { EventClient } from "./event-client.js";
+import { Operation } from "./operation.js";
 
 /** @import { ConnectionState, GraphQLClient, GraphQLSink } from "../types.d.ts" */
-
-/** @typedef {{ query: string, variables?: Record<string, unknown> }} Payload */
+/** @import { Payload } from "./operation.js" */
 
 const TRANSPORT = "rendercast-transport"; // in sessionStorage: "sse" if WebSockets are blocked
 const HANDSHAKE_TIMEOUT_MS = 8_000;
 const ACK_TIMEOUT_MS = 5_000;
-const TOKEN = "rendercast-token"; // in sessionStorage
+export const TOKEN = "rendercast-token"; // in sessionStorage
 const FORBIDDEN = 4403; // close code: the token is missing, invalid or expired
 const TRY_AGAIN_LATER = 1013; // close code: the user has too many connections, or tokens can't be verified now
 const MIN_BACKOFF_MS = 500;
@@ -29,7 +29,8 @@ export class Api {
   #url;
   #onState;
   #isRejected = false;
-  #retryNow = () => {};
+  /** @type {Set<() => void>} */
+  #pauses = new Set(); // the function that ends each pause
   /** @type {Set<() => void>} */
   #pending = new Set(); // the cancel function of each request without a response
   /** @type {Set<Operation>} */
@@ -70,11 +71,12 @@ export class Api {
       on: {
         connected: () => {
           onReached();
-          this.#onConnected();
+          if (client === this.#client) this.#onConnected();
         },
         closed: (event) => {
           const { code, reason } = /** @type {CloseEvent} */ (event);
           clearTimeout(pongTimer);
+          if (client !== this.#client) return; // an attempt from before the switch to SSE
           this.#onClosed(code === FORBIDDEN, reason);
           if (code === FORBIDDEN || code === TRY_AGAIN_LATER) onReached();
           else if (!wasReached) this.#switchIfBlocked();
@@ -155,7 +157,7 @@ export class Api {
     this.#cancelPending();
     sessionStorage.setItem(TOKEN, token.trim().replace(/^bearer\s+/i, ""));
     this.#isRejected = false;
-    this.#retryNow();
+    this.retryNow();
   }
 
   /** Delete the token and disconnect. */
@@ -167,7 +169,7 @@ export class Api {
 
   /** Connect now, without waiting for the next attempt. */
   retryNow() {
-    if (!this.#isRejected) this.#retryNow();
+    if (!this.#isRejected) for (const end of this.#pauses) end();
   }
 
   /**
@@ -255,47 +257,12 @@ export class Api {
   async #pause(retries) {
     const wait = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** retries) * (0.5 + Math.random() / 2);
     await new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
-      this.#retryNow = resolve;
-      if (!this.#isRejected) setTimeout(resolve, wait);
-    });
-  }
-}
-
-/** An operation that has not ended. */
-class Operation {
-  #payload;
-  #sink;
-  #onEnd;
-  #run = {}; // the identity of the latest start
-  cancel = () => {};
-
-  /**
-   * @param {Payload} payload
-   * @param {GraphQLSink} sink
-   * @param {() => void} onEnd
-   */
-  constructor(payload, sink, onEnd) {
-    this.#payload = payload;
-    this.#sink = sink;
-    this.#onEnd = onEnd;
-  }
-
-  /**
-   * Start on this client. The former client's messages are ignored from then on.
-   * @param {GraphQLClient} client
-   */
-  restart(client) {
-    const run = (this.#run = {});
-    this.cancel();
-    const end = (/** @type {() => void} */ report) => {
-      if (run !== this.#run) return;
-      this.#onEnd();
-      report();
-    };
-    this.cancel = client.subscribe(this.#payload, {
-      next: (result) => run === this.#run && this.#sink.next(result),
-      error: (cause) => end(() => this.#sink.error(cause)),
-      complete: () => end(() => this.#sink.complete()),
+      const end = () => {
+        this.#pauses.delete(end);
+        resolve();
+      };
+      this.#pauses.add(end);
+      setTimeout(() => this.#isRejected || end(), wait);
     });
   }
 }

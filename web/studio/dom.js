@@ -32,6 +32,17 @@ export function setText(element, text) {
 }
 
 /**
+ * Show a sentence for the user in the place for it. `kind` decides its colour.
+ * @param {HTMLElement} notice
+ * @param {string} text
+ * @param {"error" | "success" | ""} kind
+ */
+export function showNotice(notice, text, kind) {
+  notice.textContent = text;
+  notice.dataset.kind = kind;
+}
+
+/**
  * Replace the options of a select by these, in one group for each `group`. Selects `chosen` if it is one of them.
  * @param {HTMLSelectElement} select
  * @param {{ group: string, label: string, value: string }[]} options

@@ -31,8 +31,8 @@ export class EventClient {
   #responses = new Set();
 
   /**
-   * `onConnected` is called when a subscription has started, and `onClosed` when a connection is lost. `pause` waits
-   * until the next attempt.
+   * `onConnected` is called when a subscription has started or a lost connection is restored, and `onClosed` when a
+   * connection is lost. `pause` waits until the next attempt.
    * @param {object} options
    * @param {string} options.url
    * @param {() => Record<string, string>} options.headers
@@ -70,14 +70,16 @@ export class EventClient {
    * @param {AbortSignal} cancelled
    */
   async #run(payload, sink, cancelled) {
-    while (!cancelled.aborted) {
+    for (;;) {
+      await this.#reconnecting; // also before the first attempt: while signed out, until there is a token
+      if (cancelled.aborted) return;
       try {
         for await (const result of this.#results(payload, cancelled)) sink.next(result);
         return sink.complete();
       } catch (cause) {
         if (cancelled.aborted) return;
         if (cause instanceof RequestRefused) return sink.error(cause.errors);
-        await this.#reconnect(cause);
+        this.#reconnect(cause);
       }
     }
   }
@@ -85,9 +87,10 @@ export class EventClient {
   /** @param {unknown} cause */
   #reconnect(cause) {
     const isRejected = cause instanceof SignInNeeded;
-    this.#onClosed(isRejected, isRejected ? cause.message : ""); // before the pause, which lasts until there is a token
+    // Before the pause, which lasts until there is a token. Until then, another lost connection changes nothing.
+    if (isRejected || !this.#reconnecting) this.#onClosed(isRejected, isRejected ? cause.message : "");
+    if (isRejected) this.terminate(); // the other requests have the same token
     this.#reconnecting ??= this.#pause(this.#failures++).then(() => (this.#reconnecting = undefined));
-    return this.#reconnecting;
   }
 
   /**
@@ -104,7 +107,7 @@ export class EventClient {
     let timer = setTimeout(abort, SILENCE_TIMEOUT_MS);
     try {
       const text = await this.#open(payload, response.signal);
-      if (/^\s*subscription\b/.test(payload.query)) this.#onConnected();
+      if (this.#failures || /^\s*subscription\b/.test(payload.query)) this.#onConnected();
       this.#failures = 0;
       let received = "";
       for (;;) {

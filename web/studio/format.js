@@ -24,15 +24,22 @@ const PHASES = {
 const MAX_NAME_LENGTH = 40; // characters
 const TITLES = ["title", "headline", "heading", "name", "text", "label", "caption"]; // usual names of a title in props
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
+/** @type {[number, string][]} */
+const PERIODS = [[86_400, "day"], [3_600, "hour"], [60, "minute"], [1, "second"]]; // lengths in seconds
 
 export const style = (/** @type {string} */ value) => STYLES[value] ?? value;
 export const phase = (/** @type {string} */ value) => PHASES[value] ?? value;
 
 /** @param {Render} render */
 export function status(render) {
-  return render.cancelRequested && render.status === "RENDERING" ? "Cancelling" : STATUSES[render.status] ?? render.status;
+  return render.cancelRequested && render.status === "RENDERING" ? "Cancelling" : statusName(render.status);
+}
+
+/** @param {string} value */
+export function statusName(value) {
+  return STATUSES[value] ?? value;
 }
 
 /**
@@ -98,9 +105,43 @@ export function seconds(value) {
  * @param {string} instant
  */
 export function timeUntil(instant) {
-  const left = Math.max(1, Math.ceil((Date.parse(instant) - Date.now()) / 1000));
-  if (left < 90) return `${left} s`;
-  return left < 5400 ? `${Math.round(left / 60)} min` : `${Math.round(left / 3600)} h`;
+  return duration(Math.max(1, Math.ceil((Date.parse(instant) - Date.now()) / 1000)));
+}
+
+/**
+ * Return an approximate duration, such as "39 min".
+ * @param {number} total In seconds.
+ */
+export function duration(total) {
+  if (total < 90) return `${total} s`;
+  return total < 5400 ? `${Math.round(total / 60)} min` : `${Math.round(total / 3600)} h`;
+}
+
+/**
+ * Return a duration as on a clock, such as "38:05"; without seconds from one hour on, such as "21 h 40 min".
+ * @param {number} total In seconds.
+ */
+export function countdown(total) {
+  const minutes = total < 3600 ? Math.floor(total / 60) : Math.ceil(total / 60);
+  if (minutes < 60) return `${minutes}:${String(total % 60).padStart(2, "0")}`;
+  return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
+}
+
+/**
+ * Return the name of the current period of this length, such as "this hour" or "these 2 hours".
+ * @param {number} length In seconds.
+ */
+export function thisPeriod(length) {
+  const [unit, noun] = PERIODS.find(([each]) => length % each === 0) ?? [1, "second"];
+  return length === unit ? `this ${noun}` : `these ${length / unit} ${noun}s`;
+}
+
+/**
+ * Return an instant as "at 7:00 PM", or "on" a date if that is not today.
+ * @param {string} instant
+ */
+export function atTime(instant) {
+  return `${isToday(new Date(instant)) ? "at" : "on"} ${time(instant)}`;
 }
 
 /**
@@ -109,7 +150,12 @@ export function timeUntil(instant) {
  */
 export function time(instant) {
   const date = new Date(instant);
-  return (date.toDateString() === new Date().toDateString() ? clock : day).format(date);
+  return (isToday(date) ? clock : day).format(date);
+}
+
+/** @param {Date} date */
+function isToday(date) {
+  return date.toDateString() === new Date().toDateString();
 }
 
 /** @param {number} bytes */

@@ -4,17 +4,18 @@ import { Api, ApiError } from "./api.js";
 import { ConnectionStatus } from "./connection-status.js";
 import { byId, create } from "./dom.js";
 import * as format from "./format.js";
+import { FormRequests } from "./new-render/form-requests.js";
 import { NewRender } from "./new-render/new-render.js";
 import * as operations from "./operations.js";
 import { Quota } from "./quota.js";
 import { Actions } from "./renders/render-actions.js";
-import { RenderList } from "./renders/render-list.js";
 import { isUnfinished, RenderStore } from "./renders/render-store.js";
+import { RendersPanel } from "./renders/renders-panel.js";
 import { needsTitle, Titles } from "./renders/titles.js";
 
 /**
  * @import {
- *   Composition, CompositionProps, ConnectionState, Render, RenderConnection, RenderLimits, RenderQuota, StartInput,
+ *   BatchProgress, Composition, ConnectionState, FontFamily, Render, RenderConnection, RenderLimits, RenderQuota, StartInput,
  * } from "../types.d.ts"
  */
 
@@ -25,32 +26,34 @@ const COMPOSITIONS_MS = 5_000; // between reads of the compositions while none i
 
 const pageError = byId("page-error", HTMLElement);
 const heading = byId("renders-heading", HTMLElement);
-const loadOlder = byId("load-older", HTMLButtonElement);
 
 const store = new RenderStore(onChange);
 const connectionStatus = new ConnectionStatus(
   () => api,
   () => {
-    hasBeenRead = false;
-    store.clear();
+    panel.clear();
     titles.clear();
+    quota.clear();
   },
 );
 const titles = new Titles(request);
-const quota = new Quota(byId("quota", HTMLElement), readQuota);
-const actions = new Actions({ request, store, quota, announce });
-const newRender = new NewRender({ start, readProps, announce });
-const list = new RenderList(byId("renders", HTMLElement), actions);
+const requests = new FormRequests(request);
+const newRender = new NewRender({ start, requests, announce, onWaiting: () => announce(quota.sentence) });
+const quota = new Quota(byId("quota", HTMLElement), {
+  onReset: readQuota,
+  onWait: (seconds) => (newRender.wait = seconds),
+});
+const actions = new Actions({ request, store, quota, announce, readTitle, useSettings: (settings) => newRender.use(settings) });
+const panel = new RendersPanel({ store, actions, request, onError: showPageError });
+const { list } = panel;
 /** @type {ConnectionState} */
 let state = "connecting";
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let compositionsTimer;
-let hasBeenRead = false; // whether the list has been read since the user was signed in
 
 const api = createApi();
 if (api) {
   api.subscribe(operations.UPDATES, ({ renderChanges }) => onUpdate(renderChanges), showPageError);
-  loadOlder.addEventListener("click", readOlder);
   setInterval(tick, TICK_MS);
 }
 
@@ -95,8 +98,9 @@ function showPageError(message) {
 
 /** Read the current state, at the start and after a lost connection. */
 async function readAll() {
+  list.markBatchesStale();
   try {
-    await store.readNewest(async () => {
+    await panel.readNewest(async () => {
       /**
        * @type {{
        *   renders: RenderConnection, renderQuota: RenderQuota, renderLimits: RenderLimits, compositions: Composition[],
@@ -106,14 +110,24 @@ async function readAll() {
       quota.show(overview.renderQuota);
       newRender.setLimits(overview.renderLimits);
       showCompositions(overview.compositions);
+      readFonts();
       return overview.renders;
     });
-    hasBeenRead = true;
     showPageError("");
   } catch (error) {
     showPageError(messageOf(error));
   }
-  updateListFooter();
+}
+
+/** Offer the server's fonts. If they can't be read, the field for the font still takes any name. */
+async function readFonts() {
+  try {
+    /** @type {{ fonts: FontFamily[] }} */
+    const { fonts } = await request(operations.READ_FONTS);
+    newRender.setFonts(fonts);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+  }
 }
 
 /**
@@ -146,34 +160,6 @@ async function readQuota() {
   }
 }
 
-async function readOlder() {
-  const last = [...store].at(-1);
-  try {
-    await store.readOlder(async (after) => {
-      /** @type {{ renders: RenderConnection }} */
-      const { renders } = await request(operations.OLDER, { after });
-      return renders;
-    });
-    const ids = [...store].map(({ id }) => id);
-    list.focus(ids[ids.indexOf(last?.id ?? "") + 1] ?? "");
-  } catch (error) {
-    showPageError(messageOf(error));
-  }
-  updateListFooter();
-}
-
-/**
- * Return what the form of a composition needs. Throws `ApiError`.
- * @param {string} id
- * @returns {Promise<CompositionProps>}
- */
-async function readProps(id) {
-  /** @type {{ composition: CompositionProps | null }} */
-  const { composition } = await request(operations.READ_COMPOSITION, { id });
-  if (!composition) throw new ApiError("The server has no composition with this id any more.");
-  return composition;
-}
-
 /**
  * Store the state of a render, or remove it. A new one is shown, and announced, once its title is known.
  * @param {{ render: Render | null, deletedRenderId: string | null }} change
@@ -181,7 +167,7 @@ async function readProps(id) {
 async function onUpdate({ render, deletedRenderId }) {
   if (deletedRenderId) store.remove(deletedRenderId);
   if (!render) return;
-  if (store.has(render.id) || !needsTitle(render)) {
+  if (store.has(render.id) || render.batchId || !needsTitle(render)) {
     store.merge(render);
     return;
   }
@@ -190,7 +176,8 @@ async function onUpdate({ render, deletedRenderId }) {
 }
 
 /** @param {Render} render */
-async function showTitle(render) {
+async function readTitle(render) {
+  if (!needsTitle(render)) return;
   const title = await titles.read(render);
   if (title !== undefined) store.setTitle(render.id, title);
 }
@@ -201,7 +188,11 @@ async function showTitle(render) {
  */
 async function start(input) {
   const result = await actions.start(input);
-  if (result.render) list.reveal(result.render.id);
+  if (result.render) panel.reveal(result.render.id);
+  if (result.error?.__typename === "RenderQuotaExceeded") {
+    announce(quota.sentence); // it is shown beside the button
+    return undefined;
+  }
   if (result.error?.problems?.some(({ path }) => path === "/composition/id")) readCompositions(); // the site has changed
   return result.error;
 }
@@ -213,12 +204,12 @@ async function start(input) {
 function onChange(render, before) {
   if (render) {
     list.show(render, store);
-    if (hasBeenRead) announceChange(render, before);
-    if (needsTitle(render)) showTitle(render);
+    if (panel.hasBeenRead) announceChange(render, before);
+    if (!render.batchId) readTitle(render); // those of a batch are read when its card is open
   } else if (before && !list.remove(before.id)) {
     heading.focus();
   }
-  updateListFooter();
+  panel.update();
 }
 
 /**
@@ -227,7 +218,9 @@ function onChange(render, before) {
  * @param {Render | undefined} before
  */
 function announceChange(render, before) {
-  if (before?.status === render.status || (!before && !isUnfinished(render))) return;
+  const [newest] = store;
+  const isStarted = !before && isUnfinished(render) && newest?.id === render.id; // others are older ones that are read later
+  if (render.batchId || before?.status === render.status || (!before && !isStarted)) return;
   const name = format.name(render);
   if (!before) announce(`Started ${name}.`);
   else if (render.status === "COMPLETE") announce(`${name} is done.`);
@@ -243,15 +236,24 @@ function announce(text) {
   byId("announcements", HTMLElement).replaceChildren(line);
 }
 
-function updateListFooter() {
-  byId("empty", HTMLElement).hidden = store.size > 0 || !hasBeenRead;
-  loadOlder.hidden = !store.hasOlder;
-}
-
 function tick() {
   list.tick();
   quota.tick();
-  if (state === "live") for (const render of store.takeStale(STALE_MS)) readRender(render);
+  if (state !== "live") return;
+  for (const render of store.takeStale(STALE_MS)) readRender(render);
+  for (const batchId of list.takeStaleBatches()) readBatch(batchId);
+}
+
+/** @param {string} id */
+async function readBatch(id) {
+  try {
+    /** @type {{ batchProgress: BatchProgress | null }} */
+    const { batchProgress } = await request(operations.READ_BATCH, { id });
+    if (batchProgress) list.showBatch(id, batchProgress);
+    if (batchProgress?.hasEnded) readQuota();
+  } catch {
+    list.markBatchesStale();
+  }
 }
 
 /** @param {Render} render */

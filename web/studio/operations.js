@@ -5,7 +5,7 @@
 const RENDER = `
 fragment Render on Render {
   id revision status phase progress framesRendered totalFrames estimatedCompletionAt queuePosition
-  compositionId animationProps { text style fontFamily fontSize color backgroundColor durationInFrames fps }
+  batchId compositionId animationProps { text style fontFamily fontSize fontWeight italic color backgroundColor durationInFrames fps }
   output { format kind contentType width height fps scale transparent }
   cancelRequested warnings error { message retryable }
   outputUrl downloadUrl: outputUrl(download: true) outputUrlExpiresAt outputSizeBytes posterUrl previewUrl costUsd
@@ -13,7 +13,7 @@ fragment Render on Render {
 }`;
 
 const QUOTA = `
-fragment Quota on RenderQuota { limit remaining resetsAt }`;
+fragment Quota on RenderQuota { limit remaining windowSeconds resetsAt resetsInSeconds }`;
 
 const COMPOSITION = `
 fragment Composition on Composition {
@@ -31,12 +31,23 @@ query Overview {
 export const READ_COMPOSITIONS = `
 query ReadCompositions { compositions { ...Composition } }${COMPOSITION}`;
 
+export const READ_FONTS = `
+query ReadFonts { fonts { family weights italic scripts } }`;
+
 export const READ_COMPOSITION = `
 query ReadComposition($id: ID!) { composition(id: $id) { defaultProps propsSchema } }`;
 
+export const READ_LAYOUT = `
+query ReadLayout($animationProps: AnimationPropsInput!, $output: OutputInput) {
+  textLayout(animationProps: $animationProps, output: $output) {
+    width height durationInFrames fps fontSize graphemes warnings
+    runs { text x baseline font rtl start end } fonts { id data }
+  }
+}`;
+
 export const OLDER = `
-query Older($after: String) {
-  renders(first: 20, after: $after) { edges { node { ...Render } } pageInfo { hasNextPage endCursor } }
+query Older($after: String, $filter: RenderFilter) {
+  renders(first: 20, after: $after, filter: $filter) { edges { node { ...Render } } pageInfo { hasNextPage endCursor } }
 }${RENDER}`;
 
 export const READ_RENDER = `
@@ -44,6 +55,21 @@ query ReadRender($id: ID!) { render(id: $id) { ...Render } }${RENDER}`;
 
 export const READ_INPUT = `
 query ReadInput($id: ID!) { render(id: $id) { inputProps } }`;
+
+export const READ_SETTINGS = `
+query ReadSettings($id: ID!) {
+  render(id: $id) {
+    compositionId inputProps animationProps { text style fontFamily fontSize fontWeight italic color backgroundColor durationInFrames fps }
+    output { format width height fps scale crf bitrateKbps transparent muted proResProfile everyNthFrame loops frame quality }
+  }
+}`;
+
+export const READ_BATCH = `
+query ReadBatch($id: ID!) {
+  batchProgress(batchId: $id) {
+    total complete failed cancelled percent hasEnded estimatedCompletionAt failures { error { message } }
+  }
+}`;
 
 export const READ_QUOTA = `
 query ReadQuota { renderQuota { ...Quota } }${QUOTA}`;
@@ -62,6 +88,9 @@ mutation Start($input: StartRenderInput!) {
     ... on InvalidInput { problems { path message } }
   }
 }${RENDER}${QUOTA}`;
+
+export const CHECK = `
+query Check($input: StartRenderInput!) { checkRenders(renders: [$input]) { path } }`;
 
 export const RETRY = `
 mutation Retry($id: ID!) {
@@ -84,6 +113,11 @@ mutation Cancel($id: ID!) {
   }
 }${RENDER}`;
 
+export const CANCEL_BATCH = `
+mutation CancelBatch($id: ID!) {
+  cancelBatch(batchId: $id) { __typename ... on UserError { message } }
+}`;
+
 export const DELETE = `
 mutation Delete($id: ID!) {
   deleteRender(renderId: $id) {
@@ -101,3 +135,12 @@ mutation RefreshUrl($id: ID!) {
     ... on DownloadUrl { render { ...Render } }
   }
 }${RENDER}`;
+
+export const SHARE = `
+mutation Share($id: ID!, $seconds: Int!) {
+  renderToken(renderId: $id, expiresInSeconds: $seconds) {
+    __typename
+    ... on UserError { message }
+    ... on RenderToken { token expiresAt }
+  }
+}`;

@@ -1,21 +1,19 @@
-// Draws an approximation of the video with CSS: static in the list, animated in the form.
+// Draws the text of a video: as the renderer laid it out, or, without a layout, approximately with CSS.
 //
-// It follows the renderer's rules (services/backends/text/styles.py and fitting.py) as far as CSS can express them.
 // Sizes are those of the video; studio.css scales them to the width of the preview.
 
+import { animate } from "./animation.js";
 import { create } from "./dom.js";
+import { drawLayout, graphemesOf } from "./layout-drawing.js";
 
-/** @import { AnimationProps } from "../types.d.ts" */
+/** @import { AnimationProps, TextLayout } from "../types.d.ts" */
 
-const MAX_ENTRANCE_S = 1;
-const ENTRANCE_SHARE = 0.6;
-const TYPING_SHARE = 0.8;
-const GRAPHEMES_PER_S = 12;
 const MIN_FONT_SIZE = 8;
 const FIT_STEPS = 12;
 const BOX_SHAPE = 16 / 9; // of the class `preview-box`
+const DEFAULT_WIDTH = 1280; // as in studio.css
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /**
  * Give a preview the shape of a video within its box, an element of the class `preview-box`.
@@ -29,60 +27,88 @@ export function setShape(preview, { width, height }) {
 }
 
 /**
- * Draw the text without animation into an element of the class `preview`, and return the element of the text. Values
- * are set as single CSS properties, so a colour can't contain other declarations.
+ * Draw an approximation into an element of the class `preview`, and return the element of the text. Values are set as
+ * single CSS properties, so a colour can't contain other declarations.
  * @param {HTMLElement} preview
  * @param {AnimationProps} props
  */
 export function draw(preview, { text, fontFamily, fontSize, color, backgroundColor }) {
+  setBackground(preview, backgroundColor);
   const element = create("div", "preview-text");
   element.dir = "auto";
   element.ariaHidden = "true";
   element.textContent = text;
   element.style.color = color;
   element.style.fontFamily = `${quoted(fontFamily)}, Inter, system-ui, sans-serif`;
-  preview.style.backgroundColor = "#000"; // stays if the next line's value is not a CSS colour
-  if (backgroundColor) preview.style.backgroundColor = backgroundColor;
   preview.replaceChildren(element);
   fit(preview, element, fontSize);
   return element;
 }
 
 /**
- * Draw the text, and start its animation if `animated`.
+ * Draw the text, and start its animation if `animated`. Without a layout, it is an approximation. The fonts of the
+ * layout must be loaded.
  * @param {HTMLElement} preview
  * @param {AnimationProps} props
- * @param {{ animated: boolean }} options
+ * @param {{ animated: boolean, layout: TextLayout | null }} options
  */
-export function play(preview, props, { animated }) {
-  const element = draw(preview, props);
+export function play(preview, props, { animated, layout }) {
   delete preview.dataset.style;
+  const player = layout ? playLayout(preview, props, layout) : playApproximation(preview, props);
   if (!animated) return;
-  const duration = props.durationInFrames / props.fps;
   preview.append(create("div", "preview-progress"));
-  preview.style.setProperty("--duration", `${duration}s`);
-  preview.style.setProperty("--entrance", `${Math.min(MAX_ENTRANCE_S, duration * ENTRANCE_SHARE)}s`);
-  if (props.style === "TYPEWRITER") type(element, props.text, duration);
+  preview.style.setProperty("--duration", `${player.duration}s`);
+  player.start();
   preview.dataset.style = props.style;
 }
 
 /**
- * Show the graphemes one after the other.
- * @param {HTMLElement} element
- * @param {string} text
- * @param {number} duration
+ * @param {HTMLElement} preview
+ * @param {AnimationProps} props
+ * @param {TextLayout} layout
  */
-function type(element, text, duration) {
-  const parts = [...graphemes.segment(text)].map(({ segment }) => segment);
-  const typing = Math.min(parts.length / GRAPHEMES_PER_S, duration * TYPING_SHARE);
-  element.replaceChildren(
-    ...parts.map((part, index) => {
-      const span = create("span");
-      span.textContent = part;
-      span.style.animationDelay = `${(typing * (index + 1)) / parts.length}s`;
-      return span;
-    }),
-  );
+function playLayout(preview, props, layout) {
+  const { drawing, text, lines } = drawLayout(props, layout);
+  setBackground(preview, props.backgroundColor);
+  preview.replaceChildren(drawing);
+  const timeline = { ...layout, frames: layout.durationInFrames };
+  const start = () => {
+    const parts = props.style === "TYPEWRITER" ? graphemesOf(lines, layout) : [];
+    animate(text, props.style, timeline, { parts, length: (pixels) => `${pixels}px` });
+  };
+  return { duration: timeline.frames / timeline.fps, start };
+}
+
+/**
+ * @param {HTMLElement} preview
+ * @param {AnimationProps} props
+ */
+function playApproximation(preview, props) {
+  const element = draw(preview, props);
+  const width = Number(preview.style.getPropertyValue("--video-width")) || DEFAULT_WIDTH;
+  const graphemes = [...segmenter.segment(props.text)];
+  const timeline = {
+    frames: props.durationInFrames,
+    fps: props.fps,
+    height: (width * preview.clientHeight) / preview.clientWidth,
+    graphemes: graphemes.length,
+  };
+  const start = () => {
+    const parts = graphemes.map(({ segment }, index) => ({ element: create("span"), index, segment }));
+    for (const part of parts) part.element.textContent = part.segment;
+    if (props.style === "TYPEWRITER") element.replaceChildren(...parts.map((part) => part.element));
+    animate(element, props.style, timeline, { parts, length: (pixels) => `${(100 * pixels) / width}cqw` });
+  };
+  return { duration: timeline.frames / timeline.fps, start };
+}
+
+/**
+ * @param {HTMLElement} preview
+ * @param {string | null} color
+ */
+function setBackground(preview, color) {
+  preview.style.backgroundColor = "#000"; // stays if the next line's value is not a CSS colour
+  if (color) preview.style.backgroundColor = color;
 }
 
 /**

@@ -1,12 +1,15 @@
 // The form for the composition TextAnimation, with its preview.
 
 import { bindSwatch } from "../colors.js";
-import { byId } from "../dom.js";
+import { byId, setText } from "../dom.js";
 import { Notes } from "../fields/frames.js";
 import * as format from "../format.js";
+import { useFonts } from "../layout-drawing.js";
 import { play, setShape } from "../preview.js";
+import { FontPicker } from "./font-picker.js";
+import { LayoutReader } from "./layout-reader.js";
 
-/** @import { AnimationProps, RenderLimits, StartInput } from "../../types.d.ts" */
+/** @import { AnimationProps, FontFamily, RenderLimits, StartInput, TextLayout } from "../../types.d.ts" */
 
 const DEFAULT_FPS = 30; // until the limits are read
 const PREVIEW_DELAY_MS = 400; // after the last change
@@ -15,25 +18,43 @@ const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 export class AnimationForm {
   element = byId("animation-fields", HTMLElement);
   #fps = DEFAULT_FPS;
-  #size = "1280×720"; // as in studio.css
+  #shown = ""; // the size and output that the preview is for
+  #draws = 0;
+  #isAnimated = false; // whether the newest drawing is, also while its layout is read
+  #layouts;
+  #output;
   #text = byId("text", HTMLTextAreaElement);
   #color = byId("color", HTMLInputElement);
   #backgroundColor = byId("backgroundColor", HTMLInputElement);
-  #fontFamily = byId("fontFamily", HTMLInputElement);
+  #font = new FontPicker();
   #fontSize = byId("fontSize", HTMLInputElement);
   #duration = byId("duration", HTMLInputElement);
   #previewPanel = byId("animation-preview", HTMLElement);
   #preview = byId("preview", HTMLElement);
   #facts = byId("preview-facts", HTMLElement);
+  #warnings = byId("preview-warnings", HTMLElement);
+  /** @type {Partial<AnimationProps>} */
+  #exact = {}; // values of a render that the sliders have no step for, until the user moves them
   #notes = new Map(findFields(this.element).map((field) => [field.dataset.field, notesOf(field)]));
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #previewTimer;
 
-  constructor() {
+  /**
+   * `readLayout` returns how the renderer lays out a text, null if it can't; `output` returns the chosen output.
+   * @param {object} parts
+   * @param {(input: StartInput) => Promise<TextLayout | null>} parts.readLayout
+   * @param {() => StartInput["output"]} parts.output
+   */
+  constructor({ readLayout, output }) {
+    this.#layouts = new LayoutReader(readLayout);
+    this.#output = output;
     for (const input of [this.#color, this.#backgroundColor]) bindSwatch(byId(`${input.id}-swatch`, HTMLInputElement), input);
+    this.#fontSize.addEventListener("input", () => delete this.#exact.fontSize);
+    this.#duration.addEventListener("input", () => delete this.#exact.durationInFrames);
     this.element.addEventListener("input", () => this.#onInput());
     byId("play-preview", HTMLButtonElement).addEventListener("click", () => this.#showPreview({ animated: true }));
     this.#updateLabels();
+    play(this.#preview, this.#props, { animated: false, layout: null }); // until the layout is read
     this.#showPreview({ animated: !reducedMotion.matches });
   }
 
@@ -48,18 +69,41 @@ export class AnimationForm {
     this.#fontSize.max = String(limits.maxFontSize);
     this.#duration.max = String(limits.maxDurationSeconds);
     this.#updateLabels();
+    this.#layouts.reset();
+    this.#showPreview({ animated: this.#isAnimated });
+  }
+
+  /** @param {FontFamily[]} families */
+  setFonts(families) {
+    this.#font.setFamilies(families);
   }
 
   /**
-   * Draw the preview for a video of this size. A running animation starts again if the size differs.
+   * Draw the preview for a video of this size, and for the chosen output. A running animation starts again if they differ.
    * @param {{ width: number, height: number }} size In pixels.
    */
   setSize({ width, height }) {
-    const size = `${width}×${height}`;
-    if (size === this.#size) return;
-    this.#size = size;
+    const shown = JSON.stringify([width, height, this.#output()]);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
     setShape(this.#preview, { width, height });
-    if (!this.element.hidden) this.#showPreview({ animated: this.#preview.dataset.style !== undefined });
+    if (!this.element.hidden) this.#showPreview({ animated: this.#isAnimated });
+  }
+
+  /**
+   * Fill in the form.
+   * @param {AnimationProps} props
+   */
+  use({ text, style, color, backgroundColor, fontSize, durationInFrames, ...font }) {
+    this.#text.value = text;
+    /** @type {HTMLInputElement} */ (this.element.querySelector(`[name=style][value="${style}"]`)).checked = true;
+    this.#color.value = color;
+    this.#backgroundColor.value = backgroundColor ?? "";
+    this.#font.props = font;
+    this.#fontSize.value = String(fontSize);
+    this.#duration.value = String(durationInFrames / this.#fps);
+    this.#exact = { fontSize, durationInFrames };
+    for (const input of [this.#color, this.#backgroundColor]) input.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
   /** @param {boolean} isShown */
@@ -90,12 +134,13 @@ export class AnimationForm {
     return {
       text: this.#text.value,
       style: style.value,
-      fontFamily: this.#fontFamily.value,
+      ...this.#font.props,
       fontSize: Number(this.#fontSize.value),
       color: this.#color.value,
       backgroundColor: this.#backgroundColor.value.trim() || null,
       durationInFrames: Math.round(Number(this.#duration.value) * this.#fps),
       fps: this.#fps,
+      ...this.#exact,
     };
   }
 
@@ -108,20 +153,30 @@ export class AnimationForm {
   }
 
   #updateLabels() {
-    const duration = format.seconds(Number(this.#duration.value));
-    byId("fontSize-value", HTMLElement).textContent = `${this.#fontSize.value} px`;
+    const { style, fontSize, durationInFrames, fps } = this.#props;
+    const duration = format.seconds(durationInFrames / fps);
+    byId("fontSize-value", HTMLElement).textContent = `${fontSize} px`;
     byId("duration-value", HTMLElement).textContent = duration;
-    this.#fontSize.setAttribute("aria-valuetext", `${this.#fontSize.value} pixels`);
-    this.#duration.setAttribute("aria-valuetext", `${this.#duration.value} seconds`);
-    const { style, durationInFrames } = this.#props;
+    this.#fontSize.setAttribute("aria-valuetext", `${fontSize} pixels`);
+    this.#duration.setAttribute("aria-valuetext", duration.replace(/s$/, "seconds"));
     this.#facts.textContent = `${format.style(style)} · ${duration} · ${durationInFrames} frames`;
   }
 
-  /** @param {{ animated: boolean }} options */
-  #showPreview({ animated }) {
+  /**
+   * Draw the preview when its layout is known, unless it is drawn again before.
+   * @param {{ animated: boolean }} options
+   */
+  async #showPreview({ animated }) {
+    const draw = ++this.#draws;
+    this.#isAnimated = animated;
     const props = this.#props;
-    play(this.#preview, props, { animated });
     this.#preview.ariaLabel = `Preview of ${format.quoted(props.text)}`;
+    const layout = await this.#layouts.get({ animationProps: props, output: this.#output() });
+    if (draw !== this.#draws) return;
+    if (layout) await useFonts(layout);
+    if (draw !== this.#draws) return;
+    setText(this.#warnings, layout?.warnings.join(" ") ?? "");
+    play(this.#preview, props, { animated, layout });
   }
 }
 

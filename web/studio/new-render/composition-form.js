@@ -2,7 +2,7 @@
 
 import { SchemaForm } from "../fields/schema-form.js";
 
-/** @import { CompositionProps, StartInput } from "../../types.d.ts" */
+/** @import { CompositionProps, JsonObject, StartInput } from "../../types.d.ts" */
 
 export class CompositionForm {
   #id;
@@ -13,11 +13,12 @@ export class CompositionForm {
    * @param {string} id Of the composition.
    * @param {CompositionProps} props
    * @param {(text: string) => void} announce
+   * @param {JsonObject} values That the form has at first.
    */
-  constructor(id, props, announce) {
+  constructor(id, props, announce, values = props.defaultProps) {
     this.#id = id;
     this.#props = JSON.stringify([props.propsSchema, props.defaultProps]);
-    this.#form = new SchemaForm(props.propsSchema, props.defaultProps, announce);
+    this.#form = new SchemaForm(props.propsSchema, values, announce);
   }
 
   get element() {

@@ -5,7 +5,7 @@
 import { byId, create } from "../dom.js";
 import { CompositionForm } from "./composition-form.js";
 
-/** @import { CompositionProps, PropsForm, StartInput } from "../../types.d.ts" */
+/** @import { CompositionProps, JsonObject, PropsForm, StartInput } from "../../types.d.ts" */
 
 /** @implements {PropsForm} */
 export class CompositionForms {
@@ -48,6 +48,19 @@ export class CompositionForms {
     if (known) this.#showForm(known);
     else this.#showLoading();
     this.refresh();
+  }
+
+  /**
+   * Fill in the form of the shown composition. Throws an error for the user if its fields can't be read.
+   * @param {string} id
+   * @param {JsonObject} props Without those that are the composition's defaults.
+   */
+  async use(id, props) {
+    const found = await this.#read(id);
+    if (id !== this.#id) return;
+    this.#reads += 1;
+    this.#forms.set(id, new CompositionForm(id, found, this.#announce, { ...found.defaultProps, ...props }));
+    this.#showProps(id, found);
   }
 
   /** Read the props of the shown composition again. The form stays unless they have changed. */

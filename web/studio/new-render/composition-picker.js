@@ -23,10 +23,7 @@ export class CompositionPicker {
    */
   constructor(onPick) {
     this.#onPick = onPick;
-    this.#select.addEventListener("input", () => {
-      sessionStorage.setItem(PICKED, this.#select.value);
-      this.#onPick(this.#picked);
-    });
+    this.#select.addEventListener("input", () => this.#onUserPick());
   }
 
   /**
@@ -46,11 +43,27 @@ export class CompositionPicker {
     return true;
   }
 
+  /**
+   * Pick a composition. Throws an error for the user if it is not offered.
+   * @param {string} id
+   */
+  pick(id) {
+    if (!this.#compositions.some((each) => each.id === id)) throw new Error(`The server has no composition ${id} any more.`);
+    if (this.#select.value === id) return;
+    this.#select.value = id;
+    this.#onUserPick();
+  }
+
   /** @param {string} message */
   showProblem(message) {
     if (this.#field.hidden) return false;
     this.#notes.show(message);
     return true;
+  }
+
+  #onUserPick() {
+    sessionStorage.setItem(PICKED, this.#select.value);
+    this.#onPick(this.#picked);
   }
 
   get #picked() {

@@ -3,13 +3,18 @@
 import { AnimationForm } from "./animation-form.js";
 import { CompositionForms } from "./composition-forms.js";
 import { CompositionPicker } from "./composition-picker.js";
+import { addCopyAs } from "../copy-as.js";
 import { byId } from "../dom.js";
-import { clearProblems, InvalidField } from "../fields/frames.js";
+import { InvalidField } from "../fields/frames.js";
+import { FieldProblems } from "./field-problems.js";
 import { OutputOptions } from "./output-options.js";
+import { RenderButton } from "./render-button.js";
+
+/** @import { FormRequests } from "./form-requests.js" */
 
 /**
  * @import {
- *   Composition, CompositionProps, MutationError, PathProblem, Problem, PropsForm, RenderLimits, StartInput,
+ *   Composition, FontFamily, MutationError, PathProblem, Problem, PropsForm, RenderLimits, Settings, StartInput,
  * } from "../../types.d.ts"
  */
 
@@ -19,35 +24,64 @@ export class NewRender {
   #section = byId("new-render-section", HTMLElement);
   #form = byId("new-render", HTMLFormElement);
   #error = byId("form-error", HTMLElement);
-  #button = byId("render", HTMLButtonElement);
-  #animation = new AnimationForm();
+  #heading = byId("new-render-heading", HTMLElement);
+  #button = new RenderButton();
+  #onWaiting;
+  #problems;
+  #animation;
   #picker;
   #compositions;
   #output;
   /** @type {PropsForm} */
-  #shown = this.#animation;
+  #shown;
 
   /**
    * `start` starts a render. It returns the error as `{ message, problems }`, or undefined if the render was started.
-   * `readProps` returns the props of a composition. `announce` receives sentences for screen readers.
+   * `announce` receives sentences for screen readers. `onWaiting` is called when the user wants to start a render before
+   * that is possible.
    * @param {object} parts
    * @param {(input: StartInput) => Promise<MutationError | undefined>} parts.start
-   * @param {(id: string) => Promise<CompositionProps>} parts.readProps
+   * @param {FormRequests} parts.requests
    * @param {(text: string) => void} parts.announce
+   * @param {() => void} parts.onWaiting
    */
-  constructor({ start, readProps, announce }) {
-    this.#compositions = new CompositionForms(readProps, announce);
+  constructor({ start, requests, announce, onWaiting }) {
+    this.#onWaiting = onWaiting;
+    this.#problems = new FieldProblems(this.#section, {
+      showAtField: (problem) => this.#showAtField(problem),
+      check: async () => requests.check(this.input),
+    });
+    this.#animation = new AnimationForm({ readLayout: (input) => requests.readLayout(input), output: () => this.#readableOutput });
+    this.#shown = this.#animation;
+    this.#compositions = new CompositionForms((id) => requests.readProps(id), announce);
     this.#output = new OutputOptions(announce, (size) => this.#animation.setSize(size));
     this.#picker = new CompositionPicker((composition) => this.#show(composition));
+    addCopyAs(byId("copy-as", HTMLElement), () => this.input);
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit(start);
     });
+    this.#section.addEventListener("input", () => this.#showError("")); // it was about the former input
+    this.#section.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      this.#form.requestSubmit();
+    });
+  }
+
+  /** @param {number} seconds Until the next render can be started; 0 for now. */
+  set wait(seconds) {
+    this.#button.wait = seconds;
   }
 
   /** @param {RenderLimits} limits */
   setLimits(limits) {
     this.#animation.setLimits(limits);
+  }
+
+  /** @param {FontFamily[]} families */
+  setFonts(families) {
+    this.#animation.setFonts(families);
   }
 
   /**
@@ -57,6 +91,22 @@ export class NewRender {
    */
   setCompositions(compositions) {
     if (!this.#picker.offer(compositions, TEXT_ANIMATION)) this.#compositions.refresh();
+  }
+
+  /**
+   * Fill in the form with the settings of a render, and show it. Throws an error for the user if the server offers its
+   * composition or its format no more.
+   * @param {Settings} settings
+   */
+  async use({ compositionId, animationProps, inputProps, output }) {
+    this.#picker.pick(compositionId);
+    this.#clear();
+    if (animationProps) this.#animation.use(animationProps);
+    else await this.#compositions.use(compositionId, inputProps);
+    this.#output.use(output);
+    this.#section.scrollTop = 0;
+    this.#section.scrollIntoView({ block: "nearest" });
+    this.#heading.focus({ preventScroll: true });
   }
 
   /** @param {Composition | undefined} composition */
@@ -70,27 +120,43 @@ export class NewRender {
     this.#output.show(composition);
   }
 
+  /** What Render sends. Throws an error whose message is a sentence for the user. */
+  get input() {
+    return { ...this.#shown.input, output: this.#output.output };
+  }
+
+  /** The output, undefined while its options can't be read. */
+  get #readableOutput() {
+    try {
+      return this.#output?.output;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** @param {(input: StartInput) => Promise<MutationError | undefined>} start */
   async #submit(start) {
-    if (this.#button.ariaBusy === "true") return;
-    this.#button.ariaBusy = "true";
-    this.#button.textContent = "Starting…";
+    if (this.#button.isBusy) return;
+    if (this.#button.isWaiting) {
+      this.#onWaiting();
+      return;
+    }
+    this.#button.isBusy = true;
     this.#clear();
     try {
-      const error = await start({ ...this.#shown.input, output: this.#output.output });
+      const error = await start(this.input);
       if (error) this.#showProblems(error);
     } catch (error) {
       if (error instanceof InvalidField) error.field.showProblem([], error.message);
       else this.#showError(/** @type {Error} */ (error).message);
       this.#focusProblem();
     }
-    this.#button.ariaBusy = null;
-    this.#button.textContent = "Render";
+    this.#button.isBusy = false;
   }
 
   #clear() {
     this.#showError("");
-    clearProblems(this.#section);
+    this.#problems.clear();
   }
 
   /**
@@ -98,7 +164,7 @@ export class NewRender {
    * @param {{ message: string, problems?: Problem[] }} error
    */
   #showProblems({ message, problems = [] }) {
-    const others = problems.map(toPathProblem).filter((problem) => !this.#showAtField(problem));
+    const others = this.#problems.show(problems.map(toPathProblem));
     const messages = problems.length === 0 ? [message] : others.map((problem) => problem.message);
     this.#showError(messages.join("\n"));
     this.#focusProblem();

@@ -5,7 +5,7 @@ import { createFields } from "../fields/schema-form.js";
 import * as format from "../format.js";
 import { FORMATS, shortLabel } from "../output-formats.js";
 
-/** @import { Composition, Field, JsonObject, OutputFormat, Schema } from "../../types.d.ts" */
+/** @import { Composition, Field, Json, JsonObject, OutputFormat, Schema, Settings } from "../../types.d.ts" */
 
 const GROUPS = { VIDEO: "Video", GIF: "Animated image", AUDIO: "Audio", STILL: "Still image" };
 const PROFILES = ["P4444_XQ", "P4444", "HQ", "STANDARD", "LIGHT", "PROXY"];
@@ -63,6 +63,17 @@ export class OutputOptions {
   }
 
   /**
+   * Choose the output of a render. Throws an error for the user if the composition does not have its format.
+   * @param {Settings["output"]} output
+   */
+  use({ format: name, ...output }) {
+    if (!this.#composition?.outputs.includes(name)) throw new Error(`The server does not make ${shortLabel(name)} of this any more.`);
+    this.#chosen = this.#select.value = name;
+    this.#showOptions(givenOptions(output, FORMATS[name].options, this.#composition));
+    this.#details.open ||= this.output !== undefined;
+  }
+
+  /**
    * Show a problem at its option. Return whether there is one.
    * @param {string[]} path From the output, such as `["video", "crf"]`.
    * @param {string} message
@@ -108,6 +119,22 @@ export class OutputOptions {
     setText(this.#summary, summaryOf(this.#format, given, this.#composition));
     if (Number(width) > 0 && Number(height) > 0) this.#onSize({ width: Number(width), height: Number(height) });
   }
+}
+
+/**
+ * Return the options of an output that differ from the composition's own values.
+ * @param {JsonObject} output
+ * @param {string[]} options Of the format.
+ * @param {Composition} composition
+ */
+function givenOptions(output, options, { width, height, fps }) {
+  const scale = Number(output.scale ?? 1);
+  const unscaled = (/** @type {Json} */ side) => (side === null ? null : Math.round(Number(side) / scale));
+  const values = { ...output, width: unscaled(output.width), height: unscaled(output.height) };
+  /** @type {JsonObject} */
+  const usual = { width, height, fps, scale: 1, everyNthFrame: 1, frame: 0 };
+  const isGiven = (/** @type {[string, Json]} */ [name, value]) => options.includes(name) && value !== null && value !== false && value !== usual[name];
+  return Object.fromEntries(Object.entries(values).filter(isGiven));
 }
 
 /** @param {OutputFormat} value */

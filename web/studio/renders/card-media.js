@@ -11,10 +11,13 @@ import { LivePreview } from "./live-preview.js";
 const CAN_BE_TRANSPARENT = new Set(["GIF", "PNG", "WEBP"]);
 
 export class CardMedia {
-  element = create("div", "thumbnail preview-box");
+  element = create("div", "thumbnail");
+  /** Below the picture. It has room for one line. */
+  caption = create("div", "caption");
+  #box = create("div", "preview-box");
   #preview = create("div", "preview");
   #open = create("button", "play");
-  #live = new LivePreview((image) => this.#open.before(image));
+  #live = new LivePreview((image) => this.#box.append(image));
   #render;
   #options;
   /** @type {HTMLImageElement | undefined} */
@@ -37,9 +40,11 @@ export class CardMedia {
     this.#render = render;
     this.#options = options;
     this.#open.type = "button";
-    if (!this.#isStill) this.#open.append(create("span", "play-icon"));
+    this.#open.append(Object.assign(create("span", "play-label"), { textContent: this.#verb }));
+    this.#open.classList.toggle("still", this.#isStill);
     this.#open.addEventListener("click", () => options.attempt(() => this.#openMedia()));
-    this.element.append(this.#preview, this.#open);
+    this.#box.append(this.#preview);
+    this.element.append(this.#box, this.caption, this.#open);
     this.show(render);
   }
 
@@ -66,7 +71,7 @@ export class CardMedia {
     this.#render = render;
     const isDone = render.status === "COMPLETE";
     this.#open.hidden = !isDone || this.#media !== undefined || !canPlay(render.output);
-    this.#open.ariaLabel = `${this.#isStill ? "Enlarge" : "Play"} ${format.name(render)}`;
+    this.#open.ariaLabel = `${this.#verb} ${format.name(render)}`;
     this.#setShape();
     this.#showLivePreview();
     this.#showPoster();
@@ -74,6 +79,10 @@ export class CardMedia {
 
   get #isStill() {
     return this.#render.output.kind === "STILL";
+  }
+
+  get #verb() {
+    return this.#isStill ? "Enlarge" : "Play";
   }
 
   #setShape() {
@@ -145,6 +154,7 @@ export class CardMedia {
     if (player instanceof HTMLVideoElement) {
       player.playsInline = true;
       player.poster = this.#render.posterUrl ?? "";
+      player.style.backgroundColor = this.#render.animationProps?.backgroundColor ?? ""; // until the poster is loaded
     }
     return player;
   }

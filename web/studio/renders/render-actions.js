@@ -4,16 +4,18 @@ import { ApiError } from "../api.js";
 import { byId } from "../dom.js";
 import * as format from "../format.js";
 import * as operations from "../operations.js";
+import { share } from "./share-dialog.js";
 
 /** @import { Quota } from "../quota.js" */
 /** @import { RenderStore } from "./render-store.js" */
-/** @import { MutationError, MutationResult, Render, RenderActions, StartInput } from "../../types.d.ts" */
+/** @import { MutationError, MutationResult, Render, RenderActions, Settings, StartInput } from "../../types.d.ts" */
 
 /** @implements {RenderActions} */
 export class Actions {
   #request;
   #store;
   #quota;
+  #useSettings;
 
   /**
    * @param {object} parts
@@ -21,12 +23,16 @@ export class Actions {
    * @param {RenderStore} parts.store
    * @param {Quota} parts.quota
    * @param {(text: string) => void} parts.announce
+   * @param {(render: Render) => void} parts.readTitle
+   * @param {(settings: Settings) => Promise<void>} parts.useSettings
    */
-  constructor({ request, store, quota, announce }) {
+  constructor({ request, store, quota, announce, readTitle, useSettings }) {
     this.#request = request;
     this.#store = store;
     this.#quota = quota;
     this.announce = announce;
+    this.readTitle = readTitle;
+    this.#useSettings = useSettings;
   }
 
   /**
@@ -46,6 +52,7 @@ export class Actions {
   async retry({ id, title }) {
     const { retryRender } = await this.#request(operations.RETRY, { id });
     const error = this.#apply(retryRender, title);
+    if (error?.__typename === "RenderQuotaExceeded") throw new ApiError(this.#quota.sentence);
     if (error) throw new ApiError(error.message);
     if (retryRender.duplicate) throw new ApiError("This render has already been retried; see the list.");
   }
@@ -58,6 +65,12 @@ export class Actions {
     if (error) throw new ApiError(error.message);
   }
 
+  /** @param {string} id */
+  async cancelBatch(id) {
+    const { cancelBatch } = await this.#request(operations.CANCEL_BATCH, { id });
+    if (cancelBatch.message) throw new ApiError(cancelBatch.message);
+  }
+
   /** @param {Render} render */
   async remove(render) {
     if (!(await confirmDeletion(render))) return;
@@ -68,11 +81,35 @@ export class Actions {
     this.announce(`Deleted ${format.name(render)}.`);
   }
 
+  /**
+   * Fill in the form with the settings of a render.
+   * @param {Render} render
+   */
+  async useSettings(render) {
+    /** @type {{ render: Settings | null }} */
+    const { render: settings } = await this.#request(operations.READ_SETTINGS, { id: render.id });
+    if (!settings) throw new ApiError("This render was deleted.");
+    await this.#useSettings(settings);
+    this.announce(`The form has the settings of ${format.name(render)}.`);
+  }
+
   /** @param {Render} render */
   async refreshUrl({ id }) {
     const { refreshDownloadUrl } = await this.#request(operations.REFRESH_URL, { id });
     const error = this.#apply(refreshDownloadUrl);
     if (error) throw new ApiError(error.message);
+  }
+
+  /**
+   * Let the user make a link to the render.
+   * @param {Render} render
+   */
+  share(render) {
+    return share(render, async (seconds) => {
+      const { renderToken } = await this.#request(operations.SHARE, { id: render.id, seconds });
+      if (renderToken.message) throw new ApiError(renderToken.message);
+      return renderToken;
+    });
   }
 
   /**

@@ -1,8 +1,10 @@
 // One render in the list. Its element is never replaced, so focus and playback survive updates.
 
 import { CardMedia } from "./card-media.js";
-import { create, setText } from "../dom.js";
+import { copyLink } from "../clipboard.js";
+import { create, setText, showNotice } from "../dom.js";
 import * as format from "../format.js";
+import { Menu } from "../menu.js";
 import { canPlay } from "../output-formats.js";
 import { isUnfinished } from "./render-store.js";
 
@@ -18,7 +20,8 @@ export class RenderCard {
   #heading = create("h3");
   #facts = create("p", "facts");
   #badge = create("span", "badge");
-  #state = create("span");
+  #state = create("span", "state-text");
+  #meta = create("span", "meta");
   #progress = create("progress");
   #count = create("p", "count");
   #notice = create("p", "notice");
@@ -37,15 +40,18 @@ export class RenderCard {
       freshUrl: () => this.#freshUrl(),
       refreshUrl: () => this.#refreshUrl(),
       attempt: (action) => this.#attempt(action),
-      onError: (message) => this.#notify(message, "error", { announced: true }),
+      onError: (message) => this.#showError(message),
       onOpen: () => this.element.classList.add("open"),
     });
     const state = create("p", "state");
-    state.append(this.#badge, " ", this.#state);
+    state.append(this.#badge, " ", this.#state, " ", this.#meta);
+    const news = create("div", "news"); // has room for one line in every state
+    news.append(this.#count, this.#notice);
     const details = create("div", "details");
     this.#heading.tabIndex = -1;
     this.#heading.dir = "auto";
-    details.append(this.#heading, this.#facts, state, this.#progress, this.#count, this.#notice, this.#buttons);
+    this.#media.caption.append(this.#progress);
+    details.append(this.#heading, this.#facts, state, news, this.#buttons);
     this.element.append(this.#media.element, details);
     this.#showStatus();
     this.#showDetails();
@@ -85,9 +91,10 @@ export class RenderCard {
   #showStatus() {
     const { status, error, warnings, output } = this.#render;
     this.element.dataset.status = status;
-    this.#showButtons();
-    const hints = status === "COMPLETE" && output.format !== "PDF" && !canPlay(output) ? [...warnings, NOT_PLAYABLE] : warnings;
-    this.#notify(error?.message ?? hints.join(" "), error ? "error" : "");
+    if (!isUnfinished(this.#render) || !this.#buttons.hasChildNodes()) this.#showButtons();
+    const known = isUnfinished(this.#render) ? [] : warnings; // later, in the place of the progress
+    const hints = status === "COMPLETE" && output.format !== "PDF" && !canPlay(output) ? [...known, NOT_PLAYABLE] : known;
+    showNotice(this.#notice, error?.message ?? hints.join(" "), error ? "error" : "");
   }
 
   #showDetails() {
@@ -95,6 +102,7 @@ export class RenderCard {
     setText(this.#heading, format.title(render));
     for (const name of this.#buttons.querySelectorAll(".visually-hidden")) setText(name, ` ${format.name(render)}`);
     setText(this.#facts, this.#factsText());
+    setText(this.#meta, this.#metaText());
     setText(this.#badge, format.status(render));
     this.#progress.hidden = !isUnfinished(render);
     this.#progress.value = render.progress;
@@ -104,13 +112,15 @@ export class RenderCard {
   }
 
   #factsText() {
-    const { output, createdAt, outputSizeBytes, costUsd } = this.#render;
-    const facts = [...this.#contentFacts(), format.output(output)];
-    if (output.transparent) facts.push("transparent");
-    facts.push(format.time(createdAt));
-    if (outputSizeBytes) facts.push(format.size(outputSizeBytes));
-    if (costUsd !== null) facts.push(format.cost(costUsd));
-    return facts.join(" · ");
+    const { output } = this.#render;
+    return [...this.#contentFacts(), format.output(output), ...(output.transparent ? ["transparent"] : [])].join(" · ");
+  }
+
+  #metaText() {
+    const { createdAt, outputSizeBytes, costUsd } = this.#render;
+    const size = outputSizeBytes ? [format.size(outputSizeBytes)] : [];
+    const cost = costUsd ? [format.cost(costUsd)] : []; // 0 on own machines without a price
+    return [...size, ...cost, format.time(createdAt)].join(" · ");
   }
 
   #contentFacts() {
@@ -142,22 +152,29 @@ export class RenderCard {
 
   #showButtons() {
     const hadFocus = this.#buttons.contains(document.activeElement);
-    const { status } = this.#render;
-    if (isUnfinished(this.#render)) {
-      this.#buttons.replaceChildren(this.#button("Cancel", () => this.#actions.cancel(this.#render)));
-    } else if (status === "COMPLETE") {
-      this.#buttons.replaceChildren(
-        ...this.#links(),
-        this.#button("Copy link", () => this.#copyLink()),
-        this.#button("Delete", () => this.#actions.remove(this.#render)),
-      );
-    } else {
-      this.#buttons.replaceChildren(
-        this.#button("Retry", () => this.#actions.retry(this.#render)),
-        this.#button("Delete", () => this.#actions.remove(this.#render)),
-      );
-    }
+    this.#buttons.replaceChildren(...this.#actionButtons());
     if (hadFocus) this.focus();
+  }
+
+  /** Return the buttons for the status: of all statuses as many, so that the card does not change its height. */
+  #actionButtons() {
+    const use = this.#button("Use these settings", () => this.#actions.useSettings(this.#render));
+    const share = this.#button("Share", () => this.#actions.share(this.#render));
+    const remove = this.#button("Delete", () => this.#actions.remove(this.#render));
+    if (isUnfinished(this.#render)) {
+      return [this.#button("Cancel", () => this.#actions.cancel(this.#render)), use, this.#menu(share)];
+    }
+    if (this.#render.status !== "COMPLETE") {
+      return [this.#button("Retry", () => this.#actions.retry(this.#render)), use, this.#menu(remove)];
+    }
+    return [...this.#links(), use, this.#menu(this.#button("Copy link", () => this.#copyLink()), share, remove)];
+  }
+
+  /** @param {HTMLElement[]} items */
+  #menu(...items) {
+    const more = new Menu("More", format.name(this.#render));
+    more.setItems(...items);
+    return more.element;
   }
 
   /**
@@ -215,20 +232,7 @@ export class RenderCard {
 
   async #copyLink() {
     const url = await this.#freshUrl();
-    const expiry = format.time(this.#render.outputUrlExpiresAt ?? "");
-    try {
-      await navigator.clipboard.writeText(url);
-      this.#notify(`Link copied. It expires at ${expiry}.`, "success", { announced: true });
-    } catch {
-      // Browsers allow writing to the clipboard only with HTTPS or on localhost.
-      this.#notify(`Copy this link. It expires at ${expiry}.`, "", { announced: true });
-      const field = create("input", "link");
-      field.readOnly = true;
-      field.value = url;
-      field.ariaLabel = "Link";
-      this.#notice.append(field);
-      field.select();
-    }
+    this.#actions.announce(await copyLink(url, this.#render.outputUrlExpiresAt ?? "", this.#notice));
   }
 
   #hasFreshUrl() {
@@ -249,18 +253,14 @@ export class RenderCard {
     try {
       await action();
     } catch (error) {
-      this.#notify(/** @type {Error} */ (error).message, "error", { announced: true });
+      this.#showError(/** @type {Error} */ (error).message);
     }
   }
 
-  /**
-   * @param {string} text
-   * @param {"error" | "success" | ""} kind
-   */
-  #notify(text, kind, { announced = false } = {}) {
-    this.#notice.textContent = text;
-    this.#notice.dataset.kind = kind;
-    if (announced) this.#actions.announce(text);
+  /** @param {string} message */
+  #showError(message) {
+    showNotice(this.#notice, message, "error");
+    this.#actions.announce(message);
   }
 
   /** Return the render's name for screen readers: it distinguishes equal buttons of several cards. */
