@@ -11,10 +11,14 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.delivery import NODE, PEERS, SECRET, Server, Subscribers, started, write_renders
+from benchmarks.delivery import NODE, PEERS, Server, Subscribers, started
+from benchmarks.delivery_server import SECRET, write_renders
+from benchmarks.figures import Comparison, Figure
 from tests.support.redis_server import RedisServer
 
 CLIENTS, TURNS = 1000, 3
@@ -27,8 +31,11 @@ HEAD = """\
 Figures = dict[str, list[float]]
 
 
-def main(clients: int = CLIENTS, turns: int = TURNS, *, kinds: tuple[str, ...] = ()) -> None:
-    """Print medians of the server's CPU time and memory per client. Default: all servers that are installed."""
+def main(clients: int = CLIENTS, turns: int = TURNS, *, kinds: tuple[str, ...] = ()) -> Sequence[Figure]:
+    """Print medians of the server's CPU time and memory per client, and return the ratios to the peer.
+
+    Default: all servers that are installed.
+    """
     has_peer = NODE and (PEERS / "node_modules").exists()
     kinds = kinds or ("rendercast", *((PEER,) if has_peer else ()))
     os.environ["JWT_SECRET"] = SECRET.get_secret_value()
@@ -46,6 +53,16 @@ def main(clients: int = CLIENTS, turns: int = TURNS, *, kinds: tuple[str, ...] =
     for kind in kinds:
         cpu = " | ".join(f"{statistics.median(figures[kind][name]) * 1e6:.0f} µs" for name in ("first", "end", "again"))
         print(f"| {kind} | {cpu} | {statistics.median(figures[kind]['memory']) / 1024:.1f} KiB |", flush=True)
+    if {"rendercast", PEER} - figures.keys():
+        return ()
+    of_cpu = Comparison(group=f"{clients:,} clients", compared_to="graphql-ws")
+    of_memory = replace(of_cpu, measured_in="KiB", scale=1 / 1024)
+    own, peer = figures["rendercast"], figures[PEER]
+    return [
+        of_cpu.ratio("CPU to connect and subscribe", own["first"], peer["first"], aim=1.0),
+        of_cpu.ratio("CPU to connect again", own["again"], peer["again"], aim=1.0),
+        of_memory.ratio("memory per idle subscription", own["memory"], peer["memory"], aim=1.0),
+    ]
 
 
 def _measure(figures: Figures, kind: str, redis_url: str, renders: Path, clients: int) -> None:

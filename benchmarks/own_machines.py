@@ -1,11 +1,13 @@
 """The renderer `node`, compared with Remotion's template of a render server and with `npx remotion render`.
 
-`python -m benchmarks.own_machines [turns [browser]]`, after `npm ci --prefix benchmarks/remotion`. The same clips are
-rendered with the same browser and options (`benchmarks/remotion_renderers.py`). The renderers take turns, so that other
-load on the machine affects all of them; each figure is the median of its turns, each ratio that of the ratios within a
-turn. Then several clips are rendered at once, and one after the other.
+`python -m benchmarks.own_machines [turns] [60] [600] [several]`, after `npm ci --prefix benchmarks/remotion`. The same
+clips are rendered with the headless shell and the same options (`benchmarks/remotion_renderers.py`). The renderers take
+turns, so that other load on the machine affects all of them; each figure is the median of its turns, each ratio that of
+the ratios within a turn. Then several clips are rendered one after the other, and some at once, also by the template
+with a page for each core.
 """
 
+import os
 import shutil
 import statistics
 import sys
@@ -13,16 +15,18 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
+from itertools import product
 from pathlib import Path
 
 import av
 
 from benchmarks.process_tree import Meter
-from benchmarks.remotion_renderers import CommandLine, Rendercast, Renderer, Template
+from benchmarks.remotion_renderers import CommandLine, Rendercast, Renderer, SeveralRenderer, Template
 
 TURNS = 5
 LENGTHS = (60, 600)
-SEVERAL, FRAMES_OF_EACH = 4, 150
+BROWSER = "chromium-headless-shell"
+SEVERAL, AT_ONCE, FRAMES_OF_EACH = 4, (1, 2, 4), 150
 HEAD = """\
 | | seconds | to the template | to npx | CPU s | to the template | frames per CPU s | peak memory |
 |---|---:|---:|---:|---:|---:|---:|---:|"""
@@ -30,9 +34,9 @@ HEAD = """\
 Measured = Mapping[str, Sequence[Meter]]
 
 
-def main(turns: int = TURNS, browser: str = "chromium-headless-shell") -> None:
-    path = shutil.which(browser)
-    assert path is not None, f"there is no {browser}"
+def main(turns: int, parts: Sequence[str]) -> None:
+    path = shutil.which(BROWSER)
+    assert path is not None, f"there is no {BROWSER}"
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         rendercast = stack.enter_context(closing(Rendercast(path, folder / "data", capacity=SEVERAL)))
@@ -41,8 +45,11 @@ def main(turns: int = TURNS, browser: str = "chromium-headless-shell") -> None:
         for each in renderers.values():  # which fills caches
             measure(each, LENGTHS[0], folder)
         for frames in LENGTHS:
-            print_lengths(frames, measure_all(renderers, frames, folder, turns))
-        print_several(measure_several(rendercast, folder, turns))
+            if str(frames) in parts:
+                print_lengths(frames, measure_all(renderers, frames, folder, turns))
+        if "several" in parts:
+            best = stack.enter_context(closing(Template(path, pages=os.cpu_count() or 1)))
+            print_several(measure_several({"template": best, "rendercast": rendercast}, folder, turns))
 
 
 def measure_all(renderers: Mapping[str, Renderer], frames: int, folder: Path, turns: int) -> Measured:
@@ -64,18 +71,15 @@ def measure(renderer: Renderer, frames: int, folder: Path) -> Meter:
     return meter
 
 
-def measure_several(rendercast: Rendercast, folder: Path, turns: int) -> Measured:
-    """Render several clips at once, and as many one after the other, in each turn."""
+def measure_several(renderers: Mapping[str, SeveralRenderer], folder: Path, turns: int) -> Measured:
+    """Render several clips, one after the other and some at once, in each turn."""
     found: defaultdict[str, list[Meter]] = defaultdict(list)
     output = folder / "output.mp4"
-    for _ in range(turns):
+    for _, count, name in product(range(turns), AT_ONCE, renderers):
         with Meter() as meter:
-            for _ in range(SEVERAL):
-                rendercast.render(FRAMES_OF_EACH, output, meter)
-        found["one after the other"].append(meter)
-        with Meter() as meter:
-            rendercast.render_several([FRAMES_OF_EACH] * SEVERAL, output, meter)
-        found["at once"].append(meter)
+            for _ in range(SEVERAL // count):
+                renderers[name].render_several([FRAMES_OF_EACH] * count, output, meter)
+        found[f"{name}, {count} at once"].append(meter)
         check(output, FRAMES_OF_EACH)
     return found
 
@@ -102,14 +106,16 @@ def print_lengths(frames: int, measured: Measured) -> None:
 
 
 def print_several(measured: Measured) -> None:
-    print(f"\n## {SEVERAL} clips of {FRAMES_OF_EACH} frames on Rendercast\n")
-    print("| | seconds | frames per second | throughput | peak memory |\n|---|---:|---:|---:|---:|")
+    """Print the throughputs, also as parts of the template's best one."""
+    print(f"\n## {SEVERAL} clips of {FRAMES_OF_EACH} frames\n")
+    print("| | seconds | frames per second | throughput | CPU s | peak memory |\n|---|---:|---:|---:|---:|---:|")
+    best = min((times(meters) for name, meters in measured.items() if "template" in name), key=statistics.median)
     for name, meters in measured.items():
-        seconds = statistics.median(times(meters))
-        throughput = ratio(times(measured["one after the other"]), times(meters))
-        memory = max(meter.memory for meter in meters) >> 20
-        per_s = SEVERAL * FRAMES_OF_EACH / seconds
-        print(f"| {name} | {seconds:.2f} | {per_s:.1f} | {throughput:.2f} | {memory} MB |")
+        seconds, cpu_s = statistics.median(times(meters)), statistics.median(cpu_times(meters))
+        per_s, memory = SEVERAL * FRAMES_OF_EACH / seconds, max(meter.memory for meter in meters) >> 20
+        print(
+            f"| {name} | {seconds:.2f} | {per_s:.1f} | {ratio(best, times(meters)):.2f} | {cpu_s:.1f} | {memory} MB |"
+        )
 
 
 def times(meters: Sequence[Meter]) -> list[float]:
@@ -126,4 +132,5 @@ def ratio(values: Sequence[float], others: Sequence[float]) -> float:
 
 
 if __name__ == "__main__":
-    main(*(int(each) if each.isdigit() else each for each in sys.argv[1:]))  # type: ignore[arg-type]
+    given = sys.argv[1:]
+    main(int(given[0]) if given else TURNS, given[1:] or [*map(str, LENGTHS), "several"])

@@ -37,20 +37,37 @@ class Renderer(Protocol):
         ...
 
 
-class Template:
-    """Remotion's template of a render server: a warm process, and new browsers for each request."""
+class SeveralRenderer(Renderer, Protocol):
+    """A way to render several clips at once."""
 
-    def __init__(self, browser: str) -> None:
-        command = ["node", "template.mjs", browser]
+    def render_several(self, lengths: list[int], output: Path, meter: Meter) -> None:
+        """Render several clips at once, one of them to `output`."""
+        ...
+
+
+class Template:
+    """Remotion's template of a render server: a warm process, and new browsers for each request.
+
+    `pages` is the number of pages that draw; without it, Remotion's default, half as many as cores.
+    """
+
+    def __init__(self, browser: str, *, pages: int | None = None) -> None:
+        command = ["node", "template.mjs", browser, *([] if pages is None else [str(pages)])]
         self._process = subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._expect("ready")
 
     def render(self, frames: int, output: Path, meter: Meter) -> None:
+        self.render_several([frames], output, meter)
+
+    def render_several(self, lengths: list[int], output: Path, meter: Meter) -> None:
         meter.watch(self._process.pid)
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"id": clip(frames), "output": str(output)}) + "\n")
+        for number, frames in enumerate(lengths):
+            path = output.with_stem(f"{number}") if number else output
+            self._process.stdin.write(json.dumps({"id": clip(frames), "output": str(path)}) + "\n")
         self._process.stdin.flush()
-        self._expect("done")
+        for _ in lengths:
+            self._expect("done")
 
     def close(self) -> None:
         self._process.terminate()
@@ -103,7 +120,6 @@ class Rendercast:
         self.render_several([frames], output, meter)
 
     def render_several(self, lengths: list[int], output: Path, meter: Meter) -> None:
-        """Render several clips at once; the last one is saved."""
         meter.watch(self._process.pid)
         for video in asyncio.run(self._render_all(lengths)):
             output.write_bytes(video)

@@ -1,219 +1,212 @@
-"""The server's CPU time per HTTP request, with and without all protection, in alternating turns.
+"""The server's CPU time per HTTP request, beside GraphQL Yoga in Node, in alternating turns.
 
-`python -m benchmarks.requests [turns]`; Yoga needs `npm ci --prefix benchmarks/peers`. Each server is a separate
-process and gets requests over one persistent connection: `rendercast serve` with tokens and limits; the same schema
-without them, on a plain uvicorn; Strawberry's ASGI view with its caches; and GraphQL Yoga, without users or limits. All
-keep their data in memory.
+`python -m benchmarks.requests [turns]`, after `npm ci --prefix benchmarks/peers`. `benchmarks.http_servers` describes
+the servers. Each gets requests over one connection, after `WARM_UP` of each operation; each response is checked.
 """
 
-import http.client
-import json
-import math
-import os
 import socket
 import statistics
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from datetime import timedelta
-from operator import truediv
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 import uvloop
-from pydantic import SecretStr
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp
-from strawberry.asgi import GraphQL
+from pymongo import MongoClient
 
-from app import create_app
-from auth.bearer import open_bearer_tokens
-from auth.rules import OWN_ISSUER
-from auth.tokens import make_token
-from benchmarks.delivery import NODE, PEERS
-from benchmarks.limits import Unlimited, stock
-from commands.server.serve import KEEP_ALIVE_S, server_config, start_garbage_collection
-from resolvers.context import Context
-from services.clock import SystemClock
-from services.ids import new_render_id
-from services.models import Caller, Identity, QuotaWindow, Render
-from services.realtime.pubsub import open_pubsub
-from services.runtime.services import Services, compose
-from services.settings import default_settings
-from tests.conftest import PROPS
-from tests.support.memory_store import MemoryStore
-
-SECRET = SecretStr("a secret for benchmarks, long enough")
-SETTINGS = default_settings(
-    introspection=False,
-    jwt_secret=SECRET,
-    max_mutations_per_minute=10_000_000,
-    quota_limit=10_000_000,
-    web_dir=Path("nowhere"),
+from benchmarks.figures import Comparison, Figure
+from benchmarks.http_servers import (
+    HttpServer,
+    Operation,
+    open_services_in_memory,
+    rendercast_serve,
+    running,
+    serve,
+    yoga,
 )
-USER = Caller(id=f"{OWN_ISSUER} ann")
+from tests.support.mongo_server import MongoServer
+from tests.support.redis_server import RedisServer
+
 RENDERS = 20
-WARM_UP = 500
-REQUESTS_PER_TURN = 60  # few, so that other load on the machine affects all servers equally
-PLAIN: dict[str, Any] = {"log_config": None, "access_log": False, "timeout_keep_alive": KEEP_ALIVE_S}
-TURNS = 200
-YOGA = "GraphQL Yoga"
+WARM_UP = 1000  # V8 compiles what is called often; more does not change its figures
+TURNS = 60
+REQUESTS_PER_TURN = 40  # few, so that other load on the machine affects both servers equally
+STARTING_USER = "bob"  # not the one whose renders are listed
+START = """
+mutation ($input: StartRenderInput!) {
+  startRender(input: $input) {
+    __typename
+    ... on StartRenderSuccess { render { id status createdAt } quota { remaining } }
+  }
+}
+"""
+ANIMATION = {
+    "text": "Hello",
+    "style": "FADE_IN",
+    "fontFamily": "Inter",
+    "fontSize": 64,
+    "color": "#ffffff",
+    "durationInFrames": 90,
+}
+MISSING_ID = "01hzzzzzzzzzzzzzzzzzzzzzzz"
+
+
+def _check_quota(data: Any) -> None:
+    assert data["renderQuota"]["remaining"] > RENDERS, data
+    assert data["renderQuota"]["resetsAt"].endswith(":00:00.000Z"), data
+
+
+def _check_list(data: Any) -> None:
+    nodes = [edge["node"] for edge in data["renders"]["edges"]]
+    assert len({node["id"] for node in nodes}) == RENDERS, data
+    assert all(node["status"] == "QUEUED" and node["progress"] == 0 and node["createdAt"] for node in nodes), data
+
+
+def _check_render(data: Any) -> None:
+    assert len(data["render"]["id"]) > 20, data
+    assert data["render"]["status"] == "QUEUED", data
+
+
+def _check_missing(data: Any) -> None:
+    assert data == {"cancelRender": {"__typename": "RenderNotFound"}}, data
+
+
+def _check_started(data: Any) -> None:
+    assert data["startRender"]["__typename"] == "StartRenderSuccess", data
+    assert data["startRender"]["render"]["status"] == "QUEUED", data
+
+
+LIST = Operation(
+    document="query ($n: Int!) { renders(first: $n) { edges { node { id status progress createdAt } } } }",
+    variables={"n": RENDERS},
+    check=_check_list,
+)
+START_RENDER = Operation(
+    document=START, variables={"input": {"animationProps": ANIMATION}}, check=_check_started, user=STARTING_USER
+)
 OPERATIONS = {
-    "small query": "{ renderQuota { remaining resetsAt } }",
-    "list of 20": "{ renders(first: 20) { edges { node { id status progress createdAt } } } }",
-    "small mutation": 'mutation { cancelRender(renderId: "01hzzzzzzzzzzzzzzzzzzzzzzz") { __typename } }',
-    "startRender": """
-        mutation {
-          startRender(input: {animationProps: {
-            text: "Hello", style: FADE_IN, fontFamily: "Inter", fontSize: 64, color: "#ffffff", durationInFrames: 90
-          }}) { __typename ... on StartRenderSuccess { render { id status createdAt } quota { remaining } } }
-        }
-    """,
+    "small query": Operation(document="{ renderQuota { remaining resetsAt } }", check=_check_quota),
+    "list of 20": LIST,
+    "one render": Operation(
+        document="query ($id: ID!) { render(id: $id) { id status progress createdAt } }", check=_check_render
+    ),
+    "small mutation": Operation(
+        document="mutation ($id: ID!) { cancelRender(renderId: $id) { __typename } }",
+        variables={"id": MISSING_ID},
+        check=_check_missing,
+    ),
+    "`startRender`": START_RENDER,
 }
 
 
-@asynccontextmanager
-async def open_services() -> AsyncIterator[Services]:
-    """Yield services with an in-memory store that contains `RENDERS` renders of one user."""
-    clock = SystemClock()
-    store = MemoryStore(clock)
-    for number in range(RENDERS):
-        now = clock.now() + timedelta(milliseconds=number)
-        window = QuotaWindow(owner=USER.id, limit=RENDERS, starts_at=now, length=timedelta(hours=1))
-        await store.add(Render(id=new_render_id(now), owner=USER.id, props=PROPS, created_at=now), window)
-    async with open_pubsub("memory://") as pubsub:
-        yield compose(SETTINGS, clock=clock, store=store, pubsub=pubsub, backend=None, with_worker=False)
+@dataclass(frozen=True)
+class Pair:
+    """Rendercast and its peer with the same kind of store. `aims` are ratios of the operations, in their order."""
+
+    store: str
+    rendercast: HttpServer
+    peer: HttpServer
+    aims: Sequence[float]
+    database: MongoClient[dict[str, Any]] | None = None
+
+    def delete_started(self) -> None:
+        """Delete what has been started from MongoDB: the server of the tests takes longer for each stored document."""
+        if self.database is not None:
+            for name in ("rendercast", "yoga"):
+                self.database[name]["renders"].delete_many({"owner": {"$regex": f"{STARTING_USER}$"}})
 
 
-def unprotected(services: Services) -> Starlette:
-    """Return an application that executes every request as one user, without any checks."""
-    schema = Unlimited(SETTINGS.graphql)
-    identity = Identity(caller=USER)
+def main(turns: int = TURNS) -> Sequence[Figure]:
+    """Print the figures of all operations, and return their ratios to the peer."""
+    ratios = []
+    with pairs() as both:
+        for pair in both:
+            compared = Comparison(group=f"request, {pair.store}", compared_to="GraphQL Yoga")
+            operations = [_warmed_up(pair, operation) for operation in OPERATIONS.values()]
+            print(f"\n## Requests, {pair.store}: CPU time per request, medians of {turns} turns\n")
+            print(
+                "| | rendercast | GraphQL Yoga | ratio | quartiles of the ratio | aim |\n|---|---:|---:|---:|---:|---:|"
+            )
+            for name, of_servers, aim in zip(OPERATIONS, operations, pair.aims, strict=True):
+                own, peer = _samples(pair, of_servers, turns)
+                found = compared.ratio(name, own, peer, aim=aim)
+                times = " | ".join(f"{statistics.median(each) * 1e6:.0f} µs" for each in (own, peer))
+                spread = f"{found.low:.2f} to {found.high:.2f}"
+                print(f"| {name} | {times} | {found.median:.2f} | {spread} | {aim} |", flush=True)
+                ratios.append(found)
+    return ratios
 
-    async def respond(request: Request) -> Response:
-        parameters = json.loads(await request.body())
-        context = Context(services=services, identity=identity)
-        result = await schema.execute(
-            parameters["query"], variable_values=parameters.get("variables"), context_value=context
+
+@contextmanager
+def pairs() -> Iterator[Sequence[Pair]]:
+    """Yield the pairs of servers, each with `RENDERS` renders of the user of the queries."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        redis, mongo = RedisServer(Path(folder)), MongoServer(Path(folder) / "mongo")
+        for service in (redis, mongo):
+            stack.callback(service.stop)
+            service.start()
+        own_url, peer_url = f"{mongo.url}/rendercast", f"{mongo.url}/yoga"
+        both = (
+            Pair(
+                "store in memory",
+                stack.enter_context(running("rendercast", "benchmarks.requests", f"{redis.url}/0")),
+                stack.enter_context(yoga("GraphQL Yoga", f"{redis.url}/1")),
+                (0.9, 0.9, 0.9, 0.9, 1.0),
+            ),
+            Pair(
+                "MongoDB",
+                stack.enter_context(rendercast_serve("rendercast", f"{redis.url}/2", own_url)),
+                stack.enter_context(yoga("GraphQL Yoga", f"{redis.url}/3", peer_url)),
+                (1.0, 1.0, 1.0, 1.0, 1.0),
+                stack.enter_context(MongoClient[dict[str, Any]](mongo.url)),
+            ),
         )
-        return JSONResponse({"data": result.data})
-
-    return Starlette(routes=[Route("/graphql", respond, methods=["POST"])])
-
-
-class Stock(GraphQL[Context, None]):
-    """Strawberry's own view of the schema."""
-
-    services: Services
-
-    async def get_context(self, request: Request, response: Response) -> Context:  # type: ignore[override]
-        del request, response
-        return Context(services=self.services, identity=Identity(caller=USER))
+        for pair in both:
+            for server in (pair.rendercast, pair.peer):
+                for _ in range(RENDERS):
+                    server.request(replace(START_RENDER, user=LIST.user))
+        yield both
 
 
-async def serve(kind: str, listener: socket.socket) -> None:
-    async with open_services() as services, open_bearer_tokens(SETTINGS.auth) as authenticate:
-        app: ASGIApp
-        match kind:
-            case "protected":
-                config = server_config(create_app(services, authenticate=authenticate), SETTINGS)
-            case "unprotected":
-                config = uvicorn.Config(unprotected(services), **PLAIN)
-            case _:
-                app = Stock(stock())
-                app.services = services
-                config = uvicorn.Config(app, **PLAIN)
-        start_garbage_collection()
-        await uvicorn.Server(config).serve(sockets=[listener])
+def _warmed_up(pair: Pair, operation: Operation) -> dict[HttpServer, Operation]:
+    """Send the operation to both servers `WARM_UP` times; return it as it is sent to each of them."""
+    servers = (pair.rendercast, pair.peer)
+    operations = {server: _with_id(operation, server) for server in servers}
+    for _ in range(WARM_UP // REQUESTS_PER_TURN):
+        for server in servers:
+            server.cpu_s_per_request(operations[server], REQUESTS_PER_TURN)
+        pair.delete_started()
+    return operations
 
 
-class Server:
-    """A server in a separate process, and one connection to it."""
-
-    def __init__(self, kind: str, process_id: int, port: int) -> None:
-        token = make_token(SECRET, subject="ann", audience=SETTINGS.auth.jwt_audience, lifetime=timedelta(hours=1))
-        self._headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-        self._tasks = Path(f"/proc/{process_id}/task")
-        self._connection = http.client.HTTPConnection("127.0.0.1", port)
-        self.kind = kind
-
-    def cpu_s_per_request(
-        self, document: str, times: int, *, variables: dict[str, Any] | None = None, expected: bytes = b""
-    ) -> float:
-        """Send `times` requests and return the server's CPU seconds, user and system, per request.
-
-        Each response must contain `expected`.
-        """
-        body = json.dumps({"query": document, "variables": variables})
-        before = self._cpu_s()
-        for _ in range(times):
-            self._connection.request("POST", "/graphql", body, self._headers)
-            response = self._connection.getresponse()
-            content = response.read()
-            assert expected in content, (self.kind, content)
-            assert b'"errors"' not in content, (self.kind, content)
-        return (self._cpu_s() - before) / times
-
-    def _cpu_s(self) -> float:
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in self._tasks.iterdir()) / 1e9
+def _samples(pair: Pair, operations: dict[HttpServer, Operation], turns: int) -> Sequence[list[float]]:
+    """Return the CPU seconds per request of both servers, measured in alternating turns."""
+    samples: dict[HttpServer, list[float]] = {server: [] for server in operations}
+    for turn in range(turns):
+        for server in operations if turn % 2 else reversed(operations):
+            samples[server].append(server.cpu_s_per_request(operations[server], REQUESTS_PER_TURN))
+        pair.delete_started()
+    return list(samples.values())
 
 
-@contextmanager
-def yoga() -> Iterator[Server]:
-    process = subprocess.Popen([NODE or "node", "yoga-http.mjs"], cwd=PEERS, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    try:
-        yield Server(YOGA, process.pid, int(process.stdout.readline()))
-    finally:
-        process.terminate()
-        process.wait(10)
+def _with_id(operation: Operation, server: HttpServer) -> Operation:
+    """Return the operation with the id of a render of the server, if it needs one."""
+    if operation.check is not _check_render:
+        return operation
+    edges = server.request(LIST)["renders"]["edges"]
+    return replace(operation, variables={"id": edges[0]["node"]["id"]})
 
 
-@contextmanager
-def running(kind: str, module: str = "benchmarks.requests") -> Iterator[Server]:
-    """Run `python -m MODULE KIND FILE_DESCRIPTOR`, which serves on the socket of this descriptor."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        command = [sys.executable, "-m", module, kind, str(listener.fileno())]
-        process = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL, env=os.environ)
-        try:
-            yield Server(kind, process.pid, listener.getsockname()[1])
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def main(turns: int = TURNS) -> None:
-    with ExitStack() as stack:
-        servers = [stack.enter_context(running(kind)) for kind in ("protected", "unprotected", "Strawberry's view")]
-        if NODE and (PEERS / "node_modules").exists():
-            servers.append(stack.enter_context(yoga()))
-        print("\n## Requests: the server's CPU time per request\n")
-        kinds = " | ".join(server.kind for server in servers)
-        print(f"| | {kinds} | protection adds | relative to Yoga |\n|---|{'---:|' * (len(servers) + 2)}")
-        for name, document in OPERATIONS.items():
-            for server in servers:
-                server.cpu_s_per_request(document, WARM_UP)
-            samples: dict[str, list[float]] = {server.kind: [] for server in servers}
-            for turn in range(turns):
-                for server in servers if turn % 2 else reversed(servers):
-                    samples[server.kind].append(server.cpu_s_per_request(document, REQUESTS_PER_TURN))
-            cells = " | ".join(f"{statistics.median(seconds) * 1e6:.0f} µs" for seconds in samples.values())
-            adds, relative = (_ratio(samples, to) for to in ("unprotected", YOGA))
-            print(f"| {name} | {cells} | {adds * 100 - 100:.1f} % | {relative:.2f} |", flush=True)
-
-
-def _ratio(samples: dict[str, list[float]], kind: str) -> float:
-    return statistics.median(map(truediv, samples["protected"], samples[kind])) if kind in samples else math.nan
+async def _serve_in_memory(file_descriptor: str, redis_url: str) -> None:
+    async with open_services_in_memory(redis_url) as services:
+        await serve(services, socket.socket(fileno=int(file_descriptor)))
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 2:
-        uvloop.run(serve(sys.argv[1], socket.socket(fileno=int(sys.argv[2]))))
+        uvloop.run(_serve_in_memory(*sys.argv[1:]))
     else:
         main(*map(int, sys.argv[1:]))

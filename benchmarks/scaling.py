@@ -19,7 +19,8 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks.delivery import ROUNDS, WARM_UP, Server, Subscribers, process_cpu_s, started, write_renders
+from benchmarks.delivery import ROUNDS, WARM_UP, Server, Subscribers, process_cpu_s, started
+from benchmarks.delivery_server import write_renders
 from benchmarks.polling import INTERVAL_S, Timed
 from benchmarks.render_farm import render_farm
 from services.backends.remotion_lambda.backend import open_lambda_backend

@@ -15,13 +15,9 @@ from operator import truediv
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 import uvloop
 
-from app import create_app
-from auth.bearer import open_bearer_tokens
-from benchmarks.requests import SETTINGS, running
-from commands.server.serve import server_config
+from benchmarks.http_servers import SETTINGS, Operation, running, serve
 from services.clock import SystemClock
 from services.models import Catalog, Composition
 from services.realtime.pubsub import open_pubsub
@@ -110,10 +106,9 @@ async def open_services(url: str) -> AsyncIterator[Services]:
         )
 
 
-async def serve(url: str, listener: socket.socket) -> None:
-    async with open_services(url) as services, open_bearer_tokens(SETTINGS.auth) as authenticate:
-        config = server_config(create_app(services, authenticate=authenticate), SETTINGS)
-        await uvicorn.Server(config).serve(sockets=[listener])
+async def serve_on_mongodb(file_descriptor: str, url: str) -> None:
+    async with open_services(url) as services:
+        await serve(services, socket.socket(fileno=int(file_descriptor)))
 
 
 def main(turns: int = TURNS) -> None:
@@ -133,24 +128,26 @@ def main(turns: int = TURNS) -> None:
     print(f"\nTarget for a composition: at most {TARGET}.")
 
 
+def check(data: Any) -> None:
+    """Raise `AssertionError` unless a render was started."""
+    assert data["startRender"]["__typename"] == "StartRenderSuccess", data
+
+
 def measure(url: str, samples: dict[str, list[float]], *, turns: int) -> None:
     """Start renders in turns, and append the CPU seconds per start of each input."""
-    with running(url, "benchmarks.starts") as server:
-
-        def start(name: str, times: int) -> float:
-            return server.cpu_s_per_request(
-                START, times, variables={"input": INPUTS[name]}, expected=b"StartRenderSuccess"
-            )
-
-        for name in INPUTS:
-            start(name, WARM_UP)
+    operations = {
+        name: Operation(document=START, variables={"input": given}, check=check) for name, given in INPUTS.items()
+    }
+    with running("rendercast", "benchmarks.starts", url) as server:
+        for operation in operations.values():
+            server.cpu_s_per_request(operation, WARM_UP)
         for turn in range(turns):
-            for name in INPUTS if turn % 2 else reversed(INPUTS):
-                samples[name].append(start(name, STARTS_PER_TURN))
+            for name in operations if turn % 2 else reversed(operations):
+                samples[name].append(server.cpu_s_per_request(operations[name], STARTS_PER_TURN))
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 2:
-        uvloop.run(serve(sys.argv[1], socket.socket(fileno=int(sys.argv[2]))))
+        uvloop.run(serve_on_mongodb(*sys.argv[1:]))
     else:
         main(*map(int, sys.argv[1:]))

@@ -1,8 +1,8 @@
 """Minimal clients that subscribe to renders, and the publisher of changes: `python -m benchmarks.subscribers`.
 
 `benchmarks.delivery` runs this as a separate process. It writes a line when all clients are subscribed, reads the
-number of changes to publish from standard input, checks that each client receives each change once and in order, and
-writes the figures.
+number of changes to publish from standard input, checks that each client receives each change once, in order and with
+the same bytes from every server, and writes the figures.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ subscription Watch($id: ID!) {
 }
 """
 REVISION = b'"revision":'
+FIRST_REVISION = REVISION + b"1"
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Tally:
     missing: int = 0
     complete: asyncio.Event = field(default_factory=asyncio.Event)
     published_at: dict[str, float] = field(default_factory=dict)  # of the latest change, by render
+    expected: dict[str, bytes] = field(default_factory=dict)  # the message of the latest change, by render
     latencies_s: list[float] = field(default_factory=list)
 
     def expect(self, number: int) -> None:
@@ -62,7 +64,7 @@ class Subscriber(asyncio.Protocol):
         self._tally = tally
         self._buffer = b""
         self._parse: Callable[[], None] = self._parse_handshake
-        self._seen = 0
+        self._is_subscribed = False  # whether the current state was received
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -114,10 +116,12 @@ class Subscriber(asyncio.Protocol):
 
     def _count_change(self, payload: bytes) -> None:
         now = time.perf_counter()
-        revision = int(payload.partition(REVISION)[2].split(b",", 1)[0].rstrip(b"}"))
-        expected = self._tally.revision if self._seen else 1
-        assert revision == expected, f"received revision {revision} instead of {expected}"
-        self._seen = revision
+        expected = self._tally.expected.get(self._render.id)
+        if self._is_subscribed:
+            assert payload == expected, f"received {payload!r} instead of {expected!r}"
+        else:
+            assert FIRST_REVISION in payload, payload
+            self._is_subscribed = True
         if published_at := self._tally.published_at.get(self._render.id):
             self._tally.latencies_s.append(now - published_at)
         self._tally.count()
@@ -143,26 +147,33 @@ class Publisher:
 
     async def publish(self, revision: int) -> None:
         """Publish the next change of every render."""
-        for render in self.renders:
-            channel, message = self._message(replace(render, revision=revision, progress=revision % 100))
+        for each in self.renders:
+            render = replace(each, revision=revision, progress=revision % 100)
+            channel, message = self._message(render)
+            self.tally.expected[render.id] = _result(render).encode()
             self.tally.published_at[render.id] = time.perf_counter()
             await self.redis.publish(channel, message)
 
     def _message(self, render: Render) -> tuple[str, str]:
-        if not self.bare:
-            announcement = Announcement(render=render, published_at=SystemClock().now())
-            return self.channels[render.id], documents.encode_announcement(announcement)
-        shown = {
-            "id": render.id,
-            "revision": render.revision,
-            "status": "RENDERING",
-            "phase": "LAUNCHING",
-            "progress": render.progress,
-            "framesRendered": 0,
-            "totalFrames": render.total_frames,
-        }
-        message = {"id": "1", "type": "next", "payload": {"data": {"renderProgress": shown}}}
-        return f"{self.prefix}bare:{render.id}", json.dumps(message, separators=(",", ":"))
+        if self.bare:
+            return f"{self.prefix}bare:{render.id}", _result(render)
+        announcement = Announcement(render=render, published_at=SystemClock().now())
+        return self.channels[render.id], documents.encode_announcement(announcement)
+
+
+def _result(render: Render) -> str:
+    """Return the message that a server sends for a render, which all servers write in the same way."""
+    shown = {
+        "id": render.id,
+        "revision": render.revision,
+        "status": "RENDERING",
+        "phase": "LAUNCHING",
+        "progress": render.progress,
+        "framesRendered": 0,
+        "totalFrames": render.total_frames,
+    }
+    message = {"id": "1", "type": "next", "payload": {"data": {"renderProgress": shown}}}
+    return json.dumps(message, separators=(",", ":"))
 
 
 async def watch(ports: list[int], redis_url: str, renders_file: str, clients: int, bare: bool) -> None:  # noqa: FBT001

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from services.settings import CHECKOUT
+
 FPS = 30
 STYLES = ("fade-in", "typewriter", "slide-up", "scale")
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
@@ -46,6 +48,9 @@ FORMATS = {
 }
 STILLS = ("PNG", "JPEG", "WEBP")
 
+# As in an installation, modules are compiled once, not at each start, which would take as long again.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
 
 @dataclass(frozen=True)
 class Case:
@@ -67,9 +72,9 @@ class Cost:
     size_kb: float
 
 
-def render(case: Case, output: Path) -> Cost:
+def job(case: Case, output: Path) -> dict[str, object]:
     width, height = SIZES[case.size]
-    job = {
+    return {
         "output": str(output),
         "poster": str(output.with_suffix(".jpg")),
         "width": width,
@@ -84,12 +89,20 @@ def render(case: Case, output: Path) -> Cost:
         "duration_in_frames": case.frames,
         "options": FORMATS.get(case.output, {}),
     }
+
+
+def render(case: Case, output: Path, *, checkout: Path = CHECKOUT) -> Cost:
+    """Render in a process of its own, with the code of this checkout."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "services.backends.text.child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "services.backends.text.child"],
+        cwd=checkout,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=ENVIRONMENT,
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(json.dumps(job).encode() + b"\n")
+    process.stdin.write(json.dumps(job(case, output)).encode() + b"\n")
     process.stdin.flush()
     messages = []
     for line in process.stdout:

@@ -3,7 +3,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { useServer } from "graphql-ws/use/ws";
 import { WebSocketServer } from "ws";
-import { makeSchema } from "./hub.mjs";
+import { Hub, makeSchema } from "./hub.mjs";
 
 const [redisUrl, rendersFile] = process.argv.slice(2);
 const secret = process.env.JWT_SECRET;
@@ -18,7 +18,7 @@ function isValid(token) {
 }
 
 const server = new WebSocketServer({ host: "127.0.0.1", port: 0, path: "/graphql" });
-const schema = makeSchema(redisUrl, rendersFile);
+const schema = makeSchema(new Hub(redisUrl, rendersFile));
 const onConnect = ({ connectionParams }) => isValid(connectionParams.Authorization.slice("Bearer ".length));
 useServer({ schema, onConnect }, server);
 server.on("listening", () => console.log(server.address().port));

@@ -16,58 +16,64 @@ const SDL = `
 
 const upper = (text) => text && text.toUpperCase().replaceAll("-", "_");
 
-const shown = (render) => ({
-  id: render.id,
-  revision: render.revision,
-  status: upper(render.status),
-  phase: upper(render.phase),
-  progress: render.progress,
-  framesRendered: render.frames_rendered,
-  totalFrames: render.props.duration_in_frames,
+/** The render in GraphQL. Documents leave out fields that have their defaults. */
+const shown = ({ id, revision = 1, status = "queued", phase, progress = 0, frames_rendered = 0, props }) => ({
+  id,
+  revision,
+  status: upper(status),
+  phase: upper(phase),
+  progress,
+  framesRendered: frames_rendered,
+  totalFrames: props.duration_in_frames,
 });
 
 /** Current renders and their changes. Each message is decoded once for all subscribers. */
-class Hub {
-  #subscribers = new Map(); // channel → functions that accept a render
+export class Hub {
+  #listeners = new Map(); // render id → functions that accept a render
   #renders;
   #redis;
 
   constructor(redisUrl, rendersFile) {
     this.#renders = new Map(JSON.parse(readFileSync(rendersFile)).map((render) => [render.id, render]));
     this.#redis = new Redis(redisUrl);
-    this.#redis.on("message", (channel, message) => {
-      const subscribers = this.#subscribers.get(channel);
-      if (!subscribers) return;
+    this.#redis.on("message", (_, message) => {
       const render = shown(JSON.parse(message).render);
-      for (const take of subscribers) take(render);
+      for (const take of this.#listeners.get(render.id) ?? []) take(render);
     });
+  }
+
+  /** Returns the current render. */
+  current(id) {
+    return shown(this.#renders.get(id));
+  }
+
+  /** Calls `take` with each change of the render. Returns the function that ends this. */
+  listen(id, take) {
+    if (!this.#listeners.has(id)) {
+      this.#listeners.set(id, new Set());
+      this.#redis.subscribe(this.#renders.get(id).channel); // of the owner
+    }
+    this.#listeners.get(id).add(take);
+    return () => this.#listeners.get(id).delete(take);
   }
 
   /** Yields the current render, then each change. */
   watch(id) {
-    const stored = this.#renders.get(id);
-    const { channel } = stored;
-    const pending = [shown(stored)];
+    const pending = [this.current(id)];
     let wake = null;
-    const take = (render) => {
-      if (render.id !== id) return;
+    const stop = this.listen(id, (render) => {
       if (wake) {
         wake({ value: render, done: false });
         wake = null;
       } else pending.push(render);
-    };
-    if (!this.#subscribers.has(channel)) {
-      this.#subscribers.set(channel, new Set());
-      this.#redis.subscribe(channel);
-    }
-    this.#subscribers.get(channel).add(take);
+    });
     return {
       next: () =>
         pending.length
           ? Promise.resolve({ value: pending.shift(), done: false })
           : new Promise((resolve) => (wake = resolve)),
       return: () => {
-        this.#subscribers.get(channel).delete(take);
+        stop();
         return Promise.resolve({ value: undefined, done: true });
       },
       [Symbol.asyncIterator]() {
@@ -77,8 +83,7 @@ class Hub {
   }
 }
 
-export function makeSchema(redisUrl, rendersFile) {
-  const hub = new Hub(redisUrl, rendersFile);
+export function makeSchema(hub) {
   const schema = buildSchema(SDL);
   const field = schema.getSubscriptionType().getFields().renderProgress;
   field.subscribe = (_, { renderId }) => hub.watch(renderId);

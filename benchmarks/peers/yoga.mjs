@@ -3,10 +3,10 @@ import { createServer } from "node:http";
 import { useServer } from "graphql-ws/use/ws";
 import { createYoga } from "graphql-yoga";
 import { WebSocketServer } from "ws";
-import { makeSchema } from "./hub.mjs";
+import { Hub, makeSchema } from "./hub.mjs";
 
 const [redisUrl, rendersFile] = process.argv.slice(2);
-const yoga = createYoga({ schema: makeSchema(redisUrl, rendersFile), logging: false });
+const yoga = createYoga({ schema: makeSchema(new Hub(redisUrl, rendersFile)), logging: false });
 const http = createServer(yoga);
 const server = new WebSocketServer({ server: http, path: yoga.graphqlEndpoint });
 useServer(
