@@ -3,31 +3,38 @@ PYTHON ?= python3
 PORT ?=
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := web/node_modules web/tools/node_modules clients/remotion/node_modules tests/clients/node_modules \
-	tests/frontend/node_modules tests/s3rver/node_modules tests/remotion_helper/project/node_modules tests/remotion_helper/oldest/node_modules
+PACKAGES := $(addsuffix /node_modules,web web/tools clients/react clients/remotion examples/apollo-and-urql examples/nextjs examples/vite-react \
+	tests/clients tests/typescript_client tests/s3rver tests/remotion_helper/project tests/remotion_helper/oldest)
 # Without cached bytecode each pytest worker collects 5 s longer, and each process that a test starts compiles again.
 unexport PYTHONDONTWRITEBYTECODE
 # More workers than cores, because slow tests mostly wait. tests/conftest.py orders them: the longest files come first.
-TEST = $(BIN)/pytest -n 5 --dist loadfile --no-loadscope-reorder
-TEST_FAST = $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not slow"
+# A test that hangs for 3 minutes ends the run: the output has its name and the stacks of its threads.
+PYTEST = $(BIN)/pytest --dist loadfile --no-loadscope-reorder \
+	--max-worker-restart 0 -o faulthandler_timeout=180 -o faulthandler_exit_on_timeout=true
+TEST = $(PYTEST) -n 6
+TEST_FAST = $(PYTEST) -n 4 -m "not slow"
+# Python compiles the modules that are imported, once. To compile all takes pip half of its time.
+INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes
+RETRY = Check the connection to the package index, and run make again.
 LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast coverage check format-check format lint lint-web types layers schema schema-check settings settings-check bench lock clean
+.PHONY: help run clients test test-fast coverage check format-check format lint lint-web types layers schema schema-check settings settings-check bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 run: $(VENV)/run.stamp web/node_modules ## start everything on 127.0.0.1:8000 (PORT= changes it)
+	@echo "Starting the server"
 	@exec $(BIN)/rendercast dev $(if $(PORT),--port $(PORT))
 
-test: $(VENV)/dev.stamp $(PACKAGES) ## run every test
+test: $(VENV)/tests.stamp $(PACKAGES) ## run every test
 	$(TEST)
 
-test-fast: $(VENV)/dev.stamp ## run the tests that need no browser, Node or other process of Rendercast
+test-fast: $(VENV)/tests.stamp ## run the tests that need no browser, Node or other process of Rendercast
 	$(TEST_FAST)
 
-coverage: $(VENV)/dev.stamp $(PACKAGES) ## run every test and print the lines and branches not reached
+coverage: $(VENV)/tests.stamp $(PACKAGES) ## run every test and print the lines and branches not reached
 	$(TEST) --cov --cov-report=term
 
 check: format-check lint lint-web types layers schema-check settings-check test ## everything that must hold before a commit
@@ -41,9 +48,9 @@ format-check: $(VENV)/dev.stamp ## fail if `make format` would change anything
 
 lint: $(VENV)/dev.stamp ## report mistakes and security weaknesses
 	$(BIN)/ruff check .
-	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app.py cli.py auth commands pages resolvers schema services transport
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app.py cli.py auth clients/python commands pages resolvers schema services transport
 
-lint-web: web/node_modules web/tools/node_modules clients/remotion/node_modules ## check the types of web/ and clients/ and lint them, and the GitHub workflows
+lint-web: web/node_modules web/tools/node_modules clients/remotion/node_modules clients/react/dist/index.js ## check the types of web/ and clients/ and lint them, and the GitHub workflows
 	@if command -v npm >/dev/null 2>&1; then npm run --prefix web/tools --silent types && npm run --prefix web/tools --silent lint && npm run --prefix web/tools --silent workflows; else echo "npm is not installed: lint-web is skipped."; fi
 
 types: $(VENV)/dev.stamp ## check the types
@@ -70,32 +77,42 @@ bench: $(VENV)/dev.stamp ## run the benchmarks; benchmarks/README.md explains th
 lock: ## choose the newest versions that pyproject.toml admits (needs uv)
 	$(LOCK) --group installer -o requirements/installer.lock
 	$(LOCK) pyproject.toml --group build -o requirements/run.lock
-	$(LOCK) pyproject.toml --group build --extra tracing -o requirements/tracing.lock
-	$(LOCK) pyproject.toml --group build --extra tracing --group dev -o requirements/dev.lock
+	$(LOCK) pyproject.toml --group build --extra fonts --extra tracing -o requirements/extras.lock
+	$(LOCK) pyproject.toml --group build --extra codegen --extra tracing --group dev -o requirements/dev.lock
 
 clean: ## remove what the other targets made, but no data
-	rm -rf $(VENV) $(PACKAGES) tests/clients/relay/__generated__ clients/remotion/dist
+	rm -rf $(VENV) $(PACKAGES) tests/clients/relay/__generated__ clients/remotion/dist clients/typescript/dist clients/react/dist examples/nextjs/.next
 	rm -rf .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Each step prints a line, and one sentence if it fails.
 $(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed. Install Python 3.11 or newer, or name another one: make PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit("Rendercast needs Python 3.11 or newer." if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.lock
+	@echo "Creating the virtual environment $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { rm -f $@; echo "The virtual environment could not be created. Debian and Ubuntu need the package python3-venv." >&2; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.lock || { rm -f $@; echo "pip could not be installed. $(RETRY)" >&2; exit 1; }
 
 $(VENV)/run.stamp: requirements/run.lock pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "Installing $$(grep -c '^[a-z].*==' $<) packages"
+	@$(INSTALL) -r $< || { echo "The packages could not be installed. $(RETRY)" >&2; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . || { echo "Rendercast could not be installed in $(VENV). Remove that folder, and run make again." >&2; exit 1; }
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
-	-@$(BIN)/pytest --collect-only --quiet >/dev/null # compiles the tests once: else each worker of the first run does, for 4 s
+	$(INSTALL) -r requirements/dev.lock
 	@touch $@
 
-# GraphiQL's parts, so that its page works without the internet. Without npm the page loads them from a CDN.
+# Compiles what tests import, once: else each worker of the first run does.
+$(VENV)/tests.stamp: $(VENV)/dev.stamp
+	-@$(BIN)/pytest --collect-only --quiet >/dev/null
+	@touch $@
+
+# GraphiQL's parts, so that its page works without the internet. Otherwise the page loads them from a CDN.
 web/node_modules: web/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then npm ci --prefix web --silent --no-audit --no-fund; else echo "npm is not here: GraphiQL will load its parts from a CDN."; fi
+	@if ! command -v npm >/dev/null 2>&1; then echo "npm is not installed: GraphiQL loads its parts from a CDN."; else \
+		echo "Installing GraphiQL's parts"; \
+		npm ci --prefix web --silent --no-audit --no-fund || { rm -rf $@; echo "GraphiQL's parts could not be installed: it loads them from a CDN." >&2; }; fi
 	@if [ -d $@ ]; then touch $@; fi
 
 # The type checker and the linter of web/, and axe-core for the browser tests: not installed by `make run`.
@@ -105,12 +122,33 @@ web/tools/node_modules: web/tools/package-lock.json
 
 # The GraphQL clients that are tested. Without npm those tests are skipped.
 tests/clients/node_modules: tests/clients/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/clients --silent --no-audit --no-fund; else echo "npm is not here: the tests of JavaScript clients will be skipped."; fi
+	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/clients --silent --no-audit --no-fund; else echo "npm is not installed: the tests of JavaScript clients are skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi
 
-# What the program in docs/frontend.md is made with. Without npm its test is skipped.
-tests/frontend/node_modules: tests/frontend/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/frontend --silent --no-audit --no-fund; else echo "npm is not here: the test of docs/frontend.md will be skipped."; fi
+clients: clients/typescript/dist/index.js clients/react/dist/index.js ## build the npm packages @rendercast/client and @rendercast/react
+	@command -v npm >/dev/null || { echo "npm is not installed. Install Node 20.19 or newer, and run make again." >&2; exit 1; }
+	@echo "Built clients/typescript and clients/react"
+
+clients/typescript/dist/index.js: clients/typescript/package.json clients/typescript/tsconfig.json $(wildcard clients/typescript/src/*.ts) | web/tools/node_modules
+	@if command -v npm >/dev/null 2>&1; then web/tools/node_modules/.bin/tsc --project clients/typescript && touch $@; fi
+
+clients/react/dist/index.js: clients/typescript/dist/index.js clients/react/package.json clients/react/tsconfig.json $(wildcard clients/react/src/*.ts*) | clients/react/node_modules
+	@if command -v npm >/dev/null 2>&1; then web/tools/node_modules/.bin/tsc --project clients/react && touch $@; fi
+
+# React 18 and 19, with whose types the package is checked and with which it is tested.
+clients/react/node_modules: clients/react/package-lock.json
+	@if command -v npm >/dev/null 2>&1; then npm ci --prefix clients/react --silent --no-audit --no-fund; else echo "npm is not installed: the tests of clients/react are skipped."; fi
+	@if [ -d $@ ]; then touch $@; fi
+
+# The examples of frontends. They install copies of the packages in clients/. Without npm their tests are skipped.
+examples/vite-react/node_modules examples/nextjs/node_modules: clients/typescript/dist/index.js clients/react/dist/index.js
+examples/%/node_modules: examples/%/package-lock.json
+	@if command -v npm >/dev/null 2>&1; then npm ci --prefix examples/$* --silent --no-audit --no-fund; else echo "npm is not installed: the tests of examples/$* are skipped."; fi
+	@if [ -d $@ ]; then touch $@; fi
+
+# Bun and Deno, in which clients/typescript is tested too. Without npm that test is skipped.
+tests/typescript_client/node_modules: tests/typescript_client/package-lock.json
+	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/typescript_client --silent --no-audit --no-fund; else echo "npm is not installed: the tests of clients/typescript are skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi
 
 # An S3 server that verifies signatures. Without npm the storage of outputs is tested with another one only.

@@ -12,12 +12,13 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
-from pymongo import MongoClient
+from hypothesis import HealthCheck, settings
 
 from services.ids import new_render_id
 from services.models import AnimationProps, AnimationStyle, Render
@@ -26,7 +27,7 @@ from tests.support.certificates import Authority
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_clock import START_OF_TIME, FakeClock
 from tests.support.memory_store import MemoryStore
-from tests.support.mongo_server import MongoServer
+from tests.support.mongo_server import MongoServer, connect_to_mongo
 from tests.support.remotion_farm import Farm, running_farm
 from tests.support.s3_server import S3Server
 
@@ -43,9 +44,12 @@ PROPS = AnimationProps(
 
 TESTS = Path(__file__).parent
 # The order in which they run: the files that take longest first, so that no worker is left with one at the end.
-SLOW_FOLDERS = ("end_to_end", "remotion_helper", "frontend", "browser", "clients")
-SLOW_FIXTURES = {"s3_server"}  # boto3 on it takes 0.3 s of CPU time for each test, the server 1.5 s to start
-SLOW_PROGRAMS = {"chromium", "make", "node", "npm", "rendercast"}
+SLOW_FOLDERS = ("end_to_end", "remotion_helper", "examples", "browser", "clients")
+LONGEST_FAST_FOLDER = "transport"
+# boto3 on `s3_server` takes 0.3 s of CPU time for each test, the server 1.5 s to start. The tests with MongoDB and its
+# server took a fifth of the time of the fast tests.
+SLOW_FIXTURES = {"s3_server", "mongo_server_url"}
+SLOW_PROGRAMS = {"chromium", "make", "node", "npm", "rendercast", "secantusd-py"}
 
 MakeRender = Callable[..., Render]
 
@@ -67,7 +71,12 @@ class SlowProgramGuard:
 GUARD = SlowProgramGuard()
 
 
+# Hypothesis's limits of 200 ms for an example, and on the time to generate them, depend on the machine.
+settings.register_profile("any_machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
 def pytest_configure() -> None:
+    settings.load_profile("any_machine")
     aws_models.share()
     leftovers.kill_at_end()
     sys.addaudithook(GUARD)
@@ -87,7 +96,7 @@ def pytest_collection() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of slow folders and of slow fixtures, and run slow tests first."""
     for item in items:
-        is_in_slow_folder = item.path.relative_to(TESTS).parts[0] in SLOW_FOLDERS
+        is_in_slow_folder = _folder(item.path) in SLOW_FOLDERS
         if is_in_slow_folder or not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
     items.sort(key=_position)
@@ -103,12 +112,19 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         GUARD.is_active = False
 
 
+@cache
+def _folder(path: Path) -> str:
+    """Return the folder of a file of tests. Not for each test: finding it takes a tenth of the collection."""
+    return path.relative_to(TESTS).parts[0]
+
+
 def _position(item: pytest.Item) -> int:
-    folder = item.path.relative_to(TESTS).parts[0]
+    folder = _folder(item.path)
     if folder in SLOW_FOLDERS:
         return SLOW_FOLDERS.index(folder)
-    is_fast = item.get_closest_marker("slow") is None
-    return len(SLOW_FOLDERS) if is_fast else -1
+    if item.get_closest_marker("slow") is not None:
+        return -1
+    return len(SLOW_FOLDERS) + (folder != LONGEST_FAST_FOLDER)
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -172,7 +188,7 @@ def mongo_url(mongo_server_url: str) -> Iterator[str]:
     """The URL of an empty database, removed after the test."""
     name = f"test-{uuid.uuid4()}"
     yield f"{mongo_server_url}/{name}"
-    with MongoClient[dict[str, object]](mongo_server_url) as client:
+    with connect_to_mongo(mongo_server_url) as client:
         client.drop_database(name)
 
 
@@ -191,7 +207,5 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture
 def farm(s3_server: S3Server, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Farm]:
     """A function that renders within a fraction of a second, and its bucket."""
-    # The adapter loads certificates, although the farm has no TLS: the 150 default ones take 20 ms of CPU time.
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.certificate))
-    with running_farm(s3_server, monkeypatch) as farm:
+    with running_farm(s3_server, authority, monkeypatch) as farm:
         yield farm

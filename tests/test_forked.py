@@ -55,6 +55,6 @@ def test_the_modules_of_the_fork_server_exist() -> None:
 
 
 def test_variables_that_act_on_import_prevent_a_fork() -> None:
-    assert can_fork([COMMAND, "dev"], {"RENDERCAST_PORT": "0", "PYTHONPATH": "x"})
-    for name in ("PYTHONPROFILEIMPORTTIME", "LD_PRELOAD", "OTEL_SERVICE_NAME"):
+    assert can_fork([COMMAND, "dev"], {"RENDERCAST_PORT": "0", "PYTHONPATH": "x", "OTEL_SERVICE_NAME": "x"})
+    for name in ("PYTHONPROFILEIMPORTTIME", "LD_PRELOAD", "OTEL_PYTHON_CONTEXT"):
         assert not can_fork([COMMAND, "dev"], {name: "x"})

@@ -15,7 +15,7 @@ RUNBOOK = (DOCS / "runbook.md").read_text(encoding="utf-8")
 ALERTS = (DOCS / "prometheus" / "alerts.yml").read_text(encoding="utf-8")
 DASHBOARD = json.loads((DOCS / "grafana" / "rendercast.json").read_text(encoding="utf-8"))
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
-METRIC = re.compile(r"\b(?:rendercast|process)_\w+")
+METRIC = re.compile(r"\b(?:rendercast|process)_\w+|\bup(?=[{ ])")  # `up` is Prometheus' own
 SUFFIXES = ("", "_bucket", "_sum", "_count")
 
 
@@ -34,7 +34,7 @@ def series() -> set[str]:
     names = {
         f"{name}{suffix}" for name, kind in metrics().items() for suffix in (SUFFIXES if kind == "histogram" else [""])
     }
-    return names | {"process_cpu_seconds_total", "process_resident_memory_bytes"}
+    return names | {"process_cpu_seconds_total", "process_resident_memory_bytes", "up"}
 
 
 def test_the_table_lists_every_metric_with_its_type_and_no_others() -> None:

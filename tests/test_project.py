@@ -18,11 +18,14 @@ CHECKOUT = Path(__file__).parents[1]
 LOCKS = sorted((CHECKOUT / "requirements").glob("*.lock"))
 PACKAGE_LINE = re.compile(r"([a-z0-9][a-z0-9._-]*)(\[[a-z,]+\])?==[^\s;\\]+( ; [^\\]+)? \\")
 HASH_LINE = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
+SOURCES = (".css", ".js", ".mjs", ".py", ".ts", ".tsx")
+MAX_LINES = 300
 # Assembled, so that this file doesn't hold them itself.
 REGISTRIES = [
     ".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("yarnpkg", "com"))
 ]
-PACKAGES = {"auth", "commands", "pages", "resolvers", "schema", "services", "transport"}
+PACKAGES = {"auth", "commands", "pages", "rendercast", "resolvers", "schema", "services", "transport"}
+FOLDERS = {name: CHECKOUT / name for name in PACKAGES} | {"rendercast": CHECKOUT / "clients" / "python" / "rendercast"}
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
 # Namespace packages: several distributions provide parts of them.
 NAMESPACES = {
@@ -33,7 +36,10 @@ NAMESPACES = {
 }
 TYPES_ONLY = {"mypy-boto3-lambda", "mypy-boto3-s3"}  # of boto3-stubs; imported for type checking only
 # uvicorn loads httptools; services/backends/text/fonts.py finds the fonts by the names of their packages.
-NOT_IMPORTED = {"fontpkg-inter", "fontpkg-roboto", "manimgx-fonts", "manimgx-fonts-cjk"}
+NOT_IMPORTED = {
+    *("fontpkg-inter", "fontpkg-noto-serif", "fontpkg-roboto", "fontpkg-roboto-mono"),
+    *("manimgx-fonts", "manimgx-fonts-cjk"),
+}
 # Their private names are used.
 BOUNDED = {
     "broadcaster",
@@ -58,7 +64,7 @@ def tracked_texts() -> list[Path]:
 
 @pytest.mark.parametrize("package", sorted(PACKAGES))
 def test_our_packages_come_from_the_checkout(package: str) -> None:
-    assert importlib.import_module(package).__file__ == str(CHECKOUT / package / "__init__.py")
+    assert importlib.import_module(package).__file__ == str(FOLDERS[package] / "__init__.py")
 
 
 def test_our_packages_are_not_installed() -> None:
@@ -67,7 +73,7 @@ def test_our_packages_are_not_installed() -> None:
 
 
 def test_nothing_installed_brings_or_needs_a_package_of_one_of_our_names() -> None:
-    names = {*PACKAGES, "app", "cli"}
+    names = {*PACKAGES, "app", "cli"} - {"rendercast"}  # the name of our own distribution
     for installed in distributions():
         assert installed.name not in names
         required = {re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0].lower() for text in installed.requires or ()}
@@ -85,11 +91,18 @@ def test_a_lock_file_holds_names_versions_and_hashes_and_nothing_else(lock: Path
 
 
 def test_what_runs_is_locked_alike_for_development() -> None:
-    run, tracing, dev = (
+    run, extras, dev = (
         {line for line in (CHECKOUT / "requirements" / f"{name}.lock").read_text().splitlines() if "==" in line}
-        for name in ("run", "tracing", "dev")
+        for name in ("run", "extras", "dev")
     )
-    assert run <= tracing <= dev
+    assert run <= dev & extras
+    assert {line for line in extras - dev if not line.startswith("fontpkg-")} == set()
+
+
+def test_no_module_is_long() -> None:
+    sources = [name for name in checkout.files() if name.endswith(SOURCES)]
+    lengths = {name: len((CHECKOUT / name).read_text(encoding="utf-8").splitlines()) for name in sources}
+    assert {name: lines for name, lines in lengths.items() if lines > MAX_LINES} == {}
 
 
 def test_no_file_names_an_address_of_a_registry() -> None:
@@ -124,7 +137,7 @@ def normalised(name: str) -> str:
 
 def shipped_nodes() -> Iterator[tuple[Path, ast.AST]]:
     """Yield all nodes of the shipped modules' syntax trees, with the modules' paths."""
-    folders = [(CHECKOUT / name).rglob("*.py") for name in sorted(PACKAGES)]
+    folders = [FOLDERS[name].rglob("*.py") for name in sorted(PACKAGES)]
     for path in (CHECKOUT / "app.py", CHECKOUT / "cli.py", *itertools.chain(*folders)):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             yield path, node
@@ -157,8 +170,9 @@ def imported_distributions() -> set[str]:
 
 def test_everything_imported_is_declared_and_everything_declared_is_used() -> None:
     run = declared(PROJECT["project"]["dependencies"])
-    tracing = declared(PROJECT["project"]["optional-dependencies"]["tracing"])
-    assert imported_distributions() == {*run, *tracing} - NOT_IMPORTED
+    extras = PROJECT["project"]["optional-dependencies"]
+    optional = declared([*extras["codegen"], *extras["tracing"]])
+    assert imported_distributions() == {*run, *optional} - NOT_IMPORTED
     assert run.keys() >= NOT_IMPORTED
 
 

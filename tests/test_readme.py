@@ -1,6 +1,5 @@
 """The README and the other documents match the code."""
 
-import json
 import re
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tests.support.markdown import anchors
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 MAX_LINES = 150
+MAX_FRONTEND_LINES = 250
 FRONTEND = (CHECKOUT / "docs" / "frontend.md").read_text(encoding="utf-8")
 
 
@@ -40,15 +40,13 @@ def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= MAX_LINES
 
 
+def test_the_frontend_guide_is_short() -> None:
+    assert len(FRONTEND.splitlines()) <= MAX_FRONTEND_LINES
+
+
 @pytest.mark.parametrize("document", re.findall(r"```graphql\n(.*?)```", README + FRONTEND, re.DOTALL))
 def test_every_operation_is_valid(document: str) -> None:
     assert validate(build_schema().core_schema, parse(document)) == []
-
-
-def test_the_frontend_guide_names_the_packages_it_is_tested_with() -> None:
-    documented = " ".join(re.findall(r"^npm install (?:--save-dev )?(.*)", FRONTEND, re.MULTILINE)).split()
-    tested = json.loads((CHECKOUT / "tests" / "frontend" / "package.json").read_text(encoding="utf-8"))
-    assert sorted(documented) == sorted([*tested["dependencies"], *tested["devDependencies"]])
 
 
 @pytest.mark.parametrize("page", [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *CHECKOUT.glob("docs/**/*.md")])

@@ -11,6 +11,7 @@ import subprocess
 import sysconfig
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from services.settings import variable
@@ -44,6 +45,7 @@ class Clone:
         given = {"quota_limit": 1000, "quota_window_s": quiet_window_s(), "REMOTION_WEBHOOK_SECRET": tokens.SECRET}
         self._served = self.environment | {variable(name): str(value) for name, value in given.items()}
         self._process: subprocess.Popen[str] | None = None
+        self.steps: list[str] = []  # that `make run` has printed before the server's own line
 
     def make_run(self) -> None:
         """Run the first command of the README and wait for the line that it documents."""
@@ -59,7 +61,11 @@ class Clone:
                 process_group=0,
             )
         assert self._process.stdout is not None
-        assert any(f"Open {self.url}/" in line for line in self._process.stdout), self.log
+        for line in self._process.stdout:
+            if f"Open {self.url}/" in line:
+                return
+            self.steps.append(line.rstrip("\n"))
+        raise AssertionError(self.log)
 
     @property
     def log(self) -> str:
@@ -118,7 +124,16 @@ class Clone:
     def _link_packages(self) -> None:
         """Let the Makefile create the virtual environment, and link those locked packages that are installed here."""
         command = ["make", "--silent", ".venv/bin/python"]
-        subprocess.run(command, cwd=self.folder, env=self.environment, check=True, timeout=MAX_COMMAND_S)
+        made = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            check=True,
+            timeout=MAX_COMMAND_S,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.steps += made.stdout.splitlines()
         here = Path(sysconfig.get_path("purelib"))
         there = self.folder / ".venv" / here.relative_to(sysconfig.get_path("data"))
         for name, version in LOCKED.findall((self.folder / "requirements" / "run.lock").read_text()):
@@ -128,11 +143,18 @@ class Clone:
                     for path in installed.files or ():
                         if ".." not in path.parts:
                             _link(here / path, there / path)
+                            if path.suffix == ".py":
+                                _link(_bytecode(here / path), _bytecode(there / path))
 
     def _environment(self, settings: dict[str, str]) -> dict[str, str]:
         path = f"{self.folder}/.venv/bin:{os.environ['PATH']}"
         ours = {"PATH": path, "HOME": str(self.home), "RENDERCAST_URL": self.url}
         return self.environment | ours | settings
+
+
+def _bytecode(source: Path) -> Path:
+    """Return the path of a module's bytecode, which exists if the module was imported here."""
+    return Path(cache_from_source(source))
 
 
 def _link(source: Path, target: Path) -> None:

@@ -7,14 +7,17 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.on_lambda import RemotionSite, lambda_settings
-from tests.end_to_end.processes import Rendercast, quiet_window_s
+from tests.end_to_end.processes import Rendercast, assert_no_traceback, quiet_window_s
 from tests.end_to_end.production import Site
 from tests.end_to_end.slow import SlowRenderers
+from tests.services.backends.conftest import node_bundle
 from tests.support.lambda_server import LambdaServer
 from tests.support.mongo_server import MongoServer
 from tests.support.redis_server import RedisServer
 from tests.support.remotion_farm import BUCKET
 from tests.support.s3_server import S3Server
+
+__all__ = ["node_bundle"]
 
 Start = Callable[..., Rendercast]
 
@@ -39,7 +42,8 @@ def start(tmp_path: Path, renderers: SlowRenderers) -> Iterator[Start]:
     yield start
     for rendercast in started:
         rendercast.close()
-    assert all("Traceback" not in rendercast.log for rendercast in started), started[0].log
+    for rendercast in started:
+        assert_no_traceback(rendercast.log)
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +70,8 @@ def site(servers: tuple[MongoServer, RedisServer], tmp_path: Path) -> Iterator[S
     for server in servers:
         server.restore()
     redis.command("FLUSHALL")
-    assert all("Traceback" not in process.log for process in site.started), [process.log for process in site.started]
+    for process in site.started:
+        assert_no_traceback(process.log)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import httpx
 from services.settings import variable
 from tests.support import tokens
 from tests.support.api_client import TEST_TIMEOUT_S, Client, pauses
+from tests.support.forked import can_fork, run_forked_text
 from tests.support.lambda_compositions import SITE, Site
 from tests.support.lambda_server import FUNCTION, LambdaServer
 from tests.support.remotion_farm import BUCKET
@@ -65,6 +66,10 @@ async def run(
     """Run a program in a folder with exactly these settings of Rendercast, and wait for its end."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RENDERCAST_")}
     given = {variable(name): str(value) for name, value in settings.items()}
+    if can_fork([str(command[0])], given):
+        return await asyncio.to_thread(
+            run_forked_text, [str(argument) for argument in command[1:]], cwd=folder, env=inherited | given
+        )
     return await asyncio.to_thread(
         subprocess.run,
         command,

@@ -7,12 +7,11 @@ compiler options and packages, the latter linked from tests/remotion_helper/proj
 import json
 import re
 import shutil
-import tarfile
 from pathlib import Path
 
 from services.settings import CHECKOUT
 from tests.end_to_end.documents import Block, blocks
-from tests.remotion_helper.projects import PROJECT, pack
+from tests.remotion_helper.projects import PROJECT, pack, run
 
 NAME = "docs/compositions.md"
 PAGE = (CHECKOUT / NAME).read_text(encoding="utf-8")
@@ -56,8 +55,7 @@ def create_project(folder: Path) -> Path:
     packages.mkdir(parents=True)
     for package in (PROJECT / "node_modules").iterdir():
         (packages / package.name).symlink_to(package)
-    with tarfile.open(pack(folder)) as archive:
-        archive.extractall(folder, filter="data")
+    run(["tar", "-xzf", pack(folder)], cwd=folder)
     (packages / "@rendercast").mkdir()
     (folder / "package").rename(packages / "@rendercast" / "remotion")
     shutil.copy(PROJECT / "package.json", project)

@@ -17,6 +17,7 @@ from tests.support.forked import ForkedProcess, can_fork
 COMMAND = forked.COMMAND
 HOUR_S = 3600
 MAX_WINDOW_S = 86_400
+LINES_AROUND = 20  # of a traceback in a log
 
 Process = subprocess.Popen[bytes] | ForkedProcess
 
@@ -58,9 +59,10 @@ class Running:
         settings: Mapping[str, object],
         *,
         timeout_s: float = TEST_TIMEOUT_S,
+        fork: bool = True,
     ) -> None:
         self.folder = folder
-        self.process = spawn_program(folder, command, settings)
+        self.process = spawn_program(folder, command, settings, fork=fork)
         self.first_line = self._read_line(timeout_s)
 
     @property
@@ -134,7 +136,16 @@ def dev_servers(folder: Path, **common: object) -> Iterator[Start]:
     yield start
     for each in started:
         each.close()
-    assert all("Traceback" not in each.log for each in started), started[0].log
+    for each in started:
+        assert_no_traceback(each.log)
+
+
+def assert_no_traceback(log: str) -> None:
+    """Fail with the lines around the first traceback in the log of a process, if there is one."""
+    lines = log.splitlines()
+    found = next((number for number, line in enumerate(lines) if "Traceback" in line), None)
+    if found is not None:
+        raise AssertionError("\n".join(lines[max(found - LINES_AROUND, 0) : found + LINES_AROUND]))
 
 
 def wait(process: Process) -> int:

@@ -22,7 +22,7 @@ from tests.support import api_client as clients
 from tests.support import tokens
 from tests.support.api_client import GET, NO_TLS, PROGRESS, TEST_TIMEOUT_S, Client, pauses
 from tests.support.api_stream import Stream, open_stream
-from tests.support.mongo_server import MongoServer
+from tests.support.mongo_server import MongoServer, connect_to_mongo
 from tests.support.redis_server import RedisServer
 
 CAPACITY = available_cores()  # renders that one worker runs at once
@@ -88,7 +88,7 @@ class Site:
 
     def leased_to(self, worker: Running) -> set[str]:
         """Return the ids of the renders that the worker has leased."""
-        leased = self._mongo_client[self._database]["renders"].find({"lease": {"$exists": True}})
+        leased = self._mongo_client[self._database]["renders"].find({"lease.worker": {"$exists": True}})
         return {found["_id"] for found in leased if found["lease"]["worker"].startswith(f"{worker.process.pid}-")}
 
     def finished_files(self) -> set[str]:
@@ -103,7 +103,7 @@ class Site:
 
     @cached_property
     def _mongo_client(self) -> MongoClient[dict[str, Any]]:
-        return MongoClient(self.mongo.url)
+        return connect_to_mongo(self.mongo.url)
 
 
 def open_client(url: str, *, user: str = "ann") -> AbstractAsyncContextManager[Client]:

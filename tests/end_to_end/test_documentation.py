@@ -1,11 +1,12 @@
 """Runs the commands of the documentation in a fresh clone, with the server that its `make run` starts.
 
-A documented command must be run here, or listed in `NOT_RUN` or `NOT_HERE` with the reason.
+A documented command must be run here, or listed in documented_commands.py with the reason.
 """
 
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,10 +23,11 @@ from commands.client import compositions, render, renders
 from commands.doctor import command as doctor
 from commands.server import compositions as server_compositions
 from resolvers.schema import build_schema
-from services.observability.log_context import pseudonym
 from services.settings import CHECKOUT, FIELDS, variable
-from tests.end_to_end.clone import Clone
+from tests.end_to_end.clone import LOCKED, Clone
+from tests.end_to_end.documented_commands import ELSEWHERE, NOT_HERE, NOT_RUN, RUN
 from tests.end_to_end.documents import Block, blocks, commands_in_text, program, read_yaml
+from tests.end_to_end.processes import assert_no_traceback
 from tests.support.api_client import Client, open_client
 from tests.support.api_stream import open_stream
 from tests.support.server_process import free_port
@@ -41,67 +43,6 @@ COMMANDS = sorted(
 HELP_OF = (compositions, doctor, render, renders, server_compositions)
 HELP = [text for module in HELP_OF for name, text in vars(module).items() if name.endswith("HELP")]
 EXAMPLES = [found for text in HELP for found in re.findall(r"^  (rendercast .*?)(?: +# .*)?$", text, re.MULTILINE)]
-NOT_HERE = {
-    "docker": "needs a Docker engine; tests/image executes the Dockerfile, tests/deploy reads compose.yaml",
-    "kubectl": "needs a cluster; tests/deploy builds and validates the manifests",
-    "npm": "installs packages of Remotion; the Makefile installs those that tests use",
-    "npx": "downloads a template from GitHub or deploys to AWS; test_own_composition.py checks and bundles a project",
-    "aws": "needs an AWS account",
-}
-UNTIL_STOPPED = "runs until it is stopped; `make run` is dev, tests/image runs serve and worker"
-A_PROJECT = "needs a Remotion project; test_own_composition.py has one"
-A_RECEIVER = "needs a receiver, or messages to one; tests/commands/server/test_webhooks.py has both"
-NOT_RUN = {f"rendercast {name}": UNTIL_STOPPED for name in ("dev", "serve", "worker")} | {
-    "cd my-video": A_PROJECT,
-    "rendercast dev --project my-video": "needs a Remotion project; test_own_machine.py has one",
-    'rendercast render --composition Promo --set title="Good morning" --output webm -o promo.webm': A_PROJECT,
-    'rendercast render --composition Promo --set title=""': A_PROJECT,
-    "rendercast webhooks send-test": A_RECEIVER,
-    "rendercast webhooks show ID": A_RECEIVER,
-    "rendercast webhooks replay ID": A_RECEIVER,
-    "rendercast migrate": "needs a MongoDB; tests/commands/server/test_migrate.py has one",
-    "rendercast forget OWNER": "erases data; tests/commands/server/test_forget.py has some",
-    "rendercast doctor --token -": "needs a secret; tests/commands/doctor/test_token_checks.py has one",
-    "rendercast doctor --role worker": "needs an AWS account; tests/commands/doctor/test_doctor.py has a farm",
-}
-WATCH_BY_CURL = (
-    "curl -N http://127.0.0.1:8000/graphql -H 'Accept: text/event-stream' -H 'Content-Type: application/json' -d '{\n"
-    '  "query": "subscription { renderProgress(renderId: \\"01m817gzatj1v633w9kvyqtevh\\") '
-    "{ status progress outputUrl } }\"}'"
-)
-RUN = {
-    WATCH_BY_CURL: r":\n\nevent: next\ndata: .*NOT_FOUND.*\n\nevent: complete\n",  # an example's id
-    "curl http://127.0.0.1:8001/readyz": r'\{"status":"ready",.*\}',
-    "curl -i -X POST https://render.example.com/webhooks/remotion": r"HTTP/1.1 401 .*",
-    "cp .env.example .env": "",
-    "cp -r deploy/kubernetes/example deploy/kubernetes/production": "",
-    "mkdir deploy/kubernetes/production/secrets": "",
-    "printf '%s' 'mongodb+srv://…' > deploy/kubernetes/production/secrets/mongodb-url": "",
-    "printf '%s' 'rediss://…' > deploy/kubernetes/production/secrets/redis-url": "",
-    "openssl rand -hex 32": r"[0-9a-f]{64}\n",
-    'echo "whsec_$(openssl rand -base64 32)"': r"whsec_[A-Za-z0-9+/]{43}=\n",
-    "printf '%s' 'https://issuer.example SUBJECT' | sha256sum | cut -c 1-12": (
-        pseudonym("https://issuer.example SUBJECT") + "\n"
-    ),
-    "rendercast --help": r".*Usage: .*",
-    "rendercast --install-completion": r".*completion installed.*",
-    "rendercast --show-completion": r".*_RENDERCAST_COMPLETE.*",
-    "rendercast compositions": r"id +kind .*TextAnimation .*",
-    "rendercast compositions show TextAnimation": r'\{\n  "id": "TextAnimation",.*',
-    "rendercast compositions show TextAnimation | jq .defaultProps > props.json": "",
-    "rendercast compositions refresh": r"1 composition.*",
-    'rendercast render --composition TextAnimation --props props.json --set text="Hi" --output webm --transparent '
-    "-o promo.webm": "",
-    "rendercast doctor": r"OK +settings .*",
-    "rendercast token NAME --expires-in 30d": r"[\w-]+\.[\w-]+\.[\w-]+\n",
-    "rendercast token NAME --scope renders:all": r"[\w-]+\.[\w-]+\.[\w-]+\n",
-    "rendercast webhooks list": "",
-    "rendercast webhooks list --failed": "",
-    "rendercast webhooks replay --failed": "",
-    "rendercast watch ID": r"http://\S+\n",
-    "rendercast download ID": "",
-    "rendercast cancel ID": r".*",
-}
 # Collects with the arguments of each command, in one process: its imports take two seconds of CPU time.
 COLLECT = """
 import json, sys, pytest
@@ -117,7 +58,7 @@ def clone() -> Iterator[Clone]:
         clone.make_run()
         yield clone
         clone.stop()
-        assert "Traceback" not in clone.log, clone.log
+        assert_no_traceback(clone.log)
     finally:
         clone.stop()
         shutil.rmtree(folder)
@@ -178,15 +119,42 @@ def test_every_command_is_run_here_or_listed_with_a_reason() -> None:
     assert here == set(RUN) | set(NOT_RUN)
 
 
+def test_make_run_prints_its_steps(clone: Clone) -> None:
+    demand("npm")
+    packages = len(LOCKED.findall((clone.folder / "requirements" / "run.lock").read_text()))
+    assert clone.steps == [
+        "Creating the virtual environment .venv",
+        f"Installing {packages} packages",
+        "Installing GraphiQL's parts",
+        "Starting the server",
+    ]
+
+
+def test_a_step_of_make_run_that_fails_says_so_in_one_sentence(clone: Clone) -> None:
+    programs = clone.folder / "no-packages" / "bin"
+    programs.mkdir(parents=True)
+    for name in ("python", "pip"):
+        (programs / name).symlink_to(shutil.which("false") or name)
+    without_python = clone.ended("make run PYTHON=no-python VENV=none")
+    without_packages = clone.ended("make run VENV=no-packages")
+    assert [line for line in without_python.stderr.splitlines() if not line.startswith("make: ")] == [
+        "no-python is not installed. Install Python 3.11 or newer, or name another one: make PYTHON=…"
+    ]
+    assert [line for line in without_packages.stderr.splitlines() if not line.startswith("make: ")] == [
+        "The packages could not be installed. Check the connection to the package index, and run make again."
+    ]
+
+
 @pytest.mark.parametrize("command", [command for command in COMMANDS if program(command) == "make"])
 def test_a_make_target_exists(clone: Clone, command: str) -> None:
     # `make run` was run. The other targets take minutes, change files, or run this test.
-    assert "No rule" not in clone.run(f"{command.replace('make', 'make -n', 1)} 2>&1")
+    dry = command.replace("make", "make -n", 1).replace("/opt/rendercast", str(clone.folder))
+    assert "No rule" not in clone.run(f"{dry} 2>&1")
 
 
 def test_pytest_arguments_select_tests() -> None:
     commands = [command for command in COMMANDS if program(command) == ".venv/bin/pytest"]
-    arguments = [command.partition("pytest ")[2].split() for command in commands]
+    arguments = [shlex.split(command.partition("pytest ")[2]) for command in commands]
     collected = subprocess.run(
         [sys.executable, "-c", COLLECT, json.dumps(arguments)], cwd=CHECKOUT, capture_output=True, check=False
     )
@@ -211,21 +179,27 @@ async def test_a_render_is_watched_downloaded_and_cancelled(clone: Clone, client
     clone.run(f"rendercast watch {render['id']}")
     clone.run(f"rendercast download {render['id']}")
     assert (clone.folder / f"{render['id']}.mp4").stat().st_size == render["outputSizeBytes"]
-    queued = [await client.start_render(durationInFrames=600) for _ in range(2 * (os.cpu_count() or 1) + 2)]
+    lasting = {"text": "word " * 90, "style": "TYPEWRITER", "durationInFrames": 600}  # it moves to its end
+    queued = [await client.start_render(**lasting) for _ in range(2 * (os.cpu_count() or 1) + 2)]
     clone.run(f"rendercast cancel {queued[-1]}")
     assert (await client.until(queued[-1], status="CANCELLED"))["framesRendered"] == 0
     for render_id in queued[:-1]:
         await client.execute("mutation ($id: ID!) { cancelRender(renderId: $id) { __typename } }", id=render_id)
 
 
-@pytest.mark.parametrize("command", [found for found in EXAMPLES if found not in NOT_RUN and "cancel" not in found])
+@pytest.mark.parametrize(
+    "command",
+    [found for found in EXAMPLES if found not in RUN.keys() | NOT_RUN.keys() and not ELSEWHERE & set(found.split())],
+)
 async def test_an_example_in_a_help_text_works(clone: Clone, client: Client, command: str) -> None:
     if "jq" in command:
         demand("jq")
-    render_id = await client.start_render(durationInFrames=2)
-    await client.until(render_id, status="COMPLETE")
+    if example_id := re.search(r"01[0-9a-z]{24}", command):
+        render_id = await client.start_render(durationInFrames=2)
+        await client.until(render_id, status="COMPLETE")
+        command = command.replace(example_id[0], render_id)
     (clone.folder / "poem.txt").write_text("Roses are red")
-    clone.run(re.sub(r"01[0-9a-z]{24}", render_id, command).replace("| mpv -", "| wc -c"))
+    clone.run(command.replace("| mpv -", "| wc -c"))
 
 
 @pytest.mark.parametrize("block", SESSIONS, ids=lambda block: next(block.commands()))
@@ -297,3 +271,4 @@ def test_lambda_without_its_settings_is_a_startup_error(clone: Clone) -> None:
     ended = clone.ended(f"{setting} make run", RENDERCAST_DATA_DIR="elsewhere")
     assert ended.returncode != 0
     assert "rendercast: Nothing can be rendered: REMOTION_" in ended.stderr
+    assert ended.stdout.splitlines()[0] == "Starting the server"  # everything else was done by the first run

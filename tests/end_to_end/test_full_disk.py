@@ -46,14 +46,14 @@ async def test_a_full_disk_during_a_render_fails_it_with_a_message_and_leaves_no
     async with open_client(rendercast.url) as client:
         render_id = await client.start_render(durationInFrames=600)
         await client.until(render_id, phase="RENDERING_FRAMES")
-        (renderer,) = rendercast.children()
+        renderer = min(rendercast.children())  # a later one is a spare
         resource.prlimit(renderer, resource.RLIMIT_FSIZE, (1, 1))
         renderers.speed_up()
         render = await client.until(render_id, status="FAILED")
         assert "could not be stored" in render["error"]["message"]
         assert render["error"]["retryable"] is True
         assert rendercast.outputs == []
-        assert rendercast.children() == set()
+        assert len(rendercast.children()) <= 1, "at most a spare process"
         await client.until(await client.start_render(durationInFrames=1), status="COMPLETE")
     assert rendercast.end() == 0
     (rendercast.folder / "stderr").write_text("")  # it contains the traceback of the renderer, for the operator

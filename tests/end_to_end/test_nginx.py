@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.end_to_end.processes import COMMAND, Running
+from tests.end_to_end.processes import COMMAND, Running, assert_no_traceback
 from tests.support.api_client import PROPS
 from tests.support.api_stream import Stream, open_socket
 from tests.support.certificates import Authority
@@ -156,7 +156,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iter
         finally:
             nginx.terminate()
             assert nginx.wait(TIMEOUT_S) == 0
-    assert "Traceback" not in rendercast.log
+    assert_no_traceback(rendercast.log)
 
 
 def _wait_for_connection(port: int) -> None:

@@ -16,9 +16,10 @@ from typing import Any
 from tests.browser.visitors import CHROMIUM
 from tests.end_to_end.processes import Running
 from tests.end_to_end.production import Site, open_client
+from tests.remotion_helper.projects import PROJECT
 from tests.support.api_client import TEST_TIMEOUT_S, Client, pauses
 from tests.support.node_processes import arguments_of, descendants, is_browser, is_host, users_of
-from tests.support.node_renderer import bundle_project, make_project, needs_node
+from tests.support.node_renderer import needs_node
 
 KILLS = int(os.environ.get("NODE_KILLS", "3"))
 RENDERS = int(os.environ.get("NODE_KILL_RENDERS", "3"))
@@ -34,15 +35,14 @@ pytestmark = needs_node
 class Machines:
     """Workers that are started again whenever they are killed, with one folder for temporary files."""
 
-    def __init__(self, site: Site, folder: Path) -> None:
-        project = make_project(folder)
+    def __init__(self, site: Site, folder: Path, bundle: Path) -> None:
         self.temporary = folder / "temporary"
         self.temporary.mkdir()
         self._site = site
         self._settings = {
             "remotion_browser": CHROMIUM,
-            "remotion_project": project,
-            "remotion_site": bundle_project(project, folder / "bundle"),
+            "remotion_project": PROJECT,
+            "remotion_site": bundle,
             "renderer": "node",
             "worker_capacity": 1,
             "TMPDIR": self.temporary,
@@ -87,10 +87,12 @@ def _kill_descendant(worker: Running, is_wanted: Callable[[bytes], bool]) -> boo
     return False
 
 
-async def test_renders_survive_kills_of_workers_hosts_and_browsers(site: Site, tmp_path: Path) -> None:
+async def test_renders_survive_kills_of_workers_hosts_and_browsers(
+    site: Site, tmp_path: Path, node_bundle: Path
+) -> None:
     chance = random.Random(SEED)  # noqa: S311  # not for secrets
     (server,) = site.start("serve --port 0", renderer="node")
-    machines = Machines(site, tmp_path)
+    machines = Machines(site, tmp_path, node_bundle)
     kinds = (machines.kill_worker, machines.kill_host, machines.kill_browser)
     killed: Counter[str] = Counter()
     async with open_client(server.url) as client:

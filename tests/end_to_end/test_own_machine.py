@@ -10,7 +10,7 @@ import av
 import pytest
 
 from tests.browser.visitors import CHROMIUM
-from tests.end_to_end.processes import COMMAND, Running, quiet_window_s, spawn
+from tests.end_to_end.processes import COMMAND, Running, assert_no_traceback, quiet_window_s, spawn
 from tests.end_to_end.production import Site
 from tests.end_to_end.production import open_client as open_user_client
 from tests.support.api_client import DELETE, RETRY_S, TEST_TIMEOUT_S, Client, open_client, pauses
@@ -36,7 +36,7 @@ def rendercast(tmp_path: Path, project: Path) -> Iterator[Running]:
     running = Running(tmp_path, command, settings, timeout_s=BUNDLING_TIMEOUT_S)
     yield running
     running.close()
-    assert "Traceback" not in running.log, running.log
+    assert_no_traceback(running.log)
 
 
 async def test_a_foreign_project_is_listed_and_rendered(rendercast: Running) -> None:

@@ -1,22 +1,23 @@
 """Users with tokens of a secret and of an issuer; the logs contain no credential."""
 
 import contextlib
-import subprocess
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.end_to_end.processes import COMMAND, Running, spawn
+from tests.end_to_end.processes import Running, spawn
 from tests.end_to_end.production import Site
 from tests.security.closing import close_code_and_reason, refused_init
 from tests.security.issuer import Issuer, open_issuer
 from tests.support import tokens
 from tests.support.api_client import LIST, TEST_TIMEOUT_S, UPDATES, Client, open_client
 from tests.support.api_stream import open_stream
+from tests.support.forked import run_forked_text
 
-SECRET = "another example of a secret, as long as"  # noqa: S105
+SECRET = "another-example-of-a-secret-as-long-as"  # noqa: S105
 
 
 def made(folder: Path, *arguments: str, **settings: object) -> str:
@@ -92,6 +93,6 @@ async def test_only_tokens_of_the_issuer_are_accepted(site: Site, issuer: Issuer
     never_logged(api, good, forged, older)
 
 
-def test_the_help_names_the_setting_of_the_secret() -> None:
-    shown = subprocess.run([COMMAND, "token", "--help"], capture_output=True, check=True, text=True)
+def test_the_help_names_the_setting_of_the_secret(tmp_path: Path) -> None:
+    shown = run_forked_text(["token", "--help"], cwd=tmp_path, env=os.environ)
     assert "RENDERCAST_JWT_SECRET" in shown.stdout

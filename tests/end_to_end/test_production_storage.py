@@ -14,7 +14,7 @@ from tests.support.api_client import DELETE, NO_TLS, TEST_TIMEOUT_S, Client
 from tests.support.s3_server import FaultyS3, S3Fault, S3Server
 
 BUCKET = "produced"
-MANY = int(os.environ.get("STORED_RENDERS", "60"))  # 200 take half a minute of CPU time
+MANY = int(os.environ.get("STORED_RENDERS", "30"))  # 200 take half a minute of CPU time
 UNFINISHED = {"status": ["QUEUED", "RENDERING"]}
 MANY_TIMEOUT_S = 240.0
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.private import SECRETS, misuse, use
-from tests.end_to_end.processes import Running, spawn_program
+from tests.end_to_end.processes import COMMAND, Running, spawn_program
 from tests.end_to_end.production import SETTINGS, Site
 from tests.end_to_end.production import open_client as open_user
 from tests.support import tokens
@@ -23,7 +23,7 @@ from tests.support.webhook_receiver import SECRET, open_receiver, reset
 SMALL = {"text_width": 320, "text_height": 180}
 CALLER = "c0ffee" * 5 + "00"
 CALLER_SPAN = "beefbeefbeefbeef"
-STARTED = ["add renders", "publish", "publish", "acquire renders", "queue_position renders"]
+STARTED = ["add renders", "publish", "publish_to_one", "acquire renders", "queue_position renders"]
 ATTEMPT = ["record renders", "publish", "start render", "record renders", "publish", "record renders", "publish"]
 MAIN = "from cli import main; main()"
 NOT_INSTALLED = f"import sys; sys.modules['opentelemetry.sdk'] = None; {MAIN}"
@@ -185,15 +185,15 @@ async def test_without_a_collector_the_sdk_is_neither_loaded_nor_needed(
 @pytest.mark.parametrize(
     ("program", "variables", "expected"),
     [
-        (NOT_INSTALLED, {}, "requirements/tracing.lock"),
-        (MAIN, {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_PROTOCOL is grpc"),
-        (MAIN, {"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, "OTEL_… is not valid: "),
+        ([sys.executable, "-c", NOT_INSTALLED], {}, "requirements/extras.lock"),
+        ([COMMAND], {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_PROTOCOL is grpc"),
+        ([COMMAND], {"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, "OTEL_… is not valid: "),
     ],
 )
 def test_a_start_with_a_wrong_tracing_configuration_is_refused(
-    tmp_path: Path, program: str, variables: dict[str, str], expected: str
+    tmp_path: Path, program: list[str], variables: dict[str, str], expected: str
 ) -> None:
-    command = [sys.executable, "-c", program, "dev", "--port", "0"]
+    command = [*program, "dev", "--port", "0"]
     process = spawn_program(tmp_path, command, {**SETTINGS, **exporting_to("http://127.0.0.1:1"), **variables})
     process.communicate(timeout=TEST_TIMEOUT_S)
     assert process.returncode == 1

@@ -11,7 +11,6 @@ import httpx
 
 from tests.conftest import PROPS
 from tests.end_to_end.conftest import Start
-from tests.end_to_end.processes import COMMAND
 from tests.end_to_end.production import Site, open_client
 from tests.end_to_end.slow import SlowRenderers
 from tests.support.api_client import CANCEL, TEST_TIMEOUT_S
@@ -173,15 +172,8 @@ async def test_a_worker_that_gets_sigterm_during_a_delivery_ends_and_releases_it
 
 
 def test_a_url_without_a_secret_is_a_startup_error(tmp_path: Path) -> None:
-    ended = subprocess.run(
-        [COMMAND, "dev", "--port", "0"],
-        cwd=tmp_path,
-        env={**os.environ, "RENDERCAST_WEBHOOK_URL": "https://hooks.example.com"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TEST_TIMEOUT_S,
-    )
+    environment = {**os.environ, "RENDERCAST_WEBHOOK_URL": "https://hooks.example.com"}
+    ended = run_forked_text(["dev", "--port", "0"], cwd=tmp_path, env=environment)
     assert ended.returncode == 1
     assert ended.stderr == (
         "rendercast: RENDERCAST_WEBHOOK_URL is set, but RENDERCAST_WEBHOOK_SECRET is not: webhooks need both.\n"

@@ -74,7 +74,7 @@ def test_packages_are_locked_cached_and_installed_before_sources_are_copied(comm
     assert command == "npm ci" or "--require-hashes" in install.words
     stage = takewhile(lambda found: found.name != "FROM", reversed(INSTRUCTIONS[:number]))
     copied = {source for found in stage if found.name == "COPY" for source in found.words[:-1]}
-    assert copied in ({"requirements/tracing.lock"}, {"web/package.json", "web/package-lock.json", "web/.npmrc"})
+    assert copied in ({"requirements/extras.lock"}, {"web/package.json", "web/package-lock.json", "web/.npmrc"})
 
 
 def test_node_and_the_browser_are_only_in_the_variant_for_remotion_projects() -> None:
@@ -118,6 +118,6 @@ def test_the_build_context_has_only_the_files_for_the_image(tmp_path: Path) -> N
     assert {name.split("/")[0] for name in sent} == {
         *(".dockerignore", "Dockerfile"),  # Docker's own; no step copies them
         "LICENSE",
-        *("app.py", "auth", "cli.py", "commands", "pages", "requirements", "resolvers", "schema"),
+        *("app.py", "auth", "cli.py", "clients", "commands", "pages", "requirements", "resolvers", "schema"),
         *("services", "transport", "web"),
     }

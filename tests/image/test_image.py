@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from pages.files import CDN
+from tests.end_to_end.processes import assert_no_traceback
 from tests.image.build import Build, Image
 from tests.image.container import TIMEOUT_S, Container, sealed
 from tests.image.context import checkout_in_use, copy_context
@@ -55,7 +56,7 @@ def image() -> Iterator[Image]:
         context = copy_context(checkout_in_use(folder / "checkout"), folder / "context")
         built = Build(folder / "build", context).run(dockerfile_text(), VARIANT="node")
         if MAY_RENDER:
-            make_project(built.root)
+            make_project(built.root, studio=False)
         with sealed(built):
             yield built
     finally:
@@ -89,7 +90,8 @@ def start(image: Image, mongo_url: str, tmp_path: Path) -> Iterator[Start]:
         for container in started:
             container.close()
         redis.stop()
-    assert all("Traceback" not in container.log for container in started)
+    for container in started:
+        assert_no_traceback(container.log)
 
 
 def wait_until_healthy(container: Container, *, timeout_s: float = TIMEOUT_S) -> None:
@@ -157,7 +159,7 @@ def test_the_image_has_only_what_is_needed_at_run_time(image: Image) -> None:
     assert {path.name for path in (image.root / "usr" / "local" / "bin").glob("pip*")} == set()
     assert {path.name for path in (image.root / "usr" / "bin").iterdir()} <= {"chromium-headless-shell"}
     sources = {path.name for path in (image.root / "app").iterdir() if path.name != "__pycache__"}
-    folders = {"auth", "commands", "pages", "resolvers", "schema", "services", "transport"}
+    folders = {"auth", "commands", "pages", "rendercast", "resolvers", "schema", "services", "transport"}
     assert sources == {"LICENSE", "app.py", "cli.py", "web", *folders}
 
 

@@ -206,7 +206,7 @@ class _History:
 
     def _receive_webhook(self, launch: Launch) -> None:
         self._chances.log(f"webhook of {launch.id}")
-        self._spawn(self._hub.wake_workers(launch.payload["webhook"]["customData"]["render"]))
+        self._spawn(self._hub.notify_worker(launch.payload["webhook"]["customData"]["render"]))
 
     def _disturb(self) -> None:
         """Schedule the disturbances that the clock causes."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import uvicorn
 from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp
 
 from app import create_app
 from auth.authenticator import Authenticator
@@ -19,10 +20,12 @@ from services.compositions.ports import CatalogStore
 from services.errors import Unauthenticated
 from services.models import Caller, Identity
 from services.ports import Clock, RenderBackend, RenderStore
-from services.runtime.adapters import open_embedded
+from services.realtime.pubsub import open_pubsub
+from services.runtime.data_folder import STORE_FILE, lock_folder, with_own_secret
 from services.runtime.services import Services, compose
-from services.settings import load_settings
-from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S
+from services.settings import Settings, load_settings
+from services.stores.sqlite import open_sqlite_store
+from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.fake_backend import FakeBackend
 from tests.support.memory_catalog import MemoryCatalogStore
 
@@ -70,12 +73,62 @@ def rewired(
     )
 
 
+@asynccontextmanager
+async def open_faked(
+    settings: Settings, backend: RenderBackend, *, clock: Clock | None = None, catalogs: CatalogStore | None = None
+) -> AsyncIterator[Services]:
+    """Open the services of `rendercast dev` with another backend, and clock and catalog as for `rewired`.
+
+    `open_embedded` would open the text renderer too, which soon starts a spare process: 0.3 s of CPU time.
+    """
+    clock = clock or NewHourClock()
+    if settings.graphql.introspection is None:
+        settings = settings.replace(introspection=True)
+    if settings.pages.studio is None:
+        settings = settings.replace(studio=True)
+    with lock_folder(settings.storage.data_dir):
+        settings = with_own_secret(settings)
+        async with (
+            open_sqlite_store(settings.storage.data_dir / STORE_FILE, SystemClock(), webhooks_enabled=False) as store,
+            open_pubsub("memory://") as pubsub,
+        ):
+            yield compose(
+                settings,
+                clock=clock,
+                store=store,
+                pubsub=pubsub,
+                backend=backend,
+                with_worker=True,
+                catalogs=catalogs or MemoryCatalogStore(clock),
+            )
+
+
 class QuietServer(uvicorn.Server):
-    """uvicorn without signal handlers."""
+    """uvicorn without signal handlers, which stops at once: uvicorn reads `should_exit` every 0.1 s."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+        self._stopping = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.ready.set()
+
+    async def main_loop(self) -> None:
+        ticks = asyncio.ensure_future(super().main_loop())
+        await self._stopping.wait()
+        ticks.cancel()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._stopping.set()
 
 
 @asynccontextmanager
@@ -90,19 +143,25 @@ async def serve(
 
     `send_buffer_bytes` limits the kernel's buffer for a client that doesn't read, by default megabytes.
     """
-    config = server_config(create_app(services, authenticate=authenticate), services.settings)
-    server = QuietServer(config)
-    with listen_for_clients(services.settings.replace(port=port).server) as listener:
+    app = create_app(services, authenticate=authenticate)
+    async with serve_app(app, services.settings.replace(port=port), send_buffer_bytes=send_buffer_bytes) as url:
+        yield url
+
+
+@asynccontextmanager
+async def serve_app(app: ASGIApp, settings: Settings, *, send_buffer_bytes: int | None = None) -> AsyncIterator[str]:
+    """Serve an application with these settings, and yield its URL. `send_buffer_bytes` is as for `serve`."""
+    server = QuietServer(server_config(app, settings))
+    with listen_for_clients(settings.server) as listener:
         if send_buffer_bytes is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         async with asyncio.timeout(TEST_TIMEOUT_S):
-            while not server.started and not serving.done():  # noqa: ASYNC110  # uvicorn has no event for it
-                await asyncio.sleep(RETRY_S)
+            await server.ready.wait()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.stop()
             await serving
 
 
@@ -112,7 +171,7 @@ async def serve_faked(
 ) -> AsyncIterator[str]:
     """Serve with these settings and a fake backend, and yield the URL."""
     async with (
-        open_embedded(load_settings(data_dir=folder, **settings)) as services,
-        serve(rewired(services, backend=FakeBackend()), send_buffer_bytes=send_buffer_bytes) as url,
+        open_faked(load_settings(data_dir=folder, **settings), FakeBackend()) as services,
+        serve(services, send_buffer_bytes=send_buffer_bytes) as url,
     ):
         yield url

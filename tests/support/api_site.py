@@ -11,12 +11,11 @@ import pytest
 import pytest_asyncio
 
 from services.ports import Clock
-from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
 from services.settings import load_settings
 from tests.support.api_client import Client, open_client
 from tests.support.api_compositions import COMPOSITIONS, catalog_of
-from tests.support.api_server import NewHourClock, rewired, serve
+from tests.support.api_server import NewHourClock, open_faked, serve
 from tests.support.fake_backend import FakeBackend
 from tests.support.memory_catalog import MemoryCatalogStore
 
@@ -48,10 +47,13 @@ async def site(data_dir: Path) -> AsyncIterator[Site]:
     clock = NewHourClock()
     catalogs = MemoryCatalogStore(clock)
     await catalogs.put(catalog_of(backend, clock))
-    async with open_embedded(load_settings(data_dir=data_dir, acquire_interval_s=0.05)) as services:
-        faked = rewired(services, backend=backend, clock=clock, catalogs=catalogs)
-        async with serve(faked) as url, open_client(url) as client:
-            yield Site(http=client.http, services=faked, backend=backend)
+    settings = load_settings(data_dir=data_dir, acquire_interval_s=0.05)
+    async with (
+        open_faked(settings, backend, clock=clock, catalogs=catalogs) as services,
+        serve(services) as url,
+        open_client(url) as client,
+    ):
+        yield Site(http=client.http, services=services, backend=backend)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ Each process that runs tests has a fork server (`multiprocessing.forkserver`) wi
 process runs the same function as the command, with its own arguments, settings, working directory and streams.
 """
 
-import io
 import multiprocessing.connection
 import os
 import select
@@ -14,18 +13,18 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from multiprocessing import reduction
+from io import BufferedReader
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
 from tempfile import TemporaryFile
-from typing import IO, Any, cast
+from typing import IO, cast
 
-import cli
 from tests.support.api_client import TEST_TIMEOUT_S
+from tests.support.forked_command import Descriptor, run
 
 COMMAND = str(Path(sys.executable).parent / "rendercast")
-# They act when Python starts or when a module is imported.
-ACT_ON_IMPORT = ("LD_", "OTEL_", "PYTHON")
+# They act when Python starts or when a module is imported: of OpenTelemetry's, those that the API reads.
+ACT_ON_IMPORT = ("LD_", "OTEL_PROPAGATORS", "OTEL_PYTHON_", "PYTHON")
 _HARMLESS = {"PYTHONPATH"}  # for the processes that the command starts
 
 _FORKS = multiprocessing.get_context("forkserver")
@@ -44,22 +43,24 @@ class ForkedProcess:
         *,
         cwd: Path,
         env: Mapping[str, str],
-        stderr: IO[bytes],
         stdin: IO[bytes] | None = None,
         stdout: IO[bytes] | None = None,
+        stderr: IO[bytes] | None = None,
     ) -> None:
-        """Start the command; `stdin` is empty and `stdout` a pipe, if not given."""
+        """Start the command. If they are not given, `stdin` is empty, and `stdout` and `stderr` are pipes."""
         sys.audit("subprocess.Popen", COMMAND, [COMMAND, *arguments], cwd, env)  # as Popen does
         self.args = [COMMAND, *arguments]
-        self.stdout: IO[bytes] | None = None
+        self.stdout: BufferedReader | None = None
+        self.stderr: BufferedReader | None = None
         with ExitStack() as closing:
             if stdin is None:
                 stdin = closing.enter_context(Path(os.devnull).open("rb"))
             if stdout is None:
-                reading, writing = os.pipe()
-                self.stdout, stdout = os.fdopen(reading, "rb"), closing.enter_context(os.fdopen(writing, "wb"))
-            streams = [_Descriptor(stream) for stream in (stdin, stdout, stderr)]
-            self._process = _FORKS.Process(target=_run, args=(self.args, str(cwd), dict(env), streams), daemon=True)
+                self.stdout, stdout = _pipe(closing)
+            if stderr is None:
+                self.stderr, stderr = _pipe(closing)
+            streams = [Descriptor(stream) for stream in (stdin, stdout, stderr)]
+            self._process = _FORKS.Process(target=run, args=(self.args, str(cwd), dict(env), streams), daemon=True)
             with _LOCK:
                 self._process.start()
 
@@ -83,17 +84,22 @@ class ForkedProcess:
             raise TimeoutExpired(self.args, timeout)
         return code
 
-    def communicate(self, timeout: float) -> tuple[bytes, None]:
-        """Read standard output to its end, and wait for the end of the process. Raises `TimeoutExpired`."""
-        assert self.stdout is not None
-        until, output = time.monotonic() + timeout, b""
-        while select.select([self.stdout], [], [], max(0.0, until - time.monotonic()))[0]:
-            if not (piece := os.read(self.stdout.fileno(), 65_536)):
-                self.stdout.close()
-                self.wait(max(0.0, until - time.monotonic()))
-                return output, None
-            output += piece
-        raise TimeoutExpired(self.args, timeout)
+    def communicate(self, timeout: float) -> tuple[bytes, bytes]:
+        """Read the pipes to their ends, and wait for the end of the process. Raises `TimeoutExpired`."""
+        until = time.monotonic() + timeout
+        output = {self.stdout: b"", self.stderr: b""}
+        pipes = [pipe for pipe in output if pipe is not None and not pipe.closed]
+        while pipes:
+            ready = select.select(pipes, [], [], max(0.0, until - time.monotonic()))[0]
+            if not ready:
+                raise TimeoutExpired(self.args, timeout)
+            for pipe in ready:
+                if not (piece := pipe.read1()):  # what `readline` has left, or new
+                    pipes.remove(pipe)
+                    pipe.close()
+                output[pipe] += piece
+        self.wait(max(0.0, until - time.monotonic()))
+        return output[self.stdout], output[self.stderr]
 
     def send_signal(self, number: int) -> None:
         """Send a signal, unless the process has ended."""
@@ -133,33 +139,12 @@ def can_fork(command: Sequence[str], variables: Mapping[str, str]) -> bool:
     return command[0] == COMMAND and not acting
 
 
+def _pipe(closing: ExitStack) -> tuple[BufferedReader, IO[bytes]]:
+    """Return the ends of a pipe. The writing end is closed with the context."""
+    reading, writing = os.pipe()
+    return os.fdopen(reading, "rb"), closing.enter_context(os.fdopen(writing, "wb"))
+
+
 def _content(file: IO[bytes]) -> bytes:
     file.seek(0)
     return file.read()
-
-
-class _Descriptor:
-    """A file descriptor that is passed to the forked process."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._number = stream.fileno()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _received, (reduction.DupFd(self._number),)
-
-
-def _received(duplicate: Any) -> int:
-    return cast("int", duplicate.detach())
-
-
-def _run(arguments: list[str], cwd: str, env: dict[str, str], streams: list[int]) -> None:
-    os.setpgid(0, 0)  # as a shell starts each command
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(env)
-    for number, descriptor in enumerate(streams):
-        os.dup2(descriptor, number)
-        os.close(descriptor)
-    sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False))
-    sys.argv = arguments
-    cli.main()

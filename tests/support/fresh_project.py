@@ -7,13 +7,11 @@ tests/remotion_helper/project. Each frame of its video waits for a response of a
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from services.settings import CHECKOUT
-from tests.remotion_helper.projects import PROJECT
-from tests.support.file_lock import exclusive
+from tests.remotion_helper.projects import PROJECT, link_packages
 
 DELAY_S = 0.1
 RESPONSE = b"HTTP/1.1 204 No Content\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n"
@@ -81,17 +79,12 @@ async def open_gate() -> AsyncIterator[Gate]:
         yield gate
 
 
-@contextmanager
-def fresh_project(gate: Gate) -> Iterator[Path]:
-    """Make the project in a folder that stays, so that webpack's cache is used. One test uses it at a time."""
-    folder = CHECKOUT / ".pytest_cache" / "remotion"
-    folder.mkdir(parents=True, exist_ok=True)
+def make_fresh_project(folder: Path, *, gate: Gate) -> Path:
+    """Make the project and return its folder. Its bundles are without Remotion's Studio."""
     project = folder / "fresh"
-    with exclusive(folder / "fresh-lock"):
-        shutil.rmtree(project, ignore_errors=True)
-        (project / "src").mkdir(parents=True)
-        for name, text in SOURCES.items():
-            (project / name).write_text(text.replace("GATE", gate.url))
-        shutil.copy(PROJECT / "package.json", project)
-        (project / "node_modules").symlink_to(PROJECT / "node_modules")
-        yield project
+    (project / "src").mkdir(parents=True)
+    for name, text in SOURCES.items():
+        (project / name).write_text(text.replace("GATE", gate.url))
+    shutil.copy(PROJECT / "package.json", project)
+    link_packages(project, studio=False)
+    return project

@@ -1,14 +1,25 @@
 """A `RenderStore` in memory."""
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.errors import LeaseLost, StoreUnavailable
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus, replace
-from services.ports import MAX_DUE_DELAY, AddOutcome, AddResult, Clock, ErasedRecords, QueueStats
-from services.webhooks.messages import WebhookMessage
+from services.ports import (
+    MAX_DUE_DELAY,
+    MAX_QUEUE_POSITION,
+    AddManyResult,
+    AddOutcome,
+    AddResult,
+    Clock,
+    ErasedRecords,
+    QueueStats,
+)
+from services.renders.fair_queue import QueuePlace, places
+from services.webhooks.messages import EndedBatch, WebhookMessage
 from tests.support.fake_clock import FakeClock
 from tests.support.memory_catalog import MemoryCatalogStore
 from tests.support.memory_outbox import MemoryOutbox
@@ -16,9 +27,12 @@ from tests.support.memory_outbox import MemoryOutbox
 
 @dataclass
 class StoredRender:
+    """A render, its place in the queue, and when it may be acquired again: the end of its lease or delay, if any."""
+
     render: Render
+    place: QueuePlace
     worker: str | None = None
-    lease_until_s: float = 0.0
+    free_at_s: float | None = None
 
 
 class MemoryStore:
@@ -41,6 +55,7 @@ class MemoryStore:
         self._webhooks_enabled = webhooks_enabled
         self._rows: dict[str, StoredRender] = {}
         self._units: dict[str, tuple[str, datetime]] = {}
+        self._virtual_time = 0
 
     def _check(self) -> None:
         if self.unavailable:
@@ -51,7 +66,7 @@ class MemoryStore:
             self.lost_responses.remove(method)
             raise StoreUnavailable("no response")
 
-    async def add(self, render: Render, window: QuotaWindow) -> AddResult:
+    async def add(self, render: Render, window: QuotaWindow, *, weight: float = 1.0) -> AddResult:
         self._check()
         used = await self.quota_used(window)
         key = render.idempotency_key
@@ -60,9 +75,28 @@ class MemoryStore:
                 return AddResult(outcome=AddOutcome.DUPLICATE, render=row.render, used=used)
         if used >= window.limit:
             return AddResult(outcome=AddOutcome.OVER_QUOTA, render=render, used=used)
-        self._rows[render.id] = StoredRender(render)
+        owned = [row for row in self._rows.values() if row.render.owner == render.owner]
+        last = max((row.place.finish_key for row in owned if not row.render.was_never_started), default=None)
+        (place,) = places([render], weight=weight, virtual_time=self._virtual_time, last_finish_key=last)
+        self._rows[render.id] = StoredRender(render, place, free_at_s=self._end_of_delay(render))
         self._units[render.id] = (window.owner, window.starts_at)
         return AddResult(outcome=AddOutcome.ADDED, render=render, used=used + 1)
+
+    async def add_many(self, renders: Sequence[Render], window: QuotaWindow, *, weight: float = 1.0) -> AddManyResult:
+        used = await self.quota_used(window)
+        keys = {render.idempotency_key for render in renders} - {None}
+        if await self.find_by_keys(renders[0].owner, keys):
+            return AddManyResult(outcome=AddOutcome.DUPLICATE, used=used)
+        if used + len(renders) > window.limit:
+            return AddManyResult(outcome=AddOutcome.OVER_QUOTA, used=used)
+        for render in renders:
+            await self.add(render, window, weight=weight)
+        return AddManyResult(outcome=AddOutcome.ADDED, used=used + len(renders))
+
+    async def find_by_keys(self, owner: str, keys: Collection[str | None]) -> Mapping[str, Render]:
+        self._check()
+        owned = [row.render for row in self._rows.values() if row.render.owner == owner]
+        return {each.idempotency_key: each for each in owned if each.idempotency_key and each.idempotency_key in keys}
 
     async def quota_used(self, window: QuotaWindow) -> int:
         self._check()
@@ -107,6 +141,12 @@ class MemoryStore:
         self._check()
         return sum(_matches(row.render, owner, matching) for row in self._rows.values())
 
+    async def count_by_status(self, owner: str, batch_id: str) -> Mapping[RenderStatus, int]:
+        self._check()
+        self.reads += 1
+        of_batch = RenderFilter(batch_id=batch_id)
+        return Counter(row.render.status for row in self._rows.values() if _matches(row.render, owner, of_batch))
+
     async def unfinished(self, owners: Collection[str], *, first: int) -> Sequence[Render]:
         self._check()
         self.reads += 1
@@ -123,8 +163,15 @@ class MemoryStore:
 
     async def queue_position(self, render: Render) -> int:
         self._check()
-        queued = (row.render for row in self._rows.values() if row.render.status is RenderStatus.QUEUED)
-        return 1 + sum(other.id < render.id for other in queued)
+        if render.id not in self._rows:
+            return 1
+        place = self._rows[render.id].place
+        ahead = sum(
+            (row.place.order_key, id_) < (place.order_key, render.id)
+            for id_, row in self._rows.items()
+            if row.render.status is RenderStatus.QUEUED and row.free_at_s is None
+        )
+        return min(ahead + 1, MAX_QUEUE_POSITION)
 
     async def queue(self) -> QueueStats:
         self._check()
@@ -132,27 +179,50 @@ class MemoryStore:
         oldest = min((render.created_at for render in queued), default=None)
         return QueueStats(depth=len(queued), oldest_created_at=oldest)
 
-    async def acquire(
-        self, *, worker: str, lease: timedelta, excluding: Collection[str] = (), queued: bool = True
-    ) -> Render | None:
+    async def acquire(self, *, worker: str, lease: timedelta) -> Render | None:
         self._check()
-        now, now_s = self._clock.now(), self._clock.monotonic()
-        for id_, row in sorted(self._rows.items()):
-            free = id_ not in excluding and (row.worker is None or row.lease_until_s <= now_s)
-            due_at = row.render.due_at
-            due = due_at is None or due_at <= now or due_at > now + MAX_DUE_DELAY
-            wanted = {RenderStatus.QUEUED, RenderStatus.RENDERING} if queued else {RenderStatus.RENDERING}
-            if free and due and row.render.status in wanted:
-                row.worker, row.lease_until_s = worker, now_s + lease.total_seconds()
-                self._lose_response("acquire")
-                return row.render
+        ready = [row for row in self._rows.values() if row.free_at_s is None]
+        queued = [row for row in ready if row.render.status is RenderStatus.QUEUED]
+        if not queued:
+            return None
+        first = min(queued, key=lambda row: (row.place.order_key, row.render.id))
+        self._virtual_time = max(self._virtual_time, first.place.order_key)
+        return self._lease(first, worker, lease)
+
+    async def reacquire(self, *, worker: str, lease: timedelta, queued: bool = True) -> Render | None:
+        self._check()
+        now_s = self._clock.monotonic()
+        for status in (RenderStatus.RENDERING, RenderStatus.QUEUED) if queued else (RenderStatus.RENDERING,):
+            rows = [row for row in self._rows.values() if row.render.status is status]
+            times = [(row.free_at_s, row.render.id) for row in rows if row.free_at_s is not None]
+            if times and (oldest := min(times))[0] <= now_s:
+                return self._lease(self._rows[oldest[1]], worker, lease)
         return None
+
+    def _lease(self, row: StoredRender, worker: str, lease: timedelta) -> Render:
+        row.worker, row.free_at_s = worker, self._clock.monotonic() + lease.total_seconds()
+        self._lose_response("acquire")
+        return row.render
+
+    def _set_lease(self, row: StoredRender, lease: timedelta | None) -> None:
+        if row.render.status is not RenderStatus.RENDERING:
+            row.worker, row.free_at_s = None, self._end_of_delay(row.render)
+        elif lease is not None:
+            row.free_at_s = self._clock.monotonic() + lease.total_seconds()
+        elif row.free_at_s is None:
+            row.free_at_s = 0.0
+
+    def _end_of_delay(self, render: Render) -> float | None:
+        if render.status is not RenderStatus.QUEUED or render.due_at is None:
+            return None
+        delay = render.due_at - self._clock.now()
+        return self._clock.monotonic() + delay.total_seconds() if timedelta(0) < delay <= MAX_DUE_DELAY else None
 
     async def renew(self, render_ids: Collection[str], *, worker: str, lease: timedelta) -> frozenset[str]:
         self._check()
         held = [row for id_, row in self._rows.items() if id_ in render_ids and row.worker == worker]
         for row in held:
-            row.lease_until_s = self._clock.monotonic() + lease.total_seconds()
+            row.free_at_s = self._clock.monotonic() + lease.total_seconds()
         return frozenset(row.render.id for row in held)
 
     async def release(self, render_ids: Collection[str] | None = None, *, worker: str) -> None:
@@ -160,6 +230,7 @@ class MemoryStore:
         for id_, row in self._rows.items():
             if row.worker == worker and (render_ids is None or id_ in render_ids):
                 row.worker = None
+                row.free_at_s = 0.0 if row.render.status is RenderStatus.RENDERING else None
 
     async def record(self, render: Render, *, worker: str | None = None, lease: timedelta | None = None) -> bool:
         self._check()
@@ -171,15 +242,19 @@ class MemoryStore:
         row.render = render
         if self._webhooks_enabled and render.status.is_terminal:
             self.outbox.add(WebhookMessage(render=render))
-        if lease is not None:
-            row.lease_until_s = self._clock.monotonic() + lease.total_seconds()
-        if render.status is not RenderStatus.RENDERING:
-            row.worker = None
+            if render.batch_id is not None:
+                counts = await self.count_by_status(render.owner, render.batch_id)
+                if batch := EndedBatch.of(render.batch_id, counts):
+                    self.outbox.add(WebhookMessage(render=render, batch=batch))
+        self._set_lease(row, lease)
         if render.returns_quota:
             self._units.pop(render.id, None)
         if worker is not None:
             self._lose_response("record")
         return True
+
+    async def record_many(self, renders: Sequence[Render]) -> frozenset[str]:
+        return frozenset([render.id for render in renders if await self.record(render)])
 
     async def delete(self, render_id: str, *, owner: str) -> bool:
         self._check()
@@ -211,6 +286,8 @@ def _matches(render: Render, owner: str | None, matching: RenderFilter) -> bool:
         owner in {None, render.owner}
         and (matching.statuses is None or render.status in matching.statuses)
         and (matching.generation_id is None or render.generation_id == matching.generation_id)
+        and (matching.batch_id is None or render.batch_id == matching.batch_id)
+        and (matching.composition_id is None or render.composition_id == matching.composition_id)
     )
 
 

@@ -4,12 +4,14 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from tests.support.server_process import ServerProcess
 
+TIMEOUT_MS = 30_000
 COMMAND = Path(sys.executable).with_name("secantusd-py")
 
 
@@ -33,9 +35,14 @@ class MongoServer(ServerProcess):
         return [COMMAND, *options, "--sync-on-commit", "--log-level", "ERROR"]
 
     def _answers(self) -> bool:
-        with MongoClient[dict[str, object]](self.url, serverSelectionTimeoutMS=200) as client:
+        with connect_to_mongo(self.url, serverSelectionTimeoutMS=200) as client:
             try:
                 client.admin.command("ping")
             except PyMongoError:
                 return False
             return True
+
+
+def connect_to_mongo(url: str, **options: Any) -> MongoClient[dict[str, Any]]:
+    """Return a client whose calls all have a time limit, also the end of its sessions when it is closed."""
+    return MongoClient(url, socketTimeoutMS=TIMEOUT_MS, **options)

@@ -23,7 +23,7 @@ from services.ports import Clock
 from services.settings import CHECKOUT
 from services.storage.folder_storage import open_folder_storage
 from tests.browser.visitors import CHROMIUM
-from tests.remotion_helper.projects import NODE, PROJECT, SOURCE, run
+from tests.remotion_helper.projects import NODE, PROJECT, SOURCE, link_packages, run
 from tests.support.file_lock import exclusive
 from tests.support.outputs import make_output
 
@@ -38,14 +38,17 @@ needs_node = pytest.mark.skipif(
 )
 
 
-def make_project(folder: Path) -> Path:
-    """Copy the foreign project, with more compositions, the helper as a file, an image, a video and sound."""
+def make_project(folder: Path, *, studio: bool = True) -> Path:
+    """Copy the foreign project, with more compositions, the helper as a file, an image, a video and sound.
+
+    Its bundles are without Remotion's Studio unless `studio`.
+    """
     project = folder / "project"
     shutil.copytree(PROJECT / "src", project / "src")
     shutil.copytree(SOURCES, project / "src", dirs_exist_ok=True)
     shutil.copy(SOURCE, project / "src" / "helper.ts")
     shutil.copy(PROJECT / "package.json", project)
-    (project / "node_modules").symlink_to(PROJECT / "node_modules")
+    link_packages(project, studio=studio)
     public = project / "public"
     public.mkdir()
     (public / "red.png").write_bytes(make_output(OutputFormat.PNG))
@@ -67,10 +70,10 @@ def shared_project() -> Iterator[Path]:
         yield make_project(folder)
 
 
-def bundle_project(project: Path, output: Path) -> Path:
-    """Bundle the project without Remotion's Studio, and return the folder."""
+def bundle_project(project: Path, output: Path, *, studio: bool = False) -> Path:
+    """Bundle the project and return the folder, by default without Remotion's Studio and webpack's cache."""
     job = {"entryPoint": str(project / "src" / "index.ts"), "rootDir": str(project), "outDir": str(output)}
-    run([NODE, "--eval", BUNDLE, BUNDLER, json.dumps(job)], cwd=project)
+    run([NODE, "--eval", BUNDLE, BUNDLER, json.dumps(job | {"studio": studio})], cwd=project)
     return output
 
 

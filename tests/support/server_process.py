@@ -2,15 +2,19 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 TIMEOUT_S = 30.0
+# Below those that Linux and macOS assign (ip_local_port_range), from another number in each process that runs tests.
+_PORTS = count(random.SystemRandom().randrange(10_000, 31_000))
 
 
 class ServerProcess(ABC):
@@ -65,7 +69,12 @@ class ServerProcess(ABC):
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface on which no process listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port of the loopback interface on which no process listens.
+
+    It is none of those that the kernel assigns to connections and listeners, and another one each time: else another
+    process could get it before the server that is started on it.
+    """
+    for port in _PORTS:
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError

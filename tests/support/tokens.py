@@ -5,7 +5,7 @@ from typing import Any
 
 import jwt
 
-SECRET = "a secret for tests only, of sufficient length"  # noqa: S105
+SECRET = "a-secret-for-tests-only-of-sufficient-length"  # noqa: S105
 GOOD_FOR_S = 3600
 
 

@@ -20,12 +20,13 @@ class Block(Enum):
 class WebSocketBlocker:
     """The proxy. `handshakes` counts the attempts to open a WebSocket."""
 
-    def __init__(self, server_url: str, block: Block) -> None:
+    def __init__(self, server_url: str, block: Block | None) -> None:
         address = urlsplit(server_url)
         self._host, self._port = str(address.hostname), int(address.port or 80)
         self.block = block
         self.handshakes = 0
         self._open: set[asyncio.StreamWriter] = set()
+        self._silent: set[asyncio.StreamWriter] = set()
         self.url = ""
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -33,10 +34,11 @@ class WebSocketBlocker:
         self._open.add(writer)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
-            if b"upgrade: websocket" in head.lower():
+            if self.block is not None and b"upgrade: websocket" in head.lower():
                 self.handshakes += 1
                 if self.block.value is None:
-                    await reader.read()  # until the client gives up
+                    self._silent.add(writer)
+                    await reader.read()  # until the client gives up, or `end_handshakes`
                 else:
                     writer.write(self.block.value)
                 return
@@ -48,11 +50,17 @@ class WebSocketBlocker:
             pass  # either side has disconnected
         finally:
             self._open.discard(writer)
+            self._silent.discard(writer)
             writer.close()
 
     def disconnect(self) -> None:
         """Close all connections to clients."""
         for writer in self._open:
+            writer.transport.abort()
+
+    def end_handshakes(self) -> None:
+        """Close the connections of handshakes that got no response."""
+        for writer in self._silent:
             writer.transport.abort()
 
 
@@ -68,8 +76,8 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @asynccontextmanager
-async def open_websocket_blocker(server_url: str, block: Block) -> AsyncIterator[WebSocketBlocker]:
-    """Run the proxy in front of a server."""
+async def open_websocket_blocker(server_url: str, block: Block | None) -> AsyncIterator[WebSocketBlocker]:
+    """Run the proxy in front of a server. Without `block`, it blocks nothing."""
     blocker = WebSocketBlocker(server_url, block)
     server = await asyncio.start_server(blocker.handle, "127.0.0.1", 0)
     async with server:

@@ -1,25 +1,48 @@
-"""Makes renderers slow without using CPU time: each sleeps after every few milliseconds of work, so a render lasts.
+"""Makes renderers slow without using CPU time: each sleeps after every frame that it draws, so a render lasts.
 
-Python imports this module at the start of each process that has this folder in PYTHONPATH. A renderer is slow while the
-file named by SLOW_WHILE_EXISTS exists.
+A video of 20 s takes ten seconds or more, on every machine. A renderer is slow while the file that SLOW_WHILE_EXISTS
+names exists. Python imports this module at the start of each process that has this folder in PYTHONPATH.
 """
 
 import os
 import select
-import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-WORK_S = 0.002  # of CPU time
-SLEEP_S = 0.2
+FRAME_SLEEP_S = 0.03
+FRAME_AT_REST_SLEEP_S = 0.15  # a group of them stands for many frames
 
 
-def sleep(*_: object) -> None:
-    has_imported = hasattr(sys.modules["__main__"], "main")  # the imports take most of the CPU time of a small render
-    if has_imported and Path(os.environ["SLOW_WHILE_EXISTS"]).exists():
-        select.select((), (), (), SLEEP_S)  # time.sleep fails under libfaketime 0.9.10
+def sleep(seconds: float) -> None:
+    if Path(os.environ["SLOW_WHILE_EXISTS"]).exists():
+        select.select((), (), (), seconds)  # time.sleep fails under libfaketime 0.9.10
+
+
+def slow_down_renderer() -> None:
+    """Replace what draws a frame, and what encodes those at rest in a thread."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the renderer does before it imports numpy
+    sys.path.insert(0, str(Path.cwd()))  # the renderer's working directory, which `python -m` adds later
+    from services.backends.text.frames import Painter  # noqa: PLC0415  # only renderers need it
+    from services.backends.text.rest import Group, RestEncoder  # noqa: PLC0415  # only renderers need it
+    from services.backends.text.styles import Pose  # noqa: PLC0415  # only renderers need it
+
+    paint, encode = Painter.paint, RestEncoder.encode
+
+    def slow_paint(painter: Painter, pose: Pose) -> None:
+        paint(painter, pose)
+        sleep(FRAME_SLEEP_S)
+
+    def slow_encode(encoder: RestEncoder, report: Callable[[int], None]) -> Group:
+        def slow_report(frames: int) -> None:
+            report(frames)
+            sleep(FRAME_AT_REST_SLEEP_S)
+
+        return encode(encoder, slow_report)
+
+    Painter.paint = slow_paint  # type: ignore[method-assign, assignment]
+    RestEncoder.encode = slow_encode  # type: ignore[method-assign, assignment]
 
 
 if "services.backends.text.child" in sys.orig_argv:
-    signal.signal(signal.SIGVTALRM, sleep)
-    signal.setitimer(signal.ITIMER_VIRTUAL, WORK_S, WORK_S)
+    slow_down_renderer()
