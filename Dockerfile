@@ -7,26 +7,26 @@ ARG VARIANT=plain
 
 FROM node:22.23.2-trixie-slim AS nodejs
 
-# The npm packages of the pages: the files that browsers load, and licences.
+# The npm packages of the pages and of colour emoji: the files that are used, and licences.
 FROM nodejs AS web
 WORKDIR /app/web
 COPY web/package.json web/package-lock.json web/.npmrc ./
 RUN --mount=type=cache,target=/cache/npm npm ci --cache /cache/npm --omit=dev
 RUN find node_modules -type f ! -name '*.min.js' ! -name '*.min.css' ! -name '*.umd.js' ! -name 'style.css' \
-        ! -iname 'licen[sc]e*' -delete \
+        ! -name 'noto-color-emoji-emoji-400-normal.woff' ! -iname 'licen[sc]e*' -delete \
     && find node_modules -type d -empty -delete
 
 # Packages are installed before the sources are copied, so that a change of the sources does not install them again.
 FROM python:3.11.16-slim-trixie AS packages
 WORKDIR /build
-COPY requirements/tracing.lock ./
+COPY requirements/extras.lock ./
 RUN python -m venv --without-pip /venv
 # The last line removes the build backend, which the lock file contains for `make run`. The cache is a mount and not part
 # of the image, which hadolint does not recognise:
 # hadolint ignore=DL3042
 RUN --mount=type=cache,target=/cache/pip \
     pip --python /venv/bin/python --cache-dir /cache/pip install \
-        --require-hashes --only-binary :all: --requirement tracing.lock \
+        --require-hashes --only-binary :all: --requirement extras.lock \
     && pip --python /venv/bin/python uninstall --yes hatchling pathspec pluggy tomlkit trove-classifiers
 RUN printf '%s\n' '#!/venv/bin/python' 'from cli import main' 'main()' > /venv/bin/rendercast \
     && chmod 755 /venv/bin/rendercast
@@ -35,6 +35,7 @@ FROM python:3.11.16-slim-trixie AS sources
 WORKDIR /app
 COPY LICENSE app.py cli.py ./
 COPY auth auth
+COPY clients/python/rendercast rendercast
 COPY commands commands
 COPY pages pages
 COPY resolvers resolvers
