@@ -109,7 +109,7 @@ async def test_each_phase_of_a_render_is_shown_and_then_the_message_of_its_failu
 
 async def test_the_queue_position_is_updated_without_a_subscription_message(tmp_path: Path, visit: Visit) -> None:
     async with open_fake_site(tmp_path) as site, visit(site.url) as ann, open_client(site.url) as elsewhere:
-        site.backend.capacity = 0
+        await site.backend.stop_starting()
         first = await elsewhere.start_render(text="First")
         await ann.open_studio()
         second = await ann.render("Second")

@@ -46,7 +46,7 @@ async def test_beside_a_long_list_the_form_stays_in_view(tmp_path: Path, visit: 
         visit(site.url) as ann,
         open_client(site.url) as elsewhere,
     ):
-        site.backend.capacity = 0
+        await site.backend.stop_starting()
         for _ in range(20):
             await elsewhere.execute(CANCEL, id=await elsewhere.start_render(text=LONG))
         await ann.open_studio()
@@ -75,7 +75,7 @@ async def test_beside_a_long_list_the_form_stays_in_view(tmp_path: Path, visit: 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 async def test_a_card_keeps_its_size_and_its_picture_is_free(tmp_path: Path, visit: Visit, size: ViewportSize) -> None:
     async with open_fake_site(tmp_path) as site, visit(site.url, viewport=size, ignored=("404",)) as ann:
-        site.backend.capacity = 0
+        await site.backend.stop_starting()
         await ann.open_studio()
         card = await ann.render("One")
         await expect(card).to_contain_text("queue", timeout=TIMEOUT_MS)
@@ -107,7 +107,7 @@ async def test_long_texts_fit_a_zoomed_and_a_narrow_window(tmp_path: Path, visit
         visit(site.url, bypass_csp=True, viewport=ZOOMED, device_scale_factor=2) as ann,
         open_client(site.url) as elsewhere,
     ):
-        site.backend.capacity = 0
+        await site.backend.stop_starting()
         for text in (LONG, RTL):
             await elsewhere.start_render(text=text[:480])
         await ann.open_studio()

@@ -54,7 +54,7 @@ async def start_renders(site: FakeSite, client: Client) -> None:
     await client.until(broken, status="RENDERING")
     site.backend.break_down(broken, retryable=False)
     await client.until(broken, status="FAILED")
-    site.backend.capacity = 0
+    await site.backend.stop_starting()
     await client.start_render(text="Waiting")
     for number in range(25):
         await client.execute(CANCEL, id=await client.start_render(text=f"Número {number}"))

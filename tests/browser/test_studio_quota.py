@@ -36,7 +36,7 @@ def quota_of(ann: StudioUser) -> Locator:
 
 
 async def use_quota(site: FakeSite, number: int) -> None:
-    site.backend.capacity = 0
+    await site.backend.stop_starting()
     async with open_client(site.url) as elsewhere:
         for _ in range(number):
             await elsewhere.start_render()

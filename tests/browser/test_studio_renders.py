@@ -24,7 +24,7 @@ async def test_older_renders_are_loaded_on_request(tmp_path: Path, visit: Visit)
         visit(site.url) as ann,
         open_client(site.url) as elsewhere,
     ):
-        site.backend.capacity = 0
+        await site.backend.stop_starting()
         for number in range(25):
             render_id = await elsewhere.start_render(text=f"Number {number}")
             await elsewhere.execute(CANCEL, id=render_id)
@@ -69,7 +69,7 @@ async def test_a_refresh_removes_deleted_renders_and_keeps_those_older_than_the_
 
 async def test_a_render_that_is_deleted_elsewhere_is_removed(tmp_path: Path, visit: Visit) -> None:
     async with open_fake_site(tmp_path) as site, visit(site.url) as ann, open_client(site.url) as elsewhere:
-        site.backend.capacity = 0
+        await site.backend.stop_starting()
         for text in ("First", "Second"):
             await elsewhere.execute(CANCEL, id=await elsewhere.start_render(text=text))
         await ann.open_studio()
@@ -87,7 +87,7 @@ async def test_titles_are_read_a_few_at_once_from_renders_with_large_props(tmp_p
         visit(site.url) as ann,
         open_client(site.url) as elsewhere,
     ):
-        site.backend.capacity = 0
+        await site.backend.stop_starting()
         await elsewhere.start_render(text="Moving")
         for number in range(6):
             await elsewhere.start_composition("Plain", {"title": f"Number {number}", "text": "x" * 250_000})
@@ -113,7 +113,7 @@ async def test_a_render_whose_props_can_not_be_read_has_the_id_of_its_compositio
         visit(site.url) as ann,
         open_client(site.url) as elsewhere,
     ):
-        site.backend.capacity = 0
+        await site.backend.stop_starting()
         await elsewhere.start_composition("Plain", {"title": "Small"})
         await elsewhere.start_composition("Event", {"name": "Large", "text": "x" * 200_000})
         await ann.open_studio()

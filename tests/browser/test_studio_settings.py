@@ -70,7 +70,7 @@ async def test_a_render_with_the_settings_of_another_has_the_same_input(tmp_path
         visit(site.url) as ann,
         open_client(site.url) as elsewhere,
     ):
-        site.backend.capacity = 0
+        await site.backend.stop_starting()
         await ann.open_studio()
         for number, settings in enumerate(EVERYTHING):
             started = await elsewhere.execute(START, input=settings)
@@ -89,7 +89,7 @@ async def test_a_render_with_the_settings_of_another_has_the_same_input(tmp_path
 async def test_settings_of_a_composition_that_is_gone_can_not_be_used(tmp_path: Path, visit: Visit) -> None:
     compositions = (ANIMATION, *remotion_compositions())
     async with open_fake_site(tmp_path, compositions=compositions) as site, open_client(site.url) as elsewhere:
-        site.backend.capacity = 0
+        await site.backend.stop_starting()
         await elsewhere.start_composition("Plain", {"title": "Gone"})
     async with open_fake_site(tmp_path) as site, visit(site.url) as ann:
         await ann.open_studio()
@@ -103,7 +103,7 @@ async def test_errors_disappear_when_they_are_fixed_and_control_enter_renders(tm
         open_fake_site(tmp_path, compositions=(ANIMATION, *remotion_compositions())) as site,
         visit(site.url) as ann,
     ):
-        site.backend.capacity = 0
+        await site.backend.stop_starting()
         await ann.open_studio()
         text = ann.page.get_by_label("Text", exact=True)
         color = ann.page.get_by_label("Text colour", exact=True)

@@ -239,7 +239,7 @@ async def test_older_renders_are_loaded_on_request(tmp_path: Path, page: str, vi
         visit(site.url, ignored=NO_OUTPUTS) as ann,
         open_client(site.url) as elsewhere,
     ):
-        site.backend.capacity = 0
+        await site.backend.stop_starting()
         for number in range(11):
             render_id = await elsewhere.start_render(text=f"Number {number}")
             await elsewhere.execute(CANCEL, id=render_id)

@@ -57,7 +57,7 @@ async def ids_of_started(client: Client, *texts: str) -> list[str]:
 
 
 async def test_renders_are_started_in_order_and_listed_by_their_batch(ann: Client, backend: FakeBackend) -> None:
-    backend.capacity = 0
+    await backend.stop_starting()
     await ann.start_render()
     result = await start(ann, row("1"), row("2"), row("3"))
     assert (result["duplicates"], result["quota"]["remaining"]) == (0, 1)
@@ -154,7 +154,7 @@ async def test_progress_is_sent_until_all_renders_have_ended(ann: Client, backen
 
 
 async def test_cancelling_a_batch_returns_how_many_renders_it_cancelled(ann: Client, backend: FakeBackend) -> None:
-    backend.capacity = 0
+    await backend.stop_starting()
     await ids_of_started(ann, "1", "2", "3")
     result = await ann.execute(CANCEL, id="b")
     assert (result["cancelled"], result["stopping"], result["progress"]["hasEnded"]) == (3, 0, True)
@@ -163,7 +163,7 @@ async def test_cancelling_a_batch_returns_how_many_renders_it_cancelled(ann: Cli
 
 async def test_another_users_batch_is_invisible(site: Site, ann: Client, bob: Client, backend: FakeBackend) -> None:
     del site
-    backend.capacity = 0
+    await backend.stop_starting()
     await ids_of_started(ann, "1")
     assert await bob.execute(BATCH, id="b") is None
     assert await bob.list_renders(filter={"batchId": "b"}) == []

@@ -92,7 +92,7 @@ subscription Updates {{ renderUpdates {{ ...Render }} }}
 
 
 async def test_the_examples_start_watch_and_list_a_render(ann: Client, backend: FakeBackend) -> None:
-    backend.capacity = 0
+    await backend.stop_starting()
     result = await ann.execute(START)
     render_id = result["render"]["id"]
     assert result == {

@@ -110,7 +110,7 @@ async def test_a_complete_render_gets_a_new_signed_url(ann: Client, backend: Fak
 
 
 async def test_an_unfinished_or_failed_render_has_no_url(ann: Client, backend: FakeBackend) -> None:
-    backend.capacity = 0
+    await backend.stop_starting()
     render_id = await ann.start_render()
     for status in ("QUEUED", "RENDERING", "FAILED"):
         render = await ann.until(render_id, status=status)
@@ -136,7 +136,7 @@ async def test_a_video_removed_from_storage_is_reported_as_gone(ann: Client, bac
 
 
 async def test_a_queued_render_is_cancelled_at_once_and_its_quota_returned(ann: Client, backend: FakeBackend) -> None:
-    backend.capacity = 0
+    await backend.stop_starting()
     render_id = await ann.start_render()
     assert await ann.quota_used() == 1
     result = await ann.execute(CANCEL, id=render_id)
@@ -229,7 +229,7 @@ async def test_a_retry_needs_quota(ann: Client, backend: FakeBackend) -> None:
 
 
 async def test_a_render_that_runs_or_is_complete_cant_be_retried(ann: Client, backend: FakeBackend) -> None:
-    backend.capacity = 0
+    await backend.stop_starting()
     render_id = await ann.start_render()
     for status in ("QUEUED", "RENDERING", "COMPLETE"):
         await ann.until(render_id, status=status)
@@ -258,7 +258,7 @@ async def test_an_ended_render_and_its_video_are_deleted_and_its_quota_stays_use
 
 
 async def test_a_render_that_has_not_ended_cant_be_deleted(ann: Client, backend: FakeBackend) -> None:
-    backend.capacity = 0
+    await backend.stop_starting()
     render_id = await ann.start_render()
     for status in ("QUEUED", "RENDERING"):
         await ann.until(render_id, status=status)

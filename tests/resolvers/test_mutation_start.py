@@ -71,7 +71,7 @@ INVALID_PROPS: list[tuple[str, object]] = [
 async def test_a_start_returns_the_queued_render_and_the_remaining_quota(
     site: Site, ann: Client, backend: FakeBackend
 ) -> None:
-    backend.capacity = 0
+    await backend.stop_starting()
     before = site.clock.now()
     result = await ann.start(generation_id="film 7", text="Hi\nthere", backgroundColor="navy")
     after = site.clock.now()

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_a_render_is_the_same_in_all_queries(ann: Client, backend: FakeBackend) -> None:
-    backend.capacity = 0
+    await backend.stop_starting()
     render_id = await ann.start_render()
     render = await ann.execute(GET, id=render_id)
     assert await ann.execute(NODE, id=render_id) == {"__typename": "Render", **render}
@@ -30,7 +30,7 @@ async def test_a_render_is_the_same_in_all_queries(ann: Client, backend: FakeBac
 async def test_the_queue_position_counts_the_earlier_renders_of_all_users(
     ann: Client, bob: Client, backend: FakeBackend
 ) -> None:
-    backend.capacity = 0
+    await backend.stop_starting()
     first = await ann.start_render()
     second = await bob.start_render()
     third = await ann.start_render()

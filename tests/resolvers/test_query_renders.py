@@ -84,7 +84,7 @@ async def test_filters_by_status_and_generation_id(ann: Client, backend: FakeBac
         await ann.until(render_id, status="RENDERING")
         backend.finish(render_id)
         await ann.until(render_id, status="COMPLETE")
-    backend.capacity = 0
+    await backend.stop_starting()
     queued = [await ann.start_render(generation_id=name) for name in ("a", "b")]
 
     async def found(**filter_: object) -> list[str]:
@@ -100,7 +100,7 @@ async def test_filters_by_status_and_generation_id(ann: Client, backend: FakeBac
 
 
 async def test_a_cursor_works_in_a_filtered_list(ann: Client, backend: FakeBackend) -> None:
-    backend.capacity = 0
+    await backend.stop_starting()
     for name in ("a", "b", "a", "b"):
         await ann.start_render(generation_id=name)
     page = await ann.execute(LIST, first=1, filter={"generationId": "b"})

@@ -145,7 +145,7 @@ async def test_subscribing_after_the_end_returns_one_state_and_completes(
 
 
 async def test_a_subscription_continues_over_failed_attempts_until_the_end(ann: Client, backend: FakeBackend) -> None:
-    backend.capacity = 0
+    await backend.stop_starting()
     render_id = await ann.start_render()
     async with open_stream(ann) as stream:
         await stream.subscribe(PROGRESS, id=render_id)
@@ -211,7 +211,7 @@ async def test_updates_start_with_unfinished_renders_and_continue_with_every_cha
     done = await launched(ann)
     backend.finish(done)
     await ann.until(done, status="COMPLETE")
-    backend.capacity = 0
+    await backend.stop_starting()
     old = [await ann.start_render() for _ in range(2)]
     async with open_stream(ann) as stream:
         await stream.subscribe(UPDATES)
@@ -240,7 +240,7 @@ async def test_updates_start_with_unfinished_renders_and_continue_with_every_cha
 
 async def test_deleting_a_render_sends_no_update(ann: Client, backend: FakeBackend) -> None:
     render_id = await ended(ann, backend)
-    backend.capacity = 0
+    await backend.stop_starting()
     async with open_stream(ann) as stream:
         await stream.subscribe(UPDATES)
         assert (await ann.execute(DELETE, id=render_id))["__typename"] == "DeleteRenderSuccess"

@@ -28,7 +28,7 @@ UNREAD = 7000
 async def test_a_client_that_does_not_read_skips_to_the_newest_state_without_memory_growth(
     site: Site, ann: Client, backend: FakeBackend
 ) -> None:
-    backend.capacity = 0
+    await backend.stop_starting()
     render_id = await ann.start_render()
     render = await stored(site, ann, render_id)
     async with AsyncExitStack() as stack:

@@ -87,7 +87,7 @@ async def start_one_per_status(client: Client, backend: FakeBackend) -> dict[str
     backend.finish(ids["COMPLETE"])
     backend.break_down(ids["FAILED"], retryable=False)
     await client.execute(CANCEL, id=ids["CANCELLED"])
-    backend.capacity = 0
+    await backend.stop_starting()
     for status, render_id in ids.items():
         await client.until(render_id, status=status)
     return {**ids, "QUEUED": await client.start_render()}

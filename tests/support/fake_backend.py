@@ -40,6 +40,19 @@ ANIMATION = Composition(
 )
 
 
+class Capacity:
+    """The descriptor of a fake backend's capacity, 4 by default. A read sets `capacity_was_read`."""
+
+    def __get__(self, backend: "FakeBackend | None", _: object = None) -> int:
+        if backend is None:
+            return 4
+        backend.capacity_was_read.set()
+        return backend._capacity
+
+    def __set__(self, backend: "FakeBackend", value: int) -> None:
+        backend._capacity = value
+
+
 @dataclass
 class FakeBackend:
     """A `RenderBackend` with at most one attempt a render, kept by render id.
@@ -50,7 +63,7 @@ class FakeBackend:
     `functions`. `catalog` and `version` are the site's compositions and its version.
     """
 
-    capacity: int = 4
+    capacity: Capacity = Capacity()
     poll_interval: timedelta = timedelta(seconds=1)
     limit: timedelta = timedelta(minutes=5)
     refusals: int = 0
@@ -77,6 +90,15 @@ class FakeBackend:
     unnoticed: dict[str, AttemptFinished] = field(default_factory=dict)
     signed: list[str] = field(default_factory=list)
     clock: Clock = field(default_factory=SystemClock)
+    capacity_was_read: asyncio.Event = field(default_factory=asyncio.Event)
+    _capacity: int = field(init=False)
+
+    async def stop_starting(self) -> None:
+        """Set the capacity to 0, and wait until the running worker has read it, after which it acquires no render."""
+        self.capacity = 0
+        self.capacity_was_read.clear()
+        async with asyncio.timeout(10):
+            await self.capacity_was_read.wait()
 
     async def site_version(self) -> str:
         if self.unavailable:

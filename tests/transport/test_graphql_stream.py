@@ -44,7 +44,7 @@ async def test_a_multipart_response_has_the_protocols_bytes_and_headers(anonymou
 
 @both
 async def test_a_subscription_receives_every_state_to_the_end(ann: Client, backend: FakeBackend, accept: str) -> None:
-    backend.capacity = 0
+    await backend.stop_starting()
     render_id = await ann.start_render()
     async with open_http_stream(ann, REVISION, accept=accept, id=render_id) as stream:
         states = [await stream.next()]
@@ -67,7 +67,7 @@ async def test_a_subscription_receives_every_state_to_the_end(ann: Client, backe
 async def test_updates_of_all_renders_are_the_same_as_over_a_websocket(
     ann: Client, bob: Client, backend: FakeBackend, accept: str
 ) -> None:
-    backend.capacity = 0
+    await backend.stop_starting()
     old = await ann.start_render()
     async with open_http_stream(ann, UPDATES, accept=accept) as stream, open_stream(ann) as socket:
         await socket.subscribe(UPDATES)
@@ -85,7 +85,7 @@ async def test_a_state_is_written_in_the_call_that_publishes_it(
     site: Site, ann: Client, backend: FakeBackend, accept: str
 ) -> None:
     """The fast path: without it, nothing is pushed."""
-    backend.capacity = 0
+    await backend.stop_starting()
     render_id = await ann.start_render()
     render = await site.services.store.get(render_id, owner=str(ann.user))
     assert render is not None
@@ -103,7 +103,7 @@ async def test_a_state_is_written_in_the_call_that_publishes_it(
 
 
 async def test_a_mutation_runs_by_post(ann: Client, backend: FakeBackend) -> None:
-    backend.capacity = 0
+    await backend.stop_starting()
     async with open_http_stream(ann, START, input={"animationProps": PROPS}) as stream:
         (started,) = await stream.rest()
     assert started["__typename"] == "StartRenderSuccess"
