@@ -24,25 +24,21 @@ from services.documents import Announcement
 from services.errors import RenderNotFound, StoreUnavailable, TokenForOneRender, Unavailable
 from services.ids import is_render_id
 from services.models import Caller, Render
-from services.observability import spans
 from services.observability.metrics import Metrics
 from services.ports import Clock, RenderStore
 from services.realtime.batch_watches import BatchWatch
 from services.realtime.caller_turns import CallerTurns, Slices
-from services.realtime.owner_channels import OwnerChannels, channel_name
+from services.realtime.change_publisher import ChangePublisher
+from services.realtime.owner_channels import OwnerChannels
 from services.realtime.pubsub import PubSub
 from services.realtime.subscribers import RenderEvent, StatePusher, Subscriber
 
-WORK_CHANNEL = "work"
-# A worker that looks for renders listens on one of these while it has capacity and the queue is empty. There are more
-# than most deployments have workers, so that a start wakes one of them.
-IDLE_CHANNELS = tuple(f"idle-worker:{number}" for number in range(64))
 MAX_UNFINISHED_PER_OWNER = 1000  # renders that are read for subscriptions to all of an owner's renders
 
 log = logging.getLogger(__name__)
 
 
-class ProgressHub:
+class ProgressHub(ChangePublisher):
     """Publishes changes of renders and subscribes to them. `run` must be running to recover from lost messages."""
 
     def __init__(
@@ -55,38 +51,12 @@ class ProgressHub:
         check_interval: timedelta,
         turns: CallerTurns | None = None,
     ) -> None:
+        super().__init__(pubsub=pubsub, clock=clock, metrics=metrics)
         self._store = store
-        self._pubsub = pubsub
-        self._clock = clock
-        self._metrics = metrics
         self.turns = turns or CallerTurns(metrics.throttled)
         self.last_tick_s: float | None = None
         self._check_interval = check_interval
         self._channels = OwnerChannels(pubsub, self._handle_messages)
-
-    async def publish(self, render: Render) -> None:
-        """Publish a change that has been stored. If the broker is unavailable, this is logged and not raised."""
-        self._metrics.render_changed(render)
-        spans.record_change(render)
-        await self._announce(render)
-
-    async def publish_deletion(self, render: Render) -> None:
-        """Publish that a render has been deleted from the store. Failures are handled as by `publish`."""
-        await self._announce(render, is_deleted=True)
-
-    async def notify_worker(self, render_id: str) -> None:
-        """Notify the worker that runs a render of a change. It also polls, so a lost notification is harmless."""
-        try:
-            await self._pubsub.publish(WORK_CHANNEL, render_id)
-        except Unavailable as error:
-            log.warning("the worker of render %s was not notified: %s", render_id, error)
-
-    async def wake_idle_worker(self) -> None:
-        """Notify one idle worker, if there is any, that renders are queued. Workers also poll."""
-        try:
-            await self._pubsub.publish_to_one(IDLE_CHANNELS, "queued")
-        except Unavailable as error:
-            log.warning("no worker was woken: %s", error)
 
     def subscribe(
         self, caller: Caller, render_id: str, pusher: StatePusher | None = None
@@ -192,13 +162,6 @@ class ProgressHub:
     async def find_deletions(self) -> None:
         """Offer the deletions of ended renders, whose messages may have been lost. Raises `StoreUnavailable`."""
         await self._offer_missing({owner: channel.ended_ids() for owner, channel in self._channels.items()})
-
-    async def _announce(self, render: Render, *, is_deleted: bool = False) -> None:
-        announcement = Announcement(render=render, published_at=self._clock.now(), is_deleted=is_deleted)
-        try:
-            await self._pubsub.publish(channel_name(render.owner), documents.encode_announcement(announcement))
-        except Unavailable as error:
-            log.warning("a change of render %s was not published: %s", render.id, error)
 
     async def _events(self, open_: Callable[[], Awaitable[Subscriber]]) -> AsyncGenerator[RenderEvent, None]:
         """Yield the subscriber's events; end after the terminal one of its only render."""

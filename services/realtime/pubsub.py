@@ -30,14 +30,19 @@ class PubSub:
         """Send `message` to all current listeners of `channel`. Raises `PubSubUnavailable` within a few seconds."""
         await self._broadcast.publish(channel, message)
 
-    async def publish_to_one(self, channels: Sequence[str], message: str) -> None:
+    async def publish_to_one(
+        self, channels: Sequence[str], message: str, *, before: Sequence[tuple[str, str]] = ()
+    ) -> None:
         """Send `message` to the listeners of one of the channels that have any, chosen at random; if none has, to none.
 
-        Raises `PubSubUnavailable` within a few seconds.
+        The messages `before`, each with its channel, are sent first, while the listeners are counted: a start sends
+        both, and each wait for the broker costs it 40 µs. Raises `PubSubUnavailable` within a few seconds.
         """
         if self._redis:
-            listened = await self._redis.with_subscribers(channels)
+            listened = await self._redis.publish_and_count(before, channels)
         else:
+            for channel, earlier in before:
+                await self.publish(channel, earlier)
             listened = [channel for channel in channels if channel in self._broadcast.listeners]
         if listened:
             await self.publish(random.choice(listened), message)  # noqa: S311

@@ -102,20 +102,22 @@ class RedisBroker(BroadcastBackend):
         redis_channel, content = self._redis_channel(channel), _encode(message)
         await self._call(lambda commands: commands.execute("PUBLISH", redis_channel, content))
 
-    async def with_subscribers(self, channels: Sequence[str]) -> list[str]:
-        """Return those of the channels that a process subscribes to. Raises `PubSubUnavailable` within `TIMEOUT_S`.
+    async def publish_and_count(self, messages: Sequence[tuple[str, str]], channels: Sequence[str]) -> list[str]:
+        """Publish messages once, each with its channel; return those of `channels` that a process subscribes to.
 
-        In a cluster, only the subscribers at the same node count.
+        Raises `PubSubUnavailable` within `TIMEOUT_S`; messages may be published even then. In a cluster, only the
+        subscribers at the same node count.
         """
-        command = _subscribers_command(self._address.prefix, tuple(channels))
+        packed = [pack("PUBLISH", self._redis_channel(channel), _encode(message)) for channel, message in messages]
+        packed.append(_subscribers_command(self._address.prefix, tuple(channels)))
         numbers: list[object] = []
 
-        async def read(commands: RedisCommands) -> None:
-            reply = await commands.execute_packed(command)
+        async def send(commands: RedisCommands) -> None:
+            *_, reply = await commands.execute_all(packed)
             if isinstance(reply, list):  # names and numbers, in the order of the names
                 numbers.extend(reply[1::2])
 
-        await self._call(read)
+        await self._call(send)
         return [channel for channel, number in zip(channels, numbers, strict=False) if number]
 
     async def check(self) -> None:

@@ -204,11 +204,15 @@ class RedisCommands(RedisConnection):
         return not self._pending
 
     async def execute(self, *words: str | bytes) -> object:
-        """Send a command and return its reply, as `execute_packed`."""
-        return await self.execute_packed(pack(*words))
+        """Send a command and return its reply. Raises an error reply, or the error of a lost connection."""
+        return await self._send(pack(*words))
 
-    async def execute_packed(self, command: bytes) -> object:
-        """Send a packed command and return its reply. Raises an error reply, or the error of a lost connection.
+    async def execute_all(self, commands: Iterable[bytes]) -> list[object]:
+        """Send packed commands and return their replies in order. Raises as `execute` the first error."""
+        return await asyncio.gather(*map(self._send, commands))
+
+    def _send(self, command: bytes) -> asyncio.Future[object]:
+        """Send a packed command and return the future of its reply. Raises the error of a lost connection.
 
         All commands of one iteration of the event loop are sent in one write: a write takes longer than all else here.
         """
@@ -219,7 +223,7 @@ class RedisCommands(RedisConnection):
         if not self._unsent:
             self._loop.call_soon(self._send_unsent)
         self._unsent.append(command)
-        return await replied
+        return replied
 
     def _send_unsent(self) -> None:
         unsent, self._unsent = self._unsent, []

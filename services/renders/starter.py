@@ -106,7 +106,7 @@ class RenderStarter:
         """Store and publish a render. Shielded from cancellation, so that a stored render is always published."""
         result = await self.store.add(render, window, weight=weight)
         if result.outcome is AddOutcome.ADDED:
-            await asyncio.gather(self.hub.publish(render), self.hub.wake_idle_worker())
+            await self.hub.publish_queued([render])
         return result
 
     async def _add_all(
@@ -121,7 +121,7 @@ class RenderStarter:
             raise quota_exceeded(window, used=result.used, now=now, wanted=len(renders))
         if result.outcome is AddOutcome.DUPLICATE:
             return None
-        await asyncio.gather(*(self.hub.publish(render) for render in renders), self.hub.wake_idle_worker())
+        await self.hub.publish_queued(renders)
         return result.used
 
 

@@ -4,7 +4,7 @@ import asyncio
 import random
 from contextlib import AsyncExitStack
 
-from services.realtime.hub import IDLE_CHANNELS
+from services.realtime.change_publisher import IDLE_CHANNELS
 from services.realtime.pubsub import PubSub
 
 

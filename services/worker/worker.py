@@ -18,7 +18,8 @@ from services.observability import log_context
 from services.observability.metrics import Metrics
 from services.observability.spans import SpanOf, no_span
 from services.ports import Clock, RenderBackend, RenderStore
-from services.realtime.hub import WORK_CHANNEL, ProgressHub
+from services.realtime.change_publisher import WORK_CHANNEL
+from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub
 from services.renders.failure_messages import internal_failure
 from services.worker.change_recorder import ChangeRecorder

@@ -23,7 +23,7 @@ from tests.support.webhook_receiver import SECRET, open_receiver, reset
 SMALL = {"text_width": 320, "text_height": 180}
 CALLER = "c0ffee" * 5 + "00"
 CALLER_SPAN = "beefbeefbeefbeef"
-STARTED = ["add renders", "publish", "publish_to_one", "acquire renders", "queue_position renders"]
+STARTED = ["add renders", "publish_to_one", "acquire renders", "queue_position renders"]
 ATTEMPT = ["record renders", "publish", "start render", "record renders", "publish", "record renders", "publish"]
 MAIN = "from cli import main; main()"
 NOT_INSTALLED = f"import sys; sys.modules['opentelemetry.sdk'] = None; {MAIN}"

@@ -17,7 +17,7 @@ import pytest
 
 from services.backends.remotion_lambda.webhooks import MAX_BODY_BYTES
 from services.ids import new_render_id
-from services.realtime.hub import WORK_CHANNEL
+from services.realtime.change_publisher import WORK_CHANNEL
 from services.realtime.pubsub import open_pubsub
 from services.runtime.services import Services, compose
 from services.settings import load_settings

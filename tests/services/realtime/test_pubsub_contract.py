@@ -85,6 +85,15 @@ async def test_publishes_to_one_of_several_channels_that_has_listeners(pubsub: P
     assert sorted(received) == [["end"], ["end"], ["to one", "end"]]
 
 
+async def test_messages_before_the_one_to_an_idle_listener_arrive_first_and_without_it(pubsub: PubSub) -> None:
+    inbox = Inbox()
+    earlier = [("a", "1"), ("b", "2"), ("a", "3")]
+    async with pubsub.subscribe("a", inbox):
+        await pubsub.publish_to_one(["none"], "4", before=earlier)
+        await pubsub.publish_to_one(["none", "a"], "4", before=earlier)
+        assert await inbox.until(lambda messages: "4" in messages) == ["1", "3", "1", "3", "4"]
+
+
 async def test_the_subscription_is_active_when_the_context_is_entered(pubsub: PubSub) -> None:
     for number in range(50):
         inbox = Inbox()

@@ -1,5 +1,4 @@
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -21,9 +20,8 @@ from services.errors import (
 )
 from services.models import Caller, Output, Render, RenderFilter, RenderStatus
 from services.observability.metrics import Metrics
-from services.realtime.broadcast import ListenerBroadcast
 from services.realtime.hub import ProgressHub
-from services.realtime.pubsub import PubSub, open_pubsub
+from services.realtime.pubsub import open_pubsub
 from services.renders import lifecycle
 from services.renders.cursors import encode_cursor
 from services.renders.pages import PageRequest
@@ -31,7 +29,6 @@ from services.renders.quota import QuotaRule
 from services.renders.requests import StartRequest
 from services.renders.service import RenderService
 from tests.conftest import PROPS
-from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_clock import FakeClock
 from tests.support.limits import REQUEST_LIMITS
@@ -78,31 +75,6 @@ async def test_a_start_returns_the_render_and_the_remaining_quota(renders: Rende
     started = await renders.start(ANN, replace(HELLO, generation_id="g"))
     assert (started.render.status, started.render.generation_id, started.duplicate) == (RenderStatus.QUEUED, "g", False)
     assert (started.quota.remaining, started.quota) == (4, await renders.quota(ANN))
-
-
-async def test_a_start_waits_only_once_for_a_broker_that_does_not_respond(
-    memory_store: MemoryStore, renders: RenderService
-) -> None:
-    """It publishes the render and wakes the workers, and each may take seconds."""
-    both = asyncio.Barrier(2)
-
-    class SilentPubSub(PubSub):
-        async def publish(self, channel: str, message: str) -> None:
-            del channel, message
-            await both.wait()
-
-        async def publish_to_one(self, channels: Sequence[str], message: str) -> None:
-            await self.publish(channels[0], message)
-
-    hub = ProgressHub(
-        store=memory_store,
-        pubsub=SilentPubSub(ListenerBroadcast("memory://")),
-        clock=renders.clock,
-        metrics=Metrics(),
-        check_interval=timedelta(seconds=5),
-    )
-    async with asyncio.timeout(TEST_TIMEOUT_S):
-        await start(replace(renders, hub=hub))
 
 
 async def test_an_invalid_start_uses_no_quota_and_stores_nothing(renders: RenderService) -> None:
