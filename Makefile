@@ -8,9 +8,10 @@ PACKAGES := $(addsuffix /node_modules,web web/tools clients/react clients/remoti
 # Without cached bytecode each pytest worker collects 5 s longer, and each process that a test starts compiles again.
 unexport PYTHONDONTWRITEBYTECODE
 # More workers than cores, because slow tests mostly wait. tests/conftest.py orders them: the longest files come first.
-# A test that hangs for 3 minutes ends the run: the output has its name and the stacks of its threads.
+# A test that hangs for 10 minutes ends the run: the output has its name and the stacks of its threads. The longest, which
+# installs the image, takes a minute and a half, and on a busy machine 4.
 PYTEST = $(BIN)/pytest --dist loadfile --no-loadscope-reorder \
-	--max-worker-restart 0 -o faulthandler_timeout=180 -o faulthandler_exit_on_timeout=true
+	--max-worker-restart 0 -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 TEST = $(PYTEST) -n 6
 TEST_FAST = $(PYTEST) -n 4 -m "not slow"
 # Python compiles the modules that are imported, once. To compile all takes pip half of its time.

@@ -46,7 +46,7 @@ async def test_routes_and_their_methods(tmp_path: Path) -> None:
         serve(services) as url,
         open_client(url, user="ann") as client,
     ):
-        await client.until(await client.start_render(), status="RENDERING")
+        await client.until(await client.start_render(durationInFrames=1), status="COMPLETE")
         assert {route: (await client.http.request(*route)).status_code for route in ROUTES} == ROUTES
 
 

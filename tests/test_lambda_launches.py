@@ -6,11 +6,12 @@ from contextlib import closing
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.held_videos import HeldVideos
 from tests.support.lambda_driver import BUCKET, TIMEOUT_S, Driver, start_request, status_request
 from tests.support.lambda_faults import Fault
 from tests.support.lambda_player import Webhooks
 from tests.support.lambda_progress import JSON, OUTPUT
-from tests.support.lambda_renders import State
+from tests.support.lambda_renders import Render, State
 from tests.support.lambda_scenarios import Scenario
 from tests.support.s3_server import S3Server
 
@@ -18,6 +19,8 @@ pytestmark = pytest.mark.slow
 
 KEY = "rendercast/r-1.mp4"
 OUT_NAME = {"bucketName": BUCKET, "key": KEY}
+DELAY_S = 3.0  # of a launch: longer than a busy machine takes to read the file after the start
+HOUR_S = 3600.0
 
 
 @pytest.fixture
@@ -33,15 +36,20 @@ def server(s3: S3Server) -> Iterator[Driver]:
         yield running
 
 
+def deliver(server: Driver, launch: Render) -> None:
+    """Deliver a launch now that is due later."""
+    server._play(launch, 0.0)
+
+
 def test_a_launch_is_delivered_later_and_its_timeout_counts_from_then(server: Driver) -> None:
-    server.launch_next_after(0.5)
+    server.launch_next_after(DELAY_S)
     render = server.start_render()
     before = server.progress_of(render)
     assert not render.has_launched
     assert render.ended.wait(TIMEOUT_S)
     after = server.progress_of(render)
     assert after["postRenderData"]
-    assert after["timeoutTimestamp"] - before["timeoutTimestamp"] >= 500
+    assert after["timeoutTimestamp"] - before["timeoutTimestamp"] >= 1000 * DELAY_S
 
 
 def test_a_launch_may_never_be_delivered(server: Driver) -> None:
@@ -70,10 +78,11 @@ def test_a_service_error_may_mean_that_nothing_runs(server: Driver) -> None:
 
 
 def test_a_second_delivery_of_a_launch_finds_the_video_and_fails(server: Driver) -> None:
-    server.launch_next_after(0, 0.6)
+    server.launch_next_after(0, HOUR_S)
     server.start_render(outName=OUT_NAME)
     first, second = server.launches
     assert first.ended.wait(TIMEOUT_S)
+    deliver(server, second)
     assert second.ended.wait(TIMEOUT_S)
     assert (first.state, second.state) == (State.COMPLETE, State.FAILED)
     progress = server.progress_of(second)
@@ -84,20 +93,22 @@ def test_a_second_delivery_of_a_launch_finds_the_video_and_fails(server: Driver)
 
 
 def test_an_empty_object_stops_a_launch_too(server: Driver) -> None:
-    server.launch_next_after(0.1)
+    server.launch_next_after(HOUR_S)
     render = server.start_render(outName=OUT_NAME)
     server.s3.put(BUCKET, KEY, b"")
+    deliver(server, render)
     assert render.ended.wait(TIMEOUT_S)
     assert "already exists" in server.progress_of(render)["errors"][0]["message"]
     assert server.s3.get(BUCKET, KEY) == b""
 
 
-def test_a_launch_that_has_begun_replaces_an_empty_object(server: Driver) -> None:
-    server.seconds_per_render = 1
+def test_a_launch_that_has_begun_replaces_an_empty_object(server: Driver, s3: S3Server) -> None:
+    videos = server.s3 = HeldVideos(s3)
     render = server.start_render(outName=OUT_NAME)
     while not server.progress_of(render)["renderMetadata"]:
-        assert render.state is State.RUNNING
-    server.s3.put(BUCKET, KEY, b"")
+        assert not render.ended.is_set()
+    s3.put(BUCKET, KEY, b"")
+    videos.release()
     assert render.ended.wait(TIMEOUT_S)
     assert server.s3.get(BUCKET, KEY) == OUTPUT
 
@@ -116,13 +127,14 @@ def test_the_last_write_is_lost(server: Driver, frames: int, combined: float) ->
     assert render.state is State.COMPLETE
 
 
-def test_the_file_may_say_complete_before_the_video_is_stored_or_without_it(server: Driver) -> None:
+def test_the_file_may_say_complete_before_the_video_is_stored_or_without_it(server: Driver, s3: S3Server) -> None:
     server.use_scenario_next(Scenario.EARLY_POST_RENDER_DATA, Scenario.NO_OUTPUT)
-    server.seconds_per_render = 1
+    videos = server.s3 = HeldVideos(s3)
     early = server.start_render(outName=OUT_NAME)
     while not server.progress_of(early)["postRenderData"]:
-        assert early.state is State.RUNNING
+        assert not early.ended.is_set()
     assert server.s3.get(BUCKET, KEY) is None
+    videos.release()
     assert early.ended.wait(TIMEOUT_S)
     assert server.s3.get(BUCKET, KEY) == OUTPUT
     assert server.play(outName=OUT_NAME | {"key": "none.mp4"})["postRenderData"]

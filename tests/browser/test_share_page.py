@@ -14,7 +14,6 @@ from tests.browser.sites import FULL, SMALL
 from tests.browser.test_studio_accessibility import assert_targets_are_large_enough
 from tests.browser.visitors import (
     NEEDS_BROWSER,
-    OLD_PREVIEW,
     PHONE,
     TIMEOUT_MS,
     Visitor,
@@ -29,18 +28,20 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), NEEDS_BROWSER]
 
 SCREENSHOTS = "SCREENSHOTS" in os.environ
 TEXT = "Made with Rendercast"
-LONG_TEXT = " ".join([TEXT] * 20)  # it moves to its end: a text at rest is drawn quickly, also by slow renderers
+LONG_TEXT = " ".join([TEXT] * 20)  # it moves for long: a text at rest is drawn quickly, also by slow renderers
+SECONDS = 20 if SCREENSHOTS else 60  # slow renderers draw for half a minute, longer than the checks of the page last
 
 
 async def test_a_shared_render_is_followed_and_then_played_without_an_account(
     start: Start, visit: Visit, browser: Browser, renderers: SlowRenderers
 ) -> None:
     renderers.slow_down()
-    site = start(**(FULL if SCREENSHOTS else SMALL)).url
+    site = start(**(FULL if SCREENSHOTS else SMALL), max_duration_s=SECONDS).url
     permissions = ["clipboard-read", "clipboard-write"]
-    async with visit(site, bypass_csp=True, ignored=(OLD_PREVIEW,), permissions=permissions) as ann:
+    async with visit(site, bypass_csp=True, permissions=permissions) as ann:
         await ann.open_studio()
-        card = await ann.render(TEXT if SCREENSHOTS else LONG_TEXT, seconds=20, style="Typewriter")
+        await expect(ann.page.get_by_label("Duration")).to_have_attribute("max", str(SECONDS))
+        card = await ann.render(TEXT if SCREENSHOTS else LONG_TEXT, seconds=SECONDS, style="Typewriter")
         await ann.wait_for_progress()
         await ann.choose_more(card, "Share")
         dialog = ann.page.get_by_role("dialog", name=re.compile(f"^Share “{TEXT}"))
@@ -54,9 +55,7 @@ async def test_a_shared_render_is_followed_and_then_played_without_an_account(
         await expect(dialog).to_have_count(0)
         path = link.removeprefix(site)
         assert re.fullmatch(r"/r/\w{26}\?token=rcr1\.[\w-]+\.[\w-]+", path)
-        async with visiting(
-            browser, lambda page: Visitor(page=page, site=site, ignored=(OLD_PREVIEW,)), bypass_csp=True
-        ) as bob:
+        async with visiting(browser, lambda page: Visitor(page=page, site=site), bypass_csp=True) as bob:
             await bob.open(path)
             await bob.wait_for_progress(5)
             await expect(bob.page.get_by_role("img", name="Newest frame")).to_be_visible(timeout=TIMEOUT_MS)
@@ -64,7 +63,7 @@ async def test_a_shared_render_is_followed_and_then_played_without_an_account(
             await assert_accessible(bob.page)
             renderers.speed_up()
             video = bob.page.get_by_label(re.compile(f"^{TEXT}"))  # appears by itself
-            await expect(video).to_have_js_property("duration", 20, timeout=TIMEOUT_MS)
+            await expect(video).to_have_js_property("duration", SECONDS, timeout=TIMEOUT_MS)
             await expect(bob.page).to_have_title(re.compile(f"^{TEXT}"))
             await assert_looks_right(bob.page)
             async with bob.page.expect_download() as download:

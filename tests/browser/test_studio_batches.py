@@ -9,6 +9,7 @@ from tests.browser.conftest import Visit
 from tests.browser.sites import open_fake_site
 from tests.browser.visitors import NEEDS_BROWSER, TIMEOUT_MS, assert_accessible
 from tests.support.api_client import CANCEL, DELETE, PROPS, open_client
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), NEEDS_BROWSER]
 
@@ -36,6 +37,7 @@ async def test_a_batch_is_one_card_that_opens_and_can_be_cancelled(tmp_path: Pat
         await expect(ann.cards).to_have_count(1)
         await ann.button("Show older renders").click()
         await expect(ann.card("Single")).to_be_visible(timeout=TIMEOUT_MS)
+        await wait_until(lambda: {*ids[:2]} <= {*site.backend.starts})
         site.backend.finish(ids[0])
         site.backend.break_down(ids[1], retryable=False)
         await expect(batch).to_contain_text("1 of 23 done · 1 failed", timeout=TIMEOUT_MS)

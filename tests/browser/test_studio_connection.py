@@ -14,7 +14,6 @@ from tests.browser.sites import SMALL, open_fake_site
 from tests.browser.visitors import (
     NEEDS_BROWSER,
     OFFLINE_MESSAGES,
-    OLD_PREVIEW,
     TIMEOUT_MS,
 )
 from tests.end_to_end.processes import Start
@@ -44,7 +43,7 @@ async def test_the_page_resumes_after_the_server_was_killed_during_a_render(
 ) -> None:
     renderers.slow_down()
     first = start(**SMALL)
-    async with visit(first.url, ignored=(*OFFLINE_MESSAGES, OLD_PREVIEW)) as ann:
+    async with visit(first.url, ignored=OFFLINE_MESSAGES) as ann:
         await ann.open_studio()
         await ann.page.evaluate("""() => {
             window.seen = [];

@@ -10,7 +10,7 @@ from playwright.async_api import Locator, Route, expect
 from services.backends.previews.images import preview_of
 from tests.browser.conftest import Visit
 from tests.browser.sites import SMALL, FakeSite, open_fake_site
-from tests.browser.visitors import NEEDS_BROWSER, OLD_PREVIEW, TIMEOUT_MS, WITH_MOTION, StudioUser
+from tests.browser.visitors import NEEDS_BROWSER, TIMEOUT_MS, WITH_MOTION, StudioUser
 from tests.end_to_end.processes import Start
 from tests.end_to_end.slow import SlowRenderers
 from tests.services.backends.previews.test_images import picture
@@ -59,7 +59,7 @@ async def test_the_newest_frame_is_shown_until_the_video_is_done(
     start: Start, visit: Visit, renderers: SlowRenderers
 ) -> None:
     renderers.slow_down()
-    async with visit(start(**SMALL).url, ignored=(OLD_PREVIEW,), **WITH_MOTION) as ann:
+    async with visit(start(**SMALL).url, **WITH_MOTION) as ann:
         await ann.open_studio()
         card = await ann.render("Hello" * 80, seconds=20, style="Typewriter")  # text at rest has no newer previews
         newest = card.get_by_role("img", name="Newest frame of")

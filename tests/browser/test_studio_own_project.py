@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Visit
-from tests.browser.visitors import CHROMIUM, NEEDS_BROWSER, OLD_PREVIEW, TIMEOUT_MS
+from tests.browser.visitors import CHROMIUM, NEEDS_BROWSER, TIMEOUT_MS
 from tests.end_to_end.processes import COMMAND, Running, assert_no_traceback, quiet_window_s
 from tests.support.fresh_project import make_fresh_project, open_gate
 from tests.support.node_renderer import needs_node
@@ -34,7 +34,7 @@ def dev(folder: Path, project: Path) -> Iterator[Running]:
 async def test_a_new_project_is_rendered_with_a_live_preview_and_played(tmp_path: Path, visit: Visit) -> None:
     async with open_gate() as gate:
         with dev(tmp_path, make_fresh_project(tmp_path, gate=gate)) as server:
-            async with visit(server.url, ignored=(OLD_PREVIEW,)) as ann:
+            async with visit(server.url) as ann:
                 await ann.open_studio()
                 picker = ann.page.get_by_role("combobox", name="Composition", exact=True)
                 await expect(picker).to_have_value("Counter", timeout=TIMEOUT_MS)

@@ -55,7 +55,7 @@ async def test_the_last_render_of_the_hour_disables_the_button_until_the_next(tm
         visit(site.url, bypass_csp=True, **NEW_YORK) as ann,
     ):
         await use_quota(site, 1)
-        await open_at(ann, NOW)
+        await open_at(ann, clock.now())
         render = ann.page.locator("#render")
         await expect(quota_of(ann)).to_have_text(
             re.compile(f"1 of 2 renders leftResets at 7:00 PM, in {MINUTES}"), timeout=TIMEOUT_MS
@@ -94,11 +94,12 @@ async def test_the_time_is_the_users_and_is_left_out_if_their_clock_is_wrong(tmp
         (NEW_YORK, timedelta(hours=3), rf"More in {MINUTES}\."),
         (NEW_YORK, timedelta(days=-400), rf"More in {MINUTES}\."),
     ]
-    async with open_fake_site(tmp_path, clock=ServerClock(), quota_limit=2, quota_window_s=3600) as site:
+    clock = ServerClock()
+    async with open_fake_site(tmp_path, clock=clock, quota_limit=2, quota_window_s=3600) as site:
         await use_quota(site, 2)
         for options, error, expected in cases:
             async with visit(site.url, **options) as ann:
-                await open_at(ann, NOW + error)
+                await open_at(ann, clock.now() + error)
                 await expect(quota_of(ann)).to_have_text(re.compile(USED_UP + expected), timeout=TIMEOUT_MS)
                 await expect(ann.page.locator("#render")).to_have_text(re.compile(r"^Render3\d:\d\d$"))
 
@@ -111,7 +112,7 @@ async def test_quota_that_others_used_and_time_that_a_hidden_tab_missed_are_noti
         open_fake_site(tmp_path, clock=clock, quota_limit=2, quota_window_s=3600) as site,
         visit(site.url, **NEW_YORK) as ann,
     ):
-        await open_at(ann, NOW)
+        await open_at(ann, clock.now())
         await expect(quota_of(ann)).to_contain_text("2 of 2 renders left", timeout=TIMEOUT_MS)
         await use_quota(site, 2)
         await expect(ann.page.locator("#render")).to_be_disabled(timeout=TIMEOUT_MS)

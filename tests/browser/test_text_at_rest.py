@@ -16,14 +16,15 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), NEEDS_BROWSER]
 
 FRAMES, FPS, ENTRANCE = 200, 10, 10
 
-# Seeks to each time, and returns the time of the frame that is shown, and what is shown.
+# Waits for the first frame, seeks to each time, and returns the time of the frame that is shown, and what is shown.
 SEEK = """
 async ([url, times]) => {
   const video = document.createElement("video")
   const canvas = document.createElement("canvas")
+  const first = new Promise((resolve) => video.requestVideoFrameCallback(resolve))
   video.src = url
   document.body.append(video)
-  await new Promise((resolve) => (video.onloadeddata = resolve))
+  await first
   canvas.width = video.videoWidth
   canvas.height = video.videoHeight
   const found = []

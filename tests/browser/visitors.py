@@ -41,6 +41,7 @@ OPTIONS = [
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
 TIMEOUT_MS = 60_000
+expect.set_options(timeout=TIMEOUT_MS)  # Playwright's 5 s are too short for a busy machine
 MAX_TABS = 30  # between two controls that a test uses
 DESKTOP = ViewportSize(width=1440, height=900)
 PHONE = ViewportSize(width=360, height=780)
@@ -49,7 +50,7 @@ OFFLINE_MESSAGES = (
     "WebSocket connection to",
     "ERR_CONNECTION_REFUSED",
 )  # Chromium's messages while the server is down
-OLD_PREVIEW = "404 (Not Found)"  # of one that was deleted when the render ended, before it was loaded
+PREVIEW = ".preview.jpg?"  # in the URL of a running render's newest frame
 PACKAGES = CHECKOUT / "web" / "node_modules"
 AXE = CHECKOUT / "web" / "tools" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -86,12 +87,14 @@ class Visitor:
 
     async def wait_for_progress(self, at_least: float = 1) -> float:
         """Wait until the only progress bar has reached this value, and return its value."""
-        await self.page.wait_for_function(
-            "(minimum) => document.querySelector('progress:not([hidden])')?.value >= minimum",
+        reached = await self.page.wait_for_function(
+            """(minimum) => {
+                const value = document.querySelector("progress:not([hidden])")?.value;
+                return value >= minimum && { value };
+            }""",
             arg=at_least,
-            timeout=TIMEOUT_MS,
         )
-        return float(await self.bar.evaluate("(bar) => bar.value"))
+        return float((await reached.json_value())["value"])  # the bar may be gone by now
 
     def allow(self, origin: str) -> None:
         """Accept requests to another server, such as an object storage."""
@@ -102,7 +105,8 @@ class Visitor:
         self.ignored += parts
 
     def _record_message(self, message: ConsoleMessage) -> None:
-        is_allowed = any(part in message.text for part in self.ignored)
+        # A preview is deleted when the render ends. It may not be loaded by then.
+        is_allowed = PREVIEW in message.location["url"] or any(part in message.text for part in self.ignored)
         if message.type in ("error", "warning") and not is_allowed:
             self.page_errors.append(f"logged {message.text}")
 
@@ -193,6 +197,7 @@ async def visiting(
     The user prefers reduced motion: the studio's moving preview takes a tenth of a core. WITH_MOTION changes that.
     """
     async with await browser.new_context(**{"viewport": DESKTOP, "reduced_motion": "reduce", **options}) as context:
+        context.set_default_timeout(TIMEOUT_MS)
         user = visitor(await context.new_page())
         yield user
         assert user.page_errors == [], user.page_errors

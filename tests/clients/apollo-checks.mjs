@@ -26,7 +26,7 @@ export async function checkApollo(subscriptionLink) {
   const states = [];
   await client.subscribe({ query: gql(PROGRESS), variables: { id } }).forEach(({ data, error }) => {
     assert.equal(error, undefined);
-    states.push(data.renderProgress);
+    states.push(job.seen(data.renderProgress));
   });
   job.checkStates(states, id);
 

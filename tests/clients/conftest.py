@@ -16,11 +16,12 @@ from tests.support.api_server import serve
 from tests.support.server_process import free_port
 
 SMALL = {"text_width": 320, "text_height": 180}
+PROGRAM_TIMEOUT_S = 120.0  # the programs take some seconds
 
 
 @pytest.fixture(scope="module")
 def renderers(tmp_path_factory: pytest.TempPathFactory) -> SlowRenderers:
-    """The renderers of all servers of a module, which are slow so that clients see progress."""
+    """The renderers of all servers of a module: slow until a client has seen progress."""
     renderers = SlowRenderers(tmp_path_factory.mktemp("renderers"))
     renderers.slow_down()
     return renderers

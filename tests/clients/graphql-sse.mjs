@@ -12,6 +12,7 @@ async function results(query, variables) {
   const found = [];
   for await (const { data, errors } of client.iterate({ query, variables })) {
     assert.equal(errors, undefined);
+    job.seen(data.renderProgress);
     found.push(data);
   }
   return found;

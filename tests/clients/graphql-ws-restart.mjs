@@ -5,7 +5,7 @@ import { setTimeout } from "node:timers/promises";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 import * as job from "./job.mjs";
-import { LONG, PROGRESS } from "./operations.mjs";
+import { INPUT, PROGRESS } from "./operations.mjs";
 
 const received = []; // the states that each connection has received
 const client = createClient({
@@ -17,11 +17,12 @@ const client = createClient({
   on: { connected: () => received.push([]) },
 });
 
-const id = await job.start(LONG);
+const id = await job.start(INPUT);
 for await (const { data, errors } of client.iterate({ query: PROGRESS, variables: { id } })) {
   assert.equal(errors, undefined);
   received.at(-1).push(data.renderProgress);
-  if (received.length === 1 && data.renderProgress.progress > 0) console.log("under way");
+  if (received.length > 1) job.seen(data.renderProgress);
+  else if (data.renderProgress.progress > 0) console.log("under way");
 }
 
 assert.equal(received.length, 2, "the server was killed once");

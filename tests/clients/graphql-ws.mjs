@@ -16,7 +16,10 @@ const client = createClient({
 /** Return all results of an operation. */
 async function all(query, variables) {
   const results = [];
-  for await (const result of client.iterate({ query, variables })) results.push(result);
+  for await (const result of client.iterate({ query, variables })) {
+    job.seen(result.data?.renderProgress);
+    results.push(result);
+  }
   return results;
 }
 

@@ -1,9 +1,11 @@
 // The server's URLs, the credentials, and assertions about responses. Usage: `node CLIENT.mjs URL [TOKEN]`.
 
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { START } from "./operations.mjs";
 
 const [site, token] = process.argv.slice(2);
+const { SLOW_WHILE_EXISTS: slow } = process.env; // the file of tests/support/slow_renderers
 
 export const url = `${site}/graphql`;
 export const websocketUrl = url.replace("http", "ws");
@@ -25,6 +27,12 @@ export async function start(input) {
     body: JSON.stringify({ query: START, variables: { input } }),
   });
   return startedId((await response.json()).data);
+}
+
+/** Return a state that was received. When it shows progress, the renderers run at full speed from now on. */
+export function seen(state) {
+  if (slow && 0 < state?.progress && state.progress < 100) rmSync(slow, { force: true });
+  return state;
 }
 
 /** Assert the guarantees of `renderProgress` for all states of a completed stream. */

@@ -7,11 +7,10 @@ export const INPUT = {
     fontFamily: "Inter",
     fontSize: 96,
     color: "white",
-    durationInFrames: 60, // with slow renderers a second or more
+    durationInFrames: 150, // with slow renderers ten seconds
   },
 };
 
-export const LONG = { animationProps: { ...INPUT.animationProps, durationInFrames: 150 } };
 export const SHORT = { animationProps: { ...INPUT.animationProps, durationInFrames: 1 } };
 
 export const START = `

@@ -66,7 +66,7 @@ const watch = (id) =>
     requestSubscription(environment, {
       subscription: PROGRESS,
       variables: { id },
-      onNext: ({ renderProgress }) => states.push(renderProgress),
+      onNext: ({ renderProgress }) => states.push(job.seen(renderProgress)),
       onCompleted: () => resolve(states),
       onError,
     });

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.clients.conftest import PROGRAM_TIMEOUT_S
 from tests.support.api_client import PROPS, TEST_TIMEOUT_S
 
 FOLDER = Path(__file__).parent
@@ -32,7 +33,7 @@ def output_of(variable: str, name: str, *arguments: str) -> str:
     program = os.environ.get(variable) or shutil.which(name)
     if program is None:
         pytest.skip(f"needs {name} ({variable}= or on the path)")
-    done = subprocess.run([program, *arguments], check=True, capture_output=True, text=True, timeout=TEST_TIMEOUT_S)
+    done = subprocess.run([program, *arguments], check=True, capture_output=True, text=True, timeout=PROGRAM_TIMEOUT_S)
     return done.stdout
 
 
@@ -55,7 +56,7 @@ def test_nodes_fetch_starts_renders(url: str) -> None:
 
 
 def test_httpx_starts_renders(url: str) -> None:
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=TEST_TIMEOUT_S) as client:
         for _ in range(2):
             response = client.post(f"{url}/graphql", content=BODY, headers={"Content-Type": "application/json"})
             assert (response.status_code, STARTED in response.text) == (200, True)

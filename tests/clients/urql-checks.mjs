@@ -16,6 +16,7 @@ function dataOf({ data, error }) {
 async function watch(client, id) {
   const results = [];
   for await (const result of pipe(client.subscription(PROGRESS, { id }), toAsyncIterable)) {
+    job.seen(result.data?.renderProgress);
     if (result.hasNext) results.push(result);
   }
   return results;

@@ -20,6 +20,7 @@ from tests.support.s3_server import SIGNED, S3Server
 KEY = "AKIAexample"
 SECRET = "an example of a secret"  # noqa: S105
 PUBLIC = {**SIGNED, "x-amz-acl": "public-read"}  # the page is read without a signature
+PROGRAM_TIMEOUT_S = 120.0  # for one that is not forked
 IDS = "{ compositions { id } }"
 
 
@@ -37,7 +38,7 @@ class RemotionSite:
         self._deployments += 1
         self._function.site = compositions
         page = f"<title>Deployment {self._deployments}</title>"
-        httpx.put(self.url, content=page, headers=PUBLIC, trust_env=False).raise_for_status()
+        httpx.put(self.url, content=page, headers=PUBLIC, trust_env=False, timeout=TEST_TIMEOUT_S).raise_for_status()
 
 
 def lambda_settings(function: LambdaServer, s3: S3Server, site: RemotionSite) -> dict[str, object]:
@@ -78,7 +79,7 @@ async def run(
         capture_output=True,
         text=True,
         check=False,
-        timeout=TEST_TIMEOUT_S,
+        timeout=PROGRAM_TIMEOUT_S,
     )
 
 

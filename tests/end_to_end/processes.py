@@ -13,10 +13,13 @@ from services.settings import variable
 from tests.support import forked
 from tests.support.api_client import RETRY_S, TEST_TIMEOUT_S
 from tests.support.forked import ForkedProcess, can_fork
+from tests.support.node_processes import descendants
+from tests.support.server_process import free_port
 
 COMMAND = forked.COMMAND
 HOUR_S = 3600
 MAX_WINDOW_S = 86_400
+START_TIMEOUT_S = 90.0  # without a fork, a start takes some seconds of CPU time
 LINES_AROUND = 20  # of a traceback in a log
 
 Process = subprocess.Popen[bytes] | ForkedProcess
@@ -58,7 +61,7 @@ class Running:
         command: Sequence[str],
         settings: Mapping[str, object],
         *,
-        timeout_s: float = TEST_TIMEOUT_S,
+        timeout_s: float = START_TIMEOUT_S,
         fork: bool = True,
     ) -> None:
         self.folder = folder
@@ -82,9 +85,7 @@ class Running:
 
     def children(self) -> set[int]:
         """Return the ids of its renderer processes."""
-        tasks = Path(f"/proc/{self.process.pid}/task")
-        ids = {int(word) for task in tasks.iterdir() for word in (task / "children").read_text().split()}
-        return {process_id for process_id in ids if is_renderer(process_id)}
+        return {process_id for process_id in descendants(self.process.pid) if is_renderer(process_id)}
 
     def close(self) -> None:
         if self.process.poll() is None:
@@ -121,16 +122,17 @@ Start = Callable[..., Running]
 
 @contextmanager
 def dev_servers(folder: Path, **common: object) -> Iterator[Start]:
-    """Yield a function that starts `rendercast dev`, on the port of `after` if given; all share their data."""
+    """Yield a function that starts `rendercast dev`, on the port of `after` if given; all share their data.
+
+    The kernel assigns that port to nothing else while no server listens on it.
+    """
     started: list[Running] = []
     window_s = quiet_window_s()
 
     def start(after: Running | None = None, **settings: object) -> Running:
         settings = {"quota_window_s": window_s, **common, **settings}
-        if after is None:
-            started.append(Rendercast(folder, **settings))
-        else:
-            started.append(Running(folder, [COMMAND, "dev", "--port", after.url.rpartition(":")[2]], settings))
+        port = str(free_port()) if after is None else after.url.rpartition(":")[2]
+        started.append(Running(folder, [COMMAND, "dev", "--port", port], settings))
         return started[-1]
 
     yield start

@@ -16,7 +16,7 @@ from pymongo import MongoClient
 from websockets.exceptions import ConnectionClosed
 
 from services.backends.cores import available_cores
-from tests.end_to_end.processes import COMMAND, Running, quiet_window_s
+from tests.end_to_end.processes import COMMAND, START_TIMEOUT_S, Running, quiet_window_s
 from tests.end_to_end.slow import SlowRenderers
 from tests.support import api_client as clients
 from tests.support import tokens
@@ -28,11 +28,12 @@ from tests.support.redis_server import RedisServer
 CAPACITY = available_cores()  # renders that one worker runs at once
 SEVERAL = 2 * CAPACITY + 2  # renders: two workers are busy, and some wait
 LONG = 600  # frames: ten seconds or more with slow renderers
+RENDERED_TIMEOUT_S = 240.0
 QUOTA = 1000
 SETTINGS: dict[str, object] = {
     "renderer": "text",
     "quota_limit": QUOTA,
-    "lease_s": 3,
+    "lease_s": 10,  # a live worker renews its leases in time even on a busy machine
     "check_interval_s": 0.5,
     "text_width": 320,
     "text_height": 180,
@@ -49,7 +50,7 @@ class Site:
         self.mongo = mongo
         self.redis = redis
         self.started: list[Running] = []
-        self.start_timeout_s = TEST_TIMEOUT_S
+        self.start_timeout_s = START_TIMEOUT_S
         self.renderers = SlowRenderers(folder)
         self._folder = folder
         self._database = f"test-{uuid.uuid4()}"
@@ -184,12 +185,13 @@ async def started_slow(site: Site, client: Client, *, count: int = SEVERAL) -> l
 
 
 async def under_way(site: Site, client: Client, *workers: Running) -> None:
-    """Wait until each of the workers has leased a render and reported a frame of it."""
+    """Wait until each of the workers has as many leases as it may have, and has reported a frame of each render."""
     async with asyncio.timeout(TEST_TIMEOUT_S):
         for pause_s in pauses():
             renders = await client.list_renders(first=100, filter={"status": ["RENDERING"]})
             drawing = {render["id"] for render in renders if render["framesRendered"]}
-            if all(site.leased_to(worker) & drawing for worker in workers):
+            leased = [site.leased_to(worker) for worker in workers]
+            if all(len(render_ids) == CAPACITY and render_ids <= drawing for render_ids in leased):
                 return
             await asyncio.sleep(pause_s)
 
@@ -202,6 +204,18 @@ async def readiness(client: Client, status_code: int) -> None:
             await asyncio.sleep(next(pause))
 
 
+async def rendered(client: Client, render_id: str) -> dict[str, Any]:
+    """Return a render of Node once it is COMPLETE: on a busy machine, its browser takes longer than `until` waits."""
+    async with asyncio.timeout(RENDERED_TIMEOUT_S):
+        for pause_s in pauses():
+            render: dict[str, Any] = await client.execute(GET, id=render_id)
+            assert render["status"] in {"QUEUED", "RENDERING", "COMPLETE"}, render
+            if render["status"] == "COMPLETE":
+                return render
+            await asyncio.sleep(pause_s)
+    raise AssertionError
+
+
 async def all_end_well(site: Site, client: Client, render_ids: list[str]) -> set[str]:
     """Wait until all renders, which must be these, are COMPLETE. Return the ids of those with two attempts."""
     renders = [await client.until(render_id, status="COMPLETE") for render_id in render_ids]
@@ -209,7 +223,7 @@ async def all_end_well(site: Site, client: Client, render_ids: list[str]) -> set
     assert {render["attempt"] for render in renders} <= {1, 2}
     assert await client.quota_used() == len(render_ids)
     assert site.finished_files() == set(render_ids)
-    async with httpx.AsyncClient(trust_env=False, verify=NO_TLS) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=NO_TLS, timeout=TEST_TIMEOUT_S) as http:
         for render in renders:
             video = await http.get(render["outputUrl"])
             assert (video.status_code, len(video.content)) == (200, render["outputSizeBytes"])

@@ -76,7 +76,9 @@ async def test_a_suspension_of_all_processes_loses_no_render(tmp_path: Path, ren
             processes = [server.process.pid, *server.children()]
             for process_id in processes:
                 os.kill(process_id, signal.SIGSTOP)
-            skipped_s.write_text(str(HOUR_S))
+            unfinished = skipped_s.with_suffix(".new")
+            unfinished.write_text(str(HOUR_S))
+            unfinished.rename(skipped_s)
             for process_id in processes:
                 os.kill(process_id, signal.SIGCONT)
         assert_no_traceback(server.log)

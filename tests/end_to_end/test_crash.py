@@ -11,7 +11,7 @@ from services.backends.cores import available_cores
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import Rendercast, assert_no_traceback, wait_until_gone
 from tests.end_to_end.slow import SlowRenderers
-from tests.support.api_client import CANCEL, TEST_TIMEOUT_S, UPDATES, Client, open_client, pauses
+from tests.support.api_client import CANCEL, GET, TEST_TIMEOUT_S, UPDATES, Client, open_client, pauses
 from tests.support.api_stream import Stream, open_stream
 
 LONG = 600  # frames: ten seconds or more with slow renderers
@@ -34,6 +34,15 @@ async def three_in_progress(rendercast: Rendercast, client: Client) -> list[str]
 def files_of(ids: list[str]) -> list[str]:
     """Return the names of the output files of renders: a poster and a video each."""
     return sorted(f"{render_id}.{suffix}" for render_id in ids for suffix in ("jpg", "mp4"))
+
+
+async def until_drawing(client: Client, render_id: str) -> None:
+    """Wait until the render has frames."""
+    async with asyncio.timeout(TEST_TIMEOUT_S):
+        for pause_s in pauses():
+            if (await client.execute(GET, id=render_id))["framesRendered"]:
+                return
+            await asyncio.sleep(pause_s)
 
 
 async def closed(stream: Stream) -> None:
@@ -132,7 +141,7 @@ async def test_a_cancelled_render_leaves_no_file_and_costs_quota_only_if_it_ran(
     async with open_client(rendercast.url) as client:
         ids = [await client.start_render(durationInFrames=LONG) for _ in range(running + 1)]
         for render_id in ids[:-1]:
-            await client.until(render_id, phase="RENDERING_FRAMES")
+            await until_drawing(client, render_id)
         queued = await client.execute(CANCEL, id=ids[-1])
         assert queued["render"]["status"] == "CANCELLED"
         assert await client.quota_used() == running

@@ -136,7 +136,7 @@ async def check_download(client: Client, render_id: str, output: Mapping[str, An
     """Check what the URL of an output returns."""
     made = FORMATS[OutputFormat[output["format"]]]
     found = await client.execute(DOWNLOAD, id=render_id)
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=TEST_TIMEOUT_S) as http:
         response = await http.get(found["outputUrl"])
     assert response.content == make_output(OutputFormat[output["format"]], transparent=output["transparent"] or False)
     assert response.headers["content-type"] == made.media_type == output["contentType"]
@@ -156,12 +156,12 @@ async def test_a_changed_site_is_discovered_and_one_that_cannot_be_read_changes_
     api, worker = site.start("serve --port 0", "worker", **deployment)
     async with open_client(api.url) as client:
         await until_known(client, IDS)
+        assert worker.end() == 0  # else it could discover the changed site before the command
         teaser = SiteComposition(SITE["Plain"].described | {"id": "Teaser"}, SITE["Plain"].calculate)
         remotion_site.deploy({**SITE, "Teaser": teaser})
         assert await refreshed() == (0, "6 compositions.\nadded    Teaser\n", "")
         await until_known(client, [*IDS, "Teaser"])
 
-        assert worker.end() == 0
         remotion_site.deploy({name: each for name, each in SITE.items() if name != "Plain"})
         unreachable = f"net::ERR_CONNECTION_REFUSED at {remotion_site.url}"
         function.fault(Fault.REFUSED, times=2, kind="compositions", message=unreachable)

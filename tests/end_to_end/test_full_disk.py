@@ -2,6 +2,7 @@
 
 import resource
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,12 @@ from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import COMMAND
 from tests.end_to_end.slow import SlowRenderers
 from tests.support.api_client import GET, PROPS, START, TEST_TIMEOUT_S, open_client
+from tests.support.node_processes import descendants
+
+
+def limit_files(process_id: int, size_bytes: int) -> None:
+    with suppress(ProcessLookupError):  # it has just ended
+        resource.prlimit(process_id, resource.RLIMIT_FSIZE, (size_bytes, size_bytes))
 
 
 async def test_a_full_disk_refuses_starts_and_loses_no_data(start: Start) -> None:
@@ -68,8 +75,9 @@ async def test_a_disk_with_space_for_the_video_only_gives_a_render_without_a_pos
         poster_bytes = len((await client.http.get(whole["posterUrl"])).content)
         limit = (whole["outputSizeBytes"] + poster_bytes) // 2
         assert whole["outputSizeBytes"] < limit
-        for process_id in (rendercast.process.pid, *rendercast.children()):
-            resource.prlimit(process_id, resource.RLIMIT_FSIZE, (limit, limit))
+        limit_files(rendercast.process.pid, limit)  # first: a renderer that is started later inherits it
+        for process_id in descendants(rendercast.process.pid):
+            limit_files(process_id, limit)
         render = await client.until(await client.start_render(**letters), status="COMPLETE")
         assert (render["outputSizeBytes"], render["posterUrl"]) == (whole["outputSizeBytes"], None)
         assert (await client.http.get(render["outputUrl"])).status_code == 200

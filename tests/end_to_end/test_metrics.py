@@ -27,7 +27,7 @@ def address(process: Running) -> tuple[str, int]:
 
 def scrape(process: Running) -> Samples:
     host, port = address(process)
-    response = httpx.get(f"http://{host}:{port}/metrics")
+    response = httpx.get(f"http://{host}:{port}/metrics", trust_env=False, timeout=TEST_TIMEOUT_S)
     assert response.headers["content-type"].startswith("text/plain; version=")
     return samples_of(response.text)
 

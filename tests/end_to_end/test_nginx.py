@@ -193,7 +193,7 @@ async def test_renders_are_watched_to_their_end_although_nothing_changes_for_lon
             await stream.subscribe(PROGRESS, id=render_id)
             (render,) = await stream.rest()
             assert render["outputUrl"].startswith(f"{site.urls[0]}/files/")
-            async with httpx.AsyncClient(verify=trusting, trust_env=False) as http:
+            async with httpx.AsyncClient(verify=trusting, trust_env=False, timeout=TIMEOUT_S) as http:
                 assert (await http.get(render["outputUrl"])).content[4:8] == b"ftyp"
 
 
@@ -201,7 +201,8 @@ async def test_renders_are_watched_to_their_end_although_nothing_changes_for_lon
 async def test_the_pages_and_the_command_line_work_under_the_path(site: Site, tmp_path: Path, number: int) -> None:
     url = site.urls[number]
     trusting = ssl.create_default_context(cafile=site.authority.certificate)
-    async with httpx.AsyncClient(verify=trusting, trust_env=False, follow_redirects=True) as http:
+    options: dict[str, Any] = {"trust_env": False, "follow_redirects": True, "timeout": TIMEOUT_S}
+    async with httpx.AsyncClient(verify=trusting, **options) as http:
         studio = await http.get(f"{url}/", headers={"Accept": "text/html"})
         script = studio.text.partition('type="module" src="')[2].partition('"')[0]
         assert (await http.get(studio.url.join(script))).headers["content-type"].startswith("text/javascript")

@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.browser.visitors import CHROMIUM
 from tests.end_to_end.processes import Running
-from tests.end_to_end.production import Site, open_client
+from tests.end_to_end.production import RENDERED_TIMEOUT_S, Site, open_client
 from tests.remotion_helper.projects import PROJECT
 from tests.support.api_client import TEST_TIMEOUT_S, Client, pauses
 from tests.support.node_processes import arguments_of, descendants, is_browser, is_host, users_of
@@ -100,7 +100,7 @@ async def test_renders_survive_kills_of_workers_hosts_and_browsers(
         for number in range(KILLS):
             kind = kinds[number % len(kinds)]
             await until_completed(client, RENDERS * number // KILLS - MAX_UNFINISHED)
-            async with asyncio.timeout(TEST_TIMEOUT_S):
+            async with asyncio.timeout(RENDERED_TIMEOUT_S):
                 await start_some(client, ids, maximum=RENDERS * (number + 1) // KILLS)
                 while not await kill_one(machines, kind, chance):
                     await start_some(client, ids, maximum=0)
@@ -140,7 +140,7 @@ async def kill_one(machines: Machines, kind: Callable[[Running], bool], chance: 
 
 async def until_completed(client: Client, count: int) -> None:
     """Wait until this number of renders is COMPLETE, so that kills don't hit the same render again and again."""
-    async with asyncio.timeout(TEST_TIMEOUT_S * MAX_UNFINISHED):
+    async with asyncio.timeout(RENDERED_TIMEOUT_S):
         for pause_s in pauses():
             if len(await client.list_renders(first=100, filter={"status": ["COMPLETE"]})) >= count:
                 return
@@ -149,7 +149,7 @@ async def until_completed(client: Client, count: int) -> None:
 
 async def until_all_have_ended(client: Client) -> list[dict[str, Any]]:
     """Wait until no render is unfinished, and return all."""
-    async with asyncio.timeout(TEST_TIMEOUT_S * RENDERS):
+    async with asyncio.timeout(RENDERED_TIMEOUT_S * RENDERS):
         for pause_s in pauses():
             renders = await client.list_renders(first=100)
             if all(render["completedAt"] for render in renders):

@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser.visitors import CHROMIUM
 from tests.end_to_end.processes import COMMAND, Running, assert_no_traceback, quiet_window_s, spawn
-from tests.end_to_end.production import Site
+from tests.end_to_end.production import RENDERED_TIMEOUT_S, Site, rendered
 from tests.end_to_end.production import open_client as open_user_client
 from tests.support.api_client import DELETE, RETRY_S, TEST_TIMEOUT_S, Client, open_client, pauses
 from tests.support.node_processes import descendants
@@ -48,7 +48,8 @@ async def test_a_foreign_project_is_listed_and_rendered(rendercast: Running) -> 
         assert found["Card"]["kind"] == "STILL"
         assert found["Promo"]["propsSchema"]["properties"]
         started = await client.start_composition("Plain", {})
-        render = await client.until(started["render"]["id"], status="COMPLETE", progress=100)
+        render = await rendered(client, started["render"]["id"])
+        assert render["progress"] == 100
         video = (await client.http.get(render["outputUrl"])).content
         assert (await client.http.get(render["posterUrl"])).status_code == 200
         invalid = await client.start_composition("Promo", {"title": 1})
@@ -69,7 +70,7 @@ async def test_servers_serve_what_workers_render_without_the_project(site: Site,
     async with open_user_client(server.url) as client:
         assert {each["id"] for each in await compositions(client)} >= {"Promo", "Card"}
         started = await client.start_composition("Card", {"heading": "Sale"})
-        render = await client.until(started["render"]["id"], status="COMPLETE")
+        render = await rendered(client, started["render"]["id"])
         download = await client.http.get(render["outputUrl"])
         assert download.headers["content-type"] == "image/png"
         deleted = await client.execute(DELETE, id=render["id"])
@@ -97,8 +98,8 @@ def test_a_project_that_cannot_be_used_is_one_sentence(tmp_path: Path, arguments
 
 
 async def compositions(client: Client) -> list[dict[str, Any]]:
-    """Return the compositions, once they are discovered."""
-    async with asyncio.timeout(TEST_TIMEOUT_S):
+    """Return the compositions, once they are discovered in a browser."""
+    async with asyncio.timeout(RENDERED_TIMEOUT_S):
         for pause_s in pauses():
             found: list[dict[str, Any]] = await client.execute(COMPOSITIONS)
             if found:

@@ -10,6 +10,7 @@ from tests.end_to_end.on_lambda import KEY, SECRET
 from tests.end_to_end.processes import COMMAND, spawn_program
 from tests.end_to_end.production import Site, open_client, report, watching
 from tests.support.api_client import TEST_TIMEOUT_S, Client
+from tests.support.held_videos import HeldVideos
 from tests.support.lambda_faults import Fault
 from tests.support.lambda_scenarios import Scenario
 from tests.support.lambda_server import LambdaServer
@@ -22,7 +23,7 @@ DELETE = """mutation ($id: ID!) { deleteRender(renderId: $id) { __typename } }""
 
 async def all_complete(client: Client, ids: list[str]) -> None:
     """Wait until all renders are COMPLETE, each after one attempt and with a video that can be downloaded."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=TEST_TIMEOUT_S) as http:
         for render_id in ids:
             render = await client.until(render_id, status="COMPLETE")
             assert render["attempt"] == 1
@@ -36,6 +37,7 @@ async def test_another_worker_continues_the_renders_of_a_killed_worker(
     site: Site, deployment: dict[str, object], function: LambdaServer, s3_server: S3Server
 ) -> None:
     api, first = site.start("serve --port 0", "worker", **deployment)
+    videos = function.s3 = HeldVideos(s3_server)
     async with open_client(api.url) as client:
         ids = [await client.start_render(text=f"render {number}") for number in range(10)]
         async with watching(ids, client) as watchers:
@@ -43,6 +45,7 @@ async def test_another_worker_continues_the_renders_of_a_killed_worker(
                 await client.until(render_id, status="RENDERING")
             site.kill(first)
             (second,) = site.start("worker", **deployment)
+            videos.release()
         await all_complete(client, ids)
         assert len(function.starts) == len(ids)
         fresh = await client.execute(REFRESH, id=ids[0])

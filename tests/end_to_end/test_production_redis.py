@@ -80,7 +80,7 @@ async def test_renders_start_and_complete_while_redis_is_unavailable_for_10_s(si
 
 
 async def test_a_render_whose_worker_is_killed_while_redis_hangs_completes(site: Site) -> None:
-    api, *workers = site.start("serve --port 0", "worker", "worker", lease_s=3)
+    api, *workers = site.start("serve --port 0", "worker", "worker")
     async with open_client(api.url) as client:
         ids = await started_slow(site, client, count=1)
         async with watching(ids, client) as watchers:

@@ -62,7 +62,7 @@ async def test_of_many_renders_on_two_workers_none_is_lost_or_stored_twice(site:
         assert await client.quota_used() == MANY
     keys = Counter(key.removeprefix("rendercast/").partition(".")[0] for key in s3_server.keys(BUCKET))
     assert keys == Counter(dict.fromkeys(ids, 2))  # video and poster
-    async with httpx.AsyncClient(trust_env=False, verify=NO_TLS) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=NO_TLS, timeout=TEST_TIMEOUT_S) as http:
         for render in renders.values():
             video = await http.get(render["outputUrl"])
             assert (video.status_code, len(video.content)) == (200, render["outputSizeBytes"])
@@ -106,7 +106,7 @@ async def test_a_finished_render_outlives_an_outage_of_the_storage_and_the_end_o
         site.start("worker", **settings(storage.url))
         render = await client.until(render_id, status="COMPLETE")
         assert await client.quota_used() == 2
-        async with httpx.AsyncClient(trust_env=False, verify=NO_TLS) as http:
+        async with httpx.AsyncClient(trust_env=False, verify=NO_TLS, timeout=TEST_TIMEOUT_S) as http:
             for url in (render["outputUrl"], render["posterUrl"]):
                 assert (await http.get(url)).status_code == 200
         await deleted(client, render_id)

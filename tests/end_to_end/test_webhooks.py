@@ -21,6 +21,7 @@ from tests.support.webhook_receiver import SECRET, hang, open_receiver, reset, s
 SMALL = {"text_width": 320, "text_height": 180}
 LONG = 600  # frames: ten seconds or more with slow renderers
 LEASE_S = 10  # a live worker renews its leases in time even on a busy machine
+LONGER_THAN_THE_TEST_S = 300
 LIST_INTERVAL_S = 0.5  # the command takes as much CPU time
 LOOPBACK = "127.0.0.0/8"
 
@@ -68,7 +69,7 @@ async def test_a_receiver_gets_each_end_with_a_url_of_the_video(start: Start, re
         by_render = {payload["data"]["id"]: payload for payload in payloads}
         assert {by_render[done]["type"], by_render[cancelled]["type"]} == {"render.completed", "render.cancelled"}
         assert by_render[done]["data"]["outputUrl"].startswith(rendercast.url)
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=TEST_TIMEOUT_S) as http:
             video = await http.get(by_render[done]["data"]["outputUrl"])
         assert len(video.content) == by_render[done]["data"]["outputSizeBytes"]
         messages = await settled(rendercast.folder, {}, 2)
@@ -98,13 +99,12 @@ async def test_a_stored_message_is_delivered_after_the_process_was_killed_before
 
 async def test_a_stored_message_is_delivered_after_the_process_was_killed_during_the_attempt(start: Start) -> None:
     async with open_receiver(hang) as receiver:
-        settings = webhooks(receiver.url, lease_s=1, webhook_timeout_s=2)
-        first = start(**SMALL, **settings)
+        first = start(**SMALL, **webhooks(receiver.url, lease_s=1, webhook_timeout_s=2))
         async with open_dev_client(first.url) as client:
             render_id = await client.start_render()
             (during,) = await receiver.got(1)  # it gets no response
             first.end(signal.SIGKILL)
-        second = start(**SMALL, **settings)
+        second = start(**SMALL, **webhooks(receiver.url))
         requests = await receiver.got(2)
         assert requests[1].id == during.id == f"msg_{render_id}"
         assert requests[1].verified()["data"]["id"] == render_id
@@ -117,14 +117,14 @@ async def test_a_stored_message_is_delivered_after_the_process_was_killed_during
 
 async def test_a_worker_killed_during_deliveries_loses_none_and_two_workers_send_each_once(site: Site) -> None:
     async with open_receiver(*[hang] * 20, always=status(204)) as receiver:
-        settings = webhooks(receiver.url, lease_s=LEASE_S, webhook_timeout_s=3)
-        api, doomed = site.start("serve --port 0", "worker", **settings)
+        settings = webhooks(receiver.url, lease_s=LEASE_S)
+        api, doomed = site.start("serve --port 0", "worker", **settings, webhook_timeout_s=3)
         async with open_client(api.url) as client:
             early = [await client.start_render() for _ in range(4)]
             await receiver.got(1)
             site.kill(doomed)  # at least one attempt is in progress
             receiver.replies.clear()
-            site.start("worker", "worker", **settings)
+            await asyncio.to_thread(site.start, "worker", "worker", **settings)  # which send webhooks meanwhile
             late = [await client.start_render() for _ in range(6)]
             for render_id in early + late:
                 await client.until(render_id, status="COMPLETE")
@@ -161,7 +161,7 @@ async def test_messages_that_were_stored_without_a_worker_are_delivered_by_the_f
 
 async def test_a_worker_that_gets_sigterm_during_a_delivery_ends_and_releases_it(site: Site) -> None:
     async with open_receiver(hang) as receiver:
-        api, worker = site.start("serve --port 0", "worker", **webhooks(receiver.url))
+        api, worker = site.start("serve --port 0", "worker", **webhooks(receiver.url, lease_s=LONGER_THAN_THE_TEST_S))
         async with open_client(api.url) as client:
             render_id = await client.start_render()
             await receiver.got(1)

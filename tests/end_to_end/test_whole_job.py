@@ -9,19 +9,27 @@ import httpx
 
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import Rendercast
+from tests.end_to_end.slow import SlowRenderers
 from tests.support.api_client import DELETE, GET, PROGRESS, REFRESH, Client, open_client
 from tests.support.api_stream import open_stream
 
 FRAMES = 150
 
 
-async def test_a_text_is_rendered_to_a_video_while_its_progress_is_watched(start: Start) -> None:
+async def test_a_text_is_rendered_to_a_video_while_its_progress_is_watched(
+    start: Start, renderers: SlowRenderers
+) -> None:
+    renderers.slow_down()
     rendercast = start()
     async with open_client(rendercast.url) as client:
         render_id = await client.start_render(text="Hello, wörld", durationInFrames=FRAMES)
         async with open_stream(client) as stream:
             await stream.subscribe(PROGRESS, id=render_id)
-            states = await stream.rest()
+            states = [await stream.next()]
+            while not _shows_frames(states[-1]):
+                states.append(await stream.next())
+            renderers.speed_up()
+            states += await stream.rest()
         _check_progress(states)
         render = await client.execute(GET, id=render_id)
         signed = dict.fromkeys(("outputUrl", "outputUrlExpiresAt", "posterUrl", "posterUrlExpiresAt"))
@@ -41,12 +49,15 @@ def _check_progress(states: list[dict[str, Any]]) -> None:
     for figure in ("progress", "framesRendered"):
         figures = [state[figure] for state in states]
         assert figures == sorted(figures)
-    assert any(state["phase"] == "RENDERING_FRAMES" and 0 < state["framesRendered"] < FRAMES for state in states)
     assert all(state["progress"] < 100 for state in states[:-1])
     last = states[-1]
     assert (last["status"], last["progress"], last["framesRendered"]) == ("COMPLETE", 100, FRAMES)
     assert (last["attempt"], last["warnings"], last["error"], last["phase"]) == (1, [], None, None)
     assert last["createdAt"] <= last["startedAt"] <= last["completedAt"] < last["outputUrlExpiresAt"]
+
+
+def _shows_frames(state: dict[str, Any]) -> bool:
+    return state["phase"] == "RENDERING_FRAMES" and state["framesRendered"] in range(1, FRAMES)
 
 
 async def _download(client: Client, render: dict[str, Any]) -> bytes:

@@ -22,6 +22,8 @@ COMMANDS: dict[str, str] = json.loads((EXAMPLE / "package.json").read_text(encod
 MIN_NODE = 20
 ADDRESS = "127.0.0.1:5173"
 DEFAULT_API = "http://127.0.0.1:8000/graphql"
+LONG_S = 60
+MAX_TEXT_LENGTH = 500
 NO_TOKENS: Iterator[str] = iter(())
 
 
@@ -106,6 +108,14 @@ class PageUser(Visitor):
         await self.fill(text, frames=frames)
         await self.button("Render").dblclick()
         await expect(self.shown.get_by_role("heading", name=text)).to_be_visible(timeout=TIMEOUT_MS)
+
+    async def start_long(self, text: str) -> None:
+        """Start a render that slow renderers draw for half a minute: its text is typed for 40 seconds.
+
+        The server must admit `LONG_S`.
+        """
+        await self.page.get_by_label("Style").select_option("TYPEWRITER")
+        await self.start(" ".join([text] * (MAX_TEXT_LENGTH // (len(text) + 1))), frames=30 * LONG_S)
 
     async def expect_quota(self, text: str) -> None:
         await expect(self.page.get_by_text(re.compile(rf"^{text} renders left until"))).to_be_visible(

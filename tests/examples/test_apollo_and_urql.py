@@ -29,6 +29,7 @@ from tests.examples.graphql_page import (
     COMMANDS,
     DEFAULT_API,
     EXAMPLE,
+    LONG_S,
     MIN_NODE,
     NO_TOKENS,
     PageUser,
@@ -96,7 +97,7 @@ def visit(browser: Browser, page: str, program: Path) -> Visit:
 async def test_a_user_starts_watches_plays_and_cancels_until_the_quota_is_exhausted(
     start: Start, visit: Visit, renderers: SlowRenderers
 ) -> None:
-    server = start(quota_limit=4, **SMALL)
+    server = start(quota_limit=4, max_duration_s=LONG_S, **SMALL)
     async with visit(server.url) as ann, open_client(server.url) as elsewhere:
         await ann.open_page()
         await ann.expect_quota("4 of 4")
@@ -111,7 +112,7 @@ async def test_a_user_starts_watches_plays_and_cancels_until_the_quota_is_exhaus
         await ann.expect_quota("3 of 4")
 
         renderers.slow_down()
-        await ann.start("Second", frames=600)
+        await ann.start_long("Second")
         before = await ann.wait_for_progress()
         await expect(ann.listed("Second")).to_contain_text(re.compile(r"Rendering \d+ %"))
         await ann.page.reload()
@@ -181,10 +182,11 @@ async def test_the_page_resumes_after_a_restart_of_the_server(
     start: Start, visit: Visit, renderers: SlowRenderers
 ) -> None:
     renderers.slow_down()
-    first = start(**SMALL)
+    settings = {"max_duration_s": LONG_S, **SMALL}
+    first = start(**settings)
     async with visit(first.url, ignored=OFFLINE_MESSAGES) as ann:
         await ann.open_page()
-        await ann.start("Long", frames=600)
+        await ann.start_long("Long")
         before = await ann.wait_for_progress(2)
         first.end(signal.SIGKILL)
         await expect(ann.connection).to_have_text("Offline. Trying again…", timeout=TIMEOUT_MS)
@@ -193,7 +195,7 @@ async def test_the_page_resumes_after_a_restart_of_the_server(
         await ann.button("Render").click()
         await expect(ann.page.get_by_role("alert")).to_have_text("Rendercast can't be reached. Please try again.")
 
-        again = start(after=first, **SMALL)
+        again = start(after=first, **settings)
         await expect(ann.connection).to_have_text("Live", timeout=TIMEOUT_MS)
         await ann.button("Render").click()
         await expect(ann.listed("Not now")).to_have_count(1, timeout=TIMEOUT_MS)
@@ -264,7 +266,7 @@ async def test_a_user_whose_token_expires_stays_signed_in(tmp_path: Path, page: 
     def tokens() -> Iterator[str]:
         yield token_of("ann", exp=int(time.time()) - 10)  # renewed by HTTP and by the WebSocket
         while True:
-            yield token_of("ann") if is_open.is_set() else token_of("ann", exp=int(time.time()) + 2)
+            yield token_of("ann") if is_open.is_set() else token_of("ann", exp=int(time.time()) + 5)
 
     async with (
         open_bearer_tokens(load_settings(**settings).auth) as authenticate,

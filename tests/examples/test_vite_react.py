@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from services.settings import CHECKOUT
 from tests.browser.visitors import TIMEOUT_MS, Visitor, assert_accessible, visiting
@@ -58,6 +58,12 @@ def build(project: Path, site: Path, *, url: str, tsconfig: str = "tsconfig.json
     return site
 
 
+async def lengthen(route: Route) -> None:
+    """Let a render last for 20 s instead of 3. Slow renderers draw it for ten seconds."""
+    body = route.request.post_data or ""
+    await route.continue_(post_data=body.replace('"animationProps":{', '"animationProps":{"durationInFrames":600,'))
+
+
 async def test_the_page_of_the_guide_shows_progress_with_few_own_lines(
     tmp_path: Path, start: Start, browser: Browser, renderers: SlowRenderers
 ) -> None:
@@ -74,13 +80,14 @@ async def test_the_page_of_the_guide_shows_progress_with_few_own_lines(
         serve_files(build(project, tmp_path / "site", url=url, tsconfig="tsconfig.app.json")) as site,
         visiting(browser, lambda page: Visitor(page=page, site=site, allowed=(url,)), bypass_csp=True) as ann,
     ):
+        await ann.page.route(f"{url}/graphql", lengthen)
         await ann.open("/")
         await ann.button("Render").click()
         before = await ann.wait_for_progress()
         await ann.wait_for_progress(before + 1)
         renderers.speed_up()
         await expect(ann.page.get_by_role("status")).to_have_text("The render is complete.", timeout=TIMEOUT_MS)
-        await expect(ann.page.locator("video")).to_have_js_property("duration", 3, timeout=TIMEOUT_MS)
+        await expect(ann.page.locator("video")).to_have_js_property("duration", 20, timeout=TIMEOUT_MS)
 
 
 @pytest.mark.skipif(NPM is None, reason="needs npm on the path")
@@ -106,6 +113,7 @@ async def test_the_example_keeps_a_render_over_a_reload_and_plays_it(
         visiting(browser, lambda page: Visitor(page=page, site=site, allowed=(url,)), bypass_csp=True) as ann,
         open_client(url) as elsewhere,
     ):
+        await ann.page.route(f"{url}/graphql", lengthen)
         await ann.open("/")
         status = ann.page.get_by_role("status")
         await ann.page.get_by_label("Text").fill(" ")
@@ -123,5 +131,5 @@ async def test_the_example_keeps_a_render_over_a_reload_and_plays_it(
         await ann.wait_for_progress(before)
         await assert_accessible(ann.page)
         renderers.speed_up()
-        await expect(ann.page.locator("video")).to_have_js_property("duration", 3, timeout=TIMEOUT_MS)
+        await expect(ann.page.locator("video")).to_have_js_property("duration", 20, timeout=TIMEOUT_MS)
         assert await elsewhere.quota_used() == 2

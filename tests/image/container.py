@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.image.build import Image
 from tests.support import leftovers
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0  # each command starts Python, with files that are not cached yet
 READ_ONLY_MODE = 0o555
 SETPRIV = shutil.which("setpriv") or "setpriv"
 

@@ -18,6 +18,7 @@ import pytest
 
 from pages.files import CDN
 from tests.end_to_end.processes import assert_no_traceback
+from tests.end_to_end.production import rendered
 from tests.image.build import Build, Image
 from tests.image.container import TIMEOUT_S, Container, sealed
 from tests.image.context import checkout_in_use, copy_context
@@ -128,7 +129,7 @@ async def test_a_worker_bundles_and_renders_the_project_in_the_image(start: Star
     wait_until_healthy(worker, timeout_s=BUNDLING_TIMEOUT_S)
     token = api.run("rendercast", "token", "ann").stdout.strip()
     async with open_client(api.url, token=token) as client:
-        render = await client.until(await client.start_render(durationInFrames=3), status="COMPLETE")
+        render = await rendered(client, await client.start_render(durationInFrames=3))
         video = await client.http.get(render["outputUrl"])
     assert (video.status_code, len(video.content)) == (200, render["outputSizeBytes"])
     assert worker.stop() == 0
@@ -143,7 +144,7 @@ def test_a_container_without_a_required_setting_ends_with_an_error(start: Start)
 def test_the_pages_load_nothing_from_another_host(start: Start) -> None:
     api = start(RENDERCAST_STUDIO="yes")
     wait_until_healthy(api)
-    with httpx.Client(base_url=api.url, headers={"Accept": "text/html"}, trust_env=False) as client:
+    with httpx.Client(base_url=api.url, headers={"Accept": "text/html"}, trust_env=False, timeout=TIMEOUT_S) as client:
         for page in ("/", "/graphql"):
             response = client.get(page)
             assert response.status_code == 200

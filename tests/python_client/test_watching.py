@@ -92,11 +92,9 @@ async def statuses(
 async def test_a_render_is_watched_over_sse_and_the_next_one_without_a_websocket(
     site: IdleSite, render: Render, block: Block
 ) -> None:
-    timeout_s = 0.2 if block is Block.SILENT else 5
-    async with (
-        open_websocket_blocker(site.url, block) as proxy,
-        watching(proxy.url, open_timeout_s=timeout_s) as opened,
-    ):
+    async with open_websocket_blocker(site.url, block) as proxy, watching(proxy.url) as opened:
+        if block is Block.SILENT:
+            opened._websockets._open_timeout_s = 0.2  # and not that of a stream, which must be opened
         assert await statuses(opened, render.id, site) == ["QUEUED", "RENDERING", "COMPLETE"]
         handshakes = proxy.handshakes
         assert handshakes  # aiohttp repeats one that is closed
@@ -142,7 +140,8 @@ async def test_a_render_is_polled_if_streams_are_blocked_too(site: IdleSite, ren
         await site.services.renders.cancel(ANN, render.id)
         assert [state.status async for state in states] == ["CANCELLED"]
         before = len(proxy.requests)
-        assert [state.status async for state in opened.watch(WATCHED_RENDER, render.id, timeout_s=1)] == ["CANCELLED"]
+        again = opened.watch(WATCHED_RENDER, render.id, timeout_s=TEST_TIMEOUT_S)
+        assert [state.status async for state in again] == ["CANCELLED"]
         assert proxy.requests[before:] == ["application/json"]  # the others are not tried again at once
 
 
@@ -175,14 +174,15 @@ async def test_a_watch_goes_on_when_identities_expire(
         asked.release()
         return "any"
 
-    door.lifetime = timedelta(seconds=0.1)
+    door.lifetime = timedelta(seconds=1)  # of two connections one after the other, one must receive a state
     try:
         async with AsyncClient(site.url, token=token, transports=[transport]) as client:
             states = client.watch(render.id, timeout_s=TEST_TIMEOUT_S)
             assert (await anext(states)).status == "QUEUED"
             ending = asyncio.ensure_future(anext(states))
-            for _ in range(4):  # connections
-                await asked.acquire()
+            async with asyncio.timeout(TEST_TIMEOUT_S):
+                for _ in range(3):  # connections
+                    await asked.acquire()
             door.lifetime = None
             await site.services.renders.cancel(ANN, render.id)
             assert (await ending).status == "CANCELLED"

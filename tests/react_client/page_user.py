@@ -14,13 +14,13 @@ from playwright.async_api import Locator, WebSocket, expect
 from services.settings import CHECKOUT
 from tests.browser.sites import FakeSite
 from tests.browser.visitors import TIMEOUT_MS, Visitor
-from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.waiting import wait_until
 
 FOLDER = Path(__file__).parent
 CLIENTS = CHECKOUT / "clients"
 REACT = CLIENTS / "react" / "node_modules"
 TOOLS = CHECKOUT / "web" / "tools" / "node_modules"
+TOOL_TIMEOUT_S = 150.0  # the tools take some seconds
 NODE = os.environ.get("NODE") or shutil.which("node") or ""
 NEEDS_NODE = pytest.mark.skipif(
     "NODE" not in os.environ and not (NODE and (TOOLS / "esbuild").exists() and REACT.exists()),
@@ -42,7 +42,7 @@ def run(program: str, *arguments: str | Path, cwd: Path) -> str:
     environment = {**os.environ, "PATH": path, "npm_config_ignore_scripts": "true"}
     command = [program if program == NODE else TOOLS / ".bin" / program, *arguments]
     result = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=TEST_TIMEOUT_S
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=TOOL_TIMEOUT_S
     )
     assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
     return result.stdout

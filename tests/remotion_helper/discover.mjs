@@ -17,6 +17,7 @@ const BROWSER = {
   browserExecutable: process.env.CHROMIUM,
   chromeMode: process.env.CHROMIUM?.endsWith("headless-shell") ? "headless-shell" : "chrome-for-testing",
   logLevel: "error",
+  timeoutInMilliseconds: 120_000, // of a busy machine
 };
 
 const optionsOf = (root) => ({ ...BROWSER, serveUrl, puppeteerInstance, envVariables: { RENDERCAST_TEST_ROOT: root } });

@@ -256,7 +256,7 @@ async def test_remotion_studio_does_not_show_the_hidden_composition(tmp_path: Pa
     with served_bundle(bundle) as url:
         async with open_browser() as browser:
             page = await browser.new_page(user_agent=USER_AGENT)
-            await page.goto(url)
+            await page.goto(url, timeout=TIMEOUT_MS)
             await expect(page.get_by_text("Event", exact=True)).to_be_visible(timeout=TIMEOUT_MS)
             await expect(page.get_by_text("rendercast")).to_have_count(0)
 

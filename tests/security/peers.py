@@ -127,6 +127,17 @@ async def open_peer(url: str, *, receive_bytes: int | None = None) -> AsyncItera
         yield Peer(connection, address.netloc)
 
 
+@contextlib.contextmanager
+def connected_for(seconds: float) -> Iterator[None]:
+    """Permit the server to disconnect in this context, but not before these seconds, which a slow machine may take."""
+    loop = asyncio.get_running_loop()
+    started_s = loop.time()
+    try:
+        yield
+    except ConnectionError:
+        assert loop.time() - started_s >= seconds
+
+
 @asynccontextmanager
 async def open_peers(url: str, number: int, *, receive_bytes: int | None = None) -> AsyncIterator[list[Peer]]:
     async with AsyncExitStack() as stack:

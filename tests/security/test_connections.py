@@ -8,9 +8,10 @@ from functools import partial
 import pytest
 import pytest_asyncio
 
-from tests.security.peers import Peer, handshake, message, open_peer, post, upgrade
+from tests.security.peers import Peer, connected_for, handshake, message, open_peer, post, upgrade
 from tests.support.api_client import Client, open_client
 from tests.support.api_server import serve_faked
+from transport import uvicorn_http
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -148,19 +149,20 @@ async def test_an_empty_line_starts_the_request_timeout(short_timeout_url: str) 
 
 
 async def test_after_a_refused_body_was_sent_anyway_the_request_timeout_runs(short_timeout_url: str) -> None:
-    async with open_peer(short_timeout_url) as peer:
-        await peer.send(post(b"", length=MAX_BODY + 1))
-        assert (await peer.read_response())[0] == 413
-        await peer.send(b" " * (MAX_BODY + 1))
-        assert await peer.read_to_end() == b""
+    with connected_for(REQUEST_TIMEOUT_S):
+        async with open_peer(short_timeout_url) as peer:
+            await peer.send(post(b"", length=MAX_BODY + 1))
+            assert (await peer.read_response())[0] == 413
+            await peer.send(b" " * (MAX_BODY + 1))
+            assert await peer.read_to_end() == b""
 
 
-@pytest.mark.slow
-async def test_unread_responses_are_discarded_after_a_timeout(short_timeout_url: str) -> None:
+async def test_unread_responses_are_discarded_after_a_timeout(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uvicorn_http, "WRITE_TIMEOUT_FACTOR", 0.02)  # 0.3 s
     last_one = PAGE.replace(b"Host: x", b"Host: x\r\nConnection: close")
     async with asyncio.TaskGroup() as tasks:
         for requests in (PAGE * 16, PAGE * 4 + last_one):
-            tasks.create_task(leave_unread(short_timeout_url, requests))
+            tasks.create_task(leave_unread(url, requests))
 
 
 async def leave_unread(url: str, requests: bytes) -> None:

@@ -3,6 +3,7 @@
 Measured is the server's CPU time between a request and its response, which does not depend on the load of the machine.
 """
 
+import statistics
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not IS_LINUX, reason="needs t
 
 QUERIES = 40
 MAX_CPU_S = 0.02
+MAX_FACTOR = 20  # of the time without an attack, which is 1 ms if the processor is not slow
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +36,9 @@ def redis() -> Iterator[RedisServer]:
 def test_a_query_takes_little_time_during_another_users_attack(attack: str, redis: RedisServer, tmp_path: Path) -> None:
     renders = write_renders(tmp_path / "renders.json", redis.url, RENDERS + 1)
     token = give_all_to_one(renders)
-    with (
-        started(Server("rendercast", redis.url, renders)) as server,
-        attacked(attack, f"http://127.0.0.1:{server.port}", redis.url, renders),
-    ):
-        samples = measure(server, token, QUERIES)
-    assert quantile_95(tuple(cpu_s for cpu_s, _ in samples)) < MAX_CPU_S
+    with started(Server("rendercast", redis.url, renders)) as server:
+        before = measure(server, token, QUERIES)
+        with attacked(attack, f"http://127.0.0.1:{server.port}", redis.url, renders):
+            samples = measure(server, token, QUERIES)
+    max_cpu_s = max(MAX_CPU_S, MAX_FACTOR * statistics.median(cpu_s for cpu_s, _ in before))
+    assert quantile_95(tuple(cpu_s for cpu_s, _ in samples)) < max_cpu_s

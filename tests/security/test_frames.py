@@ -20,6 +20,7 @@ from tests.security.peers import (
     PING,
     PONG,
     Peer,
+    connected_for,
     frame,
     handshake,
     message,
@@ -141,12 +142,13 @@ async def test_a_client_that_stops_reading_is_disconnected_whatever_it_sends_las
 
 
 async def send_without_reading(url: str, last: bytes) -> None:
-    async with open_peer(url, receive_bytes=SMALL_BUFFER) as peer:
-        await upgrade(peer, ANN)
-        await peer.send(message(type="ping", payload={"a": "x" * 1000}) * 60)
-        await peer.wait_until_readable()
-        await peer.send(last)
-        await peer.wait_until_closed()
+    with connected_for(4 * PING_INTERVAL_S):  # an interval to the ping, and three for its reply
+        async with open_peer(url, receive_bytes=SMALL_BUFFER) as peer:
+            await upgrade(peer, ANN)
+            await peer.send(message(type="ping", payload={"a": "x" * 1000}) * 60)
+            await peer.wait_until_readable()
+            await peer.send(last)
+            await peer.wait_until_closed()
 
 
 async def test_a_ping_is_answered_or_refused_whatever_its_nesting_depth(ann: Client) -> None:

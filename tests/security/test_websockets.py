@@ -5,7 +5,7 @@ import json
 import socket as sockets
 import struct
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +32,15 @@ MAX_PER_ADDRESS = 8
 INIT = {"type": "connection_init", "payload": {"user": "ann"}}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    folder: Path = tmp_path_factory.mktemp("websockets")
+@asynccontextmanager
+async def serving(folder: Path, **given: object) -> AsyncIterator[str]:
     settings = load_settings(
         data_dir=folder,
         allowed_origins=f"https://other.example, {ALLOWED_ORIGIN}, capacitor://localhost, https://*.pages.example/",
-        ping_interval_s=PING_S,
         max_operations_per_connection=MAX_OPERATIONS,
         max_connections_per_user=MAX_PER_USER,
         max_connections_per_address=MAX_PER_ADDRESS,
+        **given,
     )
     async with (
         open_embedded(settings) as services,
@@ -50,14 +49,32 @@ async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
         yield url
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    async with serving(tmp_path_factory.mktemp("websockets")) as url:
+        yield url
+
+
 @pytest_asyncio.fixture(loop_scope="module")
 async def ann(url: str) -> AsyncIterator[Client]:
     """A user. The server must still serve it after the test."""
     async with open_client(url, user="ann") as client:
         yield client
-        async with asyncio.timeout(TEST_TIMEOUT_S):
-            while not await _is_served(client):  # noqa: ASYNC110  # the server has no event to wait for
-                await asyncio.sleep(0.01)
+        await _until_served(client)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def pinged(tmp_path: Path) -> AsyncIterator[Client]:
+    """A user of a server that soon disconnects those who send no pong, and must still serve it after the test."""
+    async with serving(tmp_path, ping_interval_s=PING_S) as url, open_client(url, user="ann") as client:
+        yield client
+        await _until_served(client)
+
+
+async def _until_served(client: Client) -> None:
+    async with asyncio.timeout(TEST_TIMEOUT_S):
+        while not await _is_served(client):  # noqa: ASYNC110  # the server has no event to wait for
+            await asyncio.sleep(0.01)
 
 
 async def _is_served(client: Client) -> bool:
@@ -206,21 +223,19 @@ async def test_pages_of_this_site_and_of_allowed_origins_are_accepted(ann: Clien
             assert json.loads(await socket.recv()) == {"type": "connection_ack"}
 
 
-async def test_a_client_that_vanished_is_disconnected(ann: Client) -> None:
-    """It stops answering pings without closing. Its share of the connection limit is released, as `ann` checks."""
-    vanished = [await _connect(ann) for _ in range(MAX_PER_USER)]
+async def test_a_client_that_vanished_is_disconnected(pinged: Client) -> None:
+    """It stops answering pings without closing. Its share of the connection limit is released."""
+    vanished = [await _connect(pinged) for _ in range(MAX_PER_USER)]
     for writer in vanished:
         writer.transport.pause_reading()  # type: ignore[attr-defined]  # asyncio's own transport has it
-    async with asyncio.timeout(TEST_TIMEOUT_S):
-        while not await _is_served(ann):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await _until_served(pinged)
     for writer in vanished:
         writer.close()
 
 
-async def test_a_client_that_stops_reading_is_disconnected(ann: Client) -> None:
+async def test_a_client_that_stops_reading_is_disconnected(pinged: Client) -> None:
     """The replies to it fill the server's buffers, which are small here."""
-    writer = await _connect(ann)
+    writer = await _connect(pinged)
     writer.transport.pause_reading()  # type: ignore[attr-defined]
     padding = "x" * 1000
     with pytest.raises(ConnectionError):  # noqa: PT012

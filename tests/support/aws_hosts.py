@@ -46,7 +46,7 @@ class AwsHosts:
     def get(self, url: str) -> httpx.Response:
         """Request a URL through the proxy, without following redirects."""
         context = ssl.create_default_context(cafile=self.authority.certificate)
-        with httpx.Client(proxy=f"http://127.0.0.1:{self.port}", verify=context) as client:
+        with httpx.Client(proxy=f"http://127.0.0.1:{self.port}", verify=context, timeout=TIMEOUT_S) as client:
             return client.get(url)
 
     def resolves(self, host: str) -> bool:

@@ -97,7 +97,7 @@ class FakeBackend:
         """Set the capacity to 0, and wait until the running worker has read it, after which it acquires no render."""
         self.capacity = 0
         self.capacity_was_read.clear()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self.capacity_was_read.wait()
 
     async def site_version(self) -> str:

@@ -19,12 +19,12 @@ from subprocess import CompletedProcess, TimeoutExpired
 from tempfile import TemporaryFile
 from typing import IO, cast
 
-from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.forked_command import Descriptor, run
 
 COMMAND = str(Path(sys.executable).parent / "rendercast")
 # They act when Python starts or when a module is imported: of OpenTelemetry's, those that the API reads.
 ACT_ON_IMPORT = ("LD_", "OTEL_PROPAGATORS", "OTEL_PYTHON_", "PYTHON")
+COMMAND_TIMEOUT_S = 120.0  # for a command that renders, on a busy machine
 _HARMLESS = {"PYTHONPATH"}  # for the processes that the command starts
 
 _FORKS = multiprocessing.get_context("forkserver")
@@ -121,7 +121,7 @@ def run_forked(
             file.seek(0)
         process = ForkedProcess(arguments, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr)
         try:
-            code = process.wait(TEST_TIMEOUT_S)
+            code = process.wait(COMMAND_TIMEOUT_S)
         finally:
             process.kill()
         return CompletedProcess(process.args, code, *map(_content, (stdout, stderr)))

@@ -10,6 +10,7 @@ from services.ports import AttemptProgress
 from services.realtime.hub import ProgressHub
 from services.realtime.subscribers import RenderEvent
 from services.renders import lifecycle
+from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.fake_clock import START_OF_TIME
 from tests.support.memory_store import MemoryStore
 
@@ -43,15 +44,15 @@ async def changed(hub: ProgressHub, store: MemoryStore, render: Render) -> Rende
 
 
 async def next_state(states: AsyncIterator[Render]) -> Render:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(TEST_TIMEOUT_S):
         return await anext(states)
 
 
 async def next_event(events: AsyncIterator[RenderEvent]) -> RenderEvent:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(TEST_TIMEOUT_S):
         return await anext(events)
 
 
 async def revisions_of(hub: ProgressHub, render: Render) -> list[int]:
-    async with asyncio.timeout(20), aclosing(hub.subscribe(ANN, render.id)) as states:
+    async with asyncio.timeout(TEST_TIMEOUT_S), aclosing(hub.subscribe(ANN, render.id)) as states:
         return [state.revision async for state in states]

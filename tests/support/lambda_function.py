@@ -22,6 +22,7 @@ from tests.support.s3_server import S3_UNAVAILABLE, ObjectStore, S3Error
 
 NAME = re.compile(r"remotion-render-(.*)-mem(\d+)mb-disk(\d+)mb-(\d+)sec")
 AT_ONCE = (0.0,)
+NEVER_S = 86_400.0  # a delay of a launch that is delivered by `deliver`, if at all
 APIS = {
     "start": "renderMediaOnLambda()",
     "status": "getRenderProgress()",
@@ -71,6 +72,10 @@ class LambdaFunction:
     def launch_next_after(self, *delays_s: float) -> None:
         """Deliver the next start's launch once after each of these delays, in seconds; never if there are none."""
         self._delays.append(delays_s)
+
+    def deliver(self, launch: Render) -> None:
+        """Deliver a launch now that was to be delivered after `NEVER_S`."""
+        self._play(launch, 0.0)
 
     def run(self, payload: JSON) -> JSON:
         """Perform an invocation and return the function's response."""

@@ -22,9 +22,8 @@ from tests.support.memory_store import MemoryStore
 from tests.support.remotion_farm import Farm
 
 ANN = Caller(id="ann")
-FUNCTION_TIMEOUT_S = 120
 QUOTA = 1000
-TIMEOUT_S = 60
+TIMEOUT_S = 120
 POLL_INTERVAL_S = 0.02
 STEP_S = MAX_STEP_S - 2  # the clock itself runs meanwhile
 READ_INTERVAL_S = 0.1  # the worker reads the clock more often
@@ -36,6 +35,12 @@ class Run:
 
     farm: Farm
     services: Services
+
+    @property
+    def function_timeout_s(self) -> float:
+        function = self.farm.deployment.function
+        assert function is not None
+        return function.timeout.total_seconds()
 
     async def start(self, props: AnimationProps = PROPS) -> str:
         return (await self.services.renders.start(ANN, StartRequest(animation=props))).render.id
@@ -68,7 +73,7 @@ class Run:
                 simulated.scenario is Scenario.CHUNK_HANGS and simulated.metadata
             ):
                 await asyncio.sleep(POLL_INTERVAL_S)
-        self.farm.clock.jump(FUNCTION_TIMEOUT_S + 21)
+        self.farm.clock.jump(self.function_timeout_s + 21)
 
     async def skip(self, seconds: float) -> None:
         """Let running time pass faster, in steps that the worker counts in full."""

@@ -1,6 +1,7 @@
 """A MongoDB-compatible server for tests, from a Python package."""
 
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from tests.support.server_process import ServerProcess
+from tests.support.server_process import TIMEOUT_S, ServerProcess
 
 TIMEOUT_MS = 30_000
 COMMAND = Path(sys.executable).with_name("secantusd-py")
@@ -35,12 +36,14 @@ class MongoServer(ServerProcess):
         return [COMMAND, *options, "--sync-on-commit", "--log-level", "ERROR"]
 
     def _answers(self) -> bool:
-        with connect_to_mongo(self.url, serverSelectionTimeoutMS=200) as client:
-            try:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S):
+                pass
+            with connect_to_mongo(self.url) as client:
                 client.admin.command("ping")
-            except PyMongoError:
-                return False
-            return True
+        except (OSError, PyMongoError):
+            return False
+        return True
 
 
 def connect_to_mongo(url: str, **options: Any) -> MongoClient[dict[str, Any]]:

@@ -40,25 +40,34 @@ DEPLOYMENT = Deployment(
 
 
 class FastClock(SystemClock):
-    """A clock that is `speed` times as fast as the machine's, and that tests can move ahead."""
+    """A clock that is `speed` times as fast as the machine's, and that tests can hold and move ahead."""
 
     def __init__(self, speed: float) -> None:
         self._speed = speed
         self._started_at = super().now()
         self._started_s = super().monotonic()
         self._ahead = timedelta(0)
+        self._held_after: timedelta | None = None
 
     def now(self) -> datetime:
-        return self._started_at + (super().now() - self._started_at) * self._speed + self._ahead
+        return self._started_at + self._elapsed() * self._speed + self._ahead
 
     def monotonic(self) -> float:
-        return (super().monotonic() - self._started_s) * self._speed + self._ahead.total_seconds()
+        return (self._elapsed() * self._speed + self._ahead).total_seconds()
+
+    def _elapsed(self) -> timedelta:
+        """The time on the machine's clock."""
+        return self._held_after or timedelta(seconds=super().monotonic() - self._started_s)
 
     async def sleep(self, seconds: float) -> None:
         await super().sleep(seconds / self._speed)
 
     async def wait(self, event: asyncio.Event, *, timeout_s: float) -> bool:
         return await super().wait(event, timeout_s=timeout_s / self._speed)
+
+    def hold(self) -> None:
+        """Let its time pass only by `jump` from now on; sleeps take as long as before."""
+        self._held_after = self._elapsed()
 
     def jump(self, seconds: float) -> None:
         """Move the clock ahead by `seconds`."""
@@ -88,13 +97,24 @@ class Farm:
         self.storage.acl_error = ACLS_DISABLED
 
 
+def deployment_of(function_name: str, *, poll_interval: timedelta = POLL_INTERVAL) -> Deployment:
+    """Return the deployment with another function, such as one with a longer timeout."""
+    function = parse_function_name(function_name)
+    return replace(DEPLOYMENT, function_name=function_name, function=function, poll_interval=poll_interval)
+
+
 @contextmanager
 def running_farm(
-    bucket: S3Server, authority: Authority, monkeypatch: pytest.MonkeyPatch, *, speed: float = 1, **options: object
+    bucket: S3Server,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    speed: float = 1,
+    function_name: str = FUNCTION,
 ) -> Iterator[Farm]:
     """Start a function, and configure boto3 to use it and the bucket. Renders are polled 20 times a second."""
     clock = FastClock(speed)
-    deployment = replace(DEPLOYMENT, poll_interval=POLL_INTERVAL * speed)
+    deployment = deployment_of(function_name, poll_interval=POLL_INTERVAL * speed)
     bucket.make_bucket(BUCKET)
     # The adapter loads certificates, although the farm has no TLS: the 150 default ones take 20 ms of CPU time.
     monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.certificate))
@@ -104,7 +124,7 @@ def running_farm(
 
     with (
         FaultyS3(bucket, now=now) as storage,
-        LambdaServer(bucket, now=now, **options) as function,  # type: ignore[arg-type]
+        LambdaServer(bucket, now=now, function_name=function_name) as function,
     ):
         monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", function.url)
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", storage.url)

@@ -8,13 +8,19 @@ import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
 TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0  # the S3 server takes 1.5 s of CPU time to start, beside other tests that use all cores
 # Below those that Linux and macOS assign (ip_local_port_range), from another number in each process that runs tests.
 _PORTS = count(random.SystemRandom().randrange(10_000, 31_000))
+# Sockets for UDP with the numbers of the last ports. No other process that runs tests can bind them, so it chooses none
+# of these ports, whether a server listens on it or not.
+_RESERVED: deque[socket.socket] = deque()
+MAX_RESERVED = 50
 
 
 class ServerProcess(ABC):
@@ -29,7 +35,7 @@ class ServerProcess(ABC):
         """Start the process and wait until the server responds."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command(), stdout=log, stderr=log)
-        until = time.monotonic() + TIMEOUT_S
+        until = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < until, "the server doesn't respond"
@@ -72,9 +78,20 @@ def free_port() -> int:
     """Return a port of the loopback interface on which no process listens.
 
     It is none of those that the kernel assigns to connections and listeners, and another one each time: else another
-    process could get it before the server that is started on it.
+    process could get it before the server that is started on it. Other processes that run tests don't choose it either.
     """
     for port in _PORTS:
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
+        with contextlib.suppress(OSError):
+            _reserve(port)
+            with socket.create_server(("127.0.0.1", port)):
+                return port
     raise AssertionError
+
+
+def _reserve(port: int) -> None:
+    """Reserve a port in place of the one that was reserved first. Raises `OSError` if another process has it."""
+    reserving = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    _RESERVED.append(reserving)
+    if len(_RESERVED) > MAX_RESERVED:
+        _RESERVED.popleft().close()
+    reserving.bind(("127.0.0.1", port))

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from services.settings import CHECKOUT
-from tests.support.api_client import TEST_TIMEOUT_S
 
 PACKAGE = CHECKOUT / "clients" / "typescript"
 TOOLS = CHECKOUT / "web" / "tools" / "node_modules"
 WEBSOCKET = CHECKOUT / "tests" / "clients" / "node_modules" / "ws" / "wrapper.mjs"  # Node 20 has no `WebSocket`
+TOOL_TIMEOUT_S = 150.0  # the tools take some seconds
 NODE = os.environ.get("NODE") or shutil.which("node") or ""
 
 NEEDS_NODE = pytest.mark.skipif(
@@ -27,7 +27,7 @@ def run(program: str, *arguments: str | Path, cwd: Path) -> str:
     environment = {**os.environ, "PATH": f"{Path(NODE).parent}{os.pathsep}{os.environ['PATH']}"}
     command = [program if program in {NODE, "npm"} else TOOLS / ".bin" / program, *arguments]
     result = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=TEST_TIMEOUT_S
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=TOOL_TIMEOUT_S
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout

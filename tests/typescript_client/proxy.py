@@ -58,6 +58,11 @@ class Proxy:
         for writer in tuple(self._open):
             writer.transport.abort()
 
+    def go_offline(self) -> None:
+        """Reset all connections, and each new one until `is_offline` is set to false."""
+        self.is_offline = True
+        self.disconnect()
+
     def stop_relaying(self) -> None:
         """Pass nothing on in the connections that are open now, and leave them open."""
         self._stuck |= self._open

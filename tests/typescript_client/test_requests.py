@@ -72,7 +72,7 @@ async def test_a_start_whose_response_is_lost_starts_once(program: Program, tmp_
 async def test_other_mutations_whose_responses_are_lost_succeed(program: Program, tmp_path: Path) -> None:
     async with open_site(tmp_path) as site, open_proxy(site.url) as proxy:
         client = program.open(proxy.url)
-        site.backend.refusals = 1000  # it stays in the queue
+        await site.backend.stop_starting()
         render = await client.call("start", HELLO)
         proxy.loses = once("cancelRender")
         assert (await client.call("cancel", render["id"]))["status"] == "CANCELLED"
@@ -80,7 +80,7 @@ async def test_other_mutations_whose_responses_are_lost_succeed(program: Program
         assert await client.call("delete", render["id"]) is None
         assert (await rejects(client, "get", render["id"])).kind == "RenderNotFound"
         assert (await rejects(client, "delete", render["id"])).kind == "RenderNotFound"
-        site.backend.refusals = 0
+        site.backend.capacity = 100
         failed = await ended(client, site.backend)
         proxy.loses = once("retryRender")
         retried = await client.call("retry", failed)
@@ -175,7 +175,7 @@ async def test_a_failed_render_has_its_error(program: Program, tmp_path: Path) -
 async def test_lists_of_more_than_one_page_and_their_filters(program: Program, tmp_path: Path) -> None:
     async with open_site(tmp_path) as site:
         client = program.open(site.url)
-        site.backend.refusals = 100_000
+        await site.backend.stop_starting()
         for number in range(3):
             renders = [{**HELLO, "generationId": f"batch {number}"}] * 50
             await client.call("batch", {"renders": renders, "batchId": f"{number}"})

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.browser.sites import FakeSite
-from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.waiting import wait_until
-from tests.typescript_client.package import NEEDS_NODE, NODE
+from tests.typescript_client.package import NEEDS_NODE, NODE, TOOL_TIMEOUT_S
 from tests.typescript_client.site import open_site
 
 FOLDER = Path(__file__).parent
@@ -48,7 +47,7 @@ async def test_a_runtime_starts_and_watches_renders_over_each_transport_that_it_
         arguments = (RUNTIME, package / "dist" / "index.js", site.url)
         process = await asyncio.create_subprocess_exec(*command(runtime), *arguments, stdout=PIPE, stderr=PIPE)
         try:
-            async with asyncio.timeout(TEST_TIMEOUT_S):
+            async with asyncio.timeout(TOOL_TIMEOUT_S):
                 output, errors = await process.communicate()
         finally:
             finishing.cancel()

@@ -1,6 +1,6 @@
-"""Watches of @rendercast/client over WebSocket, SSE and polling, with the real server and a backend that tests control.
+"""Watches of @rendercast/client over WebSocket, SSE and polling, most with all three at the same time.
 
-Most tests use one client for each transport at the same time.
+The server is real; tests control its backend.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 from tests.typescript_client.package import NEEDS_NODE, NODE, run
 from tests.typescript_client.program import Call, CallError, Client, Program, State, assert_in_order
 from tests.typescript_client.proxy import Proxy, open_proxy
-from tests.typescript_client.site import open_site
+from tests.typescript_client.site import open_site, until_running
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module"), NEEDS_NODE]
 
@@ -72,8 +72,7 @@ async def test_states_stay_in_order_while_connections_are_lost_and_the_client_is
         for frames in (10, 20, 30):
             await progress(watches, site.backend, render_id, frames=frames)
             proxy.disconnect()
-        proxy.is_offline = True
-        proxy.disconnect()
+        proxy.go_offline()
         site.backend.progress(render_id, 60)
         accepted = proxy.accepted
         await wait_until(lambda: proxy.accepted >= accepted + 6)  # each has tried several times
@@ -104,7 +103,7 @@ async def test_a_client_whose_tokens_expire_reconnects_with_the_next_and_misses_
         open_bearer_tokens(settings.auth) as authenticate,
         open_site(tmp_path, authenticate=authenticate) as site,
     ):
-        clients = program.open_each(site.url, tokens=lambda **_: tokens.token_of("ann", exp=int(time.time()) + 2))
+        clients = program.open_each(site.url, tokens=lambda **_: tokens.token_of("ann", exp=int(time.time()) + 3))
         render_id = await start(clients[0], site.backend)
         watches = [client.watch(render_id) for client in clients]
         for frames in range(10, 70, 10):
@@ -240,13 +239,14 @@ async def test_a_watch_ends_at_once_when_it_is_aborted_or_returned(program: Prog
     async with open_site(tmp_path) as site, open_proxy(site.url) as proxy:
         clients = program.open_each(proxy.url)
         render_id = await start(clients[0], site.backend)
-        proxy.is_offline = True
+        await until_running(site, render_id)
+        proxy.go_offline()
+        accepted = proxy.accepted
         connecting = [client.watch(render_id) for client in clients]
-        await asyncio.sleep(0.1)
+        await wait_until(lambda: proxy.accepted >= accepted + len(clients))
         proxy.is_offline = False
         watches = [client.watch(render_id) for client in clients for _ in range(2)]
-        for watch in watches:
-            await watch.next()
+        await asyncio.gather(*(watch.next() for watch in watches))
         for watch in (*watches[::2], *connecting):
             watch.end()
             assert len(await watch.rest()) < 2
@@ -254,7 +254,6 @@ async def test_a_watch_ends_at_once_when_it_is_aborted_or_returned(program: Prog
             watch.abort()
             with pytest.raises(CallError, match="aborted"):
                 await watch.rest()
-        site.backend.finish(render_id)
 
 
 async def test_a_batch_is_watched_to_its_end(program: Program, tmp_path: Path) -> None:

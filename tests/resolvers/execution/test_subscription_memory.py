@@ -75,10 +75,14 @@ async def test_connections_leak_nothing(services: Services, props: AnimationProp
         request = StartRequest(animation=props)
         ids = [(await services.renders.start(Caller(id=str(c.user)), request)).render.id for c in clients]
         await open_connections(clients, ids, WARM_UP_CONNECTIONS)
-        tasks, before = await idle_task_count(services), blocks()
-        await open_connections(clients, ids, CONNECTIONS)
-        assert await idle_task_count(services) == tasks
-        assert blocks() - before < CONNECTIONS
+        tasks = await idle_task_count(services)
+        growth: list[int] = []
+        while len(growth) < 3 and not any(blocks_more < CONNECTIONS for blocks_more in growth):
+            before = blocks()  # of the whole process, which may also do something else meanwhile
+            await open_connections(clients, ids, CONNECTIONS)
+            assert await idle_task_count(services) == tasks
+            growth.append(blocks() - before)
+        assert min(growth) < CONNECTIONS, growth
         assert services.pubsub._broadcast.listeners._listeners.keys() == {"work"}
 
 

@@ -21,10 +21,12 @@ from tests.support.node_renderer import needs_node, node_backend
 from tests.support.remotion_farm import Farm
 from tests.support.text_renderer import text_renderer
 
-LONG = replace(PROPS, duration_in_frames=600)
+LONG = replace(PROPS, text="A long text", duration_in_frames=600)
 SOME = replace(PROPS, duration_in_frames=20)
 SHORT = replace(PROPS, duration_in_frames=1)
 INVALID_TEXT = "undrawable"
+
+END_TIMEOUT_S = 120  # for a whole render on a busy machine
 
 Kind = TypeVar("Kind", bound=Observation)
 
@@ -41,6 +43,7 @@ async def text_backend(tmp_path: Path) -> AsyncIterator[RenderBackend]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def lambda_backend(farm: Farm) -> AsyncIterator[RenderBackend]:
     farm.function.use_scenario_for_text(INVALID_TEXT, Scenario.REACT_ERROR)
+    farm.function.use_scenario_for_text(LONG.text, Scenario.CHUNK_HANGS)
     async with farm.open(posters=True) as backend:
         yield backend
 
@@ -88,7 +91,7 @@ async def until(
 
     A poll may fail: the tests' S3 responds with 500 if an object is deleted while it is read.
     """
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(END_TIMEOUT_S):
         while True:
             try:
                 observation = await backend.observe(render)

@@ -15,7 +15,7 @@ from services.models import AnimationStyle, Render, replace
 from services.ports import AttemptProgress
 from services.renders import lifecycle
 from tests.conftest import MakeRender
-from tests.services.backends.test_backend_contract import LONG, Launched, launched
+from tests.services.backends.test_backend_contract import END_TIMEOUT_S, LONG, Launched, launched
 from tests.services.backends.text.rendering import decode_still, rgb
 from tests.support.node_renderer import needs_node, node_backend
 from tests.support.text_renderer import text_renderer
@@ -42,7 +42,7 @@ async def drawing(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 async def previewed(backend: Drawing, render: Render, *, after: int = 0) -> Render:
     """Poll until there is a preview made after this many frames, and return the render with it."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(END_TIMEOUT_S):
         while True:
             observed = await backend.observe(render)
             assert isinstance(observed, AttemptProgress), observed
@@ -88,6 +88,6 @@ async def test_frames_that_are_png_files_are_previewed_and_none_is_left(
     host = drawing._hosts._shared
     assert host is not None
     await drawing.abandon(render)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(END_TIMEOUT_S):
         while [*host.folder.glob("frame-*")]:  # noqa: ASYNC110  # the host removes it
             await asyncio.sleep(0.02)

@@ -21,17 +21,19 @@ async def test_it_is_unknown_without_the_folder(tmp_path: Path) -> None:
 
 
 async def test_a_file_system_that_hangs_uses_one_thread(tmp_path: Path) -> None:
-    released = threading.Event()
+    started, released = threading.Event(), threading.Event()
     paths: list[str] = []
 
     class HangingFolder(type(tmp_path)):  # type: ignore[misc]  # the class of paths depends on the system
         def __fspath__(self) -> str:
             paths.append(str(tmp_path))
+            started.set()
             released.wait(TIMEOUT_S)
             return str(tmp_path)
 
     space = FreeSpace(HangingFolder(os.fspath(tmp_path)))
     assert [math.isnan(await space.read(timeout_s=0.01)) for _ in range(3)] == [True] * 3
+    assert await asyncio.to_thread(started.wait, TIMEOUT_S)
     assert len(paths) == 1
     released.set()
     async with asyncio.timeout(TIMEOUT_S):

@@ -10,6 +10,7 @@ import pytest
 from services.observability import log_context
 from services.realtime.pubsub import PubSub, open_pubsub
 from tests.support.redis_server import RedisServer
+from tests.support.server_process import TIMEOUT_S
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ class Inbox:
         self._arrived.set()
 
     async def until(self, enough: Callable[[list[str]], bool]) -> list[str]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT_S):
             while not enough(self.messages):
                 self._arrived.clear()
                 await self._arrived.wait()
@@ -132,7 +133,7 @@ async def test_a_listener_that_raises_gets_the_next_message(pubsub: PubSub) -> N
 
     async with pubsub.subscribe("a", picky):
         await pubsub.publish("a", "bad")
-        await asyncio.wait_for(failed.wait(), 10)
+        await asyncio.wait_for(failed.wait(), TIMEOUT_S)
         await pubsub.publish("a", "good")
         assert await inbox.until(bool) == ["good"]
 

@@ -19,6 +19,7 @@ from services.storage.s3_storage import open_s3_storage
 from services.storage.unfinished_files import unfinished
 from tests.support.s3_server import FaultyS3, S3Server
 from tests.support.s3rver import KEY, S3rver, needs_s3rver
+from tests.support.server_process import TIMEOUT_S
 
 BUCKET = "outputs"
 VIDEO, POSTER = bytes(range(256)) * 4, b"\xff\xd8poster"
@@ -68,7 +69,7 @@ def open_bucket(access: S3Access, data_dir: Path, *, with_worker: bool = True): 
 
 async def fetch_url(download: Download) -> httpx.Response:
     """Request a presigned URL."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=TIMEOUT_S) as http:
         return await http.get(download.url)
 
 

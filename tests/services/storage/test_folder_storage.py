@@ -15,6 +15,7 @@ from services.storage.finished_files import NotStored, store_finished
 from services.storage.folder_storage import FolderStorage, open_folder_storage
 from services.storage.keys import output_name, poster_name, preview_name
 from tests.conftest import MakeRender
+from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.fake_clock import FakeClock
 
 OUTPUT = Output(bucket="local", key="a.mp4", size_bytes=5, poster_key="a.jpg")
@@ -103,7 +104,7 @@ async def test_an_output_that_has_vanished_is_rendered_again_instead_of_awaited(
     tmp_path: Path, make_render: MakeRender
 ) -> None:
     storage = open_storage(tmp_path)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(TEST_TIMEOUT_S):
         with pytest.raises(NotStored) as error:
             await store_finished(
                 storage, make_render(), output=storage.folder / "gone.part", poster=None, clock=FakeClock()

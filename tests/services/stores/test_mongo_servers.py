@@ -77,7 +77,7 @@ async def test_a_write_concern_that_the_server_does_not_have_prevents_the_start(
 @pytest.mark.parametrize("options", ["replicaSet=wrong", "replicaSet=wrong&directConnection=true"])
 async def test_a_wrong_name_of_the_replica_set_is_named(mongo_url: str, options: str) -> None:
     with pytest.raises(StartupError, match="correct the option replicaSet of MONGODB_URL") as error:
-        async with open_mongo_store(AsyncMongoClient, f"{mongo_url}?{options}&timeoutMS=300"):
+        async with open_mongo_store(AsyncMongoClient, f"{mongo_url}?{options}&timeoutMS=3000"):
             pass
     assert "wrong" in str(error.value)
 

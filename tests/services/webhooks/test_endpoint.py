@@ -105,15 +105,15 @@ async def test_a_request_has_body_and_headers_and_its_response_is_returned() -> 
 
 
 @pytest.mark.parametrize(
-    ("reply", "expected"),
+    ("reply", "timeout_s", "expected"),
     [
-        (hang, "no response within 0.2 s"),
-        (reset, "the connection was closed before a response"),
-        (nonsense, "invalid response"),
+        (hang, 0.2, "no response within 0.2 s"),
+        (reset, 20.0, "the connection was closed before a response"),
+        (nonsense, 20.0, "invalid response"),
     ],
 )
-async def test_a_missing_or_invalid_response_is_an_error(reply: Reply, expected: str) -> None:
-    async with receiving(reply, timeout_s=0.2) as (_, endpoint):
+async def test_a_missing_or_invalid_response_is_an_error(reply: Reply, timeout_s: float, expected: str) -> None:
+    async with receiving(reply, timeout_s=timeout_s) as (_, endpoint):
         assert expected in await error_of(endpoint)
 
 

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from datetime import timedelta
 
 from services.models import RenderStatus
+from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.memory_store import MemoryStore
 from tests.support.worker_bench import ANN, OPTIONS, Bench
 
@@ -44,7 +45,7 @@ async def test_an_end_stored_without_a_response_is_published(bench: Bench) -> No
         bench.store.lost_responses = {"record"}
         bench.backend.finish(running.id)
         await bench.clock.advance(2)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TEST_TIMEOUT_S):
             assert (await anext(states)).status is RenderStatus.COMPLETE
 
 

@@ -8,22 +8,22 @@ from services.backends.remotion_lambda.backend import LambdaBackend
 from services.models import Render
 from services.renders import lifecycle
 from tests.conftest import MakeRender
+from tests.support.lambda_faults import Fault
 from tests.support.remotion_farm import Farm
 
-SHORT_TIMEOUT = AwsAccess(region="us-east-1", access_key_id="key", secret_access_key="s", start_timeout_s=0.5)  # noqa: S106
+ACCESS = AwsAccess(region="us-east-1", access_key_id="key", secret_access_key="s")  # noqa: S106
+SHORT_TIMEOUT_S = 0.5  # for functions that do not respond at all
 
 
 @pytest.fixture
 async def backend(farm: Farm) -> AsyncIterator[LambdaBackend]:
-    async with farm.open(access=SHORT_TIMEOUT) as backend:
+    async with farm.open(access=ACCESS) as backend:
         yield backend
 
 
-@pytest.fixture
-async def impatient(farm: Farm) -> AsyncIterator[LambdaBackend]:
-    """Return the backend with a time limit that is too short for most stills."""
-    async with farm.open(access=replace(SHORT_TIMEOUT, work_timeout_s=0.5)) as backend:
-        yield backend
+def access_for(fault: Fault) -> AwsAccess:
+    """Return the access with which to wait for the work of a function with this fault."""
+    return replace(ACCESS, work_timeout_s=SHORT_TIMEOUT_S) if fault is Fault.HELD else ACCESS
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """The adapter on a local function and bucket that respond like the real ones, with and without errors."""
 
 import asyncio
+import threading
 from collections.abc import Callable
+from dataclasses import replace as replace_access
 
 import pytest
 
@@ -12,13 +14,15 @@ from services.models import Output, Render, RenderPhase, replace
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Observation
 from services.storage.s3_clients import MAX_CONCURRENT_CALLS
 from tests.conftest import PROPS
-from tests.services.backends.remotion_lambda.conftest import SHORT_TIMEOUT
+from tests.services.backends.remotion_lambda.conftest import ACCESS, SHORT_TIMEOUT_S
 from tests.services.backends.test_backend_contract import start_attempt, until
 from tests.support.lambda_faults import Fault
 from tests.support.lambda_scenarios import Scenario
 from tests.support.lambda_server import FUNCTION
 from tests.support.remotion_farm import BUCKET, Farm
 from tests.support.s3_server import S3Fault
+from tests.support.server_process import TIMEOUT_S
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -40,9 +44,7 @@ async def test_any_text_is_rendered(backend: LambdaBackend, farm: Farm, launched
     assert (simulated.props["text"], simulated.props["style"]) == (text, "fade-in")
     assert (finished.output.bucket, finished.output.key) == (BUCKET, f"rendercast/{render.id}-1.mp4")
     assert farm.bucket.get(BUCKET, finished.output.key)
-    async with asyncio.timeout(10):
-        while farm.bucket.keys(BUCKET, "input-props/"):  # noqa: ASYNC110  # the function deletes it afterwards
-            await asyncio.sleep(0.01)
+    await wait_until(lambda: not farm.bucket.keys(BUCKET, "input-props/"))  # the function deletes it afterwards
 
 
 async def test_the_response_may_be_the_last_of_several_objects(
@@ -71,7 +73,7 @@ async def test_polling_costs_no_invocation_and_no_body_while_nothing_changes(far
     farm.function.use_scenario_next(Scenario.STITCHER_TIMES_OUT)
     async with farm.open(posters=False) as backend:
         render = await start_attempt(backend, launched())
-        assert farm.function.renders[render.backend_render_id or ""].ended.wait(10)
+        assert farm.function.renders[render.backend_render_id or ""].ended.wait(TIMEOUT_S)
         observations = [await backend.observe(render) for _ in range(20)]
     assert len(set(observations)) == 1
     assert farm.storage.count("GET", "progress.json", 304) == 19
@@ -85,7 +87,6 @@ async def test_polling_costs_no_invocation_and_no_body_while_nothing_changes(far
         (Fault.SERVICE_ERROR, StartUncertain),
         (Fault.CRASHED, StartUncertain),
         (Fault.CRASHED_LATE, StartUncertain),
-        (Fault.HELD, StartUncertain),
         (Fault.DROPPED, StartUncertain),
         (Fault.UNLOADABLE, StartImpossible),
         (Fault.REFUSED, StartImpossible),
@@ -99,6 +100,16 @@ async def test_a_start_is_sent_once_and_its_error_depends_on_what_may_run(
     farm.function.fault(fault)
     with pytest.raises(kind):
         await backend.start(launched())
+    assert len(farm.function.starts) == 1
+
+
+async def test_a_start_without_a_response_is_sent_once_and_may_run(farm: Farm, launched: Launched) -> None:
+    farm.function.fault(Fault.HELD)
+    access = replace_access(ACCESS, start_timeout_s=SHORT_TIMEOUT_S)
+    async with farm.open(check=False, access=access) as backend:
+        with pytest.raises(StartUncertain):
+            await backend.start(launched())
+    await wait_until(lambda: farm.function.starts)  # a busy function reads the request after the time limit
     assert len(farm.function.starts) == 1
 
 
@@ -188,7 +199,7 @@ async def test_a_failed_poll_does_not_fail_the_render(
 
 async def test_a_bucket_is_addressed_in_its_own_region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
-    async with open_aws(SHORT_TIMEOUT) as aws:
+    async with open_aws(ACCESS) as aws:
         assert aws.address(BUCKET) == f"https://{BUCKET}.s3.us-east-1.amazonaws.com/"
 
 
@@ -218,25 +229,24 @@ async def test_a_function_of_unknown_memory_is_invoked_for_progress(farm: Farm, 
 async def test_aws_calls_do_not_block_the_event_loop(farm: Farm, launched: Launched) -> None:
     """Other tasks run during starts, and the starts run concurrently."""
     async with farm.open() as backend:
-        farm.function.fault(Fault.SLOW, times=8, seconds=1.5)
+        released = threading.Event()
+        farm.function.fault(Fault.SLOW, times=8, seconds=TIMEOUT_S, until=released)
         starting = [asyncio.create_task(backend.start(launched())) for _ in range(8)]
-        ticks = 0
-        while not any(task.done() for task in starting):
-            await asyncio.sleep(0.01)
-            ticks += 1
+        await wait_until(lambda: farm.function.max_concurrent == 8)
+        assert not any(task.done() for task in starting)
+        released.set()
         assert len({await task for task in starting}) == 8
-    assert ticks > 20
-    assert farm.function.max_concurrent >= 2
 
 
 async def test_slow_starts_do_not_block_storage_calls(farm: Farm, launched: Launched) -> None:
     async with farm.open() as backend:
-        farm.function.fault(Fault.SLOW, times=MAX_CONCURRENT_CALLS, seconds=3)
+        released = threading.Event()
+        farm.function.fault(Fault.SLOW, times=MAX_CONCURRENT_CALLS, seconds=TIMEOUT_S, until=released)
         starting = [asyncio.create_task(backend.start(launched())) for _ in range(MAX_CONCURRENT_CALLS)]
-        while len(farm.function.starts) < MAX_CONCURRENT_CALLS:  # noqa: ASYNC110  # in threads
-            await asyncio.sleep(0.01)
+        await wait_until(lambda: len(farm.function.starts) == MAX_CONCURRENT_CALLS)
         assert not await backend.has_output(Output(bucket=BUCKET, key="rendercast/none-1.mp4", size_bytes=1))
         assert not any(task.done() for task in starting)
+        released.set()
         await asyncio.gather(*starting)
 
 

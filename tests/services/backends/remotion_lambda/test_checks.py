@@ -1,6 +1,5 @@
 """A worker that can't render reports at its start what to fix."""
 
-import asyncio
 import socket
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from tests.support.lambda_faults import Fault
 from tests.support.lambda_server import FUNCTION
 from tests.support.remotion_farm import BUCKET, Farm
 from tests.support.s3_server import ERROR_RESPONSES, S3Fault
+from tests.support.waiting import wait_until
 
 NO_OUTPUTS = default_settings().outputs
 SITE = f"https://{BUCKET}.s3.us-east-1.amazonaws.com/sites/x/index.html"
@@ -43,9 +43,8 @@ async def test_a_process_that_starts_no_renders_opens_and_logs_errors(
 ) -> None:
     farm.function.go_offline()
     farm.storage.fail(S3Fault.ACCESS_DENIED)
-    async with farm.open(check=False), asyncio.timeout(10):
-        while "s3:ListBucket" not in caplog.text:  # noqa: ASYNC110  # in the background
-            await asyncio.sleep(0.01)
+    async with farm.open(check=False):
+        await wait_until(lambda: "s3:ListBucket" in caplog.text)  # in the background
     assert farm.function.starts == []
 
 

@@ -1,6 +1,5 @@
 """Credentials that expire, are renewed, or are unavailable. Without them nothing is sent, so nothing can be running."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.support.local_server import LocalHandler, LocalServer
 from tests.support.remotion_farm import BUCKET, Farm, running_farm
 from tests.support.s3_server import S3Fault, S3Server
 from tests.support.server_process import free_port
+from tests.support.waiting import wait_until
 
 FROM_BOTO3 = AwsAccess(region="us-east-1")
 OUTPUT = Output(bucket=BUCKET, key="rendercast/none-1.mp4", size_bytes=1)
@@ -110,13 +110,11 @@ async def test_renewal_continues_after_an_error(
 ) -> None:
     set_credentials("KEY1", SOON)
     with running_farm(s3_server, authority, monkeypatch, speed=600) as farm:
-        async with farm.open(access=FROM_BOTO3) as backend, asyncio.timeout(10):
+        async with farm.open(access=FROM_BOTO3) as backend:  # which renews them in the background
             set_credentials("KEY1", -SECOND)
-            while caplog.text.count("REMOTION_AWS_ACCESS_KEY_ID") < 2:  # noqa: ASYNC110  # in the background
-                await asyncio.sleep(0.01)
+            await wait_until(lambda: caplog.text.count("REMOTION_AWS_ACCESS_KEY_ID") >= 2)
             set_credentials("KEY2", SOON)
-            while "KEY2" not in backend.sign(OUTPUT, expires_in=SECOND).url:  # noqa: ASYNC110  # in the background
-                await asyncio.sleep(0.01)
+            await wait_until(lambda: "KEY2" in backend.sign(OUTPUT, expires_in=SECOND).url)
 
 
 class TokenService:

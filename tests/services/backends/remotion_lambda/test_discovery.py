@@ -12,6 +12,7 @@ from services.backends.remotion_lambda.backend import LambdaBackend
 from services.errors import BackendUnavailable
 from services.media import OutputFormat, OutputKind, formats_of
 from services.models import CompositionKind
+from tests.services.backends.remotion_lambda.conftest import access_for
 from tests.support.lambda_compositions import SITE_WITHOUT_HELPER, SiteComposition
 from tests.support.lambda_faults import Fault
 from tests.support.remotion_farm import Farm
@@ -125,12 +126,11 @@ async def test_a_composition_that_raises_an_error_is_reported_with_it(backend: L
         (Fault.HELD, "Invoke: "),
     ],
 )
-async def test_an_error_of_the_function_is_reported_to_the_operator(
-    impatient: LambdaBackend, farm: Farm, fault: Fault, words: str
-) -> None:
+async def test_an_error_of_the_function_is_reported_to_the_operator(farm: Farm, fault: Fault, words: str) -> None:
     farm.function.fault(fault, kind="compositions")
-    with pytest.raises(BackendUnavailable, match=words):
-        await impatient.compositions()
+    async with farm.open(access=access_for(fault)) as backend:
+        with pytest.raises(BackendUnavailable, match=words):
+            await backend.compositions()
 
 
 async def test_a_response_without_a_list_is_reported(backend: LambdaBackend, farm: Farm) -> None:

@@ -15,6 +15,7 @@ from services.errors import StartImpossible, StartRefused
 from services.media import FORMATS, Media, OutputFormat, OutputKind, OutputOptions, formats_of, output_media
 from services.models import Render
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Observation
+from tests.services.backends.remotion_lambda.conftest import access_for
 from tests.services.backends.remotion_lambda.test_recorded_payloads import (
     DIFFERENCES,
     PROPS,
@@ -28,6 +29,7 @@ from tests.support.lambda_compositions import FORBIDDEN_TITLE
 from tests.support.lambda_faults import Fault
 from tests.support.lambda_outputs import output_content
 from tests.support.remotion_farm import BUCKET, Farm
+from tests.support.server_process import TIMEOUT_S
 
 pytestmark = pytest.mark.slow
 
@@ -96,7 +98,7 @@ async def test_a_file_is_served_with_a_name_only_if_there_is_one(
 
 
 async def get(url: str) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=TIMEOUT_S) as http:
         return await http.get(url)
 
 
@@ -181,7 +183,7 @@ async def test_a_changed_frame_rate_keeps_the_duration(
     assert (start["forceFps"], start["forceDurationInFrames"]) == (60, frames)
     assert farm.function.invocations["compositions"] == evaluations
     assert (await until(backend, render, AttemptFinished)).media is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(TIMEOUT_S):
         while farm.bucket.keys(BUCKET, "input-props/"):  # noqa: ASYNC110  # the function deletes it afterwards
             await asyncio.sleep(0.01)
 
@@ -205,11 +207,12 @@ async def test_the_frame_rate_of_an_animation_needs_no_evaluation(
     ],
 )
 async def test_an_error_of_the_evaluation_starts_nothing(
-    impatient: LambdaBackend, farm: Farm, promo: Launched, fault: Fault, error: type[Exception]
+    farm: Farm, promo: Launched, fault: Fault, error: type[Exception]
 ) -> None:
     farm.function.fault(fault, kind="compositions")
-    with pytest.raises(error):
-        await impatient.start(promo(output_options=OutputOptions(fps=60)))
+    async with farm.open(access=access_for(fault)) as backend:
+        with pytest.raises(error):
+            await backend.start(promo(output_options=OutputOptions(fps=60)))
     assert farm.function.starts == []
 
 

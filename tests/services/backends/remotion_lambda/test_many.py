@@ -19,20 +19,24 @@ from tests.support.lambda_faults import Fault
 from tests.support.lambda_server import LambdaServer
 from tests.support.memory_bucket import MemoryBucket
 from tests.support.memory_store import MemoryStore
-from tests.support.remotion_farm import DEPLOYMENT, FastClock
+from tests.support.remotion_farm import FastClock, deployment_of
 
 pytestmark = pytest.mark.slow
 
 ANN = Caller(id="ann")
 MANY = int(os.environ.get("MANY_RENDERS", "200"))
-TIMEOUT_S = 120
+TIMEOUT_S = 300
+FUNCTION = "remotion-render-4-0-527-mem2048mb-disk2048mb-900sec"  # on a busy machine, each render takes long
 
 
 async def test_hundreds_of_renders_at_once_lose_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = FastClock(speed=4)
-    deployment = replace(DEPLOYMENT, capacity=MANY, poll_interval=timedelta(seconds=1))
+    deployment = replace(deployment_of(FUNCTION, poll_interval=timedelta(seconds=1)), capacity=MANY)
     settings = load_settings(data_dir=tmp_path, quota_limit=MANY, quota_window_s=86_400)
-    with MemoryBucket() as bucket, LambdaServer(bucket, seconds_per_render=4, steps=4) as function:
+    with (
+        MemoryBucket() as bucket,
+        LambdaServer(bucket, function_name=FUNCTION, seconds_per_render=4, steps=4) as function,
+    ):
         monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", function.url)
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", bucket.url)
         function.fault(Fault.THROTTLED, times=20)

@@ -22,6 +22,7 @@ from tests.services.backends.test_backend_contract import start_attempt, until
 from tests.support.lambda_scenarios import Scenario
 from tests.support.remotion_farm import BUCKET, Farm
 from tests.support.s3_server import S3Fault
+from tests.support.server_process import TIMEOUT_S
 
 OUTPUTS = "outputs"
 Launched = Callable[..., Render]
@@ -65,7 +66,7 @@ async def test_outputs_and_posters_are_stored_signed_and_deleted_there(
         query = parse_qs(urlsplit(signed.url).query)
         assert query["X-Amz-Credential"][0].startswith("output-key/")
         assert "/auto/s3/" in query["X-Amz-Credential"][0]
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=TIMEOUT_S) as http:
             assert (await http.get(signed.url)).status_code == 200
     assert farm.bucket.keys(BUCKET, f"rendercast/{render.id}") == []
     assert farm.storage.count("GET", "progress.json") > 0

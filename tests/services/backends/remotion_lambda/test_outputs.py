@@ -15,9 +15,11 @@ from services.models import Output, Render, replace
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress
 from tests.services.backends.test_backend_contract import start_attempt, until
 from tests.support.lambda_faults import Fault
+from tests.support.lambda_function import NEVER_S
 from tests.support.lambda_scenarios import Scenario
 from tests.support.remotion_farm import BUCKET, Farm
 from tests.support.s3_server import S3Fault
+from tests.support.server_process import TIMEOUT_S
 
 Launched = Callable[..., Render]
 
@@ -28,7 +30,7 @@ async def test_without_a_progress_file_the_video_decides(
     render = await start_attempt(backend, launched())
     finished = await until(backend, render, AttemptFinished)
     (simulated,) = farm.function.renders.values()
-    assert await asyncio.to_thread(simulated.ended.wait, 10)  # it may write its file after the end was observed
+    assert await asyncio.to_thread(simulated.ended.wait, TIMEOUT_S)  # it may write its file after the end was observed
     for key in farm.bucket.keys(BUCKET, "renders/"):
         farm.bucket.delete(BUCKET, key)
     await backend.abandon(render)
@@ -52,7 +54,7 @@ async def ended(backend: LambdaBackend, farm: Farm, render: Render, *scenarios: 
     farm.function.use_scenario_next(*scenarios)
     started = await start_attempt(backend, render)
     for launch in farm.function.launches:
-        assert await asyncio.to_thread(launch.ended.wait, 10)
+        assert await asyncio.to_thread(launch.ended.wait, TIMEOUT_S)
     return started
 
 
@@ -60,6 +62,7 @@ async def test_a_video_is_found_if_a_file_with_all_chunks_has_not_changed_for_fi
     backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     render = await ended(backend, farm, launched(), Scenario.LOST_LAST_WRITE)
+    farm.clock.hold()
     assert isinstance(await backend.observe(render), AttemptProgress)
     farm.clock.jump(4)
     assert isinstance(await backend.observe(render), AttemptProgress)
@@ -105,8 +108,12 @@ async def test_without_the_function_s_memory_a_video_is_found_once_all_chunks_ar
 async def test_a_duplicated_launch_does_not_hide_the_video(
     backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
-    farm.function.launch_next_after(0, 1)
-    render = await ended(backend, farm, launched())
+    farm.function.launch_next_after(0, NEVER_S)
+    render = await start_attempt(backend, launched())
+    first, second = farm.function.launches
+    assert await asyncio.to_thread(first.ended.wait, TIMEOUT_S)
+    farm.function.deliver(second)
+    assert await asyncio.to_thread(second.ended.wait, TIMEOUT_S)
     file = json.loads(farm.bucket.get(BUCKET, f"renders/{render.backend_render_id}/progress.json") or b"")
     assert "already exists" in file["errors"][-1]["message"]
     assert (await until(backend, render, AttemptFinished)).output.size_bytes
@@ -124,6 +131,7 @@ async def test_a_video_that_is_reported_but_never_stored_fails_the_attempt_after
     backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
     render = await ended(backend, farm, launched(), Scenario.NO_OUTPUT)
+    farm.clock.hold()
     for _ in range(2):
         assert isinstance(await backend.observe(render), AttemptProgress)
         farm.clock.jump(59)
@@ -151,7 +159,7 @@ async def test_a_file_with_other_numbers_and_fields_is_followed_to_its_end(
 ) -> None:
     farm.function.use_scenario_next(scenario)
     render = await start_attempt(backend, launched())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(TIMEOUT_S):
         while not isinstance(observed := await backend.observe(render), AttemptFinished):
             assert isinstance(observed, AttemptProgress)
             await asyncio.sleep(0.02)
@@ -185,7 +193,7 @@ async def test_a_url_serves_the_video_and_expires_as_stated(
     download = backend.sign(output, expires_in=timedelta(minutes=5))
     query = parse_qs(urlsplit(download.url).query)
     assert (query["X-Amz-Expires"], query["X-Amz-Algorithm"]) == (["300"], ["AWS4-HMAC-SHA256"])
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=TIMEOUT_S) as http:
         assert len((await http.get(download.url)).content) == output.size_bytes
     assert download.expires_at - farm.clock.now() <= timedelta(minutes=5)
 

@@ -20,6 +20,7 @@ from tests.services.backends.test_backend_contract import start_attempt, until
 from tests.support.lambda_scenarios import Scenario
 from tests.support.local_server import LocalHandler, LocalServer
 from tests.support.remotion_farm import BUCKET, DEPLOYMENT, Farm, FastClock
+from tests.support.server_process import TIMEOUT_S as ENDED_TIMEOUT_S
 from tests.support.server_process import free_port
 
 pytestmark = pytest.mark.slow
@@ -154,7 +155,7 @@ async def test_timeouts_are_measured_by_the_clock_of_s3(farm: Farm, launched: La
         async with open_lambda_backend(farm.deployment, clock=clock, check=False) as backend:
             clock.jump(difference.total_seconds())
             render = await start_attempt(backend, launched())
-            assert farm.function.renders[render.backend_render_id or ""].ended.wait(10)
+            assert farm.function.renders[render.backend_render_id or ""].ended.wait(ENDED_TIMEOUT_S)
             assert isinstance(await backend.observe(render), AttemptProgress)
             farm.clock.jump(2 * TIMEOUT_S)
             assert isinstance(await backend.observe(render), AttemptFailed)  # of a file that has not changed
@@ -166,7 +167,7 @@ async def test_a_corrupt_file_does_not_hide_the_video(farm: Farm, launched: Laun
     async with farm.open() as backend:
         render = await start_attempt(backend, launched())
         finished = await until(backend, render, AttemptFinished)
-        assert farm.function.renders[render.backend_render_id or ""].ended.wait(10)
+        assert farm.function.renders[render.backend_render_id or ""].ended.wait(ENDED_TIMEOUT_S)
         farm.bucket.put(BUCKET, f"renders/{render.backend_render_id}/progress.json", body)
         assert (await until(backend, render, AttemptFinished)).output == finished.output
         farm.bucket.delete(BUCKET, finished.output.key)

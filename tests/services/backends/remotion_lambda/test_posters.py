@@ -24,7 +24,9 @@ from tests.services.backends.test_backend_contract import start_attempt, until
 from tests.support.lambda_progress import OUTPUT
 from tests.support.remotion_farm import BUCKET, Farm
 from tests.support.s3_server import S3Fault
+from tests.support.server_process import TIMEOUT_S
 from tests.support.videos import RED, color_of
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -73,12 +75,6 @@ def decoders() -> list[int]:
     return found
 
 
-async def wait_until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110  # processes send no notification
-            await asyncio.sleep(0.01)
-
-
 async def test_a_finished_render_has_a_poster_without_another_invocation(farm: Farm, launched: Launched) -> None:
     async with farm.open(posters=True) as backend:
         output = (await until(backend, await start_attempt(backend, launched()), AttemptFinished)).output
@@ -91,7 +87,7 @@ async def content_of_poster(backend: LambdaBackend, output: Output) -> tuple[str
     """Return the content type of the poster, and whether it is red as the video's last frame."""
     download = backend.sign_poster(output, expires_in=timedelta(minutes=5))
     assert download is not None
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=TIMEOUT_S) as http:
         response = await http.get(download.url)
     color = color_of(response.content)
     is_red = max(abs(one - other) for one, other in zip(color, RED, strict=True)) <= 6
@@ -184,21 +180,22 @@ async def test_a_storage_that_does_not_respond_is_waited_for_until_the_time_limi
 ) -> None:
     output = store(farm, render)
     farm.storage.fail(S3Fault.HUNG, method="GET")
-    async with open_posters(farm, max_time_s=1) as posters, asyncio.timeout(10):
+    async with open_posters(farm, max_time_s=1) as posters, asyncio.timeout(TIMEOUT_S):
         assert await posters.create(render, output) == output
     assert "not finished within 1 s" in caplog.text
     assert decoders() == []
 
 
 @pytest.mark.parametrize(
-    ("signal_number", "words"), [(signal.SIGKILL, "ended with status -9"), (signal.SIGSTOP, "not finished within 3 s")]
+    ("signal_number", "max_time_s", "words"),
+    [(signal.SIGKILL, 60, "ended with status -9"), (signal.SIGSTOP, 3, "not finished within 3 s")],
 )
 async def test_a_decoder_that_crashes_or_hangs_costs_only_the_poster(
-    farm: Farm, render: Render, caplog: pytest.LogCaptureFixture, signal_number: int, words: str
+    farm: Farm, render: Render, caplog: pytest.LogCaptureFixture, signal_number: int, max_time_s: float, words: str
 ) -> None:
     output = store(farm, render)
     farm.storage.fail(S3Fault.DELAYED, method="GET", seconds=1)
-    async with open_posters(farm, max_time_s=3) as posters, asyncio.timeout(20):
+    async with open_posters(farm, max_time_s=max_time_s) as posters, asyncio.timeout(TIMEOUT_S):
         creating = asyncio.create_task(posters.create(render, output))
         await wait_until(decoders)
         (decoder,) = decoders()

@@ -13,6 +13,7 @@ from services.media import FORMATS, Media, OutputFormat, OutputKind, OutputOptio
 from services.models import Render, RenderPhase
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress
 from tests.conftest import MakeRender
+from tests.services.backends.remotion_lambda.conftest import access_for
 from tests.services.backends.test_backend_contract import start_attempt, until
 from tests.support.lambda_compositions import FORBIDDEN_TITLE
 from tests.support.lambda_faults import Fault
@@ -121,14 +122,13 @@ async def test_an_error_of_lambda_is_classified_as_for_videos(
 
 
 @pytest.mark.parametrize("fault", [Fault.HELD, Fault.DROPPED, Fault.SERVICE_ERROR_LATE])
-async def test_a_still_whose_response_was_lost_is_found_by_its_key(
-    impatient: LambdaBackend, farm: Farm, card: Make, fault: Fault
-) -> None:
+async def test_a_still_whose_response_was_lost_is_found_by_its_key(farm: Farm, card: Make, fault: Fault) -> None:
     farm.function.fault(fault, kind="still")
     render = card()
-    with pytest.raises(StartUncertain):
-        await impatient.start(render)
-    finished = await until(impatient, render, AttemptFinished)
+    async with farm.open(access=access_for(fault)) as backend:
+        with pytest.raises(StartUncertain):
+            await backend.start(render)
+        finished = await until(backend, render, AttemptFinished)
     assert (finished.output.key, finished.cost_usd) == (f"rendercast/{render.id}-1.png", None)
 
 

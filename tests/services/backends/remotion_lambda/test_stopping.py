@@ -11,13 +11,15 @@ from services.backends.remotion_lambda.backend import LambdaBackend
 from services.errors import BackendUnavailable, StartUncertain
 from services.models import Output, Render, replace
 from services.ports import AttemptFinished, AttemptMissing, AttemptProgress
-from tests.services.backends.remotion_lambda.conftest import SHORT_TIMEOUT
+from tests.services.backends.remotion_lambda.conftest import ACCESS
 from tests.services.backends.test_backend_contract import start_attempt, until
 from tests.support.lambda_faults import Fault
+from tests.support.lambda_function import NEVER_S
 from tests.support.lambda_renders import State
 from tests.support.lambda_scenarios import Scenario
 from tests.support.remotion_farm import BUCKET, Farm
 from tests.support.s3_server import S3Fault
+from tests.support.server_process import TIMEOUT_S
 
 Launched = Callable[..., Render]
 
@@ -41,11 +43,12 @@ async def test_a_stopped_attempt_has_a_cancel_request_and_a_fence(
 async def test_a_launch_that_lambda_delivers_after_the_stop_renders_nothing(
     backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
-    farm.function.launch_next_after(0.5)
+    farm.function.launch_next_after(NEVER_S)
     render = await start_attempt(backend, launched())
     assert await backend.stop(render) is None
     (launch,) = farm.function.launches
-    assert launch.ended.wait(10)
+    farm.function.deliver(launch)
+    assert launch.ended.wait(TIMEOUT_S)
     assert (launch.state, launch.progress["framesRendered"]) == (State.FAILED, 0)
     assert "already exists" in launch.progress["errors"][-1]["message"]
     assert farm.bucket.get(BUCKET, key_of(render)) == b""
@@ -55,12 +58,13 @@ async def test_a_launch_that_lambda_delivers_after_the_stop_renders_nothing(
 async def test_a_launch_that_lambda_delivers_after_the_render_was_deleted_renders_nothing(
     backend: LambdaBackend, farm: Farm, launched: Launched
 ) -> None:
-    farm.function.launch_next_after(0.5)
+    farm.function.launch_next_after(NEVER_S)
     render = await start_attempt(backend, launched())
     assert await backend.stop(render) is None
     await backend.delete(render)
     (launch,) = farm.function.launches
-    assert launch.ended.wait(10)
+    farm.function.deliver(launch)
+    assert launch.ended.wait(TIMEOUT_S)
     assert (launch.state, launch.progress["framesRendered"]) == (State.FAILED, 0)
     assert farm.bucket.get(BUCKET, key_of(render)) == b""
 
@@ -70,14 +74,17 @@ async def test_an_attempt_whose_start_was_lost_is_stopped_by_its_fence(
     backend: LambdaBackend, farm: Farm, launched: Launched, *, delivered: bool
 ) -> None:
     farm.function.fault(Fault.SERVICE_ERROR_LATE)
-    farm.function.launch_next_after(*([0.5] if delivered else []))
+    farm.function.launch_next_after(*([NEVER_S] if delivered else []))
     render = launched()
     with pytest.raises(StartUncertain):
         await backend.start(render)
     assert isinstance(await backend.observe(render), AttemptProgress)
     assert await backend.stop(render) is None
     assert isinstance(await backend.observe(render), AttemptProgress)  # until the time limit: it may have begun
-    assert [launch.ended.wait(10) and launch.state for launch in farm.function.launches] == [State.FAILED] * delivered
+    for launch in farm.function.launches:
+        farm.function.deliver(launch)
+    ends = [launch.ended.wait(TIMEOUT_S) and launch.state for launch in farm.function.launches]
+    assert ends == [State.FAILED] * delivered
 
 
 async def test_an_attempt_whose_start_was_lost_is_launched_soon_or_never(
@@ -85,7 +92,7 @@ async def test_an_attempt_whose_start_was_lost_is_launched_soon_or_never(
 ) -> None:
     farm.function.fault(Fault.DROPPED, times=2)
     farm.function.launch_next_after(0)
-    farm.function.launch_next_after(1)
+    farm.function.launch_next_after(NEVER_S)
     soon, late = launched(), launched()
     for render in (soon, late):
         with pytest.raises(StartUncertain):
@@ -96,7 +103,9 @@ async def test_an_attempt_whose_start_was_lost_is_launched_soon_or_never(
     assert isinstance(await backend.observe(late), AttemptProgress)
     assert farm.bucket.get(BUCKET, key_of(late)) == b""
     first, second = farm.function.launches
-    assert [launch.ended.wait(10) and launch.state for launch in (first, second)] == [State.COMPLETE, State.FAILED]
+    farm.function.deliver(second)
+    ends = [launch.ended.wait(TIMEOUT_S) and launch.state for launch in (first, second)]
+    assert ends == [State.COMPLETE, State.FAILED]
     assert isinstance(await backend.observe(soon), AttemptFinished)
     assert isinstance(await backend.observe(late), AttemptProgress)
 
@@ -195,7 +204,7 @@ async def test_a_stop_that_fails_temporarily_can_be_repeated(
 
 
 async def test_an_object_is_stored_only_if_it_is_absent(farm: Farm) -> None:
-    async with open_aws(SHORT_TIMEOUT) as aws:
+    async with open_aws(ACCESS) as aws:
         assert await aws.put_if_absent(BUCKET, "rendercast/new")
         assert not await aws.put_if_absent(BUCKET, "rendercast/new")
         farm.bucket.put(BUCKET, "rendercast/old", b"video")

@@ -21,6 +21,7 @@ from services.ports import AttemptFailed, AttemptProgress
 from services.renders import lifecycle
 from services.storage.folder_storage import FolderStorage, open_folder_storage
 from tests.conftest import MakeRender
+from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.broken_storage import broken_storage
 from tests.support.fake_clock import FakeClock
 
@@ -79,7 +80,7 @@ async def failure_of(render: Render, host: ScriptedHost, storage: FolderStorage,
         on_change=changed.set,
     )
     attempt.start(serve_url="http://x", resources=AsyncExitStack())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(TEST_TIMEOUT_S):
         while isinstance(state := attempt.observe(), AttemptProgress):
             await changed.wait()
             changed.clear()

@@ -1,44 +1,26 @@
 """Errors of compositions, each reported as a failure of its render only."""
 
-import asyncio
-import contextlib
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from services.backends.remotion_node.backend import NodeBackend
 from services.errors import BackendUnavailable
 from services.models import Failure
 from services.ports import AttemptFailed, AttemptFinished
-from tests.services.backends.remotion_node.conftest import MIN_FRAME_TIMEOUT_S, Launched
+from tests.services.backends.remotion_node.conftest import Launched
 from tests.services.backends.test_backend_contract import until
 from tests.support.node_renderer import needs_node, node_backend
 
 pytestmark = [pytest.mark.slow, needs_node, pytest.mark.asyncio(loop_scope="module")]
 
 UNREACHABLE = "http://127.0.0.1:9"  # nothing listens on the port
-SILENT = "http://127.0.0.1:{port}"  # a server that never responds
 
 
 @pytest.fixture(scope="module")
 def node(module_node: NodeBackend) -> NodeBackend:
     return module_node
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def silent_port() -> AsyncIterator[int]:
-    """The port of a server that reads until the client disconnects."""
-
-    async def read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            await reader.read()
-        writer.close()
-
-    async with await asyncio.start_server(read, "127.0.0.1", 0) as server:
-        yield server.sockets[0].getsockname()[1]
 
 
 async def fail(node: NodeBackend, launched: Launched, kind: str, *, url: str = "") -> Failure:
@@ -58,11 +40,7 @@ async def fail(node: NodeBackend, launched: Launched, kind: str, *, url: str = "
         ("surrogate", "", "COMPOSITION_ERROR", "Half of a pair: \N{REPLACEMENT CHARACTER}, and no half: \\ud83d."),
         ("metadata", "", "COMPOSITION_ERROR", "The metadata can't be calculated."),
         ("exit", "", "COMPOSITION_ERROR", "process.exit is not a function"),
-        ("leave", "", "FRAME_TIMEOUT", "waiting for the page"),
         ("memory", "", "COMPOSITION_ERROR", "Invalid array buffer length"),
-        ("endless", "", "FRAME_TIMEOUT", "never continued"),
-        ("blocked", SILENT, "FRAME_TIMEOUT", "waiting for the page"),
-        ("metadata-blocked", SILENT, "FRAME_TIMEOUT", "was not evaluated"),
         ("fetch", UNREACHABLE, "RENDERER_UNAVAILABLE", "Failed to fetch"),
         ("fetch", "file:///etc/hostname", "COMPOSITION_ERROR", 'URL scheme "file" is not supported'),
         ("image", f"{UNREACHABLE}/x.png", "COMPOSITION_ERROR", "Error loading image"),
@@ -70,9 +48,9 @@ async def fail(node: NodeBackend, launched: Launched, kind: str, *, url: str = "
     ],
 )
 async def test_a_fault_of_a_composition(
-    node: NodeBackend, launched: Launched, silent_port: int, kind: str, url: str, code: str, detail: str
+    node: NodeBackend, launched: Launched, kind: str, url: str, code: str, detail: str
 ) -> None:
-    failure = await fail(node, launched, kind, url=url.format(port=silent_port))
+    failure = await fail(node, launched, kind, url=url)
     assert (failure.code, detail in str(failure.detail)) == (code, True), failure.detail
 
 
@@ -105,6 +83,6 @@ async def test_compositions_with_their_schemas(node: NodeBackend) -> None:
 
 async def test_a_bundle_that_is_no_site_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("<p>Not a site</p>")
-    async with node_backend(tmp_path, tmp_path, frame_timeout_s=MIN_FRAME_TIMEOUT_S) as node:
+    async with node_backend(tmp_path, tmp_path) as node:
         with pytest.raises(BackendUnavailable):
             await node.compositions()

@@ -9,6 +9,7 @@ import pytest
 from services.backends.remotion_node.host import Host, HostLimits
 from services.backends.remotion_node.jobs import HostLost
 from services.clock import RunningTime
+from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.fake_clock import FakeClock
 
 pytestmark = pytest.mark.slow  # a process
@@ -36,7 +37,7 @@ async def test_jobs_end_with_the_host_even_if_a_bug_prevents_the_cleanup(
     host = await new_host(BrokenPath("x"), clock)
     job = host.new_job("0")
     host.process.kill()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(TEST_TIMEOUT_S):
         with pytest.raises(HostLost):
             await job.receive()
         await host.close()

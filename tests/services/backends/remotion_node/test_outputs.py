@@ -80,7 +80,7 @@ async def test_a_video(
     frames = FRAMES * fps // FPS  # of the same duration
     assert end.media == Media(frames=frames, fps=fps, width=WIDTH, height=HEIGHT)
     assert end.cost_usd is not None
-    assert 0.1 < end.cost_usd / CPU_SECOND_USD < 60  # seconds of CPU time
+    assert 0.1 < end.cost_usd / CPU_SECOND_USD < 300  # seconds of CPU time
     made = decode(path)
     assert (made.codec, made.pixel_format, made.size, made.fps) == (codec, pixel_format, (WIDTH, HEIGHT), fps)
     assert made.color_tags == BT709_LIMITED

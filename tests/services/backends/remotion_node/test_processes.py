@@ -30,7 +30,7 @@ from tests.support.node_renderer import needs_node, node_backend
 pytestmark = [pytest.mark.slow, needs_node]
 
 
-WAIT_S = 30
+WAIT_S = 90
 WORKER = """
 import asyncio, pathlib, sys
 from tests.conftest import PROPS

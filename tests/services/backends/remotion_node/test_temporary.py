@@ -59,7 +59,7 @@ def test_processes_that_use_an_abandoned_folder_are_killed(temporary: Path) -> N
     environment = {**os.environ, "TMPDIR": str(abandoned)}
     program = [sys.executable, "-c", "input()"]
     with subprocess.Popen(program, stdin=subprocess.PIPE, env=environment) as left, temporary_folder():
-        assert left.wait(10) < 0
+        assert left.wait(60) < 0
 
 
 def test_a_folder_is_locked_while_it_is_used() -> None:

@@ -16,6 +16,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 Plane = npt.NDArray[np.uint8]
 
+EXIT_TIMEOUT_S = 60
 ROOT = Path(__file__).parents[4]
 LIMITED_FILE = """
 import resource, runpy

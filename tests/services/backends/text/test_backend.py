@@ -15,7 +15,7 @@ from services.models import TEXT_ANIMATION, Render, replace
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress
 from services.renders import lifecycle
 from tests.conftest import PROPS, MakeRender
-from tests.services.backends.test_backend_contract import LONG, until
+from tests.services.backends.test_backend_contract import END_TIMEOUT_S, LONG, until
 from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.text_renderer import text_renderer
 
@@ -179,7 +179,7 @@ async def test_an_attempt_whose_poster_could_not_be_made_has_none(
 async def test_progress_comes_from_frames_and_only_grows(text_backend: TextBackend, render: Render) -> None:
     await text_backend.start(render)
     seen: list[int] = []
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(END_TIMEOUT_S):
         while not isinstance(observation := await text_backend.observe(render), AttemptFinished):
             seen.append(getattr(observation, "frames_rendered", -1))
             await asyncio.sleep(0.005)
@@ -237,7 +237,7 @@ async def test_progress_counts_the_frames_of_the_output(text_backend: TextBacken
     options = OutputOptions(format=OutputFormat.PRORES, fps=60)
     render = launch(make_render(props=LONG, output_options=options))
     await text_backend.start(render)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(END_TIMEOUT_S):
         while isinstance(progress := await text_backend.observe(render), AttemptProgress):
             assert progress.fraction == progress.frames_rendered / 1200
             if progress.frames_rendered > 1:

@@ -10,6 +10,7 @@ from services.backends.text.job import parse_job
 from services.backends.text.render_job import render as render_job
 from services.models import AnimationStyle
 from tests.services.backends.text.rendering import (
+    EXIT_TIMEOUT_S,
     Outcome,
     Planes,
     child,
@@ -278,7 +279,7 @@ def test_the_child_ends_and_removes_its_files_when_its_parent_closes_stdin(tmp_p
         assert process.stdout is not None
         assert b"progress" in process.stdout.readline()
         process.stdin.close()
-        assert process.wait(timeout=10) == 1
+        assert process.wait(timeout=EXIT_TIMEOUT_S) == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -290,10 +291,10 @@ def test_a_child_ends_when_its_parent_closes_stdin_during_a_layout(tmp_path: Pat
         send(process, f"{layout}\n".encode() * 100)
         assert b"layout" in process.stdout.readline()
         process.stdin.close()
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=EXIT_TIMEOUT_S) == 0
 
 
 def test_a_child_without_a_job_ends_when_its_parent_closes_stdin() -> None:
     with child() as process:
-        output, _ = process.communicate(timeout=10)
+        output, _ = process.communicate(timeout=EXIT_TIMEOUT_S)
     assert (process.returncode, output) == (0, b"")

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.services.backends.text.rendering import child, decode, job, poster_of, render, send
+from tests.services.backends.text.rendering import EXIT_TIMEOUT_S, child, decode, job, poster_of, render, send
 from tests.services.backends.text.test_child import BLUE, MIXED, final_error
 from tests.support.fonts import COLOR_EMOJI, THUMBS
 
@@ -69,5 +69,5 @@ def test_a_child_ends_with_an_error_of_its_second_job_and_keeps_the_first_video(
         assert any(b'"done"' in line for line in process.stdout)
         send(process, b"hello")
         assert json.loads(process.stdout.readline()) == final_error("The job is not valid JSON.")
-        assert process.wait(timeout=10) == 1
+        assert process.wait(timeout=EXIT_TIMEOUT_S) == 1
     assert len(decode(tmp_path / "video.part")) == 12
