@@ -1,5 +1,6 @@
 """The base class of the test servers that run as processes."""
 
+import atexit
 import contextlib
 import os
 import random
@@ -21,6 +22,12 @@ _PORTS = count(random.SystemRandom().randrange(10_000, 31_000))
 # of these ports, whether a server listens on it or not.
 _RESERVED: deque[socket.socket] = deque()
 MAX_RESERVED = 50
+
+
+@atexit.register
+def _close_reserved() -> None:
+    for reserving in _RESERVED:
+        reserving.close()
 
 
 class ServerProcess(ABC):
