@@ -43,8 +43,8 @@ class ChangePublisher:
         try:
             await self._pubsub.publish_to_one(IDLE_CHANNELS, QUEUED, before=messages)
         except Unavailable as error:
-            for render in renders:
-                log.warning("the start of render %s was not published: %s", render.id, error)
+            started = ", ".join(render.id for render in renders)
+            log.warning("the start of %s was not published, or no worker was woken: %s", started, error)
 
     async def publish_deletion(self, render: Render) -> None:
         """Publish that a render has been deleted from the store."""

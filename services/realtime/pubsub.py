@@ -36,15 +36,15 @@ class PubSub:
         """Send `message` to the listeners of one of the channels that have any, chosen at random; if none has, to none.
 
         The messages `before`, each with its channel, are sent first, while the listeners are counted: a start sends
-        both, and each wait for the broker costs it 40 µs. Raises `PubSubUnavailable` within a few seconds.
+        both, and each wait for the broker costs it 40 µs. Raises `PubSubUnavailable` within a few seconds; messages may
+        be sent even then.
         """
         if self._redis:
-            listened = await self._redis.publish_and_count(before, channels)
-        else:
-            for channel, earlier in before:
-                await self.publish(channel, earlier)
-            listened = [channel for channel in channels if channel in self._broadcast.listeners]
-        if listened:
+            await self._redis.publish_to_one(channels, message, before=before)
+            return
+        for channel, earlier in before:
+            await self.publish(channel, earlier)
+        if listened := [channel for channel in channels if channel in self._broadcast.listeners]:
             await self.publish(random.choice(listened), message)  # noqa: S311
 
     async def check(self) -> None:

@@ -14,6 +14,7 @@ address then leads to the new primary.
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -102,23 +103,29 @@ class RedisBroker(BroadcastBackend):
         redis_channel, content = self._redis_channel(channel), _encode(message)
         await self._call(lambda commands: commands.execute("PUBLISH", redis_channel, content))
 
-    async def publish_and_count(self, messages: Sequence[tuple[str, str]], channels: Sequence[str]) -> list[str]:
-        """Publish messages once, each with its channel; return those of `channels` that a process subscribes to.
+    async def publish_to_one(
+        self, channels: Sequence[str], message: str, *, before: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """Publish the messages `before`, then `message` on one of the channels to which a process subscribes, once.
 
-        Raises `PubSubUnavailable` within `TIMEOUT_S`; messages may be published even then. In a cluster, only the
-        subscribers at the same node count.
+        Raises `PubSubUnavailable` within `TIMEOUT_S`; messages may be published even then. One that Redis refuses does
+        not keep the others from being published. In a cluster, only the subscribers at the same node count.
         """
-        packed = [pack("PUBLISH", self._redis_channel(channel), _encode(message)) for channel, message in messages]
+        packed = [pack("PUBLISH", self._redis_channel(channel), _encode(earlier)) for channel, earlier in before]
         packed.append(_subscribers_command(self._address.prefix, tuple(channels)))
-        numbers: list[object] = []
 
         async def send(commands: RedisCommands) -> None:
-            *_, reply = await commands.execute_all(packed)
-            if isinstance(reply, list):  # names and numbers, in the order of the names
-                numbers.extend(reply[1::2])
+            replies = await commands.execute_all(packed)
+            numbers = replies[-1][1::2] if isinstance(replies[-1], list) else ()  # in the order of the names
+            listened = [channel for channel, number in zip(channels, numbers, strict=False) if number]
+            if listened:
+                channel = random.choice(listened)  # noqa: S311
+                await commands.execute("PUBLISH", self._redis_channel(channel), _encode(message))
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
 
         await self._call(send)
-        return [channel for channel, number in zip(channels, numbers, strict=False) if number]
 
     async def check(self) -> None:
         """Return if Redis replies, is the primary, and we are subscribed.

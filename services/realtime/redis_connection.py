@@ -208,8 +208,11 @@ class RedisCommands(RedisConnection):
         return await self._send(pack(*words))
 
     async def execute_all(self, commands: Iterable[bytes]) -> list[object]:
-        """Send packed commands and return their replies in order. Raises as `execute` the first error."""
-        return await asyncio.gather(*map(self._send, commands))
+        """Send packed commands and return their replies in order, among them errors. Raises that of a lost connection.
+
+        If the connection is lost while it waits, the error takes the place of the missing replies.
+        """
+        return await asyncio.gather(*map(self._send, commands), return_exceptions=True)
 
     def _send(self, command: bytes) -> asyncio.Future[object]:
         """Send a packed command and return the future of its reply. Raises the error of a lost connection.

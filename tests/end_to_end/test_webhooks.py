@@ -124,7 +124,7 @@ async def test_a_worker_killed_during_deliveries_loses_none_and_two_workers_send
             await receiver.got(1)
             site.kill(doomed)  # at least one attempt is in progress
             receiver.replies.clear()
-            await asyncio.to_thread(site.start, "worker", "worker", **settings)  # which send webhooks meanwhile
+            await asyncio.to_thread(site.start, "worker", "worker", **settings)  # the receiver must respond
             late = [await client.start_render() for _ in range(6)]
             for render_id in early + late:
                 await client.until(render_id, status="COMPLETE")

@@ -59,7 +59,7 @@ def build(project: Path, site: Path, *, url: str, tsconfig: str = "tsconfig.json
 
 
 async def lengthen(route: Route) -> None:
-    """Let a render last for 20 s instead of 3. Slow renderers draw it for ten seconds."""
+    """Ask for a video of 20 s instead of 3: slow renderers draw it for ten seconds or more."""
     body = route.request.post_data or ""
     await route.continue_(post_data=body.replace('"animationProps":{', '"animationProps":{"durationInFrames":600,'))
 

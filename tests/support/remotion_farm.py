@@ -56,7 +56,7 @@ class FastClock(SystemClock):
         return (self._elapsed() * self._speed + self._ahead).total_seconds()
 
     def _elapsed(self) -> timedelta:
-        """The time on the machine's clock."""
+        """Return the time since the start by the machine's clock; after `hold`, that until then."""
         return self._held_after or timedelta(seconds=super().monotonic() - self._started_s)
 
     async def sleep(self, seconds: float) -> None:

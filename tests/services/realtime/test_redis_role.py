@@ -55,6 +55,27 @@ async def test_single_commands_as_permissions_suffice(server: RedisServer) -> No
         await pubsub.check()
 
 
+async def test_a_refused_command_does_not_keep_the_others_from_being_executed(server: RedisServer) -> None:
+    """Of a start: those that publish its renders, count the idle workers and wake one of them."""
+    allowed = ("+ping", "+subscribe", "+publish", "&rendercast:0:a", "&rendercast:0:idle")
+    messages: list[str] = []
+    idle: list[str] = []
+    server.command("ACL", "SETUSER", *USER, *allowed)
+    async with (
+        open_pubsub(server.url) as listening,
+        listening.subscribe("a", messages.extend),
+        listening.subscribe("idle", idle.extend),
+        open_pubsub(server.url.replace("//", f"//ann:{SECRET}@")) as pubsub,
+    ):
+        with pytest.raises(PubSubUnavailable):  # no permission to count
+            await pubsub.publish_to_one(["idle"], "queued", before=[("a", "1")])
+        await until(lambda: messages == ["1"])
+        server.command("ACL", "SETUSER", "ann", "+pubsub|numsub")
+        with pytest.raises(PubSubUnavailable):  # no permission for the channel
+            await pubsub.publish_to_one(["idle"], "queued", before=[("refused", "0"), ("a", "2")])
+        await until(lambda: (messages, idle) == (["1", "2"], ["queued"]))
+
+
 async def test_missing_permissions_are_named(server: RedisServer) -> None:
     server.command("ACL", "SETUSER", *USER, "+@pubsub", "&rendercast:*")
     with pytest.raises(StartupError) as refused:

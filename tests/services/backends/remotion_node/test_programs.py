@@ -35,7 +35,7 @@ async def test_a_missing_program_is_an_error() -> None:
 
 
 async def test_a_program_is_killed_with_its_children_after_the_time_limit(tmp_path: Path) -> None:
-    marker = f"{tmp_path}/marker"  # not in a file that the program writes: a busy machine may kill it before
+    marker = f"{tmp_path}/marker"  # no file with an id: the time limit may end the program before it writes one
     with pytest.raises(ProgramError, match=r"it did not end within 0\.5 s"):
         await run_program(["sh", "-c", f"(sleep 1000; : {marker}) & wait"], timeout_s=0.5)
     await wait_until(lambda: not _running(marker))
