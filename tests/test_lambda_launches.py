@@ -1,5 +1,6 @@
 """Launches and last writes of the local Remotion Lambda server deviate as real ones do."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -9,6 +10,7 @@ from botocore.exceptions import ClientError
 from tests.support.held_videos import HeldVideos
 from tests.support.lambda_driver import BUCKET, TIMEOUT_S, Driver, start_request, status_request
 from tests.support.lambda_faults import Fault
+from tests.support.lambda_function import NEVER_S
 from tests.support.lambda_player import Webhooks
 from tests.support.lambda_progress import JSON, OUTPUT
 from tests.support.lambda_renders import Render, State
@@ -20,7 +22,6 @@ pytestmark = pytest.mark.slow
 KEY = "rendercast/r-1.mp4"
 OUT_NAME = {"bucketName": BUCKET, "key": KEY}
 DELAY_S = 3.0  # of a launch: longer than a busy machine takes to read the file after the start
-HOUR_S = 3600.0
 
 
 @pytest.fixture
@@ -36,9 +37,13 @@ def server(s3: S3Server) -> Iterator[Driver]:
         yield running
 
 
-def deliver(server: Driver, launch: Render) -> None:
-    """Deliver a launch now that is due later."""
-    server._play(launch, 0.0)
+def until_written(server: Driver, render: Render, name: str) -> None:
+    """Wait until the progress file of an unfinished render has a value of this name."""
+    until = time.monotonic() + TIMEOUT_S
+    while not server.progress_of(render)[name]:
+        assert not render.ended.is_set()
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_a_launch_is_delivered_later_and_its_timeout_counts_from_then(server: Driver) -> None:
@@ -78,11 +83,11 @@ def test_a_service_error_may_mean_that_nothing_runs(server: Driver) -> None:
 
 
 def test_a_second_delivery_of_a_launch_finds_the_video_and_fails(server: Driver) -> None:
-    server.launch_next_after(0, HOUR_S)
+    server.launch_next_after(0, NEVER_S)
     server.start_render(outName=OUT_NAME)
     first, second = server.launches
     assert first.ended.wait(TIMEOUT_S)
-    deliver(server, second)
+    server.deliver(second)
     assert second.ended.wait(TIMEOUT_S)
     assert (first.state, second.state) == (State.COMPLETE, State.FAILED)
     progress = server.progress_of(second)
@@ -93,10 +98,10 @@ def test_a_second_delivery_of_a_launch_finds_the_video_and_fails(server: Driver)
 
 
 def test_an_empty_object_stops_a_launch_too(server: Driver) -> None:
-    server.launch_next_after(HOUR_S)
+    server.launch_next_after(NEVER_S)
     render = server.start_render(outName=OUT_NAME)
     server.s3.put(BUCKET, KEY, b"")
-    deliver(server, render)
+    server.deliver(render)
     assert render.ended.wait(TIMEOUT_S)
     assert "already exists" in server.progress_of(render)["errors"][0]["message"]
     assert server.s3.get(BUCKET, KEY) == b""
@@ -105,8 +110,7 @@ def test_an_empty_object_stops_a_launch_too(server: Driver) -> None:
 def test_a_launch_that_has_begun_replaces_an_empty_object(server: Driver, s3: S3Server) -> None:
     videos = server.s3 = HeldVideos(s3)
     render = server.start_render(outName=OUT_NAME)
-    while not server.progress_of(render)["renderMetadata"]:
-        assert not render.ended.is_set()
+    until_written(server, render, "renderMetadata")
     s3.put(BUCKET, KEY, b"")
     videos.release()
     assert render.ended.wait(TIMEOUT_S)
@@ -131,8 +135,7 @@ def test_the_file_may_say_complete_before_the_video_is_stored_or_without_it(serv
     server.use_scenario_next(Scenario.EARLY_POST_RENDER_DATA, Scenario.NO_OUTPUT)
     videos = server.s3 = HeldVideos(s3)
     early = server.start_render(outName=OUT_NAME)
-    while not server.progress_of(early)["postRenderData"]:
-        assert not early.ended.is_set()
+    until_written(server, early, "postRenderData")
     assert server.s3.get(BUCKET, KEY) is None
     videos.release()
     assert early.ended.wait(TIMEOUT_S)

@@ -3,6 +3,7 @@
 SCREENSHOTS=docs/images replaces the screenshots.
 """
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from tests.end_to_end.slow import SlowRenderers
 TOP = FloatRect(x=0, y=0, width=DESKTOP["width"], height=400)
 MIN_TARGET = 24  # CSS pixels; WCAG 2.2, success criterion 2.5.8
 
-# Sets a promise of a preview's style and of the number of its animations when it starts. Two seconds later it has none.
+# Sets a promise of the style of a preview and the number of its animations when it starts. They end two seconds later.
 WATCH_START = """(preview) => {
     window.started = new Promise((resolve) => {
         const report = () => {
@@ -151,7 +152,8 @@ async def test_with_reduced_motion_the_preview_is_static_until_it_is_played(shar
         assert await preview.evaluate(animations) == 0
         await preview.evaluate(WATCH_START)
         await ann.button("Play preview").click()
-        style, number = await ann.page.evaluate("started")
+        async with asyncio.timeout(TIMEOUT_MS / 1000):
+            style, number = await ann.page.evaluate("started")
         assert style == "TYPEWRITER"
         assert number > 0
 

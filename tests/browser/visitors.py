@@ -105,8 +105,11 @@ class Visitor:
         self.ignored += parts
 
     def _record_message(self, message: ConsoleMessage) -> None:
-        # A preview is deleted when the render ends. It may not be loaded by then.
-        is_allowed = PREVIEW in message.location["url"] or any(part in message.text for part in self.ignored)
+        # A preview is deleted when the render ends, and its server may be killed. It may not be loaded by then.
+        is_old_preview = PREVIEW in message.location["url"] and any(
+            each in message.text for each in ("404", "net::ERR")
+        )
+        is_allowed = is_old_preview or any(part in message.text for part in self.ignored)
         if message.type in ("error", "warning") and not is_allowed:
             self.page_errors.append(f"logged {message.text}")
 

@@ -63,12 +63,12 @@ class Process:
         finally:
             os.kill(self._id, signal.SIGCONT)
 
-    async def idle(self) -> None:
-        """Wait until it uses no more CPU time."""
+    async def idle(self, *, for_s: float = 2 / TICKS_PER_S) -> None:
+        """Wait until it has used no CPU time for these seconds."""
         async with asyncio.timeout(TEST_TIMEOUT_S):
             before = -1.0
             while before != (before := self.cpu_s()):  # noqa: ASYNC110  # of another process
-                await asyncio.sleep(2 / TICKS_PER_S)
+                await asyncio.sleep(for_s)
 
     def connections(self) -> int:
         """Return the number of open client connections."""

@@ -48,7 +48,7 @@ async def test_after_an_attack_the_server_uses_no_more_memory_than_before(target
 
 async def attack_once(target: Target, attack: Attack) -> None:
     """Attack the server, and require responses to another user during and after the attack."""
-    await target.process.idle()  # connections that the previous attack has reset count until the server sees it
+    await target.process.idle(for_s=0.2)  # connections that an attack has reset count until the server sees it
     async with open_bystander(target) as bystander:
         resident = target.process.reset_peak()
         async with attack(target):

@@ -98,7 +98,11 @@ def free_port() -> int:
 def _reserve(port: int) -> None:
     """Reserve a port in place of the one that was reserved first. Raises `OSError` if another process has it."""
     reserving = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        reserving.bind(("127.0.0.1", port))
+    except OSError:
+        reserving.close()
+        raise
     _RESERVED.append(reserving)
     if len(_RESERVED) > MAX_RESERVED:
         _RESERVED.popleft().close()
-    reserving.bind(("127.0.0.1", port))

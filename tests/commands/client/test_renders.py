@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tests.end_to_end.processes import Rendercast
 from tests.end_to_end.slow import SlowRenderers
 from tests.support.api_client import open_client, pauses
 from tests.support.forked import ForkedProcess
-from tests.support.server_process import free_port
+from tests.support.server_process import TIMEOUT_S, free_port
 
 pytestmark = pytest.mark.slow
 
@@ -62,6 +63,7 @@ def test_a_cancelled_render_is_retried_once(
 
 def first_line(process: ForkedProcess) -> bytes:
     assert process.stdout is not None
+    assert select.select([process.stdout], [], [], TIMEOUT_S)[0]
     return process.stdout.readline()
 
 
