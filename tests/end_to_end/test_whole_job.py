@@ -9,6 +9,7 @@ import httpx
 
 from tests.end_to_end.conftest import Start
 from tests.end_to_end.processes import Rendercast
+from tests.end_to_end.production import readiness
 from tests.end_to_end.slow import SlowRenderers
 from tests.support.api_client import DELETE, GET, PROGRESS, REFRESH, Client, open_client
 from tests.support.api_stream import open_stream
@@ -152,6 +153,7 @@ async def test_dev_serves_health_checks_and_a_page_until_it_is_interrupted(start
     assert rendercast.first_line.count("\n") == 1
     async with open_client(rendercast.url) as client:
         assert (await client.http.get("/healthz")).status_code == 200
+        await readiness(client, 200)  # once the loops have run for the first time
         ready = await client.http.get("/readyz")
         assert (ready.status_code, ready.json()["status"]) == (200, "ready")
         home = await client.http.get("/", follow_redirects=True, headers={"Accept": "text/html"})
