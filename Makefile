@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST = $(BIN)/pytest --dist loadfile --no-loadscope-reorder \
 	--max-worker-restart 0 -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 TEST = $(PYTEST) -n 4
-TEST_FAST = $(PYTEST) -n 4 -m "not slow"
+TEST_FAST = $(TEST) -m "not slow"
 # Python compiles the modules that are imported, once. To compile all takes pip half of its time.
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes
 RETRY = Check the connection to the package index, and run make again.

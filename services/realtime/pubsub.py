@@ -35,9 +35,8 @@ class PubSub:
     ) -> None:
         """Send `message` to the listeners of one of the channels that have any, chosen at random; if none has, to none.
 
-        The messages `before`, each with its channel, are sent first, while the listeners are counted: a start sends
-        both, and each wait for the broker costs it 40 µs. Raises `PubSubUnavailable` within a few seconds; messages may
-        be sent even then.
+        The messages `before`, each with its channel, are sent first, in the round trip in which the listeners are
+        counted. Raises `PubSubUnavailable` within a few seconds; messages may be sent even then.
         """
         if self._redis:
             await self._redis.publish_to_one(channels, message, before=before)

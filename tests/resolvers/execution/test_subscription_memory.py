@@ -36,6 +36,7 @@ EVENTS = int(os.environ.get("LEAK_EVENTS", "10000"))
 WARM_UP = 500
 WARM_UP_CONNECTIONS = 100
 CONNECTIONS = int(os.environ.get("LEAK_CONNECTIONS", "300"))
+MAX_ROUNDS = 3  # the process may also do something else in one; a leak grows in all
 REVISION = "subscription ($id: ID!) { renderProgress(renderId: $id) { id revision progress } }"
 
 
@@ -76,13 +77,14 @@ async def test_connections_leak_nothing(services: Services, props: AnimationProp
         ids = [(await services.renders.start(Caller(id=str(c.user)), request)).render.id for c in clients]
         await open_connections(clients, ids, WARM_UP_CONNECTIONS)
         tasks = await idle_task_count(services)
-        growth: list[int] = []
-        while len(growth) < 3 and not any(blocks_more < CONNECTIONS for blocks_more in growth):
-            before = blocks()  # of the whole process, which may also do something else meanwhile
+        for _ in range(MAX_ROUNDS):
+            before = blocks()
             await open_connections(clients, ids, CONNECTIONS)
             assert await idle_task_count(services) == tasks
-            growth.append(blocks() - before)
-        assert min(growth) < CONNECTIONS, growth
+            if blocks() - before < CONNECTIONS:
+                break
+        else:
+            raise AssertionError("connections leave memory behind")
         assert services.pubsub._broadcast.listeners._listeners.keys() == {"work"}
 
 
