@@ -19,20 +19,22 @@ from services.documents import SCHEMA_VERSION
 from services.models import QuotaWindow
 from services.stores.mongo_connection import Document
 from services.stores.mongo_documents import READABLE, require_readable
+from services.stores.mongo_reads import MongoReads
 from services.stores.mongo_transactions import Transaction
 
 UNIT_RETENTION = timedelta(days=7)  # after the end of a quota window; then its document is deleted
 
 
 class MongoQuota:
-    """The units of quota in MongoDB. The methods run inside a `mongo_operation`."""
+    """The units of quota in MongoDB. All methods but `used` run inside a `mongo_operation`."""
 
-    def __init__(self, collection: AsyncCollection[Document]) -> None:
+    def __init__(self, collection: AsyncCollection[Document], *, timeout_s: float) -> None:
         self._quota = collection
+        self._reads = MongoReads(collection, timeout_s=timeout_s)
 
     async def used(self, window: QuotaWindow) -> int:
-        """Return the number of used units. Raises `StoreUnavailable` for a document of a newer version."""
-        return _used(await self._quota.find_one({"_id": window_id(window)}))
+        """Return the number of used units. Raises `StoreUnavailable`, also for a document of a newer version."""
+        return _used(await self._reads.find(window_id(window)))
 
     async def take(
         self, window: QuotaWindow, units: int, *, virtual_time: int, cost: int, transaction: Transaction

@@ -1,0 +1,111 @@
+"""Concurrent reads by id: one command, and each caller gets its own document or error."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+
+from services.errors import StoreUnavailable
+from services.models import Render
+from services.stores.mongo import MongoStore, open_mongo_store
+from services.stores.mongo_reads import MAX_IDS
+from tests.conftest import MakeRender
+from tests.support.mongo_server import connect_to_mongo
+from tests.support.stored_renders import window
+
+pytestmark = pytest.mark.slow
+
+
+class Finds(CommandListener):
+    """The filters of the `find` commands that a client has sent."""
+
+    def __init__(self) -> None:
+        self.filters: list[dict[str, object]] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name == "find":
+            self.filters.append(dict(event.command["filter"]))
+
+    def succeeded(self, event: CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: CommandFailedEvent) -> None: ...
+
+
+@pytest.fixture
+def finds() -> Finds:
+    return Finds()
+
+
+@pytest.fixture(params=[AsyncIOMotorClient, AsyncMongoClient])
+async def store(request: pytest.FixtureRequest, mongo_url: str, finds: Finds) -> AsyncIterator[MongoStore]:
+    connect: Callable[..., object] = partial(request.param, event_listeners=[finds])
+    async with open_mongo_store(connect, mongo_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def renders(store: MongoStore, make_render: MakeRender, finds: Finds) -> list[Render]:
+    renders = [make_render(owner=f"user-{number}") for number in range(3)]
+    for render in renders:
+        await store.add(render, window(render.owner))
+    finds.filters.clear()
+    return renders
+
+
+async def test_concurrent_reads_are_one_command(store: MongoStore, renders: list[Render], finds: Finds) -> None:
+    reads = [store.get(render.id, owner=render.owner) for render in renders]
+    assert await asyncio.gather(*reads) == renders
+    windows = [store.quota_used(window(render.owner)) for render in renders]
+    assert await asyncio.gather(*windows, store.quota_used(window("nobody"))) == [1, 1, 1, 0]
+    assert len(finds.filters) == 2
+    assert await store.get(renders[0].id, owner=renders[0].owner) == renders[0]
+    assert finds.filters[2:] == [{"_id": renders[0].id}]
+
+
+async def test_a_caller_finds_only_their_own_renders(store: MongoStore, renders: list[Render]) -> None:
+    ann, ben, _ = renders
+    reads = [store.get(ann.id, owner=owner) for owner in (ann.owner, ben.owner, ann.owner)]
+    assert await asyncio.gather(*reads, store.get("none", owner=ann.owner)) == [ann, None, ann, None]
+
+
+async def test_a_cancelled_read_does_not_end_others(store: MongoStore, renders: list[Render]) -> None:
+    cancelled, *others = [asyncio.create_task(store.get(each.id, owner=each.owner)) for each in renders]
+    await asyncio.sleep(0)  # until all wait for the same command
+    cancelled.cancel()
+    assert await asyncio.gather(*others) == renders[1:]
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+
+
+async def test_a_document_that_cannot_be_read_is_an_error_of_its_own_reader(
+    store: MongoStore, renders: list[Render], mongo_url: str
+) -> None:
+    broken, *others = renders
+    with connect_to_mongo(mongo_url) as client:
+        client.get_default_database()["renders"].update_one({"_id": broken.id}, {"$set": {"schema": 99}})
+    reads = [store.get(each.id, owner=each.owner) for each in renders]
+    error, *found = await asyncio.gather(*reads, return_exceptions=True)
+    assert isinstance(error, StoreUnavailable)
+    assert found == others
+
+
+async def test_more_reads_than_one_command_has(store: MongoStore, renders: list[Render], finds: Finds) -> None:
+    ids = [*(render.id for render in renders), *(f"missing {number}" for number in range(MAX_IDS))]
+    found = await asyncio.gather(*(store.get(id_, owner="user-0") for id_ in ids))
+    assert found == [renders[0], *[None] * (len(ids) - 1)]
+    assert len(finds.filters) == 2
+
+
+async def test_all_callers_get_the_error_of_a_server_that_is_unavailable(unused_tcp_port: int) -> None:
+    client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(
+        "127.0.0.1", unused_tcp_port, timeoutMS=300, serverSelectionTimeoutMS=300
+    )
+    async with client:
+        store = MongoStore(client, webhooks_enabled=False)
+        reads = [store.get(str(number), owner="ann") for number in range(3)]
+        errors = await asyncio.gather(*reads, return_exceptions=True)
+    assert [type(error) for error in errors] == [StoreUnavailable] * 3
