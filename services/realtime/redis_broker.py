@@ -24,6 +24,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
 from services.background.backoff import backoff_s
+from services.background.timeouts import CallTimeouts
 from services.errors import PubSubUnavailable
 from services.realtime.listeners import ListenerRegistry
 from services.realtime.redis_connection import RedisCommands, RedisSubscriber, pack
@@ -54,6 +55,7 @@ class RedisBroker(BroadcastBackend):
         self._subscribed: dict[str, asyncio.Event] = {}  # by channel: set when the subscription is confirmed
         self._commands: RedisCommands | None = None
         self._commands_lock = asyncio.Lock()
+        self._timeouts = CallTimeouts(TIMEOUT_S)
         self._is_up = False
         self._failures = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -82,7 +84,8 @@ class RedisBroker(BroadcastBackend):
         if self._subscriber:
             self._subscribed[group] = self._subscriber.subscribe(self._redis_channel(group))
         else:
-            self._subscribed[group] = _set_event()
+            self._subscribed[group] = confirmed = asyncio.Event()
+            confirmed.set()
 
     async def unsubscribe(self, group: str) -> None:
         """Stop receiving the channel's messages, without waiting."""
@@ -149,13 +152,10 @@ class RedisBroker(BroadcastBackend):
     def handle_pong(self) -> None:
         """Set `reconnected` if this is the first reply after a reconnection."""
         if not self._is_up:
-            self._mark_available()
-
-    def _mark_available(self) -> None:
-        log.info("Redis at %s is available again", self._address.display_name)
-        self._is_up = True
-        self._failures = 0
-        self.reconnected.set()
+            log.info("Redis at %s is available again", self._address.display_name)
+            self._is_up = True
+            self._failures = 0
+            self.reconnected.set()
 
     async def _watch_role(self) -> None:
         """Check the server's role at intervals while it is available, until cancelled."""
@@ -168,10 +168,14 @@ class RedisBroker(BroadcastBackend):
     async def _call(self, call: Callable[[RedisCommands], Awaitable[object]]) -> None:
         """Run a call on the publishing connection. Raises `PubSubUnavailable` within `TIMEOUT_S`."""
         commands = None
+
+        async def run() -> None:
+            nonlocal commands
+            commands = await self._open_commands()
+            await call(commands)
+
         try:
-            async with asyncio.timeout(TIMEOUT_S):
-                commands = await self._open_commands()
-                await call(commands)
+            await self._timeouts.run(run())
         except TimeoutError as error:
             if commands is self._commands:
                 await self._close_commands()  # on this connection the next command would time out as well
@@ -275,12 +279,6 @@ async def _execute(connection: AbstractConnection, *words: str | bytes) -> objec
     await connection.send_command(*words, check_health=False)
     reply: object = await connection.read_response()
     return reply
-
-
-def _set_event() -> asyncio.Event:
-    event = asyncio.Event()
-    event.set()
-    return event
 
 
 @lru_cache(1)

@@ -11,7 +11,7 @@ which no other module here uses; `tests/services/realtime/test_private_names.py`
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Protocol
 
 import hiredis
@@ -194,7 +194,7 @@ class RedisCommands(RedisConnection):
     """A connection for any number of concurrent commands; Redis replies in their order."""
 
     def __init__(self, connection: AbstractConnection) -> None:
-        self._pending: deque[asyncio.Future[object]] = deque()
+        self._pending: deque[_Batch] = deque()
         self._unsent: list[bytes] = []
         super().__init__(connection)
 
@@ -205,28 +205,26 @@ class RedisCommands(RedisConnection):
 
     async def execute(self, *words: str | bytes) -> object:
         """Send a command and return its reply. Raises an error reply, or the error of a lost connection."""
-        return await self._send(pack(*words))
+        [reply] = await self.execute_all([pack(*words)])
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
-    async def execute_all(self, commands: Iterable[bytes]) -> list[object]:
-        """Send packed commands and return their replies in order, among them errors. Raises that of a lost connection.
+    def execute_all(self, commands: Sequence[bytes]) -> Awaitable[list[object]]:
+        """Send packed commands, of which there is one or more, and return their replies in order, among them errors.
 
-        If the connection is lost while it waits, the error takes the place of the missing replies.
-        """
-        return await asyncio.gather(*map(self._send, commands), return_exceptions=True)
-
-    def _send(self, command: bytes) -> asyncio.Future[object]:
-        """Send a packed command and return the future of its reply. Raises the error of a lost connection.
-
-        All commands of one iteration of the event loop are sent in one write: a write takes longer than all else here.
+        Raises the error of a lost connection. If it is lost while this waits, the error takes the place of the missing
+        replies. All commands of one iteration of the event loop are sent in one write: a write takes longer than all
+        else here.
         """
         if self.is_lost:
             raise self._error
-        replied: asyncio.Future[object] = self._loop.create_future()
-        self._pending.append(replied)
+        batch = _Batch(self._loop.create_future(), len(commands))
+        self._pending.append(batch)
         if not self._unsent:
             self._loop.call_soon(self._send_unsent)
-        self._unsent.append(command)
-        return replied
+        self._unsent += commands
+        return batch.replied
 
     def _send_unsent(self) -> None:
         unsent, self._unsent = self._unsent, []
@@ -235,18 +233,34 @@ class RedisCommands(RedisConnection):
     def handle_replies(self, replies: list[object]) -> None:
         """Pass each reply to the oldest pending command; replies to cancelled callers are dropped."""
         for reply in replies:
-            replied = self._pending.popleft()
-            if replied.done():
-                continue
-            if isinstance(reply, Exception):
-                replied.set_exception(reply)
-            else:
-                replied.set_result(reply)
+            if self._pending[0].add(reply):
+                self._pending.popleft()
 
     def mark_lost(self, error: Exception) -> None:
         """Mark the connection as lost, and end all pending commands with its error."""
         super().mark_lost(error)
         while self._pending:
-            replied = self._pending.popleft()
-            if not replied.done():
-                replied.set_exception(self._error)
+            batch = self._pending.popleft()
+            while not batch.add(self._error):
+                pass
+
+
+class _Batch:
+    """Commands that are sent together, and their replies."""
+
+    __slots__ = ("_missing", "_replies", "replied")
+
+    def __init__(self, replied: asyncio.Future[list[object]], size: int) -> None:
+        self.replied = replied
+        self._replies: list[object] = []
+        self._missing = size
+
+    def add(self, reply: object) -> bool:
+        """Add the next reply. Returns whether it is the last; then the future has all of them."""
+        self._replies.append(reply)
+        self._missing -= 1
+        if self._missing:
+            return False
+        if not self.replied.done():
+            self.replied.set_result(self._replies)
+        return True
