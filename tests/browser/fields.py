@@ -96,10 +96,13 @@ CREATE = """async ({ schema, props }) => {
     const { SchemaForm } = await import(document.querySelector("link[href$='fields/schema-form.js']").href);
     window.announced = [];
     window.schemaForm = new SchemaForm(schema, props, (text) => window.announced.push(text));
-    const place = document.querySelector("#composition-fields");
-    place.hidden = false;
-    document.querySelector("#animation-fields").hidden = true;
-    place.replaceChildren(window.schemaForm.element);
+    // In the place of the studio's own elements, which it shows and hides when it has loaded the compositions.
+    const own = document.querySelector("#composition-fields");
+    const place = document.createElement("div");
+    place.id = own.id;
+    place.append(window.schemaForm.element);
+    own.replaceWith(place);
+    document.querySelector("#animation-fields")?.remove();
 }"""
 
 

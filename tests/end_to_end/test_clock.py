@@ -57,10 +57,11 @@ async def test_a_wall_clock_set_an_hour_forward_and_two_hours_back_loses_no_rend
 ) -> None:
     clock = WallClock(tmp_path)
     renderers.slow_down()
-    async with disturbed(start(**SETTINGS, **clock.settings), renderers) as completed:
+    server = start(**SETTINGS, **clock.settings)
+    async with disturbed(server, renderers) as completed:
         for ahead_s in (HOUR_S, -HOUR_S):
-            clock.set_forward(ahead_s)
-            await asyncio.sleep(1.2)  # until the processes have noticed it
+            await clock.set_forward(ahead_s, url=server.url)
+            await asyncio.sleep(1)  # with the clock as it is now, for the loops that run each second
     # The server's clock was set back, so that the end of the second render would precede its creation.
     assert completed[1]["completedAt"] == completed[1]["createdAt"]
 
