@@ -16,6 +16,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,6 +41,7 @@ from tests.end_to_end.processes import COMMAND, Running
 from tests.support.fake_backend import FakeBackend
 from tests.support.memory_store import MemoryStore, StoredRender
 
+CONNECTIONS = 20  # so that a server has the next request when it has sent a response, as a busy one does
 LIMITS = {"max_mutations_per_minute": 10_000, "quota_limit": 1_000_000}
 SETTINGS = default_settings(introspection=False, jwt_secret=SECRET, web_dir=Path("nowhere"), **LIMITS)
 
@@ -57,41 +60,55 @@ class Operation:
 
 
 class HttpServer:
-    """A server in a separate process, and one connection to it."""
+    """A server in a separate process, and `CONNECTIONS` connections to it."""
 
     def __init__(self, kind: str, process_id: int, port: int) -> None:
         self.kind = kind
         self._process_id = process_id
-        self._connection = http.client.HTTPConnection("127.0.0.1", port)
+        self._connections = [http.client.HTTPConnection("127.0.0.1", port) for _ in range(CONNECTIONS)]
 
     def request(self, operation: Operation) -> Any:
         """Send the operation and return the data of the response, which must be correct."""
-        (data,) = self._send(operation, 1)
+        (data,) = self._send([_request(operation)])
         return data
 
-    def cpu_s_per_request(self, operation: Operation, times: int) -> float:
-        """Send the operation `times` times; return the server's CPU seconds, user and system, per request."""
-        before = process_cpu_s(self._process_id)
-        self._send(operation, times)
-        return (process_cpu_s(self._process_id) - before) / times
+    def cpu_s_per_request(self, operations: Sequence[Operation], rounds: int) -> float:
+        """Send the operations together, each over its own connection, `rounds` times, after the responses to the last.
 
-    def _send(self, operation: Operation, times: int) -> Sequence[Any]:
-        body = json.dumps({"query": operation.document, "variables": operation.variables})
-        audience = SETTINGS.auth.jwt_audience
-        token = make_token(SECRET, subject=operation.user, audience=audience, lifetime=timedelta(hours=1))
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        Returns the server's CPU seconds, user and system, per request.
+        """
+        requests = [_request(operation) for operation in operations]
+        before = process_cpu_s(self._process_id)
+        for _ in range(rounds):
+            self._send(requests)
+        return (process_cpu_s(self._process_id) - before) / (rounds * len(requests))
+
+    def _send(self, requests: Sequence[tuple[Operation, str, dict[str, str]]]) -> Sequence[Any]:
+        for connection, (_, body, headers) in zip(self._connections, requests, strict=False):
+            connection.request("POST", "/graphql", body, headers)
         found = []
-        for _ in range(times):
-            self._connection.request("POST", "/graphql", body, headers)
-            response = json.loads(self._connection.getresponse().read())
+        for connection, (operation, *_) in zip(self._connections, requests, strict=False):
+            response = json.loads(connection.getresponse().read())
             assert "errors" not in response, (self.kind, response)
             operation.check(response["data"])
             found.append(response["data"])
         return found
 
 
+def _request(operation: Operation) -> tuple[Operation, str, dict[str, str]]:
+    """Return the operation, and its request's body and headers, with the token of its user."""
+    body = json.dumps({"query": operation.document, "variables": operation.variables})
+    return operation, body, {"Content-Type": "application/json", "Authorization": f"Bearer {_token(operation.user)}"}
+
+
+@cache
+def _token(user: str) -> str:
+    """Return a token of a user, who uses it for all requests, as a frontend does."""
+    return make_token(SECRET, subject=user, audience=SETTINGS.auth.jwt_audience, lifetime=timedelta(hours=1))
+
+
 class CountingStore(MemoryStore):
-    """Counts units of quota and keeps each owner's latest `MAX_RENDERS` renders, without reading all, as the peer's.
+    """Counts units of quota and lists each owner's latest `MAX_RENDERS` renders without reading all, as the peer's.
 
     The renders have no place in a queue, and no idempotency keys.
     """
@@ -118,6 +135,9 @@ class CountingStore(MemoryStore):
         if len(latest) > self.MAX_RENDERS:
             del self._rows[latest.popleft()]
         return AddResult(outcome=AddOutcome.ADDED, render=render, used=used + 1)
+
+    async def list(self, *, owner: str | None, first: int, **_: object) -> Sequence[Render]:
+        return [self._rows[id_].render for id_ in islice(reversed(self._latest[owner or ""]), first)]
 
 
 @asynccontextmanager

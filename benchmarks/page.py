@@ -32,10 +32,10 @@ The CPU time, user and system, that the server's process needs for the same work
 A ratio below 1 means that
 Rendercast needs less. It is the median of the ratios within each turn; half of these are between the quartiles.
 
-- **Requests**: one connection, after a warm-up. Both servers verify the token of each request, store what a start \
-starts, and publish it in Redis. Each
-  response is checked. Rendercast has its limits on operations, the peer has none. With MongoDB it is \
-`rendercast serve` as in production.
+- **Requests**: 20 users at the same time, each with one connection and one request at a time, after a warm-up. \
+Both servers verify the token of each request, store what a start
+  starts, and publish it in Redis. Each response is checked. Rendercast has its limits on operations, the peer has \
+none. With MongoDB it is `rendercast serve` as in production.
 - **Delivery**: 300 clients with WebSockets, from Redis to the socket. Rendercast has verified tokens, all limits and \
 pings; the peers have none of these. \
 graphql-ws is as in its documentation, [graphql-jit on uWebSockets.js](../benchmarks/peers/jit-uws.mjs) tuned by hand.
@@ -62,8 +62,10 @@ Runs: {runs}.
 ## How to repeat it
 
 `npm ci --prefix benchmarks/peers`, then `.venv/bin/python -m benchmarks.summary --page`: about fifteen minutes. It \
-needs the development packages, Node 20
-and 12,000 open files (`ulimit -n`), and writes [results.json](../benchmarks/results.json), this page and the chart. \
+needs the development packages, Node 20,
+12,000 open files (`ulimit -n`) and a Python that was compiled with optimizations, as in the image and in \
+distributions: pyenv's default needs a tenth more CPU time.
+It writes [results.json](../benchmarks/results.json), this page and the chart. \
 `--help` lists the parts that can be run alone.
 [benchmarks/README.md](../benchmarks/README.md) describes all benchmarks.
 """

@@ -1,7 +1,8 @@
 """The server's CPU time per HTTP request, beside GraphQL Yoga in Node, in alternating turns.
 
 `python -m benchmarks.requests [turns]`, after `npm ci --prefix benchmarks/peers`. `benchmarks.http_servers` describes
-the servers. Each gets requests over one connection, after `WARM_UP` of each operation; each response is checked.
+the servers. Each gets requests of `CONNECTIONS` users at the same time, each over their own connection and with one
+request at a time, after `WARM_UP` of each operation; each response is checked.
 """
 
 import socket
@@ -19,6 +20,7 @@ from pymongo import MongoClient
 
 from benchmarks.figures import Comparison, Figure
 from benchmarks.http_servers import (
+    CONNECTIONS,
     HttpServer,
     Operation,
     open_services_in_memory,
@@ -33,8 +35,8 @@ from tests.support.redis_server import RedisServer
 RENDERS = 20
 WARM_UP = 1000  # V8 compiles what is called often; more does not change its figures
 TURNS = 60
-REQUESTS_PER_TURN = 40  # few, so that other load on the machine affects both servers equally
-STARTING_USER = "bob"  # not the one whose renders are listed
+ROUNDS_PER_TURN = 4  # few, so that other load on the machine affects both servers equally
+STARTING_USERS = "bob"  # not those whose renders are listed
 START = """
 mutation ($input: StartRenderInput!) {
   startRender(input: $input) {
@@ -85,7 +87,7 @@ LIST = Operation(
     check=_check_list,
 )
 START_RENDER = Operation(
-    document=START, variables={"input": {"animationProps": ANIMATION}}, check=_check_started, user=STARTING_USER
+    document=START, variables={"input": {"animationProps": ANIMATION}}, check=_check_started, user=STARTING_USERS
 )
 OPERATIONS = {
     "small query": Operation(document="{ renderQuota { remaining resetsAt } }", check=_check_quota),
@@ -116,7 +118,7 @@ class Pair:
         """Delete what has been started from MongoDB: the server of the tests takes longer for each stored document."""
         if self.database is not None:
             for name in ("rendercast", "yoga"):
-                self.database[name]["renders"].delete_many({"owner": {"$regex": f"{STARTING_USER}$"}})
+                self.database[name]["renders"].delete_many({"owner": {"$regex": f"{STARTING_USERS}[0-9]+$"}})
 
 
 def main(turns: int = TURNS) -> Sequence[Figure]:
@@ -142,7 +144,7 @@ def main(turns: int = TURNS) -> Sequence[Figure]:
 
 @contextmanager
 def pairs() -> Iterator[Sequence[Pair]]:
-    """Yield the pairs of servers, each with `RENDERS` renders of the user of the queries."""
+    """Yield the pairs of servers, each with `RENDERS` renders of each user of the queries."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         redis, mongo = RedisServer(Path(folder)), MongoServer(Path(folder) / "mongo")
         for service in (redis, mongo):
@@ -166,38 +168,42 @@ def pairs() -> Iterator[Sequence[Pair]]:
         )
         for pair in both:
             for server in (pair.rendercast, pair.peer):
-                for _ in range(RENDERS):
-                    server.request(replace(START_RENDER, user=LIST.user))
+                for operation in _of_each_user(replace(START_RENDER, user=LIST.user), server):
+                    for _ in range(RENDERS):
+                        server.request(operation)
         yield both
 
 
-def _warmed_up(pair: Pair, operation: Operation) -> dict[HttpServer, Operation]:
-    """Send the operation to both servers `WARM_UP` times; return it as it is sent to each of them."""
+def _warmed_up(pair: Pair, operation: Operation) -> dict[HttpServer, Sequence[Operation]]:
+    """Send the operation to both servers `WARM_UP` times; return it as its users send it to each of them."""
     servers = (pair.rendercast, pair.peer)
-    operations = {server: _with_id(operation, server) for server in servers}
-    for _ in range(WARM_UP // REQUESTS_PER_TURN):
+    operations = {server: _of_each_user(operation, server) for server in servers}
+    for _ in range(WARM_UP // (CONNECTIONS * ROUNDS_PER_TURN)):
         for server in servers:
-            server.cpu_s_per_request(operations[server], REQUESTS_PER_TURN)
+            server.cpu_s_per_request(operations[server], ROUNDS_PER_TURN)
         pair.delete_started()
     return operations
 
 
-def _samples(pair: Pair, operations: dict[HttpServer, Operation], turns: int) -> Sequence[list[float]]:
+def _samples(pair: Pair, operations: dict[HttpServer, Sequence[Operation]], turns: int) -> Sequence[list[float]]:
     """Return the CPU seconds per request of both servers, measured in alternating turns."""
     samples: dict[HttpServer, list[float]] = {server: [] for server in operations}
     for turn in range(turns):
         for server in operations if turn % 2 else reversed(operations):
-            samples[server].append(server.cpu_s_per_request(operations[server], REQUESTS_PER_TURN))
+            samples[server].append(server.cpu_s_per_request(operations[server], ROUNDS_PER_TURN))
         pair.delete_started()
     return list(samples.values())
 
 
-def _with_id(operation: Operation, server: HttpServer) -> Operation:
-    """Return the operation with the id of a render of the server, if it needs one."""
-    if operation.check is not _check_render:
-        return operation
-    edges = server.request(LIST)["renders"]["edges"]
-    return replace(operation, variables={"id": edges[0]["node"]["id"]})
+def _of_each_user(operation: Operation, server: HttpServer) -> Sequence[Operation]:
+    """Return the operation of each user, with the id of one of the user's renders if it needs one."""
+    found = [replace(operation, user=f"{operation.user}{number}") for number in range(CONNECTIONS)]
+    if operation.check is _check_render:
+        lists = [server.request(replace(LIST, user=each.user))["renders"]["edges"] for each in found]
+        found = [
+            replace(each, variables={"id": edges[0]["node"]["id"]}) for each, edges in zip(found, lists, strict=True)
+        ]
+    return found
 
 
 async def _serve_in_memory(file_descriptor: str, redis_url: str) -> None:

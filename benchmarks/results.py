@@ -4,6 +4,8 @@ import json
 import os
 import platform
 import subprocess
+import sys
+import sysconfig
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,5 +87,13 @@ def _machine() -> str:
 def _versions() -> dict[str, str]:
     node = subprocess.run(["node", "--version"], capture_output=True, check=True, text=True)  # noqa: S607
     peers = json.loads((PEERS / "package.json").read_text(encoding="utf-8"))["dependencies"]
-    own = {"Python": platform.python_version(), "Node": node.stdout.strip().removeprefix("v")}
+    own = {"Python": _python(), "Node": node.stdout.strip().removeprefix("v")}
     return own | {name: peers[name] for name in PEER_PACKAGES}
+
+
+def _python() -> str:
+    """Return the version of Python, and whether it was compiled with optimizations: without, it needs more CPU time."""
+    version, options = platform.python_version(), str(sysconfig.get_config_var("CONFIG_ARGS"))
+    if sys.base_prefix == "/usr":  # distributions optimize in their own way, without the option
+        return f"{version} of {platform.freedesktop_os_release()['PRETTY_NAME']}"
+    return f"{version}, compiled {'with' if '--enable-optimizations' in options else 'without'} --enable-optimizations"

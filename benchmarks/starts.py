@@ -140,10 +140,10 @@ def measure(url: str, samples: dict[str, list[float]], *, turns: int) -> None:
     }
     with running("rendercast", "benchmarks.starts", url) as server:
         for operation in operations.values():
-            server.cpu_s_per_request(operation, WARM_UP)
+            server.cpu_s_per_request([operation], WARM_UP)
         for turn in range(turns):
             for name in operations if turn % 2 else reversed(operations):
-                samples[name].append(server.cpu_s_per_request(operations[name], STARTS_PER_TURN))
+                samples[name].append(server.cpu_s_per_request([operations[name]], STARTS_PER_TURN))
 
 
 if __name__ == "__main__":
