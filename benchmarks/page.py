@@ -62,7 +62,7 @@ Runs: {runs}.
 ## How to repeat it
 
 `npm ci --prefix benchmarks/peers`, then `.venv/bin/python -m benchmarks.summary --page`: about fifteen minutes. It \
-needs the development packages, Node 20,
+needs the development packages, Node 20, \
 12,000 open files (`ulimit -n`) and a Python that was compiled with optimizations, as in the image and in \
 distributions: pyenv's default needs a tenth more CPU time.
 It writes [results.json](../benchmarks/results.json), this page and the chart. \
