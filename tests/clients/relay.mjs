@@ -59,14 +59,17 @@ const mutate = (mutation, variables) =>
     commitMutation(environment, { mutation, variables, onCompleted, onError });
   });
 
-/** Return all states of a render. */
-const watch = (id) =>
+/** Return all states of a render. `receive` is called with each. */
+const watch = (id, receive = () => {}) =>
   new Promise((resolve, onError) => {
     const states = [];
     requestSubscription(environment, {
       subscription: PROGRESS,
       variables: { id },
-      onNext: ({ renderProgress }) => states.push(job.seen(renderProgress)),
+      onNext: ({ renderProgress }) => {
+        states.push(renderProgress);
+        receive(renderProgress);
+      },
       onCompleted: () => resolve(states),
       onError,
     });
@@ -87,7 +90,7 @@ assert.deepEqual(shownIds().slice(0, 2), [newer, older]);
 
 // Messages of the subscription also update the list, because the store identifies a render by its id.
 await watch(older);
-const states = await watch(newer);
+const states = await watch(newer, job.seen); // whose progress is checked, so that the renderers stay slow until then
 job.checkStates(states, newer);
 job.checkList(shown(), states.at(-1));
 
