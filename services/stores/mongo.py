@@ -32,7 +32,7 @@ from services.stores.mongo_lists import MongoLists
 from services.stores.mongo_outbox import MongoOutbox
 from services.stores.mongo_probe import check_replica_set, check_transactions, check_writes
 from services.stores.mongo_queue import MongoQueue
-from services.stores.mongo_quota import MongoQuota
+from services.stores.mongo_quota import MongoQuota, used_units, window_id
 from services.stores.mongo_reads import MongoReads
 from services.stores.mongo_starts import MongoStarts
 from services.stores.mongo_transactions import Calls, Transaction, run_transaction
@@ -46,16 +46,17 @@ class MongoStore:
         database = client.get_default_database(DEFAULT_DATABASE)
         self._client = client
         self._renders = database["renders"]
+        self._quota = MongoQuota(database["quota"])
         self._clock = ServerClock(client)
         self._timeout_s = operation_timeout_s(client)
-        self._quota = MongoQuota(database["quota"], timeout_s=self._timeout_s)
-        self._reads = MongoReads(self._renders, timeout_s=self._timeout_s)
+        self._render_reads = MongoReads(self._renders, timeout_s=self._timeout_s)
+        self._quota_reads = MongoReads(database["quota"], timeout_s=self._timeout_s)
         self._webhooks_enabled = webhooks_enabled
         self._skipped = documents.SkippedDocuments()
         self._read = RenderReader(self._skipped)
         self._lists = MongoLists(self._renders, self._read, timeout_s=self._timeout_s)
         self._queue = MongoQueue(database, self._clock, self._read, timeout_s=self._timeout_s)
-        self._starts = MongoStarts(client, database, self._queue, self._quota, self._read, timeout_s=self._timeout_s)
+        self._starts = MongoStarts(client, database, self._queue, self._read, timeout_s=self._timeout_s)
         self.outbox = MongoOutbox(client, self._clock, self._skipped)
         self.catalog = MongoCatalogStore(client, self._clock, self._skipped)
 
@@ -88,11 +89,11 @@ class MongoStore:
             return await self._starts.find_by_keys(owner, keys)
 
     async def quota_used(self, window: QuotaWindow) -> int:  # noqa: D102
-        return await self._quota.used(window)
+        return used_units(await self._quota_reads.find(window_id(window)))
 
     async def get(self, render_id: str, *, owner: str) -> Render | None:  # noqa: D102
-        found = await self._reads.find(render_id)
-        return None if found is None or found["owner"] != owner else self._read.one(found)
+        found = await self._render_reads.find(render_id)  # by id only, so that others can be read with it
+        return None if found is None or found.get("owner") != owner else self._read.one(found)
 
     async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:  # noqa: D102
         return await self._lists.get_many(render_ids)

@@ -19,22 +19,20 @@ from services.documents import SCHEMA_VERSION
 from services.models import QuotaWindow
 from services.stores.mongo_connection import Document
 from services.stores.mongo_documents import READABLE, require_readable
-from services.stores.mongo_reads import MongoReads
 from services.stores.mongo_transactions import Transaction
 
 UNIT_RETENTION = timedelta(days=7)  # after the end of a quota window; then its document is deleted
 
 
 class MongoQuota:
-    """The units of quota in MongoDB. All methods but `used` run inside a `mongo_operation`."""
+    """The units of quota in MongoDB. The methods run inside a `mongo_operation`."""
 
-    def __init__(self, collection: AsyncCollection[Document], *, timeout_s: float) -> None:
+    def __init__(self, collection: AsyncCollection[Document]) -> None:
         self._quota = collection
-        self._reads = MongoReads(collection, timeout_s=timeout_s)
 
     async def used(self, window: QuotaWindow) -> int:
-        """Return the number of used units. Raises `StoreUnavailable`, also for a document of a newer version."""
-        return _used(await self._reads.find(window_id(window)))
+        """Return the number of used units. Raises `StoreUnavailable` for a document of a newer version."""
+        return used_units(await self._quota.find_one({"_id": window_id(window)}))
 
     async def take(
         self, window: QuotaWindow, units: int, *, virtual_time: int, cost: int, transaction: Transaction
@@ -54,7 +52,7 @@ class MongoQuota:
         before = await transaction.on(self._quota).find_one_and_update(
             {"_id": window_id(window)}, [{"$set": change}], upsert=True, return_document=ReturnDocument.BEFORE
         )
-        used = _used(before)
+        used = used_units(before)
         # After a change of the window's length, the document may be that of an earlier, shorter window.
         is_of_window = before is not None and before.get("expires_at") == expires_at
         return used, before.get("finish_key") if is_of_window else None
@@ -78,7 +76,8 @@ class MongoQuota:
         await quota.update_one(taken, {"$inc": {"used": -1}, "$unset": {"finish_key": ""}})
 
 
-def _used(found: Mapping[str, Any] | None) -> int:
+def used_units(found: Mapping[str, Any] | None) -> int:
+    """Return the used units of a window's document. Raises `StoreUnavailable` for one of a newer version."""
     if found is None:
         return 0
     require_readable(found)

@@ -31,18 +31,11 @@ class MongoStarts:
     """Adds renders. `services.ports` specifies the methods that `MongoStore` has too."""
 
     def __init__(
-        self,
-        client: Client,
-        database: Database,
-        queue: MongoQueue,
-        quota: MongoQuota,
-        read: RenderReader,
-        *,
-        timeout_s: float,
+        self, client: Client, database: Database, queue: MongoQueue, read: RenderReader, *, timeout_s: float
     ) -> None:
         self._client = client
         self._renders = database["renders"]
-        self._quota = quota
+        self._quota = MongoQuota(database["quota"])
         self._queue = queue
         self._read = read
         self._timeout_s = timeout_s

@@ -13,7 +13,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from services.errors import StoreUnavailable
 from services.models import Render
 from services.stores.mongo import MongoStore, open_mongo_store
-from services.stores.mongo_reads import MAX_IDS
+from services.stores.mongo_reads import MAX_IDS, MongoReads
 from tests.conftest import MakeRender
 from tests.support.mongo_server import connect_to_mongo
 from tests.support.stored_renders import window
@@ -94,6 +94,55 @@ async def test_a_document_that_cannot_be_read_is_an_error_of_its_own_reader(
     assert found == others
 
 
+async def test_an_id_that_cannot_be_sent_is_an_error_of_its_own_reader(
+    store: MongoStore, renders: list[Render]
+) -> None:
+    reads = [store.get(each.id, owner=each.owner) for each in renders]
+    error, *found = await asyncio.gather(store.get("\ud800", owner="ann"), *reads, return_exceptions=True)
+    assert isinstance(error, UnicodeEncodeError)
+    assert found == renders
+
+
+async def test_no_command_is_sent_for_readers_that_were_cancelled(
+    store: MongoStore, renders: list[Render], finds: Finds
+) -> None:
+    reads = [asyncio.create_task(store.get(each.id, owner=each.owner)) for each in renders]
+    await asyncio.sleep(0)
+    for read in reads:
+        read.cancel()
+    await asyncio.wait(reads)
+    assert await store.get("none", owner="ann") is None
+    assert finds.filters == [{"_id": "none"}]
+
+
+class SilentCollection:
+    """A collection of a server that never responds."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.cancelled = asyncio.Event()
+
+    async def find_one(self, _: object) -> None:
+        self.asked.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+
+
+async def test_a_command_is_cancelled_with_its_last_reader() -> None:
+    collection: Any = SilentCollection()
+    reads = MongoReads(collection, timeout_s=30)
+    first, last = [asyncio.create_task(reads.find("id")) for _ in range(2)]
+    await collection.asked.wait()
+    first.cancel()
+    await asyncio.wait([first])
+    assert not collection.cancelled.is_set()
+    last.cancel()
+    await asyncio.wait_for(collection.cancelled.wait(), 30)
+
+
 async def test_more_reads_than_one_command_has(store: MongoStore, renders: list[Render], finds: Finds) -> None:
     ids = [*(render.id for render in renders), *(f"missing {number}" for number in range(MAX_IDS))]
     found = await asyncio.gather(*(store.get(id_, owner="user-0") for id_ in ids))
@@ -108,4 +157,5 @@ async def test_all_callers_get_the_error_of_a_server_that_is_unavailable(unused_
     store = MongoStore(client, webhooks_enabled=False)
     errors = await asyncio.gather(*(store.get(str(n), owner="ann") for n in range(3)), return_exceptions=True)
     assert [type(error) for error in errors] == [StoreUnavailable] * 3
+    assert len({id(error) for error in errors}) == 3  # each has its own traceback
     client.close()
