@@ -10,18 +10,23 @@ from services.background.timeouts import CallTimeoutError, CallTimeouts
 from services.errors import ExecutionTimeout
 
 
-class ExecutionTimeouts(CallTimeouts):
+class ExecutionTimeouts:
     """Ends executions that take longer than `timeout_s`.
 
     Only an execution that awaits something can be ended; `resolvers/admission/cost.py` limits the work between awaits.
     """
 
-    async def run(self, execution: Awaitable[ExecutionResult]) -> ExecutionResult:  # type: ignore[override]
+    def __init__(self, timeout_s: float) -> None:
+        self._timeouts = CallTimeouts(timeout_s)
+
+    async def run(self, execution: Awaitable[ExecutionResult]) -> ExecutionResult:
         """Return the execution's result, or one with an `ExecutionTimeout` error. Raises cancellations."""
         try:
-            return await super().run(execution)
-        except CallTimeoutError:
-            error = ExecutionTimeout(self.timeout_s)
+            return await self._timeouts.run(execution)
+        except CallTimeoutError as timeout:
+            if timeout.timeouts is not self._timeouts:
+                raise
+            error = ExecutionTimeout(self._timeouts.timeout_s)
             return ExecutionResult(data=None, errors=[GraphQLError(str(error), original_error=error)])
 
 

@@ -2,13 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextvars import Context
 from typing import TypeVar
 
 Result = TypeVar("Result")
 
 
 class CallTimeoutError(TimeoutError):
-    """A call took longer than its limit. Other timeout errors come from the call itself."""
+    """A call took longer than the limit of `timeouts`. Other timeout errors come from the call itself."""
+
+    def __init__(self, timeouts: "CallTimeouts") -> None:
+        self.timeouts = timeouts
+        super().__init__()
 
 
 class _Timeout:
@@ -44,7 +49,7 @@ class CallTimeouts:
 
     def __init__(self, timeout_s: float) -> None:
         self.timeout_s = timeout_s
-        self._ends: dict[_Timeout, float] = {}  # event loop time, in ascending order
+        self._ends: dict[_Timeout, float] = {}  # event loop time, in ascending order within a loop
         self._timer: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
 
     async def run(self, call: Awaitable[Result]) -> Result:
@@ -56,7 +61,7 @@ class CallTimeouts:
         except asyncio.CancelledError:
             if not timeout.clear():
                 raise
-            raise CallTimeoutError from None
+            raise CallTimeoutError(self) from None
         finally:
             self._ends.pop(timeout, None)
             timeout.clear()
@@ -65,14 +70,14 @@ class CallTimeouts:
         loop = asyncio.get_running_loop()
         self._ends[timeout] = end = loop.time() + self.timeout_s
         if self._timer is None or self._timer[0] is not loop:
-            self._timer = loop, loop.call_at(end, self._expire_overdue, loop)
+            self._timer = loop, loop.call_at(end, self._expire_overdue, loop, context=Context())
 
     def _expire_overdue(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         while self._ends:
             timeout, end = next(iter(self._ends.items()))
             if end > loop.time():
-                self._timer = loop, loop.call_at(end, self._expire_overdue, loop)
+                self._timer = loop, loop.call_at(end, self._expire_overdue, loop, context=Context())
                 return
             del self._ends[timeout]
             timeout.expire()

@@ -126,7 +126,7 @@ class RedisBroker(BroadcastBackend):
                 await commands.execute("PUBLISH", self._redis_channel(channel), _encode(message))
             for reply in replies:
                 if isinstance(reply, Exception):
-                    raise reply
+                    raise reply.with_traceback(None)
 
         await self._call(send)
 

@@ -207,15 +207,14 @@ class RedisCommands(RedisConnection):
         """Send a command and return its reply. Raises an error reply, or the error of a lost connection."""
         [reply] = await self.execute_all([pack(*words)])
         if isinstance(reply, Exception):
-            raise reply
+            raise reply.with_traceback(None)  # that of a lost connection is raised to all callers
         return reply
 
     def execute_all(self, commands: Sequence[bytes]) -> Awaitable[list[object]]:
-        """Send packed commands, of which there is one or more, and return their replies in order, among them errors.
+        """Send one or more packed commands; return an awaitable of their replies in order, among them errors.
 
-        Raises the error of a lost connection. If it is lost while this waits, the error takes the place of the missing
-        replies. All commands of one iteration of the event loop are sent in one write: a write takes longer than all
-        else here.
+        Raises the error of a lost connection. If it is lost later, the error takes the place of the missing replies.
+        All commands of one iteration of the event loop are sent in one write, which takes most of a command's time.
         """
         if self.is_lost:
             raise self._error
@@ -231,13 +230,13 @@ class RedisCommands(RedisConnection):
         self.send_commands(unsent)
 
     def handle_replies(self, replies: list[object]) -> None:
-        """Pass each reply to the oldest pending command; replies to cancelled callers are dropped."""
+        """Add each reply to the oldest pending batch; replies to cancelled callers are dropped."""
         for reply in replies:
             if self._pending[0].add(reply):
                 self._pending.popleft()
 
     def mark_lost(self, error: Exception) -> None:
-        """Mark the connection as lost, and end all pending commands with its error."""
+        """Mark the connection as lost, and end all pending batches with its error."""
         super().mark_lost(error)
         while self._pending:
             batch = self._pending.popleft()
@@ -256,7 +255,7 @@ class _Batch:
         self._missing = size
 
     def add(self, reply: object) -> bool:
-        """Add the next reply. Returns whether it is the last; then the future has all of them."""
+        """Add the next reply. Returns whether it is the last; then the caller gets all of them."""
         self._replies.append(reply)
         self._missing -= 1
         if self._missing:

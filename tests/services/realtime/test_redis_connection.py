@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import traceback
 from collections.abc import AsyncIterator
 
 import pytest
@@ -57,3 +58,15 @@ async def test_replies_before_an_error_reach_their_commands(connection: Connecti
     assert (first, second) == (1, 1)
     assert isinstance(third, InvalidResponse)
     await commands.close()
+
+
+async def test_the_error_of_a_lost_connection_has_the_traceback_of_one_caller(connection: Connection) -> None:
+    commands = RedisCommands(connection)
+    pending = [asyncio.create_task(commands.execute("PUBLISH", "a", "message")) for _ in range(100)]
+    await asyncio.sleep(0)
+    await commands.close()
+    errors = await asyncio.gather(*pending, return_exceptions=True)
+    assert all(isinstance(error, ConnectionResetError) for error in errors)
+    error = errors[-1]
+    assert isinstance(error, BaseException)
+    assert len(traceback.extract_tb(error.__traceback__)) < 10
