@@ -119,6 +119,7 @@ async def test_the_timer_keeps_nothing_of_the_first_caller() -> None:
 
     timeouts = CallTimeouts(30)
     kept = await asyncio.create_task(first())
+    await after(2)  # until the event loop has dropped the task
     gc.collect()
     assert timeouts._timer is not None
     assert kept() is None
