@@ -73,7 +73,7 @@ class HttpServer:
         return data
 
     def cpu_s_per_request(self, operations: Sequence[Operation], rounds: int) -> float:
-        """Send the operations together, each over its own connection, `rounds` times, after the responses to the last.
+        """Send the operations together, each over its own connection, and read all responses; do so `rounds` times.
 
         Returns the server's CPU seconds, user and system, per request.
         """

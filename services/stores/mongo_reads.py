@@ -47,7 +47,7 @@ class MongoReads:
         return await reader.found
 
     def _start_all(self) -> None:
-        waiting, self._waiting = [reader for reader in self._waiting if not reader.found.done()], []
+        waiting, self._waiting = _unfinished(self._waiting), []
         for start in range(0, len(waiting), MAX_IDS):
             self._start(waiting[start : start + MAX_IDS])
 
@@ -76,16 +76,16 @@ class MongoReads:
         try:
             documents = {document["_id"]: document for document in await self._find(list(ids))}
         except StoreUnavailable as error:
-            for reader in _waiting(readers):  # each gets an exception of its own, with its own traceback
+            for reader in _unfinished(readers):  # each gets an exception of its own, with its own traceback
                 reader.found.set_exception(StoreUnavailable(str(error)))
         except Exception as error:  # noqa: BLE001  # of a document that can't be read, which must not affect others
             if len(ids) > 1:
-                self._start_each(_waiting(readers))
+                self._start_each(_unfinished(readers))
                 return
-            for reader in _waiting(readers):
+            for reader in _unfinished(readers):
                 reader.found.set_exception(error)
         else:
-            for reader in _waiting(readers):
+            for reader in _unfinished(readers):
                 reader.found.set_result(documents.get(reader.id))
 
     def _start_each(self, readers: Sequence[_Reader]) -> None:
@@ -101,5 +101,5 @@ class MongoReads:
             return await self._collection.find({"_id": {"$in": ids}}).to_list(None)
 
 
-def _waiting(readers: Sequence[_Reader]) -> list[_Reader]:
+def _unfinished(readers: Sequence[_Reader]) -> list[_Reader]:
     return [reader for reader in readers if not reader.found.done()]

@@ -11,7 +11,6 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
 from pymongo.errors import DuplicateKeyError
-from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from services.documents import SCHEMA_VERSION
 from services.errors import StartupError, StoreUnavailable
@@ -21,6 +20,7 @@ from services.stores.mongo import MongoStore, open_mongo_store
 from services.stores.mongo_connection import mongo_operation
 from tests.conftest import MakeRender
 from tests.services.stores.test_sqlite import use_catalog, use_everything, use_outbox
+from tests.support.mongo_commands import SentCommands
 from tests.support.mongo_server import MongoServer, connect_to_mongo
 from tests.support.server_process import free_port
 from tests.support.stored_renders import HOUR, NOW, window
@@ -192,41 +192,28 @@ async def test_many_concurrent_calls_and_the_close_end_within_the_timeout_while_
         server.stop(signal.SIGKILL)
 
 
-class Commands(CommandListener):
-    """The commands that a client sent."""
-
-    def __init__(self) -> None:
-        self.sent: list[dict[str, Any]] = []
-
-    def started(self, event: CommandStartedEvent) -> None:
-        self.sent.append(dict(event.command))
-
-    def succeeded(self, event: CommandSucceededEvent) -> None: ...
-
-    def failed(self, event: CommandFailedEvent) -> None: ...
-
-    def queries(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield collection and conditions of each query, also of updates and deletes."""
-        for command in self.sent:
-            match command:
-                case {"find": collection, "filter": conditions} | {"findAndModify": collection, "query": conditions}:
-                    yield collection, conditions
-                case {"aggregate": collection, "pipeline": [{"$match": conditions}, *_]}:
-                    yield collection, conditions
-                case {"update": collection, "updates": changes} | {"delete": collection, "deletes": changes}:
-                    yield from ((collection, change["q"]) for change in changes)
+def queries_of(commands: SentCommands) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield collection and conditions of each query, also of updates and deletes."""
+    for command in commands.sent:
+        match command:
+            case {"find": collection, "filter": conditions} | {"findAndModify": collection, "query": conditions}:
+                yield collection, conditions
+            case {"aggregate": collection, "pipeline": [{"$match": conditions}, *_]}:
+                yield collection, conditions
+            case {"update": collection, "updates": changes} | {"delete": collection, "deletes": changes}:
+                yield from ((collection, change["q"]) for change in changes)
 
 
 async def test_every_query_uses_an_index(mongo_url: str, make_render: MakeRender) -> None:
     """Checked by the server's own plans if it is MongoDB; the server of a package only plans simple queries."""
-    commands = Commands()
+    commands = SentCommands()
     async with open_mongo_store(
         partial(AsyncMongoClient, event_listeners=[commands]), mongo_url, webhooks_enabled=True
     ) as store:
         await use_everything(store, make_render)
         await use_outbox(store.outbox)
         await use_catalog(store.catalog)
-    queries = list(commands.queries())
+    queries = list(queries_of(commands))
     assert len(queries) > 15
     with connect_to_mongo(mongo_url) as client:
         database = client.get_default_database()

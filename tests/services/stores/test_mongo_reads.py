@@ -8,63 +8,55 @@ from typing import Any
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
-from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from services.errors import StoreUnavailable
 from services.models import Render
 from services.stores.mongo import MongoStore, open_mongo_store
 from services.stores.mongo_reads import MAX_IDS, MongoReads
 from tests.conftest import MakeRender
+from tests.support.mongo_commands import SentCommands
 from tests.support.mongo_server import connect_to_mongo
 from tests.support.stored_renders import window
 
 pytestmark = pytest.mark.slow
 
 
-class Finds(CommandListener):
-    """The filters of the `find` commands that a client has sent."""
-
-    def __init__(self) -> None:
-        self.filters: list[dict[str, object]] = []
-
-    def started(self, event: CommandStartedEvent) -> None:
-        if event.command_name == "find":
-            self.filters.append(dict(event.command["filter"]))
-
-    def succeeded(self, event: CommandSucceededEvent) -> None: ...
-
-    def failed(self, event: CommandFailedEvent) -> None: ...
+def filters_of(commands: SentCommands) -> list[dict[str, object]]:
+    """Return the filters of the `find` commands."""
+    return [command["filter"] for command in commands.sent if "find" in command]
 
 
 @pytest.fixture
-def finds() -> Finds:
-    return Finds()
+def commands() -> SentCommands:
+    return SentCommands()
 
 
 @pytest.fixture(params=[AsyncIOMotorClient, AsyncMongoClient])
-async def store(request: pytest.FixtureRequest, mongo_url: str, finds: Finds) -> AsyncIterator[MongoStore]:
-    connect: Callable[..., object] = partial(request.param, event_listeners=[finds])
+async def store(request: pytest.FixtureRequest, mongo_url: str, commands: SentCommands) -> AsyncIterator[MongoStore]:
+    connect: Callable[..., object] = partial(request.param, event_listeners=[commands])
     async with open_mongo_store(connect, mongo_url) as opened:
         yield opened
 
 
 @pytest.fixture
-async def renders(store: MongoStore, make_render: MakeRender, finds: Finds) -> list[Render]:
+async def renders(store: MongoStore, make_render: MakeRender, commands: SentCommands) -> list[Render]:
     renders = [make_render(owner=f"user-{number}") for number in range(3)]
     for render in renders:
         await store.add(render, window(render.owner))
-    finds.filters.clear()
+    commands.sent.clear()
     return renders
 
 
-async def test_concurrent_reads_are_one_command(store: MongoStore, renders: list[Render], finds: Finds) -> None:
+async def test_concurrent_reads_are_one_command(
+    store: MongoStore, renders: list[Render], commands: SentCommands
+) -> None:
     reads = [store.get(render.id, owner=render.owner) for render in renders]
     assert await asyncio.gather(*reads) == renders
     windows = [store.quota_used(window(render.owner)) for render in renders]
-    assert await asyncio.gather(*windows, store.quota_used(window("nobody"))) == [1, 1, 1, 0]
-    assert len(finds.filters) == 2
+    assert await asyncio.gather(*windows, store.quota_used(window("user-9"))) == [1, 1, 1, 0]
+    assert len(filters_of(commands)) == 2
     assert await store.get(renders[0].id, owner=renders[0].owner) == renders[0]
-    assert finds.filters[2:] == [{"_id": renders[0].id}]
+    assert filters_of(commands)[2:] == [{"_id": renders[0].id}]
 
 
 async def test_a_caller_finds_only_their_own_renders(store: MongoStore, renders: list[Render]) -> None:
@@ -104,7 +96,7 @@ async def test_an_id_that_cannot_be_sent_is_an_error_of_its_own_reader(
 
 
 async def test_no_command_is_sent_for_readers_that_were_cancelled(
-    store: MongoStore, renders: list[Render], finds: Finds
+    store: MongoStore, renders: list[Render], commands: SentCommands
 ) -> None:
     reads = [asyncio.create_task(store.get(each.id, owner=each.owner)) for each in renders]
     await asyncio.sleep(0)
@@ -112,7 +104,7 @@ async def test_no_command_is_sent_for_readers_that_were_cancelled(
         read.cancel()
     await asyncio.wait(reads)
     assert await store.get("none", owner="ann") is None
-    assert finds.filters == [{"_id": "none"}]
+    assert filters_of(commands) == [{"_id": "none"}]
 
 
 class SilentCollection:
@@ -143,17 +135,18 @@ async def test_a_command_is_cancelled_with_its_last_reader() -> None:
     await asyncio.wait_for(collection.cancelled.wait(), 30)
 
 
-async def test_more_reads_than_one_command_has(store: MongoStore, renders: list[Render], finds: Finds) -> None:
+async def test_more_reads_than_one_command_has(
+    store: MongoStore, renders: list[Render], commands: SentCommands
+) -> None:
     ids = [*(render.id for render in renders), *(f"missing {number}" for number in range(MAX_IDS))]
     found = await asyncio.gather(*(store.get(id_, owner="user-0") for id_ in ids))
     assert found == [renders[0], *[None] * (len(ids) - 1)]
-    assert len(finds.filters) == 2
+    assert len(filters_of(commands)) == 2
 
 
 async def test_all_callers_get_the_error_of_a_server_that_is_unavailable(unused_tcp_port: int) -> None:
-    client: Any = AsyncIOMotorClient(
-        "127.0.0.1", unused_tcp_port, timeoutMS=300
-    )  # closes sockets that it can't connect
+    # Motor's client, since PyMongo's leaves sockets that it can't connect to the garbage collector.
+    client: Any = AsyncIOMotorClient("127.0.0.1", unused_tcp_port, timeoutMS=300)
     store = MongoStore(client, webhooks_enabled=False)
     errors = await asyncio.gather(*(store.get(str(n), owner="ann") for n in range(3)), return_exceptions=True)
     assert [type(error) for error in errors] == [StoreUnavailable] * 3

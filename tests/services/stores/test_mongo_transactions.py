@@ -17,7 +17,7 @@ from services.stores.mongo import open_mongo_store
 from services.stores.mongo_connection import maybe_await
 from services.stores.mongo_transactions import Transaction, run_transaction
 from tests.conftest import MakeRender
-from tests.services.stores.test_mongo import Commands
+from tests.support.mongo_commands import SentCommands
 from tests.support.stored_renders import HOUR, NOW, WINDOW_STARTS_AT, window
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,7 @@ TIMEOUT_S = 10.0
 
 @pytest.mark.parametrize("client", [AsyncIOMotorClient, AsyncMongoClient])
 async def test_a_start_takes_three_commands(client: type, mongo_url: str, make_render: MakeRender) -> None:
-    commands = Commands()
+    commands = SentCommands()
     async with open_mongo_store(partial(client, event_listeners=[commands]), mongo_url) as store:
         await store.add(make_render(), window())
         commands.sent.clear()

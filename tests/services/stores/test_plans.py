@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient, IndexModel
-from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from services.clock import SystemClock
 from services.models import RenderFilter, RenderStatus
@@ -26,6 +25,7 @@ from services.stores.mongo import open_mongo_store
 from services.stores.mongo_indexes import INDEXES as MONGO_INDEXES
 from services.stores.sqlite import SqliteStore, open_sqlite_store
 from tests.conftest import MakeRender
+from tests.support.mongo_commands import SentCommands
 from tests.support.stored_renders import HOUR, launched, window
 
 S = RenderStatus
@@ -88,34 +88,21 @@ async def test_sqlite_reads_one_index_in_its_order(name: str, tmp_path: Path) ->
         assert "TEMP B-TREE" not in plan or name in SORTED
 
 
-class Commands(CommandListener):
-    """Collects the commands that read `renders`."""
-
-    def __init__(self) -> None:
-        self.reads: list[dict[str, Any]] = []
-
-    def started(self, event: CommandStartedEvent) -> None:
-        if event.command_name in {"find", "findAndModify", "aggregate"}:
-            kept = {"filter", "query", "sort", "limit", "pipeline", "cursor", "projection", "update"}
-            command = {name: event.command[name] for name in event.command if name in kept}
-            self.reads.append({event.command_name: event.command[event.command_name], **command})
-
-    def succeeded(self, event: CommandSucceededEvent) -> None:
-        del event
-
-    def failed(self, event: CommandFailedEvent) -> None:
-        del event
+def reads_of(commands: SentCommands) -> list[dict[str, Any]]:
+    """Return the commands that read documents."""
+    return [command for command in commands.sent if next(iter(command)) in {"find", "findAndModify", "aggregate"}]
 
 
 async def test_mongodb_reads_one_index_in_its_order(mongo_url: str) -> None:
-    commands = Commands()
+    commands = SentCommands()
     async with open_mongo_store(partial(AsyncMongoClient, event_listeners=[commands]), mongo_url) as store:
         await store.reacquire(worker="w", lease=HOUR)  # looks for documents of other versions, once a minute
         for name, (call, index) in INDEXES.items():
-            commands.reads.clear()
+            commands.sent.clear()
             await call(store)
-            assert commands.reads
-            for command in commands.reads:
+            reads = reads_of(commands)
+            assert reads
+            for command in reads:
                 check_served(name, command, next(each for each in RENDERS if each.document["name"] == index))
 
 
