@@ -1,7 +1,7 @@
 """The server's CPU time per `startRender`, with a composition and with `animationProps`, in alternating turns.
 
 `python -m benchmarks.starts [turns]`. The server is `rendercast serve` with tokens and limits, and with MongoDB through
-motor as its store. Every start is successful: each stores a render in a transaction and takes a unit of quota.
+motor as its store. Every start is successful: each stores a render and takes a unit of quota.
 """
 
 import json

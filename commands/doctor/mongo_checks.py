@@ -36,11 +36,11 @@ async def check_mongodb(part: CheckGroup) -> None:
         return await _check_mongodb(client, hosts_of(url.get_secret_value()))
 
     async def check_writing() -> str:
-        quota = opened[0].get_default_database(DEFAULT_DATABASE)["quota"]
+        renders = opened[0].get_default_database(DEFAULT_DATABASE)["renders"]
         timeout_s = operation_timeout_s(opened[0])
-        await check_writes(quota, timeout_s=timeout_s)
-        await write_test_document(quota, timeout_s=timeout_s)
-        await check_transactions(opened[0], quota, timeout_s=timeout_s)
+        await check_writes(renders, timeout_s=timeout_s)
+        await write_test_document(renders, timeout_s=timeout_s)
+        await check_transactions(opened[0], renders, timeout_s=timeout_s)
         return "A document can be stored and deleted, and a transaction committed."
 
     async def list_indexes() -> str:

@@ -27,13 +27,13 @@ from services.stores.mongo_connection import (
 )
 from services.stores.mongo_documents import READABLE, UNFINISHED, RenderReader
 from services.stores.mongo_erasure import erase_records
+from services.stores.mongo_grouping import MAX_IDS, GroupedCalls, find_by_ids
 from services.stores.mongo_indexes import build_at_start
 from services.stores.mongo_lists import MongoLists
 from services.stores.mongo_outbox import MongoOutbox
 from services.stores.mongo_probe import check_replica_set, check_transactions, check_writes
 from services.stores.mongo_queue import MongoQueue
-from services.stores.mongo_quota import MongoQuota, used_units, window_id
-from services.stores.mongo_reads import MongoReads
+from services.stores.mongo_quota import MongoQuota, window_id
 from services.stores.mongo_starts import MongoStarts
 from services.stores.mongo_transactions import Calls, Transaction, run_transaction
 from services.webhooks.messages import WebhookMessage
@@ -46,17 +46,17 @@ class MongoStore:
         database = client.get_default_database(DEFAULT_DATABASE)
         self._client = client
         self._renders = database["renders"]
-        self._quota = MongoQuota(database["quota"])
+        self._quota = MongoQuota(database)
         self._clock = ServerClock(client)
         self._timeout_s = operation_timeout_s(client)
-        self._render_reads = MongoReads(self._renders, timeout_s=self._timeout_s)
-        self._quota_reads = MongoReads(database["quota"], timeout_s=self._timeout_s)
+        self._render_reads = GroupedCalls(partial(find_by_ids, self._renders), size=MAX_IDS, timeout_s=self._timeout_s)
+        self._quota_reads = GroupedCalls(self._quota.used, size=MAX_IDS, timeout_s=self._timeout_s)
         self._webhooks_enabled = webhooks_enabled
         self._skipped = documents.SkippedDocuments()
         self._read = RenderReader(self._skipped)
         self._lists = MongoLists(self._renders, self._read, timeout_s=self._timeout_s)
         self._queue = MongoQueue(database, self._clock, self._read, timeout_s=self._timeout_s)
-        self._starts = MongoStarts(client, database, self._queue, self._read, timeout_s=self._timeout_s)
+        self._starts = MongoStarts(client, database, self._quota, self._queue, self._read, timeout_s=self._timeout_s)
         self.outbox = MongoOutbox(client, self._clock, self._skipped)
         self.catalog = MongoCatalogStore(client, self._clock, self._skipped)
 
@@ -89,10 +89,10 @@ class MongoStore:
             return await self._starts.find_by_keys(owner, keys)
 
     async def quota_used(self, window: QuotaWindow) -> int:  # noqa: D102
-        return used_units(await self._quota_reads.find(window_id(window)))
+        return await self._quota_reads.call(window_id(window))
 
     async def get(self, render_id: str, *, owner: str) -> Render | None:  # noqa: D102
-        found = await self._render_reads.find(render_id)  # by id only, so that others can be read with it
+        found = await self._render_reads.call(render_id)  # by id only, so that others can be read with it
         return None if found is None or found.get("owner") != owner else self._read.one(found)
 
     async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:  # noqa: D102
@@ -174,11 +174,9 @@ class MongoStore:
         return await run_transaction(self._client, record, timeout_s=self._timeout_s)
 
     async def delete(self, render_id: str, *, owner: str) -> bool:  # noqa: D102
+        ended = {**READABLE, "_id": render_id, "owner": owner, "status": {"$nin": UNFINISHED}}
         with self._operation():
-            deleted = await self._renders.delete_one(
-                {**READABLE, "_id": render_id, "owner": owner, "status": {"$nin": UNFINISHED}}
-            )
-        return deleted.deleted_count == 1
+            return await self._quota.delete_render(ended, now=self._clock.now())
 
     async def check(self) -> None:  # noqa: D102
         with self._operation():
@@ -189,6 +187,7 @@ class MongoStore:
             return [found["_id"] async for found in self._renders.find({"owner": owner}, {"_id": True})]
 
     async def erase_records(self, owner: str, *, dry_run: bool) -> ErasedRecords:  # noqa: D102
+        self._starts.forget_entries()
         return await erase_records(self._renders.database, owner, dry_run=dry_run)
 
     async def _record_many(self, renders: Sequence[Render], transaction: Transaction) -> frozenset[str]:
@@ -209,8 +208,7 @@ class MongoStore:
                 raise LeaseLost(render.id)
             return False
         if transaction is not None and render.returns_quota:
-            found = await renders.find_one({"_id": render.id}, {"quota_window": True})
-            await self._quota.give_back(render.id, (found or {}).get("quota_window"), transaction)
+            await self._quota.give_back(render.id, transaction, now=self._clock.now())
         if transaction is not None and self._has_webhook(render):
             await self.outbox.add(WebhookMessage(render=render), transaction)
             if message := await message_of_ended_batch(renders, render):

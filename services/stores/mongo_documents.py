@@ -16,6 +16,7 @@ UNFINISHED = sorted(status.value for status in ACTIVE)
 # The condition of each write: a document of a newer version is not changed. Quotas of version 1 have no version.
 READABLE_VERSIONS = [None, *range(1, documents.SCHEMA_VERSION + 1)]
 NEWER = "was written by a newer version of Rendercast"
+IS_RENDER: Document = {"owner": {"$exists": True}}  # not an entry of a quota without a render
 READABLE: Document = {"schema": {"$in": READABLE_VERSIONS}}
 
 
@@ -58,7 +59,7 @@ def filter_conditions(owner: str | None, matching: RenderFilter) -> Document:
         conditions["batch_id"] = matching.batch_id
     if matching.composition_id is not None:
         conditions["render.composition_id"] = _composition(matching.composition_id)
-    return conditions
+    return conditions or {**IS_RENDER}
 
 
 def _composition(composition_id: str) -> str | Document:

@@ -1,7 +1,7 @@
 """Erases an owner's records other than renders: webhook messages and quotas.
 
-Both have no index by owner, so each is one scan of its collection, without a time limit. Only `rendercast forget` uses
-it.
+None of them has an index by owner, so each is one scan of its collection, without a time limit. Only `rendercast
+forget` uses it.
 """
 
 from typing import Any
@@ -9,18 +9,28 @@ from typing import Any
 from pymongo.asynchronous.collection import AsyncCollection
 
 from services.ports import ErasedRecords
-from services.stores.mongo_connection import Database, Document, mongo_operation
+from services.stores.mongo_connection import Database, Document, maybe_await, mongo_operation
 from services.stores.mongo_quota import window_pattern
 
 
 async def erase_records(database: Database, owner: str, *, dry_run: bool) -> ErasedRecords:
-    """Delete the messages and quotas of the owner, of any version, and return their numbers."""
-    messages = {"message.render.owner": owner}
-    windows = {"_id": {"$regex": window_pattern(owner)}}
-    return ErasedRecords(
-        messages=await _erase(database["webhooks"], messages, dry_run=dry_run),
-        quota_windows=await _erase(database["quota"], windows, dry_run=dry_run),
-    )
+    """Delete the messages and quotas of the owner, of any version, and return their numbers.
+
+    A render that still exists stays an entry of its window.
+    """
+    of_owner = {"$regex": window_pattern(owner)}
+    messages = await _erase(database["webhooks"], {"message.render.owner": owner}, dry_run=dry_run)
+    windows = await _count_windows(database["renders"], {"quota.window": of_owner})
+    await _erase(database["renders"], {"quota.window": of_owner, "owner": {"$exists": False}}, dry_run=dry_run)
+    windows += await _erase(database["quota"], {"_id": of_owner}, dry_run=dry_run)  # until version 0.3
+    return ErasedRecords(messages=messages, quota_windows=windows)
+
+
+async def _count_windows(renders: AsyncCollection[Document], entries: Document) -> int:
+    pipeline: list[Document] = [{"$match": entries}, {"$group": {"_id": "$quota.window"}}, {"$count": "windows"}]
+    with mongo_operation(None):
+        found = await (await maybe_await(renders.aggregate(pipeline))).to_list(None)
+    return int(found[0]["windows"]) if found else 0
 
 
 async def _erase(collection: AsyncCollection[Document], conditions: dict[str, Any], *, dry_run: bool) -> int:

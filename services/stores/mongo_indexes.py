@@ -61,13 +61,16 @@ INDEXES: Mapping[str, Sequence[IndexModel]] = {
             name="by_finish",
             partialFilterExpression={"finish_key": EXISTS},
         ),
+        IndexModel(
+            [("quota.window", ASCENDING), ("quota.number", ASCENDING)], name="quota_entries", unique=True, sparse=True
+        ),
+        IndexModel([("expires_at", ASCENDING)], name="expired", expireAfterSeconds=0, sparse=True),
         IndexModel([("status", ASCENDING), ("schema", ASCENDING)], name="by_version"),
         IndexModel([("owner", ASCENDING), ("status", ASCENDING), ("_id", DESCENDING)], name="of_owner_by_status"),
         _list_index("generation_id", name="of_generation", partialFilterExpression={"generation_id": EXISTS}),
         _list_index("batch_id", name="of_batch", partialFilterExpression={"batch_id": EXISTS}),
         _list_index("render.composition_id", name="of_composition"),
     ),
-    "quota": (IndexModel([("expires_at", ASCENDING)], name="expired", expireAfterSeconds=0),),
     "webhooks": (
         IndexModel([("status", ASCENDING), ("occurred_at", DESCENDING)], name="by_status"),
         IndexModel([("due_at", ASCENDING)], name="pending", sparse=True),

@@ -10,7 +10,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from services.models import Render, RenderFilter, RenderStatus
 from services.stores.mongo_connection import Document, maybe_await, mongo_operation
-from services.stores.mongo_documents import READABLE, UNFINISHED, RenderReader, filter_conditions
+from services.stores.mongo_documents import IS_RENDER, READABLE, UNFINISHED, RenderReader, filter_conditions
 
 DECODED_PER_STEP = 100  # of the event loop; decoding them takes about a millisecond
 
@@ -24,7 +24,7 @@ class MongoLists:
         self._timeout_s = timeout_s
 
     async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:  # noqa: D102
-        return await self._find({"_id": {"$in": list(render_ids)}}, order=ASCENDING, first=0)
+        return await self._find({"_id": {"$in": list(render_ids)}, **IS_RENDER}, order=ASCENDING, first=0)
 
     async def list(  # noqa: D102
         self,

@@ -22,12 +22,9 @@ def check_replica_set(hello: Mapping[str, Any]) -> None:
 
 
 async def check_writes(collection: AsyncCollection[Document], *, timeout_s: float) -> None:
-    """Send a write that changes nothing, so that a refused kind of write is found at the start.
-
-    It is of the kind that takes a unit of quota: other servers than MongoDB may know only update operators.
-    """
+    """Send a write that changes nothing, so that one that is refused is found at the start."""
     with mongo_operation(timeout_s):
-        await collection.find_one_and_update(NO_DOCUMENT, [{"$set": {"probe": True}}])
+        await collection.find_one_and_update(NO_DOCUMENT, {"$set": {"probe": True}})
 
 
 async def check_transactions(client: Client, collection: AsyncCollection[Document], *, timeout_s: float) -> None:

@@ -4,6 +4,7 @@ A QUEUED render that waits for a worker has `ready`. Every other unfinished one 
 it may be acquired again: the end of its lease or of its delay, which no worker holds. After a release it is `RELEASED`.
 """
 
+import asyncio
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,6 @@ from services.models import Render, RenderStatus
 from services.ports import MAX_DUE_DELAY, MAX_QUEUE_POSITION, QueueStats
 from services.stores.mongo_connection import Database, Document, ServerClock, mongo_operation
 from services.stores.mongo_documents import READABLE, UNFINISHED, RenderReader, render_document, require_readable
-from services.stores.mongo_transactions import Transaction
 
 RELEASED = datetime(1970, 1, 1, tzinfo=UTC)
 VIRTUAL_TIME_AGE_S = 1.0  # of what a start uses; reading it for each start would be a fifth of the start's CPU time
@@ -42,6 +42,7 @@ class MongoQueue:
         self._known_virtual_time = -1  # after the latest render that this process has acquired
         self._read_virtual_time = 0
         self._next_read_s = 0.0
+        self._reading = asyncio.Lock()
         self._next_check_s = 0.0
 
     async def virtual_time(self) -> int:
@@ -50,9 +51,11 @@ class MongoQueue:
         Raises `StoreUnavailable`, also if its form is newer.
         """
         if time.monotonic() >= self._next_read_s:
-            with mongo_operation(self._timeout_s):
-                self._read_virtual_time = await self._stored_virtual_time()
-            self._next_read_s = time.monotonic() + VIRTUAL_TIME_AGE_S
+            async with self._reading:  # so that concurrent starts read it once
+                if time.monotonic() >= self._next_read_s:
+                    with mongo_operation(self._timeout_s):
+                        self._read_virtual_time = await self._stored_virtual_time()
+                    self._next_read_s = time.monotonic() + VIRTUAL_TIME_AGE_S
         return max(self._read_virtual_time, self._known_virtual_time)
 
     async def _stored_virtual_time(self) -> int:
@@ -68,11 +71,14 @@ class MongoQueue:
         first = await self._renders.find_one({"ready": True}, {"order_key": True}, sort=order)
         return max(0, int(first["order_key"])) if first else 0
 
-    async def last_finish_key(self, owner: str, transaction: Transaction) -> int | None:
-        """Return the highest finish key of the owner's renders; None if there is none."""
+    async def last_finish_key(self, owner: str) -> int | None:
+        """Return the highest finish key of the owner's renders; None if there is none.
+
+        Runs inside a `mongo_operation`.
+        """
         keyed = {"owner": owner, "finish_key": {"$gte": 0}}
         order = [("finish_key", DESCENDING)]
-        last = await transaction.on(self._renders).find_one(keyed, {"finish_key": True}, sort=order)
+        last = await self._renders.find_one(keyed, {"finish_key": True}, sort=order)
         return None if last is None else int(last["finish_key"])
 
     def waiting(self, render: Render) -> Document:

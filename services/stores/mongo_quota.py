@@ -1,87 +1,136 @@
-"""The collection `quota`: one document for each window of an owner, with the number of used units.
+"""Quotas in MongoDB: numbered entries of each window, in the collection `renders`, so that a start writes one document.
 
-It also has the finish key of the window's latest start, unless a unit was returned since. The owner has no higher one,
-since each start has a higher one than those before it. So a start need not look for the highest among the renders.
+A render is an entry of its window: its field `quota` has the window, its number in it, and how many units are used
+after it. A unique index admits each number once. A start reads the window's latest entry and is stored as the next one.
+If another call has stored that one meanwhile, the insert is refused, and the start reads again. So the units are exact
+without a transaction, and no two starts of an owner get the same place in the queue.
 
-A document of a version before 4 has the ids of the renders that use a unit instead. They still count until the window
-is over, and such a render is removed from the list when its unit is returned.
+A returned unit is an entry without a render, and a deleted render leaves one, so that no number is used twice. They
+have no owner, and MongoDB deletes them after `ENTRY_RETENTION`.
+
+Until version 0.3, the collection `quota` had the ids of the renders that use a unit, by window. They count until the
+window has an entry, and are included in its first one.
 """
 
 import re
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from pymongo import ReturnDocument
+from pymongo import DESCENDING
 from pymongo.asynchronous.collection import AsyncCollection
 
-from services.documents import SCHEMA_VERSION
+from services.errors import StoreUnavailable
 from services.models import QuotaWindow
-from services.stores.mongo_connection import Document
-from services.stores.mongo_documents import READABLE, require_readable
-from services.stores.mongo_transactions import Transaction
+from services.stores.mongo_connection import Database, Document, maybe_await
+from services.stores.mongo_documents import NEWER
+from services.stores.mongo_transactions import Calls, CallsOf, Transaction
 
-UNIT_RETENTION = timedelta(days=7)  # after the end of a quota window; then its document is deleted
+ENTRY_VERSION = 1  # of the field; an entry of another version is neither read nor followed
+ENTRY_RETENTION = timedelta(days=7)  # of an entry without a render; a window is at most a day long
+LATEST_FIRST = [("quota.window", DESCENDING), ("quota.number", DESCENDING)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaEntry:
+    """The number of an entry, 0 for what precedes the first one, and the units that are used after it.
+
+    `finish_key` is that of the owner's latest start; None if it must be read from the renders.
+    """
+
+    number: int
+    used: int
+    finish_key: int | None
+
+    def next_field(self, window: QuotaWindow, *, units: int) -> Document:
+        """Return the field `quota` of the last of this many renders that are stored after this entry."""
+        return {
+            "version": ENTRY_VERSION,
+            "window": window_id(window),
+            "length_s": window.length.total_seconds(),
+            "number": self.number + units,
+            "used": self.used + units,
+        }
 
 
 class MongoQuota:
-    """The units of quota in MongoDB. The methods run inside a `mongo_operation`."""
+    """The entries of all windows. The methods run inside a `mongo_operation`."""
 
-    def __init__(self, collection: AsyncCollection[Document]) -> None:
-        self._quota = collection
+    def __init__(self, database: Database) -> None:
+        self._renders: AsyncCollection[Document] = database["renders"]
+        self._older: AsyncCollection[Document] = database["quota"]
 
-    async def used(self, window: QuotaWindow) -> int:
-        """Return the number of used units. Raises `StoreUnavailable` for a document of a newer version."""
-        return used_units(await self._quota.find_one({"_id": window_id(window)}))
+    async def latest(self, window: QuotaWindow) -> QuotaEntry:
+        """Return the latest entry. Raises `StoreUnavailable` if a newer version has written it."""
+        found = await self._latest(window_id(window), Calls)
+        quota = found["quota"]
+        if isinstance(used := _used(found), StoreUnavailable):
+            raise used
+        # After a change of the windows' length, the owner's latest start may be in a later window.
+        is_latest_start = quota.get("length_s") == window.length.total_seconds()
+        finish_key = found.get("finish_key") if is_latest_start else None
+        return QuotaEntry(number=quota["number"], used=used, finish_key=finish_key)
 
-    async def take(
-        self, window: QuotaWindow, units: int, *, virtual_time: int, cost: int, transaction: Transaction
-    ) -> tuple[int, int | None]:
-        """Use units of the window, whatever its limit; return the number used before and the last finish key, if known.
+    async def used(self, windows: Sequence[str]) -> Sequence[int | StoreUnavailable]:
+        """Return the used units of the windows with these ids, or an error if a newer version has written them."""
+        if len(windows) == 1:
+            return [_used(await self._latest(windows[0], Calls))]
+        latest_of_each: list[Document] = [
+            {"$match": {"quota.window": {"$in": list(windows)}}},
+            {"$sort": dict(LATEST_FIRST)},
+            {"$group": {"_id": "$quota.window", "quota": {"$first": "$quota"}}},
+        ]
+        entries = await (await maybe_await(self._renders.aggregate(latest_of_each))).to_list(None)
+        found = {entry["_id"]: entry for entry in entries}
+        if without := [window for window in windows if window not in found]:
+            older = await self._older.find({"_id": {"$in": without}}).to_list(None)
+            found |= {document["_id"]: _before_entries(document) for document in older}
+        return [_used(found.get(window) or _before_entries(None)) for window in windows]
 
-        The new finish key is `cost` after the later of that and the virtual time. Raises `StoreUnavailable` for a
-        document of a newer version. The caller must then abort the transaction.
+    async def give_back(self, render_id: str, transaction: Transaction, *, now: datetime) -> None:
+        """Return a render's unit to its window. If a newer version has written the latest entry, it stays used.
+
+        The new entry has no finish key: if the latest start was this render, the last key is that of an earlier one.
         """
-        expires_at = window.ends_at + UNIT_RETENTION
-        change = {
-            "schema": SCHEMA_VERSION,
-            "used": {"$add": [{"$ifNull": ["$used", 0]}, units]},
-            "finish_key": {"$add": [{"$max": [virtual_time, "$finish_key"]}, cost]},
-            "expires_at": {"$ifNull": ["$expires_at", expires_at]},
-        }
-        before = await transaction.on(self._quota).find_one_and_update(
-            {"_id": window_id(window)}, [{"$set": change}], upsert=True, return_document=ReturnDocument.BEFORE
-        )
-        used = used_units(before)
-        # After a change of the window's length, the document may be that of an earlier, shorter window.
-        is_of_window = before is not None and before.get("expires_at") == expires_at
-        return used, before.get("finish_key") if is_of_window else None
-
-    async def set_finish_key(self, window: QuotaWindow, finish_key: int, transaction: Transaction) -> None:
-        """Store the finish key of a start for which `take` has returned none."""
-        change = {"$set": {"finish_key": finish_key}}
-        await transaction.on(self._quota).update_one({"_id": window_id(window)}, change)
-
-    async def give_back(self, render_id: str, quota_window: str | None, transaction: Transaction) -> None:
-        """Return a render's unit to the window with this id, if that still exists; None: to that which lists it.
-
-        The window's finish key is removed: if it is that of this render, the last one is an earlier one.
-        """
-        quota = transaction.on(self._quota)
-        if quota_window is None:
+        found = await transaction.on(self._renders).find_one({"_id": render_id}, {"quota": True})
+        if "quota" not in found:
             unit = {"renders": render_id}
-            await quota.update_one({**unit, **READABLE}, {"$pull": unit})
+            await transaction.on(self._older).update_one(unit, {"$pull": unit})
             return
-        taken = {"_id": quota_window, "used": {"$gt": 0}, **READABLE}
-        await quota.update_one(taken, {"$inc": {"used": -1}, "$unset": {"finish_key": ""}})
+        quota = (await self._latest(found["quota"]["window"], transaction.on))["quota"]
+        if quota["version"] == ENTRY_VERSION and quota["used"] > 0:
+            returned = {**quota, "number": quota["number"] + 1, "used": quota["used"] - 1}
+            await transaction.on(self._renders).insert([{"quota": returned, "expires_at": now + ENTRY_RETENTION}])
+
+    async def delete_render(self, conditions: Document, *, now: datetime) -> bool:
+        """Delete the render that matches, except for its entry; return whether there was one."""
+        found = await self._renders.find_one(conditions, {"quota": True, "finish_key": True})
+        if found is None:
+            return False
+        if "quota" not in found:
+            return (await self._renders.delete_one(conditions)).deleted_count == 1
+        entry = {**found, "expires_at": now + ENTRY_RETENTION}
+        return (await self._renders.replace_one(conditions, entry)).matched_count == 1
+
+    async def _latest(self, window: str, calls_of: CallsOf) -> Document:
+        """Return the quota and finish key of a window's latest entry, or what precedes the first one."""
+        fields = {"quota": True, "finish_key": True}
+        entry = await calls_of(self._renders).find_one({"quota.window": window}, fields, sort=LATEST_FIRST)
+        return entry or _before_entries(await calls_of(self._older).find_one({"_id": window}))
 
 
-def used_units(found: Mapping[str, Any] | None) -> int:
-    """Return the used units of a window's document. Raises `StoreUnavailable` for one of a newer version."""
-    if found is None:
-        return 0
-    require_readable(found)
-    return int(found.get("used", 0)) + len(found.get("renders", ()))
+def _before_entries(older: Mapping[str, Any] | None) -> Document:
+    """Return what precedes a window's entries: the units of renders that an older version has started."""
+    units = len(older["renders"]) if older else 0
+    return {"quota": {"version": ENTRY_VERSION, "number": 0, "used": units}}
+
+
+def _used(entry: Document) -> int | StoreUnavailable:
+    quota = entry["quota"]
+    if quota["version"] == ENTRY_VERSION:
+        return int(quota["used"])
+    return StoreUnavailable(f"the entry {quota['number']} of the quota window {quota['window']} {NEWER}")
 
 
 def window_pattern(owner: str) -> str:
@@ -90,5 +139,5 @@ def window_pattern(owner: str) -> str:
 
 
 def window_id(window: QuotaWindow) -> str:
-    """Return the id of a window's document."""
+    """Return the id of a window."""
     return f"{window.starts_at:%Y-%m-%dT%H:%M:%SZ} {window.owner}"

@@ -1,44 +1,58 @@
-"""Stores new renders in MongoDB: idempotency keys, units of quota and places in the queue in one transaction."""
+"""Stores new renders in MongoDB, with their idempotency keys, units of quota and places in the queue.
 
+A start is one insert if this process has stored the latest entry of the quota window (`mongo_quota.py`), and otherwise
+reads that entry before it. Several renders are inserted in a transaction.
+"""
+
+import asyncio
+from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
+from itertools import count
 from typing import Any
+from weakref import WeakValueDictionary
 
 from pymongo.errors import DuplicateKeyError
 
+from services.background.backoff import backoff_s
 from services.errors import StoreUnavailable
 from services.models import QuotaWindow, Render
 from services.ports import AddManyResult, AddOutcome, AddResult
-from services.renders.fair_queue import cost, places
-from services.stores.mongo_connection import Client, Database, mongo_operation
+from services.renders.fair_queue import places
+from services.stores.mongo_connection import Client, Database, Document, mongo_operation
 from services.stores.mongo_documents import RenderReader, key_of, render_document
+from services.stores.mongo_grouping import MAX_INSERTS, GroupedCalls, insert_each
 from services.stores.mongo_queue import MongoQueue
-from services.stores.mongo_quota import MongoQuota, window_id
+from services.stores.mongo_quota import MongoQuota, QuotaEntry
 from services.stores.mongo_transactions import Transaction, run_transaction
 
-MAX_TRIES = 10  # of a transaction whose insert conflicts with a concurrent one
-
-
-class _OverQuota(Exception):  # noqa: N818  # aborts a transaction
-    """The window has fewer units left than there are renders; `used` are used."""
-
-    def __init__(self, used: int) -> None:
-        self.used = used
-        super().__init__()
+MAX_KNOWN_ENTRIES = 10_000  # about 5 MiB
+RETRY_BASE_S, MAX_RETRY_S = 0.005, 0.5  # delays before a start is repeated after one in another process
 
 
 class MongoStarts:
     """Adds renders. `services.ports` specifies the methods that `MongoStore` has too."""
 
     def __init__(
-        self, client: Client, database: Database, queue: MongoQueue, read: RenderReader, *, timeout_s: float
+        self,
+        client: Client,
+        database: Database,
+        quota: MongoQuota,
+        queue: MongoQueue,
+        read: RenderReader,
+        *,
+        timeout_s: float,
     ) -> None:
         self._client = client
         self._renders = database["renders"]
-        self._quota = MongoQuota(database["quota"])
+        self._quota = quota
         self._queue = queue
         self._read = read
         self._timeout_s = timeout_s
+        self._inserts = GroupedCalls(partial(insert_each, self._renders), size=MAX_INSERTS, timeout_s=timeout_s)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by owner
+        self._latest: OrderedDict[QuotaWindow, QuotaEntry] = OrderedDict()  # those that this process has stored
 
     async def add(self, render: Render, window: QuotaWindow, *, weight: float) -> AddResult:  # noqa: D102
         result, found = await self._add([render], window, weight=weight)
@@ -56,51 +70,61 @@ class MongoStarts:
         renders = [self._read.one(document) for document in await self._find_by_keys(owner, keys)]
         return {render.idempotency_key: render for render in renders if render.idempotency_key is not None}
 
+    def forget_entries(self) -> None:
+        """Have the next start of each owner read the latest entry, since entries were deleted."""
+        self._latest.clear()
+
     async def _add(
         self, renders: Sequence[Render], window: QuotaWindow, *, weight: float
     ) -> tuple[AddManyResult, Sequence[Mapping[str, Any]]]:
         """Add the renders; also return the documents that have their keys.
 
+        Calls for one owner take turns: of those that follow the same entry, all but one would be refused.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):  # all calls together, and the wait for the turn
+                with mongo_operation(self._timeout_s):
+                    virtual_time = await self._queue.virtual_time()
+                    async with self._turns.setdefault(window.owner, asyncio.Lock()):
+                        return await self._add_in_turn(renders, window, weight, virtual_time)
+        except TimeoutError:
+            raise StoreUnavailable("timed out") from None
+
+    async def _add_in_turn(
+        self, renders: Sequence[Render], window: QuotaWindow, weight: float, virtual_time: int
+    ) -> tuple[AddManyResult, Sequence[Mapping[str, Any]]]:
+        """Add the renders after the latest entry; read that again as long as other processes store later ones.
+
         Whether a key is used shows when the renders are inserted, and is read only then, and before a refusal.
         """
-        with mongo_operation(self._timeout_s):  # of all calls together
-            add = partial(self._add_in, renders, window, weight, await self._queue.virtual_time())
-            for _ in range(MAX_TRIES):
-                try:
-                    used = await run_transaction(self._client, add, timeout_s=self._timeout_s)
-                except _OverQuota as error:
-                    found = await self._with_same_keys(renders)
-                    outcome = AddOutcome.DUPLICATE if found else AddOutcome.OVER_QUOTA
-                    return AddManyResult(outcome=outcome, used=error.used), found
-                except DuplicateKeyError:
-                    if found := await self._with_same_keys(renders):
-                        used = await self._quota.used(window)
-                        return AddManyResult(outcome=AddOutcome.DUPLICATE, used=used), found
-                    # otherwise a concurrent call inserted the same window
-                else:
+        for tries in count():
+            known = None if tries else self._latest.pop(window, None)
+            latest = known or await self._quota.latest(window)
+            fits = latest.used + len(renders) <= window.limit
+            if fits:
+                with suppress(DuplicateKeyError):
+                    used = await self._insert_after(latest, renders, window, weight, virtual_time)
                     return AddManyResult(outcome=AddOutcome.ADDED, used=used), ()
-        raise StoreUnavailable("too many concurrent calls for one user")
+            if found := await self._with_same_keys(renders):
+                used = (await self._quota.latest(window)).used
+                return AddManyResult(outcome=AddOutcome.DUPLICATE, used=used), found
+            if known is None and not fits:
+                return AddManyResult(outcome=AddOutcome.OVER_QUOTA, used=latest.used), ()
+            if known is None:
+                await asyncio.sleep(backoff_s(tries, base_s=RETRY_BASE_S, max_s=MAX_RETRY_S))
+        raise AssertionError
 
-    async def _add_in(
-        self, renders: Sequence[Render], window: QuotaWindow, weight: float, virtual_time: int, transaction: Transaction
+    async def _insert_after(
+        self, latest: QuotaEntry, renders: Sequence[Render], window: QuotaWindow, weight: float, virtual_time: int
     ) -> int:
-        """Take units of quota and insert the renders; return the used units. Raises `_OverQuota`.
+        """Insert the renders as the entries after the latest one; return the used units.
 
-        Transactions of one owner conflict in the window's document, so that no two of them give the same place.
+        Raises `DuplicateKeyError` if there is a later entry, or a key was used.
         """
-        units = len(renders)
-        total = sum(cost(render, weight=weight) for render in renders)
-        used, last = await self._quota.take(
-            window, units, virtual_time=virtual_time, cost=total, transaction=transaction
-        )
-        if used + units > window.limit:
-            raise _OverQuota(used)
-        is_known = last is not None
-        if not is_known:
-            last = await self._queue.last_finish_key(window.owner, transaction)
+        last = latest.finish_key
+        if last is None:
+            last = await self._queue.last_finish_key(window.owner)
         placed = places(renders, weight=weight, virtual_time=virtual_time, last_finish_key=last)
-        if not is_known:
-            await self._quota.set_finish_key(window, placed[-1].finish_key, transaction)
         documents = [
             {
                 "_id": render.id,
@@ -108,19 +132,33 @@ class MongoStarts:
                 **self._queue.waiting(render),
                 "order_key": place.order_key,
                 "finish_key": place.finish_key,
-                "quota_window": window_id(window),
+                "quota": latest.next_field(window, units=units),
             }
-            for render, place in zip(renders, placed, strict=True)
+            for units, (render, place) in enumerate(zip(renders, placed, strict=True), 1)
         ]
-        await transaction.on(self._renders).insert(documents)
-        return used + units
+        await self._insert(documents)
+        used = latest.used + len(renders)
+        self._latest[window] = QuotaEntry(
+            number=latest.number + len(renders), used=used, finish_key=placed[-1].finish_key
+        )
+        if len(self._latest) > MAX_KNOWN_ENTRIES:
+            self._latest.popitem(last=False)
+        return used
+
+    async def _insert(self, documents: Sequence[Document]) -> None:
+        """Insert all of the documents or none."""
+        if len(documents) == 1:
+            await self._inserts.call(documents[0])
+            return
+
+        async def insert(transaction: Transaction) -> None:
+            await transaction.on(self._renders).insert(documents)
+
+        await run_transaction(self._client, insert, timeout_s=self._timeout_s)
 
     async def _with_same_keys(self, renders: Sequence[Render]) -> Sequence[Mapping[str, Any]]:
         keys = [render.idempotency_key for render in renders if render.idempotency_key is not None]
-        if not keys:
-            return ()
-        with mongo_operation(self._timeout_s):
-            return await self._find_by_keys(renders[0].owner, keys)
+        return await self._find_by_keys(renders[0].owner, keys) if keys else ()
 
     async def _find_by_keys(self, owner: str, keys: Collection[str]) -> Sequence[Mapping[str, Any]]:
         wanted = [key_of(owner, key) for key in keys]

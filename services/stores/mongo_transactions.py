@@ -66,6 +66,9 @@ class Calls:
         return await maybe_await(getattr(self._collection, name)(*args, session=self._session, **options))
 
 
+CallsOf = Callable[[AsyncCollection[Document]], Calls]  # returns the calls of a collection
+
+
 class Transaction:
     """An open transaction."""
 

@@ -138,10 +138,10 @@ def _check_documents(site: Site, users: list[User]) -> None:
     """Check that the database contains exactly the renders and quota units of these users, and no lease."""
     with connect_to_mongo(site.mongo.url) as client:
         database = client[site._database]
-        renders, quotas = list(database["renders"].find()), list(database["quota"].find())
+        renders = list(database["renders"].find())
     assert len(renders) == USERS * EACH
     assert not any("lease" in render for render in renders)
     owned = {(f"rendercast {user.name}", render_id) for user in users for render_id in user.render_ids}
     assert {(render["owner"], render["_id"]) for render in renders} == owned
-    used = sorted((quota["_id"].partition(" ")[2], quota["used"]) for quota in quotas)
-    assert used == sorted((f"rendercast {user.name}", EACH) for user in users)
+    numbers = sorted((render["owner"], render["quota"]["number"], render["quota"]["used"]) for render in renders)
+    assert numbers == sorted((f"rendercast {user.name}", each, each) for user in users for each in range(1, EACH + 1))

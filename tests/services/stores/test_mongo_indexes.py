@@ -127,14 +127,15 @@ async def test_a_start_without_the_fast_indexes_of_large_collections_logs_a_warn
     mongo_url: str, make_render: MakeRender, caplog: pytest.LogCaptureFixture
 ) -> None:
     with connect_to_mongo(mongo_url) as client:
-        client.get_default_database()["renders"].create_index("key", name="by_key", unique=True, sparse=True)
+        required = [model for model in INDEXES["renders"] if model.document.get("unique")]
+        client.get_default_database()["renders"].create_indexes(required)
     async with (
         open_mongo_proxy(mongo_url, of_large_collections) as (url, _),
         open_mongo_store(AsyncMongoClient, url, retention=DAYS) as store,
     ):
         assert (await store.add(make_render(), window())).outcome is AddOutcome.ADDED
         assert len(await store.list(owner="ann", first=5, matching=RenderFilter())) == 1
-    assert indexes(mongo_url).keys() == {"_id_", "by_key"}
+    assert indexes(mongo_url).keys() == {"_id_", "by_key", "quota_entries"}
     for words in ("renders.of_owner", "renders.by_status", "RENDERCAST_RETENTION_DAYS", "run `rendercast migrate`"):
         assert words in caplog.text
 

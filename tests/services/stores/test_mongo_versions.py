@@ -1,5 +1,6 @@
 """Documents of older and newer versions beside those of this one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from services.errors import LeaseLost, StoreUnavailable
 from services.models import Catalog, Render, replace
 from services.renders import lifecycle
 from services.stores.mongo import MongoStore, open_mongo_store
+from services.stores.mongo_quota import ENTRY_VERSION
 from services.webhooks.messages import message_id, replay
 from tests.conftest import MakeRender
 from tests.support.mongo_server import connect_to_mongo
@@ -98,6 +100,7 @@ async def test_a_document_of_a_newer_version_is_neither_returned_nor_changed_nor
     assert not await store.delete(render.id, owner="ann")
     assert database["renders"].find_one({"_id": render.id}) == {**before, "status": "complete"}
     assert await store.quota_used(window()) == 1
+    assert (await store.add(make_render(), window())).used == 2
 
 
 async def test_a_worker_stops_a_render_that_a_newer_version_has_changed(
@@ -117,15 +120,18 @@ async def test_a_quota_of_a_newer_version_is_neither_read_nor_changed(
     store: MongoStore, database: Database[dict[str, Any]], make_render: MakeRender
 ) -> None:
     render = await added(store, make_render())
-    (quota,) = database["quota"].find()
-    assert quota["schema"] == SCHEMA_VERSION
-    before = make_newer(database, "quota", quota["_id"])
+    (document,) = database["renders"].find()
+    newer = {**document["quota"], "number": 2, "version": ENTRY_VERSION + 1, "new_field": "new"}
+    database["renders"].insert_one({"_id": "newer", "quota": newer})
     with pytest.raises(StoreUnavailable, match="newer version"):
         await store.quota_used(window())
+    used = await asyncio.gather(*(store.quota_used(window(owner)) for owner in ("ann", "bob")), return_exceptions=True)
+    assert (type(used[0]), used[1]) == (StoreUnavailable, 0)
     with pytest.raises(StoreUnavailable, match="newer version"):
         await store.add(make_render(), window())
     assert await store.record(lifecycle.cancel(render, now=NOW))
-    assert database["quota"].find_one({"_id": quota["_id"]}) == before
+    quotas = {document["_id"]: document["quota"] for document in database["renders"].find()}
+    assert quotas == {render.id: document["quota"], "newer": newer}
 
 
 async def test_a_webhook_message_of_a_newer_version_is_neither_sent_nor_changed(

@@ -1,7 +1,7 @@
-"""Concurrent reads by id: one command, and each caller gets its own document or error."""
+"""Concurrent reads by id, and inserts: one command, and each caller gets its own result or error."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,12 +11,14 @@ from pymongo import AsyncMongoClient
 
 from services.errors import StoreUnavailable
 from services.models import Render
+from services.ports import AddOutcome
 from services.stores.mongo import MongoStore, open_mongo_store
-from services.stores.mongo_reads import MAX_IDS, MongoReads
+from services.stores.mongo_grouping import MAX_IDS, MAX_INSERTS, GroupedCalls
 from tests.conftest import MakeRender
 from tests.support.mongo_commands import SentCommands
+from tests.support.mongo_proxy import Command, Refuse, open_mongo_proxy
 from tests.support.mongo_server import connect_to_mongo
-from tests.support.stored_renders import window
+from tests.support.stored_renders import added, window
 
 pytestmark = pytest.mark.slow
 
@@ -107,32 +109,33 @@ async def test_no_command_is_sent_for_readers_that_were_cancelled(
     assert filters_of(commands) == [{"_id": "none"}]
 
 
-class SilentCollection:
-    """A collection of a server that never responds."""
+class SilentServer:
+    """A server that never responds."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
         self.cancelled = asyncio.Event()
 
-    async def find_one(self, _: object) -> None:
+    async def find(self, _: object) -> Sequence[None]:
         self.asked.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             self.cancelled.set()
             raise
+        return ()
 
 
 async def test_a_command_is_cancelled_with_its_last_reader() -> None:
-    collection: Any = SilentCollection()
-    reads = MongoReads(collection, timeout_s=30)
-    first, last = [asyncio.create_task(reads.find("id")) for _ in range(2)]
-    await collection.asked.wait()
+    server = SilentServer()
+    reads: GroupedCalls[str, None] = GroupedCalls(server.find, size=MAX_IDS, timeout_s=30)
+    first, last = [asyncio.create_task(reads.call("id")) for _ in range(2)]
+    await server.asked.wait()
     first.cancel()
     await asyncio.wait([first])
-    assert not collection.cancelled.is_set()
+    assert not server.cancelled.is_set()
     last.cancel()
-    await asyncio.wait_for(collection.cancelled.wait(), 30)
+    await asyncio.wait_for(server.cancelled.wait(), 30)
 
 
 async def test_more_reads_than_one_command_has(
@@ -152,3 +155,67 @@ async def test_all_callers_get_the_error_of_a_server_that_is_unavailable(unused_
     assert [type(error) for error in errors] == [StoreUnavailable] * 3
     assert len({id(error) for error in errors}) == 3  # each has its own traceback
     client.close()
+
+
+async def test_an_insert_that_cannot_be_sent_is_an_error_of_its_own_caller(
+    store: MongoStore, make_render: MakeRender
+) -> None:
+    renders = [make_render(owner=owner) for owner in ("ann", "bob")]
+    broken = make_render(owner="eve", generation_id="\ud800")
+    for render in (broken, *renders):
+        await added(store, make_render(owner=render.owner))
+    starts = [store.add(render, window(render.owner)) for render in (broken, *renders)]
+    error, *results = await asyncio.gather(*starts, return_exceptions=True)
+    assert isinstance(error, UnicodeEncodeError)
+    assert [await store.get(render.id, owner=render.owner) for render in renders] == renders
+    assert [getattr(result, "outcome", result) for result in results] == [AddOutcome.ADDED] * 2
+
+
+def refusing_one(command: Command) -> Mapping[str, Any] | None:
+    """Refuse the second of several inserts, as validation by the server would."""
+    if "insert" not in command:
+        return None
+    error = {"index": 1, "code": 121, "errmsg": "Document failed validation"}
+    return {"ok": 1.0, "n": 2, "writeErrors": [error]}
+
+
+def with_a_late_majority(command: Command) -> Mapping[str, Any] | None:
+    """Report that the inserts were not acknowledged by a majority in time."""
+    error = {"code": 64, "codeName": "WriteConcernFailed", "errmsg": "waiting for replication timed out"}
+    return {"ok": 1.0, "n": 3, "writeConcernError": error} if "insert" in command else None
+
+
+@pytest.mark.parametrize(("respond", "failed"), [(refusing_one, 1), (with_a_late_majority, 3)])
+async def test_each_caller_gets_the_error_of_its_own_insert(
+    mongo_url: str, make_render: MakeRender, respond: Refuse, failed: int
+) -> None:
+    renders = [make_render(owner=owner) for owner in ("ann", "bob", "eve")]
+    is_ready = False
+
+    def respond_when_ready(command: Command) -> Mapping[str, Any] | None:
+        return respond(command) if is_ready else None
+
+    async with (
+        open_mongo_proxy(mongo_url, respond_when_ready) as (url, _),
+        open_mongo_store(AsyncMongoClient, url) as store,
+    ):
+        for render in renders:
+            await added(store, make_render(owner=render.owner))  # the next starts need no read, so they are together
+        is_ready = True
+        starts = [store.add(render, window(render.owner)) for render in renders]
+        results = await asyncio.gather(*starts, return_exceptions=True)
+    errors = [result for result in results if isinstance(result, Exception)]
+    assert [type(error) for error in errors] == [StoreUnavailable] * failed
+    assert len({id(error) for error in errors}) == failed
+
+
+async def test_more_inserts_than_one_command_has(
+    store: MongoStore, make_render: MakeRender, commands: SentCommands
+) -> None:
+    renders = [make_render(owner=f"user-{number}") for number in range(MAX_INSERTS + 1)]
+    for render in renders:
+        await added(store, make_render(owner=render.owner))
+    commands.sent.clear()
+    results = await asyncio.gather(*(store.add(render, window(render.owner)) for render in renders))
+    assert [result.outcome for result in results] == [AddOutcome.ADDED] * len(renders)
+    assert [next(iter(command)) for command in commands.sent] == ["insert"] * 2
