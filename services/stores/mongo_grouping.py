@@ -19,6 +19,7 @@ Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 MAX_IDS = 100  # in one command
+INSERTED_TOGETHER_S = 1.0  # an insert waits for an open transaction, of a process that died, that has its number
 MAX_INSERTS = 20  # in one command, which would otherwise be split when it has 48 MB
 
 
@@ -35,7 +36,9 @@ class _Call(Generic[Argument, Result]):
 class GroupedCalls(Generic[Argument, Result]):
     """Calls with one argument each, of which those of one iteration of the event loop are sent together.
 
-    `send` takes up to `size` arguments and returns a result, or an exception, for each.
+    `send` takes up to `size` arguments and returns a result, or an exception, for each. With `together_s`, calls that
+    have not succeeded together after this time are sent alone, so that none waits longer for another; they must then
+    be repeatable.
     """
 
     def __init__(
@@ -44,10 +47,12 @@ class GroupedCalls(Generic[Argument, Result]):
         *,
         size: int,
         timeout_s: float,
+        together_s: float | None = None,
     ) -> None:
         self._send = send
         self._size = size
         self._timeout_s = timeout_s
+        self._together_s = together_s
         self._waiting: list[_Call[Argument, Result]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -88,18 +93,19 @@ class GroupedCalls(Generic[Argument, Result]):
 
     async def _run(self, calls: Sequence[_Call[Argument, Result]]) -> None:
         """Send the calls and give each caller its own result or exception."""
+        are_several = len(calls) > 1
+        limit_s = min(self._timeout_s, self._together_s or self._timeout_s) if are_several else self._timeout_s
         results: Sequence[Result | Exception]
         try:
-            with mongo_operation(self._timeout_s):
+            with mongo_operation(limit_s):
                 results = await self._send([call.argument for call in calls])
-        except StoreUnavailable as error:
-            results = [StoreUnavailable(str(error)) for _ in calls]  # each with a traceback of its own
-        except Exception as error:  # noqa: BLE001  # because of one argument, which must not affect other callers
-            if len(calls) > 1:
+        except Exception as error:  # noqa: BLE001  # perhaps because of one argument, which must not affect others
+            if are_several and (self._together_s is not None or not isinstance(error, StoreUnavailable)):
                 for call in _unfinished(calls):
                     self._start([call])
                 return
-            results = [error]
+            # Each caller gets an exception of its own, with its own traceback.
+            results = [StoreUnavailable(str(error)) for _ in calls] if isinstance(error, StoreUnavailable) else [error]
         for call, result in zip(calls, results, strict=True):
             if not call.result.done():
                 if isinstance(result, Exception):
@@ -124,12 +130,17 @@ async def find_by_ids(collection: AsyncCollection[Document], ids: Sequence[str])
 async def insert_each(
     collection: AsyncCollection[Document], documents: Sequence[Document]
 ) -> Sequence[DuplicateKeyError | StoreUnavailable | None]:
-    """Insert each document, whether or not another is refused; return why, for each that is. They are changed."""
-    if len(documents) == 1:
-        await collection.insert_one(documents[0])
-        return [None]
+    """Insert each document, whether or not another is refused; return why, for each that is refused.
+
+    A document whose `_id` exists is not refused: an insert of several of which this was one has stored it.
+    """
     try:
+        if len(documents) == 1:
+            await collection.insert_one(documents[0])
+            return [None]
         await collection.insert_many(documents, ordered=False)
+    except DuplicateKeyError as error:
+        return [_refusal({"code": DUPLICATE_KEY, "errmsg": str(error), **(error.details or {})})]
     except BulkWriteError as error:
         if error.details["writeConcernErrors"]:
             raise
@@ -138,6 +149,8 @@ async def insert_each(
     return [None] * len(documents)
 
 
-def _refusal(error: Mapping[str, Any]) -> DuplicateKeyError | StoreUnavailable:
+def _refusal(error: Mapping[str, Any]) -> DuplicateKeyError | StoreUnavailable | None:
     message = str(error["errmsg"])
-    return DuplicateKeyError(message) if error["code"] == DUPLICATE_KEY else StoreUnavailable(message)
+    if error["code"] != DUPLICATE_KEY:
+        return StoreUnavailable(message)
+    return None if "_id" in error.get("keyPattern", ()) else DuplicateKeyError(message)

@@ -22,13 +22,12 @@ from services.ports import AddManyResult, AddOutcome, AddResult
 from services.renders.fair_queue import places
 from services.stores.mongo_connection import Client, Database, Document, mongo_operation
 from services.stores.mongo_documents import RenderReader, key_of, render_document
-from services.stores.mongo_grouping import MAX_INSERTS, GroupedCalls, insert_each
+from services.stores.mongo_grouping import INSERTED_TOGETHER_S, MAX_INSERTS, GroupedCalls, insert_each
 from services.stores.mongo_queue import MongoQueue
 from services.stores.mongo_quota import MongoQuota, QuotaEntry
-from services.stores.mongo_transactions import Transaction, run_transaction
+from services.stores.mongo_transactions import MAX_RETRY_S, RETRY_BASE_S, Transaction, run_transaction
 
 MAX_KNOWN_ENTRIES = 10_000  # about 5 MiB
-RETRY_BASE_S, MAX_RETRY_S = 0.005, 0.5  # delays before a start is repeated after one in another process
 
 
 class MongoStarts:
@@ -50,7 +49,12 @@ class MongoStarts:
         self._queue = queue
         self._read = read
         self._timeout_s = timeout_s
-        self._inserts = GroupedCalls(partial(insert_each, self._renders), size=MAX_INSERTS, timeout_s=timeout_s)
+        self._inserts = GroupedCalls(
+            partial(insert_each, self._renders),
+            size=MAX_INSERTS,
+            timeout_s=timeout_s,
+            together_s=INSERTED_TOGETHER_S,
+        )
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by owner
         self._latest: OrderedDict[QuotaWindow, QuotaEntry] = OrderedDict()  # those that this process has stored
 

@@ -22,7 +22,7 @@ from services.stores.mongo_connection import Client, Document, maybe_await, mong
 
 T = TypeVar("T")
 
-RETRY_BASE_S, MAX_RETRY_S = 0.02, 1.0  # delays before a transaction that conflicted with another is repeated
+RETRY_BASE_S, MAX_RETRY_S = 0.01, 0.1  # delays before what conflicted with another process is repeated
 
 
 class Calls:

@@ -18,7 +18,7 @@ from tests.conftest import MakeRender
 from tests.support.mongo_commands import SentCommands
 from tests.support.mongo_proxy import Command, Refuse, open_mongo_proxy
 from tests.support.mongo_server import connect_to_mongo
-from tests.support.stored_renders import added, window
+from tests.support.stored_renders import ALL, added, window
 
 pytestmark = pytest.mark.slow
 
@@ -219,3 +219,23 @@ async def test_more_inserts_than_one_command_has(
     results = await asyncio.gather(*(store.add(render, window(render.owner)) for render in renders))
     assert [result.outcome for result in results] == [AddOutcome.ADDED] * len(renders)
     assert [next(iter(command)) for command in commands.sent] == ["insert"] * 2
+
+
+async def test_an_insert_that_waits_for_an_open_transaction_does_not_hold_up_others(
+    store: MongoStore, mongo_url: str, make_render: MakeRender
+) -> None:
+    """As after the death of a process during a batch. Each of the others is stored once."""
+    owners = ["ann", "bob", "eve"]
+    for owner in owners:
+        await added(store, make_render(owner=owner))
+    with connect_to_mongo(mongo_url) as client, client.start_session() as session:
+        session.start_transaction()
+        renders = client.get_default_database()["renders"]
+        (first,) = renders.find({"owner": "ann"})
+        renders.insert_one({"quota": {**first["quota"], "number": 2, "used": 2}}, session=session)
+        blocked, *others = [asyncio.create_task(store.add(make_render(owner=each), window(each))) for each in owners]
+        assert [result.used for result in await asyncio.gather(*others)] == [2, 2]
+        assert not blocked.done()
+        session.abort_transaction()
+    assert (await blocked).used == 2
+    assert [await store.count(owner=owner, matching=ALL) for owner in owners] == [2, 2, 2]
