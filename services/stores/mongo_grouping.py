@@ -37,8 +37,8 @@ class GroupedCalls(Generic[Argument, Result]):
     """Calls with one argument each, of which those of one iteration of the event loop are sent together.
 
     `send` takes up to `size` arguments and returns a result, or an exception, for each. With `together_s`, calls that
-    have not succeeded together after this time are sent alone, so that none waits longer for another; they must then
-    be repeatable.
+    have not succeeded together after this time are sent again, alone, so that none waits longer for another. The first
+    command may then still have its effect.
     """
 
     def __init__(
@@ -130,17 +130,12 @@ async def find_by_ids(collection: AsyncCollection[Document], ids: Sequence[str])
 async def insert_each(
     collection: AsyncCollection[Document], documents: Sequence[Document]
 ) -> Sequence[DuplicateKeyError | StoreUnavailable | None]:
-    """Insert each document, whether or not another is refused; return why, for each that is refused.
-
-    A document whose `_id` exists is not refused: an insert of several of which this was one has stored it.
-    """
+    """Insert each document, whether or not another is refused; return why, for each that is."""
+    if len(documents) == 1:
+        await collection.insert_one(documents[0])
+        return [None]
     try:
-        if len(documents) == 1:
-            await collection.insert_one(documents[0])
-            return [None]
         await collection.insert_many(documents, ordered=False)
-    except DuplicateKeyError as error:
-        return [_refusal({"code": DUPLICATE_KEY, "errmsg": str(error), **(error.details or {})})]
     except BulkWriteError as error:
         if error.details["writeConcernErrors"]:
             raise
@@ -149,8 +144,6 @@ async def insert_each(
     return [None] * len(documents)
 
 
-def _refusal(error: Mapping[str, Any]) -> DuplicateKeyError | StoreUnavailable | None:
+def _refusal(error: Mapping[str, Any]) -> DuplicateKeyError | StoreUnavailable:
     message = str(error["errmsg"])
-    if error["code"] != DUPLICATE_KEY:
-        return StoreUnavailable(message)
-    return None if "_id" in error.get("keyPattern", ()) else DuplicateKeyError(message)
+    return DuplicateKeyError(message) if error["code"] == DUPLICATE_KEY else StoreUnavailable(message)

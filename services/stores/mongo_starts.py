@@ -109,6 +109,9 @@ class MongoStarts:
                 with suppress(DuplicateKeyError):
                     used = await self._insert_after(latest, renders, window, weight, virtual_time)
                     return AddManyResult(outcome=AddOutcome.ADDED, used=used), ()
+                last = await self._renders.find_one({"_id": renders[-1].id}, {"quota": True})
+                if last is not None:  # by an earlier try, which seemed to have failed
+                    return AddManyResult(outcome=AddOutcome.ADDED, used=last["quota"]["used"]), ()
             if found := await self._with_same_keys(renders):
                 used = (await self._quota.latest(window)).used
                 return AddManyResult(outcome=AddOutcome.DUPLICATE, used=used), found

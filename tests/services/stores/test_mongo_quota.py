@@ -95,6 +95,15 @@ async def test_a_used_key_does_not_affect_starts_that_are_sent_with_it(
     assert [result.used for result in results] == [1, 2, 2]
 
 
+async def test_a_used_key_returns_the_units_that_all_processes_use(
+    stores: Sequence[MongoStore], make_render: MakeRender
+) -> None:
+    first = await added(stores[A], make_render(idempotency_key="k"))
+    await added(stores[B], make_render())
+    result = await stores[A].add(make_render(idempotency_key="k"), window())
+    assert (result.outcome, result.render, result.used) == (AddOutcome.DUPLICATE, first, 2)
+
+
 async def test_processes_that_alternate_use_each_number_once(
     stores: Sequence[MongoStore], mongo_url: str, make_render: MakeRender
 ) -> None:
