@@ -99,7 +99,7 @@ class MongoQuota:
             await transaction.on(self._older).update_one(unit, {"$pull": unit})
             return
         quota = (await self._latest(found["quota"]["window"], transaction.on))["quota"]
-        if quota["version"] == ENTRY_VERSION and quota["used"] > 0:
+        if quota["version"] == ENTRY_VERSION:
             returned = {**quota, "number": quota["number"] + 1, "used": quota["used"] - 1}
             await transaction.on(self._renders).insert([{"quota": returned, "expires_at": now + ENTRY_RETENTION}])
 

@@ -71,8 +71,8 @@ async def test_concurrent_starts_of_different_owners_are_one_insert(mongo_url: s
     commands = SentCommands()
     renders = [make_render(owner=f"user-{number}") for number in range(5)]
     async with open_mongo_store(partial(AsyncMongoClient, event_listeners=[commands]), mongo_url) as store:
-        for render in renders:
-            await added(store, render)
+        await asyncio.gather(*(added(store, render) for render in renders))
+        assert [command.get("find") for command in commands.sent].count("queue") == 1
         commands.sent.clear()
         again = [make_render(owner=render.owner) for render in renders]
         results = await asyncio.gather(*(store.add(render, window(render.owner)) for render in again))
@@ -102,6 +102,16 @@ async def test_a_used_key_returns_the_units_that_all_processes_use(
     await added(stores[B], make_render())
     result = await stores[A].add(make_render(idempotency_key="k"), window())
     assert (result.outcome, result.render, result.used) == (AddOutcome.DUPLICATE, first, 2)
+
+
+async def test_a_start_that_an_earlier_try_has_stored_takes_one_unit(
+    stores: Sequence[MongoStore], mongo_url: str, make_render: MakeRender
+) -> None:
+    render = await added(stores[A], make_render())
+    result = await stores[B].add(render, window())
+    assert (result.outcome, result.used) == (AddOutcome.ADDED, 1)
+    assert entries(mongo_url) == [(1, 1)]
+    assert (await stores[B].add(make_render(), window())).used == 2
 
 
 async def test_processes_that_alternate_use_each_number_once(
