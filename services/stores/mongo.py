@@ -72,6 +72,7 @@ class MongoStore:
         """
         with self._operation():
             check_replica_set(await self._clock.sync())
+            await self._quota.check_older()
         await check_writes(self._renders, timeout_s=self._timeout_s)
         await build_at_start(self._renders.database, retention=retention, timeout_s=self._timeout_s)
         await check_transactions(self._client, self._renders, timeout_s=self._timeout_s)
@@ -187,7 +188,6 @@ class MongoStore:
             return [found["_id"] async for found in self._renders.find({"owner": owner}, {"_id": True})]
 
     async def erase_records(self, owner: str, *, dry_run: bool) -> ErasedRecords:  # noqa: D102
-        self._starts.forget_entries()
         return await erase_records(self._renders.database, owner, dry_run=dry_run)
 
     async def _record_many(self, renders: Sequence[Render], transaction: Transaction) -> frozenset[str]:

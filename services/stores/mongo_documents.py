@@ -13,10 +13,10 @@ from services.stores.mongo_connection import Document
 Decoded = TypeVar("Decoded")
 
 UNFINISHED = sorted(status.value for status in ACTIVE)
-# The condition of each write: a document of a newer version is not changed. Quotas of version 1 have no version.
-READABLE_VERSIONS = [None, *range(1, documents.SCHEMA_VERSION + 1)]
+# The condition of each write: a document of a newer version is not changed.
+READABLE_VERSIONS = list(range(1, documents.SCHEMA_VERSION + 1))
 NEWER = "was written by a newer version of Rendercast"
-IS_RENDER: Document = {"owner": {"$exists": True}}  # not an entry of a quota without a render
+IS_RENDER: Document = {"owner": {"$gt": ""}}  # not an entry of a quota without a render
 READABLE: Document = {"schema": {"$in": READABLE_VERSIONS}}
 
 
@@ -51,6 +51,8 @@ def key_of(owner: str, idempotency_key: str) -> str:
 def filter_conditions(owner: str | None, matching: RenderFilter) -> Document:
     """Return the query conditions of a filter; all owners if `owner` is None."""
     conditions: Document = {} if owner is None else {"owner": owner}
+    if owner is None and matching.statuses is None:
+        conditions |= IS_RENDER
     if matching.statuses is not None:
         conditions["status"] = {"$in": [status.value for status in matching.statuses]}
     if matching.generation_id is not None:
@@ -59,7 +61,7 @@ def filter_conditions(owner: str | None, matching: RenderFilter) -> Document:
         conditions["batch_id"] = matching.batch_id
     if matching.composition_id is not None:
         conditions["render.composition_id"] = _composition(matching.composition_id)
-    return conditions or {**IS_RENDER}
+    return conditions
 
 
 def _composition(composition_id: str) -> str | Document:

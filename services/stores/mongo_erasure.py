@@ -14,9 +14,10 @@ from services.stores.mongo_quota import window_pattern
 
 
 async def erase_records(database: Database, owner: str, *, dry_run: bool) -> ErasedRecords:
-    """Delete the messages and quotas of the owner, of any version, and return their numbers.
+    """Delete the owner's messages and what renders have left in quota windows; return how many messages and windows.
 
-    A render that still exists stays an entry of its window.
+    A render that still exists stays an entry of its window, and the window counts. If the owner goes on starting
+    renders, processes that remember entries and others count the units of the current window differently.
     """
     of_owner = {"$regex": window_pattern(owner)}
     messages = await _erase(database["webhooks"], {"message.render.owner": owner}, dry_run=dry_run)

@@ -10,7 +10,7 @@ from contextvars import Context
 from typing import Any, Generic, TypeVar
 
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from services.errors import StoreUnavailable
 from services.stores.mongo_connection import DUPLICATE_KEY, Document, mongo_operation
@@ -91,6 +91,10 @@ class GroupedCalls(Generic[Argument, Result]):
         for call in calls:
             call.result.add_done_callback(cancel_if_unused)
 
+    def _are_late(self, error: Exception) -> bool:
+        """Whether calls that were sent together failed because of `together_s`."""
+        return self._together_s is not None and isinstance(error.__cause__, PyMongoError) and error.__cause__.timeout
+
     async def _run(self, calls: Sequence[_Call[Argument, Result]]) -> None:
         """Send the calls and give each caller its own result or exception."""
         are_several = len(calls) > 1
@@ -100,7 +104,7 @@ class GroupedCalls(Generic[Argument, Result]):
             with mongo_operation(limit_s):
                 results = await self._send([call.argument for call in calls])
         except Exception as error:  # noqa: BLE001  # perhaps because of one argument, which must not affect others
-            if are_several and (self._together_s is not None or not isinstance(error, StoreUnavailable)):
+            if are_several and (self._are_late(error) or not isinstance(error, StoreUnavailable)):
                 for call in _unfinished(calls):
                     self._start([call])
                 return

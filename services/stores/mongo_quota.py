@@ -3,7 +3,7 @@
 A render is an entry of its window: its field `quota` has the window, its number in it, and how many units are used
 after it. A unique index admits each number once. A start reads the window's latest entry and is stored as the next one.
 If another call has stored that one meanwhile, the insert is refused, and the start reads again. So the units are exact
-without a transaction, and no two starts of an owner get the same place in the queue.
+without a transaction, and no two starts of a window get the same place in the queue.
 
 A returned unit is an entry without a render, and a deleted render leaves one, so that no number is used twice. They
 have no owner, and MongoDB deletes them after `ENTRY_RETENTION`.
@@ -20,6 +20,7 @@ from typing import Any
 
 from pymongo import DESCENDING
 from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from services.errors import StoreUnavailable
 from services.models import QuotaWindow
@@ -60,33 +61,29 @@ class MongoQuota:
     def __init__(self, database: Database) -> None:
         self._renders: AsyncCollection[Document] = database["renders"]
         self._older: AsyncCollection[Document] = database["quota"]
+        self._has_older = True
+
+    async def check_older(self) -> None:
+        """Find out whether an older version has counted units; otherwise they are not read for each window."""
+        self._has_older = await self._older.estimated_document_count() > 0
 
     async def latest(self, window: QuotaWindow) -> QuotaEntry:
         """Return the latest entry. Raises `StoreUnavailable` if a newer version has written it."""
         found = await self._latest(window_id(window), Calls)
-        quota = found["quota"]
-        if isinstance(used := _used(found), StoreUnavailable):
-            raise used
+        used = _used(found)
         # After a change of the windows' length, the owner's latest start may be in a later window.
-        is_latest_start = quota.get("length_s") == window.length.total_seconds()
+        is_latest_start = found["quota"].get("length_s") == window.length.total_seconds()
         finish_key = found.get("finish_key") if is_latest_start else None
-        return QuotaEntry(number=quota["number"], used=used, finish_key=finish_key)
+        return QuotaEntry(number=found["quota"]["number"], used=used, finish_key=finish_key)
 
     async def used(self, windows: Sequence[str]) -> Sequence[int | StoreUnavailable]:
         """Return the used units of the windows with these ids, or an error if a newer version has written them."""
+        found: Mapping[str, Document]
         if len(windows) == 1:
-            return [_used(await self._latest(windows[0], Calls))]
-        latest_of_each: list[Document] = [
-            {"$match": {"quota.window": {"$in": list(windows)}}},
-            {"$sort": dict(LATEST_FIRST)},
-            {"$group": {"_id": "$quota.window", "quota": {"$first": "$quota"}}},
-        ]
-        entries = await (await maybe_await(self._renders.aggregate(latest_of_each))).to_list(None)
-        found = {entry["_id"]: entry for entry in entries}
-        if without := [window for window in windows if window not in found]:
-            older = await self._older.find({"_id": {"$in": without}}).to_list(None)
-            found |= {document["_id"]: _before_entries(document) for document in older}
-        return [_used(found.get(window) or _before_entries(None)) for window in windows]
+            found = {windows[0]: await self._latest(windows[0], Calls)}
+        else:
+            found = await self._latest_of_each(windows)
+        return [_used_or_error(found[window]) for window in windows]
 
     async def give_back(self, render_id: str, transaction: Transaction, *, now: datetime) -> None:
         """Return a render's unit to its window. If a newer version has written the latest entry, it stays used.
@@ -100,8 +97,16 @@ class MongoQuota:
             return
         quota = (await self._latest(found["quota"]["window"], transaction.on))["quota"]
         if quota["version"] == ENTRY_VERSION:
-            returned = {**quota, "number": quota["number"] + 1, "used": quota["used"] - 1}
-            await transaction.on(self._renders).insert([{"quota": returned, "expires_at": now + ENTRY_RETENTION}])
+            number, used = quota["number"] + 1, max(0, quota["used"] - 1)  # fewer than 0 only after an erasure
+            entry = {
+                "_id": f"-{quota['window']} {number}",  # before the ids of renders
+                "quota": {**quota, "number": number, "used": used},
+                "expires_at": now + ENTRY_RETENTION,
+            }
+            try:
+                await transaction.on(self._renders).insert([entry])
+            except DuplicateKeyError as error:  # MongoDB reports a conflict of transactions
+                raise OperationFailure(str(error), details={"errorLabels": ["TransientTransactionError"]}) from error
 
     async def delete_render(self, conditions: Document, *, now: datetime) -> bool:
         """Delete the render that matches, except for its entry; return whether there was one."""
@@ -113,24 +118,53 @@ class MongoQuota:
         entry = {**found, "expires_at": now + ENTRY_RETENTION}
         return (await self._renders.replace_one(conditions, entry)).matched_count == 1
 
+    async def _latest_of_each(self, windows: Sequence[str]) -> Mapping[str, Document]:
+        """Return the latest entry of each window, without its finish key, or what precedes the first one.
+
+        Two commands, since the first one reads only the index, whatever a server makes of it.
+        """
+        numbers = {"_id": "$quota.window", "number": {"$max": "$quota.number"}}
+        of_windows: list[Document] = [{"$match": {"quota.window": {"$in": list(windows)}}}, {"$group": numbers}]
+        latest = await (await maybe_await(self._renders.aggregate(of_windows))).to_list(None)
+        found = {window: _before_entries(None) for window in windows}
+        if entries := [{"quota.window": each["_id"], "quota.number": each["number"]} for each in latest]:
+            documents = await self._renders.find({"$or": entries}, {"quota": True}).to_list(None)
+            found |= {document["quota"]["window"]: document for document in documents}
+        without = [window for window, entry in found.items() if not entry["quota"]["number"]]
+        if without and self._has_older:
+            older = await self._older.find({"_id": {"$in": without}}).to_list(None)
+            found |= {document["_id"]: _before_entries(document) for document in older}
+        return found
+
     async def _latest(self, window: str, calls_of: CallsOf) -> Document:
         """Return the quota and finish key of a window's latest entry, or what precedes the first one."""
         fields = {"quota": True, "finish_key": True}
         entry = await calls_of(self._renders).find_one({"quota.window": window}, fields, sort=LATEST_FIRST)
-        return entry or _before_entries(await calls_of(self._older).find_one({"_id": window}))
+        if entry is None and self._has_older:
+            return _before_entries(await calls_of(self._older).find_one({"_id": window}))
+        return entry or _before_entries(None)
 
 
 def _before_entries(older: Mapping[str, Any] | None) -> Document:
     """Return what precedes a window's entries: the units of renders that an older version has started."""
-    units = len(older["renders"]) if older else 0
+    counted = {} if older is None else older
+    units = counted.get("used", 0) + len(counted.get("renders", ()))  # a number between versions 0.3 and 0.4
     return {"quota": {"version": ENTRY_VERSION, "number": 0, "used": units}}
 
 
-def _used(entry: Document) -> int | StoreUnavailable:
+def _used(entry: Document) -> int:
+    """Return the used units after an entry. Raises `StoreUnavailable` if a newer version has written it."""
     quota = entry["quota"]
-    if quota["version"] == ENTRY_VERSION:
-        return int(quota["used"])
-    return StoreUnavailable(f"the entry {quota['number']} of the quota window {quota['window']} {NEWER}")
+    if quota["version"] != ENTRY_VERSION:
+        raise StoreUnavailable(f"the entry {quota['number']} of the quota window {quota['window']} {NEWER}")
+    return int(quota["used"])
+
+
+def _used_or_error(entry: Document) -> int | StoreUnavailable:
+    try:
+        return _used(entry)
+    except StoreUnavailable as error:
+        return error
 
 
 def window_pattern(owner: str) -> str:

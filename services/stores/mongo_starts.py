@@ -14,6 +14,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from pymongo.errors import DuplicateKeyError
+from pymongo.read_concern import ReadConcern
 
 from services.background.backoff import backoff_s
 from services.errors import StoreUnavailable
@@ -27,6 +28,7 @@ from services.stores.mongo_queue import MongoQueue
 from services.stores.mongo_quota import MongoQuota, QuotaEntry
 from services.stores.mongo_transactions import MAX_RETRY_S, RETRY_BASE_S, Transaction, run_transaction
 
+DRIVER_FIRST = 1.1  # times the driver's limit
 MAX_KNOWN_ENTRIES = 10_000  # about 5 MiB
 
 
@@ -45,6 +47,7 @@ class MongoStarts:
     ) -> None:
         self._client = client
         self._renders = database["renders"]
+        self._acknowledged = self._renders.with_options(read_concern=ReadConcern("majority"))
         self._quota = quota
         self._queue = queue
         self._read = read
@@ -74,10 +77,6 @@ class MongoStarts:
         renders = [self._read.one(document) for document in await self._find_by_keys(owner, keys)]
         return {render.idempotency_key: render for render in renders if render.idempotency_key is not None}
 
-    def forget_entries(self) -> None:
-        """Have the next start of each owner read the latest entry, since entries were deleted."""
-        self._latest.clear()
-
     async def _add(
         self, renders: Sequence[Render], window: QuotaWindow, *, weight: float
     ) -> tuple[AddManyResult, Sequence[Mapping[str, Any]]]:
@@ -86,21 +85,22 @@ class MongoStarts:
         Calls for one owner take turns: of those that follow the same entry, all but one would be refused.
         """
         try:
-            async with asyncio.timeout(self._timeout_s):  # all calls together, and the wait for the turn
+            # All calls together, and the wait for the turn. The driver's limit comes first: its error has the reason.
+            async with asyncio.timeout(DRIVER_FIRST * self._timeout_s):
                 with mongo_operation(self._timeout_s):
-                    virtual_time = await self._queue.virtual_time()
                     async with self._turns.setdefault(window.owner, asyncio.Lock()):
-                        return await self._add_in_turn(renders, window, weight, virtual_time)
+                        return await self._add_in_turn(renders, window, weight)
         except TimeoutError:
             raise StoreUnavailable("timed out") from None
 
     async def _add_in_turn(
-        self, renders: Sequence[Render], window: QuotaWindow, weight: float, virtual_time: int
+        self, renders: Sequence[Render], window: QuotaWindow, weight: float
     ) -> tuple[AddManyResult, Sequence[Mapping[str, Any]]]:
         """Add the renders after the latest entry; read that again as long as other processes store later ones.
 
         Whether a key is used shows when the renders are inserted, and is read only then, and before a refusal.
         """
+        virtual_time = await self._queue.virtual_time()
         for tries in count():
             known = None if tries else self._latest.pop(window, None)
             latest = known or await self._quota.latest(window)
@@ -109,8 +109,8 @@ class MongoStarts:
                 with suppress(DuplicateKeyError):
                     used = await self._insert_after(latest, renders, window, weight, virtual_time)
                     return AddManyResult(outcome=AddOutcome.ADDED, used=used), ()
-                last = await self._renders.find_one({"_id": renders[-1].id}, {"quota": True})
-                if last is not None:  # by an earlier try, which seemed to have failed
+                last = await self._acknowledged.find_one({"_id": renders[-1].id}, {"quota": True})
+                if last is not None:  # an earlier try, which seemed to have failed, has stored them
                     return AddManyResult(outcome=AddOutcome.ADDED, used=last["quota"]["used"]), ()
             if found := await self._with_same_keys(renders):
                 used = (await self._quota.latest(window)).used

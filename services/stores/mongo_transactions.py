@@ -36,12 +36,6 @@ class Calls:
         """Return the first document, or None."""
         return await self._call("find_one", conditions, projection, **options)
 
-    async def find_one_and_update(
-        self, conditions: Document, update: Document | Sequence[Document], **options: Any
-    ) -> Any:
-        """Change the first document and return it, or None, as `return_document` says."""
-        return await self._call("find_one_and_update", conditions, update, **options)
-
     async def find(self, conditions: Document, projection: Document, **options: Any) -> list[Document]:
         """Return all documents."""
         cursor = self._collection.find(conditions, projection, session=self._session, **options)

@@ -15,7 +15,6 @@ ALL = RenderFilter()
 FAILURE = Failure(code="BROKEN", message="It broke.", retryable=True)
 USERS_FAILURE = Failure(code="COMPOSITION_ERROR", message="It can't be drawn.", retryable=False)
 OUTPUT = Output(bucket="b", key="k.mp4", size_bytes=7)
-# Not in the past: MongoDB deletes quota documents a week after their window, also in the middle of a test.
 WINDOW_STARTS_AT = datetime.now(UTC).replace(microsecond=0)
 
 

@@ -16,7 +16,7 @@ from services.stores.mongo import MongoStore, open_mongo_store
 from services.stores.mongo_grouping import MAX_IDS, MAX_INSERTS, GroupedCalls
 from tests.conftest import MakeRender
 from tests.support.mongo_commands import SentCommands
-from tests.support.mongo_proxy import Command, Refuse, open_mongo_proxy
+from tests.support.mongo_proxy import Command, Refuse, open_mongo_proxy, refusal
 from tests.support.mongo_server import connect_to_mongo
 from tests.support.stored_renders import ALL, added, window
 
@@ -185,7 +185,11 @@ def with_a_late_majority(command: Command) -> Mapping[str, Any] | None:
     return {"ok": 1.0, "n": 3, "writeConcernError": error} if "insert" in command else None
 
 
-@pytest.mark.parametrize(("respond", "failed"), [(refusing_one, 1), (with_a_late_majority, 3)])
+def refusing_all(command: Command) -> Mapping[str, Any] | None:
+    return refusal(189, "PrimarySteppedDown") if "insert" in command else None
+
+
+@pytest.mark.parametrize(("respond", "failed"), [(refusing_one, 1), (with_a_late_majority, 3), (refusing_all, 3)])
 async def test_each_caller_gets_the_error_of_its_own_insert(
     mongo_url: str, make_render: MakeRender, respond: Refuse, failed: int
 ) -> None:

@@ -5,14 +5,17 @@ Each store is that of a process: it knows the latest entry only of windows in wh
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from functools import partial
+from itertools import product
 from typing import Any
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
 
-from services.models import QuotaWindow, Render
+from services.errors import StoreUnavailable
+from services.models import TEXT_ANIMATION, QuotaWindow, Render, RenderFilter
 from services.ports import AddOutcome
 from services.renders import lifecycle
 from services.stores.mongo import MongoStore, open_mongo_store
@@ -142,9 +145,11 @@ async def test_concurrent_starts_of_processes_get_exactly_the_quota(
 async def test_a_unit_that_another_process_returned_can_be_used(
     stores: Sequence[MongoStore], make_render: MakeRender
 ) -> None:
-    first, _ = [await added(stores[A], make_render()) for _ in range(2)]
-    await cancelled_in_the_queue(stores[B], first)
-    assert await stores[A].quota_used(window()) == 1
+    renders = [make_render() for _ in range(2)]
+    for render in renders:
+        await stores[A].add(render, window(limit=2))
+    await cancelled_in_the_queue(stores[B], renders[0])
+    assert await stores[A].quota_used(window(limit=2)) == 1
     results = [await stores[A].add(make_render(), window(limit=2)) for _ in range(2)]
     assert [(result.outcome, result.used) for result in results] == [(AddOutcome.ADDED, 2), (AddOutcome.OVER_QUOTA, 2)]
 
@@ -165,17 +170,56 @@ async def test_a_render_that_another_process_cancelled_moves_no_later_one_back(
 async def test_the_number_of_a_render_that_another_process_deleted_is_not_used_again(
     stores: Sequence[MongoStore], mongo_url: str, make_render: MakeRender
 ) -> None:
-    await added(stores[A], make_render())
-    second = await added(stores[B], make_render())
+    second = make_render()
+    for store, render in zip(stores, (make_render(), second), strict=True):
+        await store.add(render, window(limit=3))
     running = launched(second)
     await stores[B].record(running)
     await stores[B].record(lifecycle.cancel(running, now=NOW))  # which returns no unit
     assert await stores[B].delete(second.id, owner="ann")
-    result = await stores[A].add(make_render(), window(limit=2))
-    assert (result.outcome, result.used) == (AddOutcome.OVER_QUOTA, 2)
-    result = await stores[A].add(make_render(), window())
-    assert (result.outcome, result.used) == (AddOutcome.ADDED, 3)
+    results = [await stores[A].add(make_render(), window(limit=3)) for _ in range(2)]
+    assert [(result.outcome, result.used) for result in results] == [(AddOutcome.ADDED, 3), (AddOutcome.OVER_QUOTA, 3)]
     assert entries(mongo_url) == [(1, 1), (2, 2), (3, 3)]
+
+
+async def test_a_deleted_render_still_determines_the_place_of_the_next_one(
+    stores: Sequence[MongoStore], make_render: MakeRender
+) -> None:
+    ended = await added(stores[A], make_render(at=NOW))
+    assert await stores[A].acquire(worker="w", lease=HOUR) == ended
+    running = launched(ended)
+    await stores[A].record(running, worker="w", lease=HOUR)
+    await stores[A].record(lifecycle.cancel(running, now=NOW), worker="w")
+    assert await stores[A].delete(ended.id, owner="ann")
+    bobs = await added(stores[A], make_render(owner="bob", at=NOW))
+    anns = await added(stores[B], make_render(at=NOW - HOUR))
+    assert [await stores[A].queue_position(render) for render in (bobs, anns)] == [1, 2]
+
+
+async def test_a_start_comes_after_the_last_of_a_batch(stores: Sequence[MongoStore], make_render: MakeRender) -> None:
+    batch, after = [make_render(at=NOW) for _ in range(3)], make_render(at=NOW - HOUR)
+    await stores[A].add_many(batch, window())
+    await stores[A].add(after, window())
+    assert await stores[A].queue_position(after) == 4
+
+
+async def test_starts_of_an_owner_take_turns(mongo_url: str, make_render: MakeRender) -> None:
+    commands = SentCommands()
+    async with open_mongo_store(partial(AsyncMongoClient, event_listeners=[commands]), mongo_url) as store:
+        await added(store, make_render())
+        commands.sent.clear()
+        await asyncio.gather(*(store.add(make_render(), window()) for _ in range(5)))
+    assert sent_by_starts(commands) == [("insert", "renders")] * 5
+
+
+async def test_a_start_whose_turn_does_not_come_fails(mongo_url: str, make_render: MakeRender) -> None:
+    async with open_mongo_store(AsyncMongoClient, f"{mongo_url}?timeoutMS=300") as store:
+        turn = asyncio.Lock()
+        await turn.acquire()
+        starts: Any = store._starts
+        starts._turns["ann"] = turn
+        with pytest.raises(StoreUnavailable, match="timed out"):
+            await asyncio.wait_for(store.add(make_render(), window()), 30)
 
 
 async def test_what_a_deleted_render_and_a_returned_unit_leave_is_no_render(
@@ -188,12 +232,14 @@ async def test_what_a_deleted_render_and_a_returned_unit_leave_is_no_render(
     with connect_to_mongo(mongo_url) as client:
         left = list(client.get_default_database()["renders"].find({"_id": {"$ne": kept.id}}))
     assert [set(document) - {"finish_key"} for document in left] == [{"_id", "quota", "expires_at"}] * 2
+    assert min(document["expires_at"] for document in left) > datetime.now() + window().length  # noqa: DTZ005  # as PyMongo
     assert await store.get(deleted.id, owner="ann") is None
     assert await store.get_many([kept.id, deleted.id]) == [kept]
-    for owner in ("ann", None):
-        assert await store.list(owner=owner, first=5, matching=ALL) == [kept]
-        assert await store.count(owner=owner, matching=ALL) == 1
-    assert not await store.exists_newer(kept.id + "z", owner=None, matching=ALL)
+    for owner, matching in product(("ann", None), (ALL, RenderFilter(composition_id=TEXT_ANIMATION))):
+        assert await store.list(owner=owner, first=5, matching=matching) == [kept]
+        assert await store.count(owner=owner, matching=matching) == 1
+        assert not await store.exists_newer(kept.id + "z", owner=owner, matching=matching)
+        assert not await store.exists_older(kept.id[:-1], owner=owner, matching=matching)
     assert await store.render_ids("ann") == [kept.id]
     assert (await store.queue()).depth == 1
     assert not await store.delete(deleted.id, owner="ann")
@@ -204,15 +250,21 @@ async def test_what_a_deleted_render_and_a_returned_unit_leave_is_no_render(
 async def test_erasing_an_owner_leaves_no_entry(
     stores: Sequence[MongoStore], mongo_url: str, make_render: MakeRender
 ) -> None:
-    render = await cancelled_in_the_queue(stores[A], await added(stores[A], make_render()))
+    render, unfinished = [await added(stores[A], make_render()) for _ in range(2)]
+    await cancelled_in_the_queue(stores[A], render)
     await added(stores[A], make_render(owner="annabel"))
     preview = await stores[A].erase_records("ann", dry_run=True)
     assert await stores[A].delete(render.id, owner="ann")
     assert await stores[A].erase_records("ann", dry_run=False) == preview
     assert preview.quota_windows == 1
+    assert entries(mongo_url) == [(1, 1), (2, 2)]
+    assert await stores[A].render_ids("ann") == [unfinished.id]
+    await cancelled_in_the_queue(stores[A], unfinished)
+    assert await stores[A].delete(unfinished.id, owner="ann")
+    assert (await stores[A].erase_records("ann", dry_run=False)).quota_windows == 1
     assert entries(mongo_url) == [(1, 1)]
     assert (await stores[A].erase_records("ann", dry_run=False)).quota_windows == 0
-    assert (await stores[A].add(make_render(), window())).used == 1
+    assert (await stores[B].add(make_render(), window())).used == 1
 
 
 async def test_a_window_of_another_length_does_not_give_an_old_place_in_the_queue(

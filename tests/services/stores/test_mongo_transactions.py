@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,9 +11,14 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure
 
 from services.errors import StoreUnavailable
+from services.renders import lifecycle
 from services.stores import mongo_transactions
+from services.stores.mongo import open_mongo_store
 from services.stores.mongo_connection import maybe_await
 from services.stores.mongo_transactions import Transaction, run_transaction
+from tests.conftest import MakeRender
+from tests.support.mongo_proxy import Command, open_mongo_proxy
+from tests.support.stored_renders import NOW, added, window
 
 pytestmark = pytest.mark.slow
 
@@ -58,3 +64,20 @@ async def test_a_transaction_whose_time_ends_before_it_could_be_repeated_fails_w
             await run_transaction(client, conflict, timeout_s=TIMEOUT_S)
     finally:
         await maybe_await(client.close())
+
+
+async def test_a_returned_unit_is_repeated_if_the_server_reports_a_duplicate(
+    mongo_url: str, make_render: MakeRender
+) -> None:
+    """Instead of a conflict of transactions, as MongoDB does."""
+    left = [{"index": 0, "code": 11000, "errmsg": "E11000 duplicate key"}]
+
+    def refuse_once(command: Command) -> Mapping[str, Any] | None:
+        if "insert" in command and "autocommit" in command and left:
+            return {"ok": 1.0, "n": 0, "writeErrors": [left.pop()]}
+        return None
+
+    async with open_mongo_proxy(mongo_url, refuse_once) as (url, _), open_mongo_store(AsyncMongoClient, url) as store:
+        await store.record(lifecycle.cancel(await added(store, make_render()), now=NOW))
+        assert await store.quota_used(window()) == 0
+    assert left == []

@@ -159,6 +159,12 @@ async def test_the_unit_of_a_render_that_is_cancelled_now_is_returned(upgraded: 
     assert await upgraded.store.quota_used(WINDOW) == USED[version] - 1
 
 
+async def test_an_ended_render_can_be_deleted(upgraded: Upgraded) -> None:
+    complete = (await stored_renders(upgraded.store))[S.COMPLETE]
+    assert await upgraded.store.delete(complete.id, owner="ann")
+    assert await upgraded.store.get(complete.id, owner="ann") is None
+
+
 async def test_renders_that_were_queued_come_before_new_ones(
     upgraded: Upgraded, version: int, make_render: MakeRender
 ) -> None:
