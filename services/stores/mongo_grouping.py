@@ -37,8 +37,8 @@ class GroupedCalls(Generic[Argument, Result]):
     """Calls with one argument each, of which those of one iteration of the event loop are sent together.
 
     `send` takes up to `size` arguments and returns a result, or an exception, for each. With `together_s`, calls that
-    have not succeeded together after this time are sent again, alone, so that none waits longer for another. The first
-    command may then still have its effect.
+    have not succeeded together after this time, or half the timeout, are sent again, alone, so that none waits longer
+    for another. The first command may then still have its effect.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class GroupedCalls(Generic[Argument, Result]):
         self._send = send
         self._size = size
         self._timeout_s = timeout_s
-        self._together_s = together_s
+        self._together_s = together_s and min(together_s, timeout_s / 2)
         self._waiting: list[_Call[Argument, Result]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -70,11 +70,11 @@ class GroupedCalls(Generic[Argument, Result]):
     def _start_all(self) -> None:
         waiting, self._waiting = _unfinished(self._waiting), []
         for start in range(0, len(waiting), self._size):
-            self._start(waiting[start : start + self._size])
+            self._start(waiting[start : start + self._size], limit_s=self._timeout_s)
 
-    def _start(self, calls: Sequence[_Call[Argument, Result]]) -> None:
+    def _start(self, calls: Sequence[_Call[Argument, Result]], *, limit_s: float) -> None:
         """Send the calls in a task. It is cancelled when all callers are, and they when it is."""
-        task = asyncio.create_task(self._run(calls), name="calls of MongoDB")
+        task = asyncio.create_task(self._run(calls, limit_s), name="calls of MongoDB")
         self._tasks.add(task)
 
         def cancel_if_unused(_: object) -> None:
@@ -91,22 +91,18 @@ class GroupedCalls(Generic[Argument, Result]):
         for call in calls:
             call.result.add_done_callback(cancel_if_unused)
 
-    def _are_late(self, error: Exception) -> bool:
-        """Whether calls that were sent together failed because of `together_s`."""
-        return self._together_s is not None and isinstance(error.__cause__, PyMongoError) and error.__cause__.timeout
-
-    async def _run(self, calls: Sequence[_Call[Argument, Result]]) -> None:
+    async def _run(self, calls: Sequence[_Call[Argument, Result]], limit_s: float) -> None:
         """Send the calls and give each caller its own result or exception."""
-        are_several = len(calls) > 1
-        limit_s = min(self._timeout_s, self._together_s or self._timeout_s) if are_several else self._timeout_s
+        together_s = self._together_s if len(calls) > 1 else None
         results: Sequence[Result | Exception]
         try:
-            with mongo_operation(limit_s):
+            with mongo_operation(together_s or limit_s):
                 results = await self._send([call.argument for call in calls])
         except Exception as error:  # noqa: BLE001  # perhaps because of one argument, which must not affect others
-            if are_several and (self._are_late(error) or not isinstance(error, StoreUnavailable)):
+            is_late = together_s is not None and isinstance(error.__cause__, PyMongoError) and error.__cause__.timeout
+            if len(calls) > 1 and (is_late or not isinstance(error, StoreUnavailable)):
                 for call in _unfinished(calls):
-                    self._start([call])
+                    self._start([call], limit_s=limit_s - (together_s or 0))
                 return
             # Each caller gets an exception of its own, with its own traceback.
             results = [StoreUnavailable(str(error)) for _ in calls] if isinstance(error, StoreUnavailable) else [error]
