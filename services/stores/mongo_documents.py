@@ -16,7 +16,7 @@ UNFINISHED = sorted(status.value for status in ACTIVE)
 # The condition of each write: a document of a newer version is not changed.
 READABLE_VERSIONS = list(range(1, documents.SCHEMA_VERSION + 1))
 NEWER = "was written by a newer version of Rendercast"
-IS_RENDER: Document = {"owner": {"$gt": ""}}  # not an entry of a quota without a render
+IS_RENDER: Document = {"owner": {"$gte": ""}}  # not an entry of a quota without a render
 READABLE: Document = {"schema": {"$in": READABLE_VERSIONS}}
 
 

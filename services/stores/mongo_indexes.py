@@ -99,7 +99,7 @@ class MissingIndex:
     def is_required(self) -> bool:
         """Whether the store is incorrect without it. All others make queries fast or have the server delete documents.
 
-        Without the unique index, two starts with the same idempotency key could both be stored.
+        Without a unique one, two starts with one idempotency key, or for one unit of quota, could both be stored.
         """
         return bool(self.model.document.get("unique"))
 

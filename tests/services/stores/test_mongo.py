@@ -74,7 +74,7 @@ async def test_an_unreadable_document_is_skipped(
 
 
 async def test_concurrent_first_renders_get_exactly_the_quota(store: MongoStore, make_render: MakeRender) -> None:
-    """The window's document doesn't exist yet, so that several calls try to insert it."""
+    """No window has an entry yet."""
     owners = [f"user-{number}" for number in range(5)]
     calls = [store.add(make_render(owner=owner), window(owner, limit=3)) for owner in owners for _ in range(6)]
     results = await asyncio.gather(*calls)
