@@ -237,7 +237,7 @@ async def test_the_time_limit_counts_from_the_response_to_the_start(bench: Bench
         render_id = await bench.start()
         await bench.clock.advance(12)
         assert (await bench.get(render_id)).attempt == 1
-        await bench.clock.advance(4)
+        await bench.clock.advance(6)  # with the longest delays: of a poll, of a retry and of the queue
         assert (await bench.get(render_id)).attempt == 2
         await bench.clock.advance(8)
 
