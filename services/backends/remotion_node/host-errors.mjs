@@ -36,14 +36,16 @@ export const onBrowserLog =
   };
 
 /**
- * Record the first error that nothing has caught in a page. Remotion listens only while it draws a frame, so that it may
- * miss an error of the first mount, after which the page is blank. Its own retries are no errors.
+ * Record the first error that nothing has caught in a page, and end the drawing. Remotion listens only while it draws a
+ * frame, so that it may miss an error of the first mount, after which the page is blank, or waits for data until the
+ * timeout. Its own retries are no errors.
  */
 export const recordError = (job, { exception, text: summary }) => {
   const stack = exception?.description ?? summary;
-  if (!RETRIED.test(stack)) {
+  if (!RETRIED.test(stack) && !job.uncaught) {
     const [first] = stack.split("\n");
     const name = exception?.className ?? "Error";
-    job.uncaught ??= Object.assign(new Error(first.replace(`${name}: `, "")), { name, stack, stackFrame: [] });
+    job.uncaught = Object.assign(new Error(first.replace(`${name}: `, "")), { name, stack, stackFrame: [] });
+    job.endDrawing?.();
   }
 };

@@ -113,6 +113,7 @@ const render = async (job, { output, lastFrame, options }) => {
     },
   };
   job.uncaught = null;
+  job.endDrawing = job.signal.cancel;
   await (kind === "still" ? renderStill({ ...request, output }) : drawFrames(job, request, output));
   if (job.uncaught) {
     throw job.uncaught;

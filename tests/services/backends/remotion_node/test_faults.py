@@ -38,6 +38,7 @@ async def fail(node: NodeBackend, launched: Launched, kind: str, *, url: str = "
     [
         ("throws", "", "COMPOSITION_ERROR", "The component is broken."),
         ("surrogate", "", "COMPOSITION_ERROR", "Half of a pair: \N{REPLACEMENT CHARACTER}, and no half: \\ud83d."),
+        ("early", "", "COMPOSITION_ERROR", "The data can't be read."),
         ("metadata", "", "COMPOSITION_ERROR", "The metadata can't be calculated."),
         ("exit", "", "COMPOSITION_ERROR", "process.exit is not a function"),
         ("memory", "", "COMPOSITION_ERROR", "Invalid array buffer length"),

@@ -1,4 +1,4 @@
-"""How many pages of the browser a render draws with."""
+"""The pages of the browser that a render draws with, and the errors in them."""
 
 import json
 
@@ -59,3 +59,26 @@ import(process.argv[1]).then(async ({ watchPages }) => {
 def test_a_page_that_was_opened_early_uses_the_options_of_the_call_that_gets_it() -> None:
     printed = run([NODE, "--eval", BROWSER, str(MODULE)], cwd=CHECKOUT)
     assert json.loads(printed) == [1, True, ["an error"], "map", False, True, "another map", 4, True]
+
+
+ERRORS = """
+import(process.argv[1]).then(async ({ watchPages }) => {
+  const { EventEmitter } = require("node:events");
+  const client = new EventEmitter();
+  const job = { prepared: [], pages: new Set(), frames: { add() {} }, ended: 0, endDrawing: () => (job.ended += 1) };
+  const browser = { newPage: async () => ({ _client: () => client }) };
+  watchPages(browser, () => job, () => true);
+  await browser.newPage({});
+  const ended = [];
+  for (const description of ["Error: net::ERR_CONNECTION_REFUSED", "Error: first", "Error: second"]) {
+    client.emit("Runtime.exceptionThrown", { exceptionDetails: { exception: { className: "Error", description } } });
+    ended.push(job.ended);
+  }
+  console.log(JSON.stringify([ended, job.uncaught.message]));
+});
+"""
+
+
+def test_the_first_error_that_nothing_catches_ends_the_drawing_also_if_remotion_does_not_listen() -> None:
+    printed = run([NODE, "--eval", ERRORS, str(MODULE)], cwd=CHECKOUT)
+    assert json.loads(printed) == [[0, 1, 1], "first"]

@@ -100,6 +100,15 @@ const Endless: FC = () => {
   return null;
 };
 
+/** Fails when it is mounted, and leaves Remotion waiting for data. */
+const Early: FC = () => {
+  useState(() => {
+    delayRender("waiting for what has failed");
+    void Promise.reject(new Error("The data can't be read."));
+  });
+  return null;
+};
+
 const kept: Uint8Array[] = []; // 4 GB in the composition `buffers`
 
 const FAULTS: Record<string, (props: FaultProps) => JSX.Element | null> = {
@@ -110,6 +119,7 @@ const FAULTS: Record<string, (props: FaultProps) => JSX.Element | null> = {
   surrogate: () => {
     throw new Error("Half of a pair: \ud83d, and no half: \\ud83d.");
   },
+  early: () => <Early />,
   endless: () => <Endless />,
   blocked: ({ url }) => {
     block(url);
