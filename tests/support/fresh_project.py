@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.remotion_helper.projects import PROJECT, link_packages
 
-DELAY_S = 0.1
+DELAY_S = 0.5
 RESPONSE = b"HTTP/1.1 204 No Content\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n"
 SOURCES = {
     "src/index.ts": """
@@ -26,7 +26,7 @@ SOURCES = {
         import { Counter } from "./Counter";
         export const RemotionRoot = () => (
           <>
-            <Composition id="Counter" component={Counter} durationInFrames={300} fps={30} width={320} height={180} />
+            <Composition id="Counter" component={Counter} durationInFrames={90} fps={30} width={320} height={180} />
             <Still id="Thumbnail" component={() => null} width={320} height={180} />
           </>
         );
