@@ -37,8 +37,8 @@ export const onBrowserLog =
 
 /**
  * Record the first error that nothing has caught in a page, and end the drawing. Remotion listens only while it draws a
- * frame, so that it may miss an error of the first mount, after which the page is blank, or waits for data until the
- * timeout. Its own retries are no errors.
+ * frame, so that it may miss an error of the first mount. The page is then blank, or waits for data until the timeout.
+ * Remotion's own retries are no errors.
  */
 export const recordError = (job, { exception, text: summary }) => {
   const stack = exception?.description ?? summary;

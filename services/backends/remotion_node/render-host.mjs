@@ -136,11 +136,18 @@ const drawFrames = async (job, request, outputLocation) => {
     }
   };
   const timer = setInterval(report, PROGRESS_INTERVAL_MS);
+  let frameCount = null; // null, since Remotion reports progress before the start
+  const onStart = (start) => {
+    frameCount = start.frameCount;
+  };
   const onProgress = ({ renderedFrames, encodedFrames, stitchStage }) => {
+    if (renderedFrames === frameCount) {
+      job.endDrawing = null; // a cancellation would not stop the encoding, which would write the output after the end
+    }
     newest = { rendered: renderedFrames, encoded: encodedFrames, isCombining: stitchStage === "muxing" };
   };
   try {
-    await renderMedia({ ...request, outputLocation, onProgress, concurrency: pageCount() });
+    await renderMedia({ ...request, outputLocation, onStart, onProgress, concurrency: pageCount() });
     report();
   } finally {
     clearInterval(timer);

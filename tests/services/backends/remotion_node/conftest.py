@@ -13,7 +13,7 @@ from services.renders import lifecycle
 from tests.conftest import MakeRender
 from tests.support.node_renderer import node_backend
 
-FRAME_TIMEOUT_S = 600.0  # longer than the tests wait: a failure is not reported after it only
+FRAME_TIMEOUT_S = 600.0  # longer than the tests wait, so that no failure may come from this timeout
 CPU_SECOND_USD = 0.5
 
 Launched = Callable[..., Render]

@@ -100,12 +100,20 @@ const Endless: FC = () => {
   return null;
 };
 
-/** Fails when it is mounted, and leaves Remotion waiting for data. */
-const Early: FC = () => {
-  useState(() => {
-    delayRender("waiting for what has failed");
-    void Promise.reject(new Error("The data can't be read."));
-  });
+const fail = (message: string) => (): never => {
+  throw new Error(message);
+};
+
+/** Has two frames: the page of the first one fails after it, and the other page waits for data. */
+const Idle: FC = () => {
+  const frame = useCurrentFrame();
+  useState(() => (frame === 0 ? setTimeout(fail("An idle page failed."), 500) : delayRender("waiting")));
+  return null;
+};
+
+/** Fails when Remotion closes the page, while the video is encoded. */
+const Late: FC = () => {
+  useEffect(() => window.addEventListener("pagehide", fail("A closing page failed.")), []);
   return null;
 };
 
@@ -119,7 +127,8 @@ const FAULTS: Record<string, (props: FaultProps) => JSX.Element | null> = {
   surrogate: () => {
     throw new Error("Half of a pair: \ud83d, and no half: \\ud83d.");
   },
-  early: () => <Early />,
+  idle: () => <Idle />,
+  late: () => <Late />,
   endless: () => <Endless />,
   blocked: ({ url }) => {
     block(url);
@@ -180,7 +189,7 @@ const All: FC = () => (
         if (props.kind === "metadata-blocked") {
           block(props.url);
         }
-        return {};
+        return props.kind === "idle" ? { durationInFrames: 2 } : {};
       }}
     />
   </>
