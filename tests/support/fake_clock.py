@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 START_OF_TIME = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 SETTLE_ROUNDS = 100
-WAKE_ROUNDS = 30  # after one sleeper of several: a fifth of the time of the worker's tests was in rounds
+WAKE_ROUNDS = 30  # after one sleeper of several: 100 took a quarter of the time of the worker's tests
 SHORTEST = timedelta(microseconds=1)  # of all sleeps: the resolution of the clock
 
 
