@@ -7,6 +7,8 @@ Changes to graphql-core's behaviour:
   and 3.3.1 and 3.3.2 cache the sub-fields of all events by the identity of the collected root fields: about 2 KiB per
   event that are never used again. `tests/resolvers/execution/test_subscription_memory.py` shows whether this is still
   needed.
+- An execution that is cancelled closes its coroutines that have not started. graphql-core makes those of several fields
+  before it awaits the first, and leaves them, so that Python warns of each that was never awaited.
 - Fields without a selection are read by `resolvers.execution.fields`, and those with one by
   `resolvers.execution.selections`, unless graphql-core must complete them.
 
@@ -14,8 +16,12 @@ Written for graphql-core 3.3.2 and Strawberry 0.341.2: overrides undocumented me
 Strawberry's `StrawberryGraphQLCoreExecutionContext`. `tests/resolvers/test_private_names.py` checks them.
 """
 
+import asyncio
+from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
 from functools import cached_property
+from inspect import CORO_CREATED, getcoroutinestate
+from types import CoroutineType
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, GraphQLOutputType, OperationType
@@ -64,6 +70,11 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         return {}
 
     @cached_property
+    def coroutines(self) -> list[Coroutine[Any, Any, Any]]:
+        """The coroutines of this execution, each after those that it awaits."""
+        return []
+
+    @cached_property
     def event_class(self) -> type[EventObject]:
         """The class of the GraphQL objects of this subscription's events."""
         root: Any = self.schema.subscription_type
@@ -75,7 +86,7 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         if self.operation.operation is not OperationType.SUBSCRIPTION:
             return self.timeouts.run(self._execute_in_slot(serially))
         result = super().execute_operation(serially)  # of one event
-        return self.timeouts.run(result) if self.is_awaitable(result) else result
+        return self.timeouts.run(self._awaited(result)) if self.is_awaitable(result) else result
 
     async def _execute_in_slot(self, serially: bool | None) -> Any:  # noqa: FBT001
         """Execute the operation once its connection and its caller each have a free slot."""
@@ -86,9 +97,23 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         await self.limiter.acquire(caller_id)
         try:
             result = super().execute_operation(serially)
-            return await result if self.is_awaitable(result) else result
+            return await self._awaited(result) if self.is_awaitable(result) else result
         finally:
             self.limiter.release(caller_id)
+
+    async def _awaited(self, result: Awaitable[ExecutionResult]) -> ExecutionResult:
+        try:
+            return await result
+        except asyncio.CancelledError:
+            for coroutine in self.coroutines:
+                if getcoroutinestate(coroutine) == CORO_CREATED:
+                    coroutine.close()
+            raise
+
+    def _noted(self, value: Any) -> Any:
+        if type(value) is CoroutineType:
+            self.coroutines.append(value)
+        return value
 
     def build_per_event_executor(self, payload: Any) -> Any:
         """Return the executor of one event, and enable the fast path for the following ones."""
@@ -129,7 +154,7 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         if len(readers) == len(names):
             with suppress(Exception):  # graphql-core raises the same error and reports it
                 return {key: read(source_value) for key, read in zip(grouped_field_set, readers, strict=True)}
-        return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
+        return self._noted(super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context))
 
     def execute_field(
         self, parent_type: GraphQLObjectType, source: Any, field_details_list: list[FieldDetails], *rest: Any
@@ -139,7 +164,13 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         if read is not None:
             with suppress(Exception):  # graphql-core raises the same error and reports it
                 return read(source)
-        return super().execute_field(parent_type, source, field_details_list, *rest)
+        return self._noted(super().execute_field(parent_type, source, field_details_list, *rest))
+
+    def complete_awaitable_value(
+        self, return_type: Any, field_details_list: list[FieldDetails], info: Any, path: Any, result: Any, *rest: Any
+    ) -> Any:
+        """Return an awaitable of the completed value of a result that is awaited."""
+        return super().complete_awaitable_value(return_type, field_details_list, info, path, self._noted(result), *rest)
 
     def complete_object_value(
         self, return_type: Any, field_details_list: list[FieldDetails], info: Any, path: Any, result: Any, *rest: Any
@@ -157,7 +188,14 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         if (read := self._selection_reader(return_type, field_details_list)) is not None:
             with suppress(Exception):  # graphql-core raises the same error and reports it
                 return read(result)
-        return super().complete_list_value(return_type, field_details_list, info, path, result, *rest)
+        return self._noted(super().complete_list_value(return_type, field_details_list, info, path, result, *rest))
+
+    def complete_list_item_value(self, item: Any, complete_results: list[Any], *rest: Any) -> bool:
+        """Append the completed item, or an awaitable of it, to the results. Returns whether it is awaitable."""
+        is_awaitable = super().complete_list_item_value(item, complete_results, *rest)
+        if is_awaitable:
+            self._noted(complete_results[-1])
+        return is_awaitable
 
     def _selection_reader(self, type_: GraphQLOutputType, details: list[FieldDetails]) -> Reader | None:
         selections = self.context_value and self.context_value.selections

@@ -78,6 +78,16 @@ PARAMETERS = [
         "self return_type field_details_list info path result position_context",
     ),
     (
+        EXECUTOR,
+        "graphql:Executor.complete_list_item_value",
+        "self item complete_results item_type field_details_list info item_path position_context",
+    ),
+    (
+        EXECUTOR,
+        "graphql:Executor.complete_awaitable_value",
+        "self return_type field_details_list info path result position_context",
+    ),
+    (
         SCHEMA,
         "strawberry:Schema.execute",
         (
