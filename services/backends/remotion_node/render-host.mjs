@@ -24,7 +24,7 @@ import { browserEnd, describe, onBrowserLog, text } from "./host-errors.mjs";
 import { JobFolders, remove } from "./host-folders.mjs";
 import { Frames } from "./host-frames.mjs";
 import { closePages, pagesPerRender, watchPages } from "./host-pages.mjs";
-import { isRunning, killChildren, watchChildren } from "./host-processes.mjs";
+import { isRunning, killChildren, killEncoders, watchChildren } from "./host-processes.mjs";
 import { cacheScripts } from "./host-serving.mjs";
 
 const PROGRESS_INTERVAL_MS = 100;
@@ -136,18 +136,11 @@ const drawFrames = async (job, request, outputLocation) => {
     }
   };
   const timer = setInterval(report, PROGRESS_INTERVAL_MS);
-  let frameCount = null; // null, since Remotion reports progress before the start
-  const onStart = (start) => {
-    frameCount = start.frameCount;
-  };
   const onProgress = ({ renderedFrames, encodedFrames, stitchStage }) => {
-    if (renderedFrames === frameCount) {
-      job.endDrawing = null; // a cancellation would not stop the encoding, which would write the output after the end
-    }
     newest = { rendered: renderedFrames, encoded: encodedFrames, isCombining: stitchStage === "muxing" };
   };
   try {
-    await renderMedia({ ...request, outputLocation, onStart, onProgress, concurrency: pageCount() });
+    await renderMedia({ ...request, outputLocation, onProgress, concurrency: pageCount() });
     report();
   } finally {
     clearInterval(timer);
@@ -162,6 +155,7 @@ const run = (job, step) =>
     } catch (error) {
       await browserEnd(error);
       if (jobs.delete(job.name)) {
+        killEncoders(job);
         send({ type: "failed", job: job.name, ...describe(job.uncaught ?? error, job) });
       }
     } finally {
@@ -176,6 +170,7 @@ const cancel = (job) => {
   jobs.delete(job.name);
   job.frames.close();
   job.signal.cancel();
+  killEncoders(job);
   send({ type: "cancelled", job: job.name });
   void endPages(job);
 };
@@ -232,9 +227,18 @@ const handle = (request) => {
 // Nothing but messages may be written to stdout, also by the project's code.
 Object.defineProperty(process, "stdout", { get: () => process.stderr });
 console.log = console.info = console.debug = console.error;
-watchChildren((child) => {
-  browserProcess = child;
-  child.once("exit", () => isBrowserOpen && exit(1)); // else the error says why it did not open
+watchChildren({
+  currentJob: () => currentJob.getStore(),
+  onBrowser: (child) => {
+    browserProcess = child;
+    child.once("exit", () => isBrowserOpen && exit(1)); // else the error says why it did not open
+  },
+  onEncoder: (job) => {
+    if (!jobs.has(job.name)) {
+      remove(job.folder); // Remotion has just created it again
+      throw new Error("the job has ended");
+    }
+  },
 });
 cacheScripts(() => currentJob.getStore()?.serveUrl);
 process.on("SIGTERM", () => exit(1));

@@ -1,6 +1,5 @@
 """Errors of compositions, each reported as a failure of its render only."""
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -60,15 +59,6 @@ async def test_the_detail_has_the_stack_and_what_the_composition_logged(node: No
     detail = str((await fail(node, launched, "throws")).detail)
     assert "at Fault" in detail
     assert "console: logged before the error" in detail
-
-
-async def test_nothing_is_left_of_a_video_whose_page_fails_while_it_is_encoded(
-    node: NodeBackend, launched: Launched
-) -> None:
-    for _ in range(4):
-        assert "A closing page failed." in str((await fail(node, launched, "late")).detail)
-    await asyncio.sleep(1)  # an encoding that has not been stopped would end by now
-    assert not list(node.storage.work_folder.iterdir())
 
 
 async def test_an_unknown_composition(node: NodeBackend, launched: Launched) -> None:

@@ -128,7 +128,12 @@ const FAULTS: Record<string, (props: FaultProps) => JSX.Element | null> = {
     throw new Error("Half of a pair: \ud83d, and no half: \\ud83d.");
   },
   idle: () => <Idle />,
-  late: () => <Late />,
+  late: ({ url }) => (
+    <>
+      <Late />
+      <Fetched url={url} />
+    </>
+  ),
   endless: () => <Endless />,
   blocked: ({ url }) => {
     block(url);
