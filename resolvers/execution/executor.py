@@ -7,8 +7,9 @@ Changes to graphql-core's behaviour:
   and 3.3.1 and 3.3.2 cache the sub-fields of all events by the identity of the collected root fields: about 2 KiB per
   event that are never used again. `tests/resolvers/execution/test_subscription_memory.py` shows whether this is still
   needed.
-- An execution that is cancelled closes its coroutines that have not started. graphql-core makes those of several fields
-  before it awaits the first, and leaves them, so that Python warns of each that was never awaited.
+- An execution closes its coroutines that have not started when it ends. graphql-core creates those of several fields
+  before it awaits the first. If the execution is cancelled or a field fails then, it leaves them, and Python warns of
+  each that was never awaited.
 - Fields without a selection are read by `resolvers.execution.fields`, and those with one by
   `resolvers.execution.selections`, unless graphql-core must complete them.
 
@@ -16,7 +17,6 @@ Written for graphql-core 3.3.2 and Strawberry 0.341.2: overrides undocumented me
 Strawberry's `StrawberryGraphQLCoreExecutionContext`. `tests/resolvers/test_private_names.py` checks them.
 """
 
-import asyncio
 from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
 from functools import cached_property
@@ -71,7 +71,10 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
 
     @cached_property
     def coroutines(self) -> list[Coroutine[Any, Any, Any]]:
-        """The coroutines of this execution, each after those that it awaits."""
+        """The coroutines of this execution, each after those that it awaits.
+
+        Those of awaitable list items and of types that must be awaited, of which the schema has none, are left out.
+        """
         return []
 
     @cached_property
@@ -86,7 +89,7 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         if self.operation.operation is not OperationType.SUBSCRIPTION:
             return self.timeouts.run(self._execute_in_slot(serially))
         result = super().execute_operation(serially)  # of one event
-        return self.timeouts.run(self._awaited(result)) if self.is_awaitable(result) else result
+        return self.timeouts.run(self._complete(result)) if self.is_awaitable(result) else result
 
     async def _execute_in_slot(self, serially: bool | None) -> Any:  # noqa: FBT001
         """Execute the operation once its connection and its caller each have a free slot."""
@@ -97,20 +100,22 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         await self.limiter.acquire(caller_id)
         try:
             result = super().execute_operation(serially)
-            return await self._awaited(result) if self.is_awaitable(result) else result
+            return await self._complete(result) if self.is_awaitable(result) else result
         finally:
             self.limiter.release(caller_id)
 
-    async def _awaited(self, result: Awaitable[ExecutionResult]) -> ExecutionResult:
+    async def _complete(self, result: Awaitable[ExecutionResult]) -> ExecutionResult:
+        """Return the result, and close the coroutines that have not started."""
         try:
             return await result
-        except asyncio.CancelledError:
+        finally:
             for coroutine in self.coroutines:
                 if getcoroutinestate(coroutine) == CORO_CREATED:
                     coroutine.close()
-            raise
+            self.coroutines.clear()  # the executor is freed by the garbage collector, since it is part of a cycle
 
-    def _noted(self, value: Any) -> Any:
+    def _tracked(self, value: Any) -> Any:
+        """Return the value, and add it to `coroutines` if it is one."""
         if type(value) is CoroutineType:
             self.coroutines.append(value)
         return value
@@ -154,7 +159,9 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         if len(readers) == len(names):
             with suppress(Exception):  # graphql-core raises the same error and reports it
                 return {key: read(source_value) for key, read in zip(grouped_field_set, readers, strict=True)}
-        return self._noted(super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context))
+        return self._tracked(
+            super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
+        )
 
     def execute_field(
         self, parent_type: GraphQLObjectType, source: Any, field_details_list: list[FieldDetails], *rest: Any
@@ -164,13 +171,15 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         if read is not None:
             with suppress(Exception):  # graphql-core raises the same error and reports it
                 return read(source)
-        return self._noted(super().execute_field(parent_type, source, field_details_list, *rest))
+        return self._tracked(super().execute_field(parent_type, source, field_details_list, *rest))
 
     def complete_awaitable_value(
         self, return_type: Any, field_details_list: list[FieldDetails], info: Any, path: Any, result: Any, *rest: Any
     ) -> Any:
         """Return an awaitable of the completed value of a result that is awaited."""
-        return super().complete_awaitable_value(return_type, field_details_list, info, path, self._noted(result), *rest)
+        return super().complete_awaitable_value(
+            return_type, field_details_list, info, path, self._tracked(result), *rest
+        )
 
     def complete_object_value(
         self, return_type: Any, field_details_list: list[FieldDetails], info: Any, path: Any, result: Any, *rest: Any
@@ -188,13 +197,13 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         if (read := self._selection_reader(return_type, field_details_list)) is not None:
             with suppress(Exception):  # graphql-core raises the same error and reports it
                 return read(result)
-        return self._noted(super().complete_list_value(return_type, field_details_list, info, path, result, *rest))
+        return self._tracked(super().complete_list_value(return_type, field_details_list, info, path, result, *rest))
 
     def complete_list_item_value(self, item: Any, complete_results: list[Any], *rest: Any) -> bool:
         """Append the completed item, or an awaitable of it, to the results. Returns whether it is awaitable."""
         is_awaitable = super().complete_list_item_value(item, complete_results, *rest)
         if is_awaitable:
-            self._noted(complete_results[-1])
+            self._tracked(complete_results[-1])
         return is_awaitable
 
     def _selection_reader(self, type_: GraphQLOutputType, details: list[FieldDetails]) -> Reader | None:

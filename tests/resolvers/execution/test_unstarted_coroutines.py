@@ -1,4 +1,4 @@
-"""What is left of executions that are cancelled."""
+"""Executions that are cancelled or fail leave no coroutine that was never awaited."""
 
 import asyncio
 import gc
@@ -6,19 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from strawberry.types.execution import ExecutionResult
 
 from tests.resolvers.execution.test_selections import RENDER, SCHEMA, context_with
 
-QUERY = """{
+FIELDS = """
   renders { totalCount again: totalCount pageInfo { hasNextPage } edges { node { queuePosition } } }
   renderQuota { remaining }
-}"""
+"""
 
 
 class CancellingLoop(asyncio.SelectorEventLoop):
     """An event loop that cancels a task just before one of its callbacks. `scheduled` counts them."""
 
-    task: asyncio.Task[Any]
+    task: asyncio.Task[ExecutionResult]
     scheduled = 0
     cancelled_before = 0
 
@@ -31,34 +32,37 @@ class CancellingLoop(asyncio.SelectorEventLoop):
         return super().call_soon(callback, *args, **options)
 
 
-async def execute(*, cancelled_before: int) -> bool:
-    """Execute the query, and return whether it was cancelled."""
+async def execute(query: str, *, cancelled_before: int) -> ExecutionResult | None:
+    """Return the result of the query; None if it was cancelled."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, CancellingLoop)
     async with context_with(RENDER) as context:
         loop.scheduled, loop.cancelled_before = 0, cancelled_before
-        loop.task = asyncio.create_task(SCHEMA.execute(QUERY, context_value=context))
+        loop.task = task = asyncio.create_task(SCHEMA.execute(query, context_value=context))
         try:
-            result = await loop.task
+            return await task
         except asyncio.CancelledError as cancelled:
             cycle: list[object] = [cancelled]
             cycle.append(cycle)  # so that the garbage collector finds the coroutines, in any order
-            return True
+            return None
         finally:
             loop.cancelled_before = 0
-    assert result.errors is None
-    return False
 
 
-def test_a_cancelled_execution_leaves_no_coroutine_that_was_never_awaited(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.mark.parametrize(
+    ("query", "fails"),
+    [(f"{{ {FIELDS} }}", False), (f'{{ {FIELDS} failing: renders(after: "x") {{ totalCount }} }}', True)],
+)
+def test_no_coroutine_was_never_awaited(monkeypatch: pytest.MonkeyPatch, query: str, *, fails: bool) -> None:
     unraisable: list[object] = []
     monkeypatch.setattr("sys.unraisablehook", lambda error: unraisable.append(error.exc_value))
     cancelled = 0
     with asyncio.Runner(loop_factory=CancellingLoop) as runner:
-        while runner.run(execute(cancelled_before=cancelled + 2)):  # the first callback starts the execution
+        # The first callback starts the execution.
+        while (result := runner.run(execute(query, cancelled_before=cancelled + 2))) is None:
             cancelled += 1
             gc.collect()
+        gc.collect()
     assert unraisable == []
-    assert cancelled > 10
+    assert cancelled > 5
+    assert bool(result.errors) is fails
