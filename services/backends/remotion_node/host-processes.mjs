@@ -1,25 +1,29 @@
 /** The child processes of this one: the browser, and Remotion's FFmpeg and compositor. */
 import childProcess from "node:child_process";
+import { once } from "node:events";
 import { syncBuiltinESMExports } from "node:module";
 import { basename } from "node:path";
 
-const children = new Map(); // to the jobs that have started them, if any
+const children = new Map(); // child process → the job that has started it, or undefined
 
 /**
  * Keep the list of child processes. `currentJob` returns the job that starts one, if any. `onBrowser` is called with the
- * browser when it is started, and `onEncoder` with a job before it starts FFmpeg, which is not started if that throws.
+ * browser when it has started, and `onFfmpeg` with a job before it starts FFmpeg, which does not start if that throws.
  */
-export const watchChildren = ({ currentJob, onBrowser, onEncoder }) => {
+export const watchChildren = ({ currentJob, onBrowser, onFfmpeg }) => {
   const { spawn } = childProcess;
   childProcess.spawn = (...args) => {
     const job = currentJob();
-    if (job && isEncoder(args[0])) {
-      onEncoder(job);
+    if (job && isFfmpeg(args[0])) {
+      onFfmpeg(job);
     }
     const child = spawn(...args);
     if (child.pid) {
       children.set(child, job);
       child.once("exit", () => children.delete(child));
+      if (isFfmpeg(child.spawnfile)) {
+        child.stdin?.on("error", () => {}); // Remotion may write to it after it was killed
+      }
       if (child.spawnargs.some((argument) => String(argument).startsWith("--remote-debugging-port"))) {
         onBrowser(child);
       }
@@ -29,7 +33,7 @@ export const watchChildren = ({ currentJob, onBrowser, onEncoder }) => {
   syncBuiltinESMExports();
 };
 
-const isEncoder = (program) => basename(String(program)).startsWith("ffmpeg");
+const isFfmpeg = (program) => basename(String(program)).startsWith("ffmpeg");
 
 /** Return whether a child process is running. */
 export const isRunning = (child) => children.has(child);
@@ -42,15 +46,19 @@ export const killChildren = () => {
 };
 
 /**
- * Kill the FFmpeg processes of a job. A cancellation of Remotion does not: if all frames are drawn, it lets the encoding
- * go on, and write the output. Otherwise it lets FFmpeg encode the frames that it has read.
+ * Kill the FFmpeg processes of a job, and return whether there were any, once they have ended. Remotion's cancellation
+ * does not kill them: once all frames are drawn, the encoding goes on and writes the output, and before that, FFmpeg
+ * encodes the frames that it has read.
  */
-export const killEncoders = (job) => {
-  for (const [child, owner] of children) {
-    if (owner === job && isEncoder(child.spawnfile)) {
+export const killFfmpeg = async (job) => {
+  const running = [...children].filter(([child, owner]) => owner === job && isFfmpeg(child.spawnfile));
+  await Promise.all(
+    running.map(async ([child]) => {
       killTree(child);
-    }
-  }
+      await once(child, "exit");
+    }),
+  );
+  return running.length > 0;
 };
 
 const killTree = ({ pid }) => {

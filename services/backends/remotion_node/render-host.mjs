@@ -21,10 +21,10 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { browserEnd, describe, onBrowserLog, text } from "./host-errors.mjs";
-import { JobFolders, remove } from "./host-folders.mjs";
+import { JobFolders, remove, watchFolders } from "./host-folders.mjs";
 import { Frames } from "./host-frames.mjs";
 import { closePages, pagesPerRender, watchPages } from "./host-pages.mjs";
-import { isRunning, killChildren, killEncoders, watchChildren } from "./host-processes.mjs";
+import { isRunning, killChildren, killFfmpeg, watchChildren } from "./host-processes.mjs";
 import { cacheScripts } from "./host-serving.mjs";
 
 const PROGRESS_INTERVAL_MS = 100;
@@ -154,8 +154,8 @@ const run = (job, step) =>
       await step();
     } catch (error) {
       await browserEnd(error);
-      if (jobs.delete(job.name)) {
-        killEncoders(job);
+      if (jobs.has(job.name)) {
+        stop(job);
         send({ type: "failed", job: job.name, ...describe(job.uncaught ?? error, job) });
       }
     } finally {
@@ -166,11 +166,17 @@ const run = (job, step) =>
     }
   });
 
-const cancel = (job) => {
+/** End a job that is not done, and its FFmpeg. Remotion removes its temporary folders only if FFmpeg ends by itself. */
+const stop = (job) => {
   jobs.delete(job.name);
+  job.isStopped = true;
+  void killFfmpeg(job).then((wasRunning) => wasRunning && job.temporary.forEach(remove));
+};
+
+const cancel = (job) => {
+  stop(job);
   job.frames.close();
   job.signal.cancel();
-  killEncoders(job);
   send({ type: "cancelled", job: job.name });
   void endPages(job);
 };
@@ -186,7 +192,8 @@ const newJob = (request) => {
   const name = request.job;
   const onFrame = (frame) => send({ type: "frame", job: name, ...frame });
   const frames = new Frames(join(config.folder, `frame-${name}`), onFrame);
-  const job = { ...request, name, frames, console: [], pages: new Set(), prepared: [], signal: makeCancelSignal() };
+  const collections = { console: [], pages: new Set(), prepared: [], temporary: [] };
+  const job = { ...request, ...collections, name, frames, isStopped: false, signal: makeCancelSignal() };
   jobs.set(job.name, job);
   return job;
 };
@@ -214,10 +221,10 @@ const handle = (request) => {
       job?.frames.request();
       break;
     case "cancel":
-      folders.delete(request.job);
       if (job) {
         cancel(job);
       }
+      folders.delete(request.job);
       break;
     default:
       throw new Error(`There is no request "${request.type}".`);
@@ -233,13 +240,14 @@ watchChildren({
     browserProcess = child;
     child.once("exit", () => isBrowserOpen && exit(1)); // else the error says why it did not open
   },
-  onEncoder: (job) => {
-    if (!jobs.has(job.name)) {
-      remove(job.folder); // Remotion has just created it again
+  onFfmpeg: (job) => {
+    if (job.isStopped) {
+      job.temporary.forEach(remove);
       throw new Error("the job has ended");
     }
   },
 });
+watchFolders(config.folder, () => currentJob.getStore());
 cacheScripts(() => currentJob.getStore()?.serveUrl);
 process.on("SIGTERM", () => exit(1));
 process.on("unhandledRejection", (error) => console.error(error)); // Remotion leaves some when a render is stopped
