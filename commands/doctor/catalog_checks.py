@@ -10,27 +10,27 @@ from services.runtime.maintenance import open_catalog
 REFRESH = "A running worker reads it within a minute; `rendercast compositions refresh` reads it now."
 
 
-async def check_compositions(part: CheckGroup) -> None:
+async def check_compositions(group: CheckGroup) -> None:
     """Check that the compositions of the site are stored, and are those of its current version. Nothing is changed."""
 
     async def check() -> str:
-        if part.renderer == "text":
+        if group.renderer == "text":
             raise CheckSkipped("The text renderer has one composition, which is built in.")
         try:
-            async with open_catalog(part.settings, with_worker=False) as (catalogs, backend):
-                return await _compare(part, catalogs, backend)
+            async with open_catalog(group.settings, with_worker=False) as (catalogs, backend):
+                return await _compare(group, catalogs, backend)
         except StartupError as error:  # the checks of the store and of the renderer report it
             raise CheckSkipped(f"The list can't be read: {error}") from error
 
-    await part.check("compositions", check)
+    await group.check("compositions", check)
 
 
-async def _compare(part: CheckGroup, catalogs: CatalogStore, backend: RenderBackend) -> str:
+async def _compare(group: CheckGroup, catalogs: CatalogStore, backend: RenderBackend) -> str:
     """Return what is stored. Raises `CheckWarning` if it is missing or may be outdated, and `StoreUnavailable`."""
     catalog = await catalogs.get(backend.site)
     if catalog is None:
         raise CheckWarning(f"No list of compositions of this site is stored. {REFRESH}")
-    if part.renderer == "node":
+    if group.renderer == "node":
         return f"Workers have stored the list: {_summary(catalog)}."
     try:
         version = await backend.site_version()

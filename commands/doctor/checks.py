@@ -28,11 +28,11 @@ MIN_FREE_BYTES = 500_000_000
 async def diagnose(role: Role | None) -> Sequence[Finding]:
     """Run all checks that apply to the role, or to any if it is None, and return their findings."""
     settings, findings = check_settings(role)
-    parts = [CheckGroup(settings, role) for _ in PARTS]
+    groups = [CheckGroup(settings, role) for _ in CHECKS]
     async with asyncio.TaskGroup() as tasks:
-        for check_part, part in zip(PARTS, parts, strict=True):
-            tasks.create_task(check_part(part))
-    return [*findings, *(finding for part in parts for finding in part.findings)]
+        for check, group in zip(CHECKS, groups, strict=True):
+            tasks.create_task(check(group))
+    return [*findings, *(finding for group in groups for finding in group.findings)]
 
 
 def check_settings(role: Role | None) -> tuple[Settings, list[Finding]]:
@@ -48,13 +48,13 @@ def check_settings(role: Role | None) -> tuple[Settings, list[Finding]]:
     ]
 
 
-async def _data_folder(part: CheckGroup) -> None:
+async def _data_folder(group: CheckGroup) -> None:
     async def check() -> str:
-        if not part.is_embedded and part.renderer == "lambda":
+        if not group.is_embedded and group.renderer == "lambda":
             raise CheckSkipped("Not needed: renders are stored in MongoDB, videos in S3.")
-        return await asyncio.to_thread(_check_folder, part.settings.storage.data_dir)
+        return await asyncio.to_thread(_check_folder, group.settings.storage.data_dir)
 
-    await part.check("data folder", check)
+    await group.check("data folder", check)
 
 
 def _check_folder(folder: Path) -> str:
@@ -73,20 +73,20 @@ def _check_folder(folder: Path) -> str:
     return f"{folder} is writable."
 
 
-async def _web_page(part: CheckGroup) -> None:
+async def _web_page(group: CheckGroup) -> None:
     async def check() -> str:
-        if not part.is_for(Role.DEV, Role.SERVE):
+        if not group.is_for(Role.DEV, Role.SERVE):
             raise CheckSkipped("A worker has no web page.")
-        if not (await asyncio.to_thread(load_graphiql, part.settings.pages.web_dir)).files:
+        if not (await asyncio.to_thread(load_graphiql, group.settings.pages.web_dir)).files:
             raise CheckSkipped("GraphiQL loads its files from a CDN: `npm ci --prefix web` installs them here.")
         return "GraphiQL's files are served by this server."
 
-    await part.check("web page", check)
+    await group.check("web page", check)
 
 
-async def _webhooks(part: CheckGroup) -> None:
+async def _webhooks(group: CheckGroup) -> None:
     async def check() -> str:
-        config = read_endpoint_config(part.settings.webhooks)
+        config = read_endpoint_config(group.settings.webhooks)
         if config is None:
             raise CheckSkipped("No webhooks are sent: RENDERCAST_WEBHOOK_URL is not set.")
         async with open_endpoint(config) as endpoint:
@@ -94,15 +94,15 @@ async def _webhooks(part: CheckGroup) -> None:
                 addresses = await endpoint.resolve()
             except EndpointError as error:
                 raise StartupError(f"RENDERCAST_WEBHOOK_URL can't be used: {error}.") from error
-        serves_files = part.renderer != "lambda" and part.settings.outputs.output_bucket is None
-        if serves_files and part.settings.server.public_url is None and not part.is_embedded:
+        serves_files = group.renderer != "lambda" and group.settings.outputs.output_bucket is None
+        if serves_files and group.settings.server.public_url is None and not group.is_embedded:
             raise StartupError("RENDERCAST_PUBLIC_URL is not set: `outputUrl` in webhooks would refer to localhost.")
         return f"{endpoint.host} resolves to {', '.join(addresses)}, which may be called."
 
-    await part.check("webhooks", check)
+    await group.check("webhooks", check)
 
 
-PARTS: tuple[Callable[[CheckGroup], Coroutine[None, None, None]], ...] = (
+CHECKS: tuple[Callable[[CheckGroup], Coroutine[None, None, None]], ...] = (
     _data_folder,
     _web_page,
     check_mongodb,

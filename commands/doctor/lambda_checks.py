@@ -10,88 +10,86 @@ from services.backends.remotion_lambda.deployment import read_deployment
 from services.backends.remotion_lambda.hints import Hint, SettingNotReadable
 from services.errors import StartupError
 
-ACCESS_CHECK = "AWS access"
+ACCESS = "AWS access"
+FUNCTION = "Lambda function"
+QUEUE = "Lambda queue"
+BUCKET = "S3 bucket"
+WRITING = "S3 writing"
+VIDEOS = "S3 videos"
+ACL = "S3 ACL"
+READING = "S3 reading"
+PRIVACY = "S3 privacy"
+DELETING = "S3 deleting"
+VERSIONS = "S3 versions"
+ENCRYPTION = "S3 encryption"
+SITE = "Remotion site"
+COMPOSITIONS = "Remotion compositions"
 DEPENDENT_CHECKS = (
-    "Lambda function",
-    "Lambda queue",
-    "S3 bucket",
-    "S3 writing",
-    "S3 videos",
-    "S3 ACL",
-    "S3 reading",
-    "S3 privacy",
-    "S3 deleting",
-    "S3 versions",
-    "S3 encryption",
-    "Remotion site",
-    "Remotion compositions",
+    FUNCTION,
+    QUEUE,
+    BUCKET,
+    WRITING,
+    VIDEOS,
+    ACL,
+    READING,
+    PRIVACY,
+    DELETING,
+    VERSIONS,
+    ENCRYPTION,
+    SITE,
+    COMPOSITIONS,
 )
 
 
-async def check_lambda(part: CheckGroup) -> None:
+async def check_lambda(group: CheckGroup) -> None:
     """Check the credentials and, if they are valid, function, bucket and site."""
     opened: list[Checks] = []
     async with AsyncExitStack() as closing:
 
         async def open_access() -> str:
-            if part.renderer != "lambda":
-                raise CheckSkipped(f"The renderer is `{part.renderer}`. For Lambda, set RENDERCAST_RENDERER=lambda.")
+            if group.renderer != "lambda":
+                raise CheckSkipped(f"The renderer is `{group.renderer}`. For Lambda, set RENDERCAST_RENDERER=lambda.")
             deployment = read_deployment(
-                part.settings.remotion, part.settings.outputs, public_url=part.settings.server.public_url
+                group.settings.remotion, group.settings.outputs, public_url=group.settings.server.public_url
             )
             opened.append(await closing.enter_async_context(open_checks(deployment)))
             return f"Credentials for {deployment.access.region} exist."
 
-        if await part.check(ACCESS_CHECK, open_access, *DEPENDENT_CHECKS):
-            await _DeploymentChecks(part, opened[0]).run()
+        if await group.check(ACCESS, open_access, *DEPENDENT_CHECKS):
+            await _DeploymentChecks(group, opened[0]).run()
 
 
 class _DeploymentChecks:
     """Checks function, bucket and site. Workers and API processes need different permissions: only those are used."""
 
-    def __init__(self, part: CheckGroup, checks: Checks) -> None:
-        self._part = part
+    def __init__(self, group: CheckGroup, checks: Checks) -> None:
+        self._group = group
         self._checks = checks
         self._has_probe = self._has_video = self._may_have_video = False
 
     async def run(self) -> None:
-        check = self._part.check
-        (
-            function,
-            queue,
-            bucket,
-            writing,
-            videos,
-            acl,
-            reading,
-            privacy,
-            deleting,
-            versions,
-            encryption,
-            site,
-            compositions,
-        ) = DEPENDENT_CHECKS
-        if is_usable := await check(function, self._check_function, queue, compositions):
-            await check(queue, self._check_queue)
-        await check(bucket, self._check_bucket)
+        check = self._group.check
+        if is_usable := await check(FUNCTION, self._check_function, QUEUE, COMPOSITIONS):
+            await check(QUEUE, self._check_queue)
+        await check(BUCKET, self._check_bucket)
         try:
-            self._has_probe = await check(writing, self._check_writing)
-            self._has_video = await check(videos, self._check_videos, acl)
+            self._has_probe = await check(WRITING, self._check_writing)
+            self._has_video = await check(VIDEOS, self._check_videos, ACL)
             if self._has_video:
-                await check(acl, self._check_acl)
-            await check(reading, self._check_reading)
-            await check(privacy, self._check_privacy)
+                await check(ACL, self._check_acl)
+            await check(READING, self._check_reading)
+            await check(PRIVACY, self._check_privacy)
         finally:
-            await check(deleting, self._check_deleting)
-        await check(versions, self._check_versions)
-        await check(encryption, self._check_encryption)
-        await check(site, self._check_site)
+            await check(DELETING, self._check_deleting)
+        await check(VERSIONS, self._check_versions)
+        await check(ENCRYPTION, self._check_encryption)
+        await check(SITE, self._check_site)
         if is_usable:
-            await check(compositions, self._check_compositions)
+            await check(COMPOSITIONS, self._check_compositions)
 
     def _require(self, *roles: Role) -> None:
-        if not self._part.is_for(*roles):
-            raise CheckSkipped(f"`rendercast {self._part.role}` does not need it.")
+        if not self._group.is_for(*roles):
+            raise CheckSkipped(f"`rendercast {self._group.role}` does not need it.")
 
     async def _check_function(self) -> str:
         self._require(Role.DEV, Role.WORKER)
@@ -107,7 +105,7 @@ class _DeploymentChecks:
     async def _check_writing(self) -> str:
         self._require(Role.DEV, Role.WORKER)
         await self._checks.store_probe()
-        return "Renders can be cancelled."
+        return "Cancel requests can be stored, so renders can be cancelled."
 
     async def _check_videos(self) -> str:
         self._require(Role.DEV, Role.WORKER)
@@ -140,7 +138,7 @@ class _DeploymentChecks:
         try:
             await self._checks.remove_probes()
         except StartupError as error:
-            if self._part.role is Role.WORKER:
+            if self._group.role is Role.WORKER:
                 raise CheckWarning(f"The test objects can't be deleted: {error}") from error
             raise
         return "The test objects were deleted, as the files of deleted renders are."

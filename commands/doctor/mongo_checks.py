@@ -21,13 +21,13 @@ from services.stores.mongo_probe import check_replica_set, check_transactions, c
 MAX_CLOCK_DIFFERENCE_S = 10.0
 
 
-async def check_mongodb(part: CheckGroup) -> None:
+async def check_mongodb(group: CheckGroup) -> None:
     """Check that MongoDB responds, accepts writes and transactions and has the indexes, and check its clock."""
     writes, indexes, clock = "MongoDB writes", "MongoDB indexes", "MongoDB clock"
-    url = part.settings.storage.mongodb_url
+    url = group.settings.storage.mongodb_url
 
     async def connect() -> str:
-        if part.is_embedded:
+        if group.is_embedded:
             raise CheckSkipped("Not needed by `rendercast dev`. For `serve` and `worker`, set MONGODB_URL.")
         if url is None:
             raise StartupError("MONGODB_URL is not set: set it to the address of a replica set.")
@@ -55,10 +55,10 @@ async def check_mongodb(part: CheckGroup) -> None:
 
     opened: list[Client] = []
     try:
-        if await part.check("MongoDB", connect, writes, indexes, clock):
-            await part.check(writes, check_writing)
-            await part.check(indexes, list_indexes)
-            await part.check(clock, check_clock)
+        if await group.check("MongoDB", connect, writes, indexes, clock):
+            await group.check(writes, check_writing)
+            await group.check(indexes, list_indexes)
+            await group.check(clock, check_clock)
     finally:
         for client in opened:
             await maybe_await(client.close())

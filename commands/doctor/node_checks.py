@@ -8,14 +8,14 @@ from services.backends.remotion_node.deployment import find_node, find_remotion
 PROJECT_CHECK, NODE_CHECK, BROWSER_CHECK = "Remotion project", "Node", "browser"
 
 
-async def check_node(part: CheckGroup) -> None:
+async def check_node(group: CheckGroup) -> None:
     """Check that Node, the project's packages and a browser are installed. The project is not bundled."""
-    settings = part.settings
+    settings = group.settings
 
     def require() -> None:
-        if part.renderer != "node":
-            raise CheckSkipped(f"The renderer is `{part.renderer}`. For your project, set RENDERCAST_RENDERER=node.")
-        if not part.is_for(Role.DEV, Role.WORKER):
+        if group.renderer != "node":
+            raise CheckSkipped(f"The renderer is `{group.renderer}`. For your project, set RENDERCAST_RENDERER=node.")
+        if not group.is_for(Role.DEV, Role.WORKER):
             raise CheckSkipped("Only workers render.")
 
     async def check_program() -> str:
@@ -34,6 +34,6 @@ async def check_node(part: CheckGroup) -> None:
         await check_browser(browser)
         return f"{browser.path} starts ({browser.mode})."
 
-    await part.check(NODE_CHECK, check_program)
-    if await part.check(PROJECT_CHECK, check_project, BROWSER_CHECK):
-        await part.check(BROWSER_CHECK, check_start)
+    await group.check(NODE_CHECK, check_program)
+    if await group.check(PROJECT_CHECK, check_project, BROWSER_CHECK):
+        await group.check(BROWSER_CHECK, check_start)

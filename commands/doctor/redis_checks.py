@@ -12,12 +12,12 @@ from services.realtime.redis_errors import ACL_RULES
 PUBLISH_TIMEOUT_S = 5.0
 
 
-async def check_redis(part: CheckGroup) -> None:
+async def check_redis(group: CheckGroup) -> None:
     """Check that a message published on Redis is received."""
-    url = part.settings.storage.redis_url
+    url = group.settings.storage.redis_url
 
     async def check() -> str:
-        if part.role is Role.DEV or (part.is_embedded and url is None):
+        if group.role is Role.DEV or (group.is_embedded and url is None):
             raise CheckSkipped("Not needed by `rendercast dev`. For `serve` and `worker`, set REDIS_URL.")
         if url is None or url.get_secret_value().startswith("memory:"):
             raise StartupError(
@@ -28,7 +28,7 @@ async def check_redis(part: CheckGroup) -> None:
         except RendercastError as error:
             raise StartupError(f"{error} Start it, or correct REDIS_URL or its user's permissions.") from error
 
-    await part.check("Redis", check)
+    await group.check("Redis", check)
 
 
 async def _check_redis(url: str) -> str:

@@ -5,15 +5,15 @@ from services.storage.s3_access import read_s3_access
 from services.storage.s3_checks import check_bucket
 
 
-async def check_storage(part: CheckGroup) -> None:
+async def check_storage(group: CheckGroup) -> None:
     """Check that outputs can be stored in the bucket, read by signed URL only, and deleted."""
 
     async def check() -> str:
-        if part.renderer == "lambda":
+        if group.renderer == "lambda":
             raise CheckSkipped("The checks of S3 include the storage of outputs.")
-        access = read_s3_access(part.settings.outputs)
+        access = read_s3_access(group.settings.outputs)
         if access is None:
             raise CheckSkipped("Outputs are stored in the data folder.")
         return await check_bucket(access)
 
-    await part.check("output storage", check)
+    await group.check("output storage", check)

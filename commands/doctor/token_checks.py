@@ -17,20 +17,20 @@ from services.settings import Settings
 PREFIX = "bearer "
 
 
-async def check_tokens(part: CheckGroup) -> None:
+async def check_tokens(group: CheckGroup) -> None:
     """Check the settings of users' tokens, and that the keys of each issuer can be read."""
-    auth = part.settings.auth
+    auth = group.settings.auth
 
     async def check() -> str:
         is_configured = auth.jwt_issuer or auth.jwt_issuers or auth.jwt_secret
-        if not part.is_for(Role.SERVE) or (part.is_embedded and not is_configured):
+        if not group.is_for(Role.SERVE) or (group.is_embedded and not is_configured):
             raise CheckSkipped("Only `rendercast serve` authenticates users.")
         rules = read_token_rules(auth)
         if auth.jwt_issuer is None and auth.jwt_issuers is None:
             return "They are signed with RENDERCAST_JWT_SECRET."
         return " ".join([await _check_issuer(each) for each in rules])
 
-    await part.check("users' tokens", check)
+    await group.check("users' tokens", check)
 
 
 async def _check_issuer(rules: TokenRules) -> str:
@@ -51,7 +51,7 @@ async def _check_issuer(rules: TokenRules) -> str:
 
 async def explain_token(settings: Settings, text: str) -> Sequence[Finding]:
     """Verify one token as `rendercast serve` would, and return one finding: who the user is, or why it is refused."""
-    part = CheckGroup(settings, Role.SERVE)
+    group = CheckGroup(settings, Role.SERVE)
     text = text.strip()
     token = text[len(PREFIX) :].strip() if text.lower().startswith(PREFIX) else text
 
@@ -65,8 +65,8 @@ async def explain_token(settings: Settings, text: str) -> Sequence[Finding]:
         role = "an operator" if identity.caller.is_operator else "no operator"
         return f"The token is valid until {identity.expires_at}. Its user is {identity.caller.id!r}, {role}."
 
-    await part.check("token", check)
-    return part.findings
+    await group.check("token", check)
+    return group.findings
 
 
 async def _identify(verifier: TokenVerifier, token: str) -> Identity | StartupError:

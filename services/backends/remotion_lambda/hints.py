@@ -70,6 +70,8 @@ class Hints:
         )
         if not versioning.get("Status"):
             return Hint("The bucket keeps no versions, so deleted videos are erased.")
+        if versioning["Status"] == "Suspended":
+            return Hint("Versions are suspended, so deleted videos are erased, except those stored before that.")
         lifecycle = await self._read(
             "GetBucketLifecycleConfiguration",
             "s3:GetLifecycleConfiguration",

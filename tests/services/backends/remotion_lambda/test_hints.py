@@ -99,6 +99,12 @@ async def test_versions_of_deleted_videos_should_be_erased(
     assert ("NoncurrentVersionExpiration" in hint.sentence) is not is_good
 
 
+async def test_a_bucket_that_keeps_no_more_versions_erases_new_videos(farm: Farm, hints: Hints) -> None:
+    with versions_kept(farm):
+        assert not (await hints.versions()).is_good
+    assert (await hints.versions()).is_good
+
+
 async def test_a_key_of_kms_is_named_with_its_permissions(farm: Farm, hints: Hints) -> None:
     assert "kms:" not in (await hints.encryption()).sentence
     with bucket_setting(farm, "encryption", KMS):
