@@ -78,13 +78,18 @@ def bundle_project(project: Path, output: Path, *, studio: bool = False) -> Path
 
 
 def make_deployment(
-    bundle: Path, *, capacity: int = 2, cpu_second_usd: float = 0.0, browser: Browser | None = None
+    bundle: Path,
+    *,
+    capacity: int = 2,
+    cpu_second_usd: float = 0.0,
+    browser: Browser | None = None,
+    node: Path = Path(NODE),
 ) -> NodeDeployment:
     """Return a deployment of a bundle of the foreign project."""
     assert CHROMIUM is not None
     mode: Mode = "headless-shell" if CHROMIUM.endswith("headless-shell") else "chrome-for-testing"
     return NodeDeployment(
-        node=Path(NODE),
+        node=node,
         project=PROJECT,
         browser=browser or Browser(path=Path(CHROMIUM), mode=mode),
         site="project",
@@ -104,12 +109,13 @@ async def node_backend(
     limits: HostLimits | None = None,
     cpu_second_usd: float = 0.0,
     browser: Browser | None = None,
+    node: Path = Path(NODE),
 ) -> AsyncIterator[NodeBackend]:
     """Open the backend on a bundle."""
     clock = clock or SystemClock()
     storage = open_folder_storage(data_dir, base_url="http://127.0.0.1:1", clock=clock, shared=False)
     async with open_node_backend(
-        make_deployment(bundle, cpu_second_usd=cpu_second_usd, browser=browser),
+        make_deployment(bundle, cpu_second_usd=cpu_second_usd, browser=browser, node=node),
         storage,
         clock=clock,
         frame_timeout_s=frame_timeout_s,

@@ -1,8 +1,8 @@
 """The node backend: renders the compositions of the operator's Remotion project on this machine.
 
 A Node process with a warm browser (see `host.py`) draws them with the project's own `@remotion/renderer`. It ends with
-this process, so that an attempt which this process doesn't know has left a finished output, or is `AttemptMissing` and
-rendered again. So is one whose host has ended: that fails no render by itself.
+this process. An attempt that this process doesn't know has therefore left a finished output, or it is `AttemptMissing`
+and rendered again. The same applies if a host ends, which alone fails no render.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from services.backends.remotion_node.browsers import REMEDY, one_line
 from services.backends.remotion_node.deployment import NodeDeployment
 from services.backends.remotion_node.failures import classify
 from services.backends.remotion_node.formats import NODE_FORMATS
-from services.backends.remotion_node.host import HostLimits, HostUnavailable
+from services.backends.remotion_node.host import BrowserUnavailable, HostLimits, HostUnavailable
 from services.backends.remotion_node.host_messages import CompositionsMessage, FailedMessage
 from services.backends.remotion_node.hosts import Hosts, open_hosts
 from services.backends.remotion_node.jobs import HostLost, Job
@@ -63,9 +63,11 @@ class NodeBackend(StoringBackend):
         """Start Node and the browser. Raises `StartupError` if that fails."""
         try:
             job = await self._hosts.new_job()
-        except HostUnavailable as error:
+        except BrowserUnavailable as error:
             path = self._deployment.browser.path
             raise StartupError(f"The browser {path} does not start: {one_line(str(error))}. {REMEDY}") from error
+        except HostUnavailable as error:
+            raise StartupError(f"The renderer process does not start: {one_line(str(error))}.") from error
         job.close()
 
     async def site_version(self) -> str:
@@ -80,8 +82,8 @@ class NodeBackend(StoringBackend):
             with contextlib.closing(job):
                 job.send("compositions", serveUrl=str(bundle.folder))
                 async with asyncio.timeout(DISCOVERY_TIMEOUT_S):
-                    answer = await _compositions(job)
-            return read_compositions(answer, formats=self.formats)
+                    entries = await _compositions(job)
+            return read_compositions(entries, formats=self.formats)
         except (HostUnavailable, HostLost, TimeoutError, ValueError) as error:
             raise BackendUnavailable(f"the compositions can't be read: {error!r}") from error
 
@@ -92,7 +94,7 @@ class NodeBackend(StoringBackend):
     async def start(self, render: Render) -> str:
         """Start a job of the host. Raises `StartRefused` if the project isn't bundled or no host can be started.
 
-        A render that was interrupted has a host of its own: if it ends too, this render is known to be the cause.
+        A render that was interrupted gets a host of its own: if that one ends too, this render is the cause.
         """
         await self._end(render)
         bundles = self._deployment.bundles
@@ -153,7 +155,7 @@ class NodeBackend(StoringBackend):
 
 
 async def _compositions(job: Job) -> object:
-    """Return the answer of `getCompositions`. Raises `BackendUnavailable` or `HostLost`."""
+    """Return the result of `getCompositions`. Raises `BackendUnavailable` or `HostLost`."""
     message = await job.receive()
     if isinstance(message, CompositionsMessage):
         return message.compositions

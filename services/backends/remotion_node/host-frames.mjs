@@ -1,5 +1,5 @@
 /**
- * Writes frames of jobs to files, for previews and posters: answers to the screenshots that Remotion takes anyway. A page
+ * Writes frames of jobs to files, for previews and posters: the screenshots that Remotion takes anyway. A page
  * shows the frame for which Remotion has last called `remotion_setFrame` in it (of `@remotion/renderer`, as of 4.0.527).
  */
 import { rmSync, writeFileSync } from "node:fs";
@@ -12,14 +12,14 @@ export const watchScreenshots = (client, onFrame) => {
   const { send } = client;
   let shown = 0;
   client.send = (method, request, ...args) => {
-    const answer = send.call(client, method, request, ...args);
+    const response = send.call(client, method, request, ...args);
     if (method === "Runtime.callFunctionOn" && request.functionDeclaration?.includes("remotion_setFrame")) {
       shown = request.arguments?.[0]?.value ?? shown;
     } else if (method === "Page.captureScreenshot") {
       const number = shown;
-      answer.then(({ value }) => onFrame(value.data, number)).catch(() => {}); // Remotion handles the error
+      response.then(({ value }) => onFrame(value.data, number)).catch(() => {}); // Remotion handles the error
     }
-    return answer;
+    return response;
   };
 };
 

@@ -44,6 +44,10 @@ class HostUnavailable(Exception):  # noqa: N818  # not a bug
     """A host can't be started. The message says why."""
 
 
+class BrowserUnavailable(HostUnavailable):
+    """The browser of a host can't be started."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostLimits:
     """When a host is replaced. Above `memory_bytes`, it gets no further jobs; above twice that, it is killed."""
@@ -132,7 +136,7 @@ class Host:
             await asyncio.wait([self._reader])
 
     async def wait_until_ready(self) -> None:
-        """Return when the browser is open. Raises `HostUnavailable`."""
+        """Return when the browser is open. Raises `BrowserUnavailable` and `HostUnavailable`."""
         reason = f"it did not open a browser within {START_TIMEOUT_S:g} s"
         with contextlib.suppress(TimeoutError, ValueError):
             async with asyncio.timeout(START_TIMEOUT_S):
@@ -140,7 +144,9 @@ class Host:
                 if isinstance(message, ReadyMessage):
                     self.is_ready = True
                     return
-                reason = message.message if isinstance(message, UnavailableMessage) else "it ended"
+                if isinstance(message, UnavailableMessage):
+                    raise BrowserUnavailable(message.message)
+                reason = "it ended"
         raise HostUnavailable(reason)
 
     async def _run(self) -> None:

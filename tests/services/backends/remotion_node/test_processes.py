@@ -125,6 +125,12 @@ async def test_a_render_whose_hosts_end_repeatedly_fails_alone(node: NodeBackend
     assert isinstance(await node.observe(healthy), AttemptProgress)
 
 
+async def test_a_node_that_does_not_start_prevents_the_start(node_bundle: Path, tmp_path: Path) -> None:
+    async with node_backend(node_bundle, tmp_path, node=tmp_path / "no-node") as node:
+        with pytest.raises(StartupError, match=r"^The renderer process does not start: .*no-node"):
+            await node.warm_up()
+
+
 async def test_a_browser_that_does_not_start_prevents_the_start(node_bundle: Path, tmp_path: Path) -> None:
     browser = Browser(path=Path("/bin/false"), mode="headless-shell")
     async with node_backend(node_bundle, tmp_path, browser=browser) as node:
