@@ -1,9 +1,12 @@
-"""Limits on the number of connections, in total and per client network."""
+"""Limits on the number of connections: in total, per client network and per user."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import IPv6Address, IPv6Network
+
+log = logging.getLogger(__name__)
 
 
 class ConnectionLimiter:
@@ -52,7 +55,10 @@ def client_network(address: str) -> str:
 
 
 class CountWithinLimit:
-    """Counts `key` once, from `acquire` to `release`, unless its count has reached the limit. A context manager too."""
+    """Counts `key`, such as a user, from `acquire` to `release`, unless its count has reached the limit.
+
+    A context manager too.
+    """
 
     __slots__ = ("_counter", "_is_counted", "_key", "_limit")
 
@@ -81,3 +87,9 @@ class CountWithinLimit:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def log_too_many_connections(refused: str, limit: int) -> None:
+    """Log that a connection was refused because its user has reached the limit."""
+    setting = "RENDERCAST_MAX_CONNECTIONS_PER_USER"
+    log.warning("refused %s: its user has %d connections, the maximum (%s)", refused, limit, setting)

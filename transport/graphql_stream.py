@@ -20,7 +20,7 @@ from resolvers.context import Context
 from resolvers.execution.fast_path import FastPath, Framing, TextWriter
 from services.errors import LimitExceeded, TokenExpired
 from services.settings import ConnectionSettings
-from transport.connection_limits import CountWithinLimit
+from transport.connection_limits import CountWithinLimit, log_too_many_connections
 from transport.graphql_request import BadRequest
 from transport.json_response import error_response
 from transport.open_stream import open_stream
@@ -67,6 +67,7 @@ class GraphQLStreams:
                 limit = self._settings.max_connections_per_user
                 admission = CountWithinLimit(self._connections_per_user, identity.caller.limit_key, limit)
                 if not stack.enter_context(admission):
+                    log_too_many_connections("a stream", limit)
                     await error_response(_too_many_connections(limit))(scope, receive, send)
                     return
             stack.enter_context(streamed.context.services.metrics.connected())

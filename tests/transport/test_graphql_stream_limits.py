@@ -105,7 +105,7 @@ async def test_keep_alives_are_sent_between_results(tmp_path: Path, accept: str)
         assert (await stream.next())["revision"] == 2
 
 
-async def test_streams_and_websockets_share_the_limit_per_user(tmp_path: Path) -> None:
+async def test_streams_and_websockets_share_the_users_limit(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with open_server(tmp_path, max_connections_per_user=2) as server, AsyncExitStack() as stack:
         await (await stack.enter_async_context(open_http_stream(server.client, UPDATES))).next()
         async with open_socket(server.client.websocket_url) as websocket:
@@ -115,6 +115,7 @@ async def test_streams_and_websockets_share_the_limit_per_user(tmp_path: Path) -
             refused = await server.client.http.post("/graphql", json={"query": UPDATES}, headers=headers)
             assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
             assert refused.json()["errors"][0]["extensions"] == {"code": "LIMIT_EXCEEDED"}
+            assert "refused a stream: its user has 2 connections" in caplog.text
             assert await server.client.execute("{ renderLimits { fps } }") == {"fps": 30}
         async with asyncio.timeout(TEST_TIMEOUT_S):
             while True:

@@ -18,9 +18,8 @@ from auth.authenticator import Authenticator
 from resolvers.context import Context, OperationSlot
 from resolvers.json_text import write_json
 from services.errors import TokenExpired, Unauthenticated
-from services.settings import ConnectionSettings
 from transport.authentication import identify
-from transport.connection_limits import CountWithinLimit
+from transport.connection_limits import CountWithinLimit, log_too_many_connections
 from transport.graphql_ws.messages import (
     ClientMessage,
     CloseCode,
@@ -145,11 +144,10 @@ class Connection:
             raise ProtocolViolation(CloseCode.FORBIDDEN, str(error))
         if error is not None:
             raise ProtocolViolation(CloseCode.TRY_AGAIN_LATER, "Please try again later.")
-        self._admission = CountWithinLimit(
-            self._connections_per_user, self._context.caller.limit_key, self._limits.max_connections_per_user
-        )
+        limit = self._limits.max_connections_per_user
+        self._admission = CountWithinLimit(self._connections_per_user, self._context.caller.limit_key, limit)
         if not self._admission.acquire():
-            log.warning("refused a WebSocket: its user has %s", _limit_reached(self._limits))
+            log_too_many_connections("a WebSocket", limit)
             raise ProtocolViolation(CloseCode.TRY_AGAIN_LATER, "Too many connections")
         self._deadline.reschedule(expires_at_s(self._context))
         await self._send({"type": "connection_ack"})
@@ -195,10 +193,6 @@ class Connection:
             operation.cancel()
         if tasks := [operation.task for operation in operations if operation.task is not None]:
             await asyncio.wait(tasks)
-
-
-def _limit_reached(limits: ConnectionSettings) -> str:
-    return f"{limits.max_connections_per_user} connections, the maximum (RENDERCAST_MAX_CONNECTIONS_PER_USER)"
 
 
 def _too_many_operations(limit: int) -> GraphQLError:
