@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestClient, TestServer
 from rendercast.client import (
     AsyncClient,
     RendercastError,
@@ -21,6 +21,7 @@ from rendercast.client.addresses import read_address
 from rendercast.client.connection import Connection
 from rendercast.client.documents import WATCHED_BATCH, WATCHED_RENDER
 from rendercast.client.watching import Transport, Watching
+from rendercast.client.websockets import CLOSED, _Socket
 
 from tests.support.api_client import TEST_TIMEOUT_S
 from tests.support.fake_backend import ANIMATION
@@ -178,3 +179,21 @@ async def test_a_user_with_too_many_connections_polls(tmp_path: Path) -> None:
             assert (await anext(held)).status == (await anext(polled)).status == "QUEUED"
             await site.services.renders.cancel(ANN, render.id)
             assert [state.status async for state in polled] == ["CANCELLED"]
+
+
+async def test_a_subscription_ends_if_its_connection_is_closed_before_it_is_read() -> None:
+    async def accept(request: web.Request) -> web.WebSocketResponse:
+        response = web.WebSocketResponse()
+        await response.prepare(request)
+        async for _ in response:
+            pass
+        return response
+
+    app = web.Application()
+    app.router.add_get("/", accept)
+    async with TestClient(TestServer(app)) as client:
+        socket = _Socket(await client.ws_connect("/"))
+        inbox = socket.add()
+        await socket.close()
+        message = await asyncio.wait_for(inbox.get(), TEST_TIMEOUT_S)
+    assert message["type"] == CLOSED

@@ -31,6 +31,7 @@ MAX_SUBSCRIPTIONS = 40  # of one WebSocket; a server accepts 50 by default
 UNAUTHENTICATED_CLOSE_CODES = {4401, 4403}  # the token is missing, invalid or expired
 PERMANENT_CLOSE_CODES = {4400, 4406, 4409}
 CLOSED = "closed"  # the type of the message that stands for the end of the connection
+LOST: Json = {"type": CLOSED, "code": None, "reason": ""}
 
 
 class TransportBlockedError(Exception):
@@ -184,8 +185,9 @@ class _Socket:
             await self._raw.send_json(message)
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection. Each inbox gets that as a message."""
         self._reading.cancel()
+        self._end(LOST)  # the task may not have started
         await self._raw.close()
 
     async def _read(self) -> None:
@@ -199,9 +201,12 @@ class _Socket:
         except (KeyError, TypeError, ValueError):
             pass  # not a message of the protocol
         finally:
-            end = message if message.get("type") == CLOSED else {"type": CLOSED, "code": None, "reason": ""}
-            for inbox in self._inboxes.values():
-                inbox.put(end)
+            self._end(message if message.get("type") == CLOSED else LOST)
+
+    def _end(self, message: Json) -> None:
+        for inbox in self._inboxes.values():
+            if not inbox.has_ended:
+                inbox.put(message)
 
 
 async def _receive(raw: aiohttp.ClientWebSocketResponse) -> Json:
