@@ -57,7 +57,7 @@ class Metrics:
         )
         self._throttled = Counter(
             "rendercast_throttle_pauses_total",
-            "Pauses of callers who had used more than their share of the process's time.",
+            "Pauses because all callers with work had used more than their share of the process's time.",
             registry=registry,
         )
         self._depth = Gauge(
@@ -74,9 +74,11 @@ class Metrics:
         self._pubsub_up = Gauge(
             "rendercast_pubsub_up", "1 if pub/sub could be used at the last scrape, else 0.", registry=registry
         )
-        self._running = Gauge("rendercast_carried_renders", "Renders that this process runs now.", registry=registry)
+        self._running = Gauge("rendercast_running_renders", "Renders that this process runs now.", registry=registry)
         self._capacity = Gauge(
-            "rendercast_worker_capacity", "Maximum number of renders that it runs concurrently.", registry=registry
+            "rendercast_worker_capacity",
+            "Maximum number of renders that this process runs concurrently.",
+            registry=registry,
         )
         self._poll_lags = Histogram(
             "rendercast_poll_lag_seconds",
@@ -140,8 +142,9 @@ class Metrics:
             self._started.inc()
         if render.status.is_terminal:
             self._ended.labels(render.status.value, render.failure.code if render.failure else "").inc()
-        if render.status.is_terminal and render.completed_at is not None:
-            self._durations.labels(render.status.value).observe(seconds_between(render.created_at, render.completed_at))
+            if render.completed_at is not None:
+                duration_s = seconds_between(render.created_at, render.completed_at)
+                self._durations.labels(render.status.value).observe(duration_s)
 
     def throttled(self) -> None:
         """Count a pause because all callers with work have used more than their share of time."""
@@ -198,17 +201,9 @@ class Metrics:
         """Report that a change was sent to this number of subscribers."""
         self._send_lags.observe(published_at, now, subscribers)
 
-    def connection_opened(self) -> None:
-        """Count a WebSocket, or a stream over HTTP, until `connection_closed` is called."""
-        self._connections.inc()
-
-    def connection_closed(self) -> None:
-        """Stop counting a connection."""
-        self._connections.dec()
-
     @contextmanager
     def connected(self) -> Iterator[None]:
-        """Count a connection while the context is open."""
+        """Count a WebSocket, or a stream over HTTP, while the context is open."""
         with self._connections.track_inprogress():
             yield
 

@@ -64,7 +64,7 @@ def test_the_age_of_the_queue_and_the_load_decide(scaled_object: Manifest) -> No
     age, load = scaled_object["spec"]["triggers"]
     assert {trigger["type"] for trigger in (age, load)} == {"prometheus"}
     assert "rendercast_queue_oldest_age_seconds" in age["metadata"]["query"]
-    assert "rendercast_carried_renders" in load["metadata"]["query"]
+    assert "rendercast_running_renders" in load["metadata"]["query"]
 
 
 def test_all_workers_together_fit_the_default_concurrency_of_aws(built: Built, scaled_object: Manifest) -> None:

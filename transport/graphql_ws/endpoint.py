@@ -71,11 +71,8 @@ class WebSocketEndpoint:
         address = client_network(websocket.client.host if websocket.client else "")
         with CountWithinLimit(self._connections_per_address, address, self._max_per_address) as admitted:
             if admitted:
-                self._services.metrics.connection_opened()
-                try:
+                with self._services.metrics.connected():
                     await self._accept(websocket)
-                finally:
-                    self._services.metrics.connection_closed()
             else:
                 log.warning(
                     "refused a WebSocket: %s has %d, the maximum (RENDERCAST_MAX_CONNECTIONS_PER_ADDRESS); if that is "

@@ -21,7 +21,7 @@ OUTPUT = Output(bucket="b", key="k", size_bytes=1)
 UNITS = ("seconds", "bytes", "total")
 WITHOUT_UNIT = {
     "rendercast_queue_depth",
-    "rendercast_carried_renders",
+    "rendercast_running_renders",
     "rendercast_worker_capacity",
     "rendercast_connections",
     "rendercast_subscriptions",
@@ -139,7 +139,7 @@ def test_a_change_of_a_render_is_counted(
         ),
         (
             lambda metrics: metrics.register_worker(lambda: 3, capacity=25),
-            {"rendercast_carried_renders": 3, "rendercast_worker_capacity": 25},
+            {"rendercast_running_renders": 3, "rendercast_worker_capacity": 25},
         ),
         (lambda metrics: metrics.catalog_refreshed(4), {"rendercast_compositions": 4}),
         (Metrics.catalog_refresh_failed, {"rendercast_discovery_failures_total": 1}),
@@ -161,11 +161,9 @@ def test_only_a_limited_number_of_lags_is_stored() -> None:
 
 def test_connections_and_subscriptions_are_counted_while_they_are_open() -> None:
     metrics = Metrics()
-    metrics.connection_opened()
     metrics.subscription_opened()
-    with metrics.connected():
+    with metrics.connected(), metrics.connected():
         assert ours(metrics) == {"rendercast_connections": 2, "rendercast_subscriptions": 1}
-    metrics.connection_closed()
     metrics.subscription_closed()
     assert ours(metrics) == {}
 
