@@ -42,6 +42,8 @@ NOT_IMPORTED = {
 }
 # Their private names are used.
 BOUNDED = {
+    "aiohttp",
+    "botocore",
     "broadcaster",
     "graphql-core",
     "jsonschema-rs",

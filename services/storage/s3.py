@@ -63,7 +63,7 @@ class _Signer:
 
 
 class ObjectStorage:
-    """The objects of one provider. Every method raises `AwsError`, and none takes longer than half a minute.
+    """The objects of one provider. Methods that send requests raise `AwsError`; a request takes at most half a minute.
 
     `clients` are one that signs requests and one that only builds URLs. Nothing is sent without valid credentials.
     """
@@ -213,8 +213,8 @@ class ObjectStorage:
         """Return the current credentials, which boto3 renews if they expire soon. Raises `AwsError`."""
         try:
             self._credentials.get_frozen_credentials()
-            # botocore has no public attribute for the expiry. It is read before the keys, which another thread may
-            # renew in between, so it is never later than the expiry of the keys.
+            # botocore has no public attribute for the expiry: this is its name as of 1.44. It is read before the keys,
+            # which another thread may renew in between, so it is never later than the expiry of the keys.
             expires_at: datetime | None = getattr(self._credentials, "_expiry_time", None)
             return _Signer(self._credentials.get_frozen_credentials(), expires_at)
         except _NO_CREDENTIALS as error:
