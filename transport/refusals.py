@@ -1,4 +1,4 @@
-"""Responses to requests that never reach the application: malformed, too large, or refused handshakes."""
+"""Responses to requests that never reach the application, such as malformed or too large ones."""
 
 from dataclasses import dataclass
 from http import HTTPStatus

@@ -31,13 +31,13 @@ class BatchApi:
         return [(each.path, each.message) for each in found]
 
     async def start(self, batch_id: str, inputs: Sequence[Json]) -> tuple[Sequence[Render], int]:
-        """Start renders with keys; return them, and how many earlier calls had started."""
+        """Start renders with keys; return them, and how many of them earlier calls had started."""
         given = cast("Sequence[StartRenderInput]", inputs)
         batch = await within_rate(lambda: self.api.batch(given, batch_id=batch_id))
         return batch.renders, batch.duplicates
 
     async def retry(self, render: Render) -> Render:
-        """Start the render again, unless it was before; return the last of its renders."""
+        """Retry a failed or cancelled render unless that was done before; return the last of its renders."""
         while render.status in {"FAILED", "CANCELLED"}:
             failed = render
             render = await within_rate(lambda: self.api.retry(failed.id))  # noqa: B023  # called at once

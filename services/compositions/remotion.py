@@ -39,18 +39,18 @@ class _Description:
     is_dynamic: bool | None = None
 
 
-def read_compositions(answer: object, *, formats: frozenset[OutputFormat]) -> tuple[Composition, ...]:
+def read_compositions(found: object, *, formats: frozenset[OutputFormat]) -> tuple[Composition, ...]:
     """Return the compositions, in the site's order, with those of the backend's `formats` that each can have.
 
     A composition of one frame is a STILL: Remotion does not report which component declared it. It has the formats of
-    videos too if other props may give it more frames. Raises `ValueError` if the answer isn't a list.
+    videos too if other props may give it more frames. Raises `ValueError` if `found` isn't a list.
     """
-    if not isinstance(answer, Sequence) or isinstance(answer, str | bytes):
+    if not isinstance(found, Sequence) or isinstance(found, str | bytes):
         raise ValueError("the list of compositions is not a list")  # noqa: TRY004  # outside data, not a caller's bug
-    entries = [entry for entry in answer if isinstance(entry, Mapping)]
-    if len(entries) < len(answer):
+    entries = [entry for entry in found if isinstance(entry, Mapping)]
+    if len(entries) < len(found):
         log.warning(
-            "%d entries of the list of compositions are not objects; they are ignored", len(answer) - len(entries)
+            "%d entries of the list of compositions are not objects; they are ignored", len(found) - len(entries)
         )
     reader = _Reader(_descriptions(entries), formats)
     for entry in entries:

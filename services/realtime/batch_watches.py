@@ -14,30 +14,30 @@ ReadProgress = Callable[[], Awaitable[BatchProgress | None]]
 
 
 class BatchWatch:
-    """Notices the changes of one batch. `changed` is set from the start, and after each change."""
+    """Signals the changes of one batch. `changed` is set from the start, and after each change."""
 
-    __slots__ = ("_of_owner", "batch_id", "changed")
+    __slots__ = ("_owner_batches", "batch_id", "changed")
 
-    def __init__(self, batch_id: str, of_owner: "OwnerBatches") -> None:
+    def __init__(self, batch_id: str, owner_batches: "OwnerBatches") -> None:
         self.batch_id = batch_id
         self.changed = asyncio.Event()
         self.changed.set()
-        self._of_owner = of_owner
+        self._owner_batches = owner_batches
 
-    async def read(self, read: ReadProgress) -> BatchProgress | None:
-        """Return what `read` returns, or what another watcher's call has returned that began after this one."""
-        return await self._of_owner.read(self.batch_id, read)
+    async def read(self, read_progress: ReadProgress) -> BatchProgress | None:
+        """Return the progress. A read by another watcher that began after this call is reused."""
+        return await self._owner_batches.read(self.batch_id, read_progress)
 
 
 class OwnerBatches:
     """The watched batches of one owner."""
 
-    __slots__ = ("_clock", "_latest", "_lock", "_watches")
+    __slots__ = ("_latest", "_lock", "_sequence", "_watches")
 
     def __init__(self) -> None:
         self._watches: defaultdict[str, set[BatchWatch]] = defaultdict(set)
         self._latest: dict[str, tuple[int, BatchProgress | None]] = {}  # by id of the batch: when its read began
-        self._clock = 0  # counts calls, to order them
+        self._sequence = 0  # of calls and reads
         self._lock = asyncio.Lock()
 
     def __bool__(self) -> bool:
@@ -64,16 +64,16 @@ class OwnerBatches:
         for batch_id in self._watches:
             self.notify(batch_id)
 
-    async def read(self, batch_id: str, read: ReadProgress) -> BatchProgress | None:
-        """Call `read`, unless a call for the same batch that began after this one has returned meanwhile."""
-        self._clock += 1
-        called = self._clock
+    async def read(self, batch_id: str, read_progress: ReadProgress) -> BatchProgress | None:
+        """Return the batch's progress. A read that began after this call is reused."""
+        self._sequence += 1
+        called = self._sequence
         async with self._lock:
             began, latest = self._latest.get(batch_id, (0, None))
             if began > called:
                 return latest
-            self._clock += 1
-            began = self._clock
-            progress = await read()
+            self._sequence += 1
+            began = self._sequence
+            progress = await read_progress()
             self._latest[batch_id] = began, progress
             return progress

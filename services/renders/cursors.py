@@ -1,4 +1,4 @@
-"""Pagination cursors: the id of the last returned render, with a checksum over the id and the list's owner.
+"""Pagination cursors: the id of a render, with a checksum over the id and the list's owner.
 
 The checksum detects cursors that were mistyped, truncated or taken from another list. It is not a security measure: the
 store lists only the renders of one owner, or of all users (owner None) for operators.

@@ -1,4 +1,4 @@
-"""Signs the URLs of outputs, posters and previews so that each stays the same for some minutes.
+"""Caches the signed URLs of outputs, posters and previews, so that each stays the same for some minutes.
 
 Otherwise a page that reads a render again loads its video again. Processes sign the same expiry, so for a storage that
 signs nothing else, the URLs of all processes are equal. Those of a storage of objects also take long to sign.

@@ -7,7 +7,7 @@ MAX_NAME_LENGTH = 60  # characters of the composition's id
 
 
 def file_name(render: Render) -> str:
-    """Return a name as `RenderBackend.sign` takes it, such as `Promo-01jd6k….webm`: unique, and sorted by time."""
+    """Return the name for `RenderBackend.sign`: unique, such as `Promo-01jd6k….webm`, and sorted by time after that."""
     name = "".join(
         character if character.isascii() and character.isalnum() else "-" for character in render.composition_id
     )

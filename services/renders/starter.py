@@ -1,4 +1,4 @@
-"""Queues the renders of valid requests, for units of quota."""
+"""Queues the renders of valid requests, for units of quota, and checks their idempotency keys."""
 
 import asyncio
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ class RenderStarter:
             self.metrics.quota_refused()
             raise quota_exceeded(window, used=result.used, now=now)
         if result.outcome is AddOutcome.DUPLICATE:
-            _require_same(keyed, result.render)
+            _require_same_input(keyed, result.render)
         return StartResult(
             render=result.render,
             quota=quota_left(window, used=result.used, now=now),
@@ -83,7 +83,7 @@ class RenderStarter:
             _queued(caller, keyed, render_id=render_id, now=now) for keyed, render_id in zip(inputs, ids, strict=True)
         ]
         for _ in range(MAX_TRIES):
-            known = await self._find(caller, inputs)
+            known = await self._find_by_keys(caller, inputs)
             new = [render for render in queued if render.idempotency_key not in known]
             used = await asyncio.shield(self._add_all(new, window, now=now, weight=caller.weight))
             if used is not None:
@@ -94,12 +94,12 @@ class RenderStarter:
                 )
         raise StoreUnavailable("too many concurrent calls with the same idempotency keys")
 
-    async def _find(self, caller: Caller, inputs: Sequence[KeyedInput]) -> dict[str, Render]:
+    async def _find_by_keys(self, caller: Caller, inputs: Sequence[KeyedInput]) -> dict[str, Render]:
         """Return the renders that were started with the keys of these inputs. Raises `IdempotencyKeyReused`."""
         keys = {keyed.key: keyed for keyed in inputs if keyed.key is not None}
         known = dict(await self.store.find_by_keys(caller.id, keys)) if keys else {}
         for key, render in known.items():
-            _require_same(keys[key], render)
+            _require_same_input(keys[key], render)
         return known
 
     async def _add(self, render: Render, window: QuotaWindow, *, weight: float) -> AddResult:
@@ -143,7 +143,7 @@ def _queued(caller: Caller, keyed: KeyedInput, *, render_id: str, now: datetime)
     )
 
 
-def _require_same(keyed: KeyedInput, render: Render) -> None:
+def _require_same_input(keyed: KeyedInput, render: Render) -> None:
     """Raise `IdempotencyKeyReused` if the render of the key was started with another input."""
     if not keyed.valid.is_same_as(render):
         raise IdempotencyKeyReused(render)

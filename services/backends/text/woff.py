@@ -10,14 +10,14 @@ _UNUSED: Final = frozenset({b"SVG "})
 
 def unpack_woff(data: bytes) -> bytes:
     """Return the OpenType font in a WOFF file, without the tables that are not used. Raises `ValueError`."""
+    if not data.startswith(b"wOFF"):
+        raise ValueError("The file is not a WOFF file.")
     try:
-        signature, flavor, count = struct.unpack_from(">4s4s4xH", data)
+        flavor, count = struct.unpack_from(">4x4s4xH", data)
         records = [struct.unpack_from(">4sIII", data, 44 + 20 * number) for number in range(count)]
         tables = {tag: _table(data, *place) for tag, *place in records if tag not in _UNUSED}
     except (struct.error, zlib.error) as error:
         raise ValueError("The WOFF file is damaged.") from error
-    if signature != b"wOFF":
-        raise ValueError("The file is not a WOFF file.")
     return _joined(flavor, tables)
 
 

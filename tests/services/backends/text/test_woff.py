@@ -40,3 +40,9 @@ def test_a_damaged_file_is_an_error(change: Callable[[bytes], bytes]) -> None:
     data = packed(Path(COLOR_EMOJI.path).read_bytes())
     with pytest.raises(ValueError, match="WOFF file"):
         unpack_woff(change(data))
+
+
+@pytest.mark.parametrize("data", [b"", b"short", b"OTTO" + bytes(60)])
+def test_another_file_is_no_damaged_woff_file(data: bytes) -> None:
+    with pytest.raises(ValueError, match="is not a WOFF file"):
+        unpack_woff(data)
