@@ -248,6 +248,9 @@ async def start_host(
     }
     try:
         await asyncio.to_thread(folder.mkdir)
+    except OSError as error:
+        raise HostUnavailable(str(error)) from error
+    try:
         process = await asyncio.create_subprocess_exec(
             deployment.node,
             SCRIPT,
@@ -260,8 +263,9 @@ async def start_host(
             limit=MAX_LINE_BYTES,
             start_new_session=True,  # only the parent receives a terminal's Ctrl-C; it then ends its children
         )
-    except OSError as error:
-        raise HostUnavailable(str(error)) from error
+    except OSError as error:  # uvloop's has no file name
+        node, project = deployment.node, deployment.project
+        raise HostUnavailable(f"{node} can't be run in {project}: {error.strerror or error}") from error
     host = Host(process, folder, limits=limits, running_time=running_time)
     host.start_logging()
     try:
