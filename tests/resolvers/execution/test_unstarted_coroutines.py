@@ -61,7 +61,6 @@ def test_no_coroutine_was_never_awaited(monkeypatch: pytest.MonkeyPatch, query: 
         # The first callback starts the execution.
         while (result := runner.run(execute(query, cancelled_before=cancelled + 2))) is None:
             cancelled += 1
-            gc.collect()
         gc.collect()
     assert unraisable == []
     assert cancelled > 5
