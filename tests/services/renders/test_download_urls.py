@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.models import Download, Output, replace
-from services.renders.download_urls import MAX_LIFETIME, MAX_URLS, PREVIEW_EXPIRY, DownloadUrls
+from services.renders.download_urls import MAX_LIFETIME, MAX_STEP, MAX_URLS, PREVIEW_EXPIRY, DownloadUrls
 from tests.conftest import MakeRender
 from tests.support.fake_backend import FakeBackend
 from tests.support.fake_clock import FakeClock
@@ -54,16 +54,32 @@ async def test_a_url_stays_the_same_and_is_always_valid_for_its_lifetime(
     assert len(set(seen)) in (3, 4)
 
 
-async def test_a_url_whose_credentials_expire_is_signed_again(clock: FakeClock) -> None:
-    urls, signer = DownloadUrls(), Signer(clock, credentials_s=60)
-    found = {urls.sign(signer, OUTPUT, expiry=HOUR, now=clock.now()) for _ in range(3)}
-    assert len(found) == 3
+@pytest.mark.parametrize(("credentials_s", "step_s"), [(3500, 291), (60, 5), (5, 1)])
+async def test_a_url_that_expires_with_its_credentials_is_reused_for_a_part_of_its_lifetime(
+    clock: FakeClock, credentials_s: float, step_s: float
+) -> None:
+    urls, signer = DownloadUrls(), Signer(clock, credentials_s=credentials_s)
+
+    def sign() -> Download | None:
+        return urls.sign(signer, OUTPUT, expiry=HOUR, now=clock.now())
+
+    first = sign()
+    await clock.advance(step_s)
+    assert sign() == first
+    await clock.advance(0.1)
+    second = sign()
+    assert second != first
+    assert second is not None
+    assert second.expires_at - clock.now() == timedelta(seconds=credentials_s)
 
 
 async def test_no_url_is_valid_for_longer_than_s3_allows(clock: FakeClock) -> None:
     urls, signer = DownloadUrls(), Signer(clock)
-    urls.sign(signer, OUTPUT, expiry=MAX_LIFETIME, now=clock.now() + timedelta(seconds=1))
-    assert signer.lifetimes == [MAX_LIFETIME]
+    for _ in range(100):
+        urls.sign(signer, OUTPUT, expiry=MAX_LIFETIME, now=clock.now())
+        await clock.advance(7)
+    assert len(signer.lifetimes) in (3, 4)
+    assert all(MAX_LIFETIME - MAX_STEP <= each <= MAX_LIFETIME for each in signer.lifetimes)
 
 
 async def test_the_number_of_urls_is_limited(clock: FakeClock) -> None:
