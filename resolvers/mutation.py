@@ -66,7 +66,7 @@ class Mutation:
     ) -> batch.StartRendersResult:
         """Start renders."""
         caller, loader = info.context.caller, info.context.render_loader
-        limiter, number, now_s = limiter_of(info), len(input.renders), info.context.services.clock.now().timestamp()
+        limiter, number, now_s = limiter_of(info), len(input.renders), info.context.services.clock.monotonic()
         limiter.admit_renders(caller.limit_key, number, now_s=now_s)
         try:
             started = await info.context.services.batches.start(caller, input.to_model())

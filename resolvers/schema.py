@@ -235,7 +235,7 @@ class RendercastSchema(Schema):
     def _admit_mutation(self, context: Context | None, operation: MeasuredOperation) -> None:
         if context is None or context.identity is None:  # the resolver raises `Unauthenticated`
             return
-        now_s = context.services.clock.now().timestamp()
+        now_s = context.services.clock.monotonic()
         try:
             self.mutation_rate.admit(context.identity.caller.limit_key, operation.root_fields, now_s=now_s)
         except LimitExceeded as error:

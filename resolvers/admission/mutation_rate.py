@@ -13,7 +13,10 @@ MAX_CALLERS = 10_000  # stored, each with the times of at most `per_minute` muta
 
 
 class MutationRateLimiter:
-    """Admits at most `per_minute` mutations of each caller in any 60 seconds. Counts in this process only."""
+    """Admits at most `per_minute` mutations of each caller in any 60 seconds. Counts in this process only.
+
+    `now_s` is a monotonic time in seconds.
+    """
 
     def __init__(self, per_minute: int) -> None:
         self._limit = per_minute
@@ -60,7 +63,7 @@ class MutationRateLimiter:
         """Remove callers without a mutation in the window, and the least recent callers beyond `MAX_CALLERS`."""
         while self._admitted:
             caller_id, times = next(iter(self._admitted.items()))
-            if times[-1] > now_s - WINDOW_S and len(self._admitted) < MAX_CALLERS:
+            if times and times[-1] > now_s - WINDOW_S and len(self._admitted) < MAX_CALLERS:
                 return
             del self._admitted[caller_id]
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from resolvers.admission.documents import DocumentCache
 from resolvers.errors import MAX_MESSAGE_LENGTH
+from services.clock import SystemClock
 from services.models import Render
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
@@ -209,6 +210,27 @@ async def test_introspection_and_hints_are_for_development_only(ann: Client, tmp
         assert await client.execute(schema) == {"queryType": {"name": "Query"}}
         hints = [str(await client.post(document, **variables)) for document, variables in TYPOS]
         assert sum("Did you mean" in hint for hint in hints) > len(TYPOS) / 2
+
+
+class SteppedClock(SystemClock):
+    """A wall clock that is set forward or back."""
+
+    step = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.step
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_the_rate_of_mutations_does_not_follow_the_wall_clock(tmp_path: Path, hours: int) -> None:
+    clock = SteppedClock()
+    async with open_services(tmp_path, max_mutations_per_minute=1) as services:
+        server = rewired(services, backend=FakeBackend(capacity=0), clock=clock)
+        async with serve(server) as url, open_client(url, user="ann") as ann:
+            await ann.execute(CANCEL, id=UNKNOWN_ID)
+            clock.step = timedelta(hours=hours)
+            error = await ann.error(CANCEL, id=UNKNOWN_ID)
+    assert re.search(r"Try again in [1-6]?\d seconds\.$", error["message"])
 
 
 async def test_the_rate_of_mutations_is_limited_per_user(tmp_path: Path) -> None:
