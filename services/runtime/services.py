@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.backends.storing import StoringBackend
-from services.background.retention import Expiring, RetentionLoop
+from services.background.retention import RetentionLoop, RetentionTarget
 from services.background.supervision import BackgroundLoop
 from services.compositions.catalog import CatalogReader
 from services.compositions.ports import CatalogStore, WatchesSite
@@ -110,7 +110,7 @@ def compose(  # noqa: PLR0913  # each part of the process, once
     catalogs: CatalogStore | None = None,
     endpoint: "WebhookEndpoint | None" = None,
     tracing: "Tracing | None" = None,
-    expiring: Sequence[Expiring] = (),
+    expiring: Sequence[RetentionTarget] = (),
 ) -> Services:
     """Return the services that use these open adapters. Without `catalogs`, no composition is known."""
     metrics = Metrics()
@@ -216,12 +216,12 @@ def _file_storage(backend: object) -> FolderStorage | None:
 
 
 def _retention_loop(
-    retention: timedelta, backend: object, expiring: Sequence[Expiring], clock: Clock
+    retention: timedelta, backend: object, expiring: Sequence[RetentionTarget], clock: Clock
 ) -> RetentionLoop | None:
-    """Return the loop for what deletes nothing by itself; None if there is nothing of that kind."""
+    """Return the loop that deletes from stores without an expiry of their own; None if there are none."""
     files = _file_storage(backend)
-    places = expiring if files is None else (*expiring, files)
-    return RetentionLoop(places, retention=retention, clock=clock) if places else None
+    targets = expiring if files is None else (*expiring, files)
+    return RetentionLoop(targets, retention=retention, clock=clock) if targets else None
 
 
 def _request_limits(settings: RenderSettings) -> RequestLimits:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from services.background.retention import TICK_INTERVAL_S, Expiring, RetentionLoop
+from services.background.retention import TICK_INTERVAL_S, RetentionLoop, RetentionTarget
 from services.errors import StoreUnavailable
 from services.models import Output, QuotaWindow, Render
 from services.observability.liveness import MAX_SILENCE_S, Liveness
@@ -27,8 +27,8 @@ OUTPUT = Output(bucket="local", key="a.mp4", size_bytes=5)
 
 
 @asynccontextmanager
-async def running(*places: Expiring, clock: FakeClock) -> AsyncIterator[RetentionLoop]:
-    loop = RetentionLoop(places, retention=RETENTION, clock=clock)
+async def running(*targets: RetentionTarget, clock: FakeClock) -> AsyncIterator[RetentionLoop]:
+    loop = RetentionLoop(targets, retention=RETENTION, clock=clock)
     task = asyncio.create_task(loop.run())
     try:
         yield loop
@@ -38,8 +38,8 @@ async def running(*places: Expiring, clock: FakeClock) -> AsyncIterator[Retentio
 
 
 @dataclass
-class Place:
-    """A place that records the moments before which it was to delete, and fails once."""
+class Target:
+    """A target that records the moments before which it was to delete, and fails once."""
 
     moments: list[datetime] = field(default_factory=list)
 
@@ -51,7 +51,7 @@ class Place:
 
 
 async def test_everything_is_looked_through_each_hour_and_the_loop_ticks_each_minute(clock: FakeClock) -> None:
-    first, second, started = Place(), Place(), clock.now()
+    first, second, started = Target(), Target(), clock.now()
     async with running(first, second, clock=clock) as loop:
         await clock.advance(0)
         assert first.moments == second.moments == [started - RETENTION]
@@ -64,8 +64,8 @@ async def test_everything_is_looked_through_each_hour_and_the_loop_ticks_each_mi
 
 
 @dataclass
-class SlowPlace:
-    """A place that takes this long for each deletion."""
+class SlowTarget:
+    """A target that takes this long for each deletion."""
 
     clock: FakeClock
     seconds: float
@@ -78,19 +78,34 @@ class SlowPlace:
 
 
 async def test_the_loop_is_alive_while_many_files_are_looked_through(clock: FakeClock) -> None:
-    place = SlowPlace(clock, seconds=HOUR_S / 2)
-    async with running(place, clock=clock) as loop:
+    target = SlowTarget(clock, seconds=HOUR_S / 2)
+    async with running(target, clock=clock) as loop:
         liveness = Liveness({"retention": loop}, clock)
         for _ in range(60):
             await clock.advance(TICK_INTERVAL_S)
             assert liveness.stalled() is None
-        assert place.deletions == 1
+        assert target.deletions == 1
         await clock.advance(HOUR_S)
-        assert place.deletions == 2
+        assert target.deletions == 2
+
+
+class BrokenTarget:
+    """A target with a bug."""
+
+    async def delete_ended_before(self, moment: datetime) -> int:  # noqa: ARG002
+        raise RuntimeError("a bug")
+
+
+async def test_a_bug_of_a_deletion_ends_the_loop_at_once(clock: FakeClock) -> None:
+    loop = RetentionLoop([BrokenTarget()], retention=RETENTION, clock=clock)
+    async with asyncio.timeout(30):
+        with pytest.raises(ExceptionGroup, match="TaskGroup") as raised:
+            await loop.run()
+    assert raised.value.subgroup(RuntimeError) is not None
 
 
 async def test_a_deletion_that_hangs_is_noticed(clock: FakeClock) -> None:
-    async with running(SlowPlace(clock, seconds=1e9), clock=clock) as loop:
+    async with running(SlowTarget(clock, seconds=1e9), clock=clock) as loop:
         await clock.advance(HOUR_S + MAX_SILENCE_S)
         assert Liveness({"retention": loop}, clock).stalled() is not None
 
