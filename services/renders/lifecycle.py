@@ -4,10 +4,11 @@
        ◀──undo_launch,           ──fail, fail_launch─▶ FAILED
           requeue, interrupt──   ──cancel────────────▶ CANCELLED
 
-QUEUED renders can also fail and be cancelled.
+QUEUED renders can also fail and be cancelled. `accept`, `take_over`, `advance` and `request_cancel` change a RENDERING
+render and keep its status.
 
-Each function returns a new render with the next revision, and raises `IllegalChange` for a change that is not in the
-diagram. None does I/O: the caller stores and publishes the result.
+Each function returns a new render with the next revision, and raises `IllegalChange` if the status does not allow the
+change. None does I/O: the caller stores and publishes the result.
 """
 
 from datetime import datetime
@@ -26,7 +27,7 @@ MAX_UNFINISHED_PROGRESS = 99
 
 def launch(render: Render, *, now: datetime) -> Render:
     """Start an attempt. The result must be stored before the backend is called, so that no attempt is lost."""
-    _require(render, ACTIVE, "launch")
+    _require(render, {RenderStatus.QUEUED}, "launch")
     return _next(
         render,
         status=RenderStatus.RENDERING,

@@ -137,6 +137,11 @@ def test_any_sequence_of_changes_keeps_the_invariants(make: Callable[[], Render]
         render = changed
 
 
+def test_an_attempt_starts_only_after_the_earlier_one_has_ended() -> None:
+    with pytest.raises(IllegalChange):
+        launch(launch(queued()))
+
+
 @pytest.mark.parametrize("end", [complete, fail, cancel])
 @pytest.mark.parametrize("change", [*NAMED, advance(0.5, 1)])
 def test_nothing_changes_an_ended_render(end: Change, change: Change) -> None:
@@ -237,7 +242,7 @@ def test_the_running_time_is_that_of_the_current_attempt() -> None:
     assert taken_over.running_s == 15.0
     assert advance(0.5, 45)(taken_over).running_s == 15.0
     assert lifecycle.advance(taken_over, costing(0.1), running_s=20.0).running_s == 20.0
-    assert accept(taken_over).running_s == requeue(taken_over).running_s == launch(taken_over).running_s == 0.0
+    assert accept(taken_over).running_s == requeue(taken_over).running_s == launch(requeue(taken_over)).running_s == 0.0
 
 
 def test_times_are_in_order_although_the_clocks_of_two_processes_differ() -> None:
