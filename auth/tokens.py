@@ -54,11 +54,11 @@ class SecretKey:
             raise StartupError("The secret of tokens is a public key or certificate, which anyone may know.") from error
 
     def known_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:  # noqa: ARG002
-        """Return the key."""
+        """Return the key; None unless the algorithm is `SECRET_ALGORITHM`."""
         return self._key if algorithm == SECRET_ALGORITHM else None
 
     async def get_key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
-        """Return the key."""
+        """Return the key, as `known_key` does."""
         return self.known_key(key_id, algorithm)
 
 
@@ -147,9 +147,10 @@ class TokenVerifier:
         return None
 
     def _find_issuers(self, issuer: object, algorithm: str) -> list[TrustedIssuer]:
-        """Return the issuer whose keys may verify the token, for each of its secrets. Never empty.
+        """Return the issuers whose keys may verify the token: one, or one per secret.
 
-        An issuer without placeholder precedes others.
+        An issuer with exactly this URL excludes those with a placeholder for the tenant. Raises `TokenRefused` if there
+        is none.
         """
         found = [each for each in self._issuers if isinstance(issuer, str) and each.rules.matches(issuer)]
         found = [each for each in found if not each.rules.has_tenants] or found

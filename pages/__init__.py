@@ -1,1 +1,1 @@
-"""The HTML pages: GraphiQL and the studio."""
+"""The HTML pages: GraphiQL, the studio, and the page of a shared render."""

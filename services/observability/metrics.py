@@ -47,7 +47,7 @@ class Metrics:
             self._ended.labels(status.value, "")
         self._durations = Histogram(
             "rendercast_render_duration_seconds",
-            "Time from a render's start by a user to its end, time in the queue included.",
+            "Time from the creation of a render to its end, including its time in the queue.",
             ["status"],
             buckets=LONG_BUCKETS_S,
             registry=registry,
@@ -65,7 +65,7 @@ class Metrics:
         )
         self._age = Gauge(
             "rendercast_queue_oldest_age_seconds",
-            "Time since the oldest render in the queue was started; 0 if it is empty, NaN if unknown.",
+            "Time since the oldest render in the queue was created; 0 if it is empty, NaN if unknown.",
             registry=registry,
         )
         self._store_up = Gauge(

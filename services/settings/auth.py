@@ -45,7 +45,7 @@ class AuthSettings(SettingsGroup):
         None,
         description="Issuers that differ in more than their URL, instead of `RENDERCAST_JWT_ISSUER`: a JSON list of "
         "objects with `issuer`, `audience`, `audience_claim`, `jwks_url`, `algorithms`, `secret`, `operator_scope`, "
-        "`operator_claim`. What is left out is that of the other variables.",
+        "`operator_claim`. A missing key takes the value of the matching variable.",
     )
     jwt_secret: SecretStr | None = Field(
         None,

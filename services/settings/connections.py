@@ -12,10 +12,14 @@ class ConnectionSettings(SettingsGroup):
         10_000,
         ge=10,
         le=1_000_000,
-        description="Maximum number of connections. Lower if the process cannot open that many files.",
+        description="Maximum number of connections. Reduced at startup if the process cannot open that many files.",
     )
     max_connections_per_address: int = Field(
-        1000, ge=1, le=100_000, description="Maximum number of connections from one IP address."
+        1000,
+        ge=1,
+        le=100_000,
+        description="Maximum number of connections from one IPv4 address, or one /64 network of IPv6. Those from "
+        "trusted proxies count only towards `RENDERCAST_MAX_CONNECTIONS`.",
     )
     max_connections_per_user: int = Field(
         20, ge=1, le=100_000, description="Maximum number of WebSockets and of streams over HTTP of one user, together."
@@ -27,8 +31,7 @@ class ConnectionSettings(SettingsGroup):
         15,
         gt=0,
         le=300,
-        description="Maximum time from opening a WebSocket to its `connection_init`, and to the check of its token, in "
-        "seconds.",
+        description="Maximum time from opening a WebSocket until it is authenticated, in seconds.",
     )
     ping_interval_s: float = Field(
         7,  # proxies with a read timeout of 10 s are common

@@ -15,7 +15,7 @@ class MetricsSettings(SettingsGroup):
         None,
         ge=0,
         le=65_535,
-        description="Port that serves `/metrics` for Prometheus, and `/healthz`, which workers have too. Unset: none.",
+        description="Port that serves `/metrics` for Prometheus, and `/healthz`. Unset: none.",
     )
     metrics_host: Annotated[str, AfterValidator(check_host)] = Field(
         "127.0.0.1", description="Address that the metrics port listens on. `::` listens on IPv4 too."

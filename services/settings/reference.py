@@ -1,5 +1,6 @@
 """Generates docs/settings.md from the groups: each setting with its default and meaning."""
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,8 +67,8 @@ def reference() -> str:
 
 def _sections() -> Iterator[str]:
     for group_name, group in GROUPS.items():
-        rows = "\n".join(row(name) for name in group.model_fields)
-        yield f"## {TITLES[group_name]}\n\n{group.__doc__}\n\n| Variable | Default | Meaning |\n|---|---|---|\n{rows}"
+        head = f"## {TITLES[group_name]}\n\n{inspect.getdoc(group)}\n\n| Variable | Default | Meaning |\n|---|---|---|"
+        yield "\n".join([head, *(row(name) for name in group.model_fields)])
 
 
 def _former() -> str:

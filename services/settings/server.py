@@ -40,7 +40,13 @@ class ServerSettings(SettingsGroup):
     max_body_bytes: int = Field(
         512 * 1024, ge=1024, le=64 * 1024 * 1024, description="Maximum size of a request body in bytes."
     )
-    request_timeout_s: float = Field(15, gt=0, le=300, description="Maximum time for a request to arrive, in seconds.")
+    request_timeout_s: float = Field(
+        15,
+        gt=0,
+        le=300,
+        description="Maximum time for a request to arrive, in seconds. A client that does not read the next 64 KiB of "
+        "a response for four times as long is disconnected.",
+    )
 
     @property
     def origins(self) -> frozenset[str]:

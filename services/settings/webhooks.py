@@ -9,10 +9,11 @@ from services.settings.values import check_webhook_url
 
 
 class WebhookSettings(SettingsGroup):
-    """The webhook that is sent when a render ends, as described in [webhooks.md](webhooks.md)."""
+    """The webhook that is sent when a render or a batch ends, as described in [webhooks.md](webhooks.md)."""
 
     webhook_url: Annotated[str, AfterValidator(check_webhook_url)] | None = Field(
-        None, description="URL that receives a signed POST request when a render ends. Unset: none is sent."
+        None,
+        description="URL that receives a signed POST request when a render or a batch ends. Unset: none is sent.",
     )
     webhook_secret: SecretStr | None = Field(
         None,
