@@ -152,9 +152,9 @@ tests/typescript_client/node_modules: tests/typescript_client/package-lock.json
 	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/typescript_client --silent --no-audit --no-fund; else echo "npm is not installed: the tests of clients/typescript are skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi
 
-# An S3 server that verifies signatures. Without npm the storage of outputs is tested with another one only.
+# An S3 server that verifies signatures. Without npm the output storage is tested with another one only.
 tests/s3rver/node_modules: tests/s3rver/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/s3rver --silent --no-audit --no-fund; else echo "npm is not installed: some tests of the storage of outputs are skipped."; fi
+	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/s3rver --silent --no-audit --no-fund; else echo "npm is not installed: some tests of the output storage are skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi
 
 # What the helper for Remotion projects is checked with: React's and Remotion's types, and the compiler.

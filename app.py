@@ -32,8 +32,8 @@ from transport.middleware import ResponseHeadersMiddleware, cors_middleware
 from transport.operations import OperationRunner
 from transport.path_prefix import with_path_prefix
 from transport.remotion_webhooks import RemotionWebhookEndpoint
-from transport.separate_websockets import SeparateWebSockets
 from transport.tracing import tracing_middleware
+from transport.websocket_routing import WebSocketRouting
 
 
 def create_app(services: Services, *, authenticate: Authenticator) -> ASGIApp:
@@ -59,7 +59,7 @@ def create_app(services: Services, *, authenticate: Authenticator) -> ASGIApp:
     ]
     app = Starlette(lifespan=lifespan, routes=routes, middleware=[cors_middleware(settings.server.origins)])
     app.router.redirect_slashes = False  # Starlette would redirect to the host in the request's Host header
-    by_type = SeparateWebSockets(app, websockets)
+    by_type = WebSocketRouting(app, websockets)
     return ResponseHeadersMiddleware(with_path_prefix(by_type, settings.server.path_prefix))
 
 
@@ -97,7 +97,7 @@ def _page_routes(services: Services, graphiql: LazyGraphiQL | None) -> list[Base
 
 
 def _studio_routes(services: Services) -> list[BaseRoute]:
-    """Return the routes of the studio, and of the pages that its users share if there are tokens for single renders."""
+    """Return the routes of the studio, and of the pages that its users share if there are render tokens."""
     pages, base_url = services.settings.pages, services.settings.server.base_url
     studio = load_studio(pages, base_url)
     routes: list[BaseRoute] = [Route("/", studio.serve_page)]

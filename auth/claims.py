@@ -15,16 +15,16 @@ MAX_DATE_S = 253_402_300_000  # Unix time just before the year 10000, the end of
 Claims = Mapping[str, object]
 
 
-class TokenRefused(Exception):  # noqa: N818  # named for what happened, like the services' errors
+class TokenRejected(Exception):  # noqa: N818  # named for what happened, like the services' errors
     """A token is not accepted. The message says what was found and what was expected; it is not for clients."""
 
 
-class TokenHasExpired(TokenRefused):
+class TokenHasExpired(TokenRejected):
     """A token that was valid has expired."""
 
 
 def check_claims(claims: Claims, rules: TokenRules, *, now_s: float) -> None:
-    """Check the claims of a token whose signature and issuer are verified. Raises `TokenRefused`."""
+    """Check the claims of a token whose signature and issuer are verified. Raises `TokenRejected`."""
     _check_tenant(claims, rules)
     _check_audience(claims, rules)
     _check_subject(claims)
@@ -85,7 +85,7 @@ def _check_tenant(claims: Claims, rules: TokenRules) -> None:
     """Check that the tenant in `iss` is the claim `tid`, as Microsoft requires of services for several tenants."""
     tenant = rules.tenant_of(str(claims.get("iss")))
     if tenant is not None and claims.get("tid") != tenant:
-        raise TokenRefused(f"its claim tid is {shown(claims.get('tid'))}, but the tenant in iss is {tenant!r}")
+        raise TokenRejected(f"its claim tid is {shown(claims.get('tid'))}, but the tenant in iss is {tenant!r}")
 
 
 def _check_audience(claims: Claims, rules: TokenRules) -> None:
@@ -93,7 +93,7 @@ def _check_audience(claims: Claims, rules: TokenRules) -> None:
     found = value if isinstance(value, list) and name == "aud" else [value]
     if rules.audiences.isdisjoint(each for each in found if isinstance(each, str)):
         expected = " or ".join(repr(each) for each in sorted(rules.audiences))
-        raise TokenRefused(f"its claim {name} is {shown(value)}, expected {expected}{_audience_hint(claims, rules)}")
+        raise TokenRejected(f"its claim {name} is {shown(value)}, expected {expected}{_audience_hint(claims, rules)}")
 
 
 def _audience_hint(claims: Claims, rules: TokenRules) -> str:
@@ -105,7 +105,7 @@ def _audience_hint(claims: Claims, rules: TokenRules) -> str:
 def _check_subject(claims: Claims) -> None:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not is_subject(subject):
-        raise TokenRefused(
+        raise TokenRejected(
             f"its claim sub is {shown(subject)}, expected 1 to {MAX_SUBJECT_LENGTH} printable characters"
         )
 
@@ -114,10 +114,10 @@ def _check_times(claims: Claims, leeway_s: int, now_s: float) -> None:
     for name in ("nbf", "iat"):
         value = claims.get(name)
         if value is not None and (not _is_time(value) or value > now_s + leeway_s):
-            raise TokenRefused(f"its claim {name} is {_shown_time(value)}, expected a time before {_date(now_s)}")
+            raise TokenRejected(f"its claim {name} is {_shown_time(value)}, expected a time before {_date(now_s)}")
     expires_s = claims.get("exp")
     if not _is_time(expires_s):
-        raise TokenRefused(f"its claim exp is {shown(expires_s)}, expected a number")
+        raise TokenRejected(f"its claim exp is {shown(expires_s)}, expected a number")
     if expires_s <= now_s - leeway_s:
         raise TokenHasExpired(f"its claim exp is {_shown_time(expires_s)}, expected a time after {_date(now_s)}")
 

@@ -1,4 +1,4 @@
-"""Authentication by tokens for single renders, which every server accepts beside its users' tokens."""
+"""Authentication by render tokens, which every server accepts beside its users' tokens."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,7 +14,7 @@ from services.renders.render_tokens import PREFIX, RenderTokens
 
 
 class RenderTokenAuthenticator:
-    """Identifies callers by a token for one render. All others are identified by `others`."""
+    """Identifies callers by a render token. All others are identified by `others`."""
 
     def __init__(self, tokens: RenderTokens, clock: Clock, *, others: Authenticator) -> None:
         self._tokens = tokens

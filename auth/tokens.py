@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import jwt
 from pydantic import SecretStr
 
-from auth.claims import Claims, TokenHasExpired, TokenRefused, check_claims, expiry_s, is_operator, shown, weight_of
-from auth.refusals import RefusalLog
+from auth.claims import Claims, TokenHasExpired, TokenRejected, check_claims, expiry_s, is_operator, shown, weight_of
+from auth.rejection_log import RejectionLog
 from auth.rules import OWN_ISSUER, TokenRules
 from services.errors import StartupError, TokenExpired, TokenInvalid
 from services.models import Caller, Identity
@@ -97,7 +97,7 @@ class TokenVerifier:
         self._issuers = tuple(issuers)
         self._max_cached = max_cached
         self._cache: OrderedDict[bytes, VerifiedToken] = OrderedDict()
-        self._refusals = RefusalLog()
+        self._refusals = RejectionLog()
 
     async def verify(self, token: str) -> Identity:
         """Return the token's identity. Raises `TokenExpired`, `TokenInvalid` or `IssuerUnavailable`."""
@@ -109,7 +109,7 @@ class TokenVerifier:
         except TokenHasExpired as refused:
             log.debug("a token was refused: %s", refused)
             raise TokenExpired from None
-        except TokenRefused as refused:
+        except TokenRejected as refused:
             self._refusals.add(str(refused))
             raise TokenInvalid from None
         self._cache[digest] = verified
@@ -118,11 +118,11 @@ class TokenVerifier:
         return verified.identity
 
     async def examine(self, token: str) -> VerifiedToken:
-        """Verify a token without the cache. Raises `TokenRefused` with the reason, or `IssuerUnavailable`."""
+        """Verify a token without the cache. Raises `TokenRejected` with the reason, or `IssuerUnavailable`."""
         header, claims, signature = _parse(token)
         key_id, algorithm = header.get("kid"), str(header.get("alg"))
         if not isinstance(key_id, str | None):
-            raise TokenRefused(f"its key id is {shown(key_id)}, which is not a text")
+            raise TokenRejected(f"its key id is {shown(key_id)}, which is not a text")
         signed, reason = token.rpartition(".")[0].encode(), ""
         for issuer in self._find_issuers(claims.get("iss"), algorithm):
             key, name = await issuer.keys.get_key(key_id, algorithm), issuer.rules.issuer
@@ -134,7 +134,7 @@ class TokenVerifier:
             else:
                 identity = _identify(claims, issuer.rules)
                 return VerifiedToken(issuer=issuer, key_id=key_id, algorithm=algorithm, key=key, identity=identity)
-        raise TokenRefused(reason)
+        raise TokenRejected(reason)
 
     def _from_cache(self, digest: bytes) -> Identity | None:
         """Return the identity of a cached token; None if it isn't cached or no longer valid."""
@@ -149,32 +149,32 @@ class TokenVerifier:
     def _find_issuers(self, issuer: object, algorithm: str) -> list[TrustedIssuer]:
         """Return the issuers whose keys may verify the token: one, or one per secret.
 
-        An issuer with exactly this URL excludes those with a placeholder for the tenant. Raises `TokenRefused` if there
-        is none.
+        An issuer with exactly this URL excludes those with a placeholder for the tenant. Raises `TokenRejected` if no
+        issuer matches.
         """
         found = [each for each in self._issuers if isinstance(issuer, str) and each.rules.matches(issuer)]
         found = [each for each in found if not each.rules.has_tenants] or found
         if not found:
             expected = " or ".join(dict.fromkeys(repr(each.rules.issuer) for each in self._issuers))
-            raise TokenRefused(f"its claim iss is {shown(issuer)}, expected {expected}")
+            raise TokenRejected(f"its claim iss is {shown(issuer)}, expected {expected}")
         if accepting := [each for each in found if algorithm in each.rules.algorithms]:
             return accepting
         expected = " or ".join(dict.fromkeys(name for each in found for name in each.rules.algorithms))
-        raise TokenRefused(f"its algorithm is {shown(algorithm)}, expected {expected} of {issuer}")
+        raise TokenRejected(f"its algorithm is {shown(algorithm)}, expected {expected} of {issuer}")
 
 
 def _parse(token: str) -> tuple[dict[str, Any], Claims, bytes]:
-    """Return the header, the claims and the signature, which are not verified yet. Raises `TokenRefused`."""
+    """Return the header, the claims and the signature, which are not verified yet. Raises `TokenRejected`."""
     try:
         header_part, payload, signature_part = token.split(".")
         header, claims = (json.loads(_decode(part)) for part in (header_part, payload))
         signature = _decode(signature_part)
     except (ValueError, RecursionError) as error:
-        raise TokenRefused("it is not a JSON Web Token") from error
+        raise TokenRejected("it is not a JSON Web Token") from error
     if not isinstance(header, dict) or not isinstance(claims, dict):
-        raise TokenRefused("its header and claims are not JSON objects")
+        raise TokenRejected("its header and claims are not JSON objects")
     if unsupported := UNSUPPORTED_HEADERS.intersection(header):
-        raise TokenRefused(f"its header has {min(unsupported)}, which is not supported")
+        raise TokenRejected(f"its header has {min(unsupported)}, which is not supported")
     return header, claims, signature
 
 
@@ -187,7 +187,7 @@ def _decode(part: str) -> bytes:
 
 
 def _identify(claims: Claims, rules: TokenRules) -> Identity:
-    """Check the claims and return the identity. Raises `TokenRefused`."""
+    """Check the claims and return the identity. Raises `TokenRejected`."""
     check_claims(claims, rules, now_s=datetime.now(UTC).timestamp())
     expires_at = datetime.fromtimestamp(expiry_s(claims, rules), UTC)
     caller = Caller(

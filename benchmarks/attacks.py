@@ -17,12 +17,12 @@ import httpx
 from graphql import get_introspection_query
 from redis.asyncio import Redis
 
-from services import documents
+from services import stored_documents
 from services.clock import SystemClock
-from services.documents import Announcement
 from services.models import Render, RenderStatus, replace
 from services.renders.lifecycle import launch
 from services.settings import FIELDS
+from services.stored_documents import Announcement
 from tests.security.peers import handshake, message
 
 CHANGES_PER_S = 5.0  # of the attacker's render
@@ -54,7 +54,7 @@ class Attacker:
     def __init__(self, url: str, render: dict[str, Any], redis_url: str) -> None:
         self.url = url
         self.token = render["token"]
-        self.render = documents.from_mapping(render)
+        self.render = stored_documents.from_mapping(render)
         self.channel = render["channel"]
         self.redis_url = redis_url
         self.selections = shapes()
@@ -69,7 +69,7 @@ class Attacker:
             for revision in itertools.count(2):
                 changed = change(self.render, revision)
                 announcement = Announcement(render=changed, published_at=SystemClock().now())
-                await redis.publish(self.channel, documents.encode_announcement(announcement))
+                await redis.publish(self.channel, stored_documents.encode_announcement(announcement))
                 await asyncio.sleep(1 / CHANGES_PER_S)
 
     async def connect(self) -> "WebSocket":

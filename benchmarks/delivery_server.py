@@ -21,7 +21,7 @@ from auth.bearer import open_bearer_tokens
 from auth.rules import OWN_ISSUER
 from auth.tokens import make_token
 from commands.server.serve import listen_for_clients, server_config, start_garbage_collection
-from services import documents
+from services import stored_documents
 from services.clock import SystemClock
 from services.ids import new_render_id
 from services.models import QuotaWindow, Render
@@ -61,7 +61,7 @@ def write_renders(path: Path, redis_url: str, number: int) -> Path:
             SECRET, subject=f"user-{place}", audience=SETTINGS.auth.jwt_audience, lifetime=timedelta(days=1)
         )
         channel = (parse_redis_url(redis_url).prefix + f"renders:{render.owner}".encode()).decode()
-        renders.append({**documents.to_mapping(render), "token": token, "channel": channel})
+        renders.append({**stored_documents.to_mapping(render), "token": token, "channel": channel})
     path.write_text(json.dumps(renders), encoding="utf-8")
     return path
 
@@ -98,7 +98,7 @@ async def serve_from(
 ) -> None:
     clock = SystemClock()
     for each in json.loads(Path(renders_file).read_text(encoding="utf-8")):  # noqa: ASYNC240  # before serving
-        render = documents.from_mapping(each)
+        render = stored_documents.from_mapping(each)
         window = QuotaWindow(owner=render.owner, limit=10, starts_at=clock.now(), length=timedelta(hours=1))
         await store.add(render, window)
     async with open_pubsub(redis_url) as pubsub, open_bearer_tokens(settings.auth) as authenticate:

@@ -9,14 +9,14 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.types import Message, Receive, Scope, Send
 
-from services import documents
+from services import stored_documents
 from services.clock import SystemClock
-from services.documents import Announcement
 from services.ids import new_render_id
 from services.models import Render
 from services.observability.metrics import Metrics
 from services.observability.tracing import Tracing
 from services.renders import lifecycle
+from services.stored_documents import Announcement
 from tests.conftest import PROPS
 from transport.middleware import ResponseHeadersMiddleware
 from transport.tracing import TracedRequests
@@ -34,13 +34,15 @@ def main() -> None:
     queued = Render(id=new_render_id(now), owner="ann", props=PROPS, created_at=now)
     render = lifecycle.launch(queued, now=now)
     announcement = Announcement(render=render, published_at=now)
-    plain, whole = documents.encode(render), documents.encode_announcement(announcement)
-    encoding = _us(lambda: documents.encode_announcement(Announcement(render=render, published_at=CLOCK.now())))
+    plain, whole = stored_documents.encode(render), stored_documents.encode_announcement(announcement)
+    encoding = _us(lambda: stored_documents.encode_announcement(Announcement(render=render, published_at=CLOCK.now())))
     delivery = _us(lambda: METRICS.sent(1, published_at=now, now=CLOCK.now()))
     print(f"measuring the lag of a delivery: {delivery:.2f} µs")
     print(f"counting a change: {_us(lambda: METRICS.render_changed(render)):.2f} µs")
-    print(f"the publishing time in a message, encoding: {encoding - _us(lambda: documents.encode(render)):.2f} µs")
-    more = _us(lambda: documents.decode_announcements([whole])) - _us(lambda: documents.decode(plain))
+    print(
+        f"the publishing time in a message, encoding: {encoding - _us(lambda: stored_documents.encode(render)):.2f} µs"
+    )
+    more = _us(lambda: stored_documents.decode_announcements([whole])) - _us(lambda: stored_documents.decode(plain))
     print(f"the same, decoding: {more:.2f} µs, once per process")
     middleware = _request(ResponseHeadersMiddleware(_respond)) - _request(_respond)
     print(f"the id of a request and the headers of its response: {middleware:.2f} µs")

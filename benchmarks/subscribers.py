@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
-from services import documents
+from services import stored_documents
 from services.clock import SystemClock
-from services.documents import Announcement
 from services.models import Render, replace
 from services.realtime.redis_url import parse_redis_url
 from services.renders.lifecycle import launch
+from services.stored_documents import Announcement
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 TIMEOUT_S = 60.0
@@ -158,7 +158,7 @@ class Publisher:
         if self.bare:
             return f"{self.prefix}bare:{render.id}", _result(render)
         announcement = Announcement(render=render, published_at=SystemClock().now())
-        return self.channels[render.id], documents.encode_announcement(announcement)
+        return self.channels[render.id], stored_documents.encode_announcement(announcement)
 
 
 def _result(render: Render) -> str:
@@ -181,7 +181,7 @@ async def watch(ports: list[int], redis_url: str, renders_file: str, clients: in
     with open(renders_file, encoding="utf-8") as file:  # noqa: ASYNC230, PTH123
         entries = json.load(file)
     now = SystemClock().now()
-    stored = [documents.from_mapping(each) for each in entries]
+    stored = [stored_documents.from_mapping(each) for each in entries]
     renders = [launch(render, now=now) for render in stored]
     tally = Tally()
     tally.expect(clients)

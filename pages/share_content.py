@@ -62,7 +62,7 @@ def render_content(render: Render, renders: RenderService) -> Content:
 
 
 def _finished(render: Render, renders: RenderService) -> Content:
-    shown, saved, poster = renders.sign(render), renders.sign(render, saves=True), renders.sign_poster(render)
+    shown, saved, poster = renders.sign(render), renders.sign(render, as_attachment=True), renders.sign_poster(render)
     poster_url = None if poster is None else poster.url
     if shown is None or saved is None:
         raise AssertionError("a COMPLETE render has an output")

@@ -79,11 +79,11 @@ class Context:
 
     async def turn(self) -> None:
         """Wait for the caller's turn. What the request then does until it next waits must take about a millisecond."""
-        await self.services.hub.turns.turn(self._turn_key)
+        await self.services.hub.scheduler.turn(self._turn_key)
 
     def note_activity(self) -> None:
         """Record that the caller is active, so that others don't use all the time."""
-        self.services.hub.turns.note_activity(self._turn_key)
+        self.services.hub.scheduler.note_activity(self._turn_key)
 
     @property
     def _turn_key(self) -> str:

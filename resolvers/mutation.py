@@ -169,8 +169,8 @@ class Mutation:
 
     @strawberry.mutation(
         description=(
-            "Return a token for one of your renders. Who has it can watch and download this render and nothing else, "
-            "so a page that only shows a render needs no token of a user. It is valid until it expires or the render "
+            "Return a token for one of your renders. Anyone who has it can watch and download this render, and nothing "
+            "else. So a page that only shows a render needs no user token. It is valid until it expires or the render "
             "is deleted."
         )
     )

@@ -28,7 +28,7 @@ from services.renders.validation import MAX_FONT_SIZE_PX, MIN_FONT_SIZE_PX
 
 MAX_SHORT_PAGE = 20  # renders, which compiled selections complete in a fraction of a millisecond
 
-RenderId = Annotated[strawberry.ID, strawberry.argument(description="The id of the object.")]
+RenderId = Annotated[strawberry.ID, strawberry.argument(description="The id of the render.")]
 BatchId = Annotated[strawberry.ID, strawberry.argument(description="The id of one of your batches.")]
 CompositionId = Annotated[strawberry.ID, strawberry.argument(description="The id of the composition.")]
 First = Annotated[

@@ -36,9 +36,9 @@ class RenderServiceLoader:
         """Return the number of renders in the page's list."""
         return await self._read(self.service.count, page)
 
-    def output_download(self, render: Render, *, saves: bool) -> Download | None:
-        """Return a signed URL of the output; None if there is none. If `saves`, browsers save the file."""
-        return self.service.sign(render, saves=saves)
+    def output_download(self, render: Render, *, as_attachment: bool) -> Download | None:
+        """Return a signed URL of the output; None if there is none. If `as_attachment`, browsers save the file."""
+        return self.service.sign(render, as_attachment=as_attachment)
 
     def poster_download(self, render: Render) -> Download | None:
         """Return a signed URL of the poster; None if there is none."""

@@ -90,7 +90,7 @@ class RendercastSchema(Schema):
     ) -> CompiledSubscription | None:
         """Return a subscription that needs no graphql-core to start; None if `stream` must execute the operation.
 
-        It must do so once for each document, and for all that it refuses.
+        It must do so for the first execution of a document, and for each operation that it rejects.
         """
         try:
             accepted = self.documents.cache.get(self.trusted_documents.find(text, context.document_id))

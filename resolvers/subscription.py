@@ -55,10 +55,10 @@ class Subscription:
 
     @strawberry.subscription(
         description=(
-            "All that `renderUpdates` returns, and each deletion of one of your renders, also of those that ended "
-            "before. No state of a render follows its deletion. After a lost connection, subscribe again and query "
-            "`renders`. During a failure of the service, deletions of renders whose end this stream has not returned "
-            "may be missing; renders that the server removes after their retention are never reported."
+            "Everything that `renderUpdates` returns, and each deletion of one of your renders, including renders "
+            "that ended earlier. No state of a render follows its deletion. After a lost connection, subscribe again "
+            "and query `renders`. During a failure of the service, deletions of renders whose end this stream has "
+            "not returned may be missing; renders that the server removes after their retention are never reported."
         )
     )
     async def render_changes(self, info: Info) -> AsyncGenerator[RenderChange, None]:

@@ -58,7 +58,7 @@ class CompositionKind(Enum):
 class OutputKind(Enum):
     VIDEO = strawberry.enum_value(media.OutputKind.VIDEO, description="A video file.")
     GIF = strawberry.enum_value(media.OutputKind.GIF, description="An animated GIF.")
-    AUDIO = strawberry.enum_value(media.OutputKind.AUDIO, description="The sound of the composition.")
+    AUDIO = strawberry.enum_value(media.OutputKind.AUDIO, description="The audio of the composition.")
     STILL = strawberry.enum_value(media.OutputKind.STILL, description="One frame as an image or a PDF.")
 
 
@@ -79,8 +79,8 @@ class OutputFormat(Enum):
     MP3 = strawberry.enum_value(media.OutputFormat.MP3, description="Audio in MP3.")
     AAC = strawberry.enum_value(media.OutputFormat.AAC, description="Audio in AAC.")
     WAV = strawberry.enum_value(media.OutputFormat.WAV, description="Uncompressed audio.")
-    PNG = strawberry.enum_value(media.OutputFormat.PNG, description="Image without loss; it can be transparent.")
-    JPEG = strawberry.enum_value(media.OutputFormat.JPEG, description="Image with loss, for photographs.")
+    PNG = strawberry.enum_value(media.OutputFormat.PNG, description="Lossless image; it can be transparent.")
+    JPEG = strawberry.enum_value(media.OutputFormat.JPEG, description="Lossy image, for photographs.")
     WEBP = strawberry.enum_value(media.OutputFormat.WEBP, description="Image in WebP; it can be transparent.")
     PDF = strawberry.enum_value(media.OutputFormat.PDF, description="PDF with one page.")
 
@@ -103,8 +103,8 @@ class AudioFormat(Enum):
 
 @strawberry.enum(description="Format of a still.")
 class StillFormat(Enum):
-    PNG = strawberry.enum_value(media.OutputFormat.PNG, description="Image without loss; it can be transparent.")
-    JPEG = strawberry.enum_value(media.OutputFormat.JPEG, description="Image with loss, for photographs.")
+    PNG = strawberry.enum_value(media.OutputFormat.PNG, description="Lossless image; it can be transparent.")
+    JPEG = strawberry.enum_value(media.OutputFormat.JPEG, description="Lossy image, for photographs.")
     WEBP = strawberry.enum_value(media.OutputFormat.WEBP, description="WebP; it can be transparent.")
     PDF = strawberry.enum_value(media.OutputFormat.PDF, description="PDF with one page.")
 

@@ -62,7 +62,7 @@ class GifOutputInput:
         default=None, description="Keep only every nth frame, for smaller files. Default: 1, all frames."
     )
     loops: int | None = strawberry.field(
-        default=None, description="How often the animation is repeated after its first run. Default: without end."
+        default=None, description="How often the animation is repeated after its first run. Default: forever."
     )
 
     def to_model(self) -> media.OutputOptions:
@@ -77,7 +77,7 @@ class GifOutputInput:
         )
 
 
-@strawberry.input(description="The sound of the composition.")
+@strawberry.input(description="The audio of the composition.")
 class AudioOutputInput:
     format: AudioFormat = strawberry.field(default=AudioFormat.MP3, description="Format of the audio file.")
     bitrate_kbps: int | None = strawberry.field(default=None, description="Bit rate in kbit/s. Not for WAV.")
@@ -112,11 +112,11 @@ class StillOutputInput:
         )
 
 
-@strawberry.input(one_of=True, description="What to make of a composition: exactly one of these.")
+@strawberry.input(one_of=True, description="Format and options of the output: exactly one of these.")
 class OutputInput:
     video: VideoOutputInput | None = strawberry.field(default=strawberry.UNSET, description="A video.")
     gif: GifOutputInput | None = strawberry.field(default=strawberry.UNSET, description="An animated GIF.")
-    audio: AudioOutputInput | None = strawberry.field(default=strawberry.UNSET, description="The sound only.")
+    audio: AudioOutputInput | None = strawberry.field(default=strawberry.UNSET, description="The audio only.")
     still: StillOutputInput | None = strawberry.field(
         default=strawberry.UNSET, description="One frame as an image or a PDF."
     )
@@ -126,7 +126,7 @@ class OutputInput:
         return next(chosen for chosen in (self.video, self.gif, self.audio, self.still) if chosen).to_model()
 
 
-@strawberry.type(description="What is made: the requested options. An option that was not chosen is null.")
+@strawberry.type(description="The requested format and options of the output. An option that was not chosen is null.")
 class RenderOutput:
     format: OutputFormat = strawberry.field(description="Format of the file.")
     kind: OutputKind = strawberry.field(description="What the file contains.")
@@ -146,7 +146,7 @@ class RenderOutput:
     muted: bool = strawberry.field(description="Whether the sound is left out.")
     prores_profile: ProResProfile | None = strawberry.field(name="proResProfile", description="Profile of ProRes.")
     every_nth_frame: int | None = strawberry.field(description="A GIF contains only every nth frame.")
-    loops: int | None = strawberry.field(description="How often a GIF is repeated; null without end.")
+    loops: int | None = strawberry.field(description="How often a GIF is repeated; null if forever.")
     frame: int | None = strawberry.field(description="Index of a still's frame.")
     quality: int | None = strawberry.field(description="Quality of a JPEG.")
 

@@ -15,7 +15,7 @@ from services import models
 from services.renders.failure_messages import message_for_owner
 from services.renders.text_animation import input_props
 
-Saves = Annotated[
+AsAttachment = Annotated[
     bool,
     strawberry.argument(description="Whether browsers save the file under a readable name instead of showing it."),
 ]
@@ -42,8 +42,8 @@ class RenderLoader(Protocol):
         """Return the number of renders in the page's list."""
         ...
 
-    def output_download(self, render: models.Render, *, saves: bool) -> models.Download | None:
-        """Return a signed URL of the output; None if there is none. If `saves`, browsers save the file."""
+    def output_download(self, render: models.Render, *, as_attachment: bool) -> models.Download | None:
+        """Return a signed URL of the output; None if there is none. If `as_attachment`, browsers save the file."""
         ...
 
     def poster_download(self, render: models.Render) -> models.Download | None:
@@ -130,7 +130,7 @@ class Render(Node):
         """Return the props as a JSON object."""
         return JSON(input_props(self.model))
 
-    @strawberry.field(description="What is made of the composition.")
+    @strawberry.field(description="The requested format and options of the output.")
     def output(self) -> RenderOutput:
         """Return the requested output."""
         return RenderOutput.from_model(self.model)
@@ -149,7 +149,7 @@ class Render(Node):
         graphql_type=int | None,
         metadata={READS_STORE: True},
         description=(
-            "Current place in the queue, 1 for the next render; 1000 means this place or a later one; null unless "
+            "Current place in the queue, 1 for the next render; 1000 means 1000 or later; null unless "
             "QUEUED. Renders of other users that are added later can come before it. Subscriptions send no event when "
             "it changes because of other renders."
         ),
@@ -169,7 +169,7 @@ class Render(Node):
             "`outputUrlExpiresAt`; null unless COMPLETE. `refreshDownloadUrl` returns a new one."
         )
     )
-    def output_url(self, download: Saves = False) -> str | None:  # noqa: FBT002  # an argument of the schema
+    def output_url(self, download: AsAttachment = False) -> str | None:  # noqa: FBT002  # an argument of the schema
         """Return the URL, signed when requested."""
         signed = self.saved if download else self.download
         return None if signed is None else signed.url
@@ -182,12 +182,12 @@ class Render(Node):
     @cached_property
     def download(self) -> models.Download | None:
         """The URL of the output, signed once per copy of the render."""
-        return None if self.model.output is None else self.loader.output_download(self.model, saves=False)
+        return None if self.model.output is None else self.loader.output_download(self.model, as_attachment=False)
 
     @cached_property
     def saved(self) -> models.Download | None:
         """The URL with which browsers save the output, signed once per copy of the render."""
-        return None if self.model.output is None else self.loader.output_download(self.model, saves=True)
+        return None if self.model.output is None else self.loader.output_download(self.model, as_attachment=True)
 
     @strawberry.field(
         description=(

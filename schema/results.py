@@ -144,7 +144,7 @@ class DeleteRenderSuccess:
     render_id: strawberry.ID = strawberry.field(description="The id of the deleted render.")
 
 
-@strawberry.type(description="A token for one render.")
+@strawberry.type(description="A token that gives access to one render.")
 class RenderToken:
     token: str = strawberry.field(
         description="The token. Send it as a user's: in the header `Authorization: Bearer …` or in `connection_init`."
@@ -153,7 +153,7 @@ class RenderToken:
     render: Render = strawberry.field(description="The render.")
 
 
-@strawberry.type(description="This server has no tokens for single renders. Only its operator can configure them.")
+@strawberry.type(description="This server has no render tokens. Only its operator can configure them.")
 class RenderTokensNotConfigured(UserError):
     pass
 

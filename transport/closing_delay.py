@@ -1,4 +1,4 @@
-"""When each long-lived connection is closed at the stop of the server, so that clients do not all reconnect at once."""
+"""Spreads the closing of long-lived connections over a shutdown, so that clients do not all reconnect at once."""
 
 from random import SystemRandom
 from typing import Final

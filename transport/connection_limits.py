@@ -54,10 +54,10 @@ def client_network(address: str) -> str:
     return address
 
 
-class CountWithinLimit:
-    """Counts `key`, such as a user, from `acquire` to `release`, unless its count has reached the limit.
+class KeyedSlot:
+    """One slot of a limit per key, such as the connections of a user: taken by `acquire`, freed by `release`.
 
-    A context manager too.
+    It is also a context manager, whose value is whether the slot was free.
     """
 
     __slots__ = ("_counter", "_is_counted", "_key", "_limit")

@@ -75,7 +75,7 @@ def _headers(path: Path, file_name: str | None) -> Mapping[str, str]:
     shown_name = f"rendercast-{path.name}"
     return {
         "Cache-Control": "private, max-age=3600",
-        "Content-Disposition": content_disposition(file_name or shown_name, saves=file_name is not None),
+        "Content-Disposition": content_disposition(file_name or shown_name, as_attachment=file_name is not None),
         "Content-Security-Policy": POLICY,
     }
 

@@ -30,9 +30,9 @@ from transport.stream_formats import FORMATS
 
 METHODS = ("GET", "POST")
 MAX_ANONYMOUS_BODY_BYTES = 16 * 1024  # without a valid token, since many such requests may arrive concurrently
-READING = frozenset({OperationType.QUERY})  # allowed by GET, which browsers send for other sites too
+GET_OPERATIONS = frozenset({OperationType.QUERY})  # allowed by GET, which browsers send for other sites too
 DOCUMENT_PARAMETERS = frozenset({"query", "documentId", "extensions"})  # one of them is in every GraphQL request
-CHANGING = frozenset({OperationType.QUERY, OperationType.MUTATION})
+POST_OPERATIONS = frozenset({OperationType.QUERY, OperationType.MUTATION})
 # Errors after which clients send another request, though not all do after a status other than 200.
 CONTINUING_CODES = frozenset({PersistedQueryNotFound.code, PersistedQueryNotSupported.code})
 SUBSCRIPTION_NOT_ACCEPTED = (
@@ -142,7 +142,7 @@ class GraphQLHttpEndpoint:
 
 
 def _allowed_types(request: Request) -> frozenset[OperationType]:
-    return CHANGING if request.method == "POST" else READING
+    return POST_OPERATIONS if request.method == "POST" else GET_OPERATIONS
 
 
 def _accepts_page(request: Request, accept: str) -> bool:

@@ -20,7 +20,7 @@ from resolvers.context import Context
 from resolvers.execution.fast_path import FastPath, Framing, TextWriter
 from services.errors import LimitExceeded, TokenExpired
 from services.settings import ConnectionSettings
-from transport.connection_limits import CountWithinLimit, log_too_many_connections
+from transport.connection_limits import KeyedSlot, log_too_many_connections
 from transport.graphql_request import BadRequest
 from transport.json_response import error_response
 from transport.open_stream import open_stream
@@ -65,7 +65,7 @@ class GraphQLStreams:
             identity = streamed.context.identity
             if identity is not None:  # operations of anonymous callers end immediately: only queries are possible
                 limit = self._settings.max_connections_per_user
-                admission = CountWithinLimit(self._connections_per_user, identity.caller.limit_key, limit)
+                admission = KeyedSlot(self._connections_per_user, identity.caller.limit_key, limit)
                 if not stack.enter_context(admission):
                     log_too_many_connections("a stream", limit)
                     await error_response(_too_many_connections(limit))(scope, receive, send)
@@ -103,7 +103,7 @@ class _Stream:
         await self._send_body(self._format.completion, more_body=False)
 
     async def run(self, scope: Scope, receive: Receive) -> None:
-        """Serve the stream. The token's expiry and the server's stop end it early."""
+        """Serve the stream. The expiry of the token and a shutdown end it early."""
         try:
             async with self._deadline:
                 await self._serve(scope, receive)
@@ -152,7 +152,7 @@ class _Stream:
                     return
 
     def _end_for_restart(self) -> None:
-        """End the stream now, since the server stops: this is the `ShutdownListener`."""
+        """End the stream on shutdown: this is the `ShutdownListener`."""
         self._server_stops = True
         with suppress(RuntimeError):  # the stream is ending already
             self._deadline.reschedule(asyncio.get_running_loop().time())

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.observability import log_context
 from services.settings.origins import origin_pattern
-from transport.refusals import SHUTTING_DOWN
+from transport.rejections import SHUTTING_DOWN
 from transport.security_headers import SECURITY_HEADERS
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class ResponseHeadersMiddleware:
         response = _HeaderSender(send, request_id)
         try:
             await self._app(scope, receive, response)
-        except asyncio.CancelledError:  # at the server's stop, of a request that takes longer than the others may
+        except asyncio.CancelledError:  # on shutdown, of a request that takes too long
             if scope["type"] == "http" and not response.is_started:
                 await SHUTTING_DOWN(scope, receive, response)
             raise

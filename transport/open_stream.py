@@ -1,4 +1,4 @@
-"""An ASGI extension for responses that stay open: writes without awaiting, and a notification when the server stops.
+"""An ASGI extension for responses that stay open: writes without awaiting, and a notification on shutdown.
 
 `StreamingProtocol` puts itself into the scope of each HTTP request, and `GraphQLStreams` opens the stream.
 """
@@ -13,7 +13,7 @@ EXTENSION = "rendercast.open_stream"
 
 
 class ShutdownListener(Protocol):
-    """A callback for the time when the response must end, since the server stops."""
+    """A callback for a shutdown, when the response must end."""
 
     def __call__(self) -> None:
         """Arrange that the response ends now. Must not block or raise."""

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from httptools import parse_url
 
-from transport.refusals import MALFORMED, TOO_MANY_HEADERS, Header, Refusal, RequestRefused
+from transport.rejections import MALFORMED, TOO_MANY_HEADERS, Header, Rejection, RequestRejected
 
 MAX_HEADERS = 100
 MAX_WEBSOCKET_FIELD_BYTES = 8 * 1024  # of a header Sec-WebSocket-…: browsers send less than 200
@@ -18,27 +18,27 @@ UPGRADE = (b"upgrade", b"websocket")
 HANDSHAKE_FIELDS = (b"upgrade", b"sec-websocket-key")
 CHECKED_FIELDS = frozenset({b"transfer-encoding", b"sec-websocket-key"})
 
-UPGRADE_REMOVED = Refusal(
+UPGRADE_REMOVED = Rejection(
     HTTPStatus.UPGRADE_REQUIRED,
     "This WebSocket handshake arrived without its headers `Connection: Upgrade` and `Upgrade: websocket`. A proxy in "
     "front of this server has probably removed them. It must use HTTP/1.1 and pass both headers on.",
     (UPGRADE,),
 )
-WRONG_VERSION = Refusal(
+WRONG_VERSION = Rejection(
     HTTPStatus.UPGRADE_REQUIRED,
     "This server supports version 13 of the WebSocket protocol only (RFC 6455).",
     ((b"sec-websocket-version", b"13"), UPGRADE),
 )
-INVALID_KEY = Refusal(
+INVALID_KEY = Rejection(
     HTTPStatus.BAD_REQUEST, "A WebSocket handshake needs one Sec-WebSocket-Key of 16 bytes in Base64."
 )
-SEVERAL_ORIGINS = Refusal(HTTPStatus.BAD_REQUEST, "A WebSocket handshake must not have more than one Origin.")
-HANDSHAKE_WITH_BODY = Refusal(HTTPStatus.BAD_REQUEST, "A WebSocket handshake must not have a body.")
-FIELD_TOO_LARGE = Refusal(
+SEVERAL_ORIGINS = Rejection(HTTPStatus.BAD_REQUEST, "A WebSocket handshake must not have more than one Origin.")
+HANDSHAKE_WITH_BODY = Rejection(HTTPStatus.BAD_REQUEST, "A WebSocket handshake must not have a body.")
+FIELD_TOO_LARGE = Rejection(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     f"A header Sec-WebSocket-… must not be larger than {MAX_WEBSOCKET_FIELD_BYTES} bytes.",
 )
-UNKNOWN_CODING = Refusal(HTTPStatus.NOT_IMPLEMENTED, "The only supported transfer encoding is chunked.")
+UNKNOWN_CODING = Rejection(HTTPStatus.NOT_IMPLEMENTED, "The only supported transfer encoding is chunked.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +50,13 @@ class Handshake:
 
 
 def check_head(method: bytes, version: str, headers: Sequence[Header]) -> None:
-    """Raise `RequestRefused` for a request that is not handled. `version` is that of HTTP, such as "1.1"."""
+    """Raise `RequestRejected` for a request that is not handled. `version` is that of HTTP, such as "1.1"."""
     names = [name for name, _ in headers]
     if len(names) > MAX_HEADERS:
-        raise RequestRefused(TOO_MANY_HEADERS)
+        raise RequestRejected(TOO_MANY_HEADERS)
     hosts = names.count(b"host")
     if (hosts != 1 and (hosts or version == "1.1")) or method == b"CONNECT":  # RFC 9112, section 3.2
-        raise RequestRefused(MALFORMED)
+        raise RequestRejected(MALFORMED)
     if not CHECKED_FIELDS.isdisjoint(names):
         _check_codings(version, values(headers, b"transfer-encoding"))
         _check_upgrade(method, version, headers)
@@ -78,12 +78,12 @@ def wants_websocket(method: bytes, version: str, headers: Iterable[Header]) -> b
 
 
 def read_handshake(url: bytes, headers: Sequence[Header]) -> Handshake:
-    """Return a handshake. Raises `HttpParserError` for an invalid URL, and `RequestRefused` as `_read_key`."""
+    """Return a handshake. Raises `HttpParserError` for an invalid URL, and `RequestRejected` as `_read_key`."""
     key, parsed = _read_key(headers), parse_url(url)
     try:
         path = parsed.path.decode("ascii")
     except UnicodeDecodeError:
-        raise RequestRefused(MALFORMED) from None
+        raise RequestRejected(MALFORMED) from None
     scope = {
         "path": unquote(path),
         "raw_path": parsed.path,
@@ -107,18 +107,18 @@ def values(headers: Iterable[Header], name: bytes) -> list[bytes]:
 
 
 def _read_key(headers: Sequence[Header]) -> bytes:
-    """Return the key of a handshake. Raises `RequestRefused` if the handshake violates RFC 6455, section 4.2.1."""
+    """Return the key of a handshake. Raises `RequestRejected` if the handshake violates RFC 6455, section 4.2.1."""
     if any(name.startswith(WEBSOCKET_FIELDS) and len(value) > MAX_WEBSOCKET_FIELD_BYTES for name, value in headers):
-        raise RequestRefused(FIELD_TOO_LARGE)
+        raise RequestRejected(FIELD_TOO_LARGE)
     if values(headers, b"transfer-encoding") or values(headers, b"content-length") not in ([], [b"0"]):
-        raise RequestRefused(HANDSHAKE_WITH_BODY)
+        raise RequestRejected(HANDSHAKE_WITH_BODY)
     if values(headers, b"sec-websocket-version") != [b"13"]:
-        raise RequestRefused(WRONG_VERSION)
+        raise RequestRejected(WRONG_VERSION)
     if [name for name, _ in headers].count(b"origin") > 1:
-        raise RequestRefused(SEVERAL_ORIGINS)
+        raise RequestRejected(SEVERAL_ORIGINS)
     keys = [value for name, value in headers if name == b"sec-websocket-key"]
     if len(keys) != 1 or not _is_key(keys[0]):
-        raise RequestRefused(INVALID_KEY)
+        raise RequestRejected(INVALID_KEY)
     return keys[0]
 
 
@@ -129,22 +129,22 @@ def _subprotocols(headers: Iterable[Header]) -> list[str]:
 
 
 def _check_codings(version: str, codings: list[bytes]) -> None:
-    """Raise `RequestRefused` for a body in another encoding than chunked: RFC 9112, section 6.1.
+    """Raise `RequestRejected` for a body in another encoding than chunked: RFC 9112, section 6.1.
 
     The parser refuses a list in which chunked is not the last, because the length of the body is then unknown.
     """
     if (codings and version == "1.0") or codings.count(b"chunked") > 1:
-        raise RequestRefused(MALFORMED)
+        raise RequestRejected(MALFORMED)
     if b"chunked" in codings and codings != [b"chunked"]:
-        raise RequestRefused(UNKNOWN_CODING)
+        raise RequestRejected(UNKNOWN_CODING)
 
 
 def _check_upgrade(method: bytes, version: str, headers: Sequence[Header]) -> None:
-    """Raise `RequestRefused` for a WebSocket handshake whose upgrade a proxy has removed."""
+    """Raise `RequestRejected` for a WebSocket handshake whose upgrade a proxy has removed."""
     if method != b"GET" or not values(headers, b"sec-websocket-key") or wants_websocket(method, version, headers):
         return
     if version == "1.1" or not values(headers, b"upgrade"):
-        raise RequestRefused(UPGRADE_REMOVED)
+        raise RequestRejected(UPGRADE_REMOVED)
 
 
 def _is_key(key: bytes) -> bool:

@@ -24,7 +24,7 @@ class StreamFormat:
     """The bytes of a response: `opening`, results in `framing` with `keep_alive` between them, and `completion`.
 
     `interruption` is the framing of a list of errors for which the server ends an operation that it has executed.
-    `shutdown` replaces the completion if the server stops: clients should subscribe again.
+    `shutdown` replaces the completion on shutdown: clients should subscribe again.
     """
 
     content_type: bytes

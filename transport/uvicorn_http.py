@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from transport.bounded_reads import BoundedReads
 from transport.connection_limits import ConnectionLimiter
 from transport.head_buffering import HeadBufferingTransport
-from transport.refusals import HEAD_TOO_LARGE, MALFORMED, SHUTTING_DOWN, TOO_MANY_HEADERS, Refusal, RequestRefused
+from transport.rejections import HEAD_TOO_LARGE, MALFORMED, SHUTTING_DOWN, TOO_MANY_HEADERS, Rejection, RequestRejected
 from transport.request_head import (
     MAX_HEADERS,
     Handshake,
@@ -31,7 +31,7 @@ from transport.request_head import (
 from transport.trusted_proxies import ForwardedForCheck
 from transport.uvicorn_streams import StreamingProtocol
 from transport.uvicorn_websockets import WebSocketProtocol
-from transport.websocket_handshake import Connected
+from transport.websocket_handshake import ConnectionInfo
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_PIPELINED_REQUESTS = 16  # waiting for the response to the previous request
@@ -61,7 +61,7 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
         self._request_awaited_since: float | None = None  # loop time
         self._request_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
-        self._linger_timer: asyncio.TimerHandle | None = None  # after a refusal
+        self._linger_timer: asyncio.TimerHandle | None = None  # after a rejection
         self._discarded_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's signature
@@ -82,7 +82,7 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse data, and enforce the limits on the head of a request. After a refusal, discard the data."""
+        """Parse data, and enforce the limits on the head of a request. After a rejection, discard the data."""
         if self._linger_timer is not None:
             self._discard(len(data))
             return
@@ -93,9 +93,9 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
             self._parse(data)
         except HttpParserError as error:  # also one that wraps what a method raises that the parser calls
             refused = error.__context__
-            self._refuse(refused.refusal if isinstance(refused, RequestRefused) else MALFORMED)
-        except RequestRefused as refused:
-            self._refuse(refused.refusal)
+            self._refuse(refused.rejection if isinstance(refused, RequestRejected) else MALFORMED)
+        except RequestRejected as refused:
+            self._refuse(refused.rejection)
         else:
             self._check_limits()
 
@@ -114,12 +114,12 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
     def on_headers_complete(self) -> None:
         """Start the request or append it to the pipeline, and reset the byte count: the body has its own limit.
 
-        Raises `RequestRefused`. A request for an upgrade is left to `_parse`, which knows where its head ends.
+        Raises `RequestRejected`. A request for an upgrade is left to `_parse`, which knows where its head ends.
         """
         if len(self.pipeline) == MAX_PIPELINED_REQUESTS:
-            raise RequestRefused(MALFORMED)
+            raise RequestRejected(MALFORMED)
         if self._head_bytes > MAX_HEAD_BYTES and head_size(self.url, self.headers) > MAX_HEAD_BYTES:
-            raise RequestRefused(HEAD_TOO_LARGE)  # otherwise these are bytes of the body
+            raise RequestRejected(HEAD_TOO_LARGE)  # otherwise these are bytes of the body
         check_head(self.parser.get_method(), self.parser.get_http_version(), self.headers)
         self.forwarded_for_check.check(self._address, self.headers)
         self._head_bytes = 0
@@ -166,7 +166,7 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
         """Parse data. Ignores upgrades to other protocols than WebSocket: RFC 9110, section 7.8.
 
         The parser stops after the head of a request for an upgrade, and would read its body as another request. Raises
-        `HttpParserError` and `RequestRefused`.
+        `HttpParserError` and `RequestRejected`.
         """
         try:
             self.parser.feed_data(data)
@@ -177,7 +177,7 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
         method, version = self.parser.get_method(), self.parser.get_http_version()
         if wants_websocket(method, version, self.headers):
             if len(data) > head_end:  # RFC 6455, section 4.1: a client waits for the response
-                raise RequestRefused(MALFORMED)
+                raise RequestRejected(MALFORMED)
             self._open_websocket(read_handshake(self.url, self.headers))
         else:
             self.parser = HttpRequestParser(self)  # the former one may consider the connection closed
@@ -185,12 +185,12 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
             self._parse(without_upgrade(method, self.url, version, self.headers) + data[head_end:])
 
     def _open_websocket(self, handshake: Handshake) -> None:
-        """Hand the connection over to the WebSocket protocol and its timeouts. Raises `RequestRefused`.
+        """Hand the connection over to the WebSocket protocol and its timeouts. Raises `RequestRejected`.
 
         The transport would not notify that protocol of a pause in writing that has begun already.
         """
         if not self._is_idle or self.flow.write_paused:
-            raise RequestRefused(MALFORMED)
+            raise RequestRejected(MALFORMED)
         self._is_receiving = False
         self._cancel_timers()
         self.connections.discard(self)
@@ -198,8 +198,8 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
         release = partial(self.connection_limiter.release, self._address)
         protocol = WebSocketProtocol(self.config, self.server_state, on_connection_lost=release)
         scheme = "wss" if self.scheme == "https" else "ws"
-        connected = Connected(client=self.client, server=self.server, scheme=scheme, state=self.app_state)
-        protocol.start(self.transport, handshake, connected)
+        info = ConnectionInfo(client=self.client, server=self.server, scheme=scheme, state=self.app_state)
+        protocol.start(self.transport, handshake, info)
         self.parser = None  # type: ignore[assignment]  # refers to this object, which is not needed any more
 
     def _check_limits(self) -> None:
@@ -211,13 +211,13 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
         elif self._is_receiving:
             self._start_request_timer()
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, rejection: Rejection) -> None:
         """Send an error response and close. If responses to earlier requests are pending, send only those and close."""
         if self.pipeline or not (self._is_idle or self._is_receiving):
             self.flow.pause_reading()
             self.cycle.keep_alive = False
             return
-        self.logger.warning("refused a request: %s", refusal.message)
+        self.logger.warning("refused a request: %s", rejection.message)
         if not self._is_idle:
             if self.cycle.response_started:
                 self.transport.close()
@@ -226,11 +226,11 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
             self.cycle.message_event.set()
         self._cancel_timers()
         self._linger_timer = self.loop.call_later(LINGER_TIMEOUT_S, self.transport.abort)
-        self._output.flush(refusal.response())
+        self._output.flush(rejection.response())
         self.transport.write_eof()
 
     def _discard(self, size: int) -> None:
-        """Count data that arrives after a refusal, and abort if it is too much."""
+        """Count data that arrives after a rejection, and abort if it is too much."""
         self._discarded_bytes += size
         if self._discarded_bytes > MAX_LINGER_BYTES:
             self.transport.abort()

@@ -73,7 +73,7 @@ class StreamingProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Notify the stream after `closing_delay_s` that the server stops; abort it if its client doesn't read."""
+        """Notify the stream of a shutdown after `closing_delay_s`; abort it if its client doesn't read."""
         self._is_shutting_down = True
         super().shutdown()
         if self._on_shutdown is None:

@@ -23,7 +23,7 @@ from transport.closing_delay import closing_delay_s
 from transport.request_head import Handshake
 from transport.text_writer import set_text_writer
 from transport.websocket_frames import ping_frame, text_frame
-from transport.websocket_handshake import Connected, accepting_response, denying_response, scope_of
+from transport.websocket_handshake import ConnectionInfo, accepting_response, denying_response, scope_of
 from transport.websocket_reader import Message, WebSocketReader
 
 CLOSE_TIMEOUT_S = 10.0  # for the client's reply to a close frame, and for reading the denial of a handshake
@@ -63,13 +63,13 @@ class WebSocketProtocol(WebSocketReader):
 
     # the connection
 
-    def start(self, transport: asyncio.Transport, handshake: Handshake, connected: Connected) -> None:
+    def start(self, transport: asyncio.Transport, handshake: Handshake, info: ConnectionInfo) -> None:
         """Take over the transport, and start the application."""
         self.transport = transport
         self._key = handshake.key
         transport.set_protocol(self)
         self._server_state.connections.add(self)  # type: ignore[arg-type]  # the set is of uvicorn's protocols
-        scope = scope_of(handshake, connected)
+        scope = scope_of(handshake, info)
         set_text_writer(scope, self.write_text)
         task = asyncio.get_running_loop().create_task(self._run(scope))
         self._server_state.tasks.add(task)
@@ -79,7 +79,7 @@ class WebSocketProtocol(WebSocketReader):
         """Notify the application and `on_connection_lost`."""
         del exc
         self._stop_timers()
-        self.forget_frames()
+        self.drop_parser()
         self.put_disconnect(CloseCode.NO_STATUS_RCVD if self.is_open else CloseCode.ABNORMAL_CLOSURE)
         self.is_open = False
         self._server_state.connections.discard(self)
@@ -196,7 +196,7 @@ class WebSocketProtocol(WebSocketReader):
 
     def _close(self, code: int, reason: str) -> None:
         """Send a close frame, and wait for the client's for a limited time."""
-        frames = self.open_frames()
+        frames = self.frame_parser()
         frames.send_close(code, reason)
         self.transport.write(b"".join(frames.data_to_send()))
         self.close_sent = True

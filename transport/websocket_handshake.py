@@ -8,14 +8,14 @@ from hashlib import sha1
 from http import HTTPStatus
 from typing import Any
 
-from transport.refusals import Header
+from transport.rejections import Header
 from transport.request_head import Handshake
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # section 1.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connected:
+class ConnectionInfo:
     """What the connection adds to the scope of a WebSocket: the addresses, and the state of the lifespan."""
 
     client: tuple[str, int] | None
@@ -24,17 +24,17 @@ class Connected:
     state: dict[str, Any]
 
 
-def scope_of(handshake: Handshake, connected: Connected) -> dict[str, Any]:
+def scope_of(handshake: Handshake, info: ConnectionInfo) -> dict[str, Any]:
     """Return the ASGI scope: https://asgi.readthedocs.io/en/latest/specs/www.html#websocket-connection-scope."""
     return {
         "type": "websocket",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
-        "scheme": connected.scheme,
-        "server": connected.server,
-        "client": connected.client,
+        "scheme": info.scheme,
+        "server": info.server,
+        "client": info.client,
         "root_path": "",
-        "state": connected.state.copy(),
+        "state": info.state.copy(),
         "extensions": {"websocket.http.response": {}},
         **handshake.scope,
     }

@@ -81,7 +81,7 @@ class WebSocketReader(BoundedReads):
             self._handle_frames(rest)
 
     def _handle_frames(self, data: bytes) -> None:
-        frames = self.open_frames()
+        frames = self.frame_parser()
         frames.receive_data(data)
         if frames.parser_exc is not None:
             self._end_with_close(frames)
@@ -154,7 +154,7 @@ class WebSocketReader(BoundedReads):
 
     def _fail(self, code: CloseCode, reason: str) -> None:
         if not self.close_sent:
-            frames = self.open_frames()
+            frames = self.frame_parser()
             frames.fail(code, reason)
             self._end_with_close(frames)
 
@@ -165,12 +165,12 @@ class WebSocketReader(BoundedReads):
             self._send_close(frames, CloseCode.PROTOCOL_ERROR if sent is None else sent.code)
         self.transport.close()
 
-    def open_frames(self) -> Protocol:
+    def frame_parser(self) -> Protocol:
         """Return the parser of all frames. It starts between two frames, since the former ones were complete."""
         if self._frames is None:
             self._frames = Protocol(SERVER, state=OPEN, max_size=self._max_size, logger=log)
         return self._frames
 
-    def forget_frames(self) -> None:
+    def drop_parser(self) -> None:
         """Free the parser, whose generator refers to it."""
         self._frames = None

@@ -1,4 +1,4 @@
-"""The check of `rendercast doctor` for the bucket of outputs of renderers on this machine."""
+"""The check of `rendercast doctor` for the output bucket of renderers on this machine."""
 
 from commands.doctor.report import CheckGroup, CheckSkipped
 from services.storage.s3_access import read_s3_access
@@ -10,7 +10,7 @@ async def check_storage(group: CheckGroup) -> None:
 
     async def check() -> str:
         if group.renderer == "lambda":
-            raise CheckSkipped("The checks of S3 include the storage of outputs.")
+            raise CheckSkipped("The checks of S3 include the output storage.")
         access = read_s3_access(group.settings.outputs)
         if access is None:
             raise CheckSkipped("Outputs are stored in the data folder.")

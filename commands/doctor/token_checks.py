@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from auth.bearer import open_verifier
-from auth.claims import TokenRefused
+from auth.claims import TokenRejected
 from auth.credentials import MAX_TOKEN_LENGTH
 from auth.jwks import JwksClient, JwksError, open_issuer_session
 from auth.rules import TokenRules, read_token_rules
@@ -73,7 +73,7 @@ async def _identify(verifier: TokenVerifier, token: str) -> Identity | StartupEr
     """Return the user's identity, or the error: raised, it would leave the verifier as an `ExceptionGroup`."""
     try:
         return (await verifier.examine(token)).identity
-    except TokenRefused as refused:
+    except TokenRejected as refused:
         return StartupError(f"The token is refused: {refused}.")
     except IssuerUnavailable:
         return StartupError("The issuer's keys can't be read: run `rendercast doctor --role serve`.")

@@ -23,7 +23,7 @@ class QueryStringFilter(logging.Filter):
 
 
 class CancellationFilter(logging.Filter):
-    """Shortens uvicorn's record of a request that the server's stop cancelled, which has a traceback, to one line."""
+    """Shortens uvicorn's record of a request that was cancelled on shutdown, which has a traceback, to one line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record; always return True."""

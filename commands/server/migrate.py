@@ -6,7 +6,7 @@ from commands.server.stop_signals import exit_on_stop_signals
 
 HELP = """\b
 Run it before the first process of a new version starts, with a user who may build indexes. The processes then need
-no such right. It can be repeated, interrupted, and run by several processes at once. Documents are not changed.
+no such permission. It can be repeated, interrupted, and run by several processes at once. Documents are not changed.
 
 Exit codes: 0 all indexes exist; 1 not all do, with the reason."""
 

@@ -11,7 +11,7 @@ RendercastError
 │   ├── IdempotencyKeyReused
 │   ├── InvalidArgument
 │   ├── NotAllowed
-│   ├── TokenForOneRender
+│   ├── RenderTokenForbidden
 │   ├── RenderTokensNotConfigured
 │   ├── LimitExceeded
 │   ├── ExecutionTimeout
@@ -32,7 +32,7 @@ RendercastError
 │   ├── PubSubUnavailable
 │   ├── BackendUnavailable
 │   └── IssuerUnavailable
-├── StartRefused             the backend started nothing, and may accept the render later
+├── StartRejected             the backend started nothing, and may accept the render later
 ├── StartImpossible          the backend started nothing, and a retry would not help
 ├── StartUncertain           the backend may have started it; it must not be started again
 ├── LeaseLost                another worker has the render's lease
@@ -46,9 +46,9 @@ from services.errors.base import RendercastError, StartupError, Unavailable, Use
 from services.errors.callers import (
     IssuerUnavailable,
     NotAllowed,
+    RenderTokenForbidden,
     RenderTokensNotConfigured,
     TokenExpired,
-    TokenForOneRender,
     TokenInvalid,
     Unauthenticated,
 )
@@ -61,11 +61,11 @@ __all__ = [  # the classes of the other modules; those below need not be listed
     "NotAllowed",
     "PersistedQueryNotFound",
     "PersistedQueryNotSupported",
+    "RenderTokenForbidden",
     "RenderTokensNotConfigured",
     "RendercastError",
     "StartupError",
     "TokenExpired",
-    "TokenForOneRender",
     "TokenInvalid",
     "Unauthenticated",
     "Unavailable",
@@ -246,7 +246,7 @@ class BackendUnavailable(Unavailable):
         super().__init__(message)
 
 
-class StartRefused(RendercastError):
+class StartRejected(RendercastError):
     """The backend certainly started nothing, and may accept the render later."""
 
 

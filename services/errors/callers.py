@@ -35,8 +35,8 @@ class NotAllowed(UserError):
         super().__init__("Only operators can list the renders of all users. Remove `allUsers` to list your own.")
 
 
-class TokenForOneRender(UserError):
-    """The caller's token is for one render and doesn't permit this."""
+class RenderTokenForbidden(UserError):
+    """The caller has a render token, which doesn't permit this."""
 
     code = "FORBIDDEN"
 
@@ -45,16 +45,16 @@ class TokenForOneRender(UserError):
 
 
 class RenderTokensNotConfigured(UserError):
-    """This deployment has no secret for tokens of single renders. The log names the missing setting."""
+    """This deployment has no secret for render tokens. The log names the missing setting."""
 
     code = "SERVICE_UNAVAILABLE"
 
     def __init__(self) -> None:
-        super().__init__("This service has no tokens for single renders. Please contact support.")
+        super().__init__("This service has no render tokens. Please contact support.")
 
 
 class IssuerUnavailable(Unavailable):
-    """A token can't be verified now: the issuer's keys could not be read since its key is needed."""
+    """A token can't be verified now: it names an unknown key, and the issuer's keys can't be read."""
 
     def __init__(self) -> None:
         super().__init__("the issuer's keys could not be read")

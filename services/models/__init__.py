@@ -121,7 +121,8 @@ class Render(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     `revision` increases by one with each change. `progress` is a whole percentage that never decreases and is 100 only
     when COMPLETE. `started_at` is set as soon as the backend may have started an attempt; a render that ends without it
     uses no quota (see `returns_quota`). `interruptions` counts the attempts that ended because their process ended, and
-    `busy_attempts` those that failed because the backend was at capacity. `earlier_cost_usd` is the cost of all
+    `busy_attempts` those that failed because the backend was at capacity, `refusals` the starts that the backend
+    rejected. `earlier_cost_usd` is the cost of all
     attempts before the current one, `earlier_backend_render_ids` are the backend's ids of those, where known. No worker
     may acquire the render before `due_at`. `running_s` is the running time of the current attempt in seconds, as of the
     last recorded change (see `services.clock`). `traceparent` is the trace context of the start, as defined by
@@ -132,7 +133,7 @@ class Render(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     the output, and then the one that the backend has reported; documents before version 3 have none. `preview_frame` is
     the number of frames that were drawn when the newest stored preview was made; None unless RENDERING with a preview.
 
-    Stored and published renders have no fields with their defaults, which halves them. So no default may change.
+    Fields that are equal to their default are not encoded, which halves the document: never change a default.
     """
 
     id: str

@@ -19,8 +19,8 @@ class Caller:
     weight: float = 1.0
 
     @property
-    def has_account(self) -> bool:
-        """Whether the token is the user's own, and not only for one render."""
+    def has_user_token(self) -> bool:
+        """Whether the token is a user's, not a render token."""
         return self.render_id is None
 
     def may_read(self, render_id: str) -> bool:
@@ -29,12 +29,12 @@ class Caller:
 
     @property
     def limit_key(self) -> str:
-        """The key by which limits count the caller: holders of a token for one render use up none of the owner's."""
+        """The key by which limits count the caller: holders of a render token use up none of the owner's."""
         return self.id if self.render_id is None else f"{self.id}\n{self.render_id}"
 
     @property
     def turn_key(self) -> str:
-        """The key by which callers take turns: all holders of tokens for renders of one user count as one caller."""
+        """The key of the caller's CPU time: all holders of render tokens of one user count as one caller."""
         return self.id if self.render_id is None else f"{self.id}\n"
 
 

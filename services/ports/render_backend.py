@@ -126,7 +126,7 @@ class RenderBackend(Protocol):
     async def start(self, render: Render) -> str:
         """Start an attempt and return the backend's id for it. Not idempotent.
 
-        Raises `StartRefused` if certainly nothing was started and a later call may succeed, `StartImpossible` if
+        Raises `StartRejected` if certainly nothing was started and a later call may succeed, `StartImpossible` if
         certainly nothing was started and a later call would not succeed, and `StartUncertain` if an attempt may be
         running.
         """

@@ -157,14 +157,15 @@ class RenderStore(Protocol):
     async def acquire(self, *, worker: str, lease: timedelta) -> Render | None:
         """Lease to `worker`, atomically, the first render of the queue: QUEUED, without a lease and without a delay.
 
-        Reads one entry of one index. The order is that of start-time fair queueing (`services.renders.fair_queue`). A
-        render whose owner had no other queued one, and is not ahead of its share, waits for at most one render of each
-        other owner with queued ones, and for those that were started before and have not ended: whatever others have
-        queued, and whatever they add afterwards. An owner is ahead of its share while it has just been served more than
-        others with the same weight: then its render also waits until the others have been served as much as the owner's
-        last render, in frames by weight. A start may use the virtual time of a second ago; then its owner may get ahead
-        of others by as many frames as were acquired in that second. A stored document that can't be decoded is logged
-        and skipped.
+        Reads one entry of one index. A stored document that can't be decoded is logged and skipped.
+
+        - Order: start-time fair queueing (`services.renders.fair_queue`; docs/decisions/0029-queue.md).
+        - Bound: a render whose owner has no other queued one, and is not ahead of its share, waits for at most one
+          render of each other owner, besides those that have already started, whatever others queue before or after it.
+        - Ahead of its share is an owner who has just been served more than others with the same weight. Its render also
+          waits until the others have been served as much as the owner's last render, in frames by weight.
+        - A start may use the virtual time of a second ago: its owner may then get ahead of others by as many frames as
+          were acquired in that second.
         """
         ...
 

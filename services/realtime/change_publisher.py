@@ -3,8 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from services import documents
-from services.documents import Announcement
+from services import stored_documents
 from services.errors import Unavailable
 from services.models import Render
 from services.observability import spans
@@ -12,6 +11,7 @@ from services.observability.metrics import Metrics
 from services.ports import Clock
 from services.realtime.owner_channels import channel_name
 from services.realtime.pubsub import PubSub
+from services.stored_documents import Announcement
 
 WORK_CHANNEL = "work"
 # A worker that looks for renders listens on one of these while it has capacity and the queue is empty. There are more
@@ -71,7 +71,7 @@ class ChangePublisher:
     def _announcement(self, render: Render, *, is_deleted: bool = False) -> tuple[str, str]:
         """Return the channel and the message of a change."""
         announcement = Announcement(render=render, published_at=self._clock.now(), is_deleted=is_deleted)
-        return channel_name(render.owner), documents.encode_announcement(announcement)
+        return channel_name(render.owner), stored_documents.encode_announcement(announcement)
 
     async def _announce(self, render: Render, *, is_deleted: bool = False) -> None:
         channel, message = self._announcement(render, is_deleted=is_deleted)

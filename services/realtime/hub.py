@@ -19,19 +19,19 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import cast
 
-from services import documents
-from services.documents import Announcement
-from services.errors import RenderNotFound, StoreUnavailable, TokenForOneRender, Unavailable
+from services import stored_documents
+from services.errors import RenderNotFound, RenderTokenForbidden, StoreUnavailable, Unavailable
 from services.ids import is_render_id
 from services.models import Caller, Render
 from services.observability.metrics import Metrics
 from services.ports import Clock, RenderStore
 from services.realtime.batch_watches import BatchWatch
-from services.realtime.caller_turns import CallerTurns, Slices
 from services.realtime.change_publisher import ChangePublisher
+from services.realtime.fair_scheduler import FairScheduler, Slices
 from services.realtime.owner_channels import OwnerChannels
 from services.realtime.pubsub import PubSub
 from services.realtime.subscribers import RenderEvent, StatePusher, Subscriber
+from services.stored_documents import Announcement
 
 MAX_UNFINISHED_PER_OWNER = 1000  # renders that are read for subscriptions to all of an owner's renders
 
@@ -49,11 +49,11 @@ class ProgressHub(ChangePublisher):
         clock: Clock,
         metrics: Metrics,
         check_interval: timedelta,
-        turns: CallerTurns | None = None,
+        scheduler: FairScheduler | None = None,
     ) -> None:
         super().__init__(pubsub=pubsub, clock=clock, metrics=metrics)
         self._store = store
-        self.turns = turns or CallerTurns(metrics.throttled)
+        self.scheduler = scheduler or FairScheduler(metrics.throttled)
         self.last_tick_s: float | None = None
         self._check_interval = check_interval
         self._channels = OwnerChannels(pubsub, self._handle_messages)
@@ -89,7 +89,7 @@ class ProgressHub(ChangePublisher):
     async def open(self, caller: Caller, render_id: str, pusher: StatePusher | None = None) -> Subscriber:
         """Return a subscriber that is offered what `subscribe` yields, until `close` is called. Raises as it does."""
         if not caller.may_read(render_id):
-            raise TokenForOneRender
+            raise RenderTokenForbidden
         if not is_render_id(render_id):
             raise RenderNotFound
         subscriber = self._subscriber(render_id, caller, pusher)
@@ -105,10 +105,10 @@ class ProgressHub(ChangePublisher):
         self, caller: Caller, pusher: StatePusher | None = None, *, deletions: bool = False
     ) -> Subscriber:
         """Return a subscriber that is offered what `subscribe_all` yields, or with `deletions` `subscribe_changes`."""
-        if not caller.has_account:
-            raise TokenForOneRender
+        if not caller.has_user_token:
+            raise RenderTokenForbidden
         subscriber = self._subscriber(None, caller, pusher, deletions=deletions)
-        async with self._joined(caller.id, subscriber), subscriber.account.reads:
+        async with self._joined(caller.id, subscriber), subscriber.budget.reads:
             stored = await self._store.unfinished([caller.id], first=MAX_UNFINISHED_PER_OWNER)
         for render in stored:
             subscriber.offer(render)
@@ -125,8 +125,8 @@ class ProgressHub(ChangePublisher):
     @asynccontextmanager
     async def watch_batch(self, caller: Caller, batch_id: str) -> AsyncIterator[BatchWatch]:
         """Yield a watch of the caller's batch. If messages are lost, it is notified as `refresh` is called."""
-        if not caller.has_account:
-            raise TokenForOneRender
+        if not caller.has_user_token:
+            raise RenderTokenForbidden
         watch = BatchWatch(batch_id, self._channels.of(caller.id).batches)
         self._metrics.subscription_opened()
         try:
@@ -179,8 +179,8 @@ class ProgressHub(ChangePublisher):
     def _subscriber(
         self, render_id: str | None, caller: Caller, pusher: StatePusher | None, *, deletions: bool = False
     ) -> Subscriber:
-        account = self.turns.account(caller.turn_key)
-        return Subscriber(render_id, account, pusher, observe_lag=self._observe_lag, deletions=deletions)
+        budget = self.scheduler.budget(caller.turn_key)
+        return Subscriber(render_id, budget, pusher, observe_lag=self._observe_lag, deletions=deletions)
 
     def _observe_lag(self, published_at: datetime | None) -> None:
         """Record the time since a state was published that has been sent now."""
@@ -240,7 +240,7 @@ class ProgressHub(ChangePublisher):
     def _handle_messages(self, messages: list[str]) -> None:
         """Offer the newest state of each render to its subscribers: the hub's `MessageListener`."""
         newest: dict[str, Announcement] = {}
-        for announced in documents.decode_announcements(messages):
+        for announced in stored_documents.decode_announcements(messages):
             other = newest.get(announced.render.id)
             if other is None or _is_newer(announced, other):
                 newest[announced.render.id] = announced

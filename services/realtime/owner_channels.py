@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.models import Render
 from services.realtime.batch_watches import BatchWatch, OwnerBatches
-from services.realtime.caller_turns import Slices
+from services.realtime.fair_scheduler import Slices
 from services.realtime.listeners import MessageListener
 from services.realtime.pubsub import PubSub
 from services.realtime.subscribers import Subscriber

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.models import TERMINAL, DeletedRender, Render
-from services.realtime.caller_turns import Account
+from services.realtime.fair_scheduler import CallerBudget
 
 MAX_ENDED_RENDERS = 1000  # per subscriber: ended renders whose late messages are still ignored
 DELETED = sys.maxsize  # the revision of a deleted render: no state is newer
@@ -34,7 +34,7 @@ class Subscriber:
     """The newest states that one subscriber hasn't taken yet, of one render or of all renders of an owner.
 
     While its user waits, in `take` or after `wait`, a state is offered to `pusher` first, unless the caller of
-    `account` has used more than its share of time. Then, and for other events, it waits for the caller's turn.
+    `budget` has used more than its share of time. Then, and for other events, it waits for the caller's turn.
     `observe_lag` is called with the publishing time of each state that is pushed then. With `deletions`, `take` returns
     deletions too. `owner` is the one to whose channel it was added; None before and after.
     """
@@ -49,7 +49,7 @@ class Subscriber:
         "_pusher",
         "_unfinished",
         "_waiting",
-        "account",
+        "budget",
         "deletions",
         "owner",
         "render_id",
@@ -58,14 +58,14 @@ class Subscriber:
     def __init__(
         self,
         render_id: str | None,
-        account: Account,
+        budget: CallerBudget,
         pusher: StatePusher | None = None,
         *,
         observe_lag: Callable[[datetime | None], None],
         deletions: bool = False,
     ) -> None:
         self.render_id = render_id
-        self.account = account
+        self.budget = budget
         self.deletions = deletions
         self.owner: str | None = None
         self._pusher = pusher
@@ -74,7 +74,7 @@ class Subscriber:
         self._ended: dict[str, int] = {}
         self._pending: dict[str, tuple[RenderEvent, datetime | None]] = {}
         self._waiting: Callable[[], None] | asyncio.Future[None] | None = None  # what continues its user
-        self._is_queued = False  # whether the account will call `_resume`
+        self._is_queued = False  # whether the budget will call `_resume`
         self._is_deleted = False
 
     @property
@@ -128,7 +128,7 @@ class Subscriber:
             self._waiting = waiting = asyncio.get_running_loop().create_future()
             if self._pending:
                 self._is_queued = True
-                self.account.enqueue(self._release)
+                self.budget.enqueue(self._release)
             try:
                 await waiting
             finally:
@@ -169,9 +169,9 @@ class Subscriber:
 
     def _push(self, render: Render) -> bool:
         """Push a state if the caller has time left for it; return whether it was pushed."""
-        account, pusher = self.account, self._pusher
-        started_s = account.now_s()
-        if pusher is None or not account.has_time(started_s):
+        budget, pusher = self.budget, self._pusher
+        started_s = budget.now_s()
+        if pusher is None or not budget.has_time(started_s):
             return False
         try:
             return pusher.push(render)
@@ -179,13 +179,13 @@ class Subscriber:
             log.exception("a state of render %s could not be pushed", render.id)
             return False
         finally:
-            account.charge(account.now_s() - started_s)
+            budget.charge(budget.now_s() - started_s)
 
     def _wake(self) -> None:
         """Push what is pending in the caller's turn, or let `take` return it."""
         if self._waiting is not None and not self._is_queued:
             self._is_queued = True
-            self.account.enqueue(self._resume)
+            self.budget.enqueue(self._resume)
 
     def _resume(self) -> None:
         event, published_at = next(iter(self._pending.values()), (None, None))

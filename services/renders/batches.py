@@ -15,7 +15,7 @@ from services.models.batches import BatchCancellation, BatchProgress
 from services.renders import lifecycle
 from services.renders.batch_progress import read_batch
 from services.renders.batch_requests import batch_id_problems, validate_batch
-from services.renders.render_tokens import require_account
+from services.renders.render_tokens import require_user_token
 from services.renders.requests import BatchRequest, StartRequest
 from services.renders.service import RenderService
 
@@ -25,7 +25,7 @@ PAGE = 100  # renders that are cancelled in one step
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchService:
-    """Starts, returns, watches and cancels batches. Callers with a token for one render get `TokenForOneRender`.
+    """Starts, returns, watches and cancels batches. Callers with a render token get `RenderTokenForbidden`.
 
     Any async method may raise `StoreUnavailable`, and `start` and `check` also `BackendUnavailable`.
     """
@@ -38,14 +38,14 @@ class BatchService:
         A render whose idempotency key the caller used before is returned instead of started. Raises `InvalidInput`,
         `IdempotencyKeyReused`, `RenderServiceNotConfigured` or `RenderQuotaExceeded`; none of them uses quota.
         """
-        require_account(caller)
+        require_user_token(caller)
         starter = self.renders.starter
         inputs = await validate_batch(request, await starter.validator(), take_turn=partial(self._turn, caller))
         return await starter.start_all(caller, inputs)
 
     async def check(self, caller: Caller, renders: Sequence[StartRequest]) -> Sequence[PathProblem]:
         """Return the problems for which `start` would refuse these renders. Raises `RenderServiceNotConfigured`."""
-        require_account(caller)
+        require_user_token(caller)
         request = BatchRequest(batch_id="check", renders=renders)
         validator = await self.renders.starter.validator()
         try:
@@ -56,7 +56,7 @@ class BatchService:
 
     async def progress(self, caller: Caller, batch_id: str) -> BatchProgress | None:
         """Return the progress of the caller's batch; None if it has no renders."""
-        require_account(caller)
+        require_user_token(caller)
         if batch_id_problems(batch_id):
             return None
         store, now = self.renders.store, self.renders.clock.now()
@@ -91,7 +91,7 @@ class BatchService:
         Returns the progress after it. Renders that are started during the call may not be cancelled. Raises
         `BatchNotFound`.
         """
-        require_account(caller)
+        require_user_token(caller)
         found: list[Render] = []
         last_id: str | None = None
         while page := await self._unfinished(caller, batch_id, older_than=last_id):
@@ -112,7 +112,7 @@ class BatchService:
         return await self.progress(caller, batch_id)
 
     async def _turn(self, caller: Caller) -> None:
-        await self.renders.hub.turns.turn(caller.turn_key)
+        await self.renders.hub.scheduler.turn(caller.turn_key)
 
     async def _unfinished(self, caller: Caller, batch_id: str, *, older_than: str | None) -> Sequence[Render]:
         if batch_id_problems(batch_id):

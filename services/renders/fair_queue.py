@@ -2,9 +2,10 @@
 
 Each queued render has two fixed numbers, computed when it is added. Its order key is the later of the queue's virtual
 time, which is the highest order key that was acquired so far, and its owner's last finish key. Its finish key is the
-order key plus its cost, divided by the owner's weight. Renders are acquired in the order of their order keys, then of
-their ids. So an owner who was idle starts at the virtual time, and gains nothing from having been idle; one who was
-busy alone pays nothing for it, since the virtual time has followed.
+order key plus the quotient of its cost and the owner's weight. The paper calls them start tag and finish tag. Renders
+are acquired in the order of their order keys, then of their ids. So an owner who was idle starts at the virtual time,
+and gains nothing from having been idle; one who was busy alone pays nothing for it, since the virtual time has
+followed.
 
 An owner's last finish key is the highest one of its renders that were started or are queued. A render that was
 cancelled in the queue is not one of them, but the owner's renders that are queued behind it keep their keys: new ones

@@ -62,7 +62,7 @@ async def read_page(
 
 
 def _unless_cut(cursor: str | None) -> bool | None:
-    """Return False for an end of the list, and None if a cursor cuts it."""
+    """Return None, unknown, if a cursor bounds the page on this side, else False."""
     return False if cursor is None else None
 
 

@@ -1,4 +1,4 @@
-"""Tokens for single renders: who has one can watch and download that render, and nothing else.
+"""Render tokens: each gives access to one render, to watch and download it, and to nothing else.
 
 A token is `PREFIX.PAYLOAD.SIGNATURE`, each in base64url. It is verified without stored state: deleting the render or
 changing the secret revokes it.
@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 
 from services.errors import (
     InvalidArgument,
+    RenderTokenForbidden,
     RenderTokensNotConfigured,
     TokenExpired,
-    TokenForOneRender,
     TokenInvalid,
 )
 from services.models import Caller, Identity, Render
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderToken:
-    """A token for one render, and when it expires."""
+    """A render token, and when it expires."""
 
     render: Render
     token: str
@@ -90,7 +90,7 @@ def _encode(content: bytes) -> str:
     return urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def require_account(caller: Caller) -> None:
-    """Raise `TokenForOneRender` for a caller with a token for one render."""
-    if not caller.has_account:
-        raise TokenForOneRender
+def require_user_token(caller: Caller) -> None:
+    """Raise `RenderTokenForbidden` unless the caller has a user's token."""
+    if not caller.has_user_token:
+        raise RenderTokenForbidden

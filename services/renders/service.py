@@ -22,7 +22,7 @@ from services.errors import (
     RenderNotFound,
     RenderNotRetryable,
     RenderServiceNotConfigured,
-    TokenForOneRender,
+    RenderTokenForbidden,
 )
 from services.ids import is_render_id
 from services.models import (
@@ -47,7 +47,7 @@ from services.renders.file_names import file_name
 from services.renders.pages import PageRequest, has_next, has_previous, read_page
 from services.renders.quota import QuotaRule, quota_left
 from services.renders.render_input import KeyedInput, RenderInput
-from services.renders.render_tokens import RenderToken, RenderTokens, check_lifetime, issue_token, require_account
+from services.renders.render_tokens import RenderToken, RenderTokens, check_lifetime, issue_token, require_user_token
 from services.renders.requests import RequestLimits, StartRequest
 from services.renders.starter import RenderStarter
 from services.renders.validation import is_plain
@@ -59,7 +59,7 @@ class RenderService:
 
     `backend` is None if the deployment has no renderer; then no render can be started. `catalog` is None if this
     process starts no renders, `tokens` if there is no secret for tokens of single renders. A caller with such a token
-    gets `TokenForOneRender` from all methods but `get` and `download` of that render. Any async method may raise
+    gets `RenderTokenForbidden` from all methods but `get` and `download` of that render. Any async method may raise
     `StoreUnavailable`; `start`, `download` and `delete` may raise `BackendUnavailable` too.
     """
 
@@ -97,7 +97,7 @@ class RenderService:
         `InvalidInput`, `IdempotencyKeyReused`, `RenderServiceNotConfigured` or `RenderQuotaExceeded`; none of them uses
         quota.
         """
-        require_account(caller)
+        require_user_token(caller)
         valid = (await self.starter.validator()).validate(request)
         key = None if request.idempotency_key is None else f"start:{request.idempotency_key}"
         return await self.starter.start(caller, KeyedInput(valid=valid, key=key))
@@ -107,7 +107,7 @@ class RenderService:
 
         A caller gets one layout at a time. Raises `BackendUnavailable`.
         """
-        require_account(caller)
+        require_user_token(caller)
         backend: object = self.backend
         if not isinstance(backend, LaysOutTexts):
             return None
@@ -120,13 +120,13 @@ class RenderService:
 
     async def compositions(self, caller: Caller) -> Sequence[Composition]:
         """Return the compositions that can be rendered, in the site's order; none before they are discovered."""
-        require_account(caller)
+        require_user_token(caller)
         known = await self.starter.known_compositions()
         return () if known is None else known.catalog.compositions
 
     async def fonts(self, caller: Caller) -> Sequence[FontFamily]:
         """Return the font families of the renderer; none if Remotion draws texts."""
-        require_account(caller)
+        require_user_token(caller)
         backend: object = self.backend
         return await backend.font_families() if isinstance(backend, ListsFonts) else ()
 
@@ -144,7 +144,7 @@ class RenderService:
     async def get(self, caller: Caller, render_id: str) -> Render:
         """Return the caller's render, or any user's render for an operator. Raises `RenderNotFound`."""
         if not caller.may_read(render_id):
-            raise TokenForOneRender
+            raise RenderTokenForbidden
         if not caller.is_operator:
             return await self._get(caller.id, render_id)
         found = await self.store.get_many([render_id]) if is_render_id(render_id) else ()
@@ -158,7 +158,7 @@ class RenderService:
         Raises `InvalidArgument` for a page size out of range and for a cursor of another list, and `NotAllowed` if a
         caller who is not an operator requests the renders of all users.
         """
-        require_account(caller)
+        require_user_token(caller)
         if not is_plain(matching.generation_id or ""):
             raise InvalidArgument("generationId", "`generationId` must not contain control characters.")
         if matching.all_users and not caller.is_operator:
@@ -179,7 +179,7 @@ class RenderService:
 
     async def quota(self, caller: Caller) -> Quota:
         """Return the caller's quota in the current window, without using any of it."""
-        require_account(caller)
+        require_user_token(caller)
         now = self.clock.now()
         window = self.quota_rule.window_at(now, owner=caller.id)
         return quota_left(window, used=await self.store.quota_used(window), now=now)
@@ -215,14 +215,14 @@ class RenderService:
             raise OutputGone
         return render, self.backend.sign(render.output, expires_in=self.download_expiry)
 
-    def sign(self, render: Render, *, saves: bool = False) -> Download | None:
+    def sign(self, render: Render, *, as_attachment: bool = False) -> Download | None:
         """Return a signed URL of the output of a render that the caller has read; None if it has none.
 
-        If `saves`, browsers save the file under a readable name instead of showing it.
+        If `as_attachment`, browsers save the file under a readable name instead of showing it.
         """
         if render.output is None or self.backend is None:
             return None
-        name, now = file_name(render) if saves else None, self.clock.now()
+        name, now = file_name(render) if as_attachment else None, self.clock.now()
         return self.download_urls.sign(self.backend, render.output, name=name, expiry=self.download_expiry, now=now)
 
     def sign_poster(self, render: Render) -> Download | None:
@@ -261,7 +261,7 @@ class RenderService:
             await self.hub.publish_deletion(render)
 
     async def _get_own(self, caller: Caller, render_id: str) -> Render:
-        require_account(caller)
+        require_user_token(caller)
         return await self._get(caller.id, render_id)
 
     async def _get(self, owner: str, render_id: str) -> Render:

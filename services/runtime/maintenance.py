@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from services.clock import SystemClock
 from services.compositions.ports import CatalogStore
 from services.compositions.refresh import refresh_catalog
-from services.documents import SkippedDocuments
 from services.errors import StartupError, StoreUnavailable
 from services.models import Catalog
 from services.ports import Clock, RenderBackend, RenderStore
@@ -18,6 +17,7 @@ from services.runtime.data_folder import STORE_FILE, lock_folder
 from services.runtime.motor_client import motor_client
 from services.runtime.services import compose
 from services.settings import Settings
+from services.stored_documents import SkippedDocuments
 
 if TYPE_CHECKING:
     from services.stores.mongo_connection import Client

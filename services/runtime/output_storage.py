@@ -1,4 +1,4 @@
-"""Opens the storage of outputs of renderers on this machine: a bucket if one is configured, else the data folder."""
+"""Opens the output storage of renderers on this machine: a bucket if one is configured, else the data folder."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

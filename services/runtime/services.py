@@ -89,7 +89,7 @@ class Services:
 
     @property
     def file_storage(self) -> FolderStorage | None:
-        """The folder of outputs that this process must serve; None if clients download them elsewhere."""
+        """The output folder that this process must serve; None if clients download them elsewhere."""
         return _file_storage(self.backend)
 
     @property
@@ -176,7 +176,7 @@ def compose(  # noqa: PLR0913  # each part of the process, once
 
 def _report_changes(backend: object, worker: Worker) -> None:
     if isinstance(backend, ReportsChanges):
-        backend.on_change = worker.observe_now
+        backend.on_change = worker.poll_now
 
 
 def _render_tokens(settings: AuthSettings) -> RenderTokens | None:

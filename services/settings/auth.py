@@ -69,7 +69,7 @@ class AuthSettings(SettingsGroup):
 
     render_token_secret: SecretStr | None = Field(
         None,
-        description="Secret of the tokens for single renders (`renderToken`), the same in all API processes: random, "
+        description="Secret of the render tokens (`renderToken`), the same in all API processes: random, "
         "at least 32 characters, without spaces; during a rotation as above. Default in `dev`: made and stored in the "
         "data folder.",
     )

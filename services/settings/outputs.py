@@ -1,4 +1,4 @@
-"""Settings of an S3-compatible storage of outputs."""
+"""Settings of an S3-compatible output storage."""
 
 from typing import Annotated
 

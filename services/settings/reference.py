@@ -24,7 +24,7 @@ This page is generated from the code: `make settings`.
 TITLES = {
     "server": "Server",
     "storage": "Storage",
-    "outputs": "Storage of outputs",
+    "outputs": "Output storage",
     "auth": "Authentication",
     "renders": "Renders",
     "renderer": "Renderer",

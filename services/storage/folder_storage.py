@@ -1,4 +1,4 @@
-"""The storage of outputs in a folder, from which this server serves them by signed URL."""
+"""The output storage in a folder, from which this server serves them by signed URL."""
 
 import asyncio
 import contextlib

@@ -31,7 +31,7 @@ class S3Access:
 
 
 def read_s3_access(settings: OutputSettings) -> S3Access | None:
-    """Return the bucket of outputs; None if there is none. Raises `StartupError` if a setting is missing."""
+    """Return the output bucket; None if there is none. Raises `StartupError` if a setting is missing."""
     keys = ("output_access_key_id", "output_secret_access_key")
     if settings.output_bucket is None:
         if given := [name for name in ("output_endpoint", *keys) if getattr(settings, name) is not None]:

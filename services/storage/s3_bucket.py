@@ -1,4 +1,4 @@
-"""The bucket of outputs: the driver of S3 with the remedies that name the settings of this bucket."""
+"""The output bucket: the S3 client with the remedies that name the settings of this bucket."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -21,27 +21,27 @@ _KEYS = f"{variable('output_access_key_id')} and {variable('output_secret_access
 _REMEDIES = {
     "CREDENTIALS_INVALID": Remedy(
         "CREDENTIALS_INVALID",
-        "the credentials of the storage of outputs are wrong or have expired, or its region is wrong",
+        "the credentials of the output storage are wrong or have expired, or its region is wrong",
         f"correct {_KEYS}, or the source that replaces them, or {variable('output_region')}",
     ),
     "BUCKET_NOT_FOUND": Remedy(
         "BUCKET_NOT_FOUND",
-        "the bucket of outputs does not exist",
+        "the output bucket does not exist",
         f"correct {variable('output_bucket')}, {variable('output_region')} or {variable('output_endpoint')}",
     ),
     "REGION_NOT_FOUND": Remedy(
         "REGION_NOT_FOUND",
-        "the host of the storage of outputs can't be resolved",
+        "the host of the output storage can't be resolved",
         f"correct {variable('output_endpoint')}, or fix this machine's DNS",
     ),
-    "REQUEST_REFUSED": Remedy("REQUEST_REFUSED", "the storage of outputs rejects a request", "see its error message"),
+    "REQUEST_REFUSED": Remedy("REQUEST_REFUSED", "the output storage rejects a request", "see its error message"),
 }
 
 
 class OutputBucket(ObjectStorage):
-    """The objects in the bucket of outputs. Open it with `open_output_bucket`."""
+    """The objects in the output bucket. Open it with `open_output_bucket`."""
 
-    missing_credentials = f"There are no credentials for the bucket of outputs: set {_KEYS}."
+    missing_credentials = f"There are no credentials for the output bucket: set {_KEYS}."
 
     def __init__(self, access: S3Access) -> None:
         session = boto3.Session(
@@ -104,7 +104,7 @@ class OutputBucket(ObjectStorage):
             return error
         if remedy.code == "ACCESS_DENIED":
             action = remedy.action.replace("to the AWS user", f"to the key {variable('output_access_key_id')}")
-            problem = remedy.problem.replace("on AWS", "in the storage of outputs")
+            problem = remedy.problem.replace("on AWS", "in the output storage")
             return AwsError(str(error), error.kind, remedy=replace(remedy, problem=problem, action=action))
         return AwsError(str(error), error.kind, remedy=_REMEDIES.get(remedy.code, remedy))
 
@@ -115,7 +115,7 @@ async def open_output_bucket(access: S3Access) -> AsyncIterator[OutputBucket]:
     try:
         bucket = await asyncio.to_thread(OutputBucket, access)
     except (AwsError, BotoCoreError, ValueError) as error:
-        raise StartupError(f"The storage of outputs can't be used: {error}; correct RENDERCAST_OUTPUT_….") from error
+        raise StartupError(f"The output storage can't be used: {error}; correct RENDERCAST_OUTPUT_….") from error
     try:
         yield bucket
     finally:
@@ -123,7 +123,7 @@ async def open_output_bucket(access: S3Access) -> AsyncIterator[OutputBucket]:
 
 
 def describe(access: S3Access, error: AwsError) -> str:
-    """Return the operator's sentence for an error of the bucket of outputs."""
+    """Return the operator's sentence for an error of the output bucket."""
     if error.remedy is None:
-        return f"The storage of outputs can't be reached ({access.place}): {error}"
-    return f"The storage of outputs can't be used ({access.place}). {error.remedy.sentence} ({error})"
+        return f"The output storage can't be reached ({access.place}): {error}"
+    return f"The output storage can't be used ({access.place}). {error.remedy.sentence} ({error})"

@@ -1,4 +1,4 @@
-"""Checks of the bucket of outputs, at a worker's start and by `rendercast doctor`."""
+"""Checks of the output bucket, at a worker's start and by `rendercast doctor`."""
 
 import contextlib
 import secrets
@@ -36,7 +36,7 @@ async def require_writable(bucket: OutputBucket) -> None:
 
 
 async def check_bucket(access: S3Access) -> str:
-    """Store, read by URL and delete a test object; return what holds. Raises `StartupError`."""
+    """Store, read by URL and delete a test object; return a sentence that confirms it. Raises `StartupError`."""
     key = f"{PROBES}{secrets.token_hex(8)}"
     async with open_output_bucket(access) as bucket:
         try:

@@ -16,7 +16,10 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def renewed_credentials(storage: ObjectStorage, *, clock: Clock, unchecked: str | None) -> AsyncIterator[None]:
-    """Refresh the credentials meanwhile. First check the bucket `unchecked`, if given, and log its error."""
+    """Refresh the credentials every `INTERVAL_S` seconds while the context is open. Errors are logged only.
+
+    If the bucket `unchecked` is given, first check that it is accessible.
+    """
     renewing = asyncio.create_task(_renew(storage, clock, unchecked), name="renew the credentials of the storage")
     try:
         yield

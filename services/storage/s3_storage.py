@@ -1,4 +1,4 @@
-"""The storage of outputs in a bucket, from which clients download them by presigned URL."""
+"""The output storage in a bucket, from which clients download them by presigned URL."""
 
 import asyncio
 import logging
@@ -77,7 +77,7 @@ class S3Storage:
 
     def sign(self, output: Output, *, expires_in: timedelta, file_name: str | None = None) -> Download:
         """Return a presigned URL. It expires with the credentials that signed it, if that is earlier."""
-        found, headers = self._locate(output), {} if file_name is None else _disposition(file_name, saves=True)
+        found, headers = self._locate(output), {} if file_name is None else _disposition(file_name, as_attachment=True)
         return self._sign(found.bucket, found.key, expires_in, headers)
 
     def sign_poster(self, output: Output, *, expires_in: timedelta) -> Download | None:
@@ -87,7 +87,7 @@ class S3Storage:
 
     def sign_preview(self, render: Render, *, frame: int, expires_in: timedelta) -> Download:
         """Return a presigned URL with the frame in the file's name, so that it differs within a second too."""
-        headers = _disposition(f"{render.id}-{frame}.jpg", saves=False)
+        headers = _disposition(f"{render.id}-{frame}.jpg", as_attachment=False)
         return self._sign(self.bucket, _key(preview_name(render)), expires_in, headers)
 
     @property
@@ -169,5 +169,5 @@ def _key(name: str) -> str:
     return f"{FOLDER}{name}"
 
 
-def _disposition(file_name: str, *, saves: bool) -> Mapping[str, str]:
-    return {"response-content-disposition": content_disposition(file_name, saves=saves)}
+def _disposition(file_name: str, *, as_attachment: bool) -> Mapping[str, str]:
+    return {"response-content-disposition": content_disposition(file_name, as_attachment=as_attachment)}

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import timedelta
 from functools import partial
 
-from services import documents
+from services import stored_documents
 from services.errors import LeaseLost
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
 from services.ports import AddManyResult, AddResult, ErasedRecords, QueueStats
@@ -52,7 +52,7 @@ class MongoStore:
         self._render_reads = GroupedCalls(partial(find_by_ids, self._renders), size=MAX_IDS, timeout_s=self._timeout_s)
         self._quota_reads = GroupedCalls(self._quota.used, size=MAX_IDS, timeout_s=self._timeout_s)
         self._webhooks_enabled = webhooks_enabled
-        self._skipped = documents.SkippedDocuments()
+        self._skipped = stored_documents.SkippedDocuments()
         self._read = RenderReader(self._skipped)
         self._lists = MongoLists(self._renders, self._read, timeout_s=self._timeout_s)
         self._queue = MongoQueue(database, self._clock, self._read, timeout_s=self._timeout_s)

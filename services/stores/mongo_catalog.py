@@ -4,10 +4,10 @@ from contextlib import suppress
 
 from pymongo.errors import DuplicateKeyError
 
-from services.compositions.documents import catalog_from_mapping, catalog_to_mapping
 from services.compositions.ports import MAX_CLOCK_ERROR
-from services.documents import SCHEMA_VERSION, SkippedDocuments
+from services.compositions.stored_documents import catalog_from_mapping, catalog_to_mapping
 from services.models import Catalog
+from services.stored_documents import SCHEMA_VERSION, SkippedDocuments
 from services.stores.mongo_connection import (
     DEFAULT_DATABASE,
     Client,

@@ -3,18 +3,18 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from services import documents
-from services.documents import SkippedDocuments
+from services import stored_documents
 from services.errors import StoreUnavailable
 from services.models import TEXT_ANIMATION, Render, RenderFilter
 from services.renders.lifecycle import ACTIVE
+from services.stored_documents import SkippedDocuments
 from services.stores.mongo_connection import Document
 
 Decoded = TypeVar("Decoded")
 
 UNFINISHED = sorted(status.value for status in ACTIVE)
 # The condition of each write: a document of a newer version is not changed.
-READABLE_VERSIONS = list(range(1, documents.SCHEMA_VERSION + 1))
+READABLE_VERSIONS = list(range(1, stored_documents.SCHEMA_VERSION + 1))
 NEWER = "was written by a newer version of Rendercast"
 IS_RENDER: Document = {"owner": {"$gte": ""}}  # not an entry of a quota without a render
 READABLE: Document = {"schema": {"$in": READABLE_VERSIONS}}
@@ -23,11 +23,11 @@ READABLE: Document = {"schema": {"$in": READABLE_VERSIONS}}
 def render_document(render: Render) -> Document:
     """Return the document of a render without `_id`: the fields for queries and indexes, and the whole render."""
     document: Document = {
-        "schema": documents.SCHEMA_VERSION,
+        "schema": stored_documents.SCHEMA_VERSION,
         "owner": render.owner,
         "revision": render.revision,
         "status": render.status.value,
-        "render": documents.to_mapping(render),
+        "render": stored_documents.to_mapping(render),
     }
     optional = {
         "generation_id": render.generation_id,
@@ -104,7 +104,7 @@ class RenderReader:
 
     def many(self, found: Iterable[Mapping[str, Any]]) -> list[Render]:
         """Return the renders of these documents, without those that this version can't read."""
-        return readable(found, "render", documents.from_mapping, self._skipped)
+        return readable(found, "render", stored_documents.from_mapping, self._skipped)
 
     def one(self, found: Mapping[str, Any]) -> Render:
         """Return the render of a document. Raises `StoreUnavailable` if this version can't read it."""

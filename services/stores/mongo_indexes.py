@@ -132,7 +132,8 @@ def _exists(model: IndexModel, existing: Mapping[str, Any]) -> bool:
 async def build_at_start(database: Database, *, retention: timedelta | None, timeout_s: float) -> None:
     """Build the missing indexes of small collections, and log a warning for each other missing one.
 
-    If none is missing, only the right to list indexes is needed. Raises `StoreUnavailable` for a missing required one.
+    If none is missing, only the permission to list indexes is needed. Raises `StoreUnavailable` if a required one is
+    missing.
     """
     for missing in await missing_indexes(database, timeout_s=timeout_s):
         try:

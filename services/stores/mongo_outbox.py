@@ -7,10 +7,10 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 
-from services.documents import SCHEMA_VERSION, SkippedDocuments
 from services.errors import StoreUnavailable
 from services.models import WebhookStatus
 from services.ports import BacklogStats
+from services.stored_documents import SCHEMA_VERSION, SkippedDocuments
 from services.stores.mongo_connection import (
     DEFAULT_DATABASE,
     Client,
@@ -22,7 +22,7 @@ from services.stores.mongo_connection import (
 )
 from services.stores.mongo_documents import READABLE, readable
 from services.stores.mongo_transactions import Transaction
-from services.webhooks import documents as webhook_documents
+from services.webhooks import stored_documents as webhook_documents
 from services.webhooks.messages import WebhookMessage
 
 DUE_IMMEDIATELY = datetime.fromtimestamp(0, UTC)  # stored for PENDING messages without `due_at`; sorts first

@@ -14,11 +14,11 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from services.documents import SCHEMA_VERSION
 from services.errors import StoreUnavailable
 from services.ids import time_of
 from services.models import Render, RenderStatus
 from services.ports import MAX_DUE_DELAY, MAX_QUEUE_POSITION, QueueStats
+from services.stored_documents import SCHEMA_VERSION
 from services.stores.mongo_connection import Database, Document, ServerClock, mongo_operation
 from services.stores.mongo_documents import READABLE, UNFINISHED, RenderReader, render_document, require_readable
 

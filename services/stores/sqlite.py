@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from services import documents
-from services.documents import SkippedDocuments
+from services import stored_documents
 from services.errors import LeaseLost
 from services.models import QuotaWindow, Render, RenderFilter, RenderStatus
 from services.ports import AddManyResult, AddResult, Clock, ErasedRecords, QueueStats
+from services.stored_documents import SkippedDocuments
 from services.stores import (
     sqlite_erasure,
     sqlite_leases,
@@ -157,7 +157,7 @@ async def open_sqlite_store(path: Path, clock: Clock, *, webhooks_enabled: bool 
 
 def _get(db: sqlite3.Connection, render_id: str, owner: str) -> Render | None:
     row = db.execute("SELECT document FROM renders WHERE id = ? AND owner = ?", (render_id, owner)).fetchone()
-    return documents.decode(row[0]) if row else None
+    return stored_documents.decode(row[0]) if row else None
 
 
 def _record(
@@ -181,7 +181,7 @@ def _record(
             finish_key = iif(?, NULL, finish_key)
         WHERE id = ?
         """,
-        (render.revision, render.status, until, documents.encode(render), render.was_never_started, render.id),
+        (render.revision, render.status, until, stored_documents.encode(render), render.was_never_started, render.id),
     )
     if render.returns_quota:
         sqlite_quota.give_back(db, render)
@@ -208,7 +208,7 @@ def _set_rendering(db: sqlite3.Connection, render: Render, until: int | None, *,
         db.execute("UPDATE renders SET status = ? WHERE id = ?", (render.status, render.id))
     db.execute(
         "UPDATE renders SET revision = ?, lease_until = coalesce(?, lease_until, 0), document = ? WHERE id = ?",
-        (render.revision, until, documents.encode(render), render.id),
+        (render.revision, until, stored_documents.encode(render), render.id),
     )
 
 

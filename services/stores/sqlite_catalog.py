@@ -2,11 +2,11 @@
 
 import sqlite3
 
-from services.compositions.documents import decode_catalog, encode_catalog
 from services.compositions.ports import MAX_CLOCK_ERROR
-from services.documents import SkippedDocuments
+from services.compositions.stored_documents import decode_catalog, encode_catalog
 from services.models import Catalog
 from services.ports import Clock
+from services.stored_documents import SkippedDocuments
 from services.stores.sqlite_connection import SqliteFile, to_ms
 
 

@@ -6,15 +6,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from services import documents
-from services.documents import SkippedDocuments
+from services import stored_documents
 from services.models import Render, RenderFilter, RenderStatus
+from services.stored_documents import SkippedDocuments
 
 
 def get_many(db: sqlite3.Connection, skipped: SkippedDocuments, render_ids: Collection[str]) -> Sequence[Render]:
     """Return the existing renders of these ids, of any owner, unordered."""
     query = "SELECT id, document FROM renders WHERE id IN (SELECT value FROM json_each(?))"
-    return list(skipped.decode(db.execute(query, [json.dumps(list(render_ids))]), documents.decode))
+    return list(skipped.decode(db.execute(query, [json.dumps(list(render_ids))]), stored_documents.decode))
 
 
 def unfinished(
@@ -26,7 +26,7 @@ def unfinished(
         WHERE status IN ('queued', 'rendering') AND owner IN (SELECT value FROM json_each(?))
         ORDER BY id
         """
-    return list(islice(skipped.decode(db.execute(query, [json.dumps(list(owners))]), documents.decode), first))
+    return list(islice(skipped.decode(db.execute(query, [json.dumps(list(owners))]), stored_documents.decode), first))
 
 
 def list_renders(  # run by `read`, which takes positional arguments
@@ -47,7 +47,7 @@ def list_renders(  # run by `read`, which takes positional arguments
         return []
     query = " UNION ALL ".join(text for text, _ in parts) + f" ORDER BY id {order}"
     values = [value for _, of_part in parts for value in of_part]
-    return list(islice(skipped.decode(db.execute(query, values), documents.decode), first))
+    return list(islice(skipped.decode(db.execute(query, values), stored_documents.decode), first))
 
 
 def exists_newer(db: sqlite3.Connection, render_id: str, owner: str | None, matching: RenderFilter) -> bool:

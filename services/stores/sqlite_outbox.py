@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from services.documents import SkippedDocuments
 from services.models import WebhookStatus
 from services.ports import BacklogStats, Clock
+from services.stored_documents import SkippedDocuments
 from services.stores.sqlite_connection import SqliteFile, open_sqlite_file, to_ms
 from services.stores.sqlite_leases import Lease, lease_from
-from services.webhooks import documents as webhook_documents
+from services.webhooks import stored_documents as webhook_documents
 from services.webhooks.messages import WebhookMessage
 
 DUE_IMMEDIATELY = 0  # stored for PENDING messages without `due_at`; sorts first. Messages that are not PENDING: NULL

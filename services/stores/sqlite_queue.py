@@ -2,11 +2,11 @@
 
 import sqlite3
 
-from services import documents
-from services.documents import SkippedDocuments
+from services import stored_documents
 from services.ids import time_of
 from services.models import Render
 from services.ports import MAX_QUEUE_POSITION, QueueStats
+from services.stored_documents import SkippedDocuments
 from services.stores.sqlite_leases import Lease
 
 
@@ -20,7 +20,7 @@ def acquire(db: sqlite3.Connection, skipped: SkippedDocuments, worker: str, leas
         """
     while row := db.execute(statement, (worker, lease.until_ms)).fetchone():
         db.execute("UPDATE queue SET virtual_time = ?1 WHERE virtual_time < ?1", (row[2],))
-        if readable := list(skipped.decode([row[:2]], documents.decode)):
+        if readable := list(skipped.decode([row[:2]], stored_documents.decode)):
             return readable[0]
     return None
 
@@ -41,7 +41,7 @@ def reacquire(
         """
     for status in ("rendering", "queued") if queued else ("rendering",):
         while row := db.execute(statement, (worker, lease.until_ms, status, lease.now_ms)).fetchone():
-            if readable := list(skipped.decode([row], documents.decode)):
+            if readable := list(skipped.decode([row], stored_documents.decode)):
                 return readable[0]
     return None
 

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
-from services import documents
+from services import stored_documents
 from services.models import QuotaWindow, Render
 from services.ports import AddManyResult, AddOutcome, AddResult
 from services.renders.fair_queue import places
@@ -43,7 +43,7 @@ def find_by_keys(db: sqlite3.Connection, owner: str, keys: Collection[str]) -> M
     found = {}
     for key, row_id in _ids_by_key(db, owner, keys):
         (document,) = db.execute("SELECT document FROM renders WHERE rowid = ?", (row_id,)).fetchone()
-        found[key] = documents.decode(document)
+        found[key] = stored_documents.decode(document)
     return found
 
 
@@ -92,7 +92,7 @@ def _add_new(
                 place.finish_key,
                 to_ms(window.starts_at),
                 until,
-                documents.encode(render),
+                stored_documents.encode(render),
             ),
         )
     return AddManyResult(outcome=AddOutcome.ADDED, used=used + len(renders))

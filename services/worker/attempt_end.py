@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivenUp:
-    """Why an attempt is given up. If `busy`, the backend was at capacity. If `is_final`, it is the last attempt."""
+class AttemptFailure:
+    """Why an attempt ends. If `busy`, the backend was at capacity. If `is_final`, it is the last attempt."""
 
     failure: Failure
     busy: bool = False
@@ -36,32 +36,32 @@ class GivenUp:
 
 
 class AttemptEnd:
-    """Ends the current attempt of one render, once it is given up or its owner has requested to cancel the render."""
+    """Ends the current attempt of one render, once it has failed or its owner has requested to cancel the render."""
 
     def __init__(self, recorder: ChangeRecorder, context: RunContext) -> None:
         self._recorder = recorder
         self._context = context
         self._acquired_at_s = context.clock.monotonic()
-        self._given_up: GivenUp | None = None
+        self._reason: AttemptFailure | None = None
         self._stopping: Stopwatch | None = None
         self._stop_failures = 0
 
     @property
     def is_due(self) -> bool:
         """Whether `step` must be called next."""
-        return self._given_up is not None or self._render.cancel_requested
+        return self._reason is not None or self._render.cancel_requested
 
-    def give_up(self, given_up: GivenUp) -> None:
-        """Give the attempt up."""
-        self._given_up = given_up
-        if given_up.busy:
-            self.slow_down()
-        failure, render = given_up.failure, self._render
-        reason = failure.detail or failure.message
-        log.warning("attempt %d of render %s failed: %s: %s", render.attempt, render.id, failure.code, reason)
+    def end_after(self, reason: AttemptFailure) -> None:
+        """Record why the attempt ends. The next `step` stops it."""
+        self._reason = reason
+        if reason.busy:
+            self.reduce_concurrency()
+        failure, render = reason.failure, self._render
+        detail = failure.detail or failure.message
+        log.warning("attempt %d of render %s failed: %s: %s", render.attempt, render.id, failure.code, detail)
 
-    def slow_down(self) -> None:
-        """Start fewer renders at once: the backend had no capacity for this one."""
+    def reduce_concurrency(self) -> None:
+        """Let the worker run fewer renders at once: the backend had no capacity for this one."""
         self._context.concurrency.decrease(acquired_at_s=self._acquired_at_s)
 
     async def step(self) -> None:
@@ -80,8 +80,8 @@ class AttemptEnd:
         elif finished is not None:
             log.info("render %s is complete: its output is stored", self._render.id)
             await self.complete(finished)
-        elif self._given_up is not None:
-            await self._retry_or_fail(self._given_up)
+        elif self._reason is not None:
+            await self._retry_or_fail(self._reason)
 
     async def complete(self, finished: AttemptFinished) -> None:
         """End the render as COMPLETE. Raises `LeaseLost`."""
@@ -120,23 +120,23 @@ class AttemptEnd:
         if self._stopping.elapsed_s < MAX_STOPPING_S:
             await self._recorder.pause(backoff_s(self._stop_failures))
             return False
-        if self._given_up is not None:
-            self._given_up = GivenUp(failure=error.failure or self._given_up.failure, is_final=True)
+        if self._reason is not None:
+            self._reason = AttemptFailure(failure=error.failure or self._reason.failure, is_final=True)
         return True
 
-    async def _retry_or_fail(self, given_up: GivenUp) -> None:
+    async def _retry_or_fail(self, reason: AttemptFailure) -> None:
         render, limits = self._render, self._context.limits
-        spans.record_failure(given_up.failure.code)
-        if given_up.busy:
+        spans.record_failure(reason.failure.code)
+        if reason.busy:
             tries, base_s = render.busy_attempts + 1, BUSY_RETRY_BASE_S
             waited_s = self._context.running_time.since_s(render.created_at)
             exhausted = waited_s > limits.queue_timeout.total_seconds()
         else:
             tries, base_s = render.attempt - render.interruptions - render.busy_attempts, RETRY_BASE_S
             exhausted = tries >= limits.max_attempts
-        if exhausted or given_up.is_final or not given_up.failure.retryable:
-            await self.fail(given_up.failure)
+        if exhausted or reason.is_final or not reason.failure.retryable:
+            await self.fail(reason.failure)
             return
         delay = timedelta(seconds=backoff_s(tries, base_s=base_s, max_s=MAX_RETRY_S))
         due_at = self._context.clock.now() + delay
-        await self._recorder.record(lambda render: lifecycle.requeue(render, due_at=due_at, busy=given_up.busy))
+        await self._recorder.record(lambda render: lifecycle.requeue(render, due_at=due_at, busy=reason.busy))

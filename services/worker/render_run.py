@@ -6,13 +6,13 @@ from datetime import timedelta
 from services.background.backoff import backoff_s
 from services.background.supervision import finish_despite_cancellation
 from services.clock import Stopwatch
-from services.errors import BackendUnavailable, LeaseLost, StartImpossible, StartRefused, StartUncertain
+from services.errors import BackendUnavailable, LeaseLost, StartImpossible, StartRejected, StartUncertain
 from services.models import Failure, Render, RenderPhase, RenderStatus
 from services.observability import spans
 from services.ports import AttemptFailed, AttemptFinished, AttemptMissing, AttemptProgress, Observation
 from services.renders import lifecycle
 from services.renders.failure_messages import OWNER_MESSAGES
-from services.worker.attempt_end import AttemptEnd, GivenUp
+from services.worker.attempt_end import AttemptEnd, AttemptFailure
 from services.worker.change_recorder import ChangeRecorder
 from services.worker.concurrency_limit import poll_interval_s
 from services.worker.run_context import RunContext
@@ -24,7 +24,9 @@ RENDER_LOST = Failure(
 )
 
 MAX_INTERRUPTIONS = 100  # limits the restarts of a render that crashes the process that runs it
-MAX_UNSEEN_S = 30.0  # of a lease, counted at each take-over: a worker that stops releases its leases at once
+# Added to the running time at a takeover: up to a lease may have passed unobserved since a crash. A worker that stops
+# releases its leases at once.
+MAX_UNSEEN_S = 30.0
 MAX_LAUNCH_S = 60.0  # longer than any backend takes to respond to a start and the store to record it
 
 log = logging.getLogger(__name__)
@@ -65,13 +67,13 @@ class RenderRun:
         """Whether the render is being started, or is to be started next."""
         return self._launching or self.render.status is RenderStatus.QUEUED
 
-    def poll_now(self) -> None:
-        """Read the stored state and poll the backend without delay: the owner or the backend reported a change."""
+    def refresh_and_poll(self) -> None:
+        """Read the stored state and poll the backend without delay: another process has reported a change."""
         self._poll_requested = True
         self._recorder.interrupt()
 
-    def observe_now(self) -> None:
-        """Poll the backend without delay: it has news of this render."""
+    def poll_now(self) -> None:
+        """Poll the backend without delay: it has reported a change of this render."""
         self._recorder.interrupt()
 
     def mark_lease_lost(self) -> None:
@@ -93,7 +95,7 @@ class RenderRun:
 
     def give_up(self, failure: Failure) -> None:
         """Let the next `run` stop the attempt and end the render as FAILED, or COMPLETE if its output is stored."""
-        self._end.give_up(GivenUp(failure=failure, is_final=True))
+        self._end.end_after(AttemptFailure(failure=failure, is_final=True))
 
     async def fail(self, failure: Failure) -> None:
         """End the render as FAILED, although an attempt may be running. Raises `LeaseLost`."""
@@ -135,9 +137,9 @@ class RenderRun:
         await record(lambda render: lifecycle.launch(render, now=now))
         try:
             backend_render_id = await self._backend.start(self.render)
-        except StartRefused as error:
+        except StartRejected as error:
             log.info("render %s was refused by the backend and stays queued: %s", before.id, error)
-            self._end.slow_down()
+            self._end.reduce_concurrency()
             due_at = self._clock.now() + timedelta(seconds=backoff_s(before.refusals + 1))
             await record(lambda render: lifecycle.undo_launch(render, before=before, due_at=due_at))
         except StartImpossible as error:
@@ -186,13 +188,13 @@ class RenderRun:
             case AttemptProgress(media=media) if media is not None and (
                 over := self._context.limits.media.failure(media)
             ):
-                self._end.give_up(GivenUp(failure=over, is_final=True))
+                self._end.end_after(AttemptFailure(failure=over, is_final=True))
             case AttemptProgress():
                 await self._advance(observation)
             case AttemptFinished():
                 await self._end.complete(observation)
             case AttemptFailed(failure=failure, busy=busy):
-                self._end.give_up(GivenUp(failure=failure, busy=busy))
+                self._end.end_after(AttemptFailure(failure=failure, busy=busy))
             case AttemptMissing():
                 await self._restart_or_fail()
 
@@ -218,5 +220,5 @@ class RenderRun:
     def _exceed_deadline(self) -> None:
         """Give the attempt up. If it never got beyond its launch, the backend may have had no capacity for it."""
         if self.render.phase is RenderPhase.LAUNCHING:
-            self._end.slow_down()
-        self._end.give_up(GivenUp(failure=self._poll_failure or DEADLINE_EXCEEDED))
+            self._end.reduce_concurrency()
+        self._end.end_after(AttemptFailure(failure=self._poll_failure or DEADLINE_EXCEEDED))

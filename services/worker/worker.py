@@ -108,10 +108,10 @@ class Worker:
         """Run renders until cancelled; then release each lease as soon as its render's task has ended."""
         await self._loop.run(within=self._listening())
 
-    def observe_now(self, render_id: str) -> None:
+    def poll_now(self, render_id: str) -> None:
         """Poll the backend for a render without delay, if this worker runs it."""
         if run := self._loop.items.get(render_id):
-            run.observe_now()
+            run.poll_now()
 
     async def acquire(self) -> RenderRun | None:
         """Lease a render that is free again, or else the first of the queue. Raises `StoreUnavailable`.
@@ -179,7 +179,7 @@ class Worker:
     def _handle_notifications(self, render_ids: list[str]) -> None:
         for render_id in render_ids:
             if run := self._loop.items.get(render_id):
-                run.poll_now()
+                run.refresh_and_poll()
 
     def _may_start(self, *, acquired: int = 0) -> bool:
         """Return whether another render may start beside those that run and these that were acquired just now."""

@@ -113,7 +113,7 @@ class Rendercast(Running):
 
     @property
     def outputs(self) -> list[str]:
-        """The names of the files in the folder of outputs."""
+        """The names of the files in the output folder."""
         return sorted(path.name for path in (self.data / "outputs").iterdir())
 
 

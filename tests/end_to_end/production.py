@@ -1,4 +1,4 @@
-"""Rendercast as in production: processes that share only a MongoDB, a Redis and a folder of outputs."""
+"""Rendercast as in production: processes that share only a MongoDB, a Redis and an output folder."""
 
 import asyncio
 import signal
@@ -43,7 +43,7 @@ SETTINGS: dict[str, object] = {
 
 
 class Site:
-    """A deployment: a MongoDB, a Redis, a folder of outputs, and the processes on them, each with a log folder."""
+    """A deployment: a MongoDB, a Redis, an output folder, and the processes on them, each with a log folder."""
 
     def __init__(self, folder: Path, *, mongo: MongoServer, redis: RedisServer) -> None:
         self.outputs = folder / "data" / "outputs"

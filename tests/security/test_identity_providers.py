@@ -6,7 +6,7 @@ import re
 import jwt
 import pytest
 
-from auth.claims import TokenRefused
+from auth.claims import TokenRejected
 from auth.jwks import JwkSet, KeySet, usable_keys
 from auth.rules import TokenRules, read_token_rules
 from auth.tokens import KeySource, SecretKey, TokenVerifier, TrustedIssuer, VerifiedToken
@@ -92,7 +92,7 @@ async def test_an_operators_token_is_recognised(verify: Verify, name: str) -> No
 @pytest.mark.parametrize("value", [None, "another", ["another"]])
 async def test_a_token_of_another_client_is_refused_with_the_claim(verify: Verify, name: str, value: object) -> None:
     wrong = PROVIDERS[name].wrong
-    with pytest.raises(TokenRefused, match=f"its claim {wrong} is {re.escape(repr(value))}, expected '"):
+    with pytest.raises(TokenRejected, match=f"its claim {wrong} is {re.escape(repr(value))}, expected '"):
         await verify(name, PROVIDERS[name].token(**{wrong: value}))
 
 
@@ -101,7 +101,7 @@ async def test_a_token_of_another_issuer_is_refused_with_the_claim(verify: Verif
     provider = PROVIDERS[name]
     issuer = str(provider.claims["iss"])
     for other in (f"{issuer}/x", issuer[:-1], issuer.upper(), f"https://attacker.test/{issuer}"):
-        with pytest.raises(TokenRefused, match=f"its claim iss is {re.escape(repr(other))}, expected '"):
+        with pytest.raises(TokenRejected, match=f"its claim iss is {re.escape(repr(other))}, expected '"):
             await verify(name, provider.token(iss=other))
 
 
@@ -111,11 +111,11 @@ async def test_any_tenant_is_accepted_and_only_with_its_own_id(verify: Verify) -
     caller = (await verify(ANY_TENANT, entra.token(iss=issuer, tid=OTHER_TENANT))).identity.caller
     assert caller.id == f"{issuer} {entra.claims['sub']}"
     for tid in (TENANT, None, 7):
-        with pytest.raises(TokenRefused, match="its claim tid is"):
+        with pytest.raises(TokenRejected, match="its claim tid is"):
             await verify(ANY_TENANT, entra.token(iss=issuer, tid=tid))
     for tenant in ("common", "{tenantid}", "", f"{OTHER_TENANT}/x", f"x/{OTHER_TENANT}", OTHER_TENANT.upper()):
         token = entra.token(iss=f"https://login.microsoftonline.com/{tenant}/v2.0", tid=tenant)
-        with pytest.raises(TokenRefused, match="its claim iss is"):
+        with pytest.raises(TokenRejected, match="its claim iss is"):
             await verify(ANY_TENANT, token)
 
 
@@ -140,5 +140,5 @@ async def test_a_public_key_is_never_a_secret(verify: Verify) -> None:
     assert supabase.jwk is not None
     claims = {**supabase.claims, "exp": 4_000_000_000}
     forged = handmade({"alg": "HS256", "kid": "the key"}, claims, json.dumps(dict(supabase.jwk)).encode())
-    with pytest.raises(TokenRefused, match="its signature is not by the key"):
+    with pytest.raises(TokenRejected, match="its signature is not by the key"):
         await verify("Supabase, signing keys", forged, RENDERCAST_JWT_ISSUERS=json.dumps(json.loads(text)))

@@ -66,7 +66,7 @@ async def test_without_a_secret_the_answer_is_typed_and_the_log_names_the_settin
             result = await ann.execute(SHARE, id=await ann.start_render())
             assert result == {
                 "__typename": "RenderTokensNotConfigured",
-                "message": "This service has no tokens for single renders. Please contact support.",
+                "message": "This service has no render tokens. Please contact support.",
             }
     assert "RENDERCAST_RENDER_TOKEN_SECRET is not set" in caplog.text
 

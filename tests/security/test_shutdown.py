@@ -10,7 +10,7 @@ from tests.security.peers import frames, message, open_peer, open_peers, post, u
 from tests.support.api_client import UPDATES
 from tests.support.api_server import serve_faked
 from transport.closing_delay import DELAY_PER_CONNECTION_S, MAX_DELAY_S, closing_delay_s
-from transport.refusals import SHUTTING_DOWN
+from transport.rejections import SHUTTING_DOWN
 
 CLIENTS = 5
 

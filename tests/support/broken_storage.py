@@ -1,4 +1,4 @@
-"""A storage of outputs with a bug, as one more implementation of its port."""
+"""An output storage with a bug, as one more implementation of its port."""
 
 from pathlib import Path
 

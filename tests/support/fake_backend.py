@@ -6,7 +6,7 @@ from datetime import timedelta
 from urllib.parse import quote
 
 from services.clock import SystemClock
-from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartUncertain
+from services.errors import BackendUnavailable, StartImpossible, StartRejected, StartUncertain
 from services.media import Media, OutputFormat
 from services.models import (
     TEXT_ANIMATION,
@@ -117,10 +117,10 @@ class FakeBackend:
     async def start(self, render: Render) -> str:
         if self.refusals:
             self.refusals -= 1
-            raise StartRefused("no capacity")
+            raise StartRejected("no capacity")
         if not self._has_capacity(1):
             self.refused += 1
-            raise StartRefused("no capacity")
+            raise StartRejected("no capacity")
         if self.impossible is not None:
             raise StartImpossible(self.impossible)
         self.starts.append(render.id)

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from services.compositions.documents import encode_catalog
 from services.compositions.ports import MAX_CLOCK_ERROR
+from services.compositions.stored_documents import encode_catalog
 from services.errors import StoreUnavailable
 from services.models import Catalog
 from services.ports import Clock

@@ -45,7 +45,7 @@ def memory_after(reader: Reader, frame: bytes, times: int) -> int:
 @pytest.mark.parametrize("opcode", [Opcode.TEXT, Opcode.BINARY])
 def test_messages_after_our_close_frame_are_not_kept(opcode: Opcode) -> None:
     reader = Reader()
-    reader.open_frames().send_close(1000)
+    reader.frame_parser().send_close(1000)
     reader.close_sent = True
     assert memory_after(reader, client_frame(opcode, bytes(32 * 1024), fin=True), 50) < 64 * 1024
 

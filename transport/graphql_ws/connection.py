@@ -19,7 +19,7 @@ from resolvers.context import Context, OperationSlot
 from resolvers.json_text import write_json
 from services.errors import TokenExpired, Unauthenticated
 from transport.authentication import identify
-from transport.connection_limits import CountWithinLimit, log_too_many_connections
+from transport.connection_limits import KeyedSlot, log_too_many_connections
 from transport.graphql_ws.messages import (
     ClientMessage,
     CloseCode,
@@ -76,7 +76,7 @@ class Connection:
         self._deadline = asyncio.timeout(self._limits.connection_init_timeout_s)
         self._operations: dict[str, Operation] = {}
         self._operation_slots: asyncio.Semaphore | None = None  # made when it is needed
-        self._admission: CountWithinLimit | None = None  # to the user's connections
+        self._admission: KeyedSlot | None = None  # to the user's connections
 
     async def run(self) -> None:
         """Serve the client until either side closes the connection. Returns when all operations have ended."""
@@ -145,7 +145,7 @@ class Connection:
         if error is not None:
             raise ProtocolViolation(CloseCode.TRY_AGAIN_LATER, "Please try again later.")
         limit = self._limits.max_connections_per_user
-        self._admission = CountWithinLimit(self._connections_per_user, self._context.caller.limit_key, limit)
+        self._admission = KeyedSlot(self._connections_per_user, self._context.caller.limit_key, limit)
         if not self._admission.acquire():
             log_too_many_connections("a WebSocket", limit)
             raise ProtocolViolation(CloseCode.TRY_AGAIN_LATER, "Too many connections")

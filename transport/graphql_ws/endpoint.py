@@ -13,23 +13,23 @@ from auth.authenticator import Authenticator
 from resolvers.context import Context
 from services.runtime.services import Services
 from services.settings.origins import origin_pattern
-from transport.connection_limits import CountWithinLimit, client_network
+from transport.connection_limits import KeyedSlot, client_network
 from transport.graphql_ws.connection import Connection
 from transport.graphql_ws.messages import SUBPROTOCOL, CloseCode
 from transport.operations import OperationRunner
-from transport.refusals import Refusal
+from transport.rejections import Rejection
 
 PATHS = ("/graphql", "/graphql/")
-FOREIGN_ORIGIN = Refusal(
+FOREIGN_ORIGIN = Rejection(
     HTTPStatus.FORBIDDEN, "Pages of this origin can't open WebSockets to this server.", code="FORBIDDEN"
 )
-TOO_MANY_CONNECTIONS = Refusal(
+TOO_MANY_CONNECTIONS = Rejection(
     HTTPStatus.TOO_MANY_REQUESTS,
     "There are too many WebSockets from your network. Close some, or try again later.",
     ((b"retry-after", b"10"),),
     code="LIMIT_EXCEEDED",
 )
-UNKNOWN_PATH = Refusal(HTTPStatus.FORBIDDEN, "There are no WebSockets at this path. Use /graphql.", code="NOT_FOUND")
+UNKNOWN_PATH = Rejection(HTTPStatus.FORBIDDEN, "There are no WebSockets at this path. Use /graphql.", code="NOT_FOUND")
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class WebSocketEndpoint:
             await _deny(websocket, FOREIGN_ORIGIN)
             return
         address = client_network(websocket.client.host if websocket.client else "")
-        with CountWithinLimit(self._connections_per_address, address, self._max_per_address) as admitted:
+        with KeyedSlot(self._connections_per_address, address, self._max_per_address) as admitted:
             if admitted:
                 with self._services.metrics.connected():
                     await self._accept(websocket)
@@ -119,7 +119,7 @@ class WebSocketEndpoint:
         )
 
 
-async def _deny(websocket: WebSocket, refusal: Refusal) -> None:
-    headers = {name.decode(): value.decode() for name, value in refusal.headers}
-    response = Response(refusal.body(), refusal.status, headers, "application/json")
+async def _deny(websocket: WebSocket, rejection: Rejection) -> None:
+    headers = {name.decode(): value.decode() for name, value in rejection.headers}
+    response = Response(rejection.body(), rejection.status, headers, "application/json")
     await websocket.send_denial_response(response)

@@ -59,7 +59,7 @@ export interface AnimationProps {
   readonly text: string;
 }
 
-/** What is made. */
+/** The requested output. */
 export interface RenderOutput {
   readonly format: OutputFormat;
   readonly kind: OutputKind;

@@ -67,7 +67,7 @@ class Deployment:
 
     @property
     def output_bucket(self) -> str:
-        """The bucket of outputs and posters."""
+        """The output bucket and posters."""
         return self.bucket if self.output_provider is None else self.output_provider.bucket
 
     @property
@@ -211,7 +211,7 @@ def _contradiction(setting: str, named: str | None, region: Region) -> str:
 
 
 def _output_provider(settings: OutputSettings, bucket: str) -> S3Access | None:
-    """Return the other storage of outputs, None if there is none. Raises `StartupError` if a setting is missing."""
+    """Return the other output storage, None if there is none. Raises `StartupError` if a setting is missing."""
     access = read_s3_access(settings)
     if access is None:
         return None
@@ -223,7 +223,7 @@ def _output_provider(settings: OutputSettings, bucket: str) -> S3Access | None:
         )
     if access.bucket == bucket:
         raise StartupError(
-            f"{variable('output_bucket')} is the name of Remotion's bucket too: give the bucket of outputs another "
+            f"{variable('output_bucket')} is the name of Remotion's bucket too: give the output bucket another "
             "name, so that earlier renders stay distinguishable."
         )
     return access

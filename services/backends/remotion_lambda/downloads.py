@@ -14,7 +14,7 @@ def response_headers(key: str, file_name: str | None) -> Mapping[str, str]:
     """Return the parameters of S3 for the response with an output: its media type, and its name if it is saved."""
     headers = {}
     if file_name is not None:
-        headers["response-content-disposition"] = content_disposition(file_name, saves=True)
+        headers["response-content-disposition"] = content_disposition(file_name, as_attachment=True)
     if (media_type := _OVERRIDDEN.get(key.rpartition(".")[2])) is not None:
         headers["response-content-type"] = media_type
     return headers

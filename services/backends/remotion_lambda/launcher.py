@@ -18,7 +18,7 @@ from services.backends.remotion_lambda.stills import Stills, is_still
 from services.backends.remotion_lambda.webhooks import webhook_request
 from services.backends.remotion_options import media_fields, still_fields
 from services.backends.remotion_props import props_of
-from services.errors import StartImpossible, StartRefused
+from services.errors import StartImpossible, StartRejected
 from services.media import FORMATS, Media, forced_frames
 from services.models import Render
 from services.storage.aws_errors import AwsError
@@ -116,11 +116,11 @@ class Launcher:
             async with asyncio.timeout(EVALUATION_TIMEOUT_S):
                 found = await self._discovery.evaluate(props)
         except TimeoutError as error:
-            raise StartRefused("the composition was not evaluated in time") from error
+            raise StartRejected("the composition was not evaluated in time") from error
         except AwsError as error:
             raise not_started(error) from error
         except CompositionsError as error:
-            raise (StartRefused(str(error)) if error.failure.retryable else StartImpossible(error.failure)) from error
+            raise (StartRejected(str(error)) if error.failure.retryable else StartImpossible(error.failure)) from error
         for each in found:
             match each:
                 case {"id": str(name), "durationInFrames": int(frames), "fps": int(fps) | float(fps)} if (

@@ -4,7 +4,7 @@ from services.backends.remotion_lambda.aws import Invocation
 from services.backends.remotion_lambda.failure_kinds import BUSY
 from services.backends.remotion_lambda.failures import classify
 from services.backends.remotion_lambda.responses import ErrorResponse, StartResponse, parse_crash, parse_start
-from services.errors import StartImpossible, StartRefused, StartUncertain
+from services.errors import StartImpossible, StartRejected, StartUncertain
 from services.storage.aws_errors import AwsError, AwsErrorKind, broken_function
 
 # Error types of Lambda for a function whose code could not be loaded.
@@ -25,7 +25,7 @@ def parse_started(invocation: Invocation) -> str:
     raise start_error(broken_function(crash)) if response.error_type in NOT_LOADED else StartUncertain(crash)
 
 
-def _function_error(response: ErrorResponse) -> StartRefused | StartImpossible | StartUncertain:
+def _function_error(response: ErrorResponse) -> StartRejected | StartImpossible | StartUncertain:
     """Return the domain error for an error of the function's own code.
 
     The function invokes itself for the launch before it has stored the first progress file, so an error of S3 or of the
@@ -34,16 +34,16 @@ def _function_error(response: ErrorResponse) -> StartRefused | StartImpossible |
     failure = classify(response.message, stack=response.stack)
     if not failure.retryable:
         return StartImpossible(failure)
-    return StartRefused(response.message) if failure.code == BUSY.code else StartUncertain(response.message)
+    return StartRejected(response.message) if failure.code == BUSY.code else StartUncertain(response.message)
 
 
-def start_error(error: AwsError) -> StartRefused | StartImpossible | StartUncertain:
+def start_error(error: AwsError) -> StartRejected | StartImpossible | StartUncertain:
     """Return the domain error for an AWS error during a start."""
     if error.kind in {AwsErrorKind.NOT_SENT, AwsErrorKind.THROTTLED}:
-        return StartRefused(str(error))
+        return StartRejected(str(error))
     return StartUncertain(str(error)) if error.failure is None else StartImpossible(error.failure)
 
 
-def not_started(error: AwsError) -> StartRefused | StartImpossible:
+def not_started(error: AwsError) -> StartRejected | StartImpossible:
     """Return the domain error for an AWS error before a start."""
-    return StartRefused(str(error)) if error.failure is None else StartImpossible(error.failure)
+    return StartRejected(str(error)) if error.failure is None else StartImpossible(error.failure)

@@ -26,7 +26,7 @@ from services.backends.remotion_options import Capture
 from services.backends.storing import StoringBackend
 from services.clock import RunningTime
 from services.compositions.remotion import read_compositions
-from services.errors import BackendUnavailable, StartRefused, StartupError
+from services.errors import BackendUnavailable, StartRejected, StartupError
 from services.models import Composition, Render
 from services.ports import AttemptFinished, AttemptMissing, Clock, Observation
 from services.storage.ports import OutputStorage
@@ -92,7 +92,7 @@ class NodeBackend(StoringBackend):
         return max_rendering_time(render.media)
 
     async def start(self, render: Render) -> str:
-        """Start a job of the host. Raises `StartRefused` if the project isn't bundled or no host can be started.
+        """Start a job of the host. Raises `StartRejected` if the project isn't bundled or no host can be started.
 
         A render that was interrupted gets a host of its own: if that one ends too, this render is the cause.
         """
@@ -104,7 +104,7 @@ class NodeBackend(StoringBackend):
                 stack.callback(bundles.release, bundle)
                 job = await self._hosts.new_job(isolated=render.interruptions > 0)
             except (BackendUnavailable, HostUnavailable) as error:
-                raise StartRefused(f"the renderer can't be started: {error}") from error
+                raise StartRejected(f"the renderer can't be started: {error}") from error
             stack.callback(job.close)
             attempt = self._attempts[render.id] = self._attempt(render, job)
             attempt.start(serve_url=str(bundle.folder), resources=stack.pop_all())

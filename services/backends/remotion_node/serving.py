@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from services.backends.remotion_node.formats import NODE_FORMATS
 from services.backends.storing import StoringBackend
-from services.errors import BackendUnavailable, StartRefused
+from services.errors import BackendUnavailable, StartRejected
 from services.models import Composition, Render
 from services.ports import AttemptFinished, AttemptMissing, Observation
 from services.storage.ports import OutputStorage
@@ -37,8 +37,8 @@ class ServingBackend(StoringBackend):
         return timedelta()
 
     async def start(self, render: Render) -> str:  # noqa: ARG002
-        """Raise `StartRefused`."""
-        raise StartRefused(NO_WORKER)
+        """Raise `StartRejected`."""
+        raise StartRejected(NO_WORKER)
 
     async def observe(self, render: Render, *, check_output: bool = False) -> Observation:  # noqa: ARG002
         """Return the stored output, if there is one."""

@@ -36,7 +36,7 @@ from services.backends.text.layouts import TextLayouts
 from services.backends.text.renderers import Renderers
 from services.backends.text.time_limits import max_rendering_time, max_silence_s
 from services.clock import RunningTime, Stopwatch
-from services.errors import StartImpossible, StartRefused
+from services.errors import StartImpossible, StartRejected
 from services.media import Media, OutputOptions, output_media
 from services.models import TEXT_ANIMATION, AnimationProps, Composition, Failure, Output, Render
 from services.models.fonts import FontFamily
@@ -120,7 +120,7 @@ class TextBackend(StoringBackend):
     async def start(self, render: Render) -> str:
         """Start a child process, or let an idle one start.
 
-        Raises `StartImpossible` if the render has no animation, and `StartRefused` if the operating system can't start
+        Raises `StartImpossible` if the render has no animation, and `StartRejected` if the operating system can't start
         a process.
         """
         if render.props is None:
@@ -130,7 +130,7 @@ class TextBackend(StoringBackend):
         try:
             process = await self._renderers.take()
         except OSError as error:
-            raise StartRefused(f"the renderer process can't be started: {error}") from error
+            raise StartRejected(f"the renderer process can't be started: {error}") from error
         attempt = Attempt(
             process=process,
             part=unfinished(self.storage.work_folder, name),

@@ -1,4 +1,4 @@
-"""`rendercast doctor` for the bucket of outputs of renderers on this machine."""
+"""`rendercast doctor` for the output bucket of renderers on this machine."""
 
 import pytest
 

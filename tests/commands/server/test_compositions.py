@@ -12,11 +12,11 @@ from typer.testing import CliRunner, Result
 from cli import cli
 from commands.server.compositions import changes_between
 from services.clock import SystemClock
-from services.documents import SCHEMA_VERSION
 from services.errors import StartupError
 from services.models import Catalog, Composition
 from services.runtime.data_folder import STORE_FILE
 from services.settings import variable
+from services.stored_documents import SCHEMA_VERSION
 from services.stores.sqlite import open_sqlite_store
 from tests.commands.conftest import SMALL, environment
 from tests.end_to_end.conftest import Start

@@ -149,10 +149,10 @@ async def test_the_result_of_a_deletion_equals_that_of_graphql_core() -> None:
 
 async def test_fields_with_other_arguments_are_other_values() -> None:
     text = """
-        subscription ($id: ID!, $saves: Boolean! = true) {
+        subscription ($id: ID!, $as_attachment: Boolean! = true) {
           renderProgress(renderId: $id) {
             shown: outputUrl again: outputUrl(download: false) saved: outputUrl(download: true)
-            asked: outputUrl(download: $saves) outputUrl
+            asked: outputUrl(download: $as_attachment) outputUrl
           }
         }
     """
@@ -160,19 +160,22 @@ async def test_fields_with_other_arguments_are_other_values() -> None:
     output = Output(bucket="b", key="k.mp4", size_bytes=1)
     state = models.Render(id="x", owner="ann", props=PROPS, created_at=START_OF_TIME, output=output)
     shown, saved = "https://videos.example/k.mp4", "https://videos.example/k.mp4?download=TextAnimation-x.mp4"
-    made = {saves: projections.of(executor_of(text, {"id": "x", "saves": saves})) for saves in (True, False)}
-    for saves, projection in made.items():
+    made = {
+        as_attachment: projections.of(executor_of(text, {"id": "x", "as_attachment": as_attachment}))
+        for as_attachment in (True, False)
+    }
+    for as_attachment, projection in made.items():
         assert projection is not None
         result = projection.result(Render.from_model(state, loader))
-        asked = saved if saves else shown
+        asked = saved if as_attachment else shown
         expected = {"shown": shown, "again": shown, "saved": saved, "asked": asked, "outputUrl": shown}
         assert result == {"renderProgress": expected}
-    assert projections.of(executor_of(text, {"id": "y", "saves": False})) is made[False]
+    assert projections.of(executor_of(text, {"id": "y", "as_attachment": False})) is made[False]
 
 
-@pytest.mark.parametrize("given", [{}, {"saves": None}])
+@pytest.mark.parametrize("given", [{}, {"as_attachment": None}])
 async def test_an_argument_without_a_value_is_the_default_or_an_error_as_in_graphql_core(given: dict[str, Any]) -> None:
-    text = "subscription ($saves: Boolean) { renderUpdates { id outputUrl(download: $saves) } }"
+    text = "subscription ($as_attachment: Boolean) { renderUpdates { id outputUrl(download: $as_attachment) } }"
     executor = executor_of(text, given)
     projection = Projections(CORE).of(executor)
     state = models.Render(id="x", owner="ann", props=PROPS, created_at=START_OF_TIME)

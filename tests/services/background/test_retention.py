@@ -1,4 +1,4 @@
-"""What is deleted after the retention, in the embedded store and in the folder of outputs."""
+"""What is deleted after the retention, in the embedded store and in the output folder."""
 
 import asyncio
 import os

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from services import documents
-from services.documents import Announcement
+from services import stored_documents
 from services.errors import RenderNotFound
 from services.models import Caller, Render, replace
 from services.observability.metrics import Metrics
 from services.realtime.hub import MAX_UNFINISHED_PER_OWNER, ProgressHub
 from services.realtime.pubsub import PubSub
+from services.stored_documents import Announcement
 from tests.conftest import MakeRender
 from tests.services.conftest import RecordingPusher
 from tests.support.fake_clock import FakeClock, settle
@@ -255,7 +255,7 @@ async def test_only_the_newest_state_of_one_read_is_pushed(
         *later, newest = (replace(advanced(rendering, 45), revision=10 + number) for number in range(20))
         announced = [Announcement(render=state, published_at=NOW) for state in (rendering, *later, newest, later[-1])]
         pubsub._broadcast.listeners.dispatch(
-            [("renders:ann", documents.encode_announcement(each)) for each in announced]
+            [("renders:ann", stored_documents.encode_announcement(each)) for each in announced]
         )
         assert pusher.revisions == [newest.revision]
         await hub.publish(failed(newest))

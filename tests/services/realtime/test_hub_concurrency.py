@@ -28,7 +28,7 @@ async def test_holders_of_tokens_for_several_renders_of_a_user_take_turns_as_one
         for caller in (ANN, *(replace(ANN, render_id=render.id) for render in renders)):
             subscription = hub.subscribe(caller, caller.render_id or renders[0].id)
             await next_state(await stack.enter_async_context(aclosing(subscription)))
-        assert len(hub.turns._accounts) == 2, "the user's, and the one of all holders"
+        assert len(hub.scheduler._budgets) == 2, "the user's, and the one of all holders"
 
 
 async def test_many_subscribers_to_one_render_all_get_rising_revisions_and_the_end(

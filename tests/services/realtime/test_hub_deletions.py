@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from services import documents
-from services.documents import Announcement
+from services import stored_documents
 from services.models import DeletedRender, Render
 from services.realtime.hub import ProgressHub
 from services.realtime.pubsub import PubSub
+from services.stored_documents import Announcement
 from tests.conftest import MakeRender
 from tests.services.conftest import RecordingPusher
 from tests.support.fake_clock import FakeClock, settle
@@ -26,7 +26,7 @@ async def deleted(hub: ProgressHub, store: MemoryStore, render: Render) -> Delet
 
 def announcement(render: Render, *, is_deleted: bool = False) -> tuple[str, str]:
     announced = Announcement(render=render, published_at=NOW, is_deleted=is_deleted)
-    return f"renders:{render.owner}", documents.encode_announcement(announced)
+    return f"renders:{render.owner}", stored_documents.encode_announcement(announced)
 
 
 async def test_a_deletion_follows_the_states_of_its_render(

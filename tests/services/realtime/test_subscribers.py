@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from services.models import Render, RenderStatus, replace
-from services.realtime.caller_turns import CallerTurns
+from services.realtime.fair_scheduler import FairScheduler
 from services.realtime.owner_channels import OwnerChannel
 from services.realtime.subscribers import StatePusher, Subscriber
 from tests.conftest import MakeRender
@@ -19,8 +19,8 @@ def render(make_render: MakeRender) -> Render:
 
 
 def subscribed(render_id: str | None, pusher: StatePusher | None = None) -> Subscriber:
-    account = CallerTurns(lambda: None).account("ann")
-    return Subscriber(render_id, account, pusher, observe_lag=lambda _: None)
+    budget = FairScheduler(lambda: None).budget("ann")
+    return Subscriber(render_id, budget, pusher, observe_lag=lambda _: None)
 
 
 async def test_states_are_pushed_to_a_waiting_subscriber_and_the_terminal_one_is_taken_after_them(

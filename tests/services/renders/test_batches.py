@@ -14,7 +14,7 @@ from services.errors import (
     InvalidInput,
     RenderQuotaExceeded,
     RenderServiceNotConfigured,
-    TokenForOneRender,
+    RenderTokenForbidden,
 )
 from services.models import Render, RenderStatus, StartAllResult
 from services.realtime.pubsub import open_pubsub
@@ -165,7 +165,7 @@ async def test_a_batch_of_another_user_is_invisible(batches: BatchService) -> No
         await anext(batches.watch(BOB, "b"))
     guest = replace(ANN, render_id="x")
     for call in (batches.progress(guest, "b"), batches.cancel(guest, "b"), anext(batches.watch(guest, "b"))):
-        with pytest.raises(TokenForOneRender):
+        with pytest.raises(RenderTokenForbidden):
             await call
     assert (await progress(batches)).count(RenderStatus.QUEUED) == 1
 

@@ -2,7 +2,7 @@ import botocore.session
 import pytest
 
 from services.backends.remotion_lambda.starts import start_error
-from services.errors import StartRefused, StartUncertain
+from services.errors import StartRejected, StartUncertain
 from services.storage import aws_errors
 from services.storage.aws_errors import AwsErrorKind, error_from_response
 
@@ -156,4 +156,4 @@ def test_a_start_with_any_server_error_may_have_run(status: int, code: str) -> N
 
 @pytest.mark.parametrize("code", ["ENILimitReachedException", "EC2UnexpectedException"])
 def test_a_start_for_which_lambda_has_no_resources_has_not_run(code: str) -> None:
-    assert isinstance(start_error(error_from_response("Invoke", code=code, status=502, detail="")), StartRefused)
+    assert isinstance(start_error(error_from_response("Invoke", code=code, status=502, detail="")), StartRejected)

@@ -1,4 +1,4 @@
-"""The folder of outputs. `tests/transport/test_downloads.py` has the URLs."""
+"""The output folder. `tests/transport/test_downloads.py` has the URLs."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The bucket of outputs that the settings describe, and the hosts of its URLs."""
+"""The output bucket that the settings describe, and the hosts of its URLs."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -47,7 +47,7 @@ async def test_an_unavailable_storage_is_not_the_operators_fault(
     [
         (S3Fault.ACCESS_DENIED, "ACCESS_DENIED", "grant s3:PutObject to the key RENDERCAST_OUTPUT_ACCESS_KEY_ID"),
         (S3Fault.EXPIRED_TOKEN, "CREDENTIALS_INVALID", "correct RENDERCAST_OUTPUT_ACCESS_KEY_ID and"),
-        (S3Fault.NOT_IMPLEMENTED, "REQUEST_REFUSED", "The storage of outputs rejects a request"),
+        (S3Fault.NOT_IMPLEMENTED, "REQUEST_REFUSED", "The output storage rejects a request"),
     ],
 )
 async def test_a_refused_upload_has_a_remedy(
@@ -68,7 +68,7 @@ async def test_a_missing_bucket_has_a_remedy(s3_server: S3Server, tmp_path: Path
         with pytest.raises(NotStored) as refused:
             await finish(Stored(storage=storage, fetch=fetch_url), make_render(), FakeClock())
     assert "correct RENDERCAST_OUTPUT_BUCKET" in (refused.value.failure.detail or "")
-    with pytest.raises(StartupError, match=r"^The storage of outputs can't be used \(the bucket nothing-here at http"):
+    with pytest.raises(StartupError, match=r"^The output storage can't be used \(the bucket nothing-here at http"):
         async with open_bucket(access, tmp_path):
             pass
 

@@ -12,8 +12,8 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
 
 from services.clock import SystemClock
-from services.compositions.documents import catalog_to_mapping, encode_catalog
 from services.compositions.ports import MAX_CATALOG_BYTES, MAX_CLOCK_ERROR, CatalogStore
+from services.compositions.stored_documents import catalog_to_mapping, encode_catalog
 from services.errors import StoreUnavailable
 from services.media import OutputFormat
 from services.models import Catalog, Composition, CompositionKind, replace

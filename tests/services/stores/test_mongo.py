@@ -12,10 +12,10 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
 from pymongo.errors import DuplicateKeyError
 
-from services.documents import SCHEMA_VERSION
 from services.errors import StartupError, StoreUnavailable
 from services.models import RenderFilter
 from services.ports import AddOutcome
+from services.stored_documents import SCHEMA_VERSION
 from services.stores.mongo import MongoStore, open_mongo_store
 from services.stores.mongo_connection import mongo_operation
 from tests.conftest import MakeRender

@@ -9,10 +9,10 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.database import Database
 
-from services.documents import SCHEMA_VERSION
 from services.errors import LeaseLost, StoreUnavailable
 from services.models import Catalog, Render, replace
 from services.renders import lifecycle
+from services.stored_documents import SCHEMA_VERSION
 from services.stores.mongo import MongoStore, open_mongo_store
 from services.stores.mongo_quota import ENTRY_VERSION
 from services.webhooks.messages import message_id, replay

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from services import documents
+from services import stored_documents
 from services.clock import SystemClock
 from services.compositions.ports import CatalogStore
 from services.errors import StartupError, StoreUnavailable
@@ -213,7 +213,7 @@ async def test_a_file_of_the_previous_version_is_migrated_and_keeps_its_renders(
     render = make_render()
     with sqlite3.connect(path) as connection:
         connection.executescript(f"{MIGRATIONS[0]}; PRAGMA user_version = 1;")
-        values = (render.id, "ann", 1, "queued", documents.encode(render))
+        values = (render.id, "ann", 1, "queued", stored_documents.encode(render))
         connection.execute("INSERT INTO renders VALUES (?, ?, ?, ?, NULL, NULL, NULL, NULL, NULL, ?)", values)
     connection.close()
     async with open_sqlite_store(path, CLOCK, webhooks_enabled=True) as store:

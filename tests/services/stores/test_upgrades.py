@@ -18,7 +18,7 @@ import pytest
 from bson import json_util
 from pymongo import AsyncMongoClient
 
-from services import documents
+from services import stored_documents
 from services.clock import SystemClock
 from services.media import OutputFormat, OutputOptions
 from services.models import TEXT_ANIMATION, AnimationStyle, QuotaWindow, Render, RenderFilter, RenderPhase, RenderStatus
@@ -133,8 +133,8 @@ async def test_a_worker_continues_the_render_and_it_gets_the_current_form(upgrad
     advanced = lifecycle.advance(acquired, progress, running_s=1.5)
     assert await upgraded.store.record(advanced, worker="w", lease=HOUR)
     stored = await upgraded.document(acquired.id)
-    assert stored.pop("schema", documents.SCHEMA_VERSION) == documents.SCHEMA_VERSION
-    assert stored == documents.to_mapping(advanced)
+    assert stored.pop("schema", stored_documents.SCHEMA_VERSION) == stored_documents.SCHEMA_VERSION
+    assert stored == stored_documents.to_mapping(advanced)
     assert stored["running_s"] == 1.5
     assert await upgraded.store.get(acquired.id, owner="ann") == advanced
 

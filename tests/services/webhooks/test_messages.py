@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.models import WebhookStatus
-from services.webhooks.documents import decode_message, encode_message, message_to_mapping
 from services.webhooks.messages import DeliveryResult, WebhookMessage, finish_attempt, replay, start_attempt
 from services.webhooks.retry_schedule import (
     MAX_RETRY_AFTER_S,
@@ -14,6 +13,7 @@ from services.webhooks.retry_schedule import (
     parse_retry_after,
     retry_delay_s,
 )
+from services.webhooks.stored_documents import decode_message, encode_message, message_to_mapping
 from tests.conftest import MakeRender
 from tests.support.fake_clock import START_OF_TIME
 

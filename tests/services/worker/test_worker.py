@@ -45,10 +45,10 @@ async def test_a_backend_that_reports_a_change_is_polled_at_once(bench: Bench) -
     async with bench.working(worker):
         render_id = await bench.start()
         bench.backend.finish(render_id)
-        worker.observe_now("another")
+        worker.poll_now("another")
         await settle()
         assert (await bench.get(render_id)).status is RenderStatus.RENDERING
-        worker.observe_now(render_id)
+        worker.poll_now(render_id)
         await settle()
         assert (await bench.get(render_id)).status is RenderStatus.COMPLETE
     assert bench.metric_values("poll_lag_seconds_sum") == [0]

@@ -67,7 +67,7 @@ class GifOutputInput(TypedDict, total=False):
 
 
 class AudioOutputInput(TypedDict, total=False):
-    """The sound of the composition."""
+    """The audio of the composition."""
 
     format: AudioFormat
     bitrateKbps: int | None

@@ -37,7 +37,7 @@ class AnimationProps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderOutput:
-    """What is made. `file_name` is the server's name for the file. Sizes are in pixels; None: unknown, or none."""
+    """The requested output. `file_name` is the server's name for the file. Sizes are in pixels, None if unknown."""
 
     format: OutputFormat
     kind: OutputKind

@@ -91,7 +91,7 @@ class RenderServiceNotConfigured(UserError):
 
 
 class RenderTokensNotConfigured(UserError):
-    """This server has no tokens for single renders. Only its operator can configure them."""
+    """This server has no render tokens. Only its operator can configure them."""
 
 
 class RenderNotFound(UserError):

@@ -9,7 +9,7 @@ import pytest
 
 from services.backends.remotion_lambda.aws import open_aws
 from services.backends.remotion_lambda.backend import LambdaBackend
-from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartUncertain
+from services.errors import BackendUnavailable, StartImpossible, StartRejected, StartUncertain
 from services.models import Output, Render, RenderPhase, replace
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Observation
 from services.storage.s3_clients import MAX_CONCURRENT_CALLS
@@ -83,7 +83,7 @@ async def test_polling_costs_no_invocation_and_no_body_while_nothing_changes(far
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [
-        (Fault.THROTTLED, StartRefused),
+        (Fault.THROTTLED, StartRejected),
         (Fault.SERVICE_ERROR, StartUncertain),
         (Fault.CRASHED, StartUncertain),
         (Fault.CRASHED_LATE, StartUncertain),
@@ -115,7 +115,7 @@ async def test_a_start_without_a_response_is_sent_once_and_may_run(farm: Farm, l
 
 @pytest.mark.parametrize(
     ("message", "kind"),
-    [("Rate Exceeded.", StartRefused), ("We encountered an internal error. Please try again.", StartUncertain)],
+    [("Rate Exceeded.", StartRejected), ("We encountered an internal error. Please try again.", StartUncertain)],
 )
 async def test_an_error_of_s3_during_a_start_may_follow_the_launch(
     backend: LambdaBackend, farm: Farm, launched: Launched, message: str, kind: type[Exception]
@@ -127,7 +127,7 @@ async def test_an_error_of_s3_during_a_start_may_follow_the_launch(
 
 async def test_a_refused_connection_refuses_the_start(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
     farm.function.go_offline()
-    with pytest.raises(StartRefused):
+    with pytest.raises(StartRejected):
         await backend.start(launched())
     farm.function.go_online()
     await start_attempt(backend, launched())
@@ -147,7 +147,7 @@ async def test_props_that_can_not_be_stored_start_nothing(
 ) -> None:
     large = launched(**with_text("x" * 300_000))
     farm.storage.fail(S3Fault.INTERNAL_ERROR, method="PUT")
-    with pytest.raises(StartRefused):
+    with pytest.raises(StartRejected):
         await backend.start(large)
     farm.storage.clear_faults()
     farm.storage.fail(S3Fault.ACCESS_DENIED, method="PUT")

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from services.backends.remotion_lambda.aws import AwsAccess
-from services.errors import BackendUnavailable, StartImpossible, StartRefused, StartupError
+from services.errors import BackendUnavailable, StartImpossible, StartRejected, StartupError
 from services.models import Output, Render
 from tests.services.backends.test_backend_contract import start_attempt
 from tests.support.certificates import Authority
@@ -174,7 +174,7 @@ async def test_a_role_that_temporarily_can_not_be_assumed_starts_nothing(
 ) -> None:
     async with farm.open(access=FROM_BOTO3) as backend:
         role.status = status
-        with pytest.raises(StartRefused, match="AssumeRole"):
+        with pytest.raises(StartRejected, match="AssumeRole"):
             await backend.start(launched())
         assert farm.function.starts == []
         role.status = 200

@@ -55,7 +55,7 @@ def test_a_setting_of_the_provider_that_is_missing_is_named(name: str) -> None:
 
 
 def test_the_buckets_must_have_different_names() -> None:
-    with pytest.raises(StartupError, match="give the bucket of outputs another name"):
+    with pytest.raises(StartupError, match="give the output bucket another name"):
         read(**DEPLOYED, **OUTPUTS | {"output_bucket": BUCKET})
 
 

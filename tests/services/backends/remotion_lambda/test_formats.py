@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from services.backends.remotion_lambda.backend import LambdaBackend
-from services.errors import StartImpossible, StartRefused
+from services.errors import StartImpossible, StartRejected
 from services.media import FORMATS, Media, OutputFormat, OutputKind, OutputOptions, formats_of, output_media
 from services.models import Render
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Observation
@@ -199,10 +199,10 @@ async def test_the_frame_rate_of_an_animation_needs_no_evaluation(
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        (Fault.THROTTLED, StartRefused),
-        (Fault.SERVICE_ERROR, StartRefused),
-        (Fault.CRASHED, StartRefused),
-        (Fault.HELD, StartRefused),
+        (Fault.THROTTLED, StartRejected),
+        (Fault.SERVICE_ERROR, StartRejected),
+        (Fault.CRASHED, StartRejected),
+        (Fault.HELD, StartRejected),
         (Fault.ACCESS_DENIED, StartImpossible),
     ],
 )

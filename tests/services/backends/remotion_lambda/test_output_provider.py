@@ -111,7 +111,7 @@ async def test_a_storage_that_can_not_be_used_prevents_the_start(farm: Farm, pro
         async with farm.open(output_provider=wrong):
             pass
     offline = replace(provider, endpoint="http://127.0.0.1:1")
-    with pytest.raises(StartupError, match=r"^The storage of outputs can't be reached \(.*127\.0\.0\.1:1\)"):
+    with pytest.raises(StartupError, match=r"^The output storage can't be reached \(.*127\.0\.0\.1:1\)"):
         async with farm.open(output_provider=offline):
             pass
 

@@ -8,7 +8,7 @@ import pytest
 from services.backends.remotion_lambda.aws import Invocation
 from services.backends.remotion_lambda.backend import LambdaBackend
 from services.backends.remotion_lambda.stills import Stills
-from services.errors import StartImpossible, StartRefused, StartUncertain
+from services.errors import StartImpossible, StartRejected, StartUncertain
 from services.media import FORMATS, Media, OutputFormat, OutputKind, OutputOptions, formats_of
 from services.models import Render, RenderPhase
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress
@@ -106,7 +106,7 @@ async def test_a_still_that_was_stored_before_a_crash_is_found(backend: LambdaBa
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        (Fault.THROTTLED, StartRefused),
+        (Fault.THROTTLED, StartRejected),
         (Fault.SERVICE_ERROR, StartUncertain),
         (Fault.UNLOADABLE, StartImpossible),
         (Fault.ACCESS_DENIED, StartImpossible),

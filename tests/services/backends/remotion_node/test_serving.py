@@ -7,7 +7,7 @@ import pytest
 
 from services.backends.remotion_node.formats import NODE_FORMATS
 from services.backends.remotion_node.serving import ServingBackend
-from services.errors import BackendUnavailable, StartRefused
+from services.errors import BackendUnavailable, StartRejected
 from services.ports import AttemptFinished, AttemptMissing
 from services.storage.folder_storage import open_folder_storage
 from tests.conftest import MakeRender
@@ -21,7 +21,7 @@ def backend(tmp_path: Path) -> ServingBackend:
 
 
 async def test_it_renders_nothing(backend: ServingBackend, make_render: MakeRender) -> None:
-    with pytest.raises(StartRefused):
+    with pytest.raises(StartRejected):
         await backend.start(make_render())
     for discover in (backend.site_version, backend.compositions):
         with pytest.raises(BackendUnavailable):

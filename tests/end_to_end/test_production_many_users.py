@@ -1,6 +1,6 @@
 """Many users of one deployment at once: no render is lost or made twice, and no user sees those of another.
 
-`CROWD_RENDERS=10` is the complete run, with 200 renders.
+`RENDERS_PER_USER=10` is the complete run, with 200 renders.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from tests.support.mongo_server import connect_to_mongo
 from tests.support.tokens import token_of
 
 USERS = 20
-EACH = int(os.environ.get("CROWD_RENDERS", "5"))  # renders, as many as a user may start
+EACH = int(os.environ.get("RENDERS_PER_USER", "5"))  # renders, as many as a user may start
 MAX_DURATION_S = 240.0  # for all of them, on a busy machine
 STATE = "subscription ($id: ID!) { renderProgress(renderId: $id) { id revision status progress } }"
 # The intervals are the product's own: reading 200 watched renders every 0.5 s costs this MongoDB a sixth of the time.

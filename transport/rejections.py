@@ -12,7 +12,7 @@ Header = tuple[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Rejection:
     """An error response. The message is for the client."""
 
     status: HTTPStatus
@@ -46,18 +46,18 @@ class Refusal:
         )
 
 
-class RequestRefused(Exception):  # noqa: N818  # not an error of the server
+class RequestRejected(Exception):  # noqa: N818  # not an error of the server
     """A request that gets this response. Raise a new one each time: an exception keeps the frames it passes."""
 
-    def __init__(self, refusal: Refusal) -> None:
-        self.refusal = refusal
-        super().__init__(refusal.message)
+    def __init__(self, rejection: Rejection) -> None:
+        self.rejection = rejection
+        super().__init__(rejection.message)
 
 
-MALFORMED = Refusal(HTTPStatus.BAD_REQUEST, "Invalid HTTP request received.")
-TOO_MANY_HEADERS = Refusal(HTTPStatus.BAD_REQUEST, "Too many headers.")
-HEAD_TOO_LARGE = Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The request's URL and headers are too large.")
-SHUTTING_DOWN = Refusal(
+MALFORMED = Rejection(HTTPStatus.BAD_REQUEST, "Invalid HTTP request received.")
+TOO_MANY_HEADERS = Rejection(HTTPStatus.BAD_REQUEST, "Too many headers.")
+HEAD_TOO_LARGE = Rejection(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The request's URL and headers are too large.")
+SHUTTING_DOWN = Rejection(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "The server is shutting down. Send the request again.",
     ((b"retry-after", b"1"),),

@@ -1,12 +1,12 @@
-"""Which application serves WebSockets, and which everything else."""
+"""Routes WebSockets past Starlette, whose middleware and routes would keep 3 KiB per connection."""
 
 from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class SeparateWebSockets:
-    """Passes WebSockets on directly: Starlette's middleware and routes would keep 3 KiB per connection."""
+class WebSocketRouting:
+    """Passes WebSockets to one ASGI application, and everything else to another."""
 
     def __init__(self, app: ASGIApp, websockets: ASGIApp) -> None:
         self._app = app

@@ -10,7 +10,7 @@ WINDOW_S = 60.0
 log = logging.getLogger(__name__)
 
 
-class RefusalLog:
+class RejectionLog:
     """Logs each reason once per window of 60 s, and at most 20 reasons: any client can send tokens."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from services.realtime.caller_turns import BURST_S, CONTENTION_S, MAX_ACCOUNTS, SHARE, SLICE_S, CallerTurns, Slices
+from services.realtime.fair_scheduler import BURST_S, CONTENTION_S, MAX_BUDGETS, SHARE, SLICE_S, FairScheduler, Slices
 from tests.support.fake_clock import settle
 
 
@@ -17,13 +17,13 @@ class Bench:
         self.time_s = 100.0
         self.pauses = 0
         self.steps: list[str] = []
-        self.turns = CallerTurns(self._count_pause, now_s=lambda: self.time_s)
+        self.scheduler = FairScheduler(self._count_pause, now_s=lambda: self.time_s)
 
     def _count_pause(self) -> None:
         self.pauses += 1
 
     def enqueue(self, caller_id: str, name: str, *, takes_s: float = 0.0) -> None:
-        self.turns.account(caller_id).enqueue(self._step(name, takes_s))
+        self.scheduler.budget(caller_id).enqueue(self._step(name, takes_s))
 
     def _step(self, name: str, takes_s: float) -> Callable[[], None]:
         def step() -> None:
@@ -62,7 +62,7 @@ async def test_a_caller_who_is_alone_never_waits(bench: Bench) -> None:
         bench.enqueue("ann", str(number), takes_s=1.0)
     await settle()
     assert len(bench.steps) == 10
-    assert bench.turns.account("ann").has_time(bench.time_s)
+    assert bench.scheduler.budget("ann").has_time(bench.time_s)
     assert bench.pauses == 0
 
 
@@ -74,7 +74,7 @@ async def test_a_caller_over_its_share_waits_while_another_is_active_and_the_oth
     await settle()
     assert bench.steps == ["a0", "b0"]
     assert bench.pauses == 1
-    assert not bench.turns.account("ann").has_time(bench.time_s)
+    assert not bench.scheduler.budget("ann").has_time(bench.time_s)
     bench.enqueue("bob", "b1")
     await settle()
     assert bench.steps == ["a0", "b0", "b1"]
@@ -85,12 +85,12 @@ async def test_a_caller_over_its_share_waits_while_another_is_active_and_the_oth
 
 
 async def test_a_caller_who_is_active_without_steps_makes_another_wait(bench: Bench) -> None:
-    bench.turns.note_activity("bob")
+    bench.scheduler.note_activity("bob")
     bench.enqueue("ann", "a0", takes_s=0.1)
     await settle()
-    assert not bench.turns.account("ann").has_time(bench.time_s)
-    bench.turns.note_activity("ann")
-    assert not bench.turns.account("ann").has_time(bench.time_s)
+    assert not bench.scheduler.budget("ann").has_time(bench.time_s)
+    bench.scheduler.note_activity("ann")
+    assert not bench.scheduler.budget("ann").has_time(bench.time_s)
     bench.enqueue("ann", "a1")
     await settle()
     assert (bench.steps, bench.pauses) == (["a0"], 1)
@@ -102,7 +102,7 @@ async def test_a_caller_over_its_share_goes_on_when_the_others_have_stopped(benc
     await settle()
     bench.enqueue("bob", "b1")
     await settle()
-    assert not bench.turns.account("ann").has_time(bench.time_s)
+    assert not bench.scheduler.budget("ann").has_time(bench.time_s)
     bench.time_s += CONTENTION_S
     bench.enqueue("ann", "a1")
     await settle()
@@ -111,7 +111,7 @@ async def test_a_caller_over_its_share_goes_on_when_the_others_have_stopped(benc
 
 async def test_the_time_of_a_task_until_it_waits_is_charged_to_its_caller(bench: Bench) -> None:
     async def work(caller_id: str) -> None:
-        await bench.turns.turn(caller_id)
+        await bench.scheduler.turn(caller_id)
         bench.time_s += 1.0
         await asyncio.sleep(0)
         bench.time_s += 1000.0  # no longer its turn
@@ -119,27 +119,27 @@ async def test_the_time_of_a_task_until_it_waits_is_charged_to_its_caller(bench:
     bench.enqueue("bob", "b0")
     await work("ann")
     bench.time_s -= 1000.0
-    assert bench.turns.account("ann").wait_s(bench.time_s) == pytest.approx((1.0 - BURST_S) / SHARE - 1.0)
-    assert bench.turns.account("bob").wait_s(bench.time_s) == 0
+    assert bench.scheduler.budget("ann").wait_s(bench.time_s) == pytest.approx((1.0 - BURST_S) / SHARE - 1.0)
+    assert bench.scheduler.budget("bob").wait_s(bench.time_s) == 0
 
 
 async def test_a_cancelled_turn_delays_no_other(bench: Bench) -> None:
-    waiting = asyncio.create_task(bench.turns.turn("ann"))
+    waiting = asyncio.create_task(bench.scheduler.turn("ann"))
     await asyncio.sleep(0)
     waiting.cancel()
-    await bench.turns.turn("ann")
+    await bench.scheduler.turn("ann")
     assert waiting.cancelled()
 
 
 async def test_accounts_of_idle_callers_are_forgotten_and_debts_are_not(bench: Bench) -> None:
-    bench.turns.account("ann").charge(1.0)
-    for number in range(MAX_ACCOUNTS + 10):
-        bench.turns.account(str(number))
-    assert bench.turns.account("ann").wait_s(bench.time_s) > 0
+    bench.scheduler.budget("ann").charge(1.0)
+    for number in range(MAX_BUDGETS + 10):
+        bench.scheduler.budget(str(number))
+    assert bench.scheduler.budget("ann").wait_s(bench.time_s) > 0
     bench.time_s += 60
     for number in range(20):
-        bench.turns.account(f"later {number}")
-    assert len(bench.turns._accounts) <= MAX_ACCOUNTS
+        bench.scheduler.budget(f"later {number}")
+    assert len(bench.scheduler._budgets) <= MAX_BUDGETS
 
 
 async def test_long_work_lets_other_tasks_run_after_each_slice(bench: Bench) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from auth.refusals import MAX_LINES_PER_WINDOW, WINDOW_S, RefusalLog
+from auth.rejection_log import MAX_LINES_PER_WINDOW, WINDOW_S, RejectionLog
 from tests.security.conftest import Site
 from tests.security.issuer import Issuer
 from tests.support.api_client import LIST
@@ -43,7 +43,7 @@ async def test_the_log_has_the_claim_with_its_value_and_the_expected_one(
     token = issuer.token(**{"sub": "ann", **changes})
     error = await site.client(token).error(LIST)
     assert error["message"] == "Your sign-in is not valid here. Sign in again."
-    [line] = [record.getMessage() for record in caplog.records if record.name == "auth.refusals"]
+    [line] = [record.getMessage() for record in caplog.records if record.name == "auth.rejection_log"]
     assert line.startswith(f"a token was refused: {reason}")
     assert len(line) < 500
     assert not any(part in caplog.text for part in token.split("."))
@@ -59,7 +59,7 @@ async def test_an_expired_token_is_logged_at_level_debug_only(
 
 async def test_the_log_has_each_reason_once_and_few_lines_per_minute(caplog: pytest.LogCaptureFixture) -> None:
     ticks = Ticks()
-    refusals = RefusalLog(ticks)
+    refusals = RejectionLog(ticks)
     for _ in range(3):
         for number in range(MAX_LINES_PER_WINDOW + 5):
             refusals.add(f"reason {number}")

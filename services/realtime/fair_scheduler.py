@@ -1,9 +1,10 @@
-"""Shares the event loop's time between callers, so that no caller's subscriptions and documents delay the others'.
+"""Fair scheduling of the event loop's CPU time: round robin between callers, with a token bucket of time for each.
 
-What a caller causes is divided into steps: the start of an operation, an event of a subscription. The steps wait in a
-queue of their caller, and the callers take turns. Between two iterations of the event loop, steps of about `SLICE_S`
-are started. Each is measured: a caller who has used more than `SHARE` of the time lately waits, if another caller was
-active within `CONTENTION_S`, by any operation. A caller who is alone never waits.
+Without it, the subscriptions and documents of one caller would delay those of the others. The work of a caller is
+divided into steps: the start of an operation, an event of a subscription. The steps wait in a queue of their caller,
+and the callers take turns. Between two iterations of the event loop, steps of about `SLICE_S` are started. Each is
+measured: a caller who has used more than `SHARE` of the time lately waits, if another caller was active within
+`CONTENTION_S`, by any operation. A caller who is alone never waits.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ SLICE_S = 0.001
 SHARE = 0.25  # of one CPU
 BURST_S = 0.005  # that a caller may use at once after a pause
 CONTENTION_S = 1.0
-MAX_ACCOUNTS = 10_000  # then those that have used nothing lately are forgotten
+MAX_BUDGETS = 10_000  # then those that have used nothing lately are forgotten
 MAX_SKIPPED = 64  # callers that are looked at for one whose turn it is
 EXPECTED_STEP_S = 0.0005  # before a caller's first step has been measured
 DECAY = 0.2  # of the difference when steps become shorter; longer ones count at once
@@ -26,16 +27,16 @@ MAX_READS_AT_ONCE = 2  # long ones, of one caller's subscriptions
 Step = Callable[[], None]
 
 
-class Account:
-    """The time that one caller has used, and the steps that wait."""
+class CallerBudget:
+    """The CPU time that one caller may use now, a token bucket, and the steps of the caller that wait."""
 
     # Slots: it is touched at each change that is pushed (see docs/decisions/0012-fast-path.md).
-    __slots__ = ("_balance_s", "_reads", "_turns", "_updated_s", "caller_id", "now_s", "step_s", "steps")
+    __slots__ = ("_balance_s", "_reads", "_scheduler", "_updated_s", "caller_id", "now_s", "step_s", "steps")
 
-    def __init__(self, turns: "CallerTurns", caller_id: str) -> None:
-        self._turns = turns
+    def __init__(self, scheduler: "FairScheduler", caller_id: str) -> None:
+        self._scheduler = scheduler
         self.caller_id = caller_id
-        self.now_s = turns.now_s
+        self.now_s = scheduler.now_s
         self.steps: deque[Step] = deque()
         self.step_s = EXPECTED_STEP_S  # the expected time of a step
         self._balance_s = BURST_S
@@ -62,11 +63,11 @@ class Account:
 
     def has_time(self, at_s: float) -> bool:
         """Return whether the caller is within its share at this time of `now_s()`, or alone."""
-        return self._turns.wait_s(self, at_s) == 0
+        return self._scheduler.wait_s(self, at_s) == 0
 
     def enqueue(self, step: Step) -> None:
         """Call `step` in the caller's turn. It must not raise or block; it may resume one task."""
-        self._turns.enqueue(self, step)
+        self._scheduler.enqueue(self, step)
 
     def is_idle(self, now_s: float) -> bool:
         """Return whether nothing waits and nothing was used lately."""
@@ -74,46 +75,46 @@ class Account:
         return not self.steps and not reads and self.wait_s(now_s) == 0 and self._balance_s == BURST_S
 
 
-class CallerTurns:
+class FairScheduler:
     """Runs the steps of callers in turn on the running event loop. `on_delay` is called when all of them must wait."""
 
     def __init__(self, on_delay: Callable[[], None], *, now_s: Callable[[], float] = perf_counter) -> None:
         self.now_s = now_s
         self._on_delay = on_delay
-        self._accounts: OrderedDict[str, Account] = OrderedDict()  # the one that was looked up last at the end
-        self._waiting: OrderedDict[Account, None] = OrderedDict()  # with steps, in order of their turns
+        self._budgets: OrderedDict[str, CallerBudget] = OrderedDict()  # the one that was looked up last at the end
+        self._waiting: OrderedDict[CallerBudget, None] = OrderedDict()  # with steps, in order of their turns
         self._latest: tuple[str, float] = "", -math.inf  # the caller who was active last, and when
-        self._another: tuple[str, float] = "", -math.inf  # the same of the last one who is another
+        self._previous: tuple[str, float] = "", -math.inf  # the last other caller who was active, and when
         self._is_scheduled = False  # whether `_run` is called in the next iteration of the event loop
         self._timer: asyncio.TimerHandle | None = None  # of `_run`, while all callers with steps wait
         self._measured_s = 0.0
 
-    def account(self, caller_id: str) -> Account:
-        """Return the account of a caller."""
-        account = self._accounts.get(caller_id)
-        if account is None:
+    def budget(self, caller_id: str) -> CallerBudget:
+        """Return the budget of a caller, a new one if there is none."""
+        budget = self._budgets.get(caller_id)
+        if budget is None:
             self._forget_idle()
-            account = self._accounts[caller_id] = Account(self, caller_id)
-        self._accounts.move_to_end(caller_id)
-        return account
+            budget = self._budgets[caller_id] = CallerBudget(self, caller_id)
+        self._budgets.move_to_end(caller_id)
+        return budget
 
     async def turn(self, caller_id: str) -> None:
         """Wait for the caller's turn. What the task then does until it next waits is the step that is measured."""
         turn = asyncio.get_running_loop().create_future()
-        self.account(caller_id).enqueue(lambda: None if turn.done() else turn.set_result(None))
+        self.budget(caller_id).enqueue(lambda: None if turn.done() else turn.set_result(None))
         await turn
 
     def note_activity(self, caller_id: str) -> None:
         """Record that a caller is active, also without steps: other callers are now limited to their share."""
         if self._latest[0] != caller_id:
-            self._another = self._latest
+            self._previous = self._latest
         self._latest = caller_id, self.now_s()
 
-    def enqueue(self, account: Account, step: Step) -> None:
-        """Call `step` in the turn of the account's caller. It must not raise or block; it may resume one task."""
-        self.note_activity(account.caller_id)
-        account.steps.append(step)
-        self._waiting.setdefault(account)
+    def enqueue(self, budget: CallerBudget, step: Step) -> None:
+        """Call `step` in the turn of the budget's caller. It must not raise or block; it may resume one task."""
+        self.note_activity(budget.caller_id)
+        budget.steps.append(step)
+        self._waiting.setdefault(budget)
         if not self._is_scheduled:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self._run)
@@ -126,12 +127,12 @@ class CallerTurns:
         expected_s = 0.0
         waits_s: list[float] = []
         while expected_s < SLICE_S and len(waits_s) < min(len(self._waiting), MAX_SKIPPED):
-            account = next(iter(self._waiting))
-            if (wait_s := self.wait_s(account, now_s)) > 0:
+            budget = next(iter(self._waiting))
+            if (wait_s := self.wait_s(budget, now_s)) > 0:
                 waits_s.append(wait_s)
-                self._waiting.move_to_end(account)
+                self._waiting.move_to_end(budget)
             else:
-                expected_s += self._run_step(account, loop)
+                expected_s += self._run_step(budget, loop)
         self._is_scheduled = bool(expected_s) or len(waits_s) < len(self._waiting)
         if self._is_scheduled:
             loop.call_soon(self._run)
@@ -144,42 +145,42 @@ class CallerTurns:
             self._timer.cancel()
             self._timer = None
 
-    def _run_step(self, account: Account, loop: asyncio.AbstractEventLoop) -> float:
+    def _run_step(self, budget: CallerBudget, loop: asyncio.AbstractEventLoop) -> float:
         """Start the caller's next step; return how long it is expected to take."""
-        step = account.steps.popleft()
-        if account.steps:
-            self._waiting.move_to_end(account)
+        step = budget.steps.popleft()
+        if budget.steps:
+            self._waiting.move_to_end(budget)
         else:
-            del self._waiting[account]
+            del self._waiting[budget]
         started_s = self.now_s()
         step()
-        account.charge(used_s := self.now_s() - started_s)
-        loop.call_soon(self._measure, account)
-        return max(used_s, account.step_s)
+        budget.charge(used_s := self.now_s() - started_s)
+        loop.call_soon(self._measure, budget)
+        return max(used_s, budget.step_s)
 
     def _start_measuring(self) -> None:
         self._measured_s = self.now_s()
 
-    def _measure(self, account: Account) -> None:
+    def _measure(self, budget: CallerBudget) -> None:
         """Charge the time since the last measurement to the caller: only its task ran meanwhile."""
         now_s = self.now_s()
         used_s, self._measured_s = now_s - self._measured_s, now_s
-        account.step_s = max(used_s, account.step_s + (used_s - account.step_s) * DECAY)
-        account.charge(used_s)
+        budget.step_s = max(used_s, budget.step_s + (used_s - budget.step_s) * DECAY)
+        budget.charge(used_s)
 
-    def wait_s(self, account: Account, now_s: float) -> float:
+    def wait_s(self, budget: CallerBudget, now_s: float) -> float:
         """Return after how many seconds the caller may go on; 0 if it may now."""
-        other_s = self._another[1] if self._latest[0] == account.caller_id else self._latest[1]
-        return account.wait_s(now_s) if now_s - other_s < CONTENTION_S else 0.0
+        other_s = self._previous[1] if self._latest[0] == budget.caller_id else self._latest[1]
+        return budget.wait_s(now_s) if now_s - other_s < CONTENTION_S else 0.0
 
     def _forget_idle(self) -> None:
-        """Forget the least recently used accounts beyond the limit, if they are idle."""
+        """Forget the least recently used budgets beyond the limit, if they are idle."""
         now_s = self.now_s()
-        while len(self._accounts) >= MAX_ACCOUNTS:
-            caller_id, account = next(iter(self._accounts.items()))
-            if not account.is_idle(now_s):
+        while len(self._budgets) >= MAX_BUDGETS:
+            caller_id, budget = next(iter(self._budgets.items()))
+            if not budget.is_idle(now_s):
                 return
-            del self._accounts[caller_id]
+            del self._budgets[caller_id]
 
 
 class Slices:

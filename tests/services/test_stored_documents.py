@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services import documents
-from services.compositions.documents import (
+from services import stored_documents
+from services.compositions.stored_documents import (
     catalog_from_mapping,
     catalog_to_mapping,
     decode_catalog,
@@ -36,15 +36,15 @@ RENDERS = st.builds(
 
 @given(RENDERS)
 def test_decoding_reverses_encoding_of_a_render(render: Render) -> None:
-    assert documents.decode(documents.encode(render)) == render
-    assert documents.from_mapping(documents.to_mapping(render)) == render
+    assert stored_documents.decode(stored_documents.encode(render)) == render
+    assert stored_documents.from_mapping(stored_documents.to_mapping(render)) == render
 
 
 def test_fields_that_are_not_stored_have_the_same_defaults_in_all_versions() -> None:
     """Stored renders are read with the defaults of the version that reads them."""
     text = '{"id":"r","owner":"ann","created_at":"2026-01-01T00:00:00Z"}'
-    render = documents.decode(text)
-    assert documents.encode(render) == text
+    render = stored_documents.decode(text)
+    assert stored_documents.encode(render) == text
     assert render == Render(
         id="r",
         owner="ann",
@@ -84,9 +84,9 @@ def test_fields_that_are_not_stored_have_the_same_defaults_in_all_versions() -> 
     )
 
 
-@given(st.builds(documents.Announcement, render=RENDERS))
-def test_decoding_reverses_encoding_of_an_announcement(announcement: documents.Announcement) -> None:
-    assert documents.decode_announcements([documents.encode_announcement(announcement)]) == [announcement]
+@given(st.builds(stored_documents.Announcement, render=RENDERS))
+def test_decoding_reverses_encoding_of_an_announcement(announcement: stored_documents.Announcement) -> None:
+    assert stored_documents.decode_announcements([stored_documents.encode_announcement(announcement)]) == [announcement]
 
 
 @given(
@@ -99,8 +99,8 @@ def test_decoding_reverses_encoding_of_a_catalog(catalog: Catalog) -> None:
 
 def test_a_stored_output_without_a_poster_key_has_none(make_render: MakeRender) -> None:
     render = make_render(output=Output(bucket="b", key="k.mp4", size_bytes=1))
-    document = documents.encode(render)
-    assert documents.decode(document.replace(',"poster_key":null', "")) == render
+    document = stored_documents.encode(render)
+    assert stored_documents.decode(document.replace(',"poster_key":null', "")) == render
     assert '"poster_key"' in document
 
 
@@ -108,10 +108,10 @@ def test_a_document_with_only_the_fields_of_the_first_version_is_a_text_animatio
     make_render: MakeRender,
 ) -> None:
     render = make_render()
-    mapping = documents.to_mapping(render)
+    mapping = stored_documents.to_mapping(render)
     old = {name: mapping[name] for name in ("id", "owner", "props", "created_at")}
-    read = documents.from_mapping(old)
-    assert read == documents.decode(json.dumps(old)) == render
+    read = stored_documents.from_mapping(old)
+    assert read == stored_documents.decode(json.dumps(old)) == render
     assert (read.composition_id, read.output_options.format) == ("TextAnimation", OutputFormat.H264)
     assert (read.media, read.total_frames) == (None, PROPS.duration_in_frames)
 
@@ -119,11 +119,13 @@ def test_a_document_with_only_the_fields_of_the_first_version_is_a_text_animatio
 def test_a_document_that_cant_be_decoded_is_skipped_and_logged_and_counted_once_without_its_content(
     make_render: MakeRender, caplog: pytest.LogCaptureFixture
 ) -> None:
-    whole = documents.encode(make_render(props=replace(PROPS, text="secret")))
+    whole = stored_documents.encode(make_render(props=replace(PROPS, text="secret")))
     broken = [("a", whole.replace('"fps":30', '"fps":"secret"')), ("b", '["secret"]'), ("c", "secret"), ("d", whole)]
-    skipped = documents.SkippedDocuments()
+    skipped = stored_documents.SkippedDocuments()
     for _ in range(2):
-        assert [render.props and render.props.text for render in skipped.decode(broken, documents.decode)] == ["secret"]
+        assert [render.props and render.props.text for render in skipped.decode(broken, stored_documents.decode)] == [
+            "secret"
+        ]
     assert skipped.count == 3
     assert [record.getMessage().partition(" can't")[0] for record in caplog.records] == [
         f"The stored document {name}" for name in "abc"
@@ -134,8 +136,8 @@ def test_a_document_that_cant_be_decoded_is_skipped_and_logged_and_counted_once_
 
 def test_a_document_of_an_older_version_is_read_without_its_removed_fields(make_render: MakeRender) -> None:
     render = make_render()
-    document = documents.encode(render)[:-1] + ',"deadline_at":"2026-01-01T00:00:00Z"}'
-    assert documents.decode(document) == render
+    document = stored_documents.encode(render)[:-1] + ',"deadline_at":"2026-01-01T00:00:00Z"}'
+    assert stored_documents.decode(document) == render
 
 
 def test_a_change_of_stored_fields_raises_the_schema_version() -> None:
@@ -153,7 +155,7 @@ def test_a_change_of_stored_fields_raises_the_schema_version() -> None:
         Composition,
     )
     stored = {struct.__name__: " ".join(sorted(struct.__struct_encode_fields__)) for struct in structs}
-    assert (documents.SCHEMA_VERSION, stored) == (4, STORED_FIELDS)
+    assert (stored_documents.SCHEMA_VERSION, stored) == (4, STORED_FIELDS)
 
 
 STORED_FIELDS = {
