@@ -270,6 +270,7 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
             self._write_timer = self.loop.call_later(timeout_s, self._check_write_timeout)
 
     def _check_write_timeout(self) -> None:
+        """Disconnect a slow client, which has not read the response in time."""
         if self.transport.get_write_buffer_size():
             self.transport.abort()
 

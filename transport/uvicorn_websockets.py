@@ -243,7 +243,10 @@ class WebSocketProtocol(WebSocketReader):
             self._ping_timer = asyncio.get_running_loop().call_later(self._config.ws_ping_interval, self._send_ping)
 
     def _send_ping(self) -> None:
-        """Send a ping and start the timeout, even on a closed connection that still has data the client didn't read."""
+        """Send a ping, and disconnect a dead or slow client whose pong does not arrive in time.
+
+        Also on a connection that is closing, which may have data that the client does not read.
+        """
         self.non_message_frames = 0
         self._ping = os.urandom(4)
         if not self.close_sent and not self.transport.is_closing():

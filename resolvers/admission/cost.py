@@ -1,4 +1,4 @@
-"""Measures a GraphQL document before it is validated or executed.
+"""Measures the cost (complexity) of a GraphQL document before it is validated or executed.
 
 An operation is traversed as its execution would traverse it: a fragment is entered each time it is spread. The measured
 cost is therefore never lower than that of the execution. The traversal stops at the first limit that is exceeded, so it

@@ -219,7 +219,7 @@ async def _build(collection: AsyncCollection[Document], model: IndexModel) -> No
 
 
 async def _set_retention(renders: AsyncCollection[Document], retention: timedelta | None) -> None:
-    """Have the server delete renders this long after their end; None: never. Safe to call in several processes."""
+    """Set the TTL index that deletes renders this long after their end; None: never. Several processes may call it."""
     seconds = _seconds(retention)
     index = (await renders.index_information()).get(RETENTION_INDEX)
     if _expiry_s(index) == seconds:

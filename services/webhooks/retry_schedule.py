@@ -1,4 +1,4 @@
-"""When a webhook message is sent again."""
+"""When a webhook message is sent again: retries with a growing delay (backoff)."""
 
 import random
 from datetime import UTC, datetime

@@ -138,7 +138,10 @@ class Worker:
         return await self._store.acquire(worker=self.id, lease=self._options.lease)
 
     async def _reacquire(self) -> RenderRun | None:
-        """Lease a render that is free again. One that this worker runs had an expired lease, which is then extended."""
+        """Take over a render without a worker, whose lease has expired or was released, or one whose delay is over.
+
+        One that this worker runs had an expired lease, which is then extended.
+        """
         while True:
             render = await self._store.reacquire(worker=self.id, lease=self._options.lease, queued=self._may_start())
             if render is None or render.id not in self._loop.items:
