@@ -7,9 +7,9 @@ Changes to graphql-core's behaviour:
   and 3.3.1 and 3.3.2 cache the sub-fields of all events by the identity of the collected root fields: about 2 KiB per
   event that are never used again. `tests/resolvers/execution/test_subscription_memory.py` shows whether this is still
   needed.
-- An execution closes its coroutines that have not started when it ends. graphql-core creates those of several fields
-  before it awaits the first. If the execution is cancelled or a field fails then, it leaves them, and Python warns of
-  each that was never awaited.
+- An execution ends its fields when it ends. If a field fails at once, graphql-core returns and goes on with the others
+  in the background, outside of both limits. It creates the coroutines of several fields before it awaits the first; if
+  the execution is cancelled or a field fails then, it leaves them, and Python warns of each that was never awaited.
 - Fields without a selection are read by `resolvers.execution.fields`, and those with one by
   `resolvers.execution.selections`, unless graphql-core must complete them.
 
@@ -89,7 +89,11 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         if self.operation.operation is not OperationType.SUBSCRIPTION:
             return self.timeouts.run(self._execute_in_slot(serially))
         result = super().execute_operation(serially)  # of one event
-        return self.timeouts.run(self._complete(result)) if self.is_awaitable(result) else result
+        if self.is_awaitable(result):
+            return self.timeouts.run(self._complete(result))
+        if self.background_futures:
+            self._end_fields()
+        return result
 
     async def _execute_in_slot(self, serially: bool | None) -> Any:  # noqa: FBT001
         """Execute the operation once its connection and its caller each have a free slot."""
@@ -100,19 +104,25 @@ class BoundedExecutor(StrawberryGraphQLCoreExecutionContext):
         await self.limiter.acquire(caller_id)
         try:
             result = super().execute_operation(serially)
-            return await self._complete(result) if self.is_awaitable(result) else result
+            return await result if self.is_awaitable(result) else result
         finally:
+            self._end_fields()
             self.limiter.release(caller_id)
 
     async def _complete(self, result: Awaitable[ExecutionResult]) -> ExecutionResult:
-        """Return the result, and close the coroutines that have not started."""
         try:
             return await result
         finally:
-            for coroutine in self.coroutines:
-                if getcoroutinestate(coroutine) == CORO_CREATED:
-                    coroutine.close()
-            self.coroutines.clear()  # the executor is freed by the garbage collector, since it is part of a cycle
+            self._end_fields()
+
+    def _end_fields(self) -> None:
+        """Cancel what is executed in the background, and close the coroutines that have not started."""
+        for future in tuple(self.background_futures):
+            future.cancel()
+        for coroutine in self.coroutines:
+            if getcoroutinestate(coroutine) == CORO_CREATED:
+                coroutine.close()
+        self.coroutines.clear()  # the executor is freed by the garbage collector, since it is part of a cycle
 
     def _tracked(self, value: Any) -> Any:
         """Return the value, and add it to `coroutines` if it is one."""

@@ -180,7 +180,15 @@ def test_the_executor_has_the_base_class_and_the_attributes_that_are_used() -> N
     executor = library_object(EXECUTOR, "graphql:Executor")
     base = library_object(EXECUTOR, "strawberry.schema.schema:StrawberryGraphQLCoreExecutionContext")
     assert issubclass(base, executor), f"{base} is no longer an Executor, but {EXECUTOR} overrides methods of it."
-    used = {"schema", "fragments", "variable_values", "operation", "context_value", "collected_errors"}
+    used = {
+        "schema",
+        "fragments",
+        "variable_values",
+        "operation",
+        "context_value",
+        "collected_errors",
+        "background_futures",
+    }
     missing = used - set(inspect.get_annotations(executor)) - set(dir(executor))
     assert not missing, f"graphql.Executor no longer has {missing}, but {EXECUTOR} uses it."
     errors = library_object(EXECUTOR, "graphql.execution.executor:CollectedErrors")()

@@ -46,10 +46,10 @@ PLAIN = strawberry.Schema(query=Query, mutation=Mutation, types=[Render], config
 
 
 @asynccontextmanager
-async def context_with(*renders: models.Render) -> AsyncIterator[Context]:
+async def context_with(*renders: models.Render, store: MemoryStore | None = None) -> AsyncIterator[Context]:
     """Yield the context of an operation of Ann on services that contain these renders, which are hers."""
     clock = FakeClock()
-    store = MemoryStore(clock)
+    store = store or MemoryStore(clock)
     for number, render in enumerate(renders, 1):
         owned = replace(render, id=f"{ID}{number}", owner="ann", batch_id="batch")
         store._rows[owned.id] = StoredRender(owned, QueuePlace(order_key=number, finish_key=number))

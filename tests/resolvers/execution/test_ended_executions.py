@@ -1,14 +1,19 @@
-"""Executions that are cancelled or fail leave no coroutine that was never awaited."""
+"""Executions that are cancelled or fail leave no field that is executed, and no coroutine that was never awaited."""
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from strawberry.types.execution import ExecutionResult
 
-from tests.resolvers.execution.test_selections import RENDER, SCHEMA, context_with
+from resolvers.schema import build_schema
+from services.models import Render
+from services.settings import default_settings
+from tests.resolvers.execution.test_selections import RENDER, SCHEMA, UNLIMITED, context_with
+from tests.support.fake_clock import FakeClock, settle
+from tests.support.memory_store import MemoryStore
 
 FIELDS = """
   renders { totalCount again: totalCount pageInfo { hasNextPage } edges { node { queuePosition } } }
@@ -65,3 +70,35 @@ def test_no_coroutine_was_never_awaited(monkeypatch: pytest.MonkeyPatch, query: 
     assert unraisable == []
     assert cancelled > 5
     assert bool(result.errors) is fails
+
+
+class StuckStore(MemoryStore):
+    """A store whose `list` does not return."""
+
+    reads = 0
+
+    async def list(self, **arguments: Any) -> Sequence[Render]:
+        self.reads += 1
+        try:
+            await asyncio.Event().wait()
+            return await super().list(**arguments)
+        finally:
+            self.reads -= 1
+
+
+async def test_fields_end_with_an_execution_that_fails_at_once() -> None:
+    """`allUsers` has a default, so a null variable is valid there; it is an error when the field is executed."""
+    query = """query ($null: Boolean) {
+      waiting: renders { totalCount edges { node { id } } }
+      renderQuota { remaining }
+      failing: renders(filter: {allUsers: $null}) { totalCount }
+    }"""
+    schema = build_schema(default_settings(**UNLIMITED, max_concurrent_operations=1).graphql)
+    store = StuckStore(FakeClock())
+    async with context_with(RENDER, store=store) as context:
+        for _ in range(10):
+            async with asyncio.timeout(30):
+                result = await schema.execute(query, variable_values={"null": None}, context_value=context)
+            assert result.data is None
+            await settle()
+            assert store.reads == 0
