@@ -27,7 +27,8 @@ from rendercast.client.responses import data_of, graphql_error, root_value
 
 SUBPROTOCOL = "graphql-transport-ws"
 CLOSE_TIMEOUT_S = 2.0
-MAX_SUBSCRIPTIONS = 40  # of one WebSocket; a server accepts 50 by default
+MAX_SUBSCRIPTIONS = 40  # of one WebSocket; a server accepts 50 by default, and may accept fewer
+LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
 UNAUTHENTICATED_CLOSE_CODES = {4401, 4403}  # the token is missing, invalid or expired
 PERMANENT_CLOSE_CODES = {4400, 4406, 4409}
 CLOSED = "closed"  # the type of the message that stands for the end of the connection
@@ -48,24 +49,27 @@ class WebSockets:
         self._connection = connection
         self._open_timeout_s = open_timeout_s
         self._sockets: list[_Socket] = []
+        self._max_subscriptions = MAX_SUBSCRIPTIONS
         self._opening = asyncio.Lock()
+        self._failures = 0
+        self._failure: TransportBlockedError | ServerUnreachable | None = None  # the last one
 
     async def values(self, operation: Json) -> AsyncGenerator[Any, None]:
         """Yield the values of the only root field until the operation is complete.
 
         A value that was not taken is replaced by the next one. Raises `TransportBlockedError` if no WebSocket can be
-        opened, and `ServerUnreachable` when it is lost.
+        opened, `ServerUnreachable` when it is lost, and `RuntimeError` in another event loop.
         """
-        async with self._opening:
-            socket = next((each for each in self._sockets if each.is_available), None) or await self._open()
-            inbox = socket.add()
+        _ = self._connection.http  # checks the event loop
+        socket = await self._socket()
+        inbox = socket.add()
         try:
             await socket.send({"id": inbox.id, "type": "subscribe", "payload": operation})
             while (message := await inbox.get())["type"] != "complete":
                 if message["type"] == "next":
                     yield root_value(data_of(message["payload"]))
                 else:
-                    raise self._error(message)
+                    raise self._refusal(message, socket)
         except (KeyError, TypeError, ValueError) as error:
             raise UnexpectedResponse(error) from error
         finally:
@@ -78,6 +82,21 @@ class WebSockets:
         """Close all WebSockets."""
         for socket in list(self._sockets):
             await socket.close()
+
+    async def _socket(self) -> "_Socket":
+        """Return a WebSocket for another subscription. All that wait for one that can't be opened get its error."""
+        waiting = self._failures
+        async with self._opening:
+            for socket in self._sockets:
+                if socket.has_room(self._max_subscriptions):
+                    return socket
+            if self._failures > waiting and self._failure is not None:
+                raise self._failure
+            try:
+                return await self._open()
+            except (TransportBlockedError, ServerUnreachable) as error:
+                self._failures, self._failure = self._failures + 1, error
+                raise
 
     async def _open(self) -> "_Socket":
         connection = self._connection
@@ -110,6 +129,16 @@ class WebSockets:
         while (message := await _receive(raw))["type"] != "connection_ack":
             if message["type"] == CLOSED:
                 raise self._error(message)
+
+    def _refusal(self, message: Json, socket: "_Socket") -> Exception:
+        """Return the exception for a message that ends a subscription of this WebSocket."""
+        error = self._error(message)
+        if error.code != LIMIT_EXCEEDED:
+            return error
+        if not socket.subscriptions:
+            return TransportBlockedError(str(error))
+        self._max_subscriptions = min(self._max_subscriptions, socket.subscriptions)
+        return ServerUnreachable(str(error), response_lost=True)  # the next try takes another WebSocket
 
     def _error(self, message: Json) -> RendercastError:
         """Return the exception for a message that ends a subscription, or a connection."""
@@ -161,9 +190,13 @@ class _Socket:
         return not self._reading.done() and not self._raw.closed
 
     @property
-    def is_available(self) -> bool:
-        """Whether another subscription can be added."""
-        return self.is_open and 0 < len(self._inboxes) < MAX_SUBSCRIPTIONS
+    def subscriptions(self) -> int:
+        """The number of subscriptions that have not ended."""
+        return sum(not inbox.has_ended for inbox in self._inboxes.values())
+
+    def has_room(self, max_subscriptions: int) -> bool:
+        """Return whether another subscription can be added."""
+        return self.is_open and 0 < len(self._inboxes) < max_subscriptions
 
     def add(self) -> _Inbox:
         """Add a subscription. Call `remove` when it has ended."""
