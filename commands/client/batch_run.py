@@ -6,7 +6,6 @@ no row is started twice, and a file is recognised by its size and time, so none 
 
 import asyncio
 import json
-import os
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -262,7 +261,6 @@ class BatchRun:
         ended_at = render.completed_at.timestamp()
         if not _is_saved(path, render, ended_at):
             await save(self._api.api, render, path)
-            os.utime(path, (ended_at, ended_at))
         return path
 
     def _row(self, index: int, render_id: str) -> dict[str, object]:

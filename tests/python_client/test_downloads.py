@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -100,6 +101,14 @@ async def test_a_file_is_replaced_only_by_a_complete_one(files: Files, tmp_path:
     await save(files.render(), link)
     assert (target.read_bytes(), target.stat().st_mode & 0o777, link.is_symlink()) == (CONTENT, 0o640, True)
     assert names(tmp_path) == {"a.mp4", "link.mp4"}
+
+
+async def test_a_file_has_the_time_of_the_end_of_its_render_and_any_valid_name(files: Files, tmp_path: Path) -> None:
+    ended_at = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
+    target = tmp_path / f"{'漢' * 83}.mp4"  # 253 bytes
+    render = replace(files.render(), completed_at=ended_at)
+    saved = await download(render, target, refresh_url=files.refresh, retry_timeout_s=0)
+    assert abs(saved.stat().st_mtime - ended_at.timestamp()) < 0.001
 
 
 async def test_a_file_that_can_not_be_written_is_an_os_error(files: Files, tmp_path: Path) -> None:

@@ -23,11 +23,13 @@ async def download(
 ) -> Path:
     """Save the output of a COMPLETE render and return its path. An existing file is replaced after the download.
 
-    In a folder, the file is named by the render's id. If the connection is lost, starts again for `retry_timeout_s`,
-    with a new URL if the first has expired. Raises `RendercastError`, and `OSError` if the file can't be written.
+    In a folder, the file is named by the render's id. Its modification time is the end of the render. If the connection
+    is lost, starts again for `retry_timeout_s`, with a new URL if the first has expired. Raises `RendercastError`, and
+    `OSError` if the file can't be written.
     """
     target = _target(path, render)
-    with replacing(target) as file:
+    ended_at = None if render.completed_at is None else render.completed_at.timestamp()
+    with replacing(target, modified_at=ended_at) as file:
         await _download(render, file, refresh_url, retry_timeout_s)
     return target
 
