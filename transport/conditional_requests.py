@@ -9,6 +9,15 @@ RANGE_SPEC = re.compile(r"(?P<first>\d{1,18})-(?P<last>\d{0,18})|-(?P<suffix>\d{
 WEAK = "W/"
 
 
+def has_failed_precondition(request: Mapping[str, str], response: Mapping[str, str]) -> bool:
+    """Return whether a client wants only another version of the file than the one whose response has these headers."""
+    if (wanted := request.get("if-match")) is not None:
+        return wanted.strip() != "*" and response["etag"] not in [tag.strip() for tag in wanted.split(",")]
+    until = _parse_date(request.get("if-unmodified-since", ""))
+    modified = _parse_date(response["last-modified"])
+    return until is not None and modified is not None and modified > until
+
+
 def is_not_modified(request: Mapping[str, str], response: Mapping[str, str]) -> bool:
     """Return whether a client that sent these headers has the file whose response has these headers."""
     if (known := request.get("if-none-match")) is not None:

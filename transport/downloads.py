@@ -2,19 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from types import MappingProxyType
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.staticfiles import NotModifiedResponse
-from starlette.types import Scope
 
 from services.media import FORMATS
 from services.storage.content_disposition import content_disposition
 from services.storage.folder_storage import FolderStorage
 from services.storage.keys import POSTER_SUFFIX, PREVIEW_SUFFIX
-from transport.conditional_requests import is_not_modified, satisfiable_ranges
+from transport.conditional_requests import has_failed_precondition, is_not_modified, satisfiable_ranges
 
 # Applies to the document that a browser creates to show a video or an image that is opened on its own.
 POLICY = "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -50,9 +50,12 @@ class DownloadEndpoint:
             response = _file_response(path, file_name)
         except FileNotFoundError:  # deleted since
             return PlainTextResponse(GONE, 404)
-        if is_not_modified(request.headers, response.headers):
+        conditions = {name: ", ".join(request.headers.getlist(name)) for name in request.headers}
+        if has_failed_precondition(conditions, response.headers):
+            return Response(status_code=HTTPStatus.PRECONDITION_FAILED)
+        if is_not_modified(conditions, response.headers):
             return NotModifiedResponse(response.headers)
-        _replace_range(request.scope, request.headers.get("range"), size=int(response.headers["content-length"]))
+        _replace_range(request, size=int(response.headers["content-length"]))
         return response
 
 
@@ -80,10 +83,11 @@ def _headers(path: Path, file_name: str | None) -> Mapping[str, str]:
     }
 
 
-def _replace_range(scope: Scope, value: str | None, *, size: int) -> None:
-    """Leave only what `FileResponse` handles: it responds with 400 to ranges that must be ignored."""
+def _replace_range(request: Request, *, size: int) -> None:
+    """Leave only what `FileResponse` handles: it responds with 400, or to HEAD, to ranges that must be ignored."""
+    value = request.headers.get("range")
     if value is None:
         return
-    ranges = satisfiable_ranges(value, size=size)
-    others = [header for header in scope["headers"] if header[0] != b"range"]
-    scope["headers"] = others if ranges is None else [*others, (b"range", ranges.encode("latin-1"))]
+    ranges = satisfiable_ranges(value, size=size) if request.method == "GET" else None
+    others = [header for header in request.scope["headers"] if header[0] != b"range"]
+    request.scope["headers"] = others if ranges is None else [*others, (b"range", ranges.encode("latin-1"))]

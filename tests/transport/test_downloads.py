@@ -1,6 +1,6 @@
 """Downloads by signed URL, with a fake clock."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -37,7 +37,12 @@ class Files:
 
     async def get(self, url: str, **headers: str) -> httpx.Response:
         """Fetch the path of a URL from the server, ignoring the URL's host."""
-        return await self.http.get(url.partition("://")[2].partition("/")[2], headers=headers)
+        return await self.request("GET", url, headers)
+
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str] | list[tuple[str, str]]
+    ) -> httpx.Response:
+        return await self.http.request(method, url.partition("://")[2].partition("/")[2], headers=headers)
 
 
 @pytest.fixture
@@ -114,6 +119,22 @@ async def test_a_range_that_is_not_valid_is_ignored(files: Files, value: str) ->
         assert part.headers["content-range"] == f"bytes */{len(VIDEO)}"
 
 
+async def test_a_range_is_for_get_only(files: Files) -> None:
+    response = await files.request("HEAD", files.backend.sign(OUTPUT, expires_in=EXPIRY).url, {"Range": "bytes=0-1"})
+    assert (response.status_code, response.headers["content-length"]) == (200, str(len(VIDEO)))
+
+
+async def test_another_version_of_a_file_is_not_sent(files: Files) -> None:
+    url = files.backend.sign(OUTPUT, expires_in=EXPIRY).url
+    first = await files.get(url)
+    tag, date, past = first.headers["etag"], first.headers["last-modified"], "Sun, 06 Nov 1994 08:49:37 GMT"
+    for wanted in ({"If-Match": f'"other", {tag}'}, {"If-Match": "*"}, {"If-Unmodified-Since": date}):
+        assert (await files.get(url, **wanted)).status_code == 200
+    for other in ({"If-Match": '"other"'}, {"If-Match": f"W/{tag}"}, {"If-Unmodified-Since": past}):
+        response = await files.get(url, **other)
+        assert (response.status_code, response.content) == (412, b"")
+
+
 async def test_several_ranges_are_sent_in_parts(files: Files) -> None:
     part = await files.get(files.backend.sign(OUTPUT, expires_in=EXPIRY).url, Range="bytes=0-1,100-101")
     assert (part.status_code, part.headers["content-type"].partition(";")[0]) == (206, "multipart/byteranges")
@@ -128,6 +149,8 @@ async def test_a_file_that_the_client_has_is_not_sent_again(files: Files) -> Non
         again = await files.get(url, **{"If-None-Match": known, "Range": "bytes=0-9"})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
         assert again.headers["cache-control"] == first.headers["cache-control"]
+    repeated = [("If-None-Match", '"other"'), ("If-None-Match", tag)]
+    assert (await files.request("GET", url, repeated)).status_code == 304
     assert (await files.get(url, **{"If-Modified-Since": date})).status_code == 304
     for header in ({"If-None-Match": '"other"', "If-Modified-Since": date}, {"If-Modified-Since": "yesterday"}):
         assert (await files.get(url, **header)).content == VIDEO
