@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
-HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+HOST_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?")
 PUBLIC_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
 OWN_PATHS = frozenset({"assets", "files", "graphql"})  # a proxy that removes the public path would make them ambiguous
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -87,14 +88,17 @@ def check_webhook_url(url: str) -> str:
 
 def check_proxies(text: str) -> str:
     """Return a list of IP addresses and networks, separated by commas, or `none` or `*`."""
-    for item in items(text):
+    found = items(text)
+    for item in found:
         if item in ("none", "*"):
+            if len(found) > 1:
+                raise ValueError(f"has {item!r} beside other items: {text!r}")
             continue
         try:
             ip_network(item)
         except ValueError as error:
             raise ValueError(f"has the item {item!r}, which is not an IP address or a network: {error}") from None
-    return text
+    return ",".join(found)
 
 
 def check_choices(text: str, choices: Iterable[str]) -> str:
@@ -128,6 +132,7 @@ def _split_url(url: str, *, show: bool = True) -> SplitResult:
     try:
         parts = urlsplit(url)
         if parts.hostname and parts.port != 0:
+            parts.hostname.encode("idna")  # what a lookup does; it raises a ValueError for an empty or a long label
             return parts
     except ValueError:
         pass

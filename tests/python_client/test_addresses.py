@@ -22,6 +22,14 @@ def test_the_addresses_of_a_server_are_derived_from_its_url(url: str, endpoint: 
     assert (address.endpoint, address.websocket) == (endpoint, websocket)
 
 
+@pytest.mark.parametrize(
+    "url", ["", "example.org", "http://a..b", f"http://{'a' * 64}", "http://x:99999", "http://x?y"]
+)
+def test_a_url_of_no_server_is_invalid(url: str) -> None:
+    with pytest.raises(ValueError, match="It must look like"):
+        read_address(url)
+
+
 @pytest.mark.parametrize("url", ["http://localhost:1", "http://127.0.0.2", "https://[::1]/graphql"])
 def test_loopback_is_local(url: str) -> None:
     assert is_local(url)

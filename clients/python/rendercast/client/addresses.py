@@ -54,7 +54,8 @@ def _split(url: str) -> SplitResult | None:
     """Return the parts of a URL; None if it can't be the URL of a server."""
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises ValueError if it is invalid
+        _ = parts.port  # raises ValueError if it is invalid, as the next line for a host that can't be looked up
+        (parts.hostname or "").encode("idna")
     except ValueError:
         return None
     is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
