@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import typer
@@ -19,7 +20,8 @@ import typer
 from commands.client.props import NUMBERS, unique_keys
 
 STDIN = Path("-")
-DELIMITERS = ",;\t"  # spreadsheets write the second where the first is the decimal sign
+DELIMITERS = "\t;,"  # spreadsheets write the second where the third is the decimal sign
+SAMPLE_ROWS = 10  # below the header, with which a delimiter is chosen
 MAX_CELL = 1_000_000  # characters; csv's default limit is 131,072
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
@@ -113,8 +115,7 @@ def _csv(text: str) -> Table:
 
 def _records(text: str) -> Iterator[tuple[int, Sequence[str]]]:
     """Yield the first line and the cells of each record. Raises `typer.BadParameter` for wrong quoting."""
-    first_line = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=first_line.count)
+    delimiter = max(DELIMITERS, key=lambda each: _fit(text, each))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     while True:
         line = reader.line_num + 1
@@ -128,6 +129,16 @@ def _records(text: str) -> Iterator[tuple[int, Sequence[str]]]:
         if cells is None:
             return
         yield line, cells
+
+
+def _fit(text: str, delimiter: str) -> tuple[bool, bool, int]:
+    """Return how well the delimiter fits: if it divides the header, if the rows have as many cells, and how many."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        header, *rows = (len(record) for record in islice(filter(None, reader), 1 + SAMPLE_ROWS))
+    except (csv.Error, ValueError):
+        return False, False, 0
+    return header > 1, all(cells == header for cells in rows), header
 
 
 def _json_lines(text: str) -> Table:

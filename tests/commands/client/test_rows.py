@@ -57,6 +57,23 @@ def test_the_header_decides_the_separator(tmp_path: Path, separator: str) -> Non
     assert table.rows[0].values == {"a": "1", "b": "2"}
 
 
+@pytest.mark.parametrize(
+    ("content", "columns", "first"),
+    [
+        ('"Name, Vorname";Stadt\r\n"Müller, Anna";Berlin\r\n', ("Name, Vorname", "Stadt"), ["Müller, Anna", "Berlin"]),
+        ("Name, Vorname;Stadt\nMüller, Anna;Berlin\n", ("Name, Vorname", "Stadt"), ["Müller, Anna", "Berlin"]),
+        ('"Na\nme";Stadt\nAnna;Berlin\n', ("Na\nme", "Stadt"), ["Anna", "Berlin"]),
+        ('Name,"Text; with; more"\nAnna,"a; b"\n', ("Name", "Text; with; more"), ["Anna", "a; b"]),
+        ("Name,Text\n\nAnna,a;b;c\n", ("Name", "Text"), ["Anna", "a;b;c"]),
+    ],
+)
+def test_a_separator_divides_the_header_and_the_rows(
+    tmp_path: Path, content: str, columns: tuple[str, ...], first: list[str]
+) -> None:
+    table = read(tmp_path, content)
+    assert (table.columns, list(table.rows[0].values.values())) == (columns, first)
+
+
 def test_a_file_whose_first_character_is_a_brace_is_json_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = '{"a": 1, "b": {"c": [true]}}\r\n\n{"d": "ü\\n"}\n'
     table = read(tmp_path, content)
