@@ -155,12 +155,13 @@ class RenderService:
     async def list(self, caller: Caller, request: PageRequest, *, matching: RenderFilter) -> RenderPage:
         """Return a page of the caller's matching renders, newest first.
 
-        Raises `InvalidArgument` for a page size out of range and for a cursor of another list, and `NotAllowed` if a
-        caller who is not an operator requests the renders of all users.
+        Raises `InvalidArgument` for a page size out of range, a cursor of another list and a control character, and
+        `NotAllowed` if a caller who is not an operator requests the renders of all users.
         """
         require_user_token(caller)
-        if not is_plain(matching.generation_id or ""):
-            raise InvalidArgument("generationId", "`generationId` must not contain control characters.")
+        for argument, value in {"generationId": matching.generation_id, "batchId": matching.batch_id}.items():
+            if not is_plain(value or ""):
+                raise InvalidArgument(argument, f"`{argument}` must not contain control characters.")
         if matching.all_users and not caller.is_operator:
             raise NotAllowed
         return await read_page(self.store, request, owner=None if matching.all_users else caller.id, matching=matching)

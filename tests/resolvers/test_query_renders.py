@@ -99,6 +99,14 @@ async def test_filters_by_status_and_generation_id(ann: Client, backend: FakeBac
     backend.capacity = CAPACITY
 
 
+@pytest.mark.parametrize("argument", ["batchId", "generationId"])
+@pytest.mark.parametrize("value", ["\ud800", "a\x00"])
+async def test_an_id_of_a_filter_has_no_control_characters(ann: Client, argument: str, value: str) -> None:
+    error = await ann.error(LIST, filter={argument: value})
+    assert error["message"] == f"`{argument}` must not contain control characters."
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+
+
 async def test_a_cursor_works_in_a_filtered_list(ann: Client, backend: FakeBackend) -> None:
     await backend.stop_starting()
     for name in ("a", "b", "a", "b"):
