@@ -203,7 +203,8 @@ class AsyncClient:
         """Save the output of a render and return the file's path.
 
         In a folder, the file is named by the render's id. A file appears, or is replaced, when the download is
-        complete. Its modification time is the end of the render. Raises `OSError` if it can't be written, and the errors of `refresh_download_url`.
+        complete. Its modification time is the end of the render. Raises `OSError` if it can't be written, and the
+        errors of `refresh_download_url`.
         """
         known = render if isinstance(render, Render) else await self.get(render)
 
