@@ -58,8 +58,8 @@ class RenderService:
     """Starts, returns, lists, cancels, retries and deletes renders, and signs their URLs.
 
     `backend` is None if the deployment has no renderer; then no render can be started. `catalog` is None if this
-    process starts no renders, `tokens` if there is no secret for tokens of single renders. A caller with such a token
-    gets `RenderTokenForbidden` from all methods but `get` and `download` of that render. Any async method may raise
+    process starts no renders, `tokens` if there is no secret for render tokens. A caller with a render token gets
+    `RenderTokenForbidden` from all methods but `get` and `download` of its render. Any async method may raise
     `StoreUnavailable`; `start`, `download` and `delete` may raise `BackendUnavailable` too.
     """
 
@@ -155,8 +155,7 @@ class RenderService:
     async def list(self, caller: Caller, request: PageRequest, *, matching: RenderFilter) -> RenderPage:
         """Return a page of the caller's matching renders, newest first.
 
-        Raises `InvalidArgument` for a page size out of range, a cursor of another list and a control character, and
-        `NotAllowed` if a caller who is not an operator requests the renders of all users.
+        Raises `InvalidArgument`, and `NotAllowed` if a caller who is no operator requests the renders of all users.
         """
         require_user_token(caller)
         for argument, value in {"generationId": matching.generation_id, "batchId": matching.batch_id}.items():
