@@ -51,7 +51,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 
 def with_own_secret(settings: Settings) -> Settings:
-    """Return the settings with a secret for tokens of single renders: the one set, or the data folder's own.
+    """Return the settings with a secret for render tokens: the one set, or the data folder's own.
 
     Raises `StartupError` if that can't be read or created.
     """

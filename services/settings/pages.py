@@ -12,8 +12,8 @@ class PageSettings(SettingsGroup):
 
     studio: bool | None = Field(
         None,
-        description="Serve the studio page at `/`, and shared renders at `/r/ID` if there is a secret for tokens of "
-        "single renders. Default: true in `dev`, false in `serve`.",
+        description="Serve the studio page at `/`, and shared renders at `/r/ID` if there is a secret for render "
+        "tokens. Default: true in `dev`, false in `serve`.",
     )
     graphiql: bool = Field(
         default=True, description="Serve GraphiQL at `/graphql`, to browsers that open the address without a query."
