@@ -27,6 +27,7 @@ PEER_PACKAGES = (
     "ioredis",
 )
 DIGITS = 4
+WRITTEN = ("benchmarks/results.json", "docs/performance.md", "docs/images/performance.svg")  # after each part
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,10 +63,15 @@ def write(path: Path, results: Results) -> None:
 
 
 def measured(turns: int, figures: Sequence[Figure]) -> Part:
-    """Return the figures as measured now, from the commit that is checked out."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    commit = subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+    """Return the figures as measured now, from the commit that is checked out; `-dirty` if files differ from it."""
+    commit = _git("rev-parse", "--short", "HEAD")
+    if _git("status", "--porcelain", "--untracked-files=no", "--", ".", *(f":!{path}" for path in WRITTEN)):
+        commit += "-dirty"
     return Part(date=f"{datetime.now(UTC):%Y-%m-%d}", commit=commit, turns=turns, figures=figures)
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, check=True, text=True).stdout.strip()  # noqa: S607
 
 
 def merged(parts: dict[str, Part], before: Results | None, *, order: Sequence[str]) -> Results:
