@@ -84,7 +84,7 @@ def _headers(path: Path, file_name: str | None) -> Mapping[str, str]:
 
 
 def _replace_range(request: Request, *, size: int) -> None:
-    """Leave only what `FileResponse` handles: it responds with 400, or to HEAD, to ranges that must be ignored."""
+    """Remove ranges that must be ignored: `FileResponse` applies them to HEAD, and sends 400 if they are invalid."""
     value = request.headers.get("range")
     if value is None:
         return

@@ -132,7 +132,7 @@ def _records(text: str) -> Iterator[tuple[int, Sequence[str]]]:
 
 
 def _fit(text: str, delimiter: str) -> tuple[bool, bool, int]:
-    """Return how well the delimiter fits: if it divides the header, if the rows have as many cells, and how many."""
+    """Return whether the delimiter divides the header, whether the rows have as many cells, and how many."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header, *rows = (len(record) for record in islice(filter(None, reader), 1 + SAMPLE_ROWS))

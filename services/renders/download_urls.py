@@ -96,7 +96,7 @@ def _step(lifetime: timedelta) -> timedelta:
 
 
 def _reused_until(download: Download, expiry: timedelta, now: datetime) -> datetime:
-    """Return until when the URL is valid for `expiry`, or one step if it expires before, with its credentials."""
+    """Return when its reuse ends: while it is valid for `expiry`, or after one step if its credentials end earlier."""
     lifetime = download.expires_at - now
     is_shortened = lifetime < expiry - SECOND  # presigned URLs expire at a whole second
     return now + _step(lifetime) if is_shortened else download.expires_at - expiry

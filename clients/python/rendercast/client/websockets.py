@@ -51,8 +51,7 @@ class WebSockets:
         self._sockets: list[_Socket] = []
         self._max_subscriptions = MAX_SUBSCRIPTIONS
         self._opening = asyncio.Lock()
-        self._failures = 0
-        self._failure: TransportBlockedError | ServerUnreachable | None = None  # the last one
+        self._failure: TransportBlockedError | ServerUnreachable | None = None  # the last one of an opening
 
     async def values(self, operation: Json) -> AsyncGenerator[Any, None]:
         """Yield the values of the only root field until the operation is complete.
@@ -85,17 +84,17 @@ class WebSockets:
 
     async def _socket(self) -> "_Socket":
         """Return a WebSocket for another subscription. All that wait for one that can't be opened get its error."""
-        waiting = self._failures
+        earlier = self._failure
         async with self._opening:
             for socket in self._sockets:
                 if socket.has_room(self._max_subscriptions):
                     return socket
-            if self._failures > waiting and self._failure is not None:
+            if self._failure is not None and self._failure is not earlier:
                 raise self._failure
             try:
                 return await self._open()
             except (TransportBlockedError, ServerUnreachable) as error:
-                self._failures, self._failure = self._failures + 1, error
+                self._failure = error
                 raise
 
     async def _open(self) -> "_Socket":
