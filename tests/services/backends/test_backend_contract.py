@@ -21,7 +21,10 @@ from tests.support.node_renderer import needs_node, node_backend
 from tests.support.remotion_farm import Farm
 from tests.support.text_renderer import text_renderer
 
-LONG = replace(PROPS, text="A long text", duration_in_frames=600)
+# Takes minutes, so that tests observe it before its end on any machine; with a bitrate, no frames are repeated.
+ENDLESS_FRAMES = 100_000
+ENDLESS_PROPS = replace(PROPS, text="An endless text", duration_in_frames=ENDLESS_FRAMES)
+ENDLESS: dict[str, object] = {"props": ENDLESS_PROPS, "output_options": OutputOptions(bitrate_kbps=500)}
 SOME = replace(PROPS, duration_in_frames=20)
 SHORT = replace(PROPS, duration_in_frames=1)
 INVALID_TEXT = "undrawable"
@@ -43,7 +46,7 @@ async def text_backend(tmp_path: Path) -> AsyncIterator[RenderBackend]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def lambda_backend(farm: Farm) -> AsyncIterator[RenderBackend]:
     farm.function.use_scenario_for_text(INVALID_TEXT, Scenario.REACT_ERROR)
-    farm.function.use_scenario_for_text(LONG.text, Scenario.CHUNK_HANGS)
+    farm.function.use_scenario_for_text(ENDLESS_PROPS.text, Scenario.CHUNK_HANGS)
     async with farm.open(posters=True) as backend:
         yield backend
 
@@ -106,15 +109,23 @@ async def until(
             await asyncio.sleep(0.01)
 
 
-async def test_an_attempt_reports_progress_and_ends_with_a_stored_output(
-    backend: RenderBackend, launched: Launched
-) -> None:
+async def test_an_attempt_reports_its_progress(backend: RenderBackend, launched: Launched) -> None:
+    render = await start_attempt(backend, launched(**ENDLESS))
+    async with asyncio.timeout(END_TIMEOUT_S):
+        while not (progress := await until(backend, render, AttemptProgress)).frames_rendered:  # noqa: ASYNC110  # a poll
+            await asyncio.sleep(0.01)
+    assert 0 < progress.frames_rendered < ENDLESS_FRAMES
+    assert 0.0 < progress.fraction < 1.0
+    assert await backend.stop(render) is None
+
+
+async def test_an_attempt_ends_with_a_stored_output(backend: RenderBackend, launched: Launched) -> None:
     render = await start_attempt(backend, launched())
     assert render.backend_render_id
     seen: list[Observation] = []
     end = await until(backend, render, AttemptFinished, seen=seen)
     reports = [observation for observation in seen if isinstance(observation, AttemptProgress)]
-    assert any(0 < report.frames_rendered <= 20 for report in reports)
+    assert all(0 <= report.frames_rendered <= SOME.duration_in_frames for report in reports)
     assert all(0.0 <= report.fraction <= 1.0 for report in reports)
     assert end.output.size_bytes > 0
     assert await backend.has_output(end.output)
@@ -198,7 +209,7 @@ async def test_an_attempt_that_was_not_started_never_ends(backend: RenderBackend
 async def test_a_stopped_attempt_ends_without_output_and_may_be_stopped_again(
     backend: RenderBackend, launched: Launched
 ) -> None:
-    render = await start_attempt(backend, launched(props=LONG))
+    render = await start_attempt(backend, launched(**ENDLESS))
     for _ in range(2):
         assert await backend.stop(render) is None
         await until(backend, render, AttemptMissing, AttemptFailed)
@@ -214,13 +225,13 @@ async def test_stopping_an_attempt_returns_its_stored_output(backend: RenderBack
 
 
 async def test_attempts_run_concurrently_and_independently(backend: RenderBackend, launched: Launched) -> None:
-    stays, goes = await start_attempt(backend, launched()), await start_attempt(backend, launched(props=LONG))
+    stays, goes = await start_attempt(backend, launched()), await start_attempt(backend, launched(**ENDLESS))
     await backend.stop(goes)
     await until(backend, stays, AttemptFinished)
 
 
 async def test_the_time_limit_permits_the_longest_render(backend: RenderBackend, launched: Launched) -> None:
-    assert backend.time_limit(launched(props=LONG)) >= timedelta(seconds=60)
+    assert backend.time_limit(launched(**ENDLESS)) >= timedelta(seconds=60)
     assert backend.capacity >= 1
     assert backend.poll_interval > timedelta(0)
 

@@ -15,7 +15,7 @@ from services.models import AnimationStyle, Render, replace
 from services.ports import AttemptProgress
 from services.renders import lifecycle
 from tests.conftest import MakeRender
-from tests.services.backends.test_backend_contract import END_TIMEOUT_S, LONG, Launched, launched
+from tests.services.backends.test_backend_contract import END_TIMEOUT_S, ENDLESS_PROPS, Launched, launched
 from tests.services.backends.text.rendering import decode_still, rgb
 from tests.support.node_renderer import needs_node, node_backend
 from tests.support.text_renderer import text_renderer
@@ -27,7 +27,8 @@ pytestmark = pytest.mark.slow  # a preview is made after a second
 Drawing = NodeBackend | TextBackend
 
 
-MOVING = replace(LONG, text="word " * 90, style=AnimationStyle.TYPEWRITER)  # text at rest has no newer previews
+# Text at rest has no newer previews: this moves for 4,500 frames.
+MOVING = replace(ENDLESS_PROPS, text="word " * 90, style=AnimationStyle.TYPEWRITER, fps=120)
 
 
 @pytest.fixture(params=["text", pytest.param("node", marks=needs_node)])
@@ -55,7 +56,11 @@ async def test_a_running_attempt_has_a_newer_preview_each_second_until_its_end(
     drawing: Drawing, launched: Launched, tmp_path: Path
 ) -> None:
     options = OutputOptions(format=OutputFormat.VP8, scale=6)
-    render = launched(props=MOVING, output_options=options, media=Media(frames=600, fps=30, width=1920, height=1080))
+    render = launched(
+        props=MOVING,
+        output_options=options,
+        media=Media(frames=MOVING.duration_in_frames, fps=120, width=1920, height=1080),
+    )
     await drawing.start(render)
     first = await previewed(drawing, render)
     second = await previewed(drawing, first, after=first.preview_frame or 0)

@@ -13,7 +13,7 @@ from services.media import Media
 from services.models import Render
 from services.ports import AttemptFailed, AttemptFinished, AttemptProgress, Observation
 from tests.conftest import MakeRender
-from tests.services.backends.test_backend_contract import LONG, SHORT, until
+from tests.services.backends.test_backend_contract import ENDLESS, SHORT, until
 from tests.services.backends.text.test_backend import is_alive, launch, process_id
 from tests.support.fake_clock import FakeClock
 from tests.support.text_renderer import text_renderer
@@ -53,7 +53,7 @@ async def poll_for(clock: FakeClock, backend: TextBackend, render: Render, secon
 async def test_a_child_without_messages_is_killed_before_the_time_limit_and_can_be_repeated(
     backend: TextBackend, clock: FakeClock, make_render: MakeRender, tmp_path: Path
 ) -> None:
-    render = launch(make_render(props=LONG))
+    render = launch(make_render(**ENDLESS))
     pid = await start_hung(backend, render)
     assert isinstance(await poll_for(clock, backend, render, MAX_SILENCE_S - STEP_S), AttemptProgress)
     hung = await poll_for(clock, backend, render, 4 * STEP_S)
