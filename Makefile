@@ -17,6 +17,7 @@ TEST_FAST = $(TEST) -m "not slow"
 # Python compiles the modules that are imported, once. To compile all takes pip half of its time.
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes
 RETRY = Check the connection to the package index, and run make again.
+NPM_CI = npm ci --loglevel=error --no-audit --no-fund --prefix
 LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help
@@ -113,17 +114,17 @@ $(VENV)/tests.stamp: $(VENV)/dev.stamp
 web/node_modules: web/package-lock.json
 	@if ! command -v npm >/dev/null 2>&1; then echo "npm is not installed: GraphiQL loads its parts from a CDN."; else \
 		echo "Installing GraphiQL's parts"; \
-		npm ci --prefix web --silent --no-audit --no-fund || { rm -rf $@; echo "GraphiQL's parts could not be installed: it loads them from a CDN." >&2; }; fi
+		$(NPM_CI) web >/dev/null || { rm -rf $@; echo "GraphiQL's parts could not be installed: it loads them from a CDN." >&2; }; fi
 	@if [ -d $@ ]; then touch $@; fi
 
 # The type checker and the linter of web/, and axe-core for the browser tests: not installed by `make run`.
 web/tools/node_modules: web/tools/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then npm ci --prefix web/tools --silent --no-audit --no-fund; else echo "npm is not installed: lint-web and the browser tests are skipped."; fi
+	@if command -v npm >/dev/null 2>&1; then $(NPM_CI) web/tools >/dev/null; else echo "npm is not installed: lint-web and the browser tests are skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi
 
 # The GraphQL clients that are tested. Without npm those tests are skipped.
 tests/clients/node_modules: tests/clients/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/clients --silent --no-audit --no-fund; else echo "npm is not installed: the tests of JavaScript clients are skipped."; fi
+	@if command -v npm >/dev/null 2>&1; then $(NPM_CI) tests/clients >/dev/null; else echo "npm is not installed: the tests of JavaScript clients are skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi
 
 clients: clients/typescript/dist/index.js clients/react/dist/index.js ## build the npm packages @rendercast/client and @rendercast/react
@@ -138,31 +139,31 @@ clients/react/dist/index.js: clients/typescript/dist/index.js clients/react/pack
 
 # React 18 and 19, with whose types the package is checked and with which it is tested.
 clients/react/node_modules: clients/react/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then npm ci --prefix clients/react --silent --no-audit --no-fund; else echo "npm is not installed: the tests of clients/react are skipped."; fi
+	@if command -v npm >/dev/null 2>&1; then $(NPM_CI) clients/react >/dev/null; else echo "npm is not installed: the tests of clients/react are skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi
 
 # The examples of frontends. They install copies of the packages in clients/. Without npm their tests are skipped.
 examples/vite-react/node_modules examples/nextjs/node_modules: clients/typescript/dist/index.js clients/react/dist/index.js
 examples/%/node_modules: examples/%/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then npm ci --prefix examples/$* --silent --no-audit --no-fund; else echo "npm is not installed: the tests of examples/$* are skipped."; fi
+	@if command -v npm >/dev/null 2>&1; then $(NPM_CI) examples/$* >/dev/null; else echo "npm is not installed: the tests of examples/$* are skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi
 
 # Bun and Deno, in which clients/typescript is tested too. Without npm that test is skipped.
 tests/typescript_client/node_modules: tests/typescript_client/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/typescript_client --silent --no-audit --no-fund; else echo "npm is not installed: the tests of clients/typescript are skipped."; fi
+	@if command -v npm >/dev/null 2>&1; then $(NPM_CI) tests/typescript_client >/dev/null; else echo "npm is not installed: the tests of clients/typescript are skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi
 
 # An S3 server that verifies signatures. Without npm the output storage is tested with another one only.
 tests/s3rver/node_modules: tests/s3rver/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/s3rver --silent --no-audit --no-fund; else echo "npm is not installed: some tests of the output storage are skipped."; fi
+	@if command -v npm >/dev/null 2>&1; then $(NPM_CI) tests/s3rver >/dev/null; else echo "npm is not installed: some tests of the output storage are skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi
 
 # What the helper for Remotion projects is checked with: React's and Remotion's types, and the compiler.
 clients/remotion/node_modules: clients/remotion/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then npm ci --prefix clients/remotion --silent --no-audit --no-fund; else echo "npm is not installed: the types of clients/remotion are not checked and its tests are skipped."; fi
+	@if command -v npm >/dev/null 2>&1; then $(NPM_CI) clients/remotion >/dev/null; else echo "npm is not installed: the types of clients/remotion are not checked and its tests are skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi
 
 # Remotion projects with the newest and the oldest versions that the helper is tested with. Without npm those tests are skipped.
 tests/remotion_helper/%/node_modules: tests/remotion_helper/%/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then npm ci --prefix tests/remotion_helper/$* --silent --no-audit --no-fund; else echo "npm is not installed: the tests of the helper for Remotion projects are skipped."; fi
+	@if command -v npm >/dev/null 2>&1; then $(NPM_CI) tests/remotion_helper/$* >/dev/null; else echo "npm is not installed: the tests of the helper for Remotion projects are skipped."; fi
 	@if [ -d $@ ]; then touch $@; fi
