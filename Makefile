@@ -3,7 +3,9 @@ PYTHON ?= python3
 PORT ?=
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := $(addsuffix /node_modules,web web/tools clients/react clients/remotion examples/apollo-and-urql examples/nextjs examples/vite-react \
+# npm writes this file last, so that an installation that was interrupted or failed is repeated.
+INSTALLED := node_modules/.package-lock.json
+PACKAGES := $(addsuffix /$(INSTALLED),web web/tools clients/react clients/remotion examples/apollo-and-urql examples/nextjs examples/vite-react \
 	tests/clients tests/typescript_client tests/s3rver tests/remotion_helper/project tests/remotion_helper/oldest)
 # Without cached bytecode each pytest worker collects 5 s longer, and each process that a test starts compiles again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -17,16 +19,18 @@ TEST_FAST = $(TEST) -m "not slow"
 # Python compiles the modules that are imported, once. To compile all takes pip half of its time.
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes
 RETRY = Check the connection to the package index, and run make again.
-NPM_CI = npm ci --loglevel=error --no-audit --no-fund --prefix
+NPM_CI = npm ci --prefix $(<D) --loglevel=error --no-audit --no-fund >/dev/null
 LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help run clients test test-fast coverage check format-check format lint lint-web types layers schema schema-check settings settings-check bench lock clean
+.PHONY: help packages run clients test test-fast coverage check format-check format lint lint-web types layers schema schema-check settings settings-check bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
-run: $(VENV)/run.stamp web/node_modules ## start everything on 127.0.0.1:8000 (PORT= changes it)
+packages: $(VENV)/run.stamp web/$(INSTALLED) ## install what `make run` needs
+
+run: packages ## start everything on 127.0.0.1:8000 (PORT= changes it)
 	@echo "Starting the server"
 	@exec $(BIN)/rendercast dev $(if $(PORT),--port $(PORT))
 
@@ -52,7 +56,7 @@ lint: $(VENV)/dev.stamp ## report mistakes and security weaknesses
 	$(BIN)/ruff check .
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app.py cli.py auth clients/python commands pages resolvers schema services transport
 
-lint-web: web/node_modules web/tools/node_modules clients/remotion/node_modules clients/react/dist/index.js ## check the types of web/ and clients/ and lint them, and the GitHub workflows
+lint-web: $(addsuffix /$(INSTALLED),web web/tools clients/remotion) clients/react/dist/index.js ## check the types of web/ and clients/ and lint them, and the GitHub workflows
 	@if command -v npm >/dev/null 2>&1; then npm run --prefix web/tools --silent types && npm run --prefix web/tools --silent lint && npm run --prefix web/tools --silent workflows; else echo "npm is not installed: lint-web is skipped."; fi
 
 types: $(VENV)/dev.stamp ## check the types
@@ -110,60 +114,57 @@ $(VENV)/tests.stamp: $(VENV)/dev.stamp
 	-@$(BIN)/pytest --collect-only --quiet >/dev/null
 	@touch $@
 
+# Installs the npm packages in the folder of the first prerequisite. $(1): what does not work without npm.
+define npm_ci
+	@if ! command -v npm >/dev/null 2>&1; then echo "npm is not installed: $(1)."; else \
+		$(NPM_CI) || { echo "The packages of $(<D) could not be installed. $(RETRY)" >&2; exit 1; }; fi
+endef
+
 # GraphiQL's parts, so that its page works without the internet. Otherwise the page loads them from a CDN.
-web/node_modules: web/package-lock.json
+web/$(INSTALLED): web/package-lock.json
 	@if ! command -v npm >/dev/null 2>&1; then echo "npm is not installed: GraphiQL loads its parts from a CDN."; else \
 		echo "Installing GraphiQL's parts"; \
-		$(NPM_CI) web >/dev/null || { rm -rf $@; echo "GraphiQL's parts could not be installed: it loads them from a CDN." >&2; }; fi
-	@if [ -d $@ ]; then touch $@; fi
+		$(NPM_CI) || { rm -rf web/node_modules; echo "GraphiQL's parts could not be installed: it loads them from a CDN." >&2; }; fi
 
 # The type checker and the linter of web/, and axe-core for the browser tests: not installed by `make run`.
-web/tools/node_modules: web/tools/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then $(NPM_CI) web/tools >/dev/null; else echo "npm is not installed: lint-web and the browser tests are skipped."; fi
-	@if [ -d $@ ]; then touch $@; fi
+web/tools/$(INSTALLED): web/tools/package-lock.json
+	$(call npm_ci,lint-web and the browser tests are skipped)
 
-# The GraphQL clients that are tested. Without npm those tests are skipped.
-tests/clients/node_modules: tests/clients/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then $(NPM_CI) tests/clients >/dev/null; else echo "npm is not installed: the tests of JavaScript clients are skipped."; fi
-	@if [ -d $@ ]; then touch $@; fi
+# The GraphQL clients that are tested.
+tests/clients/$(INSTALLED): tests/clients/package-lock.json
+	$(call npm_ci,the tests of JavaScript clients are skipped)
 
 clients: clients/typescript/dist/index.js clients/react/dist/index.js ## build the npm packages @rendercast/client and @rendercast/react
 	@command -v npm >/dev/null || { echo "npm is not installed. Install Node 20.19 or newer, and run make again." >&2; exit 1; }
 	@echo "Built clients/typescript and clients/react"
 
-clients/typescript/dist/index.js: clients/typescript/package.json clients/typescript/tsconfig.json $(wildcard clients/typescript/src/*.ts) | web/tools/node_modules
+clients/typescript/dist/index.js: clients/typescript/package.json clients/typescript/tsconfig.json $(wildcard clients/typescript/src/*.ts) | web/tools/$(INSTALLED)
 	@if command -v npm >/dev/null 2>&1; then web/tools/node_modules/.bin/tsc --project clients/typescript && touch $@; fi
 
-clients/react/dist/index.js: clients/typescript/dist/index.js clients/react/package.json clients/react/tsconfig.json $(wildcard clients/react/src/*.ts*) | clients/react/node_modules
+clients/react/dist/index.js: clients/typescript/dist/index.js clients/react/package.json clients/react/tsconfig.json $(wildcard clients/react/src/*.ts*) | clients/react/$(INSTALLED)
 	@if command -v npm >/dev/null 2>&1; then web/tools/node_modules/.bin/tsc --project clients/react && touch $@; fi
 
 # React 18 and 19, with whose types the package is checked and with which it is tested.
-clients/react/node_modules: clients/react/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then $(NPM_CI) clients/react >/dev/null; else echo "npm is not installed: the tests of clients/react are skipped."; fi
-	@if [ -d $@ ]; then touch $@; fi
+clients/react/$(INSTALLED): clients/react/package-lock.json
+	$(call npm_ci,the tests of clients/react are skipped)
 
-# The examples of frontends. They install copies of the packages in clients/. Without npm their tests are skipped.
-examples/vite-react/node_modules examples/nextjs/node_modules: clients/typescript/dist/index.js clients/react/dist/index.js
-examples/%/node_modules: examples/%/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then $(NPM_CI) examples/$* >/dev/null; else echo "npm is not installed: the tests of examples/$* are skipped."; fi
-	@if [ -d $@ ]; then touch $@; fi
+# The examples of frontends. They install copies of the packages in clients/.
+examples/vite-react/$(INSTALLED) examples/nextjs/$(INSTALLED): clients/typescript/dist/index.js clients/react/dist/index.js
+examples/%/$(INSTALLED): examples/%/package-lock.json
+	$(call npm_ci,the tests of examples/$* are skipped)
 
-# Bun and Deno, in which clients/typescript is tested too. Without npm that test is skipped.
-tests/typescript_client/node_modules: tests/typescript_client/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then $(NPM_CI) tests/typescript_client >/dev/null; else echo "npm is not installed: the tests of clients/typescript are skipped."; fi
-	@if [ -d $@ ]; then touch $@; fi
+# Bun and Deno, in which clients/typescript is tested too.
+tests/typescript_client/$(INSTALLED): tests/typescript_client/package-lock.json
+	$(call npm_ci,the tests of clients/typescript are skipped)
 
 # An S3 server that verifies signatures. Without npm the output storage is tested with another one only.
-tests/s3rver/node_modules: tests/s3rver/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then $(NPM_CI) tests/s3rver >/dev/null; else echo "npm is not installed: some tests of the output storage are skipped."; fi
-	@if [ -d $@ ]; then touch $@; fi
+tests/s3rver/$(INSTALLED): tests/s3rver/package-lock.json
+	$(call npm_ci,some tests of the output storage are skipped)
 
 # What the helper for Remotion projects is checked with: React's and Remotion's types, and the compiler.
-clients/remotion/node_modules: clients/remotion/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then $(NPM_CI) clients/remotion >/dev/null; else echo "npm is not installed: the types of clients/remotion are not checked and its tests are skipped."; fi
-	@if [ -d $@ ]; then touch $@; fi
+clients/remotion/$(INSTALLED): clients/remotion/package-lock.json
+	$(call npm_ci,the types of clients/remotion are not checked and its tests are skipped)
 
-# Remotion projects with the newest and the oldest versions that the helper is tested with. Without npm those tests are skipped.
-tests/remotion_helper/%/node_modules: tests/remotion_helper/%/package-lock.json
-	@if command -v npm >/dev/null 2>&1; then $(NPM_CI) tests/remotion_helper/$* >/dev/null; else echo "npm is not installed: the tests of the helper for Remotion projects are skipped."; fi
-	@if [ -d $@ ]; then touch $@; fi
+# Remotion projects with the newest and the oldest versions that the helper is tested with.
+tests/remotion_helper/%/$(INSTALLED): tests/remotion_helper/%/package-lock.json
+	$(call npm_ci,the tests of the helper for Remotion projects are skipped)
